@@ -1,0 +1,24 @@
+//! chroot: run a program with another root folder.
+
+use common::{Cli, Link, Outcome, root};
+
+/// The link.
+pub const LINK: Link = Link {
+    name: "chroot",
+    usage: "root [prog...]",
+    summary: "run a program with another root folder",
+    options: &[],
+    run,
+};
+
+fn run(cli: &mut Cli) -> Outcome {
+    cli.no_options()?;
+    let folder = cli.operand("root")?;
+    let mut chain = cli.rest_or_nothing();
+    if chain.words.first().is_none() {
+        let shell = chain.env.get(c"SHELL").filter(|shell| !shell.is_empty());
+        chain.words = [shell.unwrap_or(c"/bin/sh"), c"-i"].into_iter().collect();
+    }
+    root::change(folder)?;
+    Ok(chain)
+}

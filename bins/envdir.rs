@@ -1,0 +1,55 @@
+//! envdir: run a program with environment variables from files in a folder.
+
+use std::os::unix::ffi::OsStrExt;
+
+use common::env::{Folder, Format};
+use common::{Cli, Error, Link, OrFail, Outcome, Short, shown};
+use nix::errno::Errno;
+
+/// The link.
+pub const LINK: Link = Link {
+    name: "envdir",
+    usage: "[-I] [-f] [-n] [-c char] [-p prefix] dir prog...",
+    summary: "run a program with environment variables from files in a folder",
+    options: &[
+        ("-I", "a missing dir is no error"),
+        ("-f", "the whole file is the value, less one final newline"),
+        ("-n", "keep trailing blanks; with -f the final newline too"),
+        ("-c char", "a NUL becomes char instead of a newline"),
+        ("-p prefix", "put prefix before each name"),
+    ],
+    run,
+};
+
+fn run(cli: &mut Cli) -> Outcome {
+    let mut missing_is_fine = false;
+    let mut format = Format { whole: false, keep: false, nul: b'\n' };
+    let mut prefix = Vec::new();
+    while let Some(option) = cli.option()? {
+        match option {
+            Short('I') => missing_is_fine = true,
+            Short('f') => format.whole = true,
+            Short('n') => format.keep = true,
+            Short('c') => match cli.value()?.as_bytes() {
+                [one] => format.nul = *one,
+                other => return Err(Error::usage(format_args!("not one character: {}", shown(other)))),
+            },
+            Short('p') => prefix = cli.value()?.as_bytes().to_vec(),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let dir = cli.operand("dir")?;
+    let mut chain = cli.rest()?;
+    let folder = match Folder::open(dir) {
+        Err(Errno::ENOENT) if missing_is_fine => return Ok(chain),
+        folder => folder.or_fail(format_args!("open folder {}", shown(dir.to_bytes())))?,
+    };
+    for file in folder.names()? {
+        let name = [&prefix, file.to_bytes()].concat();
+        match folder.value(&file, format)? {
+            Some(value) => chain.env.set(&name, &value)?,
+            None => chain.env.unset(&name),
+        }
+    }
+    Ok(chain)
+}

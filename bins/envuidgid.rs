@@ -1,0 +1,34 @@
+//! envuidgid: run a program with an account's ids in its environment.
+
+use common::credentials::{Account, Groups};
+use common::{Cli, Link, Outcome, Short};
+
+/// The link.
+pub const LINK: Link = Link {
+    name: "envuidgid",
+    usage: "[-s] account prog...",
+    summary: "run a program with an account's ids in the environment",
+    options: &[("-s", "set GIDLIST to the other groups, those of the database too")],
+    run,
+};
+
+fn run(cli: &mut Cli) -> Outcome {
+    let mut groups = Groups::Listed;
+    while let Some(option) = cli.option()? {
+        match option {
+            Short('s') => groups = Groups::Database,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let account = cli.operand("account")?;
+    let mut chain = cli.rest()?;
+    let account = Account::find(account, groups)?;
+    chain.env.set(b"UID", account.uid.to_string().as_bytes())?;
+    chain.env.set(b"GID", account.gid.to_string().as_bytes())?;
+    if groups == Groups::Database {
+        let others = account.groups.iter().filter(|gid| **gid != account.gid);
+        let others = others.map(ToString::to_string).collect::<Vec<_>>().join(",");
+        chain.env.set(b"GIDLIST", others.as_bytes())?;
+    }
+    Ok(chain)
+}

@@ -1,0 +1,27 @@
+//! fdmove: run a program with a file descriptor moved or copied to another number.
+
+use common::{Cli, Link, OrFail, Outcome, Short, fds};
+
+/// The link.
+pub const LINK: Link = Link {
+    name: "fdmove",
+    usage: "[-c] to from prog...",
+    summary: "run a program with a file descriptor moved or copied to another number",
+    options: &[("-c", "copy: from stays open")],
+    run,
+};
+
+fn run(cli: &mut Cli) -> Outcome {
+    let mut copy = false;
+    while let Some(option) = cli.option()? {
+        match option {
+            Short('c') => copy = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let to = cli.fd("to")?;
+    let from = cli.fd("from")?;
+    let chain = cli.rest()?;
+    fds::duplicate(from, to, copy).or_fail(format_args!("move fd {from} to fd {to}"))?;
+    Ok(chain)
+}

@@ -1,0 +1,33 @@
+//! The links of catena: programs that apply one change to the process state and execute the rest of their argv.
+#![forbid(unsafe_code)]
+
+use common::Link;
+
+pub mod chroot;
+pub mod envdir;
+pub mod envuidgid;
+pub mod fdclose;
+pub mod fdmove;
+pub mod pidlock;
+pub mod redirfd;
+pub mod setlock;
+pub mod setsid_free;
+pub mod setuidgid;
+pub mod softlimit;
+pub mod umask;
+
+/// Every link, by name.
+pub static LINKS: [Link; 12] = [
+    chroot::LINK,
+    envdir::LINK,
+    envuidgid::LINK,
+    fdclose::LINK,
+    fdmove::LINK,
+    pidlock::LINK,
+    redirfd::LINK,
+    setlock::LINK,
+    setsid_free::LINK,
+    setuidgid::LINK,
+    softlimit::LINK,
+    umask::LINK,
+];

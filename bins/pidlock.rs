@@ -1,0 +1,65 @@
+//! pidlock: run a program with a lock on a file that holds its pid.
+
+use std::os::fd::OwnedFd;
+
+use common::cli::number;
+use common::lock::{self, Kind, Request};
+use common::{Cli, Error, Link, OrFail, Outcome, shown};
+use nix::errno::Errno;
+use nix::sys::stat::{SFlag, fstat};
+use nix::sys::uio::pwrite;
+use nix::unistd::{ftruncate, getpid, read};
+
+/// The link.
+pub const LINK: Link = Link {
+    name: "pidlock",
+    usage: "[-nNxX] [-t seconds] [-d fd] file prog... | -c file",
+    summary: "run a program with a lock on a file that holds its pid",
+    options: &[
+        ("-n", "fail at once if the lock is taken"),
+        ("-N", "wait for the lock (this is the default)"),
+        ("-t seconds", "wait so long at most"),
+        ("-x", "exit 0 in silence where the lock is not to be had"),
+        ("-X", "exit 111 with a message there (this is the default)"),
+        ("-d fd", "hold the lock on this file descriptor"),
+        ("-c", "print the pid of who holds the lock and exit 1, or exit 0 if it is free"),
+    ],
+    run,
+};
+
+fn run(cli: &mut Cli) -> Outcome {
+    let (request, check) = Request::parse(cli, 'c')?;
+    if check {
+        return Err(who(&request)?);
+    }
+    let chain = cli.rest()?;
+    request.take(Kind::Exclusive, write_pid)?;
+    Ok(chain)
+}
+
+/// Puts the pid, which is the program's too, into the file: written over what was there, then cut, so that no reader finds
+/// the file empty.
+fn write_pid(fd: &OwnedFd) -> nix::Result<()> {
+    if fstat(fd)?.st_mode & SFlag::S_IFMT.bits() != SFlag::S_IFREG.bits() {
+        return Err(Errno::EINVAL); // a device would take the pid as data
+    }
+    let line = format!("{}\n", getpid());
+    let length = i64::try_from(line.len()).map_err(|_| Errno::EOVERFLOW)?;
+    match pwrite(fd, line.as_bytes(), 0)? {
+        count if count == line.len() => ftruncate(fd, length),
+        _ => Err(Errno::ENOSPC),
+    }
+}
+
+/// Who holds the lock: the kernel knows the pid of a process lock, as perp's; for one of ours the file says it.
+fn who(request: &Request) -> Result<Error, Error> {
+    let Some((fd, pid)) = lock::holder(request.file())? else { return Ok(Error::answer(0, "")) };
+    if pid > 0 {
+        return Ok(Error::answer(1, format_args!("{pid}\n")));
+    }
+    let mut content = [0; 32];
+    let count = read(&fd, &mut content).or_fail(format_args!("read {}", shown(request.file().to_bytes())))?;
+    let line = content[..count].split(|b| *b == b'\n').next().unwrap_or_default();
+    // A holder that wrote no pid is a holder all the same.
+    Ok(Error::answer(1, number::<u32>(line).map_or_else(String::new, |pid| format!("{pid}\n"))))
+}

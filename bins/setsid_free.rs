@@ -1,0 +1,27 @@
+//! setsid-free: run a program in its own process group and without controlling terminal.
+
+use common::{Cli, Error, Link, OrFail, Outcome, process};
+use nix::unistd::{Pid, getpid, getsid, setpgid};
+
+/// The link.
+pub const LINK: Link = Link {
+    name: "setsid-free",
+    usage: "prog...",
+    summary: "run a program in its own process group and without controlling terminal",
+    options: &[],
+    run,
+};
+
+fn run(cli: &mut Cli) -> Outcome {
+    cli.no_options()?;
+    let chain = cli.rest()?;
+    let this = Pid::from_raw(0);
+    if getsid(None).or_fail("read the session")? == getpid() {
+        return Err(Error::fatal("unable to leave the session: this process leads it").hint(
+            "a leader stays one until it forks: start it as a child, without setsid, runsvdir -P or chpst -P",
+        ));
+    }
+    setpgid(this, this).or_fail("make a process group")?;
+    process::give_up_terminal()?;
+    Ok(chain)
+}

@@ -1,0 +1,73 @@
+//! softlimit: run a program with other resource limits.
+
+use std::os::unix::ffi::OsStrExt;
+
+use common::limits::{self, Value, Which};
+use common::{Cli, Error, Link, OrFail, Outcome, Short, shown};
+use nix::sys::resource::Resource as R;
+
+/// The link.
+pub const LINK: Link = Link {
+    name: "softlimit",
+    usage: "[-H | -h] [-a -c -d -f -l -m -o -p -r -s -t -P value] ... prog...",
+    summary: "run a program with other resource limits",
+    options: &[
+        ("-H", "from here on set the soft and the hard limit"),
+        ("-h", "from here on set the hard limit, and the soft one where it is above"),
+        ("-a value", "bytes of address space"),
+        ("-c value", "bytes of a core file"),
+        ("-d value", "bytes of the data segment"),
+        ("-f value", "bytes of a file written"),
+        ("-l value", "bytes of locked memory"),
+        ("-m value", "-d, -s, -l and -a together"),
+        ("-o value", "open file descriptors"),
+        ("-p value", "processes of the account"),
+        ("-r value", "bytes of resident memory"),
+        ("-s value", "bytes of the stack"),
+        ("-t value", "seconds of CPU time"),
+        ("-P value", "real-time priority"),
+    ],
+    run,
+};
+
+fn run(cli: &mut Cli) -> Outcome {
+    let mut which = Which::Soft;
+    let mut settings = Vec::new();
+    while let Some(option) = cli.option()? {
+        let resources: &[R] = match option {
+            Short('H') => {
+                which = Which::Both;
+                continue;
+            }
+            Short('h') => {
+                which = Which::Hard;
+                continue;
+            }
+            Short('a') => &[R::RLIMIT_AS],
+            Short('c') => &[R::RLIMIT_CORE],
+            Short('d') => &[R::RLIMIT_DATA],
+            Short('f') => &[R::RLIMIT_FSIZE],
+            Short('l') => &[R::RLIMIT_MEMLOCK],
+            Short('m') => &[R::RLIMIT_DATA, R::RLIMIT_STACK, R::RLIMIT_MEMLOCK, R::RLIMIT_AS],
+            Short('o') => &[R::RLIMIT_NOFILE],
+            Short('p') => &[R::RLIMIT_NPROC],
+            Short('r') => &[R::RLIMIT_RSS],
+            Short('s') => &[R::RLIMIT_STACK],
+            Short('t') => &[R::RLIMIT_CPU],
+            Short('P') => &[R::RLIMIT_RTPRIO],
+            other => return Err(other.unexpected().into()),
+        };
+        let text = cli.value()?;
+        let value = Value::parse(text.as_bytes());
+        let value =
+            value.ok_or_else(|| Error::usage(format_args!("invalid limit: {}", shown(text.as_bytes()))))?;
+        settings.push((resources, which, value));
+    }
+    let chain = cli.rest()?;
+    for (resources, which, value) in settings {
+        for resource in resources {
+            limits::set(*resource, which, value).or_fail(format_args!("set {resource:?}"))?;
+        }
+    }
+    Ok(chain)
+}

@@ -1,0 +1,178 @@
+//! The command line of a link: options, then operands, then `prog...`.
+
+use std::ffi::{CStr, OsStr, OsString};
+use std::fmt::Write;
+use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+use lexopt::Arg;
+
+use crate::{Chain, Env, Error, Link, Words, shown};
+
+/// A link's command line, read from left to right.
+pub struct Cli {
+    link: &'static Link,
+    parser: lexopt::Parser,
+    parsed: usize, // how many words the parser was given
+    chain: Chain,  // its words are those not read yet
+}
+
+impl Cli {
+    pub(crate) fn new(link: &'static Link, words: Words, env: Env) -> Self {
+        let options = option_words(words.clone());
+        let parsed = options.len();
+        let mut parser = lexopt::Parser::from_iter(options);
+        parser.set_short_equals(false); // "-o=" must give "=", as softlimit needs
+        Self { link, parser, parsed, chain: Chain::new(words, env) }
+    }
+
+    /// The next option; `None` once the first operand is reached. Options never follow an operand.
+    pub fn option(&mut self) -> Result<Option<Arg<'static>>, Error> {
+        match self.parser.next()? {
+            Some(Arg::Short(option)) => return Ok(Some(Arg::Short(option))),
+            Some(Arg::Long("help")) => return Err(Error::answer(0, help(self.link))),
+            Some(Arg::Long("version")) => return Err(Error::answer(0, version(self.link))),
+            Some(Arg::Long(option)) => return Err(Arg::Long(option).unexpected().into()),
+            Some(Arg::Value(_)) => self.parsed -= 1, // the first operand is still to be read
+            None => {}
+        }
+        let read = self.parsed - self.parser.raw_args()?.as_slice().len();
+        self.chain.words.by_ref().take(read).for_each(drop);
+        Ok(None)
+    }
+
+    /// For a link without options: understands `--help`, `--version` and `--`, and comes to the first operand.
+    pub fn no_options(&mut self) -> Result<(), Error> {
+        self.option()?.map_or(Ok(()), |option| Err(option.unexpected().into()))
+    }
+
+    /// The value of the option just returned.
+    pub fn value(&mut self) -> Result<OsString, Error> {
+        Ok(self.parser.value()?)
+    }
+
+    /// The value of the option just returned, as a fd number.
+    pub fn fd_value(&mut self) -> Result<RawFd, Error> {
+        fd(&self.value()?)
+    }
+
+    /// The value of the option just returned, as a time in seconds, with a fraction after a point.
+    pub fn seconds(&mut self) -> Result<Duration, Error> {
+        let value = self.value()?;
+        seconds(value.as_bytes())
+            .ok_or_else(|| Error::usage(format_args!("not a number of seconds: {}", shown(value.as_bytes()))))
+    }
+
+    /// The next operand; `name` is what the usage line calls it.
+    pub fn operand(&mut self, name: &str) -> Result<&'static CStr, Error> {
+        self.chain.words.next().ok_or_else(|| Error::usage(format_args!("missing {name}")))
+    }
+
+    /// The next operand as a fd number.
+    pub fn fd(&mut self, name: &str) -> Result<RawFd, Error> {
+        fd(OsStr::from_bytes(self.operand(name)?.to_bytes()))
+    }
+
+    /// What is left to execute. Take it before the deed: a line without a program must not change so much as a file.
+    pub fn rest(&mut self) -> Result<Chain, Error> {
+        self.chain.words.first().ok_or_else(|| Error::usage("missing prog"))?;
+        Ok(self.rest_or_nothing())
+    }
+
+    /// As [`Cli::rest`], for a link whose program may be left out: then the chain has no words.
+    pub fn rest_or_nothing(&mut self) -> Chain {
+        self.chain.take()
+    }
+}
+
+/// The words in front that can be options and their values: all up to the second of two neighbours without a dash, since of
+/// those one at least is an operand. So the parser copies a few words and never the program's 2,000.
+fn option_words(words: Words) -> Vec<OsString> {
+    let mut plain = 0;
+    let mut taken = Vec::new();
+    for (i, word) in words.enumerate() {
+        let word = word.to_bytes();
+        taken.push(OsStr::from_bytes(word).to_owned());
+        plain = if i == 0 || word.starts_with(b"-") && word.len() > 1 { 0 } else { plain + 1 };
+        if plain == 2 {
+            break;
+        }
+    }
+    taken
+}
+
+fn help(link: &Link) -> String {
+    let mut text = format!("usage: {} {}\n{}\n", link.name, link.usage, link.summary);
+    let width = link.options.iter().map(|(option, _)| option.len()).max().unwrap_or(0);
+    for (option, meaning) in link.options {
+        let _ = writeln!(text, "  {option:width$}  {meaning}"); // a String takes everything
+    }
+    text
+}
+
+fn version(link: &Link) -> String {
+    format!("{} (catena) {}\n", link.name, env!("CARGO_PKG_VERSION"))
+}
+
+fn fd(word: &OsStr) -> Result<RawFd, Error> {
+    number(word.as_bytes())
+        .ok_or_else(|| Error::usage(format_args!("not a file descriptor: {}", shown(word.as_bytes()))))
+}
+
+/// A number in decimal digits and nothing else; `None` if it is empty, signed, trailed by anything or too large for `T`.
+#[must_use]
+pub fn number<T: TryFrom<u64>>(digits: &[u8]) -> Option<T> {
+    let text = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
+    text.parse::<u64>().ok()?.try_into().ok()
+}
+
+/// Seconds in decimal digits, with a fraction after a point if there is one; below a nanosecond is cut.
+fn seconds(text: &[u8]) -> Option<Duration> {
+    let (whole, fraction) = match text.iter().position(|b| *b == b'.') {
+        Some(point) => (&text[..point], &text[point + 1..]),
+        None => (text, &b"0"[..]),
+    };
+    if fraction.is_empty() || !fraction.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let nanos = fraction.iter().chain(b"000000000").take(9).fold(0, |sum, b| sum * 10 + u32::from(b - b'0'));
+    // What is longer than a timer takes is as good as for ever.
+    Some(Duration::new(number::<u64>(whole)?.min(i32::MAX as u64), nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_digits_and_nothing_else() {
+        assert_eq!(number::<u64>(b"0"), Some(0));
+        assert_eq!(number::<u64>(b"010"), Some(10));
+        assert_eq!(number::<u64>(b"18446744073709551615"), Some(u64::MAX));
+        for bad in ["", "-1", "+1", " 1", "1 ", "1k", "0x1", "1.0", "18446744073709551616", "\u{661}"] {
+            assert_eq!(number::<u64>(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(number::<i32>(b"2147483647"), Some(i32::MAX));
+        assert_eq!(number::<i32>(b"2147483648"), None);
+    }
+
+    #[test]
+    fn seconds_take_a_fraction() {
+        assert_eq!(seconds(b"2"), Some(Duration::from_secs(2)));
+        assert_eq!(seconds(b"0.25"), Some(Duration::from_millis(250)));
+        assert_eq!(seconds(b"1.0000000019"), Some(Duration::new(1, 1)));
+        for bad in ["", ".", "1.", ".5", "-1", "1.5s", "1e3", "1.5.5"] {
+            assert_eq!(seconds(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_parser_gets_the_words_up_to_the_first_sure_operand() {
+        let words = |line: &'static [&CStr]| option_words(line.iter().copied().collect()).len();
+        assert_eq!(words(&[c"p"]), 1);
+        assert_eq!(words(&[c"p", c"a", c"b", c"c"]), 3);
+        assert_eq!(words(&[c"p", c"-n", c"-t", c"5", c"file", c"prog", c"x"]), 5);
+        assert_eq!(words(&[c"p", c"--", c"-x", c"-", c"b", c"c"]), 5);
+    }
+}

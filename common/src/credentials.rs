@@ -1,0 +1,260 @@
+//! User and group ids: accounts by name or number, and the change to one that root cannot be regained from.
+
+use std::ffi::{CStr, CString};
+use std::os::unix::ffi::OsStrExt;
+
+use nix::errno::Errno;
+use nix::unistd::{Gid, Group, Uid, User, getgroups, getppid, getresgid, getresuid};
+
+use crate::cli::number;
+use crate::{Env, Error, OrFail, caps, shown, sys};
+
+/// An account as it is written on a command line.
+#[derive(Debug, PartialEq)]
+pub enum Spec<'a> {
+    /// `name` or `name:group[:group...]`: all of them names.
+    Names(&'a str, Vec<&'a str>),
+    /// `:uid:gid[:gid...]`: all of them numbers.
+    Numbers(u32, Vec<u32>),
+}
+
+impl<'a> Spec<'a> {
+    /// Reads an account; an error says what is wrong with it. 4294967295 is no id: to the kernel it means "leave as it is".
+    pub fn parse(text: &'a [u8]) -> Result<Self, Error> {
+        let text = std::str::from_utf8(text).map_err(|_| no_such("user", text))?;
+        let wrong = |problem: &str| Error::usage(format_args!("invalid account {}: {problem}", shown(text)));
+        let (numeric, fields) = match text.strip_prefix(':') {
+            Some(numbers) => (true, numbers.split(':')),
+            None => (false, text.split(':')),
+        };
+        let fields: Vec<&str> = fields.collect();
+        if fields.contains(&"") {
+            return Err(wrong("an empty field"));
+        }
+        if !numeric {
+            return Ok(Self::Names(fields[0], fields[1..].to_vec()));
+        }
+        let id = |field: &&str| number(field.as_bytes()).filter(|id| *id != u32::MAX);
+        match fields.iter().map(id).collect::<Option<Vec<u32>>>().as_deref() {
+            Some([uid, gids @ ..]) if !gids.is_empty() => Ok(Self::Numbers(*uid, gids.to_vec())),
+            Some(_) => Err(wrong("the numeric form is :uid:gid[:gid...]")),
+            None => Err(wrong("not all of its ids are numbers from 0 to 4294967294")),
+        }
+    }
+}
+
+/// Which supplementary groups an account has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Groups {
+    /// Those that the command line lists, or the primary group alone.
+    Listed,
+    /// Those, and all that the user and group databases give the account.
+    Database,
+}
+
+/// An account: the ids that a process gets, and what the user database says of it.
+#[derive(Debug)]
+pub struct Account {
+    /// The user id.
+    pub uid: u32,
+    /// The group id.
+    pub gid: u32,
+    /// The supplementary groups, sorted; `gid` is one of them.
+    pub groups: Vec<u32>,
+    user: Option<User>,
+}
+
+impl Account {
+    /// Looks up the account that `text` writes, and nothing that it does not need.
+    pub fn find(text: &CStr, groups: Groups) -> Result<Self, Error> {
+        let mut account = match Spec::parse(text.to_bytes())? {
+            Spec::Names(name, listed) => {
+                let user = User::from_name(name).map_err(|errno| look_up("account", name, errno))?;
+                let user = user.ok_or_else(|| unknown_user(name))?;
+                let mut gids = listed.into_iter().map(group).collect::<Result<Vec<u32>, Error>>()?;
+                if gids.is_empty() {
+                    gids.push(user.gid.as_raw());
+                }
+                Self { uid: user.uid.as_raw(), gid: gids[0], groups: gids, user: Some(user) }
+            }
+            Spec::Numbers(uid, gids) => {
+                let user = if groups == Groups::Database { user_of(uid)? } else { None };
+                Self { uid, gid: gids[0], groups: gids, user }
+            }
+        };
+        if let (Groups::Database, Some(user)) = (groups, &account.user) {
+            let name = CString::new(user.name.as_str()).unwrap_or_default(); // it was a C string
+            let groups = sys::getgrouplist(&name, user.gid.as_raw())
+                .map_err(|errno| look_up("the groups of", &user.name, errno))?;
+            account.groups.extend(groups);
+        }
+        account.groups.sort_unstable();
+        account.groups.dedup();
+        Ok(account)
+    }
+
+    /// Sets HOME, USER, LOGNAME and SHELL; for a uid without entry HOME is `/`, SHELL `/bin/sh`, and the names go.
+    pub fn export(&self, env: &mut Env) -> Result<(), Error> {
+        let or =
+            |value: &[u8], default: &[u8]| if value.is_empty() { default.to_vec() } else { value.to_vec() };
+        let looked_up = if self.user.is_none() { user_of(self.uid)? } else { None };
+        let Some(user) = self.user.as_ref().or(looked_up.as_ref()) else {
+            env.unset(b"USER");
+            env.unset(b"LOGNAME");
+            env.set(b"HOME", b"/")?;
+            return env.set(b"SHELL", b"/bin/sh");
+        };
+        env.set(b"HOME", &or(user.dir.as_os_str().as_bytes(), b"/"))?;
+        env.set(b"USER", user.name.as_bytes())?;
+        env.set(b"LOGNAME", user.name.as_bytes())?;
+        env.set(b"SHELL", &or(user.shell.as_os_str().as_bytes(), b"/bin/sh"))
+    }
+}
+
+fn user_of(uid: u32) -> Result<Option<User>, Error> {
+    User::from_uid(Uid::from_raw(uid)).map_err(|errno| look_up("uid", &uid.to_string(), errno))
+}
+
+fn group(name: &str) -> Result<u32, Error> {
+    let group = Group::from_name(name).map_err(|errno| look_up("group", name, errno))?;
+    group.map(|group| group.gid.as_raw()).ok_or_else(|| {
+        let error = no_such("group", name.as_bytes());
+        if number::<u64>(name.as_bytes()).is_some() {
+            return error.hint("names and numbers do not mix: for numbers write :uid:gid[:gid...]");
+        }
+        error
+    })
+}
+
+fn unknown_user(name: &str) -> Error {
+    let error = no_such("user", name.as_bytes());
+    if number::<u64>(name.as_bytes()).is_some() {
+        return error.hint("a bare number is taken for a name: for numbers write :uid:gid");
+    }
+    error
+}
+
+fn no_such(what: &str, name: &[u8]) -> Error {
+    let thing = if what == "user" { "account" } else { what };
+    Error::fatal(format_args!("unable to find {thing} {}: no such {what}", shown(name)))
+}
+
+fn look_up(what: &str, name: &str, errno: Errno) -> Error {
+    Error::system(format_args!("look up {what} {}", shown(name)), errno)
+}
+
+/// Whether a change of ids may leave `CAP_SYS_CHROOT`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Keep {
+    /// Leave no capability.
+    Nothing,
+    /// Leave `CAP_SYS_CHROOT`, permitted and effective: for a chroot in this process that clears it then.
+    Chroot,
+}
+
+/// Gives this process the ids of `account`, real, effective and saved, and proves that root cannot be regained. Unless the
+/// account is uid 0, no capability is left in any set but bounding, but for what `keep` says. Calls that would change no id
+/// are left out, so that who is the account already needs no privilege.
+pub fn assume(account: &Account, keep: Keep) -> Result<(), Error> {
+    let Account { uid, gid, .. } = *account;
+    let death = sys::parent_death_signal().or_fail("read the parent-death signal")?;
+    let parent = getppid();
+    if keep == Keep::Chroot {
+        // Before the ids change, which would empty the permitted set.
+        caps::keep_across_ids(true)?;
+    }
+    // Groups, gid, uid, in this order: each needs a privilege that the change of the uid takes away.
+    if !has_groups(account)? {
+        sys::setgroups(&account.groups).map_err(|errno| refused("set supplementary groups", errno))?;
+    }
+    if !has_gid(gid)? {
+        sys::setresgid(gid).map_err(|errno| refused(format_args!("set gid to {gid}"), errno))?;
+    }
+    if !has_uid(uid)? {
+        sys::setresuid(uid).map_err(|errno| refused(format_args!("set uid to {uid}"), errno))?;
+    }
+    if keep == Keep::Chroot {
+        caps::keep_across_ids(false)?;
+        caps::only_chroot()?;
+    } else if uid != 0 {
+        // The kernel has emptied permitted, effective and ambient if the uid left 0, but not the inheritable set, and none of
+        // them under SECBIT_NO_SETUID_FIXUP.
+        caps::clear()?;
+    }
+    if !(has_uid(uid)? && has_gid(gid)? && has_groups(account)?) {
+        return Err(Error::fatal(format_args!(
+            "the ids are not those of uid {uid}, gid {gid} after the change"
+        )));
+    }
+    if uid != 0 && sys::setresuid(0).is_ok() {
+        return Err(Error::fatal("root could be regained after the change of ids"));
+    }
+    if death != 0 {
+        // A change of ids clears it. If the parent died meanwhile nobody will send it any more.
+        sys::set_parent_death_signal(death).or_fail("keep the parent-death signal")?;
+        if getppid() != parent {
+            sys::raise(death).or_fail("send the parent-death signal")?;
+        }
+    }
+    Ok(())
+}
+
+fn refused(action: impl std::fmt::Display, errno: Errno) -> Error {
+    let error = Error::system(action, errno);
+    if errno == Errno::EPERM { error.hint("only root may become another account") } else { error }
+}
+
+fn has_uid(uid: u32) -> Result<bool, Error> {
+    let ids = getresuid().or_fail("read the uids")?;
+    Ok([ids.real, ids.effective, ids.saved].iter().all(|id| *id == Uid::from_raw(uid)))
+}
+
+fn has_gid(gid: u32) -> Result<bool, Error> {
+    let ids = getresgid().or_fail("read the gids")?;
+    Ok([ids.real, ids.effective, ids.saved].iter().all(|id| *id == Gid::from_raw(gid)))
+}
+
+fn has_groups(account: &Account) -> Result<bool, Error> {
+    let groups = getgroups().or_fail("read the supplementary groups")?;
+    let mut groups: Vec<u32> = groups.into_iter().map(Gid::as_raw).collect();
+    groups.sort_unstable();
+    Ok(groups == account.groups)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        assert_eq!(Spec::parse(b"apache").unwrap(), Spec::Names("apache", vec![]));
+        assert_eq!(Spec::parse(b"1234").unwrap(), Spec::Names("1234", vec![]));
+        assert_eq!(Spec::parse(b"a:g:h").unwrap(), Spec::Names("a", vec!["g", "h"]));
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!(Spec::parse(b":0:0").unwrap(), Spec::Numbers(0, vec![0]));
+        assert_eq!(Spec::parse(b":1:2:3").unwrap(), Spec::Numbers(1, vec![2, 3]));
+        assert_eq!(Spec::parse(b":4294967294:1").unwrap(), Spec::Numbers(4_294_967_294, vec![1]));
+    }
+
+    #[test]
+    fn what_peers_take_for_0_or_cut_is_wrong_use() {
+        for bad in [
+            "", ":", "::", ":1", ":1:", "::1", ":1::2", "a:", "a::b", ":a:1", ":1:g", ":-1:1", ":+1:1",
+            ": 1:1",
+        ] {
+            assert_eq!(Spec::parse(bad.as_bytes()).unwrap_err().status(), 100, "{bad}");
+        }
+        for number in ["4294967295", "4294967296", "99999999999", "18446744073709551616"] {
+            assert_eq!(Spec::parse(format!(":{number}:1").as_bytes()).unwrap_err().status(), 100, "{number}");
+            assert_eq!(Spec::parse(format!(":1:{number}").as_bytes()).unwrap_err().status(), 100, "{number}");
+            assert_eq!(
+                Spec::parse(format!(":1:1:{number}").as_bytes()).unwrap_err().status(),
+                100,
+                "{number}"
+            );
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The environment: as it was received until it is edited, byte for byte, and folders of variables.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag};
+use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
+use nix::unistd::read;
+
+use crate::{Error, OrFail, Words, fds, shown, sys};
+
+/// An environment. Entries that are no variable, and duplicates of one, stay where they are unless that one is edited.
+#[derive(Default)]
+pub struct Env {
+    received: Option<Words>,
+    edited: Vec<&'static CStr>, // instead of `received` once that is taken
+}
+
+impl Env {
+    /// The environment as it was received.
+    #[must_use]
+    pub fn new(received: Words) -> Self {
+        Self { received: Some(received), edited: Vec::new() }
+    }
+
+    /// The value of the first variable called `name`, as getenv(3).
+    #[must_use]
+    pub fn get(&self, name: &CStr) -> Option<&'static CStr> {
+        let received = self.received.clone().into_iter().flatten();
+        let entry = received.chain(self.edited.iter().copied()).find(|entry| is(entry, name.to_bytes()))?;
+        CStr::from_bytes_with_nul(&entry.to_bytes_with_nul()[name.count_bytes() + 1..]).ok()
+    }
+
+    /// Gives `name` a value, in place of the first of its kind; its duplicates go.
+    /// Fails if `name` has a `=`, or either a NUL.
+    pub fn set(&mut self, name: &[u8], value: &[u8]) -> Result<(), Error> {
+        let entry = CString::new([name, b"=", value].concat()).ok().filter(|_| !name.contains(&b'='));
+        let entry =
+            entry.ok_or_else(|| Error::fatal(format_args!("not a variable name: {}", shown(name))))?;
+        let place = self.own().iter().position(|entry| is(entry, name));
+        self.unset(name);
+        let place = place.unwrap_or(self.edited.len());
+        self.edited.insert(place, Box::leak(entry.into_boxed_c_str())); // it is for the exec that follows
+        Ok(())
+    }
+
+    /// Removes every variable called `name`.
+    pub fn unset(&mut self, name: &[u8]) {
+        self.own().retain(|entry| !is(entry, name));
+    }
+
+    pub(crate) fn into_words(self) -> Words {
+        self.received.unwrap_or_else(|| self.edited.into_iter().collect())
+    }
+
+    fn own(&mut self) -> &mut Vec<&'static CStr> {
+        self.edited.extend(self.received.take().into_iter().flatten());
+        &mut self.edited
+    }
+}
+
+fn is(entry: &CStr, name: &[u8]) -> bool {
+    entry.to_bytes().strip_prefix(name).is_some_and(|rest| rest.starts_with(b"="))
+}
+
+/// How the content of a file becomes the value of a variable.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    /// The whole file instead of its first line.
+    pub whole: bool,
+    /// Trailing blanks stay; of the whole file the final newline too.
+    pub keep: bool,
+    /// What a NUL becomes.
+    pub nul: u8,
+}
+
+impl Format {
+    /// The value for a file's content; `None`, which unsets, for an empty file.
+    #[must_use]
+    pub fn value(self, content: &[u8]) -> Option<Vec<u8>> {
+        let line = content.split(|b| *b == b'\n').next().unwrap_or(content);
+        let value = match self {
+            Self { whole: true, keep: true, .. } => content,
+            Self { whole: true, keep: false, .. } => content.strip_suffix(b"\n").unwrap_or(content),
+            Self { whole: false, keep: true, .. } => line,
+            Self { whole: false, keep: false, .. } => {
+                let end = line.iter().rposition(|b| !matches!(b, b' ' | b'\t')).map_or(0, |last| last + 1);
+                &line[..end]
+            }
+        };
+        let value = value.iter().map(|b| if *b == 0 { self.nul } else { *b });
+        (!content.is_empty()).then(|| value.collect())
+    }
+}
+
+/// A folder of variables, a file each: what daemontools' envdir reads.
+pub struct Folder {
+    path: &'static CStr,
+    fd: OwnedFd,
+}
+
+impl Folder {
+    /// Opens the folder.
+    pub fn open(path: &'static CStr) -> nix::Result<Self> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        Ok(Self { path, fd: fds::open(AT_FDCWD, path, flags, Mode::empty())? })
+    }
+
+    /// The names of its files but those that start with a dot.
+    pub fn names(&self) -> Result<impl Iterator<Item = CString> + use<>, Error> {
+        let names = sys::names(self.fd.as_fd())
+            .or_fail(format_args!("read folder {}", shown(self.path.to_bytes())))?;
+        Ok(names.into_iter().filter(|name| !name.to_bytes().starts_with(b".")))
+    }
+
+    /// The value that the file `name` gives its variable.
+    pub fn value(&self, name: &CStr, format: Format) -> Result<Option<Vec<u8>>, Error> {
+        let (folder, file) = (shown(self.path.to_bytes()), shown(name.to_bytes()));
+        let action = format_args!("read {folder}/{file}");
+        // Without waiting for the other end of a FIFO, and no terminal becomes ours.
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let fd = fds::open(self.fd.as_fd(), name, flags, Mode::empty()).or_fail(action)?;
+        let status = fstat(&fd).or_fail(action)?;
+        match SFlag::from_bits_truncate(status.st_mode & SFlag::S_IFMT.bits()) {
+            SFlag::S_IFREG => Ok(format.value(&content(fd.as_fd(), format.whole).or_fail(action)?)),
+            SFlag::S_IFCHR if (major(status.st_rdev), minor(status.st_rdev)) == (1, 3) => Ok(None), // /dev/null
+            SFlag::S_IFDIR => Err(Error::system(action, Errno::EISDIR)),
+            _ => Err(Error::fatal(format_args!("unable to {action}: not a regular file"))),
+        }
+    }
+}
+
+/// Reads a file, up to the end of its first line unless it is wanted whole.
+fn content(file: BorrowedFd, whole: bool) -> nix::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let mut buffer = [0; 1024];
+    loop {
+        let count = read(file, &mut buffer)?;
+        content.extend_from_slice(&buffer[..count]);
+        if count == 0 || !whole && buffer[..count].contains(&b'\n') {
+            return Ok(content);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Format = Format { whole: false, keep: false, nul: b'\n' };
+
+    fn value(format: Format, content: &str) -> Option<String> {
+        format.value(content.as_bytes()).map(|value| String::from_utf8(value).unwrap())
+    }
+
+    #[test]
+    fn an_empty_file_unsets_and_an_empty_line_sets() {
+        for whole in [false, true] {
+            for keep in [false, true] {
+                assert_eq!(value(Format { whole, keep, ..PLAIN }, ""), None);
+            }
+        }
+        assert_eq!(value(PLAIN, "\n"), Some(String::new()));
+        assert_eq!(value(PLAIN, " \t\nx"), Some(String::new()));
+    }
+
+    #[test]
+    fn the_first_line_without_trailing_blanks() {
+        assert_eq!(value(PLAIN, " a b \t\nc\n").as_deref(), Some(" a b"));
+        assert_eq!(value(PLAIN, "no newline").as_deref(), Some("no newline"));
+        assert_eq!(value(PLAIN, "cr\r\n").as_deref(), Some("cr\r"));
+        assert_eq!(value(Format { keep: true, ..PLAIN }, "a \t\nb").as_deref(), Some("a \t"));
+    }
+
+    #[test]
+    fn the_whole_file_less_one_final_newline() {
+        let whole = Format { whole: true, ..PLAIN };
+        assert_eq!(value(whole, "a \nb \n\n").as_deref(), Some("a \nb \n"));
+        assert_eq!(value(whole, "\n").as_deref(), Some(""));
+        assert_eq!(value(Format { keep: true, ..whole }, "a\n\n").as_deref(), Some("a\n\n"));
+    }
+
+    #[test]
+    fn a_nul_becomes_a_newline_or_the_character_asked_for() {
+        assert_eq!(value(PLAIN, "a\0b\0\nc").as_deref(), Some("a\nb\n"));
+        assert_eq!(value(Format { nul: b':', ..PLAIN }, "a\0b \0").as_deref(), Some("a:b :"));
+    }
+
+    fn env(entries: &[&'static CStr]) -> Env {
+        Env::new(entries.iter().copied().collect())
+    }
+
+    fn entries(env: Env) -> Vec<&'static CStr> {
+        env.into_words().collect()
+    }
+
+    #[test]
+    fn an_edit_takes_the_place_of_the_first_and_removes_the_others() {
+        let mut env = env(&[c"A=1", c"junk", c"B=2", c"A=3", c"", c"=x", c"AA=4"]);
+        assert_eq!(env.get(c"A"), Some(c"1"));
+        assert_eq!(env.get(c"junk"), None);
+        env.set(b"A", b"x").unwrap();
+        env.set(b"C", b"").unwrap();
+        env.unset(b"B");
+        assert_eq!(env.get(c"A"), Some(c"x"));
+        assert_eq!(entries(env), [c"A=x", c"junk", c"", c"=x", c"AA=4", c"C="]);
+    }
+
+    #[test]
+    fn a_name_with_an_equals_sign_or_a_nul_is_refused() {
+        let mut env = env(&[]);
+        assert!(env.set(b"A=B", b"x").is_err());
+        assert!(env.set(b"A", b"x\0").is_err());
+        assert_eq!(entries(env), [c""; 0]);
+    }
+}

@@ -1,0 +1,160 @@
+//! Why a program stops: what it prints and the status with which it exits.
+
+use std::fmt::{self, Display, Write};
+
+use nix::errno::Errno;
+
+use crate::{Link, sys};
+
+/// The reason why a link executes nothing.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    status: i32,
+    text: String,
+    hint: Option<&'static str>,
+    link: Option<&'static Link>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Kind {
+    Answer,
+    Usage,
+    Fatal,
+}
+
+impl Error {
+    fn new(kind: Kind, status: i32, text: impl Display) -> Self {
+        Self { kind, status, text: text.to_string(), hint: None, link: None }
+    }
+
+    /// No error: the program was asked for `text`, which goes to stdout as it is.
+    pub fn answer(status: i32, text: impl Display) -> Self {
+        Self::new(Kind::Answer, status, text)
+    }
+
+    /// Wrong use, status 100: trying again cannot help.
+    pub fn usage(problem: impl Display) -> Self {
+        Self::new(Kind::Usage, 100, problem)
+    }
+
+    /// The system is not as the link needs it, status 111.
+    pub fn fatal(problem: impl Display) -> Self {
+        Self::new(Kind::Fatal, 111, problem)
+    }
+
+    /// The system refused an action, status 111; `action` follows "unable to".
+    pub fn system(action: impl Display, errno: Errno) -> Self {
+        Self::fatal(format_args!("unable to {action}: {}", sys::strerror(errno)))
+    }
+
+    /// The program was not executed: status 127 if it was not found, 126 if it was but cannot run.
+    #[must_use]
+    pub fn exec(program: &[u8], errno: Errno) -> Self {
+        let status = if errno == Errno::ENOENT { 127 } else { 126 };
+        let reason = sys::strerror(errno);
+        Self::new(Kind::Fatal, status, format_args!("unable to run {}: {reason}", shown(program)))
+    }
+
+    /// Adds a second line that says what to write instead.
+    #[must_use]
+    pub fn hint(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
+
+    /// Names the link that failed, unless one that it applied is named already.
+    #[must_use]
+    pub(crate) fn of(self, link: &'static Link) -> Self {
+        Self { link: self.link.or(Some(link)), ..self }
+    }
+
+    /// The exit status.
+    #[must_use]
+    pub fn status(&self) -> i32 {
+        self.status
+    }
+
+    /// Writes the message in one write, an answer to stdout and a complaint to stderr, and returns the exit status.
+    pub(crate) fn report(&self) -> i32 {
+        let Link { name, usage, .. } = self.link.unwrap_or(&Link::NONE);
+        let mut message = match self.kind {
+            Kind::Answer => {
+                let failed = sys::write_last(libc::STDOUT_FILENO, self.text.as_bytes());
+                return failed.map_or_else(
+                    |errno| Self { link: self.link, ..Self::system("write", errno) }.report(),
+                    |()| self.status,
+                );
+            }
+            Kind::Usage => format!("{name}: {}\n{name}: usage: {name} {usage}\n", self.text),
+            Kind::Fatal => format!("{name}: fatal: {}\n", self.text),
+        };
+        if let Some(hint) = self.hint {
+            let _ = writeln!(message, "{name}: hint: {hint}"); // a String takes everything
+        }
+        // Where stderr is closed the status alone has to tell.
+        let _ = sys::write_last(libc::STDERR_FILENO, message.as_bytes());
+        self.status
+    }
+}
+
+impl From<lexopt::Error> for Error {
+    fn from(error: lexopt::Error) -> Self {
+        Self::usage(error)
+    }
+}
+
+/// Names the action that failed.
+pub trait OrFail<T> {
+    /// Turns an errno into [`Error::system`]; `action` follows "unable to".
+    fn or_fail(self, action: impl Display) -> Result<T, Error>;
+}
+
+impl<T> OrFail<T> for nix::Result<T> {
+    fn or_fail(self, action: impl Display) -> Result<T, Error> {
+        self.map_err(|errno| Error::system(action, errno))
+    }
+}
+
+/// `bytes` for a message: one line whatever they are, control characters and what is not UTF-8 escaped.
+pub fn shown<B: AsRef<[u8]> + ?Sized>(bytes: &B) -> impl Display {
+    Shown(bytes.as_ref())
+}
+
+struct Shown<'a>(&'a [u8]);
+
+impl Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                if character.is_control() {
+                    write!(f, "{}", character.escape_default())?;
+                } else {
+                    f.write_char(character)?;
+                }
+            }
+            write!(f, "{}", chunk.invalid().escape_ascii())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shown_on_one_line() {
+        assert_eq!(shown("a b=é").to_string(), "a b=é");
+        assert_eq!(shown("a\nb\x1b[1m\0").to_string(), "a\\nb\\u{1b}[1m\\u{0}");
+        assert_eq!(shown(b"caf\xe9!").to_string(), "caf\\xe9!");
+    }
+
+    #[test]
+    fn the_status_tells_the_kind() {
+        assert_eq!(Error::usage("x").status(), 100);
+        assert_eq!(Error::system("x", Errno::EIO).status(), 111);
+        assert_eq!(Error::exec(b"x", Errno::ENOENT).status(), 127);
+        assert_eq!(Error::exec(b"x", Errno::EACCES).status(), 126);
+        assert_eq!(Error::answer(1, "x").status(), 1);
+    }
+}

@@ -1,0 +1,136 @@
+//! The one door: where this process becomes another program.
+
+use std::ffi::{CStr, CString};
+use std::mem;
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::sys::stat::{FileStat, SFlag, stat};
+use nix::unistd::{AccessFlags, faccessat};
+
+use crate::{Env, Error, Words, sys};
+
+/// What is left to execute, and with which environment.
+pub struct Chain {
+    /// The program and its arguments, argv for argv.
+    pub words: Words,
+    /// The environment that the program gets.
+    pub env: Env,
+    path: &'static CStr,
+}
+
+impl Chain {
+    /// Where PATH is not set, programs are searched here.
+    const DEFAULT_PATH: &'static CStr = c"/bin:/usr/bin";
+
+    /// A chain that searches its program in the PATH that `env` has now, whatever a link makes of it later.
+    #[must_use]
+    pub fn new(words: Words, env: Env) -> Self {
+        let path = env.get(c"PATH").unwrap_or(Self::DEFAULT_PATH);
+        Self { words, env, path }
+    }
+
+    pub(crate) fn take(&mut self) -> Self {
+        Self { words: self.words.clone(), env: mem::take(&mut self.env), path: self.path }
+    }
+
+    /// Becomes the program, found as the shell does but for a file that the kernel cannot run, which no shell gets.
+    /// Signal dispositions, fds and all else pass as they are. Returns only on failure.
+    #[must_use]
+    pub fn exec(self) -> Error {
+        let Some(program) = self.words.first() else {
+            return Error::usage("missing prog");
+        };
+        let envp = self.env.into_words();
+        let mut found = Errno::ENOENT;
+        for candidate in candidates(program, self.path) {
+            match sys::execve(&candidate, &self.words, &envp) {
+                Errno::ENOENT | Errno::ENOTDIR => {}
+                // Something is there that may not be executed: remember it, a later folder may do better.
+                Errno::EACCES => found = Errno::EACCES,
+                errno => {
+                    found = errno;
+                    break;
+                }
+            }
+        }
+        let error = Error::exec(program.to_bytes(), found);
+        match found {
+            Errno::ENOEXEC => error.hint("a script needs a first line such as #!/bin/sh"),
+            Errno::ENOENT if candidates(program, self.path).any(|file| stat(file.as_c_str()).is_ok()) => {
+                error.hint("the file is there: the interpreter in its first line, or its loader, is not")
+            }
+            _ => error,
+        }
+    }
+
+    /// The file that [`Chain::exec`] would execute for the first word, if the present credentials may execute it.
+    #[must_use]
+    pub fn program(&self) -> Option<FileStat> {
+        for candidate in candidates(self.words.first()?, self.path) {
+            let regular = |file: &FileStat| file.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFREG.bits();
+            match stat(candidate.as_c_str()) {
+                Ok(file) if regular(&file) => {
+                    match faccessat(AT_FDCWD, candidate.as_c_str(), AccessFlags::X_OK, AtFlags::AT_EACCESS) {
+                        Ok(()) => return Some(file),
+                        Err(Errno::EACCES) => {}
+                        Err(_) => return None,
+                    }
+                }
+                Ok(_) | Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => {}
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+}
+
+/// The files to try for `program`, in order: itself if it has a slash, else one for each folder of `path`, of which an empty
+/// one is the current folder; none for an empty name.
+pub fn candidates(program: &CStr, path: &CStr) -> impl Iterator<Item = CString> {
+    let name = program.to_bytes();
+    // A name with a slash is searched nowhere: as if in one folder, whose name it has already.
+    let searched = !name.contains(&b'/');
+    let folders = if searched { path.to_bytes() } else { b"" };
+    folders.split(|b| *b == b':').filter(|_| !name.is_empty()).map(move |folder| {
+        let mut file = Vec::with_capacity(folder.len() + name.len() + 3);
+        if searched {
+            file.extend_from_slice(if folder.is_empty() { b"." } else { folder });
+            file.push(b'/');
+        }
+        file.extend_from_slice(name);
+        CString::new(file).unwrap_or_default() // made of C strings, so without a NUL inside
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(program: &CStr, path: &CStr) -> Vec<String> {
+        candidates(program, path).map(|file| file.into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_name_is_searched_in_each_folder_of_the_path() {
+        assert_eq!(found(c"p", c"/bin:/usr/bin"), ["/bin/p", "/usr/bin/p"]);
+        assert_eq!(found(c"p", c"/"), ["//p"]);
+    }
+
+    #[test]
+    fn an_empty_folder_is_the_current_one() {
+        assert_eq!(found(c"p", c""), ["./p"]);
+        assert_eq!(found(c"-p", c":/bin:"), ["./-p", "/bin/-p", "./-p"]);
+    }
+
+    #[test]
+    fn a_slash_stops_the_search() {
+        assert_eq!(found(c"./p", c"/bin:/usr/bin"), ["./p"]);
+        assert_eq!(found(c"/", c"/bin"), ["/"]);
+    }
+
+    #[test]
+    fn an_empty_name_is_nowhere() {
+        assert_eq!(found(c"", c"/bin:"), [""; 0]);
+    }
+}

@@ -1,0 +1,47 @@
+//! File descriptors.
+
+use std::ffi::CStr;
+use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
+
+use crate::sys;
+
+/// Opens a file on a fd from 3 up, though 0-2 be closed: there it would receive our own messages, or be the program's stdin.
+pub fn open(folder: BorrowedFd, path: &CStr, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
+    sys::above_standard(openat(folder, path, flags, mode)?, flags.contains(OFlag::O_CLOEXEC))
+}
+
+/// Makes `to` the same file as `from`, open across exec; unless `copy`, `from` is closed then. Nothing happens where both are
+/// one number, which must be open.
+pub fn duplicate(from: RawFd, to: RawFd, copy: bool) -> nix::Result<()> {
+    if from == to {
+        return sys::clear_cloexec(to);
+    }
+    sys::dup2(from, to)?;
+    if copy { Ok(()) } else { sys::close(from) }
+}
+
+/// Closes `fd`, open or not.
+pub fn close(fd: RawFd) -> nix::Result<()> {
+    match sys::close(fd) {
+        Err(Errno::EBADF) => Ok(()),
+        other => other,
+    }
+}
+
+/// Leaves an open fd to the program: on the number `at`, whatever is open there, or where it is.
+pub fn leave(fd: OwnedFd, at: Option<RawFd>) -> nix::Result<()> {
+    let from = fd.into_raw_fd();
+    match at {
+        Some(to) if to != from => duplicate(from, to, false),
+        _ => Ok(()),
+    }
+}
+
+/// Makes `fd` wait (or not) where it is not ready, for everyone who shares its open file.
+pub fn set_nonblocking(fd: RawFd, on: bool) -> nix::Result<()> {
+    sys::set_nonblocking(fd, on)
+}

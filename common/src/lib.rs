@@ -1,0 +1,26 @@
+//! The library below the links: the way in (`rt`, `cli`), the way out (`exec`, `error`), and one
+//! module for each kind of process state that a link changes.
+
+pub mod caps;
+pub mod cli;
+pub mod credentials;
+pub mod env;
+pub mod error;
+pub mod exec;
+pub mod fds;
+pub mod identity;
+pub mod limits;
+pub mod lock;
+pub mod mode;
+pub mod process;
+pub mod root;
+pub mod rt;
+mod sys;
+
+pub use cli::Cli;
+pub use env::Env;
+pub use error::{Error, OrFail, shown};
+pub use exec::Chain;
+pub use lexopt::Arg::{Long, Short};
+pub use rt::{Link, Outcome};
+pub use sys::Words;

@@ -1,0 +1,168 @@
+//! Locks on files.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use lexopt::Arg::Short;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
+use nix::sys::stat::{Mode, fstat, fstatat};
+
+use crate::sys::Deadline;
+use crate::{Cli, Error, OrFail, fds, identity, shown, sys};
+
+/// How long to wait for a lock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Wait {
+    /// Until it is free.
+    Forever,
+    /// Not at all.
+    Never,
+    /// So long.
+    For(Duration),
+}
+
+/// Who else may hold a lock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// Nobody.
+    Exclusive,
+    /// Others that share it.
+    Shared,
+}
+
+/// What setlock and pidlock are asked for.
+#[derive(Debug)]
+pub struct Request {
+    wait: Wait,
+    quiet: bool,
+    at: Option<RawFd>,
+    file: &'static CStr,
+}
+
+impl Request {
+    /// Reads the options that both have, and one `flag` of the program's own, then the operand `file`.
+    pub fn parse(cli: &mut Cli, flag: char) -> Result<(Self, bool), Error> {
+        let (mut wait, mut quiet, mut at, mut flagged) = (Wait::Forever, false, None, false);
+        while let Some(option) = cli.option()? {
+            match option {
+                Short('n') => wait = Wait::Never,
+                Short('N') => wait = Wait::Forever,
+                Short('t') => wait = Wait::For(cli.seconds()?),
+                Short('x') => quiet = true,
+                Short('X') => quiet = false,
+                Short('d') => at = Some(cli.fd_value()?),
+                Short(option) if option == flag => flagged = true,
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        if let Some(fd @ 0..=2) = at {
+            return Err(Error::usage(format_args!(
+                "a lock on fd {fd} would be lost with it: use 3 or above"
+            )));
+        }
+        Ok((Self { wait, quiet, at, file: cli.operand("file")? }, flagged))
+    }
+
+    /// Takes the lock, lets `then` work on the file, and leaves its fd to the program, which so holds the lock.
+    pub fn take(&self, kind: Kind, then: impl Fn(&OwnedFd) -> nix::Result<()>) -> Result<(), Error> {
+        let file = shown(self.file.to_bytes());
+        let locked = match acquire(self.file, kind, self.wait) {
+            Ok(Some(fd)) => Ok(fd),
+            Ok(None) => Err(Error::fatal(format_args!("unable to lock {file}: it is locked"))),
+            Err(error) => Err(error),
+        };
+        let fd = match locked {
+            Err(_) if self.quiet => return Err(Error::answer(0, "")),
+            other => other?,
+        };
+        then(&fd).or_fail(format_args!("write {file}"))?;
+        fds::leave(fd, self.at).or_fail(format_args!("keep the lock on {file}"))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn file(&self) -> &'static CStr {
+        self.file
+    }
+}
+
+/// Opens `file`, creating it if need be, and locks it; `None` if it was not to be had in time.
+fn acquire(file: &CStr, kind: Kind, wait: Wait) -> Result<Option<OwnedFd>, Error> {
+    let name = shown(file.to_bytes());
+    let failed = |errno| Error::system(format_args!("lock {name}"), errno);
+    let deadline = match wait {
+        Wait::For(time) if !time.is_zero() => Some(Deadline::after(time).map_err(failed)?),
+        _ => None,
+    };
+    let wait = if wait == Wait::Forever || deadline.is_some() { Wait::Forever } else { Wait::Never };
+    let locked = loop {
+        let fd = open(file, kind)?;
+        match lock(&fd, kind, wait) {
+            Ok(()) if is(&fd, file).map_err(failed)? => break Some(fd),
+            Err(Errno::EAGAIN | Errno::EACCES) => break None,
+            Err(Errno::EINTR) if deadline.as_ref().is_some_and(Deadline::passed) => break None,
+            // Again after a signal, and where somebody removed or replaced the file while we waited: what we have is nobody's
+            // lock any more.
+            Ok(()) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(failed(errno)),
+        }
+    };
+    deadline.map_or(Ok(()), Deadline::end).map_err(failed)?;
+    Ok(locked)
+}
+
+/// Opens a lock file, as narrowly as its lock can do with: never truncated, never through a symbolic link, never waiting for
+/// the other end of a FIFO.
+fn open(file: &CStr, kind: Kind) -> Result<OwnedFd, Error> {
+    let access = match kind {
+        Kind::Exclusive => OFlag::O_WRONLY,
+        Kind::Shared => OFlag::O_RDONLY,
+    };
+    let flags = access | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    fds::open(AT_FDCWD, file, flags, Mode::S_IRUSR | Mode::S_IWUSR).map_err(|errno| {
+        let error = Error::system(format_args!("open {}", shown(file.to_bytes())), errno);
+        if errno == Errno::ELOOP { error.hint("a lock file may not be a symbolic link") } else { error }
+    })
+}
+
+/// Takes both locks that others use, on one open file: flock(2), as daemontools, runit and flock(1) do, and the open file
+/// description lock of fcntl(2), which keeps the process locks of s6 and perp out. Always in this order, so that two of us never
+/// wait for each other.
+fn lock(fd: &OwnedFd, kind: Kind, wait: Wait) -> nix::Result<()> {
+    let (flock, ofd) = match kind {
+        Kind::Exclusive => (libc::LOCK_EX, libc::F_WRLCK),
+        Kind::Shared => (libc::LOCK_SH, libc::F_RDLCK),
+    };
+    let (no_wait, command) = match wait {
+        Wait::Never => (libc::LOCK_NB, libc::F_OFD_SETLK),
+        _ => (0, libc::F_OFD_SETLKW),
+    };
+    sys::flock(fd.as_fd(), flock | no_wait)?;
+    sys::ofd_lock(fd.as_fd(), command, ofd).map(drop)
+}
+
+/// Whether `path` is still the file that `fd` is.
+fn is(fd: &OwnedFd, path: &CStr) -> nix::Result<bool> {
+    let ours = fstat(fd)?;
+    match fstatat(AT_FDCWD, path, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(there) => Ok(identity::same(&there, &ours)),
+        Err(Errno::ENOENT) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// The pid of a process that holds a lock of fcntl(2) on `file`, without touching the lock: -1 where an open file
+/// description holds it, as a lock of ours; `None` if none does or there is no file.
+pub fn holder(file: &CStr) -> Result<Option<(OwnedFd, i32)>, Error> {
+    let name = shown(file.to_bytes());
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let fd = match fds::open(AT_FDCWD, file, flags, Mode::empty()) {
+        Err(Errno::ENOENT) => return Ok(None),
+        other => other.or_fail(format_args!("open {name}"))?,
+    };
+    let (kind, pid) = sys::ofd_lock(fd.as_fd(), libc::F_OFD_GETLK, libc::F_WRLCK)
+        .or_fail(format_args!("ask for the lock on {name}"))?;
+    Ok((kind != libc::F_UNLCK).then_some((fd, pid)))
+}

@@ -1,0 +1,361 @@
+//! The system calls that nix and caps do not offer in the form that a link needs: with the vectors
+//! as the kernel gave them, on fd numbers instead of owned fds, or without what libc adds.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
+use std::{mem, ptr};
+
+use nix::errno::Errno;
+
+/// A vector of C strings that ends in a null pointer and lives as long as the process, as argv and envp do.
+#[derive(Clone, Debug)]
+pub struct Words {
+    next: *const *const c_char,
+}
+
+impl Words {
+    /// The vector at `first`.
+    ///
+    /// # Safety
+    /// It must end in a null pointer, and neither it nor its strings may change or go while the process lives.
+    #[must_use]
+    pub unsafe fn new(first: *const *const c_char) -> Self {
+        Self { next: first }
+    }
+
+    /// The first word, which stays where it is.
+    #[must_use]
+    pub fn first(&self) -> Option<&'static CStr> {
+        self.clone().next()
+    }
+
+    pub(crate) fn as_ptr(&self) -> *const *const c_char {
+        self.next
+    }
+}
+
+impl Iterator for Words {
+    type Item = &'static CStr;
+
+    fn next(&mut self) -> Option<&'static CStr> {
+        // SAFETY: by the contract of `new` the pointer is inside the vector: it never passes the null at its end.
+        let word = unsafe { *self.next };
+        if word.is_null() {
+            return None;
+        }
+        // SAFETY: as above; this was not the null, so one more entry follows.
+        self.next = unsafe { self.next.add(1) };
+        // SAFETY: by the contract of `new` the string ends in a NUL and lives as long as the process.
+        Some(unsafe { CStr::from_ptr(word) })
+    }
+}
+
+impl FromIterator<&'static CStr> for Words {
+    /// Gives up the memory of the vector: it is for the exec that follows.
+    fn from_iter<I: IntoIterator<Item = &'static CStr>>(words: I) -> Self {
+        let pointers: Vec<_> = words.into_iter().map(CStr::as_ptr).chain([ptr::null()]).collect();
+        Self { next: pointers.leak().as_ptr() }
+    }
+}
+
+/// execve(2). Returns why it failed.
+pub(crate) fn execve(path: &CStr, argv: &Words, envp: &Words) -> Errno {
+    // SAFETY: path is a C string and both vectors are null-terminated vectors of C strings, by the contract of Words.
+    unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
+    Errno::last()
+}
+
+/// The C library's words for `errno`.
+pub(crate) fn strerror(errno: Errno) -> String {
+    // SAFETY: strerror returns a C string that stays as it is until the next call, and no other thread is there.
+    unsafe { CStr::from_ptr(libc::strerror(errno as c_int)) }.to_string_lossy().into_owned()
+}
+
+/// write(2) of all the bytes, with SIGPIPE ignored: for the last words of a process that will not execute anything.
+pub(crate) fn write_last(fd: RawFd, mut bytes: &[u8]) -> nix::Result<()> {
+    // SAFETY: SIG_IGN is no code, and nothing is executed any more that could inherit it.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    while !bytes.is_empty() {
+        // SAFETY: the pointer and the length are those of one slice.
+        let count = Errno::result(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })?;
+        bytes = &bytes[usize::try_from(count).unwrap_or(0)..];
+    }
+    Ok(())
+}
+
+/// `_exit(2)`: nothing of ours is buffered, and no handler may run.
+pub(crate) fn exit(status: c_int) -> ! {
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(status) }
+}
+
+/// Whether the kernel started this process in secure-execution mode (`AT_SECURE`, see getauxval(3)).
+pub(crate) fn at_secure() -> bool {
+    // SAFETY: reads the auxiliary vector.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// The size of the extended attribute `name` of `path`, getxattr(2).
+pub(crate) fn xattr_size(path: &CStr, name: &CStr) -> nix::Result<isize> {
+    // SAFETY: two C strings; with size 0 nothing is written.
+    Errno::result(unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), ptr::null_mut(), 0) })
+}
+
+// File descriptors by number: a link works on the numbers that it was told, open or not.
+
+/// dup2(2).
+pub(crate) fn dup2(from: RawFd, to: RawFd) -> nix::Result<()> {
+    // SAFETY: two integers; what was open at `to` is not ours, the caller was told to replace it.
+    Errno::result(unsafe { libc::dup2(from, to) }).map(drop)
+}
+
+/// close(2).
+pub(crate) fn close(fd: RawFd) -> nix::Result<()> {
+    // SAFETY: an integer; the fd is not ours, the caller was told to close it.
+    Errno::result(unsafe { libc::close(fd) }).map(drop)
+}
+
+/// Lets `fd` survive exec; EBADF where it is not open.
+pub(crate) fn clear_cloexec(fd: RawFd) -> nix::Result<()> {
+    // SAFETY: F_SETFD takes an integer.
+    Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) }).map(drop)
+}
+
+/// Adds or removes `O_NONBLOCK`.
+pub(crate) fn set_nonblocking(fd: RawFd, on: bool) -> nix::Result<()> {
+    // SAFETY: F_GETFL takes nothing and F_SETFL an integer.
+    let flags = Errno::result(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
+    let flags = if on { flags | libc::O_NONBLOCK } else { flags & !libc::O_NONBLOCK };
+    // SAFETY: as above.
+    Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }).map(drop)
+}
+
+/// Moves a newly opened fd to 3 or above; it keeps its close-on-exec flag, which must be `cloexec`.
+pub(crate) fn above_standard(fd: OwnedFd, cloexec: bool) -> nix::Result<OwnedFd> {
+    if fd.as_raw_fd() > libc::STDERR_FILENO {
+        return Ok(fd);
+    }
+    let command = if cloexec { libc::F_DUPFD_CLOEXEC } else { libc::F_DUPFD };
+    // SAFETY: F_DUPFD takes an integer and returns a new fd that nobody else owns.
+    Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), command, libc::STDERR_FILENO + 1) })
+        .map(|moved| unsafe { OwnedFd::from_raw_fd(moved) })
+}
+
+/// The names in a folder but `.` and `..`. Not readdir(3), which takes ENOENT for the end: a folder removed meanwhile would
+/// look like one that was read whole.
+pub(crate) fn names(folder: BorrowedFd) -> nix::Result<Vec<CString>> {
+    const NAME: usize = mem::offset_of!(libc::dirent64, d_name);
+    let mut names = Vec::new();
+    let mut buffer = [0u64; 256]; // 2 KiB, aligned for the entries
+    loop {
+        let (fd, size) = (folder.as_raw_fd(), mem::size_of_val(&buffer));
+        // SAFETY: getdents64 writes at most `size` bytes into the buffer.
+        let filled =
+            Errno::result(unsafe { libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), size) })?;
+        let filled = usize::try_from(filled).unwrap_or(0);
+        if filled == 0 {
+            return Ok(names);
+        }
+        // SAFETY: the kernel has written so many bytes of the buffer, and it is borrowed for this round only.
+        let mut entries = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), filled) };
+        while let Some(name) = entries.get(NAME..).and_then(|rest| CStr::from_bytes_until_nul(rest).ok()) {
+            let length = mem::offset_of!(libc::dirent64, d_reclen);
+            let length = u16::from_ne_bytes([entries[length], entries[length + 1]]);
+            if !matches!(name.to_bytes(), b"." | b"..") {
+                names.push(name.to_owned());
+            }
+            entries = &entries[usize::from(length)..];
+        }
+    }
+}
+
+// Ids. As raw calls: musl's wrappers block every signal around the call, to change all threads together, and that would
+// be nine more calls whose failure could reach the program. A link has one thread.
+
+#[cfg(not(any(target_arch = "x86", target_arch = "arm")))]
+use libc::{SYS_setgroups as SYS_SETGROUPS, SYS_setresgid as SYS_SETRESGID, SYS_setresuid as SYS_SETRESUID};
+#[cfg(any(target_arch = "x86", target_arch = "arm"))]
+use libc::{
+    SYS_setgroups32 as SYS_SETGROUPS, SYS_setresgid32 as SYS_SETRESGID, SYS_setresuid32 as SYS_SETRESUID,
+};
+
+/// setgroups(2).
+pub(crate) fn setgroups(groups: &[u32]) -> nix::Result<()> {
+    // SAFETY: the pointer and the length are those of one slice.
+    Errno::result(unsafe { libc::syscall(SYS_SETGROUPS, groups.len(), groups.as_ptr()) }).map(drop)
+}
+
+/// setresgid(2), with all three the same.
+pub(crate) fn setresgid(gid: u32) -> nix::Result<()> {
+    // SAFETY: three integers.
+    Errno::result(unsafe { libc::syscall(SYS_SETRESGID, gid, gid, gid) }).map(drop)
+}
+
+/// setresuid(2), with all three the same.
+pub(crate) fn setresuid(uid: u32) -> nix::Result<()> {
+    // SAFETY: three integers.
+    Errno::result(unsafe { libc::syscall(SYS_SETRESUID, uid, uid, uid) }).map(drop)
+}
+
+/// getgrouplist(3): `gid` and what the group database gives `user`, at most 65,536 groups.
+pub(crate) fn getgrouplist(user: &CStr, gid: u32) -> nix::Result<Vec<u32>> {
+    let mut groups = vec![0; 64];
+    loop {
+        let mut count = c_int::try_from(groups.len()).unwrap_or(c_int::MAX);
+        // SAFETY: a C string, and at most `count` groups are written to the buffer, which has so many places.
+        let fits =
+            unsafe { libc::getgrouplist(user.as_ptr(), gid, groups.as_mut_ptr(), &raw mut count) } >= 0;
+        let count = usize::try_from(count).unwrap_or(0);
+        if fits && count <= groups.len() {
+            groups.truncate(count);
+            return Ok(groups);
+        }
+        if groups.len() >= 65_536 {
+            return Err(Errno::EINVAL);
+        }
+        groups.resize(groups.len() * 4, 0);
+    }
+}
+
+/// The five arguments of prctl(2) of which we use two. Returns what it returns.
+fn prctl(option: c_int, argument: c_ulong) -> nix::Result<c_int> {
+    // SAFETY: used below with options that take integers.
+    Errno::result(unsafe { libc::prctl(option, argument, 0 as c_ulong, 0 as c_ulong, 0 as c_ulong) })
+}
+
+/// The parent-death signal, 0 for none. nix's knows no real-time signals.
+pub(crate) fn parent_death_signal() -> nix::Result<c_int> {
+    let mut signal: c_int = 0;
+    // SAFETY: PR_GET_PDEATHSIG writes one int.
+    Errno::result(unsafe { libc::prctl(libc::PR_GET_PDEATHSIG, &raw mut signal) })?;
+    Ok(signal)
+}
+
+/// Sets the parent-death signal, `PR_SET_PDEATHSIG` in prctl(2).
+pub(crate) fn set_parent_death_signal(signal: c_int) -> nix::Result<()> {
+    prctl(libc::PR_SET_PDEATHSIG, c_ulong::try_from(signal).unwrap_or(0)).map(drop)
+}
+
+/// Sends this process a signal, kill(2).
+pub(crate) fn raise(signal: c_int) -> nix::Result<()> {
+    // SAFETY: two integers.
+    Errno::result(unsafe { libc::kill(libc::getpid(), signal) }).map(drop)
+}
+
+/// The securebits, `PR_GET_SECUREBITS` in prctl(2).
+pub(crate) fn securebits() -> nix::Result<c_int> {
+    prctl(libc::PR_GET_SECUREBITS, 0)
+}
+
+/// capset(2) in one call: permitted and effective become `kept`, inheritable (and with it ambient) becomes empty.
+/// The caps crate sets one set a call, in two system calls.
+pub(crate) fn keep_capabilities(kept: u64) -> nix::Result<()> {
+    const VERSION_3: u32 = 0x2008_0522;
+    let halves = [kept & 0xffff_ffff, kept >> 32].map(|half| u32::try_from(half).unwrap_or(0));
+    let header = [VERSION_3, 0];
+    let data = halves.map(|half| [half, half, 0]); // effective, permitted, inheritable
+    // SAFETY: header and data have the layout of capset(2), version 3: two words, and two times three.
+    Errno::result(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) }).map(drop)
+}
+
+/// Gives up the controlling terminal behind `fd`, `TIOCNOTTY` in `ioctl_tty(2)`.
+pub(crate) fn give_up_terminal(fd: BorrowedFd) -> nix::Result<()> {
+    // SAFETY: TIOCNOTTY takes nothing.
+    Errno::result(unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCNOTTY) }).map(drop)
+}
+
+// Locks.
+
+/// flock(2).
+pub(crate) fn flock(fd: BorrowedFd, operation: c_int) -> nix::Result<()> {
+    // SAFETY: two integers.
+    Errno::result(unsafe { libc::flock(fd.as_raw_fd(), operation) }).map(drop)
+}
+
+/// One of the open-file-description lock commands of fcntl(2) on the whole file; returns the kind and the pid that
+/// `F_OFD_GETLK` found.
+pub(crate) fn ofd_lock(fd: BorrowedFd, command: c_int, kind: c_int) -> nix::Result<(c_int, libc::pid_t)> {
+    // SAFETY: flock is a plain C structure, for which all zeros is a value: from the start (SEEK_SET
+    // is 0) to the end, pid 0 as asked.
+    let mut lock: libc::flock = unsafe { mem::zeroed() };
+    lock.l_type = i16::try_from(kind).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: the F_OFD_ commands take one such structure.
+    Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), command, &raw mut lock) })?;
+    Ok((c_int::from(lock.l_type), lock.l_pid))
+}
+
+/// A limit of time on a system call that waits: from its deadline on a signal interrupts what waits, again and again until
+/// it is dropped. The signal is one that nobody uses, and the dispositions and the mask are put back: the alarm clock and
+/// SIGALRM may be the program's.
+pub(crate) struct Deadline {
+    at: Instant,
+    signal: c_int,
+    timer: libc::timer_t,
+    action: libc::sigaction,
+    mask: libc::sigset_t,
+}
+
+impl Deadline {
+    pub(crate) fn after(time: Duration) -> nix::Result<Self> {
+        extern "C" fn interrupt(_: c_int) {}
+        // SAFETY: all of these are plain C structures for which all zeros is a value, each is filled by libc before it is read,
+        // and the handler does nothing, so it may run at any time.
+        unsafe {
+            let mut set: libc::sigset_t = mem::zeroed();
+            Errno::result(libc::sigpending(&raw mut set))?;
+            let signal = (libc::SIGRTMIN()..=libc::SIGRTMAX())
+                .rev()
+                .find(|signal| libc::sigismember(&raw const set, *signal) == 0)
+                .ok_or(Errno::EAGAIN)?;
+            let mut deadline = Self {
+                at: Instant::now() + time,
+                signal,
+                timer: ptr::null_mut(),
+                action: mem::zeroed(),
+                mask: mem::zeroed(),
+            };
+            let mut event: libc::sigevent = mem::zeroed();
+            event.sigev_notify = libc::SIGEV_SIGNAL;
+            event.sigev_signo = signal;
+            Errno::result(libc::timer_create(
+                libc::CLOCK_MONOTONIC,
+                &raw mut event,
+                &raw mut deadline.timer,
+            ))?;
+            let mut action: libc::sigaction = mem::zeroed();
+            action.sa_sigaction = interrupt as extern "C" fn(c_int) as usize; // without SA_RESTART: it interrupts
+            Errno::result(libc::sigaction(signal, &raw const action, &raw mut deadline.action))?;
+            libc::sigemptyset(&raw mut set);
+            libc::sigaddset(&raw mut set, signal);
+            Errno::result(libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, &raw mut deadline.mask))?;
+            let times = libc::itimerspec {
+                // A signal that comes just before the call that waits would be lost: so it comes again.
+                it_interval: libc::timespec { tv_sec: 0, tv_nsec: 10_000_000 },
+                it_value: libc::timespec {
+                    tv_sec: libc::time_t::try_from(time.as_secs()).map_err(|_| Errno::EINVAL)?,
+                    tv_nsec: time.subsec_nanos().into(),
+                },
+            };
+            Errno::result(libc::timer_settime(deadline.timer, 0, &raw const times, ptr::null_mut()))?;
+            Ok(deadline)
+        }
+    }
+
+    pub(crate) fn passed(&self) -> bool {
+        Instant::now() >= self.at
+    }
+
+    /// Puts everything back; what of it fails would be seen by the program.
+    pub(crate) fn end(self) -> nix::Result<()> {
+        // SAFETY: the timer and the two structures are those that `after` got. The timer goes first: what it had sent is
+        // delivered to our handler before the call returns, so nothing of it is left for the program.
+        unsafe {
+            Errno::result(libc::timer_delete(self.timer))?;
+            Errno::result(libc::sigprocmask(libc::SIG_SETMASK, &raw const self.mask, ptr::null_mut()))?;
+            Errno::result(libc::sigaction(self.signal, &raw const self.action, ptr::null_mut()))?;
+        }
+        Ok(())
+    }
+}
