@@ -1,4 +1,5 @@
-//! The links of catena: programs that apply one change to the process state and execute the rest of their argv.
+//! The links of catena: programs that apply one change to the process state and execute the rest of their
+//! argv.
 #![forbid(unsafe_code)]
 
 use common::Link;

@@ -37,8 +37,8 @@ fn run(cli: &mut Cli) -> Outcome {
     Ok(chain)
 }
 
-/// Puts the pid, which is the program's too, into the file: written over what was there, then cut, so that no reader finds
-/// the file empty.
+/// Puts the pid, which is the program's too, into the file: written over what was there, then cut, so that
+/// no reader finds the file empty.
 fn write_pid(fd: &OwnedFd) -> nix::Result<()> {
     if fstat(fd)?.st_mode & SFlag::S_IFMT.bits() != SFlag::S_IFREG.bits() {
         return Err(Errno::EINVAL); // a device would take the pid as data
@@ -51,7 +51,8 @@ fn write_pid(fd: &OwnedFd) -> nix::Result<()> {
     }
 }
 
-/// Who holds the lock: the kernel knows the pid of a process lock, as perp's; for one of ours the file says it.
+/// Who holds the lock: the kernel knows the pid of a process lock, as perp's; for one of ours the file says
+/// it.
 fn who(request: &Request) -> Result<Error, Error> {
     let Some((fd, pid)) = lock::holder(request.file())? else { return Ok(Error::answer(0, "")) };
     if pid > 0 {

@@ -32,8 +32,9 @@ fn run(cli: &mut Cli) -> Outcome {
     if export {
         account.export(&mut chain.env)?;
     }
-    // Our own chroot may come next, which would not be allowed after the change of ids: lend it the one capability that it
-    // needs, in this process. Root needs no loan, and who cannot chroot has nothing to lend.
+    // Our own chroot may come next, which would not be allowed after the change of ids: lend it the one
+    // capability that it needs, in this process. Root needs no loan, and who cannot chroot has nothing to
+    // lend.
     let own = match chain.words.first() {
         Some(next) if next.to_bytes().ends_with(chroot::LINK.name.as_bytes()) && account.uid != 0 => {
             identity::sibling(LINK.name, chroot::LINK.name)

@@ -42,7 +42,8 @@ impl Cli {
         Ok(None)
     }
 
-    /// For a link without options: understands `--help`, `--version` and `--`, and comes to the first operand.
+    /// For a link without options: understands `--help`, `--version` and `--`, and comes to the first
+    /// operand.
     pub fn no_options(&mut self) -> Result<(), Error> {
         self.option()?.map_or(Ok(()), |option| Err(option.unexpected().into()))
     }
@@ -74,7 +75,8 @@ impl Cli {
         fd(OsStr::from_bytes(self.operand(name)?.to_bytes()))
     }
 
-    /// What is left to execute. Take it before the deed: a line without a program must not change so much as a file.
+    /// What is left to execute. Take it before the deed: a line without a program must not change so much
+    /// as a file.
     pub fn rest(&mut self) -> Result<Chain, Error> {
         self.chain.words.first().ok_or_else(|| Error::usage("missing prog"))?;
         Ok(self.rest_or_nothing())
@@ -86,8 +88,9 @@ impl Cli {
     }
 }
 
-/// The words in front that can be options and their values: all up to the second of two neighbours without a dash, since of
-/// those one at least is an operand. So the parser copies a few words and never the program's 2,000.
+/// The words in front that can be options and their values: all up to the second of two neighbours without
+/// a dash, since of those one at least is an operand. So the parser copies a few words and never the
+/// program's 2,000.
 fn option_words(words: Words) -> Vec<OsString> {
     let mut plain = 0;
     let mut taken = Vec::new();
@@ -120,7 +123,8 @@ fn fd(word: &OsStr) -> Result<RawFd, Error> {
         .ok_or_else(|| Error::usage(format_args!("not a file descriptor: {}", shown(word.as_bytes()))))
 }
 
-/// A number in decimal digits and nothing else; `None` if it is empty, signed, trailed by anything or too large for `T`.
+/// A number in decimal digits and nothing else; `None` if it is empty, signed, trailed by anything or too
+/// large for `T`.
 #[must_use]
 pub fn number<T: TryFrom<u64>>(digits: &[u8]) -> Option<T> {
     let text = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;

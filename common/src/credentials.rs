@@ -19,7 +19,8 @@ pub enum Spec<'a> {
 }
 
 impl<'a> Spec<'a> {
-    /// Reads an account; an error says what is wrong with it. 4294967295 is no id: to the kernel it means "leave as it is".
+    /// Reads an account; an error says what is wrong with it. 4294967295 is no id: to the kernel it means
+    /// "leave as it is".
     pub fn parse(text: &'a [u8]) -> Result<Self, Error> {
         let text = std::str::from_utf8(text).map_err(|_| no_such("user", text))?;
         let wrong = |problem: &str| Error::usage(format_args!("invalid account {}: {problem}", shown(text)));
@@ -93,7 +94,8 @@ impl Account {
         Ok(account)
     }
 
-    /// Sets HOME, USER, LOGNAME and SHELL; for a uid without entry HOME is `/`, SHELL `/bin/sh`, and the names go.
+    /// Sets HOME, USER, LOGNAME and SHELL; for a uid without entry HOME is `/`, SHELL `/bin/sh`, and the
+    /// names go.
     pub fn export(&self, env: &mut Env) -> Result<(), Error> {
         let or =
             |value: &[u8], default: &[u8]| if value.is_empty() { default.to_vec() } else { value.to_vec() };
@@ -152,9 +154,10 @@ pub enum Keep {
     Chroot,
 }
 
-/// Gives this process the ids of `account`, real, effective and saved, and proves that root cannot be regained. Unless the
-/// account is uid 0, no capability is left in any set but bounding, but for what `keep` says. Calls that would change no id
-/// are left out, so that who is the account already needs no privilege.
+/// Gives this process the ids of `account`, real, effective and saved, and proves that root cannot be
+/// regained. Unless the account is uid 0, no capability is left in any set but bounding, but for what
+/// `keep` says. Calls that would change no id are left out, so that who is the account already needs no
+/// privilege.
 pub fn assume(account: &Account, keep: Keep) -> Result<(), Error> {
     let Account { uid, gid, .. } = *account;
     let death = sys::parent_death_signal().or_fail("read the parent-death signal")?;
@@ -177,8 +180,8 @@ pub fn assume(account: &Account, keep: Keep) -> Result<(), Error> {
         caps::keep_across_ids(false)?;
         caps::only_chroot()?;
     } else if uid != 0 {
-        // The kernel has emptied permitted, effective and ambient if the uid left 0, but not the inheritable set, and none of
-        // them under SECBIT_NO_SETUID_FIXUP.
+        // The kernel has emptied permitted, effective and ambient if the uid left 0, but not the
+        // inheritable set, and none of them under SECBIT_NO_SETUID_FIXUP.
         caps::clear()?;
     }
     if !(has_uid(uid)? && has_gid(gid)? && has_groups(account)?) {

@@ -10,7 +10,8 @@ use nix::unistd::read;
 
 use crate::{Error, OrFail, Words, fds, shown, sys};
 
-/// An environment. Entries that are no variable, and duplicates of one, stay where they are unless that one is edited.
+/// An environment. Entries that are no variable, and duplicates of one, stay where they are unless that one
+/// is edited.
 #[derive(Default)]
 pub struct Env {
     received: Option<Words>,

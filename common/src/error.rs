@@ -74,7 +74,8 @@ impl Error {
         self.status
     }
 
-    /// Writes the message in one write, an answer to stdout and a complaint to stderr, and returns the exit status.
+    /// Writes the message in one write, an answer to stdout and a complaint to stderr, and returns the exit
+    /// status.
     pub(crate) fn report(&self) -> i32 {
         let Link { name, usage, .. } = self.link.unwrap_or(&Link::NONE);
         let mut message = match self.kind {

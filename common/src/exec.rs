@@ -34,8 +34,8 @@ impl Chain {
         Self { words: self.words.clone(), env: mem::take(&mut self.env), path: self.path }
     }
 
-    /// Becomes the program, found as the shell does but for a file that the kernel cannot run, which no shell gets.
-    /// Signal dispositions, fds and all else pass as they are. Returns only on failure.
+    /// Becomes the program, found as the shell does but for a file that the kernel cannot run, which no
+    /// shell gets. Signal dispositions, fds and all else pass as they are. Returns only on failure.
     #[must_use]
     pub fn exec(self) -> Error {
         let Some(program) = self.words.first() else {
@@ -64,7 +64,8 @@ impl Chain {
         }
     }
 
-    /// The file that [`Chain::exec`] would execute for the first word, if the present credentials may execute it.
+    /// The file that [`Chain::exec`] would execute for the first word, if the present credentials may
+    /// execute it.
     #[must_use]
     pub fn program(&self) -> Option<FileStat> {
         for candidate in candidates(self.words.first()?, self.path) {
@@ -85,8 +86,8 @@ impl Chain {
     }
 }
 
-/// The files to try for `program`, in order: itself if it has a slash, else one for each folder of `path`, of which an empty
-/// one is the current folder; none for an empty name.
+/// The files to try for `program`, in order: itself if it has a slash, else one for each folder of `path`,
+/// of which an empty one is the current folder; none for an empty name.
 pub fn candidates(program: &CStr, path: &CStr) -> impl Iterator<Item = CString> {
     let name = program.to_bytes();
     // A name with a slash is searched nowhere: as if in one folder, whose name it has already.

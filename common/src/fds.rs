@@ -9,13 +9,14 @@ use nix::sys::stat::Mode;
 
 use crate::sys;
 
-/// Opens a file on a fd from 3 up, though 0-2 be closed: there it would receive our own messages, or be the program's stdin.
+/// Opens a file on a fd from 3 up, though 0-2 be closed: there it would receive our own messages, or be the
+/// program's stdin.
 pub fn open(folder: BorrowedFd, path: &CStr, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
     sys::above_standard(openat(folder, path, flags, mode)?, flags.contains(OFlag::O_CLOEXEC))
 }
 
-/// Makes `to` the same file as `from`, open across exec; unless `copy`, `from` is closed then. Nothing happens where both are
-/// one number, which must be open.
+/// Makes `to` the same file as `from`, open across exec; unless `copy`, `from` is closed then. Nothing
+/// happens where both are one number, which must be open.
 pub fn duplicate(from: RawFd, to: RawFd, copy: bool) -> nix::Result<()> {
     if from == to {
         return sys::clear_cloexec(to);

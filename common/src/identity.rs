@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use nix::fcntl::readlink;
 use nix::sys::stat::{FileStat, stat};
 
-/// The file of the program `other` beside the file of this one, which is `own`, both with the same prefix to their names if this
-/// one has any. `None` if there is none, or without /proc.
+/// The file of the program `other` beside the file of this one, which is `own`, both with the same prefix
+/// to their names if this one has any. `None` if there is none, or without /proc.
 #[must_use]
 pub fn sibling(own: &str, other: &str) -> Option<FileStat> {
     let file = readlink(c"/proc/self/exe").ok()?;

@@ -65,7 +65,8 @@ impl Request {
         Ok((Self { wait, quiet, at, file: cli.operand("file")? }, flagged))
     }
 
-    /// Takes the lock, lets `then` work on the file, and leaves its fd to the program, which so holds the lock.
+    /// Takes the lock, lets `then` work on the file, and leaves its fd to the program, which so holds the
+    /// lock.
     pub fn take(&self, kind: Kind, then: impl Fn(&OwnedFd) -> nix::Result<()>) -> Result<(), Error> {
         let file = shown(self.file.to_bytes());
         let locked = match acquire(self.file, kind, self.wait) {
@@ -103,8 +104,8 @@ fn acquire(file: &CStr, kind: Kind, wait: Wait) -> Result<Option<OwnedFd>, Error
             Ok(()) if is(&fd, file).map_err(failed)? => break Some(fd),
             Err(Errno::EAGAIN | Errno::EACCES) => break None,
             Err(Errno::EINTR) if deadline.as_ref().is_some_and(Deadline::passed) => break None,
-            // Again after a signal, and where somebody removed or replaced the file while we waited: what we have is nobody's
-            // lock any more.
+            // Again after a signal, and where somebody removed or replaced the file while we waited: what
+            // we have is nobody's lock any more.
             Ok(()) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(failed(errno)),
         }
@@ -113,8 +114,8 @@ fn acquire(file: &CStr, kind: Kind, wait: Wait) -> Result<Option<OwnedFd>, Error
     Ok(locked)
 }
 
-/// Opens a lock file, as narrowly as its lock can do with: never truncated, never through a symbolic link, never waiting for
-/// the other end of a FIFO.
+/// Opens a lock file, as narrowly as its lock can do with: never truncated, never through a symbolic link,
+/// never waiting for the other end of a FIFO.
 fn open(file: &CStr, kind: Kind) -> Result<OwnedFd, Error> {
     let access = match kind {
         Kind::Exclusive => OFlag::O_WRONLY,
@@ -127,9 +128,9 @@ fn open(file: &CStr, kind: Kind) -> Result<OwnedFd, Error> {
     })
 }
 
-/// Takes both locks that others use, on one open file: flock(2), as daemontools, runit and flock(1) do, and the open file
-/// description lock of fcntl(2), which keeps the process locks of s6 and perp out. Always in this order, so that two of us never
-/// wait for each other.
+/// Takes both locks that others use, on one open file: flock(2), as daemontools, runit and flock(1) do, and
+/// the open file description lock of fcntl(2), which keeps the process locks of s6 and perp out. Always in
+/// this order, so that two of us never wait for each other.
 fn lock(fd: &OwnedFd, kind: Kind, wait: Wait) -> nix::Result<()> {
     let (flock, ofd) = match kind {
         Kind::Exclusive => (libc::LOCK_EX, libc::F_WRLCK),
@@ -153,8 +154,8 @@ fn is(fd: &OwnedFd, path: &CStr) -> nix::Result<bool> {
     }
 }
 
-/// The pid of a process that holds a lock of fcntl(2) on `file`, without touching the lock: -1 where an open file
-/// description holds it, as a lock of ours; `None` if none does or there is no file.
+/// The pid of a process that holds a lock of fcntl(2) on `file`, without touching the lock: -1 where an
+/// open file description holds it, as a lock of ours; `None` if none does or there is no file.
 pub fn holder(file: &CStr) -> Result<Option<(OwnedFd, i32)>, Error> {
     let name = shown(file.to_bytes());
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;

@@ -1,7 +1,8 @@
 //! The file mode creation mask, as sh's umask reads it.
 
-/// The mask that `text` asks for where it is `mask` now: octal digits up to 777, or symbolic as in chmod(1), which names what
-/// files may get. `None` if it is neither. `s` and `t` stand for nothing that a mask has.
+/// The mask that `text` asks for where it is `mask` now: octal digits up to 777, or symbolic as in
+/// chmod(1), which names what files may get. `None` if it is neither. `s` and `t` stand for nothing that a
+/// mask has.
 #[must_use]
 pub fn parse(text: &[u8], mask: u32) -> Option<u32> {
     if text.first().is_some_and(u8::is_ascii_digit) {

@@ -8,7 +8,8 @@ use nix::sys::stat::Mode;
 
 use crate::{Error, OrFail, fds, sys};
 
-/// Gives up the controlling terminal of this process, which must not lead its session; does nothing without one.
+/// Gives up the controlling terminal of this process, which must not lead its session; does nothing without
+/// one.
 pub fn give_up_terminal() -> Result<(), Error> {
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     match fds::open(AT_FDCWD, c"/dev/tty", flags, Mode::empty()) {

@@ -9,8 +9,8 @@ use nix::unistd::{chroot, fchdir};
 
 use crate::{Error, OrFail, caps, fds, shown};
 
-/// Makes `path` the root folder and the current one. One fd serves both, so it is one folder whatever happens to its name.
-/// Who is not root gives up `CAP_SYS_CHROOT` then: who may chroot can leave a chroot.
+/// Makes `path` the root folder and the current one. One fd serves both, so it is one folder whatever
+/// happens to its name. Who is not root gives up `CAP_SYS_CHROOT` then: who may chroot can leave a chroot.
 pub fn change(path: &CStr) -> Result<(), Error> {
     let name = shown(path.to_bytes());
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;

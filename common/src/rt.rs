@@ -1,7 +1,8 @@
 //! The entry point of every program, in place of std's.
 //!
-//! Before `fn main` std opens /dev/null on closed fds 0-2 and ignores SIGPIPE, and both would pass through exec. A link hands
-//! on what it was given, so the programs take `main` from the C runtime, and nothing may depend on std's start-up code.
+//! Before `fn main` std opens /dev/null on closed fds 0-2 and ignores SIGPIPE, and both would pass through
+//! exec. A link hands on what it was given, so the programs take `main` from the C runtime, and nothing may
+//! depend on std's start-up code.
 #![allow(unsafe_code)]
 
 use std::ffi::c_char;
@@ -25,7 +26,8 @@ pub struct Link {
     pub summary: &'static str,
     /// Each option with its argument as the page writes it, and a line that says what it does.
     pub options: &'static [(&'static str, &'static str)],
-    /// Applies the change. The caller executes the rest, so that several links can be applied in one process.
+    /// Applies the change. The caller executes the rest, so that several links can be applied in one
+    /// process.
     pub run: fn(&mut Cli) -> Outcome,
 }
 
@@ -67,7 +69,8 @@ macro_rules! main {
 /// # Safety
 /// `argv` and `envp` must be the vectors that the C runtime got from the kernel.
 pub unsafe fn start(link: &'static Link, argv: *const *const c_char, envp: *const *const c_char) -> ! {
-    // SAFETY: the kernel ends both in a null pointer, they live as long as the process, and nothing here changes them.
+    // SAFETY: the kernel ends both in a null pointer, they live as long as the process, and nothing here
+    // changes them.
     let (words, env) = unsafe { (Words::new(argv), Env::new(Words::new(envp))) };
     let error = match never_a_way_up().and_then(|()| link.apply(words, env)) {
         Ok(chain) => chain.exec(),
@@ -76,8 +79,9 @@ pub unsafe fn start(link: &'static Link, argv: *const *const c_char, envp: *cons
     sys::exit(error.of(link).report())
 }
 
-/// Refuses to work where this program's own file is set-id or has file capabilities: it would run anybody's command line
-/// with them. `AT_SECURE` alone is no proof: it is also set for a link under a set-id program that runs it on purpose.
+/// Refuses to work where this program's own file is set-id or has file capabilities: it would run anybody's
+/// command line with them. `AT_SECURE` alone is no proof: it is also set for a link under a set-id program
+/// that runs it on purpose.
 fn never_a_way_up() -> Result<(), Error> {
     if !sys::at_secure() {
         return Ok(());

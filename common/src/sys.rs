@@ -19,7 +19,8 @@ impl Words {
     /// The vector at `first`.
     ///
     /// # Safety
-    /// It must end in a null pointer, and neither it nor its strings may change or go while the process lives.
+    /// It must end in a null pointer, and neither it nor its strings may change or go while the process
+    /// lives.
     #[must_use]
     pub unsafe fn new(first: *const *const c_char) -> Self {
         Self { next: first }
@@ -40,7 +41,8 @@ impl Iterator for Words {
     type Item = &'static CStr;
 
     fn next(&mut self) -> Option<&'static CStr> {
-        // SAFETY: by the contract of `new` the pointer is inside the vector: it never passes the null at its end.
+        // SAFETY: by the contract of `new` the pointer is inside the vector: it never passes the null at
+        // its end.
         let word = unsafe { *self.next };
         if word.is_null() {
             return None;
@@ -62,18 +64,21 @@ impl FromIterator<&'static CStr> for Words {
 
 /// execve(2). Returns why it failed.
 pub(crate) fn execve(path: &CStr, argv: &Words, envp: &Words) -> Errno {
-    // SAFETY: path is a C string and both vectors are null-terminated vectors of C strings, by the contract of Words.
+    // SAFETY: path is a C string and both vectors are null-terminated vectors of C strings, by the contract
+    // of Words.
     unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
     Errno::last()
 }
 
 /// The C library's words for `errno`.
 pub(crate) fn strerror(errno: Errno) -> String {
-    // SAFETY: strerror returns a C string that stays as it is until the next call, and no other thread is there.
+    // SAFETY: strerror returns a C string that stays as it is until the next call, and no other thread is
+    // there.
     unsafe { CStr::from_ptr(libc::strerror(errno as c_int)) }.to_string_lossy().into_owned()
 }
 
-/// write(2) of all the bytes, with SIGPIPE ignored: for the last words of a process that will not execute anything.
+/// write(2) of all the bytes, with SIGPIPE ignored: for the last words of a process that will not execute
+/// anything.
 pub(crate) fn write_last(fd: RawFd, mut bytes: &[u8]) -> nix::Result<()> {
     // SAFETY: SIG_IGN is no code, and nothing is executed any more that could inherit it.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
@@ -143,8 +148,8 @@ pub(crate) fn above_standard(fd: OwnedFd, cloexec: bool) -> nix::Result<OwnedFd>
         .map(|moved| unsafe { OwnedFd::from_raw_fd(moved) })
 }
 
-/// The names in a folder but `.` and `..`. Not readdir(3), which takes ENOENT for the end: a folder removed meanwhile would
-/// look like one that was read whole.
+/// The names in a folder but `.` and `..`. Not readdir(3), which takes ENOENT for the end: a folder removed
+/// meanwhile would look like one that was read whole.
 pub(crate) fn names(folder: BorrowedFd) -> nix::Result<Vec<CString>> {
     const NAME: usize = mem::offset_of!(libc::dirent64, d_name);
     let mut names = Vec::new();
@@ -158,7 +163,8 @@ pub(crate) fn names(folder: BorrowedFd) -> nix::Result<Vec<CString>> {
         if filled == 0 {
             return Ok(names);
         }
-        // SAFETY: the kernel has written so many bytes of the buffer, and it is borrowed for this round only.
+        // SAFETY: the kernel has written so many bytes of the buffer, and it is borrowed for this round
+        // only.
         let mut entries = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), filled) };
         while let Some(name) = entries.get(NAME..).and_then(|rest| CStr::from_bytes_until_nul(rest).ok()) {
             let length = mem::offset_of!(libc::dirent64, d_reclen);
@@ -171,8 +177,8 @@ pub(crate) fn names(folder: BorrowedFd) -> nix::Result<Vec<CString>> {
     }
 }
 
-// Ids. As raw calls: musl's wrappers block every signal around the call, to change all threads together, and that would
-// be nine more calls whose failure could reach the program. A link has one thread.
+// Ids. As raw calls: musl's wrappers block every signal around the call, to change all threads together,
+// and that would be nine more calls whose failure could reach the program. A link has one thread.
 
 #[cfg(not(any(target_arch = "x86", target_arch = "arm")))]
 use libc::{SYS_setgroups as SYS_SETGROUPS, SYS_setresgid as SYS_SETRESGID, SYS_setresuid as SYS_SETRESUID};
@@ -204,7 +210,8 @@ pub(crate) fn getgrouplist(user: &CStr, gid: u32) -> nix::Result<Vec<u32>> {
     let mut groups = vec![0; 64];
     loop {
         let mut count = c_int::try_from(groups.len()).unwrap_or(c_int::MAX);
-        // SAFETY: a C string, and at most `count` groups are written to the buffer, which has so many places.
+        // SAFETY: a C string, and at most `count` groups are written to the buffer, which has so many
+        // places.
         let fits =
             unsafe { libc::getgrouplist(user.as_ptr(), gid, groups.as_mut_ptr(), &raw mut count) } >= 0;
         let count = usize::try_from(count).unwrap_or(0);
@@ -249,8 +256,8 @@ pub(crate) fn securebits() -> nix::Result<c_int> {
     prctl(libc::PR_GET_SECUREBITS, 0)
 }
 
-/// capset(2) in one call: permitted and effective become `kept`, inheritable (and with it ambient) becomes empty.
-/// The caps crate sets one set a call, in two system calls.
+/// capset(2) in one call: permitted and effective become `kept`, inheritable (and with it ambient) becomes
+/// empty. The caps crate sets one set a call, in two system calls.
 pub(crate) fn keep_capabilities(kept: u64) -> nix::Result<()> {
     const VERSION_3: u32 = 0x2008_0522;
     let halves = [kept & 0xffff_ffff, kept >> 32].map(|half| u32::try_from(half).unwrap_or(0));
@@ -274,8 +281,8 @@ pub(crate) fn flock(fd: BorrowedFd, operation: c_int) -> nix::Result<()> {
     Errno::result(unsafe { libc::flock(fd.as_raw_fd(), operation) }).map(drop)
 }
 
-/// One of the open-file-description lock commands of fcntl(2) on the whole file; returns the kind and the pid that
-/// `F_OFD_GETLK` found.
+/// One of the open-file-description lock commands of fcntl(2) on the whole file; returns the kind and the
+/// pid that `F_OFD_GETLK` found.
 pub(crate) fn ofd_lock(fd: BorrowedFd, command: c_int, kind: c_int) -> nix::Result<(c_int, libc::pid_t)> {
     // SAFETY: flock is a plain C structure, for which all zeros is a value: from the start (SEEK_SET
     // is 0) to the end, pid 0 as asked.
@@ -286,9 +293,9 @@ pub(crate) fn ofd_lock(fd: BorrowedFd, command: c_int, kind: c_int) -> nix::Resu
     Ok((c_int::from(lock.l_type), lock.l_pid))
 }
 
-/// A limit of time on a system call that waits: from its deadline on a signal interrupts what waits, again and again until
-/// it is dropped. The signal is one that nobody uses, and the dispositions and the mask are put back: the alarm clock and
-/// SIGALRM may be the program's.
+/// A limit of time on a system call that waits: from its deadline on a signal interrupts what waits, again
+/// and again until it is dropped. The signal is one that nobody uses, and the dispositions and the mask are
+/// put back: the alarm clock and SIGALRM may be the program's.
 pub(crate) struct Deadline {
     at: Instant,
     signal: c_int,
@@ -300,8 +307,8 @@ pub(crate) struct Deadline {
 impl Deadline {
     pub(crate) fn after(time: Duration) -> nix::Result<Self> {
         extern "C" fn interrupt(_: c_int) {}
-        // SAFETY: all of these are plain C structures for which all zeros is a value, each is filled by libc before it is read,
-        // and the handler does nothing, so it may run at any time.
+        // SAFETY: all of these are plain C structures for which all zeros is a value, each is filled by
+        // libc before it is read, and the handler does nothing, so it may run at any time.
         unsafe {
             let mut set: libc::sigset_t = mem::zeroed();
             Errno::result(libc::sigpending(&raw mut set))?;
@@ -349,8 +356,9 @@ impl Deadline {
 
     /// Puts everything back; what of it fails would be seen by the program.
     pub(crate) fn end(self) -> nix::Result<()> {
-        // SAFETY: the timer and the two structures are those that `after` got. The timer goes first: what it had sent is
-        // delivered to our handler before the call returns, so nothing of it is left for the program.
+        // SAFETY: the timer and the two structures are those that `after` got. The timer goes first: what
+        // it had sent is delivered to our handler before the call returns, so nothing of it is left for the
+        // program.
         unsafe {
             Errno::result(libc::timer_delete(self.timer))?;
             Errno::result(libc::sigprocmask(libc::SIG_SETMASK, &raw const self.mask, ptr::null_mut()))?;

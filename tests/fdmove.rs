@@ -1,0 +1,52 @@
+//! fdmove.
+
+use nix::errno::Errno;
+
+use crate::support::*;
+
+#[test]
+fn moves_a_descriptor() {
+    assert_eq!(
+        run(link("fdmove").args(["9", "1", "sh", "-c", "echo moved >&9; echo gone"])).stdout,
+        "moved\n"
+    );
+}
+
+#[test]
+fn copies_a_descriptor_with_c() {
+    assert_eq!(
+        run(link("fdmove").args(["-c", "9", "1", "sh", "-c", "echo to; echo from >&9"])),
+        prints("to\nfrom\n")
+    );
+}
+
+#[test]
+fn an_open_descriptor_on_itself_is_left_alone() {
+    for words in [&["1", "1"][..], &["-c", "1", "1"]] {
+        assert_eq!(run(link("fdmove").args(words).args(["echo", "x"])), prints("x\n"));
+    }
+}
+
+#[test]
+fn a_descriptor_that_is_not_open_cannot_be_moved() {
+    for (to, from) in [("1", "5"), ("5", "5"), ("99999999", "1")] {
+        let says = says(Errno::EBADF);
+        let message = format!("fdmove: fatal: unable to move fd {from} to fd {to}: {says}\n");
+        assert_eq!(run(link("fdmove").args([to, from, "echo", "x"])), fails(111, message));
+    }
+}
+
+#[test]
+fn what_is_no_descriptor_is_wrong_use() {
+    for bad in ["x", "", "+1", "1x", "4294967296", "2147483648"] {
+        assert_eq!(
+            run(link("fdmove").args([bad, "1", "echo"])),
+            misuse("fdmove", &format!("not a file descriptor: {bad}"))
+        );
+        assert_eq!(
+            run(link("fdmove").args(["1", bad, "echo"])),
+            misuse("fdmove", &format!("not a file descriptor: {bad}"))
+        );
+    }
+    assert_eq!(run(link("fdmove").args(["-1", "1", "echo"])), misuse("fdmove", "invalid option '-1'"));
+}

@@ -1,0 +1,25 @@
+//! End-to-end tests: every test runs built programs and looks at all of their outcome.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+mod all_or_nothing;
+mod chroot;
+mod common_rules;
+mod docs;
+mod envdir;
+mod envuidgid;
+mod fdclose;
+mod fdmove;
+mod handover;
+mod interop;
+mod pidlock;
+mod redirfd;
+mod reference;
+mod setlock;
+mod setsid_free;
+mod setuidgid;
+mod softlimit;
+mod transparency;
+mod umask;

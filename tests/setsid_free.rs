@@ -1,0 +1,1 @@
+//! setsid_free.

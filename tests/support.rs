@@ -1,0 +1,147 @@
+//! What the tests share: the programs under test, one way to run a command and look at all of its outcome,
+//! and what a test needs of the machine.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use nix::errno::Errno;
+
+/// Where cargo put what it built for these tests.
+fn built() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_fdmove")).parent().unwrap()
+}
+
+/// The folder of the programs under test: those just built, or, with `CATENA_BIN`, installed ones.
+pub(crate) fn bin() -> PathBuf {
+    std::env::var_os("CATENA_BIN").map_or_else(|| built().to_owned(), PathBuf::from)
+}
+
+/// A program of examples/, which the tests run at the end of a chain.
+pub(crate) fn example(name: &str) -> PathBuf {
+    built().join("examples").join(name)
+}
+
+/// The link `name`, in front in PATH with all the others.
+pub(crate) fn link(name: &str) -> Command {
+    prepared(bin().join(name))
+}
+
+/// A shell script that finds the links in PATH and their folder in `$B`. (`umask` is the shell's own: write
+/// `$B/umask`.)
+pub(crate) fn sh(script: &str) -> Command {
+    let mut command = prepared("sh");
+    command.args(["-c", script]);
+    command
+}
+
+/// Any other program, with the same environment.
+pub(crate) fn prepared(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", bin().display())).env("B", bin());
+    command.stdin(Stdio::null());
+    command
+}
+
+/// All that a command leaves: a signal N as status 128 + N, as in the shell.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Outcome {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(command: &mut Command) -> Outcome {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let status = output.status;
+    Outcome {
+        status: status.code().unwrap_or_else(|| 128 + status.signal().unwrap()),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Success, and this on stdout alone.
+pub(crate) fn prints(stdout: impl Into<String>) -> Outcome {
+    Outcome { status: 0, stdout: stdout.into(), stderr: String::new() }
+}
+
+/// This status, and this on stderr alone.
+pub(crate) fn fails(status: i32, stderr: impl Into<String>) -> Outcome {
+    Outcome { status, stdout: String::new(), stderr: stderr.into() }
+}
+
+/// Wrong use of `name`: status 100, what is wrong, and the usage line.
+pub(crate) fn misuse(name: &str, problem: &str) -> Outcome {
+    let usage = catena::LINKS.iter().find(|link| link.name == name).unwrap().usage;
+    fails(100, format!("{name}: {problem}\n{name}: usage: {name} {usage}\n"))
+}
+
+/// What the C library of the programs under test says for `errno`: the two that we build with differ in
+/// some.
+pub(crate) fn says(errno: Errno) -> &'static str {
+    static MUSL: OnceLock<bool> = OnceLock::new();
+    let musl = *MUSL.get_or_init(|| {
+        let text = b"Symbolic link loop"; // musl's for ELOOP: in the program itself if it is static
+        cfg!(target_env = "musl")
+            || std::fs::read(bin().join("setlock")).unwrap().windows(text.len()).any(|part| part == text)
+    });
+    match errno {
+        Errno::ELOOP if musl => "Symbolic link loop",
+        Errno::ELOOP => "Too many levels of symbolic links",
+        Errno::EPERM => "Operation not permitted",
+        Errno::ENOENT => "No such file or directory",
+        Errno::EIO if musl => "I/O error",
+        Errno::EIO => "Input/output error",
+        Errno::ENXIO => "No such device or address",
+        Errno::E2BIG => "Argument list too long",
+        Errno::ENOEXEC => "Exec format error",
+        Errno::EBADF => "Bad file descriptor",
+        Errno::EACCES => "Permission denied",
+        Errno::EEXIST => "File exists",
+        Errno::ENOTDIR => "Not a directory",
+        Errno::EISDIR => "Is a directory",
+        Errno::EINVAL => "Invalid argument",
+        Errno::EFBIG => "File too large",
+        Errno::ENOSPC => "No space left on device",
+        Errno::EROFS => "Read-only file system",
+        Errno::ENAMETOOLONG if musl => "Filename too long",
+        Errno::ENAMETOOLONG => "File name too long",
+        other => panic!("no text for {other:?} yet"),
+    }
+}
+
+/// What a test needs, each checked in turn; where it is not there the test is skipped, and counted so.
+#[macro_export]
+macro_rules! needs {
+    ($($need:expr),+ $(,)?) => {
+        $(if let Err(what) = $need { $crate::support::skip(&what); return; })+
+    };
+}
+
+/// Uid 0 with more than one id to change to.
+pub(crate) fn root() -> Result<(), String> {
+    if nix::unistd::geteuid().is_root() { Ok(()) } else { Err("root".into()) }
+}
+
+/// A program of another package.
+pub(crate) fn tool(name: &str) -> Result<(), String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let standard = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(PathBuf::from);
+    let found = std::env::split_paths(&path).chain(standard).any(|folder| folder.join(name).is_file());
+    if found { Ok(()) } else { Err(format!("the program {name}")) }
+}
+
+/// Says that the running test was skipped: in the file that `make check` counts, or on stderr past the test
+/// harness. With `CATENA_REQUIRE=all` it fails instead.
+pub(crate) fn skip(what: &str) {
+    let required = std::env::var("CATENA_REQUIRE").is_ok_and(|value| value == "all");
+    assert!(!required, "needs {what}");
+    let line = format!("skipped {}: needs {what}\n", std::thread::current().name().unwrap_or("?"));
+    let file = std::env::var_os("CATENA_SKIPPED").unwrap_or_else(|| "/dev/stderr".into());
+    OpenOptions::new().append(true).create(true).open(file).unwrap().write_all(line.as_bytes()).unwrap();
+}
