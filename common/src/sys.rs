@@ -341,7 +341,7 @@ impl Deadline {
                 // A signal that comes just before the call that waits would be lost: so it comes again.
                 it_interval: libc::timespec { tv_sec: 0, tv_nsec: 10_000_000 },
                 it_value: libc::timespec {
-                    tv_sec: libc::time_t::try_from(time.as_secs()).map_err(|_| Errno::EINVAL)?,
+                    tv_sec: time.as_secs().try_into().map_err(|_| Errno::EINVAL)?,
                     tv_nsec: time.subsec_nanos().into(),
                 },
             };

@@ -1,0 +1,57 @@
+//! served: a small daemon for the demo. `served` listens on a port of 127.0.0.1 and tells who asks it as whom it runs and what it
+//! sees; `served ask PORT` asks. It does not fork, drops no privilege, writes no pid file and logs to stdout: the chain in front of
+//! it does what is left of that.
+#![allow(clippy::print_stdout, reason = "a daemon that logs to stdout")]
+
+use std::env;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
+use caps::CapSet;
+use nix::unistd::{getcwd, getgid, getgroups, getuid};
+
+fn main() -> io::Result<()> {
+    #[allow(clippy::disallowed_methods, reason = "an example is no link: it has std's entry point")]
+    let words: Vec<String> = env::args().collect();
+    match words.get(1..).unwrap_or_default() {
+        [] => serve(),
+        [ask, port] if ask == "ask" => {
+            let port = port.parse().map_err(io::Error::other)?;
+            let mut answer = String::new();
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port))?.read_to_string(&mut answer)?;
+            io::stdout().write_all(answer.as_bytes())
+        }
+        _ => Err(io::Error::other("usage: served [ask PORT]")),
+    }
+}
+
+fn serve() -> io::Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    println!("notice: served listens on port {}", listener.local_addr()?.port());
+    for client in listener.incoming() {
+        let mut client = client?;
+        client.write_all(tell()?.as_bytes())?;
+        println!("notice: told {}", client.peer_addr()?);
+    }
+    Ok(())
+}
+
+/// As whom this process runs and what it sees.
+fn tell() -> io::Result<String> {
+    let groups: Vec<String> = getgroups()?.iter().map(ToString::to_string).collect();
+    let mut names: Vec<String> = Vec::new();
+    for entry in fs::read_dir("/")? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    let mut text = format!("greeting      {}\n", env::var("GREETING").unwrap_or_default());
+    text += &format!("uid gid       {} {} (groups {})\n", getuid(), getgid(), groups.join(" "));
+    text += &format!("root holds    {}\n", names.join(" "));
+    text += &format!("cwd           {}\n", getcwd()?.display());
+    for set in [CapSet::Permitted, CapSet::Effective, CapSet::Inheritable, CapSet::Ambient] {
+        let count = caps::read(None, set).map_err(io::Error::other)?.len();
+        text += &format!("{:13} {count} capabilities\n", format!("{set:?}").to_lowercase());
+    }
+    Ok(text)
+}
