@@ -1,10 +1,9 @@
 //! User and group ids: accounts by name or number, and the change to one that root cannot be regained from.
 
 use std::ffi::{CStr, CString};
-use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
-use nix::unistd::{Gid, Group, Uid, User, getgroups, getppid, getresgid, getresuid};
+use nix::unistd::{Gid, Uid, getgroups, getppid, getresgid, getresuid};
 
 use crate::cli::number;
 use crate::{Env, Error, OrFail, caps, shown, sys};
@@ -62,36 +61,31 @@ pub struct Account {
     pub gid: u32,
     /// The supplementary groups, sorted; `gid` is one of them.
     pub groups: Vec<u32>,
-    user: Option<User>,
+    user: Option<sys::User>,
 }
 
 impl Account {
     /// Looks up the account that `text` writes, and nothing that it does not need.
     pub fn find(text: &CStr, groups: Groups) -> Result<Self, Error> {
-        let mut account = match Spec::parse(text.to_bytes())? {
+        let (uid, mut gids, user) = match Spec::parse(text.to_bytes())? {
             Spec::Names(name, listed) => {
-                let user = User::from_name(name).map_err(|errno| look_up("account", name, errno))?;
+                let user =
+                    sys::user_by_name(&c_string(name)).map_err(|errno| look_up("account", name, errno))?;
                 let user = user.ok_or_else(|| unknown_user(name))?;
-                let mut gids = listed.into_iter().map(group).collect::<Result<Vec<u32>, Error>>()?;
-                if gids.is_empty() {
-                    gids.push(user.gid.as_raw());
-                }
-                Self { uid: user.uid.as_raw(), gid: gids[0], groups: gids, user: Some(user) }
+                let gids = listed.into_iter().map(group).collect::<Result<Vec<u32>, Error>>()?;
+                (user.uid, if gids.is_empty() { vec![user.gid] } else { gids }, Some(user))
             }
             Spec::Numbers(uid, gids) => {
-                let user = if groups == Groups::Database { user_of(uid)? } else { None };
-                Self { uid, gid: gids[0], groups: gids, user }
+                (uid, gids, if groups == Groups::Database { user_of(uid)? } else { None })
             }
         };
-        if let (Groups::Database, Some(user)) = (groups, &account.user) {
-            let name = CString::new(user.name.as_str()).unwrap_or_default(); // it was a C string
-            let groups = sys::getgrouplist(&name, user.gid.as_raw())
-                .map_err(|errno| look_up("the groups of", &user.name, errno))?;
-            account.groups.extend(groups);
+        let gid = gids[0];
+        if let (Groups::Database, Some(user)) = (groups, &user) {
+            let name = shown(user.name.to_bytes());
+            let listed = sys::getgrouplist(&user.name, user.gid);
+            gids.extend(listed.or_fail(format_args!("look up the groups of {name}"))?);
         }
-        account.groups.sort_unstable();
-        account.groups.dedup();
-        Ok(account)
+        Ok(Self { uid, gid, groups: sorted(&gids), user })
     }
 
     /// Sets HOME, USER, LOGNAME and SHELL; for a uid without entry HOME is `/`, SHELL `/bin/sh`, and the
@@ -106,26 +100,31 @@ impl Account {
             env.set(b"HOME", b"/")?;
             return env.set(b"SHELL", b"/bin/sh");
         };
-        env.set(b"HOME", &or(user.dir.as_os_str().as_bytes(), b"/"))?;
-        env.set(b"USER", user.name.as_bytes())?;
-        env.set(b"LOGNAME", user.name.as_bytes())?;
-        env.set(b"SHELL", &or(user.shell.as_os_str().as_bytes(), b"/bin/sh"))
+        env.set(b"HOME", &or(user.home.to_bytes(), b"/"))?;
+        env.set(b"USER", user.name.to_bytes())?;
+        env.set(b"LOGNAME", user.name.to_bytes())?;
+        env.set(b"SHELL", &or(user.shell.to_bytes(), b"/bin/sh"))
     }
 }
 
-fn user_of(uid: u32) -> Result<Option<User>, Error> {
-    User::from_uid(Uid::from_raw(uid)).map_err(|errno| look_up("uid", &uid.to_string(), errno))
+fn user_of(uid: u32) -> Result<Option<sys::User>, Error> {
+    sys::user_by_uid(uid).map_err(|errno| look_up("uid", &uid.to_string(), errno))
 }
 
 fn group(name: &str) -> Result<u32, Error> {
-    let group = Group::from_name(name).map_err(|errno| look_up("group", name, errno))?;
-    group.map(|group| group.gid.as_raw()).ok_or_else(|| {
+    let gid = sys::group_by_name(&c_string(name)).map_err(|errno| look_up("group", name, errno))?;
+    gid.ok_or_else(|| {
         let error = no_such("group", name.as_bytes());
         if number::<u64>(name.as_bytes()).is_some() {
             return error.hint("names and numbers do not mix: for numbers write :uid:gid[:gid...]");
         }
         error
     })
+}
+
+/// A field of a word of a command line, which has no NUL.
+fn c_string(field: &str) -> CString {
+    CString::new(field).unwrap_or_default()
 }
 
 fn unknown_user(name: &str) -> Error {
@@ -218,10 +217,21 @@ fn has_gid(gid: u32) -> Result<bool, Error> {
 }
 
 fn has_groups(account: &Account) -> Result<bool, Error> {
-    let groups = getgroups().or_fail("read the supplementary groups")?;
-    let mut groups: Vec<u32> = groups.into_iter().map(Gid::as_raw).collect();
-    groups.sort_unstable();
-    Ok(groups == account.groups)
+    let groups: Vec<u32> =
+        getgroups().or_fail("read the supplementary groups")?.into_iter().map(Gid::as_raw).collect();
+    Ok(groups.len() == account.groups.len() && sorted(&groups) == account.groups)
+}
+
+/// The ids in order, each once. By insertion: they are few and mostly in order, and std's sort is 2 kB of
+/// program.
+fn sorted(ids: &[u32]) -> Vec<u32> {
+    let mut sorted = Vec::with_capacity(ids.len());
+    for id in ids {
+        if let Err(place) = sorted.binary_search(id) {
+            sorted.insert(place, *id);
+        }
+    }
+    sorted
 }
 
 #[cfg(test)]
@@ -240,6 +250,12 @@ mod tests {
         assert_eq!(Spec::parse(b":0:0").unwrap(), Spec::Numbers(0, vec![0]));
         assert_eq!(Spec::parse(b":1:2:3").unwrap(), Spec::Numbers(1, vec![2, 3]));
         assert_eq!(Spec::parse(b":4294967294:1").unwrap(), Spec::Numbers(4_294_967_294, vec![1]));
+    }
+
+    #[test]
+    fn groups_are_sorted_and_there_once() {
+        assert_eq!(sorted(&[3, 1, 2, 3, 1]), [1, 2, 3]);
+        assert_eq!(sorted(&[]), [0; 0]);
     }
 
     #[test]

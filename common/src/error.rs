@@ -45,14 +45,14 @@ impl Error {
 
     /// The system refused an action, status 111; `action` follows "unable to".
     pub fn system(action: impl Display, errno: Errno) -> Self {
-        Self::fatal(format_args!("unable to {action}: {}", sys::strerror(errno)))
+        Self::fatal(format_args!("unable to {action}: {}", shown(sys::strerror(errno))))
     }
 
     /// The program was not executed: status 127 if it was not found, 126 if it was but cannot run.
     #[must_use]
     pub fn exec(program: &[u8], errno: Errno) -> Self {
         let status = if errno == Errno::ENOENT { 127 } else { 126 };
-        let reason = sys::strerror(errno);
+        let reason = shown(sys::strerror(errno));
         Self::new(Kind::Fatal, status, format_args!("unable to run {}: {reason}", shown(program)))
     }
 
@@ -100,7 +100,14 @@ impl Error {
 
 impl From<lexopt::Error> for Error {
     fn from(error: lexopt::Error) -> Self {
-        Self::usage(error)
+        // In lexopt's words, but without what its own texts need to quote any value.
+        match error {
+            lexopt::Error::UnexpectedOption(option) => Self::usage(format_args!("invalid option '{option}'")),
+            lexopt::Error::MissingValue { option: Some(option) } => {
+                Self::usage(format_args!("missing argument for option '{option}'"))
+            }
+            _ => Self::usage("invalid command line"),
+        }
     }
 }
 

@@ -4,9 +4,8 @@ use std::ffi::{CStr, CString};
 use std::mem;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::stat::{FileStat, SFlag, stat};
-use nix::unistd::{AccessFlags, faccessat};
+use nix::unistd::{AccessFlags, access, getegid, geteuid, getgid, getuid};
 
 use crate::{Env, Error, Words, sys};
 
@@ -65,14 +64,16 @@ impl Chain {
     }
 
     /// The file that [`Chain::exec`] would execute for the first word, if the present credentials may
-    /// execute it.
+    /// execute it. `None` also where the real and effective ids differ, for which access(2) has no answer.
     #[must_use]
     pub fn program(&self) -> Option<FileStat> {
+        if getuid() != geteuid() || getgid() != getegid() {
+            return None;
+        }
         for candidate in candidates(self.words.first()?, self.path) {
-            let regular = |file: &FileStat| file.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFREG.bits();
             match stat(candidate.as_c_str()) {
-                Ok(file) if regular(&file) => {
-                    match faccessat(AT_FDCWD, candidate.as_c_str(), AccessFlags::X_OK, AtFlags::AT_EACCESS) {
+                Ok(file) if file.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFREG.bits() => {
+                    match access(candidate.as_c_str(), AccessFlags::X_OK) {
                         Ok(()) => return Some(file),
                         Err(Errno::EACCES) => {}
                         Err(_) => return None,

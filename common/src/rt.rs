@@ -5,7 +5,12 @@
 //! depend on std's start-up code.
 #![allow(unsafe_code)]
 
+use std::alloc::{GlobalAlloc, Layout};
+use std::cell::UnsafeCell;
 use std::ffi::c_char;
+use std::ptr;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use nix::errno::Errno;
 use nix::sys::stat::{SFlag, stat};
@@ -46,6 +51,10 @@ impl Link {
 macro_rules! main {
     ($link:path) => {
         static LINK: $crate::Link = $link;
+
+        #[cfg(not(test))]
+        #[global_allocator]
+        static ALLOCATOR: $crate::rt::Block = $crate::rt::Block::new();
 
         #[cfg(test)]
         const _: &$crate::Link = &LINK; // the test harness has its own main
@@ -98,4 +107,51 @@ fn never_a_way_up() -> Result<(), Error> {
             .hint("it would give them to anybody: remove them with 'chmod ug-s' and 'setcap -r'"));
     }
     Ok(())
+}
+
+/// The allocator of a link, which lives for microseconds: it hands out a static block in order and never
+/// takes anything back, and asks malloc once that is used up. So a link needs no brk and no mmap.
+#[repr(C, align(16))]
+#[derive(Debug)]
+pub struct Block {
+    memory: UnsafeCell<[u8; Self::SIZE]>,
+    used: AtomicUsize,
+}
+
+impl Block {
+    const SIZE: usize = 1 << 16;
+
+    /// A block of which nothing is used.
+    #[must_use]
+    #[allow(
+        clippy::new_without_default,
+        clippy::large_stack_arrays,
+        reason = "for a static, where it is all zeros"
+    )]
+    pub const fn new() -> Self {
+        Self { memory: UnsafeCell::new([0; Self::SIZE]), used: AtomicUsize::new(0) }
+    }
+}
+
+// SAFETY: a link has one thread.
+unsafe impl Sync for Block {}
+
+// SAFETY: every byte of the block is handed out at most once, aligned and inside it; what malloc gives is
+// never freed.
+unsafe impl GlobalAlloc for Block {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let start = self.used.load(Relaxed).next_multiple_of(layout.align());
+        match start.checked_add(layout.size()) {
+            Some(end) if end <= Self::SIZE && layout.align() <= 16 => {
+                self.used.store(end, Relaxed);
+                // SAFETY: start is below the end of the block.
+                unsafe { self.memory.get().cast::<u8>().add(start) }
+            }
+            // SAFETY: malloc aligns for every type of C, which is 16 bytes at least.
+            _ if layout.align() <= 16 => unsafe { libc::malloc(layout.size()).cast() },
+            _ => ptr::null_mut(),
+        }
+    }
+
+    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
 }

@@ -1,5 +1,5 @@
-//! The system calls that nix and caps do not offer in the form that a link needs: with the vectors
-//! as the kernel gave them, on fd numbers instead of owned fds, or without what libc adds.
+//! The system calls that nix does not offer in the form that a link needs: with the vectors as
+//! the kernel gave them, on fd numbers instead of owned fds, or without what libc adds.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
@@ -71,10 +71,10 @@ pub(crate) fn execve(path: &CStr, argv: &Words, envp: &Words) -> Errno {
 }
 
 /// The C library's words for `errno`.
-pub(crate) fn strerror(errno: Errno) -> String {
+pub(crate) fn strerror(errno: Errno) -> &'static [u8] {
     // SAFETY: strerror returns a C string that stays as it is until the next call, and no other thread is
     // there.
-    unsafe { CStr::from_ptr(libc::strerror(errno as c_int)) }.to_string_lossy().into_owned()
+    unsafe { CStr::from_ptr(libc::strerror(errno as c_int)) }.to_bytes()
 }
 
 /// write(2) of all the bytes, with SIGPIPE ignored: for the last words of a process that will not execute
@@ -226,6 +226,67 @@ pub(crate) fn getgrouplist(user: &CStr, gid: u32) -> nix::Result<Vec<u32>> {
     }
 }
 
+/// What the user database says of a user.
+#[derive(Debug)]
+pub(crate) struct User {
+    pub(crate) name: CString,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) home: CString,
+    pub(crate) shell: CString,
+}
+
+/// `getpwnam_r(3)`: `None` where there is no such user.
+pub(crate) fn user_by_name(name: &CStr) -> nix::Result<Option<User>> {
+    // SAFETY: a C string, and what `entry` passes.
+    entry(|to, buffer, size, found| unsafe { libc::getpwnam_r(name.as_ptr(), to, buffer, size, found) }, user)
+}
+
+/// `getpwuid_r(3)`: `None` where there is no such user.
+pub(crate) fn user_by_uid(uid: u32) -> nix::Result<Option<User>> {
+    // SAFETY: an integer, and what `entry` passes.
+    entry(|to, buffer, size, found| unsafe { libc::getpwuid_r(uid, to, buffer, size, found) }, user)
+}
+
+/// `getgrnam_r(3)`: the gid, `None` where there is no such group.
+pub(crate) fn group_by_name(name: &CStr) -> nix::Result<Option<u32>> {
+    entry(
+        // SAFETY: a C string, and what `entry` passes.
+        |to, buffer, size, found| unsafe { libc::getgrnam_r(name.as_ptr(), to, buffer, size, found) },
+        |group: &libc::group| group.gr_gid,
+    )
+}
+
+/// Calls one of the functions that put an entry of a database of type `E` and its strings into the caller's
+/// memory: with more until it is enough.
+fn entry<E, T>(
+    get: impl Fn(*mut E, *mut c_char, usize, *mut *mut E) -> c_int,
+    take: impl Fn(&E) -> T,
+) -> nix::Result<Option<T>> {
+    let mut buffer: Vec<c_char> = vec![0; 1024];
+    loop {
+        let (mut place, mut found) = (mem::MaybeUninit::uninit(), ptr::null_mut());
+        match get(place.as_mut_ptr(), buffer.as_mut_ptr(), buffer.len(), &raw mut found) {
+            // SAFETY: where one is found it is in `place`, and its strings are in the buffer.
+            0 => return Ok(unsafe { found.as_ref() }.map(&take)),
+            libc::ERANGE if buffer.len() < 1 << 24 => buffer.resize(buffer.len() * 4, 0),
+            errno => return Err(Errno::from_raw(errno)),
+        }
+    }
+}
+
+fn user(entry: &libc::passwd) -> User {
+    // SAFETY: the strings of an entry that was found are C strings.
+    let copy = |string: *const c_char| unsafe { CStr::from_ptr(string) }.to_owned();
+    User {
+        name: copy(entry.pw_name),
+        uid: entry.pw_uid,
+        gid: entry.pw_gid,
+        home: copy(entry.pw_dir),
+        shell: copy(entry.pw_shell),
+    }
+}
+
 /// The five arguments of prctl(2) of which we use two. Returns what it returns.
 fn prctl(option: c_int, argument: c_ulong) -> nix::Result<c_int> {
     // SAFETY: used below with options that take integers.
@@ -256,15 +317,37 @@ pub(crate) fn securebits() -> nix::Result<c_int> {
     prctl(libc::PR_GET_SECUREBITS, 0)
 }
 
-/// capset(2) in one call: permitted and effective become `kept`, inheritable (and with it ambient) becomes
-/// empty. The caps crate sets one set a call, in two system calls.
-pub(crate) fn keep_capabilities(kept: u64) -> nix::Result<()> {
-    const VERSION_3: u32 = 0x2008_0522;
-    let halves = [kept & 0xffff_ffff, kept >> 32].map(|half| u32::try_from(half).unwrap_or(0));
-    let header = [VERSION_3, 0];
-    let data = halves.map(|half| [half, half, 0]); // effective, permitted, inheritable
-    // SAFETY: header and data have the layout of capset(2), version 3: two words, and two times three.
-    Errno::result(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) }).map(drop)
+/// Three of the capability sets, a bit for each capability; lowering one of the last two lowers the ambient
+/// set with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Capabilities {
+    pub(crate) effective: u64,
+    pub(crate) permitted: u64,
+    pub(crate) inheritable: u64,
+}
+
+/// What capget(2) and capset(2) take first: version 3, which has 64 bits a set, and this process.
+const CAPABILITY_HEADER: [u32; 2] = [0x2008_0522, 0];
+
+/// capget(2).
+pub(crate) fn capget() -> nix::Result<Capabilities> {
+    let mut header = CAPABILITY_HEADER;
+    let mut data = [[0u32; 3]; 2];
+    // SAFETY: header and data have the layout of version 3: two words, and two times three.
+    Errno::result(unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), data.as_mut_ptr()) })?;
+    let set = |i: usize| u64::from(data[1][i]) << 32 | u64::from(data[0][i]);
+    Ok(Capabilities { effective: set(0), permitted: set(1), inheritable: set(2) })
+}
+
+/// capset(2).
+pub(crate) fn capset(sets: Capabilities) -> nix::Result<()> {
+    let half = |shift: u32| {
+        [sets.effective, sets.permitted, sets.inheritable]
+            .map(|set| u32::try_from(set >> shift & 0xffff_ffff).unwrap_or(0)) // it fits: 32 bits are left
+    };
+    let (mut header, data) = (CAPABILITY_HEADER, [half(0), half(32)]);
+    // SAFETY: as for capget.
+    Errno::result(unsafe { libc::syscall(libc::SYS_capset, header.as_mut_ptr(), data.as_ptr()) }).map(drop)
 }
 
 /// Gives up the controlling terminal behind `fd`, `TIOCNOTTY` in `ioctl_tty(2)`.
