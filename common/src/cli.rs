@@ -1,7 +1,6 @@
 //! The command line of a link: options, then operands, then `prog...`.
 
 use std::ffi::{CStr, OsStr, OsString};
-use std::fmt::Write;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
@@ -109,7 +108,7 @@ fn help(link: &Link) -> String {
     let mut text = format!("usage: {} {}\n{}\n", link.name, link.usage, link.summary);
     let width = link.options.iter().map(|(option, _)| option.len()).max().unwrap_or(0);
     for (option, meaning) in link.options {
-        let _ = writeln!(text, "  {option:width$}  {meaning}"); // a String takes everything
+        text.extend(["  ", option, &" ".repeat(width - option.len()), "  ", meaning, "\n"]);
     }
     text
 }
@@ -127,8 +126,12 @@ fn fd(word: &OsStr) -> Result<RawFd, Error> {
 /// large for `T`.
 #[must_use]
 pub fn number<T: TryFrom<u64>>(digits: &[u8]) -> Option<T> {
-    let text = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
-    text.parse::<u64>().ok()?.try_into().ok()
+    let append = |number: u64, digit: &u8| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(u64::from(digit))
+    };
+    let digits = Some(digits).filter(|digits| !digits.is_empty())?;
+    digits.iter().try_fold(0, append)?.try_into().ok()
 }
 
 /// Seconds in decimal digits, with a fraction after a point if there is one; below a nanosecond is cut.

@@ -10,35 +10,35 @@ use crate::{Env, Error, OrFail, caps, shown, sys};
 
 /// An account as it is written on a command line.
 #[derive(Debug, PartialEq)]
-pub enum Spec<'a> {
+pub enum Spec {
     /// `name` or `name:group[:group...]`: all of them names.
-    Names(&'a str, Vec<&'a str>),
+    Names(CString, Vec<CString>),
     /// `:uid:gid[:gid...]`: all of them numbers.
     Numbers(u32, Vec<u32>),
 }
 
-impl<'a> Spec<'a> {
+impl Spec {
     /// Reads an account; an error says what is wrong with it. 4294967295 is no id: to the kernel it means
     /// "leave as it is".
-    pub fn parse(text: &'a [u8]) -> Result<Self, Error> {
-        let text = std::str::from_utf8(text).map_err(|_| no_such("user", text))?;
+    pub fn parse(text: &[u8]) -> Result<Self, Error> {
         let wrong = |problem: &str| Error::usage(format_args!("invalid account {}: {problem}", shown(text)));
-        let (numeric, fields) = match text.strip_prefix(':') {
-            Some(numbers) => (true, numbers.split(':')),
-            None => (false, text.split(':')),
-        };
-        let fields: Vec<&str> = fields.collect();
-        if fields.contains(&"") {
-            return Err(wrong("an empty field"));
+        let (numeric, rest) = text.strip_prefix(b":").map_or((false, text), |numbers| (true, numbers));
+        let (mut names, mut ids) = (Vec::new(), Vec::new());
+        for field in rest.split(|b| *b == b':') {
+            if field.is_empty() {
+                return Err(wrong("an empty field"));
+            }
+            if numeric {
+                let id = number(field).filter(|id| *id != u32::MAX);
+                ids.push(id.ok_or_else(|| wrong("not all of its ids are numbers from 0 to 4294967294"))?);
+            } else {
+                names.push(CString::new(field).map_err(|_| wrong("a NUL"))?);
+            }
         }
-        if !numeric {
-            return Ok(Self::Names(fields[0], fields[1..].to_vec()));
-        }
-        let id = |field: &&str| number(field.as_bytes()).filter(|id| *id != u32::MAX);
-        match fields.iter().map(id).collect::<Option<Vec<u32>>>().as_deref() {
-            Some([uid, gids @ ..]) if !gids.is_empty() => Ok(Self::Numbers(*uid, gids.to_vec())),
-            Some(_) => Err(wrong("the numeric form is :uid:gid[:gid...]")),
-            None => Err(wrong("not all of its ids are numbers from 0 to 4294967294")),
+        match ids.len() {
+            0 => Ok(Self::Names(names.remove(0), names)),
+            1 => Err(wrong("the numeric form is :uid:gid[:gid...]")),
+            _ => Ok(Self::Numbers(ids.remove(0), ids)),
         }
     }
 }
@@ -69,10 +69,11 @@ impl Account {
     pub fn find(text: &CStr, groups: Groups) -> Result<Self, Error> {
         let (uid, mut gids, user) = match Spec::parse(text.to_bytes())? {
             Spec::Names(name, listed) => {
-                let user =
-                    sys::user_by_name(&c_string(name)).map_err(|errno| look_up("account", name, errno))?;
-                let user = user.ok_or_else(|| unknown_user(name))?;
-                let gids = listed.into_iter().map(group).collect::<Result<Vec<u32>, Error>>()?;
+                let user = sys::user_by_name(&name);
+                let user = user.or_fail(format_args!("look up account {}", shown(name.to_bytes())))?;
+                let hint = "a bare number is taken for a name: for numbers write :uid:gid";
+                let user = user.ok_or_else(|| unknown("account", "user", &name, hint))?;
+                let gids = listed.iter().map(|name| group(name)).collect::<Result<Vec<u32>, Error>>()?;
                 (user.uid, if gids.is_empty() { vec![user.gid] } else { gids }, Some(user))
             }
             Spec::Numbers(uid, gids) => {
@@ -108,40 +109,20 @@ impl Account {
 }
 
 fn user_of(uid: u32) -> Result<Option<sys::User>, Error> {
-    sys::user_by_uid(uid).map_err(|errno| look_up("uid", &uid.to_string(), errno))
+    sys::user_by_uid(uid).or_fail(format_args!("look up uid {uid}"))
 }
 
-fn group(name: &str) -> Result<u32, Error> {
-    let gid = sys::group_by_name(&c_string(name)).map_err(|errno| look_up("group", name, errno))?;
-    gid.ok_or_else(|| {
-        let error = no_such("group", name.as_bytes());
-        if number::<u64>(name.as_bytes()).is_some() {
-            return error.hint("names and numbers do not mix: for numbers write :uid:gid[:gid...]");
-        }
-        error
-    })
+fn group(name: &CStr) -> Result<u32, Error> {
+    let gid = sys::group_by_name(name).or_fail(format_args!("look up group {}", shown(name.to_bytes())))?;
+    let hint = "names and numbers do not mix: for numbers write :uid:gid[:gid...]";
+    gid.ok_or_else(|| unknown("group", "group", name, hint))
 }
 
-/// A field of a word of a command line, which has no NUL.
-fn c_string(field: &str) -> CString {
-    CString::new(field).unwrap_or_default()
-}
-
-fn unknown_user(name: &str) -> Error {
-    let error = no_such("user", name.as_bytes());
-    if number::<u64>(name.as_bytes()).is_some() {
-        return error.hint("a bare number is taken for a name: for numbers write :uid:gid");
-    }
-    error
-}
-
-fn no_such(what: &str, name: &[u8]) -> Error {
-    let thing = if what == "user" { "account" } else { what };
-    Error::fatal(format_args!("unable to find {thing} {}: no such {what}", shown(name)))
-}
-
-fn look_up(what: &str, name: &str, errno: Errno) -> Error {
-    Error::system(format_args!("look up {what} {}", shown(name)), errno)
+/// The error for a name that is in no database, with a hint if it is a number.
+fn unknown(thing: &str, what: &str, name: &CStr, hint: &'static str) -> Error {
+    let shown = shown(name.to_bytes());
+    let error = Error::fatal(format_args!("unable to find {thing} {shown}: no such {what}"));
+    if number::<u64>(name.to_bytes()).is_some() { error.hint(hint) } else { error }
 }
 
 /// Whether a change of ids may leave `CAP_SYS_CHROOT`.
@@ -238,15 +219,20 @@ fn sorted(ids: &[u32]) -> Vec<u32> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn names() {
-        assert_eq!(Spec::parse(b"apache").unwrap(), Spec::Names("apache", vec![]));
-        assert_eq!(Spec::parse(b"1234").unwrap(), Spec::Names("1234", vec![]));
-        assert_eq!(Spec::parse(b"a:g:h").unwrap(), Spec::Names("a", vec!["g", "h"]));
+    fn names(fields: &[&str]) -> Spec {
+        let mut fields = fields.iter().map(|field| CString::new(*field).unwrap());
+        Spec::Names(fields.next().unwrap(), fields.collect())
     }
 
     #[test]
-    fn numbers() {
+    fn names_alone() {
+        assert_eq!(Spec::parse(b"apache").unwrap(), names(&["apache"]));
+        assert_eq!(Spec::parse(b"1234").unwrap(), names(&["1234"]));
+        assert_eq!(Spec::parse(b"a:g:h").unwrap(), names(&["a", "g", "h"]));
+    }
+
+    #[test]
+    fn numbers_alone() {
         assert_eq!(Spec::parse(b":0:0").unwrap(), Spec::Numbers(0, vec![0]));
         assert_eq!(Spec::parse(b":1:2:3").unwrap(), Spec::Numbers(1, vec![2, 3]));
         assert_eq!(Spec::parse(b":4294967294:1").unwrap(), Spec::Numbers(4_294_967_294, vec![1]));

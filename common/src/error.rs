@@ -134,16 +134,25 @@ impl Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
             for character in chunk.valid().chars() {
-                if character.is_control() {
-                    write!(f, "{}", character.escape_default())?;
-                } else {
-                    f.write_char(character)?;
+                match character {
+                    '\n' => f.write_str("\\n")?,
+                    control if control.is_control() => hex(f, control.encode_utf8(&mut [0; 4]).as_bytes())?,
+                    printable => f.write_char(printable)?,
                 }
             }
-            write!(f, "{}", chunk.invalid().escape_ascii())?;
+            hex(f, chunk.invalid())?;
         }
         Ok(())
     }
+}
+
+fn hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| {
+        let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('?');
+        f.write_str("\\x")?;
+        f.write_char(digit(byte >> 4))?;
+        f.write_char(digit(byte & 15))
+    })
 }
 
 #[cfg(test)]
@@ -153,7 +162,7 @@ mod tests {
     #[test]
     fn names_are_shown_on_one_line() {
         assert_eq!(shown("a b=é").to_string(), "a b=é");
-        assert_eq!(shown("a\nb\x1b[1m\0").to_string(), "a\\nb\\u{1b}[1m\\u{0}");
+        assert_eq!(shown("a\nb\x1b[1m\0").to_string(), "a\\nb\\x1b[1m\\x00");
         assert_eq!(shown(b"caf\xe9!").to_string(), "caf\\xe9!");
     }
 
