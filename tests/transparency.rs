@@ -1,1 +1,237 @@
-//! transparency.
+//! Law 2: what a link does not change reaches the program as it was received. Every link runs under every odd
+//! state that `examples/pose.rs` makes, and `examples/state.rs` at its end prints what it prints in a control
+//! run, in which the program is executed without the link.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Mutex;
+use std::thread;
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use crate::needs;
+use crate::support::*;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Caller {
+    Anybody,
+    Root,
+}
+use Caller::{Anybody, Root};
+
+/// Each link with arguments, `@` being the test's folder; the items that it is there to change; and who can
+/// run it so.
+const LINES: [(&str, &str, Caller); 34] = [
+    ("chroot /", "cwd, folder", Root),
+    ("envdir @/empty", "", Anybody),
+    ("envdir -I @/none", "", Anybody),
+    ("envdir -fn -p ADDED_ @/env", "env ADDED_", Anybody),
+    ("envuidgid :5:6", "env UID=, env GID=", Anybody),
+    ("envuidgid -s :5:6:7", "env UID=, env GID=, env GIDLIST=", Anybody),
+    ("fdclose 300", "", Anybody),
+    ("fdclose 61", "fd 61", Anybody),
+    ("fdmove 77 77", "", Anybody),
+    ("fdmove 60 61", "fd 60, fd 61", Anybody),
+    ("fdmove -c 60 77", "fd 60", Anybody),
+    ("pidlock -d 60 @/pid", "fd 60", Anybody),
+    ("pidlock -n -d 60 @/pid", "fd 60", Anybody),
+    ("pidlock -t 99.5 -d 60 @/pid", "fd 60", Anybody),
+    ("redirfd -r 60 /dev/null", "fd 60", Anybody),
+    ("redirfd -w 60 @/file", "fd 60", Anybody),
+    ("redirfd -a 60 @/file", "fd 60", Anybody),
+    ("redirfd -u 60 @/file", "fd 60", Anybody),
+    ("redirfd -rn 60 @/fifo", "fd 60", Anybody),
+    ("redirfd -wnb 60 @/fifo", "fd 60", Anybody),
+    ("setlock -d 60 @/lock", "fd 60", Anybody),
+    ("setlock -n -d 60 @/lock", "fd 60", Anybody),
+    ("setlock -r -d 60 @/lock", "fd 60", Anybody),
+    ("setlock -t 99.5 -d 60 @/lock", "fd 60", Anybody),
+    ("setsid-free", "group, terminal", Anybody),
+    ("setuidgid :0:0", "Groups, groups", Root),
+    ("setuidgid :65534:65533", "ids", Root),
+    ("setuidgid -s :65534:65533:5", "ids", Root),
+    ("setuidgid -e :65534:65533", "ids, env HOME=, env SHELL=, env USER=, env LOGNAME=", Root),
+    ("setuidgid :65534:65533 @/bin/chroot /", "ids, cwd, folder", Root),
+    ("softlimit", "", Anybody),
+    ("softlimit -c 0 -H -c =", "limit RLIMIT_CORE", Anybody),
+    ("umask u+", "", Anybody),
+    ("umask 027", "umask", Anybody),
+];
+
+/// What a change of ids changes.
+const IDS: &str = "Uid, Gid, Groups, uids, gids, groups, CapInh, CapPrm, CapEff, CapAmb, \
+                   inheritable, permitted, effective, ambient";
+
+/// The states, one of pose or several, and who can make them.
+const STATES: [(&str, Caller); 50] = [
+    ("pipe-ignored", Anybody),
+    ("hup-ignored", Anybody),
+    ("all-ignored", Anybody),
+    ("all-blocked", Anybody),
+    ("pending", Anybody),
+    ("all-ignored all-blocked", Anybody),
+    ("timers", Anybody),
+    ("death", Anybody),
+    ("real-time-death", Anybody),
+    ("closed=0", Anybody),
+    ("closed=1", Anybody),
+    ("closed=2", Anybody),
+    ("closed=01", Anybody),
+    ("closed=02", Anybody),
+    ("closed=12", Anybody),
+    ("closed=012", Anybody),
+    ("open=9", Anybody),
+    ("closed=012 open=0", Anybody),
+    ("closed=012 open=3", Anybody),
+    ("umask=000", Anybody),
+    ("umask=777", Anybody),
+    ("umask=012", Anybody),
+    ("limits", Anybody),
+    ("nice", Anybody),
+    ("batch", Anybody),
+    ("one-processor", Anybody),
+    ("personality", Anybody),
+    ("words=odd", Anybody),
+    ("words=many", Anybody),
+    ("words=long", Anybody),
+    ("env=none", Anybody),
+    ("env=odd", Anybody),
+    ("env=many", Anybody),
+    ("words=many env=many", Anybody),
+    ("group", Anybody),
+    ("leader", Anybody),
+    ("gone", Anybody),
+    ("oom", Anybody),
+    ("core-filter", Anybody),
+    ("timerslack", Anybody),
+    ("subreaper", Anybody),
+    ("no-new-privs", Anybody),
+    ("thp", Anybody),
+    ("ambient", Root),
+    ("bounding", Root),
+    ("securebits=+no_setuid_fixup,+no_setuid_fixup_locked", Root),
+    ("securebits=+keep_caps_locked", Root),
+    ("no-root", Root),
+    ("account", Root),
+    ("account no-new-privs all-blocked pipe-ignored closed=012 umask=077", Root),
+];
+
+/// Where a link rightly executes nothing: the parts of a state and of a line.
+const REFUSED: [(&str, &str); 2] = [
+    ("leader", "setsid-free"),
+    // The link may not keep the capability for chroot across the change of ids.
+    ("keep_caps_locked", "/bin/chroot"),
+];
+
+#[test]
+fn every_link_hands_on_every_state() {
+    for link in &catena::LINKS {
+        assert!(LINES.iter().any(|(line, ..)| line.split(' ').next() == Some(link.name)), "{}", link.name);
+    }
+    let states = Mutex::new(STATES.iter());
+    let work = || {
+        let folder = furnished(); // its own: nobody else has the locks
+        let plain = look(folder.path(), "", "");
+        let mut verdicts = Vec::new();
+        loop {
+            let Some((state, caller)) = states.lock().unwrap().next() else { return verdicts };
+            if *caller == Anybody || root().is_ok() {
+                verdicts.extend(compare(folder.path(), state, &plain));
+            }
+        }
+    };
+    let verdicts: Vec<Result<(), String>> = thread::scope(|scope| {
+        let workers = [scope.spawn(work), scope.spawn(work)]; // there is little else to do meanwhile
+        workers.map(|worker| worker.join().unwrap()).into_iter().flatten().collect()
+    });
+    let pairs = verdicts.len();
+    tell(&format!("transparency: {pairs} pairs of a link and a state"));
+    let differences: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert!(pairs >= 1100, "{pairs}");
+    needs!(root());
+    assert!(pairs >= 1600, "{pairs}");
+}
+
+/// A folder that has what the lines name, and where every account may execute the links.
+fn furnished() -> tempfile::TempDir {
+    let folder = open_folder();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["bin", "empty", "env"] {
+        fs::create_dir(at(name)).unwrap();
+    }
+    fs::write(at("env/VARIABLE"), "value").unwrap();
+    for file in ["pid", "file", "lock"] {
+        fs::write(at(file), "").unwrap();
+        fs::set_permissions(at(file), PermissionsExt::from_mode(0o666)).unwrap();
+    }
+    mkfifo(&at("fifo"), Mode::S_IRUSR).unwrap();
+    fs::set_permissions(at("fifo"), PermissionsExt::from_mode(0o666)).unwrap();
+    for link in &catena::LINKS {
+        install(&bin().join(link.name), &at("bin").join(link.name));
+    }
+    for name in ["pose", "state"] {
+        install(&example(name), &at("bin").join(name));
+    }
+    folder
+}
+
+/// Runs every line under `state`.
+fn compare(folder: &Path, state: &str, plain: &Outcome) -> Vec<Result<(), String>> {
+    let control = look(folder, state, "");
+    assert_eq!((control.status, &*control.stderr), (0, ""), "{state}");
+    assert_ne!(&control, plain, "{state} is no other state");
+    let refused =
+        |line: &str| REFUSED.iter().any(|(part, other)| state.contains(part) && line.contains(other));
+    let possible = |caller| caller == Anybody || root().is_ok() && !state.contains("account");
+    let lines = LINES.iter().filter(|(line, _, caller)| !refused(line) && possible(*caller));
+    let verdict = |(line, changes, _): &(&str, &str, Caller)| {
+        let seen = look(folder, state, line);
+        // The current folder of which no name is left is another one in each run.
+        let changes = changes.replace("ids", IDS) + if state == "gone" { ", folder" } else { "" };
+        let (expected, found) = (unchanged(&control.stdout, &changes), unchanged(&seen.stdout, &changes));
+        if (seen.status, &*seen.stderr) == (0, "") && expected == found {
+            return Ok(());
+        }
+        let missing = expected.iter().filter(|item| !found.contains(item)).map(|item| format!("\n- {item}"));
+        let added = found.iter().filter(|item| !expected.contains(item)).map(|item| format!("\n+ {item}"));
+        let items = if seen.stdout.is_empty() { String::new() } else { missing.chain(added).collect() };
+        Err(format!("{state}: {line}: {} {}{items}", seen.status, seen.stderr))
+    };
+    lines.map(verdict).collect()
+}
+
+/// What the program at the end of the line prints under the state.
+fn look(folder: &Path, state: &str, line: &str) -> Outcome {
+    const TIMERS: &str = "print join ' ', 'timers', map { getitimer($_) > 0 ? 'yes' : 'no' } 0..2";
+    let here = |name: &str| folder.join("bin").join(name);
+    let mut command = prepared(here("pose"));
+    command.current_dir(folder).args(["out"]).arg(here("pose")).arg("open=61");
+    for state in state.split(' ').filter(|state| !state.is_empty()) {
+        command.arg(here("pose")).arg(state);
+    }
+    if let Some((link, words)) =
+        line.split(' ').collect::<Vec<_>>().split_first().filter(|_| !line.is_empty())
+    {
+        command.arg(here(link)).args(words.iter().map(|word| word.replace('@', folder.to_str().unwrap())));
+    }
+    if state == "timers" {
+        command.args(["perl", "-MTime::HiRes=getitimer", "-e", TIMERS]);
+    } else {
+        command.arg(here("state"));
+    }
+    run(&mut command)
+}
+
+/// The items but those that a link changes.
+fn unchanged<'a>(items: &'a str, changes: &str) -> Vec<&'a str> {
+    let changed = |item: &str| {
+        changes.split(", ").filter(|name| !name.is_empty()).any(|name| {
+            let rest = item.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with(' ') || name.ends_with(['=', '_']))
+        })
+    };
+    items.lines().filter(|item| !changed(item)).collect()
+}
