@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 
 use nix::errno::Errno;
-use nix::unistd::{Gid, Uid, getgroups, getppid, getresgid, getresuid};
+use nix::unistd::{Gid, Uid, getppid, getresgid, getresuid};
 
 use crate::cli::number;
 use crate::{Env, Error, OrFail, caps, shown, sys};
@@ -73,8 +73,14 @@ impl Account {
                 let user = user.or_fail(format_args!("look up account {}", shown(name.to_bytes())))?;
                 let hint = "a bare number is taken for a name: for numbers write :uid:gid";
                 let user = user.ok_or_else(|| unknown("account", "user", &name, hint))?;
-                let gids = listed.iter().map(|name| group(name)).collect::<Result<Vec<u32>, Error>>()?;
-                (user.uid, if gids.is_empty() { vec![user.gid] } else { gids }, Some(user))
+                let mut gids = Vec::with_capacity(listed.len() + 1);
+                for name in &listed {
+                    gids.push(group(name)?);
+                }
+                if gids.is_empty() {
+                    gids.push(user.gid);
+                }
+                (user.uid, gids, Some(user))
             }
             Spec::Numbers(uid, gids) => {
                 (uid, gids, if groups == Groups::Database { user_of(uid)? } else { None })
@@ -92,8 +98,6 @@ impl Account {
     /// Sets HOME, USER, LOGNAME and SHELL; for a uid without entry HOME is `/`, SHELL `/bin/sh`, and the
     /// names go.
     pub fn export(&self, env: &mut Env) -> Result<(), Error> {
-        let or =
-            |value: &[u8], default: &[u8]| if value.is_empty() { default.to_vec() } else { value.to_vec() };
         let looked_up = if self.user.is_none() { user_of(self.uid)? } else { None };
         let Some(user) = self.user.as_ref().or(looked_up.as_ref()) else {
             env.unset(b"USER");
@@ -101,11 +105,16 @@ impl Account {
             env.set(b"HOME", b"/")?;
             return env.set(b"SHELL", b"/bin/sh");
         };
-        env.set(b"HOME", &or(user.home.to_bytes(), b"/"))?;
+        env.set(b"HOME", non_empty(&user.home, b"/"))?;
         env.set(b"USER", user.name.to_bytes())?;
         env.set(b"LOGNAME", user.name.to_bytes())?;
-        env.set(b"SHELL", &or(user.shell.to_bytes(), b"/bin/sh"))
+        env.set(b"SHELL", non_empty(&user.shell, b"/bin/sh"))
     }
+}
+
+/// What passwd(5) says of an empty field.
+fn non_empty<'a>(field: &'a CStr, default: &'a [u8]) -> &'a [u8] {
+    if field.is_empty() { default } else { field.to_bytes() }
 }
 
 fn user_of(uid: u32) -> Result<Option<sys::User>, Error> {
@@ -198,8 +207,7 @@ fn has_gid(gid: u32) -> Result<bool, Error> {
 }
 
 fn has_groups(account: &Account) -> Result<bool, Error> {
-    let groups: Vec<u32> =
-        getgroups().or_fail("read the supplementary groups")?.into_iter().map(Gid::as_raw).collect();
+    let groups = sys::getgroups().or_fail("read the supplementary groups")?;
     Ok(groups.len() == account.groups.len() && sorted(&groups) == account.groups)
 }
 

@@ -6,9 +6,12 @@ use nix::errno::Errno;
 
 use crate::{Link, sys};
 
-/// The reason why a link executes nothing.
+/// The reason why a link executes nothing. A pointer, so that what may fail returns no more than a register.
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Reason>);
+
+#[derive(Debug)]
+struct Reason {
     kind: Kind,
     status: i32,
     text: String,
@@ -24,77 +27,84 @@ enum Kind {
 }
 
 impl Error {
-    fn new(kind: Kind, status: i32, text: impl Display) -> Self {
-        Self { kind, status, text: text.to_string(), hint: None, link: None }
+    #[cold]
+    fn new(kind: Kind, status: i32, text: &dyn Display) -> Self {
+        Self(Box::new(Reason { kind, status, text: text.to_string(), hint: None, link: None }))
     }
 
     /// No error: the program was asked for `text`, which goes to stdout as it is.
     pub fn answer(status: i32, text: impl Display) -> Self {
-        Self::new(Kind::Answer, status, text)
+        Self::new(Kind::Answer, status, &text)
     }
 
     /// Wrong use, status 100: trying again cannot help.
     pub fn usage(problem: impl Display) -> Self {
-        Self::new(Kind::Usage, 100, problem)
+        Self::new(Kind::Usage, 100, &problem)
     }
 
     /// The system is not as the link needs it, status 111.
     pub fn fatal(problem: impl Display) -> Self {
-        Self::new(Kind::Fatal, 111, problem)
+        Self::new(Kind::Fatal, 111, &problem)
     }
 
     /// The system refused an action, status 111; `action` follows "unable to".
     pub fn system(action: impl Display, errno: Errno) -> Self {
+        Self::refused(&action, errno)
+    }
+
+    #[cold]
+    fn refused(action: &dyn Display, errno: Errno) -> Self {
         Self::fatal(format_args!("unable to {action}: {}", shown(sys::strerror(errno))))
     }
 
     /// The program was not executed: status 127 if it was not found, 126 if it was but cannot run.
     #[must_use]
     pub fn exec(program: &[u8], errno: Errno) -> Self {
-        let status = if errno == Errno::ENOENT { 127 } else { 126 };
-        let reason = shown(sys::strerror(errno));
-        Self::new(Kind::Fatal, status, format_args!("unable to run {}: {reason}", shown(program)))
+        let mut error = Self::refused(&format_args!("run {}", shown(program)), errno);
+        error.0.status = if errno == Errno::ENOENT { 127 } else { 126 };
+        error
     }
 
     /// Adds a second line that says what to write instead.
     #[must_use]
-    pub fn hint(self, hint: &'static str) -> Self {
-        Self { hint: Some(hint), ..self }
+    pub fn hint(mut self, hint: &'static str) -> Self {
+        self.0.hint = Some(hint);
+        self
     }
 
     /// Names the link that failed, unless one that it applied is named already.
     #[must_use]
-    pub(crate) fn of(self, link: &'static Link) -> Self {
-        Self { link: self.link.or(Some(link)), ..self }
+    pub(crate) fn of(mut self, link: &'static Link) -> Self {
+        self.0.link.get_or_insert(link);
+        self
     }
 
     /// The exit status.
     #[must_use]
     pub fn status(&self) -> i32 {
-        self.status
+        self.0.status
     }
 
     /// Writes the message in one write, an answer to stdout and a complaint to stderr, and returns the exit
     /// status.
     pub(crate) fn report(&self) -> i32 {
-        let Link { name, usage, .. } = self.link.unwrap_or(&Link::NONE);
-        let mut message = match self.kind {
-            Kind::Answer => {
-                let failed = sys::write_last(libc::STDOUT_FILENO, self.text.as_bytes());
-                return failed.map_or_else(
-                    |errno| Self { link: self.link, ..Self::system("write", errno) }.report(),
-                    |()| self.status,
-                );
-            }
-            Kind::Usage => format!("{name}: {}\n{name}: usage: {name} {usage}\n", self.text),
-            Kind::Fatal => format!("{name}: fatal: {}\n", self.text),
+        let Reason { ref kind, status, ref text, hint, link } = *self.0;
+        let link = link.unwrap_or(&Link::NONE);
+        let Link { name, usage, .. } = link;
+        let mut message = match kind {
+            Kind::Answer => match sys::write_last(libc::STDOUT_FILENO, text.as_bytes()) {
+                Ok(()) => return status,
+                Err(errno) => return Self::system("write", errno).of(link).report(),
+            },
+            Kind::Usage => format!("{name}: {text}\n{name}: usage: {name} {usage}\n"),
+            Kind::Fatal => format!("{name}: fatal: {text}\n"),
         };
-        if let Some(hint) = self.hint {
-            let _ = writeln!(message, "{name}: hint: {hint}"); // a String takes everything
+        if let Some(hint) = hint {
+            message.extend([name, ": hint: ", hint, "\n"]);
         }
         // Where stderr is closed the status alone has to tell.
         let _ = sys::write_last(libc::STDERR_FILENO, message.as_bytes());
-        self.status
+        status
     }
 }
 

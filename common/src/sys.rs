@@ -77,11 +77,15 @@ pub(crate) fn strerror(errno: Errno) -> &'static [u8] {
     unsafe { CStr::from_ptr(libc::strerror(errno as c_int)) }.to_bytes()
 }
 
-/// write(2) of all the bytes, with SIGPIPE ignored: for the last words of a process that will not execute
-/// anything.
+/// write(2) of all the bytes, with SIGPIPE blocked: for the last words of a process that will execute nothing.
 pub(crate) fn write_last(fd: RawFd, mut bytes: &[u8]) -> nix::Result<()> {
-    // SAFETY: SIG_IGN is no code, and nothing is executed any more that could inherit it.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    let pipe = 1u64 << (libc::SIGPIPE - 1);
+    // SAFETY: the kernel's signal set is 64 bits; nothing is executed any more that could inherit the mask.
+    unsafe {
+        let none = ptr::null_mut::<u64>();
+        let size = mem::size_of_val(&pipe);
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, &raw const pipe, none, size)
+    };
     while !bytes.is_empty() {
         // SAFETY: the pointer and the length are those of one slice.
         let count = Errno::result(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })?;
@@ -191,6 +195,17 @@ use libc::{
 pub(crate) fn setgroups(groups: &[u32]) -> nix::Result<()> {
     // SAFETY: the pointer and the length are those of one slice.
     Errno::result(unsafe { libc::syscall(SYS_SETGROUPS, groups.len(), groups.as_ptr()) }).map(drop)
+}
+
+/// getgroups(2). nix's asks for the system's limit too.
+pub(crate) fn getgroups() -> nix::Result<Vec<u32>> {
+    // SAFETY: with 0 nothing is written.
+    let count = Errno::result(unsafe { libc::getgroups(0, ptr::null_mut()) })?;
+    let mut groups = vec![0; usize::try_from(count).unwrap_or(0)];
+    // SAFETY: there is room for as many as there are.
+    let count = Errno::result(unsafe { libc::getgroups(count, groups.as_mut_ptr()) })?;
+    groups.truncate(usize::try_from(count).unwrap_or(0));
+    Ok(groups)
 }
 
 /// setresgid(2), with all three the same.
