@@ -1,7 +1,8 @@
 //! setuidgid: run a program as another account.
 
 use common::credentials::{self, Account, Groups, Keep};
-use common::{Cli, Link, Outcome, Short, caps, identity};
+use common::identity::Own;
+use common::{Cli, Link, Outcome, Short, caps};
 
 use crate::chroot;
 
@@ -16,6 +17,8 @@ pub const LINK: Link = Link {
     ],
     run,
 };
+
+static CHROOT: Link = chroot::LINK;
 
 fn run(cli: &mut Cli) -> Outcome {
     let (mut groups, mut export) = (Groups::Listed, false);
@@ -32,23 +35,17 @@ fn run(cli: &mut Cli) -> Outcome {
     if export {
         account.export(&mut chain.env)?;
     }
-    // Our own chroot may come next, which would not be allowed after the change of ids: lend it the one
-    // capability that it needs, in this process. Root needs no loan, and who cannot chroot has nothing to
-    // lend.
-    let own = match chain.words.first() {
-        Some(next) if next.to_bytes().ends_with(chroot::LINK.name.as_bytes()) && account.uid != 0 => {
-            identity::sibling(LINK.name, chroot::LINK.name)
-        }
-        _ => None,
-    };
-    let Some(own) = own else {
-        credentials::assume(&account, Keep::Nothing)?;
+    // Our own chroot may come next, which would not be allowed after the change of ids: lend it the one capability
+    // that it needs, in this process. Root needs no loan, and who cannot chroot has nothing to lend.
+    let next = if account.uid == 0 { None } else { Own::expect(&chain, &LINK, &CHROOT) };
+    let Some(next) = next else {
+        chain.gains = credentials::assume(&account, Keep::Nothing)? && account.uid == 0;
         return Ok(chain);
     };
     credentials::assume(&account, if caps::may_chroot()? { Keep::Chroot } else { Keep::Nothing })?;
     // Whether it is ours is decided as the account: by what exec would find now.
-    if chain.program().is_some_and(|file| identity::same(&file, &own)) {
-        chain = chroot::LINK.apply(chain.words, chain.env)?;
+    if next.is_next(&chain) {
+        chain = CHROOT.apply(chain)?;
     }
     caps::clear()?; // no capability ever crosses an exec
     Ok(chain)

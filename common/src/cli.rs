@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lexopt::Arg;
 
-use crate::{Chain, Env, Error, Link, Words, shown};
+use crate::{Chain, Error, Link, Words, rt, shown};
 
 /// A link's command line, read from left to right.
 pub struct Cli {
@@ -18,20 +18,20 @@ pub struct Cli {
 }
 
 impl Cli {
-    pub(crate) fn new(link: &'static Link, words: Words, env: Env) -> Self {
-        let options = option_words(words.clone());
+    pub(crate) fn new(link: &'static Link, chain: Chain) -> Self {
+        let options = option_words(chain.words.clone());
         let parsed = options.len();
         let mut parser = lexopt::Parser::from_iter(options);
         parser.set_short_equals(false); // "-o=" must give "=", as softlimit needs
-        Self { link, parser, parsed, chain: Chain::new(words, env) }
+        Self { link, parser, parsed, chain: chain.handed_on() }
     }
 
     /// The next option; `None` once the first operand is reached. Options never follow an operand.
     pub fn option(&mut self) -> Result<Option<Arg<'static>>, Error> {
         match self.parser.next()? {
             Some(Arg::Short(option)) => return Ok(Some(Arg::Short(option))),
-            Some(Arg::Long("help")) => return Err(Error::answer(0, help(self.link))),
-            Some(Arg::Long("version")) => return Err(Error::answer(0, version(self.link))),
+            Some(Arg::Long("help")) => return Err(Error::answer(0, rt::help(self.link))),
+            Some(Arg::Long("version")) => return Err(Error::answer(0, rt::version(self.link))),
             Some(Arg::Long(option)) => return Err(Arg::Long(option).unexpected().into()),
             Some(Arg::Value(_)) => self.parsed -= 1, // the first operand is still to be read
             None => {}
@@ -102,19 +102,6 @@ fn option_words(words: Words) -> Vec<OsString> {
         }
     }
     taken
-}
-
-fn help(link: &Link) -> String {
-    let mut text = format!("usage: {} {}\n{}\n", link.name, link.usage, link.summary);
-    let width = link.options.iter().map(|(option, _)| option.len()).max().unwrap_or(0);
-    for (option, meaning) in link.options {
-        text.extend(["  ", option, &" ".repeat(width - option.len()), "  ", meaning, "\n"]);
-    }
-    text
-}
-
-fn version(link: &Link) -> String {
-    format!("{} (catena) {}\n", link.name, env!("CARGO_PKG_VERSION"))
 }
 
 fn fd(word: &OsStr) -> Result<RawFd, Error> {

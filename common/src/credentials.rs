@@ -147,7 +147,7 @@ pub enum Keep {
 /// regained. Unless the account is uid 0, no capability is left in any set but bounding, but for what
 /// `keep` says. Calls that would change no id are left out, so that who is the account already needs no
 /// privilege.
-pub fn assume(account: &Account, keep: Keep) -> Result<(), Error> {
+pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
     let Account { uid, gid, .. } = *account;
     let death = sys::parent_death_signal().or_fail("read the parent-death signal")?;
     let parent = getppid();
@@ -162,7 +162,8 @@ pub fn assume(account: &Account, keep: Keep) -> Result<(), Error> {
     if !has_gid(gid)? {
         sys::setresgid(gid).map_err(|errno| refused(format_args!("set gid to {gid}"), errno))?;
     }
-    if !has_uid(uid)? {
+    let new_uid = !has_uid(uid)?;
+    if new_uid {
         sys::setresuid(uid).map_err(|errno| refused(format_args!("set uid to {uid}"), errno))?;
     }
     if keep == Keep::Chroot {
@@ -188,7 +189,7 @@ pub fn assume(account: &Account, keep: Keep) -> Result<(), Error> {
             sys::raise(death).or_fail("send the parent-death signal")?;
         }
     }
-    Ok(())
+    Ok(new_uid)
 }
 
 fn refused(action: impl std::fmt::Display, errno: Errno) -> Error {

@@ -6,7 +6,8 @@ use nix::errno::Errno;
 
 use crate::{Link, sys};
 
-/// The reason why a link executes nothing. A pointer, so that what may fail returns no more than a register.
+/// The reason why a link executes nothing. A pointer, so that what may fail returns no more than a
+/// register.
 #[derive(Debug)]
 pub struct Error(Box<Reason>);
 

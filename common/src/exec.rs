@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use nix::sys::stat::{FileStat, SFlag, stat};
 use nix::unistd::{AccessFlags, access, getegid, geteuid, getgid, getuid};
 
+use crate::identity::Own;
 use crate::{Env, Error, Words, sys};
 
 /// What is left to execute, and with which environment.
@@ -15,6 +16,11 @@ pub struct Chain {
     pub words: Words,
     /// The environment that the program gets.
     pub env: Env,
+    /// Which of the words this process would apply itself.
+    pub own: Own,
+    /// Whether an exec now would give capabilities that this process does not have: after a change to uid
+    /// 0.
+    pub gains: bool,
     path: &'static CStr,
 }
 
@@ -24,13 +30,19 @@ impl Chain {
 
     /// A chain that searches its program in the PATH that `env` has now, whatever a link makes of it later.
     #[must_use]
-    pub fn new(words: Words, env: Env) -> Self {
+    pub(crate) fn new(words: Words, env: Env, own: Own) -> Self {
         let path = env.get(c"PATH").unwrap_or(Self::DEFAULT_PATH);
-        Self { words, env, path }
+        Self { words, env, own, gains: false, path }
+    }
+
+    /// This chain as the next link gets it, which searches in the PATH that there is by then.
+    #[must_use]
+    pub(crate) fn handed_on(self) -> Self {
+        Self::new(self.words, self.env, self.own)
     }
 
     pub(crate) fn take(&mut self) -> Self {
-        Self { words: self.words.clone(), env: mem::take(&mut self.env), path: self.path }
+        Self { words: self.words.clone(), env: mem::take(&mut self.env), ..*self }
     }
 
     /// Becomes the program, found as the shell does but for a file that the kernel cannot run, which no

@@ -1,15 +1,70 @@
-//! Which files are this program's own.
+//! Which words in a program's place this process applies itself: the links that are in it.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 
 use nix::fcntl::readlink;
 use nix::sys::stat::{FileStat, stat};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
+
+use crate::{Chain, Link, rt};
+
+/// How a link in this process is recognized.
+#[derive(Clone, Copy)]
+pub enum Own {
+    /// Not at all: this program is one link.
+    Alone,
+    /// By its name without a slash, as the user asked by calling `catena`.
+    Named,
+    /// By its file: exec's search finds this one, which this process runs.
+    File(FileStat),
+}
+
+impl Own {
+    /// This process's own file: `None` without a real /proc, or where an exec of the file would refuse to
+    /// work.
+    #[must_use]
+    pub(crate) fn file() -> Option<Self> {
+        let real = statfs(c"/proc/self").is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC);
+        let own = real.then(|| rt::own_file().ok()).flatten()?;
+        Some(Self::File(own))
+    }
+
+    /// What the next word of `chain` has to be for it to be `link`, which is in this process; `None` if it
+    /// cannot be. Ask before any id changes, and [`Own::is_next`] when the word's turn has come.
+    #[must_use]
+    pub fn expect(chain: &Chain, this: &Link, link: &Link) -> Option<Self> {
+        let word = chain.words.first()?;
+        match chain.own {
+            Self::Named => (word.to_bytes() == link.name.as_bytes()).then_some(Self::Named),
+            _ if !is_called(word, link) => None,
+            Self::File(own) => Some(Self::File(own)),
+            Self::Alone => sibling(this.name, link.name).map(Self::File),
+        }
+    }
+
+    /// Whether the next word of `chain` is what was expected, for who this process is now.
+    #[must_use]
+    pub fn is_next(&self, chain: &Chain) -> bool {
+        match self {
+            Self::Alone => false,
+            Self::Named => true,
+            Self::File(own) => chain.program().is_some_and(|found| same(&found, own)),
+        }
+    }
+}
+
+/// Whether a program called `word` is `link`: by the end of its file name, since a package may put a prefix
+/// in front.
+#[must_use]
+pub(crate) fn is_called(word: &CStr, link: &Link) -> bool {
+    let name = word.to_bytes().rsplit(|b| *b == b'/').next().unwrap_or_default();
+    name.ends_with(link.name.as_bytes())
+}
 
 /// The file of the program `other` beside the file of this one, which is `own`, both with the same prefix
 /// to their names if this one has any. `None` if there is none, or without /proc.
-#[must_use]
-pub fn sibling(own: &str, other: &str) -> Option<FileStat> {
+fn sibling(own: &str, other: &str) -> Option<FileStat> {
     let file = readlink(c"/proc/self/exe").ok()?;
     let prefix = file.as_bytes().strip_suffix(own.as_bytes())?;
     stat(CString::new([prefix, other.as_bytes()].concat()).ok()?.as_c_str()).ok()
@@ -17,6 +72,6 @@ pub fn sibling(own: &str, other: &str) -> Option<FileStat> {
 
 /// Whether two files are one.
 #[must_use]
-pub fn same(one: &FileStat, other: &FileStat) -> bool {
+pub(crate) fn same(one: &FileStat, other: &FileStat) -> bool {
     (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }

@@ -12,6 +12,7 @@ pub mod identity;
 pub mod limits;
 pub mod lock;
 pub mod mode;
+mod multicall;
 pub mod process;
 pub mod root;
 pub mod rt;

@@ -13,8 +13,10 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
 use nix::errno::Errno;
-use nix::sys::stat::{SFlag, stat};
+use nix::sys::stat::{FileStat, stat};
 
+use crate::identity::Own;
+use crate::multicall::{self, CATENA};
 use crate::{Chain, Cli, Env, Error, OrFail, Words, sys};
 
 /// What a link's `run` returns: what is left to execute, or why nothing is executed.
@@ -40,24 +42,30 @@ impl Link {
     pub(crate) const NONE: Self =
         Self { name: "catena", usage: "", summary: "", options: &[], run: |cli| cli.rest() };
 
-    /// Applies the link named by the first of `words`, which the others are the arguments of.
-    pub fn apply(&'static self, words: Words, env: Env) -> Outcome {
-        (self.run)(&mut Cli::new(self, words, env)).map_err(|error| error.of(self))
+    /// Applies the link, which is the first word of `chain`.
+    pub fn apply(&'static self, chain: Chain) -> Outcome {
+        (self.run)(&mut Cli::new(self, chain)).map_err(|error| error.of(self))
     }
 }
 
-/// Defines the C `main` of a link's program: `common::main!(catena::fdmove::LINK);`
+/// Defines the C `main` of a link's program, `common::main!(catena::fdmove::LINK);`, or of the multi-call
+/// program: `common::main!(many catena::LINKS);`
 #[macro_export]
 macro_rules! main {
     ($link:path) => {
         static LINK: $crate::Link = $link;
+        $crate::main!(@ $crate::rt::start, &LINK);
+    };
+    (many $links:path) => {
+        $crate::main!(@ $crate::rt::start_many, &$links);
+    };
+    (@ $start:path, $what:expr) => {
+        #[cfg(test)]
+        const _: unsafe fn(_, _, _) -> ! = $start; // the test harness has its own main
 
         #[cfg(not(test))]
         #[global_allocator]
         static ALLOCATOR: $crate::rt::Block = $crate::rt::Block::new();
-
-        #[cfg(test)]
-        const _: &$crate::Link = &LINK; // the test harness has its own main
 
         #[cfg(not(test))]
         #[allow(unsafe_code, reason = "C calls main by this name")]
@@ -68,7 +76,7 @@ macro_rules! main {
             envp: *const *const ::core::ffi::c_char,
         ) -> ::core::ffi::c_int {
             // SAFETY: the C runtime calls main once, with the vectors that it got from the kernel.
-            unsafe { $crate::rt::start(&LINK, argv, envp) }
+            unsafe { $start($what, argv, envp) }
         }
     };
 }
@@ -78,35 +86,81 @@ macro_rules! main {
 /// # Safety
 /// `argv` and `envp` must be the vectors that the C runtime got from the kernel.
 pub unsafe fn start(link: &'static Link, argv: *const *const c_char, envp: *const *const c_char) -> ! {
+    // SAFETY: by the contract.
+    unsafe {
+        start_with(link, argv, envp, |words, env| Ok((link, link.apply(Chain::new(words, env, Own::Alone))?)))
+    }
+}
+
+/// As [`start`], for the multi-call program.
+///
+/// # Safety
+/// As [`start`].
+pub unsafe fn start_many(
+    links: &'static [Link],
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+) -> ! {
+    // SAFETY: by the contract.
+    unsafe { start_with(&CATENA, argv, envp, |words, env| multicall::called(links, words, env)) }
+}
+
+/// As [`start`], with what applies the links and says which was the last; `name` is who speaks until then.
+///
+/// # Safety
+/// As [`start`].
+unsafe fn start_with(
+    name: &'static Link,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+    apply: impl FnOnce(Words, Env) -> Result<(&'static Link, Chain), Error>,
+) -> ! {
     // SAFETY: the kernel ends both in a null pointer, they live as long as the process, and nothing here
     // changes them.
     let (words, env) = unsafe { (Words::new(argv), Env::new(Words::new(envp))) };
-    let error = match never_a_way_up().and_then(|()| link.apply(words, env)) {
-        Ok(chain) => chain.exec(),
-        Err(error) => error,
+    let error = match never_a_way_up().and_then(|()| apply(words, env)) {
+        Ok((last, chain)) => chain.exec().of(last),
+        Err(error) => error.of(name),
     };
-    sys::exit(error.of(link).report())
+    sys::exit(error.report())
 }
 
 /// Refuses to work where this program's own file is set-id or has file capabilities: it would run anybody's
 /// command line with them. `AT_SECURE` alone is no proof: it is also set for a link under a set-id program
 /// that runs it on purpose.
 fn never_a_way_up() -> Result<(), Error> {
-    if !sys::at_secure() {
-        return Ok(());
-    }
-    let own = c"/proc/self/exe";
-    let mode = SFlag::from_bits_retain(stat(own).or_fail("look at this program's own file")?.st_mode);
+    if sys::at_secure() { own_file().map(drop) } else { Ok(()) }
+}
+
+/// The file that this process runs, which must be neither set-id nor have file capabilities.
+pub(crate) fn own_file() -> Result<FileStat, Error> {
+    let (own, action) = (c"/proc/self/exe", "look at this program's own file");
+    let file = stat(own).or_fail(action)?;
     let capabilities = match sys::xattr_size(own, c"security.capability") {
         Ok(_) => true,
         Err(Errno::ENODATA | Errno::ENOTSUP) => false,
-        Err(errno) => return Err(Error::system("look at this program's own file", errno)),
+        Err(errno) => return Err(Error::system(action, errno)),
     };
-    if capabilities || mode.bits() & (libc::S_ISUID | libc::S_ISGID) != 0 {
+    if capabilities || file.st_mode & (libc::S_ISUID | libc::S_ISGID) != 0 {
         return Err(Error::fatal("this program's file is set-id or has file capabilities")
             .hint("it would give them to anybody: remove them with 'chmod ug-s' and 'setcap -r'"));
     }
-    Ok(())
+    Ok(file)
+}
+
+/// What `--help` prints.
+pub(crate) fn help(link: &Link) -> String {
+    let mut text = format!("usage: {} {}\n{}\n", link.name, link.usage, link.summary);
+    let width = link.options.iter().map(|(option, _)| option.len()).max().unwrap_or(0);
+    for (option, meaning) in link.options {
+        text.extend(["  ", option, &" ".repeat(width - option.len()), "  ", meaning, "\n"]);
+    }
+    text
+}
+
+/// What `--version` prints.
+pub(crate) fn version(link: &Link) -> String {
+    format!("{} (catena) {}\n", link.name, env!("CARGO_PKG_VERSION"))
 }
 
 /// The allocator of a link, which lives for microseconds: it hands out a static block in order and never

@@ -77,7 +77,8 @@ pub(crate) fn strerror(errno: Errno) -> &'static [u8] {
     unsafe { CStr::from_ptr(libc::strerror(errno as c_int)) }.to_bytes()
 }
 
-/// write(2) of all the bytes, with SIGPIPE blocked: for the last words of a process that will execute nothing.
+/// write(2) of all the bytes, with SIGPIPE blocked: for the last words of a process that will execute
+/// nothing.
 pub(crate) fn write_last(fd: RawFd, mut bytes: &[u8]) -> nix::Result<()> {
     let pipe = 1u64 << (libc::SIGPIPE - 1);
     // SAFETY: the kernel's signal set is 64 bits; nothing is executed any more that could inherit the mask.
