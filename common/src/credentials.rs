@@ -150,7 +150,7 @@ pub enum Keep {
 pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
     let Account { uid, gid, .. } = *account;
     let death = sys::parent_death_signal().or_fail("read the parent-death signal")?;
-    let parent = getppid();
+    let parent = if death == 0 { None } else { Some(getppid()) };
     if keep == Keep::Chroot {
         // Before the ids change, which would empty the permitted set.
         caps::keep_across_ids(true)?;
@@ -182,7 +182,7 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
     if uid != 0 && sys::setresuid(0).is_ok() {
         return Err(Error::fatal("root could be regained after the change of ids"));
     }
-    if death != 0 {
+    if let Some(parent) = parent {
         // A change of ids clears it. If the parent died meanwhile nobody will send it any more.
         sys::set_parent_death_signal(death).or_fail("keep the parent-death signal")?;
         if getppid() != parent {

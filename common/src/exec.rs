@@ -66,10 +66,14 @@ impl Chain {
             }
         }
         let error = Error::exec(program.to_bytes(), found);
+        let there = || candidates(program, self.path).any(|file| stat(file.as_c_str()).is_ok());
         match found {
             Errno::ENOEXEC => error.hint("a script needs a first line such as #!/bin/sh"),
-            Errno::ENOENT if candidates(program, self.path).any(|file| stat(file.as_c_str()).is_ok()) => {
+            Errno::ENOENT if there() => {
                 error.hint("the file is there: the interpreter in its first line, or its loader, is not")
+            }
+            Errno::EACCES if !there() => {
+                error.hint("a folder on the way to it may not be searched by this account")
             }
             _ => error,
         }

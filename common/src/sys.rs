@@ -202,6 +202,9 @@ pub(crate) fn setgroups(groups: &[u32]) -> nix::Result<()> {
 pub(crate) fn getgroups() -> nix::Result<Vec<u32>> {
     // SAFETY: with 0 nothing is written.
     let count = Errno::result(unsafe { libc::getgroups(0, ptr::null_mut()) })?;
+    if count == 0 {
+        return Ok(Vec::new());
+    }
     let mut groups = vec![0; usize::try_from(count).unwrap_or(0)];
     // SAFETY: there is room for as many as there are.
     let count = Errno::result(unsafe { libc::getgroups(count, groups.as_mut_ptr()) })?;
