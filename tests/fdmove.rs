@@ -50,3 +50,33 @@ fn what_is_no_descriptor_is_wrong_use() {
     }
     assert_eq!(run(link("fdmove").args(["-1", "1", "echo"])), misuse("fdmove", "invalid option '-1'"));
 }
+
+#[test]
+fn only_these_two_descriptors_change() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("f"), "").unwrap();
+    for (chain, redirections, left) in [
+        ("fdmove 8 7", "7<f", &["0 null", "1 null", "2 null", "8 f"][..]),
+        ("fdmove -c 8 7", "7<f", &["0 null", "1 null", "2 null", "7 f", "8 f"]),
+        ("fdmove 0 7", "7<f", &["0 f", "1 null", "2 null"]),
+        ("fdmove 7 7", "7<f", &["0 null", "1 null", "2 null", "7 f"]),
+        ("fdmove 2 7", "<&- >&- 2>&- 7<f", &["2 f"]),
+        ("fdmove -c 0 7", "<&- >&- 2>&- 7<f 9</dev/null", &["0 f", "7 f", "9 null"]),
+    ] {
+        assert_eq!(descriptors(&folder, chain, redirections), left, "{chain} {redirections}");
+    }
+}
+
+#[test]
+fn each_operand_is_needed() {
+    for (words, problem) in [
+        (&[][..], "missing to"),
+        (&["-c"], "missing to"),
+        (&["9"], "missing from"),
+        (&["9", "1"], "missing prog"),
+        (&["-cq", "9", "1", "echo"], "invalid option '-q'"),
+    ] {
+        assert_eq!(run(link("fdmove").args(words)), misuse("fdmove", problem));
+    }
+    assert_eq!(run(link("fdmove").args(["--", "1", "1", "echo", "x"])), prints("x\n"));
+}
