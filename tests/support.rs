@@ -5,10 +5,12 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::libc::{SYS_clock_nanosleep, SYS_nanosleep, SYS_pause};
 
 /// Where cargo put what it built for these tests.
 fn built() -> &'static Path {
@@ -56,7 +58,10 @@ pub(crate) struct Outcome {
 
 /// Runs a command to its end.
 pub(crate) fn run(command: &mut Command) -> Outcome {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    outcome(&command.output().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+}
+
+fn outcome(output: &Output) -> Outcome {
     let status = output.status;
     Outcome {
         status: status.code().unwrap_or_else(|| 128 + status.signal().unwrap()),
@@ -144,4 +149,117 @@ pub(crate) fn skip(what: &str) {
     let line = format!("skipped {}: needs {what}\n", std::thread::current().name().unwrap_or("?"));
     let file = std::env::var_os("CATENA_SKIPPED").unwrap_or_else(|| "/dev/stderr".into());
     OpenOptions::new().append(true).create(true).open(file).unwrap().write_all(line.as_bytes()).unwrap();
+}
+
+/// Runs a shell script in `folder`.
+pub(crate) fn run_in(folder: impl AsRef<Path>, script: &str) -> Outcome {
+    run(sh(script).current_dir(folder))
+}
+
+/// A shell script that file permissions bind, as they do not bind root.
+pub(crate) fn mortal(script: &str) -> Command {
+    if root().is_err() {
+        return sh(script);
+    }
+    let mut command = prepared("setpriv");
+    command.args(["--bounding-set=-dac_override,-dac_read_search", "sh", "-c", script]);
+    command
+}
+
+/// A new folder that every account may enter.
+pub(crate) fn open_folder() -> tempfile::TempDir {
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    folder
+}
+
+/// Copies a program to where every account may execute it, at once: another process writes it. If this one
+/// did, what a test beside this one forks meanwhile would hold the file open, and it would be busy.
+pub(crate) fn install(program: &Path, to: &Path) {
+    assert_eq!(run(prepared("install").args(["-m", "755"]).args([program, to])), prints(""));
+}
+
+/// Writes a script that can be executed at once, as [`install`] does.
+pub(crate) fn script(to: &Path, text: &str) {
+    let write = "printf %s \"$1\" >\"$0\" && chmod 755 \"$0\"";
+    assert_eq!(run(sh(write).arg(to).arg(text)), prints(""));
+}
+
+/// A command that runs while the test goes on.
+pub(crate) struct Background(Child);
+
+impl Background {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Waits until it sleeps in one of these system calls.
+    pub(crate) fn wait_until_in(&self, calls: &[i64]) {
+        wait_until_in(self.pid(), calls);
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(self) -> Outcome {
+        outcome(&self.0.wait_with_output().unwrap())
+    }
+}
+
+/// Waits until the process `pid` sleeps in one of these system calls.
+pub(crate) fn wait_until_in(pid: u32, calls: &[i64]) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let look = |file| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
+        let call = look("syscall");
+        if calls.iter().any(|number| call.split(' ').next() == Some(&number.to_string())) {
+            return;
+        }
+        assert!(!look("status").contains("State:\tZ"), "process {pid} has ended");
+        assert!(Instant::now() < deadline, "process {pid} does not wait: {call}");
+        std::thread::yield_now();
+    }
+}
+
+/// The fds below 10 of the program after a chain that was started with these redirections of the shell: a
+/// line for each, with its number and the last part of its file's name.
+pub(crate) fn descriptors(folder: impl AsRef<Path>, chain: &str, redirections: &str) -> Vec<String> {
+    let close = "</dev/null >/dev/null 2>/dev/null 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-";
+    // The program does nothing, and the test looks at it: who looks at itself needs fds for that.
+    let script = format!("exec {chain} sleep 600 {close} {redirections}");
+    let mut program = sh(&script).current_dir(folder).spawn().unwrap();
+    wait_until_in(program.id(), &[SYS_clock_nanosleep, SYS_nanosleep, SYS_pause]);
+    let found = (0..10).filter_map(|fd| {
+        let file = std::fs::read_link(format!("/proc/{}/fd/{fd}", program.id())).ok()?;
+        Some(format!("{fd} {}", file.file_name().unwrap().to_string_lossy()))
+    });
+    let found = found.collect();
+    program.kill().unwrap();
+    program.wait().unwrap();
+    found
+}
+
+/// Says a figure on stderr, past the test harness.
+pub(crate) fn tell(line: &str) {
+    OpenOptions::new()
+        .append(true)
+        .open("/dev/stderr")
+        .unwrap()
+        .write_all(format!("{line}\n").as_bytes())
+        .unwrap();
+}
+
+/// Puts programs into a new root folder, and what their loader needs there.
+pub(crate) fn install_root(root: &Path, programs: &[&Path]) {
+    for program in programs {
+        install(program, &root.join(program.file_name().unwrap()));
+        let libraries = run(prepared("ldd").arg(program)).stdout; // none if it is static
+        let path = |line: &str| line.split_whitespace().find(|word| word.starts_with('/')).map(PathBuf::from);
+        for library in libraries.lines().filter_map(path) {
+            let to = root.join(library.strip_prefix("/").unwrap());
+            assert_eq!(run(prepared("install").args(["-D", "-m", "755"]).args([library, to])), prints(""));
+        }
+    }
 }
