@@ -4,6 +4,8 @@
 PREFIX = /usr/local
 BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
+# Where install-multicall puts the links to catena; packages use a folder of their own, as $(PREFIX)/libexec/catena
+LINKDIR = $(BINDIR)
 DESTDIR =
 # In front of the name of every installed program and page, as x-chroot for PROGRAM_PREFIX=x-
 PROGRAM_PREFIX =
@@ -19,32 +21,53 @@ help:
 	@echo 'make            build the programs into $(BUILD), and say which way (STATIC=auto, yes or no)'
 	@echo 'make check      format, lints, tests, pages, scripts; the last line counts'
 	@echo 'make demo       a daemon under the promised chain, visibly, in a scratch folder'
+	@echo 'make bench      what a link costs, beside the peers that are installed'
 	@echo 'make install    what make built, and the pages (DESTDIR PREFIX BINDIR MANDIR PROGRAM_PREFIX)'
-	@echo 'make uninstall  the same away again'
+	@echo 'make install-multicall  instead: catena, and links to it (LINKDIR too)'
+	@echo 'make uninstall  either away again'
 	@echo 'make dist       a tarball'
 	@echo 'make clean      away with all that was built'
 
 check:
 	scripts/check
 
+bench: all
+	BUILD='$(BUILD)' cargo bench --locked --bench links
+
 demo: all
 	BUILD='$(BUILD)' scripts/demo
 
-install:
-	@test -d '$(BUILD)/bin' || { echo 'nothing is built yet: run make first' >&2; exit 1; }
-	mkdir -p '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man7'
+install: built install-pages
+	mkdir -p '$(DESTDIR)$(BINDIR)'
 	for f in '$(BUILD)'/bin/*; do \
-		cp "$$f" "$(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)$${f##*/}" && \
-		chmod 755 "$(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)$${f##*/}" || exit 1; \
+		d="$(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)$${f##*/}"; \
+		rm -f "$$d" && cp "$$f" "$$d" && chmod 755 "$$d" || exit 1; \
 	done
+
+install-multicall: built install-pages
+	mkdir -p '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LINKDIR)'
+	d='$(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)catena' && \
+		rm -f "$$d" && cp '$(BUILD)/bin/catena' "$$d" && chmod 755 "$$d"
+	for f in '$(BUILD)'/bin/*; do \
+		n=$${f##*/}; [ "$$n" != catena ] || continue; \
+		d="$(DESTDIR)$(LINKDIR)/$(PROGRAM_PREFIX)$$n"; rm -f "$$d" && \
+		ln -s "$$(scripts/relative '$(LINKDIR)' '$(BINDIR)')$(PROGRAM_PREFIX)catena" "$$d" || exit 1; \
+	done
+
+built:
+	@test -d '$(BUILD)/bin' || { echo 'nothing is built yet: run make first' >&2; exit 1; }
+
+install-pages:
+	mkdir -p '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man7'
 	for f in man/*.1 man/*.7; do \
 		d="$(DESTDIR)$(MANDIR)/man$${f##*.}/$(PROGRAM_PREFIX)$${f##*/}" && \
 		cp "$$f" "$$d" && chmod 644 "$$d" || exit 1; \
 	done
 
 uninstall:
-	for f in man/*.1; do \
-		n=$${f##*/}; rm -f "$(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)$${n%.1}" || exit 1; \
+	for f in bins/main/*.rs; do \
+		n=$${f##*/}; n=$(PROGRAM_PREFIX)$${n%.rs}; \
+		rm -f "$(DESTDIR)$(BINDIR)/$$n" "$(DESTDIR)$(LINKDIR)/$$n" || exit 1; \
 	done
 	for f in man/*.1 man/*.7; do \
 		rm -f "$(DESTDIR)$(MANDIR)/man$${f##*.}/$(PROGRAM_PREFIX)$${f##*/}" || exit 1; \
@@ -56,4 +79,4 @@ dist:
 clean:
 	rm -rf target dist
 
-.PHONY: all help check demo install uninstall dist clean
+.PHONY: all help check bench demo install install-multicall built install-pages uninstall dist clean

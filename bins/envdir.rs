@@ -46,6 +46,10 @@ fn run(cli: &mut Cli) -> Outcome {
     };
     for file in folder.names()? {
         let name = [&prefix, file.to_bytes()].concat();
+        if name.contains(&b'=') {
+            let (dir, file) = (shown(dir.to_bytes()), shown(file.to_bytes()));
+            return Err(Error::fatal(format_args!("unable to use {dir}/{file}: not a variable name")));
+        }
         match folder.value(&file, format)? {
             Some(value) => chain.env.set(&name, &value)?,
             None => chain.env.unset(&name),

@@ -30,7 +30,8 @@ pub const LINK: Link = Link {
 fn run(cli: &mut Cli) -> Outcome {
     let (request, check) = Request::parse(cli, 'c')?;
     if check {
-        return Err(who(&request)?);
+        let nothing = cli.rest_or_nothing().words.first().is_none();
+        return Err(if nothing { who(&request)? } else { Error::usage("-c takes no prog") });
     }
     let chain = cli.rest()?;
     request.take(Kind::Exclusive, write_pid)?;

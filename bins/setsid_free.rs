@@ -17,9 +17,9 @@ fn run(cli: &mut Cli) -> Outcome {
     let chain = cli.rest()?;
     let this = Pid::from_raw(0);
     if getsid(None).or_fail("read the session")? == getpid() {
-        return Err(Error::fatal("unable to leave the session: this process leads it").hint(
-            "a leader stays one until it forks: start it as a child, without setsid, runsvdir -P or chpst -P",
-        ));
+        let hint = "a leader stays one until it forks: leave out setsid, pgrphack or chpst -P; \
+                    under s6-supervise leave out setsid-free";
+        return Err(Error::fatal("unable to leave the session: this process leads it").hint(hint));
     }
     setpgid(this, this).or_fail("make a process group")?;
     process::give_up_terminal()?;

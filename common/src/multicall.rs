@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use crate::identity::{Own, is_called};
-use crate::{Chain, Env, Error, Link, Words, rt};
+use crate::{Chain, Env, Error, Link, Words, rt, shown};
 
 /// The program itself, for its messages.
 pub(crate) static CATENA: Link = Link {
@@ -29,23 +29,21 @@ pub(crate) fn called(
         return apply(links, link, Chain::new(words, env, own.unwrap_or(Own::Alone)));
     }
     words.next();
-    let first = words.first().map(CStr::to_bytes);
-    let named = |name: Option<&[u8]>| links.iter().find(|link| Some(link.name.as_bytes()) == name);
-    match first {
-        None => Err(Error::answer(0, list(links))),
-        Some(b"--help") => {
+    let named = |word: &CStr| {
+        let unknown = || Error::usage(format_args!("no link is called {}", shown(word.to_bytes())));
+        links.iter().find(|link| link.name.as_bytes() == word.to_bytes()).ok_or_else(unknown)
+    };
+    let Some(first) = words.first() else { return Err(Error::answer(0, list(links))) };
+    match first.to_bytes() {
+        b"--help" => {
             words.next();
-            Err(Error::answer(
-                0,
-                named(words.first().map(CStr::to_bytes)).map_or_else(|| list(links), rt::help),
+            Err(words.first().map_or_else(
+                || Error::answer(0, list(links)),
+                |word| named(word).map_or_else(|error| error, |link| Error::answer(0, rt::help(link))),
             ))
         }
-        Some(b"--version") => Err(Error::answer(0, rt::version(&CATENA))),
-        Some(other) => {
-            let unknown = || Error::usage(format_args!("no link is called {}", crate::shown(other)));
-            let link = named(first).ok_or_else(unknown)?;
-            apply(links, link, Chain::new(words, env, Own::Named))
-        }
+        b"--version" => Err(Error::answer(0, rt::version(&CATENA))),
+        _ => apply(links, named(first)?, Chain::new(words, env, Own::Named)),
     }
 }
 
