@@ -8,11 +8,14 @@ use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::libc::{SYS_fcntl, SYS_flock};
+use nix::libc::{SYS_clock_nanosleep, SYS_fcntl, SYS_flock};
 
 use crate::needs;
 use crate::reference::peer;
 use crate::support::*;
+
+/// Where a process is that waits for a lock: in the call that takes it, or between two tries.
+const WAITING: &[i64] = &[SYS_flock, SYS_fcntl, SYS_clock_nanosleep];
 
 /// A chain with a program at its end that says when it runs and lives until it is released.
 pub(crate) struct Holder {
@@ -51,7 +54,7 @@ impl Holder {
 
     /// Waits until the process waits for a lock.
     pub(crate) fn wait_until_blocked(&self) {
-        wait_until_in(self.pid(), &[SYS_flock, SYS_fcntl]);
+        wait_until_in(self.pid(), WAITING);
     }
 
     /// Lets the program end, and waits for that.
@@ -276,10 +279,11 @@ fn t_ends_the_wait_where_every_signal_is_blocked_or_ignored() {
 #[test]
 fn t_hands_the_signals_on_as_they_were() {
     needs!(tool("perl"));
-    // A shell would clear the mask, so nothing here is one. 63 and 64 are real-time signals.
-    let pending = "perl -e 'kill $_, $$ for qw(ALRM 63 64); exec @ARGV'";
+    // A shell would clear the mask, so nothing here is one. From 34 on they are real-time signals, and 34
+    // is one that musl thinks its own.
+    let pending = "perl -e 'kill $_, $$ for qw(ALRM 34 63 64); exec @ARGV'";
     let pending = &format!("env --block-signal {pending}");
-    for state in ["env --ignore-signal", "env --block-signal=ALRM,64", "env --block-signal", pending] {
+    for state in ["env --ignore-signal", "env --block-signal=ALRM,34,64", "env --block-signal", pending] {
         let folder = tempfile::tempdir().unwrap();
         let signals = |outcome: &Outcome| {
             let lines =
@@ -293,7 +297,7 @@ fn t_hands_the_signals_on_as_they_were() {
         // And after a wait.
         let holder = Holder::holding(folder.path(), &["setlock", "f"]);
         let waiter = Background::start(sh(&format!("exec {chain}")).current_dir(&folder));
-        waiter.wait_until_in(&[SYS_flock]);
+        waiter.wait_until_in(WAITING);
         holder.release();
         assert_eq!(signals(&waiter.finish()), expected, "{state}");
     }
@@ -562,7 +566,7 @@ fn a_file_that_became_a_link_meanwhile_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let holder = Holder::holding(folder.path(), &["setlock", "f"]);
     let waiter = Background::start(link("setlock").args(["f", "echo", "x"]).current_dir(&folder));
-    waiter.wait_until_in(&[SYS_flock]);
+    waiter.wait_until_in(WAITING);
     assert_eq!(run_in(&folder, "mv f g; ln -s g f"), prints(""));
     holder.release();
     let says = says(Errno::ELOOP);
@@ -578,7 +582,7 @@ fn a_signal_ends_the_wait() {
     let holder = Holder::holding(folder.path(), &["setlock", "f"]);
     for words in ["setlock f", "setlock -t 600 f"] {
         let waiter = Background::start(sh(&format!("exec {words} echo x")).current_dir(&folder));
-        waiter.wait_until_in(&[SYS_flock]);
+        waiter.wait_until_in(WAITING);
         assert_eq!(run(&mut sh(&format!("kill {}", waiter.pid()))), prints(""));
         assert_eq!(waiter.finish(), fails(128 + 15, ""));
     }
