@@ -568,7 +568,7 @@ const LOCK_SHARED: &[Case] = &[
     ("-r and then an exclusive one", r#"link -r f sh -c '"$PROGRAM" -n f echo x'"#),
     ("an exclusive one and then -r", r#"link f sh -c '"$PROGRAM" -r -n f echo x'"#),
     ("-r and no file", "link -r f stat -c %s f"),
-    ("-t and a free lock", "link -t 1 f echo x"),
+    ("-t and a free lock", "link -t 99999 f echo x"),
     ("-t with a fraction", "link -t 0.1 f echo x"),
     ("-d", "link -d 9 f sh -c '[ /proc/$$/fd/9 -ef f ] && echo 9'"),
 ];
