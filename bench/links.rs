@@ -80,7 +80,7 @@ fn rows(ours: &Path, multicall: &Path, end: &Path, c_link: Option<&Path>, work: 
         ("setuidgid", &[":65534:65534"], 1),
         ("softlimit", &["-o", "1024"], 20),
         ("fdmove", &["-c", "9", "1"], 20),
-        ("setlock", &[&lock], 20),
+        ("setlock", &[&lock], 1), // twice in a chain it would wait for itself
         ("chroot", &["/"], 20),
     ];
     for (name, words, repeat) in all {
@@ -90,7 +90,9 @@ fn rows(ours: &Path, multicall: &Path, end: &Path, c_link: Option<&Path>, work: 
             _ => name,
         };
         add(group, "catena", repeat, &ours.join(name), words);
-        add(group, "catena, fused", repeat.max(4), &multicall.join(name), words);
+        if name != "setlock" {
+            add(group, "catena, fused", repeat.max(4), &multicall.join(name), words);
+        }
         let daemontools = ["envdir", "setuidgid", "softlimit", "setlock"].contains(&name);
         if daemontools && !group.ends_with("number") {
             add(group, "daemontools", repeat, &debian(name), words);

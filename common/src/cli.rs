@@ -30,8 +30,8 @@ impl Cli {
     pub fn option(&mut self) -> Result<Option<Arg<'static>>, Error> {
         match self.parser.next()? {
             Some(Arg::Short(option)) => return Ok(Some(Arg::Short(option))),
-            Some(Arg::Long("help")) => return Err(Error::answer(0, rt::help(self.link))),
-            Some(Arg::Long("version")) => return Err(Error::answer(0, rt::version(self.link))),
+            Some(Arg::Long("help")) => return Err(self.answer("--help", rt::help)),
+            Some(Arg::Long("version")) => return Err(self.answer("--version", rt::version)),
             Some(Arg::Long(option)) => return Err(Arg::Long(option).unexpected().into()),
             Some(Arg::Value(_)) => self.parsed -= 1, // the first operand is still to be read
             None => {}
@@ -39,6 +39,16 @@ impl Cli {
         let read = self.parsed - self.parser.raw_args()?.as_slice().len();
         self.chain.words.by_ref().take(read).for_each(drop);
         Ok(None)
+    }
+
+    /// What `option` asks for, which takes no value.
+    fn answer(&mut self, option: &str, text: fn(&Link) -> String) -> Error {
+        match self.parser.optional_value() {
+            None => Error::answer(0, text(self.link)),
+            Some(value) => {
+                Error::usage(format_args!("invalid option '{option}={}'", shown(value.as_bytes())))
+            }
+        }
     }
 
     /// For a link without options: understands `--help`, `--version` and `--`, and comes to the first

@@ -156,8 +156,16 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
         caps::keep_across_ids(true)?;
     }
     // Groups, gid, uid, in this order: each needs a privilege that the change of the uid takes away.
-    if !has_groups(account)? {
-        sys::setgroups(&account.groups).map_err(|errno| refused("set supplementary groups", errno))?;
+    let mut without = None;
+    if !has_groups(account, without)? {
+        match sys::setgroups(&account.groups) {
+            // Who is the account already may lack the gid in the list, as in containers, where it would allow nothing
+            // more.
+            Err(Errno::EPERM) if has_uid(uid)? && has_gid(gid)? && has_groups(account, Some(gid))? => {
+                without = Some(gid);
+            }
+            other => other.map_err(|errno| refused("set supplementary groups", errno))?,
+        }
     }
     if !has_gid(gid)? {
         sys::setresgid(gid).map_err(|errno| refused(format_args!("set gid to {gid}"), errno))?;
@@ -174,7 +182,7 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
         // inheritable set, and none of them under SECBIT_NO_SETUID_FIXUP.
         caps::clear()?;
     }
-    if !(has_uid(uid)? && has_gid(gid)? && has_groups(account)?) {
+    if !(has_uid(uid)? && has_gid(gid)? && has_groups(account, without)?) {
         return Err(Error::fatal(format_args!(
             "the ids are not those of uid {uid}, gid {gid} after the change"
         )));
@@ -207,9 +215,11 @@ fn has_gid(gid: u32) -> Result<bool, Error> {
     Ok([ids.real, ids.effective, ids.saved].iter().all(|id| *id == Gid::from_raw(gid)))
 }
 
-fn has_groups(account: &Account) -> Result<bool, Error> {
+/// Whether the supplementary groups are the account's, `without` one of them.
+fn has_groups(account: &Account, without: Option<u32>) -> Result<bool, Error> {
     let groups = sys::getgroups().or_fail("read the supplementary groups")?;
-    Ok(groups.len() == account.groups.len() && sorted(&groups) == account.groups)
+    let asked = account.groups.iter().filter(|gid| Some(**gid) != without);
+    Ok(asked.eq(&sorted(&groups)) && groups.len() + usize::from(without.is_some()) == account.groups.len())
 }
 
 /// The ids in order, each once. By insertion: they are few and mostly in order, and std's sort is 2 kB of

@@ -113,7 +113,9 @@ impl From<lexopt::Error> for Error {
     fn from(error: lexopt::Error) -> Self {
         // In lexopt's words, but without what its own texts need to quote any value.
         match error {
-            lexopt::Error::UnexpectedOption(option) => Self::usage(format_args!("invalid option '{option}'")),
+            lexopt::Error::UnexpectedOption(option) => {
+                Self::usage(format_args!("invalid option '{}'", shown(&option)))
+            }
             lexopt::Error::MissingValue { option: Some(option) } => {
                 Self::usage(format_args!("missing argument for option '{option}'"))
             }

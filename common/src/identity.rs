@@ -7,7 +7,7 @@ use nix::fcntl::readlink;
 use nix::sys::stat::{FileStat, stat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 
-use crate::{Chain, Link, rt};
+use crate::{Chain, Link, rt, sys};
 
 /// How a link in this process is recognized.
 #[derive(Clone, Copy)]
@@ -21,10 +21,13 @@ pub enum Own {
 }
 
 impl Own {
-    /// This process's own file: `None` without a real /proc, or where an exec of the file would refuse to
-    /// work.
+    /// This process's own file: `None` without a real /proc, where an exec of the file would refuse to work, and
+    /// where the real and effective ids differ, which no change of ids here leaves them.
     #[must_use]
     pub(crate) fn file() -> Option<Self> {
+        if sys::real_ids_differ() {
+            return None;
+        }
         let real = statfs(c"/proc/self").is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC);
         let own = real.then(|| rt::own_file().ok()).flatten()?;
         Some(Self::File(own))

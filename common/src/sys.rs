@@ -107,6 +107,13 @@ pub(crate) fn at_secure() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
+/// Whether a real id of this process was another one than the effective when it started, as the kernel told it.
+pub(crate) fn real_ids_differ() -> bool {
+    // SAFETY: reads the auxiliary vector.
+    let value = |name| unsafe { libc::getauxval(name) };
+    value(libc::AT_UID) != value(libc::AT_EUID) || value(libc::AT_GID) != value(libc::AT_EGID)
+}
+
 /// The size of the extended attribute `name` of `path`, getxattr(2).
 pub(crate) fn xattr_size(path: &CStr, name: &CStr) -> nix::Result<isize> {
     // SAFETY: two C strings; with size 0 nothing is written.
