@@ -40,8 +40,8 @@ fn leader(script: &str) -> Command {
 }
 
 fn refused() -> Outcome {
-    let hint =
-        "a leader stays one until it forks: start it as a child, without setsid, runsvdir -P or chpst -P";
+    let hint = "a leader stays one until it forks: leave out setsid, pgrphack or chpst -P; \
+                under s6-supervise leave out setsid-free";
     let message = "unable to leave the session: this process leads it";
     fails(111, format!("setsid-free: fatal: {message}\nsetsid-free: hint: {hint}\n"))
 }
