@@ -19,7 +19,8 @@ fn built() -> &'static Path {
 
 /// The folder of the programs under test: those just built, or, with `CATENA_BIN`, installed ones.
 pub(crate) fn bin() -> PathBuf {
-    std::env::var_os("CATENA_BIN").map_or_else(|| built().to_owned(), PathBuf::from)
+    std::env::var_os("CATENA_BIN")
+        .map_or_else(|| built().to_owned(), |bin| PathBuf::from(bin).canonicalize().unwrap())
 }
 
 /// A program of examples/, which the tests run at the end of a chain.
@@ -49,7 +50,7 @@ pub(crate) fn prepared(program: impl AsRef<std::ffi::OsStr>) -> Command {
 }
 
 /// All that a command leaves: a signal N as status 128 + N, as in the shell.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Outcome {
     pub(crate) status: i32,
     pub(crate) stdout: String,
@@ -243,12 +244,7 @@ pub(crate) fn descriptors(folder: impl AsRef<Path>, chain: &str, redirections: &
 
 /// Says a figure on stderr, past the test harness.
 pub(crate) fn tell(line: &str) {
-    OpenOptions::new()
-        .append(true)
-        .open("/dev/stderr")
-        .unwrap()
-        .write_all(format!("{line}\n").as_bytes())
-        .unwrap();
+    std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
 /// Puts programs into a new root folder, and what their loader needs there.

@@ -2,14 +2,13 @@
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lexopt::Arg::Short;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{Mode, fstat, fstatat};
 
-use crate::sys::Deadline;
 use crate::{Cli, Error, OrFail, fds, identity, shown, sys};
 
 /// How long to wait for a lock.
@@ -89,29 +88,37 @@ impl Request {
     }
 }
 
+/// How long to wait between two tries while a time limit runs. What interrupts a wait in the kernel is a
+/// signal handler, and musl's sigaction(3) unblocks signals of the program when it sets the first one.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// Opens `file`, creating it if need be, and locks it; `None` if it was not to be had in time.
 fn acquire(file: &CStr, kind: Kind, wait: Wait) -> Result<Option<OwnedFd>, Error> {
     let name = shown(file.to_bytes());
     let failed = |errno| Error::system(format_args!("lock {name}"), errno);
-    let deadline = match wait {
-        Wait::For(time) if !time.is_zero() => Some(Deadline::after(time).map_err(failed)?),
-        _ => None,
+    let (limit, each) = match wait {
+        Wait::For(time) => (time, Wait::Never),
+        other => (Duration::ZERO, other),
     };
-    let wait = if wait == Wait::Forever || deadline.is_some() { Wait::Forever } else { Wait::Never };
-    let locked = loop {
+    let start = Instant::now();
+    loop {
         let fd = open(file, kind)?;
-        match lock(&fd, kind, wait) {
-            Ok(()) if is(&fd, file).map_err(failed)? => break Some(fd),
-            Err(Errno::EAGAIN | Errno::EACCES) => break None,
-            Err(Errno::EINTR) if deadline.as_ref().is_some_and(Deadline::passed) => break None,
+        match lock(&fd, kind, each) {
+            Ok(()) if is(&fd, file).map_err(failed)? => return Ok(Some(fd)),
+            Err(Errno::EAGAIN | Errno::EACCES) => {
+                let left = limit.saturating_sub(start.elapsed());
+                if left.is_zero() {
+                    return Ok(None);
+                }
+                drop(fd); // and so what it may have locked of the two
+                sys::sleep(left.min(PAUSE)).map_err(failed)?;
+            }
             // Again after a signal, and where somebody removed or replaced the file while we waited: what
             // we have is nobody's lock any more.
             Ok(()) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(failed(errno)),
         }
-    };
-    deadline.map_or(Ok(()), Deadline::end).map_err(failed)?;
-    Ok(locked)
+    }
 }
 
 /// Opens a lock file, as narrowly as its lock can do with: never truncated, never through a symbolic link,
@@ -122,10 +129,12 @@ fn open(file: &CStr, kind: Kind) -> Result<OwnedFd, Error> {
         Kind::Shared => OFlag::O_RDONLY,
     };
     let flags = access | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    fds::open(AT_FDCWD, file, flags, Mode::S_IRUSR | Mode::S_IWUSR).map_err(|errno| {
-        let error = Error::system(format_args!("open {}", shown(file.to_bytes())), errno);
-        if errno == Errno::ELOOP { error.hint("a lock file may not be a symbolic link") } else { error }
-    })
+    fds::open(AT_FDCWD, file, flags, Mode::S_IRUSR | Mode::S_IWUSR).map_err(|errno| not_opened(file, errno))
+}
+
+fn not_opened(file: &CStr, errno: Errno) -> Error {
+    let error = Error::system(format_args!("open {}", shown(file.to_bytes())), errno);
+    if errno == Errno::ELOOP { error.hint("a lock file may not be a symbolic link") } else { error }
 }
 
 /// Takes both locks that others use, on one open file: flock(2), as daemontools, runit and flock(1) do, and
@@ -161,7 +170,7 @@ pub fn holder(file: &CStr) -> Result<Option<(OwnedFd, i32)>, Error> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let fd = match fds::open(AT_FDCWD, file, flags, Mode::empty()) {
         Err(Errno::ENOENT) => return Ok(None),
-        other => other.or_fail(format_args!("open {name}"))?,
+        other => other.map_err(|errno| not_opened(file, errno))?,
     };
     let (kind, pid) = sys::ofd_lock(fd.as_fd(), libc::F_OFD_GETLK, libc::F_WRLCK)
         .or_fail(format_args!("ask for the lock on {name}"))?;

@@ -4,7 +4,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{mem, ptr};
 
 use nix::errno::Errno;
@@ -382,6 +382,16 @@ pub(crate) fn give_up_terminal(fd: BorrowedFd) -> nix::Result<()> {
     Errno::result(unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCNOTTY) }).map(drop)
 }
 
+/// nanosleep(2), also ended by a signal; `time` is less than a second.
+pub(crate) fn sleep(time: Duration) -> nix::Result<()> {
+    let time = libc::timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
+    // SAFETY: one structure to read and none to write.
+    match Errno::result(unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) }) {
+        Err(Errno::EINTR) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
 // Locks.
 
 /// flock(2).
@@ -400,79 +410,4 @@ pub(crate) fn ofd_lock(fd: BorrowedFd, command: c_int, kind: c_int) -> nix::Resu
     // SAFETY: the F_OFD_ commands take one such structure.
     Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), command, &raw mut lock) })?;
     Ok((c_int::from(lock.l_type), lock.l_pid))
-}
-
-/// A limit of time on a system call that waits: from its deadline on a signal interrupts what waits, again
-/// and again until it is dropped. The signal is one that nobody uses, and the dispositions and the mask are
-/// put back: the alarm clock and SIGALRM may be the program's.
-pub(crate) struct Deadline {
-    at: Instant,
-    signal: c_int,
-    timer: libc::timer_t,
-    action: libc::sigaction,
-    mask: libc::sigset_t,
-}
-
-impl Deadline {
-    pub(crate) fn after(time: Duration) -> nix::Result<Self> {
-        extern "C" fn interrupt(_: c_int) {}
-        // SAFETY: all of these are plain C structures for which all zeros is a value, each is filled by
-        // libc before it is read, and the handler does nothing, so it may run at any time.
-        unsafe {
-            let mut set: libc::sigset_t = mem::zeroed();
-            Errno::result(libc::sigpending(&raw mut set))?;
-            let signal = (libc::SIGRTMIN()..=libc::SIGRTMAX())
-                .rev()
-                .find(|signal| libc::sigismember(&raw const set, *signal) == 0)
-                .ok_or(Errno::EAGAIN)?;
-            let mut deadline = Self {
-                at: Instant::now() + time,
-                signal,
-                timer: ptr::null_mut(),
-                action: mem::zeroed(),
-                mask: mem::zeroed(),
-            };
-            let mut event: libc::sigevent = mem::zeroed();
-            event.sigev_notify = libc::SIGEV_SIGNAL;
-            event.sigev_signo = signal;
-            Errno::result(libc::timer_create(
-                libc::CLOCK_MONOTONIC,
-                &raw mut event,
-                &raw mut deadline.timer,
-            ))?;
-            let mut action: libc::sigaction = mem::zeroed();
-            action.sa_sigaction = interrupt as extern "C" fn(c_int) as usize; // without SA_RESTART: it interrupts
-            Errno::result(libc::sigaction(signal, &raw const action, &raw mut deadline.action))?;
-            libc::sigemptyset(&raw mut set);
-            libc::sigaddset(&raw mut set, signal);
-            Errno::result(libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, &raw mut deadline.mask))?;
-            let times = libc::itimerspec {
-                // A signal that comes just before the call that waits would be lost: so it comes again.
-                it_interval: libc::timespec { tv_sec: 0, tv_nsec: 10_000_000 },
-                it_value: libc::timespec {
-                    tv_sec: time.as_secs().try_into().map_err(|_| Errno::EINVAL)?,
-                    tv_nsec: time.subsec_nanos().into(),
-                },
-            };
-            Errno::result(libc::timer_settime(deadline.timer, 0, &raw const times, ptr::null_mut()))?;
-            Ok(deadline)
-        }
-    }
-
-    pub(crate) fn passed(&self) -> bool {
-        Instant::now() >= self.at
-    }
-
-    /// Puts everything back; what of it fails would be seen by the program.
-    pub(crate) fn end(self) -> nix::Result<()> {
-        // SAFETY: the timer and the two structures are those that `after` got. The timer goes first: what
-        // it had sent is delivered to our handler before the call returns, so nothing of it is left for the
-        // program.
-        unsafe {
-            Errno::result(libc::timer_delete(self.timer))?;
-            Errno::result(libc::sigprocmask(libc::SIG_SETMASK, &raw const self.mask, ptr::null_mut()))?;
-            Errno::result(libc::sigaction(self.signal, &raw const self.action, ptr::null_mut()))?;
-        }
-        Ok(())
-    }
 }
