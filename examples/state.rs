@@ -5,7 +5,7 @@
 //! are not there: no safe call reads them.
 
 use std::ffi::OsStr;
-use std::fmt::Display;
+use std::fmt::{Display, Write};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -90,7 +90,7 @@ struct Text(String);
 
 impl Text {
     fn item(&mut self, name: &str, value: impl Display) {
-        self.0 += &format!("{name} {value}\n");
+        let _ = writeln!(self.0, "{name} {value}"); // a String takes everything
     }
 
     fn result<T: Display, E: Display>(&mut self, name: &str, value: Result<T, E>) {
@@ -115,6 +115,11 @@ fn from_proc(text: &mut Text) {
         let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
         let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap_or(" unknown").trim();
         text.item("fd", format_args!("{number} {flags} {}", named(target, &mut pipes)));
+        for lock in info.lines().filter_map(|line| line.strip_prefix("lock:")) {
+            // Its kind; then come a pid and the file.
+            let kind: Vec<&str> = lock.split_whitespace().skip(1).take(3).collect();
+            text.item("lock", format_args!("{number} {}", kind.join(" ")));
+        }
     }
     match fs::read("/proc/self/environ") {
         Ok(bytes) => {

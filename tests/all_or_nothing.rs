@@ -1,1 +1,336 @@
-//! all_or_nothing.
+//! Law 3: whichever system call of a link fails, the program runs in exactly the promised state or not at
+//! all. strace makes each call from a link's own execve to the program's fail in turn, those of the loader
+//! and of libc's start-up too, with one errno after the other.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Mutex;
+use std::thread;
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use crate::needs;
+use crate::support::*;
+
+/// Who runs a line.
+#[derive(Clone, Copy, PartialEq)]
+enum Caller {
+    Anybody,
+    Root,
+    /// Root where /etc has an account `apache` in three groups, and `@/root` has a /proc.
+    Host,
+    /// Not root, but with `CAP_SYS_CHROOT`.
+    Capable,
+    /// With a controlling terminal.
+    Terminal,
+}
+use Caller::{Anybody, Capable, Host, Root, Terminal};
+
+/// The lines, `@` being the test's folder. `state` is in `@/bin`, and alone in the root folder `@/root`.
+const LINES: [(Caller, &str); 53] = [
+    (Host, "chroot @/root /state"),
+    (Capable, "chroot @/root /state"),
+    (Anybody, "envdir @/env @/bin/state"),
+    (Anybody, "envdir -f -c : -p X_ @/env @/bin/state"),
+    (Anybody, "envdir -I @/none @/bin/state"),
+    (Anybody, "envuidgid :5:6 @/bin/state"),
+    (Host, "envuidgid apache @/bin/state"),
+    (Host, "envuidgid -s apache @/bin/state"),
+    (Anybody, "fdclose 0 @/bin/state"),
+    (Anybody, "fdclose 300 @/bin/state"),
+    (Anybody, "fdmove 5 0 @/bin/state"),
+    (Anybody, "fdmove -c 5 0 @/bin/state"),
+    (Anybody, "fdmove 0 0 @/bin/state"),
+    (Anybody, "pidlock @/pid @/bin/state"),
+    (Anybody, "pidlock @/new @/bin/state"),
+    (Anybody, "pidlock -n -d 9 @/pid @/bin/state"),
+    (Anybody, "pidlock -t 99 @/pid @/bin/state"),
+    (Anybody, "redirfd -r 0 @/file @/bin/state"),
+    (Anybody, "redirfd -w 5 @/file @/bin/state"),
+    (Anybody, "redirfd -w 5 @/new @/bin/state"),
+    (Anybody, "redirfd -u 5 @/file @/bin/state"),
+    (Anybody, "redirfd -a 5 @/new @/bin/state"),
+    (Anybody, "redirfd -x 5 @/new @/bin/state"),
+    (Anybody, "redirfd -rb 5 @/file @/bin/state"),
+    (Anybody, "redirfd -rnb 0 @/fifo @/bin/state"),
+    (Anybody, "redirfd -wn 5 @/fifo @/bin/state"),
+    (Anybody, "redirfd -wnb 5 @/fifo @/bin/state"),
+    (Anybody, "setlock @/new @/bin/state"),
+    (Anybody, "setlock @/lock @/bin/state"),
+    (Anybody, "setlock -n @/lock @/bin/state"),
+    (Anybody, "setlock -r @/lock @/bin/state"),
+    (Anybody, "setlock -d 9 @/lock @/bin/state"),
+    (Anybody, "setlock -t 99 @/lock @/bin/state"),
+    (Anybody, "setlock -t 99.5 -r -d 9 @/lock @/bin/state"),
+    (Anybody, "pose out pose closed=012 setlock -t 99 @/lock @/bin/state"),
+    (Anybody, "setsid-free @/bin/state"),
+    (Terminal, "setsid-free @/bin/state"),
+    (Root, "setuidgid :0:0 @/bin/state"),
+    (Root, "setuidgid :5001:5002:5003 @/bin/state"),
+    (Host, "setuidgid apache @/bin/state"),
+    (Host, "setuidgid -s -e apache @/bin/state"),
+    (Host, "setuidgid apache:third:more @/bin/state"),
+    (Host, "setuidgid apache chroot @/root /state"),
+    (Host, "setuidgid -s :5001:5002 chroot @/root /state"),
+    (Root, "pose death setuidgid :5001:5002 @/bin/state"),
+    (Root, "pose ambient setuidgid :5001:5002 @/bin/state"),
+    (Host, "pose ambient setuidgid :5001:5002 chroot @/root /state"),
+    (Host, "pose death setuidgid :5001:5002 chroot @/root /state"),
+    (Anybody, "softlimit -m 900000000 -o 70 @/bin/state"),
+    (Anybody, "softlimit -H -c 4096 -h -o 70 -s 8000000 -t = @/bin/state"),
+    (Anybody, "umask 027 @/bin/state"),
+    (Anybody, "umask g-w,o= @/bin/state"),
+    (Anybody, "umask 027 state"), // the last folder of PATH has it
+];
+
+const ERRORS: [&str; 4] = ["error=EIO", "error=ENOENT", "error=EPERM", "error=EINTR"];
+
+/// Results that say: done, but less than asked for.
+const SHORT: [(&str, &str); 3] =
+    [("pwrite64", "retval=0"), ("pwrite64", "retval=1"), ("readlink", "retval=0")];
+
+#[test]
+fn whichever_call_fails_the_program_runs_as_promised_or_not_at_all() {
+    needs!(tool("strace"));
+    let lines = Mutex::new(LINES.iter().enumerate());
+    let work = || {
+        let folder = furnished(); // its own: nobody else has the locks
+        let at = |text: &str| text.replace('@', folder.path().to_str().unwrap());
+        let startup = Line::new(&at, Anybody, "fdclose 300 @/bin/state").startup();
+        let mut verdicts = Vec::new();
+        loop {
+            let Some((turn, (caller, line))) = lines.lock().unwrap().next() else { return verdicts };
+            if possible(*caller) {
+                verdicts.extend(Line::new(&at, *caller, line).inject_all(startup, turn));
+            }
+        }
+    };
+    let verdicts: Vec<Result<(), String>> = thread::scope(|scope| {
+        let workers = [scope.spawn(work), scope.spawn(work)];
+        workers.map(|worker| worker.join().unwrap()).into_iter().flatten().collect()
+    });
+    let count = verdicts.len();
+    tell(&format!("all_or_nothing: {count} injections"));
+    let wrong: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
+    assert!(wrong.is_empty(), "{} of {count} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(count >= 1000, "{count}");
+    needs!(root(), tool("script"));
+    assert!(count >= 2500, "{count}");
+}
+
+fn possible(caller: Caller) -> bool {
+    match caller {
+        Anybody => true,
+        Terminal => tool("script").is_ok(),
+        Root | Host | Capable => root().is_ok(),
+    }
+}
+
+/// A folder that has what the lines name, and where every account may execute the links.
+fn furnished() -> tempfile::TempDir {
+    let folder = open_folder();
+    let at = |name: &str| folder.path().join(name);
+    fs::set_permissions(at(""), PermissionsExt::from_mode(0o777)).unwrap(); // strace writes as the caller
+    for name in ["bin", "env", "root", "root/proc"] {
+        fs::create_dir(at(name)).unwrap();
+    }
+    let long = "long ".repeat(500);
+    for (name, content) in [("PLAIN", "value\nmore\n"), ("PATH", ""), ("LONG", &long), ("NUL", "a\0b")] {
+        fs::write(at("env").join(name), content).unwrap();
+    }
+    fs::write(at("file"), "content\n").unwrap();
+    fs::write(at("lock"), "").unwrap();
+    mkfifo(&at("fifo"), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let accounts = "root:x:0:0::/root:/bin/sh\napache:x:5001:5001::/home/apache:/bin/bash\n";
+    fs::write(at("passwd"), accounts).unwrap();
+    fs::write(at("group"), "root:x:0:\napache:x:5001:\nmore:x:5002:apache\nthird:x:5003:x,apache\n").unwrap();
+    for link in &catena::LINKS {
+        install(&bin().join(link.name), &at("bin").join(link.name));
+    }
+    for name in ["pose", "state"] {
+        install(&example(name), &at("bin").join(name));
+    }
+    install_root(&at("root"), &[&example("state")]);
+    folder
+}
+
+/// One line, and what it does if nothing fails.
+struct Line<'a> {
+    at: &'a dyn Fn(&str) -> String,
+    caller: Caller,
+    text: &'static str,
+    link: &'static str,
+    /// The system calls in the order in which they are made, from the first execve on.
+    calls: Vec<String>,
+    /// Of these the first that the link makes.
+    own: usize,
+    control: Outcome,
+}
+
+impl<'a> Line<'a> {
+    fn new(at: &'a dyn Fn(&str) -> String, caller: Caller, line: &'static str) -> Self {
+        let link = line.split(' ').find_map(|word| catena::LINKS.iter().find(|link| link.name == word));
+        let link = link.unwrap().name;
+        let mut new = Self { at, caller, text: line, link, calls: vec![], own: 0, control: prints("") };
+        new.control = new.run(&[]);
+        assert_eq!((new.control.status, &*new.control.stderr), (0, ""), "{line}");
+        assert_ne!(new.control.stdout, "", "{line}");
+        let log = new.log();
+        let is_call = |line: &&str| {
+            line.split('(').next().unwrap().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        };
+        let log: Vec<&str> = log.lines().filter(is_call).collect();
+        let began = |program: &str| {
+            let call = format!("execve(\"{program}\"");
+            log.iter().position(|line| line.starts_with(&call) && line.ends_with("= 0"))
+        };
+        new.own = began(&at(&format!("@/bin/{link}"))).unwrap() + 1;
+        let ended = began("/state").or_else(|| began(&at("@/bin/state"))).unwrap();
+        new.calls = log[..=ended].iter().map(|line| line.split('(').next().unwrap().to_owned()).collect();
+        new
+    }
+
+    /// How many calls are made before `main`.
+    fn startup(&self) -> usize {
+        self.calls.len() - self.own - 2 // one of fdclose and one of exec
+    }
+
+    /// Runs the line under strace with these options.
+    fn run(&self, options: &[&str]) -> Outcome {
+        let at = self.at;
+        for left in ["@/new", "@/log"] {
+            let _ = fs::remove_file(at(left));
+        }
+        fs::write(at("@/pid"), "1234567890123\n").unwrap();
+        let program = |word: &str| {
+            let ours = word == "pose" || catena::LINKS.iter().any(|link| link.name == word);
+            if ours { at(&format!("@/bin/{word}")) } else { at(word) }
+        };
+        let mut words = vec!["strace".to_owned(), "-o".to_owned(), at("@/log")];
+        words.extend(options.iter().map(ToString::to_string));
+        words.extend(self.text.split(' ').map(program));
+        let mut command = match self.caller {
+            Anybody | Root => prepared("env"),
+            Host => {
+                let mut command = prepared("unshare");
+                let mounts =
+                    [("@/passwd", "/etc/passwd"), ("@/group", "/etc/group"), ("/proc", "@/root/proc")];
+                let mounts = mounts.map(|(from, to)| at(&format!("mount --bind {from} {to}")));
+                let script = format!("{} && exec \"$@\"", mounts.join(" && "));
+                command.args(["--mount", "--propagation=private", "sh", "-c", &script]);
+                command.arg("sh");
+                command
+            }
+            Capable => {
+                let mut command = prepared("setpriv");
+                command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+                command.args(["--inh-caps=+sys_chroot", "--ambient-caps=+sys_chroot"]);
+                command
+            }
+            Terminal => {
+                let mut command = prepared("script");
+                let files = at("</dev/null >@/out 2>@/err");
+                command.args(["-qec", &format!("{} {files}", words.join(" ")), "/dev/null"]);
+                words.clear();
+                command
+            }
+        };
+        command.args(words).current_dir(at("@")).env_remove("LD_LIBRARY_PATH");
+        let path = "/usr/sbin:/usr/bin:/sbin:/bin";
+        command.env("PATH", at(&format!("{path}:@/missing:@/file:@/bin")));
+        let outcome = run(&mut command);
+        let read = |name: &str| fs::read_to_string(at(name)).unwrap();
+        let (stdout, stderr) = match self.caller {
+            Terminal => (read("@/out"), read("@/err")),
+            _ => (outcome.stdout, outcome.stderr),
+        };
+        // What each run has another of.
+        let own = |item: &str| item.starts_with("namespace mnt") || item.starts_with("session");
+        let stdout = stdout.split_inclusive('\n').filter(|item| !own(item)).collect();
+        Outcome { stdout, stderr, ..outcome }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string((self.at)("@/log")).unwrap()
+    }
+
+    /// Makes every call of the link fail in every way, and every call of its start-up in one: that is the
+    /// same in all lines, which take turns with the ways.
+    fn inject_all(&self, startup: usize, turn: usize) -> Vec<Result<(), String>> {
+        let mut verdicts = Vec::new();
+        for i in self.own..self.calls.len() {
+            let name = &*self.calls[i];
+            let count = self.calls[1..=i] // the first execve is strace's own
+                .iter()
+                .filter(|call| *call == name)
+                .count();
+            let in_startup = i < self.own + startup;
+            let short = SHORT.iter().filter(|(call, _)| *call == name).map(|(_, result)| *result);
+            for (way, result) in ERRORS.into_iter().chain(short).enumerate() {
+                // close(2) has closed the fd where it says EINTR, which strace does not, and musl knows.
+                let untrue = (name, result) == ("close", "error=EINTR");
+                if untrue || in_startup && way != turn % ERRORS.len() {
+                    continue;
+                }
+                let what = format!("{name}:{result}:when={count}");
+                let verdict = self.inject(name, &what, in_startup);
+                verdicts.push(verdict.map_err(|why| format!("{}: {what}: {why}", self.text)));
+            }
+        }
+        verdicts
+    }
+
+    fn inject(&self, name: &str, what: &str, in_startup: bool) -> Result<(), String> {
+        let (trace, inject) = (format!("trace={name}"), format!("inject={what}"));
+        let mut options = vec!["-e", &*trace, "-e", &*inject];
+        // Where nothing else is executed nobody need look at the program, which is faster.
+        let once = self.calls.iter().filter(|call| *call == "execve").count() == 2;
+        if once && name != "execve" && !self.text.contains(" chroot ") {
+            options.extend(["-b", "execve"]);
+        }
+        let outcome = self.run(&options);
+        if !self.log().contains("(INJECTED)") {
+            return Err("was not made to fail".into());
+        }
+        if outcome == self.control {
+            return self.pid_file();
+        }
+        // Where the loader cannot close a file of its own, which exec will, the lowest fd for a lock is 4.
+        if in_startup && name == "close" && outcome.stdout.replace(" 4 ", " 3 ") == self.control.stdout {
+            return self.pid_file();
+        }
+        if !outcome.stdout.is_empty() {
+            let difference = |one: &Outcome, other: &Outcome, sign: &str| {
+                let lines = one.stdout.lines().filter(|item| !other.stdout.lines().any(|line| line == *item));
+                lines.fold(String::new(), |text, line| text + "\n" + sign + line)
+            };
+            let missing = difference(&self.control, &outcome, "- ");
+            let added = difference(&outcome, &self.control, "+ ");
+            return Err(format!("ran otherwise: {} {}{missing}{added}", outcome.status, outcome.stderr));
+        }
+        let link =
+            [self.link, "chroot"].iter().any(|link| outcome.stderr.starts_with(&format!("{link}: fatal: ")));
+        let refused = [111, 126, 127].contains(&outcome.status) && (link || self.text.contains("closed=012"));
+        let killed = outcome.status > 128 && !outcome.stderr.contains("panicked");
+        let by_loader = in_startup && (outcome.status == 127 || killed);
+        // What libc does to look up an account: it may give up, or take an errno that brk never has for an
+        // address.
+        let by_libc = self.caller == Host && killed;
+        // Who cannot ask for the parent must take it for dead.
+        let by_death = self.text.contains("pose death") && outcome.status == 128 + 12;
+        let fine = refused || by_loader || by_libc || by_death;
+        let complaint = outcome.stderr.lines().find(|line| !line.is_empty()).unwrap_or_default();
+        if fine { Ok(()) } else { Err(format!("{} {complaint}", outcome.status)) }
+    }
+
+    /// After a run of pidlock its file holds a pid and nothing else.
+    fn pid_file(&self) -> Result<(), String> {
+        if !self.text.contains("pidlock @/pid") {
+            return Ok(());
+        }
+        let content = fs::read_to_string((self.at)("@/pid")).unwrap();
+        let pid = content.strip_suffix('\n').filter(|pid| pid.len() < 10 && pid.parse::<u32>().is_ok());
+        pid.map(drop).ok_or(format!("ran with a pid file that says {content:?}"))
+    }
+}
