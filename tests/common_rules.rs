@@ -682,7 +682,7 @@ fn an_unknown_option_is_shown_on_one_line_whatever_it_is() {
 // Never a way up.
 
 /// Root, who may make set-id files, on a file system that honours them.
-fn set_id(folder: &Path) -> Result<(), String> {
+pub(crate) fn set_id(folder: &Path) -> Result<(), String> {
     root()?;
     let without = statvfs(folder).unwrap().flags().contains(FsFlags::ST_NOSUID);
     if without { Err("a folder for temporary files without nosuid".into()) } else { Ok(()) }
@@ -699,7 +699,7 @@ const AS_NOBODY: &[&str] = &["--reuid=65534", "--regid=65534"];
 const AS_ROOT: &[&str] = &["--reuid=0", "--regid=0"];
 
 /// What `copy` says of itself when it refuses to work.
-fn refusal(name: &str) -> Outcome {
+pub(crate) fn refusal(name: &str) -> Outcome {
     let message = "this program's file is set-id or has file capabilities";
     let hint = "it would give them to anybody: remove them with 'chmod ug-s' and 'setcap -r'";
     fails(111, format!("{name}: fatal: {message}\n{name}: hint: {hint}\n"))

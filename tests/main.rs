@@ -14,6 +14,7 @@ mod fdclose;
 mod fdmove;
 mod handover;
 mod interop;
+mod multicall;
 mod pidlock;
 mod redirfd;
 mod reference;
