@@ -1,8 +1,10 @@
-//! What a link costs: the time, page faults and system calls between its execve and the next, beside the peers.
+//! What a link costs: the time, page faults and system calls between its execve and the next, beside the
+//! peers.
 //!
-//! Each row is a chain of one link, repeated, with the least possible program at its end; the least chain of none is
-//! subtracted. All rows are run in turn, round after round, and medians are quoted: a shared machine is noisy, and what
-//! counts is the ratio of rows of one run. `make bench` builds what it needs and prints the table of README.md.
+//! Each row is a chain of one link, repeated, with the least possible program at its end; the least chain
+//! of none is subtracted. All rows are run in turn, round after round, and medians are quoted: a shared
+//! machine is noisy, and what counts is the ratio of rows of one run. `make bench` builds what it needs and
+//! prints the table of README.md.
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 
 use std::path::{Path, PathBuf};
@@ -27,144 +29,192 @@ struct Row {
 
 fn main() {
     let build = PathBuf::from(env::var_os("BUILD").unwrap_or_else(|| "target/catena".into()));
-    let build = build.canonicalize().expect("run `make` first: BUILD has no programs");
+    let ours = build.join("bin").canonicalize().expect("run `make` first: BUILD has no programs");
     let work = tempfile::tempdir().expect("a temporary folder");
-    let end = compile(work.path(), "bench/least.S", "least", &["-nostdlib", "-static"]).expect("needs cc");
-    let c_link = compile(work.path(), "bench/link.c", "link", &["-Os", "-static", "-s"]);
-    fs::create_dir(work.path().join("env")).expect("a folder");
-    fs::create_dir(work.path().join("multicall")).expect("a folder");
+    let end = compile(work.path(), "cc", "least.S", &["-nostdlib", "-static"]).expect("needs cc");
+    let c_link = compile(work.path(), "musl-gcc", "link.c", &["-Os", "-static", "-s"]);
+    let folder = work.path().join("env");
+    fs::create_dir(&folder).expect("a folder");
     let multicall = work.path().join("multicall");
-    fs::copy(build.join("bin/catena"), multicall.join("catena")).expect("catena");
+    fs::create_dir(&multicall).expect("a folder");
+    fs::copy(ours.join("catena"), multicall.join("catena")).expect("catena");
     for link in &catena::LINKS {
         std::os::unix::fs::symlink("catena", multicall.join(link.name)).expect("a link");
     }
-    let mut rows = rows(&build.join("bin"), &multicall, &end, c_link.as_deref(), work.path());
+    let mut bench = Bench { ours, multicall, folder: folder.display().to_string(), rows: Vec::new() };
+    bench.add("nothing", "the least possible", 20, &end, &[]);
+    bench.links(c_link.as_deref(), &work.path().join("lock").display().to_string());
+    bench.chains();
+    let mut rows = bench.rows;
     for row in &mut rows {
         row.calls = calls(row, &end, work.path());
     }
+    let least = || Command::new(&end);
+    let base_faults = faults(&mut least());
     let mut base = Vec::new();
-    let base_faults = faults(|| drop(run(&mut Command::new(&end))));
     for _ in 0..ROUNDS {
-        base.push(run(&mut Command::new(&end)));
+        base.push(run(&mut least()));
         for row in &mut rows {
             let mut chain = chain(row, &end);
             row.times.push(run(&mut chain));
         }
     }
     for row in &mut rows {
-        let mut chain = chain(row, &end);
-        row.faults = faults(|| drop(run(&mut chain))) - base_faults;
+        row.faults = faults(&mut chain(row, &end)) - base_faults;
     }
     print(rows, median(&mut base));
 }
 
-/// The rows that this machine can run, by group; the first of a group is ours.
-fn rows(ours: &Path, multicall: &Path, end: &Path, c_link: Option<&Path>, work: &Path) -> Vec<Row> {
-    let folder = work.join("env").display().to_string();
-    let lock = work.join("lock").display().to_string();
-    let debian = |name: &str| PathBuf::from("/usr/bin").join(name);
-    let s6_static = env::var_os("S6_STATIC").map(PathBuf::from); // a folder of static s6 and execline programs
-    let mut rows = Vec::new();
-    let mut add = |group: &'static str, who: &str, repeat: usize, program: &Path, words: &[&str]| {
-        if program.exists() {
+struct Bench {
+    ours: PathBuf,
+    multicall: PathBuf,
+    folder: String,
+    rows: Vec<Row>,
+}
+
+impl Bench {
+    /// Adds a row, if its program is there. The first of a group is ours.
+    fn add(&mut self, group: &'static str, who: &str, repeat: usize, program: &Path, words: &[&str]) {
+        if program.is_file() {
             let link =
                 [program.display().to_string()].into_iter().chain(words.iter().map(ToString::to_string));
             let (who, link) = (who.to_owned(), link.collect());
-            rows.push(Row { group, who, link, repeat, times: Vec::new(), faults: 0, calls: None });
+            self.rows.push(Row { group, who, link, repeat, times: Vec::new(), faults: 0, calls: None });
         }
-    };
-    add("nothing", "the least possible", 20, end, &[]);
-    let all: [(&str, &[&str], usize); 7] = [
-        ("envdir", &[&folder], 20),
-        ("setuidgid", &["nobody"], 1),
-        ("setuidgid", &[":65534:65534"], 1),
-        ("softlimit", &["-o", "1024"], 20),
-        ("fdmove", &["-c", "9", "1"], 20),
-        ("setlock", &[&lock], 1), // twice in a chain it would wait for itself
-        ("chroot", &["/"], 20),
-    ];
-    for (name, words, repeat) in all {
-        let group = match (name, words) {
-            ("setuidgid", [":65534:65534"]) => "setuidgid by number",
-            ("setuidgid", _) => "setuidgid by name",
-            _ => name,
-        };
-        add(group, "catena", repeat, &ours.join(name), words);
+    }
+
+    /// Adds rows of one group, of programs where Debian has them.
+    fn debian(&mut self, group: &'static str, repeat: usize, rows: &[(&str, &str, &[&str])]) {
+        for (who, program, words) in rows {
+            self.add(group, who, repeat, Path::new(program), words);
+        }
+    }
+
+    /// The rows of our link `name`, and those of s6 or execline: Debian's, and static ones in the folder
+    /// `S6_STATIC`.
+    fn link(
+        &mut self,
+        group: &'static str,
+        repeat: usize,
+        name: &str,
+        words: &[&str],
+        s6: &str,
+        s6_words: &[&str],
+    ) {
+        self.add(group, "catena", repeat, &self.ours.join(name), words);
         if name != "setlock" {
-            add(group, "catena, fused", repeat.max(4), &multicall.join(name), words);
+            self.add(group, "catena, fused", repeat.max(4), &self.multicall.join(name), words);
         }
-        let daemontools = ["envdir", "setuidgid", "softlimit", "setlock"].contains(&name);
-        if daemontools && !group.ends_with("number") {
-            add(group, "daemontools", repeat, &debian(name), words);
+        for folder in ["/usr/bin", "/usr/lib/execline/bin"].map(Path::new) {
+            self.add(group, "s6 or execline", repeat, &folder.join(s6), s6_words);
         }
-        let chpst: &[&str] = match group {
-            "envdir" => &["-e", &folder],
-            "setuidgid by name" => &["-u", "nobody"],
-            "setuidgid by number" => &["-u", ":65534:65534"],
-            "softlimit" => &["-o", "1024"],
-            "setlock" => &["-l", &lock],
-            "chroot" => &["-/", "/"],
-            _ => &[],
-        };
-        if !chpst.is_empty() {
-            add(group, "chpst", repeat, &debian("chpst"), chpst);
-        }
-        let (s6, s6_words): (&str, &[&str]) = match group {
-            "setuidgid by number" => ("s6-setuidgid", &["65534:65534"]),
-            "fdmove" => ("fdmove", words),
-            "chroot" => ("", &[]),
-            "envdir" => ("s6-envdir", words),
-            "softlimit" => ("s6-softlimit", words),
-            "setlock" => ("s6-setlock", words),
-            _ => ("s6-setuidgid", words),
-        };
-        if !s6.is_empty() {
-            add(group, "s6 or execline", repeat, &debian(s6), s6_words);
-            add(group, "s6 or execline", repeat, &Path::new("/usr/lib/execline/bin").join(s6), s6_words);
-            if let Some(folder) = &s6_static {
-                add(group, "s6 or execline, static", repeat, &folder.join(s6), s6_words);
-            }
-        }
-        match group {
-            "envdir" => {
-                add(group, "static C", repeat, c_link.unwrap_or(Path::new("")), words);
-                add(group, "env (coreutils) A=b", repeat, &debian("env"), &["A=b"]);
-            }
-            "setuidgid by number" => {
-                let words = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-                add(group, "setpriv", repeat, &debian("setpriv"), &words);
-            }
-            "chroot" => {
-                add(group, "coreutils", repeat, Path::new("/usr/sbin/chroot"), words);
-                add(group, "busybox, static", repeat, Path::new("/bin/busybox"), &["chroot", "/"]);
-            }
-            _ => {}
+        if let Some(folder) = env::var_os("S6_STATIC").map(PathBuf::from) {
+            self.add(group, "s6 or execline, static", repeat, &folder.join(s6), s6_words);
         }
     }
-    // The promised chain, each in the order that the toolkit can run.
-    let group = "envdir, setuidgid, chroot";
-    let path = |folder: &Path, name: &str| folder.join(name).display().to_string();
-    for (who, folder) in [("catena", ours), ("catena, fused", multicall)] {
-        let words = [&folder_of(work), &path(folder, "setuidgid"), "nobody", &path(folder, "chroot"), "/"];
-        add(group, who, 1, &folder.join("envdir"), &words);
+
+    fn links(&mut self, c_link: Option<&Path>, lock: &str) {
+        let folder = self.folder.clone();
+        let folder = [&*folder];
+        self.link("envdir", 20, "envdir", &folder, "s6-envdir", &folder);
+        self.add("envdir", "static C", 20, c_link.unwrap_or(Path::new("")), &folder);
+        self.debian(
+            "envdir",
+            20,
+            &[
+                ("daemontools", "/usr/bin/envdir", &folder),
+                ("chpst", "/usr/bin/chpst", &["-e", folder[0]]),
+                ("env A=b, coreutils", "/usr/bin/env", &["A=b"]),
+            ],
+        );
+        self.link("setuidgid by name", 1, "setuidgid", &["nobody"], "s6-setuidgid", &["nobody"]);
+        self.debian(
+            "setuidgid by name",
+            1,
+            &[
+                ("daemontools", "/usr/bin/setuidgid", &["nobody"]),
+                ("chpst", "/usr/bin/chpst", &["-u", "nobody"]),
+            ],
+        );
+        let number = ":65534:65534";
+        self.link("setuidgid by number", 1, "setuidgid", &[number], "s6-setuidgid", &[&number[1..]]);
+        self.debian(
+            "setuidgid by number",
+            1,
+            &[
+                ("chpst", "/usr/bin/chpst", &["-u", number]),
+                ("setpriv", "/usr/bin/setpriv", &["--reuid=65534", "--regid=65534", "--clear-groups"]),
+            ],
+        );
+        let limit = ["-o", "1024"];
+        self.link("softlimit", 20, "softlimit", &limit, "s6-softlimit", &limit);
+        self.debian(
+            "softlimit",
+            20,
+            &[("daemontools", "/usr/bin/softlimit", &limit), ("chpst", "/usr/bin/chpst", &limit)],
+        );
+        let copy = ["-c", "9", "1"];
+        self.link("fdmove", 20, "fdmove", &copy, "fdmove", &copy);
+        // Once: twice in a chain a lock would wait for itself.
+        self.link("setlock", 1, "setlock", &[lock], "s6-setlock", &[lock]);
+        self.debian(
+            "setlock",
+            1,
+            &[("daemontools", "/usr/bin/setlock", &[lock]), ("chpst", "/usr/bin/chpst", &["-l", lock])],
+        );
+        self.link("chroot", 20, "chroot", &["/"], "", &[]);
+        self.debian(
+            "chroot",
+            20,
+            &[
+                ("chpst", "/usr/bin/chpst", &["-/", "/"]),
+                ("coreutils", "/usr/sbin/chroot", &["/"]),
+                ("busybox, static", "/bin/busybox", &["chroot", "/"]),
+            ],
+        );
     }
-    let e = folder_of(work);
-    add(group, "chpst, in one exec", 1, &debian("chpst"), &["-e", &e, "-u", "nobody", "-/", "/"]);
-    let words = [&*e, "/usr/sbin/chroot", "/", "/usr/bin/setuidgid", "nobody"];
-    add(group, "daemontools, coreutils", 1, &debian("envdir"), &words);
-    let words = [&*e, "/usr/sbin/chroot", "/", "/usr/bin/s6-setuidgid", "nobody"];
-    add(group, "s6, coreutils", 1, &debian("s6-envdir"), &words);
-    rows
+
+    /// Whole chains: separate, found to be ours by their file, and by name; the promised one in the order
+    /// that each toolkit can run.
+    fn chains(&mut self) {
+        let folder = self.folder.clone();
+        let four = ["envdir", &folder, "softlimit", "-o", "1024", "fdmove", "-c", "9", "1", "umask", "022"];
+        let promised = ["envdir", &folder, "setuidgid", "nobody", "chroot", "/"];
+        for (group, words) in [("a chain of four", &four[..]), ("envdir, setuidgid, chroot", &promised)] {
+            for (who, bin) in [("catena", self.ours.clone()), ("catena, fused", self.multicall.clone())] {
+                let ours = |word: &str| catena::LINKS.iter().any(|link| link.name == word);
+                let path = |word: &str| bin.join(word).display().to_string();
+                let place = |word: &&str| if ours(word) { path(word) } else { (*word).to_owned() };
+                let words: Vec<String> = words.iter().map(place).collect();
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                self.add(group, who, 1, Path::new(words[0]), &words[1..]);
+            }
+            self.add(group, "catena, fused by name", 1, &self.ours.join("catena"), words);
+        }
+        self.debian(
+            "envdir, setuidgid, chroot",
+            1,
+            &[
+                ("chpst, in one exec", "/usr/bin/chpst", &["-e", &folder, "-u", "nobody", "-/", "/"]),
+                (
+                    "daemontools, coreutils",
+                    "/usr/bin/envdir",
+                    &[&folder, "/usr/sbin/chroot", "/", "/usr/bin/setuidgid", "nobody"],
+                ),
+                (
+                    "s6, coreutils",
+                    "/usr/bin/s6-envdir",
+                    &[&folder, "/usr/sbin/chroot", "/", "/usr/bin/s6-setuidgid", "nobody"],
+                ),
+            ],
+        );
+    }
 }
 
-fn folder_of(work: &Path) -> String {
-    work.join("env").display().to_string()
-}
-
-/// Compiles a source of this folder, with musl-gcc where that is there and is needed.
-fn compile(work: &Path, source: &str, name: &str, flags: &[&str]) -> Option<PathBuf> {
-    let program = work.join(name);
-    let compiler = if source.ends_with(".c") { "musl-gcc" } else { "cc" };
+/// Compiles a source of this folder.
+fn compile(work: &Path, compiler: &str, source: &str, flags: &[&str]) -> Option<PathBuf> {
+    let program = work.join(source).with_extension("");
+    let source = Path::new("bench").join(source);
     let status = Command::new(compiler).args(flags).arg("-o").arg(&program).arg(source).status().ok()?;
     status.success().then_some(program)
 }
@@ -183,14 +233,16 @@ fn run(command: &mut Command) -> Duration {
     start.elapsed()
 }
 
-fn faults(work: impl FnOnce()) -> i64 {
+/// The page faults of a command and of all that it becomes.
+fn faults(command: &mut Command) -> i64 {
     let count = || getrusage(UsageWho::RUSAGE_CHILDREN).expect("getrusage").minor_page_faults();
     let before = count();
-    work();
+    run(command);
     count() - before
 }
 
-/// The system calls of a chain, without those of its end and without the first execve: `None` without strace.
+/// The system calls of a chain, without those of its end and without the first execve: `None` without
+/// strace.
 fn calls(row: &Row, end: &Path, work: &Path) -> Option<usize> {
     let count = |command: &Command| {
         let log = work.join("strace");

@@ -61,7 +61,9 @@ macro_rules! main {
     };
     (@ $start:path, $what:expr) => {
         #[cfg(test)]
-        const _: () = { let _ = $start; }; // the test harness has its own main
+        const _: () = {
+            let _ = $start;
+        }; // the test harness has its own main
 
         #[cfg(not(test))]
         #[global_allocator]
