@@ -15,7 +15,7 @@ use crate::support::*;
 
 /// Who runs a line.
 #[derive(Clone, Copy, PartialEq)]
-enum Caller {
+pub(crate) enum Caller {
     Anybody,
     Root,
     /// Root where /etc has an account `apache` in three groups, and `@/root` has a /proc.
@@ -28,7 +28,7 @@ enum Caller {
 use Caller::{Anybody, Capable, Host, Root, Terminal};
 
 /// The lines, `@` being the test's folder. `state` is in `@/bin`, and alone in the root folder `@/root`.
-const LINES: [(Caller, &str); 53] = [
+const LINES: [(Caller, &str); 54] = [
     (Host, "chroot @/root /state"),
     (Capable, "chroot @/root /state"),
     (Anybody, "envdir @/env @/bin/state"),
@@ -66,7 +66,8 @@ const LINES: [(Caller, &str); 53] = [
     (Anybody, "pose out pose closed=012 setlock -t 99 @/lock @/bin/state"),
     (Anybody, "setsid-free @/bin/state"),
     (Terminal, "setsid-free @/bin/state"),
-    (Root, "setuidgid :0:0 @/bin/state"),
+    (Root, "setuidgid :0:0:7 @/bin/state"),
+    (Capable, "setuidgid :65534:65534 @/bin/state"), // who it is already
     (Root, "setuidgid :5001:5002:5003 @/bin/state"),
     (Host, "setuidgid apache @/bin/state"),
     (Host, "setuidgid -s -e apache @/bin/state"),
@@ -93,7 +94,22 @@ const SHORT: [(&str, &str); 3] =
 #[test]
 fn whichever_call_fails_the_program_runs_as_promised_or_not_at_all() {
     needs!(tool("strace"));
-    let lines = Mutex::new(LINES.iter().enumerate());
+    let verdicts = inject_everywhere(&LINES, furnished);
+    let count = verdicts.len();
+    tell(&format!("all_or_nothing: {count} injections"));
+    let wrong: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
+    assert!(wrong.is_empty(), "{} of {count} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(count >= 1000, "{count}");
+    needs!(root(), tool("script"));
+    assert!(count >= 2500, "{count}");
+}
+
+/// Makes every system call of every line fail, each in a folder made so.
+pub(crate) fn inject_everywhere(
+    lines: &[(Caller, &'static str)],
+    furnished: impl Fn() -> tempfile::TempDir + Sync,
+) -> Vec<Result<(), String>> {
+    let lines = Mutex::new(lines.iter().enumerate());
     let work = || {
         let folder = furnished(); // its own: nobody else has the locks
         let at = |text: &str| text.replace('@', folder.path().to_str().unwrap());
@@ -106,17 +122,10 @@ fn whichever_call_fails_the_program_runs_as_promised_or_not_at_all() {
             }
         }
     };
-    let verdicts: Vec<Result<(), String>> = thread::scope(|scope| {
+    thread::scope(|scope| {
         let workers = [scope.spawn(work), scope.spawn(work)];
         workers.map(|worker| worker.join().unwrap()).into_iter().flatten().collect()
-    });
-    let count = verdicts.len();
-    tell(&format!("all_or_nothing: {count} injections"));
-    let wrong: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
-    assert!(wrong.is_empty(), "{} of {count} are wrong:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(count >= 1000, "{count}");
-    needs!(root(), tool("script"));
-    assert!(count >= 2500, "{count}");
+    })
 }
 
 fn possible(caller: Caller) -> bool {
@@ -128,7 +137,7 @@ fn possible(caller: Caller) -> bool {
 }
 
 /// A folder that has what the lines name, and where every account may execute the links.
-fn furnished() -> tempfile::TempDir {
+pub(crate) fn furnished() -> tempfile::TempDir {
     let folder = open_folder();
     let at = |name: &str| folder.path().join(name);
     fs::set_permissions(at(""), PermissionsExt::from_mode(0o777)).unwrap(); // strace writes as the caller
@@ -160,7 +169,8 @@ struct Line<'a> {
     at: &'a dyn Fn(&str) -> String,
     caller: Caller,
     text: &'static str,
-    link: &'static str,
+    /// The links in it, of which the first is executed, unless `catena` is.
+    links: Vec<&'static str>,
     /// The system calls in the order in which they are made, from the first execve on.
     calls: Vec<String>,
     /// Of these the first that the link makes.
@@ -170,9 +180,9 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     fn new(at: &'a dyn Fn(&str) -> String, caller: Caller, line: &'static str) -> Self {
-        let link = line.split(' ').find_map(|word| catena::LINKS.iter().find(|link| link.name == word));
-        let link = link.unwrap().name;
-        let mut new = Self { at, caller, text: line, link, calls: vec![], own: 0, control: prints("") };
+        let links = line.split(' ').filter(|word| catena::LINKS.iter().any(|link| link.name == *word));
+        let links = links.collect();
+        let mut new = Self { at, caller, text: line, links, calls: vec![], own: 0, control: prints("") };
         new.control = new.run(&[]);
         assert_eq!((new.control.status, &*new.control.stderr), (0, ""), "{line}");
         assert_ne!(new.control.stdout, "", "{line}");
@@ -185,10 +195,16 @@ impl<'a> Line<'a> {
             let call = format!("execve(\"{program}\"");
             log.iter().position(|line| line.starts_with(&call) && line.ends_with("= 0"))
         };
-        new.own = began(&at(&format!("@/bin/{link}"))).unwrap() + 1;
+        let first = if new.named() { "catena" } else { new.links[0] };
+        new.own = began(&at(&format!("@/bin/{first}"))).unwrap() + 1;
         let ended = began("/state").or_else(|| began(&at("@/bin/state"))).unwrap();
         new.calls = log[..=ended].iter().map(|line| line.split('(').next().unwrap().to_owned()).collect();
         new
+    }
+
+    /// Whether its links are names to `catena` and no programs.
+    fn named(&self) -> bool {
+        self.text.split(' ').any(|word| word == "catena")
     }
 
     /// How many calls are made before `main`.
@@ -204,7 +220,7 @@ impl<'a> Line<'a> {
         }
         fs::write(at("@/pid"), "1234567890123\n").unwrap();
         let program = |word: &str| {
-            let ours = word == "pose" || catena::LINKS.iter().any(|link| link.name == word);
+            let ours = ["pose", "catena"].contains(&word) || !self.named() && self.links.contains(&word);
             if ours { at(&format!("@/bin/{word}")) } else { at(word) }
         };
         let mut words = vec!["strace".to_owned(), "-o".to_owned(), at("@/log")];
@@ -301,16 +317,10 @@ impl<'a> Line<'a> {
             return self.pid_file();
         }
         if !outcome.stdout.is_empty() {
-            let difference = |one: &Outcome, other: &Outcome, sign: &str| {
-                let lines = one.stdout.lines().filter(|item| !other.stdout.lines().any(|line| line == *item));
-                lines.fold(String::new(), |text, line| text + "\n" + sign + line)
-            };
-            let missing = difference(&self.control, &outcome, "- ");
-            let added = difference(&outcome, &self.control, "+ ");
-            return Err(format!("ran otherwise: {} {}{missing}{added}", outcome.status, outcome.stderr));
+            let differences = differences(&self.control.stdout, &outcome.stdout);
+            return Err(format!("ran otherwise: {} {}{differences}", outcome.status, outcome.stderr));
         }
-        let link =
-            [self.link, "chroot"].iter().any(|link| outcome.stderr.starts_with(&format!("{link}: fatal: ")));
+        let link = self.links.iter().any(|link| outcome.stderr.starts_with(&format!("{link}: fatal: ")));
         let refused = [111, 126, 127].contains(&outcome.status) && (link || self.text.contains("closed=012"));
         let killed = outcome.status > 128 && !outcome.stderr.contains("panicked");
         let by_loader = in_startup && (outcome.status == 127 || killed);

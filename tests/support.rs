@@ -259,3 +259,13 @@ pub(crate) fn install_root(root: &Path, programs: &[&Path]) {
         }
     }
 }
+
+/// What two texts differ in, line by line: empty if they are one.
+pub(crate) fn differences(expected: &str, found: &str) -> String {
+    let only = |one: &str, other: &str, sign: &str| {
+        let lines = one.lines().filter(|line| !other.lines().any(|same| same == *line));
+        lines.fold(String::new(), |text, line| text + "\n" + sign + line)
+    };
+    let lines = only(expected, found, "- ") + &only(found, expected, "+ ");
+    if lines.is_empty() && expected != found { "the same lines in another order".into() } else { lines }
+}

@@ -14,16 +14,19 @@ use nix::unistd::mkfifo;
 use crate::needs;
 use crate::support::*;
 
+/// Who can run a line, or make a state.
 #[derive(Clone, Copy, PartialEq)]
-enum Caller {
+pub(crate) enum Caller {
     Anybody,
     Root,
 }
 use Caller::{Anybody, Root};
 
-/// Each link with arguments, `@` being the test's folder; the items that it is there to change; and who can
-/// run it so.
-const LINES: [(&str, &str, Caller); 34] = [
+/// A link with arguments, `@` being the test's folder; the items that it is there to change; and who can run
+/// it so.
+pub(crate) type Line = (&'static str, &'static str, Caller);
+
+const LINES: [Line; 34] = [
     ("chroot /", "cwd, folder", Root),
     ("envdir @/empty", "", Anybody),
     ("envdir -I @/none", "", Anybody),
@@ -119,10 +122,11 @@ const STATES: [(&str, Caller); 50] = [
 ];
 
 /// Where a link rightly executes nothing: the parts of a state and of a line.
-const REFUSED: [(&str, &str); 2] = [
+const REFUSED: [(&str, &str); 3] = [
     ("leader", "setsid-free"),
     // The link may not keep the capability for chroot across the change of ids.
-    ("keep_caps_locked", "/bin/chroot"),
+    ("keep_caps_locked", ":65533 @/bin/chroot"),
+    ("keep_caps_locked", ":65533 chroot"),
 ];
 
 #[test]
@@ -130,22 +134,7 @@ fn every_link_hands_on_every_state() {
     for link in &catena::LINKS {
         assert!(LINES.iter().any(|(line, ..)| line.split(' ').next() == Some(link.name)), "{}", link.name);
     }
-    let states = Mutex::new(STATES.iter());
-    let work = || {
-        let folder = furnished(); // its own: nobody else has the locks
-        let plain = look(folder.path(), "", "");
-        let mut verdicts = Vec::new();
-        loop {
-            let Some((state, caller)) = states.lock().unwrap().next() else { return verdicts };
-            if *caller == Anybody || root().is_ok() {
-                verdicts.extend(compare(folder.path(), state, &plain));
-            }
-        }
-    };
-    let verdicts: Vec<Result<(), String>> = thread::scope(|scope| {
-        let workers = [scope.spawn(work), scope.spawn(work)]; // there is little else to do meanwhile
-        workers.map(|worker| worker.join().unwrap()).into_iter().flatten().collect()
-    });
+    let verdicts = under_every_state(&LINES, furnished);
     let pairs = verdicts.len();
     tell(&format!("transparency: {pairs} pairs of a link and a state"));
     let differences: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
@@ -155,8 +144,31 @@ fn every_link_hands_on_every_state() {
     assert!(pairs >= 1600, "{pairs}");
 }
 
+/// Runs every line under every state, each in a folder made so.
+pub(crate) fn under_every_state(
+    lines: &[Line],
+    furnished: impl Fn() -> tempfile::TempDir + Sync,
+) -> Vec<Result<(), String>> {
+    let states = Mutex::new(STATES.iter());
+    let work = || {
+        let folder = furnished(); // its own: nobody else has the locks
+        let plain = look(folder.path(), "", "");
+        let mut verdicts = Vec::new();
+        loop {
+            let Some((state, caller)) = states.lock().unwrap().next() else { return verdicts };
+            if *caller == Anybody || root().is_ok() {
+                verdicts.extend(compare(folder.path(), state, lines, &plain));
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let workers = [scope.spawn(work), scope.spawn(work)]; // there is little else to do meanwhile
+        workers.map(|worker| worker.join().unwrap()).into_iter().flatten().collect()
+    })
+}
+
 /// A folder that has what the lines name, and where every account may execute the links.
-fn furnished() -> tempfile::TempDir {
+pub(crate) fn furnished() -> tempfile::TempDir {
     let folder = open_folder();
     let at = |name: &str| folder.path().join(name);
     for name in ["bin", "empty", "env"] {
@@ -179,15 +191,15 @@ fn furnished() -> tempfile::TempDir {
 }
 
 /// Runs every line under `state`.
-fn compare(folder: &Path, state: &str, plain: &Outcome) -> Vec<Result<(), String>> {
+fn compare(folder: &Path, state: &str, lines: &[Line], plain: &Outcome) -> Vec<Result<(), String>> {
     let control = look(folder, state, "");
     assert_eq!((control.status, &*control.stderr), (0, ""), "{state}");
     assert_ne!(&control, plain, "{state} is no other state");
     let refused =
         |line: &str| REFUSED.iter().any(|(part, other)| state.contains(part) && line.contains(other));
     let possible = |caller| caller == Anybody || root().is_ok() && !state.contains("account");
-    let lines = LINES.iter().filter(|(line, _, caller)| !refused(line) && possible(*caller));
-    let verdict = |(line, changes, _): &(&str, &str, Caller)| {
+    let lines = lines.iter().filter(|(line, _, caller)| !refused(line) && possible(*caller));
+    let verdict = |(line, changes, _): &Line| {
         let seen = look(folder, state, line);
         // The current folder of which no name is left is another one in each run.
         let changes = changes.replace("ids", IDS) + if state == "gone" { ", folder" } else { "" };
@@ -195,10 +207,8 @@ fn compare(folder: &Path, state: &str, plain: &Outcome) -> Vec<Result<(), String
         if (seen.status, &*seen.stderr) == (0, "") && expected == found {
             return Ok(());
         }
-        let missing = expected.iter().filter(|item| !found.contains(item)).map(|item| format!("\n- {item}"));
-        let added = found.iter().filter(|item| !expected.contains(item)).map(|item| format!("\n+ {item}"));
-        let items = if seen.stdout.is_empty() { String::new() } else { missing.chain(added).collect() };
-        Err(format!("{state}: {line}: {} {}{items}", seen.status, seen.stderr))
+        let differences = if seen.stdout.is_empty() { String::new() } else { differences(&expected, &found) };
+        Err(format!("{state}: {line}: {} {}{differences}", seen.status, seen.stderr))
     };
     lines.map(verdict).collect()
 }
@@ -226,12 +236,12 @@ fn look(folder: &Path, state: &str, line: &str) -> Outcome {
 }
 
 /// The items but those that a link changes.
-fn unchanged<'a>(items: &'a str, changes: &str) -> Vec<&'a str> {
+fn unchanged(items: &str, changes: &str) -> String {
     let changed = |item: &str| {
         changes.split(", ").filter(|name| !name.is_empty()).any(|name| {
             let rest = item.strip_prefix(name);
             rest.is_some_and(|rest| rest.starts_with(' ') || name.ends_with(['=', '_']))
         })
     };
-    items.lines().filter(|item| !changed(item)).collect()
+    items.split_inclusive('\n').filter(|item| !changed(item)).collect()
 }
