@@ -14,8 +14,8 @@ use nix::errno::Errno;
 use tempfile::TempDir;
 
 use crate::common_rules::{before_prog, refusal, set_id};
-use crate::needs;
 use crate::support::*;
+use crate::{all_or_nothing, needs, transparency};
 
 /// How a chain is called.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -131,7 +131,10 @@ impl House {
         for way in ways {
             let (outcome, executed) = self.run(*way, chain);
             if outcome != expected {
-                return Err(format!("{way:?}: {chain}: {}", difference(&outcome, &expected)));
+                let differences = differences(&expected.stdout, &outcome.stdout);
+                let [found, expected] =
+                    [&outcome, &expected].map(|one| format!("{} {}", one.status, one.stderr));
+                return Err(format!("{way:?}: {chain}: {found} instead of {expected}{differences}"));
             }
             if executed != files.unwrap_or(&program) {
                 return Err(format!("{way:?}: {chain}: executed {executed:?}"));
@@ -149,15 +152,6 @@ impl House {
     fn executes(&self, ways: &[Way], chain: &str, files: &[&str]) -> Outcome {
         self.compare(ways, chain, Some(files)).unwrap_or_else(|difference| panic!("{difference}"))
     }
-}
-
-fn difference(one: &Outcome, other: &Outcome) -> String {
-    let lines = |one: &Outcome, other: &Outcome| {
-        let lines = one.stdout.lines().filter(|item| !other.stdout.lines().any(|line| line == *item));
-        lines.collect::<Vec<_>>().join("\n")
-    };
-    let statuses = format!("{} {} instead of {} {}", one.status, one.stderr, other.status, other.stderr);
-    format!("{statuses}\nmissing: {}\nadded: {}", lines(other, one), lines(one, other))
 }
 
 /// Links with valid arguments and an own folder for the files of each, and `@/state`.
@@ -506,6 +500,81 @@ fn an_answer_in_the_middle_ends_the_chain() {
     }
 }
 
+// The laws hold for what is applied in one process.
+
+/// Makes the links in `bin` of a furnished folder links to `catena`.
+fn linked(folder: TempDir) -> TempDir {
+    let bin = folder.path().join("bin");
+    install(&crate::support::bin().join("catena"), &bin.join("catena"));
+    for Link { name, .. } in &LINKS {
+        fs::remove_file(bin.join(name)).unwrap();
+        symlink("catena", bin.join(name)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn they_hand_on_every_state() {
+    use transparency::Caller::{Anybody, Root};
+    use transparency::{furnished, under_every_state};
+
+    let lines = [
+        ("envdir @/empty @/bin/umask 027", "umask", Anybody),
+        ("umask 027 @/bin/softlimit -c 0", "umask, limit RLIMIT_CORE", Anybody),
+        ("softlimit @/bin/fdmove 60 61", "fd 60, fd 61", Anybody),
+        ("fdclose 61 @/bin/setlock -t 99.5 -d 60 @/lock", "fd 61, fd 60, lock 60", Anybody),
+        ("setlock -d 60 @/lock @/bin/pidlock -t 9 -d 62 @/pid", "fd 60, lock 60, fd 62, lock 62", Anybody),
+        ("redirfd -wnb 60 @/fifo @/bin/setsid-free", "fd 60, group, terminal", Anybody),
+        ("fdmove -c 60 77 @/bin/redirfd -a 62 @/file", "fd 60, fd 62", Anybody),
+        ("envuidgid :5:6 @/bin/envdir -fn -p ADDED_ @/env", "env UID=, env GID=, env ADDED_", Anybody),
+        ("umask 027 @/bin/setuidgid :65534:65533", "umask, ids", Root),
+        ("setuidgid :65534:65533 @/bin/umask 027", "umask, ids", Root),
+        ("setuidgid :65534:65533 @/bin/setuidgid :65534:65533", "ids", Root),
+        ("setuidgid :65534:65533 @/bin/chroot / @/bin/softlimit", "ids, cwd, folder", Root),
+        ("chroot / @/bin/setuidgid :65534:65533", "ids, cwd, folder", Root),
+        ("setuidgid :0:0 @/bin/envdir @/empty", "Groups, groups", Root),
+    ];
+    // The same by name.
+    let named = lines.map(|(line, changes, caller)| {
+        let line = format!("catena {}", line.replace("@/bin/", ""));
+        (&*line.leak(), changes, caller)
+    });
+    let verdicts = under_every_state(&[lines, named].concat(), || linked(furnished()));
+    let count = verdicts.len();
+    tell(&format!("multicall: {count} pairs of a chain and a state"));
+    let wrong: Vec<_> = verdicts.into_iter().filter_map(Result::err).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count >= 600, "{count}");
+    needs!(root());
+    assert!(count >= 1200, "{count}");
+}
+
+#[test]
+fn they_run_the_program_as_promised_or_not_at_all() {
+    use all_or_nothing::Caller::{Anybody, Host, Root};
+    use all_or_nothing::{furnished, inject_everywhere};
+
+    needs!(tool("strace"));
+    let verdicts = inject_everywhere(
+        &[
+            (Host, "envdir @/env setuidgid apache chroot @/root /state"),
+            (Host, "catena envdir @/env setuidgid apache chroot @/root /state"),
+            (Anybody, "setlock -t 99 @/lock pidlock @/pid redirfd -w 9 @/file @/bin/state"),
+            (Anybody, "catena setlock -t 99 @/lock pidlock @/pid redirfd -w 9 @/file @/bin/state"),
+            (Anybody, "softlimit -c 0 umask 027 fdmove -c 9 0 @/bin/state"),
+            (Root, "pose ambient setuidgid :5001:5002 umask 027 setuidgid :5001:5002 @/bin/state"),
+        ],
+        || linked(furnished()),
+    );
+    let count = verdicts.len();
+    tell(&format!("multicall: {count} injections"));
+    let wrong: Vec<_> = verdicts.into_iter().filter_map(Result::err).collect();
+    assert!(wrong.is_empty(), "{} of {count} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(count >= 200, "{count}");
+    needs!(root());
+    assert!(count >= 500, "{count}");
+}
+
 // What is a link of ours, and what a program.
 
 #[test]
@@ -840,11 +909,12 @@ fn where_the_real_and_effective_ids_differ_the_end_is_the_same() {
     needs!(root(), tool("strace"), tool("setpriv"));
     for ids in ["--ruid=65534", "--euid=65534", "--rgid=65534", "--egid=65534"] {
         let house = House::new().behind(&format!("setpriv {ids} --clear-groups"));
-        for line in ["umask 022 softlimit -c 0 @/state", "fdclose 0 umask 022 @/state"] {
-            let second = line.split(' ').nth(2).unwrap();
-            let outcome = house.executes(&LINKED, line, &[&format!("@/bin/{second}"), "@/state"]);
-            assert_eq!((outcome.status, house.run(Named, line).0), (0, outcome));
-        }
+        let outcome =
+            house.executes(&LINKED, "umask 022 softlimit -c 0 @/state", &["@/bin/softlimit", "@/state"]);
+        assert_eq!(house.run(Named, "umask 022 softlimit -c 0 @/state").0, outcome);
+        // Here the C library of each program that is executed opens a file on a closed fd 0. By name fd 0 stays
+        // closed until the program.
+        house.executes(&LINKED, "fdclose 0 umask 022 @/state", &["@/bin/umask", "@/state"]);
         let line = "setuidgid :65534:65533 umask 022 softlimit -c 0 @/state";
         if ids == "--euid=65534" {
             assert_eq!(house.fused(&EACH, line).status, 111);
