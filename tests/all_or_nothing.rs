@@ -27,10 +27,11 @@ pub(crate) enum Caller {
 }
 use Caller::{Anybody, Capable, Host, Root, Terminal};
 
-/// The lines, `@` being the test's folder. `state` is in `@/bin`, and alone in the root folder `@/root`.
+/// The lines, `@` being the test's folder. `@/bin/state` is a program outside of the root folder `@/root`,
+/// inside of it, and inside of `@` if that were the root: it runs in the wrong one too.
 const LINES: [(Caller, &str); 54] = [
-    (Host, "chroot @/root /state"),
-    (Capable, "chroot @/root /state"),
+    (Host, "chroot @/root @/bin/state"),
+    (Capable, "chroot @/root @/bin/state"),
     (Anybody, "envdir @/env @/bin/state"),
     (Anybody, "envdir -f -c : -p X_ @/env @/bin/state"),
     (Anybody, "envdir -I @/none @/bin/state"),
@@ -72,12 +73,12 @@ const LINES: [(Caller, &str); 54] = [
     (Host, "setuidgid apache @/bin/state"),
     (Host, "setuidgid -s -e apache @/bin/state"),
     (Host, "setuidgid apache:third:more @/bin/state"),
-    (Host, "setuidgid apache chroot @/root /state"),
-    (Host, "setuidgid -s :5001:5002 chroot @/root /state"),
+    (Host, "setuidgid apache chroot @/root @/bin/state"),
+    (Host, "setuidgid -s :5001:5002 chroot @/root @/bin/state"),
     (Root, "pose death setuidgid :5001:5002 @/bin/state"),
     (Root, "pose ambient setuidgid :5001:5002 @/bin/state"),
-    (Host, "pose ambient setuidgid :5001:5002 chroot @/root /state"),
-    (Host, "pose death setuidgid :5001:5002 chroot @/root /state"),
+    (Host, "pose ambient setuidgid :5001:5002 chroot @/root @/bin/state"),
+    (Host, "pose death setuidgid :5001:5002 chroot @/root @/bin/state"),
     (Anybody, "softlimit -m 900000000 -o 70 @/bin/state"),
     (Anybody, "softlimit -H -c 4096 -h -o 70 -s 8000000 -t = @/bin/state"),
     (Anybody, "umask 027 @/bin/state"),
@@ -160,7 +161,12 @@ pub(crate) fn furnished() -> tempfile::TempDir {
     for name in ["pose", "state"] {
         install(&example(name), &at("bin").join(name));
     }
-    install_root(&at("root"), &[&example("state")]);
+    for root in [at("root"), at("")] {
+        install_root(&root, &[&example("state")]);
+        let inside = root.join(at("bin").strip_prefix("/").unwrap());
+        fs::create_dir_all(&inside).unwrap();
+        fs::rename(root.join("state"), inside.join("state")).unwrap();
+    }
     folder
 }
 
@@ -197,7 +203,7 @@ impl<'a> Line<'a> {
         };
         let first = if new.named() { "catena" } else { new.links[0] };
         new.own = began(&at(&format!("@/bin/{first}"))).unwrap() + 1;
-        let ended = began("/state").or_else(|| began(&at("@/bin/state"))).unwrap();
+        let ended = began(&at("@/bin/state")).unwrap();
         new.calls = log[..=ended].iter().map(|line| line.split('(').next().unwrap().to_owned()).collect();
         new
     }
