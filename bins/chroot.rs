@@ -8,6 +8,7 @@ pub const LINK: Link = Link {
     usage: "root [prog...]",
     summary: "run a program with another root folder",
     options: &[],
+    opens: true,
     run,
 };
 

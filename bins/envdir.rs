@@ -18,6 +18,7 @@ pub const LINK: Link = Link {
         ("-c char", "a NUL becomes char instead of a newline"),
         ("-p prefix", "put prefix before each name"),
     ],
+    opens: true,
     run,
 };
 
@@ -34,12 +35,20 @@ fn run(cli: &mut Cli) -> Outcome {
                 [one] => format.nul = *one,
                 other => return Err(Error::usage(format_args!("not one character: {}", shown(other)))),
             },
-            Short('p') => prefix = cli.value()?.as_bytes().to_vec(),
+            Short('p') => match cli.value()?.as_bytes() {
+                name if name.contains(&b'=') => {
+                    return Err(Error::usage(format_args!("not the start of a name: {}", shown(name))));
+                }
+                name => prefix = name.to_vec(),
+            },
             other => return Err(other.unexpected().into()),
         }
     }
     let dir = cli.operand("dir")?;
     let mut chain = cli.rest()?;
+    if dir.is_empty() {
+        return Err(Error::usage("dir is empty")); // which -I would take for a missing one
+    }
     let folder = match Folder::open(dir) {
         Err(Errno::ENOENT) if missing_is_fine => return Ok(chain),
         folder => folder.or_fail(format_args!("open folder {}", shown(dir.to_bytes())))?,

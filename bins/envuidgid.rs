@@ -9,6 +9,7 @@ pub const LINK: Link = Link {
     usage: "[-s] account prog...",
     summary: "run a program with an account's ids in the environment",
     options: &[("-s", "set GIDLIST to the other groups, those of the database too")],
+    opens: false,
     run,
 };
 

@@ -8,6 +8,7 @@ pub const LINK: Link = Link {
     usage: "fd prog...",
     summary: "run a program with a file descriptor closed",
     options: &[],
+    opens: false,
     run,
 };
 

@@ -8,6 +8,7 @@ pub const LINK: Link = Link {
     usage: "[-c] to from prog...",
     summary: "run a program with a file descriptor moved or copied to another number",
     options: &[("-c", "copy: from stays open")],
+    opens: false,
     run,
 };
 

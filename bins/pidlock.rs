@@ -4,11 +4,11 @@ use std::os::fd::OwnedFd;
 
 use common::cli::number;
 use common::lock::{self, Kind, Request};
-use common::{Cli, Error, Link, OrFail, Outcome, shown};
+use common::{Cli, Error, Link, OrFail, Outcome, process, shown};
 use nix::errno::Errno;
 use nix::sys::stat::{SFlag, fstat};
 use nix::sys::uio::pwrite;
-use nix::unistd::{ftruncate, getpid, read};
+use nix::unistd::{ftruncate, read};
 
 /// The link.
 pub const LINK: Link = Link {
@@ -24,6 +24,7 @@ pub const LINK: Link = Link {
         ("-d fd", "hold the lock on this file descriptor"),
         ("-c", "print the pid of who holds the lock and exit 1, or exit 0 if it is free"),
     ],
+    opens: true,
     run,
 };
 
@@ -44,7 +45,7 @@ fn write_pid(fd: &OwnedFd) -> nix::Result<()> {
     if fstat(fd)?.st_mode & SFlag::S_IFMT.bits() != SFlag::S_IFREG.bits() {
         return Err(Errno::EINVAL); // a device would take the pid as data
     }
-    let line = format!("{}\n", getpid());
+    let line = format!("{}\n", process::id()?);
     let length = i64::try_from(line.len()).map_err(|_| Errno::EOVERFLOW)?;
     match pwrite(fd, line.as_bytes(), 0)? {
         count if count == line.len() => ftruncate(fd, length),

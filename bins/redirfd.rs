@@ -22,6 +22,7 @@ pub const LINK: Link = Link {
         ("-n", "open without waiting, in non-blocking mode"),
         ("-b", "change the blocking mode after opening"),
     ],
+    opens: true,
     run,
 };
 
@@ -43,6 +44,8 @@ fn run(cli: &mut Cli) -> Outcome {
     let to = cli.fd("fd")?;
     let file = cli.operand("file")?;
     let chain = cli.rest()?;
+    // A fd out of range would be noticed only when the file is there, and empty.
+    fds::check(to).or_fail(format_args!("move {} to fd {to}", shown(file.to_bytes())))?;
     let opened = if nonblocking { open_now(file, mode | OFlag::O_NONBLOCK) } else { open(file, mode) };
     let from = opened.or_fail(format_args!("open {}", shown(file.to_bytes())))?.into_raw_fd();
     fds::duplicate(from, to, false).or_fail(format_args!("move {} to fd {to}", shown(file.to_bytes())))?;

@@ -17,6 +17,7 @@ pub const LINK: Link = Link {
         ("-r", "share the lock with others that use -r"),
         ("-d fd", "hold the lock on this file descriptor"),
     ],
+    opens: true,
     run,
 };
 

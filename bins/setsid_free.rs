@@ -9,6 +9,7 @@ pub const LINK: Link = Link {
     usage: "prog...",
     summary: "run a program in its own process group and without controlling terminal",
     options: &[],
+    opens: false,
     run,
 };
 

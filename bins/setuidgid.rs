@@ -15,6 +15,7 @@ pub const LINK: Link = Link {
         ("-s", "the account's groups of the database too"),
         ("-e", "set HOME, USER, LOGNAME and SHELL"),
     ],
+    opens: false,
     run,
 };
 
@@ -35,14 +36,15 @@ fn run(cli: &mut Cli) -> Outcome {
     if export {
         account.export(&mut chain.env)?;
     }
-    // Our own chroot may come next, which would not be allowed after the change of ids: lend it the one capability
-    // that it needs, in this process. Root needs no loan, and who cannot chroot has nothing to lend.
+    // Our own chroot may come next, which would not be allowed after the change of ids: lend it the one
+    // capability that it needs, in this process. Root needs no loan, and who cannot chroot has nothing to
+    // lend.
     let next = if account.uid == 0 { None } else { Own::expect(&chain, &LINK, &CHROOT) };
-    let Some(next) = next else {
-        chain.gains = credentials::assume(&account, Keep::Nothing)? && account.uid == 0;
-        return Ok(chain);
-    };
-    credentials::assume(&account, if caps::may_chroot()? { Keep::Chroot } else { Keep::Nothing })?;
+    let keep = if next.is_some() && caps::may_chroot()? { Keep::Chroot } else { Keep::Nothing };
+    if credentials::assume(&account, keep)? {
+        chain.changed = Some(account.uid);
+    }
+    let Some(next) = next else { return Ok(chain) };
     // Whether it is ours is decided as the account: by what exec would find now.
     if next.is_next(&chain) {
         chain = CHROOT.apply(chain)?;

@@ -27,6 +27,7 @@ pub const LINK: Link = Link {
         ("-t value", "seconds of CPU time"),
         ("-P value", "real-time priority"),
     ],
+    opens: false,
     run,
 };
 

@@ -1,7 +1,6 @@
 //! umask: run a program with another file mode creation mask.
 
 use common::{Cli, Error, Link, Outcome, mode, shown};
-use nix::sys::stat::{Mode, umask};
 
 /// The link.
 pub const LINK: Link = Link {
@@ -9,6 +8,7 @@ pub const LINK: Link = Link {
     usage: "mask prog...",
     summary: "run a program with another file mode creation mask",
     options: &[],
+    opens: false,
     run,
 };
 
@@ -17,8 +17,8 @@ fn run(cli: &mut Cli) -> Outcome {
     let text = cli.operand("mask")?.to_bytes();
     let chain = cli.rest()?;
     // The only way to read the mask is to set it; a symbolic one starts from what it was.
-    let before = umask(Mode::empty()).bits();
-    let mask = mode::parse(text, before).and_then(Mode::from_bits);
-    umask(mask.ok_or_else(|| Error::usage(format_args!("invalid mask: {}", shown(text))))?);
+    let before = mode::set(0)?;
+    let mask = mode::parse(text, before);
+    mode::set(mask.ok_or_else(|| Error::usage(format_args!("invalid mask: {}", shown(text))))?)?;
     Ok(chain)
 }

@@ -21,6 +21,7 @@ const POSE: Link = Link {
     usage: "state[=value] prog...",
     summary: "run a program in a state",
     options: &[],
+    opens: false,
     run,
 };
 

@@ -1,12 +1,12 @@
-//! served: a small daemon for the demo. `served` listens on a port of 127.0.0.1 and tells who asks it as whom it runs and what it
-//! sees; `served ask PORT` asks. It does not fork, drops no privilege, writes no pid file and logs to stdout: the chain in front of
-//! it does what is left of that.
+//! served: a small daemon for the demo. `served` listens on a port of 127.0.0.1 and tells who asks it as
+//! whom it runs and what it sees; `served ask PORT` asks. It does not fork, drops no privilege, writes no
+//! pid file and logs to stdout: the chain in front of it does what is left of that.
 #![allow(clippy::print_stdout, reason = "a daemon that logs to stdout")]
 
-use std::env;
-use std::fs;
+use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::{env, fs};
 
 use caps::CapSet;
 use nix::unistd::{getcwd, getgid, getgroups, getuid};
@@ -45,13 +45,14 @@ fn tell() -> io::Result<String> {
         names.push(entry?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
-    let mut text = format!("greeting      {}\n", env::var("GREETING").unwrap_or_default());
-    text += &format!("uid gid       {} {} (groups {})\n", getuid(), getgid(), groups.join(" "));
-    text += &format!("root holds    {}\n", names.join(" "));
-    text += &format!("cwd           {}\n", getcwd()?.display());
+    let mut text = String::new();
+    let _ = writeln!(text, "greeting      {}", env::var("GREETING").unwrap_or_default()); // a String takes everything
+    let _ = writeln!(text, "uid gid       {} {} (groups {})", getuid(), getgid(), groups.join(" "));
+    let _ = writeln!(text, "root holds    {}", names.join(" "));
+    let _ = writeln!(text, "cwd           {}", getcwd()?.display());
     for set in [CapSet::Permitted, CapSet::Effective, CapSet::Inheritable, CapSet::Ambient] {
         let count = caps::read(None, set).map_err(io::Error::other)?.len();
-        text += &format!("{:13} {count} capabilities\n", format!("{set:?}").to_lowercase());
+        let _ = writeln!(text, "{:13} {count} capabilities", format!("{set:?}").to_lowercase());
     }
     Ok(text)
 }

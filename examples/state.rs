@@ -17,7 +17,8 @@ use nix::sys::resource::{Resource as R, getrlimit};
 use nix::sys::stat::{Mode, stat, umask};
 use nix::unistd::{Pid, getcwd, getgroups, getpgrp, getpid, getresgid, getresuid, getsid};
 
-const STATE: Link = Link { name: "state", usage: "[word...]", summary: "print the state", options: &[], run };
+const STATE: Link =
+    Link { name: "state", usage: "[word...]", summary: "print the state", options: &[], opens: false, run };
 
 common::main!(STATE);
 

@@ -208,11 +208,26 @@ fn what_gives_no_variable_is_named_and_nothing_is_executed() {
 }
 
 #[test]
+fn an_empty_dir_is_wrong_use_and_not_a_missing_one() {
+    let folder = folder(&[("X", "v\n")]);
+    assert_eq!(run_in(&folder, "envdir '' echo x"), misuse("envdir", "dir is empty"));
+    assert_eq!(run_in(&folder, "envdir -I '' echo x"), misuse("envdir", "dir is empty"));
+}
+
+#[test]
+fn a_file_that_no_environment_can_hold_is_refused_before_it_is_read_whole() {
+    let folder = folder(&[]);
+    let outcome = run_in(&folder, "truncate -s 8G d/X; ulimit -v 500000; envdir d echo x");
+    let says = says(Errno::E2BIG);
+    assert_eq!(outcome, fails(111, format!("envdir: fatal: unable to read d/X: {says}\n")));
+}
+
+#[test]
 fn a_prefix_that_makes_no_name_is_refused() {
     let folder = folder(&[("X", "v\n")]);
-    let refused = no_name("d/X");
+    let refused = misuse("envdir", "not the start of a name: A=");
     assert_eq!(run_in(&folder, "envdir -p A= d echo x"), refused);
-    assert_eq!(run_in(&folder, ">d/X; envdir -p A= d echo x"), refused);
+    assert_eq!(run_in(&folder, "envdir -p A= none echo x"), refused);
 }
 
 #[test]

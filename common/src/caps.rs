@@ -1,7 +1,7 @@
 //! Capability sets, capabilities(7).
 
 use nix::sys::prctl::set_keepcaps;
-use nix::unistd::geteuid;
+use nix::unistd::getresuid;
 
 use crate::sys::{Capabilities, capget, capset, securebits as get_securebits};
 use crate::{Error, OrFail};
@@ -31,7 +31,7 @@ pub fn clear() -> Result<(), Error> {
 
 /// Takes `CAP_SYS_CHROOT` out of every set but bounding, unless this is root, who would get it back.
 pub fn give_up_chroot() -> Result<(), Error> {
-    if geteuid().is_root() {
+    if getresuid().or_fail("read the uids")?.effective.is_root() {
         return Ok(());
     }
     let Capabilities { effective, permitted, inheritable } = capget().or_fail("read capabilities")?;

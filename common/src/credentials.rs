@@ -145,8 +145,8 @@ pub enum Keep {
 
 /// Gives this process the ids of `account`, real, effective and saved, and proves that root cannot be
 /// regained. Unless the account is uid 0, no capability is left in any set but bounding, but for what
-/// `keep` says. Calls that would change no id are left out, so that who is the account already needs no
-/// privilege.
+/// `keep` says. Who is the account already needs no privilege. Returns whether the uid or the gid was
+/// another one.
 pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
     let Account { uid, gid, .. } = *account;
     let death = sys::parent_death_signal().or_fail("read the parent-death signal")?;
@@ -155,25 +155,20 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
         // Before the ids change, which would empty the permitted set.
         caps::keep_across_ids(true)?;
     }
-    // Groups, gid, uid, in this order: each needs a privilege that the change of the uid takes away.
+    let (new_uid, new_gid) = (!has_uid(uid)?, !has_gid(gid)?);
+    // Groups, gid, uid, in this order: each needs a privilege that the change of the uid takes away. None
+    // is left out where it seems to change nothing: in a user namespace every id that is not mapped looks
+    // like 65534. Who has an id already may set it without privilege, but for the groups.
     let mut without = None;
-    if !has_groups(account, without)? {
-        match sys::setgroups(&account.groups) {
-            // Who is the account already may lack the gid in the list, as in containers, where it would allow nothing
-            // more.
-            Err(Errno::EPERM) if has_uid(uid)? && has_gid(gid)? && has_groups(account, Some(gid))? => {
-                without = Some(gid);
-            }
-            other => other.map_err(|errno| refused("set supplementary groups", errno))?,
-        }
+    match sys::setgroups(&account.groups) {
+        Err(Errno::EPERM) if has_groups(account, None)? => {}
+        // Who is the account already may lack the gid in the list, as in containers, where it would allow
+        // nothing more.
+        Err(Errno::EPERM) if !new_uid && !new_gid && has_groups(account, Some(gid))? => without = Some(gid),
+        other => other.map_err(|errno| refused("set supplementary groups", errno))?,
     }
-    if !has_gid(gid)? {
-        sys::setresgid(gid).map_err(|errno| refused(format_args!("set gid to {gid}"), errno))?;
-    }
-    let new_uid = !has_uid(uid)?;
-    if new_uid {
-        sys::setresuid(uid).map_err(|errno| refused(format_args!("set uid to {uid}"), errno))?;
-    }
+    sys::setresgid(gid).map_err(|errno| refused(format_args!("set gid to {gid}"), errno))?;
+    sys::setresuid(uid).map_err(|errno| refused(format_args!("set uid to {uid}"), errno))?;
     if keep == Keep::Chroot {
         caps::keep_across_ids(false)?;
         caps::only_chroot()?;
@@ -197,7 +192,7 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
             sys::raise(death).or_fail("send the parent-death signal")?;
         }
     }
-    Ok(new_uid)
+    Ok(new_uid || new_gid && uid != 0)
 }
 
 fn refused(action: impl std::fmt::Display, errno: Errno) -> Error {

@@ -132,6 +132,9 @@ impl Folder {
     }
 }
 
+/// No string that is longer can be executed: the kernel takes 32 pages, and the largest pages are 64 KiB.
+const LONGEST: usize = 32 << 16;
+
 /// Reads a file, up to the end of its first line unless it is wanted whole.
 fn content(file: BorrowedFd, whole: bool) -> nix::Result<Vec<u8>> {
     let mut content = Vec::new();
@@ -139,6 +142,9 @@ fn content(file: BorrowedFd, whole: bool) -> nix::Result<Vec<u8>> {
     loop {
         let count = read(file, &mut buffer)?;
         content.extend_from_slice(&buffer[..count]);
+        if content.len() > LONGEST {
+            return Err(Errno::E2BIG);
+        }
         if count == 0 || !whole && buffer[..count].contains(&b'\n') {
             return Ok(content);
         }

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Write};
 
 use nix::errno::Errno;
 
+use crate::multicall::CATENA;
 use crate::{Link, sys};
 
 /// The reason why a link executes nothing. A pointer, so that what may fail returns no more than a
@@ -90,7 +91,7 @@ impl Error {
     /// status.
     pub(crate) fn report(&self) -> i32 {
         let Reason { ref kind, status, ref text, hint, link } = *self.0;
-        let link = link.unwrap_or(&Link::NONE);
+        let link = link.unwrap_or(&CATENA);
         let Link { name, usage, .. } = link;
         let mut message = match kind {
             Kind::Answer => match sys::write_last(libc::STDOUT_FILENO, text.as_bytes()) {

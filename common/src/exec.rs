@@ -5,7 +5,6 @@ use std::mem;
 
 use nix::errno::Errno;
 use nix::sys::stat::{FileStat, SFlag, stat};
-use nix::unistd::{AccessFlags, access};
 
 use crate::identity::Own;
 use crate::{Env, Error, Words, sys};
@@ -18,9 +17,8 @@ pub struct Chain {
     pub env: Env,
     /// Which of the words this process would apply itself.
     pub own: Own,
-    /// Whether an exec now would give capabilities that this process does not have: after a change to uid
-    /// 0.
-    pub gains: bool,
+    /// The uid, if a link changed a uid or gid since this process was executed.
+    pub changed: Option<u32>,
     path: &'static CStr,
 }
 
@@ -32,13 +30,13 @@ impl Chain {
     #[must_use]
     pub(crate) fn new(words: Words, env: Env, own: Own) -> Self {
         let path = env.get(c"PATH").unwrap_or(Self::DEFAULT_PATH);
-        Self { words, env, own, gains: false, path }
+        Self { words, env, own, changed: None, path }
     }
 
     /// This chain as the next link gets it, which searches in the PATH that there is by then.
     #[must_use]
     pub(crate) fn handed_on(self) -> Self {
-        Self::new(self.words, self.env, self.own)
+        Self { changed: self.changed, ..Self::new(self.words, self.env, self.own) }
     }
 
     pub(crate) fn take(&mut self) -> Self {
@@ -56,9 +54,11 @@ impl Chain {
         let mut found = Errno::ENOENT;
         for candidate in candidates(program, self.path) {
             match sys::execve(&candidate, &self.words, &envp) {
-                Errno::ENOENT | Errno::ENOTDIR => {}
                 // Something is there that may not be executed: remember it, a later folder may do better.
                 Errno::EACCES => found = Errno::EACCES,
+                // A folder with too long a name holds nothing.
+                Errno::ENAMETOOLONG if found == Errno::ENOENT => found = Errno::ENAMETOOLONG,
+                Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG => {}
                 errno => {
                     found = errno;
                     break;
@@ -79,20 +79,21 @@ impl Chain {
         }
     }
 
-    /// The file that [`Chain::exec`] would execute for the first word, if the present credentials may execute it.
-    /// The real and effective ids must be the same: access(2) asks for the real ones.
+    /// The file that [`Chain::exec`] would execute for the first word, if the present credentials,
+    /// capabilities among them, may execute it. `None` also where the kernel (before 5.8) cannot be asked
+    /// that.
     #[must_use]
     pub fn program(&self) -> Option<FileStat> {
         for candidate in candidates(self.words.first()?, self.path) {
             match stat(candidate.as_c_str()) {
                 Ok(file) if file.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFREG.bits() => {
-                    match access(candidate.as_c_str(), AccessFlags::X_OK) {
+                    match sys::may_execute(&candidate) {
                         Ok(()) => return Some(file),
                         Err(Errno::EACCES) => {}
                         Err(_) => return None,
                     }
                 }
-                Ok(_) | Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => {}
+                Ok(_) | Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES | Errno::ENAMETOOLONG) => {}
                 Err(_) => return None,
             }
         }

@@ -5,6 +5,7 @@ use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::Mode;
 
 use crate::sys;
@@ -13,6 +14,12 @@ use crate::sys;
 /// program's stdin.
 pub fn open(folder: BorrowedFd, path: &CStr, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
     sys::above_standard(openat(folder, path, flags, mode)?, flags.contains(OFlag::O_CLOEXEC))
+}
+
+/// Whether there may be a `fd`: EBADF above the limit of open files, as dup2(2) says.
+pub fn check(fd: RawFd) -> nix::Result<()> {
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if u64::try_from(fd).is_ok_and(|fd| fd < limit) { Ok(()) } else { Err(Errno::EBADF) }
 }
 
 /// Makes `to` the same file as `from`, open across exec; unless `copy`, `from` is closed then. Nothing

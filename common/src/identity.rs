@@ -21,8 +21,8 @@ pub enum Own {
 }
 
 impl Own {
-    /// This process's own file: `None` without a real /proc, where an exec of the file would refuse to work, and
-    /// where the real and effective ids differ, which no change of ids here leaves them.
+    /// This process's own file: `None` without a real /proc, where an exec of the file would refuse to
+    /// work, and where the real and effective ids differ, which no change of ids here leaves them.
     #[must_use]
     pub(crate) fn file() -> Option<Self> {
         if sys::real_ids_differ() {

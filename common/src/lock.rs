@@ -1,7 +1,7 @@
 //! Locks on files.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use lexopt::Arg::Short;
@@ -104,13 +104,12 @@ fn acquire(file: &CStr, kind: Kind, wait: Wait) -> Result<Option<OwnedFd>, Error
     loop {
         let fd = open(file, kind)?;
         match lock(&fd, kind, each) {
-            Ok(()) if is(&fd, file).map_err(failed)? => return Ok(Some(fd)),
+            Ok(()) if still_at(&fd, file).map_err(failed)? => return Ok(Some(fd)),
             Err(Errno::EAGAIN | Errno::EACCES) => {
                 let left = limit.saturating_sub(start.elapsed());
                 if left.is_zero() {
                     return Ok(None);
                 }
-                drop(fd); // and so what it may have locked of the two
                 sys::sleep(left.min(PAUSE)).map_err(failed)?;
             }
             // Again after a signal, and where somebody removed or replaced the file while we waited: what
@@ -118,6 +117,9 @@ fn acquire(file: &CStr, kind: Kind, wait: Wait) -> Result<Option<OwnedFd>, Error
             Ok(()) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(failed(errno)),
         }
+        // With it goes what it may have locked of the two. It is not close-on-exec, so it must not stay
+        // open.
+        sys::close(fd.into_raw_fd()).map_err(failed)?;
     }
 }
 
@@ -154,7 +156,7 @@ fn lock(fd: &OwnedFd, kind: Kind, wait: Wait) -> nix::Result<()> {
 }
 
 /// Whether `path` is still the file that `fd` is.
-fn is(fd: &OwnedFd, path: &CStr) -> nix::Result<bool> {
+fn still_at(fd: &OwnedFd, path: &CStr) -> nix::Result<bool> {
     let ours = fstat(fd)?;
     match fstatat(AT_FDCWD, path, AtFlags::AT_SYMLINK_NOFOLLOW) {
         Ok(there) => Ok(identity::same(&there, &ours)),

@@ -1,5 +1,12 @@
 //! The file mode creation mask, as sh's umask reads it.
 
+use crate::{Error, OrFail, sys};
+
+/// Sets the mask, umask(2). Returns what it was.
+pub fn set(mask: u32) -> Result<u32, Error> {
+    sys::umask(mask).or_fail("set the mask")
+}
+
 /// The mask that `text` asks for where it is `mask` now: octal digits up to 777, or symbolic as in
 /// chmod(1), which names what files may get. `None` if it is neither. `s` and `t` stand for nothing that a
 /// mask has.

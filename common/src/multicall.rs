@@ -11,11 +11,12 @@ pub(crate) static CATENA: Link = Link {
     usage: "link argument... prog... | --help [link] | --version",
     summary: "run a program behind several links in one process",
     options: &[],
+    opens: false,
     run: |cli| cli.rest(),
 };
 
-/// Applies the link that the program was called as, or those that its words name. Returns also the last one, which is
-/// who executes the rest.
+/// Applies the link that the program was called as, or those that its words name. Returns also the last
+/// one, which is who executes the rest.
 pub(crate) fn called(
     links: &'static [Link],
     mut words: Words,
@@ -29,6 +30,9 @@ pub(crate) fn called(
         return apply(links, link, Chain::new(words, env, own.unwrap_or(Own::Alone)));
     }
     words.next();
+    if words.first() == Some(c"--") {
+        words.next();
+    }
     let named = |word: &CStr| {
         let unknown = || Error::usage(format_args!("no link is called {}", shown(word.to_bytes())));
         links.iter().find(|link| link.name.as_bytes() == word.to_bytes()).ok_or_else(unknown)
@@ -57,9 +61,14 @@ fn apply(
         chain = link.apply(chain)?;
         let own = |next: &&Link| Own::expect(&chain, link, next).is_some_and(|own| own.is_next(&chain));
         let next = if matches!(chain.own, Own::Alone) { None } else { links.iter().find(own) };
+        let by_name = matches!(chain.own, Own::Named);
         match next {
-            Some(next) if !chain.gains => link = next,
-            Some(_) if matches!(chain.own, Own::Named) => {
+            // Until an exec the files in /proc of who has changed its ids are root's, and so they must be:
+            // there is still in memory what root has read. A link that opens files finds the account's by
+            // its own exec.
+            Some(next) if chain.changed.is_none_or(|uid| uid != 0 && (by_name || !next.opens)) => link = next,
+            // Uid 0 would get capabilities by the exec that it has not got here.
+            Some(_) if by_name => {
                 chain.words = [c"/proc/self/exe"].into_iter().chain(chain.words).collect();
                 return Ok((link, chain));
             }

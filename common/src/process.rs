@@ -8,6 +8,11 @@ use nix::sys::stat::Mode;
 
 use crate::{Error, OrFail, fds, sys};
 
+/// The pid of this process.
+pub fn id() -> nix::Result<u32> {
+    sys::getpid()
+}
+
 /// Gives up the controlling terminal of this process, which must not lead its session; does nothing without
 /// one.
 pub fn give_up_terminal() -> Result<(), Error> {

@@ -9,6 +9,8 @@ use nix::unistd::{chroot, fchdir};
 
 use crate::{Error, OrFail, caps, fds, shown};
 
+const HINT: &str = "only root may: put chroot right after setuidgid, which lends it the right, or before it";
+
 /// Makes `path` the root folder and the current one. One fd serves both, so it is one folder whatever
 /// happens to its name. Who is not root gives up `CAP_SYS_CHROOT` then: who may chroot can leave a chroot.
 pub fn change(path: &CStr) -> Result<(), Error> {
@@ -20,9 +22,7 @@ pub fn change(path: &CStr) -> Result<(), Error> {
     chroot(c".").map_err(|errno| {
         let error = Error::system(format_args!("change root to {name}"), errno);
         match errno {
-            Errno::EPERM => error.hint(
-                "only root may: put chroot right after setuidgid, which lends it the right, or before it",
-            ),
+            Errno::EPERM => error.hint(HINT),
             _ => error,
         }
     })?;

@@ -33,15 +33,14 @@ pub struct Link {
     pub summary: &'static str,
     /// Each option with its argument as the page writes it, and a line that says what it does.
     pub options: &'static [(&'static str, &'static str)],
+    /// Whether it opens files that the command line names.
+    pub opens: bool,
     /// Applies the change. The caller executes the rest, so that several links can be applied in one
     /// process.
     pub run: fn(&mut Cli) -> Outcome,
 }
 
 impl Link {
-    pub(crate) const NONE: Self =
-        Self { name: "catena", usage: "", summary: "", options: &[], run: |cli| cli.rest() };
-
     /// Applies the link, which is the first word of `chain`.
     pub fn apply(&'static self, chain: Chain) -> Outcome {
         (self.run)(&mut Cli::new(self, chain)).map_err(|error| error.of(self))
@@ -66,8 +65,12 @@ macro_rules! main {
         }; // the test harness has its own main
 
         #[cfg(not(test))]
+        #[allow(unsafe_code, reason = "a promise, see Block::new")]
         #[global_allocator]
-        static ALLOCATOR: $crate::rt::Block = $crate::rt::Block::new();
+        static ALLOCATOR: $crate::rt::Block = {
+            // SAFETY: a link has one thread.
+            unsafe { $crate::rt::Block::new() }
+        };
 
         #[cfg(not(test))]
         #[allow(unsafe_code, reason = "C calls main by this name")]
@@ -178,18 +181,21 @@ impl Block {
     const SIZE: usize = 1 << 16;
 
     /// A block of which nothing is used.
+    ///
+    /// # Safety
+    /// The process must have one thread.
     #[must_use]
     #[allow(
         clippy::new_without_default,
         clippy::large_stack_arrays,
         reason = "for a static, where it is all zeros"
     )]
-    pub const fn new() -> Self {
+    pub const unsafe fn new() -> Self {
         Self { memory: UnsafeCell::new([0; Self::SIZE]), used: AtomicUsize::new(0) }
     }
 }
 
-// SAFETY: a link has one thread.
+// SAFETY: by the contract of `new` there is one thread.
 unsafe impl Sync for Block {}
 
 // SAFETY: every byte of the block is handed out at most once, aligned and inside it; what malloc gives is

@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 use std::{mem, ptr};
 
@@ -107,7 +107,8 @@ pub(crate) fn at_secure() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// Whether a real id of this process was another one than the effective when it started, as the kernel told it.
+/// Whether a real id of this process was another one than the effective when it started, as the kernel told
+/// it.
 pub(crate) fn real_ids_differ() -> bool {
     // SAFETY: reads the auxiliary vector.
     let value = |name| unsafe { libc::getauxval(name) };
@@ -118,6 +119,26 @@ pub(crate) fn real_ids_differ() -> bool {
 pub(crate) fn xattr_size(path: &CStr, name: &CStr) -> nix::Result<isize> {
     // SAFETY: two C strings; with size 0 nothing is written.
     Errno::result(unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), ptr::null_mut(), 0) })
+}
+
+/// faccessat2(2): whether the effective ids and capabilities may execute `path`.
+pub(crate) fn may_execute(path: &CStr) -> nix::Result<()> {
+    let (here, mode, flags) = (libc::AT_FDCWD, libc::X_OK, libc::AT_EACCESS);
+    // SAFETY: a C string and integers. Not through libc, whose stand-in for old kernels asks with less.
+    Errno::result(unsafe { libc::syscall(libc::SYS_faccessat2, here, path.as_ptr(), mode, flags) }).map(drop)
+}
+
+/// umask(2), which cannot fail; what is no mask is taken for a failure all the same.
+pub(crate) fn umask(mask: u32) -> nix::Result<u32> {
+    // SAFETY: an integer.
+    let before = unsafe { libc::umask(mask) };
+    if before <= 0o777 { Ok(before) } else { Err(Errno::EINVAL) }
+}
+
+/// getpid(2), which cannot fail; what is no pid is taken for a failure all the same.
+pub(crate) fn getpid() -> nix::Result<u32> {
+    // SAFETY: takes nothing.
+    u32::try_from(unsafe { libc::getpid() }).map_err(|_| Errno::EINVAL)
 }
 
 // File descriptors by number: a link works on the numbers that it was told, open or not.
@@ -156,8 +177,10 @@ pub(crate) fn above_standard(fd: OwnedFd, cloexec: bool) -> nix::Result<OwnedFd>
     }
     let command = if cloexec { libc::F_DUPFD_CLOEXEC } else { libc::F_DUPFD };
     // SAFETY: F_DUPFD takes an integer and returns a new fd that nobody else owns.
-    Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), command, libc::STDERR_FILENO + 1) })
-        .map(|moved| unsafe { OwnedFd::from_raw_fd(moved) })
+    let moved = Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), command, libc::STDERR_FILENO + 1) })
+        .map(|moved| unsafe { OwnedFd::from_raw_fd(moved) })?;
+    close(fd.into_raw_fd())?;
+    Ok(moved)
 }
 
 /// The names in a folder but `.` and `..`. Not readdir(3), which takes ENOENT for the end: a folder removed
@@ -231,15 +254,25 @@ pub(crate) fn setresuid(uid: u32) -> nix::Result<()> {
     Errno::result(unsafe { libc::syscall(SYS_SETRESUID, uid, uid, uid) }).map(drop)
 }
 
-/// getgrouplist(3): `gid` and what the group database gives `user`, at most 65,536 groups.
+/// getgrouplist(3): `gid` and what the group database gives `user`, at most 65,536 groups. glibc's does not
+/// say when a database could not be read, but leaves the reason in errno.
 pub(crate) fn getgrouplist(user: &CStr, gid: u32) -> nix::Result<Vec<u32>> {
     let mut groups = vec![0; 64];
     loop {
         let mut count = c_int::try_from(groups.len()).unwrap_or(c_int::MAX);
+        Errno::clear();
         // SAFETY: a C string, and at most `count` groups are written to the buffer, which has so many
         // places.
         let fits =
             unsafe { libc::getgrouplist(user.as_ptr(), gid, groups.as_mut_ptr(), &raw mut count) } >= 0;
+        let errno = Errno::last();
+        // Others are what a database leaves that is not there, or a daemon that would serve one: it has no
+        // groups.
+        if matches!(errno, Errno::EIO | Errno::EINTR | Errno::EPERM | Errno::EACCES)
+            || matches!(errno, Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE)
+        {
+            return Err(errno);
+        }
         let count = usize::try_from(count).unwrap_or(0);
         if fits && count <= groups.len() {
             groups.truncate(count);
