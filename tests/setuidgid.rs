@@ -584,3 +584,27 @@ fn the_parents_death_still_reaches_the_program() {
     let mut command = accounts.command(["sh", "-c", parent]);
     assert_eq!(run(command.current_dir(scratch.path())), prints(""));
 }
+
+#[test]
+fn ids_that_a_user_namespace_does_not_map_are_not_taken_for_nobody() {
+    needs!(tool("unshare"));
+    // Without any map every id looks like 65534, which is nobody's: the host's root must not pass for it.
+    let mut command = prepared("unshare");
+    command.arg("-U").arg(bin().join("setuidgid")).args([":65534:65534", "echo", "ran"]);
+    let outcome = run(&mut command);
+    assert_eq!((outcome.status, &*outcome.stdout), (111, ""), "{}", outcome.stderr);
+}
+
+#[test]
+fn no_call_is_left_out_for_ids_that_look_right() {
+    needs!(root(), tool("setpriv"), tool("strace"));
+    // A group that is not mapped looks like 65534 too: only setgroups is sure to replace it.
+    let mut command = prepared("setpriv");
+    command.args(["--reuid=0", "--regid=65534", "--groups=65534", "strace", "-qq"]);
+    command.args(["-e", "trace=setgroups,setresgid,setresuid", "-o", "/dev/stdout"]);
+    let outcome = run(command.arg(bin().join("setuidgid")).args([":65534:65534", "true"]));
+    let calls: Vec<&str> = outcome.stdout.lines().map(|line| line.split(')').next().unwrap()).collect();
+    let all =
+        "setgroups(1, [65534]|setresgid(65534, 65534, 65534|setresuid(65534, 65534, 65534|setresuid(0, 0, 0";
+    assert_eq!(calls.join("|"), all, "{}", outcome.stderr);
+}

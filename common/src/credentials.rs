@@ -146,7 +146,7 @@ pub enum Keep {
 /// Gives this process the ids of `account`, real, effective and saved, and proves that root cannot be
 /// regained. Unless the account is uid 0, no capability is left in any set but bounding, but for what
 /// `keep` says. Who is the account already needs no privilege. Returns whether the uid or the gid was
-/// another one.
+/// another one; root's gid counts for nothing.
 pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
     let Account { uid, gid, .. } = *account;
     let death = sys::parent_death_signal().or_fail("read the parent-death signal")?;
