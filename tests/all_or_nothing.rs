@@ -318,7 +318,8 @@ impl<'a> Line<'a> {
         if outcome == self.control {
             return self.pid_file();
         }
-        // Where the loader cannot close a file of its own, which exec will, the lowest fds for locks are 4 and 5.
+        // Where the loader cannot close a file of its own, which exec will, the lowest fds for locks are 4
+        // and 5.
         let lower = outcome.stdout.replace(" 4 ", " 3 ").replace(" 5 ", " 4 ");
         if in_startup && name == "close" && lower == self.control.stdout {
             return self.pid_file();
