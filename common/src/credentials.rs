@@ -89,7 +89,7 @@ impl Account {
         let gid = gids[0];
         if let (Groups::Database, Some(user)) = (groups, &user) {
             let name = shown(user.name.to_bytes());
-            let listed = sys::getgrouplist(&user.name, user.gid);
+            let listed = twice(|| sys::getgrouplist(&user.name, user.gid));
             gids.extend(listed.or_fail(format_args!("look up the groups of {name}"))?);
         }
         Ok(Self { uid, gid, groups: sorted(&gids), user })
@@ -118,7 +118,14 @@ fn non_empty<'a>(field: &'a CStr, default: &'a [u8]) -> &'a [u8] {
 }
 
 fn user_of(uid: u32) -> Result<Option<sys::User>, Error> {
-    sys::user_by_uid(uid).or_fail(format_args!("look up uid {uid}"))
+    twice(|| sys::user_by_uid(uid)).or_fail(format_args!("look up uid {uid}"))
+}
+
+/// Asks a database whose answer may be too short: where libc cannot read one source of it, it goes on to
+/// the next and does not say so. A passing fault shows in a second answer that is another.
+fn twice<T: PartialEq>(ask: impl Fn() -> nix::Result<T>) -> nix::Result<T> {
+    let answer = ask()?;
+    if ask()? == answer { Ok(answer) } else { Err(Errno::EAGAIN) }
 }
 
 fn group(name: &CStr) -> Result<u32, Error> {

@@ -65,7 +65,8 @@ macro_rules! main {
         }; // the test harness has its own main
 
         #[cfg(not(test))]
-        #[allow(unsafe_code, reason = "a promise, see Block::new")]
+        #[allow(unsafe_code, reason = "a promise, see Block::new, and the name of a section")]
+        #[unsafe(link_section = ".bss.block")] // which a static build puts last, see scripts/block.ld
         #[global_allocator]
         static ALLOCATOR: $crate::rt::Block = {
             // SAFETY: a link has one thread.
@@ -170,12 +171,16 @@ pub(crate) fn version(link: &Link) -> String {
 
 /// The allocator of a link, which lives for microseconds: it hands out a static block in order and never
 /// takes anything back, and asks malloc once that is used up. So a link needs no brk and no mmap.
-#[repr(C, align(16))]
+#[repr(C)]
 #[derive(Debug)]
 pub struct Block {
-    memory: UnsafeCell<[u8; Self::SIZE]>,
     used: AtomicUsize,
+    memory: UnsafeCell<Memory>,
 }
+
+#[repr(C, align(16))]
+#[derive(Debug)]
+struct Memory([u8; Block::SIZE]);
 
 impl Block {
     const SIZE: usize = 1 << 16;
@@ -191,7 +196,7 @@ impl Block {
         reason = "for a static, where it is all zeros"
     )]
     pub const unsafe fn new() -> Self {
-        Self { memory: UnsafeCell::new([0; Self::SIZE]), used: AtomicUsize::new(0) }
+        Self { memory: UnsafeCell::new(Memory([0; Self::SIZE])), used: AtomicUsize::new(0) }
     }
 }
 
