@@ -573,8 +573,8 @@ fn they_run_the_program_as_promised_or_not_at_all() {
     needs!(tool("strace"));
     let verdicts = inject_everywhere(
         &[
-            (Host, "envdir @/env setuidgid apache chroot @/root /state"),
-            (Host, "catena envdir @/env setuidgid apache chroot @/root /state"),
+            (Host, "envdir @/env setuidgid apache chroot @/root @/bin/state"),
+            (Host, "catena envdir @/env setuidgid apache chroot @/root @/bin/state"),
             (Anybody, "setlock -t 99 @/lock pidlock @/pid redirfd -w 9 @/file @/bin/state"),
             (Anybody, "catena setlock -t 99 @/lock pidlock @/pid redirfd -w 9 @/file @/bin/state"),
             (Anybody, "softlimit -c 0 umask 027 fdmove -c 9 0 @/bin/state"),
@@ -825,7 +825,7 @@ fn a_chroot_lent_to_the_account_may_stand_in_the_middle() {
 fn another_chroot_is_executed_and_gets_nothing() {
     needs!(root(), tool("strace"));
     let house = with_root().searching("/usr/sbin:/usr/bin:/sbin:/bin:@/bin");
-    let line = "@/bin/setuidgid :65534:65533 chroot @/root /state";
+    let line = "@/bin/setuidgid :65534:65533 chroot @/root @/bin/state";
     let (expected, files) = house.run(Separate, &line.replace("@/bin/", ""));
     assert_eq!(expected.status, 125, "coreutils has its own: {expected:?}");
     for way in LINKED {
