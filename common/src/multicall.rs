@@ -78,10 +78,6 @@ fn apply(
 }
 
 fn list(links: &[Link]) -> String {
-    let mut text = format!("usage: catena {}\n", CATENA.usage);
-    let width = links.iter().map(|link| link.name.len()).max().unwrap_or(0);
-    for Link { name, summary, .. } in links {
-        text.extend(["  ", name, &" ".repeat(width - name.len()), "  ", summary, "\n"]);
-    }
-    text
+    let usage = format!("usage: catena {}\n", CATENA.usage);
+    rt::with_columns(usage, links.iter().map(|link| (link.name, link.summary)))
 }

@@ -156,10 +156,18 @@ pub(crate) fn own_file() -> Result<FileStat, Error> {
 
 /// What `--help` prints.
 pub(crate) fn help(link: &Link) -> String {
-    let mut text = format!("usage: {} {}\n{}\n", link.name, link.usage, link.summary);
-    let width = link.options.iter().map(|(option, _)| option.len()).max().unwrap_or(0);
-    for (option, meaning) in link.options {
-        text.extend(["  ", option, &" ".repeat(width - option.len()), "  ", meaning, "\n"]);
+    let text = format!("usage: {} {}\n{}\n", link.name, link.usage, link.summary);
+    with_columns(text, link.options.iter().copied())
+}
+
+/// `text` with a line for each row, the second column under itself.
+pub(crate) fn with_columns(
+    mut text: String,
+    rows: impl Iterator<Item = (&'static str, &'static str)> + Clone,
+) -> String {
+    let width = rows.clone().map(|(left, _)| left.len()).max().unwrap_or(0);
+    for (left, right) in rows {
+        text.extend(["  ", left, &" ".repeat(width - left.len()), "  ", right, "\n"]);
     }
     text
 }
