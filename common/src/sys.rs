@@ -95,6 +95,14 @@ pub(crate) fn write_last(fd: RawFd, mut bytes: &[u8]) -> nix::Result<()> {
     Ok(())
 }
 
+/// The address of a new anonymous mapping of `length` bytes.
+pub(crate) fn map(length: usize) -> Option<usize> {
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping touches nothing that is there.
+    let memory = unsafe { libc::mmap(ptr::null_mut(), length, access, kind, -1, 0) };
+    (memory != libc::MAP_FAILED).then_some(memory as usize)
+}
+
 /// `_exit(2)`: nothing of ours is buffered, and no handler may run.
 pub(crate) fn exit(status: c_int) -> ! {
     // SAFETY: ends the process.
