@@ -256,7 +256,7 @@ impl Block {
     }
 
     /// `size` bytes, aligned to `align`, or null.
-    fn take(&self, size: usize, align: usize) -> *mut u8 {
+    fn take(&self, size: usize, align: usize) -> *mut c_void {
         if self.next.get() == 0 {
             self.next.set(self.memory.get() as usize);
             self.end.set(self.next.get() + Self::SIZE);
@@ -271,7 +271,7 @@ impl Block {
             start = more.next_multiple_of(align);
         }
         self.next.set(start + size);
-        start as *mut u8
+        start as *mut c_void
     }
 
     /// malloc(3).
@@ -285,7 +285,7 @@ impl Block {
         // SAFETY: the head was just taken, aligned, and is followed by `size` bytes.
         unsafe {
             head.cast::<usize>().write(size);
-            head.add(Self::HEAD).cast()
+            head.byte_add(Self::HEAD)
         }
     }
 
@@ -327,7 +327,7 @@ impl Block {
     /// `memory` must be from this allocator's malloc, and not be used any more.
     pub unsafe fn free(&self, memory: *mut c_void) -> usize {
         // SAFETY: by the contract there is a head.
-        let size = unsafe { memory.cast::<u8>().sub(Self::HEAD).cast::<usize>().read() };
+        let size = unsafe { memory.byte_sub(Self::HEAD).cast::<usize>().read() };
         if memory as usize + size == self.next.get() {
             self.next.set(memory as usize - Self::HEAD);
         }
@@ -341,7 +341,7 @@ unsafe impl Sync for Block {}
 // SAFETY: every byte is handed out at most once, aligned and inside a block or a mapping.
 unsafe impl GlobalAlloc for Block {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.take(layout.size(), layout.align())
+        self.take(layout.size(), layout.align()).cast()
     }
 
     unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
