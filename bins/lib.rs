@@ -1,5 +1,5 @@
-//! The links of catena: programs that apply one change to the process state and execute the rest of their
-//! argv.
+//! The programs of catena: links, which apply one change to the process state and execute the rest of their
+//! argv, and the supervisor with its control program.
 #![forbid(unsafe_code)]
 
 use common::Link;
@@ -15,6 +15,8 @@ pub mod setlock;
 pub mod setsid_free;
 pub mod setuidgid;
 pub mod softlimit;
+pub mod svctl;
+pub mod svrun;
 pub mod umask;
 
 /// Every link, by name.
@@ -32,3 +34,6 @@ pub static LINKS: [Link; 12] = [
     softlimit::LINK,
     umask::LINK,
 ];
+
+/// Every program that is no link, by name.
+pub static PROGRAMS: [Link; 2] = [svctl::PROGRAM, svrun::PROGRAM];

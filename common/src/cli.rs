@@ -12,6 +12,7 @@ use crate::{Chain, Error, Link, Words, rt, shown};
 /// A link's command line, read from left to right.
 pub struct Cli {
     link: &'static Link,
+    called: Option<&'static CStr>,
     parser: lexopt::Parser,
     parsed: usize, // how many words the parser was given
     chain: Chain,  // its words are those not read yet
@@ -23,7 +24,14 @@ impl Cli {
         let parsed = options.len();
         let mut parser = lexopt::Parser::from_iter(options);
         parser.set_short_equals(false); // "-o=" must give "=", as softlimit needs
-        Self { link, parser, parsed, chain: chain.handed_on() }
+        Self { link, called: chain.words.first(), parser, parsed, chain: chain.handed_on() }
+    }
+
+    /// The name that the program was called by, without folders.
+    #[must_use]
+    pub fn called(&self) -> &'static [u8] {
+        let path = self.called.map_or(&b""[..], CStr::to_bytes);
+        path.rsplit(|b| *b == b'/').next().unwrap_or(path)
     }
 
     /// The next option; `None` once the first operand is reached. Options never follow an operand.

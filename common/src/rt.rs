@@ -46,7 +46,8 @@ impl Link {
 }
 
 /// Defines the C `main` of a link's program, `common::main!(catena::fdmove::LINK);`, or of the multi-call
-/// program: `common::main!(many catena::LINKS);`
+/// program: `common::main!(many catena::LINKS);` or of a program that lives on, with libc's allocator:
+/// `common::main!(long catena::svctl::PROGRAM);`
 #[macro_export]
 macro_rules! main {
     ($link:path) => {
@@ -56,11 +57,12 @@ macro_rules! main {
     (many $links:path) => {
         $crate::main!(@ $crate::rt::start_many, &$links);
     };
+    (long $program:path) => {
+        static PROGRAM: $crate::Link = $program;
+        $crate::main!(main $crate::rt::start, &PROGRAM);
+    };
     (@ $start:path, $what:expr) => {
-        #[cfg(test)]
-        const _: () = {
-            let _ = $start;
-        }; // the test harness has its own main
+        $crate::main!(main $start, $what);
 
         #[cfg(not(test))]
         #[allow(unsafe_code, reason = "a promise, see Block::new, and the name of a section")]
@@ -72,6 +74,12 @@ macro_rules! main {
         };
 
         $crate::rt::libc_malloc!(ALLOCATOR);
+    };
+    (main $start:path, $what:expr) => {
+        #[cfg(test)]
+        const _: () = {
+            let _ = $start;
+        }; // the test harness has its own main
 
         #[cfg(not(test))]
         #[allow(unsafe_code, reason = "C calls main by this name")]
