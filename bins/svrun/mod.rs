@@ -1,5 +1,7 @@
 //! svrun: run a service and its logger, and start them again when they end.
 
+mod machine;
+
 use common::{Cli, Error, Link, Outcome};
 
 /// svrun: run a service and its logger, and start them again when they end.

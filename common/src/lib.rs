@@ -16,6 +16,7 @@ mod multicall;
 pub mod process;
 pub mod root;
 pub mod rt;
+pub mod signals;
 mod sys;
 
 pub use cli::Cli;
