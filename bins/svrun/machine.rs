@@ -239,6 +239,17 @@ impl Machine {
         Self { want, ..Self::default() }
     }
 
+    /// After a supervisor that was killed: time limits of what it had asked for begin anew.
+    pub fn resume(&mut self, now: u64, rules: &Rules) {
+        match self.phase {
+            Phase::Run if self.termed && self.want != Want::Up => {
+                self.kill_at = after(now, rules.timeout_kill)
+            }
+            Phase::Finish => self.limit_finish(now, rules),
+            _ => {}
+        }
+    }
+
     /// What `event` leads to at `now`, a monotonic time in milliseconds.
     pub fn step(&mut self, event: Event, now: u64, rules: &Rules) -> Actions {
         let mut actions = Actions::default();
