@@ -12,8 +12,9 @@
 //! *stop* is control/t or else the down signal, then CONT, then control/d (control/x). *next* is Down where
 //! the service is not wanted up (and gone where the exit is), Prepare at once, or Wait. *gone* is the end of
 //! this process, once no control script runs any more. A script asked for while another runs has to wait its
-//! turn; `k` does not wait. An action that is answered by an event ([`Action::Try`], [`Action::Start`],
-//! [`Action::Finish`]) is the last of its step.
+//! turn, and of two of a kind the last one counts; `k` ends the one that runs and calls off those that wait.
+//! An action that is answered by an event ([`Action::Try`], [`Action::Start`], [`Action::Finish`]) is the
+//! last of its step.
 
 use common::signals;
 
@@ -180,7 +181,7 @@ pub struct Machine {
     pub hold: Hold,
     /// The process that runs, run or finish; 0: none.
     pub pid: u32,
-    /// STOP was sent, and CONT not since.
+    /// `p` came, and since then neither `c` nor a start.
     pub paused: bool,
     /// The stop signal was sent by us.
     pub termed: bool,
@@ -196,11 +197,12 @@ pub struct Machine {
     pub restarts: u32,
     /// When the next start is due, in [`Phase::Wait`]; when finish is tried again, in [`Phase::Finish`].
     pub due: Option<u64>,
-    /// Whether the process is gone.
+    /// Whether the process is gone: until something else than the exit is wanted.
     pub gone: bool,
     kill_at: Option<u64>,
     script: Option<Script>,
-    queue: [u8; 8],
+    /// Room for every signal's letter and a stop's.
+    queue: [u8; 11],
     queued: usize,
 }
 
@@ -254,10 +256,11 @@ impl Machine {
     pub fn step(&mut self, event: Event, now: u64, rules: &Rules) -> Actions {
         let mut actions = Actions::default();
         self.apply(event, now, rules, &mut actions);
-        if self.phase == Phase::Down && self.want == Want::Exit && self.script.is_none() && !self.gone {
-            self.gone = true;
+        let gone = self.phase == Phase::Down && self.want == Want::Exit && self.script.is_none();
+        if gone && !self.gone {
             actions.push(Action::Gone);
         }
+        self.gone = gone;
         actions
     }
 
@@ -279,10 +282,11 @@ impl Machine {
             Event::Byte(b'd') => self.down(Want::Down, now, rules, actions),
             Event::Byte(b'x') => self.down(Want::Exit, now, rules, actions),
             Event::Byte(b'o') => {
-                self.hold = Hold::None;
-                self.want = Want::Down;
-                if matches!(self.phase, Phase::Down | Phase::Wait) {
-                    self.prepare(actions);
+                self.wants(Want::Down);
+                match self.phase {
+                    Phase::Down | Phase::Wait => self.prepare(actions),
+                    Phase::Prepare | Phase::Run => {}
+                    Phase::Finish => self.limit_finish(now, rules),
                 }
             }
             Event::Byte(byte) => self.byte(byte, actions),
@@ -293,7 +297,7 @@ impl Machine {
             }
             Event::Restart => {
                 if self.phase == Phase::Run {
-                    self.want = Want::Up;
+                    self.wants(Want::Up);
                     self.stop(now, rules, actions);
                 } else {
                     self.up(actions);
@@ -313,27 +317,28 @@ impl Machine {
         }
     }
 
-    fn up(&mut self, actions: &mut Actions) {
+    /// A new want ends what holds the service back; one that gave up begins to count anew.
+    fn wants(&mut self, want: Want) {
         if self.hold == Hold::GaveUp {
             self.shorts = 0;
         }
-        (self.want, self.hold, self.gone) = (Want::Up, Hold::None, false);
+        (self.want, self.hold) = (want, Hold::None);
+    }
+
+    fn up(&mut self, actions: &mut Actions) {
+        self.wants(Want::Up);
         match self.phase {
             Phase::Down | Phase::Wait => self.prepare(actions),
-            Phase::Finish if self.pid != 0 => self.kill_at = None,
-            _ => {}
+            Phase::Prepare | Phase::Run => {}
+            Phase::Finish => self.kill_at = None,
         }
     }
 
     fn down(&mut self, want: Want, now: u64, rules: &Rules, actions: &mut Actions) {
-        (self.want, self.hold) = (want, Hold::None);
+        self.wants(want);
         match self.phase {
             Phase::Down => {}
-            Phase::Wait | Phase::Prepare => {
-                self.phase = Phase::Down;
-                self.due = None;
-                self.since = now;
-            }
+            Phase::Wait | Phase::Prepare => (self.phase, self.due) = (Phase::Down, None),
             Phase::Run => self.stop(now, rules, actions),
             Phase::Finish => self.limit_finish(now, rules),
         }
@@ -348,12 +353,13 @@ impl Machine {
 
     /// control/t or the down signal, CONT, control/d or control/x; KILL in time.
     fn stop(&mut self, now: u64, rules: &Rules, actions: &mut Actions) {
-        self.kill_at = after(now, rules.timeout_kill);
+        // A stop that is asked for again does not put the end off.
+        self.kill_at = self.kill_at.or_else(|| after(now, rules.timeout_kill));
         self.script(b't', true, actions);
     }
 
     fn limit_finish(&mut self, now: u64, rules: &Rules) {
-        if self.want != Want::Up && self.kill_at.is_none() {
+        if self.want != Want::Up && self.pid != 0 && self.kill_at.is_none() {
             self.kill_at = after(now, rules.timeout_finish);
         }
     }
@@ -384,14 +390,21 @@ impl Machine {
             return; // that of a start that was called off and is wanted again
         }
         if letter == b'k' {
+            actions.push(Action::KillScript);
+            if running.letter == b'k' {
+                return; // KILL follows, as after any script that fails
+            }
             running.void = true;
             self.queued = 0;
-            actions.push(Action::KillScript);
         }
         // A stop is remembered by a letter of its own: the signal that follows is another.
         let letter = if stop { b'T' } else { letter };
-        let queue = &self.queue[..self.queued];
-        if !queue.contains(&letter) && self.queued < self.queue.len() {
+        // The last of its kind counts: after `p`, `c` and `p` the process has to be stopped.
+        if let Some(at) = self.queue[..self.queued].iter().position(|other| *other == letter) {
+            self.queue.copy_within(at + 1..self.queued, at);
+            self.queued -= 1;
+        }
+        if self.queued < self.queue.len() {
             self.queue[self.queued] = letter;
             self.queued += 1;
         }
@@ -498,7 +511,7 @@ impl Machine {
         }
     }
 
-    /// How long to wait for the start after the run that has just ended; `None`: for ever.
+    /// When the next start is due after the death of run, in milliseconds; `None`: never.
     #[must_use]
     pub fn delay(&self, rules: &Rules) -> Option<u64> {
         if rules.max != 0 && self.shorts >= rules.max {
@@ -517,17 +530,18 @@ impl Machine {
 
     /// After run and its finish.
     fn next(&mut self, now: u64, rules: &Rules, actions: &mut Actions) {
+        let died = self.since + self.lived;
         (self.phase, self.since, self.kill_at, self.due) = (Phase::Down, now, None, None);
         if self.want != Want::Up {
             return;
         }
-        match self.delay(rules) {
+        match self.delay(rules).map(|delay| died + delay) {
             None => self.give_up(),
-            Some(0) => self.prepare(actions),
-            Some(delay) => {
+            Some(due) if due <= now => self.prepare(actions),
+            Some(due) => {
                 self.phase = Phase::Wait;
-                self.due = Some(now + delay);
-                self.hold = if delay > SECOND { Hold::BackingOff } else { Hold::None };
+                self.due = Some(due);
+                self.hold = if due - now > SECOND { Hold::BackingOff } else { Hold::None };
             }
         }
     }
@@ -559,3 +573,6 @@ impl Machine {
 fn after(now: u64, limit: u64) -> Option<u64> {
     (limit != 0).then(|| now + limit)
 }
+
+#[cfg(test)]
+mod tests;
