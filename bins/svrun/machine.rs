@@ -20,7 +20,7 @@ use common::signals;
 
 /// Where the process is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Phase {
+pub(super) enum Phase {
     /// Nothing runs and nothing is due.
     #[default]
     Down,
@@ -36,7 +36,7 @@ pub enum Phase {
 
 /// What its clients want.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Want {
+pub(super) enum Want {
     /// That it runs, again and again.
     Up,
     /// That it does not run, or not again.
@@ -48,7 +48,7 @@ pub enum Want {
 
 /// Why a service that is wanted up does not run.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Hold {
+pub(super) enum Hold {
     /// It does, or is not wanted up.
     #[default]
     None,
@@ -60,7 +60,7 @@ pub enum Hold {
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Death {
+pub(super) enum Death {
     /// It exited.
     Exit(u8),
     /// A signal killed it; whether its core was dumped.
@@ -73,7 +73,7 @@ pub enum Death {
 
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Event {
+pub(super) enum Event {
     /// A control byte: one of `udoxtkpchaiq12`. Others do nothing.
     Byte(u8),
     /// As `t` for a process that runs, but with the down signal, and as `u`.
@@ -96,7 +96,7 @@ pub enum Event {
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Action {
+pub(super) enum Action {
     /// Run control/C, if there is one: answered by [`Event::Script`].
     Try(u8),
     /// Kill the control script that runs.
@@ -115,21 +115,21 @@ pub enum Action {
 
 /// The files that say how a service is restarted and stopped. Times are in milliseconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub(super) struct Rules {
     /// `restart-delay`: after the first, second, … short run; none: a second after a run that was shorter.
-    pub delays: [u32; 16],
+    pub(super) delays: [u32; 16],
     /// How many delays there are.
-    pub delay_count: usize,
+    pub(super) delay_count: usize,
     /// `restart-reset`: a run shorter than this is short.
-    pub reset: u64,
+    pub(super) reset: u64,
     /// `restart-max`: so many short runs in a row are too many; 0: never.
-    pub max: u32,
+    pub(super) max: u32,
     /// `down-signal`.
-    pub down_signal: i32,
+    pub(super) down_signal: i32,
     /// `timeout-kill`; 0: never.
-    pub timeout_kill: u64,
+    pub(super) timeout_kill: u64,
     /// `timeout-finish`; 0: never.
-    pub timeout_finish: u64,
+    pub(super) timeout_finish: u64,
 }
 
 impl Default for Rules {
@@ -147,13 +147,13 @@ impl Default for Rules {
 }
 
 /// How long a control script may run, in milliseconds.
-pub const SCRIPT_LIMIT: u64 = 30_000;
+pub(super) const SCRIPT_LIMIT: u64 = 30_000;
 /// What a run has to last to be started again at once, and the wait of one that does not.
 const SECOND: u64 = 1000;
 
 /// What is to be done after one event, in order.
 #[derive(Debug, Default)]
-pub struct Actions {
+pub(super) struct Actions {
     list: [Option<Action>; 6],
     count: usize,
 }
@@ -165,40 +165,40 @@ impl Actions {
     }
 
     /// The actions.
-    pub fn iter(&self) -> impl Iterator<Item = Action> + '_ {
+    pub(super) fn iter(&self) -> impl Iterator<Item = Action> + '_ {
         self.list.iter().take(self.count).filter_map(|action| *action)
     }
 }
 
 /// One process: the service's or its logger's.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Machine {
+pub(super) struct Machine {
     /// Where it is.
-    pub phase: Phase,
+    pub(super) phase: Phase,
     /// What is wanted.
-    pub want: Want,
+    pub(super) want: Want,
     /// Why it waits, or does not even wait.
-    pub hold: Hold,
+    pub(super) hold: Hold,
     /// The process that runs, run or finish; 0: none.
-    pub pid: u32,
+    pub(super) pid: u32,
     /// `p` came, and since then neither `c` nor a start.
-    pub paused: bool,
+    pub(super) paused: bool,
     /// The stop signal was sent by us.
-    pub termed: bool,
+    pub(super) termed: bool,
     /// When run was started, or what ran ended: monotonic, ms.
-    pub since: u64,
+    pub(super) since: u64,
     /// How long run ran.
-    pub lived: u64,
+    pub(super) lived: u64,
     /// How run died last.
-    pub death: Option<Death>,
+    pub(super) death: Option<Death>,
     /// Short runs in a row.
-    pub shorts: u32,
+    pub(super) shorts: u32,
     /// How often run was started after it had died.
-    pub restarts: u32,
+    pub(super) restarts: u32,
     /// When the next start is due, in [`Phase::Wait`]; when finish is tried again, in [`Phase::Finish`].
-    pub due: Option<u64>,
+    pub(super) due: Option<u64>,
     /// Whether the process is gone: until something else than the exit is wanted.
-    pub gone: bool,
+    pub(super) gone: bool,
     kill_at: Option<u64>,
     script: Option<Script>,
     /// Room for every signal's letter and a stop's.
@@ -218,7 +218,7 @@ struct Script {
 
 /// The signal that a control byte sends.
 #[must_use]
-pub fn signal(byte: u8) -> Option<i32> {
+pub(super) fn signal(byte: u8) -> Option<i32> {
     Some(match byte {
         b't' => signals::TERM,
         b'k' => signals::KILL,
@@ -237,12 +237,12 @@ pub fn signal(byte: u8) -> Option<i32> {
 impl Machine {
     /// A process that nothing is known of, wanted up or down.
     #[must_use]
-    pub fn new(want: Want) -> Self {
+    pub(super) fn new(want: Want) -> Self {
         Self { want, ..Self::default() }
     }
 
     /// After a supervisor that was killed: time limits of what it had asked for begin anew.
-    pub fn resume(&mut self, now: u64, rules: &Rules) {
+    pub(super) fn resume(&mut self, now: u64, rules: &Rules) {
         match self.phase {
             Phase::Run if self.termed && self.want != Want::Up => {
                 self.kill_at = after(now, rules.timeout_kill)
@@ -253,7 +253,7 @@ impl Machine {
     }
 
     /// What `event` leads to at `now`, a monotonic time in milliseconds.
-    pub fn step(&mut self, event: Event, now: u64, rules: &Rules) -> Actions {
+    pub(super) fn step(&mut self, event: Event, now: u64, rules: &Rules) -> Actions {
         let mut actions = Actions::default();
         self.apply(event, now, rules, &mut actions);
         let gone = self.phase == Phase::Down && self.want == Want::Exit && self.script.is_none();
@@ -266,13 +266,13 @@ impl Machine {
 
     /// When time alone will lead to something.
     #[must_use]
-    pub fn deadline(&self) -> Option<u64> {
+    pub(super) fn deadline(&self) -> Option<u64> {
         [self.due, self.kill_at, self.script.and_then(|script| script.kill_at)].into_iter().flatten().min()
     }
 
     /// Whether a start is under way: control/u runs.
     #[must_use]
-    pub fn preparing(&self) -> bool {
+    pub(super) fn preparing(&self) -> bool {
         self.phase == Phase::Prepare
     }
 
@@ -411,7 +411,7 @@ impl Machine {
     }
 
     /// A script was started, and may run for so long.
-    pub fn script_runs(&mut self, now: u64) {
+    pub(super) fn script_runs(&mut self, now: u64) {
         if let Some(script) = &mut self.script {
             script.kill_at = Some(now + SCRIPT_LIMIT);
         }
@@ -513,7 +513,7 @@ impl Machine {
 
     /// When the next start is due after the death of run, in milliseconds; `None`: never.
     #[must_use]
-    pub fn delay(&self, rules: &Rules) -> Option<u64> {
+    pub(super) fn delay(&self, rules: &Rules) -> Option<u64> {
         if rules.max != 0 && self.shorts >= rules.max {
             return None;
         }
