@@ -1,11 +1,13 @@
 //! The script ./check, which a client runs to see whether a service does its work.
 
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Instant;
 
-use common::{OrFail, Words, process, shown};
+use common::child::{Plan, block_only, block_signals, kill, pidfd, spawn};
+use common::error::reason;
+use common::{Words, fds, shown, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
-use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, stat};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -14,38 +16,41 @@ use super::out::complain;
 
 /// A script that runs. Dropped, it is killed.
 pub(super) struct Check {
+    /// None once it has ended.
     child: Option<Pid>,
+    /// Readable when it ends; none on a kernel that has no pidfds.
+    pidfd: Option<OwnedFd>,
     /// When it has had its time.
-    pub(super) end: Instant,
+    end: Instant,
 }
 
 impl Check {
     /// Starts the script of the service here; its stdout is nobody's. Whether the service does its work is
     /// known at once where there is none, or where it cannot be run.
     pub(super) fn start(name: &[u8], env: &Words, end: Instant) -> Result<Self, bool> {
-        let warn = |text: &str| complain(format!("warning: {text}\n").as_bytes());
+        let warn = |unable: &str, errno| {
+            let text = format!("warning: unable to {unable} {}/check: {}\n", shown(name), reason(errno));
+            complain(text.as_bytes());
+        };
         match stat(c"check") {
             Ok(_) => {}
             Err(Errno::ENOENT) => return Err(true),
             Err(errno) => {
-                let reason = common::error::reason(errno);
-                warn(&format!("unable to stat {}/check: {reason}", shown(name)));
+                warn("stat", errno);
                 return Err(false);
             }
         }
-        let null =
-            common::fds::open(AT_FDCWD, c"/dev/null", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty());
-        let complaint = format!("warning: unable to run {}/check", shown(name));
-        let started = null
-            .and_then(|null| process::spawn(c"./check", env, std::os::fd::AsFd::as_fd(&null), &complaint, 0))
-            .or_fail("");
-        match started {
-            Ok(child) => Ok(Self { child: Some(child), end }),
-            Err(_) => {
-                warn(&format!("unable to start {}/check", shown(name)));
-                Err(false)
-            }
+        let (child, exec) = start(env).map_err(|errno| {
+            warn("start", errno);
+            false
+        })?;
+        if let Some(errno) = exec {
+            warn("run", errno);
+            let _ = waitpid(child, None);
+            return Err(true); // to sv it does, too
         }
+        let pidfd = u32::try_from(child.as_raw()).ok().and_then(|pid| pidfd(pid).ok());
+        Ok(Self { child: Some(child), pidfd, end })
     }
 
     /// Whether the service does its work, once that is known.
@@ -57,12 +62,38 @@ impl Check {
         self.child = None;
         Some(matches!(status, Ok(WaitStatus::Exited(_, 0))))
     }
+
+    /// What can be waited for.
+    pub(super) fn fd(&self) -> Option<RawFd> {
+        self.pidfd.as_ref().map(AsRawFd::as_raw_fd)
+    }
+}
+
+/// The pid, and why it could not be executed.
+fn start(env: &Words) -> nix::Result<(Pid, Option<Errno>)> {
+    let open = |path, flags| fds::open(AT_FDCWD, path, flags | OFlag::O_CLOEXEC, Mode::empty());
+    let null = open(c"/dev/null", OFlag::O_WRONLY)?;
+    let folder = open(c".", OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+    let plan = Plan {
+        group: false,
+        folder: folder.as_fd(),
+        record: None,
+        fds: &[(null.as_raw_fd(), 1)],
+        path: c"./check",
+        argv: &[c"./check"],
+        env,
+    };
+    block_signals(true)?;
+    let spawned = spawn(&plan);
+    block_only(signals::PIPE)?;
+    let spawned = spawned?;
+    Ok((Pid::from_raw(i32::try_from(spawned.pid).unwrap_or(0)), spawned.exec))
 }
 
 impl Drop for Check {
     fn drop(&mut self) {
         if let Some(child) = self.child {
-            let _ = kill(child, Signal::SIGKILL); // it is our child: it is there until we wait for it
+            let _ = kill(child.as_raw(), signals::KILL); // our child: it is there until we wait for it
             let _ = waitpid(child, None);
         }
     }

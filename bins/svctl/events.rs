@@ -1,11 +1,11 @@
 //! The command `events`: what happens to services, when it happens.
 
 use std::io::stdout;
-use std::os::fd::AsFd;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
+use common::socket::{POLLERR, POLLIN, watch};
 use common::{Error, shown};
-use nix::poll::{PollFd, PollFlags};
 
 use super::json::{Value, of_service};
 use super::list::death;
@@ -60,13 +60,11 @@ pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> 
         if conns.is_empty() {
             return Ok(out.exit());
         }
-        let stdout = stdout();
-        let sources = conns.iter().map(|(_, conn)| PollFd::new(conn.fd(), PollFlags::POLLIN));
         // Of stdout only an error is told: nobody reads it any more.
-        let mut fds: Vec<PollFd> =
-            [PollFd::new(stdout.as_fd(), PollFlags::empty())].into_iter().chain(sources).collect();
+        let mut fds = vec![watch(stdout().as_raw_fd(), 0)];
+        fds.extend(conns.iter().map(|(_, conn)| watch(conn.fd(), POLLIN)));
         wait(&mut fds, LONG);
-        if fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR)) {
+        if fds[0].revents & POLLERR != 0 {
             return Err(Error::answer(111, ""));
         }
     }

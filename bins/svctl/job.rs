@@ -2,7 +2,7 @@
 //!
 //! A job never waits. It goes as far as it can, and says what has to happen before it can go on.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
 use common::{Error, Words};
@@ -105,9 +105,10 @@ impl Job {
     }
 
     /// What has to be readable before it can go on; `None` where it has to look again.
-    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+    pub(super) fn fd(&self) -> Option<RawFd> {
         match (&self.stage, &self.way) {
             (Stage::Ending(conn, _), _) => Some(conn.fd()),
+            (Stage::Checking(check, _), _) => check.fd(),
             (Stage::Asked(_) | Stage::Waiting | Stage::Leaving, Some(Way::Socket(conn))) => Some(conn.fd()),
             _ => None,
         }

@@ -18,10 +18,9 @@ use std::ffi::CStr;
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::time::{Duration, Instant};
 
-use common::{Cli, Env, Error, Link, Long, OrFail, Outcome, Short, Words, shown};
+use common::socket::{POLLIN, watch};
+use common::{Cli, Env, Error, Link, Long, OrFail, Outcome, Short, Words, child, shown, signals};
 use nix::fcntl::{OFlag, open};
-use nix::poll::{PollFd, PollFlags};
-use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::Mode;
 
 use command::{Command, Deed};
@@ -74,7 +73,7 @@ fn run(cli: &mut Cli) -> Outcome {
 fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
     open_standard()?;
     // What nobody reads any more is for us to see, not to die of.
-    SigSet::from(Signal::SIGPIPE).thread_block().or_fail("block SIGPIPE")?;
+    child::block_only(signals::PIPE).or_fail("block SIGPIPE")?;
     let called = cli.called();
     let options = match options(cli, style) {
         Err(error) if style != Style::Svctl && error.status() != 0 => return Ok(misuse(called, style)),
@@ -240,8 +239,7 @@ impl Request {
             if jobs.is_empty() {
                 return Ok(out.exit());
             }
-            let mut fds: Vec<PollFd> =
-                jobs.iter().filter_map(Job::fd).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+            let mut fds: Vec<_> = jobs.iter().filter_map(Job::fd).map(|fd| watch(fd, POLLIN)).collect();
             // Past its end some job may still have time.
             let left = order.end.checked_duration_since(Instant::now()).unwrap_or(TICK);
             let ticks = fds.len() < jobs.len();

@@ -1,11 +1,11 @@
 //! What is printed: a line for each service, or an object, and hints for people.
 
 use std::io::{stderr, stdout};
-use std::os::fd::AsFd;
+use std::os::fd::AsRawFd;
 
+use common::socket::{POLLOUT, poll, watch};
 use common::{Error, OrFail};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::write;
 
 use super::json::{of_service, quoted};
@@ -118,8 +118,7 @@ pub(super) fn print(mut bytes: &[u8]) -> Result<(), Error> {
             Ok(count) => bytes = &bytes[count..],
             Err(Errno::EINTR) => {}
             Err(Errno::EAGAIN) => {
-                let mut ready = [PollFd::new(stdout.as_fd(), PollFlags::POLLOUT)];
-                poll(&mut ready, PollTimeout::NONE).or_fail("wait for stdout")?;
+                poll(&mut [watch(stdout.as_raw_fd(), POLLOUT)], None).or_fail("wait for stdout")?;
             }
             Err(Errno::EPIPE) => return Err(Error::answer(111, "")),
             Err(errno) => return Err(Error::system("write", errno)),

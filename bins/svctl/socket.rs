@@ -1,11 +1,11 @@
 //! The socket of a supervisor: lines of words to it, lines of JSON back.
 
-use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use common::socket::{POLLIN, connect, poll, pollfd, send, watch};
+use nix::errno::Errno;
+use nix::unistd::read;
 
 use super::names::Names;
 
@@ -14,7 +14,7 @@ const LONGEST: usize = 1 << 16;
 
 /// A connection.
 pub(super) struct Conn {
-    stream: UnixStream,
+    fd: OwnedFd,
     buffer: Vec<u8>,
     log: bool,
 }
@@ -34,15 +34,14 @@ impl Conn {
     /// directory is then that of the service, or the one above of a log.
     pub(super) fn open(names: &Names, name: &[u8]) -> Option<Self> {
         let log = names.enter_served(name).ok()?;
-        let stream = UnixStream::connect("supervise/socket").ok()?;
-        stream.set_nonblocking(true).ok()?;
-        Some(Self { stream, buffer: Vec::new(), log })
+        let fd = connect(b"supervise/socket").ok()?;
+        Some(Self { fd, buffer: Vec::new(), log })
     }
 
     /// Sends a request for the service or for its log. A failure shows as the end of what is received.
     pub(super) fn send(&mut self, request: &str) {
         let log = if self.log { "log " } else { "" };
-        let _ = self.stream.write_all(format!("{log}{request}\n").as_bytes());
+        let _ = send(self.fd.as_fd(), format!("{log}{request}\n").as_bytes());
     }
 
     /// From now on this connection is about the log.
@@ -58,10 +57,10 @@ impl Conn {
                 return Received::Line(String::from_utf8_lossy(&line[..end]).into_owned());
             }
             let mut part = [0; 1024];
-            match self.stream.read(&mut part) {
+            match read(&self.fd, &mut part) {
                 Ok(count) if count > 0 && self.buffer.len() < LONGEST => self.buffer.extend(&part[..count]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Received::Nothing,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(Errno::EAGAIN) => return Received::Nothing,
+                Err(Errno::EINTR) => {}
                 _ => return Received::End,
             }
         }
@@ -77,20 +76,20 @@ impl Conn {
                 Received::End => return None,
                 Received::Nothing => {
                     let left = end.checked_duration_since(Instant::now())?;
-                    wait(&mut [PollFd::new(self.fd(), PollFlags::POLLIN)], left);
+                    wait(&mut [watch(self.fd(), POLLIN)], left);
                 }
             }
         }
     }
 
     /// What can be waited for.
-    pub(super) fn fd(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
+    pub(super) fn fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
     }
 }
 
 /// Waits until one of these is ready, or so long at most. A signal may end it earlier.
-pub(super) fn wait(fds: &mut [PollFd], limit: Duration) {
-    let limit = limit.min(Duration::from_secs(1000)) + Duration::from_millis(1); // poll cuts what is less
-    let _ = poll(fds, PollTimeout::try_from(limit).unwrap_or(PollTimeout::ZERO));
+pub(super) fn wait(fds: &mut [pollfd], limit: Duration) {
+    let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+    let _ = poll(fds, Some(milliseconds.saturating_add(1))); // what is less than one is one
 }

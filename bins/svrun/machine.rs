@@ -12,14 +12,15 @@
 //! *stop* is control/t or else the down signal, then CONT, then control/d (control/x). *next* is Down where
 //! the service is not wanted up (and gone where the exit is), Prepare at once, or Wait. *gone* is the end of
 //! this process, once no control script runs any more. A script asked for while another runs has to wait its
-//! turn; `k` does not wait. An action that is answered by an event ([`Action::Try`], [`Action::Start`],
-//! [`Action::Finish`]) is the last of its step.
+//! turn, and of two of a kind the last one counts; `k` ends the one that runs and calls off those that wait.
+//! An action that is answered by an event ([`Action::Try`], [`Action::Start`], [`Action::Finish`]) is the
+//! last of its step.
 
 use common::signals;
 
 /// Where the process is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Phase {
+pub(super) enum Phase {
     /// Nothing runs and nothing is due.
     #[default]
     Down,
@@ -35,7 +36,7 @@ pub enum Phase {
 
 /// What its clients want.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Want {
+pub(super) enum Want {
     /// That it runs, again and again.
     Up,
     /// That it does not run, or not again.
@@ -47,7 +48,7 @@ pub enum Want {
 
 /// Why a service that is wanted up does not run.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Hold {
+pub(super) enum Hold {
     /// It does, or is not wanted up.
     #[default]
     None,
@@ -59,7 +60,7 @@ pub enum Hold {
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Death {
+pub(super) enum Death {
     /// It exited.
     Exit(u8),
     /// A signal killed it; whether its core was dumped.
@@ -72,7 +73,7 @@ pub enum Death {
 
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Event {
+pub(super) enum Event {
     /// A control byte: one of `udoxtkpchaiq12`. Others do nothing.
     Byte(u8),
     /// As `t` for a process that runs, but with the down signal, and as `u`.
@@ -95,7 +96,7 @@ pub enum Event {
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Action {
+pub(super) enum Action {
     /// Run control/C, if there is one: answered by [`Event::Script`].
     Try(u8),
     /// Kill the control script that runs.
@@ -114,21 +115,21 @@ pub enum Action {
 
 /// The files that say how a service is restarted and stopped. Times are in milliseconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub(super) struct Rules {
     /// `restart-delay`: after the first, second, … short run; none: a second after a run that was shorter.
-    pub delays: [u32; 16],
+    pub(super) delays: [u32; 16],
     /// How many delays there are.
-    pub delay_count: usize,
+    pub(super) delay_count: usize,
     /// `restart-reset`: a run shorter than this is short.
-    pub reset: u64,
+    pub(super) reset: u64,
     /// `restart-max`: so many short runs in a row are too many; 0: never.
-    pub max: u32,
+    pub(super) max: u32,
     /// `down-signal`.
-    pub down_signal: i32,
+    pub(super) down_signal: i32,
     /// `timeout-kill`; 0: never.
-    pub timeout_kill: u64,
+    pub(super) timeout_kill: u64,
     /// `timeout-finish`; 0: never.
-    pub timeout_finish: u64,
+    pub(super) timeout_finish: u64,
 }
 
 impl Default for Rules {
@@ -146,13 +147,13 @@ impl Default for Rules {
 }
 
 /// How long a control script may run, in milliseconds.
-pub const SCRIPT_LIMIT: u64 = 30_000;
+pub(super) const SCRIPT_LIMIT: u64 = 30_000;
 /// What a run has to last to be started again at once, and the wait of one that does not.
 const SECOND: u64 = 1000;
 
 /// What is to be done after one event, in order.
 #[derive(Debug, Default)]
-pub struct Actions {
+pub(super) struct Actions {
     list: [Option<Action>; 6],
     count: usize,
 }
@@ -164,43 +165,44 @@ impl Actions {
     }
 
     /// The actions.
-    pub fn iter(&self) -> impl Iterator<Item = Action> + '_ {
+    pub(super) fn iter(&self) -> impl Iterator<Item = Action> + '_ {
         self.list.iter().take(self.count).filter_map(|action| *action)
     }
 }
 
 /// One process: the service's or its logger's.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Machine {
+pub(super) struct Machine {
     /// Where it is.
-    pub phase: Phase,
+    pub(super) phase: Phase,
     /// What is wanted.
-    pub want: Want,
+    pub(super) want: Want,
     /// Why it waits, or does not even wait.
-    pub hold: Hold,
+    pub(super) hold: Hold,
     /// The process that runs, run or finish; 0: none.
-    pub pid: u32,
-    /// STOP was sent, and CONT not since.
-    pub paused: bool,
+    pub(super) pid: u32,
+    /// `p` came, and since then neither `c` nor a start.
+    pub(super) paused: bool,
     /// The stop signal was sent by us.
-    pub termed: bool,
+    pub(super) termed: bool,
     /// When run was started, or what ran ended: monotonic, ms.
-    pub since: u64,
+    pub(super) since: u64,
     /// How long run ran.
-    pub lived: u64,
+    pub(super) lived: u64,
     /// How run died last.
-    pub death: Option<Death>,
+    pub(super) death: Option<Death>,
     /// Short runs in a row.
-    pub shorts: u32,
+    pub(super) shorts: u32,
     /// How often run was started after it had died.
-    pub restarts: u32,
+    pub(super) restarts: u32,
     /// When the next start is due, in [`Phase::Wait`]; when finish is tried again, in [`Phase::Finish`].
-    pub due: Option<u64>,
-    /// Whether the process is gone.
-    pub gone: bool,
+    pub(super) due: Option<u64>,
+    /// Whether the process is gone: until something else than the exit is wanted.
+    pub(super) gone: bool,
     kill_at: Option<u64>,
     script: Option<Script>,
-    queue: [u8; 8],
+    /// Room for every signal's letter and a stop's.
+    queue: [u8; 11],
     queued: usize,
 }
 
@@ -216,7 +218,7 @@ struct Script {
 
 /// The signal that a control byte sends.
 #[must_use]
-pub fn signal(byte: u8) -> Option<i32> {
+pub(super) fn signal(byte: u8) -> Option<i32> {
     Some(match byte {
         b't' => signals::TERM,
         b'k' => signals::KILL,
@@ -235,30 +237,42 @@ pub fn signal(byte: u8) -> Option<i32> {
 impl Machine {
     /// A process that nothing is known of, wanted up or down.
     #[must_use]
-    pub fn new(want: Want) -> Self {
+    pub(super) fn new(want: Want) -> Self {
         Self { want, ..Self::default() }
     }
 
+    /// After a supervisor that was killed: time limits of what it had asked for begin anew.
+    pub(super) fn resume(&mut self, now: u64, rules: &Rules) {
+        match self.phase {
+            Phase::Run if self.termed && self.want != Want::Up => {
+                self.kill_at = after(now, rules.timeout_kill)
+            }
+            Phase::Finish => self.limit_finish(now, rules),
+            _ => {}
+        }
+    }
+
     /// What `event` leads to at `now`, a monotonic time in milliseconds.
-    pub fn step(&mut self, event: Event, now: u64, rules: &Rules) -> Actions {
+    pub(super) fn step(&mut self, event: Event, now: u64, rules: &Rules) -> Actions {
         let mut actions = Actions::default();
         self.apply(event, now, rules, &mut actions);
-        if self.phase == Phase::Down && self.want == Want::Exit && self.script.is_none() && !self.gone {
-            self.gone = true;
+        let gone = self.phase == Phase::Down && self.want == Want::Exit && self.script.is_none();
+        if gone && !self.gone {
             actions.push(Action::Gone);
         }
+        self.gone = gone;
         actions
     }
 
     /// When time alone will lead to something.
     #[must_use]
-    pub fn deadline(&self) -> Option<u64> {
+    pub(super) fn deadline(&self) -> Option<u64> {
         [self.due, self.kill_at, self.script.and_then(|script| script.kill_at)].into_iter().flatten().min()
     }
 
     /// Whether a start is under way: control/u runs.
     #[must_use]
-    pub fn preparing(&self) -> bool {
+    pub(super) fn preparing(&self) -> bool {
         self.phase == Phase::Prepare
     }
 
@@ -268,10 +282,11 @@ impl Machine {
             Event::Byte(b'd') => self.down(Want::Down, now, rules, actions),
             Event::Byte(b'x') => self.down(Want::Exit, now, rules, actions),
             Event::Byte(b'o') => {
-                self.hold = Hold::None;
-                self.want = Want::Down;
-                if matches!(self.phase, Phase::Down | Phase::Wait) {
-                    self.prepare(actions);
+                self.wants(Want::Down);
+                match self.phase {
+                    Phase::Down | Phase::Wait => self.prepare(actions),
+                    Phase::Prepare | Phase::Run => {}
+                    Phase::Finish => self.limit_finish(now, rules),
                 }
             }
             Event::Byte(byte) => self.byte(byte, actions),
@@ -282,7 +297,7 @@ impl Machine {
             }
             Event::Restart => {
                 if self.phase == Phase::Run {
-                    self.want = Want::Up;
+                    self.wants(Want::Up);
                     self.stop(now, rules, actions);
                 } else {
                     self.up(actions);
@@ -302,27 +317,28 @@ impl Machine {
         }
     }
 
-    fn up(&mut self, actions: &mut Actions) {
+    /// A new want ends what holds the service back; one that gave up begins to count anew.
+    fn wants(&mut self, want: Want) {
         if self.hold == Hold::GaveUp {
             self.shorts = 0;
         }
-        (self.want, self.hold, self.gone) = (Want::Up, Hold::None, false);
+        (self.want, self.hold) = (want, Hold::None);
+    }
+
+    fn up(&mut self, actions: &mut Actions) {
+        self.wants(Want::Up);
         match self.phase {
             Phase::Down | Phase::Wait => self.prepare(actions),
-            Phase::Finish if self.pid != 0 => self.kill_at = None,
-            _ => {}
+            Phase::Prepare | Phase::Run => {}
+            Phase::Finish => self.kill_at = None,
         }
     }
 
     fn down(&mut self, want: Want, now: u64, rules: &Rules, actions: &mut Actions) {
-        (self.want, self.hold) = (want, Hold::None);
+        self.wants(want);
         match self.phase {
             Phase::Down => {}
-            Phase::Wait | Phase::Prepare => {
-                self.phase = Phase::Down;
-                self.due = None;
-                self.since = now;
-            }
+            Phase::Wait | Phase::Prepare => (self.phase, self.due) = (Phase::Down, None),
             Phase::Run => self.stop(now, rules, actions),
             Phase::Finish => self.limit_finish(now, rules),
         }
@@ -337,12 +353,13 @@ impl Machine {
 
     /// control/t or the down signal, CONT, control/d or control/x; KILL in time.
     fn stop(&mut self, now: u64, rules: &Rules, actions: &mut Actions) {
-        self.kill_at = after(now, rules.timeout_kill);
+        // A stop that is asked for again does not put the end off.
+        self.kill_at = self.kill_at.or_else(|| after(now, rules.timeout_kill));
         self.script(b't', true, actions);
     }
 
     fn limit_finish(&mut self, now: u64, rules: &Rules) {
-        if self.want != Want::Up && self.kill_at.is_none() {
+        if self.want != Want::Up && self.pid != 0 && self.kill_at.is_none() {
             self.kill_at = after(now, rules.timeout_finish);
         }
     }
@@ -373,21 +390,28 @@ impl Machine {
             return; // that of a start that was called off and is wanted again
         }
         if letter == b'k' {
+            actions.push(Action::KillScript);
+            if running.letter == b'k' {
+                return; // KILL follows, as after any script that fails
+            }
             running.void = true;
             self.queued = 0;
-            actions.push(Action::KillScript);
         }
         // A stop is remembered by a letter of its own: the signal that follows is another.
         let letter = if stop { b'T' } else { letter };
-        let queue = &self.queue[..self.queued];
-        if !queue.contains(&letter) && self.queued < self.queue.len() {
+        // The last of its kind counts: after `p`, `c` and `p` the process has to be stopped.
+        if let Some(at) = self.queue[..self.queued].iter().position(|other| *other == letter) {
+            self.queue.copy_within(at + 1..self.queued, at);
+            self.queued -= 1;
+        }
+        if self.queued < self.queue.len() {
             self.queue[self.queued] = letter;
             self.queued += 1;
         }
     }
 
     /// A script was started, and may run for so long.
-    pub fn script_runs(&mut self, now: u64) {
+    pub(super) fn script_runs(&mut self, now: u64) {
         if let Some(script) = &mut self.script {
             script.kill_at = Some(now + SCRIPT_LIMIT);
         }
@@ -487,9 +511,9 @@ impl Machine {
         }
     }
 
-    /// How long to wait for the start after the run that has just ended; `None`: for ever.
+    /// When the next start is due after the death of run, in milliseconds; `None`: never.
     #[must_use]
-    pub fn delay(&self, rules: &Rules) -> Option<u64> {
+    pub(super) fn delay(&self, rules: &Rules) -> Option<u64> {
         if rules.max != 0 && self.shorts >= rules.max {
             return None;
         }
@@ -506,17 +530,18 @@ impl Machine {
 
     /// After run and its finish.
     fn next(&mut self, now: u64, rules: &Rules, actions: &mut Actions) {
+        let died = self.since + self.lived;
         (self.phase, self.since, self.kill_at, self.due) = (Phase::Down, now, None, None);
         if self.want != Want::Up {
             return;
         }
-        match self.delay(rules) {
+        match self.delay(rules).map(|delay| died + delay) {
             None => self.give_up(),
-            Some(0) => self.prepare(actions),
-            Some(delay) => {
+            Some(due) if due <= now => self.prepare(actions),
+            Some(due) => {
                 self.phase = Phase::Wait;
-                self.due = Some(now + delay);
-                self.hold = if delay > SECOND { Hold::BackingOff } else { Hold::None };
+                self.due = Some(due);
+                self.hold = if due - now > SECOND { Hold::BackingOff } else { Hold::None };
             }
         }
     }
@@ -548,3 +573,6 @@ impl Machine {
 fn after(now: u64, limit: u64) -> Option<u64> {
     (limit != 0).then(|| now + limit)
 }
+
+#[cfg(test)]
+mod tests;

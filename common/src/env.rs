@@ -51,7 +51,7 @@ impl Env {
         self.own().retain(|entry| !is(entry, name));
     }
 
-    /// The entries, as execve(2) takes them.
+    /// As a vector for execve(2).
     #[must_use]
     pub fn into_words(self) -> Words {
         self.received.unwrap_or_else(|| self.edited.into_iter().collect())

@@ -1,15 +1,12 @@
 //! Session, process group and controlling terminal.
 
-use std::ffi::CStr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
 
-use nix::unistd::Pid;
-
-use crate::{Error, OrFail, Words, fds, shown, sys};
+use crate::{Error, OrFail, fds, sys};
 
 /// The pid of this process.
 pub fn id() -> nix::Result<u32> {
@@ -28,21 +25,4 @@ pub fn give_up_terminal() -> Result<(), Error> {
             sys::give_up_terminal(terminal.as_fd()).or_fail("give up the controlling terminal")
         }
     }
-}
-
-/// Starts the program at `path` in a child with this stdout, and with SIGPIPE unblocked. A child that cannot
-/// execute it says so on stderr, after `complaint`, and exits with `status`.
-pub fn spawn(
-    path: &'static CStr,
-    env: &Words,
-    stdout: BorrowedFd,
-    complaint: &str,
-    status: i32,
-) -> nix::Result<Pid> {
-    let argv = Words::from_iter([path]);
-    sys::spawn(path, &argv, env, stdout, |errno| {
-        let message = format!("{complaint}: {}\n", shown(sys::strerror(errno)));
-        let _ = sys::write_last(libc::STDERR_FILENO, message.as_bytes());
-        status
-    })
 }

@@ -2,13 +2,15 @@
 //! the kernel gave them, on fd numbers instead of owned fds, or without what libc adds.
 #![allow(unsafe_code)]
 
+pub mod child;
+pub mod socket;
+
 use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 use std::{mem, ptr};
 
 use nix::errno::Errno;
-use nix::unistd::Pid;
 
 /// A vector of C strings that ends in a null pointer and lives as long as the process, as argv and envp do.
 #[derive(Clone, Debug)]
@@ -71,34 +73,6 @@ pub(crate) fn execve(path: &CStr, argv: &Words, envp: &Words) -> Errno {
     Errno::last()
 }
 
-/// Executes a program in a child, with this stdout and with SIGPIPE unblocked; where that fails the child
-/// exits with what `failed` makes of it.
-pub(crate) fn spawn(
-    path: &CStr,
-    argv: &Words,
-    envp: &Words,
-    stdout: BorrowedFd,
-    failed: impl FnOnce(Errno) -> c_int,
-) -> nix::Result<Pid> {
-    // SAFETY: one thread, so that the child may do all that this process may.
-    let pid = Errno::result(unsafe { libc::fork() })?;
-    if pid == 0 {
-        let ready = signal_mask(libc::SIG_UNBLOCK, libc::SIGPIPE)
-            .and_then(|()| dup2(stdout.as_raw_fd(), libc::STDOUT_FILENO));
-        exit(failed(ready.map_or_else(|errno| errno, |()| execve(path, argv, envp))));
-    }
-    Ok(Pid::from_raw(pid))
-}
-
-/// Blocks or unblocks a signal, sigprocmask(2).
-pub(crate) fn signal_mask(how: c_int, signal: c_int) -> nix::Result<()> {
-    let (set, none) = (1u64 << (signal - 1), ptr::null_mut::<u64>());
-    let size = mem::size_of_val(&set);
-    // SAFETY: the kernel's signal set is 64 bits, and the old one is not asked for.
-    Errno::result(unsafe { libc::syscall(libc::SYS_rt_sigprocmask, how, &raw const set, none, size) })
-        .map(drop)
-}
-
 /// The C library's words for `errno`.
 pub(crate) fn strerror(errno: Errno) -> &'static [u8] {
     // SAFETY: strerror returns a C string that stays as it is until the next call, and no other thread is
@@ -109,7 +83,13 @@ pub(crate) fn strerror(errno: Errno) -> &'static [u8] {
 /// write(2) of all the bytes, with SIGPIPE blocked: for the last words of a process that will execute
 /// nothing.
 pub(crate) fn write_last(fd: RawFd, mut bytes: &[u8]) -> nix::Result<()> {
-    let _ = signal_mask(libc::SIG_BLOCK, libc::SIGPIPE); // it cannot fail
+    let pipe = 1u64 << (libc::SIGPIPE - 1);
+    // SAFETY: the kernel's signal set is 64 bits; nothing is executed any more that could inherit the mask.
+    unsafe {
+        let none = ptr::null_mut::<u64>();
+        let size = mem::size_of_val(&pipe);
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, &raw const pipe, none, size)
+    };
     while !bytes.is_empty() {
         // SAFETY: the pointer and the length are those of one slice.
         let count = Errno::result(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })?;
