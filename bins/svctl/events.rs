@@ -99,9 +99,10 @@ fn happened(event: &Value) -> String {
         "want" => format!("want {}", shown(event.get("want").text())),
         "paused" if event.get("paused").is_true() => "paused".to_owned(),
         "paused" => "continued".to_owned(),
-        "hold" => match event.get("next").digits() {
-            "" => shown(event.get("hold").text()).to_string(),
-            next => format!("{}, next start in {next}s", shown(event.get("hold").text())),
+        "hold" => match (event.get("hold").text(), event.get("next").digits()) {
+            ("", _) => "not held back any more".to_owned(),
+            (hold, "") => shown(hold).to_string(),
+            (hold, next) => format!("{}, next start in {next}s", shown(hold)),
         },
         other => shown(other).to_string(),
     }
@@ -167,6 +168,7 @@ mod tests {
             (r#"{"event":"paused","paused":false}"#, "continued"),
             (r#"{"event":"hold","hold":"backing off","next":1.5}"#, "backing off, next start in 1.5s"),
             (r#"{"event":"hold","hold":"gave up","next":null}"#, "gave up"),
+            (r#"{"event":"hold","hold":null,"next":null}"#, "not held back any more"),
             (r#"{"event":"new\nthing"}"#, "new\\nthing"),
         ] {
             assert_eq!(happened(&Value::parse(event).unwrap()), words);

@@ -310,6 +310,8 @@ impl Job {
         };
         let ends = old && status.state == State::Run && goal.condition(&status) != Some("wait down");
         match goal {
+            // It is down, but not because anybody wanted it.
+            Goal::AsWanted if status.hold == "gave up" => Step::Fail(gave_up()),
             Goal::Gone => Step::On(Way::Socket(conn), Stage::Leaving),
             _ if ends => match Conn::open(order.names, self.name) {
                 Some(mut events) => {
@@ -380,11 +382,15 @@ fn error(line: &str) -> String {
 fn refused(line: &str) -> Trouble {
     match error(line).as_str() {
         "" => Trouble::fails("no answer that can be understood", None),
-        "gave up" => Trouble::fails("gave up", None)
-            .hint("it ended too soon too often: see why with 'svctl list' and in its log".into()),
+        "gave up" => gave_up(),
         "no log" => Trouble::fails("no log", None).hint("the service has no log/run".into()),
         error => Trouble::fails(error, None),
     }
+}
+
+fn gave_up() -> Trouble {
+    Trouble::fails("gave up", None)
+        .hint("it ended too soon too often: see why with 'svctl list' and in its log".into())
 }
 
 fn left() -> Trouble {
