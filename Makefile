@@ -23,7 +23,8 @@ all:
 	STATIC='$(STATIC)' BUILD='$(BUILD)' CATENA_SVDIR='$(SVDIR)' scripts/build
 
 help:
-	@echo 'make            build the programs into $(BUILD), and say which way (STATIC=auto, yes or no)'
+	@echo 'make            build the programs into $(BUILD), and say which way (STATIC=auto, yes or no;'
+	@echo '                SVDIR=/etc/service is where svctl will find services)'
 	@echo 'make check      format, lints, tests, pages, scripts; the last line counts'
 	@echo 'make demo       a daemon under the promised chain, visibly, in a scratch folder'
 	@echo 'make bench      what a link costs, beside the peers that are installed'
