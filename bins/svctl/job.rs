@@ -68,7 +68,7 @@ enum Stage {
 
 /// What becomes of a job.
 enum Step {
-    /// It has to wait.
+    /// It has to wait; where there is no way to go on, to begin anew.
     Wait,
     /// It can go on.
     On(Way, Stage),
@@ -168,6 +168,10 @@ impl Job {
             conn.send(&self.requests[0]);
             return Step::On(Way::Socket(conn), Stage::Asked(0));
         }
+        self.by_bytes(order)
+    }
+
+    fn by_bytes(&mut self, order: &Order) -> Step {
         let Some(bytes) = order.deed.bytes else {
             return Step::Fail(sv::no_socket(order.names, self.name));
         };
@@ -235,6 +239,8 @@ impl Job {
             Stage::Ending(events, status) => self.ending(order, conn, events, status),
             Stage::Waiting => match conn.receive() {
                 Received::Nothing => self.keep(Way::Socket(conn), Stage::Waiting),
+                // It may have become another program, which does not know that we wait.
+                Received::End if order.deed.requests.is_empty() => Step::Wait,
                 Received::End => Step::Fail(left()),
                 Received::Line(line) => match Status::from_json(&line) {
                     Some(status) => self.check(order, Way::Socket(conn), status),
@@ -268,6 +274,11 @@ impl Job {
                 return match order.deed.goal {
                     Goal::Upgraded => Step::On(Way::Socket(conn), Stage::Returning),
                     Goal::Gone => Step::Gone,
+                    // There are more clients than it has places for. The FIFO takes any number of commands,
+                    // but cannot say when a service is ready.
+                    Goal::Told => self.by_bytes(order),
+                    _ if count == 0 && !order.waits => self.by_bytes(order),
+                    _ if count == 0 => Step::Wait,
                     _ => Step::Fail(left()),
                 };
             }
