@@ -73,7 +73,17 @@ pub(super) enum End {
 
 impl Supervisor {
     /// Takes the service directory, and what lives of it.
-    pub(super) fn start(orders: Orders) -> Result<Self, End> {
+    #[inline(never)]
+    pub(super) fn start(orders: Orders) -> Result<&'static mut Self, End> {
+        let supervisor = Self::new(orders)?;
+        supervisor.look_for_log(true)?;
+        supervisor.adopt_or_start()?;
+        Ok(supervisor)
+    }
+
+    /// Takes the state directory. A function of its own, so that what it needs of the stack is free again.
+    #[inline(never)]
+    fn new(orders: Orders) -> Result<&'static mut Self, End> {
         let voice = orders.voice;
         let fatal = |what: &[u8], errno: Errno| {
             voice.fatal(&[what], errno);
@@ -101,7 +111,7 @@ impl Supervisor {
             service_gone: false,
             logger_gone: false,
         };
-        let mut supervisor = Self {
+        let supervisor = Box::leak(Box::new(Self {
             world,
             service,
             logger: None,
@@ -112,11 +122,9 @@ impl Supervisor {
             draining: None,
             told_socket: false,
             told_log: false,
-        };
+        }));
         supervisor.service.wall = socket::wall();
         supervisor.service.machine.since = socket::monotonic();
-        supervisor.look_for_log(true)?;
-        supervisor.adopt_or_start()?;
         Ok(supervisor)
     }
 
@@ -220,6 +228,7 @@ impl Supervisor {
     }
 
     /// Works until it is told to leave.
+    #[inline(never)]
     pub(super) fn run(&mut self) -> End {
         let mut watched = [watch(-1, 0); 10 + CLIENTS];
         loop {
@@ -229,6 +238,9 @@ impl Supervisor {
             self.save();
             self.watch(&mut watched);
             let timeout = self.deadline().map(|deadline| deadline.saturating_sub(self.world.now()));
+            if timeout.is_none() {
+                child::give_back_stack();
+            }
             match socket::poll(&mut watched, timeout) {
                 Ok(true) => {
                     if let Some(end) = self.happened(&watched) {
