@@ -239,7 +239,7 @@ impl Supervisor {
             self.watch(&mut watched);
             let timeout = self.deadline().map(|deadline| deadline.saturating_sub(self.world.now()));
             if timeout.is_none() {
-                child::give_back_stack();
+                child::give_back();
             }
             match socket::poll(&mut watched, timeout) {
                 Ok(true) => {
@@ -258,6 +258,7 @@ impl Supervisor {
         }
     }
 
+    #[inline(never)]
     fn watch(&self, watched: &mut [pollfd]) {
         let fd = |fd: Option<&OwnedFd>| fd.map_or(-1, AsRawFd::as_raw_fd);
         let door = |process: Option<&Process>| fd(process.and_then(|p| p.state.as_ref()?.control.as_ref()));
@@ -282,6 +283,7 @@ impl Supervisor {
         }
     }
 
+    #[inline(never)] // its buffers would be part of the frame that waits
     fn happened(&mut self, watched: &[pollfd]) -> Option<End> {
         let ready = |i: usize| watched[i].revents != 0;
         if ready(0)
@@ -403,6 +405,7 @@ impl Supervisor {
     }
 
     /// What time alone leads to.
+    #[inline(never)]
     fn passed(&mut self) {
         let now = self.world.now();
         for process in [Some(&mut self.service), self.logger.as_mut()].into_iter().flatten() {
@@ -510,6 +513,7 @@ impl Supervisor {
     }
 
     /// Whether it is time to leave: the service is down for good, and its logger has read all.
+    #[inline(never)]
     fn leave(&mut self) -> Option<End> {
         if !self.world.service_gone {
             return None;

@@ -294,16 +294,27 @@ pub fn exit_status(pidfd: BorrowedFd) -> nix::Result<i32> {
     if info.mask & EXIT == 0 { Err(Errno::ESRCH) } else { Ok(info.exit_code) }
 }
 
-/// Gives back the memory that deeper calls have used of the stack: who waits for days needs it no more.
-pub fn give_back_stack() {
+unsafe extern "C" {
+    // The linker's names for where the code begins and ends.
+    static __executable_start: u8;
+    static etext: u8;
+}
+
+/// Gives back what deeper calls have used of the stack, and the pages of code that are mapped: who waits for
+/// days needs neither. What is needed again is found in the page cache.
+pub fn give_back() {
     const PAGE: usize = 1 << 12;
     const MARGIN: usize = 1 << 10;
     let here = 0u8;
     // Below us there is nothing but the frame of the call that follows, for which there is the margin.
     let end = (&raw const here as usize - MARGIN) & !(PAGE - 1);
-    // SAFETY: nobody has a pointer into what lies below. The kernel gives a new program 128 KiB of stack;
-    // where there is less it refuses what is not mapped.
-    unsafe { libc::madvise(ptr::without_provenance_mut(end - 16 * PAGE), 16 * PAGE, libc::MADV_DONTNEED) };
+    let code = &raw const __executable_start as usize;
+    let length = (&raw const etext as usize - code) & !(PAGE - 1);
+    for (start, length) in [(end - 16 * PAGE, 16 * PAGE), (code, length)] {
+        // SAFETY: nobody has a pointer into what lies below on the stack, of which the kernel gives a new
+        // program 128 KiB; what is not mapped it refuses. Code is mapped from a file and not written.
+        unsafe { libc::madvise(ptr::without_provenance_mut(start), length, libc::MADV_DONTNEED) };
+    }
 }
 
 /// How many bytes wait in a pipe, `FIONREAD`.
