@@ -164,7 +164,15 @@ pub fn write_at(file: BorrowedFd, bytes: &[u8], offset: u64) -> nix::Result<()> 
 
 /// Blocks all signals, or none. As a raw call: libc's leaves out those that it uses itself.
 pub fn block_signals(all: bool) -> nix::Result<()> {
-    let mask = if all { u64::MAX } else { 0 };
+    set_mask(if all { u64::MAX } else { 0 })
+}
+
+/// Blocks this signal, and no other.
+pub fn block_only(signal: i32) -> nix::Result<()> {
+    set_mask(1 << (signal - 1))
+}
+
+fn set_mask(mask: u64) -> nix::Result<()> {
     let (set, old) = (&raw const mask, ptr::null_mut::<u64>());
     // SAFETY: a mask of eight bytes, as the kernel takes it.
     let result = unsafe {

@@ -15,7 +15,7 @@ use std::ptr;
 
 use nix::errno::Errno;
 
-pub use libc::{POLLIN, POLLOUT, pollfd};
+pub use libc::{POLLERR, POLLIN, POLLOUT, pollfd};
 
 /// A pollfd for `fd`; one below 0 is passed over.
 #[must_use]
@@ -118,6 +118,17 @@ pub fn listen(name: &[u8], mode: u32) -> nix::Result<OwnedFd> {
     let socket = bound(libc::SOCK_STREAM, name, Some(mode))?;
     // SAFETY: two integers.
     Errno::result(unsafe { libc::listen(socket.as_raw_fd(), 16) })?;
+    Ok(socket)
+}
+
+/// Connects to the stream socket at `name` in the working directory; the connection does not block.
+pub fn connect(name: &[u8]) -> nix::Result<OwnedFd> {
+    let (address, length) = address(name)?;
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: integers.
+    let socket = owned(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
+    // SAFETY: an address with its length.
+    Errno::result(unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), length) })?;
     Ok(socket)
 }
 
