@@ -66,6 +66,7 @@ pub(super) struct Clients {
 
 /// A line of a client.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "nothing is allocated for a line")]
 pub(super) enum Input {
     /// A line, without its newline.
     Line(Text<LINE>),

@@ -286,10 +286,10 @@ impl Supervisor {
     #[inline(never)] // its buffers would be part of the frame that waits
     fn happened(&mut self, watched: &[pollfd]) -> Option<End> {
         let ready = |i: usize| watched[i].revents != 0;
-        if ready(0)
-            && let Some(end) = self.hear_signals()
-        {
-            return Some(end);
+        if ready(0) {
+            if let Some(end) = self.hear_signals() {
+                return Some(end);
+            }
         }
         if ready(1) {
             self.read_bytes(false);
@@ -303,9 +303,7 @@ impl Supervisor {
         if ready(6) {
             self.service.ask_adopted(&mut self.world);
         }
-        if ready(7)
-            && let Some(logger) = &mut self.logger
-        {
+        if let Some(logger) = self.logger.as_mut().filter(|_| ready(7)) {
             logger.ask_adopted(&mut self.world);
         }
         for i in 0..CLIENTS {
@@ -317,10 +315,9 @@ impl Supervisor {
                 }
             }
         }
-        if ready(3)
-            && let Some(client) = self.socket.as_ref().and_then(|socket| socket::accept(socket.as_fd()).ok())
-        {
-            self.world.clients.add(client);
+        if let Some(socket) = self.socket.as_ref().filter(|_| ready(3)) {
+            // Whoever is gone already is not missed.
+            let _ = socket::accept(socket.as_fd()).map(|client| self.world.clients.add(client));
         }
         None
     }
@@ -341,7 +338,7 @@ impl Supervisor {
         // Also where CHLD was not heard: one signal may stand for many.
         while let Ok(Some((pid, status))) = child::reap() {
             let ours = self.service.reaped(&mut self.world, pid, status);
-            if !ours && let Some(logger) = &mut self.logger {
+            if let Some(logger) = self.logger.as_mut().filter(|_| !ours) {
                 logger.reaped(&mut self.world, pid, status);
             }
         }
@@ -365,9 +362,8 @@ impl Supervisor {
         let pid = if self.service.machine.phase == Phase::Run { self.service.machine.pid } else { 0 };
         if self.service.notify.hear(pid) {
             let since = self.service.notify.ready.then(|| self.world.wall());
-            if let Some(state) = &self.service.state
-                && let Err(errno) = state.show_ready(since)
-            {
+            let shown = self.service.state.as_ref().map_or(Ok(()), |state| state.show_ready(since));
+            if let Err(errno) = shown {
                 self.world.voice.unable(&[b"write supervise/ready"], errno);
             }
             events::ready(&self.service, &mut self.world);
@@ -459,9 +455,7 @@ impl Supervisor {
             let Some(state) = &mut process.state else { continue };
             let shown = state.show(&process.machine, process.wall, voice);
             let open = state.open_doors();
-            if let Err(errno) = open
-                && process.again.is_none()
-            {
+            if let Some(errno) = open.err().filter(|_| process.again.is_none()) {
                 voice.unable(&[b"open supervise/control and supervise/ok, trying again"], errno);
             }
             let again = !shown || open.is_err();
@@ -763,13 +757,17 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
         if parent != Ok(std::process::id()) {
             match child::pidfd(child.pid) {
                 Ok(pidfd) => process.adopted = Some(pidfd),
-                Err(Errno::ESRCH) => return died_unseen(process, world, child.finish),
+                Err(Errno::ESRCH) => {
+                    died_unseen(process, world, child.finish);
+                    return Ok(());
+                }
                 Err(errno) => return Err(unsure(errno)),
             }
             // Between the look and the open another may have got the pid.
             if !child.lives().map_err(unsure)? {
                 process.adopted = None;
-                return died_unseen(process, world, child.finish);
+                died_unseen(process, world, child.finish);
+                return Ok(());
             }
         }
         process.settings.for_stop(process.folder.as_fd(), voice);
@@ -798,12 +796,12 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
     }
     process.machine.since = if known { process.machine.since } else { child.since };
     process.machine.pid = child.pid;
-    died_unseen(process, world, child.finish)
+    died_unseen(process, world, child.finish);
+    Ok(())
 }
 
 /// Nobody knows how the recorded process died.
-fn died_unseen(process: &mut Process, world: &mut World, finish: bool) -> Result<(), End> {
+fn died_unseen(process: &mut Process, world: &mut World, finish: bool) {
     process.machine.phase = if finish { Phase::Finish } else { Phase::Run };
     process.event(world, Event::Died(super::machine::Death::Unknown));
-    Ok(())
 }

@@ -147,6 +147,7 @@ impl<T> OrFail<T> for nix::Result<T> {
 }
 
 /// The C library's words for `errno`.
+#[must_use]
 pub fn reason(errno: Errno) -> impl Display {
     shown(sys::strerror(errno))
 }

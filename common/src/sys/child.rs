@@ -264,10 +264,20 @@ pub fn signal_pidfd(pidfd: BorrowedFd, signal: i32) -> nix::Result<()> {
         .map(drop)
 }
 
-/// kill(2).
-pub fn kill(pid: i32, signal: i32) -> nix::Result<()> {
+/// kill(2) of one process; pid 0 or 1 is never meant.
+pub fn kill_child(pid: u32, signal: i32) -> nix::Result<()> {
+    kill(pid, signal, 1)
+}
+
+/// kill(2) of all processes of the group; 0 or 1 is never meant.
+pub fn kill_group(group: u32, signal: i32) -> nix::Result<()> {
+    kill(group, signal, -1)
+}
+
+fn kill(pid: u32, signal: i32, sign: i32) -> nix::Result<()> {
+    let pid = libc::pid_t::try_from(pid).ok().filter(|pid| *pid > 1).ok_or(Errno::ESRCH)?;
     // SAFETY: two integers.
-    Errno::result(unsafe { libc::kill(pid, signal) }).map(drop)
+    Errno::result(unsafe { libc::kill(sign * pid, signal) }).map(drop)
 }
 
 /// A child that has died, waitpid(2) with WNOHANG: its pid and wait status.
