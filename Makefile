@@ -16,6 +16,9 @@ DESTDIR =
 PROGRAM_PREFIX =
 # auto: static if this machine can, else dynamic with a note; yes: static or fail; no: dynamic
 STATIC = auto
+# What make demo runs and controls services with; also runsv and sv
+SVRUN = svrun
+SVCTL = svctl
 # Where the built programs are put, and installed from
 BUILD = target/catena
 
@@ -26,7 +29,7 @@ help:
 	@echo 'make            build the programs into $(BUILD), and say which way (STATIC=auto, yes or no;'
 	@echo '                SVDIR=/etc/service is where svctl will find services)'
 	@echo 'make check      format, lints, tests, pages, scripts; the last line counts'
-	@echo 'make demo       a daemon under the promised chain, visibly, in a scratch folder'
+	@echo 'make demo       two services, visibly, in a scratch folder (SVRUN=runsv SVCTL=sv: under runit)'
 	@echo 'make bench      what a link costs, beside the peers that are installed'
 	@echo 'make install    what make built, and the pages (DESTDIR PREFIX BINDIR MANDIR PROGRAM_PREFIX)'
 	@echo '                and completions for bash, zsh and fish (BASHDIR ZSHDIR FISHDIR)'
@@ -43,7 +46,7 @@ bench: all
 	BUILD='$(BUILD)' cargo bench --locked --bench links
 
 demo: all
-	BUILD='$(BUILD)' scripts/demo
+	BUILD='$(BUILD)' SVRUN='$(SVRUN)' SVCTL='$(SVCTL)' scripts/demo
 
 install: built install-pages install-completions
 	mkdir -p '$(DESTDIR)$(BINDIR)'

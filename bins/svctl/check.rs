@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Instant;
 
-use common::child::{Plan, block_only, block_signals, kill, pidfd, spawn};
+use common::child::{Plan, block_only, block_signals, kill_child, pidfd, spawn};
 use common::{Words, fds, shown, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
@@ -94,7 +94,7 @@ fn start(env: &Words) -> nix::Result<(Pid, Option<Errno>)> {
 impl Drop for Check {
     fn drop(&mut self) {
         if let Some(child) = self.child {
-            let _ = kill(child.as_raw(), signals::KILL); // our child: it is there until we wait for it
+            let _ = kill_child(child.as_raw().unsigned_abs(), signals::KILL); // our child: it is there until we wait for it
             let _ = waitpid(child, None);
         }
     }

@@ -245,7 +245,7 @@ impl Machine {
     pub(super) fn resume(&mut self, now: u64, rules: &Rules) {
         match self.phase {
             Phase::Run if self.termed && self.want != Want::Up => {
-                self.kill_at = after(now, rules.timeout_kill)
+                self.kill_at = after(now, rules.timeout_kill);
             }
             Phase::Finish => self.limit_finish(now, rules),
             _ => {}
@@ -347,6 +347,13 @@ impl Machine {
     fn prepare(&mut self, actions: &mut Actions) {
         self.phase = Phase::Prepare;
         self.due = None;
+        // A script that was to stop or signal what is dead by now must not keep the next start.
+        if let Some(script) = self.script.as_mut().filter(|script| !b"udx".contains(&script.letter)) {
+            if !script.void {
+                script.void = true;
+                actions.push(Action::KillScript);
+            }
+        }
         self.hold = Hold::None;
         self.script(b'u', false, actions);
     }

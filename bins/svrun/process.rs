@@ -2,6 +2,7 @@
 //! of what its life asks for.
 
 use std::ffi::CStr;
+use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::child::{self, Plan, Slot};
@@ -26,6 +27,7 @@ const PATIENCE: u64 = 200;
 
 /// The daemon of a service, or its logger.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "what was said already, each for itself")]
 pub(super) struct Process {
     /// It is the logger.
     pub(super) logger: bool,
@@ -62,6 +64,7 @@ pub(super) struct Process {
     /// Why run could not be executed, by the present process; and what was said of it.
     exec: Option<Errno>,
     told_exec: Option<Errno>,
+    told_death: Option<Death>,
     told_fork: bool,
     told_record: bool,
     told_script: bool,
@@ -92,6 +95,7 @@ impl Process {
             locked: None,
             exec: None,
             told_exec: None,
+            told_death: None,
             told_fork: false,
             told_record: false,
             told_script: false,
@@ -139,10 +143,11 @@ impl Process {
         self.unsaved = true;
     }
 
-    /// The label of the status is wall clock time: of the start of run, or of the end of what ran.
+    /// The label of the status is wall clock time: of the end of what ran, or, set where it is started, of
+    /// the start of run.
     fn note_time(&mut self, before: &Machine, world: &World) {
         let runs = |machine: &Machine| matches!(machine.phase, Phase::Run | Phase::Finish);
-        if runs(&self.machine) != runs(before) {
+        if runs(before) && !runs(&self.machine) {
             self.wall = world.wall();
         }
     }
@@ -154,7 +159,7 @@ impl Process {
                 if self.script == 0 {
                     return Some(Event::Script(false));
                 }
-                let _ = child::kill(self.script.cast_signed(), signals::KILL); // it is ours, not reaped yet
+                let _ = child::kill_child(self.script, signals::KILL); // it is ours, not reaped yet
                 None
             }
             Action::Start => Some(self.start(world)),
@@ -179,12 +184,11 @@ impl Process {
     fn signal(&mut self, world: &World, signal: i32) {
         let sent = match &self.adopted {
             Some(pidfd) => child::signal_pidfd(pidfd.as_fd(), signal),
-            None => child::kill(self.machine.pid.cast_signed(), signal),
+            None => child::kill_child(self.machine.pid, signal),
         };
-        if let Err(errno) = sent
-            && errno != Errno::ESRCH
-        {
-            self.voice(world).unable(&[b"send a signal"], errno);
+        match sent {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(errno) => self.voice(world).unable(&[b"send a signal"], errno),
         }
     }
 
@@ -217,9 +221,7 @@ impl Process {
             }
             Err(errno) => Some(errno),
         };
-        if let Some(errno) = failed
-            && !std::mem::replace(&mut self.told_script, true)
-        {
+        if let Some(errno) = failed.filter(|_| !mem::replace(&mut self.told_script, true)) {
             self.voice(world).unable(&[b"start ", path.to_bytes()], errno);
         }
         (self.script == 0).then_some(Event::Script(false))
@@ -283,10 +285,10 @@ impl Process {
         let mut fds = [(-1, -1); 2];
         let mut count = 0;
         if let Some(end) = &end {
-            fds[count] = (end.as_raw_fd(), if self.logger { 0 } else { 1 });
+            fds[count] = (end.as_raw_fd(), i32::from(!self.logger));
             count += 1;
         }
-        if !finish && let Some(pair) = self.notify.fd(&self.settings) {
+        if let Some(pair) = self.notify.fd(&self.settings).filter(|_| !finish) {
             fds[count] = pair;
             count += 1;
         }
@@ -295,7 +297,7 @@ impl Process {
         let file = self.state.as_ref().and_then(|state| state.record.as_ref());
         let record = file.filter(|_| world.adoption()).map(|file| Slot {
             file: file.as_fd(),
-            offset: record::CHILD,
+            offset: record::CHILD as u64,
             head: record::head(finish),
             tail: tail.bytes(),
         });
@@ -306,16 +308,17 @@ impl Process {
         match child::spawn(&Plan { group, folder, record, fds: &fds[..count], path, argv, env }) {
             Ok(spawned) => {
                 self.told_fork = false;
+                if !finish {
+                    self.wall = wall;
+                }
                 self.exec = spawned.exec;
-                if let Some(errno) = spawned.record
-                    && !std::mem::replace(&mut self.told_record, true)
-                {
+                if let Some(errno) = spawned.record.filter(|_| !mem::replace(&mut self.told_record, true)) {
                     voice.unable(&[b"write supervise/record: what runs could not be adopted"], errno);
                 }
                 Event::Started(spawned.pid)
             }
             Err(errno) => {
-                if !std::mem::replace(&mut self.told_fork, true) {
+                if !mem::replace(&mut self.told_fork, true) {
                     voice.unable(&[b"fork, trying again"], errno);
                 }
                 Event::NotStarted
@@ -370,7 +373,7 @@ impl Process {
         let voice = self.voice(world);
         let mut how = Text::<96>::new();
         match death {
-            Death::Exit(code) => drop(how.add("exited ").number(code)),
+            Death::Exit(code) => drop(how.add("exit ").number(code)),
             Death::Signal(signal, core) => {
                 how.add("killed by ");
                 match signals::name(signal.into()) {
@@ -391,37 +394,48 @@ impl Process {
                 .number(self.machine.lived % 1000 / 100);
             how.add(" s");
         }
+        let again =
+            matches!(death, Death::Exec(_)) && mem::replace(&mut self.told_death, Some(death)) == Some(death);
+        self.told_death = Some(death);
         let expected = match death {
             Death::Exit(0) => true,
+            Death::Exec(_) => again,
             Death::Signal(signal, false) => {
                 let signal = i32::from(signal);
                 self.stopped && (signal == self.settings.rules.down_signal || signal == signals::TERM)
             }
             _ => false,
         };
-        if !expected && !(self.logger && death == Death::Unknown) {
+        if !expected {
             let mut line = Text::<256>::of("warning: svrun: run ");
-            line.add(how.bytes());
+            line.add(if matches!(death, Death::Exit(_)) { "exited with status" } else { "" });
+            line.add(how.bytes().strip_prefix(b"exit").unwrap_or(how.bytes()));
             if self.machine.want == Want::Up {
                 match self.machine.delay(&self.settings.rules) {
-                    None => line.add(", giving up"),
+                    None => line.add(", gave up"),
                     Some(0) => line.add(", starting again"),
-                    Some(delay) if delay % 1000 == 0 => {
-                        line.add(", starting again in ").number(delay / 1000).add(" s")
+                    Some(delay) => {
+                        line.add(if delay > 1000 {
+                            ", backing off: starting again in "
+                        } else {
+                            ", starting again in "
+                        });
+                        line.number(delay / 1000);
+                        if delay % 1000 != 0 {
+                            line.add(".").padded(delay % 1000, 3);
+                        }
+                        line.add(" s")
                     }
-                    Some(delay) => line.add(", starting again in ").seconds(delay).add(" s"),
                 };
             }
             line.add("\n");
             self.to_log(world, line.bytes());
         }
-        if let Some(state) = &self.state {
+        if let Some(state) = &mut self.state {
             let mut line = stamp(self.died.0);
             line.add(" pid ").number(self.died.1).add(" ").add(how.bytes()).add("\n");
-            if let Err(errno) = state.add_death(line.bytes())
-                && !self.unsaved
-            {
-                voice.unable(&[b"write supervise/deaths"], errno);
+            if let Err(errno) = state.add_death(line.bytes()) {
+                state.complain(voice, b"write supervise/deaths", errno);
             }
         }
         if !self.logger {

@@ -58,7 +58,6 @@ pub(super) struct Supervisor {
     operators: Option<Gid>,
     orders: Orders,
     draining: Option<u64>,
-    told_socket: bool,
     told_log: bool,
 }
 
@@ -73,7 +72,17 @@ pub(super) enum End {
 
 impl Supervisor {
     /// Takes the service directory, and what lives of it.
-    pub(super) fn start(orders: Orders) -> Result<Self, End> {
+    #[inline(never)]
+    pub(super) fn start(orders: Orders) -> Result<&'static mut Self, End> {
+        let supervisor = Self::new(orders)?;
+        supervisor.look_for_log(true)?;
+        supervisor.adopt_or_start()?;
+        Ok(supervisor)
+    }
+
+    /// Takes the state directory. A function of its own, so that what it needs of the stack is free again.
+    #[inline(never)]
+    fn new(orders: Orders) -> Result<&'static mut Self, End> {
         let voice = orders.voice;
         let fatal = |what: &[u8], errno: Errno| {
             voice.fatal(&[what], errno);
@@ -101,7 +110,7 @@ impl Supervisor {
             service_gone: false,
             logger_gone: false,
         };
-        let mut supervisor = Self {
+        let supervisor = Box::leak(Box::new(Self {
             world,
             service,
             logger: None,
@@ -110,13 +119,10 @@ impl Supervisor {
             operators,
             orders,
             draining: None,
-            told_socket: false,
             told_log: false,
-        };
+        }));
         supervisor.service.wall = socket::wall();
         supervisor.service.machine.since = socket::monotonic();
-        supervisor.look_for_log(true)?;
-        supervisor.adopt_or_start()?;
         Ok(supervisor)
     }
 
@@ -210,6 +216,8 @@ impl Supervisor {
 
     fn adopt_or_start(&mut self) -> Result<(), End> {
         self.lock_log(true)?;
+        // Who sees the service finds its logger too.
+        self.save();
         adopt(&mut self.service, &mut self.world)?;
         if self.service.machine.phase == Phase::Down && self.service.machine.want == Want::Up {
             self.service.event(&mut self.world, Event::Byte(b'u'));
@@ -220,6 +228,7 @@ impl Supervisor {
     }
 
     /// Works until it is told to leave.
+    #[inline(never)]
     pub(super) fn run(&mut self) -> End {
         let mut watched = [watch(-1, 0); 10 + CLIENTS];
         loop {
@@ -229,6 +238,9 @@ impl Supervisor {
             self.save();
             self.watch(&mut watched);
             let timeout = self.deadline().map(|deadline| deadline.saturating_sub(self.world.now()));
+            if timeout.is_none() {
+                child::give_back();
+            }
             match socket::poll(&mut watched, timeout) {
                 Ok(true) => {
                     if let Some(end) = self.happened(&watched) {
@@ -246,6 +258,7 @@ impl Supervisor {
         }
     }
 
+    #[inline(never)]
     fn watch(&self, watched: &mut [pollfd]) {
         let fd = |fd: Option<&OwnedFd>| fd.map_or(-1, AsRawFd::as_raw_fd);
         let door = |process: Option<&Process>| fd(process.and_then(|p| p.state.as_ref()?.control.as_ref()));
@@ -270,12 +283,13 @@ impl Supervisor {
         }
     }
 
+    #[inline(never)] // its buffers would be part of the frame that waits
     fn happened(&mut self, watched: &[pollfd]) -> Option<End> {
         let ready = |i: usize| watched[i].revents != 0;
-        if ready(0)
-            && let Some(end) = self.hear_signals()
-        {
-            return Some(end);
+        if ready(0) {
+            if let Some(end) = self.hear_signals() {
+                return Some(end);
+            }
         }
         if ready(1) {
             self.read_bytes(false);
@@ -287,11 +301,10 @@ impl Supervisor {
             self.hear_service();
         }
         if ready(6) {
+            self.before_start();
             self.service.ask_adopted(&mut self.world);
         }
-        if ready(7)
-            && let Some(logger) = &mut self.logger
-        {
+        if let Some(logger) = self.logger.as_mut().filter(|_| ready(7)) {
             logger.ask_adopted(&mut self.world);
         }
         for i in 0..CLIENTS {
@@ -303,10 +316,9 @@ impl Supervisor {
                 }
             }
         }
-        if ready(3)
-            && let Some(client) = self.socket.as_ref().and_then(|socket| socket::accept(socket.as_fd()).ok())
-        {
-            self.world.clients.add(client);
+        if let Some(socket) = self.socket.as_ref().filter(|_| ready(3)) {
+            // Whoever is gone already is not missed.
+            let _ = socket::accept(socket.as_fd()).map(|client| self.world.clients.add(client));
         }
         None
     }
@@ -326,8 +338,11 @@ impl Supervisor {
         }
         // Also where CHLD was not heard: one signal may stand for many.
         while let Ok(Some((pid, status))) = child::reap() {
+            if pid == self.service.machine.pid {
+                self.before_start();
+            }
             let ours = self.service.reaped(&mut self.world, pid, status);
-            if !ours && let Some(logger) = &mut self.logger {
+            if let Some(logger) = self.logger.as_mut().filter(|_| !ours) {
                 logger.reaped(&mut self.world, pid, status);
             }
         }
@@ -351,9 +366,8 @@ impl Supervisor {
         let pid = if self.service.machine.phase == Phase::Run { self.service.machine.pid } else { 0 };
         if self.service.notify.hear(pid) {
             let since = self.service.notify.ready.then(|| self.world.wall());
-            if let Some(state) = &self.service.state
-                && let Err(errno) = state.show_ready(since)
-            {
+            let shown = self.service.state.as_ref().map_or(Ok(()), |state| state.show_ready(since));
+            if let Err(errno) = shown {
                 self.world.voice.unable(&[b"write supervise/ready"], errno);
             }
             events::ready(&self.service, &mut self.world);
@@ -366,12 +380,20 @@ impl Supervisor {
         let starts = matches!(event, Event::Byte(b'u' | b'o') | Event::Restart);
         if !logger {
             if starts {
-                let _ = self.look_for_log(false); // has said what is wrong; the service starts without
+                self.before_start();
                 self.take_back_exit();
             }
             self.service.event(&mut self.world, event);
         } else if let Some(process) = self.logger.as_mut().filter(|process| process.locked.is_none()) {
             process.event(&mut self.world, event);
+        }
+    }
+
+    /// A logger that was added is noticed by the next start of the service.
+    fn before_start(&mut self) {
+        if self.logger.is_none() {
+            // What is wrong was said; the service runs without.
+            let _ = self.look_for_log(false).and_then(|()| self.lock_log(false));
         }
     }
 
@@ -391,8 +413,12 @@ impl Supervisor {
     }
 
     /// What time alone leads to.
+    #[inline(never)]
     fn passed(&mut self) {
         let now = self.world.now();
+        if self.service.machine.due.is_some_and(|due| due <= now) {
+            self.before_start();
+        }
         for process in [Some(&mut self.service), self.logger.as_mut()].into_iter().flatten() {
             if process.machine.deadline().is_some_and(|deadline| deadline <= now) {
                 process.event(&mut self.world, Event::Time);
@@ -424,6 +450,9 @@ impl Supervisor {
 
     /// Writes what has changed, for clients and for a new supervisor.
     fn save(&mut self) {
+        if self.socket.is_none() {
+            self.open_socket();
+        }
         self.world.logger = self.logger.as_ref().map_or(0, |logger| logger.machine.pid);
         for process in [Some(&mut self.service), self.logger.as_mut()].into_iter().flatten() {
             if !process.unsaved {
@@ -439,30 +468,35 @@ impl Supervisor {
                 };
                 if !process.logger {
                     self.socket = None;
+                    // The old pipe lives as long as those who have it open; who starts from now on gets the
+                    // new one, and the logger reads the old one to its end first.
+                    let folder = process.state.as_ref().map(State::folder);
+                    if let Some(Ok((pipe, _))) = folder.filter(|_| self.world.pipe.is_some()).map(Pipe::open)
+                    {
+                        self.world.pipe = Some(pipe);
+                    }
                 }
             }
+            // Before anybody can see it: who kills us then must not take us back behind it.
+            process.remember(&self.world);
             let Some(state) = &mut process.state else { continue };
             let shown = state.show(&process.machine, process.wall, voice);
             let open = state.open_doors();
-            if let Err(errno) = open
-                && process.again.is_none()
-            {
+            if let Some(errno) = open.err().filter(|_| process.again.is_none()) {
                 voice.unable(&[b"open supervise/control and supervise/ok, trying again"], errno);
             }
-            let again = !shown || open.is_err();
-            process.remember(&self.world);
-            if again {
+            if !shown || open.is_err() {
                 process.again = Some(self.world.now() + AGAIN);
             }
         }
         if self.socket.is_none() {
-            self.open_socket();
+            self.service.again.get_or_insert(self.world.now() + AGAIN);
         }
     }
 
     /// Listens at `socket` in the state directory, where the path is short, by way of the working directory.
     fn open_socket(&mut self) {
-        let Some(state) = &self.service.state else { return };
+        let Some(state) = &mut self.service.state else { return };
         let mode = if self.operators.is_some() { 0o660 } else { 0o600 };
         let opened = fchdir(state.folder()).and_then(|()| {
             // It is a dead one's: we hold the lock.
@@ -484,20 +518,13 @@ impl Supervisor {
         });
         let back = fchdir(&self.orders.folder);
         match opened.and_then(|socket| back.map(|()| socket)) {
-            Ok(socket) => {
-                self.socket = Some(socket);
-                self.told_socket = false;
-            }
-            Err(errno) => {
-                if !std::mem::replace(&mut self.told_socket, true) {
-                    self.world.voice.unable(&[b"open supervise/socket, trying again"], errno);
-                }
-                self.service.again.get_or_insert(self.world.now() + AGAIN);
-            }
+            Ok(socket) => self.socket = Some(socket),
+            Err(errno) => state.complain(self.world.voice, b"open supervise/socket, trying again", errno),
         }
     }
 
     /// Whether it is time to leave: the service is down for good, and its logger has read all.
+    #[inline(never)]
     fn leave(&mut self) -> Option<End> {
         if !self.world.service_gone {
             return None;
@@ -716,10 +743,16 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
         End::Failed
     };
     let (memory, child) = record::read(file.as_fd(), &world.era).map_err(unsure)?;
-    let Some(child) = child else { return Ok(()) };
+    let normally = process.machine.want;
+    let Some(child) = child else {
+        // Nothing was ever run; but what was wanted still is.
+        if let Some(memory) = memory.filter(|memory| memory.machine.want != Want::Exit) {
+            process.machine.want = memory.machine.want;
+        }
+        return Ok(());
+    };
     let alive = child.lives().map_err(unsure)?;
     let memory = memory.filter(|memory| memory.serial == child.serial || !alive);
-    let normally = process.machine.want;
     if let Some(memory) = &memory {
         process.machine = memory.machine;
         process.wall = memory.wall;
@@ -747,13 +780,17 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
         if parent != Ok(std::process::id()) {
             match child::pidfd(child.pid) {
                 Ok(pidfd) => process.adopted = Some(pidfd),
-                Err(Errno::ESRCH) => return died_unseen(process, world, child.finish),
+                Err(Errno::ESRCH) => {
+                    died_unseen(process, world, child.finish);
+                    return Ok(());
+                }
                 Err(errno) => return Err(unsure(errno)),
             }
             // Between the look and the open another may have got the pid.
             if !child.lives().map_err(unsure)? {
                 process.adopted = None;
-                return died_unseen(process, world, child.finish);
+                died_unseen(process, world, child.finish);
+                return Ok(());
             }
         }
         process.settings.for_stop(process.folder.as_fd(), voice);
@@ -782,12 +819,12 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
     }
     process.machine.since = if known { process.machine.since } else { child.since };
     process.machine.pid = child.pid;
-    died_unseen(process, world, child.finish)
+    died_unseen(process, world, child.finish);
+    Ok(())
 }
 
 /// Nobody knows how the recorded process died.
-fn died_unseen(process: &mut Process, world: &mut World, finish: bool) -> Result<(), End> {
+fn died_unseen(process: &mut Process, world: &mut World, finish: bool) {
     process.machine.phase = if finish { Phase::Finish } else { Phase::Run };
     process.event(world, Event::Died(super::machine::Death::Unknown));
-    Ok(())
 }

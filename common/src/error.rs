@@ -96,6 +96,8 @@ impl Error {
 
     /// Writes the message in one write, an answer to stdout and a complaint to stderr, and returns the exit
     /// status.
+    #[cold]
+    #[inline(never)] // its buffers are no part of the frame of who runs for long
     pub(crate) fn report(&self) -> i32 {
         let Reason { ref kind, status, ref text, hint, link } = *self.0;
         let link = link.unwrap_or(&CATENA);

@@ -26,8 +26,8 @@ pub fn watch(fd: RawFd, events: i16) -> pollfd {
 /// ppoll(2), at most for `timeout` milliseconds. False where it was interrupted.
 pub fn poll(fds: &mut [pollfd], timeout: Option<u64>) -> nix::Result<bool> {
     let time = timeout.map(|ms| libc::timespec {
-        tv_sec: libc::time_t::try_from(ms / 1000).unwrap_or(libc::time_t::MAX),
-        tv_nsec: i64::try_from(ms % 1000 * 1_000_000).unwrap_or(0) as _,
+        tv_sec: i32::try_from(ms / 1000).unwrap_or(i32::MAX).into(),
+        tv_nsec: i32::try_from(ms % 1000 * 1_000_000).unwrap_or(0).into(),
     });
     let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
     let count = libc::nfds_t::try_from(fds.len()).map_err(|_| Errno::EINVAL)?;
