@@ -186,7 +186,8 @@ mod tests {
     #[test]
     fn a_status_is_read() {
         let value = Value::parse(
-            r#"{"ok":true, "pid":812,"since":1764000000.123,"status":"a \"b\"\n\u00e9","death":{"code":null,"signal":"SEGV"},"next":-1.5e3}"#,
+            r#"{"ok":true, "pid":812,"since":1764000000.123,"status":"a \"b\"\n\u00e9",
+                "death":{"code":null,"signal":"SEGV"},"next":-1.5e3}"#,
         )
         .unwrap();
         assert!(value.get("ok").is_true());

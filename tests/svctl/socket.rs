@@ -131,7 +131,8 @@ fn the_events_of_services_are_told_as_they_happen() {
     house.serve(&svrun(), "a");
     house.write("b/down", "");
     house.serve(&svrun(), "b");
-    let script = "svctl events a b >events & p=$!; svctl --json events a b >objects & q=$!; wait $p; a=$?; wait $q; exit $a$?";
+    let script = "svctl events a b >events & p=$!; svctl --json events a b >objects & q=$!
+                  wait $p; a=$?; wait $q; exit $a$?";
     let listen = Background::start(sh(script).current_dir(house.at(".")).env("SVDIR", house.at(".")));
     until("nobody listens", || {
         ["events", "objects"].iter().all(|file| house.text(file).lines().count() == 2)
