@@ -293,5 +293,16 @@ pub(super) fn without_numbers(text: &str) -> String {
     short
 }
 
+/// Waits until svctl has looked at the status bytes several times.
+pub(super) fn wait_for_looks(pid: u32) {
+    let sleeps = || {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+        line.trim().parse::<u64>().unwrap()
+    };
+    let before = sleeps();
+    until("svctl does not look", || sleeps() > before + 3);
+}
+
 /// Where svctl is while it waits.
 pub(super) const LOOKING: &[i64] = &[nix::libc::SYS_ppoll];

@@ -68,7 +68,7 @@ fn who_waits_sleeps_until_the_supervisor_says_it() {
     let script = "exec strace -f -o calls -e signal=none svctl -w 600 wait up a";
     let waits = Background::start(sh(script).current_dir(house.at(".")).env("SVDIR", house.at(".")));
     until("it does not wait", || {
-        house.text("calls").contains("ppoll") && !house.text("calls").trim_end().ends_with(')')
+        house.text("calls").split_once("\"wait up\\n\"").is_some_and(|(_, after)| after.contains("ppoll("))
     });
     let before = house.text("calls");
     assert_eq!(house.svctl("up a"), prints(""));
