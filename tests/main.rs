@@ -22,5 +22,6 @@ mod setlock;
 mod setsid_free;
 mod setuidgid;
 mod softlimit;
+mod svrun;
 mod transparency;
 mod umask;
