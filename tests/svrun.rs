@@ -1,9 +1,9 @@
 //! svrun, beside runit's runsv where both behave alike.
 
 mod commands;
-//mod control;
+mod control;
 mod files;
-//mod finish;
-//mod log;
+mod finish;
+mod log;
 mod service;
-//mod setup;
+mod setup;
