@@ -5,5 +5,6 @@ mod control;
 mod files;
 mod finish;
 mod log;
+mod restart;
 mod service;
 mod setup;

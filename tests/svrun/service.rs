@@ -228,7 +228,9 @@ impl Service {
 
     pub(crate) fn supervise_by(&mut self, command: Command) {
         self.spawn(command);
-        self.until("a supervisor", || self.alive() && self.status_now().is_some());
+        let pid = self.supervisor();
+        self.until("a supervisor", || self.alive() && self.status_now().is_some() || !lives(pid));
+        self.assert_supervised();
     }
 
     /// Starts the supervisor, and no more.

@@ -27,9 +27,9 @@ fn noting() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Waits for the state that was noted under this name, without what is its own: its folder and its stdio.
+/// Waits for the state that was noted under this name, without its folder and its fds.
 fn noted(service: &Service, name: &str) -> String {
-    let own = ["cwd ", "fd 0", "fd 1", "fd 2", "env PWD=", "env OLDPWD=", "env _="];
+    let own = ["cwd ", "fd ", "env PWD=", "env OLDPWD=", "env _="];
     let file = format!("state-{name}");
     service.until(name, || service.path(&file).exists());
     let text = service.text(&file);
