@@ -3,7 +3,6 @@
 use std::fs;
 
 use super::service::*;
-use crate::needs;
 use crate::support::*;
 
 both!(
@@ -27,9 +26,10 @@ fn noting() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Waits for the state that was noted under this name, without its folder and its fds.
+/// Waits for the state that was noted under this name, without its folder, its fds and its process
+/// group.
 fn noted(service: &Service, name: &str) -> String {
-    let own = ["cwd ", "fd ", "env PWD=", "env OLDPWD=", "env _="];
+    let own = ["cwd ", "fd ", "group ", "env PWD=", "env OLDPWD=", "env _="];
     let file = format!("state-{name}");
     service.until(name, || service.path(&file).exists());
     let text = service.text(&file);
@@ -66,12 +66,7 @@ fn children_have_the_state_that_the_supervisor_was_started_with(of: Program) {
 }
 
 fn children_are_in_the_session_and_the_process_group_of_the_supervisor(of: Program) {
-    let mut service = Service::prepare(of, &[("run", SLEEPER), ("log/run", LOGGER)]);
-    needs!(tool("setsid"));
-    let words = service.command();
-    let mut command = service.adopt(prepared("setsid"));
-    command.arg(words.get_program()).args(words.get_args());
-    service.supervise_by(command);
+    let service = Service::start(of, &[("run", SLEEPER), ("log/run", LOGGER)]);
     let run = service.started(1);
     service.until_log_stat("run");
     let log = service.log_status_now().unwrap().pid;
@@ -80,9 +75,10 @@ fn children_are_in_the_session_and_the_process_group_of_the_supervisor(of: Progr
         let fields = stat.rsplit_once(") ").unwrap().1.split(' ').skip(1).take(3);
         fields.map(|field| field.parse::<u32>().unwrap()).collect::<Vec<_>>()
     };
-    let supervisor = fields(run)[0];
-    assert_eq!(fields(log)[0], supervisor);
+    let supervisor = service.supervisor();
+    assert_eq!((fields(run)[0], fields(log)[0]), (supervisor, supervisor));
     let own = fields(supervisor);
+    assert_eq!(own[1], supervisor); // a group of its own
     assert_eq!(fields(run)[1..], own[1..]);
     assert_eq!(fields(log)[1..], own[1..]);
 }
@@ -110,5 +106,110 @@ fn stdin_and_stderr_are_the_supervisors(of: Program) {
     service
         .until("stderr", || service.stderr().contains("loud\n") && service.stderr().contains("loud log\n"));
     service.until("stdout", || service.text("stdout") == "quiet\n");
+    service.exit();
+}
+
+/// The fds of a process from 3 up.
+fn fds(pid: u32) -> Vec<u32> {
+    let all = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let numbers = all.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap());
+    let mut fds: Vec<u32> = numbers.filter(|fd| *fd > 2).collect();
+    fds.sort_unstable();
+    fds
+}
+
+/// Starts ours with options, fds 5 and 9, and the state that `prefix` makes.
+fn with(options: &[&str], prefix: &str) -> Service {
+    let mut service = Service::prepare(Svrun, &[("run", SLEEPER), ("log/run", LOGGER)]);
+    service.set_options(options);
+    let words = service.command();
+    let mut command = service.adopt(sh(&format!("exec 5</dev/null 9>>$D/lines; exec {prefix} \"$@\"")));
+    command.arg("sh").arg(words.get_program()).args(words.get_args());
+    service.supervise_by(command);
+    let log: u32 = service.nth(1, "log start ").parse().unwrap();
+    let run = service.started(1);
+    service.until("the programs", || cmdline(run) == "sleep 1000000" && cmdline(log) == "cat");
+    service
+}
+
+#[test]
+fn inherited_descriptors_are_not_handed_on() {
+    let mut service = with(&[], "");
+    let pids = [service.status().pid, service.log_status_now().unwrap().pid];
+    assert_eq!(pids.map(fds), [[], []]);
+    service.exit();
+}
+
+#[test]
+fn k_keeps_inherited_descriptors() {
+    let mut service = with(&["-k"], "");
+    for pid in [service.status().pid, service.log_status_now().unwrap().pid] {
+        let fds = fds(pid);
+        // What the test itself was started with comes along.
+        assert!(fds.contains(&5) && fds.contains(&9), "{fds:?}");
+        let file = |fd: u32| fs::read_link(format!("/proc/{pid}/fd/{fd}")).unwrap();
+        let inside: Vec<u32> = fds
+            .iter()
+            .copied()
+            .filter(|fd| file(*fd).starts_with(service.folder.path().join("service")))
+            .collect();
+        assert!(inside.is_empty(), "of the supervisor itself: {inside:?}");
+        assert_eq!(file(5), std::path::Path::new("/dev/null"));
+    }
+    service.exit();
+}
+
+#[test]
+fn ignored_signals_and_the_mask_are_reset_for_children() {
+    let signals = |pid: u32| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let lines = status.lines().filter(|line| line.starts_with("SigBlk") || line.starts_with("SigIgn"));
+        lines.map(|line| line.split_whitespace().nth(1).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for state in ["env --block-signal", "env --ignore-signal"] {
+        let mut service = with(&[], state);
+        for pid in [service.status().pid, service.log_status_now().unwrap().pid] {
+            assert_eq!(signals(pid), ["0000000000000000", "0000000000000000"], "{state}");
+        }
+        service.exit();
+    }
+}
+
+#[test]
+fn closed_stdio_is_no_hindrance() {
+    // What is opened for the supervisor itself must not become the service's stdin, stdout or stderr.
+    let mut service = Service::prepare(Svrun, &[("run", PUPPET), ("log/run", LOGGER), ("finish", FINISH)]);
+    let words = service.command();
+    let mut command = service.adopt(sh("exec \"$@\" <&- >&- 2>&-"));
+    command.arg("sh").arg(words.get_program()).args(words.get_args());
+    service.supervise_by(command);
+    let run = service.started(1);
+    service.tell("echo said");
+    service.until("the log", || service.text("logged") == "said\n");
+    for fd in [0, 2] {
+        let file = fs::read_link(format!("/proc/{run}/fd/{fd}"));
+        assert!(!file.as_ref().is_ok_and(|file| file.starts_with(service.at(""))), "{fd}: {file:?}");
+    }
+    service.exit();
+}
+
+#[test]
+fn nothing_is_done_while_nothing_happens() {
+    let mut service = Service::start(Svrun, &[("run", SLEEPER), ("log/run", LOGGER)]);
+    service.started(1);
+    service.nth(1, "log start ");
+    service.until_log_stat("run");
+    service.until_stat("run");
+    service.until("it sleeps", || state(service.supervisor()) == Some('S'));
+    let wakeups = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", service.supervisor())).unwrap();
+        let lines = status.lines().filter(|line| line.contains("ctxt_switches"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    // That nothing happens is seen by waiting alone: here for two seconds, in which a timer of a second
+    // would have to show.
+    let before = wakeups();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert_eq!(wakeups(), before);
     service.exit();
 }
