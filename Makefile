@@ -24,7 +24,8 @@ help:
 	@echo 'make bench      what a link costs, beside the peers that are installed'
 	@echo 'make install    what make built, and the pages (DESTDIR PREFIX BINDIR MANDIR PROGRAM_PREFIX)'
 	@echo 'make install-multicall  instead: catena, and links to it (LINKDIR too)'
-	@echo 'make uninstall  either away again'
+	@echo 'make install-runit-names  links to what is installed: runsv to svrun, sv to svctl (BINDIR)'
+	@echo 'make uninstall  all of it away again'
 	@echo 'make dist       a tarball'
 	@echo 'make clean      away with all that was built'
 
@@ -44,23 +45,36 @@ install: built install-pages
 		rm -f "$$d" && cp "$$f" "$$d" && chmod 755 "$$d" || exit 1; \
 	done
 
+# What is no link is not in catena: a file of its own.
 install-multicall: built install-pages
 	mkdir -p '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LINKDIR)'
-	d='$(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)catena' && \
-		rm -f "$$d" && cp '$(BUILD)/bin/catena' "$$d" && chmod 755 "$$d"
 	for f in '$(BUILD)'/bin/*; do \
-		n=$${f##*/}; [ "$$n" != catena ] || continue; \
-		d="$(DESTDIR)$(LINKDIR)/$(PROGRAM_PREFIX)$$n"; rm -f "$$d" && \
-		ln -s "$$(scripts/relative '$(LINKDIR)' '$(BINDIR)')$(PROGRAM_PREFIX)catena" "$$d" || exit 1; \
+		n=$${f##*/}; \
+		if grep -q '::LINK);$$' "bins/main/$$n.rs"; then \
+			d="$(DESTDIR)$(LINKDIR)/$(PROGRAM_PREFIX)$$n"; rm -f "$$d" && \
+			ln -s "$$(scripts/relative '$(LINKDIR)' '$(BINDIR)')$(PROGRAM_PREFIX)catena" "$$d" || exit 1; \
+		else \
+			d="$(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)$$n"; \
+			rm -f "$$d" && cp "$$f" "$$d" && chmod 755 "$$d" || exit 1; \
+		fi; \
+	done
+
+# A runsv or an sv that is not ours stays, and is an error.
+install-runit-names:
+	for n in runsv:svrun sv:svctl; do \
+		t="$(PROGRAM_PREFIX)$${n#*:}"; d="$(DESTDIR)$(BINDIR)/$${n%:*}"; \
+		if ! [ -e "$(DESTDIR)$(BINDIR)/$$t" ]; then \
+			echo "there is no $$t in $(BINDIR): run make install first" >&2; exit 1; \
+		fi; \
+		[ "$$(readlink "$$d")" = "$$t" ] || ln -s "$$t" "$$d" || exit 1; \
 	done
 
 built:
 	@test -d '$(BUILD)/bin' || { echo 'nothing is built yet: run make first' >&2; exit 1; }
 
 install-pages:
-	mkdir -p '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man7'
-	for f in man/*.1 man/*.7; do \
-		d="$(DESTDIR)$(MANDIR)/man$${f##*.}/$(PROGRAM_PREFIX)$${f##*/}" && \
+	for f in man/*.[1578]; do \
+		d="$(DESTDIR)$(MANDIR)/man$${f##*.}" && mkdir -p "$$d" && d="$$d/$(PROGRAM_PREFIX)$${f##*/}" && \
 		cp "$$f" "$$d" && chmod 644 "$$d" || exit 1; \
 	done
 
@@ -69,7 +83,11 @@ uninstall:
 		n=$${f##*/}; n=$(PROGRAM_PREFIX)$${n%.rs}; \
 		rm -f "$(DESTDIR)$(BINDIR)/$$n" "$(DESTDIR)$(LINKDIR)/$$n" || exit 1; \
 	done
-	for f in man/*.1 man/*.7; do \
+	for n in runsv:svrun sv:svctl; do \
+		d="$(DESTDIR)$(BINDIR)/$${n%:*}"; \
+		[ "$$(readlink "$$d")" != "$(PROGRAM_PREFIX)$${n#*:}" ] || rm -f "$$d" || exit 1; \
+	done
+	for f in man/*.[1578]; do \
 		rm -f "$(DESTDIR)$(MANDIR)/man$${f##*.}/$(PROGRAM_PREFIX)$${f##*/}" || exit 1; \
 	done
 
@@ -79,4 +97,4 @@ dist:
 clean:
 	rm -rf target dist
 
-.PHONY: all help check bench demo install install-multicall built install-pages uninstall dist clean
+.PHONY: all help check bench demo install install-multicall install-runit-names built install-pages uninstall dist clean

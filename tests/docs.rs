@@ -1,14 +1,16 @@
-//! What is written about the links: every list of them names the same ones, and the pages say what the
+//! What is written about the programs: every list of them names the same ones, and the pages say what the
 //! programs say.
 
 use std::fs::{read_dir, read_to_string};
 use std::path::{Path, PathBuf};
 
+use common::Link;
+
 use crate::needs;
 use crate::support::*;
 
-/// Modules of the tests that belong to no single link.
-const OF_ALL_LINKS: [&str; 10] = [
+/// Modules of the tests that belong to no single program.
+const OF_NO_PROGRAM: [&str; 10] = [
     "all_or_nothing",
     "common_rules",
     "docs",
@@ -50,9 +52,29 @@ fn names() -> Vec<String> {
     sorted(catena::LINKS.iter().map(|link| link.name.to_owned()).collect())
 }
 
-/// The names of the programs: the links, and the one that holds them all.
+/// The names of the programs that are no links, sorted.
+fn others() -> Vec<String> {
+    sorted(catena::PROGRAMS.iter().map(|program| program.name.to_owned()).collect())
+}
+
+/// The names of all programs: the links, the one that holds them all, and the others.
 fn programs() -> Vec<String> {
-    sorted([names(), vec!["catena".to_owned()]].concat())
+    sorted([names(), others(), vec!["catena".to_owned()]].concat())
+}
+
+/// The links and the other programs, whose pages are written by the same rules.
+fn described() -> impl Iterator<Item = &'static Link> {
+    catena::LINKS.iter().chain(&catena::PROGRAMS)
+}
+
+/// The section of a program's page: 8 for what lives on, 1 for all others.
+fn section_of(name: &str) -> &'static str {
+    if name == "svrun" { "8" } else { "1" }
+}
+
+/// The names of the programs whose page is in this section.
+fn in_section(section: &str) -> Vec<String> {
+    programs().into_iter().filter(|name| section_of(name) == section).collect()
 }
 
 /// The names of the links as names of modules.
@@ -70,6 +92,14 @@ fn files(folder: &str, ending: &str) -> Vec<String> {
     let entries = read_dir(house().join(folder)).unwrap().map(|entry| entry.unwrap().file_name());
     let names = entries.filter_map(|name| Some(name.to_str().unwrap().strip_suffix(ending)?.to_owned()));
     sorted(names.collect())
+}
+
+/// The modules in a folder, of one file or of a folder with a `mod.rs`.
+fn modules_in(folder: &str) -> Vec<String> {
+    let entries = read_dir(house().join(folder)).unwrap().map(|entry| entry.unwrap());
+    let folders = entries.filter(|entry| entry.path().join("mod.rs").exists());
+    let folders = folders.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    sorted([files(folder, ".rs"), folders].concat())
 }
 
 /// What stands between `before` and `after` in each line that has both, in that order.
@@ -100,7 +130,7 @@ fn shown(page: &Path, width: u32) -> String {
 }
 
 fn page(name: &str) -> PathBuf {
-    house().join("man").join(format!("{name}.1"))
+    house().join("man").join(format!("{name}.{}", section_of(name)))
 }
 
 /// The sections of a shown page: the heading, and its text with single blanks.
@@ -126,7 +156,7 @@ fn sections(shown: &str) -> Vec<(String, String)> {
 fn section(name: &str, heading: &str) -> String {
     let sections = sections(&shown(&page(name), 80));
     let section = sections.into_iter().find(|section| section.0 == heading);
-    section.unwrap_or_else(|| panic!("{name}.1 has no {heading}")).1
+    section.unwrap_or_else(|| panic!("the page of {name} has no {heading}")).1
 }
 
 /// The options of the list in a page's source, as `-t seconds`.
@@ -136,12 +166,13 @@ fn options(page: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_list_of_the_links_names_the_same_ones() {
-    let mut parts = modules();
-    parts.push("lib".to_owned());
-    assert_eq!(files("bins", ".rs"), sorted(parts), "bins/");
+fn every_list_of_the_programs_names_the_same_ones() {
+    let parts = [modules(), others(), vec!["lib".to_owned()]].concat();
+    assert_eq!(modules_in("bins"), sorted(parts), "bins/");
     assert_eq!(files("bins/main", ".rs"), programs(), "bins/main/");
-    assert_eq!(files("man", ".1"), programs(), "man/");
+    assert_eq!(files("man", ".1"), in_section("1"), "man/");
+    assert_eq!(files("man", ".8"), in_section("8"), "man/");
+    assert_eq!((files("man", ".5"), files("man", ".7")), (vec!["service".into()], vec!["catena".into()]));
 
     let manifest = text("Cargo.toml");
     let bins: Vec<&str> = manifest.split("[[bin]]\n").skip(1).collect();
@@ -151,15 +182,28 @@ fn every_list_of_the_links_names_the_same_ones() {
         .flat_map(|name| [format!("name = \"{name}\""), format!("path = \"bins/main/{name}.rs\"")]);
     assert_eq!(bins, expected.collect::<Vec<_>>(), "[[bin]] of Cargo.toml");
 
-    let tests: Vec<String> =
-        files("tests", ".rs").into_iter().filter(|name| !OF_ALL_LINKS.contains(&name.as_str())).collect();
-    assert_eq!(tests, modules(), "tests/");
+    let modules_of_tests = modules_in("tests");
+    let of_programs = modules_of_tests.iter().filter(|name| !OF_NO_PROGRAM.contains(&name.as_str()));
+    // What has too many tests for one file has several, which begin with its name.
+    let of_others = |name: &str| {
+        others().into_iter().find(|other| name.strip_prefix(other.as_str()).is_some_and(begins_a_part))
+    };
+    let mut tests: Vec<String> =
+        of_programs.map(|name| of_others(name).unwrap_or_else(|| name.to_owned())).collect();
+    tests.sort();
+    tests.dedup();
+    assert_eq!(tests, sorted([modules(), others()].concat()), "tests/");
     let compiled = between(&text("tests/main.rs"), "mod ", ";");
-    assert_eq!(sorted([compiled, vec!["main".to_owned()]].concat()), files("tests", ".rs"), "tests/main.rs");
+    assert_eq!(sorted([compiled, vec!["main".to_owned()]].concat()), modules_of_tests, "tests/main.rs");
+}
+
+/// Whether this follows a program's name in the name of a module of its tests.
+fn begins_a_part(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with('_')
 }
 
 #[test]
-fn every_shim_is_of_its_own_link() {
+fn every_shim_is_of_its_own_program() {
     for name in names() {
         let shim = text(format!("bins/main/{name}.rs"));
         let module = name.replace('-', "_");
@@ -168,35 +212,46 @@ fn every_shim_is_of_its_own_link() {
         );
         assert_eq!(shim, expected);
     }
-}
-
-#[test]
-fn the_readme_has_one_row_for_each_link() {
-    let readme = text("README.md");
-    assert_eq!(sorted(between(&readme, "| [`", "`](man/")), names());
-    for name in names() {
-        assert_eq!(between(&readme, &format!("| [`{name}`](man/{name}.1) | "), " |").len(), 1, "{name}");
+    for name in others() {
+        let shim = text(format!("bins/main/{name}.rs"));
+        let expected = format!(
+            "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!(long catena::{name}::PROGRAM);\n"
+        );
+        assert_eq!(shim, expected);
     }
 }
 
 #[test]
-fn the_overview_lists_each_link() {
-    assert_eq!(between(&text("man/catena.7"), ".It Xr ", " 1"), names());
+fn the_readme_has_one_row_for_each_program() {
+    let readme = text("README.md");
+    assert_eq!(between(&readme, "| [`", "`](man/"), [names(), others()].concat());
+    for Link { name, .. } in described() {
+        let row = format!("| [`{name}`](man/{name}.{}) | ", section_of(name));
+        assert_eq!(between(&readme, &row, " |").len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn the_overview_lists_each_program() {
+    let with_section = |name: String| format!("{name} {}", section_of(&name));
+    let expected: Vec<String> = [names(), others()].concat().into_iter().map(with_section).collect();
+    let page = text("man/catena.7");
+    assert_eq!(page.lines().filter_map(|line| line.strip_prefix(".It Xr ")).collect::<Vec<_>>(), expected);
 }
 
 #[test]
 fn the_page_and_help_say_the_same() {
     needs!(tool("mandoc"));
-    for name in names() {
-        let help = run(link(&name).arg("--help"));
+    for Link { name, .. } in described() {
+        let help = run(link(name).arg("--help"));
         assert_eq!((help.status, help.stderr.as_str()), (0, ""), "{name}");
         let mut lines = help.stdout.lines();
         let usage = lines.next().unwrap();
-        assert_eq!(usage, format!("usage: {}", section(&name, "SYNOPSIS")));
-        assert_eq!(section(&name, "NAME"), format!("{name} - {}", lines.next().unwrap()));
+        assert_eq!(usage, format!("usage: {}", section(name, "SYNOPSIS")));
+        assert_eq!(section(name, "NAME"), format!("{name} - {}", lines.next().unwrap()));
         let options: Vec<String> =
             lines.map(|line| line.trim_start().split("  ").next().unwrap().to_owned()).collect();
-        assert_eq!(options, self::options(&text(page(&name))), "{name}");
+        assert_eq!(options, self::options(&text(page(name))), "{name}");
         let letters: String =
             usage.split([' ', '[', ']', '|']).filter_map(|word| word.strip_prefix('-')).collect();
         for option in options {
@@ -214,11 +269,11 @@ fn every_page_is_clean() {
 }
 
 #[test]
-fn every_page_of_a_link_has_its_sections_in_order() {
+fn every_page_of_a_program_has_its_sections_in_order() {
     needs!(tool("mandoc"));
-    for name in names() {
-        let shown = shown(&page(&name), 80);
-        assert!(shown.starts_with(&format!("{}(1) ", name.to_uppercase())), "{name}");
+    for Link { name, .. } in described() {
+        let shown = shown(&page(name), 80);
+        assert!(shown.starts_with(&format!("{}({}) ", name.to_uppercase(), section_of(name))), "{name}");
         let headings: Vec<String> = sections(&shown).into_iter().map(|section| section.0).collect();
         let expected = SECTIONS.iter().filter_map(|section| match section.strip_prefix('[') {
             None => Some((*section).to_owned()),
@@ -229,18 +284,35 @@ fn every_page_of_a_link_has_its_sections_in_order() {
 }
 
 #[test]
-fn every_page_of_a_link_names_its_statuses() {
-    for name in names() {
-        let page = text(page(&name));
+fn the_page_of_the_formats_has_its_sections_in_order() {
+    needs!(tool("mandoc"));
+    let shown = shown(&house().join("man/service.5"), 80);
+    assert!(shown.starts_with("SERVICE(5) "), "{shown}");
+    let headings: Vec<String> = sections(&shown).into_iter().map(|section| section.0).collect();
+    let of_a_program = ["SYNOPSIS", "ENVIRONMENT", "[FILES]", "EXIT STATUS"];
+    let expected = SECTIONS.iter().filter(|section| !of_a_program.contains(section));
+    assert_eq!(headings, expected.map(|section| section.trim_matches(['[', ']'])).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_page_of_a_program_names_its_statuses() {
+    for Link { name, .. } in described() {
+        let page = text(page(name));
         let section = page.split(".Sh EXIT STATUS\n").nth(1).unwrap().split(".Sh ").next().unwrap();
         let statuses: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix(".It ")).collect();
-        let expected: &[&str] = match name.as_str() {
+        let expected: &[&str] = match *name {
             "setlock" => &["0", "100", "111", "126", "127"],
             "pidlock" => &["0", "100", "111", "126", "127", "0", "1", "100", "111"],
+            "svrun" => &["0", "100", "111", "1"],
+            "svctl" => &statuses, // a count of services is among them
             _ => &["100", "111", "126", "127"],
         };
         assert_eq!(statuses, expected, "{name}");
-        assert!(section.starts_with("The status is that of\n.Ar prog ,\nunless"), "{name}");
+        if others().iter().all(|other| other != name) {
+            assert!(section.starts_with("The status is that of\n.Ar prog ,\nunless"), "{name}");
+        } else {
+            assert!(["0", "100"].iter().all(|status| statuses.contains(status)), "{name}: {statuses:?}");
+        }
     }
 }
 
@@ -258,7 +330,8 @@ fn no_page_is_wider_than_a_terminal() {
 fn references_to_our_pages_name_their_section() {
     let sections = |name: &str| match name {
         "catena" => Some("17"), // the program and the overview
-        name => names().iter().any(|link| link == name).then_some("1"),
+        "service" => Some("5"),
+        name => programs().iter().any(|program| program == name).then(|| section_of(name)),
     };
     for page in pages() {
         for line in text(&page).lines() {
@@ -268,7 +341,7 @@ fn references_to_our_pages_name_their_section() {
             let [name, number] = reference.split(' ').take(2).collect::<Vec<_>>()[..] else {
                 panic!("{line}")
             };
-            // A system call may have the name of a link.
+            // A system call may have the name of a program.
             assert!(
                 number == "2" || sections(name).is_none_or(|sections| sections.contains(number)),
                 "{line}"

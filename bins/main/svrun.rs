@@ -1,3 +1,3 @@
 #![cfg_attr(not(test), no_main)]
 //! The program `svrun`.
-common::main!(long catena::svrun::PROGRAM);
+common::main!(catena::svrun::PROGRAM);

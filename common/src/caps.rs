@@ -9,6 +9,15 @@ use crate::{Error, OrFail};
 /// `CAP_SYS_CHROOT` of linux/capability.h, as a bit of a set.
 const CHROOT: u64 = 1 << 18;
 
+/// `CAP_SYS_ADMIN` or `CAP_SYS_RESOURCE`.
+const LARGE_PIPES: u64 = 1 << 21 | 1 << 24;
+
+/// Whether the pages of this process's pipes are not counted against its user's few, pipe(7).
+#[must_use]
+pub fn may_have_large_pipes() -> bool {
+    capget().is_ok_and(|sets| sets.effective & LARGE_PIPES != 0)
+}
+
 /// Whether this process could chroot: `CAP_SYS_CHROOT` is permitted.
 pub fn may_chroot() -> Result<bool, Error> {
     Ok(capget().or_fail("read capabilities")?.permitted & CHROOT != 0)

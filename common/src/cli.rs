@@ -27,10 +27,16 @@ impl Cli {
         Self { link, called: chain.words.first(), parser, parsed, chain: chain.handed_on() }
     }
 
+    /// The first word of the command line.
+    #[must_use]
+    pub fn first(&self) -> &'static CStr {
+        self.called.unwrap_or(c"")
+    }
+
     /// The name that the program was called by, without folders.
     #[must_use]
     pub fn called(&self) -> &'static [u8] {
-        let path = self.called.map_or(&b""[..], CStr::to_bytes);
+        let path = self.first().to_bytes();
         path.rsplit(|b| *b == b'/').next().unwrap_or(path)
     }
 
@@ -140,7 +146,8 @@ pub fn number<T: TryFrom<u64>>(digits: &[u8]) -> Option<T> {
 }
 
 /// Seconds in decimal digits, with a fraction after a point if there is one; below a nanosecond is cut.
-fn seconds(text: &[u8]) -> Option<Duration> {
+#[must_use]
+pub fn seconds(text: &[u8]) -> Option<Duration> {
     let (whole, fraction) = match text.iter().position(|b| *b == b'.') {
         Some(point) => (&text[..point], &text[point + 1..]),
         None => (text, &b"0"[..]),

@@ -128,7 +128,8 @@ fn twice<T: PartialEq>(ask: impl Fn() -> nix::Result<T>) -> nix::Result<T> {
     if ask()? == answer { Ok(answer) } else { Err(Errno::EAGAIN) }
 }
 
-fn group(name: &CStr) -> Result<u32, Error> {
+/// The id of a group by its name.
+pub fn group(name: &CStr) -> Result<u32, Error> {
     let gid = sys::group_by_name(name).or_fail(format_args!("look up group {}", shown(name.to_bytes())))?;
     let hint = "names and numbers do not mix: for numbers write :uid:gid[:gid...]";
     gid.ok_or_else(|| unknown("group", "group", name, hint))

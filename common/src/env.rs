@@ -51,7 +51,9 @@ impl Env {
         self.own().retain(|entry| !is(entry, name));
     }
 
-    pub(crate) fn into_words(self) -> Words {
+    /// As a vector for execve(2).
+    #[must_use]
+    pub fn into_words(self) -> Words {
         self.received.unwrap_or_else(|| self.edited.into_iter().collect())
     }
 

@@ -16,7 +16,9 @@ mod multicall;
 pub mod process;
 pub mod root;
 pub mod rt;
+pub mod signals;
 mod sys;
+pub mod text;
 
 pub use cli::Cli;
 pub use env::Env;
@@ -24,4 +26,5 @@ pub use error::{Error, OrFail, shown};
 pub use exec::Chain;
 pub use lexopt::Arg::{Long, Short};
 pub use rt::{Link, Outcome};
-pub use sys::Words;
+pub use sys::{Words, child, socket};
+pub use text::Text;

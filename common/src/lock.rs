@@ -1,7 +1,7 @@
 //! Locks on files.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use lexopt::Arg::Short;
@@ -91,6 +91,21 @@ impl Request {
 /// How long to wait between two tries while a time limit runs. What interrupts a wait in the kernel is a
 /// signal handler, and musl's sigaction(3) unblocks signals of the program when it sets the first one.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// Takes flock(2)'s exclusive lock on an open file, if it is free.
+pub fn try_flock(fd: BorrowedFd) -> nix::Result<bool> {
+    match sys::flock(fd, libc::LOCK_EX | libc::LOCK_NB) {
+        Ok(()) => Ok(true),
+        Err(Errno::EAGAIN | Errno::EINTR) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Waits a millisecond, between two tries.
+pub fn nap() {
+    // Where it cannot wait it tries again at once.
+    let _ = sys::sleep(Duration::from_millis(1));
+}
 
 /// Opens `file`, creating it if need be, and locks it; `None` if it was not to be had in time.
 fn acquire(file: &CStr, kind: Kind, wait: Wait) -> Result<Option<OwnedFd>, Error> {

@@ -2,6 +2,9 @@
 //! the kernel gave them, on fd numbers instead of owned fds, or without what libc adds.
 #![allow(unsafe_code)]
 
+pub mod child;
+pub mod socket;
+
 use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::Duration;

@@ -1,0 +1,286 @@
+//! Who is connected to the socket: lines in, JSON objects out, and nobody is waited for.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+
+use common::{Text, socket};
+use nix::unistd::read;
+
+use super::events;
+use super::machine::{Hold, Phase};
+use super::process::Process;
+
+/// How many clients there can be.
+pub(super) const CLIENTS: usize = 16;
+/// The longest line, with its newline.
+pub(super) const LINE: usize = 256;
+
+/// What a client waits for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Condition {
+    /// That run runs.
+    Up,
+    /// That nothing runs, and nothing is due.
+    Down,
+    /// That neither run nor finish runs.
+    Finished,
+    /// That the service has said that it is ready; that it runs, where it cannot say so.
+    Ready,
+    /// That a start which is under way is over.
+    Settled,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    condition: Condition,
+    logger: bool,
+    until: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Client {
+    fd: OwnedFd,
+    filled: usize,
+    wait: Option<Wait>,
+    /// It follows the events of the service, or of its logger.
+    follows: Option<bool>,
+    last: u64,
+    /// It will send no more.
+    ended: bool,
+}
+
+/// Who is connected.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    slots: [Option<Client>; CLIENTS],
+    /// Made for the first client of a slot, and kept for the next: so their number ends.
+    buffers: [Option<Box<[u8; LINE]>>; CLIENTS],
+    /// Whether there is a logger.
+    pub(super) has_logger: bool,
+}
+
+/// A line of a client.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// A line, without its newline.
+    Line(Text<LINE>),
+    /// There is none yet.
+    Nothing,
+    /// It was too long.
+    TooLong,
+}
+
+impl Clients {
+    /// A new client. Where there are too many it takes the place of that which has been idle longest; where
+    /// all of them wait for something it is turned away.
+    pub(super) fn add(&mut self, fd: OwnedFd) {
+        let idle = |client: &Option<Client>| match client {
+            None => Some(0),
+            Some(client) if client.wait.is_none() && client.follows.is_none() => Some(client.last + 1),
+            Some(_) => None,
+        };
+        let now = socket::monotonic();
+        let slot = self.slots.iter().enumerate().filter_map(|(i, client)| Some((idle(client)?, i))).min();
+        if let Some((_, i)) = slot {
+            self.buffers[i].get_or_insert_with(|| Box::new([0; LINE]));
+            self.slots[i] =
+                Some(Client { fd, filled: 0, wait: None, follows: None, last: now, ended: false });
+        }
+    }
+
+    /// The fd of a client and the events to wait for; below 0 where there is none.
+    pub(super) fn watched(&self, i: usize) -> (RawFd, i16) {
+        match &self.slots[i] {
+            Some(client) if client.ended => (client.fd.as_raw_fd(), 0),
+            Some(client) => (client.fd.as_raw_fd(), socket::POLLIN),
+            None => (-1, 0),
+        }
+    }
+
+    /// A client is gone.
+    pub(super) fn drop(&mut self, i: usize) {
+        self.slots[i] = None;
+    }
+
+    /// All of them.
+    pub(super) fn drop_all(&mut self) {
+        self.slots = Default::default();
+    }
+
+    /// Reads what a client has sent. False where it is gone.
+    pub(super) fn fill(&mut self, i: usize) {
+        let (Some(client), Some(buffer)) = (&mut self.slots[i], &mut self.buffers[i]) else { return };
+        client.last = socket::monotonic();
+        if client.filled == buffer.len() {
+            return;
+        }
+        match read(&client.fd, &mut buffer[client.filled..]) {
+            Ok(0) => client.ended = true,
+            Ok(count) => client.filled += count,
+            Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => {}
+            Err(_) => self.drop(i),
+        }
+    }
+
+    /// The next line of a client that is not waiting for the answer to the one before. One that has ended,
+    /// and whose lines are all answered, is closed.
+    pub(super) fn line(&mut self, i: usize) -> Input {
+        let (Some(client), Some(buffer)) = (&mut self.slots[i], &mut self.buffers[i]) else {
+            return Input::Nothing;
+        };
+        if client.wait.is_some() || client.follows.is_some() {
+            return Input::Nothing;
+        }
+        let filled = &buffer[..client.filled];
+        match filled.iter().position(|b| *b == b'\n') {
+            Some(end) => {
+                let line = Text::of(&filled[..end]);
+                buffer.copy_within(end + 1..client.filled, 0);
+                client.filled -= end + 1;
+                Input::Line(line)
+            }
+            None if client.filled == LINE => Input::TooLong,
+            None => {
+                if client.ended {
+                    self.drop(i);
+                }
+                Input::Nothing
+            }
+        }
+    }
+
+    /// Sends a line; a client that does not take it at once is too slow, and dropped.
+    pub(super) fn send(&mut self, i: usize, line: &[u8]) {
+        let Some(client) = &self.slots[i] else { return };
+        if socket::send(client.fd.as_fd(), line) != Ok(line.len()) {
+            self.drop(i);
+        }
+    }
+
+    /// Sends why a command was not carried out.
+    pub(super) fn refuse(&mut self, i: usize, why: &[u8]) {
+        let mut text = Text::<LINE>::of("{\"ok\":false,\"error\":\"");
+        self.send(i, text.quoted(why).add("\"}\n").bytes());
+    }
+
+    /// Lets a client wait, unless what it waits for holds already.
+    pub(super) fn wait(&mut self, i: usize, condition: Condition, seconds: Option<u64>, process: &Process) {
+        let until = seconds.map(|milliseconds| socket::monotonic().saturating_add(milliseconds));
+        if let Some(client) = &mut self.slots[i] {
+            client.wait = Some(Wait { condition, logger: process.logger, until });
+        }
+        self.changed(process);
+    }
+
+    /// Lets a client follow the events of `process`.
+    pub(super) fn follow(&mut self, i: usize, process: &Process) {
+        self.send(i, status(process, self.has_logger).bytes());
+        if let Some(client) = &mut self.slots[i] {
+            client.follows = Some(process.logger);
+        }
+    }
+
+    /// Whether anybody follows the events of the service, or of its logger.
+    pub(super) fn anybody_listens(&self, logger: bool) -> bool {
+        self.slots.iter().flatten().any(|client| client.follows == Some(logger))
+    }
+
+    /// Sends an event to who follows.
+    pub(super) fn publish(&mut self, logger: bool, line: &[u8]) {
+        for i in 0..CLIENTS {
+            if self.slots[i].as_ref().is_some_and(|client| client.follows == Some(logger)) {
+                self.send(i, line);
+            }
+        }
+    }
+
+    /// Answers who has waited for what `process` is now.
+    pub(super) fn changed(&mut self, process: &Process) {
+        for i in 0..CLIENTS {
+            let Some(client) = &mut self.slots[i] else { continue };
+            let Some(wait) = client.wait.filter(|wait| wait.logger == process.logger) else { continue };
+            let up = matches!(wait.condition, Condition::Up | Condition::Ready);
+            if holds(wait.condition, process) {
+                client.wait = None;
+                self.send(i, status(process, self.has_logger).bytes());
+            } else if up && process.machine.hold == Hold::GaveUp {
+                client.wait = None;
+                self.refuse(i, b"gave up");
+            }
+        }
+    }
+
+    /// When the first wait ends.
+    pub(super) fn deadline(&self) -> Option<u64> {
+        self.slots.iter().flatten().filter_map(|client| client.wait?.until).min()
+    }
+
+    /// Tells those whose time is up.
+    pub(super) fn expire(&mut self, now: u64) {
+        for i in 0..CLIENTS {
+            let Some(client) = &mut self.slots[i] else { continue };
+            if client.wait.and_then(|wait| wait.until).is_some_and(|until| until <= now) {
+                client.wait = None;
+                self.refuse(i, b"timeout");
+            }
+        }
+    }
+}
+
+fn holds(condition: Condition, process: &Process) -> bool {
+    let phase = process.machine.phase;
+    match condition {
+        Condition::Up => phase == Phase::Run,
+        Condition::Down => phase == Phase::Down,
+        Condition::Finished => !matches!(phase, Phase::Run | Phase::Finish),
+        Condition::Ready => phase == Phase::Run && (process.notify.ready || !process.notify.told),
+        Condition::Settled => phase != Phase::Prepare,
+    }
+}
+
+/// The state of a process as one JSON object.
+pub(super) fn status(process: &Process, has_logger: bool) -> Text<768> {
+    let machine = &process.machine;
+    let mut text = Text::of("{\"ok\":true,\"state\":\"");
+    text.add(match machine.phase {
+        Phase::Down | Phase::Wait | Phase::Prepare => "down",
+        Phase::Run => "run",
+        Phase::Finish => "finish",
+    });
+    text.add("\",\"pid\":");
+    match machine.pid {
+        0 => text.add("null"),
+        pid => text.number(pid),
+    };
+    text.add(",\"want\":\"").add(events::want(machine.want)).add("\",\"since\":");
+    events::instant(&mut text, process.wall);
+    let now = socket::monotonic();
+    text.add(",\"seconds\":").seconds(now.saturating_sub(machine.since));
+    let truth = |truth: bool| if truth { "true" } else { "false" };
+    text.add(",\"paused\":").add(truth(machine.paused)).add(",\"term\":").add(truth(machine.termed));
+    text.add(",\"hold\":").add(events::hold(machine.hold)).add(",\"next\":");
+    match machine.due.filter(|_| machine.phase == Phase::Wait) {
+        Some(due) => text.seconds(due.saturating_sub(now)),
+        None => text.add("null"),
+    };
+    text.add(",\"ready\":");
+    text.add(if process.notify.told { truth(process.notify.ready) } else { "null" });
+    text.add(",\"status\":");
+    match process.notify.words.bytes() {
+        b"" => text.add("null"),
+        words => text.add("\"").quoted(words).add("\""),
+    };
+    text.add(",\"restarts\":").number(machine.restarts).add(",\"death\":");
+    match machine.death {
+        None => drop(text.add("null")),
+        Some(death) => {
+            text.add("{\"time\":");
+            events::instant(&mut text, process.died.0);
+            text.add(",\"pid\":").number(process.died.1);
+            events::death(&mut text, death);
+            text.add(",\"lived\":").seconds(machine.lived).add("}");
+        }
+    }
+    text.add(",\"log\":").add(truth(has_logger && !process.logger));
+    text.add(",\"supervisor\":").number(std::process::id()).add("}\n");
+    text
+}

@@ -1,0 +1,117 @@
+//! The stream of changes that clients of the socket can follow, one JSON object a line.
+
+use common::Text;
+
+use super::machine::{Death, Event, Hold, Machine, Phase, Want};
+use super::process::Process;
+use super::world::World;
+
+type Line = Text<256>;
+
+/// Publishes what `event` has changed, if anybody listens, and answers who waits for it.
+pub(super) fn after(process: &Process, before: &Machine, event: Event, world: &mut World) {
+    world.clients.changed(process);
+    if !world.clients.anybody_listens(process.logger) {
+        return;
+    }
+    let (now, time) = (&process.machine, world.wall());
+    let line = |name: &str| {
+        let mut line = Line::of("{\"event\":\"");
+        line.add(name).add("\",\"time\":");
+        instant(&mut line, time);
+        line
+    };
+    let mut publish = |mut line: Line| world.clients.publish(process.logger, line.add("}\n").bytes());
+    match event {
+        Event::Started(pid) => {
+            let mut line = line(if now.phase == Phase::Run { "start" } else { "finish" });
+            line.add(",\"pid\":").number(pid);
+            publish(line);
+        }
+        Event::Died(how) => {
+            let finish = before.phase == Phase::Finish;
+            let mut line = line(if finish { "finished" } else { "death" });
+            if !finish {
+                line.add(",\"pid\":").number(before.pid);
+            }
+            death(&mut line, how);
+            if !finish {
+                line.add(",\"lived\":").seconds(now.lived);
+            }
+            publish(line);
+        }
+        _ => {}
+    }
+    if now.want != before.want {
+        let mut line = line("want");
+        line.add(",\"want\":\"").add(want(now.want)).add("\"");
+        publish(line);
+    }
+    if now.paused != before.paused {
+        let mut line = line("paused");
+        line.add(",\"paused\":").add(if now.paused { "true" } else { "false" });
+        publish(line);
+    }
+    if now.hold != before.hold {
+        let mut line = line("hold");
+        line.add(",\"hold\":").add(hold(now.hold));
+        publish(line);
+    }
+}
+
+/// Publishes that the service is ready, or is not any more.
+pub(super) fn ready(process: &Process, world: &mut World) {
+    world.clients.changed(process);
+    if world.clients.anybody_listens(process.logger) {
+        let mut line = Line::of("{\"event\":\"");
+        line.add(if process.notify.ready { "ready" } else { "stopping" }).add("\",\"time\":");
+        instant(&mut line, world.wall());
+        line.add(",\"pid\":").number(process.machine.pid).add("}\n");
+        world.clients.publish(process.logger, line.bytes());
+    }
+}
+
+/// A time as seconds since 1970.
+pub(super) fn instant<const N: usize>(text: &mut Text<N>, (seconds, nanoseconds): (u64, u32)) {
+    text.number(seconds).add(".").padded(nanoseconds / 1_000_000, 3);
+}
+
+/// How a process died, as three members of an object.
+pub(super) fn death<const N: usize>(text: &mut Text<N>, death: Death) {
+    text.add(",\"code\":");
+    match death {
+        Death::Exit(code) => text.number(code),
+        Death::Exec(_) => text.number(111u32),
+        _ => text.add("null"),
+    };
+    text.add(",\"signal\":");
+    match death {
+        Death::Signal(signal, _) => {
+            match common::signals::name(signal.into()) {
+                Some(name) => text.add("\"").add(name).add("\""),
+                None => text.add("\"").number(signal).add("\""),
+            };
+        }
+        _ => drop(text.add("null")),
+    }
+    let core = matches!(death, Death::Signal(_, true));
+    text.add(",\"core\":").add(if core { "true" } else { "false" });
+}
+
+/// What is wanted, in a word.
+pub(super) fn want(want: Want) -> &'static str {
+    match want {
+        Want::Up => "up",
+        Want::Down => "down",
+        Want::Exit => "exit",
+    }
+}
+
+/// Why it does not run, as JSON.
+pub(super) fn hold(hold: Hold) -> &'static str {
+    match hold {
+        Hold::None => "null",
+        Hold::BackingOff => "\"backing off\"",
+        Hold::GaveUp => "\"gave up\"",
+    }
+}

@@ -1,0 +1,172 @@
+//! Readiness: how a service says that it serves.
+//!
+//! By a newline on the fd that `notification-fd` names, as s6 has it: the other end is a FIFO, so that a new
+//! supervisor finds what was said in between. Or by `sd_notify(3)`, with the file `sd-notify`.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+
+use common::{Text, Words, child, fds, socket};
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::unistd::read;
+
+use super::pipe;
+use super::service::Settings;
+use super::state::State;
+use super::voice::Voice;
+
+/// How far up a message's sender is looked for among the ancestors, so that the search ends.
+const GENERATIONS: usize = 64;
+
+/// The readiness of a service.
+#[derive(Debug, Default)]
+pub(super) struct Notify {
+    /// It has said that it is ready, and did not take it back.
+    pub(super) ready: bool,
+    /// There is a way to say so.
+    pub(super) told: bool,
+    /// The random part of the name of the socket; 0: none.
+    pub(super) name: u64,
+    /// What it says of itself.
+    pub(super) words: Text<80>,
+    fifo: Option<OwnedFd>,
+    end: Option<OwnedFd>,
+    socket: Option<OwnedFd>,
+    env: Option<Words>,
+}
+
+impl Notify {
+    /// Before run starts: nothing that was said of another run counts.
+    pub(super) fn prepare(&mut self, settings: &Settings, state: Option<&State>, voice: Voice) {
+        self.over(state);
+        self.open(settings, state, voice);
+        let mut buffer = [0; 256];
+        if let Some(fifo) = &self.fifo {
+            while read(fifo, &mut buffer).is_ok_and(|count| count > 0) {}
+        }
+    }
+
+    /// Opens what the settings ask for, if it is not open.
+    pub(super) fn open(&mut self, settings: &Settings, state: Option<&State>, voice: Voice) {
+        self.told = settings.notification.is_some() || settings.sd_notify;
+        if settings.notification.is_some() {
+            if let Err(errno) = self.open_fifo(state) {
+                voice.unable(&[b"open supervise/pipe/notify"], errno);
+            }
+        } else {
+            (self.fifo, self.end) = (None, None);
+        }
+        if !settings.sd_notify {
+            self.socket = None;
+        } else if self.socket.is_none() {
+            if let Err(errno) = self.open_socket() {
+                voice.unable(&[b"open the notification socket"], errno);
+            }
+        }
+    }
+
+    fn open_fifo(&mut self, state: Option<&State>) -> nix::Result<()> {
+        let Some(state) = state.filter(|_| self.fifo.is_none()) else { return Ok(()) };
+        let folder = pipe::folder(state.folder())?;
+        self.fifo = Some(pipe::open_fifo(folder.as_fd(), c"notify")?);
+        // An end of its own for the service, which so shares nothing with ours.
+        let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
+        self.end = Some(fds::open(folder.as_fd(), c"notify", flags, Mode::empty())?);
+        Ok(())
+    }
+
+    /// A socket with an abstract name: a path would be out of reach for who has changed its user or root.
+    /// The name lasts, so that a new supervisor can take it.
+    fn open_socket(&mut self) -> nix::Result<()> {
+        if self.name == 0 {
+            self.name = socket::random()? | 1;
+        }
+        let mut name = Text::<32>::of("\0catena-");
+        name.number(self.name);
+        self.socket = Some(socket::datagrams(name.bytes())?);
+        Ok(())
+    }
+
+    /// The fd pair for the service: ours, and the number that it expects.
+    pub(super) fn fd(&self, settings: &Settings) -> Option<(RawFd, RawFd)> {
+        Some((self.end.as_ref()?.as_raw_fd(), settings.notification?))
+    }
+
+    /// The environment of run.
+    pub(super) fn env<'a>(&'a mut self, settings: &Settings, received: &'a Words) -> &'a Words {
+        if !settings.sd_notify || self.socket.is_none() {
+            return received;
+        }
+        let name = self.name;
+        self.env.get_or_insert_with(|| {
+            let mut entry = Text::<48>::of("NOTIFY_SOCKET=@catena-");
+            entry.number(name);
+            // Kept for good, as the environment is: made once.
+            let entry = CString::new(entry.bytes()).unwrap_or_default();
+            let entry: &'static CStr = Box::leak(entry.into_boxed_c_str());
+            let other = |word: &&'static CStr| !word.to_bytes().starts_with(b"NOTIFY_SOCKET=");
+            received.clone().filter(other).chain([entry]).collect()
+        })
+    }
+
+    /// The fds to wait for: the FIFO's and the socket's.
+    pub(super) fn fds(&self) -> [RawFd; 2] {
+        [&self.fifo, &self.socket].map(|fd| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd))
+    }
+
+    /// Reads what has come, of the service whose pid is `pid`. Whether its readiness has changed.
+    pub(super) fn hear(&mut self, pid: u32) -> bool {
+        let before = self.ready;
+        let mut buffer = [0; 512];
+        if let Some(fifo) = &self.fifo {
+            while let Ok(count @ 1..) = read(fifo, &mut buffer) {
+                self.ready |= pid != 0 && buffer[..count].contains(&b'\n');
+            }
+        }
+        // As many as the socket can hold at most: no flood keeps us from the rest of our work.
+        for _ in 0..16 {
+            let Some(socket) = &self.socket else { break };
+            let Ok((message, sender)) = socket::receive(socket.as_fd(), &mut buffer) else { break };
+            if pid == 0 || !descends(sender, pid) {
+                continue;
+            }
+            for line in message.split(|b| *b == b'\n') {
+                match line {
+                    b"READY=1" => self.ready = true,
+                    b"STOPPING=1" => self.ready = false,
+                    _ => {
+                        if let Some(words) = line.strip_prefix(b"STATUS=") {
+                            self.words = Text::of(words);
+                        }
+                    }
+                }
+            }
+        }
+        self.ready != before
+    }
+
+    /// The run is over, and its readiness with it.
+    pub(super) fn over(&mut self, state: Option<&State>) {
+        self.words = Text::new();
+        if std::mem::take(&mut self.ready)
+            && let Some(state) = state
+        {
+            let _ = state.show_ready(None); // nobody is misled for long: the status says that it is down
+        }
+    }
+}
+
+/// Whether a process is another, or descends from it.
+fn descends(mut pid: u32, ancestor: u32) -> bool {
+    for _ in 0..GENERATIONS {
+        if pid == ancestor {
+            return true;
+        }
+        match child::process(pid) {
+            Ok(process) if process.parent > 1 => pid = process.parent,
+            _ => return false,
+        }
+    }
+    false
+}

@@ -1,0 +1,577 @@
+//! One process of a service, the daemon or its logger: its life, its state directory, and the carrying out
+//! of what its life asks for.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+
+use common::child::{self, Plan, Slot};
+use common::{Text, signals};
+use nix::errno::Errno;
+use nix::sys::stat::fstatat;
+
+use super::events;
+use super::leftovers;
+use super::machine::{Action, Death, Event, Machine, Phase, Want};
+use super::notify::Notify;
+use super::pipe::Pipe;
+use super::record::{self, Memory};
+use super::service::{self, Leftovers, Settings};
+use super::state::State;
+use super::voice::{Voice, say};
+use super::world::World;
+
+/// How long the exit status of a process that is no child of ours is asked for: its parent has to reap it
+/// first.
+const PATIENCE: u64 = 200;
+
+/// The daemon of a service, or its logger.
+#[derive(Debug)]
+pub(super) struct Process {
+    /// It is the logger.
+    pub(super) logger: bool,
+    /// Its part of the service directory.
+    pub(super) folder: OwnedFd,
+    /// Where its state directory lies, if that is not the same.
+    pub(super) state_parent: Option<OwnedFd>,
+    /// Its life.
+    pub(super) machine: Machine,
+    /// Its settings.
+    pub(super) settings: Settings,
+    /// Its state directory, once that is ours.
+    pub(super) state: Option<State>,
+    /// Its readiness.
+    pub(super) notify: Notify,
+    /// A process that was adopted, and is no child of ours.
+    pub(super) adopted: Option<OwnedFd>,
+    /// Since when the exit status of the adopted one is asked for.
+    pub(super) asking: Option<u64>,
+    /// The control script that runs; 0: none.
+    pub(super) script: u32,
+    /// The how-manieth run it is.
+    pub(super) serial: u32,
+    /// The wall clock time of `machine.since`.
+    pub(super) wall: (u64, u32),
+    /// Wall clock time of the last death, and the pid that died.
+    pub(super) died: ((u64, u32), u32),
+    /// Something of its state is not written yet.
+    pub(super) unsaved: bool,
+    /// When that is tried again.
+    pub(super) again: Option<u64>,
+    /// When a lock that another holds is tried again.
+    pub(super) locked: Option<u64>,
+    /// Why run could not be executed, by the present process; and what was said of it.
+    exec: Option<Errno>,
+    told_exec: Option<Errno>,
+    told_fork: bool,
+    told_record: bool,
+    told_script: bool,
+    /// It has got the stop signal from us, so that its death is no news.
+    stopped: bool,
+    reported: [u32; 8],
+}
+
+impl Process {
+    /// A process of which nothing runs.
+    pub(super) fn new(logger: bool, folder: OwnedFd, state_parent: Option<OwnedFd>, want: Want) -> Self {
+        Self {
+            logger,
+            folder,
+            state_parent,
+            machine: Machine::new(want),
+            settings: Settings::default(),
+            state: None,
+            notify: Notify::default(),
+            adopted: None,
+            asking: None,
+            script: 0,
+            serial: 0,
+            wall: (0, 0),
+            died: ((0, 0), 0),
+            unsaved: false,
+            again: None,
+            locked: None,
+            exec: None,
+            told_exec: None,
+            told_fork: false,
+            told_record: false,
+            told_script: false,
+            stopped: false,
+            reported: [0; 8],
+        }
+    }
+
+    /// Where its state directory lies.
+    pub(super) fn parent(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.state_parent.as_ref().unwrap_or(&self.folder).as_fd()
+    }
+
+    /// Who speaks of it.
+    pub(super) fn voice(&self, world: &World) -> Voice {
+        Voice { part: if self.logger { b"/log" } else { b"" }, ..world.voice }
+    }
+
+    /// Lets `event` happen, and all that follows at once.
+    pub(super) fn event(&mut self, world: &mut World, event: Event) {
+        let voice = self.voice(world);
+        match event {
+            Event::Byte(b'd' | b'x') | Event::Restart => self.settings.for_stop(self.folder.as_fd(), voice),
+            Event::Died(_) => {
+                if self.machine.phase == Phase::Run {
+                    self.settings.for_restart(self.folder.as_fd(), voice);
+                    self.died = (world.wall(), self.machine.pid);
+                }
+                self.stopped = self.machine.termed;
+            }
+            _ => {}
+        }
+        let mut next = Some(event);
+        while let Some(event) = next.take() {
+            let before = self.machine;
+            let actions = self.machine.step(event, world.now(), &self.settings.rules);
+            if self.machine.since != before.since || self.machine.phase != before.phase {
+                self.note_time(&before, world);
+            }
+            events::after(self, &before, event, world);
+            for action in actions.iter() {
+                next = self.act(world, action);
+            }
+        }
+        self.unsaved = true;
+    }
+
+    /// The label of the status is wall clock time: of the start of run, or of the end of what ran.
+    fn note_time(&mut self, before: &Machine, world: &World) {
+        let runs = |machine: &Machine| matches!(machine.phase, Phase::Run | Phase::Finish);
+        if runs(&self.machine) != runs(before) {
+            self.wall = world.wall();
+        }
+    }
+
+    fn act(&mut self, world: &mut World, action: Action) -> Option<Event> {
+        match action {
+            Action::Try(letter) => self.try_script(world, letter),
+            Action::KillScript => {
+                if self.script == 0 {
+                    return Some(Event::Script(false));
+                }
+                let _ = child::kill(self.script.cast_signed(), signals::KILL); // it is ours, not reaped yet
+                None
+            }
+            Action::Start => Some(self.start(world)),
+            Action::Tell => {
+                self.tell(world);
+                None
+            }
+            Action::Finish => Some(self.finish(world)),
+            Action::Signal(signal) => {
+                self.signal(world, signal);
+                None
+            }
+            Action::Gone => {
+                world.gone(self.logger);
+                None
+            }
+        }
+    }
+
+    /// Sends a signal to the process, which is a child not reaped yet, or known by its pidfd: never to
+    /// another that has got its pid since.
+    fn signal(&mut self, world: &World, signal: i32) {
+        let sent = match &self.adopted {
+            Some(pidfd) => child::signal_pidfd(pidfd.as_fd(), signal),
+            None => child::kill(self.machine.pid.cast_signed(), signal),
+        };
+        if let Err(errno) = sent
+            && errno != Errno::ESRCH
+        {
+            self.voice(world).unable(&[b"send a signal"], errno);
+        }
+    }
+
+    fn try_script(&mut self, world: &mut World, letter: u8) -> Option<Event> {
+        let path = [b'c', b'o', b'n', b't', b'r', b'o', b'l', b'/', letter, 0];
+        let path = CStr::from_bytes_with_nul(&path).unwrap_or(c"");
+        let executable = || {
+            let stat = fstatat(&self.folder, path, nix::fcntl::AtFlags::empty());
+            stat.is_ok_and(|stat| stat.st_mode & 0o100 != 0)
+        };
+        if self.logger || !executable() {
+            return Some(Event::Script(false));
+        }
+        let end = world.pipe.as_ref().map(Pipe::for_service);
+        let fds = end.iter().flatten().map(|end| (end.as_raw_fd(), 1)).next();
+        let plan = Plan {
+            group: false,
+            folder: self.folder.as_fd(),
+            record: None,
+            fds: fds.as_slice(),
+            path,
+            argv: &[path],
+            env: &world.env,
+        };
+        let failed = match child::spawn(&plan) {
+            Ok(spawned) => {
+                self.script = spawned.pid;
+                self.machine.script_runs(world.now());
+                spawned.exec
+            }
+            Err(errno) => Some(errno),
+        };
+        if let Some(errno) = failed
+            && !std::mem::replace(&mut self.told_script, true)
+        {
+            self.voice(world).unable(&[b"start ", path.to_bytes()], errno);
+        }
+        (self.script == 0).then_some(Event::Script(false))
+    }
+
+    /// Starts run.
+    fn start(&mut self, world: &mut World) -> Event {
+        let voice = self.voice(world);
+        if !self.logger {
+            self.settings.for_start(self.folder.as_fd(), voice);
+            self.notify.prepare(&self.settings, self.state.as_ref(), voice);
+        }
+        self.serial = self.serial.wrapping_add(1);
+        let event = self.spawn(world, c"./run", &[c"./run"], false);
+        if matches!(event, Event::Started(_)) {
+            self.exec_failed(voice, b"./run");
+        }
+        event
+    }
+
+    /// Starts finish, if there is one that can be read: so it has always been looked for.
+    fn finish(&mut self, world: &mut World) -> Event {
+        if self.logger {
+            return Event::NoFinish;
+        }
+        match service::open(self.folder.as_fd(), c"finish") {
+            Ok(_) => {}
+            Err(Errno::ENOENT) => return Event::NoFinish,
+            Err(errno) => {
+                self.voice(world).unable(&[b"open ./finish"], errno);
+                return Event::NoFinish;
+            }
+        }
+        let (code, status) = finish_arguments(self.machine.death);
+        // Before the fork: who finds this knows that finish is due, until finish itself has said that it
+        // runs.
+        self.remember(world);
+        let numbers = [code.as_c_str(), status.as_c_str()];
+        let event = self.spawn(world, c"./finish", &[c"./finish", numbers[0], numbers[1]], true);
+        if let (Event::Started(_), Some(errno)) = (event, self.exec.take()) {
+            self.voice(world).unable(&[b"start ./finish"], errno);
+        }
+        event
+    }
+
+    fn spawn(&mut self, world: &mut World, path: &CStr, argv: &[&CStr], finish: bool) -> Event {
+        let voice = self.voice(world);
+        let end = match &world.pipe {
+            Some(pipe) if self.logger => Some(pipe.for_logger()),
+            Some(pipe) => Some(pipe.for_service()),
+            None => None,
+        };
+        let end = match end.transpose() {
+            Ok(end) => end,
+            Err(errno) => {
+                // Without its pipe it must not run: what it says would go elsewhere.
+                voice.unable(&[b"open the log pipe"], errno);
+                return Event::NotStarted;
+            }
+        };
+        let mut fds = [(-1, -1); 2];
+        let mut count = 0;
+        if let Some(end) = &end {
+            fds[count] = (end.as_raw_fd(), if self.logger { 0 } else { 1 });
+            count += 1;
+        }
+        if !finish && let Some(pair) = self.notify.fd(&self.settings) {
+            fds[count] = pair;
+            count += 1;
+        }
+        let (now, wall) = (world.now(), world.wall());
+        let tail = record::tail(self.serial, now, wall, &world.era);
+        let file = self.state.as_ref().and_then(|state| state.record.as_ref());
+        let record = file.filter(|_| world.adoption()).map(|file| Slot {
+            file: file.as_fd(),
+            offset: record::CHILD,
+            head: record::head(finish),
+            tail: tail.bytes(),
+        });
+        let env =
+            if finish || self.logger { &world.env } else { self.notify.env(&self.settings, &world.env) };
+        let group = !finish && self.settings.leftovers != Leftovers::Told;
+        let folder = self.folder.as_fd();
+        match child::spawn(&Plan { group, folder, record, fds: &fds[..count], path, argv, env }) {
+            Ok(spawned) => {
+                self.told_fork = false;
+                self.exec = spawned.exec;
+                if let Some(errno) = spawned.record
+                    && !std::mem::replace(&mut self.told_record, true)
+                {
+                    voice.unable(&[b"write supervise/record: what runs could not be adopted"], errno);
+                }
+                Event::Started(spawned.pid)
+            }
+            Err(errno) => {
+                if !std::mem::replace(&mut self.told_fork, true) {
+                    voice.unable(&[b"fork, trying again"], errno);
+                }
+                Event::NotStarted
+            }
+        }
+    }
+
+    /// Says that run could not be executed, once, and when the reason is another.
+    fn exec_failed(&mut self, voice: Voice, path: &[u8]) {
+        if self.exec != self.told_exec {
+            self.told_exec = self.exec;
+            if let Some(errno) = self.exec {
+                voice.unable(&[b"start ", path], errno);
+            }
+        }
+    }
+
+    /// A child has died: true if it was this process's.
+    pub(super) fn reaped(&mut self, world: &mut World, pid: u32, status: i32) -> bool {
+        if pid == self.script && pid != 0 {
+            self.script = 0;
+            self.event(world, Event::Script(status == 0));
+        } else if pid == self.machine.pid && pid != 0 {
+            let death = match self.exec.take() {
+                Some(errno) if self.machine.phase == Phase::Run => Death::Exec(errno as i32),
+                _ => death(status),
+            };
+            self.event(world, Event::Died(death));
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// The adopted process may have died: its status, once somebody has reaped it.
+    pub(super) fn ask_adopted(&mut self, world: &mut World) {
+        let Some(pidfd) = &self.adopted else { return };
+        let now = world.now();
+        let since = *self.asking.get_or_insert(now);
+        let death = match child::exit_status(pidfd.as_fd()) {
+            Ok(status) => death(status),
+            Err(Errno::ESRCH) if now < since + PATIENCE => return,
+            Err(_) => Death::Unknown,
+        };
+        (self.adopted, self.asking) = (None, None);
+        self.event(world, Event::Died(death));
+    }
+
+    /// Writes how run died: where the log goes, and to `deaths`; and names what it left behind.
+    fn tell(&mut self, world: &mut World) {
+        let Some(death) = self.machine.death else { return };
+        let voice = self.voice(world);
+        let mut how = Text::<96>::new();
+        match death {
+            Death::Exit(code) => drop(how.add("exited ").number(code)),
+            Death::Signal(signal, core) => {
+                how.add("killed by ");
+                match signals::name(signal.into()) {
+                    Some(name) => how.add("SIG").add(name),
+                    None => how.add("signal ").number(signal),
+                };
+                if core {
+                    how.add(" (core dumped)");
+                }
+            }
+            Death::Exec(errno) => drop(how.add("could not be executed: ").errno(Errno::from_raw(errno))),
+            Death::Unknown => drop(how.add("ended unseen")),
+        }
+        if !matches!(death, Death::Exec(_)) {
+            how.add(" after ")
+                .number(self.machine.lived / 1000)
+                .add(".")
+                .number(self.machine.lived % 1000 / 100);
+            how.add(" s");
+        }
+        let expected = match death {
+            Death::Exit(0) => true,
+            Death::Signal(signal, false) => {
+                let signal = i32::from(signal);
+                self.stopped && (signal == self.settings.rules.down_signal || signal == signals::TERM)
+            }
+            _ => false,
+        };
+        if !expected && !(self.logger && death == Death::Unknown) {
+            let mut line = Text::<256>::of("warning: svrun: run ");
+            line.add(how.bytes());
+            if self.machine.want == Want::Up {
+                match self.machine.delay(&self.settings.rules) {
+                    None => line.add(", giving up"),
+                    Some(0) => line.add(", starting again"),
+                    Some(delay) if delay % 1000 == 0 => {
+                        line.add(", starting again in ").number(delay / 1000).add(" s")
+                    }
+                    Some(delay) => line.add(", starting again in ").seconds(delay).add(" s"),
+                };
+            }
+            line.add("\n");
+            self.to_log(world, line.bytes());
+        }
+        if let Some(state) = &self.state {
+            let mut line = stamp(self.died.0);
+            line.add(" pid ").number(self.died.1).add(" ").add(how.bytes()).add("\n");
+            if let Err(errno) = state.add_death(line.bytes())
+                && !self.unsaved
+            {
+                voice.unable(&[b"write supervise/deaths"], errno);
+            }
+        }
+        if !self.logger {
+            let line = leftovers::after(self, world);
+            if !line.bytes().is_empty() {
+                self.to_log(world, line.bytes());
+            }
+            self.notify.over(self.state.as_ref());
+        }
+    }
+
+    /// A line to where the service logs; to stderr where that is nowhere, full, or ours to read.
+    fn to_log(&self, world: &World, line: &[u8]) {
+        let told = match &world.pipe {
+            Some(pipe) if !self.logger => pipe.tell(line),
+            _ => Err(Errno::EPIPE),
+        };
+        if told.is_err() {
+            let mut text = Text::<320>::of(world.voice.folder);
+            text.add(self.voice(world).part).add(": ").add(line);
+            say(text.bytes());
+        }
+    }
+
+    /// The pids that leftovers were named by already.
+    pub(super) fn reported(&mut self) -> &mut [u32; 8] {
+        &mut self.reported
+    }
+
+    /// Writes what a new supervisor has to know.
+    pub(super) fn remember(&mut self, world: &World) {
+        let Some(file) = self.state.as_ref().and_then(|state| state.record.as_ref()) else { return };
+        let memory = Memory {
+            machine: self.machine,
+            serial: self.serial,
+            wall: self.wall,
+            died: self.died.0.0,
+            dead: self.died.1,
+            notify: self.notify.name,
+            ready: self.notify.ready,
+        };
+        // Where it was not written a new supervisor takes what it finds alive, and what that says of itself.
+        if record::write(file.as_fd(), &memory, &world.era).is_err() {
+            self.again.get_or_insert(world.now() + 1000);
+        }
+    }
+
+    /// The fd that tells of the adopted process's death, while there is no need to ask again and again.
+    pub(super) fn death_fd(&self) -> RawFd {
+        match &self.adopted {
+            Some(pidfd) if self.asking.is_none() => pidfd.as_raw_fd(),
+            _ => -1,
+        }
+    }
+
+    /// When time alone will lead to something.
+    pub(super) fn deadline(&self, now: u64) -> Option<u64> {
+        let asking = self.asking.map(|_| now + 5);
+        [self.machine.deadline(), asking, self.again, self.locked].into_iter().flatten().min()
+    }
+}
+
+/// How a wait status says that a process died.
+fn death(status: i32) -> Death {
+    let low = |number: i32| u8::try_from(number & 0xff).unwrap_or(0);
+    match status & 0x7f {
+        0 => Death::Exit(low(status >> 8)),
+        signal => Death::Signal(low(signal), status & 0x80 != 0),
+    }
+}
+
+/// finish's arguments: the exit code, or -1; and the low byte of the wait status, the signal and 128 for a
+/// core.
+fn finish_arguments(death: Option<Death>) -> (Word, Word) {
+    match death {
+        Some(Death::Exit(code)) => (Word::of(b"", code), Word::of(b"", 0)),
+        Some(Death::Signal(signal, core)) => {
+            (Word::of(b"-", 1), Word::of(b"", signal | if core { 0x80 } else { 0 }))
+        }
+        Some(Death::Exec(_)) => (Word::of(b"", 111), Word::of(b"", 0)),
+        Some(Death::Unknown) | None => (Word::of(b"-", 1), Word::of(b"", 0)),
+    }
+}
+
+/// A number as a C string.
+struct Word(Text<8>);
+
+impl Word {
+    fn of(sign: &[u8], number: u8) -> Self {
+        let mut text = Text::of(sign);
+        text.number(number).add("\0");
+        Self(text)
+    }
+
+    fn as_c_str(&self) -> &CStr {
+        CStr::from_bytes_with_nul(self.0.bytes()).unwrap_or(c"0")
+    }
+}
+
+/// A wall clock time as `2026-11-22T10:00:00.123Z`.
+fn stamp((seconds, nanoseconds): (u64, u32)) -> Text<256> {
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // The civil calendar from days since 1970, in eras of 400 years that begin on a 1 March.
+    let shifted = days + 719_468;
+    let (era, day) = (shifted / 146_097, shifted % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year + u64::from(month <= 2);
+    let mut text = Text::new();
+    text.padded(year, 4).add("-").padded(month, 2).add("-").padded(day, 2).add("T");
+    text.padded(second / 3600, 2).add(":").padded(second / 60 % 60, 2).add(":").padded(second % 60, 2);
+    text.add(".").padded(nanoseconds / 1_000_000, 3).add("Z");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_is_the_date_and_time_in_utc() {
+        let at = |seconds| String::from_utf8(stamp((seconds, 7_000_000)).bytes().to_owned()).unwrap();
+        assert_eq!(at(0), "1970-01-01T00:00:00.007Z");
+        assert_eq!(at(951_782_399), "2000-02-28T23:59:59.007Z");
+        assert_eq!(at(951_782_400), "2000-02-29T00:00:00.007Z");
+        assert_eq!(at(1_795_343_401), "2026-11-22T10:30:01.007Z");
+        assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00.007Z");
+    }
+
+    #[test]
+    fn finish_is_told_how_run_died_as_runsv_tells() {
+        let words = |death| {
+            let (code, status) = finish_arguments(Some(death));
+            (code.as_c_str().to_owned(), status.as_c_str().to_owned())
+        };
+        assert_eq!(words(Death::Exit(255)), (c"255".into(), c"0".into()));
+        assert_eq!(words(Death::Signal(15, false)), (c"-1".into(), c"15".into()));
+        assert_eq!(words(Death::Signal(11, true)), (c"-1".into(), c"139".into()));
+        assert_eq!(words(Death::Exec(2)), (c"111".into(), c"0".into()));
+        assert_eq!(words(Death::Unknown), (c"-1".into(), c"0".into()));
+    }
+
+    #[test]
+    fn a_wait_status_is_an_exit_or_a_signal() {
+        assert_eq!(death(0), Death::Exit(0));
+        assert_eq!(death(7 << 8), Death::Exit(7));
+        assert_eq!(death(9), Death::Signal(9, false));
+        assert_eq!(death(0x80 | 6), Death::Signal(6, true));
+    }
+}

@@ -1,0 +1,145 @@
+//! The service directory: the small files that say how a service is run.
+
+use std::ffi::CStr;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use common::cli::number;
+use common::{fds, signals};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{Mode, fstatat};
+use nix::unistd::read;
+
+use super::machine::Rules;
+use super::voice::Voice;
+
+/// What is done with what a service leaves behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Leftovers {
+    /// They are counted and named.
+    #[default]
+    Told,
+    /// They get this signal too.
+    Signalled(i32),
+}
+
+/// The settings of a service directory, and which of its files were found bad.
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    /// How it is restarted and stopped.
+    pub(super) rules: Rules,
+    /// `notification-fd`.
+    pub(super) notification: Option<i32>,
+    /// `sd-notify`.
+    pub(super) sd_notify: bool,
+    /// `leftovers`.
+    pub(super) leftovers: Leftovers,
+    told: u32,
+}
+
+/// Opens a file of a service directory for reading.
+pub(super) fn open(folder: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
+    fds::open(folder, name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())
+}
+
+/// Whether there is a file of this name.
+pub(super) fn exists(folder: BorrowedFd, name: &CStr) -> bool {
+    fstatat(folder, name, nix::fcntl::AtFlags::empty()).is_ok()
+}
+
+impl Settings {
+    /// Reads what counts for the next restart.
+    pub(super) fn for_restart(&mut self, folder: BorrowedFd, voice: Voice) {
+        let default = Rules::default();
+        let mut delays = default.delays;
+        let list = |text: &[u8]| {
+            let mut count = 0;
+            for word in words(text) {
+                *delays.get_mut(count)? = milliseconds(word)?.try_into().ok()?;
+                count += 1;
+            }
+            (count > 0).then_some(count)
+        };
+        self.rules.delay_count = self.file(folder, voice, 0, c"restart-delay", list).unwrap_or(0);
+        self.rules.delays = delays;
+        let reset = |text: &[u8]| milliseconds(text.trim_ascii());
+        self.rules.reset = self.file(folder, voice, 1, c"restart-reset", reset).unwrap_or(default.reset);
+        let max = |text: &[u8]| one(text)?.try_into().ok();
+        self.rules.max = self.file(folder, voice, 2, c"restart-max", max).unwrap_or(default.max);
+    }
+
+    /// Reads what counts for a stop.
+    pub(super) fn for_stop(&mut self, folder: BorrowedFd, voice: Voice) {
+        let default = Rules::default();
+        let signal = |text: &[u8]| words(text).next().and_then(signals::parse);
+        self.rules.down_signal =
+            self.file(folder, voice, 3, c"down-signal", signal).unwrap_or(default.down_signal);
+        self.rules.timeout_kill =
+            self.file(folder, voice, 4, c"timeout-kill", one).unwrap_or(default.timeout_kill);
+        self.rules.timeout_finish =
+            self.file(folder, voice, 5, c"timeout-finish", one).unwrap_or(default.timeout_finish);
+    }
+
+    /// Reads what counts for a start.
+    pub(super) fn for_start(&mut self, folder: BorrowedFd, voice: Voice) {
+        // 0 to 2 are stdin, stdout and stderr: no number to be told on.
+        let fd = |text: &[u8]| one(text)?.try_into().ok().filter(|fd| (3..1024).contains(fd));
+        self.notification = self.file(folder, voice, 6, c"notification-fd", fd);
+        self.sd_notify = exists(folder, c"sd-notify");
+        let signal = |text: &[u8]| match words(text).next()? {
+            b"term" => Some(signals::TERM),
+            b"kill" => Some(signals::KILL),
+            _ => None,
+        };
+        let signal = self.file(folder, voice, 7, c"leftovers", signal);
+        self.leftovers = signal.map_or(Leftovers::Told, Leftovers::Signalled);
+    }
+
+    /// What `parse` makes of a file; `None` where there is no file. What is bad is said once.
+    fn file<T>(
+        &mut self,
+        folder: BorrowedFd,
+        voice: Voice,
+        bit: u32,
+        name: &CStr,
+        parse: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Option<T> {
+        let mut buffer = [0; 128];
+        let (value, errno) = match open(folder, name).and_then(|file| read(file, &mut buffer)) {
+            Err(Errno::ENOENT) => {
+                self.told &= !(1 << bit);
+                return None;
+            }
+            Ok(count) if count < buffer.len() => (parse(&buffer[..count]), None),
+            Ok(_) => (None, None),
+            Err(errno) => (None, Some(errno)),
+        };
+        if value.is_some() {
+            self.told &= !(1 << bit);
+        } else if self.told & 1 << bit == 0 {
+            self.told |= 1 << bit;
+            match errno {
+                Some(errno) => voice.unable(&[b"read ", name.to_bytes()], errno),
+                None => voice.warning(&[name.to_bytes(), b": bad contents, the default is taken"]),
+            }
+        }
+        value
+    }
+}
+
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+}
+
+/// A file that holds one number.
+fn one(text: &[u8]) -> Option<u64> {
+    let mut words = words(text);
+    let first = number(words.next()?)?;
+    words.next().is_none().then_some(first)
+}
+
+/// A time in seconds, with a fraction after a point if there is one.
+pub(super) fn milliseconds(text: &[u8]) -> Option<u64> {
+    let time = common::cli::seconds(text)?;
+    u64::try_from(time.as_millis()).ok()
+}

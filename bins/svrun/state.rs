@@ -1,0 +1,304 @@
+//! The state directory `supervise`: what clients read, how they reach us, and what a new supervisor finds.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use common::child::write_at;
+use common::lock::try_flock;
+use common::{Text, fds};
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, readlinkat, renameat};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, fstat, fstatat, mkdirat};
+use nix::unistd::{Gid, UnlinkatFlags, fchown, fchownat, geteuid, mkfifoat, unlinkat, write};
+
+use super::machine::{Hold, Machine, Phase, Want};
+use super::voice::Voice;
+
+/// What TAI64 labels add to the time since 1970: 2^62, and the ten leap seconds of 1972.
+const TAI: u64 = (1 << 62) + 10;
+
+/// A state directory that is ours: we hold its lock.
+#[derive(Debug)]
+pub(super) struct State {
+    folder: OwnedFd,
+    _lock: OwnedFd,
+    /// Control bytes come out of here.
+    pub(super) control: Option<OwnedFd>,
+    ok: Option<OwnedFd>,
+    /// The record of children, if they can be adopted.
+    pub(super) record: Option<OwnedFd>,
+    operators: Option<Gid>,
+    status: [u8; 20],
+    pid: Option<u32>,
+    words: Text<64>,
+    refused: Option<Errno>,
+}
+
+/// Why a state directory is not ours.
+#[derive(Debug)]
+pub(super) enum NotOurs {
+    /// Another supervisor holds the lock.
+    Locked,
+    /// It cannot be used: what cannot be done, and why.
+    Unusable(&'static str, Errno),
+}
+
+/// Opens a file of the state directory.
+fn open(folder: BorrowedFd, name: &CStr, flags: OFlag, mode: u32) -> nix::Result<OwnedFd> {
+    let mode = Mode::from_bits_truncate(mode);
+    fds::open(folder, name, flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK, mode)
+}
+
+impl State {
+    /// Takes the state directory below `parent`, which is made if it is not there. A lock that is busy may
+    /// be that of a child that has not executed yet: it is tried for 200 ms.
+    pub(super) fn take(parent: BorrowedFd, operators: Option<Gid>, patience: bool) -> Result<Self, NotOurs> {
+        let mode = Mode::from_bits_truncate(0o700);
+        match mkdirat(parent, c"supervise", mode) {
+            Err(Errno::EEXIST) => {
+                // A link may point to where nothing is yet, as to a folder in /run.
+                if let Ok(target) = readlinkat(parent, c"supervise") {
+                    let _ = mkdirat(parent, target.as_os_str(), mode);
+                }
+            }
+            // Where it cannot be made, opening it tells.
+            Ok(()) | Err(_) => {}
+        }
+        let folder = open(parent, c"supervise", OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0)
+            .map_err(|errno| NotOurs::Unusable("open supervise/lock", errno))?;
+        let append = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT;
+        // Where there is no room for a file the folder itself serves.
+        let lock = match open(folder.as_fd(), c"lock", append, 0o600) {
+            Ok(lock) => lock,
+            Err(_) => open(parent, c"supervise", OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0)
+                .map_err(|errno| NotOurs::Unusable("open supervise/lock", errno))?,
+        };
+        let mut tries = if patience { 200 } else { 1 };
+        while !try_flock(lock.as_fd()).map_err(|errno| NotOurs::Unusable("lock supervise/lock", errno))? {
+            tries -= 1;
+            if tries == 0 {
+                return Err(NotOurs::Locked);
+            }
+            common::lock::nap();
+        }
+        let mut state = Self {
+            folder,
+            _lock: lock,
+            control: None,
+            ok: None,
+            record: None,
+            operators,
+            status: [0; 20],
+            pid: None,
+            words: Text::new(),
+            refused: None,
+        };
+        state.record = state.open_record();
+        if let Some(group) = operators {
+            let _ = fchown(&state.folder, None, Some(group));
+            let _ = nix::sys::stat::fchmod(&state.folder, Mode::from_bits_truncate(0o710));
+        }
+        Ok(state)
+    }
+
+    /// The folder, for what else lies in it.
+    pub(super) fn folder(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
+    }
+
+    /// Whether it was removed, or another put in its place.
+    pub(super) fn is_lost(&self, parent: BorrowedFd) -> bool {
+        let identity = |stat: nix::sys::stat::FileStat| (stat.st_dev, stat.st_ino);
+        match (fstat(&self.folder), fstatat(parent, c"supervise", AtFlags::empty())) {
+            (Ok(ours), Ok(there)) => identity(ours) != identity(there),
+            (Ok(_), Err(errno)) => errno == Errno::ENOENT,
+            _ => false,
+        }
+    }
+
+    /// The record, if nobody else may write it.
+    fn open_record(&self) -> Option<OwnedFd> {
+        let file = open(self.folder(), c"record", OFlag::O_RDWR | OFlag::O_CREAT, 0o600).ok()?;
+        let ours =
+            |stat: &nix::sys::stat::FileStat| stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o022 == 0;
+        let stat = fstat(&file).ok().filter(ours)?;
+        fstat(&self.folder).ok().filter(ours)?;
+        if stat.st_size == 0 {
+            // All of its room now: a child must not fail for a full disk.
+            let mut blank = Text::<{ super::record::SIZE }>::new();
+            write_at(file.as_fd(), blank.fill(super::record::SIZE).bytes(), 0).ok()?;
+        }
+        Some(file)
+    }
+
+    /// Makes and opens what clients reach us by. After the first status: who gets through has to find one.
+    pub(super) fn open_doors(&mut self) -> nix::Result<()> {
+        if self.control.is_none() {
+            self.control = Some(self.door(c"control", OFlag::O_RDWR)?);
+        }
+        if self.ok.is_none() {
+            self.ok = Some(self.door(c"ok", OFlag::O_RDONLY)?);
+        }
+        Ok(())
+    }
+
+    fn door(&self, name: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
+        match mkfifoat(&self.folder, name, Mode::from_bits_truncate(0o600)) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+        if let Some(group) = self.operators {
+            fchownat(&self.folder, name, None, Some(group), AtFlags::empty())?;
+            let mode = Mode::from_bits_truncate(0o620);
+            fchmodat(&self.folder, name, mode, FchmodatFlags::FollowSymlink)?;
+        }
+        open(self.folder(), name, flags, 0)
+    }
+
+    /// Shows `machine` to whoever reads: the pid, the words, and the 20 bytes, each only if it changed. An
+    /// old file stays until the new one is whole. True where all is written.
+    pub(super) fn show(&mut self, machine: &Machine, since: (u64, u32), voice: Voice) -> bool {
+        let status = status(machine, since);
+        if status == self.status {
+            return true;
+        }
+        let words = words(machine);
+        let result = self.write(machine.pid, &words, &status);
+        if let Err(errno) = result {
+            if self.refused != Some(errno) {
+                self.refused = Some(errno);
+                voice.unable(&[b"write supervise/status, trying again"], errno);
+            }
+            return false;
+        }
+        self.refused = None;
+        true
+    }
+
+    fn write(&mut self, pid: u32, words: &Text<64>, status: &[u8; 20]) -> nix::Result<()> {
+        if self.pid != Some(pid) {
+            let mut text = Text::<16>::new();
+            if pid != 0 {
+                text.number(pid).add("\n");
+            }
+            self.replace(c"pid.new", c"pid", text.bytes())?;
+            self.pid = Some(pid);
+        }
+        if self.words.bytes() != words.bytes() {
+            self.replace(c"stat.new", c"stat", words.bytes())?;
+            self.words = Text::of(words.bytes());
+        }
+        self.replace(c"status.new", c"status", status)?;
+        self.status = *status;
+        Ok(())
+    }
+
+    fn replace(&self, new: &CStr, name: &CStr, bytes: &[u8]) -> nix::Result<()> {
+        let create = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC;
+        let file = open(self.folder(), new, create, 0o644)?;
+        match write(&file, bytes) {
+            Ok(count) if count == bytes.len() => renameat(&self.folder, new, &self.folder, name),
+            Ok(_) => Err(Errno::ENOSPC),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Says in `ready` since when the service is, or takes that back.
+    pub(super) fn show_ready(&self, since: Option<(u64, u32)>) -> nix::Result<()> {
+        match since {
+            Some((seconds, _)) => {
+                self.replace(c"ready.new", c"ready", Text::<32>::new().number(seconds).add("\n").bytes())
+            }
+            None => match unlinkat(&self.folder, c"ready", UnlinkatFlags::NoRemoveDir) {
+                Err(Errno::ENOENT) => Ok(()),
+                other => other,
+            },
+        }
+    }
+
+    /// Adds a line to `deaths`, which keeps the last 32.
+    pub(super) fn add_death(&self, line: &[u8]) -> nix::Result<()> {
+        let deaths = open(self.folder(), c"deaths", OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_APPEND, 0o644)?;
+        let mut part = [0; 256];
+        let (mut lines, mut first, mut at) = (0, None, 0);
+        loop {
+            let count = nix::unistd::read(&deaths, &mut part)?;
+            if count == 0 {
+                break;
+            }
+            if first.is_none() {
+                first = part[..count].iter().position(|b| *b == b'\n').map(|end| at + end + 1);
+            }
+            lines += part[..count].iter().filter(|b| **b == b'\n').count();
+            at += count;
+        }
+        if lines < 32 {
+            return whole(write(&deaths, line), line.len());
+        }
+        let create = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC;
+        let new = open(self.folder(), c"deaths.new", create, 0o644)?;
+        let skip = i64::try_from(first.unwrap_or(0)).map_err(|_| Errno::EFBIG)?;
+        nix::unistd::lseek(&deaths, skip, nix::unistd::Whence::SeekSet)?;
+        loop {
+            let count = nix::unistd::read(&deaths, &mut part)?;
+            if count == 0 {
+                break;
+            }
+            whole(write(&new, &part[..count]), count)?;
+        }
+        whole(write(&new, line), line.len())?;
+        renameat(&self.folder, c"deaths.new", &self.folder, c"deaths")
+    }
+}
+
+fn whole(written: nix::Result<usize>, length: usize) -> nix::Result<()> {
+    if written? == length { Ok(()) } else { Err(Errno::ENOSPC) }
+}
+
+/// The 20 bytes of runit's `supervise/status`: a TAI64N label (big endian), the pid (little endian), whether
+/// it is paused, what is wanted, whether the stop signal was sent, and the state.
+fn status(machine: &Machine, (seconds, nanoseconds): (u64, u32)) -> [u8; 20] {
+    let mut status = [0; 20];
+    status[..8].copy_from_slice(&(seconds + TAI).to_be_bytes());
+    status[8..12].copy_from_slice(&nanoseconds.to_be_bytes());
+    status[12..16].copy_from_slice(&machine.pid.to_le_bytes());
+    status[16] = u8::from(machine.paused);
+    // sv writes no `u` where it reads one: a start that is far off has to look unwanted.
+    status[17] = if machine.want == Want::Up && machine.hold == Hold::None { b'u' } else { b'd' };
+    status[18] = u8::from(machine.termed);
+    status[19] = match machine.phase {
+        Phase::Down | Phase::Wait | Phase::Prepare => 0,
+        Phase::Run => 1,
+        Phase::Finish => 2,
+    };
+    status
+}
+
+/// The text of `supervise/stat`.
+fn words(machine: &Machine) -> Text<64> {
+    let (state, down) = match machine.phase {
+        Phase::Down | Phase::Wait | Phase::Prepare => ("down", true),
+        Phase::Run => ("run", false),
+        Phase::Finish => ("finish", false),
+    };
+    let mut text = Text::of(state);
+    if machine.paused {
+        text.add(", paused");
+    }
+    if machine.termed {
+        text.add(", got TERM");
+    }
+    match machine.want {
+        _ if down => {}
+        Want::Up => {}
+        Want::Down => drop(text.add(", want down")),
+        Want::Exit => drop(text.add(", want exit")),
+    }
+    match machine.hold {
+        Hold::None => {}
+        Hold::BackingOff => drop(text.add(", backing off")),
+        Hold::GaveUp => drop(text.add(", gave up")),
+    }
+    text.add("\n");
+    text
+}

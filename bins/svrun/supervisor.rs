@@ -1,0 +1,793 @@
+//! The supervisor: one thread, one wait for everything that can happen, and no other.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use common::child;
+use common::socket::{self, POLLIN, pollfd, watch};
+use common::{Text, Words, fds, signals};
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag};
+use nix::sys::stat::Mode;
+use nix::unistd::{Gid, fchdir, read};
+
+use super::clients::{CLIENTS, Condition, Input, status};
+use super::events;
+use super::machine::{Event, Machine, Phase, Want};
+use super::pipe::Pipe;
+use super::process::Process;
+use super::record;
+use super::service::exists;
+use super::state::{NotOurs, State};
+use super::voice::Voice;
+use super::world::World;
+
+/// How long the logger gets to read the pipe to its end when the supervisor leaves.
+const DRAIN: u64 = 10_000;
+/// How long until something that failed is tried again.
+const AGAIN: u64 = 1000;
+
+/// The signals that are heard. All others are blocked.
+const HEARD: [i32; 5] = [signals::CHLD, signals::TERM, signals::INT, signals::HUP, signals::QUIT];
+
+/// What a supervisor was told to do.
+#[derive(Debug)]
+pub(super) struct Orders {
+    /// Who speaks, and of what.
+    pub(super) voice: Voice,
+    /// The command line, for the upgrade, and the working directory in which it counts.
+    pub(super) words: Words,
+    /// See `words`.
+    pub(super) origin: OwnedFd,
+    /// The environment.
+    pub(super) env: Words,
+    /// The service directory, which is the working directory already.
+    pub(super) folder: OwnedFd,
+    /// Where the state lies, if that is not the same.
+    pub(super) state: Option<OwnedFd>,
+}
+
+/// A supervisor at work.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    world: World,
+    service: Process,
+    logger: Option<Process>,
+    socket: Option<OwnedFd>,
+    signals: OwnedFd,
+    operators: Option<Gid>,
+    orders: Orders,
+    draining: Option<u64>,
+    told_socket: bool,
+    told_log: bool,
+}
+
+/// How it ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// It was told to.
+    Told,
+    /// It could not start, and has said why.
+    Failed,
+}
+
+impl Supervisor {
+    /// Takes the service directory, and what lives of it.
+    pub(super) fn start(orders: Orders) -> Result<Self, End> {
+        let voice = orders.voice;
+        let fatal = |what: &[u8], errno: Errno| {
+            voice.fatal(&[what], errno);
+            End::Failed
+        };
+        let signals = socket::signals(&HEARD).map_err(|errno| fatal(b"open a signalfd", errno))?;
+        let copy = |fd: &OwnedFd| fd.try_clone().map_err(|_| fatal(b"copy a fd", Errno::EMFILE));
+        let folder = copy(&orders.folder)?;
+        let state = orders.state.as_ref().map(copy).transpose()?;
+        let operators = operators(&folder, voice);
+        let want = if exists(folder.as_fd(), c"down") { Want::Down } else { Want::Up };
+        let mut service = Process::new(false, folder, state, want);
+        match State::take(service.parent(), operators, true) {
+            Ok(state) => service.state = Some(state),
+            Err(NotOurs::Locked) => return Err(fatal(b"lock supervise/lock", Errno::EAGAIN)),
+            Err(NotOurs::Unusable(what, errno)) => return Err(fatal(what.as_bytes(), errno)),
+        }
+        let world = World {
+            voice,
+            env: orders.env.clone(),
+            pipe: None,
+            era: record::Era::now(),
+            clients: super::clients::Clients::default(),
+            logger: 0,
+            service_gone: false,
+            logger_gone: false,
+        };
+        let mut supervisor = Self {
+            world,
+            service,
+            logger: None,
+            socket: None,
+            signals,
+            operators,
+            orders,
+            draining: None,
+            told_socket: false,
+            told_log: false,
+        };
+        supervisor.service.wall = socket::wall();
+        supervisor.service.machine.since = socket::monotonic();
+        supervisor.look_for_log(true)?;
+        supervisor.adopt_or_start()?;
+        Ok(supervisor)
+    }
+
+    /// Makes a logger of `log`, if that is there and was not before.
+    fn look_for_log(&mut self, first: bool) -> Result<(), End> {
+        if self.logger.is_some() {
+            return Ok(());
+        }
+        let folder = match fds::open(
+            self.orders.folder.as_fd(),
+            c"log",
+            OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        ) {
+            Ok(folder) => folder,
+            Err(Errno::ENOENT) => return Ok(()),
+            Err(errno) => {
+                if !std::mem::replace(&mut self.told_log, true) {
+                    self.world.voice.unable(&[b"open log, which gets nothing"], errno);
+                }
+                return Ok(());
+            }
+        };
+        let Some(state) = &self.service.state else { return Ok(()) };
+        match Pipe::open(state.folder()) {
+            Ok((pipe, trouble)) => {
+                if let Some(errno) = trouble {
+                    let what = b"make supervise/pipe/fifo: nobody could take this service over";
+                    self.world.voice.unable(&[what], errno);
+                }
+                self.world.pipe = Some(pipe);
+            }
+            Err(errno) => {
+                self.world.voice.fatal(&[b"make a pipe for the log"], errno);
+                return if first { Err(End::Failed) } else { Ok(()) };
+            }
+        }
+        let want = if exists(folder.as_fd(), c"down") { Want::Down } else { Want::Up };
+        let parent = self.orders.state.as_ref().map(|state| {
+            let _ = nix::sys::stat::mkdirat(state, c"log", Mode::from_bits_truncate(0o755));
+            let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+            fds::open(state.as_fd(), c"log", flags, Mode::empty())
+        });
+        let parent = match parent.transpose() {
+            Ok(parent) => parent,
+            Err(errno) => {
+                self.world.voice.fatal(&[b"open log in the state directory"], errno);
+                return if first { Err(End::Failed) } else { Ok(()) };
+            }
+        };
+        let mut logger = Process::new(true, folder, parent, want);
+        logger.wall = socket::wall();
+        logger.machine.since = socket::monotonic();
+        logger.locked = Some(0);
+        self.logger = Some(logger);
+        self.world.clients.has_logger = true;
+        Ok(())
+    }
+
+    /// Takes the logger's state directory. Another that holds its lock has its logger there: it is tried
+    /// again, and the pipe keeps what the service says.
+    fn lock_log(&mut self, patience: bool) -> Result<(), End> {
+        let Some(logger) = self.logger.as_mut().filter(|logger| logger.locked.is_some()) else {
+            return Ok(());
+        };
+        let voice = logger.voice(&self.world);
+        let first = logger.locked == Some(0);
+        match State::take(logger.parent(), self.operators, patience) {
+            Ok(state) => {
+                logger.locked = None;
+                logger.state = Some(state);
+                adopt(logger, &mut self.world)?;
+                if logger.machine.phase == Phase::Down && logger.machine.want == Want::Up {
+                    logger.event(&mut self.world, Event::Byte(b'u'));
+                }
+                self.world.logger = logger.machine.pid;
+                logger.unsaved = true;
+                return Ok(());
+            }
+            Err(NotOurs::Locked) if first => {
+                voice.unable(&[b"lock supervise/lock, trying again"], Errno::EAGAIN);
+            }
+            Err(NotOurs::Unusable(what, errno)) if first => {
+                voice.unable(&[what.as_bytes(), b", trying again"], errno);
+            }
+            Err(_) => {}
+        }
+        logger.locked = Some(self.world.now() + AGAIN);
+        Ok(())
+    }
+
+    fn adopt_or_start(&mut self) -> Result<(), End> {
+        self.lock_log(true)?;
+        adopt(&mut self.service, &mut self.world)?;
+        if self.service.machine.phase == Phase::Down && self.service.machine.want == Want::Up {
+            self.service.event(&mut self.world, Event::Byte(b'u'));
+        }
+        self.service.unsaved = true;
+        self.save();
+        Ok(())
+    }
+
+    /// Works until it is told to leave.
+    pub(super) fn run(&mut self) -> End {
+        let mut watched = [watch(-1, 0); 10 + CLIENTS];
+        loop {
+            if let Some(end) = self.leave() {
+                return end;
+            }
+            self.save();
+            self.watch(&mut watched);
+            let timeout = self.deadline().map(|deadline| deadline.saturating_sub(self.world.now()));
+            match socket::poll(&mut watched, timeout) {
+                Ok(true) => {
+                    if let Some(end) = self.happened(&watched) {
+                        return end;
+                    }
+                }
+                Ok(false) => {}
+                Err(errno) => {
+                    // Never seen; but a loop that fails at once must not eat the machine.
+                    self.world.voice.unable(&[b"wait for events"], errno);
+                    common::lock::nap();
+                }
+            }
+            self.passed();
+        }
+    }
+
+    fn watch(&self, watched: &mut [pollfd]) {
+        let fd = |fd: Option<&OwnedFd>| fd.map_or(-1, AsRawFd::as_raw_fd);
+        let door = |process: Option<&Process>| fd(process.and_then(|p| p.state.as_ref()?.control.as_ref()));
+        let [fifo, notify] = self.service.notify.fds();
+        let logger = self.logger.as_ref();
+        let list = [
+            self.signals.as_raw_fd(),
+            door(Some(&self.service)),
+            door(logger),
+            fd(self.socket.as_ref()),
+            fifo,
+            notify,
+            self.service.death_fd(),
+            logger.map_or(-1, Process::death_fd),
+        ];
+        for (place, fd) in watched.iter_mut().zip(list) {
+            *place = watch(fd, POLLIN);
+        }
+        for i in 0..CLIENTS {
+            let (fd, events) = self.world.clients.watched(i);
+            watched[list.len() + i] = watch(fd, events);
+        }
+    }
+
+    fn happened(&mut self, watched: &[pollfd]) -> Option<End> {
+        let ready = |i: usize| watched[i].revents != 0;
+        if ready(0)
+            && let Some(end) = self.hear_signals()
+        {
+            return Some(end);
+        }
+        if ready(1) {
+            self.read_bytes(false);
+        }
+        if ready(2) {
+            self.read_bytes(true);
+        }
+        if ready(4) || ready(5) {
+            self.hear_service();
+        }
+        if ready(6) {
+            self.service.ask_adopted(&mut self.world);
+        }
+        if ready(7)
+            && let Some(logger) = &mut self.logger
+        {
+            logger.ask_adopted(&mut self.world);
+        }
+        for i in 0..CLIENTS {
+            if ready(8 + i) {
+                if watched[8 + i].revents & POLLIN == 0 {
+                    self.world.clients.drop(i);
+                } else {
+                    self.world.clients.fill(i);
+                }
+            }
+        }
+        if ready(3)
+            && let Some(client) = self.socket.as_ref().and_then(|socket| socket::accept(socket.as_fd()).ok())
+        {
+            self.world.clients.add(client);
+        }
+        None
+    }
+
+    fn hear_signals(&mut self) -> Option<End> {
+        while let Some(signal) = socket::next_signal(self.signals.as_fd()) {
+            match signal {
+                signals::CHLD => {}
+                signals::QUIT => {
+                    // Nothing of the service is touched: a new supervisor takes it over.
+                    self.save();
+                    self.world.clients.drop_all();
+                    return Some(End::Told);
+                }
+                _ => self.command(false, Event::Byte(b'x')),
+            }
+        }
+        // Also where CHLD was not heard: one signal may stand for many.
+        while let Ok(Some((pid, status))) = child::reap() {
+            let ours = self.service.reaped(&mut self.world, pid, status);
+            if !ours && let Some(logger) = &mut self.logger {
+                logger.reaped(&mut self.world, pid, status);
+            }
+        }
+        None
+    }
+
+    fn read_bytes(&mut self, logger: bool) {
+        let mut bytes = [0; 64];
+        let process = if logger { self.logger.as_ref() } else { Some(&self.service) };
+        let door = process.and_then(|process| process.state.as_ref()?.control.as_ref());
+        // Once a round: whoever floods us is not alone.
+        let count = door.and_then(|door| read(door, &mut bytes).ok()).unwrap_or(0);
+        for byte in &bytes[..count] {
+            if !(logger && *byte == b'x') {
+                self.command(logger, Event::Byte(*byte));
+            }
+        }
+    }
+
+    fn hear_service(&mut self) {
+        let pid = if self.service.machine.phase == Phase::Run { self.service.machine.pid } else { 0 };
+        if self.service.notify.hear(pid) {
+            let since = self.service.notify.ready.then(|| self.world.wall());
+            if let Some(state) = &self.service.state
+                && let Err(errno) = state.show_ready(since)
+            {
+                self.world.voice.unable(&[b"write supervise/ready"], errno);
+            }
+            events::ready(&self.service, &mut self.world);
+            self.service.unsaved = true;
+        }
+    }
+
+    /// Carries out what a client asks for.
+    fn command(&mut self, logger: bool, event: Event) {
+        let starts = matches!(event, Event::Byte(b'u' | b'o') | Event::Restart);
+        if !logger {
+            if starts {
+                let _ = self.look_for_log(false); // has said what is wrong; the service starts without
+                self.take_back_exit();
+            }
+            self.service.event(&mut self.world, event);
+        } else if let Some(process) = self.logger.as_mut().filter(|process| process.locked.is_none()) {
+            process.event(&mut self.world, event);
+        }
+    }
+
+    /// The service is wanted again while its logger reads the rest.
+    fn take_back_exit(&mut self) {
+        self.world.service_gone = false;
+        if self.draining.take().is_none() {
+            return;
+        }
+        if let (Some(logger), Some(state)) = (&mut self.logger, &self.service.state) {
+            if let Ok((pipe, _)) = Pipe::open(state.folder()) {
+                self.world.pipe = Some(pipe);
+            }
+            self.world.logger_gone = false;
+            logger.event(&mut self.world, Event::Byte(b'u'));
+        }
+    }
+
+    /// What time alone leads to.
+    fn passed(&mut self) {
+        let now = self.world.now();
+        for process in [Some(&mut self.service), self.logger.as_mut()].into_iter().flatten() {
+            if process.machine.deadline().is_some_and(|deadline| deadline <= now) {
+                process.event(&mut self.world, Event::Time);
+            }
+            if process.asking.is_some() {
+                process.ask_adopted(&mut self.world);
+            }
+            if process.again.is_some_and(|again| again <= now) {
+                process.again = None;
+                process.unsaved = true;
+            }
+        }
+        if self.logger.as_ref().and_then(|logger| logger.locked).is_some_and(|again| again <= now) {
+            // A record that cannot be obeyed was said; the pipe keeps what the service says.
+            let _ = self.lock_log(false);
+        }
+        self.world.clients.expire(now);
+        for i in 0..CLIENTS {
+            self.serve(i);
+        }
+    }
+
+    fn deadline(&self) -> Option<u64> {
+        let now = self.world.now();
+        let logger = self.logger.as_ref().and_then(|logger| logger.deadline(now));
+        let drain = self.draining.map(|since| since + DRAIN);
+        [self.service.deadline(now), logger, drain, self.world.clients.deadline()].into_iter().flatten().min()
+    }
+
+    /// Writes what has changed, for clients and for a new supervisor.
+    fn save(&mut self) {
+        self.world.logger = self.logger.as_ref().map_or(0, |logger| logger.machine.pid);
+        for process in [Some(&mut self.service), self.logger.as_mut()].into_iter().flatten() {
+            if !process.unsaved {
+                continue;
+            }
+            process.unsaved = false;
+            let voice = process.voice(&self.world);
+            if process.state.as_ref().is_some_and(|state| state.is_lost(process.parent())) {
+                voice.warning(&[b"supervise is gone: made anew"]);
+                process.state = match State::take(process.parent(), self.operators, false) {
+                    Ok(state) => Some(state),
+                    Err(_) => process.state.take(),
+                };
+                if !process.logger {
+                    self.socket = None;
+                }
+            }
+            let Some(state) = &mut process.state else { continue };
+            let shown = state.show(&process.machine, process.wall, voice);
+            let open = state.open_doors();
+            if let Err(errno) = open
+                && process.again.is_none()
+            {
+                voice.unable(&[b"open supervise/control and supervise/ok, trying again"], errno);
+            }
+            let again = !shown || open.is_err();
+            process.remember(&self.world);
+            if again {
+                process.again = Some(self.world.now() + AGAIN);
+            }
+        }
+        if self.socket.is_none() {
+            self.open_socket();
+        }
+    }
+
+    /// Listens at `socket` in the state directory, where the path is short, by way of the working directory.
+    fn open_socket(&mut self) {
+        let Some(state) = &self.service.state else { return };
+        let mode = if self.operators.is_some() { 0o660 } else { 0o600 };
+        let opened = fchdir(state.folder()).and_then(|()| {
+            // It is a dead one's: we hold the lock.
+            match nix::unistd::unlink(c"socket") {
+                Ok(()) | Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(errno),
+            }
+            let socket = socket::listen(b"socket", mode)?;
+            if let Some(group) = self.operators {
+                nix::unistd::chown(c"socket", None, Some(group))?;
+                nix::sys::stat::fchmodat(
+                    AT_FDCWD,
+                    c"socket",
+                    Mode::from_bits_truncate(0o660),
+                    nix::sys::stat::FchmodatFlags::FollowSymlink,
+                )?;
+            }
+            Ok(socket)
+        });
+        let back = fchdir(&self.orders.folder);
+        match opened.and_then(|socket| back.map(|()| socket)) {
+            Ok(socket) => {
+                self.socket = Some(socket);
+                self.told_socket = false;
+            }
+            Err(errno) => {
+                if !std::mem::replace(&mut self.told_socket, true) {
+                    self.world.voice.unable(&[b"open supervise/socket, trying again"], errno);
+                }
+                self.service.again.get_or_insert(self.world.now() + AGAIN);
+            }
+        }
+    }
+
+    /// Whether it is time to leave: the service is down for good, and its logger has read all.
+    fn leave(&mut self) -> Option<End> {
+        if !self.world.service_gone {
+            return None;
+        }
+        let now = self.world.now();
+        match self.draining {
+            None => {
+                self.draining = Some(now);
+                self.drain();
+            }
+            Some(since) if now >= since + DRAIN && !self.world.logger_gone => {
+                let what = b"a process that the service left behind may still write to the log: the logger is left running";
+                self.world.voice.warning(&[what]);
+                self.world.logger_gone = true;
+            }
+            Some(_) => {}
+        }
+        if self.logger.is_some() && !self.world.logger_gone {
+            return None;
+        }
+        self.save();
+        let logger = self.logger.as_ref().filter(|logger| logger.machine.pid == 0);
+        for process in [Some(&self.service), logger].into_iter().flatten() {
+            if let Some(state) = &process.state {
+                if let Some(file) = &state.record {
+                    let _ = record::clear(file.as_fd()); // what it says is dead in any case
+                }
+                let _ =
+                    nix::unistd::unlinkat(state.folder(), c"socket", nix::unistd::UnlinkatFlags::NoRemoveDir);
+            }
+        }
+        self.world.clients.drop_all();
+        Some(End::Told)
+    }
+
+    /// The logger reads the pipe to its end, which comes once we and the service have closed it. It gets no
+    /// signal. One that waits for its next start is started, if there is something to read.
+    fn drain(&mut self) {
+        let unread = self.world.pipe.as_ref().map_or(0, Pipe::unread);
+        let Some(logger) = &mut self.logger else { return };
+        if logger.locked.is_some() {
+            self.world.logger_gone = true;
+            return;
+        }
+        if logger.machine.phase == Phase::Wait && unread > 0 {
+            logger.event(&mut self.world, Event::Byte(b'o'));
+        }
+        self.world.pipe = None;
+        match logger.machine.phase {
+            Phase::Run => logger.machine.want = Want::Exit,
+            _ => logger.event(&mut self.world, Event::Byte(b'x')),
+        }
+        logger.unsaved = true;
+    }
+
+    /// Answers a client's lines.
+    fn serve(&mut self, i: usize) {
+        loop {
+            match self.world.clients.line(i) {
+                Input::Nothing => return,
+                Input::TooLong => {
+                    self.world.clients.refuse(i, b"too long");
+                    self.world.clients.drop(i);
+                }
+                Input::Line(line) => self.answer(i, line.bytes()),
+            }
+        }
+    }
+
+    fn answer(&mut self, i: usize, line: &[u8]) {
+        let (logger, line) = match line.strip_prefix(b"log ") {
+            Some(rest) => (true, rest),
+            None => (false, line),
+        };
+        if logger && self.logger.is_none() {
+            return self.world.clients.refuse(i, b"no log");
+        }
+        let mut words = line.split(|b| *b == b' ').filter(|word| !word.is_empty());
+        let list = [words.next(), words.next(), words.next(), words.next()];
+        let event = match list {
+            [Some(b"status"), None, ..] => return self.reply(i, logger),
+            [Some(b"events"), None, ..] => {
+                if let Some(process) = if logger { self.logger.as_ref() } else { Some(&self.service) } {
+                    self.world.clients.follow(i, process);
+                }
+                return;
+            }
+            [Some(b"wait"), Some(condition), seconds, None] => {
+                return self.wait(i, logger, condition, seconds);
+            }
+            [Some(b"upgrade"), None, ..] if !logger => return self.upgrade(i),
+            [Some(b"exit"), None, ..] if logger => return self.world.clients.refuse(i, b"not for the log"),
+            [Some(b"up"), None, ..] => Event::Byte(b'u'),
+            [Some(b"down"), None, ..] => Event::Byte(b'd'),
+            [Some(b"once"), None, ..] => Event::Byte(b'o'),
+            [Some(b"exit"), None, ..] => Event::Byte(b'x'),
+            [Some(b"restart"), None, ..] => Event::Restart,
+            [Some(b"pause"), None, ..] => Event::Byte(b'p'),
+            [Some(b"continue"), None, ..] => Event::Byte(b'c'),
+            [Some(b"signal"), Some(name), None, _] => match signals::parse(name) {
+                Some(signal) => b"tkpchaiq12"
+                    .iter()
+                    .find(|byte| super::machine::signal(**byte) == Some(signal))
+                    .map_or(Event::Signal(signal), |byte| Event::Byte(*byte)),
+                None => return self.world.clients.refuse(i, b"unknown signal"),
+            },
+            _ => {
+                self.world.clients.refuse(i, b"unknown command");
+                return self.world.clients.drop(i);
+            }
+        };
+        let needs_process = match event {
+            Event::Signal(_) => true,
+            Event::Byte(byte) => super::machine::signal(byte).is_some(),
+            _ => false,
+        };
+        let machine = self.machine(logger);
+        if needs_process && machine.is_none_or(|machine| machine.pid == 0) {
+            return self.world.clients.refuse(i, b"not running");
+        }
+        self.command(logger, event);
+        self.save();
+        self.reply(i, logger);
+    }
+
+    fn machine(&self, logger: bool) -> Option<&Machine> {
+        if logger { self.logger.as_ref().map(|logger| &logger.machine) } else { Some(&self.service.machine) }
+    }
+
+    /// Answers with the state, once a start that is under way is over.
+    fn reply(&mut self, i: usize, logger: bool) {
+        let Some(process) = (if logger { self.logger.as_ref() } else { Some(&self.service) }) else { return };
+        if process.machine.preparing() {
+            return self.world.clients.wait(i, Condition::Settled, None, process);
+        }
+        let text = status(process, self.world.clients.has_logger);
+        self.world.clients.send(i, text.bytes());
+    }
+
+    fn wait(&mut self, i: usize, logger: bool, condition: &[u8], seconds: Option<&[u8]>) {
+        let condition = match condition {
+            b"up" => Condition::Up,
+            b"down" => Condition::Down,
+            b"finished" => Condition::Finished,
+            b"ready" => Condition::Ready,
+            _ => return self.world.clients.refuse(i, b"unknown command"),
+        };
+        let milliseconds = match seconds.map(super::service::milliseconds) {
+            None => None,
+            Some(Some(milliseconds)) => Some(milliseconds),
+            Some(None) => return self.world.clients.refuse(i, b"not a number of seconds"),
+        };
+        if let Some(process) = if logger { self.logger.as_ref() } else { Some(&self.service) } {
+            self.world.clients.wait(i, condition, milliseconds, process);
+        }
+    }
+
+    /// Becomes the program that is now in our own file's place. The children stay ours, and the lock is free
+    /// for the moment that the exec takes.
+    fn upgrade(&mut self, i: usize) {
+        self.save();
+        let mut path = Text::<512>::new();
+        let become_it = |path: &CStr| -> nix::Result<Errno> {
+            fchdir(&self.orders.origin)?;
+            // Clients see their end: the new program listens in a moment.
+            Err(child::become_file(path, &self.orders.words, &self.orders.env))
+        };
+        let errno = match own_path(&mut path).and_then(become_it) {
+            Ok(never) => never,
+            Err(errno) => errno,
+        };
+        if let Err(errno) = fchdir(&self.orders.folder) {
+            self.world.voice.unable(&[b"change back to the service directory"], errno);
+        }
+        let mut why = Text::<128>::of("unable to execute the supervisor's file: ");
+        self.world.clients.refuse(i, why.errno(errno).bytes());
+    }
+}
+
+/// The path of our own file: of what is there now, if it was replaced.
+fn own_path(buffer: &mut Text<512>) -> nix::Result<&CStr> {
+    let path = nix::fcntl::readlink(c"/proc/self/exe")?;
+    let path = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
+    let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
+    buffer.add(path).add("\0");
+    CStr::from_bytes_with_nul(buffer.bytes()).map_err(|_| Errno::ENAMETOOLONG)
+}
+
+/// The group of the file `operators`, whose members may control the service.
+fn operators(folder: &OwnedFd, voice: Voice) -> Option<Gid> {
+    let mut buffer = [0; 64];
+    let count =
+        match super::service::open(folder.as_fd(), c"operators").and_then(|file| read(file, &mut buffer)) {
+            Err(Errno::ENOENT) => return None,
+            Ok(count) => count,
+            Err(errno) => {
+                voice.unable(&[b"read operators"], errno);
+                return None;
+            }
+        };
+    let name = buffer[..count].trim_ascii();
+    let found = std::ffi::CString::new(name).ok().and_then(|name| common::credentials::group(&name).ok());
+    if found.is_none() {
+        voice.warning(&[b"operators: no such group, nobody gets through"]);
+    }
+    found.map(Gid::from_raw)
+}
+
+/// Takes over what a supervisor that was killed has left: its process, or what is to follow. Where it cannot
+/// be said whether the process lives nothing is started, and the status is 111.
+fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
+    let Some(file) = process.state.as_ref().and_then(|state| state.record.as_ref()) else { return Ok(()) };
+    let voice = process.voice(world);
+    let unsure = |errno: Errno| {
+        voice.fatal(&[b"tell whether the process in supervise/record lives"], errno);
+        End::Failed
+    };
+    let (memory, child) = record::read(file.as_fd(), &world.era).map_err(unsure)?;
+    let Some(child) = child else { return Ok(()) };
+    let alive = child.lives().map_err(unsure)?;
+    let memory = memory.filter(|memory| memory.serial == child.serial || !alive);
+    let normally = process.machine.want;
+    if let Some(memory) = &memory {
+        process.machine = memory.machine;
+        process.wall = memory.wall;
+        process.died = ((memory.died, 0), memory.dead);
+        process.notify.name = memory.notify;
+    }
+    process.serial = child.serial;
+    let machine = &mut process.machine;
+    // Whoever starts a supervisor means it to stay: an exit that was under way is over with the old one.
+    if machine.want == Want::Exit {
+        machine.want = normally;
+    }
+    machine.due = machine.due.filter(|_| machine.phase == Phase::Wait);
+    let known = memory.as_ref().is_some_and(|memory| memory.serial == child.serial);
+    if alive {
+        machine.phase = if child.finish { Phase::Finish } else { Phase::Run };
+        machine.pid = child.pid;
+        if !known {
+            (machine.paused, machine.termed) = (false, false);
+        }
+        if !child.finish {
+            (machine.since, process.wall) = (child.since, child.wall);
+        }
+        let parent = child::process(child.pid).map(|process| process.parent);
+        if parent != Ok(std::process::id()) {
+            match child::pidfd(child.pid) {
+                Ok(pidfd) => process.adopted = Some(pidfd),
+                Err(Errno::ESRCH) => return died_unseen(process, world, child.finish),
+                Err(errno) => return Err(unsure(errno)),
+            }
+            // Between the look and the open another may have got the pid.
+            if !child.lives().map_err(unsure)? {
+                process.adopted = None;
+                return died_unseen(process, world, child.finish);
+            }
+        }
+        process.settings.for_stop(process.folder.as_fd(), voice);
+        process.machine.resume(world.now(), &process.settings.rules);
+        if !process.logger && !child.finish {
+            process.settings.for_start(process.folder.as_fd(), voice);
+            process.notify.ready = memory.is_some_and(|memory| known && memory.ready);
+            process.notify.open(&process.settings, process.state.as_ref(), voice);
+        }
+        return Ok(());
+    }
+    let phase = process.machine.phase;
+    if known && matches!(phase, Phase::Down | Phase::Wait | Phase::Prepare) {
+        // Its death was seen, and all that was due has been done; what is left is the next start.
+        process.machine.pid = 0;
+        if phase == Phase::Prepare {
+            process.machine.phase = Phase::Down;
+        }
+        return Ok(());
+    }
+    if known && phase == Phase::Finish && !child.finish {
+        // Its death was seen, and finish is due.
+        process.machine.pid = 0;
+        process.machine.due = Some(0);
+        return Ok(());
+    }
+    process.machine.since = if known { process.machine.since } else { child.since };
+    process.machine.pid = child.pid;
+    died_unseen(process, world, child.finish)
+}
+
+/// Nobody knows how the recorded process died.
+fn died_unseen(process: &mut Process, world: &mut World, finish: bool) -> Result<(), End> {
+    process.machine.phase = if finish { Phase::Finish } else { Phase::Run };
+    process.event(world, Event::Died(super::machine::Death::Unknown));
+    Ok(())
+}

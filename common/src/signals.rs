@@ -1,0 +1,79 @@
+//! Signals by name and number.
+
+use crate::cli::number;
+
+pub use libc::{
+    SIGALRM as ALRM, SIGCHLD as CHLD, SIGCONT as CONT, SIGHUP as HUP, SIGINT as INT, SIGKILL as KILL,
+    SIGQUIT as QUIT, SIGSTOP as STOP, SIGTERM as TERM, SIGUSR1 as USR1, SIGUSR2 as USR2,
+};
+
+/// The highest signal number of Linux.
+const LAST: i32 = 64;
+
+/// Those that have a name, without SIG, see signal(7).
+const NAMES: [(&str, i32); 31] = [
+    ("HUP", libc::SIGHUP),
+    ("INT", libc::SIGINT),
+    ("QUIT", libc::SIGQUIT),
+    ("ILL", libc::SIGILL),
+    ("TRAP", libc::SIGTRAP),
+    ("ABRT", libc::SIGABRT),
+    ("BUS", libc::SIGBUS),
+    ("FPE", libc::SIGFPE),
+    ("KILL", libc::SIGKILL),
+    ("USR1", libc::SIGUSR1),
+    ("SEGV", libc::SIGSEGV),
+    ("USR2", libc::SIGUSR2),
+    ("PIPE", libc::SIGPIPE),
+    ("ALRM", libc::SIGALRM),
+    ("TERM", libc::SIGTERM),
+    ("STKFLT", libc::SIGSTKFLT),
+    ("CHLD", libc::SIGCHLD),
+    ("CONT", libc::SIGCONT),
+    ("STOP", libc::SIGSTOP),
+    ("TSTP", libc::SIGTSTP),
+    ("TTIN", libc::SIGTTIN),
+    ("TTOU", libc::SIGTTOU),
+    ("URG", libc::SIGURG),
+    ("XCPU", libc::SIGXCPU),
+    ("XFSZ", libc::SIGXFSZ),
+    ("VTALRM", libc::SIGVTALRM),
+    ("PROF", libc::SIGPROF),
+    ("WINCH", libc::SIGWINCH),
+    ("IO", libc::SIGIO),
+    ("PWR", libc::SIGPWR),
+    ("SYS", libc::SIGSYS),
+];
+
+/// The name of a signal without SIG; `None` where it has none but its number.
+#[must_use]
+pub fn name(signal: i32) -> Option<&'static str> {
+    NAMES.iter().find(|(_, number)| *number == signal).map(|(name, _)| *name)
+}
+
+/// The signal of this name, with or without SIG, in any case, or of this number.
+#[must_use]
+pub fn parse(text: &[u8]) -> Option<i32> {
+    if let Some(signal) = number(text) {
+        return Some(signal).filter(|signal| (1..=LAST).contains(signal));
+    }
+    let text = if text.len() > 3 && text[..3].eq_ignore_ascii_case(b"SIG") { &text[3..] } else { text };
+    NAMES.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(text)).map(|(_, signal)| *signal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_has_a_name_or_a_number() {
+        for text in ["TERM", "term", "SIGTERM", "sigterm", "15"] {
+            assert_eq!(parse(text.as_bytes()), Some(15), "{text}");
+        }
+        assert_eq!(parse(b"64"), Some(64));
+        for bad in ["", "0", "65", "-1", "SIG", "SIGSIGTERM", "TERM ", "1x"] {
+            assert_eq!(parse(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!((name(11), name(40)), (Some("SEGV"), None));
+    }
+}

@@ -1,0 +1,323 @@
+//! Starting, watching and signalling processes: clone(2), `pidfd_open(2)` and what belongs to them.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::large_stack_arrays,
+    reason = "numbers of the kernel's interface, whose types differ between libcs"
+)]
+
+use std::ffi::{CStr, c_char, c_int, c_long, c_void};
+use std::mem::{self, MaybeUninit};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+
+use nix::errno::Errno;
+
+use super::Words;
+use crate::text::Text;
+
+/// What a child does before it executes, in this order.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// Whether it leads a process group of its own.
+    pub group: bool,
+    /// Its working directory.
+    pub folder: BorrowedFd<'a>,
+    /// Where it writes its record, if anywhere, and what it puts around its pid and start time.
+    pub record: Option<Slot<'a>>,
+    /// The fds that it gets: from, to.
+    pub fds: &'a [(RawFd, RawFd)],
+    /// The file that it executes, from its working directory.
+    pub path: &'a CStr,
+    /// Its argv.
+    pub argv: &'a [&'a CStr],
+    /// Its environment.
+    pub env: &'a Words,
+}
+
+/// A place of [`Slot::SIZE`] bytes in a file.
+#[derive(Debug)]
+pub struct Slot<'a> {
+    /// The file.
+    pub file: BorrowedFd<'a>,
+    /// Where in it.
+    pub offset: u64,
+    /// What stands before the pid.
+    pub head: &'a [u8],
+    /// What stands behind the start time.
+    pub tail: &'a [u8],
+}
+
+impl Slot<'_> {
+    /// The size of what is written: the text, blanks, and a newline.
+    pub const SIZE: usize = 192;
+}
+
+/// What became of a child.
+#[derive(Clone, Copy, Debug)]
+pub struct Spawned {
+    /// Its pid: it has to be waited for, also if it could not execute.
+    pub pid: u32,
+    /// Why it could not execute; it exits 111 then.
+    pub exec: Option<Errno>,
+    /// Why it could not write its record.
+    pub record: Option<Errno>,
+}
+
+const WORDS: usize = 5;
+
+struct Task<'a> {
+    plan: &'a Plan<'a>,
+    argv: [*const c_char; WORDS],
+    exec: c_int,
+    record: c_int,
+}
+
+/// Starts a child that shares our memory until it has executed, or failed to; this process waits for that.
+/// All signals must be blocked here. The child gets them unblocked.
+///
+/// # Errors
+/// clone(2)'s.
+pub fn spawn(plan: &Plan) -> nix::Result<Spawned> {
+    const STACK: usize = if cfg!(debug_assertions) { 1 << 16 } else { 1 << 12 };
+    #[repr(align(16))]
+    struct Stack([MaybeUninit<u8>; STACK]);
+    let mut task = Task { plan, argv: [ptr::null(); WORDS], exec: 0, record: 0 };
+    for (place, word) in task.argv[..WORDS - 1].iter_mut().zip(plan.argv) {
+        *place = word.as_ptr();
+    }
+    let mut stack = Stack([MaybeUninit::uninit(); STACK]);
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: with CLONE_VFORK this process does not run on before the child has left our memory, so that
+    // its stack and the task outlive it; the child touches nothing else of ours. No signal handler can run
+    // in it: there are none.
+    let pid = Errno::result(unsafe {
+        let top = stack.0.as_mut_ptr().add(STACK).cast();
+        libc::clone(child, top, flags, (&raw mut task).cast())
+    })?;
+    // SAFETY: the child has written here behind the compiler's back.
+    let (exec, record) =
+        unsafe { (ptr::read_volatile(&raw const task.exec), ptr::read_volatile(&raw const task.record)) };
+    let failed = |errno: c_int| (errno != 0).then(|| Errno::from_raw(errno));
+    Ok(Spawned { pid: u32::try_from(pid).unwrap_or(0), exec: failed(exec), record: failed(record) })
+}
+
+extern "C" fn child(task: *mut c_void) -> c_int {
+    // SAFETY: spawn gives its task, and waits.
+    let task = unsafe { &mut *task.cast::<Task>() };
+    let Err(errno) = become_program(task) else { return 111 };
+    task.exec = errno as c_int;
+    // SAFETY: ends this process; nothing is buffered.
+    unsafe { libc::_exit(111) }
+}
+
+fn become_program(task: &mut Task) -> nix::Result<()> {
+    let plan = task.plan;
+    if plan.group {
+        // SAFETY: two integers.
+        Errno::result(unsafe { libc::setpgid(0, 0) })?;
+    }
+    // SAFETY: an open fd.
+    Errno::result(unsafe { libc::fchdir(plan.folder.as_raw_fd()) })?;
+    if let Some(slot) = &plan.record {
+        // Before the exec: until then this process holds the lock of the one that started it, so that
+        // nobody looks for a record that is not there yet.
+        if let Err(errno) = write_record(slot) {
+            task.record = errno as c_int;
+        }
+    }
+    for &(from, to) in plan.fds {
+        if from == to {
+            super::clear_cloexec(to)?;
+        } else {
+            super::dup2(from, to)?;
+        }
+    }
+    block_signals(false)?;
+    // SAFETY: C strings, and null-terminated vectors of them.
+    unsafe { libc::execve(plan.path.as_ptr(), task.argv.as_ptr(), plan.env.as_ptr()) };
+    Err(Errno::last())
+}
+
+fn write_record(slot: &Slot) -> nix::Result<()> {
+    let pid = super::getpid()?;
+    let start = process_at(c"/proc/self/stat").map_or(0, |process| process.start);
+    let mut text = Text::<{ Slot::SIZE }>::of(slot.head);
+    text.number(pid).add(" ").number(start).add(slot.tail).fill(Slot::SIZE - 1).add("\n");
+    write_at(slot.file, text.bytes(), slot.offset)
+}
+
+/// Becomes another program. Returns why not.
+#[must_use]
+pub fn become_file(path: &CStr, argv: &Words, env: &Words) -> Errno {
+    super::execve(path, argv, env)
+}
+
+/// pwrite(2) of all the bytes at once.
+pub fn write_at(file: BorrowedFd, bytes: &[u8], offset: u64) -> nix::Result<()> {
+    let offset = libc::off_t::try_from(offset).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: pointer and length are of one slice.
+    let written =
+        Errno::result(unsafe { libc::pwrite(file.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), offset) })?;
+    if usize::try_from(written) == Ok(bytes.len()) { Ok(()) } else { Err(Errno::ENOSPC) }
+}
+
+/// Blocks all signals, or none. As a raw call: libc's leaves out those that it uses itself.
+pub fn block_signals(all: bool) -> nix::Result<()> {
+    let mask = if all { u64::MAX } else { 0 };
+    let (set, old) = (&raw const mask, ptr::null_mut::<u64>());
+    // SAFETY: a mask of eight bytes, as the kernel takes it.
+    let result = unsafe {
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, set, old, mem::size_of::<u64>())
+    };
+    Errno::result(result).map(drop)
+}
+
+/// Gives every signal its default disposition: those that are ignored would stay so in every child.
+pub fn reset_signals() {
+    for signal in 1..=64 {
+        // SAFETY: no handler. For signals that have no disposition it fails, and nothing is lost.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
+/// Closes all fds from 3 up, `close_range(2)`; before Linux 5.9 none.
+pub fn close_others() {
+    // SAFETY: integers. Called before anything is opened.
+    unsafe { libc::syscall(libc::SYS_close_range, 3, c_int::MAX, 0) };
+}
+
+/// A process as /proc/PID/stat shows it, `proc_pid_stat(5)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Process {
+    /// Whether it is dead and only waits to be waited for.
+    pub zombie: bool,
+    /// Its parent's pid.
+    pub parent: u32,
+    /// Its process group.
+    pub group: u32,
+    /// When it started, in ticks since boot.
+    pub start: u64,
+}
+
+impl Process {
+    /// Reads a stat file's text.
+    #[must_use]
+    pub fn parse(stat: &[u8]) -> Option<Self> {
+        // The name in parentheses may hold anything, also parentheses and blanks.
+        let rest = &stat[stat.iter().rposition(|b| *b == b')')? + 1..];
+        let mut fields = rest.split(|b| *b == b' ').skip(1);
+        let zombie = matches!(fields.next()?, b"Z" | b"X");
+        let mut next = |skip: usize| crate::cli::number::<u64>(fields.nth(skip)?);
+        let (parent, group, start) = (next(0)?, next(0)?, next(16)?);
+        Some(Self { zombie, parent: u32::try_from(parent).ok()?, group: u32::try_from(group).ok()?, start })
+    }
+}
+
+/// The process of a pid. ENOENT or ESRCH where there is none.
+pub fn process(pid: u32) -> nix::Result<Process> {
+    let mut path = Text::<32>::of("/proc/");
+    path.number(pid).add("/stat\0");
+    process_at(CStr::from_bytes_with_nul(path.bytes()).map_err(|_| Errno::EINVAL)?)
+}
+
+fn process_at(path: &CStr) -> nix::Result<Process> {
+    let mut buffer = [0; 512];
+    let text = read_file(path, &mut buffer)?;
+    Process::parse(text).ok_or(Errno::EINVAL)
+}
+
+/// The beginning of a file.
+pub fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]> {
+    // SAFETY: a C string; the new fd is nobody else's.
+    let file = unsafe {
+        let fd =
+            Errno::result(libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK))?;
+        OwnedFd::from_raw_fd(fd)
+    };
+    let count = nix::unistd::read(&file, buffer)?;
+    Ok(&buffer[..count])
+}
+
+/// `pidfd_open(2)`.
+pub fn pidfd(pid: u32) -> nix::Result<OwnedFd> {
+    // SAFETY: two integers; the new fd, close-on-exec, is nobody else's.
+    unsafe {
+        let fd = Errno::result(libc::syscall(libc::SYS_pidfd_open, pid, 0))?;
+        Ok(OwnedFd::from_raw_fd(c_int::try_from(fd).map_err(|_| Errno::EBADF)?))
+    }
+}
+
+/// `pidfd_send_signal(2)`.
+pub fn signal_pidfd(pidfd: BorrowedFd, signal: i32) -> nix::Result<()> {
+    let none = ptr::null::<c_void>();
+    // SAFETY: an open pidfd, and no information.
+    Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, none, 0) })
+        .map(drop)
+}
+
+/// kill(2).
+pub fn kill(pid: i32, signal: i32) -> nix::Result<()> {
+    // SAFETY: two integers.
+    Errno::result(unsafe { libc::kill(pid, signal) }).map(drop)
+}
+
+/// A child that has died, waitpid(2) with WNOHANG: its pid and wait status.
+pub fn reap() -> nix::Result<Option<(u32, i32)>> {
+    let mut status = 0;
+    // SAFETY: one integer to write.
+    match Errno::result(unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) }) {
+        Ok(0) | Err(Errno::ECHILD) => Ok(None),
+        Ok(pid) => Ok(Some((u32::try_from(pid).unwrap_or(0), status))),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// The wait status of a process that is no child of ours, as its pidfd tells once it has been reaped, Linux
+/// 6.15. ESRCH before that.
+pub fn exit_status(pidfd: BorrowedFd) -> nix::Result<i32> {
+    const EXIT: u64 = 1 << 3;
+    #[repr(C)]
+    #[derive(Default)]
+    struct Info {
+        mask: u64,
+        cgroup: u64,
+        ids: [u32; 11],
+        exit_code: i32,
+    }
+    // _IOWR(0xFF, 11, struct pidfd_info), the first version of it
+    const GET_INFO: c_long = 3 << 30 | (mem::size_of::<Info>() as c_long) << 16 | 0xff << 8 | 0xb;
+    let mut info = Info { mask: EXIT, ..Info::default() };
+    let fd = pidfd.as_raw_fd();
+    // SAFETY: the kernel writes no more than the size that is in the number.
+    Errno::result(unsafe { libc::syscall(libc::SYS_ioctl, fd, GET_INFO, &raw mut info) })?;
+    if info.mask & EXIT == 0 { Err(Errno::ESRCH) } else { Ok(info.exit_code) }
+}
+
+/// How many bytes wait in a pipe, `FIONREAD`.
+pub fn unread(pipe: BorrowedFd) -> nix::Result<usize> {
+    let mut count: c_int = 0;
+    // SAFETY: FIONREAD writes one integer.
+    Errno::result(unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut count) })?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        let line = b"7 (a) Z (b c)) S 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 777 22";
+        let process = Process { zombie: false, parent: 3, group: 4, start: 777 };
+        assert_eq!(Process::parse(line), Some(process));
+        assert_eq!(Process::parse(b""), None);
+        assert_eq!(Process::parse(b"7 (a) S 3"), None);
+    }
+
+    #[test]
+    fn this_process_is_found_and_has_a_parent() {
+        let own = super::process(std::process::id()).unwrap();
+        assert!(own.parent != 0 && own.start != 0 && !own.zombie);
+    }
+}

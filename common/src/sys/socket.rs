@@ -1,0 +1,199 @@
+//! Unix sockets, waiting for events, and clocks, without allocating.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_ptr_alignment,
+    clippy::large_stack_arrays,
+    clippy::unnecessary_cast,
+    reason = "numbers of the kernel's interface, whose types differ between libcs"
+)]
+
+use std::ffi::{c_int, c_void};
+use std::mem;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+
+use nix::errno::Errno;
+
+pub use libc::{POLLIN, POLLOUT, pollfd};
+
+/// A pollfd for `fd`; one below 0 is passed over.
+#[must_use]
+pub fn watch(fd: RawFd, events: i16) -> pollfd {
+    pollfd { fd, events, revents: 0 }
+}
+
+/// ppoll(2), at most for `timeout` milliseconds. False where it was interrupted.
+pub fn poll(fds: &mut [pollfd], timeout: Option<u64>) -> nix::Result<bool> {
+    let time = timeout.map(|ms| libc::timespec {
+        tv_sec: libc::time_t::try_from(ms / 1000).unwrap_or(libc::time_t::MAX),
+        tv_nsec: i64::try_from(ms % 1000 * 1_000_000).unwrap_or(0) as _,
+    });
+    let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let count = libc::nfds_t::try_from(fds.len()).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: pointer and length are of one slice; the time, where there is one, lives on.
+    match Errno::result(unsafe { libc::ppoll(fds.as_mut_ptr(), count, time, ptr::null()) }) {
+        Ok(_) => Ok(true),
+        Err(Errno::EINTR) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Seconds and nanoseconds of a clock.
+fn clock(clock: libc::clockid_t) -> (u64, u32) {
+    // SAFETY: all zeros is a value.
+    let mut time: libc::timespec = unsafe { mem::zeroed() };
+    // SAFETY: one structure to write; these clocks are always there.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    (u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Milliseconds since boot, `CLOCK_MONOTONIC`.
+#[must_use]
+pub fn monotonic() -> u64 {
+    let (seconds, nanoseconds) = clock(libc::CLOCK_MONOTONIC);
+    seconds * 1000 + u64::from(nanoseconds / 1_000_000)
+}
+
+/// Seconds since 1970 and nanoseconds, `CLOCK_REALTIME`.
+#[must_use]
+pub fn wall() -> (u64, u32) {
+    clock(libc::CLOCK_REALTIME)
+}
+
+fn owned(fd: c_int) -> nix::Result<OwnedFd> {
+    // SAFETY: a new fd, nobody else's.
+    Errno::result(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The signals of `mask`, a bit for each, as a fd to read them from, signalfd(2). They must be blocked.
+pub fn signals(list: &[i32]) -> nix::Result<OwnedFd> {
+    let mask = list.iter().fold(0u64, |mask, signal| mask | 1 << (signal - 1));
+    let (set, flags) = (&raw const mask, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+    // SAFETY: a mask of eight bytes, as the kernel takes it; a new fd.
+    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_signalfd4, -1, set, 8, flags) })?;
+    owned(c_int::try_from(fd).map_err(|_| Errno::EBADF)?)
+}
+
+/// The next signal that has arrived.
+#[must_use]
+pub fn next_signal(fd: BorrowedFd) -> Option<i32> {
+    let mut information = [0; mem::size_of::<libc::signalfd_siginfo>()];
+    let count = nix::unistd::read(fd, &mut information).ok()?;
+    let number = information.get(..4).filter(|_| count == information.len())?;
+    Some(i32::from_ne_bytes(number.try_into().ok()?))
+}
+
+/// The address of a path, or of an abstract name, which starts with a NUL.
+fn address(name: &[u8]) -> nix::Result<(libc::sockaddr_un, libc::socklen_t)> {
+    // SAFETY: all zeros is a value.
+    let mut address: libc::sockaddr_un = unsafe { mem::zeroed() };
+    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+    let room = address.sun_path.get_mut(..name.len()).ok_or(Errno::ENAMETOOLONG)?;
+    for (place, byte) in room.iter_mut().zip(name) {
+        *place = *byte as _;
+    }
+    let terminated = name.first() != Some(&0);
+    let length = mem::offset_of!(libc::sockaddr_un, sun_path) + name.len() + usize::from(terminated);
+    Ok((address, libc::socklen_t::try_from(length).map_err(|_| Errno::ENAMETOOLONG)?))
+}
+
+fn bound(kind: c_int, name: &[u8], mode: Option<libc::mode_t>) -> nix::Result<OwnedFd> {
+    let (address, length) = address(name)?;
+    let kind = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: integers.
+    let socket = owned(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
+    if let Some(mode) = mode {
+        // Before there is a file of it: nobody else must get through in between.
+        // SAFETY: two integers.
+        Errno::result(unsafe { libc::fchmod(socket.as_raw_fd(), mode) })?;
+    }
+    // SAFETY: an address with its length.
+    Errno::result(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) })?;
+    Ok(socket)
+}
+
+/// A stream socket that listens at `name` in the working directory, whose file gets `mode` (less the umask).
+pub fn listen(name: &[u8], mode: u32) -> nix::Result<OwnedFd> {
+    let socket = bound(libc::SOCK_STREAM, name, Some(mode))?;
+    // SAFETY: two integers.
+    Errno::result(unsafe { libc::listen(socket.as_raw_fd(), 16) })?;
+    Ok(socket)
+}
+
+/// The next client, accept4(2).
+pub fn accept(socket: BorrowedFd) -> nix::Result<OwnedFd> {
+    let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: no address is asked for.
+    owned(unsafe { libc::accept4(socket.as_raw_fd(), ptr::null_mut(), ptr::null_mut(), flags) })
+}
+
+/// Sends `bytes` if they can be sent at once, without SIGPIPE.
+pub fn send(socket: BorrowedFd, bytes: &[u8]) -> nix::Result<usize> {
+    let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+    // SAFETY: pointer and length are of one slice.
+    let sent =
+        Errno::result(unsafe { libc::send(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), flags) })?;
+    usize::try_from(sent).map_err(|_| Errno::EIO)
+}
+
+/// A datagram socket at the abstract `name`, whose messages tell who sent them.
+pub fn datagrams(name: &[u8]) -> nix::Result<OwnedFd> {
+    let socket = bound(libc::SOCK_DGRAM, name, None)?;
+    let (on, size): (c_int, _) = (1, mem::size_of::<c_int>() as libc::socklen_t);
+    let value: *const c_void = (&raw const on).cast();
+    // SAFETY: an integer with its size.
+    Errno::result(unsafe {
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PASSCRED, value, size)
+    })?;
+    Ok(socket)
+}
+
+/// The next message and the pid of its sender, 0 where it is not told. Fds that come with it are closed,
+/// which is what a barrier of `sd_notify(3)` waits for.
+pub fn receive<'a>(socket: BorrowedFd, buffer: &'a mut [u8]) -> nix::Result<(&'a [u8], u32)> {
+    #[repr(align(8))]
+    struct Control([u8; 256]);
+    let mut control = Control([0; 256]);
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: all zeros is a value.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.0.as_mut_ptr().cast();
+    message.msg_controllen = control.0.len() as _;
+    let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
+    // SAFETY: the message names our buffers with their sizes.
+    let count = Errno::result(unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, flags) })?;
+    let mut sender = 0;
+    // SAFETY: the kernel has filled the message; the macros stay inside the control buffer.
+    unsafe {
+        let mut header = libc::CMSG_FIRSTHDR(&raw const message);
+        while let Some(part) = header.as_ref() {
+            let data = libc::CMSG_DATA(header);
+            let length = part.cmsg_len as usize - libc::CMSG_LEN(0) as usize;
+            match (part.cmsg_level, part.cmsg_type) {
+                (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) if length >= mem::size_of::<libc::ucred>() => {
+                    let credentials: libc::ucred = ptr::read_unaligned(data.cast());
+                    sender = u32::try_from(credentials.pid).unwrap_or(0);
+                }
+                (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
+                    for i in 0..length / mem::size_of::<c_int>() {
+                        drop(owned(ptr::read_unaligned(data.cast::<c_int>().add(i))));
+                    }
+                }
+                _ => {}
+            }
+            header = libc::CMSG_NXTHDR(&raw const message, header);
+        }
+    }
+    Ok((&buffer[..usize::try_from(count).unwrap_or(0)], sender))
+}
+
+/// Random bytes, getrandom(2).
+pub fn random() -> nix::Result<u64> {
+    let mut bytes = [0; 8];
+    // SAFETY: pointer and length are of one array.
+    Errno::result(unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) })?;
+    Ok(u64::from_ne_bytes(bytes))
+}

@@ -1,0 +1,125 @@
+//! Text in a fixed buffer: what a program that lives on writes without allocating.
+
+use crate::sys;
+
+/// At most `N` bytes; what does not fit is left out.
+#[derive(Debug)]
+pub struct Text<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+}
+
+impl<const N: usize> Default for Text<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> Text<N> {
+    /// No text.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { bytes: [0; N], length: 0 }
+    }
+
+    /// A text.
+    #[must_use]
+    pub fn of(text: impl AsRef<[u8]>) -> Self {
+        let mut new = Self::new();
+        new.add(text);
+        new
+    }
+
+    /// Adds `text`.
+    pub fn add(&mut self, text: impl AsRef<[u8]>) -> &mut Self {
+        self.append(text.as_ref());
+        self
+    }
+
+    fn append(&mut self, text: &[u8]) {
+        let fits = text.len().min(N - self.length);
+        self.bytes[self.length..self.length + fits].copy_from_slice(&text[..fits]);
+        self.length += fits;
+    }
+
+    /// Adds a number in decimal digits.
+    pub fn number(&mut self, number: impl Into<u64>) -> &mut Self {
+        self.digits(number.into(), 1);
+        self
+    }
+
+    /// Adds a number in at least `width` decimal digits.
+    pub fn padded(&mut self, number: impl Into<u64>, width: usize) -> &mut Self {
+        self.digits(number.into(), width);
+        self
+    }
+
+    fn digits(&mut self, mut number: u64, width: usize) {
+        let mut digits = [b'0'; 20];
+        let mut first = digits.len();
+        while number > 0 {
+            first -= 1;
+            digits[first] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+            number /= 10;
+        }
+        self.append(&digits[first.min(digits.len().saturating_sub(width))..]);
+    }
+
+    /// Adds a time in milliseconds as seconds with three places.
+    pub fn seconds(&mut self, milliseconds: u64) -> &mut Self {
+        self.number(milliseconds / 1000).add(".").padded(milliseconds % 1000, 3)
+    }
+
+    /// Adds what an errno means, in the words of the C library.
+    pub fn errno(&mut self, errno: nix::errno::Errno) -> &mut Self {
+        self.add(sys::strerror(errno))
+    }
+
+    /// Adds `text` as the inside of a JSON string: control characters and what is not ASCII as `?`.
+    pub fn quoted(&mut self, text: &[u8]) -> &mut Self {
+        for byte in text {
+            match byte {
+                b'"' | b'\\' => self.append(&[b'\\', *byte]),
+                b' '..=b'~' => self.append(&[*byte]),
+                _ => self.append(b"?"),
+            }
+        }
+        self
+    }
+
+    /// Adds blanks up to `length` bytes.
+    pub fn fill(&mut self, length: usize) -> &mut Self {
+        while self.length < length.min(N) {
+            self.append(b" ");
+        }
+        self
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_what_was_added_as_far_as_it_fits() {
+        let mut text = Text::<64>::new();
+        text.add("a ")
+            .number(0u32)
+            .add(" ")
+            .number(u64::MAX)
+            .add(" ")
+            .padded(7u32, 3)
+            .add(" ")
+            .seconds(61_007);
+        assert_eq!(text.bytes(), b"a 0 18446744073709551615 007 61.007");
+        assert_eq!(Text::<4>::of("abcdef").bytes(), b"abcd");
+        assert_eq!(Text::<16>::new().quoted(b"a\"\\\n\xff").bytes(), b"a\\\"\\\\??");
+        assert_eq!(Text::<4>::of("a").fill(3).bytes(), b"a  ");
+    }
+}
