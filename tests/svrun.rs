@@ -1,7 +1,9 @@
 //! svrun, beside runit's runsv where both behave alike.
 
+mod adoption;
 mod commands;
 mod control;
+mod faults;
 mod files;
 mod finish;
 mod log;
@@ -10,4 +12,6 @@ mod restart;
 mod service;
 mod setup;
 mod signals;
+mod socket;
+mod statedir;
 mod words;

@@ -164,13 +164,18 @@ pub(crate) struct Service {
     pub(crate) folder: TempDir,
     options: Vec<String>,
     supervisor: Option<Child>,
+    /// The folder that has the supervisor's files.
+    state: &'static str,
+    /// Whether the supervisor sees other file systems than the test.
+    apart: bool,
 }
 
 impl Service {
     /// Puts the files in place: scripts are what begins with `#!`.
     pub(crate) fn prepare(program: Program, files: &[(&str, &str)]) -> Self {
         let folder = open_folder();
-        let service = Self { program, folder, options: Vec::new(), supervisor: None };
+        let service =
+            Self { program, folder, options: Vec::new(), supervisor: None, state: "service", apart: false };
         assert_eq!(
             run_in(service.folder.path(), "mkdir service; mkfifo told told-finish; >lines"),
             prints("")
@@ -221,6 +226,26 @@ impl Service {
         self.options = options.iter().map(ToString::to_string).collect();
     }
 
+    /// From now on the supervisor has its files in the folder `state`.
+    pub(crate) fn keep_state_apart(&mut self) {
+        self.set_options(&["-s", "state"]);
+        self.state = "state";
+    }
+
+    /// The supervisor's command line in file systems of its own, which this shell script mounts.
+    pub(crate) fn command_after(&mut self, mount: &str) -> Command {
+        self.apart = true;
+        let words = self.command();
+        let mut command = self.adopt(prepared("unshare"));
+        command.args(["--mount", "--propagation", "private", "sh", "-ec"]);
+        command
+            .arg(format!("{mount}\nexec \"$@\""))
+            .arg("sh")
+            .arg(words.get_program())
+            .args(words.get_args());
+        command
+    }
+
     /// Starts the supervisor and waits until it answers.
     pub(crate) fn supervise(&mut self) {
         self.supervise_by(self.command());
@@ -243,14 +268,21 @@ impl Service {
         self.supervisor.as_ref().unwrap().id()
     }
 
-    /// A path in the folder.
+    /// A path in the folder, as the supervisor sees it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        let path = self.folder.path().join(name);
+        match &self.supervisor {
+            Some(supervisor) if self.apart => {
+                PathBuf::from(format!("/proc/{}/root{}", supervisor.id(), path.display()))
+            }
+            _ => path,
+        }
     }
 
-    /// A path in the service directory.
+    /// A path in the service directory, or, for the supervisor's files, where they are kept.
     pub(crate) fn at(&self, name: &str) -> PathBuf {
-        self.folder.path().join("service").join(name)
+        let state = name.starts_with("supervise") || name.starts_with("log/supervise");
+        self.path(if state { self.state } else { "service" }).join(name)
     }
 
     /// The text of a file in the service directory, or nothing.

@@ -29,7 +29,7 @@ fn noting() -> Vec<(&'static str, String)> {
 /// Waits for the state that was noted under this name, without its folder, its fds and its process
 /// group.
 fn noted(service: &Service, name: &str) -> String {
-    let own = ["cwd ", "fd ", "group ", "env PWD=", "env OLDPWD=", "env _="];
+    let own = ["cwd ", "folder ", "fd ", "group ", "env PWD=", "env OLDPWD=", "env _="];
     let file = format!("state-{name}");
     service.until(name, || service.path(&file).exists());
     let text = service.text(&file);
