@@ -223,7 +223,8 @@ fn several_bytes_in_one_write_are_done_in_order(of: Program) {
     service.send("dx");
     assert_eq!(service.ended(), 0);
     service.assert_nothing_left();
-    assert_eq!(service.count("finish "), service.count("start "));
+    // A start that is ended before it could note itself has a finish all the same.
+    assert!(service.count("finish ") >= service.count("start "));
 }
 
 fn x_ends_all(of: Program) {
@@ -310,8 +311,10 @@ fn sv_shows_every_state(of: Program) {
         Service::start(of, &[("run", STUBBORN), ("finish", SLOW_FINISH), ("log/run", LOGGER), ("down", "")]);
     service.until_log_stat("run");
     let shows = |line: &str| {
+        // The bytes that sv reads are written after `stat`.
+        let expected = format!("{line}; run: log: (pid P) Ns\n");
+        service.until(line, || shape(&service.sv("status").stdout) == expected);
         let outcome = service.sv("status");
-        assert_eq!(shape(&outcome.stdout), format!("{line}; run: log: (pid P) Ns\n"));
         assert_eq!((outcome.status, &*outcome.stderr), (0, ""));
     };
     service.until_stat("down");
@@ -384,7 +387,7 @@ fn sv_does_all_its_commands(of: Program) {
     service.until_flags((0, 'u', 0, 1));
     does(&["-v", "down", "./service"], "ok: down: ./service: Ns, normally up\n");
     does(&["-v", "up", "./service"], "ok: run: ./service: (pid P) Ns\n");
-    assert_eq!(service.count("start "), 2);
+    service.started(2);
     does(&["-w30", "kill", "./service"], "ok: run: ./service: (pid P) Ns\n");
     service.started(3);
     does(&["term", "./service"], "");

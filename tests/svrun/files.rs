@@ -148,9 +148,9 @@ fn the_status_has_20_bytes_for_each_state(of: Program) {
     service.tell("exit 0");
     service.nth(2, "finish waits ");
     service.until_flags((0, 'd', 0, 2));
-    service.send("p");
-    service.until_flags((1, 'd', 0, 2));
     service.tell_finish("exit 0");
+    service.until_flags((0, 'd', 0, 0));
+    service.send("p");
     service.until_flags((1, 'd', 0, 0));
     service.send("o");
     let pid = service.started(3);

@@ -334,13 +334,14 @@ impl Service {
     }
 
     fn report(&self) -> String {
-        let files = ["supervise/stat", "supervise/pid", "log/supervise/stat", "supervise/deaths"];
+        let files = ["supervise/stat", "supervise/pid", "log/supervise/stat"];
         let files = files.map(|name| format!("{name}: {}", self.read(name).trim_end())).join("\n");
-        let lines = self.lines().join("\n");
+        let last = |lines: Vec<String>| lines[lines.len().saturating_sub(40)..].join("\n");
+        let lines = last(self.lines());
         let (status, log) = (self.status_now(), self.log_status_now());
         let processes = self.processes();
         let processes: Vec<_> = processes.iter().map(|pid| (pid, cmdline(*pid))).collect();
-        let stderr = self.stderr();
+        let stderr = last(self.stderr().lines().map(str::to_owned).collect());
         format!(
             "{status:?}\nlog {log:?}\n{files}\nprocesses: {processes:?}\nlines:\n{lines}\nstderr:\n{stderr}"
         )
@@ -497,7 +498,9 @@ impl Service {
 
     /// Connects to our own socket.
     pub(crate) fn connect(&self) -> Client {
-        Client::connect(&self.at("supervise/socket"))
+        let socket = self.at("supervise/socket");
+        self.until("the socket", || Client::try_connect(&socket).is_ok());
+        Client::try_connect(&socket).unwrap()
     }
 
     /// Asks our own socket one thing.
@@ -519,7 +522,7 @@ impl Drop for Service {
                 return;
             }
             for pid in left {
-                let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
+                let _ = kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL);
             }
             thread::sleep(Duration::from_millis(1));
         }
@@ -533,7 +536,7 @@ pub(crate) fn opens(fifo: &Path) -> bool {
 }
 
 pub(crate) fn send_signal(pid: u32, signal: Signal) {
-    kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();
+    kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal).unwrap();
 }
 
 /// Whether this process is there, a zombie not.
@@ -560,17 +563,17 @@ pub(crate) fn mode(file: &Path) -> u32 {
 pub(crate) struct Client(BufReader<UnixStream>);
 
 impl Client {
-    pub(crate) fn connect(socket: &Path) -> Self {
+    fn try_connect(socket: &Path) -> std::io::Result<Self> {
         // The path of a socket is short: it is reached through its folder.
-        let folder = File::open(socket.parent().unwrap()).unwrap();
+        let folder = File::open(socket.parent().unwrap())?;
         let short = format!(
             "/proc/self/fd/{}/{}",
             std::os::fd::AsRawFd::as_raw_fd(&folder),
             socket.file_name().unwrap().to_str().unwrap()
         );
-        let stream = UnixStream::connect(short).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        Self(BufReader::new(stream))
+        let stream = UnixStream::connect(short)?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        Ok(Self(BufReader::new(stream)))
     }
 
     pub(crate) fn say(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {

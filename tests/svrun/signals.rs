@@ -7,10 +7,7 @@ use super::service::*;
 #[test]
 fn term_int_and_hup_end_all_as_x_does() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
-        let mut service = Service::start(
-            Svrun,
-            &[("run", PUPPET), ("log/run", LOGGER), ("finish", FINISH), ("control/x", FINISH)],
-        );
+        let mut service = Service::start(Svrun, &[("run", PUPPET), ("log/run", LOGGER), ("finish", FINISH)]);
         service.started(1);
         service.until_log_stat("run");
         service.signal(signal);

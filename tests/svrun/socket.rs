@@ -212,7 +212,7 @@ fn wait_up_ends_where_the_service_gave_up() {
         assert_eq!(error(&service.ask(&format!("wait {what}"))), "gave up");
     }
     let status = service.ask("status");
-    assert_eq!((field(&status, "hold"), field(&status, "want")), ("\"gave up\"", "\"up\""));
+    assert_eq!((field(&status, "state"), field(&status, "hold")), ("\"down\"", "\"gave up\""));
 }
 
 #[test]

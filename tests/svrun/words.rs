@@ -2,9 +2,10 @@
 
 use super::service::*;
 
-/// The lines about deaths in a text.
+/// The lines about deaths in a text. On stderr the name of the service is in front.
 fn warnings(text: &str) -> Vec<String> {
-    text.lines().filter(|line| line.starts_with("warning: svrun: run ")).map(str::to_owned).collect()
+    let lines = text.lines().map(|line| line.strip_prefix("service: ").unwrap_or(line));
+    lines.filter(|line| line.starts_with("warning: svrun: run ")).map(str::to_owned).collect()
 }
 
 /// A line without its times.
@@ -21,8 +22,8 @@ fn without_times(line: &str) -> String {
 
 /// The ends of a service, and what is said of each.
 const ENDS: [(&str, &str, &str); 5] = [
-    ("exit 1", "exited with status 1", "exit 1"),
-    ("exit 255", "exited with status 255", "exit 255"),
+    ("exit 1", "exited 1", "exit 1"),
+    ("exit 255", "exited 255", "exit 255"),
     ("kill -9 $$", "killed by SIGKILL", "killed by SIGKILL"),
     ("ulimit -c 0; kill -SEGV $$", "killed by SIGSEGV", "killed by SIGSEGV"),
     (
@@ -86,7 +87,7 @@ fn without_a_logger_it_is_said_on_stderr() {
     service.tell("echo said; exit 3");
     service.until("the line", || warnings(&service.stderr()).len() == 1);
     let line = without_times(&warnings(&service.stderr())[0]);
-    assert!(line.contains("status 3 after N s"), "{line}");
+    assert!(line.contains("exited 3 after N s"), "{line}");
     assert!(line.contains("starting again in "), "{line}");
 }
 
@@ -96,6 +97,7 @@ fn a_line_that_the_service_did_not_end_is_ended() {
     service.started(1);
     // The logger does not read it before the supervisor has a look.
     let log: u32 = service.nth(1, "log start ").parse().unwrap();
+    service.until_log_stat("run");
     service.until("the logger", || cmdline(log) == "cat");
     service.send_log("p");
     service.until("it is stopped", || state(log) == Some('T'));
@@ -120,6 +122,7 @@ fn a_full_pipe_does_not_stop_the_supervisor() {
     let service = Service::start(Svrun, &[("run", PUPPET), ("log/run", LOGGER), ("restart-delay", "0")]);
     service.started(1);
     let log: u32 = service.nth(1, "log start ").parse().unwrap();
+    service.until_log_stat("run");
     service.until("the logger", || cmdline(log) == "cat");
     service.send_log("p");
     service.until("it is stopped", || state(log) == Some('T'));
