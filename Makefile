@@ -4,6 +4,11 @@
 PREFIX = /usr/local
 BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
+# Where svctl finds services by their names
+SVDIR = /etc/service
 # Where install-multicall puts the links to catena; packages use a folder of their own, as $(PREFIX)/libexec/catena
 LINKDIR = $(BINDIR)
 DESTDIR =
@@ -11,18 +16,22 @@ DESTDIR =
 PROGRAM_PREFIX =
 # auto: static if this machine can, else dynamic with a note; yes: static or fail; no: dynamic
 STATIC = auto
+# What make demo runs and controls services with; also runsv and sv
+SVRUN = svrun
+SVCTL = svctl
 # Where the built programs are put, and installed from
 BUILD = target/catena
 
 all:
-	STATIC='$(STATIC)' BUILD='$(BUILD)' scripts/build
+	STATIC='$(STATIC)' BUILD='$(BUILD)' CATENA_SVDIR='$(SVDIR)' scripts/build
 
 help:
 	@echo 'make            build the programs into $(BUILD), and say which way (STATIC=auto, yes or no)'
 	@echo 'make check      format, lints, tests, pages, scripts; the last line counts'
-	@echo 'make demo       a daemon under the promised chain, visibly, in a scratch folder'
+	@echo 'make demo       two services, visibly, in a scratch folder (SVRUN=runsv SVCTL=sv: under runit)'
 	@echo 'make bench      what a link costs, beside the peers that are installed'
 	@echo 'make install    what make built, and the pages (DESTDIR PREFIX BINDIR MANDIR PROGRAM_PREFIX)'
+	@echo '                and completions for bash, zsh and fish (BASHDIR ZSHDIR FISHDIR)'
 	@echo 'make install-multicall  instead: catena, and links to it (LINKDIR too)'
 	@echo 'make install-runit-names  links to what is installed: runsv to svrun, sv to svctl (BINDIR)'
 	@echo 'make uninstall  all of it away again'
@@ -36,9 +45,9 @@ bench: all
 	BUILD='$(BUILD)' cargo bench --locked --bench links
 
 demo: all
-	BUILD='$(BUILD)' scripts/demo
+	BUILD='$(BUILD)' SVRUN='$(SVRUN)' SVCTL='$(SVCTL)' scripts/demo
 
-install: built install-pages
+install: built install-pages install-completions
 	mkdir -p '$(DESTDIR)$(BINDIR)'
 	for f in '$(BUILD)'/bin/*; do \
 		d="$(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)$${f##*/}"; \
@@ -46,7 +55,7 @@ install: built install-pages
 	done
 
 # What is no link is not in catena: a file of its own.
-install-multicall: built install-pages
+install-multicall: built install-pages install-completions
 	mkdir -p '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LINKDIR)'
 	for f in '$(BUILD)'/bin/*; do \
 		n=$${f##*/}; \
@@ -78,6 +87,15 @@ install-pages:
 		cp "$$f" "$$d" && chmod 644 "$$d" || exit 1; \
 	done
 
+install-completions:
+	for n in '$(BASHDIR)/svctl.bash' '$(ZSHDIR)/_svctl' '$(FISHDIR)/svctl.fish'; do \
+		f=$${n##*/}; d="$(DESTDIR)$${n%/*}" && mkdir -p "$$d" && \
+		d="$$d/$$(echo "$$f" | sed 's|svctl|$(PROGRAM_PREFIX)svctl|')" && \
+		sed -e 's|/etc/service|$(SVDIR)|' -e '/^#compdef/s| svctl| $(PROGRAM_PREFIX)svctl|' \
+			-e '/^complete/s| svctl| $(PROGRAM_PREFIX)svctl|' "completions/$$f" >"$$d" && \
+		chmod 644 "$$d" || exit 1; \
+	done
+
 uninstall:
 	for f in bins/main/*.rs; do \
 		n=$${f##*/}; n=$(PROGRAM_PREFIX)$${n%.rs}; \
@@ -87,6 +105,8 @@ uninstall:
 		d="$(DESTDIR)$(BINDIR)/$${n%:*}"; \
 		[ "$$(readlink "$$d")" != "$(PROGRAM_PREFIX)$${n#*:}" ] || rm -f "$$d" || exit 1; \
 	done
+	rm -f '$(DESTDIR)$(BASHDIR)/$(PROGRAM_PREFIX)svctl.bash' '$(DESTDIR)$(ZSHDIR)/_$(PROGRAM_PREFIX)svctl' \
+		'$(DESTDIR)$(FISHDIR)/$(PROGRAM_PREFIX)svctl.fish'
 	for f in man/*.[1578]; do \
 		rm -f "$(DESTDIR)$(MANDIR)/man$${f##*.}/$(PROGRAM_PREFIX)$${f##*/}" || exit 1; \
 	done
@@ -97,4 +117,4 @@ dist:
 clean:
 	rm -rf target dist
 
-.PHONY: all help check bench demo install install-multicall install-runit-names built install-pages uninstall dist clean
+.PHONY: all help check bench demo install install-multicall install-runit-names built install-pages install-completions uninstall dist clean

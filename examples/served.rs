@@ -1,14 +1,17 @@
 //! served: a small daemon for the demo. `served` listens on a port of 127.0.0.1 and tells who asks it as
-//! whom it runs and what it sees; `served ask PORT` asks. It does not fork, drops no privilege, writes no
-//! pid file and logs to stdout: the chain in front of it does what is left of that.
+//! whom it runs and what it sees; `served ask PORT` asks; USR1 makes it log how many it has told. It does not
+//! fork, drops no privilege, writes no pid file and logs to stdout: the chain in front of it does what is left
+//! of that.
 #![allow(clippy::print_stdout, reason = "a daemon that logs to stdout")]
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::{env, fs};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, fs, thread};
 
 use caps::CapSet;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{getcwd, getgid, getgroups, getuid};
 
 fn main() -> io::Result<()> {
@@ -26,12 +29,23 @@ fn main() -> io::Result<()> {
     }
 }
 
+static TOLD: AtomicU32 = AtomicU32::new(0);
+
 fn serve() -> io::Result<()> {
+    // Blocked before there is a thread, so that only the one that waits for it gets it.
+    let usr1 = SigSet::from(Signal::SIGUSR1);
+    usr1.thread_block()?;
+    thread::spawn(move || {
+        while usr1.wait().is_ok() {
+            println!("notice: USR1: told {} so far", TOLD.load(Ordering::Relaxed));
+        }
+    });
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     println!("notice: served listens on port {}", listener.local_addr()?.port());
     for client in listener.incoming() {
         let mut client = client?;
         client.write_all(tell()?.as_bytes())?;
+        TOLD.fetch_add(1, Ordering::Relaxed);
         println!("notice: told {}", client.peer_addr()?);
     }
     Ok(())

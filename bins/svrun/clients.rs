@@ -48,18 +48,25 @@ struct Client {
     ended: bool,
 }
 
+/// The place of a client, with what it has sent.
+#[derive(Debug)]
+struct Slot {
+    client: Option<Client>,
+    buffer: [u8; LINE],
+}
+
 /// Who is connected.
 #[derive(Debug, Default)]
 pub(super) struct Clients {
-    slots: [Option<Client>; CLIENTS],
-    /// Made for the first client of a slot, and kept for the next: so their number ends.
-    buffers: [Option<Box<[u8; LINE]>>; CLIENTS],
+    /// Each is made for its first client and kept for the next: memory that is never given back ends there.
+    slots: [Option<Box<Slot>>; CLIENTS],
     /// Whether there is a logger.
     pub(super) has_logger: bool,
 }
 
 /// A line of a client.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "nothing is allocated for a line")]
 pub(super) enum Input {
     /// A line, without its newline.
     Line(Text<LINE>),
@@ -73,23 +80,34 @@ impl Clients {
     /// A new client. Where there are too many it takes the place of that which has been idle longest; where
     /// all of them wait for something it is turned away.
     pub(super) fn add(&mut self, fd: OwnedFd) {
-        let idle = |client: &Option<Client>| match client {
+        let idle = |i: usize| match self.client(i) {
             None => Some(0),
             Some(client) if client.wait.is_none() && client.follows.is_none() => Some(client.last + 1),
             Some(_) => None,
         };
-        let now = socket::monotonic();
-        let slot = self.slots.iter().enumerate().filter_map(|(i, client)| Some((idle(client)?, i))).min();
-        if let Some((_, i)) = slot {
-            self.buffers[i].get_or_insert_with(|| Box::new([0; LINE]));
-            self.slots[i] =
-                Some(Client { fd, filled: 0, wait: None, follows: None, last: now, ended: false });
+        let last = socket::monotonic();
+        if let Some((_, i)) = (0..CLIENTS).filter_map(|i| Some((idle(i)?, i))).min() {
+            let empty = || Box::new(Slot { client: None, buffer: [0; LINE] });
+            self.slots[i].get_or_insert_with(empty).client =
+                Some(Client { fd, filled: 0, wait: None, follows: None, last, ended: false });
         }
+    }
+
+    fn client(&self, i: usize) -> Option<&Client> {
+        self.slots[i].as_ref()?.client.as_ref()
+    }
+
+    fn client_mut(&mut self, i: usize) -> Option<&mut Client> {
+        self.slots[i].as_mut()?.client.as_mut()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Client> {
+        (0..CLIENTS).filter_map(|i| self.client(i))
     }
 
     /// The fd of a client and the events to wait for; below 0 where there is none.
     pub(super) fn watched(&self, i: usize) -> (RawFd, i16) {
-        match &self.slots[i] {
+        match self.client(i) {
             Some(client) if client.ended => (client.fd.as_raw_fd(), 0),
             Some(client) => (client.fd.as_raw_fd(), socket::POLLIN),
             None => (-1, 0),
@@ -98,17 +116,19 @@ impl Clients {
 
     /// A client is gone.
     pub(super) fn drop(&mut self, i: usize) {
-        self.slots[i] = None;
+        if let Some(slot) = &mut self.slots[i] {
+            slot.client = None;
+        }
     }
 
     /// All of them.
     pub(super) fn drop_all(&mut self) {
-        self.slots = Default::default();
+        (0..CLIENTS).for_each(|i| self.drop(i));
     }
 
-    /// Reads what a client has sent. False where it is gone.
+    /// Reads what a client has sent.
     pub(super) fn fill(&mut self, i: usize) {
-        let (Some(client), Some(buffer)) = (&mut self.slots[i], &mut self.buffers[i]) else { return };
+        let Some(Slot { client: Some(client), buffer }) = self.slots[i].as_deref_mut() else { return };
         client.last = socket::monotonic();
         if client.filled == buffer.len() {
             return;
@@ -124,7 +144,7 @@ impl Clients {
     /// The next line of a client that is not waiting for the answer to the one before. One that has ended,
     /// and whose lines are all answered, is closed.
     pub(super) fn line(&mut self, i: usize) -> Input {
-        let (Some(client), Some(buffer)) = (&mut self.slots[i], &mut self.buffers[i]) else {
+        let Some(Slot { client: Some(client), buffer }) = self.slots[i].as_deref_mut() else {
             return Input::Nothing;
         };
         if client.wait.is_some() || client.follows.is_some() {
@@ -150,7 +170,7 @@ impl Clients {
 
     /// Sends a line; a client that does not take it at once is too slow, and dropped.
     pub(super) fn send(&mut self, i: usize, line: &[u8]) {
-        let Some(client) = &self.slots[i] else { return };
+        let Some(client) = self.client(i) else { return };
         if socket::send(client.fd.as_fd(), line) != Ok(line.len()) {
             self.drop(i);
         }
@@ -165,7 +185,7 @@ impl Clients {
     /// Lets a client wait, unless what it waits for holds already.
     pub(super) fn wait(&mut self, i: usize, condition: Condition, seconds: Option<u64>, process: &Process) {
         let until = seconds.map(|milliseconds| socket::monotonic().saturating_add(milliseconds));
-        if let Some(client) = &mut self.slots[i] {
+        if let Some(client) = self.client_mut(i) {
             client.wait = Some(Wait { condition, logger: process.logger, until });
         }
         self.changed(process);
@@ -174,20 +194,20 @@ impl Clients {
     /// Lets a client follow the events of `process`.
     pub(super) fn follow(&mut self, i: usize, process: &Process) {
         self.send(i, status(process, self.has_logger).bytes());
-        if let Some(client) = &mut self.slots[i] {
+        if let Some(client) = self.client_mut(i) {
             client.follows = Some(process.logger);
         }
     }
 
     /// Whether anybody follows the events of the service, or of its logger.
     pub(super) fn anybody_listens(&self, logger: bool) -> bool {
-        self.slots.iter().flatten().any(|client| client.follows == Some(logger))
+        self.all().any(|client| client.follows == Some(logger))
     }
 
     /// Sends an event to who follows.
     pub(super) fn publish(&mut self, logger: bool, line: &[u8]) {
         for i in 0..CLIENTS {
-            if self.slots[i].as_ref().is_some_and(|client| client.follows == Some(logger)) {
+            if self.client(i).is_some_and(|client| client.follows == Some(logger)) {
                 self.send(i, line);
             }
         }
@@ -196,7 +216,7 @@ impl Clients {
     /// Answers who has waited for what `process` is now.
     pub(super) fn changed(&mut self, process: &Process) {
         for i in 0..CLIENTS {
-            let Some(client) = &mut self.slots[i] else { continue };
+            let Some(client) = self.client_mut(i) else { continue };
             let Some(wait) = client.wait.filter(|wait| wait.logger == process.logger) else { continue };
             let up = matches!(wait.condition, Condition::Up | Condition::Ready);
             if holds(wait.condition, process) {
@@ -211,13 +231,13 @@ impl Clients {
 
     /// When the first wait ends.
     pub(super) fn deadline(&self) -> Option<u64> {
-        self.slots.iter().flatten().filter_map(|client| client.wait?.until).min()
+        self.all().filter_map(|client| client.wait?.until).min()
     }
 
     /// Tells those whose time is up.
     pub(super) fn expire(&mut self, now: u64) {
         for i in 0..CLIENTS {
-            let Some(client) = &mut self.slots[i] else { continue };
+            let Some(client) = self.client_mut(i) else { continue };
             if client.wait.and_then(|wait| wait.until).is_some_and(|until| until <= now) {
                 client.wait = None;
                 self.refuse(i, b"timeout");

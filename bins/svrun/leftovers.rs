@@ -17,12 +17,9 @@ pub(super) fn after(process: &mut Process, world: &World) -> Text<320> {
     };
     if let Some(signal) = signal {
         // The group that run has led. Nobody else can have got its number: while members live it is taken.
-        let group = process.died.1.cast_signed();
-        if group > 1 {
-            match child::kill(-group, signal) {
-                Ok(()) | Err(Errno::ESRCH) => {}
-                Err(errno) => process.voice(world).unable(&[b"signal the process group of run"], errno),
-            }
+        match child::kill_group(process.died.1, signal) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(errno) => process.voice(world).unable(&[b"signal the process group of run"], errno),
         }
     }
     let mut line = Text::new();
@@ -45,7 +42,7 @@ pub(super) fn after(process: &mut Process, world: &World) -> Text<320> {
         }
         count += 1;
         if let Some(signal) = signal {
-            let _ = child::kill(pid.cast_signed(), signal); // our child, not reaped yet: it is what it was
+            let _ = child::kill_child(pid, signal); // our child, not reaped yet: it is what it was
         }
     }
     *process.reported() = still;

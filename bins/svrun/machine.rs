@@ -245,7 +245,7 @@ impl Machine {
     pub(super) fn resume(&mut self, now: u64, rules: &Rules) {
         match self.phase {
             Phase::Run if self.termed && self.want != Want::Up => {
-                self.kill_at = after(now, rules.timeout_kill)
+                self.kill_at = after(now, rules.timeout_kill);
             }
             Phase::Finish => self.limit_finish(now, rules),
             _ => {}

@@ -19,14 +19,15 @@ mod supervisor;
 mod voice;
 mod world;
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 
 use common::{Cli, Error, Link, OrFail, Outcome, Short, Words, child, fds, shown};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::{Mode, mkdirat};
-use nix::unistd::{chdir, symlinkat};
+use nix::unistd::{chdir, getcwd, symlinkat};
 
 use supervisor::{End, Orders, Supervisor};
 use voice::Voice;
@@ -45,6 +46,20 @@ pub const PROGRAM: Link = Link {
 };
 
 fn run(cli: &mut Cli) -> Outcome {
+    let status = match orders(cli).map(Supervisor::start)? {
+        Ok(supervisor) => match supervisor.run() {
+            End::Told => 0,
+            End::Failed => 111,
+        },
+        Err(_) => 111,
+    };
+    Err(Error::answer(status, ""))
+}
+
+/// What the command line asks for, and a process that is fit for it. A function of its own, so that what it
+/// needs of the stack is free again.
+#[inline(never)]
+fn orders(cli: &mut Cli) -> Result<Orders, Error> {
     standard_fds().or_fail("open /dev/null in place of a closed fd")?;
     let (mut keep, mut state) = (false, None);
     let mut words = vec![cli.first()];
@@ -82,29 +97,29 @@ fn run(cli: &mut Cli) -> Outcome {
     let open = |path: &'static CStr| {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         fds::open(AT_FDCWD, path, flags, Mode::empty())
+            .or_fail(format_args!("open {}", shown(path.to_bytes())))
     };
-    let name = shown(folder.to_bytes());
-    let origin = open(c".").or_fail("open the working directory")?;
-    let service = open(folder).or_fail(format_args!("open {name}"))?;
+    let origin = open(c".")?;
+    let service = open(folder)?;
     let state = match state {
-        Some(path) => Some(state_folder(path, folder, &service)?),
+        Some(path) => {
+            make_folder(AT_FDCWD, path).or_fail(format_args!("make {}", shown(path.to_bytes())))?;
+            Some(open(path)?)
+        }
         None => None,
     };
-    chdir(folder).or_fail(format_args!("change to {name}"))?;
-    let orders = Orders {
+    chdir(folder).or_fail(format_args!("change to {}", shown(folder.to_bytes())))?;
+    if let Some(state) = &state {
+        link_beside(state, &service).or_fail("link down and check into the state directory")?;
+    }
+    Ok(Orders {
         voice: Voice { called: cli.called(), folder: folder.to_bytes(), part: b"" },
         words: words.into_iter().collect::<Words>(),
         origin,
         env: rest.env.into_words(),
         folder: service,
         state,
-    };
-    let end = Supervisor::start(orders).map_or_else(|end| end, |mut supervisor| supervisor.run());
-    let status = match end {
-        End::Told => 0,
-        End::Failed => 111,
-    };
-    Err(Error::answer(status, ""))
+    })
 }
 
 /// Makes sure that fds 0 to 2 are open: what we open must not land there.
@@ -118,35 +133,25 @@ fn standard_fds() -> nix::Result<()> {
     }
 }
 
-/// The folder of the state, made if it is not there, with links to what clients look for beside it.
-fn state_folder(path: &'static CStr, folder: &CStr, service: &OwnedFd) -> Result<OwnedFd, Error> {
-    let name = shown(path.to_bytes());
-    match mkdirat(AT_FDCWD, path, Mode::from_bits_truncate(0o755)) {
-        Ok(()) | Err(Errno::EEXIST) => {}
-        Err(errno) => return Err(Error::system(format_args!("make {name}"), errno)),
+fn make_folder(parent: impl AsFd, path: &CStr) -> nix::Result<()> {
+    match mkdirat(parent, path, Mode::from_bits_truncate(0o755)) {
+        Err(Errno::EEXIST) => Ok(()),
+        other => other,
     }
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let state = fds::open(AT_FDCWD, path, flags, Mode::empty()).or_fail(format_args!("open {name}"))?;
-    let whole = std::fs::canonicalize(std::path::Path::new(std::ffi::OsStr::new(
-        folder.to_str().map_err(|_| Error::fatal("dir is not UTF-8, which -s needs"))?,
-    )))
-    .map_err(|_| {
-        Error::fatal(format_args!("unable to find the whole path of {}", shown(folder.to_bytes())))
-    })?;
-    let mut links = vec![("", "down"), ("", "check")];
-    if service::exists(service.as_fd(), c"log") {
-        match mkdirat(&state, c"log", Mode::from_bits_truncate(0o755)) {
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(Error::system(format_args!("make log in {name}"), errno)),
-        }
-        links.push(("log/", "down"));
+}
+
+/// Links in a state directory that lies elsewhere to what clients look for beside it.
+fn link_beside(state: &OwnedFd, service: &OwnedFd) -> nix::Result<()> {
+    let folder = getcwd()?;
+    let log = service::exists(service.as_fd(), c"log");
+    if log {
+        make_folder(state, c"log")?;
     }
-    for (part, file) in links {
-        let (target, link) = (whole.join(format!("{part}{file}")), format!("{part}{file}"));
-        match symlinkat(&target, &state, link.as_str()) {
+    for file in [c"down", c"check", c"log/down"].into_iter().take(if log { 3 } else { 2 }) {
+        match symlinkat(&folder.join(OsStr::from_bytes(file.to_bytes())), state, file) {
             Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(Error::system(format_args!("make a link in {name}"), errno)),
+            Err(errno) => return Err(errno),
         }
     }
-    Ok(state)
+    Ok(())
 }

@@ -149,9 +149,7 @@ impl Notify {
     /// The run is over, and its readiness with it.
     pub(super) fn over(&mut self, state: Option<&State>) {
         self.words = Text::new();
-        if std::mem::take(&mut self.ready)
-            && let Some(state) = state
-        {
+        if let Some(state) = state.filter(|_| std::mem::take(&mut self.ready)) {
             let _ = state.show_ready(None); // nobody is misled for long: the status says that it is down
         }
     }

@@ -2,6 +2,7 @@
 //! of what its life asks for.
 
 use std::ffi::CStr;
+use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::child::{self, Plan, Slot};
@@ -26,6 +27,7 @@ const PATIENCE: u64 = 200;
 
 /// The daemon of a service, or its logger.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "what was said already, each for itself")]
 pub(super) struct Process {
     /// It is the logger.
     pub(super) logger: bool,
@@ -154,7 +156,7 @@ impl Process {
                 if self.script == 0 {
                     return Some(Event::Script(false));
                 }
-                let _ = child::kill(self.script.cast_signed(), signals::KILL); // it is ours, not reaped yet
+                let _ = child::kill_child(self.script, signals::KILL); // it is ours, not reaped yet
                 None
             }
             Action::Start => Some(self.start(world)),
@@ -179,12 +181,11 @@ impl Process {
     fn signal(&mut self, world: &World, signal: i32) {
         let sent = match &self.adopted {
             Some(pidfd) => child::signal_pidfd(pidfd.as_fd(), signal),
-            None => child::kill(self.machine.pid.cast_signed(), signal),
+            None => child::kill_child(self.machine.pid, signal),
         };
-        if let Err(errno) = sent
-            && errno != Errno::ESRCH
-        {
-            self.voice(world).unable(&[b"send a signal"], errno);
+        match sent {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(errno) => self.voice(world).unable(&[b"send a signal"], errno),
         }
     }
 
@@ -217,9 +218,7 @@ impl Process {
             }
             Err(errno) => Some(errno),
         };
-        if let Some(errno) = failed
-            && !std::mem::replace(&mut self.told_script, true)
-        {
+        if let Some(errno) = failed.filter(|_| !mem::replace(&mut self.told_script, true)) {
             self.voice(world).unable(&[b"start ", path.to_bytes()], errno);
         }
         (self.script == 0).then_some(Event::Script(false))
@@ -283,10 +282,10 @@ impl Process {
         let mut fds = [(-1, -1); 2];
         let mut count = 0;
         if let Some(end) = &end {
-            fds[count] = (end.as_raw_fd(), if self.logger { 0 } else { 1 });
+            fds[count] = (end.as_raw_fd(), i32::from(!self.logger));
             count += 1;
         }
-        if !finish && let Some(pair) = self.notify.fd(&self.settings) {
+        if let Some(pair) = self.notify.fd(&self.settings).filter(|_| !finish) {
             fds[count] = pair;
             count += 1;
         }
@@ -295,7 +294,7 @@ impl Process {
         let file = self.state.as_ref().and_then(|state| state.record.as_ref());
         let record = file.filter(|_| world.adoption()).map(|file| Slot {
             file: file.as_fd(),
-            offset: record::CHILD,
+            offset: record::CHILD as u64,
             head: record::head(finish),
             tail: tail.bytes(),
         });
@@ -307,15 +306,13 @@ impl Process {
             Ok(spawned) => {
                 self.told_fork = false;
                 self.exec = spawned.exec;
-                if let Some(errno) = spawned.record
-                    && !std::mem::replace(&mut self.told_record, true)
-                {
+                if let Some(errno) = spawned.record.filter(|_| !mem::replace(&mut self.told_record, true)) {
                     voice.unable(&[b"write supervise/record: what runs could not be adopted"], errno);
                 }
                 Event::Started(spawned.pid)
             }
             Err(errno) => {
-                if !std::mem::replace(&mut self.told_fork, true) {
+                if !mem::replace(&mut self.told_fork, true) {
                     voice.unable(&[b"fork, trying again"], errno);
                 }
                 Event::NotStarted
@@ -399,7 +396,7 @@ impl Process {
             }
             _ => false,
         };
-        if !expected && !(self.logger && death == Death::Unknown) {
+        if !expected {
             let mut line = Text::<256>::of("warning: svrun: run ");
             line.add(how.bytes());
             if self.machine.want == Want::Up {
@@ -418,9 +415,7 @@ impl Process {
         if let Some(state) = &self.state {
             let mut line = stamp(self.died.0);
             line.add(" pid ").number(self.died.1).add(" ").add(how.bytes()).add("\n");
-            if let Err(errno) = state.add_death(line.bytes())
-                && !self.unsaved
-            {
+            if let Err(errno) = state.add_death(line.bytes()) {
                 voice.unable(&[b"write supervise/deaths"], errno);
             }
         }

@@ -14,9 +14,9 @@ use nix::errno::Errno;
 use super::machine::{Death, Hold, Machine, Phase, Want};
 
 /// Where the child's place begins.
-pub(super) const CHILD: u64 = 384;
+pub(super) const CHILD: usize = 384;
 /// The size of the file.
-pub(super) const SIZE: usize = CHILD as usize + Slot::SIZE;
+pub(super) const SIZE: usize = CHILD + Slot::SIZE;
 
 /// In what world pids count: the boot, and the pid namespace.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result
         Some(Death::Exec(errno)) => (3, u32::try_from(errno).unwrap_or(0), false),
         Some(Death::Unknown) => (4, 0, false),
     };
-    let mut text = Text::<{ CHILD as usize }>::of("state ");
+    let mut text = Text::<{ CHILD }>::of("state ");
     let numbers = [
         u64::from(*serial),
         machine.phase as u64,
@@ -127,7 +127,7 @@ pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result
     for number in numbers {
         text.number(number).add(" ");
     }
-    text.add(era.0.bytes()).add(" ").fill(CHILD as usize - 1).add("\n");
+    text.add(era.0.bytes()).add(" ").fill(CHILD - 1).add("\n");
     child::write_at(file, text.bytes(), 0)
 }
 
@@ -145,7 +145,7 @@ pub(super) fn read(file: BorrowedFd, era: &Era) -> nix::Result<(Option<Memory>, 
     if count < SIZE {
         return Ok((None, None));
     }
-    let (memory, child) = bytes.split_at(CHILD as usize);
+    let (memory, child) = bytes.split_at(CHILD);
     let of_now = |place: &[u8]| {
         let mut tail = place.rsplit(|b| *b == b' ').filter(|word| !matches!(*word, b"" | b"\n"));
         let (namespace, boot) = (tail.next()?, tail.next()?);
@@ -235,7 +235,7 @@ impl Child {
             // A process without a start time could not read it: /proc was not there.
             Ok(_) if self.start == 0 => Err(Errno::ENODATA),
             Ok(process) => Ok(process.start == self.start && !process.zombie),
-            Err(Errno::ENOENT | Errno::ESRCH) => match child::kill(i32::try_from(self.pid).unwrap_or(0), 0) {
+            Err(Errno::ENOENT | Errno::ESRCH) => match child::kill_child(self.pid, 0) {
                 Err(Errno::ESRCH) => Ok(false),
                 _ => Err(Errno::ENODATA), // it is there, but not in /proc
             },
@@ -265,7 +265,7 @@ mod tests {
         write(file.as_fd(), &memory, &era).unwrap();
         let mut place = Text::<{ Slot::SIZE }>::of(head(true));
         place.add("812 4711").add(tail(5, 77, wall, &era).bytes()).fill(Slot::SIZE - 1).add("\n");
-        child::write_at(file.as_fd(), place.bytes(), CHILD).unwrap();
+        child::write_at(file.as_fd(), place.bytes(), CHILD as u64).unwrap();
         let (Some(again), child) = read(file.as_fd(), &era).unwrap() else { panic!("no memory") };
         assert_eq!(format!("{again:?}"), format!("{memory:?}"));
         let expected = Child { finish: true, pid: 812, start: 4711, serial: 5, since: 77, wall };

@@ -54,15 +54,11 @@ impl State {
     /// be that of a child that has not executed yet: it is tried for 200 ms.
     pub(super) fn take(parent: BorrowedFd, operators: Option<Gid>, patience: bool) -> Result<Self, NotOurs> {
         let mode = Mode::from_bits_truncate(0o700);
-        match mkdirat(parent, c"supervise", mode) {
-            Err(Errno::EEXIST) => {
-                // A link may point to where nothing is yet, as to a folder in /run.
-                if let Ok(target) = readlinkat(parent, c"supervise") {
-                    let _ = mkdirat(parent, target.as_os_str(), mode);
-                }
+        // Where it cannot be made, opening it tells. A link may point to where nothing is yet, as in /run.
+        if mkdirat(parent, c"supervise", mode) == Err(Errno::EEXIST) {
+            if let Ok(target) = readlinkat(parent, c"supervise") {
+                let _ = mkdirat(parent, target.as_os_str(), mode);
             }
-            // Where it cannot be made, opening it tells.
-            Ok(()) | Err(_) => {}
         }
         let folder = open(parent, c"supervise", OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0)
             .map_err(|errno| NotOurs::Unusable("open supervise/lock", errno))?;
@@ -229,7 +225,7 @@ impl State {
             if first.is_none() {
                 first = part[..count].iter().position(|b| *b == b'\n').map(|end| at + end + 1);
             }
-            lines += part[..count].iter().filter(|b| **b == b'\n').count();
+            lines += part[..count].split(|b| *b == b'\n').count() - 1;
             at += count;
         }
         if lines < 32 {

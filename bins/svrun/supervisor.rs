@@ -73,7 +73,17 @@ pub(super) enum End {
 
 impl Supervisor {
     /// Takes the service directory, and what lives of it.
-    pub(super) fn start(orders: Orders) -> Result<Self, End> {
+    #[inline(never)]
+    pub(super) fn start(orders: Orders) -> Result<&'static mut Self, End> {
+        let supervisor = Self::new(orders)?;
+        supervisor.look_for_log(true)?;
+        supervisor.adopt_or_start()?;
+        Ok(supervisor)
+    }
+
+    /// Takes the state directory. A function of its own, so that what it needs of the stack is free again.
+    #[inline(never)]
+    fn new(orders: Orders) -> Result<&'static mut Self, End> {
         let voice = orders.voice;
         let fatal = |what: &[u8], errno: Errno| {
             voice.fatal(&[what], errno);
@@ -101,7 +111,7 @@ impl Supervisor {
             service_gone: false,
             logger_gone: false,
         };
-        let mut supervisor = Self {
+        let supervisor = Box::leak(Box::new(Self {
             world,
             service,
             logger: None,
@@ -112,11 +122,9 @@ impl Supervisor {
             draining: None,
             told_socket: false,
             told_log: false,
-        };
+        }));
         supervisor.service.wall = socket::wall();
         supervisor.service.machine.since = socket::monotonic();
-        supervisor.look_for_log(true)?;
-        supervisor.adopt_or_start()?;
         Ok(supervisor)
     }
 
@@ -220,6 +228,7 @@ impl Supervisor {
     }
 
     /// Works until it is told to leave.
+    #[inline(never)]
     pub(super) fn run(&mut self) -> End {
         let mut watched = [watch(-1, 0); 10 + CLIENTS];
         loop {
@@ -229,6 +238,9 @@ impl Supervisor {
             self.save();
             self.watch(&mut watched);
             let timeout = self.deadline().map(|deadline| deadline.saturating_sub(self.world.now()));
+            if timeout.is_none() {
+                child::give_back();
+            }
             match socket::poll(&mut watched, timeout) {
                 Ok(true) => {
                     if let Some(end) = self.happened(&watched) {
@@ -246,6 +258,7 @@ impl Supervisor {
         }
     }
 
+    #[inline(never)]
     fn watch(&self, watched: &mut [pollfd]) {
         let fd = |fd: Option<&OwnedFd>| fd.map_or(-1, AsRawFd::as_raw_fd);
         let door = |process: Option<&Process>| fd(process.and_then(|p| p.state.as_ref()?.control.as_ref()));
@@ -270,12 +283,13 @@ impl Supervisor {
         }
     }
 
+    #[inline(never)] // its buffers would be part of the frame that waits
     fn happened(&mut self, watched: &[pollfd]) -> Option<End> {
         let ready = |i: usize| watched[i].revents != 0;
-        if ready(0)
-            && let Some(end) = self.hear_signals()
-        {
-            return Some(end);
+        if ready(0) {
+            if let Some(end) = self.hear_signals() {
+                return Some(end);
+            }
         }
         if ready(1) {
             self.read_bytes(false);
@@ -289,9 +303,7 @@ impl Supervisor {
         if ready(6) {
             self.service.ask_adopted(&mut self.world);
         }
-        if ready(7)
-            && let Some(logger) = &mut self.logger
-        {
+        if let Some(logger) = self.logger.as_mut().filter(|_| ready(7)) {
             logger.ask_adopted(&mut self.world);
         }
         for i in 0..CLIENTS {
@@ -303,10 +315,9 @@ impl Supervisor {
                 }
             }
         }
-        if ready(3)
-            && let Some(client) = self.socket.as_ref().and_then(|socket| socket::accept(socket.as_fd()).ok())
-        {
-            self.world.clients.add(client);
+        if let Some(socket) = self.socket.as_ref().filter(|_| ready(3)) {
+            // Whoever is gone already is not missed.
+            let _ = socket::accept(socket.as_fd()).map(|client| self.world.clients.add(client));
         }
         None
     }
@@ -327,7 +338,7 @@ impl Supervisor {
         // Also where CHLD was not heard: one signal may stand for many.
         while let Ok(Some((pid, status))) = child::reap() {
             let ours = self.service.reaped(&mut self.world, pid, status);
-            if !ours && let Some(logger) = &mut self.logger {
+            if let Some(logger) = self.logger.as_mut().filter(|_| !ours) {
                 logger.reaped(&mut self.world, pid, status);
             }
         }
@@ -351,9 +362,8 @@ impl Supervisor {
         let pid = if self.service.machine.phase == Phase::Run { self.service.machine.pid } else { 0 };
         if self.service.notify.hear(pid) {
             let since = self.service.notify.ready.then(|| self.world.wall());
-            if let Some(state) = &self.service.state
-                && let Err(errno) = state.show_ready(since)
-            {
+            let shown = self.service.state.as_ref().map_or(Ok(()), |state| state.show_ready(since));
+            if let Err(errno) = shown {
                 self.world.voice.unable(&[b"write supervise/ready"], errno);
             }
             events::ready(&self.service, &mut self.world);
@@ -391,6 +401,7 @@ impl Supervisor {
     }
 
     /// What time alone leads to.
+    #[inline(never)]
     fn passed(&mut self) {
         let now = self.world.now();
         for process in [Some(&mut self.service), self.logger.as_mut()].into_iter().flatten() {
@@ -444,9 +455,7 @@ impl Supervisor {
             let Some(state) = &mut process.state else { continue };
             let shown = state.show(&process.machine, process.wall, voice);
             let open = state.open_doors();
-            if let Err(errno) = open
-                && process.again.is_none()
-            {
+            if let Some(errno) = open.err().filter(|_| process.again.is_none()) {
                 voice.unable(&[b"open supervise/control and supervise/ok, trying again"], errno);
             }
             let again = !shown || open.is_err();
@@ -498,6 +507,7 @@ impl Supervisor {
     }
 
     /// Whether it is time to leave: the service is down for good, and its logger has read all.
+    #[inline(never)]
     fn leave(&mut self) -> Option<End> {
         if !self.world.service_gone {
             return None;
@@ -747,13 +757,17 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
         if parent != Ok(std::process::id()) {
             match child::pidfd(child.pid) {
                 Ok(pidfd) => process.adopted = Some(pidfd),
-                Err(Errno::ESRCH) => return died_unseen(process, world, child.finish),
+                Err(Errno::ESRCH) => {
+                    died_unseen(process, world, child.finish);
+                    return Ok(());
+                }
                 Err(errno) => return Err(unsure(errno)),
             }
             // Between the look and the open another may have got the pid.
             if !child.lives().map_err(unsure)? {
                 process.adopted = None;
-                return died_unseen(process, world, child.finish);
+                died_unseen(process, world, child.finish);
+                return Ok(());
             }
         }
         process.settings.for_stop(process.folder.as_fd(), voice);
@@ -782,12 +796,12 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
     }
     process.machine.since = if known { process.machine.since } else { child.since };
     process.machine.pid = child.pid;
-    died_unseen(process, world, child.finish)
+    died_unseen(process, world, child.finish);
+    Ok(())
 }
 
 /// Nobody knows how the recorded process died.
-fn died_unseen(process: &mut Process, world: &mut World, finish: bool) -> Result<(), End> {
+fn died_unseen(process: &mut Process, world: &mut World, finish: bool) {
     process.machine.phase = if finish { Phase::Finish } else { Phase::Run };
     process.event(world, Event::Died(super::machine::Death::Unknown));
-    Ok(())
 }

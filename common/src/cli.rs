@@ -46,7 +46,11 @@ impl Cli {
             Some(Arg::Short(option)) => return Ok(Some(Arg::Short(option))),
             Some(Arg::Long("help")) => return Err(self.answer("--help", rt::help)),
             Some(Arg::Long("version")) => return Err(self.answer("--version", rt::version)),
-            Some(Arg::Long(option)) => return Err(Arg::Long(option).unexpected().into()),
+            Some(Arg::Long(option)) => {
+                let mut names = self.link.options.iter().filter_map(|(words, _)| words.strip_prefix("--"));
+                let own = names.find(|name| *name == option).map(Arg::Long);
+                return own.map(Some).ok_or_else(|| Arg::Long(option).unexpected().into());
+            }
             Some(Arg::Value(_)) => self.parsed -= 1, // the first operand is still to be read
             None => {}
         }

@@ -74,6 +74,13 @@ impl Error {
         self
     }
 
+    /// Exits with another status.
+    #[must_use]
+    pub fn with_status(mut self, status: i32) -> Self {
+        self.0.status = status;
+        self
+    }
+
     /// Names the link that failed, unless one that it applied is named already.
     #[must_use]
     pub(crate) fn of(mut self, link: &'static Link) -> Self {
@@ -89,6 +96,8 @@ impl Error {
 
     /// Writes the message in one write, an answer to stdout and a complaint to stderr, and returns the exit
     /// status.
+    #[cold]
+    #[inline(never)] // its buffers are no part of the frame of who runs for long
     pub(crate) fn report(&self) -> i32 {
         let Reason { ref kind, status, ref text, hint, link } = *self.0;
         let link = link.unwrap_or(&CATENA);
@@ -135,6 +144,12 @@ impl<T> OrFail<T> for nix::Result<T> {
     fn or_fail(self, action: impl Display) -> Result<T, Error> {
         self.map_err(|errno| Error::system(action, errno))
     }
+}
+
+/// The C library's words for `errno`.
+#[must_use]
+pub fn reason(errno: Errno) -> impl Display {
+    shown(sys::strerror(errno))
 }
 
 /// `bytes` for a message: one line whatever they are, control characters and what is not UTF-8 escaped.

@@ -188,6 +188,7 @@ fn never_a_way_up() -> Result<(), Error> {
 }
 
 /// The file that this process runs, which must be neither set-id nor have file capabilities.
+#[inline(never)]
 pub(crate) fn own_file() -> Result<FileStat, Error> {
     let (own, action) = (c"/proc/self/exe", "look at this program's own file");
     let file = stat(own).or_fail(action)?;

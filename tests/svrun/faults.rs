@@ -103,8 +103,13 @@ fn a_state_that_is_read_only_does_not_keep_the_service_down() {
     service.nth(3, "start ");
     assert_once(&service.stderr());
     // And it is the only one there.
-    let second = run(service.command().stdout(std::process::Stdio::piped()));
-    assert_eq!(second.status, 111, "{}", service.stderr());
+    let mount = format!("--mount=/proc/{}/ns/mnt", service.supervisor());
+    for program in [&["timeout", "10"][..], &["nsenter", &mount, "timeout", "10"]] {
+        let words = service.command();
+        let mut second = service.adopt(prepared(program[0]));
+        second.args(&program[1..]).arg(words.get_program()).args(words.get_args());
+        assert_eq!(second.status().unwrap().code(), Some(111), "{program:?}: {}", service.stderr());
+    }
     service.signal(Signal::SIGTERM);
     assert_eq!(service.ended(), 0);
     service.assert_nothing_left();
@@ -280,7 +285,14 @@ fn a_supervisor_whose_stop_script_hangs_ends_by_k() {
 
 #[test]
 fn random_bytes_do_it_no_harm() {
-    let files = [("run", SLEEPER), ("log/run", LOGGER), ("restart-delay", "0"), ("restart-reset", "0")];
+    let notes = "#!/bin/sh\necho $0 >>$D/lines\n";
+    let files = [
+        ("run", SLEEPER),
+        ("log/run", LOGGER),
+        ("restart-delay", "0"),
+        ("restart-reset", "0"),
+        ("control/h", notes),
+    ];
     let mut service = Service::start(Svrun, &files);
     service.started(1);
     let mut random = Random::new(7);
@@ -292,12 +304,15 @@ fn random_bytes_do_it_no_harm() {
             socket = service.connect();
         }
     }
-    // On the FIFO all of them count, so not the one that ends it.
-    bytes.iter_mut().filter(|byte| **byte == b'x').for_each(|byte| *byte = b'y');
+    // On the FIFO all of them count, so not the one that ends it, nor the one that tells that all is read.
+    bytes.iter_mut().filter(|byte| b"xh".contains(byte)).for_each(|byte| *byte = b'y');
     let mut control = OpenOptions::new().write(true).open(service.at("supervise/control")).unwrap();
     control.write_all(&bytes).unwrap();
     drop(control);
-    service.send("cu");
+    service.until("all is read", || {
+        service.send("cuh");
+        service.count("control/h") > 0
+    });
     service.until_status("up", |status| {
         let copies = service.processes().iter().filter(|pid| cmdline(**pid) == "sleep 1000000").count();
         (status.paused, status.want, status.state, copies) == (0, 'u', 1, 1)
@@ -468,7 +483,8 @@ fn operators_may_control_the_service_and_others_not() {
 
 #[test]
 fn without_operators_the_socket_is_for_its_owner_alone() {
-    let service = Service::start(Svrun, &[("run", PUPPET)]);
+    let service = Service::start(Svrun, &[("run", PUPPET), ("log/run", LOGGER)]);
+    service.until_log_stat("run");
     service.connect();
     assert_eq!(mode(&service.at("supervise/socket")), 0o600);
     assert_eq!(mode(&service.at("supervise/pipe")), 0o700);

@@ -1,5 +1,6 @@
 //! A supervisor on a service directory in a scratch folder, and how the tests look at both.
 
+use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
@@ -499,8 +500,13 @@ impl Service {
     /// Connects to our own socket.
     pub(crate) fn connect(&self) -> Client {
         let socket = self.at("supervise/socket");
-        self.until("the socket", || Client::try_connect(&socket).is_ok());
-        Client::try_connect(&socket).unwrap()
+        // It is bound after `ok` can be opened.
+        let client = RefCell::new(None);
+        self.until("the socket", || {
+            *client.borrow_mut() = Client::try_connect(&socket).ok();
+            client.borrow().is_some()
+        });
+        client.into_inner().unwrap()
     }
 
     /// Asks our own socket one thing.

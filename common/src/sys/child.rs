@@ -79,7 +79,7 @@ struct Task<'a> {
 /// # Errors
 /// clone(2)'s.
 pub fn spawn(plan: &Plan) -> nix::Result<Spawned> {
-    const STACK: usize = if cfg!(debug_assertions) { 1 << 16 } else { 1 << 12 };
+    const STACK: usize = if cfg!(debug_assertions) { 1 << 16 } else { 3 << 10 };
     #[repr(align(16))]
     struct Stack([MaybeUninit<u8>; STACK]);
     let mut task = Task { plan, argv: [ptr::null(); WORDS], exec: 0, record: 0 };
@@ -164,7 +164,15 @@ pub fn write_at(file: BorrowedFd, bytes: &[u8], offset: u64) -> nix::Result<()> 
 
 /// Blocks all signals, or none. As a raw call: libc's leaves out those that it uses itself.
 pub fn block_signals(all: bool) -> nix::Result<()> {
-    let mask = if all { u64::MAX } else { 0 };
+    set_mask(if all { u64::MAX } else { 0 })
+}
+
+/// Blocks this signal, and no other.
+pub fn block_only(signal: i32) -> nix::Result<()> {
+    set_mask(1 << (signal - 1))
+}
+
+fn set_mask(mask: u64) -> nix::Result<()> {
     let (set, old) = (&raw const mask, ptr::null_mut::<u64>());
     // SAFETY: a mask of eight bytes, as the kernel takes it.
     let result = unsafe {
@@ -256,10 +264,20 @@ pub fn signal_pidfd(pidfd: BorrowedFd, signal: i32) -> nix::Result<()> {
         .map(drop)
 }
 
-/// kill(2).
-pub fn kill(pid: i32, signal: i32) -> nix::Result<()> {
+/// kill(2) of one process; pid 0 or 1 is never meant.
+pub fn kill_child(pid: u32, signal: i32) -> nix::Result<()> {
+    kill(pid, signal, 1)
+}
+
+/// kill(2) of all processes of the group; 0 or 1 is never meant.
+pub fn kill_group(group: u32, signal: i32) -> nix::Result<()> {
+    kill(group, signal, -1)
+}
+
+fn kill(pid: u32, signal: i32, sign: i32) -> nix::Result<()> {
+    let pid = libc::pid_t::try_from(pid).ok().filter(|pid| *pid > 1).ok_or(Errno::ESRCH)?;
     // SAFETY: two integers.
-    Errno::result(unsafe { libc::kill(pid, signal) }).map(drop)
+    Errno::result(unsafe { libc::kill(sign * pid, signal) }).map(drop)
 }
 
 /// A child that has died, waitpid(2) with WNOHANG: its pid and wait status.
@@ -292,6 +310,29 @@ pub fn exit_status(pidfd: BorrowedFd) -> nix::Result<i32> {
     // SAFETY: the kernel writes no more than the size that is in the number.
     Errno::result(unsafe { libc::syscall(libc::SYS_ioctl, fd, GET_INFO, &raw mut info) })?;
     if info.mask & EXIT == 0 { Err(Errno::ESRCH) } else { Ok(info.exit_code) }
+}
+
+unsafe extern "C" {
+    // The linker's names for where the code begins and ends.
+    static __executable_start: u8;
+    static etext: u8;
+}
+
+/// Gives back what deeper calls have used of the stack, and the pages of code that are mapped: who waits for
+/// days needs neither. What is needed again is found in the page cache.
+pub fn give_back() {
+    const PAGE: usize = 1 << 12;
+    const MARGIN: usize = 1 << 10;
+    let here = 0u8;
+    // Below us there is nothing but the frame of the call that follows, for which there is the margin.
+    let end = (&raw const here as usize - MARGIN) & !(PAGE - 1);
+    let code = &raw const __executable_start as usize;
+    let length = (&raw const etext as usize - code) & !(PAGE - 1);
+    for (start, length) in [(end - 16 * PAGE, 16 * PAGE), (code, length)] {
+        // SAFETY: nobody has a pointer into what lies below on the stack, of which the kernel gives a new
+        // program 128 KiB; what is not mapped it refuses. Code is mapped from a file and not written.
+        unsafe { libc::madvise(ptr::without_provenance_mut(start), length, libc::MADV_DONTNEED) };
+    }
 }
 
 /// How many bytes wait in a pipe, `FIONREAD`.

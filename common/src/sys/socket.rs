@@ -15,7 +15,7 @@ use std::ptr;
 
 use nix::errno::Errno;
 
-pub use libc::{POLLIN, POLLOUT, pollfd};
+pub use libc::{POLLERR, POLLIN, POLLOUT, pollfd};
 
 /// A pollfd for `fd`; one below 0 is passed over.
 #[must_use]
@@ -26,8 +26,8 @@ pub fn watch(fd: RawFd, events: i16) -> pollfd {
 /// ppoll(2), at most for `timeout` milliseconds. False where it was interrupted.
 pub fn poll(fds: &mut [pollfd], timeout: Option<u64>) -> nix::Result<bool> {
     let time = timeout.map(|ms| libc::timespec {
-        tv_sec: libc::time_t::try_from(ms / 1000).unwrap_or(libc::time_t::MAX),
-        tv_nsec: i64::try_from(ms % 1000 * 1_000_000).unwrap_or(0) as _,
+        tv_sec: i32::try_from(ms / 1000).unwrap_or(i32::MAX).into(),
+        tv_nsec: i32::try_from(ms % 1000 * 1_000_000).unwrap_or(0).into(),
     });
     let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
     let count = libc::nfds_t::try_from(fds.len()).map_err(|_| Errno::EINVAL)?;
@@ -118,6 +118,17 @@ pub fn listen(name: &[u8], mode: u32) -> nix::Result<OwnedFd> {
     let socket = bound(libc::SOCK_STREAM, name, Some(mode))?;
     // SAFETY: two integers.
     Errno::result(unsafe { libc::listen(socket.as_raw_fd(), 16) })?;
+    Ok(socket)
+}
+
+/// Connects to the stream socket at `name` in the working directory; the connection does not block.
+pub fn connect(name: &[u8]) -> nix::Result<OwnedFd> {
+    let (address, length) = address(name)?;
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: integers.
+    let socket = owned(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
+    // SAFETY: an address with its length.
+    Errno::result(unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), length) })?;
     Ok(socket)
 }
 

@@ -1,0 +1,100 @@
+//! The script ./check, which a client runs to see whether a service does its work.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::time::Instant;
+
+use common::child::{Plan, block_only, block_signals, kill_child, pidfd, spawn};
+use common::error::reason;
+use common::{Words, fds, shown, signals};
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag};
+use nix::sys::stat::{Mode, stat};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::out::complain;
+
+/// A script that runs. Dropped, it is killed.
+pub(super) struct Check {
+    /// None once it has ended.
+    child: Option<Pid>,
+    /// Readable when it ends; none on a kernel that has no pidfds.
+    pidfd: Option<OwnedFd>,
+    /// When it has had its time.
+    end: Instant,
+}
+
+impl Check {
+    /// Starts the script of the service here; its stdout is nobody's. Whether the service does its work is
+    /// known at once where there is none, or where it cannot be run.
+    pub(super) fn start(name: &[u8], env: &Words, end: Instant) -> Result<Self, bool> {
+        let warn = |unable: &str, errno| {
+            let text = format!("warning: unable to {unable} {}/check: {}\n", shown(name), reason(errno));
+            complain(text.as_bytes());
+        };
+        match stat(c"check") {
+            Ok(_) => {}
+            Err(Errno::ENOENT) => return Err(true),
+            Err(errno) => {
+                warn("stat", errno);
+                return Err(false);
+            }
+        }
+        let (child, exec) = start(env).map_err(|errno| {
+            warn("start", errno);
+            false
+        })?;
+        if let Some(errno) = exec {
+            warn("run", errno);
+            let _ = waitpid(child, None);
+            return Err(true); // to sv it does, too
+        }
+        let pidfd = u32::try_from(child.as_raw()).ok().and_then(|pid| pidfd(pid).ok());
+        Ok(Self { child: Some(child), pidfd, end })
+    }
+
+    /// Whether the service does its work, once that is known.
+    pub(super) fn result(&mut self) -> Option<bool> {
+        let status = waitpid(self.child?, Some(WaitPidFlag::WNOHANG));
+        if matches!(status, Ok(WaitStatus::StillAlive) | Err(Errno::EINTR)) {
+            return (Instant::now() >= self.end).then_some(false);
+        }
+        self.child = None;
+        Some(matches!(status, Ok(WaitStatus::Exited(_, 0))))
+    }
+
+    /// What can be waited for.
+    pub(super) fn fd(&self) -> Option<RawFd> {
+        self.pidfd.as_ref().map(AsRawFd::as_raw_fd)
+    }
+}
+
+/// The pid, and why it could not be executed.
+fn start(env: &Words) -> nix::Result<(Pid, Option<Errno>)> {
+    let open = |path, flags| fds::open(AT_FDCWD, path, flags | OFlag::O_CLOEXEC, Mode::empty());
+    let null = open(c"/dev/null", OFlag::O_WRONLY)?;
+    let folder = open(c".", OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+    let plan = Plan {
+        group: false,
+        folder: folder.as_fd(),
+        record: None,
+        fds: &[(null.as_raw_fd(), 1)],
+        path: c"./check",
+        argv: &[c"./check"],
+        env,
+    };
+    block_signals(true)?;
+    let spawned = spawn(&plan);
+    block_only(signals::PIPE)?;
+    let spawned = spawned?;
+    Ok((Pid::from_raw(i32::try_from(spawned.pid).unwrap_or(0)), spawned.exec))
+}
+
+impl Drop for Check {
+    fn drop(&mut self) {
+        if let Some(child) = self.child {
+            let _ = kill_child(child.as_raw().unsigned_abs(), signals::KILL); // our child: it is there until we wait for it
+            let _ = waitpid(child, None);
+        }
+    }
+}

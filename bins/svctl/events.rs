@@ -1,0 +1,177 @@
+//! The command `events`: what happens to services, when it happens.
+
+use std::io::stdout;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+use common::socket::{POLLERR, POLLIN, watch};
+use common::{Error, shown};
+
+use super::json::{Value, of_service};
+use super::list::death;
+use super::names::Names;
+use super::out::{Out, print};
+use super::socket::{Conn, Received, wait};
+use super::status::Status;
+use super::sv;
+use super::trouble::Trouble;
+
+/// How long to wait where there is nothing to wait for but events.
+const LONG: Duration = Duration::from_secs(1000);
+
+/// Prints the state of each service, then a line for each event until all supervisors have left.
+pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> Result<Error, Error> {
+    let mut conns = Vec::new();
+    for name in services {
+        match Conn::open(names, name) {
+            Some(mut conn) => {
+                conn.send("events");
+                conns.push((*name, conn));
+            }
+            None => {
+                let trouble = match sv::status(names, name) {
+                    Ok(Some(_)) => Trouble::fails("its supervisor has no socket", None)
+                        .hint("svrun alone tells events".into()),
+                    Ok(None) => Trouble::gone(),
+                    Err(trouble) => trouble,
+                };
+                out.trouble(names, name, &trouble)?;
+            }
+        }
+    }
+    loop {
+        let mut open = Vec::new();
+        for (name, mut conn) in conns {
+            loop {
+                match conn.receive() {
+                    Received::Line(line) => tell(names, name, &line, out)?,
+                    Received::Nothing => {
+                        open.push((name, conn));
+                        break;
+                    }
+                    Received::End => {
+                        out.trouble(names, name, &Trouble::fails("the supervisor has left", None))?;
+                        break;
+                    }
+                }
+            }
+        }
+        conns = open;
+        if conns.is_empty() {
+            return Ok(out.exit());
+        }
+        // Of stdout only an error is told: nobody reads it any more.
+        let mut fds = vec![watch(stdout().as_raw_fd(), 0)];
+        fds.extend(conns.iter().map(|(_, conn)| watch(conn.fd(), POLLIN)));
+        wait(&mut fds, LONG);
+        if fds[0].revents & POLLERR != 0 {
+            return Err(Error::answer(111, ""));
+        }
+    }
+}
+
+fn tell(names: &Names, name: &[u8], line: &str, out: &mut Out) -> Result<(), Error> {
+    if out.json {
+        return print(of_service(name, line).as_bytes());
+    }
+    if let Some(status) = Status::from_json(line) {
+        let _ = names.enter(name); // for what the line looks at
+        return out.done("", name, &status);
+    }
+    let value = Value::parse(line).unwrap_or(Value::Null);
+    match value.get("error").text() {
+        "" => {
+            print(&[date(&value).as_bytes(), b" ", name, b": ", happened(&value).as_bytes(), b"\n"].concat())
+        }
+        error => out.trouble(names, name, &Trouble::fails(error, None)),
+    }
+}
+
+/// An event in words.
+fn happened(event: &Value) -> String {
+    let pid = event.get("pid").digits();
+    let lived = event.get("lived").digits();
+    match event.get("event").text() {
+        "death" => format!("run (pid {pid}) ended after {lived}s: {}", death(event)),
+        "finished" => format!("finish ended: {}", death(event)),
+        "finish" => format!("finish started (pid {pid})"),
+        "start" => format!("run started (pid {pid})"),
+        "want" => format!("want {}", shown(event.get("want").text())),
+        "paused" if event.get("paused").is_true() => "paused".to_owned(),
+        "paused" => "continued".to_owned(),
+        "hold" => match (event.get("hold").text(), event.get("next").digits()) {
+            ("", _) => "not held back any more".to_owned(),
+            (hold, "") => shown(hold).to_string(),
+            (hold, next) => format!("{}, next start in {next}s", shown(hold)),
+        },
+        other => shown(other).to_string(),
+    }
+}
+
+/// When it happened, as `2026-11-22T10:00:00.123Z`.
+fn date(event: &Value) -> String {
+    let time = event.get("time");
+    let seconds: u64 = time.whole();
+    let millis = time.digits().split('.').nth(1).unwrap_or("").chars().chain("000".chars()).take(3);
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+    let millis: String = millis.collect();
+    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis}Z")
+}
+
+/// The year, month and day that is so many days after the first of 1970.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let (mut year, mut left) = (1970 + days / 146_097 * 400, days % 146_097); // 400 years are so many days
+    while left >= 365 + u64::from(is_leap(year)) {
+        left -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let lengths = [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut month = 1;
+    for length in lengths {
+        if left < length {
+            break;
+        }
+        left -= length;
+        month += 1;
+    }
+    (year, month, left + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_date() {
+        let date = |time: &str| date(&Value::parse(&format!("{{\"time\":{time}}}")).unwrap());
+        assert_eq!(date("0"), "1970-01-01T00:00:00.000Z");
+        assert_eq!(date("951782400.5"), "2000-02-29T00:00:00.500Z");
+        assert_eq!(date("1795341661.123456"), "2026-11-22T10:01:01.123Z");
+        assert_eq!(date("4107542399"), "2100-02-28T23:59:59.000Z");
+        assert_eq!(date("13574563200"), "2400-02-29T00:00:00.000Z");
+    }
+
+    #[test]
+    fn events_are_told_in_words() {
+        for (event, words) in [
+            (r#"{"event":"start","pid":7}"#, "run started (pid 7)"),
+            (r#"{"event":"ready","pid":7}"#, "ready"),
+            (
+                r#"{"event":"death","pid":7,"code":null,"signal":"SEGV","core":true,"lived":3.2}"#,
+                "run (pid 7) ended after 3.2s: SIGSEGV (core dumped)",
+            ),
+            (r#"{"event":"finished","code":0,"signal":null}"#, "finish ended: exit 0"),
+            (r#"{"event":"want","want":"down"}"#, "want down"),
+            (r#"{"event":"paused","paused":false}"#, "continued"),
+            (r#"{"event":"hold","hold":"backing off","next":1.5}"#, "backing off, next start in 1.5s"),
+            (r#"{"event":"hold","hold":"gave up","next":null}"#, "gave up"),
+            (r#"{"event":"hold","hold":null,"next":null}"#, "not held back any more"),
+            (r#"{"event":"new\nthing"}"#, "new\\nthing"),
+        ] {
+            assert_eq!(happened(&Value::parse(event).unwrap()), words);
+        }
+    }
+}

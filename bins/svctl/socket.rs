@@ -1,0 +1,95 @@
+//! The socket of a supervisor: lines of words to it, lines of JSON back.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
+
+use common::socket::{POLLIN, connect, poll, pollfd, send, watch};
+use nix::errno::Errno;
+use nix::unistd::read;
+
+use super::names::Names;
+
+/// More than any answer has.
+const LONGEST: usize = 1 << 16;
+
+/// A connection.
+pub(super) struct Conn {
+    fd: OwnedFd,
+    buffer: Vec<u8>,
+    log: bool,
+}
+
+/// What a connection had.
+#[derive(Debug)]
+pub(super) enum Received {
+    Line(String),
+    /// Nothing yet.
+    Nothing,
+    /// The supervisor closed it.
+    End,
+}
+
+impl Conn {
+    /// Connects to the supervisor of a service; `None` where it has no socket, or none for us. The current
+    /// directory is then that of the service, or the one above of a log.
+    pub(super) fn open(names: &Names, name: &[u8]) -> Option<Self> {
+        let log = names.enter_served(name).ok()?;
+        let fd = connect(b"supervise/socket").ok()?;
+        Some(Self { fd, buffer: Vec::new(), log })
+    }
+
+    /// Sends a request for the service or for its log. A failure shows as the end of what is received.
+    pub(super) fn send(&mut self, request: &str) {
+        let log = if self.log { "log " } else { "" };
+        let _ = send(self.fd.as_fd(), format!("{log}{request}\n").as_bytes());
+    }
+
+    /// From now on this connection is about the log.
+    pub(super) fn turn_to_log(&mut self) {
+        self.log = true;
+    }
+
+    /// The next line, if it is there.
+    pub(super) fn receive(&mut self) -> Received {
+        loop {
+            if let Some(end) = self.buffer.iter().position(|b| *b == b'\n') {
+                let line: Vec<u8> = self.buffer.drain(..=end).collect();
+                return Received::Line(String::from_utf8_lossy(&line[..end]).into_owned());
+            }
+            let mut part = [0; 1024];
+            match read(&self.fd, &mut part) {
+                Ok(count) if count > 0 && self.buffer.len() < LONGEST => self.buffer.extend(&part[..count]),
+                Err(Errno::EAGAIN) => return Received::Nothing,
+                Err(Errno::EINTR) => {}
+                _ => return Received::End,
+            }
+        }
+    }
+
+    /// The answer to a request; `None` if there is none in time.
+    pub(super) fn ask(&mut self, request: &str, limit: Duration) -> Option<String> {
+        let end = Instant::now() + limit;
+        self.send(request);
+        loop {
+            match self.receive() {
+                Received::Line(line) => return Some(line),
+                Received::End => return None,
+                Received::Nothing => {
+                    let left = end.checked_duration_since(Instant::now())?;
+                    wait(&mut [watch(self.fd(), POLLIN)], left);
+                }
+            }
+        }
+    }
+
+    /// What can be waited for.
+    pub(super) fn fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
+/// Waits until one of these is ready, or so long at most. A signal may end it earlier.
+pub(super) fn wait(fds: &mut [pollfd], limit: Duration) {
+    let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+    let _ = poll(fds, Some(milliseconds.saturating_add(1))); // what is less than one is one
+}

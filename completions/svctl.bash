@@ -1,0 +1,51 @@
+# Completion of svctl for bash: options, commands, and services by their names or paths.
+
+_svctl() {
+	local cur=${COMP_WORDS[COMP_CWORD]} folder=${SVDIR:-/etc/service} command='' i word name
+	local commands='up down once pause cont hup alarm interrupt quit 1 2 term kill exit start stop restart
+		try-restart reload shutdown check force-stop force-restart force-reload force-shutdown
+		status list events wait signal upgrade'
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		case $word in
+		-w) i=$((i + 1)) ;;
+		-*) ;;
+		*) command=$word && break ;;
+		esac
+	done
+	((i <= COMP_CWORD)) || return # the value of -w
+	if [[ -z $command ]]; then
+		word=$commands
+		if [[ $cur == -* ]]; then word='-v -w --json --help --version'; fi
+		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
+		return
+	fi
+	word=
+	case $command in
+	signal) if ((i + 1 == COMP_CWORD)); then word='TERM KILL HUP ALRM INT QUIT USR1 USR2 STOP CONT WINCH'; fi ;;
+	wait)
+		word='-a -o up down ready finished'
+		for name in "${COMP_WORDS[@]:i+1:COMP_CWORD-i-1}"; do
+			if [[ $name != -[ao] ]]; then word=; fi
+		done
+		;;
+	esac
+	if [[ -n $word ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
+	elif [[ $cur == [./]* ]]; then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+	else
+		for name in "$folder"/*/ "$folder"/*/log/; do
+			[[ -d $name ]] || continue
+			name=${name#"$folder"/} name=${name%/}
+			# Loggers are many: they come with their service and a slash.
+			if [[ $name == "$cur"* && ($name != */log || $cur == */*) ]]; then
+				COMPREPLY+=("$(printf %q "$name")")
+			fi
+		done
+	fi
+}
+
+complete -F _svctl svctl
