@@ -194,7 +194,7 @@ fn leftovers_are_ended_before_the_next_start_and_at_the_stop() {
         service.until_flags((0, 'd', 0, 0));
         service.until("nothing of it", || scripts(&service) == 0);
         if signal {
-            assert_eq!(service.count("left got TERM"), 4);
+            assert!(service.count("left got TERM") >= 4);
         }
         service.exit();
     }

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread;
@@ -165,6 +165,8 @@ pub(crate) struct Service {
     pub(crate) folder: TempDir,
     options: Vec<String>,
     supervisor: Option<Child>,
+    /// What [`Service::tell`] and its like write to, held open so that nothing said is lost.
+    told: [File; 2],
     /// The folder that has the supervisor's files.
     state: &'static str,
     /// Whether the supervisor sees other file systems than the test.
@@ -218,7 +220,7 @@ impl Service {
     pub(crate) fn adopt(&self, mut command: Command) -> Command {
         let open = |name| OpenOptions::new().append(true).create(true).open(self.path(name)).unwrap();
         command.current_dir(self.folder.path()).env("D", self.folder.path());
-        command.stdout(open("stdout")).stderr(open("stderr")).process_group(0);
+        command.stdout(open("stdout")).stderr(open("stderr"));
         command
     }
 
@@ -350,18 +352,12 @@ impl Service {
 
     /// Has the service do a line of shell, if it is the [`PUPPET`] or its like.
     pub(crate) fn tell(&self, words: &str) {
-        self.tell_to("told", words);
+        (&self.told[0]).write_all(format!("{words}\n").as_bytes()).unwrap();
     }
 
     /// Has [`SLOW_FINISH`] do a line of shell.
     pub(crate) fn tell_finish(&self, words: &str) {
-        self.tell_to("told-finish", words);
-    }
-
-    fn tell_to(&self, fifo: &str, words: &str) {
-        // Read too, so that this waits for no reader.
-        let mut fifo = OpenOptions::new().read(true).write(true).open(self.path(fifo)).unwrap();
-        fifo.write_all(format!("{words}\n").as_bytes()).unwrap();
+        (&self.told[1]).write_all(format!("{words}\n").as_bytes()).unwrap();
     }
 
     /// Whether a supervisor holds `supervise/ok` open.
