@@ -549,8 +549,3 @@ fn runsvdir_starts_it_and_ends_it(of: Program) {
     service.assert_nothing_left();
     assert_eq!(service.count("got TERM"), 2);
 }
-
-fn parent(pid: u32) -> u32 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().parse().unwrap()
-}

@@ -177,12 +177,12 @@ impl Service {
     /// Puts the files in place: scripts are what begins with `#!`.
     pub(crate) fn prepare(program: Program, files: &[(&str, &str)]) -> Self {
         let folder = open_folder();
+        assert_eq!(run_in(folder.path(), "mkdir service; mkfifo told told-finish; >lines"), prints(""));
+        let hold = |name| OpenOptions::new().read(true).write(true).open(folder.path().join(name)).unwrap();
+        let told = ["told", "told-finish"].map(hold);
+        let options = Vec::new();
         let service =
-            Self { program, folder, options: Vec::new(), supervisor: None, state: "service", apart: false };
-        assert_eq!(
-            run_in(service.folder.path(), "mkdir service; mkfifo told told-finish; >lines"),
-            prints("")
-        );
+            Self { program, folder, options, supervisor: None, told, state: "service", apart: false };
         service.write(files);
         service
     }
@@ -549,6 +549,11 @@ pub(crate) fn lives(pid: u32) -> bool {
 /// The letter of a process's state.
 pub(crate) fn state(pid: u32) -> Option<char> {
     fs::read_to_string(format!("/proc/{pid}/stat")).ok()?.rsplit_once(") ")?.1.chars().next()
+}
+
+pub(crate) fn parent(pid: u32) -> u32 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
 pub(crate) fn cmdline(pid: u32) -> String {
