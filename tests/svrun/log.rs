@@ -1,7 +1,6 @@
 //! The logger beside the service.
 
 use super::service::*;
-use crate::support::*;
 
 both!(
     a_logger_that_dies_is_started_again_and_loses_nothing,
@@ -115,7 +114,7 @@ fn a_logger_that_dies_is_started_again_and_loses_nothing(of: Program) {
 fn what_comes_between_two_loggers_waits(of: Program) {
     let mut service = Service::start(of, &[("run", PUPPET), ("log/run", LOGGER)]);
     service.started(1);
-    service.nth(1, "log start ");
+    service.until_log_stat("run");
     service.send_log("d");
     service.until_log_stat("down");
     service.tell("echo one; echo said >>$D/lines");

@@ -143,6 +143,17 @@ impl Status {
         (self.paused, self.want, self.term, self.state)
     }
 
+    /// Whether it says what the text of the file `stat` says.
+    fn agrees(&self, text: &str) -> bool {
+        let has = |word| text.contains(word);
+        let state = ["down", "run", "finish"].iter().position(|word| text.starts_with(word)).unwrap();
+        let want = if has("want ") { 'd' } else { 'u' };
+        usize::from(self.state) == state
+            && (self.paused == 1) == has(", paused")
+            && (self.term == 1) == has(", got TERM")
+            && (state == 0 || self.want == want)
+    }
+
     /// The same, with other flags.
     pub(crate) fn with(self, (paused, want, term, state): (u8, char, u8, u8)) -> Self {
         Self { paused, want, term, state, ..self }
@@ -395,15 +406,19 @@ impl Service {
         self.until_status(&format!("status {flags:?}"), |status| status.flags() == flags)
     }
 
-    /// Waits until the file `stat` says so.
+    /// Waits until the file `stat` says so, and the 20 bytes, which are written after it, say the same.
     #[track_caller]
     pub(crate) fn until_stat(&self, text: &str) {
-        self.until(text, || self.read("supervise/stat") == format!("{text}\n"));
+        let reached = || self.read("supervise/stat") == format!("{text}\n");
+        self.until(text, || reached() && self.status_now().is_some_and(|status| status.agrees(text)));
     }
 
+    /// As [`Service::until_stat`], for the logger.
     #[track_caller]
     pub(crate) fn until_log_stat(&self, text: &str) {
-        self.until(&format!("log {text}"), || self.read("log/supervise/stat") == format!("{text}\n"));
+        let reached = || self.log_alive() && self.read("log/supervise/stat") == format!("{text}\n");
+        let agrees = || self.log_status_now().is_some_and(|status| status.agrees(text));
+        self.until(&format!("log {text}"), || reached() && agrees());
     }
 
     /// Sends control bytes, all in one write.
