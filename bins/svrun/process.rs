@@ -394,8 +394,7 @@ impl Process {
                 .number(self.machine.lived % 1000 / 100);
             how.add(" s");
         }
-        let again =
-            matches!(death, Death::Exec(_)) && mem::replace(&mut self.told_death, Some(death)) == Some(death);
+        let again = matches!(death, Death::Exec(_)) && self.told_death == Some(death);
         self.told_death = Some(death);
         let expected = match death {
             Death::Exit(0) => true,
