@@ -452,7 +452,7 @@ impl Supervisor {
     /// Answers who has waited for what is written now. Whether anybody has.
     fn answer_waiting(&mut self) -> bool {
         let processes = [Some(&self.service), self.logger.as_ref()].into_iter().flatten();
-        processes.fold(false, |any, process| self.world.clients.answer(process) || any)
+        processes.filter(|process| self.world.clients.answer(process)).count() > 0 // each of them
     }
 
     /// Writes what has changed, for clients and for a new supervisor.
