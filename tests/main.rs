@@ -23,5 +23,6 @@ mod setsid_free;
 mod setuidgid;
 mod softlimit;
 mod svctl;
+mod svrun;
 mod transparency;
 mod umask;
