@@ -305,11 +305,9 @@ fn where_there_is_no_place_for_a_client_it_tries_again_or_takes_the_fifo() {
     let mut fake = Fake::new(&house, "a");
     fake.status(77, [0, b'u', 0, 1]);
     let talker = Talker::new(&house, "a", |number, line| match (number, line) {
-        (6, "status") => Answer::Say(said("run", 7, "up", false)),
-        (7, "wait ready") => Answer::Close, // as at an upgrade
-        (9, "status") => Answer::Say(said("run", 7, "up", false)),
+        (6 | 9, "status") => Answer::Say(said("run", 7, "up", false)),
         (10, "wait ready") => Answer::Say(said("run", 8, "up", false)),
-        _ => Answer::Close,
+        _ => Answer::Close, // the seventh, as at an upgrade
     });
     for words in ["up a", "hup a", "signal USR1 a"] {
         assert_eq!(house.svctl(words), prints(""), "{words}");
