@@ -191,7 +191,9 @@ fn svwait_counts_where_w_does_not() {
     Fake::new(&house, "a").status(0, [0, b'd', 0, 0]);
     let fake = Fake::new(&house, "b");
     fake.status(0, [0, b'd', 0, 0]);
+    let now = std::time::Instant::now();
     let outcome = run(house.command("svctl", "start b").env("SVWAIT", "0"));
+    assert!(now.elapsed().as_secs() < 5, "without it it would be 7");
     assert_eq!(
         (outcome.status, &*without_numbers(&outcome.stdout)),
         (1, "timeout: down: b: Ns, normally up\n")
