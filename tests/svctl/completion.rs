@@ -94,3 +94,20 @@ fn zsh_completes_commands_and_services() {
         assert_eq!(words(&house, "zsh", &script, line), *expected, "{line}");
     }
 }
+
+#[test]
+fn all_shells_complete_the_commands_that_there_are() {
+    let house = services();
+    let words = "up down once pause cont hup alarm interrupt quit 1 2 term kill exit start stop restart \
+                 try-restart reload shutdown check force-stop force-restart force-reload force-shutdown status \
+                 list events wait signal upgrade";
+    for word in words.split(' ') {
+        let outcome = house.svctl(&format!("{word} -no-service"));
+        assert!(!outcome.stderr.contains("unknown command"), "{word}: {outcome:?}");
+        for file in ["svctl.bash", "_svctl", "svctl.fish"] {
+            let text = std::fs::read_to_string(completion(file)).unwrap();
+            let mut found = text.split(|c: char| c.is_whitespace() || "'\":".contains(c));
+            assert!(found.any(|found| found == word), "{file}: {word}");
+        }
+    }
+}
