@@ -381,11 +381,14 @@ impl Supervisor {
 
     /// Carries out what a client asks for.
     fn command(&mut self, logger: bool, event: Event) {
-        let starts = matches!(event, Event::Byte(b'u' | b'o') | Event::Restart);
         if !logger {
-            if starts {
-                self.before_start();
-                self.take_back_exit();
+            match event {
+                Event::Byte(b'u' | b'o') | Event::Restart => {
+                    self.before_start();
+                    self.take_back_exit();
+                }
+                Event::Byte(b'd') => self.take_back_exit(),
+                _ => {}
             }
             self.service.event(&mut self.world, event);
         } else if let Some(process) = self.logger.as_mut().filter(|process| process.locked.is_none()) {
@@ -733,7 +736,8 @@ fn operators(folder: &OwnedFd, voice: Voice) -> Option<Gid> {
             }
         };
     let name = buffer[..count].trim_ascii();
-    let found = std::ffi::CString::new(name).ok().and_then(|name| common::credentials::group(&name).ok());
+    let by_name = || common::credentials::group(&std::ffi::CString::new(name).ok()?).ok();
+    let found = common::cli::number(name).or_else(by_name);
     if found.is_none() {
         voice.warning(&[b"operators: no such group, nobody gets through"]);
     }
