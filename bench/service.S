@@ -1,6 +1,6 @@
-/* The least that a service can be. With RUN it writes the monotonic time of its first instruction, as seconds and
-   nanoseconds, and its pid to the FIFO stamps, 24 bytes, and then waits for ever, or with CRASH exits 1. With LOG it
-   reads its standard input to the end. With neither it exits 0. */
+/* The least that a service can be. With RUN it writes the monotonic time of its first instruction, as seconds
+   and nanoseconds, and its pid to the FIFO stamps, 24 bytes, and then waits for ever, or with CRASH exits 1.
+   With LOG it reads its standard input to the end. With neither it exits 0. */
 	.globl _start
 _start:
 #ifdef RUN

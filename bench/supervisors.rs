@@ -1,11 +1,11 @@
 //! What a supervisor costs, beside its peers: memory, what it does while nothing happens, how fast it
 //! restarts and obeys, with how many system calls, and the wall time of its control program.
 //!
-//! A service is the least program that can be (`service.S`), with a log. runit's runsv and ours serve both in one
-//! process; of s6's and daemontools' supervisors there are two, joined by a pipe as their scanners do it, and
-//! both count. Times of several programs are taken in turn, medians are quoted. Service directories are in
-//! TMPDIR, and for some rows in `/dev/shm`. `make bench` builds what it needs and prints the table of README.md.
-//! `IDLE` is the seconds for which idleness is watched, else 60.
+//! A service is the least program that can be (`service.S`), with a log. runit's runsv and ours serve both in
+//! one process; of s6's and daemontools' supervisors there are two, joined by a pipe as their scanners do it,
+//! and both count. Times of several programs are taken in turn, medians are quoted. Service directories are in
+//! TMPDIR, and for some rows in `/dev/shm`. `make bench` builds what it needs and prints the table of
+//! README.md. `IDLE` is the seconds for which idleness is watched, else 60.
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 
 use std::collections::HashSet;
@@ -149,8 +149,8 @@ impl Peer {
         command
     }
 
-    /// Copies the programs of a folder to one of their own, if the supervisor is there: what the linker has just
-    /// written lies in memory in other pieces than a file that was copied.
+    /// Copies the programs of a folder to one of their own, if the supervisor is there: what the linker has
+    /// just written lies in memory in other pieces than a file that was copied.
     fn copied(name: &'static str, kind: Kind, from: &Path, to: PathBuf) -> Option<Self> {
         from.join(kind.programs()[0]).is_file().then(|| {
             fs::create_dir_all(&to).expect("a folder");
@@ -426,25 +426,31 @@ impl Bench {
 
     /// The system calls of the supervisor, and of what it forks up to the execve, for one restart.
     fn restart_calls(&mut self) {
-        for finish in [false, true] {
-            let mut figures = Vec::new();
+        for (finish, what) in [(false, ""), (true, " with finish")] {
+            let mut calls = self.empty();
+            let mut services = Vec::new();
             for peer in 0..self.peers.len() {
-                figures.push(None);
-                if finish && !self.peers[peer].kind.has_finish() {
-                    continue;
+                if !finish || self.peers[peer].kind.has_finish() {
+                    let log = self.work.join(format!("restart{peer}"));
+                    services.push((peer, self.start(peer, Run::Stays, finish, Some(&log)), log));
                 }
-                let log = self.work.join(format!("restart{peer}"));
-                let mut service = self.start(peer, Run::Stays, finish, Some(&log));
-                thread::sleep(LIFE);
-                let before = supervisor_calls(&lines(&log));
-                kill(service.last.pid, Signal::SIGKILL).expect("the service runs");
-                service.next();
-                thread::sleep(STILL);
-                figures[peer] = Some((supervisor_calls(&lines(&log)) - before).into());
-                sweep();
             }
-            let what = if finish { " with finish" } else { "" };
-            self.row(format_args!("system calls for a restart{what}"), 0, figures);
+            for _ in 0..ROUNDS / 2 {
+                thread::sleep(LIFE);
+                for (peer, service, log) in &services {
+                    calls[*peer].push(-f64::from(supervisor_calls(&lines(log))));
+                    kill(service.last.pid, Signal::SIGKILL).expect("the service runs");
+                }
+                for (_, service, _) in &mut services {
+                    service.next();
+                }
+                thread::sleep(STILL);
+                for (peer, _, log) in &services {
+                    *calls[*peer].last_mut().expect("a round") += f64::from(supervisor_calls(&lines(log)));
+                }
+            }
+            sweep();
+            self.medians(format_args!("system calls for a restart{what}"), 0, calls);
         }
     }
 
@@ -522,20 +528,20 @@ impl Bench {
                 }
             }
         }
+        thread::sleep(LIFE);
+        let (mut vain, mut calls) = (self.empty(), self.empty());
+        for (peer, service) in &services {
+            if let Some(lines) = self.trace_down(*peer, service) {
+                vain[*peer].push(count(lines.iter().filter(|line| waited_in_vain(line))));
+                calls[*peer].push(count(lines.iter().filter(|line| is_call(parted(line).1))));
+            }
+        }
         sweep();
         let [down, up] = times;
         self.medians("`down` until it is, ms", 2, down);
         self.medians("`up` until it is, ms", 2, up);
-        let services = self.start_all(1, false);
-        thread::sleep(LIFE);
-        let traces: Vec<_> = services.iter().map(|(peer, service)| self.trace_down(*peer, service)).collect();
-        sweep();
-        let vain = |lines: &Vec<String>| count(lines.iter().filter(|line| waited_in_vain(line)));
-        let calls = |lines: &Vec<String>| count(lines.iter().filter(|line| is_call(parted(line).1)));
-        let waits = traces.iter().map(|lines| lines.as_ref().map(vain)).collect();
-        self.row("`down`: sleeps and polls in vain", 0, waits);
-        let calls = traces.iter().map(|lines| lines.as_ref().map(calls)).collect();
-        self.row("`down`: system calls of the program", 0, calls);
+        self.medians("`down`: sleeps and polls in vain", 0, vain);
+        self.medians("`down`: system calls of the program", 0, calls);
     }
 
     fn control_command(
@@ -646,10 +652,10 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     values.get(values.len() / 2).copied()
 }
 
-/// The lines of strace's log that are whole.
+/// The lines of strace's log. The last may be a call that still waits.
 fn lines(log: &Path) -> Vec<String> {
     let text = fs::read_to_string(log).expect("strace's log: is there strace?");
-    text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')).map(ToOwned::to_owned).collect()
+    text.lines().map(ToOwned::to_owned).collect()
 }
 
 /// The pid of a line of strace's log, and the rest.
