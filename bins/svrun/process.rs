@@ -141,10 +141,11 @@ impl Process {
         self.unsaved = true;
     }
 
-    /// The label of the status is wall clock time: of the start of run, or of the end of what ran.
+    /// The label of the status is wall clock time: of the end of what ran, or, set where it is started, of
+    /// the start of run.
     fn note_time(&mut self, before: &Machine, world: &World) {
         let runs = |machine: &Machine| matches!(machine.phase, Phase::Run | Phase::Finish);
-        if runs(&self.machine) != runs(before) {
+        if runs(before) && !runs(&self.machine) {
             self.wall = world.wall();
         }
     }
@@ -305,6 +306,9 @@ impl Process {
         match child::spawn(&Plan { group, folder, record, fds: &fds[..count], path, argv, env }) {
             Ok(spawned) => {
                 self.told_fork = false;
+                if !finish {
+                    self.wall = wall;
+                }
                 self.exec = spawned.exec;
                 if let Some(errno) = spawned.record.filter(|_| !mem::replace(&mut self.told_record, true)) {
                     voice.unable(&[b"write supervise/record: what runs could not be adopted"], errno);

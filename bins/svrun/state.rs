@@ -202,8 +202,10 @@ impl State {
     /// Says in `ready` since when the service is, or takes that back.
     pub(super) fn show_ready(&self, since: Option<(u64, u32)>) -> nix::Result<()> {
         match since {
-            Some((seconds, _)) => {
-                self.replace(c"ready.new", c"ready", Text::<32>::new().number(seconds).add("\n").bytes())
+            Some(time) => {
+                let mut text = Text::<32>::new();
+                super::events::instant(&mut text, time);
+                self.replace(c"ready.new", c"ready", text.add("\n").bytes())
             }
             None => match unlinkat(&self.folder, c"ready", UnlinkatFlags::NoRemoveDir) {
                 Err(Errno::ENOENT) => Ok(()),

@@ -218,6 +218,8 @@ impl Supervisor {
 
     fn adopt_or_start(&mut self) -> Result<(), End> {
         self.lock_log(true)?;
+        // Who sees the service finds its logger too.
+        self.save();
         adopt(&mut self.service, &mut self.world)?;
         if self.service.machine.phase == Phase::Down && self.service.machine.want == Want::Up {
             self.service.event(&mut self.world, Event::Byte(b'u'));
@@ -452,15 +454,15 @@ impl Supervisor {
                     self.socket = None;
                 }
             }
+            // Before anybody can see it: who kills us then must not take us back behind it.
+            process.remember(&self.world);
             let Some(state) = &mut process.state else { continue };
             let shown = state.show(&process.machine, process.wall, voice);
             let open = state.open_doors();
             if let Some(errno) = open.err().filter(|_| process.again.is_none()) {
                 voice.unable(&[b"open supervise/control and supervise/ok, trying again"], errno);
             }
-            let again = !shown || open.is_err();
-            process.remember(&self.world);
-            if again {
+            if !shown || open.is_err() {
                 process.again = Some(self.world.now() + AGAIN);
             }
         }
@@ -726,10 +728,16 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
         End::Failed
     };
     let (memory, child) = record::read(file.as_fd(), &world.era).map_err(unsure)?;
-    let Some(child) = child else { return Ok(()) };
+    let normally = process.machine.want;
+    let Some(child) = child else {
+        // Nothing was ever run; but what was wanted still is.
+        if let Some(memory) = memory.filter(|memory| memory.machine.want != Want::Exit) {
+            process.machine.want = memory.machine.want;
+        }
+        return Ok(());
+    };
     let alive = child.lives().map_err(unsure)?;
     let memory = memory.filter(|memory| memory.serial == child.serial || !alive);
-    let normally = process.machine.want;
     if let Some(memory) = &memory {
         process.machine = memory.machine;
         process.wall = memory.wall;
