@@ -48,9 +48,9 @@ fn main() {
     bench.memory();
     bench.idle();
     bench.restarts("on disk");
-    bench.place = ram.path().to_owned();
+    ram.path().clone_into(&mut bench.place);
     bench.restarts("on tmpfs");
-    bench.place = work.path().to_owned();
+    work.path().clone_into(&mut bench.place);
     bench.restart_calls();
     bench.down_in_a_crash_loop();
     bench.status();
