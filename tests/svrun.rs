@@ -1,0 +1,17 @@
+//! svrun, beside runit's runsv where both behave alike.
+
+mod adoption;
+mod commands;
+mod control;
+mod faults;
+mod files;
+mod finish;
+mod log;
+mod readiness;
+mod restart;
+mod service;
+mod setup;
+mod signals;
+mod socket;
+mod statedir;
+mod words;

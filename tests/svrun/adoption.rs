@@ -1,0 +1,418 @@
+//! A supervisor that is killed, and the next one.
+
+use std::collections::HashMap;
+use std::fs;
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+
+use super::restart::Random;
+use super::service::*;
+use crate::support::*;
+
+/// Whether a finish script was told this of an adopted service, or that its status is not known: the kernel
+/// tells who is not the parent only once the process is reaped, which process 1 may take its time for.
+fn status_or_unknown(seen: &str, status: &str) -> bool {
+    seen == status || seen == "-1 0"
+}
+
+#[test]
+fn the_status_of_an_adopted_service_reaches_finish() {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split(['.', '-']).map(|number| number.parse().unwrap_or(0_u32));
+    // PIDFD_INFO_EXIT is there since Linux 6.15.
+    let told = (numbers.next(), numbers.next()) >= (Some(6), Some(15));
+    for (end, status) in [("exit 7", "7 0"), ("kill -9 $$", "-1 9"), ("exit 0", "0 0")] {
+        let mut service = Service::prepare(Svrun, &[("run", PUPPET), ("finish", FINISH), ("down", "")]);
+        // Under one who reaps at once what the first supervisor leaves behind.
+        let words = service.command();
+        let mut reaper = service.adopt(prepared(example("reap")));
+        reaper.arg(words.get_program()).args(words.get_args());
+        let mut reaper = reaper.spawn().unwrap();
+        service.until("the first one", || service.alive());
+        service.send("o");
+        let run = service.started(1);
+        send_signal(parent(run), Signal::SIGKILL);
+        service.until("its end", || !service.alive());
+        service.supervise();
+        service.tell(end);
+        assert_eq!(service.nth(1, "finish "), if told { status } else { "-1 0" });
+        service.exit();
+        assert!(reaper.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn a_running_service_and_its_logger_are_adopted() {
+    let mut service = Service::start(
+        Svrun,
+        &[("run", PUPPET), ("log/run", LOGGER), ("finish", FINISH), ("restart-delay", "0")],
+    );
+    let run = service.started(1);
+    let log: u32 = service.nth(1, "log start ").parse().unwrap();
+    service.until_log_stat("run");
+    service.until_stat("run");
+    let (status, log_status) = (service.status(), service.log_status_now());
+    service.kill_supervisor();
+    service.tell("echo meanwhile");
+    service.supervise();
+    assert_eq!((service.status(), service.log_status_now()), (status, log_status));
+    service.send("1");
+    service.nth(1, "got USR1");
+    service.tell("echo later");
+    service.until("the log", || service.text("logged") == "meanwhile\nlater\n");
+    // Its status reaches finish.
+    service.tell("exit 7");
+    let second = service.started(2);
+    assert_ne!(second, run);
+    assert!(status_or_unknown(&service.nth(1, "finish "), "7 0"), "{:?}", service.lines());
+    // The logger is the same; it is started again when it dies.
+    assert_eq!(service.count("log start "), 1);
+    send_signal(log, Signal::SIGKILL);
+    service.nth(2, "log start ");
+    service.kill_supervisor();
+    service.supervise();
+    service.exit();
+    assert_eq!((service.count("start "), service.count("log start ")), (2, 2));
+}
+
+#[test]
+fn d_and_x_stop_an_adopted_service() {
+    for byte in ["d", "x", "k", "t"] {
+        let files = [("run", PUPPET), ("log/run", LOGGER), ("finish", FINISH), ("restart-delay", "0")];
+        let mut service = Service::start(Svrun, &files);
+        service.started(1);
+        service.until_log_stat("run");
+        service.until_stat("run");
+        service.kill_supervisor();
+        service.supervise();
+        service.send(byte);
+        match byte {
+            "d" => drop(service.until_flags((0, 'd', 0, 0))),
+            "x" => assert_eq!(service.ended(), 0),
+            _ => drop(service.started(2)),
+        }
+        let finish = service.nth(1, "finish ");
+        assert!(status_or_unknown(&finish, if byte == "k" { "-1 9" } else { "0 0" }), "{byte}: {finish}");
+        if byte != "x" {
+            service.exit();
+        }
+        service.assert_nothing_left();
+    }
+}
+
+#[test]
+fn flags_and_wants_are_as_before() {
+    let mut service = Service::start(Svrun, &[("run", STUBBORN), ("finish", FINISH)]);
+    service.started(1);
+    for (bytes, flags) in
+        [("p", (1, 'u', 0, 1)), ("c", (0, 'u', 0, 1)), ("o", (0, 'd', 0, 1)), ("d", (0, 'd', 1, 1))]
+    {
+        service.send(bytes);
+        let before = service.until_flags(flags);
+        service.kill_supervisor();
+        service.supervise();
+        assert_eq!(service.status(), before, "{bytes}");
+    }
+    // It is being stopped, and is down when it has ended.
+    service.tell("exit 0");
+    service.until_flags((0, 'd', 0, 0));
+    assert_eq!(service.count("finish "), 1);
+    service.exit();
+    assert_eq!(service.count("start "), 1);
+}
+
+#[test]
+fn a_killed_supervisor_that_was_to_exit_is_taken_at_its_word() {
+    let mut service = Service::start(Svrun, &[("run", STUBBORN), ("log/run", LOGGER), ("finish", FINISH)]);
+    service.started(1);
+    service.until_log_stat("run");
+    service.send("x");
+    service.until_stat("run, got TERM, want exit");
+    service.kill_supervisor();
+    service.spawn(service.command());
+    // Either it goes on with the exit, or the service is only down: it does not start it again.
+    service.until("an answer", || service.alive());
+    service.tell("exit 0");
+    service.nth(1, "finish ");
+    service.until_status("down", |status| status.state == 0);
+    assert_eq!(service.count("start "), 1);
+}
+
+#[test]
+fn a_service_that_died_meanwhile_has_its_finish() {
+    let files = [("run", PUPPET), ("log/run", LOGGER), ("finish", FINISH), ("restart-delay", "0")];
+    let mut service = Service::start(Svrun, &files);
+    let run = service.started(1);
+    service.until_log_stat("run");
+    service.until_stat("run");
+    service.kill_supervisor();
+    service.tell("exit 7");
+    service.until("it has ended", || !lives(run));
+    service.supervise();
+    service.started(2);
+    let finish = service.nth(1, "finish ");
+    assert!(finish == "-1 0" || finish == "7 0", "{finish}");
+    service.exit();
+    assert_eq!(service.count("finish "), 2);
+}
+
+#[test]
+fn a_logger_that_died_meanwhile_is_started() {
+    let mut service = Service::start(Svrun, &[("run", PUPPET), ("log/run", LOGGER)]);
+    let run = service.started(1);
+    let log: u32 = service.nth(1, "log start ").parse().unwrap();
+    service.until_log_stat("run");
+    service.until("the logger", || cmdline(log) == "cat");
+    service.kill_supervisor();
+    send_signal(log, Signal::SIGKILL);
+    service.until("it has ended", || !lives(log));
+    // The service has a reader all the while, so this ends it not.
+    service.tell("echo said; echo said >>$D/lines");
+    service.nth(1, "said");
+    service.supervise();
+    service.nth(2, "log start ");
+    service.until("the line", || service.text("logged") == "said\n");
+    assert_eq!(service.status().pid, run);
+    service.exit();
+}
+
+#[test]
+fn a_finish_that_runs_is_adopted() {
+    let mut service =
+        Service::start(Svrun, &[("run", PUPPET), ("finish", SLOW_FINISH), ("restart-delay", "0")]);
+    service.started(1);
+    service.tell("exit 5");
+    let finish: u32 = service.nth(1, "finish waits ").parse().unwrap();
+    let status = service.until_flags((0, 'u', 0, 2));
+    assert_eq!(status.pid, finish);
+    service.kill_supervisor();
+    service.supervise();
+    assert_eq!(service.status(), status);
+    service.send("1");
+    service.nth(1, "finish got USR1");
+    service.tell_finish("exit 0");
+    service.started(2);
+    assert_eq!(service.count("finish waits"), 1);
+    // And one that ends meanwhile is not run again.
+    service.tell("exit 5");
+    let finish: u32 = service.nth(2, "finish waits ").parse().unwrap();
+    service.until_flags((0, 'u', 0, 2));
+    service.kill_supervisor();
+    service.tell_finish("exit 0");
+    service.until("it has ended", || !lives(finish));
+    service.supervise();
+    service.started(3);
+    assert_eq!(service.count("finish waits"), 2);
+}
+
+#[test]
+fn a_supervisor_that_is_killed_while_it_waits_is_followed_by_one_that_starts_or_waits() {
+    // Whether the rest of the wait is kept or the service started at once: it is there once.
+    let mut service =
+        Service::start(Svrun, &[("run", PUPPET), ("finish", FINISH), ("restart-delay", "1000")]);
+    service.started(1);
+    service.tell("exit 5");
+    service.until_stat("down, backing off");
+    service.kill_supervisor();
+    service.supervise();
+    service.send("u");
+    service.started(2);
+    service.send("1");
+    service.nth(1, "got USR1");
+    assert_eq!(service.count("finish "), 1);
+    service.exit();
+    assert_eq!(service.count("start "), 2);
+}
+
+#[test]
+fn a_service_that_is_down_stays_down() {
+    let mut service = Service::start(Svrun, &[("run", PUPPET), ("log/run", LOGGER)]);
+    service.started(1);
+    service.until_log_stat("run");
+    service.send("d");
+    let down = service.until_flags((0, 'd', 0, 0));
+    service.kill_supervisor();
+    service.supervise();
+    // As runsv starts a service that is not normally down; but the logger is adopted.
+    let status = service.status();
+    if status.want == 'd' {
+        assert_eq!(status, down);
+    } else {
+        service.started(2);
+    }
+    assert_eq!(service.count("log start "), 1);
+    service.exit();
+}
+
+#[test]
+fn a_supervisor_that_is_killed_while_the_start_is_prepared_leaves_one_service() {
+    let hangs = "#!/bin/sh\necho $0 $$ >>$D/lines\nexec 3<>$D/told-finish\nread -r words <&3\n";
+    let mut service = Service::start(Svrun, &[("run", PUPPET), ("control/u", hangs)]);
+    service.nth(1, "control/u ");
+    service.kill_supervisor();
+    service.spawn(service.command());
+    service.until("an answer", || service.alive());
+    service.tell_finish("");
+    service.tell_finish("");
+    service.until("the service", || service.count("start ") == 1);
+    service.send("1");
+    service.nth(1, "got USR1");
+    assert_eq!(service.count("start "), 1);
+}
+
+#[test]
+fn readiness_is_kept_and_comes_through() {
+    let mut service = Service::start(Svrun, &[("run", PUPPET), ("notification-fd", "7")]);
+    service.started(1);
+    service.until_stat("run");
+    service.kill_supervisor();
+    // Nobody reads it now.
+    service.tell("echo ready >&7; echo told >>$D/lines");
+    service.nth(1, "told");
+    service.supervise();
+    assert_eq!(field(&service.ask("wait ready 30"), "ok"), "true");
+    assert!(service.at("supervise/ready").exists());
+    service.kill_supervisor();
+    service.supervise();
+    assert_eq!(field(&service.ask("status"), "ready"), "true");
+    service.exit();
+    assert!(!service.at("supervise/ready").exists());
+}
+
+#[test]
+fn records_that_others_may_write_are_not_obeyed() {
+    let mut service = Service::start(Svrun, &[("run", SLEEPER)]);
+    let run = service.started(1);
+    service.until_stat("run");
+    service.kill_supervisor();
+    assert_eq!(run_in(service.at("supervise"), "chmod -R go+w record"), prints(""));
+    service.spawn(service.command());
+    // Not taken over, and not started beside it while it lives either.
+    service.until("an end or an answer", || service.alive() || !lives(service.supervisor()));
+    assert!(lives(run));
+}
+
+#[test]
+fn upgrade_executes_the_program_that_is_there_now() {
+    let mut service = Service::prepare(
+        Svrun,
+        &[("run", PUPPET), ("log/run", LOGGER), ("finish", FINISH), ("restart-delay", "0")],
+    );
+    let program = service.path("svrun");
+    install(&bin().join("svrun"), &program);
+    let mut command = service.adopt(prepared(&program));
+    command.arg("service");
+    service.supervise_by(command);
+    let run = service.started(1);
+    service.until_log_stat("run");
+    service.until_stat("run");
+    let status = service.status();
+    let exe = || fs::metadata(format!("/proc/{}/exe", service.supervisor()));
+    let inode = |metadata: fs::Metadata| std::os::unix::fs::MetadataExt::ino(&metadata);
+    let before = inode(exe().unwrap());
+    install(&bin().join("svrun"), &service.path("new"));
+    fs::rename(service.path("new"), &program).unwrap();
+    assert_eq!(service.connect().ask("upgrade"), "");
+    service.until("the new program", || exe().is_ok_and(|exe| inode(exe) != before));
+    service.until("an answer", || service.alive());
+    service.send("1");
+    service.nth(1, "got USR1");
+    assert_eq!(service.status(), status);
+    assert_eq!(status.pid, run);
+    service.until("the socket", || {
+        std::os::unix::net::UnixStream::connect(service.at("supervise/socket")).is_ok()
+    });
+    service.tell("echo said; exit 7");
+    service.started(2);
+    assert_eq!(service.nth(1, "finish "), "7 0"); // its child as before
+    service.until("the log", || service.text("logged").starts_with("said\n"));
+    service.exit();
+    assert_eq!((service.count("start "), service.count("log start ")), (2, 1));
+    // The program is gone: that is said, and all goes on.
+    let mut command = service.adopt(prepared(&program));
+    command.arg("service");
+    service.supervise_by(command);
+    service.started(3);
+    fs::remove_file(&program).unwrap();
+    let answer = service.ask("upgrade");
+    assert_eq!(field(&answer, "ok"), "false", "{answer}");
+    service.send("2");
+    service.nth(1, "got USR2");
+    service.exit();
+}
+
+/// Asserts that each writer's numbers in the log are all there, once and in order.
+fn assert_whole(text: &str) {
+    let mut next: HashMap<u32, u64> = HashMap::new();
+    for line in text.lines() {
+        if line.starts_with("warning: svrun: ") || line.is_empty() {
+            continue;
+        }
+        let (pid, number) = line.split_once(' ').unwrap_or_else(|| panic!("torn: {line:?}"));
+        let number: u64 = number.parse().unwrap_or_else(|_| panic!("torn: {line:?}"));
+        let next = next.entry(pid.parse().unwrap()).or_default();
+        assert_eq!(number, *next, "of {pid}");
+        *next += 1;
+    }
+}
+
+#[test]
+fn no_line_is_lost_or_doubled_and_nothing_runs_twice_over_200_kills() {
+    const KILLS: usize = 200;
+    const SERVICES: usize = 4;
+    let count = &example("count").display().to_string();
+    let test = |seed: usize| {
+        let run = format!("#!/bin/sh\necho start $$ >>$D/lines\nexec {count}\n");
+        let files = [
+            ("run", &*run),
+            ("log/run", LOGGER),
+            ("finish", FINISH),
+            ("restart-delay", "0"),
+            ("restart-reset", "0"),
+        ];
+        let mut service = Service::start(Svrun, &files);
+        let mut random = Random::new(seed as u64 + 11);
+        for kill in 0..KILLS / SERVICES {
+            // Something happens, and then the supervisor is killed at any point of it.
+            match random.below(6) {
+                0 => service.send("k"),
+                1 => service.send("t"),
+                2 => service.send("du"),
+                3 => service.send("pc"),
+                _ => {}
+            }
+            let moment = Instant::now();
+            let pause = u128::try_from(random.below(4000)).unwrap();
+            while moment.elapsed().as_micros() < pause {
+                std::hint::spin_loop();
+            }
+            service.kill_supervisor();
+            service.supervise();
+            let copies = |name: &str| {
+                let own = service.processes();
+                own.iter().filter(|pid| cmdline(**pid).starts_with(name)).count()
+            };
+            assert!(copies(count) <= 1, "kill {kill} of {seed}");
+            assert!(copies("cat") <= 1, "kill {kill} of {seed}");
+            if random.below(4) == 0 {
+                service.send("u");
+                service.until_status("it runs", |status| {
+                    status.state == 1 && status.want == 'u' && cmdline(status.pid) == *count
+                });
+                assert_eq!(copies(count), 1);
+            }
+        }
+        service.send("u");
+        service.until_status("it runs", |status| status.state == 1 && lives(status.pid));
+        service.exit();
+        let text = service.text("logged");
+        assert!(!text.is_empty());
+        assert_whole(&text);
+    };
+    std::thread::scope(|scope| {
+        for seed in 0..SERVICES {
+            scope.spawn(move || test(seed));
+        }
+    });
+}

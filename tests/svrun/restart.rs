@@ -1,0 +1,463 @@
+//! When a service is started again, and how it is stopped.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use super::service::*;
+use crate::support::*;
+
+both!(a_short_run_is_followed_by_a_second, after_a_second_of_running_it_is_started_at_once);
+
+/// Waits until the service has run so long.
+fn age(service: &Service, time: Duration) {
+    let start = service.status().time();
+    service.until("its age", || now() >= start + time);
+}
+
+fn after_a_second_of_running_it_is_started_at_once(of: Program) {
+    for finish in [&[][..], &[("finish", FINISH)]] {
+        let service = Service::start(of, &[&[("run", PUPPET)], finish].concat());
+        service.started(1);
+        age(&service, Duration::from_millis(1010));
+        let death = Instant::now();
+        service.tell("exit 1");
+        service.started(2);
+        assert!(death.elapsed() < Duration::from_millis(600), "{:?}", death.elapsed());
+    }
+}
+
+fn a_short_run_is_followed_by_a_second(of: Program) {
+    let service = Service::start(of, &[("run", PUPPET)]);
+    service.started(1);
+    let death = Instant::now();
+    service.tell("exit 0");
+    service.until_flags((0, 'u', 0, 0)); // and it is wanted
+    service.started(2);
+    assert!(death.elapsed() > Duration::from_millis(990), "{:?}", death.elapsed());
+    assert!(death.elapsed() < Duration::from_millis(2500), "{:?}", death.elapsed());
+}
+
+/// A service under ours with these files beside PUPPET.
+fn start(files: &[(&str, &str)]) -> Service {
+    Service::start(Svrun, &[&[("run", PUPPET)], files].concat())
+}
+
+#[test]
+fn u_during_the_wait_starts_at_once() {
+    let service = start(&[("restart-delay", "1000\n")]);
+    for count in 1..=3 {
+        service.started(count);
+        service.tell("exit 0");
+        service.until_stat("down, backing off");
+        service.send("u");
+    }
+    service.started(4);
+}
+
+#[test]
+fn d_cancels_the_wait_and_acts_at_once() {
+    for delay in [&[("restart-delay", "1000\n")][..], &[]] {
+        let service = start(delay);
+        service.started(1);
+        service.tell("exit 0");
+        service.until_status("down", |status| status.state == 0);
+        let asked = Instant::now();
+        service.send("d");
+        service.until_flags((0, 'd', 0, 0));
+        service.until_stat("down");
+        // Without the wait of runsv, which sleeps.
+        assert!(asked.elapsed() < Duration::from_millis(800), "{:?}", asked.elapsed());
+        service.send("u");
+        service.started(2);
+    }
+}
+
+#[test]
+fn x_during_the_wait_acts_at_once() {
+    let mut service = start(&[("restart-delay", "1000\n"), ("log/run", LOGGER)]);
+    service.started(1);
+    service.tell("exit 0");
+    service.until_stat("down, backing off");
+    service.exit();
+}
+
+#[test]
+fn sv_down_and_sv_up_within_the_wait_leave_it_up() {
+    // sv skips what is wanted already by the status; runsv does not read `d` before it has slept.
+    let service = start(&[]);
+    for count in 1..=3 {
+        service.started(count);
+        service.tell("exit 0");
+        service.until_flags((0, 'u', 0, 0));
+        let death = Instant::now();
+        assert_eq!(service.sv("down").status, 0);
+        service.until_flags((0, 'd', 0, 0));
+        assert!(death.elapsed() < Duration::from_millis(800), "{:?}", death.elapsed());
+        assert_eq!(service.sv("up").status, 0);
+    }
+    service.started(4);
+}
+
+#[test]
+fn restart_delay_has_a_wait_for_each_short_run_in_a_row() {
+    let service = start(&[("restart-delay", "0 0 1 1000\n")]);
+    for count in 1..=2 {
+        service.started(count);
+        let death = Instant::now();
+        service.tell("exit 0");
+        service.started(count + 1);
+        assert!(death.elapsed() < Duration::from_millis(900), "{count}: {:?}", death.elapsed());
+    }
+    let death = Instant::now();
+    service.tell("exit 0");
+    // A second is not so long that byte 17 would have to say so.
+    service.until_flags((0, 'u', 0, 0));
+    service.until_stat("down");
+    service.started(4);
+    assert!(death.elapsed() > Duration::from_millis(990), "{:?}", death.elapsed());
+    service.tell("exit 0");
+    service.until_flags((0, 'd', 0, 0));
+    service.until_stat("down, backing off");
+}
+
+#[test]
+fn sv_up_gets_through_where_the_service_is_held() {
+    for files in [&[("restart-delay", "1000")][..], &[("restart-max", "1")]] {
+        let service = start(files);
+        service.started(1);
+        service.tell("exit 0");
+        service.until_flags((0, 'd', 0, 0));
+        assert_eq!(service.sv("start").status, 0);
+        service.started(2);
+        service.until_flags((0, 'u', 0, 1));
+        service.until_stat("run");
+    }
+}
+
+#[test]
+fn a_run_is_short_that_is_shorter_than_restart_reset() {
+    let delay = ("restart-delay", "1000\n");
+    // Each of them lives for a second and a little.
+    let short = start(&[delay]); // 10 without the file
+    let long = start(&[delay, ("restart-reset", "1\n")]);
+    let never = start(&[delay, ("restart-reset", "0\n")]);
+    never.started(1);
+    never.tell("exit 0");
+    never.started(2);
+    short.started(1);
+    long.started(1);
+    age(&short, Duration::from_millis(1050));
+    age(&long, Duration::from_millis(1050));
+    long.tell("exit 0");
+    long.started(2);
+    short.tell("exit 0");
+    short.until_stat("down, backing off");
+}
+
+#[test]
+fn restart_max_gives_up_after_so_many_short_runs() {
+    let mut service = start(&[("restart-delay", "0"), ("restart-max", "3\n"), ("finish", FINISH)]);
+    for count in 1..=3 {
+        service.started(count);
+        service.tell("exit 1");
+    }
+    service.until_flags((0, 'd', 0, 0));
+    service.until_stat("down, gave up");
+    assert_eq!((service.count("start "), service.count("finish ")), (3, 3));
+    service.send("u");
+    service.started(4);
+    service.until_stat("run");
+    service.send("d");
+    service.until_stat("down");
+    service.exit();
+}
+
+#[test]
+fn finish_gives_up_by_125() {
+    let mut service = start(&[("finish", "#!/bin/sh\necho finish >>$D/lines\ntest $1 != 7 || exit 125\n")]);
+    service.started(1);
+    age(&service, Duration::from_millis(1010));
+    service.tell("exit 6");
+    service.started(2);
+    service.tell("exit 7");
+    service.until_flags((0, 'd', 0, 0));
+    service.until_stat("down, gave up");
+    service.send("o");
+    service.started(3);
+    service.until_stat("run, want down");
+    service.tell("exit 7");
+    service.until_stat("down"); // it is not wanted up
+    service.exit();
+}
+
+#[test]
+fn what_is_wrong_in_a_file_is_said_once_and_the_default_taken() {
+    let service = start(&[
+        ("restart-delay", "1 x\n"),
+        ("restart-reset", "-1\n"),
+        ("restart-max", "many\n"),
+        ("down-signal", "SIGNOTHING\n"),
+        ("timeout-kill", "1 2 3\n"),
+        ("timeout-finish", "\n"),
+        ("notification-fd", "1000000000000\n"),
+        ("leftovers", "keep\n"),
+        ("finish", FINISH),
+    ]);
+    let names = [
+        "restart-delay",
+        "restart-reset",
+        "restart-max",
+        "down-signal",
+        "timeout-kill",
+        "timeout-finish",
+        "notification-fd",
+        "leftovers",
+    ];
+    for count in 1..=2 {
+        service.started(count);
+        let death = Instant::now();
+        service.tell("exit 0");
+        service.started(count + 1);
+        assert!(death.elapsed() > Duration::from_millis(990), "{:?}", death.elapsed());
+    }
+    service.send("d");
+    service.until_flags((0, 'd', 0, 0));
+    assert_eq!(service.count("got TERM"), 1);
+    let stderr = service.stderr();
+    for name in names {
+        let lines: Vec<&str> = stderr.lines().filter(|line| line.contains(name)).collect();
+        assert_eq!(lines.len(), 1, "{name}: {stderr}");
+        assert!(lines[0].contains("warning: "), "{lines:?}");
+    }
+    // It is put right, and wrong again.
+    service.write(&[("restart-delay", "0\n")]);
+    service.send("u");
+    service.started(4);
+    service.tell("exit 0");
+    service.started(5);
+    service.write(&[("restart-delay", "0 1 2 y\n")]);
+    service.tell("exit 0");
+    service.until("a second warning", || service.stderr().matches("restart-delay").count() == 2);
+}
+
+#[test]
+fn down_signal_is_what_stops_the_service() {
+    for text in ["USR1\n", "SIGUSR1", "usr1", "10\n"] {
+        let notes = PUPPET
+            .replace("trap \"echo got $signal >>$D/lines\"", "trap \"echo got $signal >>$D/lines; exit\"");
+        let mut service =
+            Service::start(Svrun, &[("run", &notes), ("down-signal", text), ("restart-delay", "0")]);
+        service.started(1);
+        service.send("d");
+        service.until_flags((0, 'd', 0, 0));
+        assert_eq!(service.count("got USR1"), 1, "{text}");
+        service.send("u");
+        service.started(2);
+        service.send("t");
+        service.started(3);
+        service.exit();
+        assert_eq!(service.count("got USR1"), 2, "{text}");
+        assert_eq!(service.count("got TERM"), 1, "{text}"); // t's
+    }
+}
+
+#[test]
+fn timeout_kill_follows_a_stop_that_is_not_obeyed() {
+    let files = [("run", STUBBORN), ("finish", FINISH), ("timeout-kill", "100\n"), ("restart-delay", "0")];
+    let mut service = Service::start(Svrun, &files);
+    service.started(1);
+    let asked = Instant::now();
+    service.send("d");
+    service.until_flags((0, 'd', 1, 1));
+    service.nth(1, "got TERM");
+    service.until_flags((0, 'd', 0, 0));
+    assert!(asked.elapsed() >= Duration::from_millis(100));
+    assert_eq!(service.nth(1, "finish "), "-1 9");
+    service.send("u");
+    service.started(2);
+    service.exit();
+    assert_eq!(service.count("finish -1 9"), 2);
+}
+
+#[test]
+fn timeout_finish_ends_a_finish_that_hangs_where_down_is_wanted() {
+    let files = [("finish", SLOW_FINISH), ("timeout-finish", "100\n"), ("restart-delay", "0")];
+    let mut service = start(&files);
+    service.started(1);
+    // While up is wanted it may take its time.
+    service.tell("exit 0");
+    service.nth(1, "finish waits ");
+    let started = Instant::now();
+    service.until("longer than the limit", || started.elapsed() > Duration::from_millis(200));
+    assert_eq!(service.status().flags(), (0, 'u', 0, 2));
+    service.send("d");
+    service.until_flags((0, 'd', 0, 0));
+    service.send("u");
+    service.started(2);
+    service.exit();
+    assert_eq!(service.count("finish waits"), 2);
+    assert_eq!(service.count("finish got"), 0);
+}
+
+#[test]
+fn each_death_has_one_finish() {
+    let mut service = start(&[("finish", SLOW_FINISH), ("restart-delay", "0")]);
+    // Killed while it runs.
+    service.started(1);
+    service.tell("exit 3");
+    service.nth(1, "finish waits ");
+    service.send("k");
+    service.started(2);
+    // k and then k again, which may find finish or not.
+    service.send("k");
+    service.nth(2, "finish waits ");
+    service.send("k");
+    service.started(3);
+    // Killed, and wanted away.
+    service.send("kx");
+    service.nth(3, "finish waits ");
+    service.tell_finish("exit 0");
+    assert_eq!(service.ended(), 0);
+    let finishes: Vec<_> = service
+        .lines()
+        .into_iter()
+        .filter(|line| line.starts_with("finish ") && !line.contains("waits"))
+        .collect();
+    assert_eq!(finishes, ["finish 3 0", "finish -1 9", "finish -1 9"]);
+    assert_eq!(service.count("start "), 3);
+}
+
+#[test]
+fn signals_reach_finish() {
+    let service = start(&[("finish", SLOW_FINISH)]);
+    service.started(1);
+    service.tell("exit 0");
+    service.nth(1, "finish waits ");
+    service.send("h");
+    service.nth(1, "finish got HUP");
+    service.send("1");
+    service.nth(1, "finish got USR1");
+    service.send("t");
+    service.nth(1, "finish got TERM");
+    service.send("p");
+    let pid = service.status().pid;
+    service.until("it is stopped", || state(pid) == Some('T'));
+    service.send("c");
+    service.nth(1, "finish got CONT");
+    // And these set the want alone.
+    service.send("d");
+    service.until_flags((0, 'd', 0, 2));
+    service.send("1");
+    service.nth(2, "finish got USR1");
+    assert_eq!(service.count("finish got TERM"), 1);
+}
+
+#[test]
+fn a_finish_that_becomes_run_is_still_finish() {
+    let finish = "#!/bin/sh\necho finish \"$@\" >>$D/lines\nexec ./run\n";
+    let mut service = start(&[("finish", finish)]);
+    service.started(1);
+    service.tell("exit 0");
+    service.started(2);
+    service.until_flags((0, 'u', 0, 2));
+    assert!(service.sv("status").stdout.starts_with("finish: ./service: (pid "));
+    service.send("1");
+    service.nth(1, "got USR1");
+    service.send("d");
+    service.until_flags((0, 'd', 0, 2));
+    assert_eq!(service.count("got TERM"), 0);
+    service.send("t");
+    service.until_flags((0, 'd', 0, 0));
+    service.exit();
+    assert_eq!(service.count("finish "), 1);
+}
+
+#[test]
+fn a_run_that_is_not_there_is_said_once_and_again_when_that_changes() {
+    let mut service = Service::start(Svrun, &[("finish", FINISH), ("restart-delay", "0 0 0 1\n")]);
+    let failures = |count| service.until("failures", || service.count("finish 111 0") >= count);
+    failures(4);
+    let said = || {
+        let stderr = service.stderr();
+        let lines = stderr.lines().filter(|line| line.contains("run: "));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let lines = said();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains(says(nix::errno::Errno::ENOENT)), "{lines:?}");
+    fs::write(service.at("run"), "").unwrap();
+    service.until("another message", || said().len() == 2);
+    assert!(said()[1].contains(says(nix::errno::Errno::EACCES)), "{:?}", said());
+    failures(service.count("finish ") + 2);
+    assert_eq!(said().len(), 2);
+    service.write(&[("run", PUPPET)]);
+    service.started(1);
+    fs::remove_file(service.at("run")).unwrap();
+    service.send("k");
+    service.until("a third message", || said().len() == 3);
+    service.send("x");
+    assert_eq!(service.ended(), 0);
+}
+
+/// A generator of numbers without a library: Marsaglia's xorshift.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).unwrap() % bound
+    }
+}
+
+#[test]
+fn after_any_commands_in_any_order_the_last_word_counts() {
+    const SEQUENCES: usize = 1000;
+    const SERVICES: usize = 5;
+    let test = |seed: usize| {
+        let run = "#!/bin/sh\necho start >>$D/lines\nexec sleep 1000000\n";
+        let files = [
+            ("run", run),
+            ("finish", FINISH),
+            ("restart-delay", "0"),
+            ("restart-reset", "0"),
+            ("log/run", LOGGER),
+        ];
+        let mut service = Service::start(Svrun, &files);
+        let mut random = Random::new(seed as u64 + 1);
+        for round in 0..SEQUENCES / SERVICES {
+            let mut bytes: String =
+                (0..random.below(8)).map(|_| char::from(b"dduutkco1"[random.below(9)])).collect();
+            let up = random.below(2) == 0;
+            bytes.push(if up { 'u' } else { 'd' });
+            // In one write or in several.
+            if random.below(2) == 0 {
+                service.send(&bytes);
+            } else {
+                bytes.chars().for_each(|byte| service.send(byte.to_string()));
+            }
+            let expected = if up { (0, 'u', 0, 1) } else { (0, 'd', 0, 0) };
+            service.until(&format!("{bytes} in round {round} of {seed}"), || {
+                let settled =
+                    |status: Status| status.flags() == expected || up && status.flags() == (0, 'u', 1, 1);
+                let own = service.processes();
+                let copies = own.iter().filter(|pid| cmdline(**pid) == "sleep 1000000").count();
+                service.status_now().is_some_and(settled) && copies == usize::from(up)
+            });
+        }
+        service.exit();
+        // A start that TERM met before it noted itself is not there.
+        assert!(service.count("finish ") >= service.count("start"), "{:?}", service.lines());
+        assert_eq!(service.stderr(), "");
+    };
+    std::thread::scope(|scope| {
+        for seed in 0..SERVICES {
+            scope.spawn(move || test(seed));
+        }
+    });
+}
