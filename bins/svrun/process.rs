@@ -16,7 +16,7 @@ use super::machine::{Action, Death, Event, Machine, Phase, Want};
 use super::notify::Notify;
 use super::pipe::Pipe;
 use super::record::{self, Memory};
-use super::service::{self, Leftovers, Settings};
+use super::service::{self, Leftovers, Optional, Settings};
 use super::state::State;
 use super::voice::{Voice, say};
 use super::world::World;
@@ -118,6 +118,9 @@ impl Process {
     pub(super) fn event(&mut self, world: &mut World, event: Event) {
         let voice = self.voice(world);
         // The logger has none of these files.
+        if !self.logger {
+            self.settings.look(self.folder.as_fd(), world.wall().0);
+        }
         match event {
             _ if self.logger => {}
             Event::Byte(b'd' | b'x') | Event::Restart => self.settings.for_stop(self.folder.as_fd(), voice),
@@ -199,12 +202,18 @@ impl Process {
     fn try_script(&mut self, world: &mut World, letter: u8) -> Option<Event> {
         let path = [b'c', b'o', b'n', b't', b'r', b'o', b'l', b'/', letter, 0];
         let path = CStr::from_bytes_with_nul(&path).unwrap_or(c"");
-        let executable = || {
-            let stat = fstatat(&self.folder, path, nix::fcntl::AtFlags::empty());
-            stat.is_ok_and(|stat| stat.st_mode & 0o100 != 0)
-        };
-        if self.logger || !executable() {
+        if self.logger || self.settings.misses(Optional::Control) {
             return Some(Event::Script(false));
+        }
+        match fstatat(&self.folder, path, nix::fcntl::AtFlags::empty()) {
+            Ok(stat) if stat.st_mode & 0o100 != 0 => {}
+            Ok(_) => return Some(Event::Script(false)),
+            Err(_) => {
+                if !service::exists(self.folder.as_fd(), c"control") {
+                    self.settings.missed(Optional::Control);
+                }
+                return Some(Event::Script(false));
+            }
         }
         let end = world.pipe.as_ref().map(Pipe::for_service);
         let fds = end.iter().flatten().map(|end| (end.as_raw_fd(), 1)).next();
@@ -248,12 +257,15 @@ impl Process {
 
     /// Starts finish, if there is one that can be read: so it has always been looked for.
     fn finish(&mut self, world: &mut World) -> Event {
-        if self.logger {
+        if self.logger || self.settings.misses(Optional::Finish) {
             return Event::NoFinish;
         }
         match service::open(self.folder.as_fd(), c"finish") {
             Ok(_) => {}
-            Err(Errno::ENOENT) => return Event::NoFinish,
+            Err(Errno::ENOENT) => {
+                self.settings.missed(Optional::Finish);
+                return Event::NoFinish;
+            }
             Err(errno) => {
                 self.voice(world).unable(&[b"open ./finish"], errno);
                 return Event::NoFinish;
