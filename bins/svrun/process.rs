@@ -124,10 +124,8 @@ impl Process {
         match event {
             _ if self.logger => {}
             Event::Byte(b'd' | b'x') | Event::Restart => self.settings.for_stop(self.folder.as_fd(), voice),
-            Event::Died(_) => {
-                if self.machine.phase == Phase::Run {
-                    self.settings.for_restart(self.folder.as_fd(), voice);
-                }
+            Event::Died(_) if self.machine.phase == Phase::Run => {
+                self.settings.for_restart(self.folder.as_fd(), voice);
             }
             _ => {}
         }

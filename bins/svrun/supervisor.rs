@@ -472,6 +472,7 @@ impl Supervisor {
     }
 
     /// Writes what has changed, for clients and for a new supervisor.
+    #[inline(never)]
     fn save(&mut self) {
         if self.socket.is_none() {
             self.open_socket();

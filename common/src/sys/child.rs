@@ -323,7 +323,7 @@ unsafe extern "C" {
 /// days needs neither. What is needed again is found in the page cache.
 pub fn give_back() {
     const PAGE: usize = 1 << 12;
-    const MARGIN: usize = 1 << 10;
+    const MARGIN: usize = 1 << 9;
     let here = 0u8;
     // Below us there is nothing but the frame of the call that follows, for which there is the margin.
     let end = (&raw const here as usize - MARGIN) & !(PAGE - 1);
