@@ -26,7 +26,8 @@ all:
 	STATIC='$(STATIC)' BUILD='$(BUILD)' CATENA_SVDIR='$(SVDIR)' scripts/build
 
 help:
-	@echo 'make            build the programs into $(BUILD), and say which way (STATIC=auto, yes or no)'
+	@echo 'make            build the programs into $(BUILD), and say which way (STATIC=auto, yes or no;'
+	@echo '                SVDIR=/etc/service is where svctl will find services)'
 	@echo 'make check      format, lints, tests, pages, scripts; the last line counts'
 	@echo 'make demo       two services, visibly, in a scratch folder (SVRUN=runsv SVCTL=sv: under runit)'
 	@echo 'make bench      what a link costs, beside the peers that are installed'

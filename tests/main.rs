@@ -22,6 +22,7 @@ mod setlock;
 mod setsid_free;
 mod setuidgid;
 mod softlimit;
+mod svctl;
 mod svrun;
 mod transparency;
 mod umask;

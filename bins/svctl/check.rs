@@ -4,7 +4,6 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Instant;
 
 use common::child::{Plan, block_only, block_signals, kill_child, pidfd, spawn};
-use common::error::reason;
 use common::{Words, fds, shown, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
@@ -13,6 +12,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::out::complain;
+use super::trouble::words;
 
 /// A script that runs. Dropped, it is killed.
 pub(super) struct Check {
@@ -26,10 +26,11 @@ pub(super) struct Check {
 
 impl Check {
     /// Starts the script of the service here; its stdout is nobody's. Whether the service does its work is
-    /// known at once where there is none, or where it cannot be run.
-    pub(super) fn start(name: &[u8], env: &Words, end: Instant) -> Result<Self, bool> {
+    /// known at once where there is none, or where it cannot be run. `runit` is for warnings in its words.
+    pub(super) fn start(name: &[u8], env: &Words, end: Instant, runit: bool) -> Result<Self, bool> {
         let warn = |unable: &str, errno| {
-            let text = format!("warning: unable to {unable} {}/check: {}\n", shown(name), reason(errno));
+            let text =
+                format!("warning: unable to {unable} {}/check: {}\n", shown(name), words(errno, runit));
             complain(text.as_bytes());
         };
         match stat(c"check") {

@@ -49,7 +49,6 @@ impl Goal {
         // The label changes with each start and end. An old process says that it was told to end.
         let other = run && !now.term && now.label != before.label;
         match self {
-            Self::Told => true,
             Self::Up => run && !now.term && now.want == Want::Up,
             Self::Down => down,
             Self::Restarted => other,
@@ -57,11 +56,17 @@ impl Goal {
             Self::Once => now.label != before.label || now.pid != 0 && now.want != Want::Up,
             Self::Paused => now.pid == 0 || now.paused,
             Self::Continued => now.pid == 0 || !now.paused,
-            Self::Gone | Self::Upgraded => false,
-            Self::AsWanted if now.want == Want::Up => run,
-            Self::AsWanted => down,
+            Self::AsWanted => {
+                if now.want == Want::Up {
+                    run
+                } else {
+                    down
+                }
+            }
             Self::Running | Self::Ready => run,
             Self::Finished => now.pid == 0,
+            Self::Told => true,
+            Self::Gone | Self::Upgraded => false,
         }
     }
 

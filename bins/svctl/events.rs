@@ -23,20 +23,11 @@ const LONG: Duration = Duration::from_secs(1000);
 pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> Result<Error, Error> {
     let mut conns = Vec::new();
     for name in services {
-        match Conn::open(names, name) {
-            Some(mut conn) => {
-                conn.send("events");
-                conns.push((*name, conn));
-            }
-            None => {
-                let trouble = match sv::status(names, name) {
-                    Ok(Some(_)) => Trouble::fails("its supervisor has no socket", None)
-                        .hint("svrun alone tells events".into()),
-                    Ok(None) => Trouble::gone(),
-                    Err(trouble) => trouble,
-                };
-                out.trouble(names, name, &trouble)?;
-            }
+        if let Some(mut conn) = Conn::open(names, name) {
+            conn.send("events");
+            conns.push((*name, conn));
+        } else {
+            out.trouble(names, name, &sv::no_socket(names, name))?;
         }
     }
     loop {
@@ -83,7 +74,7 @@ fn tell(names: &Names, name: &[u8], line: &str, out: &mut Out) -> Result<(), Err
         "" => {
             print(&[date(&value).as_bytes(), b" ", name, b": ", happened(&value).as_bytes(), b"\n"].concat())
         }
-        error => out.trouble(names, name, &Trouble::fails(error, None)),
+        error => out.trouble(names, name, &Trouble::fails(shown(error).to_string(), None)),
     }
 }
 

@@ -5,7 +5,7 @@
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
-use common::{Error, Words};
+use common::{Error, Words, shown};
 
 use super::check::Check;
 use super::command::{Deed, Goal};
@@ -31,6 +31,8 @@ pub(super) struct Order<'a> {
     pub(super) env: &'a Words,
     /// Whether to wait for the goal.
     pub(super) waits: bool,
+    /// Whether runit's words are expected.
+    pub(super) runit: bool,
     /// Until when.
     pub(super) end: Instant,
     /// Until when a supervisor has to answer.
@@ -107,9 +109,9 @@ impl Job {
     /// What has to be readable before it can go on; `None` where it has to look again.
     pub(super) fn fd(&self) -> Option<RawFd> {
         match (&self.stage, &self.way) {
-            (Stage::Ending(conn, _), _) => Some(conn.fd()),
             (Stage::Checking(check, _), _) => check.fd(),
-            (Stage::Asked(_) | Stage::Waiting | Stage::Leaving, Some(Way::Socket(conn))) => Some(conn.fd()),
+            (Stage::Ending(conn, _), _)
+            | (Stage::Asked(_) | Stage::Waiting | Stage::Leaving, Some(Way::Socket(conn))) => Some(conn.fd()),
             _ => None,
         }
     }
@@ -167,12 +169,7 @@ impl Job {
             return Step::On(Way::Socket(conn), Stage::Asked(0));
         }
         let Some(bytes) = order.deed.bytes else {
-            return Step::Fail(match sv::status(order.names, self.name) {
-                Ok(Some(_)) => Trouble::fails("its supervisor has no socket", None)
-                    .hint("svrun alone understands this command".into()),
-                Ok(None) => Trouble::gone(),
-                Err(trouble) => trouble,
-            });
+            return Step::Fail(sv::no_socket(order.names, self.name));
         };
         let told = sv::status(order.names, self.name).and_then(|status| match status {
             Some(status) if bytes.is_empty() => Ok(Some(status)),
@@ -182,14 +179,10 @@ impl Job {
         });
         match told {
             Err(trouble) => Step::Fail(trouble),
-            Ok(None) => self.without_supervisor(order),
+            Ok(None) => without_supervisor(order),
             Ok(Some(before)) if order.waits => Step::On(Way::Bytes(before), Stage::Looking),
             Ok(Some(before)) => Step::Done(before),
         }
-    }
-
-    fn without_supervisor(&self, order: &Order) -> Step {
-        if order.deed.goal == Goal::Gone { Step::Gone } else { Step::Fail(Trouble::gone()) }
     }
 
     // The way of sv.
@@ -209,7 +202,7 @@ impl Job {
                     Step::Gone
                 }
                 Err(trouble) => Step::Fail(trouble),
-                Ok(None) => self.without_supervisor(order),
+                Ok(None) => without_supervisor(order),
                 Ok(Some(now)) if order.deed.goal.is_reached(&before, &now) => {
                     self.check(order, Way::Bytes(before), now)
                 }
@@ -226,7 +219,8 @@ impl Job {
         if order.names.enter(self.name).is_err() {
             return Step::Fail(Trouble::gone());
         }
-        match Check::start(self.name, order.env, order.end.max(Instant::now() + CHECK)) {
+        let end = order.end.max(Instant::now() + CHECK);
+        match Check::start(self.name, order.env, end, order.runit) {
             Ok(check) => Step::On(way, Stage::Checking(check, status)),
             Err(true) => Step::Done(status),
             Err(false) => Step::On(way, Stage::Resting(Instant::now() + AGAIN, status)),
@@ -374,6 +368,10 @@ impl Job {
     }
 }
 
+fn without_supervisor(order: &Order) -> Step {
+    if order.deed.goal == Goal::Gone { Step::Gone } else { Step::Fail(Trouble::gone()) }
+}
+
 /// What the socket says that is wrong.
 fn error(line: &str) -> String {
     Value::parse(line).map_or_else(String::new, |value| value.get("error").text().to_owned())
@@ -384,7 +382,7 @@ fn refused(line: &str) -> Trouble {
         "" => Trouble::fails("no answer that can be understood", None),
         "gave up" => gave_up(),
         "no log" => Trouble::fails("no log", None).hint("the service has no log/run".into()),
-        error => Trouble::fails(error, None),
+        error => Trouble::fails(shown(error).to_string(), None),
     }
 }
 

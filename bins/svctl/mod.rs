@@ -224,6 +224,7 @@ impl Request {
             deed,
             env: &env,
             waits: deed.waits || self.verbose,
+            runit: out.style != Style::Svctl,
             end: now + self.wait.max(LEAST),
             answered: now + self.wait.max(look::LIMIT),
         };

@@ -70,9 +70,9 @@ impl Names {
 
     fn go(&self, path: bool, name: &[u8]) -> nix::Result<()> {
         if path {
-            fchdir(self.start.as_fd())?
+            fchdir(self.start.as_fd())?;
         } else {
-            self.enter_svdir()?
+            self.enter_svdir()?;
         }
         chdir(name)
     }

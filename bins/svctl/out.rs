@@ -11,7 +11,7 @@ use nix::unistd::write;
 use super::json::{of_service, quoted};
 use super::names::Names;
 use super::status::{State, Status};
-use super::trouble::Trouble;
+use super::trouble::{Trouble, words};
 
 /// Whom the program is called as.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,9 +73,8 @@ impl Out {
             Ok(_) => Some(false),
             Err(Errno::ENOENT) => Some(true),
             Err(errno) => {
-                let trouble = Trouble::warns("", Some(errno));
-                let reason = trouble.reason(self.style != Style::Svctl);
-                complain(&[b"warning: unable to stat ", name, b"/down", reason.as_bytes(), b"\n"].concat());
+                let reason = words(errno, self.style != Style::Svctl);
+                complain(&[b"warning: unable to stat ", name, b"/down: ", reason.as_bytes(), b"\n"].concat());
                 None
             }
         }

@@ -200,7 +200,9 @@ mod tests {
 
     fn with(changes: &[(usize, u8)]) -> [u8; 20] {
         let mut bytes = RUNIT;
-        changes.iter().for_each(|(at, byte)| bytes[*at] = *byte);
+        for (at, byte) in changes {
+            bytes[*at] = *byte;
+        }
         bytes
     }
 

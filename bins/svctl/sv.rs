@@ -42,6 +42,16 @@ pub(super) fn here() -> Result<Option<Status>, Trouble> {
     })
 }
 
+/// Why a command that needs the socket cannot be given to a service that has none.
+pub(super) fn no_socket(names: &Names, name: &[u8]) -> Trouble {
+    match status(names, name) {
+        Ok(Some(_)) => Trouble::fails("its supervisor has no socket", None)
+            .hint("svrun alone understands this command".into()),
+        Ok(None) => Trouble::gone(),
+        Err(trouble) => trouble,
+    }
+}
+
 /// Sends command bytes to the service here, all in one write; `false` where no supervisor has it any more.
 pub(super) fn control(bytes: &str) -> Result<bool, Trouble> {
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;

@@ -40,20 +40,20 @@ impl Trouble {
     /// What the matter is and why, in the C library's words or in runit's.
     pub(super) fn reason(&self, runit: bool) -> String {
         let Some(errno) = self.errno else { return self.text.clone() };
-        let words = match errno {
-            Errno::ENOENT => "file does not exist",
-            Errno::EACCES => "access denied",
-            Errno::EPERM => "permission denied",
-            Errno::ENOTDIR => "not a directory",
-            _ => "",
-        };
-        let text = &self.text;
-        if runit && !words.is_empty() {
-            format!("{text}: {words}")
-        } else {
-            format!("{text}: {}", reason(errno))
-        }
+        format!("{}: {}", self.text, words(errno, runit))
     }
+}
+
+/// The C library's words for `errno`, or runit's.
+pub(super) fn words(errno: Errno, runit: bool) -> String {
+    let words = match errno {
+        Errno::ENOENT => "file does not exist",
+        Errno::EACCES => "access denied",
+        Errno::EPERM => "permission denied",
+        Errno::ENOTDIR => "not a directory",
+        _ => "",
+    };
+    if runit && !words.is_empty() { words.to_owned() } else { reason(errno).to_string() }
 }
 
 impl Trouble {

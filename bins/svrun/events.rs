@@ -14,7 +14,7 @@ pub(super) fn after(process: &Process, before: &Machine, event: Event, world: &m
     if !world.clients.anybody_listens(process.logger) {
         return;
     }
-    let (now, time) = (&process.machine, world.wall());
+    let (now, time, world_now) = (&process.machine, world.wall(), world.now());
     let line = |name: &str| {
         let mut line = Line::of("{\"event\":\"");
         line.add(name).add("\",\"time\":");
@@ -54,7 +54,11 @@ pub(super) fn after(process: &Process, before: &Machine, event: Event, world: &m
     }
     if now.hold != before.hold {
         let mut line = line("hold");
-        line.add(",\"hold\":").add(hold(now.hold));
+        line.add(",\"hold\":").add(hold(now.hold)).add(",\"next\":");
+        match now.due {
+            Some(due) => line.seconds(due.saturating_sub(world_now)),
+            None => line.add("null"),
+        };
         publish(line);
     }
 }

@@ -12,7 +12,8 @@
 //! *stop* is control/t or else the down signal, then CONT, then control/d (control/x). *next* is Down where
 //! the service is not wanted up (and gone where the exit is), Prepare at once, or Wait. *gone* is the end of
 //! this process, once no control script runs any more. A script asked for while another runs has to wait its
-//! turn, and of two of a kind the last one counts; `k` ends the one that runs and calls off those that wait.
+//! turn, and of two of a kind the last one counts; `k` ends the one that runs and calls off those that wait;
+//! a start ends one that was to stop or signal what is dead by now.
 //! An action that is answered by an event ([`Action::Try`], [`Action::Start`], [`Action::Finish`]) is the
 //! last of its step.
 
@@ -347,6 +348,13 @@ impl Machine {
     fn prepare(&mut self, actions: &mut Actions) {
         self.phase = Phase::Prepare;
         self.due = None;
+        // A script that was to stop or signal what is dead by now must not keep the next start.
+        if let Some(script) = self.script.as_mut().filter(|script| !b"udx".contains(&script.letter)) {
+            if !script.void {
+                script.void = true;
+                actions.push(Action::KillScript);
+            }
+        }
         self.hold = Hold::None;
         self.script(b'u', false, actions);
     }

@@ -64,6 +64,7 @@ pub(super) struct Process {
     /// Why run could not be executed, by the present process; and what was said of it.
     exec: Option<Errno>,
     told_exec: Option<Errno>,
+    told_death: Option<Death>,
     told_fork: bool,
     told_record: bool,
     told_script: bool,
@@ -94,6 +95,7 @@ impl Process {
             locked: None,
             exec: None,
             told_exec: None,
+            told_death: None,
             told_fork: false,
             told_record: false,
             told_script: false,
@@ -371,7 +373,7 @@ impl Process {
         let voice = self.voice(world);
         let mut how = Text::<96>::new();
         match death {
-            Death::Exit(code) => drop(how.add("exited ").number(code)),
+            Death::Exit(code) => drop(how.add("exit ").number(code)),
             Death::Signal(signal, core) => {
                 how.add("killed by ");
                 match signals::name(signal.into()) {
@@ -392,8 +394,11 @@ impl Process {
                 .number(self.machine.lived % 1000 / 100);
             how.add(" s");
         }
+        let again = matches!(death, Death::Exec(_)) && self.told_death == Some(death);
+        self.told_death = Some(death);
         let expected = match death {
             Death::Exit(0) => true,
+            Death::Exec(_) => again,
             Death::Signal(signal, false) => {
                 let signal = i32::from(signal);
                 self.stopped && (signal == self.settings.rules.down_signal || signal == signals::TERM)
@@ -402,25 +407,34 @@ impl Process {
         };
         if !expected {
             let mut line = Text::<256>::of("warning: svrun: run ");
-            line.add(how.bytes());
+            line.add(if matches!(death, Death::Exit(_)) { "exited with status" } else { "" });
+            line.add(how.bytes().strip_prefix(b"exit").unwrap_or(how.bytes()));
             if self.machine.want == Want::Up {
                 match self.machine.delay(&self.settings.rules) {
-                    None => line.add(", giving up"),
+                    None => line.add(", gave up"),
                     Some(0) => line.add(", starting again"),
-                    Some(delay) if delay % 1000 == 0 => {
-                        line.add(", starting again in ").number(delay / 1000).add(" s")
+                    Some(delay) => {
+                        line.add(if delay > 1000 {
+                            ", backing off: starting again in "
+                        } else {
+                            ", starting again in "
+                        });
+                        line.number(delay / 1000);
+                        if delay % 1000 != 0 {
+                            line.add(".").padded(delay % 1000, 3);
+                        }
+                        line.add(" s")
                     }
-                    Some(delay) => line.add(", starting again in ").seconds(delay).add(" s"),
                 };
             }
             line.add("\n");
             self.to_log(world, line.bytes());
         }
-        if let Some(state) = &self.state {
+        if let Some(state) = &mut self.state {
             let mut line = stamp(self.died.0);
             line.add(" pid ").number(self.died.1).add(" ").add(how.bytes()).add("\n");
             if let Err(errno) = state.add_death(line.bytes()) {
-                voice.unable(&[b"write supervise/deaths"], errno);
+                state.complain(voice, b"write supervise/deaths", errno);
             }
         }
         if !self.logger {

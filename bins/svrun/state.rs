@@ -54,14 +54,18 @@ impl State {
     /// be that of a child that has not executed yet: it is tried for 200 ms.
     pub(super) fn take(parent: BorrowedFd, operators: Option<Gid>, patience: bool) -> Result<Self, NotOurs> {
         let mode = Mode::from_bits_truncate(0o700);
-        // Where it cannot be made, opening it tells. A link may point to where nothing is yet, as in /run.
-        if mkdirat(parent, c"supervise", mode) == Err(Errno::EEXIST) {
+        let made = mkdirat(parent, c"supervise", mode);
+        // A link may point to where nothing is yet, as to a folder in /run.
+        if made == Err(Errno::EEXIST) {
             if let Ok(target) = readlinkat(parent, c"supervise") {
-                let _ = mkdirat(parent, target.as_os_str(), mode);
+                let _ = mkdirat(parent, target.as_os_str(), mode); // opening it tells
             }
         }
-        let folder = open(parent, c"supervise", OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0)
-            .map_err(|errno| NotOurs::Unusable("open supervise/lock", errno))?;
+        let folder = open(parent, c"supervise", OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0);
+        let folder = folder.map_err(|errno| match made {
+            Err(why) if why != Errno::EEXIST => NotOurs::Unusable("make supervise", why),
+            _ => NotOurs::Unusable("open supervise/lock", errno),
+        })?;
         let append = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT;
         // Where there is no room for a file the folder itself serves.
         let lock = match open(folder.as_fd(), c"lock", append, 0o600) {
@@ -154,21 +158,24 @@ impl State {
     /// Shows `machine` to whoever reads: the pid, the words, and the 20 bytes, each only if it changed. An
     /// old file stays until the new one is whole. True where all is written.
     pub(super) fn show(&mut self, machine: &Machine, since: (u64, u32), voice: Voice) -> bool {
-        let status = status(machine, since);
-        if status == self.status {
+        let (status, words) = (status(machine, since), words(machine));
+        if status == self.status && words.bytes() == self.words.bytes() {
             return true;
         }
-        let words = words(machine);
-        let result = self.write(machine.pid, &words, &status);
-        if let Err(errno) = result {
-            if self.refused != Some(errno) {
-                self.refused = Some(errno);
-                voice.unable(&[b"write supervise/status, trying again"], errno);
-            }
-            return false;
+        match self.write(machine.pid, &words, &status) {
+            Ok(()) => self.refused = None,
+            Err(errno) => self.complain(voice, b"write supervise/status, trying again", errno),
         }
-        self.refused = None;
-        true
+        self.refused.is_none()
+    }
+
+    /// Says that something cannot be done here, once until all is well again: the next thing will fail for
+    /// the same reason.
+    pub(super) fn complain(&mut self, voice: Voice, what: &[u8], errno: Errno) {
+        if self.refused != Some(errno) {
+            self.refused = Some(errno);
+            voice.unable(&[what], errno);
+        }
     }
 
     fn write(&mut self, pid: u32, words: &Text<64>, status: &[u8; 20]) -> nix::Result<()> {

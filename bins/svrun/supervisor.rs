@@ -58,7 +58,6 @@ pub(super) struct Supervisor {
     operators: Option<Gid>,
     orders: Orders,
     draining: Option<u64>,
-    told_socket: bool,
     told_log: bool,
 }
 
@@ -120,7 +119,6 @@ impl Supervisor {
             operators,
             orders,
             draining: None,
-            told_socket: false,
             told_log: false,
         }));
         supervisor.service.wall = socket::wall();
@@ -303,6 +301,7 @@ impl Supervisor {
             self.hear_service();
         }
         if ready(6) {
+            self.before_start();
             self.service.ask_adopted(&mut self.world);
         }
         if let Some(logger) = self.logger.as_mut().filter(|_| ready(7)) {
@@ -339,6 +338,9 @@ impl Supervisor {
         }
         // Also where CHLD was not heard: one signal may stand for many.
         while let Ok(Some((pid, status))) = child::reap() {
+            if pid == self.service.machine.pid {
+                self.before_start();
+            }
             let ours = self.service.reaped(&mut self.world, pid, status);
             if let Some(logger) = self.logger.as_mut().filter(|_| !ours) {
                 logger.reaped(&mut self.world, pid, status);
@@ -378,12 +380,20 @@ impl Supervisor {
         let starts = matches!(event, Event::Byte(b'u' | b'o') | Event::Restart);
         if !logger {
             if starts {
-                let _ = self.look_for_log(false); // has said what is wrong; the service starts without
+                self.before_start();
                 self.take_back_exit();
             }
             self.service.event(&mut self.world, event);
         } else if let Some(process) = self.logger.as_mut().filter(|process| process.locked.is_none()) {
             process.event(&mut self.world, event);
+        }
+    }
+
+    /// A logger that was added is noticed by the next start of the service.
+    fn before_start(&mut self) {
+        if self.logger.is_none() {
+            // What is wrong was said; the service runs without.
+            let _ = self.look_for_log(false).and_then(|()| self.lock_log(false));
         }
     }
 
@@ -406,6 +416,9 @@ impl Supervisor {
     #[inline(never)]
     fn passed(&mut self) {
         let now = self.world.now();
+        if self.service.machine.due.is_some_and(|due| due <= now) {
+            self.before_start();
+        }
         for process in [Some(&mut self.service), self.logger.as_mut()].into_iter().flatten() {
             if process.machine.deadline().is_some_and(|deadline| deadline <= now) {
                 process.event(&mut self.world, Event::Time);
@@ -437,6 +450,9 @@ impl Supervisor {
 
     /// Writes what has changed, for clients and for a new supervisor.
     fn save(&mut self) {
+        if self.socket.is_none() {
+            self.open_socket();
+        }
         self.world.logger = self.logger.as_ref().map_or(0, |logger| logger.machine.pid);
         for process in [Some(&mut self.service), self.logger.as_mut()].into_iter().flatten() {
             if !process.unsaved {
@@ -452,6 +468,13 @@ impl Supervisor {
                 };
                 if !process.logger {
                     self.socket = None;
+                    // The old pipe lives as long as those who have it open; who starts from now on gets the
+                    // new one, and the logger reads the old one to its end first.
+                    let folder = process.state.as_ref().map(State::folder);
+                    if let Some(Ok((pipe, _))) = folder.filter(|_| self.world.pipe.is_some()).map(Pipe::open)
+                    {
+                        self.world.pipe = Some(pipe);
+                    }
                 }
             }
             // Before anybody can see it: who kills us then must not take us back behind it.
@@ -467,13 +490,13 @@ impl Supervisor {
             }
         }
         if self.socket.is_none() {
-            self.open_socket();
+            self.service.again.get_or_insert(self.world.now() + AGAIN);
         }
     }
 
     /// Listens at `socket` in the state directory, where the path is short, by way of the working directory.
     fn open_socket(&mut self) {
-        let Some(state) = &self.service.state else { return };
+        let Some(state) = &mut self.service.state else { return };
         let mode = if self.operators.is_some() { 0o660 } else { 0o600 };
         let opened = fchdir(state.folder()).and_then(|()| {
             // It is a dead one's: we hold the lock.
@@ -495,16 +518,8 @@ impl Supervisor {
         });
         let back = fchdir(&self.orders.folder);
         match opened.and_then(|socket| back.map(|()| socket)) {
-            Ok(socket) => {
-                self.socket = Some(socket);
-                self.told_socket = false;
-            }
-            Err(errno) => {
-                if !std::mem::replace(&mut self.told_socket, true) {
-                    self.world.voice.unable(&[b"open supervise/socket, trying again"], errno);
-                }
-                self.service.again.get_or_insert(self.world.now() + AGAIN);
-            }
+            Ok(socket) => self.socket = Some(socket),
+            Err(errno) => state.complain(self.world.voice, b"open supervise/socket, trying again", errno),
         }
     }
 

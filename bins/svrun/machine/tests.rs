@@ -381,7 +381,7 @@ Finish, then the exit: u unhandled started +2000 exit-0 started x
 
 Finish, control/t runs: u unhandled started +2000 t runs exit-0 started
     late: end-script > Finish Up
-    died: > Prepare Up
+    died: end-script > Prepare Up
     as: Finish
 
 Finish, to be tried again: u unhandled started +2000 exit-0 not-started
@@ -700,9 +700,9 @@ fn a_control_t_that_outlives_the_service_gets_its_control_d_and_no_signal() {
     assert_eq!(life.hear("d runs exit-0 no-finish"), "control/t tell finish");
     assert_eq!(life.outcome("x unhandled"), "control/x > Down Exit");
     assert_eq!(life.hear("handled"), "gone");
-    // The next run starts when it is over, and is not what it was meant for.
+    // The next run does not wait for it, and is not what it was meant for.
     let mut life = Life::running(Rules::default());
-    assert_eq!(life.hear("t runs exit-0 no-finish"), "control/t tell finish");
+    assert_eq!(life.hear("t runs exit-0 no-finish"), "control/t tell finish end-script");
     assert_eq!(life.outcome("unhandled unhandled started"), "control/u start > Run Up");
 }
 

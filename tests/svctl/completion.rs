@@ -1,0 +1,96 @@
+//! What shells complete.
+
+use std::path::Path;
+
+use super::house::*;
+use crate::needs;
+use crate::support::*;
+
+/// A line, and what the word at its end may become.
+const CASES: [(&str, &str); 13] = [
+    ("svctl sta", "start status"),
+    ("svctl -v forc", "force-reload force-restart force-shutdown force-stop"),
+    ("svctl -w 3 ev", "events"),
+    ("svctl --js", "--json"),
+    ("svctl status ", "db web"),
+    ("svctl -w 3 up w", "web"),
+    ("svctl up db w", "web"),
+    ("svctl up web/", "web/log"),
+    ("svctl signal US", "USR1 USR2"),
+    ("svctl signal TERM d", "db"),
+    ("svctl wait -o re", "ready"),
+    ("svctl wait up d", "db"),
+    ("svctl up ./d", "./db"),
+];
+
+fn services() -> House {
+    let house = House::new();
+    house.write("web/log/run", STAYS);
+    house.write("db/run", STAYS);
+    house.write("file", "");
+    house
+}
+
+fn completion(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("completions").join(name).display().to_string()
+}
+
+/// The words that a shell's script prints, sorted.
+fn words(house: &House, shell: &str, script: &str, line: &str) -> String {
+    let mut command = prepared(shell);
+    command.args(["-c", script, shell, line]).current_dir(house.at(".")).env("SVDIR", house.at("."));
+    let outcome = run(command.env("HOME", house.at(".")));
+    assert_eq!((outcome.status, &*outcome.stderr), (0, ""), "{line}");
+    let mut words: Vec<&str> =
+        outcome.stdout.lines().map(|word| word.split('\t').next().unwrap().trim_end_matches('/')).collect();
+    words.sort_unstable();
+    words.join(" ")
+}
+
+#[test]
+fn bash_completes_commands_and_services() {
+    needs!(tool("bash"));
+    let house = services();
+    let script = format!(
+        "source {}; read -ra COMP_WORDS <<<\"$1\"; [[ $1 != *' ' ]] || COMP_WORDS+=('')
+         COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _svctl; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        completion("svctl.bash")
+    );
+    for (line, expected) in CASES {
+        assert_eq!(words(&house, "bash", &script, line), expected, "{line}");
+    }
+    house.write("a b/run", STAYS);
+    assert_eq!(words(&house, "bash", &script, "svctl up a"), "a\\ b");
+    assert_eq!(words(&house, "bash", &script, "svctl -w "), "");
+}
+
+#[test]
+fn fish_completes_commands_and_services() {
+    needs!(tool("fish"));
+    let house = services();
+    let script = format!("source {}; complete -C $argv[2]", completion("svctl.fish"));
+    for (line, expected) in CASES {
+        assert_eq!(words(&house, "fish", &script, line), expected, "{line}");
+    }
+}
+
+#[test]
+fn zsh_completes_commands_and_services() {
+    needs!(tool("zsh"));
+    let house = services();
+    // What is completed alone stands on the line, which is then shown: at its start a command is written.
+    let script = r#"
+        zmodload zsh/zpty
+        zpty shell zsh -f -i
+        zpty -w shell "PS1=; fpath=($FOLDER \$fpath); autoload -Uz compinit; compinit -u -D; echo loa''ded"
+        zpty -r shell seen '*loaded*'
+        zpty -n -w shell "$1"$'\t\x01print -r -- "sho""wn:\x05:"\n'
+        zpty -r shell seen '*shown:*:*'
+        seen=${seen##*shown:} seen=${${seen%%:*}% }
+        print -r -- ${seen##* }
+    "#;
+    let script = script.replace("$FOLDER", &completion(""));
+    for (line, expected) in CASES.iter().filter(|(_, expected)| !expected.contains(' ')) {
+        assert_eq!(words(&house, "zsh", &script, line), *expected, "{line}");
+    }
+}

@@ -1,0 +1,286 @@
+//! A folder of services with supervisors, ours and others', and fakes of both.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use nix::libc::{O_NONBLOCK, SIGTERM};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use crate::support::*;
+
+/// What a service runs that is to stay.
+pub(super) const STAYS: &str = "#!/bin/sh\nexec sleep 1000\n";
+
+/// Waits until something holds.
+pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Services and who supervises them. Dropped, nothing of them is left.
+pub(super) struct House {
+    folder: tempfile::TempDir,
+    supervisors: Vec<(Child, PathBuf)>,
+}
+
+impl House {
+    pub(super) fn new() -> Self {
+        Self { folder: open_folder(), supervisors: Vec::new() }
+    }
+
+    pub(super) fn at(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// Writes a file of a service; a script can be executed.
+    pub(super) fn write(&self, path: &str, text: &str) {
+        let path = self.at(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if text.starts_with("#!") { script(&path, text) } else { fs::write(path, text).unwrap() }
+    }
+
+    /// A service that stays, under this supervisor.
+    pub(super) fn serve(&mut self, supervisor: &str, name: &str) {
+        if !self.at(name).join("run").exists() {
+            self.write(&format!("{name}/run"), STAYS);
+        }
+        self.start(supervisor, name);
+    }
+
+    /// Starts a supervisor, and waits until it listens.
+    pub(super) fn start(&mut self, supervisor: &str, name: &str) {
+        let mut command = prepared(supervisor);
+        command.arg(name).current_dir(&self.folder).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().unwrap();
+        self.supervisors.push((child, self.at(name)));
+        let log = self.at(name).join("log/run").exists() && supervisor != "supervise";
+        self.wait_for(name);
+        if log {
+            self.wait_for(&format!("{name}/log"));
+        }
+    }
+
+    /// Waits until a supervisor listens.
+    fn wait_for(&self, name: &str) {
+        let ok = self.at(name).join("supervise/ok");
+        let open = || OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(&ok).is_ok();
+        until("the supervisor does not listen", open);
+    }
+
+    /// Kills the last supervisor with its service, as a crash of the machine would.
+    pub(super) fn crash(&mut self) {
+        let (child, folder) = self.supervisors.pop().unwrap();
+        end(child, &folder);
+    }
+
+    /// The command line of svctl for these services.
+    pub(super) fn command(&self, program: impl AsRef<std::ffi::OsStr>, words: &str) -> Command {
+        let mut command = prepared(program);
+        command.args(words.split_whitespace()).env("SVDIR", self.folder.path()).current_dir(&self.folder);
+        for variable in ["SVWAIT", "NO_COLOR", "TERM"] {
+            command.env_remove(variable);
+        }
+        command
+    }
+
+    pub(super) fn svctl(&self, words: &str) -> Outcome {
+        run(&mut self.command("svctl", words))
+    }
+
+    /// Our program under another name.
+    pub(super) fn called(&self, name: &str) -> PathBuf {
+        let folder = self.at(".bin");
+        fs::create_dir_all(&folder).unwrap();
+        let link = folder.join(name);
+        if !link.exists() {
+            std::os::unix::fs::symlink(bin().join("svctl"), &link).unwrap();
+        }
+        link
+    }
+
+    /// The text of a file below the folder.
+    pub(super) fn text(&self, path: &str) -> String {
+        fs::read_to_string(self.at(path)).unwrap_or_default()
+    }
+
+    /// Waits until runsv's or svrun's text file says so.
+    pub(super) fn wait_until(&self, name: &str, stat: &str) {
+        let path = format!("{name}/supervise/stat");
+        until(&format!("{name} is not {stat}"), || self.text(&path).trim_end() == stat);
+    }
+
+    /// The pid in a status file.
+    pub(super) fn pid(&self, name: &str) -> u32 {
+        let bytes = fs::read(self.at(name).join("supervise/status")).unwrap();
+        u32::from_le_bytes(bytes[12..16].try_into().unwrap())
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        while let Some((child, folder)) = self.supervisors.pop() {
+            end(child, &folder);
+        }
+    }
+}
+
+/// Ends a supervisor and what it started.
+fn end(mut child: Child, folder: &Path) {
+    // Stopped, it starts nothing while what runs is killed.
+    for signal in ["STOP", "KILL"] {
+        let pids = [folder, &folder.join("log")].map(|folder| {
+            let bytes = fs::read(folder.join("supervise/status")).unwrap_or_default();
+            bytes.get(12..16).map_or(0, |pid| i32::from_le_bytes(pid.try_into().unwrap()))
+        });
+        let own = i32::try_from(child.id()).unwrap();
+        let list: Vec<i32> = [own].into_iter().chain(pids.into_iter().filter(|pid| *pid > 0)).collect();
+        for pid in if signal == "STOP" { &list[..1] } else { &list[..] } {
+            drop(Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).output());
+        }
+    }
+    child.wait().unwrap();
+}
+
+/// The files of a supervisor that does nothing.
+pub(super) struct Fake {
+    control: File,
+    _ok: File,
+    folder: PathBuf,
+}
+
+impl Fake {
+    pub(super) fn new(house: &House, name: &str) -> Self {
+        let folder = house.at(name);
+        fs::create_dir_all(folder.join("supervise")).unwrap();
+        let open = |file: &str| {
+            let path = folder.join("supervise").join(file);
+            mkfifo(&path, Mode::from_bits_truncate(0o600)).unwrap();
+            OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path).unwrap()
+        };
+        Self { control: open("control"), _ok: open("ok"), folder }
+    }
+
+    /// Writes the status bytes: since a time long ago, or now.
+    pub(super) fn status(&self, pid: u32, rest: [u8; 4]) {
+        let mut bytes = (4_611_686_018_427_387_914_u64 + 1_000_000_000).to_be_bytes().to_vec();
+        bytes.extend(500_u32.to_be_bytes());
+        bytes.extend(pid.to_le_bytes());
+        bytes.extend(rest);
+        self.bytes(&bytes);
+    }
+
+    pub(super) fn bytes(&self, bytes: &[u8]) {
+        let file = self.folder.join("supervise/status");
+        fs::write(file.with_extension("new"), bytes).unwrap();
+        fs::rename(file.with_extension("new"), file).unwrap();
+    }
+
+    /// The commands that have come since the last time.
+    pub(super) fn commands(&mut self) -> String {
+        let mut bytes = [0; 64];
+        let count = self.control.read(&mut bytes).unwrap_or(0);
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
+    }
+}
+
+/// A supervisor that talks over a socket as it is told to.
+pub(super) struct Talker {
+    pub(super) heard: Arc<Mutex<Vec<String>>>,
+}
+
+/// What it does about a line.
+pub(super) enum Answer {
+    Say(String),
+    /// It says so, and then so.
+    Then(String, String),
+    Nothing,
+    Close,
+}
+
+impl Talker {
+    /// Answers each line of each client; the number is that of the line, over all clients.
+    pub(super) fn new(
+        house: &House,
+        name: &str,
+        answer: impl Fn(usize, &str) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let folder = house.at(name).join("supervise");
+        fs::create_dir_all(&folder).unwrap();
+        let listener = UnixListener::bind(folder.join("socket")).unwrap();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let (answer, lines) = (Arc::new(answer), heard.clone());
+        // It ends with the tests.
+        std::thread::spawn(move || {
+            while let Ok((stream, _)) = listener.accept() {
+                let (answer, lines) = (answer.clone(), lines.clone());
+                std::thread::spawn(move || talk(stream, &lines, &*answer));
+            }
+        });
+        Self { heard }
+    }
+
+    pub(super) fn heard(&self) -> Vec<String> {
+        self.heard.lock().unwrap().clone()
+    }
+}
+
+fn talk(mut stream: UnixStream, heard: &Mutex<Vec<String>>, answer: &dyn Fn(usize, &str) -> Answer) {
+    let reader = BufReader::new(stream.try_clone().unwrap());
+    for line in reader.lines() {
+        let Ok(line) = line else { return };
+        let mut list = heard.lock().unwrap();
+        list.push(line.clone());
+        let number = list.len();
+        drop(list);
+        let said = match answer(number, &line) {
+            Answer::Say(text) => writeln!(stream, "{text}"),
+            Answer::Then(text, more) => writeln!(stream, "{text}").and_then(|()| writeln!(stream, "{more}")),
+            Answer::Nothing => Ok(()),
+            Answer::Close => return,
+        };
+        if said.is_err() {
+            return;
+        }
+    }
+}
+
+/// A status as the socket says it.
+pub(super) fn said(state: &str, pid: u32, want: &str, term: bool) -> String {
+    let pid = if pid == 0 { "null".to_owned() } else { pid.to_string() };
+    format!(
+        "{{\"ok\":true,\"state\":\"{state}\",\"pid\":{pid},\"want\":\"{want}\",\"since\":1764000000.123,\
+         \"seconds\":12.345,\"paused\":false,\"term\":{term},\"hold\":null,\"next\":null,\"ready\":null,\
+         \"status\":null,\"restarts\":3,\"death\":{{\"time\":1764000000.1,\"pid\":811,\"code\":null,\
+         \"signal\":\"SEGV\",\"core\":true,\"lived\":3.214}},\"log\":false,\"supervisor\":800}}"
+    )
+}
+
+/// A text with an N for each number.
+pub(super) fn without_numbers(text: &str) -> String {
+    let mut short = String::new();
+    for character in text.chars() {
+        let character = if character.is_ascii_digit() { 'N' } else { character };
+        if character != 'N' || !short.ends_with('N') {
+            short.push(character);
+        }
+    }
+    short
+}
+
+/// Sends SIGTERM to a process.
+pub(super) fn terminate(pid: u32) {
+    assert_eq!(run(&mut sh(&format!("kill -{SIGTERM} {pid}"))), prints(""));
+}
+
+/// Where svctl is while it waits.
+pub(super) const LOOKING: &[i64] = &[nix::libc::SYS_ppoll];

@@ -1,0 +1,8 @@
+//! svctl: with every supervisor that it knows, beside runit's sv, and against supervisors that misbehave.
+
+mod bytes;
+mod completion;
+mod house;
+mod look;
+mod socket;
+mod sv;

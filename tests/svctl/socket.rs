@@ -1,0 +1,316 @@
+//! svctl over the socket: with svrun, and with supervisors that say what they should not.
+
+use std::os::unix::fs::{PermissionsExt, chown};
+
+use super::house::*;
+use crate::needs;
+use crate::support::*;
+
+fn svrun() -> String {
+    bin().join("svrun").display().to_string()
+}
+
+/// What svctl says, without numbers.
+fn line(house: &House, words: &str) -> (i32, String) {
+    let outcome = house.svctl(words);
+    assert_eq!(outcome.stderr, "", "{words}");
+    (outcome.status, without_numbers(&outcome.stdout))
+}
+
+fn says(text: &str) -> (i32, String) {
+    (0, text.to_owned())
+}
+
+#[test]
+fn svrun_does_what_svctl_says() {
+    let mut house = House::new();
+    house.write("a/log/run", STAYS);
+    house.serve(&svrun(), "a");
+    let say = |words: &str, text: &str| assert_eq!(line(&house, words), says(text), "{words}");
+    say("start a a/log", "ok: run: a: (pid N) Ns\nok: run: a/log: (pid N) Ns\n");
+    say("status a", "run: a: (pid N) Ns; run: log: (pid N) Ns\n");
+    say("status a/log ./a/", "run: a/log: (pid N) Ns\nrun: ./a/: (pid N) Ns; run: log: (pid N) Ns\n");
+    let first = house.pid("a");
+    say("restart a", "ok: run: a: (pid N) Ns\n");
+    let second = house.pid("a");
+    assert_ne!(first, second);
+    say("-v term a", "ok: run: a: (pid N) Ns\n");
+    assert_ne!(second, house.pid("a"));
+    say("-v pause a", "ok: run: a: (pid N) Ns, paused\n");
+    say("-v cont a", "ok: run: a: (pid N) Ns\n");
+    say("signal WINCH a", "");
+    for _ in 0..10 {
+        say("stop a", "ok: down: a: Ns, normally up\n");
+        say("up a", "");
+        say("start a", "ok: run: a: (pid N) Ns\n");
+    }
+    say("stop a/log", "ok: down: a/log: Ns, normally up\n");
+    say("wait down a/log", "ok: down: a/log: Ns, normally up\n");
+    let supervisor = house.text("a/supervise/record");
+    say("upgrade a", "ok: run: a: (pid N) Ns\n");
+    assert!(!supervisor.is_empty());
+    say("wait ready a", "ok: run: a: (pid N) Ns\n");
+    say("force-stop a", "ok: down: a: Ns, normally up\n");
+    say("term a", "");
+    say("-v term a", "ok: down: a: Ns, normally up\n");
+    say("check a", "ok: down: a: Ns, normally up\n");
+    assert_eq!(line(&house, "signal TERM a"), (1, "fail: a: not running\n".into()));
+    assert_eq!(line(&house, "exit a/log"), (1, "fail: a/log: not for the log\n".into()));
+    say("shutdown a", "ok: a: runsv not running\n");
+}
+
+#[test]
+fn who_waits_sleeps_until_the_supervisor_says_it() {
+    needs!(tool("strace"));
+    let mut house = House::new();
+    house.write("a/down", "");
+    house.serve(&svrun(), "a");
+    let script = "exec strace -f -o calls -e signal=none svctl -w 600 wait up a";
+    let waits = Background::start(sh(script).current_dir(house.at(".")).env("SVDIR", house.at(".")));
+    until("it does not wait", || {
+        house.text("calls").contains("ppoll") && !house.text("calls").trim_end().ends_with(')')
+    });
+    let before = house.text("calls");
+    assert_eq!(house.svctl("up a"), prints(""));
+    assert_eq!(without_numbers(&waits.finish().stdout), "ok: run: a: (pid N) Ns, normally down\n");
+    let after = house.text("calls");
+    let polls = |calls: &str| calls.matches("ppoll(").count();
+    assert_eq!(polls(&after), polls(&before), "{after}");
+}
+
+#[test]
+fn a_start_waits_until_the_service_is_ready() {
+    let mut house = House::new();
+    house.write("a/notification-fd", "3\n");
+    house.write("a/run", "#!/bin/sh\nread line <go\necho >&3\nexec sleep 1000\n");
+    assert_eq!(run_in(house.at("a"), "mkfifo go"), prints(""));
+    house.serve(&svrun(), "a");
+    let starts = Background::start(&mut house.command("svctl", "-w 600 start a"));
+    starts.wait_until_in(LOOKING);
+    assert_eq!(line(&house, "wait up a"), says("ok: run: a: (pid N) Ns\n"));
+    assert_eq!(line(&house, "-w 0.1 wait ready a"), (1, "timeout: run: a: (pid N) Ns\n".into()));
+    house.write("a/go", "x\n");
+    assert_eq!(without_numbers(&starts.finish().stdout), "ok: run: a: (pid N) Ns\n");
+}
+
+#[test]
+fn a_service_that_was_given_up_fails_at_once() {
+    let mut house = House::new();
+    house.write("a/run", "#!/bin/sh\nexit 3\n");
+    house.write("a/restart-max", "1\n");
+    house.serve(&svrun(), "a");
+    house.wait_until("a", "down, gave up");
+    let hint = "svctl: hint: it ended too soon too often: see why with 'svctl list' and in its log\n";
+    for words in ["-w 600 wait up a", "-w 600 wait ready a", "-w 600 check a"] {
+        let outcome = Outcome { status: 1, stdout: "fail: a: gave up\n".into(), stderr: hint.into() };
+        assert_eq!(house.svctl(words), outcome, "{words}");
+    }
+    assert_eq!(line(&house, "status a"), says("down: a: Ns, normally up, gave up\n"));
+    let as_sv = run(&mut house.command(house.called("sv"), "status a"));
+    assert_eq!(without_numbers(&as_sv.stdout), "down: a: Ns, normally up\n");
+    assert_eq!(line(&house, "wait down a"), says("ok: down: a: Ns, normally up, gave up\n"));
+}
+
+#[test]
+fn paths_longer_than_an_address_are_reached() {
+    let mut house = House::new();
+    let deep = ["a-folder-with-a-long-name"; 12].join("/");
+    house.write(&format!("{deep}/run"), STAYS);
+    house.serve(&svrun(), &deep);
+    let whole = house.at(&deep).display().to_string();
+    for name in [format!("./{deep}"), format!("{deep}/"), whole, deep] {
+        let expected = format!("ok: run: {name}: (pid N) Ns\n");
+        assert_eq!(line(&house, &format!("start {name}")), says(&without_numbers(&expected)));
+        assert_eq!(line(&house, &format!("--json status {name}")).1.matches("\"supervisor\":N").count(), 1);
+    }
+}
+
+#[test]
+fn the_events_of_services_are_told_as_they_happen() {
+    let mut house = House::new();
+    house.serve(&svrun(), "a");
+    house.write("b/down", "");
+    house.serve(&svrun(), "b");
+    let script = "svctl events a b >events & p=$!; svctl --json events a b >objects & q=$!; wait $p; a=$?; wait $q; exit $a$?";
+    let listen = Background::start(sh(script).current_dir(house.at(".")).env("SVDIR", house.at(".")));
+    until("nobody listens", || {
+        ["events", "objects"].iter().all(|file| house.text(file).lines().count() == 2)
+    });
+    assert_eq!(house.svctl("-v once b").status, 0);
+    assert_eq!(house.svctl("stop a").status, 0);
+    assert_eq!(house.svctl("shutdown a").status, 0);
+    assert_eq!(house.svctl("shutdown b").status, 0);
+    assert_eq!(listen.finish(), fails(22, ""));
+    let events = without_numbers(&house.text("events"));
+    for line in [
+        "run: a: (pid N) Ns",
+        "down: b: Ns",
+        "N-N-NTN:N:N.NZ b: run started (pid N)",
+        "N-N-NTN:N:N.NZ a: want down",
+        "N-N-NTN:N:N.NZ a: run (pid N) ended after N.Ns: SIGTERM",
+        "fail: a: the supervisor has left",
+    ] {
+        assert!(events.lines().any(|said| said == line), "{line}: {events}");
+    }
+    let objects = house.text("objects");
+    assert!(
+        objects
+            .lines()
+            .all(|line| line.starts_with("{\"service\":\"a\",") || line.starts_with("{\"service\":\"b\","))
+    );
+    assert!(objects.contains("{\"service\":\"b\",\"event\":\"start\","), "{objects}");
+}
+
+#[test]
+fn events_end_when_nobody_reads_them() {
+    let mut house = House::new();
+    house.serve(&svrun(), "a");
+    let script = "svctl events a | head -n 1; echo done";
+    let outcome = run(sh(script).env("SVDIR", house.at(".")));
+    assert_eq!(
+        (without_numbers(&outcome.stdout), outcome.stderr),
+        ("run: a: (pid N) Ns\ndone\n".into(), String::new())
+    );
+}
+
+#[test]
+fn only_who_may_is_let_through_and_others_are_told_who_may() {
+    needs!(root(), tool("setpriv"));
+    let mut house = House::new();
+    house.serve(&svrun(), "a");
+    let other = |words: &str| {
+        let mut command = house.command("setpriv", "--reuid=65534 --regid=65534 --clear-groups svctl");
+        run(command.args(words.split(' ')))
+    };
+    let denied = |hint: &str| Outcome {
+        status: 1,
+        stdout: "warning: a: unable to open supervise/ok: Permission denied\n".into(),
+        stderr: format!("svctl: hint: permission: {hint}\n"),
+    };
+    for words in ["status a", "up a", "wait up a", "list a"] {
+        assert_eq!(other(words), denied("supervise is for root"), "{words}");
+    }
+    let mode = |file: &str, mode| {
+        std::fs::set_permissions(house.at("a/supervise").join(file), PermissionsExt::from_mode(mode))
+            .unwrap();
+    };
+    mode("", 0o755);
+    assert_eq!(other("status a"), denied("the socket is for root"));
+    chown(house.at("a/supervise/socket"), None, Some(1)).unwrap();
+    mode("socket", 0o660);
+    assert_eq!(other("status a"), denied("the socket is for root and group daemon"));
+    // As the recipe for sv says: both FIFOs are enough.
+    for file in ["ok", "control"] {
+        chown(house.at("a/supervise").join(file), Some(65534), None).unwrap();
+    }
+    let outcome = other("restart a");
+    assert_eq!((outcome.status, &*without_numbers(&outcome.stdout)), (0, "ok: run: a: (pid N) Ns\n"));
+    chown(house.at("a/supervise/socket"), Some(65534), None).unwrap();
+    assert!(other("--json status a").stdout.contains("\"supervisor\":"));
+}
+
+#[test]
+fn what_happens_between_an_answer_and_a_question_is_not_missed() {
+    // The old process runs while the restart is answered, and has ended when the events are asked for.
+    let house = House::new();
+    let talker = Talker::new(&house, "a", |number, line| match (number, line) {
+        (1, "status") => Answer::Say(said("run", 7, "up", false)),
+        (2, "restart") => Answer::Say(said("run", 7, "up", true)),
+        (3, "events") => Answer::Say(said("finish", 9, "up", false)),
+        (4, "wait ready") => Answer::Say(said("run", 8, "up", false)),
+        _ => Answer::Close,
+    });
+    assert_eq!(house.svctl("restart a"), prints("ok: run: a: (pid 8) 12s\n"));
+    assert_eq!(talker.heard(), ["status", "restart", "events", "wait ready"]);
+}
+
+#[test]
+fn a_restart_waits_for_the_end_of_the_old_process() {
+    let house = House::new();
+    let died = r#"{"event":"death","time":1.5,"pid":7,"code":0,"signal":null,"core":false,"lived":1.0}"#;
+    for (name, words, command) in
+        [("a", "restart a", "restart"), ("b", "-v kill b", "signal KILL"), ("c", "-v up c", "up")]
+    {
+        let talker = Talker::new(&house, name, move |_, line| match line {
+            "status" => Answer::Say(said("run", 7, "up", false)),
+            "events" => Answer::Then(said("run", 7, "up", true), died.to_owned()),
+            "wait ready" => Answer::Say(said("run", 8, "up", false)),
+            line if line == command => Answer::Say(said("run", 7, "up", true)),
+            _ => Answer::Close,
+        });
+        assert_eq!(house.svctl(words), prints(format!("ok: run: {name}: (pid 8) 12s\n")));
+        let heard = talker.heard();
+        assert_eq!(heard[heard.len() - 3..], [command, "events", "wait ready"]);
+    }
+}
+
+#[test]
+fn the_log_is_asked_for_over_the_socket_of_its_service() {
+    let house = House::new();
+    std::fs::create_dir_all(house.at("a/log")).unwrap();
+    let talker = Talker::new(&house, "a", |_, line| match line {
+        "status" => Answer::Say(said("run", 7, "up", false)),
+        "log status" => Answer::Say(said("run", 6, "up", false)),
+        "log down" | "log wait down" => Answer::Say(said("down", 0, "down", false)),
+        _ => Answer::Say(r#"{"ok":false,"error":"no log"}"#.into()),
+    });
+    assert_eq!(
+        house.svctl("status a a/log"),
+        prints("run: a: (pid 7) 12s; run: log: (pid 6) 12s\nrun: a/log: (pid 6) 12s\n")
+    );
+    assert_eq!(house.svctl("stop a/log/"), prints("ok: down: a/log/: 12s, normally up\n"));
+    assert_eq!(talker.heard()[3..], ["log down", "log wait down"]);
+    let outcome = house.svctl("up a/log");
+    let hint = "svctl: hint: the service has no log/run\n";
+    assert_eq!(outcome, Outcome { status: 1, stdout: "fail: a/log: no log\n".into(), stderr: hint.into() });
+}
+
+#[test]
+fn a_supervisor_that_does_not_answer_is_not_waited_for() {
+    let house = House::new();
+    Talker::new(&house, "a", |_, _| Answer::Nothing);
+    // Its files say how it is, then.
+    let fake = Fake::new(&house, "a");
+    fake.status(77, [0, b'u', 0, 1]);
+    let outcome = house.svctl("status a");
+    assert_eq!(without_numbers(&outcome.stdout), "run: a: (pid N) Ns\n");
+    let outcome = house.svctl("-w 0 up a");
+    assert_eq!((outcome.status, &*without_numbers(&outcome.stdout)), (1, "timeout: run: a: (pid N) Ns\n"));
+}
+
+#[test]
+fn nonsense_is_no_answer() {
+    let house = House::new();
+    for (name, nonsense) in
+        [("a", "nonsense"), ("b", "{\"ok\":true}"), ("c", "{\"ok\":false}"), ("d", "\u{1b}[1m{")]
+    {
+        Talker::new(&house, name, move |_, _| Answer::Say(nonsense.to_owned()));
+        for command in ["up", "-w 1 wait up", "restart"] {
+            let words = format!("{command} {name}");
+            let text = format!("fail: {name}: no answer that can be understood\n");
+            assert_eq!(house.svctl(&words), Outcome { status: 1, ..prints(text) }, "{nonsense}");
+        }
+    }
+    Talker::new(&house, "e", |_, _| Answer::Say("x".repeat(1 << 20)));
+    Talker::new(&house, "f", |_, _| Answer::Close);
+    for name in ["e", "f"] {
+        let text = format!("fail: {name}: the supervisor closed the connection\n");
+        assert_eq!(house.svctl(&format!("up {name}")), Outcome { status: 1, ..prints(text) });
+    }
+    Talker::new(&house, "g", |_, _| Answer::Say(r#"{"ok":false,"error":"unable to \u001b[1m: no"}"#.into()));
+    assert_eq!(house.svctl("up g").stdout, "fail: g: unable to \\x1b[1m: no\n");
+}
+
+#[test]
+fn a_stale_socket_is_none() {
+    let house = House::new();
+    let fake = Fake::new(&house, "a");
+    drop(std::os::unix::net::UnixListener::bind(house.at("a/supervise/socket")).unwrap());
+    fake.status(77, [0, b'u', 0, 1]);
+    assert_eq!(without_numbers(&house.svctl("status a").stdout), "run: a: (pid N) Ns\n");
+    drop(fake);
+    let hint = format!("svctl: hint: no supervisor: start 'svrun {}'\n", house.at("a").display());
+    let outcome = Outcome { status: 1, stdout: "fail: a: runsv not running\n".into(), stderr: hint };
+    assert_eq!(house.svctl("status a"), outcome);
+    assert_eq!(house.svctl("exit a"), prints("ok: a: runsv not running\n"));
+}
