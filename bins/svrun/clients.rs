@@ -36,11 +36,19 @@ struct Wait {
     until: Option<u64>,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    logger: bool,
+    gave_up: bool,
+}
+
 #[derive(Debug)]
 struct Client {
     fd: OwnedFd,
     filled: usize,
     wait: Option<Wait>,
+    /// What it has waited for has come, or never will.
+    answer: Option<Answer>,
     /// It follows the events of the service, or of its logger.
     follows: Option<bool>,
     last: u64,
@@ -76,20 +84,27 @@ pub(super) enum Input {
     TooLong,
 }
 
+impl Client {
+    /// It waits for an answer, or follows events: what else it sends has to wait.
+    fn busy(&self) -> bool {
+        self.wait.is_some() || self.answer.is_some() || self.follows.is_some()
+    }
+}
+
 impl Clients {
     /// A new client. Where there are too many it takes the place of that which has been idle longest; where
     /// all of them wait for something it is turned away.
     pub(super) fn add(&mut self, fd: OwnedFd) {
         let idle = |i: usize| match self.client(i) {
             None => Some(0),
-            Some(client) if client.wait.is_none() && client.follows.is_none() => Some(client.last + 1),
+            Some(client) if !client.busy() => Some(client.last + 1),
             Some(_) => None,
         };
         let last = socket::monotonic();
         if let Some((_, i)) = (0..CLIENTS).filter_map(|i| Some((idle(i)?, i))).min() {
             let empty = || Box::new(Slot { client: None, buffer: [0; LINE] });
             self.slots[i].get_or_insert_with(empty).client =
-                Some(Client { fd, filled: 0, wait: None, follows: None, last, ended: false });
+                Some(Client { fd, filled: 0, wait: None, answer: None, follows: None, last, ended: false });
         }
     }
 
@@ -147,7 +162,7 @@ impl Clients {
         let Some(Slot { client: Some(client), buffer }) = self.slots[i].as_deref_mut() else {
             return Input::Nothing;
         };
-        if client.wait.is_some() || client.follows.is_some() {
+        if client.busy() {
             return Input::Nothing;
         }
         let filled = &buffer[..client.filled];
@@ -213,20 +228,37 @@ impl Clients {
         }
     }
 
-    /// Answers who has waited for what `process` is now.
+    /// Notes who has waited for what `process` is now. They are answered once its state is written.
     pub(super) fn changed(&mut self, process: &Process) {
         for i in 0..CLIENTS {
             let Some(client) = self.client_mut(i) else { continue };
             let Some(wait) = client.wait.filter(|wait| wait.logger == process.logger) else { continue };
             let up = matches!(wait.condition, Condition::Up | Condition::Ready);
-            if holds(wait.condition, process) {
+            let gave_up = up && process.machine.hold == Hold::GaveUp;
+            if gave_up || holds(wait.condition, process) {
                 client.wait = None;
-                self.send(i, status(process, self.has_logger).bytes());
-            } else if up && process.machine.hold == Hold::GaveUp {
-                client.wait = None;
-                self.refuse(i, b"gave up");
+                client.answer = Some(Answer { logger: process.logger, gave_up });
             }
         }
+    }
+
+    /// Answers those who have waited long enough. Whether there were any.
+    pub(super) fn answer(&mut self, process: &Process) -> bool {
+        let mut any = false;
+        for i in 0..CLIENTS {
+            let Some(client) = self.client_mut(i) else { continue };
+            let Some(answer) = client.answer.filter(|answer| answer.logger == process.logger) else {
+                continue;
+            };
+            client.answer = None;
+            any = true;
+            if answer.gave_up {
+                self.refuse(i, b"gave up");
+            } else {
+                self.send(i, status(process, self.has_logger).bytes());
+            }
+        }
+        any
     }
 
     /// When the first wait ends.

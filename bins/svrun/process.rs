@@ -398,7 +398,8 @@ impl Process {
         self.told_death = Some(death);
         let expected = match death {
             Death::Exit(0) => true,
-            Death::Exec(_) => again,
+            // Without a log stderr has it already.
+            Death::Exec(_) => again || world.pipe.is_none(),
             Death::Signal(signal, false) => {
                 let signal = i32::from(signal);
                 self.stopped && (signal == self.settings.rules.down_signal || signal == signals::TERM)
@@ -407,7 +408,7 @@ impl Process {
         };
         if !expected {
             let mut line = Text::<256>::of("warning: svrun: run ");
-            line.add(if matches!(death, Death::Exit(_)) { "exited with status" } else { "" });
+            line.add(if matches!(death, Death::Exit(_)) { "exited" } else { "" });
             line.add(how.bytes().strip_prefix(b"exit").unwrap_or(how.bytes()));
             if self.machine.want == Want::Up {
                 match self.machine.delay(&self.settings.rules) {

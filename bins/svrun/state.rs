@@ -21,7 +21,7 @@ const TAI: u64 = (1 << 62) + 10;
 #[derive(Debug)]
 pub(super) struct State {
     folder: OwnedFd,
-    _lock: OwnedFd,
+    _lock: Option<OwnedFd>,
     /// Control bytes come out of here.
     pub(super) control: Option<OwnedFd>,
     ok: Option<OwnedFd>,
@@ -67,19 +67,17 @@ impl State {
             _ => NotOurs::Unusable("open supervise/lock", errno),
         })?;
         let append = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT;
-        // Where there is no room for a file the folder itself serves.
-        let lock = match open(folder.as_fd(), c"lock", append, 0o600) {
-            Ok(lock) => lock,
-            Err(_) => open(parent, c"supervise", OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0)
-                .map_err(|errno| NotOurs::Unusable("open supervise/lock", errno))?,
-        };
+        let lock = open(folder.as_fd(), c"lock", append, 0o600).ok();
+        // The folder always, and the file, which others lock, where there can be one.
         let mut tries = if patience { 200 } else { 1 };
-        while !try_flock(lock.as_fd()).map_err(|errno| NotOurs::Unusable("lock supervise/lock", errno))? {
-            tries -= 1;
-            if tries == 0 {
-                return Err(NotOurs::Locked);
+        for fd in [Some(&folder), lock.as_ref()].into_iter().flatten() {
+            while !try_flock(fd.as_fd()).map_err(|errno| NotOurs::Unusable("lock supervise/lock", errno))? {
+                tries -= 1;
+                if tries <= 0 {
+                    return Err(NotOurs::Locked);
+                }
+                common::lock::nap();
             }
-            common::lock::nap();
         }
         let mut state = Self {
             folder,

@@ -232,10 +232,14 @@ impl Supervisor {
     pub(super) fn run(&mut self) -> End {
         let mut watched = [watch(-1, 0); 10 + CLIENTS];
         loop {
+            (0..CLIENTS).for_each(|i| self.serve(i));
             if let Some(end) = self.leave() {
                 return end;
             }
             self.save();
+            if self.answer_waiting() {
+                continue; // they may have sent more meanwhile
+            }
             self.watch(&mut watched);
             let timeout = self.deadline().map(|deadline| deadline.saturating_sub(self.world.now()));
             if timeout.is_none() {
@@ -436,9 +440,6 @@ impl Supervisor {
             let _ = self.lock_log(false);
         }
         self.world.clients.expire(now);
-        for i in 0..CLIENTS {
-            self.serve(i);
-        }
     }
 
     fn deadline(&self) -> Option<u64> {
@@ -446,6 +447,12 @@ impl Supervisor {
         let logger = self.logger.as_ref().and_then(|logger| logger.deadline(now));
         let drain = self.draining.map(|since| since + DRAIN);
         [self.service.deadline(now), logger, drain, self.world.clients.deadline()].into_iter().flatten().min()
+    }
+
+    /// Answers who has waited for what is written now. Whether anybody has.
+    fn answer_waiting(&mut self) -> bool {
+        let processes = [Some(&self.service), self.logger.as_ref()].into_iter().flatten();
+        processes.filter(|process| self.world.clients.answer(process)).count() > 0 // each of them
     }
 
     /// Writes what has changed, for clients and for a new supervisor.
