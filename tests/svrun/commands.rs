@@ -244,9 +244,9 @@ fn x_ends_all(of: Program) {
         service.supervise();
         service.until_flags((0, 'd', 0, 0));
         if signal {
-            service.signal(SIGTERM)
+            service.signal(SIGTERM);
         } else {
-            service.send("x")
+            service.send("x");
         }
         assert_eq!(service.ended(), 0);
     }

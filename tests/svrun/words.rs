@@ -22,8 +22,8 @@ fn without_times(line: &str) -> String {
 
 /// The ends of a service, and what is said of each.
 const ENDS: [(&str, &str, &str); 5] = [
-    ("exit 1", "exited with status 1", "exit 1"),
-    ("exit 255", "exited with status 255", "exit 255"),
+    ("exit 1", "exited 1", "exit 1"),
+    ("exit 255", "exited 255", "exit 255"),
     ("kill -9 $$", "killed by SIGKILL", "killed by SIGKILL"),
     ("ulimit -c 0; kill -SEGV $$", "killed by SIGSEGV", "killed by SIGSEGV"),
     (
@@ -87,7 +87,7 @@ fn without_a_logger_it_is_said_on_stderr() {
     service.tell("echo said; exit 3");
     service.until("the line", || warnings(&service.stderr()).len() == 1);
     let line = without_times(&warnings(&service.stderr())[0]);
-    assert!(line.contains("exited with status 3 after N s"), "{line}");
+    assert!(line.contains("exited 3 after N s"), "{line}");
     assert!(line.contains("starting again in "), "{line}");
 }
 
@@ -169,11 +169,12 @@ fn deaths_keeps_the_last_32() {
             ("pid", "exit", &*(index + 9).to_string(), "after", "s")
         );
     }
+    service.started(41);
     service.exit();
     assert_eq!(service.read("supervise/deaths").lines().count(), 32);
     // A new supervisor goes on with it.
     service.supervise();
-    service.started(41);
+    service.started(42);
     service.tell("exit 99");
     service.until("the death", || service.read("supervise/deaths").contains(" exit 99 "));
     assert_eq!(service.read("supervise/deaths").lines().count(), 32);
