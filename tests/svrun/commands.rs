@@ -57,6 +57,7 @@ fn bytes_for_a_signal_send_it(of: Program) {
 fn bytes_that_mean_nothing_are_ignored(of: Program) {
     let service = Service::start(of, &[("run", PUPPET), ("log/run", LOGGER)]);
     let pid = service.started(1);
+    service.nth(1, "log start ");
     service.until_log_stat("run");
     let log = service.log_status_now();
     let status = service.status();
