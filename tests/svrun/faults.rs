@@ -253,20 +253,29 @@ fn a_control_script_that_hangs_blocks_nothing_else_and_ends_by_k() {
 }
 
 #[test]
-fn a_control_script_that_hangs_before_the_start_ends_by_k_and_d() {
+fn a_control_script_that_hangs_before_the_start_is_in_nobodys_way() {
     let mut service = Service::start(Svrun, &[("run", PUPPET), ("control/u", HANGS)]);
-    let script: u32 = service.nth(1, "control/u ").parse().unwrap();
-    service.until_status("not run yet", |status| status.state == 0);
+    let ends = |count: usize| {
+        let script: u32 = service.nth(count, "control/u ").parse().unwrap();
+        let asked = Instant::now();
+        service.send("k");
+        service.until("the script has ended", || !lives(script));
+        assert!(asked.elapsed().as_secs() < 10, "by its own time limit");
+    };
+    // k ends it while the start is due, and where it is not due any more.
+    ends(1);
+    service.started(1);
     service.send("d");
     service.until_flags((0, 'd', 0, 0));
-    service.until("the script has ended", || {
-        service.send("k");
-        !lives(script)
-    });
     service.send("u");
     service.nth(2, "control/u ");
+    service.send("d");
+    service.until_flags((0, 'd', 0, 0));
+    ends(2);
+    service.send("u");
+    service.nth(3, "control/u ");
     service.tell_finish("exit 0");
-    service.started(1);
+    service.started(2);
     service.exit();
 }
 

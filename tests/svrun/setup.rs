@@ -34,7 +34,7 @@ fn noted(service: &Service, name: &str) -> String {
     service.until(name, || service.path(&file).exists());
     let text = service.text(&file);
     let lines = text.lines().filter(|line| !own.iter().any(|start| line.starts_with(start)));
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.fold(String::new(), |text, line| text + line + "\n")
 }
 
 fn children_have_the_state_that_the_supervisor_was_started_with(of: Program) {
@@ -159,7 +159,7 @@ fn k_keeps_inherited_descriptors() {
     service.exit();
 }
 
-/// Signals 32 and 33, which a C library keeps for itself: glibc's posix_spawn leaves them ignored.
+/// Signals 32 and 33, which a C library keeps for itself: `posix_spawn` of glibc leaves them ignored.
 const OF_LIBC: u64 = 3 << 31;
 
 #[test]
