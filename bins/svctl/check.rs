@@ -94,7 +94,8 @@ fn start(env: &Words) -> nix::Result<(Pid, Option<Errno>)> {
 impl Drop for Check {
     fn drop(&mut self) {
         if let Some(child) = self.child {
-            let _ = kill_child(child.as_raw().unsigned_abs(), signals::KILL); // our child: it is there until we wait for it
+            // Our child: it is there until we wait for it.
+            let _ = kill_child(child.as_raw().unsigned_abs(), signals::KILL);
             let _ = waitpid(child, None);
         }
     }

@@ -186,7 +186,8 @@ mod tests {
     #[test]
     fn a_status_is_read() {
         let value = Value::parse(
-            r#"{"ok":true, "pid":812,"since":1764000000.123,"status":"a \"b\"\n\u00e9","death":{"code":null,"signal":"SEGV"},"next":-1.5e3}"#,
+            r#"{"ok":true, "pid":812,"since":1764000000.123,"status":"a \"b\"\n\u00e9",
+                "death":{"code":null,"signal":"SEGV"},"next":-1.5e3}"#,
         )
         .unwrap();
         assert!(value.get("ok").is_true());
@@ -209,6 +210,28 @@ mod tests {
         let lists = Value::List(vec![Value::List(vec![]), Value::Null]);
         assert_eq!(Value::parse(" [ [] , null ] "), Some(lists));
         assert_eq!(Value::parse("{}"), Some(Value::Object(vec![])));
+    }
+
+    #[test]
+    fn no_line_ends_the_program() {
+        let line = r#"{"ok":true,"death":{"code":null,"core":[false,-1.5e3]},"s":"a\"\u00e9\\é","n":[]}"#;
+        let mut random = 0x9e37_79b9_u32;
+        for _ in 0..20_000 {
+            let mut bytes = line.as_bytes().to_vec();
+            for _ in 0..3 {
+                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let [from, place, to, kind] = random.to_be_bytes();
+                let place = usize::from(place) % bytes.len();
+                match kind % 3 {
+                    0 => bytes[place] = line.as_bytes()[usize::from(from) % line.len()],
+                    1 => bytes[place] = to,
+                    _ => bytes.truncate(place.max(1)),
+                }
+            }
+            if let Some(value) = Value::parse(&String::from_utf8_lossy(&bytes)) {
+                let _ = (value.get("n").whole::<u32>(), value.get("s").text().len());
+            }
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use common::socket::{POLLIN, watch};
 use common::{Cli, Env, Error, Link, Long, OrFail, Outcome, Short, Words, child, shown, signals};
 use nix::fcntl::{OFlag, open};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
 
 use command::{Command, Deed};
@@ -116,7 +117,7 @@ fn options(cli: &mut Cli, style: Style) -> Result<Options, Error> {
             Short('v') => {}
             Short('w') if style == Style::Svctl => options.wait = Some(cli.seconds()?),
             Short('w') => options.wait = Some(whole_seconds(cli.value()?.as_encoded_bytes())),
-            Long("json") => {
+            Long("json") if style == Style::Svctl => {
                 options.json = true;
                 continue;
             }
@@ -215,8 +216,20 @@ impl Request {
         list.show(services, out)
     }
 
+    /// Lets this process have as many connections as it may need: two for each service.
+    fn allow_connections(services: usize) {
+        let needed = u64::try_from(services).unwrap_or(u64::MAX).saturating_mul(2).saturating_add(64);
+        if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+            if soft < needed {
+                // Where that fails, what is too much is told service by service.
+                let _ = setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard);
+            }
+        }
+    }
+
     /// Gives a command to all services at once, and waits for each; with `any` for the first.
     fn deed(self, deed: &Deed, services: &[&'static [u8]], any: bool, out: &mut Out) -> Result<Error, Error> {
+        Self::allow_connections(services.len());
         let env: Words = self.env.into_words();
         let now = Instant::now();
         let order = Order {

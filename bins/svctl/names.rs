@@ -3,7 +3,8 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
-use common::{Env, Error, OrFail, fds};
+use common::{Env, Error, OrFail, fds, shown};
+use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
 use nix::unistd::{chdir, fchdir};
@@ -45,12 +46,15 @@ impl Names {
     /// Goes into the service directory.
     pub(super) fn enter(&self, name: &[u8]) -> Result<(), Trouble> {
         self.go(is_path(name), name).map_err(|errno| {
-            let hint = if is_path(name) {
-                "no such service directory".to_owned()
-            } else {
-                format!("services are in {} or where SVDIR says, or write a path", common::shown(&self.svdir))
-            };
-            Trouble::fails("unable to change to service directory", Some(errno)).hint(hint)
+            let trouble = Trouble::fails("unable to change to service directory", Some(errno));
+            match errno {
+                Errno::ENOENT if is_path(name) => trouble.hint("no such service directory".into()),
+                Errno::ENOENT => trouble.hint(format!(
+                    "services are in {} or where SVDIR says, or write a path",
+                    shown(&self.svdir)
+                )),
+                _ => trouble,
+            }
         })
     }
 

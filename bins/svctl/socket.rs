@@ -59,6 +59,7 @@ impl Conn {
             let mut part = [0; 1024];
             match read(&self.fd, &mut part) {
                 Ok(count) if count > 0 && self.buffer.len() < LONGEST => self.buffer.extend(&part[..count]),
+                Ok(count) if count > 0 => return Received::Line(String::new()), // no answer is so long
                 Err(Errno::EAGAIN) => return Received::Nothing,
                 Err(Errno::EINTR) => {}
                 _ => return Received::End,

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use nix::libc::{O_NONBLOCK, SIGTERM};
+use nix::libc::O_NONBLOCK;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
@@ -116,13 +116,23 @@ impl House {
     /// Waits until runsv's or svrun's text file says so.
     pub(super) fn wait_until(&self, name: &str, stat: &str) {
         let path = format!("{name}/supervise/stat");
-        until(&format!("{name} is not {stat}"), || self.text(&path).trim_end() == stat);
+        let state = ["down", "run", "finish"].iter().position(|word| stat.starts_with(word)).unwrap();
+        // The status bytes are written after it.
+        let byte = || fs::read(self.at(name).join("supervise/status")).unwrap_or_default().get(19).copied();
+        until(&format!("{name} is not {stat}"), || {
+            self.text(&path).trim_end() == stat && byte() == u8::try_from(state).ok()
+        });
     }
 
-    /// The pid in a status file.
+    /// The pid of what runs.
     pub(super) fn pid(&self, name: &str) -> u32 {
-        let bytes = fs::read(self.at(name).join("supervise/status")).unwrap();
-        u32::from_le_bytes(bytes[12..16].try_into().unwrap())
+        let mut pid = 0;
+        // The status bytes are written after the text file.
+        until("nothing runs", || {
+            pid = pid_in(&self.at(name));
+            pid > 1
+        });
+        pid
     }
 }
 
@@ -134,21 +144,27 @@ impl Drop for House {
     }
 }
 
+/// The pid in the status bytes of a service, 0 for none.
+fn pid_in(folder: &Path) -> u32 {
+    let bytes = fs::read(folder.join("supervise/status")).unwrap_or_default();
+    bytes.get(12..16).map_or(0, |pid| u32::from_le_bytes(pid.try_into().unwrap()))
+}
+
 /// Ends a supervisor and what it started.
 fn end(mut child: Child, folder: &Path) {
     // Stopped, it starts nothing while what runs is killed.
-    for signal in ["STOP", "KILL"] {
-        let pids = [folder, &folder.join("log")].map(|folder| {
-            let bytes = fs::read(folder.join("supervise/status")).unwrap_or_default();
-            bytes.get(12..16).map_or(0, |pid| i32::from_le_bytes(pid.try_into().unwrap()))
-        });
-        let own = i32::try_from(child.id()).unwrap();
-        let list: Vec<i32> = [own].into_iter().chain(pids.into_iter().filter(|pid| *pid > 0)).collect();
-        for pid in if signal == "STOP" { &list[..1] } else { &list[..] } {
-            drop(Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).output());
-        }
+    signal("STOP", child.id());
+    for pid in [pid_in(folder), pid_in(&folder.join("log")), child.id()] {
+        signal("KILL", pid);
     }
     child.wait().unwrap();
+}
+
+/// Sends a signal to a process, if it is there; pids that mean more than one process are none.
+pub(super) fn signal(name: &str, pid: u32) {
+    if pid > 1 {
+        drop(Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).output());
+    }
 }
 
 /// The files of a supervisor that does nothing.
@@ -277,9 +293,15 @@ pub(super) fn without_numbers(text: &str) -> String {
     short
 }
 
-/// Sends SIGTERM to a process.
-pub(super) fn terminate(pid: u32) {
-    assert_eq!(run(&mut sh(&format!("kill -{SIGTERM} {pid}"))), prints(""));
+/// Waits until svctl has looked at the status bytes several times.
+pub(super) fn wait_for_looks(pid: u32) {
+    let sleeps = || {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+        line.trim().parse::<u64>().unwrap()
+    };
+    let before = sleeps();
+    until("svctl does not look", || sleeps() > before + 3);
 }
 
 /// Where svctl is while it waits.

@@ -109,12 +109,13 @@ fn json_is_an_object_a_line_for_each_service() {
         assert_eq!(outcome.stderr, "", "{words}");
         (outcome.status, outcome.stdout.lines().map(without_numbers).collect::<Vec<_>>())
     };
-    let ours = "\"ok\":true,\"state\":\"run\",\"pid\":N,\"want\":\"up\",\"since\":N.N,\"seconds\":N.N,\"paused\":false,";
+    let ours = "\"ok\":true,\"state\":\"run\",\"pid\":N,\"want\":\"up\",\"since\":N.N,\"seconds\":N.N,";
     let (status, lines) = objects("--json status up");
     assert_eq!((status, lines.len()), (0, 1));
     assert!(lines[0].starts_with(&format!("{{\"service\":\"up\",{ours}")), "{}", lines[0]);
-    let bytes = "{\"service\":\"run\",\"ok\":true,\"state\":\"run\",\"pid\":N,\"want\":\"up\",\"since\":N.N,\"seconds\":N,\
-                 \"paused\":false,\"term\":false,\"hold\":null,\"next\":null,\"ready\":null,\"status\":null,\
+    let bytes = "{\"service\":\"run\",\"ok\":true,\"state\":\"run\",\"pid\":N,\"want\":\"up\",\"since\":N.N,\
+                 \"seconds\":N,\"paused\":false,\"term\":false,\"hold\":null,\"next\":null,\"ready\":null,\
+                 \"status\":null,\
                  \"restarts\":null,\"death\":null,\"log\":null,\"supervisor\":null}";
     assert_eq!(objects("--json status run"), (0, vec![bytes.to_owned()]));
     assert_eq!(objects("--json up run"), (0, vec![bytes.to_owned()]));
@@ -122,7 +123,8 @@ fn json_is_an_object_a_line_for_each_service() {
     assert_eq!((status, lines.len()), (0, 7));
     assert_eq!(lines[2], "{\"service\":\"new\",\"ok\":false,\"error\":\"no supervisor\",\"hint\":null}");
     let new = format!(
-        "{{\"service\":\"new\",\"ok\":false,\"error\":\"unable to open supervise/ok: No such file or directory\",\
+        "{{\"service\":\"new\",\"ok\":false,\
+         \"error\":\"unable to open supervise/ok: No such file or directory\",\
          \"hint\":\"no supervisor: start 'svrun {}'\"}}",
         house.at("new").display()
     );

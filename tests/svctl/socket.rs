@@ -68,7 +68,7 @@ fn who_waits_sleeps_until_the_supervisor_says_it() {
     let script = "exec strace -f -o calls -e signal=none svctl -w 600 wait up a";
     let waits = Background::start(sh(script).current_dir(house.at(".")).env("SVDIR", house.at(".")));
     until("it does not wait", || {
-        house.text("calls").contains("ppoll") && !house.text("calls").trim_end().ends_with(')')
+        house.text("calls").split_once("\"wait up\\n\"").is_some_and(|(_, after)| after.contains("ppoll("))
     });
     let before = house.text("calls");
     assert_eq!(house.svctl("up a"), prints(""));
@@ -131,7 +131,8 @@ fn the_events_of_services_are_told_as_they_happen() {
     house.serve(&svrun(), "a");
     house.write("b/down", "");
     house.serve(&svrun(), "b");
-    let script = "svctl events a b >events & p=$!; svctl --json events a b >objects & q=$!; wait $p; a=$?; wait $q; exit $a$?";
+    let script = "svctl events a b >events & p=$!; svctl --json events a b >objects & q=$!
+                  wait $p; a=$?; wait $q; exit $a$?";
     let listen = Background::start(sh(script).current_dir(house.at(".")).env("SVDIR", house.at(".")));
     until("nobody listens", || {
         ["events", "objects"].iter().all(|file| house.text(file).lines().count() == 2)
@@ -292,13 +293,55 @@ fn nonsense_is_no_answer() {
         }
     }
     Talker::new(&house, "e", |_, _| Answer::Say("x".repeat(1 << 20)));
-    Talker::new(&house, "f", |_, _| Answer::Close);
-    for name in ["e", "f"] {
-        let text = format!("fail: {name}: the supervisor closed the connection\n");
-        assert_eq!(house.svctl(&format!("up {name}")), Outcome { status: 1, ..prints(text) });
-    }
+    let fail = "fail: e: no answer that can be understood\n";
+    assert_eq!(house.svctl("restart e"), Outcome { status: 1, ..prints(fail) });
     Talker::new(&house, "g", |_, _| Answer::Say(r#"{"ok":false,"error":"unable to \u001b[1m: no"}"#.into()));
     assert_eq!(house.svctl("up g").stdout, "fail: g: unable to \\x1b[1m: no\n");
+}
+
+#[test]
+fn where_there_is_no_place_for_a_client_it_tries_again_or_takes_the_fifo() {
+    let house = House::new();
+    let mut fake = Fake::new(&house, "a");
+    fake.status(77, [0, b'u', 0, 1]);
+    let talker = Talker::new(&house, "a", |number, line| match (number, line) {
+        (6 | 9, "status") => Answer::Say(said("run", 7, "up", false)),
+        (10, "wait ready") => Answer::Say(said("run", 8, "up", false)),
+        _ => Answer::Close, // the seventh, as at an upgrade
+    });
+    for words in ["up a", "hup a", "signal USR1 a"] {
+        assert_eq!(house.svctl(words), prints(""), "{words}");
+    }
+    assert_eq!(fake.commands(), "uh1");
+    assert_eq!(house.svctl("wait ready a"), prints("ok: run: a: (pid 8) 12s\n"));
+    assert_eq!(talker.heard()[..3], ["up", "signal HUP", "signal USR1"]);
+    assert_eq!(talker.heard().len(), 10);
+    assert_eq!(fake.commands(), "");
+}
+
+#[test]
+fn more_clients_than_a_supervisor_has_places_for_all_learn_of_it() {
+    let mut house = House::new();
+    house.write("a/down", "");
+    house.serve(&svrun(), "a");
+    let wait = || Background::start(&mut house.command("svctl", "-w 600 wait up a"));
+    let clients: Vec<Background> = (0..40).map(|_| wait()).collect();
+    for client in &clients {
+        client.wait_until_in(LOOKING);
+    }
+    assert_eq!(house.svctl("up a"), prints(""));
+    for client in clients {
+        assert_eq!(without_numbers(&client.finish().stdout), "ok: run: a: (pid N) Ns, normally down\n");
+    }
+}
+
+#[test]
+fn many_services_are_controlled_at_once_whatever_the_limit_of_open_files() {
+    let house = House::new();
+    let talker = Talker::new(&house, "a", |_, _| Answer::Say(said("run", 7, "up", false)));
+    let script = format!("ulimit -Sn 32; exec svctl up {}", "a ".repeat(200));
+    assert_eq!(run(sh(&script).env("SVDIR", house.at("."))), prints(""));
+    assert_eq!(talker.heard(), vec!["up"; 200]);
 }
 
 #[test]
