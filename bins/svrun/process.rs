@@ -23,7 +23,7 @@ use super::world::World;
 
 /// How long the exit status of a process that is no child of ours is asked for: its parent has to reap it
 /// first.
-const PATIENCE: u64 = 200;
+const PATIENCE: u64 = 500;
 
 /// The daemon of a service, or its logger.
 #[derive(Debug)]
@@ -397,7 +397,7 @@ impl Process {
             }
             _ => false,
         };
-        if !expected {
+        if !expected && (!self.logger || death != Death::Unknown) {
             let mut line = Text::<256>::of("warning: svrun: run ");
             let tenths = self.machine.lived / 100;
             let mut after = Text::<24>::of(" after ");
