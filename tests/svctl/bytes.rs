@@ -147,17 +147,22 @@ fn a_script_check_that_hangs_is_killed_when_the_time_is_up() {
 }
 
 #[test]
-fn a_script_check_has_our_environment_no_stdout_and_sigpipe() {
-    needs!(peer("runsv"));
+fn a_script_check_has_our_environment_and_no_stdout() {
+    needs!(peer("runsv"), tool("perl"));
     let mut house = House::new();
-    let check = "#!/bin/sh\necho lost; { pwd; echo \"$X\"; grep SigBlk /proc/self/status; } >../seen\n";
+    let check = "#!/bin/sh\necho lost\nout=$(readlink /proc/$$/fd/1)\n\
+                 { pwd; echo \"$X\"; echo \"$out\"; grep SigBlk /proc/self/status; } >../seen\n";
     house.write("a/check", check);
     house.serve(&peer("runsv").unwrap(), "a");
     house.wait_until("a", "run");
     let outcome = run(house.command("svctl", "start a").env("X", "value"));
     assert_eq!(without_numbers(&outcome.stdout), "ok: run: a: (pid N) Ns\n");
     let folder = house.at("a").canonicalize().unwrap();
-    assert_eq!(house.text("seen"), format!("{}\nvalue\nSigBlk:\t0000000000000000\n", folder.display()));
+    let seen = format!("{}\nvalue\n/dev/null\nSigBlk:\t0000000000000000\n", folder.display());
+    assert_eq!(house.text("seen"), seen);
+    // After it, too, a dead stdout is no end by a signal.
+    let dead = "perl -e 'pipe R, W; close R; open STDOUT, \">&W\"; exec @ARGV' svctl start a";
+    assert_eq!(run(sh(dead).env("SVDIR", house.at("."))), fails(111, ""));
 }
 
 #[test]
@@ -186,7 +191,9 @@ fn svwait_counts_where_w_does_not() {
     Fake::new(&house, "a").status(0, [0, b'd', 0, 0]);
     let fake = Fake::new(&house, "b");
     fake.status(0, [0, b'd', 0, 0]);
+    let now = std::time::Instant::now();
     let outcome = run(house.command("svctl", "start b").env("SVWAIT", "0"));
+    assert!(now.elapsed().as_secs() < 5, "without it it would be 7");
     assert_eq!(
         (outcome.status, &*without_numbers(&outcome.stdout)),
         (1, "timeout: down: b: Ns, normally up\n")

@@ -186,6 +186,14 @@ impl Fake {
         Self { control: open("control"), _ok: open("ok"), folder }
     }
 
+    /// Leaves what it has written behind. A child that is started meanwhile may hold the FIFOs for a moment.
+    pub(super) fn end(self) {
+        let ok = self.folder.join("supervise/ok");
+        drop(self);
+        let open = || OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(&ok);
+        until("somebody listens", || open().is_err());
+    }
+
     /// Writes the status bytes: since a time long ago, or now.
     pub(super) fn status(&self, pid: u32, rest: [u8; 4]) {
         let mut bytes = (4_611_686_018_427_387_914_u64 + 1_000_000_000).to_be_bytes().to_vec();

@@ -112,6 +112,26 @@ fn a_service_that_was_given_up_fails_at_once() {
 }
 
 #[test]
+fn a_service_that_does_not_end_in_time_is_killed() {
+    let mut house = House::new();
+    house.write("a/run", "#!/bin/sh\ntrap '' TERM\n>ready\nexec sleep 1000\n");
+    house.serve(&svrun(), "a");
+    for (words, state) in [("force-restart a", ""), ("force-stop a", ", want down")] {
+        until("it does not run", || house.at("a/ready").exists());
+        let pid = house.pid("a");
+        let killed = format!("kill: run: a: (pid N) Ns{state}, got TERM\n");
+        assert_eq!(line(&house, &format!("-w 0.1 {words}")), (1, killed));
+        std::fs::remove_file(house.at("a/ready")).unwrap();
+        if words == "force-restart a" {
+            assert_eq!(line(&house, "start a"), says("ok: run: a: (pid N) Ns\n"));
+            assert_ne!(house.pid("a"), pid);
+        } else {
+            assert_eq!(line(&house, "wait down a"), says("ok: down: a: Ns, normally up\n"));
+        }
+    }
+}
+
+#[test]
 fn paths_longer_than_an_address_are_reached() {
     let mut house = House::new();
     let deep = ["a-folder-with-a-long-name"; 12].join("/");
@@ -351,7 +371,7 @@ fn a_stale_socket_is_none() {
     drop(std::os::unix::net::UnixListener::bind(house.at("a/supervise/socket")).unwrap());
     fake.status(77, [0, b'u', 0, 1]);
     assert_eq!(without_numbers(&house.svctl("status a").stdout), "run: a: (pid N) Ns\n");
-    drop(fake);
+    fake.end();
     let hint = format!("svctl: hint: no supervisor: start 'svrun {}'\n", house.at("a").display());
     let outcome = Outcome { status: 1, stdout: "fail: a: runsv not running\n".into(), stderr: hint };
     assert_eq!(house.svctl("status a"), outcome);

@@ -170,8 +170,10 @@ fn sorted(outcome: Outcome) -> Outcome {
 fn what_cannot_be_controlled_is_said_as_by_sv() {
     needs!(peer("sv"));
     let house = House::new();
-    drop(Fake::new(&house, "stale"));
-    Fake::new(&house, "stale/log").bytes(b"");
+    Fake::new(&house, "stale").end();
+    let log = Fake::new(&house, "stale/log");
+    log.bytes(b"");
+    log.end();
     let statusless = Fake::new(&house, "statusless");
     let short = Fake::new(&house, "short");
     short.bytes(&[0; 17]);
@@ -255,7 +257,7 @@ fn under_a_service_s_name_it_is_its_init_script() {
     house.write("a/run", "#!/bin/sh\ntrap '' HUP\n>ready\nexec sleep 1000\n");
     house.serve(&peer("runsv").unwrap(), "a");
     until("it does not run", || house.at("a/ready").exists());
-    drop(Fake::new(&house, "stale"));
+    Fake::new(&house, "stale").end();
     house.write("new/run", STAYS);
     let script = |name: &str, words: &str, status: i32| {
         let [theirs, ours] = both(&house, name, words);
@@ -308,6 +310,7 @@ fn services_of_runsv_are_told_as_by_sv() {
     house.write("f/finish", STAYS);
     house.serve(&runsv, "f");
     house.wait_until("a", "run");
+    house.wait_until("a/log", "run");
     house.wait_until("f", "run");
     signal("TERM", house.pid("f"));
     house.wait_until("f", "finish");
