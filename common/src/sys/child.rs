@@ -184,9 +184,12 @@ fn set_mask(mask: u64) -> nix::Result<()> {
 
 /// Gives every signal its default disposition: those that are ignored would stay so in every child.
 pub fn reset_signals() {
+    // The kernel's struct sigaction: no handler, no flags, no signals. libc's call refuses some signals.
+    let default = [0u64; 4];
     for signal in 1..=64 {
-        // SAFETY: no handler. For signals that have no disposition it fails, and nothing is lost.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        let (new, old) = (default.as_ptr(), ptr::null_mut::<u64>());
+        // SAFETY: as above. For signals that have no disposition it fails, and nothing is lost.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, mem::size_of::<u64>()) };
     }
 }
 
