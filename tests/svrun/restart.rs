@@ -17,12 +17,16 @@ fn age(service: &Service, time: Duration) {
 fn after_a_second_of_running_it_is_started_at_once(of: Program) {
     for finish in [&[][..], &[("finish", FINISH)]] {
         let service = Service::start(of, &[&[("run", PUPPET)], finish].concat());
-        service.started(1);
-        age(&service, Duration::from_millis(1200));
-        let death = Instant::now();
-        service.tell("exit 1");
-        service.started(2);
-        assert!(death.elapsed() < Duration::from_millis(600), "{:?}", death.elapsed());
+        // A busy machine may take its time once, but not as if there were a rule for it.
+        let mut tries = (1..=4).map(|count| {
+            service.started(count);
+            age(&service, Duration::from_millis(1200));
+            let death = Instant::now();
+            service.tell("exit 1");
+            service.started(count + 1);
+            death.elapsed()
+        });
+        assert!(tries.any(|time| time < Duration::from_millis(600)));
     }
 }
 
