@@ -64,7 +64,8 @@ impl Goal {
                 }
             }
             Self::Running | Self::Ready => run,
-            Self::Finished => now.pid == 0,
+            // runsv says finish before it has started it.
+            Self::Finished => now.pid == 0 && now.state == State::Down,
             Self::Told => true,
             Self::Gone | Self::Upgraded => false,
         }

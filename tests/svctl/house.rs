@@ -228,6 +228,8 @@ pub(super) enum Answer {
     /// It says so, and then so.
     Then(String, String),
     Nothing,
+    /// More than any answer has, and no end of the line.
+    Endless,
     Close,
 }
 
@@ -270,6 +272,7 @@ fn talk(mut stream: UnixStream, heard: &Mutex<Vec<String>>, answer: &dyn Fn(usiz
             Answer::Say(text) => writeln!(stream, "{text}"),
             Answer::Then(text, more) => writeln!(stream, "{text}").and_then(|()| writeln!(stream, "{more}")),
             Answer::Nothing => Ok(()),
+            Answer::Endless => stream.write_all(&[b'x'; 1 << 17]),
             Answer::Close => return,
         };
         if said.is_err() {

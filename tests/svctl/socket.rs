@@ -312,7 +312,7 @@ fn nonsense_is_no_answer() {
             assert_eq!(house.svctl(&words), Outcome { status: 1, ..prints(text) }, "{nonsense}");
         }
     }
-    Talker::new(&house, "e", |_, _| Answer::Say("x".repeat(1 << 20)));
+    Talker::new(&house, "e", |_, _| Answer::Endless);
     let fail = "fail: e: no answer that can be understood\n";
     assert_eq!(house.svctl("restart e"), Outcome { status: 1, ..prints(fail) });
     Talker::new(&house, "g", |_, _| Answer::Say(r#"{"ok":false,"error":"unable to \u001b[1m: no"}"#.into()));
@@ -329,12 +329,12 @@ fn where_there_is_no_place_for_a_client_it_tries_again_or_takes_the_fifo() {
         (10, "wait ready") => Answer::Say(said("run", 8, "up", false)),
         _ => Answer::Close, // the seventh, as at an upgrade
     });
-    for words in ["up a", "hup a", "signal USR1 a"] {
-        assert_eq!(house.svctl(words), prints(""), "{words}");
+    for (words, text) in [("up a", ""), ("signal USR1 a", ""), ("reload a", "ok: run: a: (pid N) Ns\n")] {
+        assert_eq!(line(&house, words), says(text), "{words}");
     }
-    assert_eq!(fake.commands(), "uh1");
+    assert_eq!(fake.commands(), "u1h");
     assert_eq!(house.svctl("wait ready a"), prints("ok: run: a: (pid 8) 12s\n"));
-    assert_eq!(talker.heard()[..3], ["up", "signal HUP", "signal USR1"]);
+    assert_eq!(talker.heard()[..3], ["up", "signal USR1", "signal HUP"]);
     assert_eq!(talker.heard().len(), 10);
     assert_eq!(fake.commands(), "");
 }
