@@ -11,16 +11,23 @@ use tempfile::TempDir;
 use crate::needs;
 use crate::setuidgid::{Accounts, mounts};
 use crate::support::*;
+use crate::svrun::service::{Program, both};
 
-/// A service directory `service` in a folder, under runit's own runsv.
+both!(
+    a_run_script_in_execline_may_name_our_links,
+    a_run_script_of_our_links_is_started_and_stopped_by_runits_sv,
+    the_promised_line_runs_and_svlogd_reads_what_it_says,
+);
+
+/// A service directory `service` in a folder, under runit's own runsv or our svrun.
 struct Service {
     folder: TempDir,
-    runsv: Child,
+    supervisor: Child,
 }
 
 impl Service {
-    /// Puts the scripts in place and starts runsv, which starts the service.
-    fn start(folder: TempDir, scripts: &[(&str, &str)]) -> Self {
+    /// Puts the scripts in place and starts the supervisor, which starts the service.
+    fn start(of: Program, folder: TempDir, scripts: &[(&str, &str)]) -> Self {
         let at = |name: &str| folder.path().join("service").join(name);
         fs::create_dir_all(at("env")).unwrap();
         fs::write(at("env/GREETING"), "hello\n").unwrap();
@@ -28,10 +35,10 @@ impl Service {
             fs::create_dir_all(at(name).parent().unwrap()).unwrap();
             script(&at(name), text);
         }
-        let mut runsv = prepared("runsv");
-        runsv.arg("service").current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
-        let service = Self { runsv: runsv.spawn().unwrap(), folder };
-        until("runsv", || service.sv("status").status == 0);
+        let mut supervisor = of.command();
+        supervisor.arg("service").current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        let service = Self { supervisor: supervisor.spawn().unwrap(), folder };
+        until("the supervisor", || service.sv("status").status == 0);
         service
     }
 
@@ -75,7 +82,7 @@ impl Service {
     /// Ends it all, and asserts that no process of it is left.
     fn end(mut self) {
         assert_eq!(self.sv("exit").status, 0);
-        assert_eq!(self.runsv.wait().unwrap().code(), Some(0));
+        assert_eq!(self.supervisor.wait().unwrap().code(), Some(0));
         let processes = fs::read_dir("/proc").unwrap().flatten();
         let inside = processes.filter(|process| {
             fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(self.folder.path()))
@@ -87,10 +94,10 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        if self.runsv.try_wait().is_ok_and(|ended| ended.is_none()) {
+        if self.supervisor.try_wait().is_ok_and(|ended| ended.is_none()) {
             self.sv("force-shutdown"); // a test has failed
-            let _ = self.runsv.kill();
-            let _ = self.runsv.wait();
+            let _ = self.supervisor.kill();
+            let _ = self.supervisor.wait();
         }
     }
 }
@@ -104,14 +111,13 @@ fn until(what: &str, reached: impl Fn() -> bool) {
     }
 }
 
-#[test]
-fn a_run_script_of_our_links_is_started_and_stopped_by_runits_sv() {
-    needs!(tool("runsv"), tool("sv"), tool("chpst"));
+fn a_run_script_of_our_links_is_started_and_stopped_by_runits_sv(of: Program) {
+    needs!(tool("sv"), tool("chpst"));
     let run_script = "#!/bin/sh
 exec 2>&1
 exec pidlock -n pid setlock -n lock envdir ./env umask 027 softlimit -o 64 setsid-free fdclose 0 sleep 1000000
 ";
-    let service = Service::start(TempDir::new().unwrap(), &[("run", run_script)]);
+    let service = Service::start(of, TempDir::new().unwrap(), &[("run", run_script)]);
     let pid = service.assert_started("sleep");
     // It is one process from run to the program: sv's pid is the program's and that of the pid file.
     assert_eq!(service.read("pid"), format!("{pid}\n"));
@@ -121,7 +127,7 @@ exec pidlock -n pid setlock -n lock envdir ./env umask 027 softlimit -o 64 setsi
     assert!(seen("environ").split('\0').any(|entry| entry == "GREETING=hello"));
     let stat = seen("stat"); // ... (sleep) S parent group ...
     let relatives: Vec<&str> = stat.split(' ').skip(3).take(2).collect();
-    assert_eq!(relatives, [service.runsv.id().to_string(), pid.to_string()]);
+    assert_eq!(relatives, [service.supervisor.id().to_string(), pid.to_string()]);
     assert!(fs::read_link(format!("/proc/{pid}/fd/0")).is_err());
     let locks = |command: &str| run(sh(command).current_dir(service.at(""))).status;
     assert_eq!(locks("chpst -L lock true"), 111);
@@ -146,16 +152,15 @@ exec pidlock -n pid setlock -n lock envdir ./env umask 027 softlimit -o 64 setsi
     service.end();
 }
 
-#[test]
-fn a_run_script_in_execline_may_name_our_links() {
-    needs!(tool("runsv"), tool("sv"), tool("execlineb"));
+fn a_run_script_in_execline_may_name_our_links(of: Program) {
+    needs!(tool("sv"), tool("execlineb"));
     let run_script = "#!/usr/bin/execlineb -P
 fdmove -c 2 1
 envdir ./env
 setlock -n -d 7 lock
 sleep 1000000
 ";
-    let service = Service::start(TempDir::new().unwrap(), &[("run", run_script)]);
+    let service = Service::start(of, TempDir::new().unwrap(), &[("run", run_script)]);
     let pid = service.assert_started("sleep");
     assert_eq!(
         fs::read_link(format!("/proc/{pid}/fd/7")).unwrap(),
@@ -165,9 +170,8 @@ sleep 1000000
     service.end();
 }
 
-#[test]
-fn the_promised_line_runs_under_runsv_and_svlogd_reads_what_it_says() {
-    needs!(mounts(), tool("runsv"), tool("sv"), tool("svlogd"), tool("busybox"));
+fn the_promised_line_runs_and_svlogd_reads_what_it_says(of: Program) {
+    needs!(mounts(), tool("sv"), tool("svlogd"), tool("busybox"));
     let folder = open_folder();
     let root = folder.path().join("root");
     fs::create_dir(&root).unwrap();
@@ -179,7 +183,7 @@ fn the_promised_line_runs_under_runsv_and_svlogd_reads_what_it_says() {
     let run_script = format!("#!/bin/sh\nexec 2>&1\nexec {chain} /busybox sh -c '{program}'\n");
     let log_script = "#!/bin/sh\nexec svlogd ./main\n";
     fs::create_dir_all(folder.path().join("service/log/main")).unwrap();
-    let service = Service::start(folder, &[("run", &run_script), ("log/run", log_script)]);
+    let service = Service::start(of, folder, &[("run", &run_script), ("log/run", log_script)]);
     let pid = service.assert_started("busybox");
     until("the log", || service.read("log/main/current").ends_with("\nhello\ntrouble\n"));
     let log = service.read("log/main/current");

@@ -9,7 +9,7 @@ mod finish;
 mod log;
 mod readiness;
 mod restart;
-mod service;
+pub(crate) mod service;
 mod setup;
 mod signals;
 mod socket;

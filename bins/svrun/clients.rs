@@ -243,6 +243,7 @@ impl Clients {
     }
 
     /// Answers those who have waited long enough. Whether there were any.
+    #[inline(never)] // its buffers would be part of the frame that waits
     pub(super) fn answer(&mut self, process: &Process) -> bool {
         let mut any = false;
         for i in 0..CLIENTS {
@@ -267,6 +268,7 @@ impl Clients {
     }
 
     /// Tells those whose time is up.
+    #[inline(never)]
     pub(super) fn expire(&mut self, now: u64) {
         for i in 0..CLIENTS {
             let Some(client) = self.client_mut(i) else { continue };

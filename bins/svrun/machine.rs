@@ -382,6 +382,8 @@ impl Machine {
         }
         match self.phase {
             Phase::Run => self.script(byte, false, actions),
+            // A script that hangs before a start, or after the end.
+            _ if byte == b'k' && self.script.is_some() && self.pid == 0 => actions.push(Action::KillScript),
             Phase::Finish if self.pid != 0 => actions.push(Action::Signal(signal)),
             _ => {}
         }
@@ -485,6 +487,7 @@ impl Machine {
             (self.phase, self.hold, self.since) = (Phase::Run, Hold::None, now);
             (self.paused, self.termed, self.kill_at) = (false, false, None);
         } else {
+            self.paused = false;
             self.limit_finish(now, rules);
         }
     }

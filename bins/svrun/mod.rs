@@ -46,7 +46,11 @@ pub const PROGRAM: Link = Link {
 };
 
 fn run(cli: &mut Cli) -> Outcome {
-    let status = match orders(cli).map(Supervisor::start)? {
+    let orders = orders(cli).map_err(|error| match (cli.called(), error.status()) {
+        (b"runsv", 100) => error.with_status(1),
+        _ => error,
+    })?;
+    let status = match Supervisor::start(orders) {
         Ok(supervisor) => match supervisor.run() {
             End::Told => 0,
             End::Failed => 111,

@@ -118,7 +118,7 @@ impl Notify {
     /// Reads what has come, of the service whose pid is `pid`. Whether its readiness has changed.
     pub(super) fn hear(&mut self, pid: u32) -> bool {
         let before = self.ready;
-        let mut buffer = [0; 512];
+        let mut buffer = [0; 4096];
         if let Some(fifo) = &self.fifo {
             while let Ok(count @ 1..) = read(fifo, &mut buffer) {
                 self.ready |= pid != 0 && buffer[..count].contains(&b'\n');

@@ -16,14 +16,14 @@ use super::machine::{Action, Death, Event, Machine, Phase, Want};
 use super::notify::Notify;
 use super::pipe::Pipe;
 use super::record::{self, Memory};
-use super::service::{self, Leftovers, Settings};
+use super::service::{self, Leftovers, Optional, Settings};
 use super::state::State;
 use super::voice::{Voice, say};
 use super::world::World;
 
 /// How long the exit status of a process that is no child of ours is asked for: its parent has to reap it
 /// first.
-const PATIENCE: u64 = 200;
+const PATIENCE: u64 = 500;
 
 /// The daemon of a service, or its logger.
 #[derive(Debug)]
@@ -117,16 +117,21 @@ impl Process {
     /// Lets `event` happen, and all that follows at once.
     pub(super) fn event(&mut self, world: &mut World, event: Event) {
         let voice = self.voice(world);
+        // The logger has none of these files.
+        if !self.logger {
+            self.settings.look(self.folder.as_fd(), world.wall().0);
+        }
         match event {
+            _ if self.logger => {}
             Event::Byte(b'd' | b'x') | Event::Restart => self.settings.for_stop(self.folder.as_fd(), voice),
-            Event::Died(_) => {
-                if self.machine.phase == Phase::Run {
-                    self.settings.for_restart(self.folder.as_fd(), voice);
-                    self.died = (world.wall(), self.machine.pid);
-                }
-                self.stopped = self.machine.termed;
+            Event::Died(_) if self.machine.phase == Phase::Run => {
+                self.settings.for_restart(self.folder.as_fd(), voice);
             }
             _ => {}
+        }
+        if matches!(event, Event::Died(_)) && self.machine.phase == Phase::Run {
+            self.died = (world.wall(), self.machine.pid);
+            self.stopped = self.machine.termed;
         }
         let mut next = Some(event);
         while let Some(event) = next.take() {
@@ -195,12 +200,18 @@ impl Process {
     fn try_script(&mut self, world: &mut World, letter: u8) -> Option<Event> {
         let path = [b'c', b'o', b'n', b't', b'r', b'o', b'l', b'/', letter, 0];
         let path = CStr::from_bytes_with_nul(&path).unwrap_or(c"");
-        let executable = || {
-            let stat = fstatat(&self.folder, path, nix::fcntl::AtFlags::empty());
-            stat.is_ok_and(|stat| stat.st_mode & 0o100 != 0)
-        };
-        if self.logger || !executable() {
+        if self.logger || self.settings.misses(Optional::Control) {
             return Some(Event::Script(false));
+        }
+        match fstatat(&self.folder, path, nix::fcntl::AtFlags::empty()) {
+            Ok(stat) if stat.st_mode & 0o100 != 0 => {}
+            Ok(_) => return Some(Event::Script(false)),
+            Err(_) => {
+                if !service::exists(self.folder.as_fd(), c"control") {
+                    self.settings.missed(Optional::Control);
+                }
+                return Some(Event::Script(false));
+            }
         }
         let end = world.pipe.as_ref().map(Pipe::for_service);
         let fds = end.iter().flatten().map(|end| (end.as_raw_fd(), 1)).next();
@@ -244,12 +255,15 @@ impl Process {
 
     /// Starts finish, if there is one that can be read: so it has always been looked for.
     fn finish(&mut self, world: &mut World) -> Event {
-        if self.logger {
+        if self.logger || self.settings.misses(Optional::Finish) {
             return Event::NoFinish;
         }
         match service::open(self.folder.as_fd(), c"finish") {
             Ok(_) => {}
-            Err(Errno::ENOENT) => return Event::NoFinish,
+            Err(Errno::ENOENT) => {
+                self.settings.missed(Optional::Finish);
+                return Event::NoFinish;
+            }
             Err(errno) => {
                 self.voice(world).unable(&[b"open ./finish"], errno);
                 return Event::NoFinish;
@@ -371,29 +385,6 @@ impl Process {
     fn tell(&mut self, world: &mut World) {
         let Some(death) = self.machine.death else { return };
         let voice = self.voice(world);
-        let mut how = Text::<96>::new();
-        match death {
-            Death::Exit(code) => drop(how.add("exit ").number(code)),
-            Death::Signal(signal, core) => {
-                how.add("killed by ");
-                match signals::name(signal.into()) {
-                    Some(name) => how.add("SIG").add(name),
-                    None => how.add("signal ").number(signal),
-                };
-                if core {
-                    how.add(" (core dumped)");
-                }
-            }
-            Death::Exec(errno) => drop(how.add("could not be executed: ").errno(Errno::from_raw(errno))),
-            Death::Unknown => drop(how.add("ended unseen")),
-        }
-        if !matches!(death, Death::Exec(_)) {
-            how.add(" after ")
-                .number(self.machine.lived / 1000)
-                .add(".")
-                .number(self.machine.lived % 1000 / 100);
-            how.add(" s");
-        }
         let again = matches!(death, Death::Exec(_)) && self.told_death == Some(death);
         self.told_death = Some(death);
         let expected = match death {
@@ -406,10 +397,12 @@ impl Process {
             }
             _ => false,
         };
-        if !expected {
+        if !expected && (!self.logger || death != Death::Unknown) {
             let mut line = Text::<256>::of("warning: svrun: run ");
-            line.add(if matches!(death, Death::Exit(_)) { "exited" } else { "" });
-            line.add(how.bytes().strip_prefix(b"exit").unwrap_or(how.bytes()));
+            let tenths = self.machine.lived / 100;
+            let mut after = Text::<24>::of(" after ");
+            after.number(tenths / 10).add(".").number(tenths % 10).add(" s");
+            how(&mut line, "exited ", death, after.bytes());
             if self.machine.want == Want::Up {
                 match self.machine.delay(&self.settings.rules) {
                     None => line.add(", gave up"),
@@ -433,7 +426,10 @@ impl Process {
         }
         if let Some(state) = &mut self.state {
             let mut line = stamp(self.died.0);
-            line.add(" pid ").number(self.died.1).add(" ").add(how.bytes()).add("\n");
+            line.add(" pid ").number(self.died.1).add(" ");
+            let mut after = Text::<24>::of(" after ");
+            how(&mut line, "exit ", death, after.seconds(self.machine.lived).add(" s").bytes());
+            line.add("\n");
             if let Err(errno) = state.add_death(line.bytes()) {
                 state.complain(voice, b"write supervise/deaths", errno);
             }
@@ -495,6 +491,23 @@ impl Process {
     pub(super) fn deadline(&self, now: u64) -> Option<u64> {
         let asking = self.asking.map(|_| now + 5);
         [self.machine.deadline(), asking, self.again, self.locked].into_iter().flatten().min()
+    }
+}
+
+/// Adds how a process died, and after what time.
+fn how(text: &mut Text<256>, exit: &str, death: Death, after: &[u8]) {
+    match death {
+        Death::Exit(code) => drop(text.add(exit).number(code).add(after)),
+        Death::Signal(signal, core) => {
+            text.add("killed by ");
+            match signals::name(signal.into()) {
+                Some(name) => text.add("SIG").add(name),
+                None => text.add("signal ").number(signal),
+            };
+            text.add(if core { " (core dumped)" } else { "" }).add(after);
+        }
+        Death::Exec(errno) => drop(text.add("could not be executed: ").errno(Errno::from_raw(errno))),
+        Death::Unknown => drop(text.add("ended").add(after).add(", status unknown")),
     }
 }
 

@@ -7,7 +7,7 @@ use common::cli::number;
 use common::{fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::{Mode, fstatat};
+use nix::sys::stat::{Mode, fstat, fstatat};
 use nix::unistd::read;
 
 use super::machine::Rules;
@@ -35,6 +35,25 @@ pub(super) struct Settings {
     /// `leftovers`.
     pub(super) leftovers: Leftovers,
     told: u32,
+    /// What was not there, and the time of the last change of the folder by then.
+    absent: u32,
+    changed: (i64, i64),
+}
+
+/// The files of a service directory that may be missing, each a bit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Optional {
+    Delay,
+    Reset,
+    Max,
+    DownSignal,
+    TimeoutKill,
+    TimeoutFinish,
+    NotificationFd,
+    Leftovers,
+    SdNotify,
+    Finish,
+    Control,
 }
 
 /// Opens a file of a service directory for reading.
@@ -48,6 +67,29 @@ pub(super) fn exists(folder: BorrowedFd, name: &CStr) -> bool {
 }
 
 impl Settings {
+    /// Before the files are read: what was missing is not looked for again where the folder has not changed
+    /// since. A change in the present second may be followed by another that leaves the same time.
+    pub(super) fn look(&mut self, folder: BorrowedFd, now: u64) {
+        let changed = fstat(folder).map_or((0, 0), |stat| (stat.st_ctime, stat.st_ctime_nsec));
+        let old = u64::try_from(changed.0).is_ok_and(|second| second > 0 && second + 1 < now);
+        if self.changed != changed || !old {
+            self.absent = 0;
+            self.changed = if old { changed } else { (0, 0) };
+        }
+    }
+
+    /// Whether a file is known to be missing.
+    pub(super) fn misses(&self, file: Optional) -> bool {
+        self.absent & 1 << file as u32 != 0
+    }
+
+    /// A file was not there.
+    pub(super) fn missed(&mut self, file: Optional) {
+        if self.changed != (0, 0) {
+            self.absent |= 1 << file as u32;
+        }
+    }
+
     /// Reads what counts for the next restart.
     pub(super) fn for_restart(&mut self, folder: BorrowedFd, voice: Voice) {
         let default = Rules::default();
@@ -60,38 +102,46 @@ impl Settings {
             }
             (count > 0).then_some(count)
         };
-        self.rules.delay_count = self.file(folder, voice, 0, c"restart-delay", list).unwrap_or(0);
+        self.rules.delay_count =
+            self.file(folder, voice, Optional::Delay, c"restart-delay", list).unwrap_or(0);
         self.rules.delays = delays;
         let reset = |text: &[u8]| milliseconds(text.trim_ascii());
-        self.rules.reset = self.file(folder, voice, 1, c"restart-reset", reset).unwrap_or(default.reset);
+        self.rules.reset =
+            self.file(folder, voice, Optional::Reset, c"restart-reset", reset).unwrap_or(default.reset);
         let max = |text: &[u8]| one(text)?.try_into().ok();
-        self.rules.max = self.file(folder, voice, 2, c"restart-max", max).unwrap_or(default.max);
+        self.rules.max = self.file(folder, voice, Optional::Max, c"restart-max", max).unwrap_or(default.max);
     }
 
     /// Reads what counts for a stop.
     pub(super) fn for_stop(&mut self, folder: BorrowedFd, voice: Voice) {
         let default = Rules::default();
         let signal = |text: &[u8]| words(text).next().and_then(signals::parse);
-        self.rules.down_signal =
-            self.file(folder, voice, 3, c"down-signal", signal).unwrap_or(default.down_signal);
-        self.rules.timeout_kill =
-            self.file(folder, voice, 4, c"timeout-kill", one).unwrap_or(default.timeout_kill);
-        self.rules.timeout_finish =
-            self.file(folder, voice, 5, c"timeout-finish", one).unwrap_or(default.timeout_finish);
+        self.rules.down_signal = self
+            .file(folder, voice, Optional::DownSignal, c"down-signal", signal)
+            .unwrap_or(default.down_signal);
+        self.rules.timeout_kill = self
+            .file(folder, voice, Optional::TimeoutKill, c"timeout-kill", one)
+            .unwrap_or(default.timeout_kill);
+        self.rules.timeout_finish = self
+            .file(folder, voice, Optional::TimeoutFinish, c"timeout-finish", one)
+            .unwrap_or(default.timeout_finish);
     }
 
     /// Reads what counts for a start.
     pub(super) fn for_start(&mut self, folder: BorrowedFd, voice: Voice) {
         // 0 to 2 are stdin, stdout and stderr: no number to be told on.
         let fd = |text: &[u8]| one(text)?.try_into().ok().filter(|fd| (3..1024).contains(fd));
-        self.notification = self.file(folder, voice, 6, c"notification-fd", fd);
-        self.sd_notify = exists(folder, c"sd-notify");
+        self.notification = self.file(folder, voice, Optional::NotificationFd, c"notification-fd", fd);
+        self.sd_notify = !self.misses(Optional::SdNotify) && exists(folder, c"sd-notify");
+        if !self.sd_notify {
+            self.missed(Optional::SdNotify);
+        }
         let signal = |text: &[u8]| match words(text).next()? {
             b"term" => Some(signals::TERM),
             b"kill" => Some(signals::KILL),
             _ => None,
         };
-        let signal = self.file(folder, voice, 7, c"leftovers", signal);
+        let signal = self.file(folder, voice, Optional::Leftovers, c"leftovers", signal);
         self.leftovers = signal.map_or(Leftovers::Told, Leftovers::Signalled);
     }
 
@@ -100,13 +150,18 @@ impl Settings {
         &mut self,
         folder: BorrowedFd,
         voice: Voice,
-        bit: u32,
+        which: Optional,
         name: &CStr,
         parse: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Option<T> {
+        let bit = which as u32;
+        if self.misses(which) {
+            return None;
+        }
         let mut buffer = [0; 128];
         let (value, errno) = match open(folder, name).and_then(|file| read(file, &mut buffer)) {
             Err(Errno::ENOENT) => {
+                self.missed(which);
                 self.told &= !(1 << bit);
                 return None;
             }

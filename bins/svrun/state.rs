@@ -8,7 +8,7 @@ use common::lock::try_flock;
 use common::{Text, fds};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, readlinkat, renameat};
-use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, fstat, fstatat, mkdirat};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, fstat, mkdirat};
 use nix::unistd::{Gid, UnlinkatFlags, fchown, fchownat, geteuid, mkfifoat, unlinkat, write};
 
 use super::machine::{Hold, Machine, Phase, Want};
@@ -32,7 +32,12 @@ pub(super) struct State {
     pid: Option<u32>,
     words: Text<64>,
     refused: Option<Errno>,
+    /// How many lines `deaths` has, once that is known.
+    deaths: Option<usize>,
 }
+
+/// How many lines `deaths` keeps.
+const DEATHS: usize = 32;
 
 /// Why a state directory is not ours.
 #[derive(Debug)]
@@ -90,8 +95,10 @@ impl State {
             pid: None,
             words: Text::new(),
             refused: None,
+            deaths: None,
         };
         state.record = state.open_record();
+        state.control = state.door(c"control", OFlag::O_RDWR).ok(); // else open_doors tries again, and tells
         if let Some(group) = operators {
             let _ = fchown(&state.folder, None, Some(group));
             let _ = nix::sys::stat::fchmod(&state.folder, Mode::from_bits_truncate(0o710));
@@ -104,14 +111,9 @@ impl State {
         self.folder.as_fd()
     }
 
-    /// Whether it was removed, or another put in its place.
-    pub(super) fn is_lost(&self, parent: BorrowedFd) -> bool {
-        let identity = |stat: nix::sys::stat::FileStat| (stat.st_dev, stat.st_ino);
-        match (fstat(&self.folder), fstatat(parent, c"supervise", AtFlags::empty())) {
-            (Ok(ours), Ok(there)) => identity(ours) != identity(there),
-            (Ok(_), Err(errno)) => errno == Errno::ENOENT,
-            _ => false,
-        }
+    /// Whether it was removed: there is no room for a name in it any more.
+    pub(super) fn is_lost(&self) -> bool {
+        self.refused == Some(Errno::ENOENT)
     }
 
     /// The record, if nobody else may write it.
@@ -170,10 +172,11 @@ impl State {
     /// Says that something cannot be done here, once until all is well again: the next thing will fail for
     /// the same reason.
     pub(super) fn complain(&mut self, voice: Voice, what: &[u8], errno: Errno) {
-        if self.refused != Some(errno) {
-            self.refused = Some(errno);
+        // A folder that is gone is another matter.
+        if self.refused != Some(errno) && errno != Errno::ENOENT {
             voice.unable(&[what], errno);
         }
+        self.refused = Some(errno);
     }
 
     fn write(&mut self, pid: u32, words: &Text<64>, status: &[u8; 20]) -> nix::Result<()> {
@@ -220,23 +223,31 @@ impl State {
     }
 
     /// Adds a line to `deaths`, which keeps the last 32.
-    pub(super) fn add_death(&self, line: &[u8]) -> nix::Result<()> {
+    pub(super) fn add_death(&mut self, line: &[u8]) -> nix::Result<()> {
         let deaths = open(self.folder(), c"deaths", OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_APPEND, 0o644)?;
         let mut part = [0; 256];
-        let (mut lines, mut first, mut at) = (0, None, 0);
-        loop {
-            let count = nix::unistd::read(&deaths, &mut part)?;
-            if count == 0 {
-                break;
+        // Counted once; and again where they are too many, to find the first.
+        let mut first = None;
+        if self.deaths.is_none_or(|lines| lines >= DEATHS) {
+            let (mut lines, mut at) = (0, 0);
+            loop {
+                let count = nix::unistd::read(&deaths, &mut part)?;
+                if count == 0 {
+                    break;
+                }
+                if first.is_none() {
+                    first = part[..count].iter().position(|b| *b == b'\n').map(|end| at + end + 1);
+                }
+                lines += part[..count].split(|b| *b == b'\n').count() - 1;
+                at += count;
             }
-            if first.is_none() {
-                first = part[..count].iter().position(|b| *b == b'\n').map(|end| at + end + 1);
-            }
-            lines += part[..count].split(|b| *b == b'\n').count() - 1;
-            at += count;
+            self.deaths = Some(lines);
         }
-        if lines < 32 {
-            return whole(write(&deaths, line), line.len());
+        let lines = self.deaths.take().unwrap_or(0);
+        if lines < DEATHS {
+            whole(write(&deaths, line), line.len())?;
+            self.deaths = Some(lines + 1);
+            return Ok(());
         }
         let create = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC;
         let new = open(self.folder(), c"deaths.new", create, 0o644)?;
@@ -250,7 +261,9 @@ impl State {
             whole(write(&new, &part[..count]), count)?;
         }
         whole(write(&new, line), line.len())?;
-        renameat(&self.folder, c"deaths.new", &self.folder, c"deaths")
+        renameat(&self.folder, c"deaths.new", &self.folder, c"deaths")?;
+        self.deaths = Some(lines);
+        Ok(())
     }
 }
 

@@ -58,6 +58,8 @@ pub(super) struct Supervisor {
     operators: Option<Gid>,
     orders: Orders,
     draining: Option<u64>,
+    /// Nothing has happened for a second.
+    resting: bool,
     told_log: bool,
 }
 
@@ -119,6 +121,7 @@ impl Supervisor {
             operators,
             orders,
             draining: None,
+            resting: false,
             told_log: false,
         }));
         supervisor.service.wall = socket::wall();
@@ -242,11 +245,10 @@ impl Supervisor {
             }
             self.watch(&mut watched);
             let timeout = self.deadline().map(|deadline| deadline.saturating_sub(self.world.now()));
-            if timeout.is_none() {
-                child::give_back();
-            }
+            let timeout = self.rest(timeout);
             match socket::poll(&mut watched, timeout) {
                 Ok(true) => {
+                    self.resting &= watched.iter().all(|fd| fd.revents == 0);
                     if let Some(end) = self.happened(&watched) {
                         return end;
                     }
@@ -260,6 +262,17 @@ impl Supervisor {
             }
             self.passed();
         }
+    }
+
+    /// Where nothing is due, what is not needed for the wait is given back once a second has been quiet:
+    /// whoever has much to do would fetch it again and again.
+    fn rest(&mut self, timeout: Option<u64>) -> Option<u64> {
+        if timeout.is_some() || !self.resting {
+            self.resting = timeout.is_none();
+            return timeout.or(Some(AGAIN));
+        }
+        child::give_back();
+        None
     }
 
     #[inline(never)]
@@ -328,7 +341,7 @@ impl Supervisor {
     }
 
     fn hear_signals(&mut self) -> Option<End> {
-        while let Some(signal) = socket::next_signal(self.signals.as_fd()) {
+        for signal in socket::next_signals(self.signals.as_fd()) {
             match signal {
                 signals::CHLD => {}
                 signals::QUIT => {
@@ -381,11 +394,14 @@ impl Supervisor {
 
     /// Carries out what a client asks for.
     fn command(&mut self, logger: bool, event: Event) {
-        let starts = matches!(event, Event::Byte(b'u' | b'o') | Event::Restart);
         if !logger {
-            if starts {
-                self.before_start();
-                self.take_back_exit();
+            match event {
+                Event::Byte(b'u' | b'o') | Event::Restart => {
+                    self.before_start();
+                    self.take_back_exit();
+                }
+                Event::Byte(b'd') => self.take_back_exit(),
+                _ => {}
             }
             self.service.event(&mut self.world, event);
         } else if let Some(process) = self.logger.as_mut().filter(|process| process.locked.is_none()) {
@@ -456,6 +472,7 @@ impl Supervisor {
     }
 
     /// Writes what has changed, for clients and for a new supervisor.
+    #[inline(never)]
     fn save(&mut self) {
         if self.socket.is_none() {
             self.open_socket();
@@ -467,12 +484,17 @@ impl Supervisor {
             }
             process.unsaved = false;
             let voice = process.voice(&self.world);
-            if process.state.as_ref().is_some_and(|state| state.is_lost(process.parent())) {
+            // Before anybody can see it: who kills us then must not take us back behind it.
+            process.remember(&self.world);
+            let Some(state) = &mut process.state else { continue };
+            let mut shown = state.show(&process.machine, process.wall, voice);
+            if state.is_lost() {
                 voice.warning(&[b"supervise is gone: made anew"]);
                 process.state = match State::take(process.parent(), self.operators, false) {
                     Ok(state) => Some(state),
                     Err(_) => process.state.take(),
                 };
+                process.remember(&self.world);
                 if !process.logger {
                     self.socket = None;
                     // The old pipe lives as long as those who have it open; who starts from now on gets the
@@ -484,10 +506,10 @@ impl Supervisor {
                     }
                 }
             }
-            // Before anybody can see it: who kills us then must not take us back behind it.
-            process.remember(&self.world);
             let Some(state) = &mut process.state else { continue };
-            let shown = state.show(&process.machine, process.wall, voice);
+            if !shown {
+                shown = state.show(&process.machine, process.wall, voice);
+            }
             let open = state.open_doors();
             if let Some(errno) = open.err().filter(|_| process.again.is_none()) {
                 voice.unable(&[b"open supervise/control and supervise/ok, trying again"], errno);
@@ -588,6 +610,7 @@ impl Supervisor {
     }
 
     /// Answers a client's lines.
+    #[inline(never)] // its buffers would be part of the frame that waits
     fn serve(&mut self, i: usize) {
         loop {
             match self.world.clients.line(i) {
@@ -733,7 +756,8 @@ fn operators(folder: &OwnedFd, voice: Voice) -> Option<Gid> {
             }
         };
     let name = buffer[..count].trim_ascii();
-    let found = std::ffi::CString::new(name).ok().and_then(|name| common::credentials::group(&name).ok());
+    let by_name = || common::credentials::group(&std::ffi::CString::new(name).ok()?).ok();
+    let found = common::cli::number(name).or_else(by_name);
     if found.is_none() {
         voice.warning(&[b"operators: no such group, nobody gets through"]);
     }

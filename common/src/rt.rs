@@ -73,6 +73,13 @@ macro_rules! main {
             unsafe { $crate::rt::Block::new() }
         };
 
+        /// The first of all variables: a static build puts it at the beginning of a page.
+        #[cfg(not(test))]
+        #[allow(unsafe_code, reason = "the name of a section")]
+        #[unsafe(link_section = ".data.page")]
+        #[used]
+        static PAGE: ::core::sync::atomic::AtomicU8 = ::core::sync::atomic::AtomicU8::new(1);
+
         $crate::rt::libc_malloc!(ALLOCATOR);
     };
     (main $start:path, $what:expr) => {

@@ -75,13 +75,18 @@ impl<const N: usize> Text<N> {
         self.add(sys::strerror(errno))
     }
 
-    /// Adds `text` as the inside of a JSON string: control characters and what is not ASCII as `?`.
+    /// Adds `text` as the inside of a JSON string: control characters as `?`, what is not UTF-8 as U+FFFD.
     pub fn quoted(&mut self, text: &[u8]) -> &mut Self {
-        for byte in text {
-            match byte {
-                b'"' | b'\\' => self.append(&[b'\\', *byte]),
-                b' '..=b'~' => self.append(&[*byte]),
-                _ => self.append(b"?"),
+        for chunk in text.utf8_chunks() {
+            for byte in chunk.valid().bytes() {
+                match byte {
+                    b'"' | b'\\' => self.append(&[b'\\', byte]),
+                    0..=31 | 127 => self.append(b"?"),
+                    _ => self.append(&[byte]),
+                }
+            }
+            if !chunk.invalid().is_empty() {
+                self.append("\u{fffd}".as_bytes());
             }
         }
         self
@@ -119,7 +124,8 @@ mod tests {
             .seconds(61_007);
         assert_eq!(text.bytes(), b"a 0 18446744073709551615 007 61.007");
         assert_eq!(Text::<4>::of("abcdef").bytes(), b"abcd");
-        assert_eq!(Text::<16>::new().quoted(b"a\"\\\n\xff").bytes(), b"a\\\"\\\\??");
+        assert_eq!(Text::<16>::new().quoted(b"a\"\\\n\xff").bytes(), "a\\\"\\\\?\u{fffd}".as_bytes());
+        assert_eq!(Text::<16>::new().quoted("é\u{1}".as_bytes()).bytes(), "é?".as_bytes());
         assert_eq!(Text::<4>::of("a").fill(3).bytes(), b"a  ");
     }
 }

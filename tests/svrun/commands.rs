@@ -57,6 +57,7 @@ fn bytes_for_a_signal_send_it(of: Program) {
 fn bytes_that_mean_nothing_are_ignored(of: Program) {
     let service = Service::start(of, &[("run", PUPPET), ("log/run", LOGGER)]);
     let pid = service.started(1);
+    service.nth(1, "log start ");
     service.until_log_stat("run");
     let log = service.log_status_now();
     let status = service.status();
@@ -244,9 +245,9 @@ fn x_ends_all(of: Program) {
         service.supervise();
         service.until_flags((0, 'd', 0, 0));
         if signal {
-            service.signal(SIGTERM)
+            service.signal(SIGTERM);
         } else {
-            service.send("x")
+            service.send("x");
         }
         assert_eq!(service.ended(), 0);
     }

@@ -132,7 +132,7 @@ fn the_status_has_20_bytes_for_each_state(of: Program) {
     // finish has its pid there, and the time of run.
     service.tell("exit 0");
     let finish = service.nth(1, "finish waits ").parse().unwrap();
-    let status = service.until_flags((0, 'd', 0, 2));
+    let status = service.until_status("finish", |status| status.pid == finish);
     assert_eq!(status, Status { pid: finish, ..run.with((0, 'd', 0, 2)) });
     let before = now();
     service.tell_finish("exit 0");

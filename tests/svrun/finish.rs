@@ -54,7 +54,7 @@ fn a_core_dump_adds_128_to_the_second_word(of: Program) {
 fn a_run_that_cannot_be_executed_is_111_for_finish(of: Program) {
     let folder = |service: &Service| assert_eq!(run_in(service.at(""), "rm run; mkdir run"), prints(""));
     let mode = |service: &Service| {
-        fs::set_permissions(service.at("run"), fs::Permissions::from_mode(0o644)).unwrap()
+        fs::set_permissions(service.at("run"), fs::Permissions::from_mode(0o644)).unwrap();
     };
     let remove = |service: &Service| fs::remove_file(service.at("run")).unwrap();
     let spoil: [&dyn Fn(&Service); 5] = [

@@ -17,12 +17,16 @@ fn age(service: &Service, time: Duration) {
 fn after_a_second_of_running_it_is_started_at_once(of: Program) {
     for finish in [&[][..], &[("finish", FINISH)]] {
         let service = Service::start(of, &[&[("run", PUPPET)], finish].concat());
-        service.started(1);
-        age(&service, Duration::from_millis(1010));
-        let death = Instant::now();
-        service.tell("exit 1");
-        service.started(2);
-        assert!(death.elapsed() < Duration::from_millis(600), "{:?}", death.elapsed());
+        // A busy machine may take its time once, but not as if there were a rule for it.
+        let mut tries = (1..=4).map(|count| {
+            service.started(count);
+            age(&service, Duration::from_millis(1200));
+            let death = Instant::now();
+            service.tell("exit 1");
+            service.started(count + 1);
+            death.elapsed()
+        });
+        assert!(tries.any(|time| time < Duration::from_millis(600)));
     }
 }
 
@@ -379,9 +383,13 @@ fn a_run_that_is_not_there_is_said_once_and_again_when_that_changes() {
     failures(4);
     let said = || {
         let stderr = service.stderr();
-        let lines = stderr.lines().filter(|line| line.contains("run: "));
+        let lines = stderr.lines().filter(|line| line.contains("unable to start ./run: "));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
+    // Neither the message nor the line about the death.
+    for text in ["unable to start ./run: ", "could not be executed"] {
+        assert!(service.stderr().matches(text).count() <= 1, "{}", service.stderr());
+    }
     let lines = said();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains(says(nix::errno::Errno::ENOENT)), "{lines:?}");

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -268,7 +268,14 @@ impl Service {
     pub(crate) fn supervise_by(&mut self, command: Command) {
         self.spawn(command);
         let pid = self.supervisor();
-        self.until("a supervisor", || self.alive() && self.status_now().is_some() || !lives(pid));
+        // Itself: a child of one that was killed may hold the same open until it executes something.
+        let answers = || {
+            let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+            let identity = |data: fs::Metadata| (data.dev(), data.ino());
+            let ok = self.at("supervise/ok").metadata().map(identity).ok();
+            ok.is_some() && files.map(|fd| fd.path().metadata().map(identity).ok()).any(|file| file == ok)
+        };
+        self.until("a supervisor", || answers() && self.status_now().is_some() || !lives(pid));
         self.assert_supervised();
     }
 

@@ -169,11 +169,12 @@ fn deaths_keeps_the_last_32() {
             ("pid", "exit", &*(index + 9).to_string(), "after", "s")
         );
     }
+    service.started(41);
     service.exit();
     assert_eq!(service.read("supervise/deaths").lines().count(), 32);
     // A new supervisor goes on with it.
     service.supervise();
-    service.started(41);
+    service.started(42);
     service.tell("exit 99");
     service.until("the death", || service.read("supervise/deaths").contains(" exit 99 "));
     assert_eq!(service.read("supervise/deaths").lines().count(), 32);

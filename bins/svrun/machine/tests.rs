@@ -117,7 +117,8 @@ Down, control/d runs: u unhandled started d unhandled runs exit-0 no-finish
     d: > Down Down
     x: > Down Exit
     o: > Prepare Down
-    t k p c h a i q 1 2 ? winch handled unhandled time: > Down Down
+    t p c h a i q 1 2 ? winch handled unhandled time: > Down Down
+    k: end-script > Down Down
     late: end-script > Down Down
     never: started not-started no-finish died exit-125
 
@@ -125,7 +126,8 @@ Down, control/x runs: u unhandled started x unhandled runs exit-0 no-finish
     u restart: > Prepare Up
     d: > Down Down
     o: > Prepare Down
-    x t k p c h a i q 1 2 ? winch time: > Down Exit
+    x t p c h a i q 1 2 ? winch time: > Down Exit
+    k: end-script > Down Exit
     handled unhandled: gone > Down Exit
     late: end-script > Down Exit
     never: started not-started no-finish died exit-125
@@ -135,7 +137,8 @@ Down, control/u runs: u runs d
     d: > Down Down
     x: > Down Exit
     o: > Prepare Down
-    t k p c h a i q 1 2 ? winch handled unhandled time: > Down Down
+    t p c h a i q 1 2 ? winch handled unhandled time: > Down Down
+    k: end-script > Down Down
     late: end-script > Down Down
     never: started not-started no-finish died exit-125
 
@@ -162,7 +165,8 @@ Prepare: u runs
     d: > Down Down
     x: > Down Exit
     o: > Prepare Down
-    t k p c h a i q 1 2 ? winch time: > Prepare Up
+    t p c h a i q 1 2 ? winch time: > Prepare Up
+    k: end-script > Prepare Up
     handled unhandled: start > Prepare Up
     late: end-script > Prepare Up
     never: started not-started no-finish died exit-125
@@ -172,7 +176,8 @@ Prepare, after control/d: u unhandled started d unhandled runs exit-0 no-finish 
     d: > Down Down
     x: > Down Exit
     o: > Prepare Down
-    t k p c h a i q 1 2 ? winch time: > Prepare Up
+    t p c h a i q 1 2 ? winch time: > Prepare Up
+    k: end-script > Prepare Up
     handled unhandled: control/u > Prepare Up
     late: end-script > Prepare Up
     never: started not-started no-finish died exit-125
@@ -620,12 +625,12 @@ fn paused_is_what_p_and_c_say_until_the_next_start() {
     assert!(life.machine.paused);
     life.hear("c unhandled");
     assert!(!life.machine.paused);
-    // A stop's own CONT does not count, nor does the death.
+    // A stop's own CONT does not count, nor does the death; the start of finish does.
     life.hear("p unhandled d unhandled unhandled");
     assert!(life.machine.paused);
     life.hear("exit-0 started");
-    assert!(life.machine.paused);
-    life.hear("exit-0");
+    assert!(!life.machine.paused);
+    life.hear("p exit-0");
     assert_eq!((life.machine.phase, life.machine.paused), (Phase::Down, true));
     life.hear("u unhandled");
     assert!(life.machine.paused);

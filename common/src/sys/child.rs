@@ -69,6 +69,7 @@ const WORDS: usize = 5;
 struct Task<'a> {
     plan: &'a Plan<'a>,
     argv: [*const c_char; WORDS],
+    pid: libc::pid_t,
     exec: c_int,
     record: c_int,
 }
@@ -82,18 +83,19 @@ pub fn spawn(plan: &Plan) -> nix::Result<Spawned> {
     const STACK: usize = if cfg!(debug_assertions) { 1 << 16 } else { 3 << 10 };
     #[repr(align(16))]
     struct Stack([MaybeUninit<u8>; STACK]);
-    let mut task = Task { plan, argv: [ptr::null(); WORDS], exec: 0, record: 0 };
+    let mut task = Task { plan, argv: [ptr::null(); WORDS], pid: 0, exec: 0, record: 0 };
     for (place, word) in task.argv[..WORDS - 1].iter_mut().zip(plan.argv) {
         *place = word.as_ptr();
     }
     let mut stack = Stack([MaybeUninit::uninit(); STACK]);
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PARENT_SETTID | libc::SIGCHLD;
     // SAFETY: with CLONE_VFORK this process does not run on before the child has left our memory, so that
     // its stack and the task outlive it; the child touches nothing else of ours. No signal handler can run
     // in it: there are none.
     let pid = Errno::result(unsafe {
         let top = stack.0.as_mut_ptr().add(STACK).cast();
-        libc::clone(child, top, flags, (&raw mut task).cast())
+        let pid = &raw mut task.pid; // written before the child runs, which so knows it
+        libc::clone(child, top, flags, (&raw mut task).cast(), pid)
     })?;
     // SAFETY: the child has written here behind the compiler's back.
     let (exec, record) =
@@ -122,7 +124,7 @@ fn become_program(task: &mut Task) -> nix::Result<()> {
     if let Some(slot) = &plan.record {
         // Before the exec: until then this process holds the lock of the one that started it, so that
         // nobody looks for a record that is not there yet.
-        if let Err(errno) = write_record(slot) {
+        if let Err(errno) = write_record(slot, task.pid) {
             task.record = errno as c_int;
         }
     }
@@ -139,11 +141,10 @@ fn become_program(task: &mut Task) -> nix::Result<()> {
     Err(Errno::last())
 }
 
-fn write_record(slot: &Slot) -> nix::Result<()> {
-    let pid = super::getpid()?;
+fn write_record(slot: &Slot, pid: libc::pid_t) -> nix::Result<()> {
     let start = process_at(c"/proc/self/stat").map_or(0, |process| process.start);
     let mut text = Text::<{ Slot::SIZE }>::of(slot.head);
-    text.number(pid).add(" ").number(start).add(slot.tail).fill(Slot::SIZE - 1).add("\n");
+    text.number(pid.unsigned_abs()).add(" ").number(start).add(slot.tail).fill(Slot::SIZE - 1).add("\n");
     write_at(slot.file, text.bytes(), slot.offset)
 }
 
@@ -183,9 +184,12 @@ fn set_mask(mask: u64) -> nix::Result<()> {
 
 /// Gives every signal its default disposition: those that are ignored would stay so in every child.
 pub fn reset_signals() {
+    // The kernel's struct sigaction: no handler, no flags, no signals. libc's call refuses some signals.
+    let default = [0u64; 4];
     for signal in 1..=64 {
-        // SAFETY: no handler. For signals that have no disposition it fails, and nothing is lost.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        let (new, old) = (default.as_ptr(), ptr::null_mut::<u64>());
+        // SAFETY: as above. For signals that have no disposition it fails, and nothing is lost.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, mem::size_of::<u64>()) };
     }
 }
 
@@ -237,10 +241,10 @@ fn process_at(path: &CStr) -> nix::Result<Process> {
 
 /// The beginning of a file.
 pub fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]> {
-    // SAFETY: a C string; the new fd is nobody else's.
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK;
+    // SAFETY: a C string; the new fd is nobody else's. Not open(3), for which musl makes two calls.
     let file = unsafe {
-        let fd =
-            Errno::result(libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK))?;
+        let fd = Errno::result(libc::openat(libc::AT_FDCWD, path.as_ptr(), flags))?;
         OwnedFd::from_raw_fd(fd)
     };
     let count = nix::unistd::read(&file, buffer)?;
@@ -322,7 +326,7 @@ unsafe extern "C" {
 /// days needs neither. What is needed again is found in the page cache.
 pub fn give_back() {
     const PAGE: usize = 1 << 12;
-    const MARGIN: usize = 1 << 10;
+    const MARGIN: usize = 1 << 9;
     let here = 0u8;
     // Below us there is nothing but the frame of the call that follows, for which there is the margin.
     let end = (&raw const here as usize - MARGIN) & !(PAGE - 1);

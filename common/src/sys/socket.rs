@@ -75,13 +75,14 @@ pub fn signals(list: &[i32]) -> nix::Result<OwnedFd> {
     owned(c_int::try_from(fd).map_err(|_| Errno::EBADF)?)
 }
 
-/// The next signal that has arrived.
-#[must_use]
-pub fn next_signal(fd: BorrowedFd) -> Option<i32> {
-    let mut information = [0; mem::size_of::<libc::signalfd_siginfo>()];
-    let count = nix::unistd::read(fd, &mut information).ok()?;
-    let number = information.get(..4).filter(|_| count == information.len())?;
-    Some(i32::from_ne_bytes(number.try_into().ok()?))
+/// The next signals that have arrived, some of them; what is left is there the next time.
+pub fn next_signals(fd: BorrowedFd) -> impl Iterator<Item = i32> + use<> {
+    const SIZE: usize = mem::size_of::<libc::signalfd_siginfo>();
+    let mut information = [0; 3 * SIZE];
+    let count = nix::unistd::read(fd, &mut information).unwrap_or(0) / SIZE;
+    // The number is the first member.
+    let number = move |i: usize| i32::from_ne_bytes(std::array::from_fn(|at| information[i * SIZE + at]));
+    (0..count).map(number)
 }
 
 /// The address of a path, or of an abstract name, which starts with a NUL.
