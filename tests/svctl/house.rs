@@ -272,7 +272,7 @@ fn talk(mut stream: UnixStream, heard: &Mutex<Vec<String>>, answer: &dyn Fn(usiz
             Answer::Say(text) => writeln!(stream, "{text}"),
             Answer::Then(text, more) => writeln!(stream, "{text}").and_then(|()| writeln!(stream, "{more}")),
             Answer::Nothing => Ok(()),
-            Answer::Endless => stream.write_all(&[b'x'; 1 << 17]),
+            Answer::Endless => stream.write_all("x".repeat(1 << 17).as_bytes()),
             Answer::Close => return,
         };
         if said.is_err() {
