@@ -52,6 +52,8 @@ struct Client {
     /// It follows the events of the service, or of its logger.
     follows: Option<bool>,
     last: u64,
+    /// It has asked for the exit, whose sign is the end of its connection.
+    stays: bool,
     /// It will send no more.
     ended: bool,
 }
@@ -97,14 +99,22 @@ impl Clients {
     pub(super) fn add(&mut self, fd: OwnedFd) {
         let idle = |i: usize| match self.client(i) {
             None => Some(0),
-            Some(client) if !client.busy() => Some(client.last + 1),
+            Some(client) if !client.busy() && !client.stays => Some(client.last + 1),
             Some(_) => None,
         };
         let last = socket::monotonic();
         if let Some((_, i)) = (0..CLIENTS).filter_map(|i| Some((idle(i)?, i))).min() {
             let empty = || Box::new(Slot { client: None, buffer: [0; LINE] });
-            self.slots[i].get_or_insert_with(empty).client =
-                Some(Client { fd, filled: 0, wait: None, answer: None, follows: None, last, ended: false });
+            self.slots[i].get_or_insert_with(empty).client = Some(Client {
+                fd,
+                filled: 0,
+                wait: None,
+                answer: None,
+                follows: None,
+                last,
+                stays: false,
+                ended: false,
+            });
         }
     }
 
@@ -204,6 +214,13 @@ impl Clients {
             client.wait = Some(Wait { condition, logger: process.logger, until });
         }
         self.changed(process);
+    }
+
+    /// A client's connection is to end with the supervisor, and not before.
+    pub(super) fn keep(&mut self, i: usize) {
+        if let Some(client) = self.client_mut(i) {
+            client.stays = true;
+        }
     }
 
     /// Lets a client follow the events of `process`.

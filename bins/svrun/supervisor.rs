@@ -675,6 +675,9 @@ impl Supervisor {
         if needs_process && machine.is_none_or(|machine| machine.pid == 0) {
             return self.world.clients.refuse(i, b"not running");
         }
+        if event == Event::Byte(b'x') {
+            self.world.clients.keep(i);
+        }
         self.command(logger, event);
         self.save();
         self.reply(i, logger);
