@@ -477,7 +477,6 @@ impl Supervisor {
         if self.socket.is_none() {
             self.open_socket();
         }
-        self.world.logger = self.logger.as_ref().map_or(0, |logger| logger.machine.pid);
         for process in [Some(&mut self.service), self.logger.as_mut()].into_iter().flatten() {
             if !process.unsaved {
                 continue;
