@@ -133,7 +133,8 @@ impl Clients {
     /// The fd of a client and the events to wait for; below 0 where there is none.
     pub(super) fn watched(&self, i: usize) -> (RawFd, i16) {
         match self.client(i) {
-            Some(client) if client.ended => (client.fd.as_raw_fd(), 0),
+            // What there is no room for has to wait: else we would be told of it again and again.
+            Some(client) if client.ended || client.filled == LINE => (client.fd.as_raw_fd(), 0),
             Some(client) => (client.fd.as_raw_fd(), socket::POLLIN),
             None => (-1, 0),
         }

@@ -23,17 +23,13 @@ pub(super) fn after(process: &mut Process, world: &World) -> Text<320> {
         }
     }
     let mut line = Text::new();
-    let mut buffer = [0; 512];
-    // Only of this thread, which is the only one.
-    let children = child::read_file(c"/proc/thread-self/children", &mut buffer).unwrap_or(b"");
-    let pids = children.split(u8::is_ascii_whitespace).filter_map(common::cli::number::<u32>);
     let known = [process.script, world.logger];
     let mut names = Text::<224>::new();
     let (mut count, mut new) = (0u32, false);
     let mut still = [0; 8];
-    for pid in pids.filter(|pid| !known.contains(pid)) {
-        if child::process(pid).is_ok_and(|process| process.zombie) {
-            continue;
+    child::children(|pid| {
+        if known.contains(&pid) || child::process(pid).is_ok_and(|process| process.zombie) {
+            return;
         }
         new |= !process.reported().contains(&pid);
         if let Some(place) = still.get_mut(count as usize) {
@@ -44,7 +40,7 @@ pub(super) fn after(process: &mut Process, world: &World) -> Text<320> {
         if let Some(signal) = signal {
             let _ = child::kill_child(pid, signal); // our child, not reaped yet: it is what it was
         }
-    }
+    });
     *process.reported() = still;
     if new {
         line.add("warning: svrun: run left ").number(count);

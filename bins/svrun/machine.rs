@@ -483,7 +483,7 @@ impl Machine {
         self.pid = pid;
         self.due = None;
         if self.phase == Phase::Prepare {
-            self.restarts += u32::from(self.death.is_some());
+            self.restarts = self.restarts.saturating_add(u32::from(self.death.is_some()));
             (self.phase, self.hold, self.since) = (Phase::Run, Hold::None, now);
             (self.paused, self.termed, self.kill_at) = (false, false, None);
         } else {
@@ -541,12 +541,12 @@ impl Machine {
 
     /// After run and its finish.
     fn next(&mut self, now: u64, rules: &Rules, actions: &mut Actions) {
-        let died = self.since + self.lived;
+        let died = self.since.saturating_add(self.lived); // of a record, which may hold anything
         (self.phase, self.since, self.kill_at, self.due) = (Phase::Down, now, None, None);
         if self.want != Want::Up {
             return;
         }
-        match self.delay(rules).map(|delay| died + delay) {
+        match self.delay(rules).map(|delay| died.saturating_add(delay)) {
             None => self.give_up(),
             Some(due) if due <= now => self.prepare(actions),
             Some(due) => {
@@ -582,7 +582,7 @@ impl Machine {
 
 /// The time that is `limit` after `now`; none where there is no limit.
 fn after(now: u64, limit: u64) -> Option<u64> {
-    (limit != 0).then(|| now + limit)
+    (limit != 0).then(|| now.saturating_add(limit))
 }
 
 #[cfg(test)]

@@ -145,6 +145,9 @@ impl Process {
                 next = self.act(world, action);
             }
         }
+        if self.logger {
+            world.logger = self.machine.pid; // at once: the service may be next to die, and look for leftovers
+        }
         self.unsaved = true;
     }
 

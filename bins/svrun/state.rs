@@ -275,7 +275,7 @@ fn whole(written: nix::Result<usize>, length: usize) -> nix::Result<()> {
 /// it is paused, what is wanted, whether the stop signal was sent, and the state.
 fn status(machine: &Machine, (seconds, nanoseconds): (u64, u32)) -> [u8; 20] {
     let mut status = [0; 20];
-    status[..8].copy_from_slice(&(seconds + TAI).to_be_bytes());
+    status[..8].copy_from_slice(&seconds.saturating_add(TAI).to_be_bytes());
     status[8..12].copy_from_slice(&nanoseconds.to_be_bytes());
     status[12..16].copy_from_slice(&machine.pid.to_le_bytes());
     status[16] = u8::from(machine.paused);

@@ -61,6 +61,8 @@ pub(super) struct Supervisor {
     /// Nothing has happened for a second.
     resting: bool,
     told_log: bool,
+    /// When clients are let in again: there was no fd or no memory for one.
+    crowded: Option<u64>,
 }
 
 /// How it ends.
@@ -123,6 +125,7 @@ impl Supervisor {
             draining: None,
             resting: false,
             told_log: false,
+            crowded: None,
         }));
         supervisor.service.wall = socket::wall();
         supervisor.service.machine.since = socket::monotonic();
@@ -285,7 +288,7 @@ impl Supervisor {
             self.signals.as_raw_fd(),
             door(Some(&self.service)),
             door(logger),
-            fd(self.socket.as_ref()),
+            fd(self.socket.as_ref().filter(|_| self.crowded.is_none())),
             fifo,
             notify,
             self.service.death_fd(),
@@ -334,8 +337,13 @@ impl Supervisor {
             }
         }
         if let Some(socket) = self.socket.as_ref().filter(|_| ready(3)) {
-            // Whoever is gone already is not missed.
-            let _ = socket::accept(socket.as_fd()).map(|client| self.world.clients.add(client));
+            match socket::accept(socket.as_fd()) {
+                Ok(client) => self.world.clients.add(client),
+                // Whoever is gone already is not missed.
+                Err(Errno::EAGAIN | Errno::ECONNABORTED | Errno::EINTR) => {}
+                // It stays in the queue, of which we would be told again and again.
+                Err(_) => self.crowded = Some(self.world.now() + AGAIN),
+            }
         }
         None
     }
@@ -455,6 +463,7 @@ impl Supervisor {
             // A record that cannot be obeyed was said; the pipe keeps what the service says.
             let _ = self.lock_log(false);
         }
+        self.crowded = self.crowded.filter(|until| *until > now);
         self.world.clients.expire(now);
     }
 
@@ -462,7 +471,8 @@ impl Supervisor {
         let now = self.world.now();
         let logger = self.logger.as_ref().and_then(|logger| logger.deadline(now));
         let drain = self.draining.map(|since| since + DRAIN);
-        [self.service.deadline(now), logger, drain, self.world.clients.deadline()].into_iter().flatten().min()
+        let times = [self.service.deadline(now), logger, drain, self.world.clients.deadline(), self.crowded];
+        times.into_iter().flatten().min()
     }
 
     /// Answers who has waited for what is written now. Whether anybody has.
@@ -477,7 +487,6 @@ impl Supervisor {
         if self.socket.is_none() {
             self.open_socket();
         }
-        self.world.logger = self.logger.as_ref().map_or(0, |logger| logger.machine.pid);
         for process in [Some(&mut self.service), self.logger.as_mut()].into_iter().flatten() {
             if !process.unsaved {
                 continue;

@@ -1,6 +1,7 @@
 //! The socket that programs ask and listen on.
 
 use super::service::*;
+use crate::support::*;
 
 fn ok(line: &str) -> &str {
     assert_eq!(field(line, "ok"), "true", "{line}");
@@ -10,6 +11,48 @@ fn ok(line: &str) -> &str {
 fn error(line: &str) -> String {
     assert_eq!(field(line, "ok"), "false", "{line}");
     field(line, "error").trim_matches('"').to_owned()
+}
+
+/// The time that a process has used, in ticks.
+fn ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<u64> = stat.split(' ').skip(13).take(2).map(|field| field.parse().unwrap()).collect();
+    fields.iter().sum()
+}
+
+/// Asserts that a supervisor does nothing for half a second: there is no event that could be waited for.
+fn assert_idle(service: &Service) {
+    let before = ticks(service.supervisor());
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let used = ticks(service.supervisor()) - before;
+    assert!(used < 10, "{used} ticks of about 50");
+}
+
+#[test]
+fn a_client_that_waits_and_sends_more_than_there_is_room_for_costs_nothing() {
+    let mut service = Service::start(Svrun, &[("run", PUPPET)]);
+    service.started(1);
+    let mut client = service.connect();
+    ok(&client.ask("events"));
+    client.say([b'x'; 1000]).unwrap();
+    assert_idle(&service);
+    service.exit();
+}
+
+#[test]
+fn clients_that_there_are_no_fds_for_wait_and_cost_nothing() {
+    let mut service = Service::prepare(Svrun, &[("run", PUPPET)]);
+    let words = service.command();
+    let mut command = service.adopt(sh("ulimit -n 20; exec \"$@\""));
+    command.arg("sh").arg(words.get_program()).args(words.get_args());
+    service.supervise_by(command);
+    service.started(1);
+    let clients: Vec<_> = (0..12).map(|_| service.connect()).collect();
+    assert_idle(&service);
+    drop(clients);
+    ok(&service.ask("status"));
+    assert!(!service.stderr().contains("wait for events"), "{}", service.stderr());
+    service.exit();
 }
 
 #[test]

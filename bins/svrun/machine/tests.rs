@@ -582,6 +582,22 @@ fn kill_follows_a_stop_after_timeout_kill() {
 }
 
 #[test]
+fn numbers_that_are_too_large_mean_never() {
+    let rules = Rules { timeout_kill: u64::MAX, timeout_finish: u64::MAX, ..Rules::default() };
+    let mut life = Life::running(rules);
+    life.hear("d unhandled");
+    assert_eq!(life.machine.deadline(), Some(u64::MAX));
+    // As of a record that was spoilt.
+    life.machine.restarts = u32::MAX;
+    life.hear("exit-0");
+    (life.machine.since, life.machine.lived) = (u64::MAX, u64::MAX);
+    life.hear("u no-finish");
+    assert_eq!(life.machine.phase, Phase::Wait);
+    life.hear("u unhandled started");
+    assert_eq!((life.machine.phase, life.machine.restarts), (Phase::Run, u32::MAX));
+}
+
+#[test]
 fn a_stop_that_is_asked_for_again_is_not_put_off() {
     let mut life = Life::running(Rules { timeout_kill: 500, ..Rules::default() });
     life.hear("d unhandled unhandled +300 d unhandled unhandled");

@@ -12,6 +12,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag};
+use nix::sys::stat::Mode;
 
 use super::Words;
 use crate::text::Text;
@@ -251,6 +253,33 @@ pub fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]>
     Ok(&buffer[..count])
 }
 
+/// Tells the pids of the children of this thread, as /proc has them; none where it has none.
+pub fn children(mut tell: impl FnMut(u32)) {
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let Ok(file) = crate::fds::open(AT_FDCWD, c"/proc/thread-self/children", flags, Mode::empty()) else {
+        return;
+    };
+    numbers(|buffer| nix::unistd::read(&file, buffer).unwrap_or(0), &mut tell);
+}
+
+/// Tells the numbers that `read` gives piece by piece. One counts with the blank behind it: a piece may end
+/// inside of it, and half of a pid is that of somebody else.
+fn numbers(mut read: impl FnMut(&mut [u8]) -> usize, tell: &mut impl FnMut(u32)) {
+    let mut buffer = [0; 512];
+    let mut filled = 0;
+    loop {
+        let count = read(&mut buffer[filled..]);
+        if count == 0 {
+            return;
+        }
+        filled += count;
+        let end = buffer[..filled].iter().rposition(u8::is_ascii_whitespace).map_or(0, |blank| blank + 1);
+        buffer[..end].split(u8::is_ascii_whitespace).filter_map(crate::cli::number).for_each(&mut *tell);
+        buffer.copy_within(end..filled, 0);
+        filled -= end;
+    }
+}
+
 /// `pidfd_open(2)`.
 pub fn pidfd(pid: u32) -> nix::Result<OwnedFd> {
     // SAFETY: two integers; the new fd, close-on-exec, is nobody else's.
@@ -358,6 +387,19 @@ mod tests {
         assert_eq!(Process::parse(line), Some(process));
         assert_eq!(Process::parse(b""), None);
         assert_eq!(Process::parse(b"7 (a) S 3"), None);
+    }
+
+    #[test]
+    fn a_number_in_two_pieces_is_one() {
+        let mut pieces = [&b"12 345"[..], b"6 7", b" 8"].into_iter();
+        let mut told = Vec::new();
+        let read = |buffer: &mut [u8]| {
+            let piece = pieces.next().unwrap_or(b"");
+            buffer[..piece.len()].copy_from_slice(piece);
+            piece.len()
+        };
+        numbers(read, &mut |number| told.push(number));
+        assert_eq!(told, [12, 3456, 7], "what no blank follows may not be whole");
     }
 
     #[test]

@@ -30,7 +30,9 @@ pub fn poll(fds: &mut [pollfd], timeout: Option<u64>) -> nix::Result<bool> {
         tv_nsec: i32::try_from(ms % 1000 * 1_000_000).unwrap_or(0).into(),
     });
     let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
-    let count = libc::nfds_t::try_from(fds.len()).map_err(|_| Errno::EINVAL)?;
+    // No more than there are: where few files may be open the kernel refuses a longer list.
+    let used = fds.iter().rposition(|fd| fd.fd >= 0).map_or(0, |last| last + 1);
+    let count = libc::nfds_t::try_from(used).map_err(|_| Errno::EINVAL)?;
     // SAFETY: pointer and length are of one slice; the time, where there is one, lives on.
     match Errno::result(unsafe { libc::ppoll(fds.as_mut_ptr(), count, time, ptr::null()) }) {
         Ok(_) => Ok(true),
