@@ -3,13 +3,13 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use common::child::write_at;
+use common::child::{self, write_at};
 use common::lock::try_flock;
 use common::{Text, fds};
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, readlinkat, renameat};
-use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, fstat, mkdirat};
-use nix::unistd::{Gid, UnlinkatFlags, fchown, fchownat, geteuid, mkfifoat, unlinkat, write};
+use nix::fcntl::{OFlag, renameat};
+use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
+use nix::unistd::{Gid, UnlinkatFlags, fchown, geteuid, mkfifoat, unlinkat, write};
 
 use super::machine::{Hold, Machine, Phase, Want};
 use super::voice::Voice;
@@ -48,10 +48,10 @@ pub(super) enum NotOurs {
     Unusable(&'static str, Errno),
 }
 
-/// Opens a file of the state directory.
+/// Opens a file of the state directory: never one elsewhere that a link names, whoever has put it there.
 fn open(folder: BorrowedFd, name: &CStr, flags: OFlag, mode: u32) -> nix::Result<OwnedFd> {
     let mode = Mode::from_bits_truncate(mode);
-    fds::open(folder, name, flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK, mode)
+    fds::open(folder, name, flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW, mode)
 }
 
 impl State {
@@ -62,11 +62,13 @@ impl State {
         let made = mkdirat(parent, c"supervise", mode);
         // A link may point to where nothing is yet, as to a folder in /run.
         if made == Err(Errno::EEXIST) {
-            if let Ok(target) = readlinkat(parent, c"supervise") {
-                let _ = mkdirat(parent, target.as_os_str(), mode); // opening it tells
+            let mut buffer = [0; 1023]; // nix copies a path so long without allocating
+            if let Ok(target) = child::read_link(parent, c"supervise", &mut buffer) {
+                let _ = mkdirat(parent, target, mode); // opening it tells
             }
         }
-        let folder = open(parent, c"supervise", OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0);
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let folder = fds::open(parent, c"supervise", flags, Mode::empty());
         let folder = folder.map_err(|errno| match made {
             Err(why) if why != Errno::EEXIST => NotOurs::Unusable("make supervise", why),
             _ => NotOurs::Unusable("open supervise/lock", errno),
@@ -101,7 +103,7 @@ impl State {
         state.control = state.door(c"control", OFlag::O_RDWR).ok(); // else open_doors tries again, and tells
         if let Some(group) = operators {
             let _ = fchown(&state.folder, None, Some(group));
-            let _ = nix::sys::stat::fchmod(&state.folder, Mode::from_bits_truncate(0o710));
+            let _ = fchmod(&state.folder, Mode::from_bits_truncate(0o710));
         }
         Ok(state)
     }
@@ -147,12 +149,13 @@ impl State {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(errno) => return Err(errno),
         }
+        let door = open(self.folder(), name, flags, 0)?;
+        super::pipe::is_fifo(&door)?;
         if let Some(group) = self.operators {
-            fchownat(&self.folder, name, None, Some(group), AtFlags::empty())?;
-            let mode = Mode::from_bits_truncate(0o620);
-            fchmodat(&self.folder, name, mode, FchmodatFlags::FollowSymlink)?;
+            fchown(&door, None, Some(group))?;
+            fchmod(&door, Mode::from_bits_truncate(0o620))?;
         }
-        open(self.folder(), name, flags, 0)
+        Ok(door)
     }
 
     /// Shows `machine` to whoever reads: the pid, the words, and the 20 bytes, each only if it changed. An
