@@ -131,6 +131,14 @@ pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result
     child::write_at(file, text.bytes(), 0)
 }
 
+/// Writes the child's place in its stead: it runs already.
+pub(super) fn write_child(file: BorrowedFd, child: &Child, era: &Era) -> nix::Result<()> {
+    let mut text = Text::<{ Slot::SIZE }>::of(head(child.finish));
+    text.number(child.pid).add(" ").number(child.start);
+    text.add(tail(child.serial, child.since, child.wall, era).bytes()).fill(Slot::SIZE - 1).add("\n");
+    child::write_at(file, text.bytes(), CHILD as u64)
+}
+
 /// Forgets what the supervisor knew: after a clean exit only the files of the service directory count.
 pub(super) fn clear(file: BorrowedFd) -> nix::Result<()> {
     let mut blank = Text::<SIZE>::new();
@@ -234,7 +242,10 @@ impl Child {
         match child::process(self.pid) {
             // A process without a start time could not read it: /proc was not there.
             Ok(_) if self.start == 0 => Err(Errno::ENODATA),
-            Ok(process) => Ok(process.start == self.start && !process.zombie),
+            // A child of ours that is dead already has a status, which we get when we reap it.
+            Ok(process) => {
+                Ok(process.start == self.start && (!process.zombie || process.parent == std::process::id()))
+            }
             Err(Errno::ENOENT | Errno::ESRCH) => match child::kill_child(self.pid, 0) {
                 Err(Errno::ESRCH) => Ok(false),
                 _ => Err(Errno::ENODATA), // it is there, but not in /proc
@@ -263,12 +274,10 @@ mod tests {
         clear(file.as_fd()).unwrap();
         assert!(matches!(read(file.as_fd(), &era), Ok((None, None))));
         write(file.as_fd(), &memory, &era).unwrap();
-        let mut place = Text::<{ Slot::SIZE }>::of(head(true));
-        place.add("812 4711").add(tail(5, 77, wall, &era).bytes()).fill(Slot::SIZE - 1).add("\n");
-        child::write_at(file.as_fd(), place.bytes(), CHILD as u64).unwrap();
+        let expected = Child { finish: true, pid: 812, start: 4711, serial: 5, since: 77, wall };
+        write_child(file.as_fd(), &expected, &era).unwrap();
         let (Some(again), child) = read(file.as_fd(), &era).unwrap() else { panic!("no memory") };
         assert_eq!(format!("{again:?}"), format!("{memory:?}"));
-        let expected = Child { finish: true, pid: 812, start: 4711, serial: 5, since: 77, wall };
         assert_eq!(child, Some(expected));
     }
 
