@@ -346,7 +346,8 @@ mod tests {
         let parent = std::fs::File::open(folder.path()).unwrap();
         let mut state = State::take(parent.as_fd(), None, false).unwrap();
         let file = folder.path().join("supervise/deaths");
-        let lines = |range: std::ops::Range<u32>| range.map(|i| format!("line {i}\n")).collect::<String>();
+        let lines =
+            |range: std::ops::Range<u32>| range.map(|i| format!("line {i}\n")).collect::<Vec<_>>().concat();
         std::fs::write(&file, lines(0..5000)).unwrap();
         for i in 5000..5040 {
             state.add_death(format!("line {i}\n").as_bytes()).unwrap();
