@@ -41,9 +41,14 @@ impl Notify {
     pub(super) fn prepare(&mut self, settings: &Settings, state: Option<&State>, voice: Voice) {
         self.over(state);
         self.open(settings, state, voice);
-        let mut buffer = [0; 256];
+        let mut buffer = [0; 4096];
         if let Some(fifo) = &self.fifo {
-            while read(fifo, &mut buffer).is_ok_and(|count| count > 0) {}
+            // As much as a pipe holds at most: what the last run left behind may write on and on.
+            for _ in 0..256 {
+                if !read(fifo, &mut buffer).is_ok_and(|count| count > 0) {
+                    break;
+                }
+            }
         }
     }
 
@@ -119,12 +124,11 @@ impl Notify {
     pub(super) fn hear(&mut self, pid: u32) -> bool {
         let before = self.ready;
         let mut buffer = [0; 4096];
-        if let Some(fifo) = &self.fifo {
-            while let Ok(count @ 1..) = read(fifo, &mut buffer) {
-                self.ready |= pid != 0 && buffer[..count].contains(&b'\n');
-            }
+        // Both so often in a round at most: no flood keeps us from the rest of our work.
+        for _ in 0..16 {
+            let Some(Ok(count @ 1..)) = self.fifo.as_ref().map(|fifo| read(fifo, &mut buffer)) else { break };
+            self.ready |= pid != 0 && buffer[..count].contains(&b'\n');
         }
-        // As many as the socket can hold at most: no flood keeps us from the rest of our work.
         for _ in 0..16 {
             let Some(socket) = &self.socket else { break };
             let Ok((message, sender)) = socket::receive(socket.as_fd(), &mut buffer) else { break };

@@ -142,6 +142,14 @@ pub(super) fn open_fifo(folder: BorrowedFd, name: &std::ffi::CStr) -> nix::Resul
         Err(Errno::EEXIST) => {}
         Err(errno) => return Err(errno),
     }
-    let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    fds::open(folder, name, flags, Mode::empty())
+    let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+    let fifo = fds::open(folder, name, flags, Mode::empty())?;
+    is_fifo(&fifo)?;
+    Ok(fifo)
+}
+
+/// Anything else by the name of a FIFO is no use: who waits for a file to become readable never sleeps.
+pub(super) fn is_fifo(file: &OwnedFd) -> nix::Result<()> {
+    let kind = nix::sys::stat::fstat(file)?.st_mode & nix::sys::stat::SFlag::S_IFMT.bits();
+    if kind == nix::sys::stat::SFlag::S_IFIFO.bits() { Ok(()) } else { Err(Errno::EEXIST) }
 }

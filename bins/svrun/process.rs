@@ -15,7 +15,7 @@ use super::leftovers;
 use super::machine::{Action, Death, Event, Machine, Phase, Want};
 use super::notify::Notify;
 use super::pipe::Pipe;
-use super::record::{self, Memory};
+use super::record::{self, Child, Memory};
 use super::service::{self, Leftovers, Optional, Settings};
 use super::state::State;
 use super::voice::{Voice, say};
@@ -24,6 +24,8 @@ use super::world::World;
 /// How long the exit status of a process that is no child of ours is asked for: its parent has to reap it
 /// first.
 const PATIENCE: u64 = 500;
+/// What is said where there is no record.
+const NO_RECORD: &[u8] = b"write supervise/record: what runs could not be adopted";
 
 /// The daemon of a service, or its logger.
 #[derive(Debug)]
@@ -68,6 +70,12 @@ pub(super) struct Process {
     told_fork: bool,
     told_record: bool,
     told_script: bool,
+    /// That its state directory is gone was said.
+    pub(super) told_gone: bool,
+    /// What runs is not in the record: that is a new one, or was not written by the child.
+    pub(super) unrecorded: bool,
+    /// The run that the record has to name: its start, monotonic and wall clock.
+    pub(super) spawned: (u64, (u64, u32)),
     /// It has got the stop signal from us, so that its death is no news.
     stopped: bool,
     reported: [u32; 8],
@@ -99,6 +107,9 @@ impl Process {
             told_fork: false,
             told_record: false,
             told_script: false,
+            told_gone: false,
+            unrecorded: false,
+            spawned: (0, (0, 0)),
             stopped: false,
             reported: [0; 8],
         }
@@ -329,8 +340,10 @@ impl Process {
                     self.wall = wall;
                 }
                 self.exec = spawned.exec;
+                self.spawned = (now, wall);
+                self.unrecorded = world.adoption() && (file.is_none() || spawned.record.is_some());
                 if let Some(errno) = spawned.record.filter(|_| !mem::replace(&mut self.told_record, true)) {
-                    voice.unable(&[b"write supervise/record: what runs could not be adopted"], errno);
+                    voice.unable(&[NO_RECORD], errno);
                 }
                 Event::Started(spawned.pid)
             }
@@ -464,6 +477,23 @@ impl Process {
         &mut self.reported
     }
 
+    /// Makes the record where there could be none so far.
+    pub(super) fn make_record(&mut self, world: &World) {
+        match self.state.as_mut().map(State::make_record) {
+            Some(Ok(new)) => self.unrecorded |= new,
+            Some(Err(errno)) => {
+                if !mem::replace(&mut self.told_record, true) {
+                    self.voice(world).unable(&[NO_RECORD], errno);
+                }
+                // Who may write it, and to the folder, is decided by people.
+                if errno != Errno::EPERM {
+                    self.again.get_or_insert(world.now() + 1000);
+                }
+            }
+            None => {}
+        }
+    }
+
     /// Writes what a new supervisor has to know.
     pub(super) fn remember(&mut self, world: &World) {
         let Some(file) = self.state.as_ref().and_then(|state| state.record.as_ref()) else { return };
@@ -476,10 +506,20 @@ impl Process {
             notify: self.notify.name,
             ready: self.notify.ready,
         };
+        // What runs first: without its place the rest would speak of another.
+        let (since, wall) = self.spawned;
+        let child = || {
+            let start = child::process(self.machine.pid)?.start;
+            let finish = self.machine.phase == Phase::Finish;
+            let child = Child { finish, pid: self.machine.pid, start, serial: self.serial, since, wall };
+            record::write_child(file.as_fd(), &child, &world.era)
+        };
+        let named = !self.unrecorded || self.machine.pid == 0 || !world.adoption() || child().is_ok();
         // Where it was not written a new supervisor takes what it finds alive, and what that says of itself.
-        if record::write(file.as_fd(), &memory, &world.era).is_err() {
+        if record::write(file.as_fd(), &memory, &world.era).is_err() || !named {
             self.again.get_or_insert(world.now() + 1000);
         }
+        self.unrecorded &= !named;
     }
 
     /// The fd that tells of the adopted process's death, while there is no need to ask again and again.

@@ -18,7 +18,8 @@ pub(super) const CHILD: usize = 384;
 /// The size of the file.
 pub(super) const SIZE: usize = CHILD + Slot::SIZE;
 
-/// In what world pids count: the boot, and the pid namespace.
+/// In what world pids count: the boot, and the pid namespace, with a `+` where we are its process 1: with
+/// that the kernel kills all others in it.
 #[derive(Debug)]
 pub(super) struct Era(Text<96>);
 
@@ -31,13 +32,18 @@ impl Era {
         let boot = child::read_file(c"/proc/sys/kernel/random/boot_id", &mut buffer).unwrap_or(b"");
         text.add(boot.strip_suffix(b"\n").unwrap_or(boot)).add(" ");
         let namespace = nix::sys::stat::stat(c"/proc/self/ns/pid").map_or(0, |stat| stat.st_ino);
-        text.number(namespace);
+        text.number(namespace).add(if std::process::id() == 1 { "+" } else { "" });
         Self(text)
     }
 
     fn known(&self) -> bool {
-        self.0.bytes().first() != Some(&b' ') && !self.0.bytes().ends_with(b" 0")
+        let text = self.0.bytes();
+        text.first() != Some(&b' ') && !without_plus(text).ends_with(b" 0")
     }
+}
+
+fn without_plus(text: &[u8]) -> &[u8] {
+    text.strip_suffix(b"+").unwrap_or(text)
 }
 
 /// What a child says of itself.
@@ -131,6 +137,14 @@ pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result
     child::write_at(file, text.bytes(), 0)
 }
 
+/// Writes the child's place in its stead: it runs already.
+pub(super) fn write_child(file: BorrowedFd, child: &Child, era: &Era) -> nix::Result<()> {
+    let mut text = Text::<{ Slot::SIZE }>::of(head(child.finish));
+    text.number(child.pid).add(" ").number(child.start);
+    text.add(tail(child.serial, child.since, child.wall, era).bytes()).fill(Slot::SIZE - 1).add("\n");
+    child::write_at(file, text.bytes(), CHILD as u64)
+}
+
 /// Forgets what the supervisor knew: after a clean exit only the files of the service directory count.
 pub(super) fn clear(file: BorrowedFd) -> nix::Result<()> {
     let mut blank = Text::<SIZE>::new();
@@ -150,8 +164,10 @@ pub(super) fn read(file: BorrowedFd, era: &Era) -> nix::Result<(Option<Memory>, 
         let mut tail = place.rsplit(|b| *b == b' ').filter(|word| !matches!(*word, b"" | b"\n"));
         let (namespace, boot) = (tail.next()?, tail.next()?);
         let mut now = era.0.bytes().rsplit(|b| *b == b' ');
-        let same_namespace = now.next() == Some(namespace);
-        Some((now.next() == Some(boot), same_namespace))
+        let same_namespace = now.next().map(without_plus) == Some(without_plus(namespace));
+        // Its process 1 held the lock that is ours now: it is dead, and so are all in that namespace.
+        let died_with_it = !same_namespace && namespace.ends_with(b"+");
+        Some((now.next() == Some(boot) && !died_with_it, same_namespace))
     };
     let era_of = |place: &[u8]| match of_now(place) {
         Some((true, true)) => Ok(true),
@@ -234,7 +250,10 @@ impl Child {
         match child::process(self.pid) {
             // A process without a start time could not read it: /proc was not there.
             Ok(_) if self.start == 0 => Err(Errno::ENODATA),
-            Ok(process) => Ok(process.start == self.start && !process.zombie),
+            // A child of ours that is dead already has a status, which we get when we reap it.
+            Ok(process) => {
+                Ok(process.start == self.start && (!process.zombie || process.parent == std::process::id()))
+            }
             Err(Errno::ENOENT | Errno::ESRCH) => match child::kill_child(self.pid, 0) {
                 Err(Errno::ESRCH) => Ok(false),
                 _ => Err(Errno::ENODATA), // it is there, but not in /proc
@@ -263,12 +282,10 @@ mod tests {
         clear(file.as_fd()).unwrap();
         assert!(matches!(read(file.as_fd(), &era), Ok((None, None))));
         write(file.as_fd(), &memory, &era).unwrap();
-        let mut place = Text::<{ Slot::SIZE }>::of(head(true));
-        place.add("812 4711").add(tail(5, 77, wall, &era).bytes()).fill(Slot::SIZE - 1).add("\n");
-        child::write_at(file.as_fd(), place.bytes(), CHILD as u64).unwrap();
+        let expected = Child { finish: true, pid: 812, start: 4711, serial: 5, since: 77, wall };
+        write_child(file.as_fd(), &expected, &era).unwrap();
         let (Some(again), child) = read(file.as_fd(), &era).unwrap() else { panic!("no memory") };
         assert_eq!(format!("{again:?}"), format!("{memory:?}"));
-        let expected = Child { finish: true, pid: 812, start: 4711, serial: 5, since: 77, wall };
         assert_eq!(child, Some(expected));
     }
 
@@ -289,6 +306,21 @@ mod tests {
         write(file.as_fd(), &memory, &era("boot-a 4026531836")).unwrap();
         assert!(matches!(read(file.as_fd(), &era("boot-b 4026531836")), Ok((None, None))));
         assert!(matches!(read(file.as_fd(), &era("boot-a 7")), Err(Errno::EXDEV)));
+        assert!(matches!(read(file.as_fd(), &era("boot-a 4026531836+")), Ok((Some(_), None))));
         assert!(matches!(read(file.as_fd(), &era("boot-a 4026531836")), Ok((Some(_), None))));
+    }
+
+    #[test]
+    fn with_process_1_all_of_its_namespace_has_died() {
+        let file = tempfile::tempfile().unwrap();
+        let era = |text: &str| Era(Text::of(text));
+        clear(file.as_fd()).unwrap();
+        let child = Child { finish: false, pid: 7, start: 4711, serial: 5, since: 77, wall: (1, 2) };
+        write_child(file.as_fd(), &child, &era("boot-a 4026531836+")).unwrap();
+        for (now, found) in
+            [("boot-a 4026531836+", Some(child)), ("boot-a 4026531836", Some(child)), ("boot-a 7+", None)]
+        {
+            assert_eq!(read(file.as_fd(), &era(now)).unwrap().1, found, "{now}");
+        }
     }
 }

@@ -3,13 +3,13 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use common::child::write_at;
+use common::child;
 use common::lock::try_flock;
 use common::{Text, fds};
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, readlinkat, renameat};
-use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, fstat, mkdirat};
-use nix::unistd::{Gid, UnlinkatFlags, fchown, fchownat, geteuid, mkfifoat, unlinkat, write};
+use nix::fcntl::{OFlag, renameat};
+use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
+use nix::unistd::{Gid, UnlinkatFlags, fchown, geteuid, mkfifoat, unlinkat, write};
 
 use super::machine::{Hold, Machine, Phase, Want};
 use super::voice::Voice;
@@ -48,10 +48,10 @@ pub(super) enum NotOurs {
     Unusable(&'static str, Errno),
 }
 
-/// Opens a file of the state directory.
+/// Opens a file of the state directory: never one elsewhere that a link names, whoever has put it there.
 fn open(folder: BorrowedFd, name: &CStr, flags: OFlag, mode: u32) -> nix::Result<OwnedFd> {
     let mode = Mode::from_bits_truncate(mode);
-    fds::open(folder, name, flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK, mode)
+    fds::open(folder, name, flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW, mode)
 }
 
 impl State {
@@ -62,11 +62,13 @@ impl State {
         let made = mkdirat(parent, c"supervise", mode);
         // A link may point to where nothing is yet, as to a folder in /run.
         if made == Err(Errno::EEXIST) {
-            if let Ok(target) = readlinkat(parent, c"supervise") {
-                let _ = mkdirat(parent, target.as_os_str(), mode); // opening it tells
+            let mut buffer = [0; 1023]; // nix copies a path so long without allocating
+            if let Ok(target) = child::read_link(parent, c"supervise", &mut buffer) {
+                let _ = mkdirat(parent, target, mode); // opening it tells
             }
         }
-        let folder = open(parent, c"supervise", OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0);
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let folder = fds::open(parent, c"supervise", flags, Mode::empty());
         let folder = folder.map_err(|errno| match made {
             Err(why) if why != Errno::EEXIST => NotOurs::Unusable("make supervise", why),
             _ => NotOurs::Unusable("open supervise/lock", errno),
@@ -97,11 +99,11 @@ impl State {
             refused: None,
             deaths: None,
         };
-        state.record = state.open_record();
+        state.record = state.open_record().ok(); // else it is tried again, and told
         state.control = state.door(c"control", OFlag::O_RDWR).ok(); // else open_doors tries again, and tells
         if let Some(group) = operators {
             let _ = fchown(&state.folder, None, Some(group));
-            let _ = nix::sys::stat::fchmod(&state.folder, Mode::from_bits_truncate(0o710));
+            let _ = fchmod(&state.folder, Mode::from_bits_truncate(0o710));
         }
         Ok(state)
     }
@@ -117,18 +119,30 @@ impl State {
     }
 
     /// The record, if nobody else may write it.
-    fn open_record(&self) -> Option<OwnedFd> {
-        let file = open(self.folder(), c"record", OFlag::O_RDWR | OFlag::O_CREAT, 0o600).ok()?;
-        let ours =
-            |stat: &nix::sys::stat::FileStat| stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o022 == 0;
-        let stat = fstat(&file).ok().filter(ours)?;
-        fstat(&self.folder).ok().filter(ours)?;
-        if stat.st_size == 0 {
+    fn open_record(&self) -> nix::Result<OwnedFd> {
+        let file = open(self.folder(), c"record", OFlag::O_RDWR | OFlag::O_CREAT, 0o600)?;
+        let ours = |stat: nix::sys::stat::FileStat| {
+            let ours = stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o022 == 0;
+            if ours { Ok(stat) } else { Err(Errno::EPERM) }
+        };
+        ours(fstat(&self.folder)?)?;
+        if ours(fstat(&file)?)?.st_size == 0 {
             // All of its room now: a child must not fail for a full disk.
-            let mut blank = Text::<{ super::record::SIZE }>::new();
-            write_at(file.as_fd(), blank.fill(super::record::SIZE).bytes(), 0).ok()?;
+            super::record::clear(file.as_fd())?;
         }
-        Some(file)
+        Ok(file)
+    }
+
+    /// Makes the record, if there was none so far: true where it is new.
+    pub(super) fn make_record(&mut self) -> nix::Result<bool> {
+        if self.record.is_some() {
+            return Ok(false);
+        }
+        let file = self.open_record()?;
+        // What it says is of another time.
+        super::record::clear(file.as_fd())?;
+        self.record = Some(file);
+        Ok(true)
     }
 
     /// Makes and opens what clients reach us by. After the first status: who gets through has to find one.
@@ -147,12 +161,13 @@ impl State {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(errno) => return Err(errno),
         }
+        let door = open(self.folder(), name, flags, 0)?;
+        super::pipe::is_fifo(&door)?;
         if let Some(group) = self.operators {
-            fchownat(&self.folder, name, None, Some(group), AtFlags::empty())?;
-            let mode = Mode::from_bits_truncate(0o620);
-            fchmodat(&self.folder, name, mode, FchmodatFlags::FollowSymlink)?;
+            fchown(&door, None, Some(group))?;
+            fchmod(&door, Mode::from_bits_truncate(0o620))?;
         }
-        open(self.folder(), name, flags, 0)
+        Ok(door)
     }
 
     /// Shows `machine` to whoever reads: the pid, the words, and the 20 bytes, each only if it changed. An
@@ -226,8 +241,8 @@ impl State {
     pub(super) fn add_death(&mut self, line: &[u8]) -> nix::Result<()> {
         let deaths = open(self.folder(), c"deaths", OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_APPEND, 0o644)?;
         let mut part = [0; 256];
-        // Counted once; and again where they are too many, to find the first.
-        let mut first = None;
+        // Counted once; and again where they are too many, to find where the last ones begin.
+        let mut starts = [0u64; DEATHS];
         if self.deaths.is_none_or(|lines| lines >= DEATHS) {
             let (mut lines, mut at) = (0, 0);
             loop {
@@ -235,11 +250,13 @@ impl State {
                 if count == 0 {
                     break;
                 }
-                if first.is_none() {
-                    first = part[..count].iter().position(|b| *b == b'\n').map(|end| at + end + 1);
+                for byte in &part[..count] {
+                    at += 1;
+                    if *byte == b'\n' {
+                        lines += 1;
+                        starts[lines % DEATHS] = at;
+                    }
                 }
-                lines += part[..count].split(|b| *b == b'\n').count() - 1;
-                at += count;
             }
             self.deaths = Some(lines);
         }
@@ -251,7 +268,7 @@ impl State {
         }
         let create = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC;
         let new = open(self.folder(), c"deaths.new", create, 0o644)?;
-        let skip = i64::try_from(first.unwrap_or(0)).map_err(|_| Errno::EFBIG)?;
+        let skip = i64::try_from(starts[(lines + 1) % DEATHS]).map_err(|_| Errno::EFBIG)?;
         nix::unistd::lseek(&deaths, skip, nix::unistd::Whence::SeekSet)?;
         loop {
             let count = nix::unistd::read(&deaths, &mut part)?;
@@ -262,7 +279,7 @@ impl State {
         }
         whole(write(&new, line), line.len())?;
         renameat(&self.folder, c"deaths.new", &self.folder, c"deaths")?;
-        self.deaths = Some(lines);
+        self.deaths = Some(DEATHS);
         Ok(())
     }
 }
@@ -317,4 +334,41 @@ fn words(machine: &Machine) -> Text<64> {
     }
     text.add("\n");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deaths_keeps_the_last_32_of_however_many() {
+        let folder = tempfile::tempdir().unwrap();
+        let parent = std::fs::File::open(folder.path()).unwrap();
+        let mut state = State::take(parent.as_fd(), None, false).unwrap();
+        let file = folder.path().join("supervise/deaths");
+        let lines =
+            |range: std::ops::Range<u32>| range.map(|i| format!("line {i}\n")).collect::<Vec<_>>().concat();
+        std::fs::write(&file, lines(0..5000)).unwrap();
+        for i in 5000..5040 {
+            state.add_death(format!("line {i}\n").as_bytes()).unwrap();
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), lines(i - 31..i + 1));
+        }
+    }
+
+    #[test]
+    fn a_door_is_a_fifo_and_no_link_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let parent = std::fs::File::open(folder.path()).unwrap();
+        let mut state = State::take(parent.as_fd(), None, false).unwrap();
+        state.control = None;
+        let control = folder.path().join("supervise/control");
+        std::fs::remove_file(&control).unwrap();
+        std::fs::write(&control, "").unwrap();
+        assert_eq!(state.open_doors(), Err(Errno::EEXIST));
+        std::fs::remove_file(&control).unwrap();
+        std::os::unix::fs::symlink("ok", &control).unwrap();
+        assert_eq!(state.open_doors(), Err(Errno::ELOOP));
+        std::fs::remove_file(&control).unwrap();
+        assert_eq!(state.open_doors(), Ok(()));
+    }
 }

@@ -61,6 +61,8 @@ pub(super) struct Supervisor {
     /// Nothing has happened for a second.
     resting: bool,
     told_log: bool,
+    /// There may be more who have died.
+    unreaped: bool,
     /// When clients are let in again: there was no fd or no memory for one.
     crowded: Option<u64>,
 }
@@ -125,6 +127,7 @@ impl Supervisor {
             draining: None,
             resting: false,
             told_log: false,
+            unreaped: false,
             crowded: None,
         }));
         supervisor.service.wall = socket::wall();
@@ -153,19 +156,6 @@ impl Supervisor {
             }
         };
         let Some(state) = &self.service.state else { return Ok(()) };
-        match Pipe::open(state.folder()) {
-            Ok((pipe, trouble)) => {
-                if let Some(errno) = trouble {
-                    let what = b"make supervise/pipe/fifo: nobody could take this service over";
-                    self.world.voice.unable(&[what], errno);
-                }
-                self.world.pipe = Some(pipe);
-            }
-            Err(errno) => {
-                self.world.voice.fatal(&[b"make a pipe for the log"], errno);
-                return if first { Err(End::Failed) } else { Ok(()) };
-            }
-        }
         let want = if exists(folder.as_fd(), c"down") { Want::Down } else { Want::Up };
         let parent = self.orders.state.as_ref().map(|state| {
             let _ = nix::sys::stat::mkdirat(state, c"log", Mode::from_bits_truncate(0o755));
@@ -179,6 +169,19 @@ impl Supervisor {
                 return if first { Err(End::Failed) } else { Ok(()) };
             }
         };
+        match Pipe::open(state.folder()) {
+            Ok((pipe, trouble)) => {
+                if let Some(errno) = trouble {
+                    let what = b"make supervise/pipe/fifo: nobody could take this service over";
+                    self.world.voice.unable(&[what], errno);
+                }
+                self.world.pipe = Some(pipe);
+            }
+            Err(errno) => {
+                self.world.voice.fatal(&[b"make a pipe for the log"], errno);
+                return if first { Err(End::Failed) } else { Ok(()) };
+            }
+        }
         let mut logger = Process::new(true, folder, parent, want);
         logger.wall = socket::wall();
         logger.machine.since = socket::monotonic();
@@ -221,6 +224,7 @@ impl Supervisor {
     }
 
     fn adopt_or_start(&mut self) -> Result<(), End> {
+        verify(&self.service, &self.world)?;
         self.lock_log(true)?;
         // Who sees the service finds its logger too.
         self.save();
@@ -237,6 +241,8 @@ impl Supervisor {
     #[inline(never)]
     pub(super) fn run(&mut self) -> End {
         let mut watched = [watch(-1, 0); 10 + CLIENTS];
+        // Who has died before our signal dispositions were set has sent us nothing.
+        self.reap();
         loop {
             (0..CLIENTS).for_each(|i| self.serve(i));
             if let Some(end) = self.leave() {
@@ -262,6 +268,9 @@ impl Supervisor {
                     self.world.voice.unable(&[b"wait for events"], errno);
                     common::lock::nap();
                 }
+            }
+            if self.unreaped {
+                self.reap();
             }
             self.passed();
         }
@@ -361,8 +370,19 @@ impl Supervisor {
                 _ => self.command(false, Event::Byte(b'x')),
             }
         }
-        // Also where CHLD was not heard: one signal may stand for many.
-        while let Ok(Some((pid, status))) = child::reap() {
+        self.reap(); // also where CHLD was not heard: one signal may stand for many
+        None
+    }
+
+    /// Takes notice of who has died. So many at most in a round: a run that cannot be executed, without any
+    /// delay, may die as fast as it is started.
+    fn reap(&mut self) {
+        self.unreaped = true;
+        for _ in 0..32 {
+            let Ok(Some((pid, status))) = child::reap() else {
+                self.unreaped = false;
+                break;
+            };
             if pid == self.service.machine.pid {
                 self.before_start();
             }
@@ -371,7 +391,6 @@ impl Supervisor {
                 logger.reaped(&mut self.world, pid, status);
             }
         }
-        None
     }
 
     fn read_bytes(&mut self, logger: bool) {
@@ -469,6 +488,9 @@ impl Supervisor {
 
     fn deadline(&self) -> Option<u64> {
         let now = self.world.now();
+        if self.unreaped {
+            return Some(now);
+        }
         let logger = self.logger.as_ref().and_then(|logger| logger.deadline(now));
         let drain = self.draining.map(|since| since + DRAIN);
         let times = [self.service.deadline(now), logger, drain, self.world.clients.deadline(), self.crowded];
@@ -493,16 +515,22 @@ impl Supervisor {
             }
             process.unsaved = false;
             let voice = process.voice(&self.world);
+            process.make_record(&self.world);
             // Before anybody can see it: who kills us then must not take us back behind it.
             process.remember(&self.world);
             let Some(state) = &mut process.state else { continue };
             let mut shown = state.show(&process.machine, process.wall, voice);
             if state.is_lost() {
-                voice.warning(&[b"supervise is gone: made anew"]);
-                process.state = match State::take(process.parent(), self.operators, false) {
-                    Ok(state) => Some(state),
-                    Err(_) => process.state.take(),
-                };
+                let made = State::take(process.parent(), self.operators, false);
+                if !std::mem::replace(&mut process.told_gone, made.is_err()) {
+                    let what = if made.is_ok() { &b"made anew"[..] } else { b"it cannot be made anew" };
+                    voice.warning(&[b"supervise is gone: ", what]);
+                }
+                if let Ok(state) = made {
+                    process.state = Some(state);
+                    process.unrecorded = true;
+                }
+                process.make_record(&self.world);
                 process.remember(&self.world);
                 if !process.logger {
                     self.socket = None;
@@ -544,7 +572,13 @@ impl Supervisor {
             }
             let socket = socket::listen(b"socket", mode)?;
             if let Some(group) = self.operators {
-                nix::unistd::chown(c"socket", None, Some(group))?;
+                nix::unistd::fchownat(
+                    AT_FDCWD,
+                    c"socket",
+                    None,
+                    Some(group),
+                    nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW,
+                )?;
                 nix::sys::stat::fchmodat(
                     AT_FDCWD,
                     c"socket",
@@ -776,6 +810,16 @@ fn operators(folder: &OwnedFd, voice: Voice) -> Option<Gid> {
     found.map(Gid::from_raw)
 }
 
+/// Fails where nobody can say whether what is recorded lives: before anything is started.
+fn verify(process: &Process, world: &World) -> Result<(), End> {
+    let Some(file) = process.state.as_ref().and_then(|state| state.record.as_ref()) else { return Ok(()) };
+    let child = record::read(file.as_fd(), &world.era).map(|(_, child)| child);
+    child.and_then(|child| child.map_or(Ok(false), |child| child.lives())).map(drop).map_err(|errno| {
+        process.voice(world).fatal(&[b"tell whether the process in supervise/record lives"], errno);
+        End::Failed
+    })
+}
+
 /// Takes over what a supervisor that was killed has left: its process, or what is to follow. Where it cannot
 /// be said whether the process lives nothing is started, and the status is 111.
 fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
@@ -803,6 +847,7 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
         process.notify.name = memory.notify;
     }
     process.serial = child.serial;
+    process.spawned = (child.since, child.wall);
     let machine = &mut process.machine;
     // Whoever starts a supervisor means it to stay: an exit that was under way is over with the old one.
     if machine.want == Want::Exit {

@@ -1,6 +1,6 @@
 //! What svrun says: to whom it was started by, on stderr.
 
-use common::Text;
+use common::{Text, socket};
 use nix::errno::Errno;
 
 /// Who speaks, and of which service.
@@ -47,7 +47,11 @@ impl Voice {
     }
 }
 
-/// Writes to stderr. Where that fails there is nobody to tell.
+/// Writes to stderr. Where that fails, or would have to wait, there is nobody to tell.
 pub(super) fn say(bytes: &[u8]) {
+    let mut stderr = [socket::watch(2, socket::POLLOUT)];
+    if socket::poll(&mut stderr, Some(0)).is_ok() && stderr[0].revents == 0 {
+        return; // a pipe that is full, or a terminal that is stopped
+    }
     let _ = nix::unistd::write(std::io::stderr(), bytes);
 }

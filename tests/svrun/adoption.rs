@@ -77,6 +77,21 @@ fn a_running_service_and_its_logger_are_adopted() {
 }
 
 #[test]
+fn a_service_whose_state_was_removed_and_made_anew_is_adopted() {
+    let mut service = Service::start(Svrun, &[("run", PUPPET), ("restart-delay", "0")]);
+    service.started(1);
+    fs::remove_dir_all(service.at("supervise")).unwrap();
+    service.tell("exit 3");
+    let run = service.started(2);
+    service.until("the new state", || service.status_now().is_some_and(|status| status.pid == run));
+    service.kill_supervisor();
+    service.supervise();
+    assert_eq!(service.status().pid, run);
+    service.exit();
+    assert_eq!(service.count("start "), 2);
+}
+
+#[test]
 fn d_and_x_stop_an_adopted_service() {
     for byte in ["d", "x", "k", "t"] {
         let files = [("run", PUPPET), ("log/run", LOGGER), ("finish", FINISH), ("restart-delay", "0")];

@@ -253,6 +253,16 @@ pub fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]>
     Ok(&buffer[..count])
 }
 
+/// What a symbolic link names, readlinkat(2), if that is shorter than the buffer. nix's allocates, and a
+/// supervisor has nothing that takes it back.
+pub fn read_link<'a>(folder: BorrowedFd, name: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]> {
+    let (to, size) = (buffer.as_mut_ptr().cast(), buffer.len());
+    // SAFETY: a C string; pointer and length are of one slice.
+    let length = Errno::result(unsafe { libc::readlinkat(folder.as_raw_fd(), name.as_ptr(), to, size) })?;
+    let length = usize::try_from(length).ok().filter(|length| *length < size).ok_or(Errno::ENAMETOOLONG)?;
+    Ok(&buffer[..length])
+}
+
 /// Tells the pids of the children of this thread, as /proc has them; none where it has none.
 pub fn children(mut tell: impl FnMut(u32)) {
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;

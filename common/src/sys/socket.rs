@@ -163,12 +163,15 @@ pub fn datagrams(name: &[u8]) -> nix::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// The next message and the pid of its sender, 0 where it is not told. Fds that come with it are closed,
-/// which is what a barrier of `sd_notify(3)` waits for.
+/// The next message and the pid of its sender, 0 where it is not told or the message is longer than the
+/// buffer. There is no room for fds that come with it: the kernel closes them, which is what a barrier of
+/// `sd_notify(3)` waits for. We must not: close(2) can wait for who has sent a file of a file system of its own.
 pub fn receive<'a>(socket: BorrowedFd, buffer: &'a mut [u8]) -> nix::Result<(&'a [u8], u32)> {
+    // SAFETY: arithmetic.
+    const ROOM: usize = unsafe { libc::CMSG_SPACE(mem::size_of::<libc::ucred>() as u32) } as usize;
     #[repr(align(8))]
-    struct Control([u8; 256]);
-    let mut control = Control([0; 256]);
+    struct Control([u8; ROOM]);
+    let mut control = Control([0; ROOM]);
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     // SAFETY: all zeros is a value.
     let mut message: libc::msghdr = unsafe { mem::zeroed() };
@@ -182,23 +185,16 @@ pub fn receive<'a>(socket: BorrowedFd, buffer: &'a mut [u8]) -> nix::Result<(&'a
     let mut sender = 0;
     // SAFETY: the kernel has filled the message; the macros stay inside the control buffer.
     unsafe {
-        let mut header = libc::CMSG_FIRSTHDR(&raw const message);
-        while let Some(part) = header.as_ref() {
-            let data = libc::CMSG_DATA(header);
+        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        if let Some(part) = header.as_ref() {
             let length = part.cmsg_len as usize - libc::CMSG_LEN(0) as usize;
-            match (part.cmsg_level, part.cmsg_type) {
-                (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) if length >= mem::size_of::<libc::ucred>() => {
-                    let credentials: libc::ucred = ptr::read_unaligned(data.cast());
-                    sender = u32::try_from(credentials.pid).unwrap_or(0);
-                }
-                (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
-                    for i in 0..length / mem::size_of::<c_int>() {
-                        drop(owned(ptr::read_unaligned(data.cast::<c_int>().add(i))));
-                    }
-                }
-                _ => {}
+            if (part.cmsg_level, part.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_CREDENTIALS)
+                && length >= mem::size_of::<libc::ucred>()
+                && message.msg_flags & libc::MSG_TRUNC == 0
+            {
+                let credentials: libc::ucred = ptr::read_unaligned(libc::CMSG_DATA(header).cast());
+                sender = u32::try_from(credentials.pid).unwrap_or(0);
             }
-            header = libc::CMSG_NXTHDR(&raw const message, header);
         }
     }
     Ok((&buffer[..usize::try_from(count).unwrap_or(0)], sender))
