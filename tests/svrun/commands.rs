@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use nix::sys::signal::Signal::{SIGHUP, SIGKILL, SIGTERM};
 
+use super::restart::Random;
 use super::service::*;
 use crate::needs;
 use crate::reference::peer;
@@ -549,4 +550,42 @@ fn runsvdir_starts_it_and_ends_it(of: Program) {
     assert_eq!(runsvdir.wait().unwrap().code(), Some(111));
     service.assert_nothing_left();
     assert_eq!(service.count("got TERM"), 2);
+}
+
+#[test]
+fn svctl_and_sv_at_once_leave_one_service() {
+    needs!(tool("sv"));
+    let files = [("run", SLEEPER), ("finish", FINISH), ("restart-delay", "0"), ("restart-reset", "0")];
+    let mut service = Service::start(Svrun, &files);
+    service.started(1);
+    let path = service.at(".").canonicalize().unwrap();
+    let copies = |service: &Service| {
+        let own = service.processes();
+        own.iter().filter(|pid| cmdline(**pid) == "sleep 1000000").count()
+    };
+    std::thread::scope(|scope| {
+        for (seed, client) in [(1, PathBuf::from("sv")), (2, bin().join("svctl"))] {
+            let path = &path;
+            scope.spawn(move || {
+                let mut random = Random::new(seed);
+                for _ in 0..30 {
+                    let word =
+                        ["up", "down", "once", "restart", "term", "kill", "hup", "status"][random.below(8)];
+                    // It may well time out: the other wants something else.
+                    run(prepared(&client).args(["-w", "0", word]).arg(path));
+                }
+            });
+        }
+        for _ in 0..100 {
+            assert!(copies(&service) <= 1);
+        }
+    });
+    let up = run(prepared(bin().join("svctl")).args(["-w", "20", "up"]).arg(&path));
+    assert_eq!((up.status, copies(&service)), (0, 1), "{up:?}");
+    assert!(run(prepared("sv").arg("status").arg(&path)).stdout.starts_with("run: "));
+    let down = run(prepared("sv").args(["-w", "20", "down"]).arg(&path));
+    assert_eq!((down.status, copies(&service)), (0, 0), "{down:?}");
+    assert!(run(prepared(bin().join("svctl")).arg("status").arg(&path)).stdout.starts_with("down: "));
+    service.exit();
+    assert!(service.stderr().lines().all(|line| line.contains(" run killed by SIG")), "{}", service.stderr());
 }
