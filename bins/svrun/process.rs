@@ -222,7 +222,7 @@ impl Process {
             Ok(_) => return Some(Event::Script(false)),
             Err(_) => {
                 if !service::exists(self.folder.as_fd(), c"control") {
-                    self.settings.missed(Optional::Control);
+                    self.settings.missed(self.folder.as_fd(), Optional::Control, c"control");
                 }
                 return Some(Event::Script(false));
             }
@@ -275,7 +275,7 @@ impl Process {
         match service::open(self.folder.as_fd(), c"finish") {
             Ok(_) => {}
             Err(Errno::ENOENT) => {
-                self.settings.missed(Optional::Finish);
+                self.settings.missed(self.folder.as_fd(), Optional::Finish, c"finish");
                 return Event::NoFinish;
             }
             Err(errno) => {

@@ -6,7 +6,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use common::cli::number;
 use common::{fds, signals};
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{Mode, fstat, fstatat};
 use nix::unistd::read;
 
@@ -63,7 +63,7 @@ pub(super) fn open(folder: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
 
 /// Whether there is a file of this name.
 pub(super) fn exists(folder: BorrowedFd, name: &CStr) -> bool {
-    fstatat(folder, name, nix::fcntl::AtFlags::empty()).is_ok()
+    fstatat(folder, name, AtFlags::empty()).is_ok()
 }
 
 impl Settings {
@@ -83,9 +83,10 @@ impl Settings {
         self.absent & 1 << file as u32 != 0
     }
 
-    /// A file was not there.
-    pub(super) fn missed(&mut self, file: Optional) {
-        if self.changed != (0, 0) {
+    /// A file was not there; a link that leads nowhere is, and may lead somewhere the next time.
+    pub(super) fn missed(&mut self, folder: BorrowedFd, file: Optional, name: &CStr) {
+        let link = || fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok();
+        if self.changed != (0, 0) && !link() {
             self.absent |= 1 << file as u32;
         }
     }
@@ -134,7 +135,7 @@ impl Settings {
         self.notification = self.file(folder, voice, Optional::NotificationFd, c"notification-fd", fd);
         self.sd_notify = !self.misses(Optional::SdNotify) && exists(folder, c"sd-notify");
         if !self.sd_notify {
-            self.missed(Optional::SdNotify);
+            self.missed(folder, Optional::SdNotify, c"sd-notify");
         }
         let signal = |text: &[u8]| match words(text).next()? {
             b"term" => Some(signals::TERM),
@@ -161,7 +162,7 @@ impl Settings {
         let mut buffer = [0; 128];
         let (value, errno) = match open(folder, name).and_then(|file| read(file, &mut buffer)) {
             Err(Errno::ENOENT) => {
-                self.missed(which);
+                self.missed(folder, which, name);
                 self.told &= !(1 << bit);
                 return None;
             }

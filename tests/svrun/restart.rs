@@ -1,6 +1,7 @@
 //! When a service is started again, and how it is stopped.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use super::service::*;
@@ -468,4 +469,25 @@ fn after_any_commands_in_any_order_the_last_word_counts() {
             scope.spawn(move || test(seed));
         }
     });
+}
+
+#[test]
+fn a_link_that_led_nowhere_counts_once_it_leads_somewhere() {
+    let mut service =
+        Service::start(Svrun, &[("run", PUPPET), ("restart-delay", "0"), ("restart-reset", "0")]);
+    std::os::unix::fs::symlink("../elsewhere/finish", service.at("finish")).unwrap();
+    service.started(1);
+    // So old that what is missing in the folder is not looked for again.
+    age(&service, Duration::from_millis(2500));
+    for count in 2..=3 {
+        service.tell("exit 1");
+        service.started(count);
+    }
+    let elsewhere = service.at("../elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(elsewhere.join("finish"), FINISH).unwrap();
+    fs::set_permissions(elsewhere.join("finish"), fs::Permissions::from_mode(0o755)).unwrap();
+    service.tell("exit 3");
+    assert_eq!(service.nth(1, "finish "), "3 0");
+    service.exit();
 }
