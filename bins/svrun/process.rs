@@ -260,6 +260,12 @@ impl Process {
             self.notify.prepare(&self.settings, self.state.as_ref(), voice);
         }
         self.serial = self.serial.wrapping_add(1);
+        // As it will be: who finds the new run and not us has to know what was wanted of it, and who finds
+        // no new run that one was under way.
+        let before = self.machine;
+        (self.machine.phase, self.machine.paused, self.machine.termed) = (Phase::Run, false, false);
+        self.remember(world);
+        self.machine = before;
         let event = self.spawn(world, c"./run", &[c"./run"], false);
         if matches!(event, Event::Started(_)) {
             self.exec_failed(voice, b"./run");

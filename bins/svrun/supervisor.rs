@@ -846,7 +846,10 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
         process.died = ((memory.died, 0), memory.dead);
         process.notify.name = memory.notify;
     }
-    process.serial = child.serial;
+    // A start was under way that has left no trace: the run before it is over and done with.
+    let ahead = memory.as_ref().map(|memory| memory.serial);
+    let ahead = ahead.filter(|serial| (1..1 << 31).contains(&serial.wrapping_sub(child.serial)));
+    process.serial = ahead.unwrap_or(child.serial);
     process.spawned = (child.since, child.wall);
     let machine = &mut process.machine;
     // Whoever starts a supervisor means it to stay: an exit that was under way is over with the old one.
@@ -891,7 +894,11 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
         return Ok(());
     }
     let phase = process.machine.phase;
-    if known && matches!(phase, Phase::Down | Phase::Wait | Phase::Prepare) {
+    if ahead.is_some() && phase == Phase::Run {
+        (process.machine.phase, process.machine.pid, process.machine.due) = (Phase::Wait, 0, Some(0));
+        return Ok(());
+    }
+    if (known || ahead.is_some()) && matches!(phase, Phase::Down | Phase::Wait | Phase::Prepare) {
         // Its death was seen, and all that was due has been done; what is left is the next start.
         process.machine.pid = 0;
         if phase == Phase::Prepare {
