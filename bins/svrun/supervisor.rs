@@ -1,19 +1,21 @@
 //! The supervisor: one thread, one wait for everything that can happen, and no other.
 
-use std::ffi::CStr;
+mod control;
+
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use common::child;
 use common::socket::{self, POLLIN, pollfd, watch};
-use common::{Text, Words, fds, signals};
+use common::{Words, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, fchdir, read};
 
-use super::clients::{CLIENTS, Condition, Input, status};
+use super::adopt::{adopt, verify};
+use super::clients::CLIENTS;
 use super::events;
-use super::machine::{Event, Machine, Phase, Want};
+use super::machine::{Event, Phase, Want};
 use super::pipe::Pipe;
 use super::process::Process;
 use super::record;
@@ -651,142 +653,6 @@ impl Supervisor {
         }
         logger.unsaved = true;
     }
-
-    /// Answers a client's lines.
-    #[inline(never)] // its buffers would be part of the frame that waits
-    fn serve(&mut self, i: usize) {
-        loop {
-            match self.world.clients.line(i) {
-                Input::Nothing => return,
-                Input::TooLong => {
-                    self.world.clients.refuse(i, b"too long");
-                    self.world.clients.drop(i);
-                }
-                Input::Line(line) => self.answer(i, line.bytes()),
-            }
-        }
-    }
-
-    fn answer(&mut self, i: usize, line: &[u8]) {
-        let (logger, line) = match line.strip_prefix(b"log ") {
-            Some(rest) => (true, rest),
-            None => (false, line),
-        };
-        if logger && self.logger.is_none() {
-            return self.world.clients.refuse(i, b"no log");
-        }
-        let mut words = line.split(|b| *b == b' ').filter(|word| !word.is_empty());
-        let list = [words.next(), words.next(), words.next(), words.next()];
-        let event = match list {
-            [Some(b"status"), None, ..] => return self.reply(i, logger),
-            [Some(b"events"), None, ..] => {
-                if let Some(process) = if logger { self.logger.as_ref() } else { Some(&self.service) } {
-                    self.world.clients.follow(i, process);
-                }
-                return;
-            }
-            [Some(b"wait"), Some(condition), seconds, None] => {
-                return self.wait(i, logger, condition, seconds);
-            }
-            [Some(b"upgrade"), None, ..] if !logger => return self.upgrade(i),
-            [Some(b"exit"), None, ..] if logger => return self.world.clients.refuse(i, b"not for the log"),
-            [Some(b"up"), None, ..] => Event::Byte(b'u'),
-            [Some(b"down"), None, ..] => Event::Byte(b'd'),
-            [Some(b"once"), None, ..] => Event::Byte(b'o'),
-            [Some(b"exit"), None, ..] => Event::Byte(b'x'),
-            [Some(b"restart"), None, ..] => Event::Restart,
-            [Some(b"pause"), None, ..] => Event::Byte(b'p'),
-            [Some(b"continue"), None, ..] => Event::Byte(b'c'),
-            [Some(b"signal"), Some(name), None, _] => match signals::parse(name) {
-                Some(signal) => b"tkpchaiq12"
-                    .iter()
-                    .find(|byte| super::machine::signal(**byte) == Some(signal))
-                    .map_or(Event::Signal(signal), |byte| Event::Byte(*byte)),
-                None => return self.world.clients.refuse(i, b"unknown signal"),
-            },
-            _ => {
-                self.world.clients.refuse(i, b"unknown command");
-                return self.world.clients.drop(i);
-            }
-        };
-        let needs_process = match event {
-            Event::Signal(_) => true,
-            Event::Byte(byte) => super::machine::signal(byte).is_some(),
-            _ => false,
-        };
-        let machine = self.machine(logger);
-        if needs_process && machine.is_none_or(|machine| machine.pid == 0) {
-            return self.world.clients.refuse(i, b"not running");
-        }
-        if event == Event::Byte(b'x') {
-            self.world.clients.keep(i);
-        }
-        self.command(logger, event);
-        self.save();
-        self.reply(i, logger);
-    }
-
-    fn machine(&self, logger: bool) -> Option<&Machine> {
-        if logger { self.logger.as_ref().map(|logger| &logger.machine) } else { Some(&self.service.machine) }
-    }
-
-    /// Answers with the state, once a start that is under way is over.
-    fn reply(&mut self, i: usize, logger: bool) {
-        let Some(process) = (if logger { self.logger.as_ref() } else { Some(&self.service) }) else { return };
-        if process.machine.preparing() {
-            return self.world.clients.wait(i, Condition::Settled, None, process);
-        }
-        let text = status(process, self.world.clients.has_logger);
-        self.world.clients.send(i, text.bytes());
-    }
-
-    fn wait(&mut self, i: usize, logger: bool, condition: &[u8], seconds: Option<&[u8]>) {
-        let condition = match condition {
-            b"up" => Condition::Up,
-            b"down" => Condition::Down,
-            b"finished" => Condition::Finished,
-            b"ready" => Condition::Ready,
-            _ => return self.world.clients.refuse(i, b"unknown command"),
-        };
-        let milliseconds = match seconds.map(super::service::milliseconds) {
-            None => None,
-            Some(Some(milliseconds)) => Some(milliseconds),
-            Some(None) => return self.world.clients.refuse(i, b"not a number of seconds"),
-        };
-        if let Some(process) = if logger { self.logger.as_ref() } else { Some(&self.service) } {
-            self.world.clients.wait(i, condition, milliseconds, process);
-        }
-    }
-
-    /// Becomes the program that is now in our own file's place. The children stay ours, and the lock is free
-    /// for the moment that the exec takes.
-    fn upgrade(&mut self, i: usize) {
-        self.save();
-        let mut path = Text::<512>::new();
-        let become_it = |path: &CStr| -> nix::Result<Errno> {
-            fchdir(&self.orders.origin)?;
-            // Clients see their end: the new program listens in a moment.
-            Err(child::become_file(path, &self.orders.words, &self.orders.env))
-        };
-        let errno = match own_path(&mut path).and_then(become_it) {
-            Ok(never) => never,
-            Err(errno) => errno,
-        };
-        if let Err(errno) = fchdir(&self.orders.folder) {
-            self.world.voice.unable(&[b"change back to the service directory"], errno);
-        }
-        let mut why = Text::<128>::of("unable to execute the supervisor's file: ");
-        self.world.clients.refuse(i, why.errno(errno).bytes());
-    }
-}
-
-/// The path of our own file: of what is there now, if it was replaced.
-fn own_path(buffer: &mut Text<512>) -> nix::Result<&CStr> {
-    let path = nix::fcntl::readlink(c"/proc/self/exe")?;
-    let path = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
-    let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
-    buffer.add(path).add("\0");
-    CStr::from_bytes_with_nul(buffer.bytes()).map_err(|_| Errno::ENAMETOOLONG)
 }
 
 /// The group of the file `operators`, whose members may control the service.
@@ -808,118 +674,4 @@ fn operators(folder: &OwnedFd, voice: Voice) -> Option<Gid> {
         voice.warning(&[b"operators: no such group, nobody gets through"]);
     }
     found.map(Gid::from_raw)
-}
-
-/// Fails where nobody can say whether what is recorded lives: before anything is started.
-fn verify(process: &Process, world: &World) -> Result<(), End> {
-    let Some(file) = process.state.as_ref().and_then(|state| state.record.as_ref()) else { return Ok(()) };
-    let child = record::read(file.as_fd(), &world.era).map(|(_, child)| child);
-    child.and_then(|child| child.map_or(Ok(false), |child| child.lives())).map(drop).map_err(|errno| {
-        process.voice(world).fatal(&[b"tell whether the process in supervise/record lives"], errno);
-        End::Failed
-    })
-}
-
-/// Takes over what a supervisor that was killed has left: its process, or what is to follow. Where it cannot
-/// be said whether the process lives nothing is started, and the status is 111.
-fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
-    let Some(file) = process.state.as_ref().and_then(|state| state.record.as_ref()) else { return Ok(()) };
-    let voice = process.voice(world);
-    let unsure = |errno: Errno| {
-        voice.fatal(&[b"tell whether the process in supervise/record lives"], errno);
-        End::Failed
-    };
-    let (memory, child) = record::read(file.as_fd(), &world.era).map_err(unsure)?;
-    let normally = process.machine.want;
-    let Some(child) = child else {
-        // Nothing was ever run; but what was wanted still is.
-        if let Some(memory) = memory.filter(|memory| memory.machine.want != Want::Exit) {
-            process.machine.want = memory.machine.want;
-        }
-        return Ok(());
-    };
-    let alive = child.lives().map_err(unsure)?;
-    let memory = memory.filter(|memory| memory.serial == child.serial || !alive);
-    if let Some(memory) = &memory {
-        process.machine = memory.machine;
-        process.wall = memory.wall;
-        process.died = ((memory.died, 0), memory.dead);
-        process.notify.name = memory.notify;
-    }
-    // A start was under way that has left no trace: the run before it is over and done with.
-    let ahead = memory.as_ref().map(|memory| memory.serial);
-    let ahead = ahead.filter(|serial| (1..1 << 31).contains(&serial.wrapping_sub(child.serial)));
-    process.serial = ahead.unwrap_or(child.serial);
-    process.spawned = (child.since, child.wall);
-    let machine = &mut process.machine;
-    // Whoever starts a supervisor means it to stay: an exit that was under way is over with the old one.
-    if machine.want == Want::Exit {
-        machine.want = normally;
-    }
-    machine.due = machine.due.filter(|_| machine.phase == Phase::Wait);
-    let known = memory.as_ref().is_some_and(|memory| memory.serial == child.serial);
-    if alive {
-        machine.phase = if child.finish { Phase::Finish } else { Phase::Run };
-        machine.pid = child.pid;
-        if !known {
-            (machine.paused, machine.termed) = (false, false);
-        }
-        if !child.finish {
-            (machine.since, process.wall) = (child.since, child.wall);
-        }
-        let parent = child::process(child.pid).map(|process| process.parent);
-        if parent != Ok(std::process::id()) {
-            match child::pidfd(child.pid) {
-                Ok(pidfd) => process.adopted = Some(pidfd),
-                Err(Errno::ESRCH) => {
-                    died_unseen(process, world, child.finish);
-                    return Ok(());
-                }
-                Err(errno) => return Err(unsure(errno)),
-            }
-            // Between the look and the open another may have got the pid.
-            if !child.lives().map_err(unsure)? {
-                process.adopted = None;
-                died_unseen(process, world, child.finish);
-                return Ok(());
-            }
-        }
-        process.settings.for_stop(process.folder.as_fd(), voice);
-        process.machine.resume(world.now(), &process.settings.rules);
-        if !process.logger && !child.finish {
-            process.settings.for_start(process.folder.as_fd(), voice);
-            process.notify.ready = memory.is_some_and(|memory| known && memory.ready);
-            process.notify.open(&process.settings, process.state.as_ref(), voice);
-        }
-        return Ok(());
-    }
-    let phase = process.machine.phase;
-    if ahead.is_some() && phase == Phase::Run {
-        (process.machine.phase, process.machine.pid, process.machine.due) = (Phase::Wait, 0, Some(0));
-        return Ok(());
-    }
-    if (known || ahead.is_some()) && matches!(phase, Phase::Down | Phase::Wait | Phase::Prepare) {
-        // Its death was seen, and all that was due has been done; what is left is the next start.
-        process.machine.pid = 0;
-        if phase == Phase::Prepare {
-            process.machine.phase = Phase::Down;
-        }
-        return Ok(());
-    }
-    if known && phase == Phase::Finish && !child.finish {
-        // Its death was seen, and finish is due.
-        process.machine.pid = 0;
-        process.machine.due = Some(0);
-        return Ok(());
-    }
-    process.machine.since = if known { process.machine.since } else { child.since };
-    process.machine.pid = child.pid;
-    died_unseen(process, world, child.finish);
-    Ok(())
-}
-
-/// Nobody knows how the recorded process died.
-fn died_unseen(process: &mut Process, world: &mut World, finish: bool) {
-    process.machine.phase = if finish { Phase::Finish } else { Phase::Run };
-    process.event(world, Event::Died(super::machine::Death::Unknown));
 }

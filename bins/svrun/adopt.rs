@@ -1,0 +1,126 @@
+//! Taking over what a supervisor that was killed has left.
+
+use std::os::fd::AsFd;
+
+use common::child;
+use nix::errno::Errno;
+
+use super::machine::{Death, Event, Phase, Want};
+use super::process::Process;
+use super::record;
+use super::supervisor::End;
+use super::world::World;
+
+/// Fails where nobody can say whether what is recorded lives: before anything is started.
+pub(super) fn verify(process: &Process, world: &World) -> Result<(), End> {
+    let Some(file) = process.state.as_ref().and_then(|state| state.record.as_ref()) else { return Ok(()) };
+    let child = record::read(file.as_fd(), &world.era).map(|(_, child)| child);
+    child.and_then(|child| child.map_or(Ok(false), |child| child.lives())).map(drop).map_err(|errno| {
+        process.voice(world).fatal(&[b"tell whether the process in supervise/record lives"], errno);
+        End::Failed
+    })
+}
+
+/// Takes over what a supervisor that was killed has left: its process, or what is to follow. Where it cannot
+/// be said whether the process lives nothing is started, and the status is 111.
+pub(super) fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
+    let Some(file) = process.state.as_ref().and_then(|state| state.record.as_ref()) else { return Ok(()) };
+    let voice = process.voice(world);
+    let unsure = |errno: Errno| {
+        voice.fatal(&[b"tell whether the process in supervise/record lives"], errno);
+        End::Failed
+    };
+    let (memory, child) = record::read(file.as_fd(), &world.era).map_err(unsure)?;
+    let normally = process.machine.want;
+    let Some(child) = child else {
+        // Nothing was ever run; but what was wanted still is.
+        if let Some(memory) = memory.filter(|memory| memory.machine.want != Want::Exit) {
+            process.machine.want = memory.machine.want;
+        }
+        return Ok(());
+    };
+    let alive = child.lives().map_err(unsure)?;
+    let memory = memory.filter(|memory| memory.serial == child.serial || !alive);
+    if let Some(memory) = &memory {
+        process.machine = memory.machine;
+        process.wall = memory.wall;
+        process.died = ((memory.died, 0), memory.dead);
+        process.notify.name = memory.notify;
+    }
+    // A start was under way that has left no trace: the run before it is over and done with.
+    let ahead = memory.as_ref().map(|memory| memory.serial);
+    let ahead = ahead.filter(|serial| (1..1 << 31).contains(&serial.wrapping_sub(child.serial)));
+    process.serial = ahead.unwrap_or(child.serial);
+    process.spawned = (child.since, child.wall);
+    let machine = &mut process.machine;
+    // Whoever starts a supervisor means it to stay: an exit that was under way is over with the old one.
+    if machine.want == Want::Exit {
+        machine.want = normally;
+    }
+    machine.due = machine.due.filter(|_| machine.phase == Phase::Wait);
+    let known = memory.as_ref().is_some_and(|memory| memory.serial == child.serial);
+    if alive {
+        machine.phase = if child.finish { Phase::Finish } else { Phase::Run };
+        machine.pid = child.pid;
+        if !known {
+            (machine.paused, machine.termed) = (false, false);
+        }
+        if !child.finish {
+            (machine.since, process.wall) = (child.since, child.wall);
+        }
+        let parent = child::process(child.pid).map(|process| process.parent);
+        if parent != Ok(std::process::id()) {
+            match child::pidfd(child.pid) {
+                Ok(pidfd) => process.adopted = Some(pidfd),
+                Err(Errno::ESRCH) => {
+                    died_unseen(process, world, child.finish);
+                    return Ok(());
+                }
+                Err(errno) => return Err(unsure(errno)),
+            }
+            // Between the look and the open another may have got the pid.
+            if !child.lives().map_err(unsure)? {
+                process.adopted = None;
+                died_unseen(process, world, child.finish);
+                return Ok(());
+            }
+        }
+        process.settings.for_stop(process.folder.as_fd(), voice);
+        process.machine.resume(world.now(), &process.settings.rules);
+        if !process.logger && !child.finish {
+            process.settings.for_start(process.folder.as_fd(), voice);
+            process.notify.ready = memory.is_some_and(|memory| known && memory.ready);
+            process.notify.open(&process.settings, process.state.as_ref(), voice);
+        }
+        return Ok(());
+    }
+    let phase = process.machine.phase;
+    if ahead.is_some() && phase == Phase::Run {
+        (process.machine.phase, process.machine.pid, process.machine.due) = (Phase::Wait, 0, Some(0));
+        return Ok(());
+    }
+    if (known || ahead.is_some()) && matches!(phase, Phase::Down | Phase::Wait | Phase::Prepare) {
+        // Its death was seen, and all that was due has been done; what is left is the next start.
+        process.machine.pid = 0;
+        if phase == Phase::Prepare {
+            process.machine.phase = Phase::Down;
+        }
+        return Ok(());
+    }
+    if known && phase == Phase::Finish && !child.finish {
+        // Its death was seen, and finish is due.
+        process.machine.pid = 0;
+        process.machine.due = Some(0);
+        return Ok(());
+    }
+    process.machine.since = if known { process.machine.since } else { child.since };
+    process.machine.pid = child.pid;
+    died_unseen(process, world, child.finish);
+    Ok(())
+}
+
+/// Nobody knows how the recorded process died.
+pub(super) fn died_unseen(process: &mut Process, world: &mut World, finish: bool) {
+    process.machine.phase = if finish { Phase::Finish } else { Phase::Run };
+    process.event(world, Event::Died(Death::Unknown));
+}

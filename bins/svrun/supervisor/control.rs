@@ -1,0 +1,150 @@
+//! What clients ask for over the socket.
+
+use std::ffi::CStr;
+
+use common::{Text, child, signals};
+use nix::errno::Errno;
+use nix::unistd::fchdir;
+
+use super::Supervisor;
+use crate::svrun::clients::{Condition, Input, status};
+use crate::svrun::machine::{self, Event, Machine};
+use crate::svrun::service::milliseconds;
+
+impl Supervisor {
+    /// Answers a client's lines.
+    #[inline(never)] // its buffers would be part of the frame that waits
+    pub(super) fn serve(&mut self, i: usize) {
+        loop {
+            match self.world.clients.line(i) {
+                Input::Nothing => return,
+                Input::TooLong => {
+                    self.world.clients.refuse(i, b"too long");
+                    self.world.clients.drop(i);
+                }
+                Input::Line(line) => self.answer(i, line.bytes()),
+            }
+        }
+    }
+
+    fn answer(&mut self, i: usize, line: &[u8]) {
+        let (logger, line) = match line.strip_prefix(b"log ") {
+            Some(rest) => (true, rest),
+            None => (false, line),
+        };
+        if logger && self.logger.is_none() {
+            return self.world.clients.refuse(i, b"no log");
+        }
+        let mut words = line.split(|b| *b == b' ').filter(|word| !word.is_empty());
+        let list = [words.next(), words.next(), words.next(), words.next()];
+        let event = match list {
+            [Some(b"status"), None, ..] => return self.reply(i, logger),
+            [Some(b"events"), None, ..] => {
+                if let Some(process) = if logger { self.logger.as_ref() } else { Some(&self.service) } {
+                    self.world.clients.follow(i, process);
+                }
+                return;
+            }
+            [Some(b"wait"), Some(condition), seconds, None] => {
+                return self.wait(i, logger, condition, seconds);
+            }
+            [Some(b"upgrade"), None, ..] if !logger => return self.upgrade(i),
+            [Some(b"exit"), None, ..] if logger => return self.world.clients.refuse(i, b"not for the log"),
+            [Some(b"up"), None, ..] => Event::Byte(b'u'),
+            [Some(b"down"), None, ..] => Event::Byte(b'd'),
+            [Some(b"once"), None, ..] => Event::Byte(b'o'),
+            [Some(b"exit"), None, ..] => Event::Byte(b'x'),
+            [Some(b"restart"), None, ..] => Event::Restart,
+            [Some(b"pause"), None, ..] => Event::Byte(b'p'),
+            [Some(b"continue"), None, ..] => Event::Byte(b'c'),
+            [Some(b"signal"), Some(name), None, _] => match signals::parse(name) {
+                Some(signal) => b"tkpchaiq12"
+                    .iter()
+                    .find(|byte| machine::signal(**byte) == Some(signal))
+                    .map_or(Event::Signal(signal), |byte| Event::Byte(*byte)),
+                None => return self.world.clients.refuse(i, b"unknown signal"),
+            },
+            _ => {
+                self.world.clients.refuse(i, b"unknown command");
+                return self.world.clients.drop(i);
+            }
+        };
+        let needs_process = match event {
+            Event::Signal(_) => true,
+            Event::Byte(byte) => machine::signal(byte).is_some(),
+            _ => false,
+        };
+        let machine = self.machine(logger);
+        if needs_process && machine.is_none_or(|machine| machine.pid == 0) {
+            return self.world.clients.refuse(i, b"not running");
+        }
+        if event == Event::Byte(b'x') {
+            self.world.clients.keep(i);
+        }
+        self.command(logger, event);
+        self.save();
+        self.reply(i, logger);
+    }
+
+    fn machine(&self, logger: bool) -> Option<&Machine> {
+        if logger { self.logger.as_ref().map(|logger| &logger.machine) } else { Some(&self.service.machine) }
+    }
+
+    /// Answers with the state, once a start that is under way is over.
+    fn reply(&mut self, i: usize, logger: bool) {
+        let Some(process) = (if logger { self.logger.as_ref() } else { Some(&self.service) }) else { return };
+        if process.machine.preparing() {
+            return self.world.clients.wait(i, Condition::Settled, None, process);
+        }
+        let text = status(process, self.world.clients.has_logger);
+        self.world.clients.send(i, text.bytes());
+    }
+
+    fn wait(&mut self, i: usize, logger: bool, condition: &[u8], seconds: Option<&[u8]>) {
+        let condition = match condition {
+            b"up" => Condition::Up,
+            b"down" => Condition::Down,
+            b"finished" => Condition::Finished,
+            b"ready" => Condition::Ready,
+            _ => return self.world.clients.refuse(i, b"unknown command"),
+        };
+        let milliseconds = match seconds.map(milliseconds) {
+            None => None,
+            Some(Some(milliseconds)) => Some(milliseconds),
+            Some(None) => return self.world.clients.refuse(i, b"not a number of seconds"),
+        };
+        if let Some(process) = if logger { self.logger.as_ref() } else { Some(&self.service) } {
+            self.world.clients.wait(i, condition, milliseconds, process);
+        }
+    }
+
+    /// Becomes the program that is now in our own file's place. The children stay ours, and the lock is free
+    /// for the moment that the exec takes.
+    fn upgrade(&mut self, i: usize) {
+        self.save();
+        let mut path = Text::<512>::new();
+        let become_it = |path: &CStr| -> nix::Result<Errno> {
+            fchdir(&self.orders.origin)?;
+            // Clients see their end: the new program listens in a moment.
+            Err(child::become_file(path, &self.orders.words, &self.orders.env))
+        };
+        let errno = match own_path(&mut path).and_then(become_it) {
+            Ok(never) => never,
+            Err(errno) => errno,
+        };
+        if let Err(errno) = fchdir(&self.orders.folder) {
+            self.world.voice.unable(&[b"change back to the service directory"], errno);
+        }
+        let mut why = Text::<128>::of("unable to execute the supervisor's file: ");
+        self.world.clients.refuse(i, why.errno(errno).bytes());
+    }
+}
+
+/// The path of our own file: of what is there now, if it was replaced.
+fn own_path(buffer: &mut Text<512>) -> nix::Result<&CStr> {
+    let path = nix::fcntl::readlink(c"/proc/self/exe")?;
+    let path = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
+    let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
+    buffer.add(path).add("\0");
+    CStr::from_bytes_with_nul(buffer.bytes()).map_err(|_| Errno::ENAMETOOLONG)
+}
