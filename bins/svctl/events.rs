@@ -4,8 +4,9 @@ use std::io::stdout;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
+use common::cli::number;
 use common::socket::{POLLERR, POLLIN, watch};
-use common::{Error, shown};
+use common::{Error, Text, shown};
 
 use super::json::{Value, of_service};
 use super::list::death;
@@ -102,33 +103,9 @@ fn happened(event: &Value) -> String {
 /// When it happened, as `2026-11-22T10:00:00.123Z`.
 fn date(event: &Value) -> String {
     let time = event.get("time");
-    let seconds: u64 = time.whole();
     let millis = time.digits().split('.').nth(1).unwrap_or("").chars().chain("000".chars()).take(3);
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    let millis: String = millis.collect();
-    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis}Z")
-}
-
-/// The year, month and day that is so many days after the first of 1970.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let (mut year, mut left) = (1970 + days / 146_097 * 400, days % 146_097); // 400 years are so many days
-    while left >= 365 + u64::from(is_leap(year)) {
-        left -= 365 + u64::from(is_leap(year));
-        year += 1;
-    }
-    let lengths = [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut month = 1;
-    for length in lengths {
-        if left < length {
-            break;
-        }
-        left -= length;
-        month += 1;
-    }
-    (year, month, left + 1)
+    let millis = number(millis.collect::<String>().as_bytes()).unwrap_or(0);
+    String::from_utf8_lossy(Text::<32>::new().date(time.whole(), millis).bytes()).into_owned()
 }
 
 #[cfg(test)]

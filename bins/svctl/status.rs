@@ -3,10 +3,9 @@
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::json::{Value, quoted};
+use common::socket::TAI64;
 
-/// What the first second of 1970 is as a TAI64 label, with the ten seconds that every supervisor adds.
-const EPOCH: u64 = (1 << 62) + 10;
+use super::json::{Value, quoted};
 
 /// What runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,7 +75,7 @@ impl Status {
             _ => return None,
         };
         let seconds = u64::from_be_bytes(*label.first_chunk()?);
-        let now = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs() + EPOCH;
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs() + TAI64;
         let want = match bytes[17] {
             b'u' => Want::Up,
             b'd' => Want::Down,
@@ -93,7 +92,7 @@ impl Status {
             hold: String::new(),
             json: String::new(),
         };
-        status.json = status.written(seconds.saturating_sub(EPOCH), u32::from_be_bytes(*label.last_chunk()?));
+        status.json = status.written(seconds.saturating_sub(TAI64), u32::from_be_bytes(*label.last_chunk()?));
         Some(status)
     }
 

@@ -313,11 +313,7 @@ fn holds(condition: Condition, process: &Process) -> bool {
 pub(super) fn status(process: &Process, has_logger: bool) -> Text<768> {
     let machine = &process.machine;
     let mut text = Text::of("{\"ok\":true,\"state\":\"");
-    text.add(match machine.phase {
-        Phase::Down | Phase::Wait | Phase::Prepare => "down",
-        Phase::Run => "run",
-        Phase::Finish => "finish",
-    });
+    text.add(machine.phase.word());
     text.add("\",\"pid\":");
     match machine.pid {
         0 => text.add("null"),
@@ -327,15 +323,17 @@ pub(super) fn status(process: &Process, has_logger: bool) -> Text<768> {
     events::instant(&mut text, process.wall);
     let now = socket::monotonic();
     text.add(",\"seconds\":").seconds(now.saturating_sub(machine.since));
-    let truth = |truth: bool| if truth { "true" } else { "false" };
-    text.add(",\"paused\":").add(truth(machine.paused)).add(",\"term\":").add(truth(machine.termed));
+    text.add(",\"paused\":")
+        .add(events::truth(machine.paused))
+        .add(",\"term\":")
+        .add(events::truth(machine.termed));
     text.add(",\"hold\":").add(events::hold(machine.hold)).add(",\"next\":");
     match machine.due.filter(|_| machine.phase == Phase::Wait) {
         Some(due) => text.seconds(due.saturating_sub(now)),
         None => text.add("null"),
     };
     text.add(",\"ready\":");
-    text.add(if process.notify.told { truth(process.notify.ready) } else { "null" });
+    text.add(if process.notify.told { events::truth(process.notify.ready) } else { "null" });
     text.add(",\"status\":");
     match process.notify.words.bytes() {
         b"" => text.add("null"),
@@ -352,7 +350,7 @@ pub(super) fn status(process: &Process, has_logger: bool) -> Text<768> {
             text.add(",\"lived\":").seconds(machine.lived).add("}");
         }
     }
-    text.add(",\"log\":").add(truth(has_logger && !process.logger));
+    text.add(",\"log\":").add(events::truth(has_logger && !process.logger));
     text.add(",\"supervisor\":").number(std::process::id()).add("}\n");
     text
 }

@@ -15,12 +15,7 @@ pub(super) fn after(process: &Process, before: &Machine, event: Event, world: &m
         return;
     }
     let (now, time, world_now) = (&process.machine, world.wall(), world.now());
-    let line = |name: &str| {
-        let mut line = Line::of("{\"event\":\"");
-        line.add(name).add("\",\"time\":");
-        instant(&mut line, time);
-        line
-    };
+    let line = |name| line(name, time);
     let mut publish = |mut line: Line| world.clients.publish(process.logger, line.add("}\n").bytes());
     match event {
         Event::Started(pid) => {
@@ -49,7 +44,7 @@ pub(super) fn after(process: &Process, before: &Machine, event: Event, world: &m
     }
     if now.paused != before.paused {
         let mut line = line("paused");
-        line.add(",\"paused\":").add(if now.paused { "true" } else { "false" });
+        line.add(",\"paused\":").add(truth(now.paused));
         publish(line);
     }
     if now.hold != before.hold {
@@ -67,12 +62,23 @@ pub(super) fn after(process: &Process, before: &Machine, event: Event, world: &m
 pub(super) fn ready(process: &Process, world: &mut World) {
     world.clients.changed(process);
     if world.clients.anybody_listens(process.logger) {
-        let mut line = Line::of("{\"event\":\"");
-        line.add(if process.notify.ready { "ready" } else { "stopping" }).add("\",\"time\":");
-        instant(&mut line, world.wall());
+        let mut line = line(if process.notify.ready { "ready" } else { "stopping" }, world.wall());
         line.add(",\"pid\":").number(process.machine.pid).add("}\n");
         world.clients.publish(process.logger, line.bytes());
     }
+}
+
+/// The beginning of an event's line.
+fn line(name: &str, time: (u64, u32)) -> Line {
+    let mut line = Line::of("{\"event\":\"");
+    line.add(name).add("\",\"time\":");
+    instant(&mut line, time);
+    line
+}
+
+/// JSON's words for it.
+pub(super) fn truth(truth: bool) -> &'static str {
+    if truth { "true" } else { "false" }
 }
 
 /// A time as seconds since 1970.

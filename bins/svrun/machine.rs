@@ -35,6 +35,22 @@ pub(super) enum Phase {
     Finish,
 }
 
+impl Phase {
+    /// What of it clients see, as byte 19 of the status: 0 down, 1 run, 2 finish.
+    pub(super) fn state(self) -> u8 {
+        match self {
+            Self::Down | Self::Wait | Self::Prepare => 0,
+            Self::Run => 1,
+            Self::Finish => 2,
+        }
+    }
+
+    /// The same in a word.
+    pub(super) fn word(self) -> &'static str {
+        ["down", "run", "finish"][usize::from(self.state())]
+    }
+}
+
 /// What its clients want.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) enum Want {

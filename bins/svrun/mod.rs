@@ -27,9 +27,10 @@ use std::os::unix::ffi::OsStrExt;
 use common::{Cli, Error, Link, OrFail, Outcome, Short, Words, child, fds, shown};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
-use nix::sys::stat::{Mode, mkdirat};
+use nix::sys::stat::Mode;
 use nix::unistd::{chdir, getcwd, symlinkat};
 
+use service::make_folder;
 use supervisor::{End, Orders, Supervisor};
 use voice::Voice;
 
@@ -100,15 +101,13 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
     // What the service leaves behind becomes ours, to be counted and reaped.
     nix::sys::prctl::set_child_subreaper(true).or_fail("become a subreaper")?;
     let open = |path: &'static CStr| {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        fds::open(AT_FDCWD, path, flags, Mode::empty())
-            .or_fail(format_args!("open {}", shown(path.to_bytes())))
+        fds::open_folder(AT_FDCWD, path).or_fail(format_args!("open {}", shown(path.to_bytes())))
     };
     let origin = open(c".")?;
     let service = open(folder)?;
     let state = match state {
         Some(path) => {
-            make_folder(AT_FDCWD, path).or_fail(format_args!("make {}", shown(path.to_bytes())))?;
+            make_folder(AT_FDCWD, path, 0o755).or_fail(format_args!("make {}", shown(path.to_bytes())))?;
             Some(open(path)?)
         }
         None => None,
@@ -138,19 +137,12 @@ fn standard_fds() -> nix::Result<()> {
     }
 }
 
-fn make_folder(parent: impl AsFd, path: &CStr) -> nix::Result<()> {
-    match mkdirat(parent, path, Mode::from_bits_truncate(0o755)) {
-        Err(Errno::EEXIST) => Ok(()),
-        other => other,
-    }
-}
-
 /// Links in a state directory that lies elsewhere to what clients look for beside it.
 fn link_beside(state: &OwnedFd, service: &OwnedFd) -> nix::Result<()> {
     let folder = getcwd()?;
     let log = service::exists(service.as_fd(), c"log");
     if log {
-        make_folder(state, c"log")?;
+        make_folder(state, c"log", 0o755)?;
     }
     for file in [c"down", c"check", c"log/down"].into_iter().take(if log { 3 } else { 2 }) {
         match symlinkat(&folder.join(OsStr::from_bytes(file.to_bytes())), state, file) {

@@ -6,8 +6,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use common::{caps, child, fds};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice, tee};
-use nix::sys::stat::{Mode, mkdirat};
+use nix::sys::stat::Mode;
 use nix::unistd::{mkfifoat, pipe2, read, write};
+
+use super::service::make_folder;
 
 /// How large the pipe is made where the kernel counts no user's pages.
 const SIZE: i32 = 1 << 20;
@@ -126,11 +128,8 @@ impl Pipe {
 
 /// The folder of the FIFOs, which only we may enter.
 pub(super) fn folder(state: BorrowedFd) -> nix::Result<OwnedFd> {
-    match mkdirat(state, c"pipe", Mode::from_bits_truncate(0o700)) {
-        Ok(()) | Err(Errno::EEXIST) => {}
-        Err(errno) => return Err(errno),
-    }
-    fds::open(state, c"pipe", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+    make_folder(state, c"pipe", 0o700)?;
+    fds::open_folder(state, c"pipe")
 }
 
 /// Both ends of the FIFO `name`, which is made if it is not there.

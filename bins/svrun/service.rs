@@ -1,13 +1,13 @@
 //! The service directory: the small files that say how a service is run.
 
 use std::ffi::CStr;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::cli::number;
 use common::{fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
-use nix::sys::stat::{Mode, fstat, fstatat};
+use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
 use nix::unistd::read;
 
 use super::machine::Rules;
@@ -59,6 +59,14 @@ pub(super) enum Optional {
 /// Opens a file of a service directory for reading.
 pub(super) fn open(folder: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
     fds::open(folder, name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())
+}
+
+/// Makes a folder, if there is nothing by its name.
+pub(super) fn make_folder(parent: impl AsFd, path: &CStr, mode: u32) -> nix::Result<()> {
+    match mkdirat(parent, path, Mode::from_bits_truncate(mode)) {
+        Err(Errno::EEXIST) => Ok(()),
+        other => other,
+    }
 }
 
 /// Whether there is a file of this name.

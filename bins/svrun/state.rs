@@ -5,17 +5,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::child;
 use common::lock::try_flock;
-use common::{Text, fds};
+use common::{Text, fds, socket};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, renameat};
 use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
 use nix::unistd::{Gid, UnlinkatFlags, fchown, geteuid, mkfifoat, unlinkat, write};
 
-use super::machine::{Hold, Machine, Phase, Want};
+use super::machine::{Hold, Machine, Want};
 use super::voice::Voice;
-
-/// What TAI64 labels add to the time since 1970: 2^62, and the ten leap seconds of 1972.
-const TAI: u64 = (1 << 62) + 10;
 
 /// A state directory that is ours: we hold its lock.
 #[derive(Debug)]
@@ -67,9 +64,7 @@ impl State {
                 let _ = mkdirat(parent, target, mode); // opening it tells
             }
         }
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let folder = fds::open(parent, c"supervise", flags, Mode::empty());
-        let folder = folder.map_err(|errno| match made {
+        let folder = fds::open_folder(parent, c"supervise").map_err(|errno| match made {
             Err(why) if why != Errno::EEXIST => NotOurs::Unusable("make supervise", why),
             _ => NotOurs::Unusable("open supervise/lock", errno),
         })?;
@@ -215,11 +210,8 @@ impl State {
     fn replace(&self, new: &CStr, name: &CStr, bytes: &[u8]) -> nix::Result<()> {
         let create = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC;
         let file = open(self.folder(), new, create, 0o644)?;
-        match write(&file, bytes) {
-            Ok(count) if count == bytes.len() => renameat(&self.folder, new, &self.folder, name),
-            Ok(_) => Err(Errno::ENOSPC),
-            Err(errno) => Err(errno),
-        }
+        whole(write(&file, bytes), bytes.len())?;
+        renameat(&self.folder, new, &self.folder, name)
     }
 
     /// Says in `ready` since when the service is, or takes that back.
@@ -292,29 +284,20 @@ fn whole(written: nix::Result<usize>, length: usize) -> nix::Result<()> {
 /// it is paused, what is wanted, whether the stop signal was sent, and the state.
 fn status(machine: &Machine, (seconds, nanoseconds): (u64, u32)) -> [u8; 20] {
     let mut status = [0; 20];
-    status[..8].copy_from_slice(&seconds.saturating_add(TAI).to_be_bytes());
+    status[..8].copy_from_slice(&seconds.saturating_add(socket::TAI64).to_be_bytes());
     status[8..12].copy_from_slice(&nanoseconds.to_be_bytes());
     status[12..16].copy_from_slice(&machine.pid.to_le_bytes());
     status[16] = u8::from(machine.paused);
     // sv writes no `u` where it reads one: a start that is far off has to look unwanted.
     status[17] = if machine.want == Want::Up && machine.hold == Hold::None { b'u' } else { b'd' };
     status[18] = u8::from(machine.termed);
-    status[19] = match machine.phase {
-        Phase::Down | Phase::Wait | Phase::Prepare => 0,
-        Phase::Run => 1,
-        Phase::Finish => 2,
-    };
+    status[19] = machine.phase.state();
     status
 }
 
 /// The text of `supervise/stat`.
 fn words(machine: &Machine) -> Text<64> {
-    let (state, down) = match machine.phase {
-        Phase::Down | Phase::Wait | Phase::Prepare => ("down", true),
-        Phase::Run => ("run", false),
-        Phase::Finish => ("finish", false),
-    };
-    let mut text = Text::of(state);
+    let mut text = Text::of(machine.phase.word());
     if machine.paused {
         text.add(", paused");
     }
@@ -322,7 +305,7 @@ fn words(machine: &Machine) -> Text<64> {
         text.add(", got TERM");
     }
     match machine.want {
-        _ if down => {}
+        _ if machine.phase.state() == 0 => {}
         Want::Up => {}
         Want::Down => drop(text.add(", want down")),
         Want::Exit => drop(text.add(", want exit")),

@@ -106,8 +106,7 @@ pub struct Folder {
 impl Folder {
     /// Opens the folder.
     pub fn open(path: &'static CStr) -> nix::Result<Self> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        Ok(Self { path, fd: fds::open(AT_FDCWD, path, flags, Mode::empty())? })
+        Ok(Self { path, fd: fds::open_folder(AT_FDCWD, path)? })
     }
 
     /// The names of its files but those that start with a dot.

@@ -16,6 +16,11 @@ pub fn open(folder: BorrowedFd, path: &CStr, flags: OFlag, mode: Mode) -> nix::R
     sys::above_standard(openat(folder, path, flags, mode)?, flags.contains(OFlag::O_CLOEXEC))
 }
 
+/// Opens a folder, as [`open`], to read it and to reach what is in it.
+pub fn open_folder(folder: BorrowedFd, path: &CStr) -> nix::Result<OwnedFd> {
+    open(folder, path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+}
+
 /// Whether there may be a `fd`: EBADF above the limit of open files, as dup2(2) says.
 pub fn check(fd: RawFd) -> nix::Result<()> {
     let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;

@@ -70,6 +70,23 @@ impl<const N: usize> Text<N> {
         self.number(milliseconds / 1000).add(".").padded(milliseconds % 1000, 3)
     }
 
+    /// Adds a time since 1970 as `2026-11-22T10:00:00.123Z`.
+    pub fn date(&mut self, seconds: u64, milliseconds: u32) -> &mut Self {
+        let (days, second) = (seconds / 86_400, seconds % 86_400);
+        // The civil calendar from days since 1970, in eras of 400 years that begin on a 1 March.
+        let shifted = days + 719_468;
+        let (era, day) = (shifted / 146_097, shifted % 146_097);
+        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let day = day - (153 * month + 2) / 5 + 1;
+        let month = if month < 10 { month + 3 } else { month - 9 };
+        let year = era * 400 + year + u64::from(month <= 2);
+        self.padded(year, 4).add("-").padded(month, 2).add("-").padded(day, 2).add("T");
+        self.padded(second / 3600, 2).add(":").padded(second / 60 % 60, 2).add(":").padded(second % 60, 2);
+        self.add(".").padded(milliseconds, 3).add("Z")
+    }
+
     /// Adds what an errno means, in the words of the C library.
     pub fn errno(&mut self, errno: nix::errno::Errno) -> &mut Self {
         self.add(sys::strerror(errno))
@@ -127,5 +144,15 @@ mod tests {
         assert_eq!(Text::<16>::new().quoted(b"a\"\\\n\xff").bytes(), "a\\\"\\\\?\u{fffd}".as_bytes());
         assert_eq!(Text::<16>::new().quoted("é\u{1}".as_bytes()).bytes(), "é?".as_bytes());
         assert_eq!(Text::<4>::of("a").fill(3).bytes(), b"a  ");
+    }
+
+    #[test]
+    fn a_date_is_the_date_and_time_in_utc() {
+        let at = |seconds| String::from_utf8(Text::<32>::new().date(seconds, 7).bytes().to_owned()).unwrap();
+        assert_eq!(at(0), "1970-01-01T00:00:00.007Z");
+        assert_eq!(at(951_782_399), "2000-02-28T23:59:59.007Z");
+        assert_eq!(at(951_782_400), "2000-02-29T00:00:00.007Z");
+        assert_eq!(at(1_795_343_401), "2026-11-22T10:30:01.007Z");
+        assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00.007Z");
     }
 }

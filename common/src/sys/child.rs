@@ -159,10 +159,7 @@ pub fn become_file(path: &CStr, argv: &Words, env: &Words) -> Errno {
 /// pwrite(2) of all the bytes at once.
 pub fn write_at(file: BorrowedFd, bytes: &[u8], offset: u64) -> nix::Result<()> {
     let offset = libc::off_t::try_from(offset).map_err(|_| Errno::EINVAL)?;
-    // SAFETY: pointer and length are of one slice.
-    let written =
-        Errno::result(unsafe { libc::pwrite(file.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), offset) })?;
-    if usize::try_from(written) == Ok(bytes.len()) { Ok(()) } else { Err(Errno::ENOSPC) }
+    if nix::sys::uio::pwrite(file, bytes, offset)? == bytes.len() { Ok(()) } else { Err(Errno::ENOSPC) }
 }
 
 /// Blocks all signals, or none. As a raw call: libc's leaves out those that it uses itself.
@@ -243,12 +240,8 @@ fn process_at(path: &CStr) -> nix::Result<Process> {
 
 /// The beginning of a file.
 pub fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]> {
-    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK;
-    // SAFETY: a C string; the new fd is nobody else's. Not open(3), for which musl makes two calls.
-    let file = unsafe {
-        let fd = Errno::result(libc::openat(libc::AT_FDCWD, path.as_ptr(), flags))?;
-        OwnedFd::from_raw_fd(fd)
-    };
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let file = crate::fds::open(AT_FDCWD, path, flags, Mode::empty())?;
     let count = nix::unistd::read(&file, buffer)?;
     Ok(&buffer[..count])
 }

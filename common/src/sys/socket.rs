@@ -57,6 +57,10 @@ pub fn monotonic() -> u64 {
     seconds * 1000 + u64::from(nanoseconds / 1_000_000)
 }
 
+/// What TAI64 labels add to the seconds since 1970, as runit and daemontools write them: 2^62, and the ten
+/// leap seconds of 1972.
+pub const TAI64: u64 = (1 << 62) + 10;
+
 /// Seconds since 1970 and nanoseconds, `CLOCK_REALTIME`.
 #[must_use]
 pub fn wall() -> (u64, u32) {
