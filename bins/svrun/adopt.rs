@@ -9,27 +9,38 @@ use super::machine::{Death, Event, Phase, Want};
 use super::process::Process;
 use super::record;
 use super::supervisor::End;
+use super::voice::Voice;
 use super::world::World;
 
 /// Fails where nobody can say whether what is recorded lives: before anything is started.
 pub(super) fn verify(process: &Process, world: &World) -> Result<(), End> {
     let Some(file) = process.state.as_ref().and_then(|state| state.record.as_ref()) else { return Ok(()) };
     let child = record::read(file.as_fd(), &world.era).map(|(_, child)| child);
-    child.and_then(|child| child.map_or(Ok(false), |child| child.lives())).map(drop).map_err(|errno| {
-        process.voice(world).fatal(&[b"tell whether the process in supervise/record lives"], errno);
-        End::Failed
-    })
+    let known = child.and_then(|child| child.map_or(Ok(false), |child| child.lives()));
+    known.map(drop).map_err(|errno| unsure(process.voice(world), errno))
+}
+
+fn unsure(voice: Voice, errno: Errno) -> End {
+    voice.fatal(&[b"tell whether the process in supervise/record lives"], errno);
+    End::Failed
+}
+
+/// Takes over what is left of a process, or starts it if it is wanted.
+pub(super) fn adopt_or_start(process: &mut Process, world: &mut World) -> Result<(), End> {
+    adopt(process, world)?;
+    if process.machine.phase == Phase::Down && process.machine.want == Want::Up {
+        process.event(world, Event::Byte(b'u'));
+    }
+    process.unsaved = true;
+    Ok(())
 }
 
 /// Takes over what a supervisor that was killed has left: its process, or what is to follow. Where it cannot
 /// be said whether the process lives nothing is started, and the status is 111.
-pub(super) fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
+fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
     let Some(file) = process.state.as_ref().and_then(|state| state.record.as_ref()) else { return Ok(()) };
     let voice = process.voice(world);
-    let unsure = |errno: Errno| {
-        voice.fatal(&[b"tell whether the process in supervise/record lives"], errno);
-        End::Failed
-    };
+    let unsure = |errno| unsure(voice, errno);
     let (memory, child) = record::read(file.as_fd(), &world.era).map_err(unsure)?;
     let normally = process.machine.want;
     let Some(child) = child else {
@@ -120,7 +131,7 @@ pub(super) fn adopt(process: &mut Process, world: &mut World) -> Result<(), End>
 }
 
 /// Nobody knows how the recorded process died.
-pub(super) fn died_unseen(process: &mut Process, world: &mut World, finish: bool) {
+fn died_unseen(process: &mut Process, world: &mut World, finish: bool) {
     process.machine.phase = if finish { Phase::Finish } else { Phase::Run };
     process.event(world, Event::Died(Death::Unknown));
 }

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use common::{Text, socket};
 use nix::unistd::read;
 
+use super::death;
 use super::events;
 use super::machine::{Hold, Phase};
 use super::process::Process;
@@ -346,7 +347,7 @@ pub(super) fn status(process: &Process, has_logger: bool) -> Text<768> {
             text.add("{\"time\":");
             events::instant(&mut text, process.died.0);
             text.add(",\"pid\":").number(process.died.1);
-            events::death(&mut text, death);
+            death::members(&mut text, death);
             text.add(",\"lived\":").seconds(machine.lived).add("}");
         }
     }

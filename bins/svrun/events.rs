@@ -2,7 +2,8 @@
 
 use common::Text;
 
-use super::machine::{Death, Event, Hold, Machine, Phase, Want};
+use super::death;
+use super::machine::{Event, Hold, Machine, Phase, Want};
 use super::process::Process;
 use super::world::World;
 
@@ -29,7 +30,7 @@ pub(super) fn after(process: &Process, before: &Machine, event: Event, world: &m
             if !finish {
                 line.add(",\"pid\":").number(before.pid);
             }
-            death(&mut line, how);
+            death::members(&mut line, how);
             if !finish {
                 line.add(",\"lived\":").seconds(now.lived);
             }
@@ -84,28 +85,6 @@ pub(super) fn truth(truth: bool) -> &'static str {
 /// A time as seconds since 1970.
 pub(super) fn instant<const N: usize>(text: &mut Text<N>, (seconds, nanoseconds): (u64, u32)) {
     text.number(seconds).add(".").padded(nanoseconds / 1_000_000, 3);
-}
-
-/// How a process died, as three members of an object.
-pub(super) fn death<const N: usize>(text: &mut Text<N>, death: Death) {
-    text.add(",\"code\":");
-    match death {
-        Death::Exit(code) => text.number(code),
-        Death::Exec(_) => text.number(111u32),
-        _ => text.add("null"),
-    };
-    text.add(",\"signal\":");
-    match death {
-        Death::Signal(signal, _) => {
-            match common::signals::name(signal.into()) {
-                Some(name) => text.add("\"").add(name).add("\""),
-                None => text.add("\"").number(signal).add("\""),
-            };
-        }
-        _ => drop(text.add("null")),
-    }
-    let core = matches!(death, Death::Signal(_, true));
-    text.add(",\"core\":").add(if core { "true" } else { "false" });
 }
 
 /// What is wanted, in a word.

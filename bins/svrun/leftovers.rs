@@ -31,7 +31,7 @@ pub(super) fn after(process: &mut Process, world: &World) -> Text<320> {
         if known.contains(&pid) || child::process(pid).is_ok_and(|process| process.zombie) {
             return;
         }
-        new |= !process.reported().contains(&pid);
+        new |= !process.reported.contains(&pid);
         if let Some(place) = still.get_mut(count as usize) {
             *place = pid;
             names.add(if count == 0 { ": " } else { ", " }).number(pid).add(" ").add(name(pid).bytes());
@@ -41,7 +41,7 @@ pub(super) fn after(process: &mut Process, world: &World) -> Text<320> {
             let _ = child::kill_child(pid, signal); // our child, not reaped yet: it is what it was
         }
     });
-    *process.reported() = still;
+    process.reported = still;
     if new {
         line.add("warning: svrun: run left ").number(count);
         line.add(if count == 1 { " process behind" } else { " processes behind" })

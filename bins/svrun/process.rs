@@ -6,10 +6,11 @@ use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::child::{self, Plan, Slot};
-use common::{Text, signals};
+use common::{Text, signals, socket};
 use nix::errno::Errno;
 use nix::sys::stat::fstatat;
 
+use super::death;
 use super::events;
 use super::leftovers;
 use super::machine::{Action, Death, Event, Machine, Phase, Want};
@@ -78,17 +79,20 @@ pub(super) struct Process {
     pub(super) spawned: (u64, (u64, u32)),
     /// It has got the stop signal from us, so that its death is no news.
     stopped: bool,
-    reported: [u32; 8],
+    /// The leftovers that were named already.
+    pub(super) reported: [u32; 8],
 }
 
 impl Process {
     /// A process of which nothing runs.
     pub(super) fn new(logger: bool, folder: OwnedFd, state_parent: Option<OwnedFd>, want: Want) -> Self {
+        let mut machine = Machine::new(want);
+        machine.since = socket::monotonic();
         Self {
             logger,
             folder,
             state_parent,
-            machine: Machine::new(want),
+            machine,
             settings: Settings::default(),
             state: None,
             notify: Notify::default(),
@@ -96,7 +100,7 @@ impl Process {
             asking: None,
             script: 0,
             serial: 0,
-            wall: (0, 0),
+            wall: socket::wall(),
             died: ((0, 0), 0),
             unsaved: false,
             again: None,
@@ -268,7 +272,7 @@ impl Process {
         self.machine = before;
         let event = self.spawn(world, c"./run", &[c"./run"], false);
         if matches!(event, Event::Started(_)) {
-            self.exec_failed(voice, b"./run");
+            self.exec_failed(voice);
         }
         event
     }
@@ -289,7 +293,7 @@ impl Process {
                 return Event::NoFinish;
             }
         }
-        let (code, status) = finish_arguments(self.machine.death);
+        let (code, status) = death::arguments(self.machine.death);
         // Before the fork: who finds this knows that finish is due, until finish itself has said that it
         // runs.
         self.remember(world);
@@ -363,11 +367,11 @@ impl Process {
     }
 
     /// Says that run could not be executed, once, and when the reason is another.
-    fn exec_failed(&mut self, voice: Voice, path: &[u8]) {
+    fn exec_failed(&mut self, voice: Voice) {
         if self.exec != self.told_exec {
             self.told_exec = self.exec;
             if let Some(errno) = self.exec {
-                voice.unable(&[b"start ", path], errno);
+                voice.unable(&[b"start ./run"], errno);
             }
         }
     }
@@ -380,7 +384,7 @@ impl Process {
         } else if pid == self.machine.pid && pid != 0 {
             let death = match self.exec.take() {
                 Some(errno) if self.machine.phase == Phase::Run => Death::Exec(errno as i32),
-                _ => death(status),
+                _ => death::of(status),
             };
             self.event(world, Event::Died(death));
         } else {
@@ -395,7 +399,7 @@ impl Process {
         let now = world.now();
         let since = *self.asking.get_or_insert(now);
         let death = match child::exit_status(pidfd.as_fd()) {
-            Ok(status) => death(status),
+            Ok(status) => death::of(status),
             Err(Errno::ESRCH) if now < since + PATIENCE => return,
             Err(_) => Death::Unknown,
         };
@@ -424,7 +428,7 @@ impl Process {
             let tenths = self.machine.lived / 100;
             let mut after = Text::<24>::of(" after ");
             after.number(tenths / 10).add(".").number(tenths % 10).add(" s");
-            how(&mut line, "exited ", death, after.bytes());
+            death::how(&mut line, "exited ", death, after.bytes());
             if self.machine.want == Want::Up {
                 match self.machine.delay(&self.settings.rules) {
                     None => line.add(", gave up"),
@@ -447,10 +451,11 @@ impl Process {
             self.to_log(world, line.bytes());
         }
         if let Some(state) = &mut self.state {
-            let mut line = stamp(self.died.0);
-            line.add(" pid ").number(self.died.1).add(" ");
+            let ((seconds, nanoseconds), pid) = self.died;
+            let mut line = Text::<256>::new();
+            line.date(seconds, nanoseconds / 1_000_000).add(" pid ").number(pid).add(" ");
             let mut after = Text::<24>::of(" after ");
-            how(&mut line, "exit ", death, after.seconds(self.machine.lived).add(" s").bytes());
+            death::how(&mut line, "exit ", death, after.seconds(self.machine.lived).add(" s").bytes());
             line.add("\n");
             if let Err(errno) = state.add_death(line.bytes()) {
                 state.complain(voice, b"write supervise/deaths", errno);
@@ -476,11 +481,6 @@ impl Process {
             text.add(self.voice(world).part).add(": ").add(line);
             say(text.bytes());
         }
-    }
-
-    /// The pids that leftovers were named by already.
-    pub(super) fn reported(&mut self) -> &mut [u32; 8] {
-        &mut self.reported
     }
 
     /// Makes the record where there could be none so far.
@@ -540,114 +540,5 @@ impl Process {
     pub(super) fn deadline(&self, now: u64) -> Option<u64> {
         let asking = self.asking.map(|_| now + 5);
         [self.machine.deadline(), asking, self.again, self.locked].into_iter().flatten().min()
-    }
-}
-
-/// Adds how a process died, and after what time.
-fn how(text: &mut Text<256>, exit: &str, death: Death, after: &[u8]) {
-    match death {
-        Death::Exit(code) => drop(text.add(exit).number(code).add(after)),
-        Death::Signal(signal, core) => {
-            text.add("killed by ");
-            match signals::name(signal.into()) {
-                Some(name) => text.add("SIG").add(name),
-                None => text.add("signal ").number(signal),
-            };
-            text.add(if core { " (core dumped)" } else { "" }).add(after);
-        }
-        Death::Exec(errno) => drop(text.add("could not be executed: ").errno(Errno::from_raw(errno))),
-        Death::Unknown => drop(text.add("ended").add(after).add(", status unknown")),
-    }
-}
-
-/// How a wait status says that a process died.
-fn death(status: i32) -> Death {
-    let low = |number: i32| u8::try_from(number & 0xff).unwrap_or(0);
-    match status & 0x7f {
-        0 => Death::Exit(low(status >> 8)),
-        signal => Death::Signal(low(signal), status & 0x80 != 0),
-    }
-}
-
-/// finish's arguments: the exit code, or -1; and the low byte of the wait status, the signal and 128 for a
-/// core.
-fn finish_arguments(death: Option<Death>) -> (Word, Word) {
-    match death {
-        Some(Death::Exit(code)) => (Word::of(b"", code), Word::of(b"", 0)),
-        Some(Death::Signal(signal, core)) => {
-            (Word::of(b"-", 1), Word::of(b"", signal | if core { 0x80 } else { 0 }))
-        }
-        Some(Death::Exec(_)) => (Word::of(b"", 111), Word::of(b"", 0)),
-        Some(Death::Unknown) | None => (Word::of(b"-", 1), Word::of(b"", 0)),
-    }
-}
-
-/// A number as a C string.
-struct Word(Text<8>);
-
-impl Word {
-    fn of(sign: &[u8], number: u8) -> Self {
-        let mut text = Text::of(sign);
-        text.number(number).add("\0");
-        Self(text)
-    }
-
-    fn as_c_str(&self) -> &CStr {
-        CStr::from_bytes_with_nul(self.0.bytes()).unwrap_or(c"0")
-    }
-}
-
-/// A wall clock time as `2026-11-22T10:00:00.123Z`.
-fn stamp((seconds, nanoseconds): (u64, u32)) -> Text<256> {
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // The civil calendar from days since 1970, in eras of 400 years that begin on a 1 March.
-    let shifted = days + 719_468;
-    let (era, day) = (shifted / 146_097, shifted % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = era * 400 + year + u64::from(month <= 2);
-    let mut text = Text::new();
-    text.padded(year, 4).add("-").padded(month, 2).add("-").padded(day, 2).add("T");
-    text.padded(second / 3600, 2).add(":").padded(second / 60 % 60, 2).add(":").padded(second % 60, 2);
-    text.add(".").padded(nanoseconds / 1_000_000, 3).add("Z");
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stamp_is_the_date_and_time_in_utc() {
-        let at = |seconds| String::from_utf8(stamp((seconds, 7_000_000)).bytes().to_owned()).unwrap();
-        assert_eq!(at(0), "1970-01-01T00:00:00.007Z");
-        assert_eq!(at(951_782_399), "2000-02-28T23:59:59.007Z");
-        assert_eq!(at(951_782_400), "2000-02-29T00:00:00.007Z");
-        assert_eq!(at(1_795_343_401), "2026-11-22T10:30:01.007Z");
-        assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00.007Z");
-    }
-
-    #[test]
-    fn finish_is_told_how_run_died_as_runsv_tells() {
-        let words = |death| {
-            let (code, status) = finish_arguments(Some(death));
-            (code.as_c_str().to_owned(), status.as_c_str().to_owned())
-        };
-        assert_eq!(words(Death::Exit(255)), (c"255".into(), c"0".into()));
-        assert_eq!(words(Death::Signal(15, false)), (c"-1".into(), c"15".into()));
-        assert_eq!(words(Death::Signal(11, true)), (c"-1".into(), c"139".into()));
-        assert_eq!(words(Death::Exec(2)), (c"111".into(), c"0".into()));
-        assert_eq!(words(Death::Unknown), (c"-1".into(), c"0".into()));
-    }
-
-    #[test]
-    fn a_wait_status_is_an_exit_or_a_signal() {
-        assert_eq!(death(0), Death::Exit(0));
-        assert_eq!(death(7 << 8), Death::Exit(7));
-        assert_eq!(death(9), Death::Signal(9, false));
-        assert_eq!(death(0x80 | 6), Death::Signal(6, true));
     }
 }

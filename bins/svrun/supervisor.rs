@@ -2,24 +2,24 @@
 
 mod control;
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::child;
 use common::socket::{self, POLLIN, pollfd, watch};
 use common::{Words, fds, signals};
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag};
+use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, fchdir, read};
 
-use super::adopt::{adopt, verify};
+use super::adopt::{adopt_or_start, verify};
 use super::clients::CLIENTS;
 use super::events;
 use super::machine::{Event, Phase, Want};
 use super::pipe::Pipe;
 use super::process::Process;
 use super::record;
-use super::service::exists;
+use super::service::{exists, make_folder};
 use super::state::{NotOurs, State};
 use super::voice::Voice;
 use super::world::World;
@@ -28,6 +28,9 @@ use super::world::World;
 const DRAIN: u64 = 10_000;
 /// How long until something that failed is tried again.
 const AGAIN: u64 = 1000;
+
+/// How many fds are waited for besides those of clients.
+const DOORS: usize = 8;
 
 /// The signals that are heard. All others are blocked.
 const HEARD: [i32; 5] = [signals::CHLD, signals::TERM, signals::INT, signals::HUP, signals::QUIT];
@@ -58,7 +61,9 @@ pub(super) struct Supervisor {
     socket: Option<OwnedFd>,
     signals: OwnedFd,
     operators: Option<Gid>,
-    orders: Orders,
+    /// The command line, for the upgrade, and the working directory in which it counts.
+    words: Words,
+    origin: OwnedFd,
     draining: Option<u64>,
     /// Nothing has happened for a second.
     resting: bool,
@@ -83,23 +88,20 @@ impl Supervisor {
     #[inline(never)]
     pub(super) fn start(orders: Orders) -> Result<&'static mut Self, End> {
         let supervisor = Self::new(orders)?;
-        supervisor.look_for_log(true)?;
-        supervisor.adopt_or_start()?;
+        supervisor.look_for_log()?;
+        supervisor.begin()?;
         Ok(supervisor)
     }
 
     /// Takes the state directory. A function of its own, so that what it needs of the stack is free again.
     #[inline(never)]
     fn new(orders: Orders) -> Result<&'static mut Self, End> {
-        let voice = orders.voice;
+        let Orders { voice, words, origin, env, folder, state } = orders;
         let fatal = |what: &[u8], errno: Errno| {
             voice.fatal(&[what], errno);
             End::Failed
         };
         let signals = socket::signals(&HEARD).map_err(|errno| fatal(b"open a signalfd", errno))?;
-        let copy = |fd: &OwnedFd| fd.try_clone().map_err(|_| fatal(b"copy a fd", Errno::EMFILE));
-        let folder = copy(&orders.folder)?;
-        let state = orders.state.as_ref().map(copy).transpose()?;
         let operators = operators(&folder, voice);
         let want = if exists(folder.as_fd(), c"down") { Want::Down } else { Want::Up };
         let mut service = Process::new(false, folder, state, want);
@@ -110,7 +112,7 @@ impl Supervisor {
         }
         let world = World {
             voice,
-            env: orders.env.clone(),
+            env,
             pipe: None,
             era: record::Era::now(),
             clients: super::clients::Clients::default(),
@@ -125,29 +127,23 @@ impl Supervisor {
             socket: None,
             signals,
             operators,
-            orders,
+            words,
+            origin,
             draining: None,
             resting: false,
             told_log: false,
             unreaped: false,
             crowded: None,
         }));
-        supervisor.service.wall = socket::wall();
-        supervisor.service.machine.since = socket::monotonic();
         Ok(supervisor)
     }
 
     /// Makes a logger of `log`, if that is there and was not before.
-    fn look_for_log(&mut self, first: bool) -> Result<(), End> {
+    fn look_for_log(&mut self) -> Result<(), End> {
         if self.logger.is_some() {
             return Ok(());
         }
-        let folder = match fds::open(
-            self.orders.folder.as_fd(),
-            c"log",
-            OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
-            Mode::empty(),
-        ) {
+        let folder = match fds::open_folder(self.service.folder.as_fd(), c"log") {
             Ok(folder) => folder,
             Err(Errno::ENOENT) => return Ok(()),
             Err(errno) => {
@@ -159,16 +155,15 @@ impl Supervisor {
         };
         let Some(state) = &self.service.state else { return Ok(()) };
         let want = if exists(folder.as_fd(), c"down") { Want::Down } else { Want::Up };
-        let parent = self.orders.state.as_ref().map(|state| {
-            let _ = nix::sys::stat::mkdirat(state, c"log", Mode::from_bits_truncate(0o755));
-            let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-            fds::open(state.as_fd(), c"log", flags, Mode::empty())
+        let parent = self.service.state_parent.as_ref().map(|state| {
+            let _ = make_folder(state, c"log", 0o755); // opening it tells
+            fds::open_folder(state.as_fd(), c"log")
         });
         let parent = match parent.transpose() {
             Ok(parent) => parent,
             Err(errno) => {
                 self.world.voice.fatal(&[b"open log in the state directory"], errno);
-                return if first { Err(End::Failed) } else { Ok(()) };
+                return Err(End::Failed);
             }
         };
         match Pipe::open(state.folder()) {
@@ -181,12 +176,10 @@ impl Supervisor {
             }
             Err(errno) => {
                 self.world.voice.fatal(&[b"make a pipe for the log"], errno);
-                return if first { Err(End::Failed) } else { Ok(()) };
+                return Err(End::Failed);
             }
         }
         let mut logger = Process::new(true, folder, parent, want);
-        logger.wall = socket::wall();
-        logger.machine.since = socket::monotonic();
         logger.locked = Some(0);
         self.logger = Some(logger);
         self.world.clients.has_logger = true;
@@ -205,12 +198,8 @@ impl Supervisor {
             Ok(state) => {
                 logger.locked = None;
                 logger.state = Some(state);
-                adopt(logger, &mut self.world)?;
-                if logger.machine.phase == Phase::Down && logger.machine.want == Want::Up {
-                    logger.event(&mut self.world, Event::Byte(b'u'));
-                }
+                adopt_or_start(logger, &mut self.world)?;
                 self.world.logger = logger.machine.pid;
-                logger.unsaved = true;
                 return Ok(());
             }
             Err(NotOurs::Locked) if first => {
@@ -225,16 +214,12 @@ impl Supervisor {
         Ok(())
     }
 
-    fn adopt_or_start(&mut self) -> Result<(), End> {
+    fn begin(&mut self) -> Result<(), End> {
         verify(&self.service, &self.world)?;
         self.lock_log(true)?;
         // Who sees the service finds its logger too.
         self.save();
-        adopt(&mut self.service, &mut self.world)?;
-        if self.service.machine.phase == Phase::Down && self.service.machine.want == Want::Up {
-            self.service.event(&mut self.world, Event::Byte(b'u'));
-        }
-        self.service.unsaved = true;
+        adopt_or_start(&mut self.service, &mut self.world)?;
         self.save();
         Ok(())
     }
@@ -242,7 +227,7 @@ impl Supervisor {
     /// Works until it is told to leave.
     #[inline(never)]
     pub(super) fn run(&mut self) -> End {
-        let mut watched = [watch(-1, 0); 10 + CLIENTS];
+        let mut watched = [watch(-1, 0); DOORS + CLIENTS];
         // Who has died before our signal dispositions were set has sent us nothing.
         self.reap();
         loop {
@@ -295,7 +280,7 @@ impl Supervisor {
         let door = |process: Option<&Process>| fd(process.and_then(|p| p.state.as_ref()?.control.as_ref()));
         let [fifo, notify] = self.service.notify.fds();
         let logger = self.logger.as_ref();
-        let list = [
+        let list: [RawFd; DOORS] = [
             self.signals.as_raw_fd(),
             door(Some(&self.service)),
             door(logger),
@@ -310,7 +295,7 @@ impl Supervisor {
         }
         for i in 0..CLIENTS {
             let (fd, events) = self.world.clients.watched(i);
-            watched[list.len() + i] = watch(fd, events);
+            watched[DOORS + i] = watch(fd, events);
         }
     }
 
@@ -339,8 +324,8 @@ impl Supervisor {
             logger.ask_adopted(&mut self.world);
         }
         for i in 0..CLIENTS {
-            if ready(8 + i) {
-                if watched[8 + i].revents & POLLIN == 0 {
+            if ready(DOORS + i) {
+                if watched[DOORS + i].revents & POLLIN == 0 {
                     self.world.clients.drop(i);
                 } else {
                     self.world.clients.fill(i);
@@ -397,8 +382,8 @@ impl Supervisor {
 
     fn read_bytes(&mut self, logger: bool) {
         let mut bytes = [0; 64];
-        let process = if logger { self.logger.as_ref() } else { Some(&self.service) };
-        let door = process.and_then(|process| process.state.as_ref()?.control.as_ref());
+        let door = one_of(&self.service, self.logger.as_ref(), logger)
+            .and_then(|process| process.state.as_ref()?.control.as_ref());
         // Once a round: whoever floods us is not alone.
         let count = door.and_then(|door| read(door, &mut bytes).ok()).unwrap_or(0);
         for byte in &bytes[..count] {
@@ -442,7 +427,7 @@ impl Supervisor {
     fn before_start(&mut self) {
         if self.logger.is_none() {
             // What is wrong was said; the service runs without.
-            let _ = self.look_for_log(false).and_then(|()| self.lock_log(false));
+            let _ = self.look_for_log().and_then(|()| self.lock_log(false));
         }
     }
 
@@ -590,7 +575,7 @@ impl Supervisor {
             }
             Ok(socket)
         });
-        let back = fchdir(&self.orders.folder);
+        let back = fchdir(&self.service.folder);
         match opened.and_then(|socket| back.map(|()| socket)) {
             Ok(socket) => self.socket = Some(socket),
             Err(errno) => state.complain(self.world.voice, b"open supervise/socket, trying again", errno),
@@ -653,6 +638,11 @@ impl Supervisor {
         }
         logger.unsaved = true;
     }
+}
+
+/// The service, or its logger if there is one.
+fn one_of<'a>(service: &'a Process, logger: Option<&'a Process>, which: bool) -> Option<&'a Process> {
+    if which { logger } else { Some(service) }
 }
 
 /// The group of the file `operators`, whose members may control the service.

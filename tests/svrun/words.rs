@@ -91,16 +91,21 @@ fn without_a_logger_it_is_said_on_stderr() {
     assert!(line.contains("starting again in "), "{line}");
 }
 
-#[test]
-fn a_line_that_the_service_did_not_end_is_ended() {
-    let mut service = Service::start(Svrun, &[("run", PUPPET), ("log/run", LOGGER), ("restart-delay", "0")]);
-    service.started(1);
-    // The logger does not read it before the supervisor has a look.
+/// Stops the logger, which reads nothing then.
+fn stop_logger(service: &Service) {
     let log: u32 = service.nth(1, "log start ").parse().unwrap();
     service.until_log_stat("run");
     service.until("the logger", || cmdline(log) == "cat");
     service.send_log("p");
     service.until("it is stopped", || state(log) == Some('T'));
+}
+
+#[test]
+fn a_line_that_the_service_did_not_end_is_ended() {
+    let mut service = Service::start(Svrun, &[("run", PUPPET), ("log/run", LOGGER), ("restart-delay", "0")]);
+    service.started(1);
+    // The logger does not read it before the supervisor has a look.
+    stop_logger(&service);
     service.tell("echo whole; exit 3");
     service.started(2);
     service.tell("printf torn; exit 4");
@@ -121,11 +126,7 @@ fn a_line_that_the_service_did_not_end_is_ended() {
 fn a_full_pipe_does_not_stop_the_supervisor() {
     let service = Service::start(Svrun, &[("run", PUPPET), ("log/run", LOGGER), ("restart-delay", "0")]);
     service.started(1);
-    let log: u32 = service.nth(1, "log start ").parse().unwrap();
-    service.until_log_stat("run");
-    service.until("the logger", || cmdline(log) == "cat");
-    service.send_log("p");
-    service.until("it is stopped", || state(log) == Some('T'));
+    stop_logger(&service);
     service.tell("trap - TERM; exec yes");
     let run = service.status().pid;
     service.until("the pipe is full", || {

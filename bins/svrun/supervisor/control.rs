@@ -6,9 +6,9 @@ use common::{Text, child, signals};
 use nix::errno::Errno;
 use nix::unistd::fchdir;
 
-use super::Supervisor;
+use super::{Supervisor, one_of};
 use crate::svrun::clients::{Condition, Input, status};
-use crate::svrun::machine::{self, Event, Machine};
+use crate::svrun::machine::{self, Event};
 use crate::svrun::service::milliseconds;
 
 impl Supervisor {
@@ -40,7 +40,7 @@ impl Supervisor {
         let event = match list {
             [Some(b"status"), None, ..] => return self.reply(i, logger),
             [Some(b"events"), None, ..] => {
-                if let Some(process) = if logger { self.logger.as_ref() } else { Some(&self.service) } {
+                if let Some(process) = one_of(&self.service, self.logger.as_ref(), logger) {
                     self.world.clients.follow(i, process);
                 }
                 return;
@@ -74,8 +74,10 @@ impl Supervisor {
             Event::Byte(byte) => machine::signal(byte).is_some(),
             _ => false,
         };
-        let machine = self.machine(logger);
-        if needs_process && machine.is_none_or(|machine| machine.pid == 0) {
+        if needs_process
+            && one_of(&self.service, self.logger.as_ref(), logger)
+                .is_none_or(|process| process.machine.pid == 0)
+        {
             return self.world.clients.refuse(i, b"not running");
         }
         if event == Event::Byte(b'x') {
@@ -86,13 +88,9 @@ impl Supervisor {
         self.reply(i, logger);
     }
 
-    fn machine(&self, logger: bool) -> Option<&Machine> {
-        if logger { self.logger.as_ref().map(|logger| &logger.machine) } else { Some(&self.service.machine) }
-    }
-
     /// Answers with the state, once a start that is under way is over.
     fn reply(&mut self, i: usize, logger: bool) {
-        let Some(process) = (if logger { self.logger.as_ref() } else { Some(&self.service) }) else { return };
+        let Some(process) = one_of(&self.service, self.logger.as_ref(), logger) else { return };
         if process.machine.preparing() {
             return self.world.clients.wait(i, Condition::Settled, None, process);
         }
@@ -113,7 +111,7 @@ impl Supervisor {
             Some(Some(milliseconds)) => Some(milliseconds),
             Some(None) => return self.world.clients.refuse(i, b"not a number of seconds"),
         };
-        if let Some(process) = if logger { self.logger.as_ref() } else { Some(&self.service) } {
+        if let Some(process) = one_of(&self.service, self.logger.as_ref(), logger) {
             self.world.clients.wait(i, condition, milliseconds, process);
         }
     }
@@ -124,15 +122,15 @@ impl Supervisor {
         self.save();
         let mut path = Text::<512>::new();
         let become_it = |path: &CStr| -> nix::Result<Errno> {
-            fchdir(&self.orders.origin)?;
+            fchdir(&self.origin)?;
             // Clients see their end: the new program listens in a moment.
-            Err(child::become_file(path, &self.orders.words, &self.orders.env))
+            Err(child::become_file(path, &self.words, &self.world.env))
         };
         let errno = match own_path(&mut path).and_then(become_it) {
             Ok(never) => never,
             Err(errno) => errno,
         };
-        if let Err(errno) = fchdir(&self.orders.folder) {
+        if let Err(errno) = fchdir(&self.service.folder) {
             self.world.voice.unable(&[b"change back to the service directory"], errno);
         }
         let mut why = Text::<128>::of("unable to execute the supervisor's file: ");
