@@ -62,10 +62,11 @@ impl Service {
             answer.stdout.strip_prefix("ok: run: ./service: (pid ").and_then(|rest| rest.split(')').next());
         let pid = pid.and_then(|pid| pid.parse().ok()).unwrap_or_else(|| panic!("{answer:?}"));
         assert_eq!((answer.status, &*answer.stderr), (0, ""));
-        // The chain is still on its way there when sv is content.
+        // The chain is still on its way there when sv is content, and has the name before it has the rest.
         until(program, || {
             fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == program)
         });
+        wait_until_in(pid, ASLEEP);
         until("the pid in its file", || self.read("supervise/pid") == format!("{pid}\n"));
         let status = self.sv("status").stdout;
         assert!(status.starts_with(&format!("run: ./service: (pid {pid}) ")), "{status}");

@@ -209,6 +209,9 @@ impl Background {
     }
 }
 
+/// The system calls in which programs sleep that do nothing else.
+pub(crate) const ASLEEP: &[i64] = &[SYS_clock_nanosleep, SYS_nanosleep, SYS_pause];
+
 /// Waits until the process `pid` sleeps in one of these system calls.
 pub(crate) fn wait_until_in(pid: u32, calls: &[i64]) {
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -231,7 +234,7 @@ pub(crate) fn descriptors(folder: impl AsRef<Path>, chain: &str, redirections: &
     // The program does nothing, and the test looks at it: who looks at itself needs fds for that.
     let script = format!("exec {chain} sleep 600 {close} {redirections}");
     let mut program = sh(&script).current_dir(folder).spawn().unwrap();
-    wait_until_in(program.id(), &[SYS_clock_nanosleep, SYS_nanosleep, SYS_pause]);
+    wait_until_in(program.id(), ASLEEP);
     let found = (0..10).filter_map(|fd| {
         let file = std::fs::read_link(format!("/proc/{}/fd/{fd}", program.id())).ok()?;
         Some(format!("{fd} {}", file.file_name().unwrap().to_string_lossy()))

@@ -262,7 +262,7 @@ fn a_service_that_is_down_stays_down() {
 
 #[test]
 fn a_supervisor_that_is_killed_while_the_start_is_prepared_leaves_one_service() {
-    let hangs = "#!/bin/sh\necho $0 $$ >>$D/lines\nexec 3<>$D/told-finish\nread -r words <&3\n";
+    let hangs = "#!/bin/sh\necho $0 $$ >>$D/lines\nexec 3<>$D/told-finish\nuntil read -r words <&3 && [ \"$words\" ]; do :; done\n";
     let mut service = Service::start(Svrun, &[("run", PUPPET), ("control/u", hangs)]);
     service.nth(1, "control/u ");
     service.kill_supervisor();

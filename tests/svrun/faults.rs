@@ -215,8 +215,7 @@ fn a_leftover_that_holds_the_log_pipe_does_not_keep_the_supervisor() {
 }
 
 /// A control script that hangs.
-const HANGS: &str =
-    "#!/bin/sh\necho $0 $$ >>$D/lines\nexec 3<>$D/told-finish\nread -r words <&3\neval \"$words\"\n";
+const HANGS: &str = "#!/bin/sh\necho $0 $$ >>$D/lines\nexec 3<>$D/told-finish\nuntil read -r words <&3 && [ \"$words\" ]; do :; done\neval \"$words\"\n";
 
 #[test]
 fn a_control_script_that_hangs_blocks_nothing_else_and_ends_by_k() {
@@ -433,7 +432,7 @@ fn a_log_directory_that_two_share_does_not_hinder_the_exit() {
 #[test]
 fn u_after_x_takes_the_exit_back() {
     // While the service stops, and while the logger is waited for.
-    let log = "#!/bin/sh\necho log start $$ >>$D/lines\nexec 3<>$D/told-finish\ncat >>$D/logged\necho log waits >>$D/lines\nread -r words <&3\n";
+    let log = "#!/bin/sh\necho log start $$ >>$D/lines\nexec 3<>$D/told-finish\ncat >>$D/logged\necho log waits >>$D/lines\nuntil read -r words <&3 && [ \"$words\" ]; do :; done\n";
     let mut service = Service::start(Svrun, &[("run", STUBBORN), ("log/run", log), ("restart-delay", "0")]);
     let run = service.started(1);
     service.nth(1, "log start ");

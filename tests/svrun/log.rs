@@ -76,8 +76,7 @@ fn the_logger_ends_by_the_end_of_its_input(of: Program) {
 
 fn the_supervisor_ends_after_the_logger(of: Program) {
     // The logger is not done with its input when that ends.
-    let log =
-        "#!/bin/sh\nexec 3<>$D/told-finish\ncat >>$D/logged\necho log waits >>$D/lines\nread -r words <&3\n";
+    let log = "#!/bin/sh\nexec 3<>$D/told-finish\ncat >>$D/logged\necho log waits >>$D/lines\nuntil read -r words <&3 && [ \"$words\" ]; do :; done\n";
     let mut service = Service::start(of, &[("run", PUPPET), ("log/run", log)]);
     service.started(1);
     service.until_log_stat("run");

@@ -1,8 +1,9 @@
 //! A supervisor on a service directory in a scratch folder, and how the tests look at both.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
@@ -351,6 +352,20 @@ impl Service {
     /// Waits; where it is in vain the test fails, and tells all there is to know.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, reached: impl Fn() -> bool) {
+        // A signal that comes just before the shell reads is noted after the read alone: an empty line ends it.
+        let nudged = Cell::new(Instant::now());
+        let reached = || {
+            if nudged.get().elapsed() > Duration::from_millis(500) {
+                nudged.set(Instant::now());
+                for entry in fs::read_dir(self.folder.path()).unwrap().flatten() {
+                    if entry.file_name().as_bytes().starts_with(b"told") {
+                        let fifo = OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(entry.path());
+                        let _ = fifo.and_then(|mut fifo| fifo.write_all(b"\n")); // nobody may be there to read
+                    }
+                }
+            }
+            reached()
+        };
         assert!(until(reached), "{what}: not reached\n{}", self.report());
     }
 
