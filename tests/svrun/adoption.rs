@@ -268,8 +268,8 @@ fn a_supervisor_that_is_killed_while_the_start_is_prepared_leaves_one_service() 
     service.kill_supervisor();
     service.spawn(service.command());
     service.until("an answer", || service.alive());
-    service.tell_finish("");
-    service.tell_finish("");
+    service.tell_finish(":");
+    service.tell_finish(":");
     service.until("the service", || service.count("start ") == 1);
     service.send("1");
     service.nth(1, "got USR1");

@@ -450,7 +450,7 @@ fn u_after_x_takes_the_exit_back() {
     service.send("u");
     service.started(2);
     service.tell("echo said");
-    service.tell_finish(""); // the first logger ends
+    service.tell_finish(":"); // the first logger ends
     service.nth(2, "log start ");
     service.until("the log", || service.text("logged") == "said\n");
     service.until_log_stat("run");
@@ -459,7 +459,7 @@ fn u_after_x_takes_the_exit_back() {
     service.until_stat("run, got TERM, want exit");
     service.tell("exit 0");
     service.nth(2, "log waits");
-    service.tell_finish("");
+    service.tell_finish(":");
     assert_eq!(service.ended(), 0);
     service.assert_nothing_left();
 }

@@ -86,7 +86,7 @@ fn the_supervisor_ends_after_the_logger(of: Program) {
     service.until_log_stat("run, want exit");
     service.assert_supervised();
     assert!(service.alive());
-    service.tell_finish("");
+    service.tell_finish(":");
     assert_eq!(service.ended(), 0);
     service.assert_nothing_left();
 }
