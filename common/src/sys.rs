@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 pub mod child;
+pub mod page;
 pub mod socket;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
@@ -96,6 +97,12 @@ pub(crate) fn write_last(fd: RawFd, mut bytes: &[u8]) -> nix::Result<()> {
         bytes = &bytes[usize::try_from(count).unwrap_or(0)..];
     }
     Ok(())
+}
+
+/// Standard input. std's own brings a buffer with it.
+pub(crate) fn stdin() -> BorrowedFd<'static> {
+    // SAFETY: a number that stays: programs that live on see to it that there is a file behind it.
+    unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) }
 }
 
 /// The address of a new anonymous mapping of `length` bytes.
@@ -194,11 +201,17 @@ pub(crate) fn above_standard(fd: OwnedFd, cloexec: bool) -> nix::Result<OwnedFd>
     Ok(moved)
 }
 
-/// The names in a folder but `.` and `..`. Not readdir(3), which takes ENOENT for the end: a folder removed
-/// meanwhile would look like one that was read whole.
+/// The names in a folder but `.` and `..`.
 pub(crate) fn names(folder: BorrowedFd) -> nix::Result<Vec<CString>> {
-    const NAME: usize = mem::offset_of!(libc::dirent64, d_name);
     let mut names = Vec::new();
+    each_name(folder, |name| names.push(name.to_owned()))?;
+    Ok(names)
+}
+
+/// Tells the names in a folder but `.` and `..`, from where the fd stands. Not readdir(3), which takes ENOENT
+/// for the end: a folder removed meanwhile would look like one that was read whole.
+pub(crate) fn each_name(folder: BorrowedFd, mut tell: impl FnMut(&CStr)) -> nix::Result<()> {
+    const NAME: usize = mem::offset_of!(libc::dirent64, d_name);
     let mut buffer = [0u64; 256]; // 2 KiB, aligned for the entries
     loop {
         let (fd, size) = (folder.as_raw_fd(), mem::size_of_val(&buffer));
@@ -207,7 +220,7 @@ pub(crate) fn names(folder: BorrowedFd) -> nix::Result<Vec<CString>> {
             Errno::result(unsafe { libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), size) })?;
         let filled = usize::try_from(filled).unwrap_or(0);
         if filled == 0 {
-            return Ok(names);
+            return Ok(());
         }
         // SAFETY: the kernel has written so many bytes of the buffer, and it is borrowed for this round
         // only.
@@ -216,7 +229,7 @@ pub(crate) fn names(folder: BorrowedFd) -> nix::Result<Vec<CString>> {
             let length = mem::offset_of!(libc::dirent64, d_reclen);
             let length = u16::from_ne_bytes([entries[length], entries[length + 1]]);
             if !matches!(name.to_bytes(), b"." | b"..") {
-                names.push(name.to_owned());
+                tell(name);
             }
             entries = &entries[usize::from(length)..];
         }
