@@ -12,7 +12,7 @@ use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::sys::uio::readv;
 use nix::unistd::{dup2_stdin, pipe2, read};
 
-use crate::sys::stdin;
+use crate::fds::stdin;
 use crate::{Text, child, fds, socket};
 
 /// What a look at the input has found.
