@@ -9,8 +9,8 @@ use super::machine::{Death, Event, Phase, Want};
 use super::process::Process;
 use super::record;
 use super::supervisor::End;
-use super::voice::Voice;
 use super::world::World;
+use common::Voice;
 
 /// Fails where nobody can say whether what is recorded lives: before anything is started.
 pub(super) fn verify(process: &Process, world: &World) -> Result<(), End> {

@@ -18,22 +18,19 @@ mod record;
 mod service;
 mod state;
 mod supervisor;
-mod voice;
 mod world;
 
 use std::ffi::{CStr, CString, OsStr};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use common::{Cli, Error, Link, OrFail, Outcome, Short, Words, child, fds, shown};
+use common::{Cli, Error, Link, OrFail, Outcome, Short, Voice, Words, child, fds, shown};
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag};
-use nix::sys::stat::Mode;
+use nix::fcntl::AT_FDCWD;
 use nix::unistd::{chdir, getcwd, symlinkat};
 
 use service::make_folder;
 use supervisor::{End, Orders, Supervisor};
-use voice::Voice;
 
 /// svrun: run a service and its logger, and start them again when they end.
 pub const PROGRAM: Link = Link {
@@ -67,7 +64,7 @@ fn run(cli: &mut Cli) -> Outcome {
 /// needs of the stack is free again.
 #[inline(never)]
 fn orders(cli: &mut Cli) -> Result<Orders, Error> {
-    standard_fds().or_fail("open /dev/null in place of a closed fd")?;
+    fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     let (mut keep, mut state) = (false, None);
     let mut words = vec![cli.first()];
     while let Some(option) = cli.option()? {
@@ -125,17 +122,6 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
         folder: service,
         state,
     })
-}
-
-/// Makes sure that fds 0 to 2 are open: what we open must not land there.
-fn standard_fds() -> nix::Result<()> {
-    loop {
-        let fd = nix::fcntl::openat(AT_FDCWD, c"/dev/null", OFlag::O_RDWR, Mode::empty())?;
-        if fd.as_raw_fd() > 2 {
-            return Ok(());
-        }
-        let _ = std::os::fd::IntoRawFd::into_raw_fd(fd); // it stays
-    }
 }
 
 /// Links in a state directory that lies elsewhere to what clients look for beside it.

@@ -14,7 +14,7 @@ use nix::unistd::read;
 use super::pipe;
 use super::service::Settings;
 use super::state::State;
-use super::voice::Voice;
+use common::Voice;
 
 /// How far up a message's sender is looked for among the ancestors, so that the search ends.
 const GENERATIONS: usize = 64;

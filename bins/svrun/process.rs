@@ -19,8 +19,9 @@ use super::pipe::Pipe;
 use super::record::{self, Child, Memory};
 use super::service::{self, Leftovers, Optional, Settings};
 use super::state::State;
-use super::voice::{Voice, say};
 use super::world::World;
+use common::Voice;
+use common::voice::say;
 
 /// How long the exit status of a process that is no child of ours is asked for: its parent has to reap it
 /// first.

@@ -29,8 +29,7 @@ impl Era {
     pub(super) fn now() -> Self {
         let mut text = Text::new();
         let mut buffer = [0; 64];
-        let boot = child::read_file(c"/proc/sys/kernel/random/boot_id", &mut buffer).unwrap_or(b"");
-        text.add(boot.strip_suffix(b"\n").unwrap_or(boot)).add(" ");
+        text.add(child::boot_id(&mut buffer)).add(" ");
         let namespace = nix::sys::stat::stat(c"/proc/self/ns/pid").map_or(0, |stat| stat.st_ino);
         text.number(namespace).add(if std::process::id() == 1 { "+" } else { "" });
         Self(text)

@@ -11,7 +11,7 @@ use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
 use nix::unistd::read;
 
 use super::machine::Rules;
-use super::voice::Voice;
+use common::Voice;
 
 /// What is done with what a service leaves behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

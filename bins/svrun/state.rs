@@ -12,7 +12,7 @@ use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
 use nix::unistd::{Gid, UnlinkatFlags, fchown, geteuid, mkfifoat, unlinkat, write};
 
 use super::machine::{Hold, Machine, Want};
-use super::voice::Voice;
+use common::Voice;
 
 /// A state directory that is ours: we hold its lock.
 #[derive(Debug)]

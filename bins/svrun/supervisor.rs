@@ -21,8 +21,8 @@ use super::process::Process;
 use super::record;
 use super::service::{exists, make_folder};
 use super::state::{NotOurs, State};
-use super::voice::Voice;
 use super::world::World;
+use common::Voice;
 
 /// How long the logger gets to read the pipe to its end when the supervisor leaves.
 const DRAIN: u64 = 10_000;

@@ -5,7 +5,7 @@ use common::{Words, socket};
 use super::clients::Clients;
 use super::pipe::Pipe;
 use super::record::Era;
-use super::voice::Voice;
+use common::Voice;
 
 /// What both processes of a service share.
 #[derive(Debug)]

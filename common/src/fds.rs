@@ -1,14 +1,20 @@
 //! File descriptors.
 
 use std::ffi::CStr;
-use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat};
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::Mode;
 
 use crate::sys;
+
+/// Standard input. std's own brings a buffer with it.
+#[must_use]
+pub fn stdin() -> BorrowedFd<'static> {
+    sys::stdin()
+}
 
 /// Opens a file on a fd from 3 up, though 0-2 be closed: there it would receive our own messages, or be the
 /// program's stdin.
@@ -19,6 +25,28 @@ pub fn open(folder: BorrowedFd, path: &CStr, flags: OFlag, mode: Mode) -> nix::R
 /// Opens a folder, as [`open`], to read it and to reach what is in it.
 pub fn open_folder(folder: BorrowedFd, path: &CStr) -> nix::Result<OwnedFd> {
     open(folder, path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+}
+
+/// Tells the names in a folder but `.` and `..`, without allocating.
+pub fn each_name(folder: BorrowedFd, tell: impl FnMut(&CStr)) -> nix::Result<()> {
+    let all = open_folder(folder, c".")?; // which is read from its beginning
+    sys::each_name(all.as_fd(), tell)
+}
+
+/// Makes sure that fds 0 to 2 are open: what a program that lives on opens must not land there.
+pub fn open_standard() -> nix::Result<()> {
+    loop {
+        let fd = openat(AT_FDCWD, c"/dev/null", OFlag::O_RDWR, Mode::empty())?;
+        if fd.as_raw_fd() > 2 {
+            return Ok(());
+        }
+        let _ = fd.into_raw_fd(); // it stays
+    }
+}
+
+/// Another fd for the same open file, the lowest free one from `least` up, close-on-exec.
+pub fn copy_from(fd: BorrowedFd, least: RawFd) -> nix::Result<OwnedFd> {
+    sys::copy_from(fd.as_raw_fd(), least, libc::F_DUPFD_CLOEXEC)
 }
 
 /// Whether there may be a `fd`: EBADF above the limit of open files, as dup2(2) says.

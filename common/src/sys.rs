@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 pub mod child;
+pub mod page;
 pub mod socket;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
@@ -98,6 +99,12 @@ pub(crate) fn write_last(fd: RawFd, mut bytes: &[u8]) -> nix::Result<()> {
     Ok(())
 }
 
+/// Standard input.
+pub(crate) fn stdin() -> BorrowedFd<'static> {
+    // SAFETY: a number that stays: programs that live on see to it that there is a file behind it.
+    unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) }
+}
+
 /// The address of a new anonymous mapping of `length` bytes.
 pub(crate) fn map(length: usize) -> Option<usize> {
     let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
@@ -187,18 +194,28 @@ pub(crate) fn above_standard(fd: OwnedFd, cloexec: bool) -> nix::Result<OwnedFd>
         return Ok(fd);
     }
     let command = if cloexec { libc::F_DUPFD_CLOEXEC } else { libc::F_DUPFD };
-    // SAFETY: F_DUPFD takes an integer and returns a new fd that nobody else owns.
-    let moved = Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), command, libc::STDERR_FILENO + 1) })
-        .map(|moved| unsafe { OwnedFd::from_raw_fd(moved) })?;
+    let moved = copy_from(fd.as_raw_fd(), libc::STDERR_FILENO + 1, command)?;
     close(fd.into_raw_fd())?;
     Ok(moved)
 }
 
-/// The names in a folder but `.` and `..`. Not readdir(3), which takes ENOENT for the end: a folder removed
-/// meanwhile would look like one that was read whole.
+/// `F_DUPFD` or `F_DUPFD_CLOEXEC` of fcntl(2): a new fd from `least` up.
+pub(crate) fn copy_from(fd: RawFd, least: RawFd, command: c_int) -> nix::Result<OwnedFd> {
+    // SAFETY: these commands take an integer and return a new fd that nobody else owns.
+    Errno::result(unsafe { libc::fcntl(fd, command, least) }).map(|new| unsafe { OwnedFd::from_raw_fd(new) })
+}
+
+/// The names in a folder but `.` and `..`.
 pub(crate) fn names(folder: BorrowedFd) -> nix::Result<Vec<CString>> {
-    const NAME: usize = mem::offset_of!(libc::dirent64, d_name);
     let mut names = Vec::new();
+    each_name(folder, |name| names.push(name.to_owned()))?;
+    Ok(names)
+}
+
+/// Tells the names in a folder but `.` and `..`, from where the fd stands. Not readdir(3), which takes ENOENT
+/// for the end: a folder removed meanwhile would look like one that was read whole.
+pub(crate) fn each_name(folder: BorrowedFd, mut tell: impl FnMut(&CStr)) -> nix::Result<()> {
+    const NAME: usize = mem::offset_of!(libc::dirent64, d_name);
     let mut buffer = [0u64; 256]; // 2 KiB, aligned for the entries
     loop {
         let (fd, size) = (folder.as_raw_fd(), mem::size_of_val(&buffer));
@@ -207,7 +224,7 @@ pub(crate) fn names(folder: BorrowedFd) -> nix::Result<Vec<CString>> {
             Errno::result(unsafe { libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), size) })?;
         let filled = usize::try_from(filled).unwrap_or(0);
         if filled == 0 {
-            return Ok(names);
+            return Ok(());
         }
         // SAFETY: the kernel has written so many bytes of the buffer, and it is borrowed for this round
         // only.
@@ -216,7 +233,7 @@ pub(crate) fn names(folder: BorrowedFd) -> nix::Result<Vec<CString>> {
             let length = mem::offset_of!(libc::dirent64, d_reclen);
             let length = u16::from_ne_bytes([entries[length], entries[length + 1]]);
             if !matches!(name.to_bytes(), b"." | b"..") {
-                names.push(name.to_owned());
+                tell(name);
             }
             entries = &entries[usize::from(length)..];
         }

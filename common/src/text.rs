@@ -72,6 +72,11 @@ impl<const N: usize> Text<N> {
 
     /// Adds a time since 1970 as `2026-11-22T10:00:00.123Z`.
     pub fn date(&mut self, seconds: u64, milliseconds: u32) -> &mut Self {
+        self.date_time(seconds, "T").add(".").padded(milliseconds, 3).add("Z")
+    }
+
+    /// Adds seconds since 1970 as date and time in UTC, `2026-11-22T10:00:00` where `between` is T.
+    pub fn date_time(&mut self, seconds: u64, between: &str) -> &mut Self {
         let (days, second) = (seconds / 86_400, seconds % 86_400);
         // The civil calendar from days since 1970, in eras of 400 years that begin on a 1 March.
         let shifted = days + 719_468;
@@ -82,9 +87,8 @@ impl<const N: usize> Text<N> {
         let day = day - (153 * month + 2) / 5 + 1;
         let month = if month < 10 { month + 3 } else { month - 9 };
         let year = era * 400 + year + u64::from(month <= 2);
-        self.padded(year, 4).add("-").padded(month, 2).add("-").padded(day, 2).add("T");
-        self.padded(second / 3600, 2).add(":").padded(second / 60 % 60, 2).add(":").padded(second % 60, 2);
-        self.add(".").padded(milliseconds, 3).add("Z")
+        self.padded(year, 4).add("-").padded(month, 2).add("-").padded(day, 2).add(between);
+        self.padded(second / 3600, 2).add(":").padded(second / 60 % 60, 2).add(":").padded(second % 60, 2)
     }
 
     /// Adds what an errno means, in the words of the C library.

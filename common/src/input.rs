@@ -1,0 +1,205 @@
+//! Standard input of a logger. From a pipe nothing is taken out before it has been worked off: tee(2) copies
+//! what is there into a pipe of our own, and what is done with is read away. Who is killed in between has
+//! lost nothing.
+
+use std::io::IoSliceMut;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, SpliceFFlags, tee};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::sys::uio::readv;
+use nix::unistd::{dup2_stdin, pipe2, read};
+
+use crate::fds::stdin;
+use crate::{Text, child, fds, socket};
+
+/// What a look at the input has found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Look {
+    /// There are bytes.
+    Bytes,
+    /// There are none yet.
+    Nothing,
+    /// There will be none any more.
+    End,
+}
+
+/// Standard input.
+#[derive(Debug)]
+pub struct Input {
+    pipe: Option<Looking>,
+    buffer: Vec<u8>,
+    /// What of the buffer has been seen, and not been taken.
+    seen: std::ops::Range<usize>,
+    closed: bool,
+}
+
+/// What it takes to look into a pipe.
+#[derive(Debug)]
+struct Looking {
+    reader: OwnedFd,
+    writer: OwnedFd,
+    /// Tells when something new has come into the pipe, also where something is in it already.
+    news: Epoll,
+}
+
+impl Looking {
+    fn new() -> nix::Result<Self> {
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+        let news = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        news.add(stdin(), EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0))?;
+        Ok(Self { reader, writer, news })
+    }
+
+    /// Copies what is in the pipe into `buffer`, as far as it fits. Returns how much, and whether no more
+    /// would have fitted into our pipe.
+    fn copy(&self, buffer: &mut [u8], ask: bool) -> nix::Result<(usize, bool)> {
+        let count = tee(stdin(), &self.writer, buffer.len(), SpliceFFlags::SPLICE_F_NONBLOCK)?;
+        let mut room = [socket::watch(self.writer.as_raw_fd(), socket::POLLOUT)];
+        let full = ask && socket::poll(&mut room, Some(0)).is_ok() && room[0].revents == 0;
+        let mut filled = 0;
+        while filled < count {
+            match read(&self.reader, &mut buffer[filled..count])? {
+                0 => return Err(Errno::EIO),
+                read => filled += read,
+            }
+        }
+        Ok((count, full))
+    }
+}
+
+impl Input {
+    /// Standard input, at which is looked `size` bytes at a time.
+    pub fn new(size: usize) -> nix::Result<Self> {
+        let kind = SFlag::from_bits_truncate(fstat(stdin())?.st_mode) & SFlag::S_IFMT;
+        // Without a pipe of our own it is read as a file is.
+        let pipe = if kind == SFlag::S_IFIFO { Looking::new().ok() } else { None };
+        Ok(Self { pipe, buffer: vec![0; size], seen: 0..0, closed: false })
+    }
+
+    /// Looks what is there, without waiting.
+    pub fn look(&mut self) -> nix::Result<Look> {
+        let Some(pipe) = &self.pipe else { return self.read() };
+        let mut events = [EpollEvent::empty()];
+        // Before the look: what comes after it is news again.
+        if pipe.news.wait(&mut events, EpollTimeout::ZERO)? > 0 {
+            self.closed |= events[0].events().contains(EpollFlags::EPOLLHUP);
+        }
+        let (count, _) = match pipe.copy(&mut self.buffer, false) {
+            Err(Errno::EAGAIN) => (0, false),
+            Ok((0, _)) => {
+                self.seen = 0..0;
+                return Ok(Look::End);
+            }
+            other => other?,
+        };
+        self.seen = 0..count;
+        Ok(if count == 0 { Look::Nothing } else { Look::Bytes })
+    }
+
+    fn read(&mut self) -> nix::Result<Look> {
+        self.buffer.copy_within(self.seen.clone(), 0);
+        self.seen = 0..self.seen.len();
+        let mut ready = [socket::watch(0, socket::POLLIN)];
+        let room = self.seen.end < self.buffer.len() && !self.closed;
+        if room && socket::poll(&mut ready, Some(0))? && ready[0].revents != 0 {
+            match read(stdin(), &mut self.buffer[self.seen.end..]) {
+                Ok(0) => self.closed = true,
+                Ok(count) => self.seen.end += count,
+                Err(Errno::EAGAIN | Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(match (self.seen.is_empty(), self.closed) {
+            (false, _) => Look::Bytes,
+            (true, true) => Look::End,
+            (true, false) => Look::Nothing,
+        })
+    }
+
+    /// What has been seen and not been taken.
+    pub fn bytes(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.seen.clone()]
+    }
+
+    /// Whether nobody writes any more: what is there is the last.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether no more can be seen before something is taken.
+    pub fn is_full(&mut self) -> bool {
+        if self.seen.len() == self.buffer.len() {
+            return true;
+        }
+        // A pipe has few places, and some writers fill each with few bytes.
+        let Some(pipe) = &self.pipe else { return false };
+        match pipe.copy(&mut self.buffer, true) {
+            Ok((count, full)) => {
+                self.seen = 0..count;
+                full
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Takes the first `count` bytes, for good. The last of them is read into `mark`, where there is one: by
+    /// the kernel, together with the others, so that `mark` tells whether they are gone whenever this process
+    /// is killed.
+    pub fn take(&mut self, count: usize, mark: Option<&mut u8>) -> nix::Result<()> {
+        let taken = self.seen.start..self.seen.start + count;
+        self.seen.start = taken.end;
+        if self.pipe.is_none() || count == 0 {
+            return Ok(());
+        }
+        let (most, last) = self.buffer[taken].split_at_mut(count - 1);
+        let last = mark.map_or(last, std::slice::from_mut);
+        let gone = readv(stdin(), &mut [IoSliceMut::new(most), IoSliceMut::new(last)])?;
+        if gone == count { Ok(()) } else { Err(Errno::EIO) }
+    }
+
+    /// What to poll for more, with `POLLIN`.
+    #[must_use]
+    pub fn watched(&self) -> RawFd {
+        self.pipe.as_ref().map_or(0, |pipe| pipe.news.0.as_raw_fd())
+    }
+
+    /// Whether it is a pipe at which we can look without taking from it.
+    #[must_use]
+    pub fn stays(&self) -> bool {
+        self.pipe.is_some()
+    }
+
+    /// How many bytes are in the pipe.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        child::unread(stdin()).unwrap_or(0)
+    }
+
+    /// Whether nobody else could read what we leave in the pipe. Where that cannot be found out it is so.
+    #[must_use]
+    pub fn is_only_reader(&self) -> bool {
+        self.pipe.is_none() || only_reader() != Ok(false)
+    }
+}
+
+/// A pipe without a reader is an error for its writers: so, as one of them, we leave it as a reader for a
+/// moment.
+fn only_reader() -> nix::Result<bool> {
+    let open = |path: &[u8], flags| {
+        let path = std::ffi::CStr::from_bytes_with_nul(path).map_err(|_| Errno::EINVAL)?;
+        fds::open(AT_FDCWD, path, flags | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())
+    };
+    let writer = open(b"/proc/self/fd/0\0", OFlag::O_WRONLY)?;
+    drop(open(b"/proc/self/fd/0\0", OFlag::O_RDONLY)?); // so may we come back?
+    dup2_stdin(&writer)?;
+    let mut other = [socket::watch(writer.as_raw_fd(), 0)];
+    let alone = socket::poll(&mut other, Some(0)).map(|_| other[0].revents & socket::POLLERR != 0);
+    let mut path = Text::<40>::of("/proc/self/fd/");
+    path.number(writer.as_raw_fd().unsigned_abs()).add("\0");
+    dup2_stdin(&open(path.bytes(), OFlag::O_RDONLY)?)?;
+    alone
+}

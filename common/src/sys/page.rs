@@ -1,0 +1,48 @@
+//! Memory that outlives the process: a page of a file, mapped.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr::{self, NonNull};
+use std::slice;
+
+use nix::errno::Errno;
+
+/// A page of a file. What is stored in it is there for the next process that looks, also where this one is
+/// killed right after the store.
+#[derive(Debug)]
+pub struct Page {
+    address: NonNull<u8>,
+}
+
+impl Page {
+    /// The bytes of a page.
+    pub const SIZE: usize = 4096;
+
+    /// Maps the first page of a file, which must be open for both and have so many bytes: a store where there
+    /// are none kills.
+    ///
+    /// # Errors
+    /// mmap(2)'s: ENODEV where the file system cannot.
+    pub fn map(file: BorrowedFd) -> nix::Result<Self> {
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a new mapping touches nothing that is there.
+        let memory =
+            unsafe { libc::mmap(ptr::null_mut(), Self::SIZE, access, libc::MAP_SHARED, file.as_raw_fd(), 0) };
+        if memory == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        NonNull::new(memory.cast()).map(|address| Self { address }).ok_or(Errno::ENOMEM)
+    }
+
+    /// Its bytes.
+    pub fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: the mapping is ours alone in this process, and lives as long as we.
+        unsafe { slice::from_raw_parts_mut(self.address.as_ptr(), Self::SIZE) }
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        // SAFETY: ours, and nobody has its bytes any more.
+        unsafe { libc::munmap(self.address.as_ptr().cast(), Self::SIZE) };
+    }
+}
