@@ -3,12 +3,12 @@
 use super::log::*;
 
 both!(
-    a_bad_value_counts_as_far_as_it_goes,
     a_config_that_cannot_be_read_is_said_and_left_out,
     a_long_config_is_read_to_its_end,
+    a_prefix_is_all_of_the_line,
     a_size_may_be_in_k_and_m,
+    a_value_counts_as_far_as_it_is_a_number,
     an_address_that_is_none_is_said,
-    empty_values_change_nothing_where_there_is_no_number,
     every_directory_has_its_own_config,
     the_last_line_counts_and_needs_no_newline,
     what_is_no_letter_of_ours_is_left_out,
@@ -27,9 +27,9 @@ fn the_last_line_counts_and_needs_no_newline(of: Logger) {
     assert_eq!((log.archives().len(), log.all()), (3, lines(1, 600)));
 }
 
-fn empty_values_change_nothing_where_there_is_no_number(of: Logger) {
-    assert_eq!(fed(of, &[], "pA\np\n!\n", "x\n").all(), "Ax\n");
-    assert!(fed(of, &[], "pA\r\n", "x\n").all() == "A\rx\n");
+fn a_prefix_is_all_of_the_line(of: Logger) {
+    assert_eq!(fed(of, &[], "pA\r\n!\n", "x\n").all(), "A\rx\n");
+    assert_eq!(fed(of, &[], "pA\np +#*\\n\n", "x\n").all(), " +#*\\nx\n");
 }
 
 fn a_long_config_is_read_to_its_end(of: Logger) {
@@ -61,23 +61,33 @@ fn a_size_may_be_in_k_and_m(of: Logger) {
     assert!(((1 << 20) - 20..(1 << 20) + 11).contains(&size), "{size}");
 }
 
-fn a_bad_value_counts_as_far_as_it_goes(of: Logger) {
-    // Nothing is a zero: no rotation.
-    for config in ["s2000\nsx\n", "s2000\ns\n", "s2000\ns-1\n", "s2000\ns 1500\n", "s0\n", "s0k\n"] {
-        let log = fed(of, &[], config, lines(1, 300));
-        assert_eq!((log.archives().len(), log.all()), (0, lines(1, 300)), "{config:?}");
-    }
-    for config in ["s2000x\n", "s2000 # so\n", "s1500\ns2000 m\n"] {
+fn a_value_counts_as_far_as_it_is_a_number(of: Logger) {
+    for config in ["s2000x\n", "s2000 # so\n", "s1500\ns2000 m\n", "s2K\ns2000\n"] {
         let log = fed(of, &[], config, lines(1, 300));
         assert_eq!((log.archives().len(), log.all()), (3, lines(1, 300)), "{config:?}");
     }
-    // And a zero here: all are kept.
-    for config in ["s2000\nn1\nnx\n", "s2000\nn1\nn\n"] {
-        let log = fed(of, &[], config, lines(1, 2000));
-        assert_eq!((log.archives().len(), log.all()), (21, lines(1, 2000)), "{config:?}");
+    for config in ["s2000\ns0\n", "s2000\ns0k\n"] {
+        let log = fed(of, &[], config, lines(1, 300));
+        assert_eq!((log.archives().len(), log.all()), (0, lines(1, 300)), "{config:?}");
     }
-    let log = fed(of, &[], "s2000\nn2y\ntx\nNx\n", lines(1, 600));
-    assert_eq!(log.archives().len(), 2);
+    for (config, archives) in [("s2000\nn2y\n", 2), ("s2000\nn1\nn0\n", 21)] {
+        let log = fed(of, &[], config, lines(1, 2000));
+        assert_eq!(log.archives().len(), archives, "{config:?}");
+    }
+}
+
+// To svlogd it is a zero: no rotation, or no end of archives.
+#[test]
+fn a_value_that_is_no_number_is_said_and_changes_nothing() {
+    for bad in ["sx", "s", "s-1", "s 1500", "nx", "n", "n-1", "tx", "t", "N", "N-", "s99999999999999999999"] {
+        let log = fed(Svlog, &[], &format!("s2000\nn2\n{bad}\n"), lines(1, 300));
+        assert_eq!((log.archives().len(), log.all()), (2, lines(92, 300)), "{bad}");
+        let stderr = log.stderr();
+        assert!(log.warns(&stderr, &[bad]) && stderr.lines().count() == 1, "{bad}: {stderr}");
+    }
+    let log = fed(Svlog, &[], "oblock\no block\nonew\no oldest\nofoo\n", "one\n");
+    assert_eq!(log.all(), "one\n");
+    assert!(log.warns(&log.stderr(), &["ofoo"]) && log.stderr().lines().count() == 1, "{}", log.stderr());
 }
 
 fn an_address_that_is_none_is_said(of: Logger) {
@@ -93,8 +103,7 @@ fn an_address_that_is_none_is_said(of: Logger) {
         let log = fed(of, &[], &format!("{line}\npP\n"), "x\n");
         assert_eq!(log.all(), "Px\n", "{line}");
         let stderr = log.stderr();
-        let warning = format!("{}: warning: ", of.name());
-        assert!(stderr.starts_with(&warning) && stderr.contains(value), "{line}: {stderr}");
+        assert!(log.warns(&stderr, &[value]), "{line}: {stderr}");
         assert_eq!(stderr.lines().count(), 1, "{line}: {stderr}");
     }
 }
@@ -106,5 +115,5 @@ fn a_config_that_cannot_be_read_is_said_and_left_out(of: Logger) {
     log.says("x\n", "x\n");
     log.finish();
     let stderr = log.stderr();
-    assert!(stderr.contains("warning: ") && stderr.contains("config"), "{stderr}");
+    assert!(log.warns(&stderr, &["config"]), "{stderr}");
 }

@@ -18,6 +18,8 @@ both!(
     a_locked_directory_cannot_be_used,
     a_name_twice_is_a_directory_once,
     a_read_only_directory_cannot_be_used,
+    a_directory_may_have_any_name,
+    there_may_be_many_directories,
     an_old_current_is_rotated,
     an_unclean_current_is_set_aside,
     archives_are_named_by_the_present_time,
@@ -38,7 +40,7 @@ fn the_modes_do_not_depend_on_the_umask(of: Logger) {
         log.run_by(log.command_behind(&format!("umask {umask}; exec \"$@\"")));
         log.says("one\n", "one\n");
         assert_eq!((mode(&log.at("current")), mode(&log.at("lock"))), (0o644, 0o600), "{umask}");
-        log.signal(Signal::SIGALRM);
+        log.tell(Signal::SIGALRM);
         log.until_processed(1);
         log.says("two\n", "one\ntwo\n");
         assert_eq!(mode(&log.at("current")), 0o644, "{umask}");
@@ -56,7 +58,7 @@ fn archives_are_named_by_the_present_time(of: Logger) {
         log.write(lines(count, count));
         log.until("a line", || log.current() == lines(count, count));
         let before = now();
-        log.signal(Signal::SIGALRM);
+        log.tell(Signal::SIGALRM);
         log.until_archives(count);
         let after = now();
         let name = log.archives().pop().unwrap();
@@ -160,7 +162,7 @@ fn old_archives_are_deleted_one_by_one(of: Logger) {
         let before = done();
         log.write(lines(count, count));
         log.until("a line", || log.current() == lines(count, count));
-        log.signal(Signal::SIGALRM);
+        log.tell(Signal::SIGALRM);
         // As many as there were, the oldest of which is no more: they become no fewer by themselves.
         log.until("a rotation", || {
             let after = done();
@@ -250,9 +252,8 @@ fn a_directory_that_cannot_be_used_is_said_and_left_out(of: Logger) {
     assert_eq!((log.all(), log.all_of("second")), ("one\n".into(), "one\n".into()));
     let stderr = log.stderr();
     assert_eq!(stderr.lines().count(), 2, "{stderr}");
-    let warning = format!("{}: warning: unable to ", of.name());
     for (line, directory) in stderr.lines().zip(["missing", "file"]) {
-        assert!(line.starts_with(&warning) && line.contains(directory), "{line}");
+        assert!(log.warns(line, &["unable to ", directory]), "{line}");
     }
     assert_eq!(names_in(&log), ["file", "log", "second", "stderr"]);
 }
@@ -339,10 +340,37 @@ fn the_second_of_two_loggers_ends(of: Logger) {
         let mut command = second.command();
         let seen = run(command.arg("log").current_dir(log.folder.path()));
         assert_eq!((seen.status, &*seen.stdout), (111, ""), "{seen:?}");
-        let lock = format!("{}: warning: unable to lock", second.name());
-        assert!(seen.stderr.starts_with(&lock) && seen.stderr.contains("log"), "{seen:?}");
+        assert!(seen.stderr.starts_with(second.name()) && seen.stderr.contains("lock"), "{seen:?}");
     }
     log.says("two\n", "one\ntwo\n");
     assert_eq!((log.archives().len(), mode(&log.at("current"))), (0, 0o644));
     log.finish();
+}
+
+fn a_directory_may_have_any_name(of: Logger) {
+    for (script, name) in
+        [("cd log; exec \"$@\"", "."), ("exec \"$@\"", "./log//"), ("cd log/..; exec \"$@\"", "$D/log")]
+    {
+        let mut log = Log::prepare(of, "s2000\nn0\n");
+        let name = name.replace("$D", log.folder.path().to_str().unwrap());
+        log.set_directories(&["--", &name]);
+        log.run_by(log.command_behind(script));
+        log.write(lines(1, 500));
+        log.finish();
+        log.set_directories(&["log"]);
+        assert_eq!((log.archives().len(), log.all()), (5, lines(1, 500)), "{name}");
+    }
+}
+
+fn there_may_be_many_directories(of: Logger) {
+    let mut log = Log::prepare(of, "");
+    for number in 1..=120 {
+        log.add(&format!("log{number}"), &format!("p{number}: \n"));
+    }
+    log.run();
+    log.write("one\ntwo\n");
+    log.finish();
+    for number in 1..=120 {
+        assert_eq!(log.all_of(&format!("log{number}")), format!("{number}: one\n{number}: two\n"));
+    }
 }

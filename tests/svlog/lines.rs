@@ -1,6 +1,14 @@
 //! What becomes of a line: stamps, replaced characters, its length, stderr.
 
-use std::time::Duration;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::pipe2;
 
 use super::log::*;
 
@@ -12,6 +20,7 @@ both!(
     characters_are_replaced,
     characters_are_replaced_before_patterns_are_matched,
     every_option_may_stand_in_one_word,
+    lines_for_stderr_wait_for_who_reads_them,
     long_lines_are_cut_on_stderr,
     patterns_see_the_first_characters,
     selected_lines_go_to_stderr,
@@ -162,4 +171,36 @@ fn selected_lines_go_to_stderr(of: Logger) {
         let log = fed(of, &[], config, input);
         assert_eq!((log.all().as_str(), log.stderr().as_str()), (logged, said), "{config:?}");
     }
+}
+
+fn lines_for_stderr_wait_for_who_reads_them(of: Logger) {
+    let mut log = Log::prepare(of, "e*\n");
+    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).unwrap();
+    let mut command = log.command();
+    command.stderr(writer.try_clone().unwrap());
+    log.run_by(command);
+    let input = lines(1, 20_000);
+    let current = log.at("current");
+    let told = thread::scope(|scope| {
+        let told = scope.spawn(move || {
+            // Nobody reads until there is no room, and for a while after it.
+            let full = || {
+                let mut room = [PollFd::new(writer.as_fd(), PollFlags::POLLOUT)];
+                poll(&mut room, PollTimeout::ZERO).unwrap() == 0
+            };
+            assert!(until(full), "stderr is not full");
+            let since = Instant::now();
+            let logged = || text(&current).len() == 20_000 * 11;
+            assert!(until(|| logged() || since.elapsed() > Duration::from_secs(1)));
+            drop(writer);
+            let mut told = String::new();
+            File::from(reader).read_to_string(&mut told).unwrap();
+            told
+        });
+        log.write(&input);
+        log.finish();
+        told.join().unwrap()
+    });
+    assert!(log.all() == input, "{}", log.report());
+    assert!(told == input, "{} of {} lines", told.lines().count(), input.lines().count());
 }

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::libc::O_NONBLOCK;
+use nix::libc::{O_NONBLOCK, SYS_poll, SYS_ppoll, SYS_wait4};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, pipe2};
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::support::*;
 use crate::svrun::service::{DEADLINE, processes_of};
-pub(crate) use crate::svrun::service::{cmdline, lives, mode, now, send_signal, until};
+pub(crate) use crate::svrun::service::{cmdline, lives, mode, now, send_signal, state, until};
 
 /// The logger that a test runs: runit's own, which must pass first, or ours.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -215,6 +215,17 @@ impl Log {
         }
     }
 
+    /// Starts the logger on another input than the pipe.
+    pub(crate) fn spawn_as_it_is(&mut self, mut command: Command) {
+        assert!(self.logger.is_none());
+        self.logger = Some(command.spawn().unwrap());
+    }
+
+    pub(crate) fn set_pipe_size(&self, bytes: i32) {
+        let size = fcntl(self.writer.as_ref().unwrap(), FcntlArg::F_SETPIPE_SZ(bytes)).unwrap();
+        assert_eq!(size, bytes);
+    }
+
     /// The name of the pipe, as in /proc.
     pub(crate) fn pipe(&self) -> String {
         let fd = std::os::fd::AsRawFd::as_raw_fd(self.writer.as_ref().unwrap());
@@ -293,6 +304,7 @@ impl Log {
     /// Ends the logger by TERM.
     #[track_caller]
     pub(crate) fn term(&mut self) {
+        self.settle();
         self.signal(Signal::SIGTERM);
         let status = self.ended();
         assert_eq!(status, 0, "{}", self.report());
@@ -307,6 +319,37 @@ impl Log {
 
     pub(crate) fn signal(&self, signal: Signal) {
         send_signal(self.pid(), signal);
+    }
+
+    /// Sends a signal, and waits until the logger has seen to it and sleeps again. Nothing must be in the pipe.
+    #[track_caller]
+    pub(crate) fn tell(&self, signal: Signal) {
+        // A signal that comes to svlogd just before it waits is noted, and seen to after the next line.
+        self.settle();
+        self.signal(signal);
+        self.settle();
+    }
+
+    /// Waits until no signal is pending, and the logger waits for something to happen: it is not in the middle
+    /// of anything.
+    #[track_caller]
+    pub(crate) fn settle(&self) {
+        let look = |file| fs::read_to_string(format!("/proc/{}/{file}", self.pid())).unwrap_or_default();
+        let pending = || {
+            let status = look("status");
+            let masks: Vec<&str> = status
+                .lines()
+                .filter(|line| line.starts_with("SigPnd:") || line.starts_with("ShdPnd:"))
+                .collect();
+            masks.len() != 2 || masks.iter().any(|mask| !mask.ends_with("\t0000000000000000"))
+        };
+        let waits = || {
+            let call = look("syscall");
+            let number = call.split(' ').next().and_then(|number| number.parse().ok());
+            number.is_some_and(|number: i64| [SYS_poll, SYS_ppoll, SYS_wait4].contains(&number))
+        };
+        // In this order: who waits after it has taken the signal has done with it.
+        self.until("nothing to do", || !pending() && waits());
     }
 
     /// Waits for the logger's end; returns its status, a signal N as 128 + N.
@@ -327,12 +370,6 @@ impl Log {
             }
             thread::sleep(Duration::from_millis(1));
         }
-    }
-
-    #[track_caller]
-    pub(crate) fn assert_lives(&mut self) {
-        let ended = self.logger.as_mut().unwrap().try_wait().unwrap();
-        assert_eq!(ended, None, "{}", self.report());
     }
 
     /// A path in the folder, as the logger sees it.
@@ -361,6 +398,25 @@ impl Log {
 
     pub(crate) fn current(&self) -> String {
         self.read("current")
+    }
+
+    /// Fills the file system of the log directory.
+    pub(crate) fn fill(&self) {
+        let mut file = File::create(self.at("filler")).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+        assert!(file.metadata().unwrap().len() > 0);
+    }
+
+    /// Makes room again.
+    pub(crate) fn free(&self) {
+        fs::remove_file(self.at("filler")).unwrap();
+    }
+
+    /// Whether this is a warning of the logger, and has these words.
+    pub(crate) fn warns(&self, line: &str, words: &[&str]) -> bool {
+        let (who, what) = line.split_once(": warning: ").unwrap_or_default();
+        who.split(' ').next() == Some(self.of.name())
+            && words.iter().all(|word| format!("{who} {what}").contains(word))
     }
 
     /// What the logger, and whoever has its stderr, said.
@@ -435,7 +491,7 @@ impl Log {
         let mut report = format!("{:?} {:?} {:?}\n", self.of, self.options, self.directories);
         for directory in &self.directories {
             let folder = self.path(directory);
-            for name in names(&folder) {
+            for name in names(&folder).into_iter().filter(|name| name != "batch") {
                 let text = text(&folder.join(&name));
                 report += &format!("{directory}/{name} {} {:?}\n", text.len(), shortened(&text));
             }
@@ -484,10 +540,10 @@ pub(crate) fn fed(of: Logger, options: &[&str], config: &str, input: impl AsRef<
 /// A text's two ends.
 fn shortened(text: &str) -> String {
     let cut = |count: usize| (count..).find(|at| text.is_char_boundary(*at)).unwrap();
-    if text.len() < 2000 {
+    if text.len() < 1000 {
         text.to_owned()
     } else {
-        format!("{} ... {}", &text[..cut(1000)], &text[cut(text.len() - 900)..])
+        format!("{} ... {}", &text[..cut(200)], &text[cut(text.len() - 200)..])
     }
 }
 

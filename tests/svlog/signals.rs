@@ -18,51 +18,29 @@ both!(
     without_a_directory_after_hup_it_ends,
 );
 
-/// Writes lines until one of them is logged as HUP has it: one that was there before may be too.
-fn until_as(log: &Log, directory: &str, line: &str, expected: &str) -> usize {
-    let mut written = 0;
-    let seen = || log.all_of(directory).lines().any(|found| found == expected);
-    while !seen() {
-        written += 1;
-        log.write(format!("{line}\n"));
-        let count = || log.all_of(directory).lines().filter(|found| found.ends_with(line)).count();
-        log.until("the line", || count() >= written);
-    }
-    written
-}
-
 fn hup_reads_the_config_again(of: Logger) {
     let mut log = Log::start(of, &[], "pold \n-*c\n");
     log.says("a\nbc\n", "old a\n");
     log.configure("pnew \n+*\n");
     log.says("b\nbc\n", "old a\nold b\n");
-    log.signal(Signal::SIGHUP);
-    let probes = until_as(&log, "log", "probe", "new probe");
-    log.write("bc\n");
-    log.until("the last line", || log.all().ends_with("new bc\n"));
-    let all = log.all();
-    let told: Vec<&str> = all.lines().collect();
-    assert_eq!(told.len(), 3 + probes, "{all}");
-    assert_eq!(told[..2], ["old a", "old b"]);
-    assert!(told[2..told.len() - 2].iter().all(|line| *line == "old probe"), "{all}");
+    log.tell(Signal::SIGHUP);
+    log.says("bc\n", "old a\nold b\nnew bc\n");
     // And where there is none any more, all is as at first.
     fs::remove_file(log.at("config")).unwrap();
-    log.signal(Signal::SIGHUP);
-    until_as(&log, "log", "bare", "bare");
+    log.tell(Signal::SIGHUP);
+    log.says("c\n", "old a\nold b\nnew bc\nc\n");
     log.finish();
 }
 
 fn hup_rotates_nothing(of: Logger) {
     let mut log = Log::start(of, &[], "s2000\n");
     log.says(&lines(1, 50), &lines(1, 50));
-    log.configure("s0\npP\n");
-    log.signal(Signal::SIGHUP);
-    until_as(&log, "log", "probe", "Pprobe");
+    log.configure("s0\n");
+    log.tell(Signal::SIGHUP);
     assert_eq!((log.archives().len(), mode(&log.at("current"))), (0, 0o644));
     log.write(lines(51, 500));
     log.finish();
-    assert_eq!(log.archives().len(), 0);
-    assert!(log.all().starts_with(&lines(1, 50)));
+    assert_eq!((log.archives().len(), log.all()), (0, lines(1, 500)));
 }
 
 fn hup_makes_a_directory_usable_again_or_not(of: Logger) {
@@ -72,22 +50,18 @@ fn hup_makes_a_directory_usable_again_or_not(of: Logger) {
     log.says("one\n", "one\n");
     fs::rename(log.path("other"), log.path("away")).unwrap();
     fs::write(log.path("other"), "").unwrap();
-    log.configure("pP\n");
-    log.signal(Signal::SIGHUP);
-    until_as(&log, "log", "two", "Ptwo");
+    log.tell(Signal::SIGHUP);
     log.until_said("other");
-    let before = text(&log.path("away").join("current"));
-    log.write("three\n");
-    log.until("three", || log.all().ends_with("Pthree\n"));
-    assert_eq!(text(&log.path("away").join("current")), before);
+    log.says("two\nthree\n", "one\ntwo\nthree\n");
+    assert_eq!(log.text("away/current"), "one\n");
     fs::remove_file(log.path("other")).unwrap();
     fs::rename(log.path("away"), log.path("other")).unwrap();
     fs::write(log.path("other").join("config"), "pback \n").unwrap();
-    log.signal(Signal::SIGHUP);
-    until_as(&log, "other", "four", "back four");
+    log.tell(Signal::SIGHUP);
+    log.says("four\n", "one\ntwo\nthree\nfour\n");
     log.finish();
-    let warning = format!("{}: warning: ", of.name());
-    assert!(log.stderr().lines().all(|line| line.starts_with(&warning)), "{}", log.stderr());
+    assert_eq!(log.text("other/current"), "one\nback four\n");
+    assert!(log.stderr().lines().all(|line| log.warns(line, &["other"])), "{}", log.stderr());
 }
 
 fn without_a_directory_after_hup_it_ends(of: Logger) {
@@ -104,17 +78,16 @@ fn without_a_directory_after_hup_it_ends(of: Logger) {
 
 fn alrm_rotates_what_is_not_empty(of: Logger) {
     let mut log = Log::start(of, &[], "");
-    log.signal(Signal::SIGALRM);
-    log.says("one\n", "one\n");
+    log.tell(Signal::SIGALRM);
     assert_eq!(log.archives().len(), 0);
-    log.signal(Signal::SIGALRM);
-    log.until_archives(1);
-    log.until("a new current", || log.at("current").exists());
-    assert_eq!((log.current(), mode(&log.at(&log.archives()[0]))), (String::new(), 0o744));
-    log.signal(Signal::SIGALRM);
+    log.says("one\n", "one\n");
+    log.tell(Signal::SIGALRM);
+    assert_eq!((log.archives().len(), log.current().as_str()), (1, ""));
+    assert_eq!((mode(&log.at("current")), mode(&log.at(&log.archives()[0]))), (0o644, 0o744));
+    log.tell(Signal::SIGALRM);
+    assert_eq!(log.archives().len(), 1);
     log.says("two\n", "one\ntwo\n");
-    log.signal(Signal::SIGALRM);
-    log.until_archives(2);
+    log.tell(Signal::SIGALRM);
     log.finish();
     let contents: Vec<String> = log.archives().iter().map(|name| log.read(name)).collect();
     assert_eq!(contents, ["one\n", "two\n"]);
@@ -127,11 +100,10 @@ fn alrm_rotates_all_directories_that_have_something(of: Logger) {
     log.run();
     log.write("one\n");
     log.until("one", || log.all() == "one\n" && log.all_of("other") == "one\n");
-    log.signal(Signal::SIGALRM);
-    let rotated = |directory| text(&log.path(directory).join("current")).is_empty();
-    log.until("two rotations", || rotated("log") && rotated("other"));
+    log.tell(Signal::SIGALRM);
     log.finish();
-    assert_eq!((log.archives().len(), log.all_of("other")), (1, "one\n".into()));
+    assert_eq!((log.archives().len(), log.current().as_str()), (1, ""));
+    assert_eq!((log.all_of("other").as_str(), log.text("other/current").as_str()), ("one\n", ""));
     assert_eq!(fs::read_dir(log.path("empty")).unwrap().count(), 3);
 }
 
@@ -165,11 +137,11 @@ fn signals_that_it_was_started_deaf_to_are_heard(of: Logger) {
         let mut log = Log::prepare(of, "");
         log.run_by(log.command_behind(deaf));
         log.says("one\n", "one\n");
-        log.signal(Signal::SIGALRM);
-        log.until_archives(1);
+        log.tell(Signal::SIGALRM);
+        assert_eq!(log.archives().len(), 1);
         log.configure("pP\n");
-        log.signal(Signal::SIGHUP);
-        until_as(&log, "log", "probe", "Pprobe");
+        log.tell(Signal::SIGHUP);
+        log.says("two\n", "one\nPtwo\n");
         log.term();
     }
 }
