@@ -71,6 +71,7 @@ pub(super) struct Logger {
 
 impl Logger {
     /// Opens everything. `None` where there is nothing to log to, which has been told.
+    #[inline(never)] // out of the way of what runs on
     pub(super) fn start(
         options: Options,
         voice: Voice,
@@ -121,6 +122,7 @@ impl Logger {
             let common = common(&self.options, &self.env);
             self.folders[i].process(socket::monotonic(), common); // what the last one has left
         }
+        child::give_back(); // what only the start has needed
         let mut next = Next::Work;
         loop {
             let now = socket::monotonic();
@@ -319,6 +321,7 @@ impl Logger {
     }
 
     /// Leaves all in order. Returns the exit status.
+    #[inline(never)] // as above
     fn leave(mut self) -> i32 {
         self.leaving = Some(0);
         let end = socket::monotonic() + LAST;
