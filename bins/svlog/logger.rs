@@ -2,6 +2,7 @@
 
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use common::input::{Input, Look};
 use common::voice::say;
@@ -70,6 +71,7 @@ pub(super) struct Logger {
 
 impl Logger {
     /// Opens everything. `None` where there is nothing to log to, which has been told.
+    #[inline(never)] // out of the way of what runs on
     pub(super) fn start(
         options: Options,
         voice: Voice,
@@ -120,28 +122,30 @@ impl Logger {
             let common = common(&self.options, &self.env);
             self.folders[i].process(socket::monotonic(), common); // what the last one has left
         }
+        child::give_back(); // what only the start has needed
         let mut next = Next::Work;
         loop {
             let now = socket::monotonic();
             let common = common(&self.options, &self.env);
             let due = self.folders.iter_mut().filter_map(|folder| folder.tick(now, common)).min();
-            let (until, wanted) = match next {
-                Next::Work => (Some(now), false),
-                Next::Input => (due, true),
-                Next::Time(then) => (Some(due.map_or(then, |due| due.min(then))), false),
+            let until = |time: u64| Duration::from_millis(time.saturating_sub(now));
+            let (time, wanted) = match next {
+                Next::Work => (Some(Duration::ZERO), false),
+                Next::Input => (due.map(until).into_iter().chain(self.input.patience()).min(), true),
+                Next::Time(then) => (Some(until(due.map_or(then, |due| due.min(then)))), false),
                 Next::Exit => return self.leave(),
             };
-            self.wait(until.map(|until| until.saturating_sub(now)), wanted);
+            self.wait(time, wanted);
             next = self.step();
         }
     }
 
-    /// Waits for a signal, for input where it is wanted, or for so many milliseconds; sees to signals.
-    fn wait(&mut self, time: Option<u64>, input: bool) {
+    /// Waits for a signal, for input where it is wanted, or for so long; sees to signals.
+    fn wait(&mut self, time: Option<Duration>, input: bool) {
         let input = if input { self.input.watched() } else { -1 };
         let mut fds =
             [socket::watch(self.signals.as_raw_fd(), socket::POLLIN), socket::watch(input, socket::POLLIN)];
-        if socket::poll(&mut fds, time).is_err() || fds[0].revents == 0 {
+        if socket::poll_for(&mut fds, time).is_err() || fds[0].revents == 0 {
             return;
         }
         for signal in socket::next_signals(self.signals.as_fd()) {
@@ -317,6 +321,7 @@ impl Logger {
     }
 
     /// Leaves all in order. Returns the exit status.
+    #[inline(never)] // as above
     fn leave(mut self) -> i32 {
         self.leaving = Some(0);
         let end = socket::monotonic() + LAST;
@@ -328,7 +333,7 @@ impl Logger {
                 running |= !folder.processor.has_failed() && folder.process(now, common);
             }
             if running {
-                self.wait(Some(end.saturating_sub(now)), false);
+                self.wait(Some(Duration::from_millis(end.saturating_sub(now))), false);
             }
         }
         for folder in &mut self.folders {

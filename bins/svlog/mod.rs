@@ -41,7 +41,7 @@ pub const PROGRAM: Link = Link {
 };
 
 /// What is read at a time at least: larger batches are no faster, and smaller ones cost more calls a line.
-const BATCH: usize = 16 << 10;
+const BATCH: usize = 8 << 10;
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -84,6 +84,7 @@ fn run(cli: &mut Cli) -> Outcome {
     }
 }
 
+#[inline(never)] // out of the way of what runs on
 fn options(cli: &mut Cli) -> Result<(Options, Words), Error> {
     let (mut stamps, mut by, mut these, mut length, mut batch, mut loud) =
         (0, None, None, 1000, BATCH, false);
