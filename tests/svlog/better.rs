@@ -346,12 +346,12 @@ fn lines_that_came_together_have_one_stamp() {
         log.add("other", "");
         log.set_options(&[option]);
         log.run();
-        // So many bytes a pipe takes in one piece.
-        log.write(lines(1, 372));
+        // A pipe takes so much in one piece.
+        log.write(lines(1, 200));
         log.finish();
         let all = log.all();
         let stamps: Vec<&str> = all.lines().map(|line| &line[..25]).collect();
-        assert_eq!(stamps, vec![stamps[0]; 372]);
+        assert_eq!(stamps, vec![stamps[0]; 200]);
         assert_eq!(log.all_of("other"), all);
     }
 }
@@ -360,7 +360,7 @@ fn lines_that_came_together_have_one_stamp() {
 fn no_line_is_cut_by_a_rotation() {
     // However long, and however small the size.
     let line = |number: usize| format!("{number:05} {}\n", "x".repeat(number * 7919 % 3000));
-    let input: String = (1..=300).map(line).collect();
+    let input: String = (1..=100).map(line).collect();
     for config in ["s100\nn0\n", "s1000\nn0\n", "s4000\nn0\n"] {
         let log = fed(Svlog, &[], config, &input);
         assert!(log.all() == input, "{config} {}", log.report());
@@ -391,7 +391,7 @@ fn a_rotation_waits_for_the_end_of_a_long_line() {
     for age in [false, true] {
         let mut log = Log::start(Svlog, &[], if age { "s0\nt1\n" } else { "s0\n" });
         log.write(&long);
-        log.until("the first piece", || log.all().len() >= 16_384);
+        log.until("the first piece", || log.all().len() >= 4096);
         if age {
             let started = Instant::now();
             log.until("a second and more", || started.elapsed() > Duration::from_millis(1500));
@@ -426,6 +426,19 @@ fn a_long_line_is_written_piece_by_piece() {
 }
 
 #[test]
+fn a_long_line_is_selected_by_its_beginning_or_not() {
+    let long = "0123456789".repeat(5000);
+    let config = "s0\n-drop*\nedrop*\n";
+    let input = format!("keep {long}\ndrop {long}\nlast {long}\n");
+    let log = fed(Svlog, &["-l", "20"], config, &input);
+    assert!(log.all() == format!("keep {long}\nlast {long}\n"), "{}", log.report());
+    assert_eq!(log.stderr(), "drop 012345678901234...\n");
+    // And where its end is a line that no pattern is for.
+    let log = fed(Svlog, &[], "s0\n-*\n+last*\n", format!("drop {long}\nlast {long}"));
+    assert!(log.all() == format!("last {long}\n"), "{}", log.report());
+}
+
+#[test]
 fn a_logger_that_is_killed_in_a_line_loses_none_of_it() {
     for length in [5, 5000, 40_000] {
         let mut log = Log::prepare(Svlog, "s0\n");
@@ -435,7 +448,7 @@ fn a_logger_that_is_killed_in_a_line_loses_none_of_it() {
         let half = "0123456789".repeat(length / 10 + 1);
         log.write(&half);
         if length > 16_384 {
-            log.until("a piece", || log.all().len() > 16_384);
+            log.until("a piece", || log.all().len() > 4096);
         }
         log.kill();
         log.run();

@@ -15,7 +15,8 @@ both!(
 );
 
 fn what_is_no_letter_of_ours_is_left_out(of: Logger) {
-    let config = "# a comment\n#pno\n\nzunknown\n pindented\n\tpindented\n?\n\u{e4}\npyes \n";
+    let config =
+        "# a comment\n#pno\n\nzunknown\no block\nooldest\n pindented\n\tpindented\n?\n\u{e4}\npyes \n";
     let log = fed(of, &[], config, "x\n");
     assert_eq!((log.all().as_str(), log.stderr().as_str()), ("yes x\n", ""));
 }

@@ -16,7 +16,7 @@ both!(
 fn matches(of: Logger, pattern: &str, matched: &[&str], others: &[&str]) {
     let mut all = [matched, others].concat();
     all.sort_by_key(|line| line.len());
-    let text = |lines: &[&str]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let text = |lines: &[&str]| lines.iter().map(|line| [line, "\n"].concat()).collect::<Vec<_>>().concat();
     let expected: Vec<&str> = all.iter().filter(|line| matched.contains(line)).copied().collect();
     let log = fed(of, &[], &format!("-*\n+{pattern}\n"), text(&all));
     assert_eq!(log.all(), text(&expected), "{pattern}");

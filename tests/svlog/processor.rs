@@ -34,7 +34,7 @@ fn assert_clean(log: &Log, archives: usize) {
     assert_eq!(others, ["config", "current", "lock", "state"], "{}", log.report());
     assert_eq!(log.archives().len(), archives, "{}", log.report());
     for name in log.archives() {
-        assert!(name.ends_with(".s") && mode(&log.at(&name)) == 0o744, "{name} {:o}", mode(&log.at(&name)));
+        assert!(kind(&name) == 's' && mode(&log.at(&name)) == 0o744, "{name} {:o}", mode(&log.at(&name)));
     }
 }
 
@@ -125,9 +125,9 @@ fn a_processor_that_runs_is_waited_for_at_the_end(of: Logger) {
         log.write("two\n");
         log.until("the line", || log.current() == "two\n");
         if term {
-            log.term()
+            log.term();
         } else {
-            log.finish()
+            log.finish();
         }
         assert_eq!(log.all(), "one\ndone\ntwo\n");
         assert_clean(&log, 1);
@@ -190,7 +190,7 @@ fn archives_of_the_processor_are_deleted_one_by_one(of: Logger) {
         rotate(&log, &lines(count, count));
         log.until("processed", || {
             let names = log.archives();
-            names.iter().all(|name| name.ends_with(".s"))
+            names.iter().all(|name| kind(name) == 's')
                 && names.last().is_some_and(|name| log.read(name) == lines(count, count))
         });
     }
@@ -216,7 +216,7 @@ fn a_processor_that_fails_is_started_again_after_longer_and_longer() {
     log.until("four starts", || starts(&log).len() == 4);
     let starts = starts(&log);
     for (i, least) in [(1, 1.0), (2, 2.0), (3, 4.0)] {
-        let pause = (starts[i] - starts[i - 1]).as_secs_f64();
+        let pause = starts[i].as_secs_f64() - starts[i - 1].as_secs_f64();
         assert!(pause >= least - 0.01 && pause < least + 10.0, "{i}: {pause}");
     }
     log.until("it is said four times", || log.stderr().lines().count() == 4);
@@ -224,14 +224,14 @@ fn a_processor_that_fails_is_started_again_after_longer_and_longer() {
     for line in ["two\n", "three\n"] {
         rotate(&log, line);
     }
-    assert!(log.archives().iter().all(|name| name.ends_with(".u")), "{}", log.report());
+    assert!(log.archives().iter().all(|name| kind(name) == 'u'), "{}", log.report());
     assert_eq!((log.archives().len(), log.all().as_str()), (3, "one\ntwo\nthree\n"));
     // And the exit does not wait.
     let told = Instant::now();
     log.term();
     assert!(told.elapsed() < Duration::from_secs(4), "{:?}", told.elapsed());
     assert_eq!(log.all(), "one\ntwo\nthree\n");
-    assert!(log.archives().iter().all(|name| name.ends_with(".u")), "{}", log.report());
+    assert!(log.archives().iter().all(|name| kind(name) == 'u'), "{}", log.report());
     assert!(!log.names().iter().any(|name| name == "batch"), "{}", log.report());
 }
 
@@ -283,15 +283,15 @@ fn a_rotation_does_not_wait_for_the_processor() {
     log.run();
     for count in 1..=4 {
         rotate(&log, &lines(count, count));
-        assert_eq!(log.archives().iter().filter(|name| name.ends_with(".u")).count(), count);
+        assert_eq!(log.archives().iter().filter(|name| kind(name) == 'u').count(), count);
     }
     log.until("one start", || log.text("lines") == "start\n");
     log.says(&lines(5, 5), &lines(1, 5));
     // Then one after the other, the oldest first.
     for count in 1..=4 {
         gate.open();
-        log.until("one more", || log.archives().iter().filter(|name| name.ends_with(".s")).count() == count);
-        assert!(log.archives()[..count].iter().all(|name| name.ends_with(".s")), "{}", log.report());
+        log.until("one more", || log.archives().iter().filter(|name| kind(name) == 's').count() == count);
+        assert!(log.archives()[..count].iter().all(|name| kind(name) == 's'), "{}", log.report());
         log.until("the next start", || log.text("lines").lines().count() == 4.min(count + 1));
     }
     log.finish();
@@ -309,14 +309,14 @@ fn a_processor_that_hangs_is_waited_for_five_seconds_at_the_end_and_no_more() {
         log.until("its start", || log.text("lines") == "start\n");
         let told = Instant::now();
         if term {
-            log.term()
+            log.term();
         } else {
-            log.finish()
+            log.finish();
         }
         let time = told.elapsed();
         assert!((4..20).contains(&time.as_secs()), "{time:?}");
         assert_eq!((log.all().as_str(), log.read("state").as_str()), ("one\ntwo\n", ""));
-        assert!(log.archives().iter().all(|name| name.ends_with(".u")), "{}", log.report());
+        assert!(log.archives().iter().all(|name| kind(name) == 'u'), "{}", log.report());
         // It has nobody any more for whom it would be of use.
         log.until("its end", || log.processes().is_empty());
         log.configure("!cat; echo done\n");
@@ -404,7 +404,7 @@ fn a_processor_that_cannot_be_started_is_tried_again() {
 
 #[test]
 fn a_processor_has_signals_as_they_are_by_default() {
-    let config = "!cat; grep -E '^Sig(Blk|Ign):' /proc/$$/status\n";
+    let config = "!cat; grep -E '^Sig(Blk|Ign):' /proc/self/status\n";
     let mut log = Log::prepare(Svlog, config);
     log.run_by(log.command_behind("trap '' TERM HUP USR1; exec \"$@\""));
     rotate(&log, "one\n");

@@ -10,6 +10,7 @@ both!(
     alrm_rotates_all_directories_that_have_something,
     alrm_rotates_what_is_not_empty,
     at_the_end_of_its_input_it_ends,
+    hup_goes_to_the_current_that_is_there_now,
     hup_makes_a_directory_usable_again_or_not,
     hup_reads_the_config_again,
     hup_rotates_nothing,
@@ -41,6 +42,16 @@ fn hup_rotates_nothing(of: Logger) {
     log.write(lines(51, 500));
     log.finish();
     assert_eq!((log.archives().len(), log.all()), (0, lines(1, 500)));
+}
+
+fn hup_goes_to_the_current_that_is_there_now(of: Logger) {
+    let mut log = Log::start(of, &[], "");
+    log.says("one\n", "one\n");
+    fs::rename(log.at("current"), log.path("away")).unwrap();
+    log.tell(Signal::SIGHUP);
+    log.says("two\n", "two\n");
+    assert_eq!((log.text("away").as_str(), mode(&log.at("current"))), ("one\n", 0o644));
+    log.finish();
 }
 
 fn hup_makes_a_directory_usable_again_or_not(of: Logger) {

@@ -29,7 +29,7 @@ fn listener() -> (UdpSocket, String) {
 fn received(socket: &UdpSocket, count: usize) -> Vec<String> {
     socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let packet = || {
-        let mut buffer = [0; 70_000];
+        let mut buffer = vec![0; 70_000];
         let length = socket.recv(&mut buffer).expect("a packet");
         String::from_utf8(buffer[..length].to_vec()).unwrap()
     };
