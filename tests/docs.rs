@@ -214,8 +214,8 @@ fn every_shim_is_of_its_own_program() {
     }
     for name in others() {
         let shim = text(format!("bins/main/{name}.rs"));
-        // The supervisor allocates at its start alone, as a link does.
-        let long = if name == "svrun" { "" } else { "long " };
+        // Supervisor and logger allocate at their start alone, as a link does.
+        let long = if ["svrun", "svlog"].contains(&&*name) { "" } else { "long " };
         let expected = format!(
             "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!({long}catena::{name}::PROGRAM);\n"
         );
