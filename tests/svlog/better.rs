@@ -461,8 +461,9 @@ fn a_logger_that_is_killed_in_a_line_loses_none_of_it() {
 
 /// A service whose logger is svlog, restarted in the middle of a line.
 fn restarted_in_a_line(of: Program, account: &str) {
-    let run = format!("#!/bin/sh\necho logger $$ >>$D/lines\nexec {account} $B/svlog $D/log\n");
+    let run = format!("#!/bin/sh\necho logger $$ >>$D/lines\nexec {account} $D/svlog $D/log\n");
     let service = Service::prepare(of, &[("run", PUPPET), ("log/run", &run)]);
+    install(&bin().join("svlog"), &service.path("svlog"));
     fs::create_dir(service.path("log")).unwrap();
     fs::set_permissions(service.path("log"), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
     let mut service = service;
@@ -518,6 +519,34 @@ fn bytes_that_come_one_by_one_come_through() {
         log.write([*byte]);
     }
     log.until_all(&text);
+    log.finish();
+}
+
+#[test]
+fn its_memory_does_not_grow_while_it_works() {
+    let mut log = Log::prepare(Svlog, "");
+    log.add("other", "s2000\n!cat\n");
+    log.set_options(&["-tt"]);
+    log.run();
+    let figures = [1, 2, 3, 4].map(|round: usize| {
+        for turn in 1..=40 {
+            let rules: String =
+                (0..turn * round % 50).map(|n| format!("-nothing{n}*")).collect::<Vec<_>>().join("\n");
+            log.configure(&format!("p{}\ne*never*\n{rules}\n", "prefix ".repeat(turn)));
+            log.tell(Signal::SIGHUP);
+            log.write(lines(1, 100) + &"x".repeat(turn * 500) + "\n");
+            log.until("the lines", || log.current().ends_with(&("x".repeat(turn * 500) + "\n")));
+            log.tell(Signal::SIGALRM);
+        }
+        fs::remove_dir_all(log.path("log")).unwrap();
+        log.write("end\n");
+        log.until("the end", || log.current().ends_with(" end\n"));
+        log.settle();
+        memory(log.pid())
+    });
+    tell(&format!("svlog, at work: {figures:?} kB"));
+    // After the first round it has all the pages of its program that it needs.
+    assert!(figures[3] <= figures[1] + 16, "{figures:?} kB");
     log.finish();
 }
 

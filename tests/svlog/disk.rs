@@ -272,7 +272,7 @@ fn new_lines_are_dropped_and_counted() {
             log.fill();
             // More than a pipe takes: the service does not wait.
             log.write(lines(first, first + 19_998));
-            log.until_said("dropped");
+            log.settle();
             log.free();
             // It is said by itself, once there is room.
             log.until("the count", || log.all().lines().last().is_some_and(|line| line.contains("dropped")));
