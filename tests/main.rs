@@ -23,6 +23,7 @@ mod setsid_free;
 mod setuidgid;
 mod softlimit;
 mod svctl;
+mod svlog;
 mod svrun;
 mod transparency;
 mod umask;
