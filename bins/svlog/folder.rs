@@ -202,15 +202,14 @@ impl Folder {
 
     /// Makes sure that `current` is open, is the file of that name, and has room; before each batch.
     pub(super) fn prepare(&mut self, now: u64, common: Common) -> nix::Result<()> {
-        if let Some(file) = &self.current {
-            let stat = fstat(file)?;
+        let current = self.current.as_ref().map(fstat).transpose()?;
+        if let Some(stat) = current {
             self.size = u64::try_from(stat.st_size).unwrap_or(0); // somebody may have cut it
             self.stat = Some(stat);
-            let removed = stat.st_nlink == 0;
-            if removed || now >= self.looked + PAUSE {
-                self.looked = now;
-                self.look_after(&stat)?;
-            }
+        }
+        if current.is_none_or(|stat| stat.st_nlink == 0) || now >= self.looked + PAUSE {
+            self.looked = now;
+            self.look_after(current.as_ref())?;
         }
         if self.current.is_none() {
             self.start(None)?;
@@ -222,7 +221,7 @@ impl Folder {
     }
 
     /// Finds out whether folder and `current` are still those of their names, and opens what is there now.
-    fn look_after(&mut self, current: &FileStat) -> nix::Result<()> {
+    fn look_after(&mut self, current: Option<&FileStat>) -> nix::Result<()> {
         let folder = match nix::sys::stat::stat(self.path) {
             Ok(stat) => identity::same(&stat, &fstat(&self.fd)?),
             Err(Errno::ENOENT) => false,
@@ -232,13 +231,11 @@ impl Folder {
             self.voice.warning(&[b"the log directory was removed or replaced"]);
             return self.reopen();
         }
-        match self.there()? {
-            Some(stat) if identity::same(&stat, current) => {}
-            _ => {
-                self.voice.warning(&[b"current was removed or replaced"]);
-                self.current = None;
-                self.place.within = false;
-            }
+        let Some(current) = current else { return Ok(()) };
+        if !self.there()?.is_some_and(|stat| identity::same(&stat, current)) {
+            self.voice.warning(&[b"current was removed or replaced"]);
+            self.current = None;
+            self.place.within = false;
         }
         Ok(())
     }

@@ -227,6 +227,19 @@ impl Log {
         assert_eq!(size, bytes);
     }
 
+    /// An end of the pipe for a program that waits where it is full.
+    pub(crate) fn writer(&self) -> File {
+        let fd = std::os::fd::AsRawFd::as_raw_fd(self.writer.as_ref().unwrap());
+        OpenOptions::new().write(true).open(format!("/proc/self/fd/{fd}")).unwrap()
+    }
+
+    /// Takes so many bytes out of the pipe that the test holds.
+    pub(crate) fn steal(&self, count: usize) -> String {
+        let mut bytes = vec![0; count];
+        self.reader.as_ref().unwrap().read_exact(&mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
     /// The name of the pipe, as in /proc.
     pub(crate) fn pipe(&self) -> String {
         let fd = std::os::fd::AsRawFd::as_raw_fd(self.writer.as_ref().unwrap());
@@ -560,7 +573,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-fn archives(folder: &Path) -> Vec<String> {
+pub(crate) fn archives(folder: &Path) -> Vec<String> {
     names(folder).into_iter().filter(|name| name.starts_with('@') && name.len() == 27).collect()
 }
 
