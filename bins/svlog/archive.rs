@@ -67,6 +67,22 @@ pub(super) enum Kind {
     Temporary = b't',
 }
 
+/// Archives of one kind.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    /// How many there are.
+    pub(super) count: u64,
+    /// The oldest.
+    pub(super) oldest: Option<Name>,
+}
+
+impl Group {
+    fn add(&mut self, name: Name) {
+        self.count += 1;
+        self.oldest = Some(self.oldest.map_or(name, |oldest| oldest.min(name)));
+    }
+}
+
 /// What is in a log directory.
 #[derive(Debug, Default)]
 pub(super) struct Archives {
@@ -74,8 +90,10 @@ pub(super) struct Archives {
     pub(super) count: u64,
     /// The oldest that may go.
     pub(super) oldest: Option<Name>,
-    /// The oldest that has not been processed.
-    pub(super) unprocessed: Option<Name>,
+    /// The safe ones.
+    pub(super) safe: Group,
+    /// Those that have not been processed, but for the one that is being processed.
+    pub(super) unprocessed: Group,
     newest: u128,
 }
 
@@ -92,14 +110,16 @@ impl Archives {
                 }
                 return;
             }
-            let earliest = |one: Option<Name>| one.map_or(name, |one| one.min(name));
             found.count += 1;
             found.newest = found.newest.max(name.number().unwrap_or(0));
-            if busy != Some(name) {
-                found.oldest = Some(earliest(found.oldest));
+            if busy == Some(name) {
+                return;
             }
+            found.oldest = Some(found.oldest.map_or(name, |oldest| oldest.min(name)));
             if name == name.of_kind(Kind::Unprocessed) {
-                found.unprocessed = Some(earliest(found.unprocessed));
+                found.unprocessed.add(name);
+            } else {
+                found.safe.add(name);
             }
         })?;
         Ok(found)
@@ -136,12 +156,12 @@ mod tests {
         assert_eq!(found.next(Kind::Unprocessed).bytes(), b"@400000009000000100000000.u");
         assert!(!folder.path().join("@400000001000000000000000.t").exists());
         // What is being processed stays.
-        let busy = found.unprocessed.unwrap();
+        let busy = found.unprocessed.oldest.unwrap();
         assert_eq!(busy.bytes(), format!("{future}.u").as_bytes());
         touch(&format!("{future}.t"));
         std::fs::remove_file(folder.path().join("@4000000010000000000000ff.s")).unwrap();
         let found = Archives::look(&fd, Some(busy)).unwrap();
-        assert_eq!((found.count, found.oldest, found.unprocessed), (1, None, Some(busy)));
+        assert_eq!((found.count, found.oldest, found.unprocessed.count), (1, None, 0));
         assert!(folder.path().join(format!("{future}.t")).exists());
         // A name that nobody has made of a time does not count as one.
         touch("@zzzzzzzzzzzzzzzzzzzzzzzz.s");

@@ -8,9 +8,10 @@ use common::{Text, Voice, Words, fds, identity, lock, socket};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
+use nix::sys::statvfs::{Statvfs, fstatvfs};
 use nix::unistd::{UnlinkatFlags, ftruncate, read, unlinkat, write};
 
-use super::archive::{Archives, Kind};
+use super::archive::{Archives, Kind, Name};
 use super::config::{Config, Full};
 use super::lines::{Maker, Place, Stamp};
 use super::processor::{Processor, sync};
@@ -43,6 +44,8 @@ pub(super) struct Folder {
     looked: u64,
     /// When its age demands a rotation: monotonic, ms.
     rotate: Option<u64>,
+    /// A rotation waits for the end of a line.
+    late: bool,
     pub(super) processor: Processor,
     /// When what has failed is tried again: monotonic, ms.
     pub(super) stuck: Option<u64>,
@@ -93,6 +96,7 @@ impl Folder {
             stat: None,
             looked: 0,
             rotate: None,
+            late: false,
             processor: Processor::default(),
             stuck: None,
             dropped: 0,
@@ -214,10 +218,11 @@ impl Folder {
         if self.current.is_none() {
             self.start(None)?;
         }
-        if self.config.size > 0 && self.size >= self.config.size {
-            self.rotate(now, common)?;
+        let (max, line) = (self.config.size, self.place);
+        if max > 0 && self.size >= max && (!line.within || line.length >= max) {
+            return self.rotate(now, common);
         }
-        if self.dropped > 0 { self.own_up(common) } else { Ok(()) }
+        Ok(())
     }
 
     /// Finds out whether folder and `current` are still those of their names, and opens what is there now.
@@ -254,44 +259,52 @@ impl Folder {
         Ok(())
     }
 
-    /// After SIGHUP: the folder of that name, its config, and its `current`.
-    pub(super) fn again(&mut self, now: u64, common: Common) {
+    /// After SIGHUP: the folder of that name, its config, and its `current`. Whether it can be used on.
+    pub(super) fn again(&mut self, now: u64, common: Common) -> bool {
         if self.loud {
             self.voice.info(&[b"reading config"]);
         }
         (self.looked, self.stuck) = (0, None);
         self.configure();
-        if let Err(errno) = self.prepare(now, common) {
-            self.voice.unable(&[b"open current"], errno);
+        match self.prepare(now, common) {
+            Err(errno) => {
+                self.voice.unable(&[b"use the log directory"], errno);
+                // Where a disk is full there will be room.
+                matches!(errno, Errno::ENOSPC | Errno::EDQUOT | Errno::EIO | Errno::EROFS)
+            }
+            Ok(()) => true,
         }
     }
 
-    /// Whether a rotation is due behind so many bytes more, at the end of a line or in it.
-    pub(super) fn is_enough(&self, more: usize, ends: bool, length: usize) -> bool {
+    /// Whether it is the one of this path.
+    pub(super) fn is_at(&self, path: &CStr) -> bool {
+        self.path == path
+    }
+
+    /// Whether a rotation is due behind so many bytes more: at the end of a line, or in one that alone is longer
+    /// than `current` may be.
+    pub(super) fn is_enough(&self, more: usize, line: Place, length: usize) -> bool {
         let (max, size, length) = (self.config.size, self.size + more as u64, length as u64);
-        max > 0 && (size >= max || ends && max >= length && size >= max - length)
-    }
-
-    /// Rotates if the last line that was written demands it.
-    pub(super) fn after(&mut self, now: u64, common: Common) {
-        if self.wrote > 0
-            && !self.place.within
-            && self.config.size >= common.length as u64
-            && self.is_enough(0, true, common.length)
-        {
-            self.try_to_rotate(now, common);
+        if line.within {
+            return max > 0 && line.length >= max;
         }
+        max > 0 && (size >= max || max >= length && size >= max - length)
     }
 
-    fn try_to_rotate(&mut self, now: u64, common: Common) {
-        if let Err(errno) = self.rotate(now, common) {
-            self.voice.unable(&[b"rotate current"], errno);
+    /// Rotates if the last line that was written demands it, or its end was waited for.
+    pub(super) fn after(&mut self, now: u64, common: Common) {
+        let full = self.config.size >= common.length as u64 && self.is_enough(0, self.place, common.length);
+        if self.wrote > 0 && !self.place.within && (full || self.late) {
+            if let Err(errno) = self.rotate(now, common) {
+                self.voice.unable(&[b"rotate current"], errno);
+            }
         }
     }
 
     /// Makes an archive of `current`, unless it is empty.
     fn rotate(&mut self, now: u64, common: Common) -> nix::Result<()> {
         self.rotate = self.due();
+        self.late = false;
         if self.size == 0 {
             return Ok(());
         }
@@ -318,16 +331,19 @@ impl Folder {
             let mut size = Text::<24>::of(" ");
             self.voice.info(&[b"current is ", name.bytes(), size.number(self.size).bytes()]);
         }
+        // Of those that wait for the processor, as many are kept as of those that it is done with.
         let found = Archives::look(&self.fd, self.processor.busy())?;
-        if self.config.keep > 0 && found.count > self.config.keep {
-            self.remove_oldest(&found);
+        for group in [&found.safe, &found.unprocessed] {
+            if self.config.keep > 0 && group.count > self.config.keep {
+                self.remove(group.oldest);
+            }
         }
         Ok(())
     }
 
     /// Returns whether one has gone.
-    fn remove_oldest(&self, found: &Archives) -> bool {
-        let Some(oldest) = found.oldest else { return false };
+    fn remove(&self, oldest: Option<Name>) -> bool {
+        let Some(oldest) = oldest else { return false };
         if self.loud {
             self.voice.info(&[b"removing ", oldest.bytes()]);
         }
@@ -348,6 +364,10 @@ impl Folder {
 
     /// After SIGALRM.
     pub(super) fn rotate_now(&mut self, now: u64, common: Common) {
+        if self.place.within {
+            (self.rotate, self.late) = (self.due(), true); // at the end of the line
+            return;
+        }
         if let Err(errno) = self.prepare(now, common).and_then(|()| self.rotate(now, common)) {
             self.voice.unable(&[b"rotate current"], errno);
         }
@@ -362,7 +382,10 @@ impl Folder {
             self.process(now, common);
         }
         if self.dropped > 0 && self.stuck.is_none_or(|due| now >= due) {
-            self.stuck = self.prepare(now, common).err().map(|_| now + PAUSE);
+            if self.has_room() && self.prepare(now, common).is_ok() {
+                let _ = self.append_all(b"", common); // it is tried again
+            }
+            self.stuck = (self.dropped > 0).then_some(now + PAUSE);
         }
         let due = [self.rotate, self.processor.again, self.stuck.filter(|_| self.dropped > 0)];
         due.into_iter().flatten().min()
@@ -370,7 +393,9 @@ impl Folder {
 
     /// Where `bytes`, the batch, would begin, for the record.
     pub(super) fn entry(&self, length: usize, after: Place) -> Option<(FileStat, Entry)> {
-        Some((self.stat?, Entry { offset: self.size, length: length as u64, before: self.place, after }))
+        // With room for what says how many lines are missing.
+        let length = length as u64 + if self.dropped > 0 { 128 } else { 0 };
+        Some((self.stat?, Entry { offset: self.size, length, before: self.place, after }))
     }
 
     /// Writes a batch, all or nothing. True if that is done, or the lines were dropped; false if it is to be
@@ -388,6 +413,8 @@ impl Folder {
                 self.voice.unable(&[b"write to current: new lines are dropped"], errno);
             }
             self.dropped += bytes.split(|byte| *byte == b'\n').count() as u64 - 1;
+            // Of a line that goes on a part is missing.
+            self.dropped = self.dropped.max(1);
             self.why = Some(errno);
             return true;
         }
@@ -403,7 +430,7 @@ impl Folder {
         if bytes.is_empty() {
             return Ok(());
         }
-        let mut done = fault.map_or_else(|| self.append(bytes), Err);
+        let mut done = fault.map_or_else(|| self.append_all(bytes, common), Err);
         loop {
             let errno = match done {
                 Err(errno @ (Errno::ENOSPC | Errno::EDQUOT)) => errno,
@@ -417,23 +444,49 @@ impl Folder {
             };
             let Some(oldest) = found.oldest.filter(|_| found.count > least) else { return Err(errno) };
             self.voice.warning(&[b"the disk is full: removing ", oldest.bytes()]);
-            if !self.remove_oldest(&found) {
+            if !self.remove(Some(oldest)) {
                 return Err(errno);
             }
-            done = self.prepare(now, common).and_then(|()| self.append(bytes));
+            done = self.prepare(now, common).and_then(|()| self.append_all(bytes, common));
         }
     }
 
-    /// Says in the log how many lines are missing.
-    fn own_up(&mut self, common: Common) -> nix::Result<()> {
-        let mut text = Text::<128>::of(common.stamp.text(socket::wall()).bytes());
-        text.add(self.voice.called).add(": warning: ").number(self.dropped).add(" lines dropped");
-        if let Some(errno) = self.why {
-            text.add(": ").errno(errno);
+    /// What says in the log how many lines are missing, if any are.
+    fn notice(&self, common: Common) -> Option<Text<128>> {
+        let errno = self.why.filter(|_| self.dropped > 0 && !self.place.within)?;
+        let mut text = Text::of(common.stamp.text(socket::wall()).bytes());
+        text.add(self.voice.called)
+            .add(": warning: ")
+            .number(self.dropped)
+            .add(" lines dropped: ")
+            .errno(errno);
+        text.add("\n");
+        Some(text)
+    }
+
+    /// Appends what is missing and these bytes, all of it or nothing.
+    fn append_all(&mut self, bytes: &[u8], common: Common) -> nix::Result<()> {
+        let (start, notice) = (self.size, self.notice(common));
+        if let Some(notice) = &notice {
+            self.append(notice.bytes())?;
         }
-        self.append(text.add("\n").bytes())?;
-        self.dropped = 0;
+        if let Err(errno) = self.append(bytes) {
+            if self.size > start {
+                self.cut(start)?;
+                self.size = start;
+            }
+            return Err(errno);
+        }
+        if notice.is_some() {
+            self.dropped = 0;
+        }
         Ok(())
+    }
+
+    /// Whether there is room for more than a few lines.
+    fn has_room(&self) -> bool {
+        let room = |stat: Statvfs| stat.blocks_available().saturating_mul(stat.fragment_size());
+        fstatvfs(&self.fd).is_ok_and(|stat| room(stat) >= 1 << 14)
     }
 
     /// Appends all of it, or nothing.

@@ -52,6 +52,8 @@ pub(super) struct Place {
     pub(super) within: bool,
     /// It is one of those that are written.
     pub(super) selected: bool,
+    /// How much of it there is, if it is longer than a batch.
+    pub(super) length: u64,
 }
 
 /// What makes lines of the log.
@@ -65,14 +67,14 @@ pub(super) struct Maker<'a> {
 
 impl Maker<'_> {
     /// Adds to `out` what is written of `input`, as far as there is room for `room` bytes, and until
-    /// `rotate`, which is told how much there is and whether the line has ended, says that it is enough.
+    /// `rotate`, which is told how much there is and where it is, says that it is enough.
     /// Returns how much of the input that was, and where the log is then. At least one line is taken.
     pub(super) fn make(
         &self,
         mut place: Place,
         input: &[u8],
         room: usize,
-        rotate: impl Fn(usize, bool) -> bool,
+        rotate: impl Fn(usize, Place) -> bool,
         out: &mut Vec<u8>,
     ) -> (usize, Place) {
         let all = out.len() + room;
@@ -95,8 +97,9 @@ impl Maker<'_> {
                 out.extend_from_slice(line);
             }
             place.within = !ends;
+            place.length = if ends { 0 } else { place.length + line.len() as u64 };
             used += line.len();
-            if place.selected && rotate(out.len(), ends) {
+            if place.selected && rotate(out.len(), place) {
                 break;
             }
         }
@@ -200,7 +203,7 @@ mod tests {
         let mut out = Vec::new();
         let done = maker.make(Place::default(), b"a1\nb2\na3\nx\n", 100, |_, _| false, &mut out);
         assert_eq!(out, b"S P: a1\nS P: a3\n");
-        assert_eq!(done, (11, Place { within: false, selected: false }));
+        assert_eq!(done, (11, Place { within: false, selected: false, length: 0 }));
     }
 
     #[test]
@@ -210,11 +213,11 @@ mod tests {
         let mut out = Vec::new();
         let never = |_, _| false;
         let (_, place) = maker.make(Place::default(), b"abc", 100, never, &mut out);
-        assert_eq!(place, Place { within: true, selected: true });
+        assert_eq!(place, Place { within: true, selected: true, length: 3 });
         let (_, place) = maker.make(place, b"bde\nbf", 100, never, &mut out);
-        assert_eq!(place, Place { within: true, selected: false });
+        assert_eq!(place, Place { within: true, selected: false, length: 2 });
         let (used, place) = maker.make(place, b"abc\nabc\n", 100, never, &mut out);
-        assert_eq!((used, place), (8, Place { within: false, selected: true }));
+        assert_eq!((used, place), (8, Place { within: false, selected: true, length: 0 }));
         assert_eq!(out, b"Pabcbde\nPabc\n");
     }
 

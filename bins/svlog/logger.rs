@@ -1,7 +1,7 @@
 //! The loop: looks at what has come in, has it written to every log directory, and takes it out of the pipe.
 
 use std::net::UdpSocket;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use common::input::{Input, Look};
@@ -64,9 +64,13 @@ pub(super) struct Logger {
     batch: Option<Batch>,
     out: Vec<u8>,
     text: Vec<u8>,
+    /// What is to be said in the log of lines that could not be sent.
+    unsent: Vec<u8>,
     udp: Option<UdpSocket>,
     /// Told to leave: how much of what was in the pipe then is still to be written.
     leaving: Option<usize>,
+    /// SIGHUP has come.
+    again: bool,
     status: i32,
 }
 
@@ -99,8 +103,9 @@ impl Logger {
                 folder.voice().unable(&[b"open current"], errno);
             }
         }
-        let (out, text) = (Vec::with_capacity(options.batch + options.batch / 4), Vec::new());
-        let (batch, udp, leaving, status) = (None, None, None, 0);
+        let (out, text, unsent) =
+            (Vec::with_capacity(options.batch + options.batch / 4), Vec::new(), Vec::new());
+        let (batch, udp, leaving, again, status) = (None, None, None, false, 0);
         Ok(Some(Self {
             options,
             voice,
@@ -112,8 +117,10 @@ impl Logger {
             batch,
             out,
             text,
+            unsent,
             udp,
             leaving,
+            again,
             status,
         }))
     }
@@ -168,7 +175,7 @@ impl Logger {
                     }
                 }
             }
-            SIGHUP => self.folders.iter_mut().for_each(|folder| folder.again(now, common)),
+            SIGHUP => self.again = true,
             SIGALRM => self.folders.iter_mut().for_each(|folder| folder.rotate_now(now, common)),
             _ if self.leaving.is_none() => {
                 if self.options.loud {
@@ -181,8 +188,41 @@ impl Logger {
         }
     }
 
+    /// After SIGHUP: which of the folders can be used now?
+    fn look_again(&mut self) {
+        let (now, common) = (socket::monotonic(), common(&self.options, &self.env));
+        if self.batch.is_some() {
+            // Some may have it, and the others are asked by their places: this once more, behind it.
+            for folder in &mut self.folders {
+                folder.again(now, common);
+            }
+            return;
+        }
+        self.again = false;
+        self.folders.retain_mut(|folder| {
+            let usable = folder.again(now, common);
+            if !usable {
+                folder.close();
+            }
+            usable
+        });
+        for path in &self.options.folders {
+            if !self.folders.iter().any(|folder| folder.is_at(path)) {
+                self.folders.extend(Folder::open(path, self.voice, self.options.loud));
+            }
+        }
+    }
+
     /// Goes on as far as it gets.
     fn step(&mut self) -> Next {
+        if self.again {
+            self.look_again();
+            if self.folders.is_empty() {
+                self.voice.end(&[b"no functional log directories"]);
+                self.status = 111;
+                return Next::Exit;
+            }
+        }
         if self.batch.is_none() {
             match self.look() {
                 Ok(None) => {}
@@ -243,7 +283,7 @@ impl Logger {
             }
             out.clear();
             let (room, length) = (out.capacity(), common.length);
-            let enough = |bytes, ends| folder.is_enough(bytes, ends, length);
+            let enough = |bytes, place| folder.is_enough(bytes, place, length);
             let maker = folder.maker(new.stamp.bytes(), length);
             let (end, after) = maker.make(folder.place, &bytes[..new.end], room, enough, out);
             new.end = end;
@@ -259,7 +299,7 @@ impl Logger {
     /// Writes the batch to the folders that do not have it yet, and takes it out of the pipe. Returns until
     /// when to wait where it cannot be written.
     fn write(&mut self) -> Option<u64> {
-        let Self { options, env, input, folders, record, out, text, udp, .. } = self;
+        let Self { options, env, signals, input, folders, record, out, text, unsent, udp, .. } = self;
         let batch = self.batch.as_mut()?;
         let (now, common) = (socket::monotonic(), common(options, env));
         let bytes = &input.bytes()[..batch.end];
@@ -280,12 +320,22 @@ impl Logger {
                     after.within = false;
                 }
                 if maker.alerts() {
-                    maker.alert(folder.place.within, bytes, text, say, |line| {
-                        if !folder.send(udp, line) {
-                            out.extend_from_slice(b"warning: failure sending through udp: ");
-                            out.extend_from_slice(line);
-                        }
-                    });
+                    maker.alert(
+                        folder.place.within,
+                        bytes,
+                        text,
+                        |line| shout(signals.as_fd(), line),
+                        |line| {
+                            if folder.send(udp, line) {
+                                return;
+                            }
+                            unsent.extend_from_slice(b"warning: failure sending through udp: ");
+                            unsent.extend_from_slice(line);
+                        },
+                    );
+                    if !after.within {
+                        out.append(unsent); // never into the middle of a line
+                    }
                 }
             }
             batch.after = Some(after);
@@ -357,6 +407,13 @@ impl Logger {
         }
         self.status
     }
+}
+
+/// Writes a line to stderr, and waits for who reads it, if need be, until a signal comes.
+fn shout(signals: BorrowedFd, line: &[u8]) {
+    let mut fds = [socket::watch(2, socket::POLLOUT), socket::watch(signals.as_raw_fd(), socket::POLLIN)];
+    let _ = socket::poll(&mut fds, None); // where that fails, it is tried
+    say(line);
 }
 
 fn common<'a>(options: &Options, env: &'a Words) -> Common<'a> {

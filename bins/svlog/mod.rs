@@ -24,7 +24,7 @@ use logger::{Logger, SIGNALS};
 /// svlog: write standard input to log directories that rotate.
 pub const PROGRAM: Link = Link {
     name: "svlog",
-    usage: "[-t|-tt|-ttt] [-r c] [-R chars] [-l len] [-b bytes] [-v] dir...",
+    usage: "[-t | -tt | -ttt] [-r c] [-R chars] [-l len] [-b bytes] [-v] dir...",
     summary: "write standard input to log directories that rotate",
     options: &[
         ("-t", "begin each line with a TAI64N time stamp"),
@@ -39,6 +39,9 @@ pub const PROGRAM: Link = Link {
     opens: true,
     run,
 };
+
+/// The same under the name of runit's.
+static SVLOGD: Link = Link { name: "svlogd", ..PROGRAM };
 
 /// What is read at a time at least. Larger batches are hardly faster, and cost memory.
 const BATCH: usize = 12 << 10;
@@ -68,11 +71,18 @@ impl Options {
 }
 
 fn run(cli: &mut Cli) -> Outcome {
+    if cli.called() != b"svlogd" {
+        return log(cli);
+    }
+    log(cli).map_err(|error| match error.status() {
+        100 => error.with_status(111).of(&SVLOGD),
+        _ => error.of(&SVLOGD),
+    })
+}
+
+fn log(cli: &mut Cli) -> Outcome {
     let called = cli.called();
-    let (options, env) = options(cli).map_err(|error| match (called, error.status()) {
-        (b"svlogd", 100) => error.with_status(111),
-        _ => error,
-    })?;
+    let (options, env) = options(cli)?;
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     child::block_signals(true).or_fail("block signals")?;
     child::reset_signals();

@@ -52,7 +52,7 @@ impl Processor {
         if self.again.is_some_and(|again| now < again) {
             return false;
         }
-        let Some(name) = Archives::look(folder, None).ok().and_then(|found| found.unprocessed) else {
+        let Some(name) = Archives::look(folder, None).ok().and_then(|found| found.unprocessed.oldest) else {
             self.again = None;
             return false;
         };
@@ -127,8 +127,15 @@ fn spawn(folder: &OwnedFd, command: &CStr, env: &Words, name: Name) -> nix::Resu
     let open = |path: &CStr, flags: OFlag| {
         above_all(&fds::open(folder.as_fd(), path, flags | OFlag::O_CLOEXEC, mode)?)
     };
-    let new = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC;
+    let new = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
     let input = open(name.path(), OFlag::O_RDONLY)?;
+    // New files: a processor whose svlog was killed may still write to the old ones.
+    for left in [name.of_kind(Kind::Temporary).path(), c"newstate"] {
+        match unlinkat(folder, left, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
     let output = open(name.of_kind(Kind::Temporary).path(), new)?;
     let state = open(c"state", OFlag::O_RDONLY | OFlag::O_CREAT)?;
     let new_state = open(c"newstate", new)?;

@@ -69,7 +69,8 @@ fn pack(before: Place, after: Place) -> u64 {
 }
 
 fn unpack(word: u64) -> (Place, Place) {
-    let place = |at: u32| Place { within: word >> at & 1 != 0, selected: word >> (at + 1) & 1 != 0 };
+    let place =
+        |at: u32| Place { within: word >> at & 1 != 0, selected: word >> (at + 1) & 1 != 0, length: 0 };
     (place(0), place(2))
 }
 

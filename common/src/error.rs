@@ -83,7 +83,7 @@ impl Error {
 
     /// Names the link that failed, unless one that it applied is named already.
     #[must_use]
-    pub(crate) fn of(mut self, link: &'static Link) -> Self {
+    pub fn of(mut self, link: &'static Link) -> Self {
         self.0.link.get_or_insert(link);
         self
     }

@@ -7,14 +7,14 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, SpliceFFlags, tee};
+use nix::fcntl::{AT_FDCWD, FcntlArg, OFlag, SpliceFFlags, fcntl, tee};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::sys::uio::readv;
 use nix::unistd::{dup2_stdin, pipe2, read};
 
 use crate::fds::stdin;
-use crate::{Text, child, fds, socket};
+use crate::{child, fds, socket};
 
 /// What a look at the input has found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -143,8 +143,11 @@ impl Input {
         if self.seen.len() == self.buffer.len() {
             return true;
         }
-        // A pipe has few places, and some writers fill each with few bytes.
+        // A pipe has few places, and some writers fill each with few bytes. Ours has no more than it.
         let Some(pipe) = &self.pipe else { return false };
+        if let Ok(size) = fcntl(stdin(), FcntlArg::F_GETPIPE_SZ) {
+            let _ = fcntl(&pipe.writer, FcntlArg::F_SETPIPE_SZ(size.min(1 << 16)));
+        }
         match pipe.copy(&mut self.buffer, true) {
             Ok((count, full)) => {
                 self.seen = 0..count;
@@ -196,27 +199,30 @@ impl Input {
         child::unread(stdin()).unwrap_or(0)
     }
 
-    /// Whether nobody else could read what we leave in the pipe. Where that cannot be found out it is so.
-    #[must_use]
-    pub fn is_only_reader(&self) -> bool {
-        self.pipe.is_none() || only_reader() != Ok(false)
+    /// Whether nobody else could read what we leave in the pipe, asked at the end: no more can be seen then.
+    /// Where the pipe is that of another account it cannot be found out: who has made it for us holds it.
+    pub fn is_only_reader(&mut self) -> bool {
+        if self.pipe.is_none() {
+            return true;
+        }
+        match only_reader() {
+            Ok(false) => false,
+            Ok(true) => {
+                // The pipe goes with us; what has been seen of it is what there is.
+                (self.pipe, self.closed) = (None, true);
+                true
+            }
+            Err(errno) => errno != Errno::EACCES,
+        }
     }
 }
 
-/// A pipe without a reader is an error for its writers: so, as one of them, we leave it as a reader for a
-/// moment.
+/// A pipe without a reader is an error for its writers: so, as one of them, we leave it as a reader.
 fn only_reader() -> nix::Result<bool> {
-    let open = |path: &[u8], flags| {
-        let path = std::ffi::CStr::from_bytes_with_nul(path).map_err(|_| Errno::EINVAL)?;
-        fds::open(AT_FDCWD, path, flags | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())
-    };
-    let writer = open(b"/proc/self/fd/0\0", OFlag::O_WRONLY)?;
-    drop(open(b"/proc/self/fd/0\0", OFlag::O_RDONLY)?); // so may we come back?
+    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let writer = fds::open(AT_FDCWD, c"/proc/self/fd/0", flags, Mode::empty())?;
     dup2_stdin(&writer)?;
     let mut other = [socket::watch(writer.as_raw_fd(), 0)];
-    let alone = socket::poll(&mut other, Some(0)).map(|_| other[0].revents & socket::POLLERR != 0);
-    let mut path = Text::<40>::of("/proc/self/fd/");
-    path.number(writer.as_raw_fd().unsigned_abs()).add("\0");
-    dup2_stdin(&open(path.bytes(), OFlag::O_RDONLY)?)?;
-    alone
+    socket::poll(&mut other, Some(0))?;
+    Ok(other[0].revents & socket::POLLERR != 0)
 }

@@ -372,10 +372,10 @@ fn what_is_being_processed_is_not_deleted() {
     log.run();
     rotate(&log, &lines(1, 1));
     log.until("its start", || log.text("lines") == "start\n");
-    let first = log.archives()[0].clone();
+    let first = log.archives().into_iter().find(|name| kind(name) == 'u').unwrap();
     for count in 2..=5 {
         rotate(&log, &lines(count, count));
-        assert_eq!(log.archives()[0], first, "{}", log.report());
+        assert!(log.archives().contains(&first), "{}", log.report());
     }
     gate.open();
     log.until("the next start", || log.text("lines") == "start\nstart\n");
