@@ -1,5 +1,5 @@
 //! The programs of catena: links, which apply one change to the process state and execute the rest of their
-//! argv, and the supervisor with its control program.
+//! argv, and the supervisor with its control program and loggers.
 #![forbid(unsafe_code)]
 
 use common::Link;
@@ -14,6 +14,7 @@ pub mod redirfd;
 pub mod setlock;
 pub mod setsid_free;
 pub mod setuidgid;
+pub mod sissylog;
 pub mod softlimit;
 pub mod svctl;
 pub mod svrun;
@@ -36,4 +37,4 @@ pub static LINKS: [Link; 12] = [
 ];
 
 /// Every program that is no link, by name.
-pub static PROGRAMS: [Link; 2] = [svctl::PROGRAM, svrun::PROGRAM];
+pub static PROGRAMS: [Link; 3] = [sissylog::PROGRAM, svctl::PROGRAM, svrun::PROGRAM];
