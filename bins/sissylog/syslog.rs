@@ -77,7 +77,7 @@ impl Syslog {
         self.socket = None;
         self.again = monotonic() + PAUSE;
         if self.said.replace(errno) != Some(errno) {
-            self.voice.unable(&[b"reach /dev/log, so that lines wait"], errno);
+            self.voice.unable(&[b"reach /dev/log"], errno);
         }
         PAUSE
     }
