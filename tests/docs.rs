@@ -69,7 +69,7 @@ fn described() -> impl Iterator<Item = &'static Link> {
 
 /// The section of a program's page: 8 for what lives on, 1 for all others.
 fn section_of(name: &str) -> &'static str {
-    if name == "svrun" { "8" } else { "1" }
+    if matches!(name, "sissylog" | "svrun") { "8" } else { "1" }
 }
 
 /// The names of the programs whose page is in this section.
@@ -305,6 +305,7 @@ fn every_page_of_a_program_names_its_statuses() {
         let expected: &[&str] = match *name {
             "setlock" => &["0", "100", "111", "126", "127"],
             "pidlock" => &["0", "100", "111", "126", "127", "0", "1", "100", "111"],
+            "sissylog" => &["0", "100", "111"],
             "svrun" => &["0", "100", "111", "1"],
             "svctl" => &statuses, // a count of services is among them
             _ => &["100", "111", "126", "127"],
