@@ -184,6 +184,14 @@ mod tests {
     }
 
     #[test]
+    fn a_stamp_is_that_of_its_second() {
+        let mut stamp = Stamp::default();
+        for seconds in [1_795_343_401, 1_795_343_401, 1_795_343_402, 0] {
+            assert_eq!(stamp.at(seconds), written(local_time(seconds).unwrap()).bytes());
+        }
+    }
+
+    #[test]
     fn the_longest_message_has_place() {
         let mut message = Message::of("<191>");
         message.add(Stamp::default().at(1_795_343_401)).add([b'i'; IDENT]);
