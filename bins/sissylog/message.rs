@@ -21,9 +21,8 @@ pub type Message = Text<SIZE>;
 /// Adds `text` to a message, as much of it as has place in `room` bytes; returns how much that is. Control
 /// characters but tab, and what is not UTF-8, are added as `\xNN` for each byte.
 pub fn push<const N: usize>(to: &mut Text<N>, text: &[u8], room: usize) -> usize {
-    // Each byte takes one at least: what begins behind these has no place. So a character that is cut here
-    // is not looked at.
-    let text = &text[..text.len().min(room + 3)];
+    // Each byte takes one at least. Where this cuts a character there is less than an escape's place left.
+    let text = &text[..text.len().min(room)];
     let (mut read, mut left) = (0, room);
     for chunk in text.utf8_chunks() {
         for character in chunk.valid().chars() {

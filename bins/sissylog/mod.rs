@@ -52,9 +52,8 @@ fn start(cli: &mut Cli) -> Result<Logger, Error> {
     if words.next().is_some() {
         return Err(Error::usage("nothing may follow facility"));
     }
-    // Before anything waits: all signals come through the fd, or do nothing.
+    // All come through the fd, those too that are ignored, or do nothing.
     child::block_signals(true).or_fail("block signals")?;
-    child::reset_signals();
     let signals = signals(&logger::ENDS).or_fail("make a signalfd")?;
     let input = Input::new(BATCH).or_fail("look at the standard input")?;
     Ok(Logger::new(Orders { voice, ident, facility, pid, last_word }, signals, input))
