@@ -1,5 +1,5 @@
 //! The programs of catena: links, which apply one change to the process state and execute the rest of their
-//! argv, and the supervisor with its control program and loggers.
+//! argv, the supervisor with its control program, and the loggers.
 #![forbid(unsafe_code)]
 
 use common::Link;
@@ -17,6 +17,7 @@ pub mod setuidgid;
 pub mod sissylog;
 pub mod softlimit;
 pub mod svctl;
+pub mod svlog;
 pub mod svrun;
 pub mod umask;
 
@@ -37,4 +38,4 @@ pub static LINKS: [Link; 12] = [
 ];
 
 /// Every program that is no link, by name.
-pub static PROGRAMS: [Link; 3] = [sissylog::PROGRAM, svctl::PROGRAM, svrun::PROGRAM];
+pub static PROGRAMS: [Link; 4] = [sissylog::PROGRAM, svctl::PROGRAM, svlog::PROGRAM, svrun::PROGRAM];

@@ -10,6 +10,12 @@ use nix::sys::stat::Mode;
 
 use crate::sys;
 
+/// Standard input. std's own brings a buffer with it.
+#[must_use]
+pub fn stdin() -> BorrowedFd<'static> {
+    sys::stdin()
+}
+
 /// Opens a file on a fd from 3 up, though 0-2 be closed: there it would receive our own messages, or be the
 /// program's stdin.
 pub fn open(folder: BorrowedFd, path: &CStr, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
@@ -36,6 +42,11 @@ pub fn open_standard() -> nix::Result<()> {
         }
         let _ = fd.into_raw_fd(); // it stays
     }
+}
+
+/// Another fd for the same open file, the lowest free one from `least` up, close-on-exec.
+pub fn copy_from(fd: BorrowedFd, least: RawFd) -> nix::Result<OwnedFd> {
+    sys::copy_from(fd.as_raw_fd(), least, libc::F_DUPFD_CLOEXEC)
 }
 
 /// Whether there may be a `fd`: EBADF above the limit of open files, as dup2(2) says.

@@ -75,6 +75,6 @@ fn sibling(own: &str, other: &str) -> Option<FileStat> {
 
 /// Whether two files are one.
 #[must_use]
-pub(crate) fn same(one: &FileStat, other: &FileStat) -> bool {
+pub fn same(one: &FileStat, other: &FileStat) -> bool {
     (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }

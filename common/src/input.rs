@@ -4,6 +4,7 @@
 
 use std::io::IoSliceMut;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, SpliceFFlags, tee};
@@ -12,7 +13,7 @@ use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::sys::uio::readv;
 use nix::unistd::{dup2_stdin, pipe2, read};
 
-use crate::sys::stdin;
+use crate::fds::stdin;
 use crate::{Text, child, fds, socket};
 
 /// What a look at the input has found.
@@ -34,6 +35,10 @@ pub struct Input {
     /// What of the buffer has been seen, and not been taken.
     seen: std::ops::Range<usize>,
     closed: bool,
+    /// How often in a row a look has found what was there before.
+    quiet: u32,
+    /// Somebody has waited for news.
+    waited: bool,
 }
 
 /// What it takes to look into a pipe.
@@ -76,16 +81,18 @@ impl Input {
         let kind = SFlag::from_bits_truncate(fstat(stdin())?.st_mode) & SFlag::S_IFMT;
         // Without a pipe of our own it is read as a file is.
         let pipe = if kind == SFlag::S_IFIFO { Looking::new().ok() } else { None };
-        Ok(Self { pipe, buffer: vec![0; size], seen: 0..0, closed: false })
+        Ok(Self { pipe, buffer: vec![0; size], seen: 0..0, closed: false, quiet: 0, waited: false })
     }
 
     /// Looks what is there, without waiting.
     pub fn look(&mut self) -> nix::Result<Look> {
         let Some(pipe) = &self.pipe else { return self.read() };
-        let mut events = [EpollEvent::empty()];
-        // Before the look: what comes after it is news again.
-        if pipe.news.wait(&mut events, EpollTimeout::ZERO)? > 0 {
-            self.closed |= events[0].events().contains(EpollFlags::EPOLLHUP);
+        if std::mem::take(&mut self.waited) {
+            let mut events = [EpollEvent::empty()];
+            // Before the look: what comes after it is news again.
+            if pipe.news.wait(&mut events, EpollTimeout::ZERO)? > 0 {
+                self.closed |= events[0].events().contains(EpollFlags::EPOLLHUP);
+            }
         }
         let (count, _) = match pipe.copy(&mut self.buffer, false) {
             Err(Errno::EAGAIN) => (0, false),
@@ -95,6 +102,7 @@ impl Input {
             }
             other => other?,
         };
+        self.quiet = if self.seen == (0..count) { self.quiet + 1 } else { 0 };
         self.seen = 0..count;
         Ok(if count == 0 { Look::Nothing } else { Look::Bytes })
     }
@@ -162,9 +170,18 @@ impl Input {
     }
 
     /// What to poll for more, with `POLLIN`.
-    #[must_use]
-    pub fn watched(&self) -> RawFd {
+    pub fn watched(&mut self) -> RawFd {
+        self.waited = true;
         self.pipe.as_ref().map_or(0, |pipe| pipe.news.0.as_raw_fd())
+    }
+
+    /// How long to wait at most where what is there is not enough. The kernel tells of every write to a pipe, but
+    /// not of each piece of one that is larger than the room in it.
+    #[must_use]
+    pub fn patience(&self) -> Option<Duration> {
+        let first = Duration::from_micros(100);
+        let time = first.saturating_mul(1 << self.quiet.min(14)).min(Duration::from_secs(1));
+        (self.pipe.is_some() && !self.seen.is_empty()).then_some(time)
     }
 
     /// Whether it is a pipe at which we can look without taking from it.

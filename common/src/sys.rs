@@ -99,7 +99,7 @@ pub(crate) fn write_last(fd: RawFd, mut bytes: &[u8]) -> nix::Result<()> {
     Ok(())
 }
 
-/// Standard input. std's own brings a buffer with it.
+/// Standard input.
 pub(crate) fn stdin() -> BorrowedFd<'static> {
     // SAFETY: a number that stays: programs that live on see to it that there is a file behind it.
     unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) }
@@ -194,11 +194,15 @@ pub(crate) fn above_standard(fd: OwnedFd, cloexec: bool) -> nix::Result<OwnedFd>
         return Ok(fd);
     }
     let command = if cloexec { libc::F_DUPFD_CLOEXEC } else { libc::F_DUPFD };
-    // SAFETY: F_DUPFD takes an integer and returns a new fd that nobody else owns.
-    let moved = Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), command, libc::STDERR_FILENO + 1) })
-        .map(|moved| unsafe { OwnedFd::from_raw_fd(moved) })?;
+    let moved = copy_from(fd.as_raw_fd(), libc::STDERR_FILENO + 1, command)?;
     close(fd.into_raw_fd())?;
     Ok(moved)
+}
+
+/// `F_DUPFD` or `F_DUPFD_CLOEXEC` of fcntl(2): a new fd from `least` up.
+pub(crate) fn copy_from(fd: RawFd, least: RawFd, command: c_int) -> nix::Result<OwnedFd> {
+    // SAFETY: these commands take an integer and return a new fd that nobody else owns.
+    Errno::result(unsafe { libc::fcntl(fd, command, least) }).map(|new| unsafe { OwnedFd::from_raw_fd(new) })
 }
 
 /// The names in a folder but `.` and `..`.

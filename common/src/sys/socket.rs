@@ -12,6 +12,7 @@ use std::ffi::{c_int, c_void};
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -25,9 +26,14 @@ pub fn watch(fd: RawFd, events: i16) -> pollfd {
 
 /// ppoll(2), at most for `timeout` milliseconds. False where it was interrupted.
 pub fn poll(fds: &mut [pollfd], timeout: Option<u64>) -> nix::Result<bool> {
-    let time = timeout.map(|ms| libc::timespec {
-        tv_sec: i32::try_from(ms / 1000).unwrap_or(i32::MAX).into(),
-        tv_nsec: i32::try_from(ms % 1000 * 1_000_000).unwrap_or(0).into(),
+    poll_for(fds, timeout.map(Duration::from_millis))
+}
+
+/// ppoll(2). False where it was interrupted.
+pub fn poll_for(fds: &mut [pollfd], timeout: Option<Duration>) -> nix::Result<bool> {
+    let time = timeout.map(|time| libc::timespec {
+        tv_sec: i32::try_from(time.as_secs()).unwrap_or(i32::MAX).into(),
+        tv_nsec: i32::try_from(time.subsec_nanos()).unwrap_or(0).into(),
     });
     let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
     // No more than there are: where few files may be open the kernel refuses a longer list.

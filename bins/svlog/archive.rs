@@ -1,0 +1,150 @@
+//! The archives of a log directory: `@`, 24 hexadecimal digits of the TAI64N time of their making, and what
+//! they are.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, OwnedFd};
+
+use common::{fds, socket};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+use super::lines::{tai, tai_number};
+
+/// The length of a name.
+const LENGTH: usize = 27;
+
+/// The name of an archive. Names sort as their times do.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Name([u8; LENGTH + 1]);
+
+impl Name {
+    fn new(number: u128, kind: Kind) -> Self {
+        let mut name = [0; LENGTH + 1];
+        name[0] = b'@';
+        name[1..25].copy_from_slice(&tai(number));
+        name[25] = b'.';
+        name[26] = kind as u8;
+        Self(name)
+    }
+
+    fn parse(name: &CStr) -> Option<Self> {
+        let bytes = name.to_bytes();
+        (bytes.len() == LENGTH && bytes[0] == b'@')
+            .then(|| Self(std::array::from_fn(|i| bytes.get(i).copied().unwrap_or(0))))
+    }
+
+    /// Its time, as one number; `None` where somebody has made up the name.
+    fn number(self) -> Option<u128> {
+        let digits = std::str::from_utf8(&self.0[1..25]).ok()?;
+        u128::from_str_radix(digits, 16).ok()
+    }
+
+    /// The same time as another kind.
+    pub(super) fn of_kind(mut self, kind: Kind) -> Self {
+        self.0[26] = kind as u8;
+        self
+    }
+
+    pub(super) fn path(&self) -> &CStr {
+        CStr::from_bytes_with_nul(&self.0).unwrap_or(c"@")
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0[..LENGTH]
+    }
+}
+
+/// What an archive is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(u8)]
+pub(super) enum Kind {
+    /// Safely written.
+    Safe = b's',
+    /// Not yet processed, or not known to be whole.
+    Unprocessed = b'u',
+    /// What a processor is writing.
+    Temporary = b't',
+}
+
+/// What is in a log directory.
+#[derive(Debug, Default)]
+pub(super) struct Archives {
+    /// How many there are.
+    pub(super) count: u64,
+    /// The oldest that may go.
+    pub(super) oldest: Option<Name>,
+    /// The oldest that has not been processed.
+    pub(super) unprocessed: Option<Name>,
+    newest: u128,
+}
+
+impl Archives {
+    /// Looks. `busy` is being processed: it is not to go, and what its processor writes neither; other
+    /// leftovers of processors are removed.
+    pub(super) fn look(folder: &OwnedFd, busy: Option<Name>) -> nix::Result<Self> {
+        let mut found = Self::default();
+        fds::each_name(folder.as_fd(), |name| {
+            let Some(name) = Name::parse(name) else { return };
+            if name == name.of_kind(Kind::Temporary) {
+                if busy.map(|busy| busy.of_kind(Kind::Temporary)) != Some(name) {
+                    let _ = unlinkat(folder, name.path(), UnlinkatFlags::NoRemoveDir); // it does no harm
+                }
+                return;
+            }
+            let earliest = |one: Option<Name>| one.map_or(name, |one| one.min(name));
+            found.count += 1;
+            found.newest = found.newest.max(name.number().unwrap_or(0));
+            if busy != Some(name) {
+                found.oldest = Some(earliest(found.oldest));
+            }
+            if name == name.of_kind(Kind::Unprocessed) {
+                found.unprocessed = Some(earliest(found.unprocessed));
+            }
+        })?;
+        Ok(found)
+    }
+
+    /// The name of the next one: now, but behind all that are there, whatever the clock says.
+    pub(super) fn next(&self, kind: Kind) -> Name {
+        let (seconds, nanoseconds) = socket::wall();
+        let now = tai_number(seconds, nanoseconds);
+        let behind = (self.newest + 1) & ((1 << 96) - 1);
+        Name::new(now.max(behind), kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_name_is_behind_all_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let fd = OwnedFd::from(std::fs::File::open(folder.path()).unwrap());
+        let touch = |name: &str| std::fs::write(folder.path().join(name), "").unwrap();
+        let now = Archives::look(&fd, None).unwrap().next(Kind::Safe);
+        assert!(now.bytes().starts_with(b"@40000000") && now.bytes().ends_with(b".s"), "{now:?}");
+        let future = "@4000000090000000ffffffff";
+        for name in
+            ["@4000000010000000000000ff.s", &format!("{future}.u"), "@zzzz", "@400000001000000000000000.t"]
+        {
+            touch(name);
+        }
+        let found = Archives::look(&fd, None).unwrap();
+        assert_eq!((found.count, found.oldest.unwrap().bytes()), (2, &b"@4000000010000000000000ff.s"[..]));
+        assert_eq!(found.next(Kind::Unprocessed).bytes(), b"@400000009000000100000000.u");
+        assert!(!folder.path().join("@400000001000000000000000.t").exists());
+        // What is being processed stays.
+        let busy = found.unprocessed.unwrap();
+        assert_eq!(busy.bytes(), format!("{future}.u").as_bytes());
+        touch(&format!("{future}.t"));
+        std::fs::remove_file(folder.path().join("@4000000010000000000000ff.s")).unwrap();
+        let found = Archives::look(&fd, Some(busy)).unwrap();
+        assert_eq!((found.count, found.oldest, found.unprocessed), (1, None, Some(busy)));
+        assert!(folder.path().join(format!("{future}.t")).exists());
+        // A name that nobody has made of a time does not count as one.
+        touch("@zzzzzzzzzzzzzzzzzzzzzzzz.s");
+        touch("@ffffffffffffffffffffffff.s");
+        let next = Archives::look(&fd, None).unwrap().next(Kind::Safe);
+        assert!(next.bytes().starts_with(b"@40000000"), "{next:?}");
+    }
+}

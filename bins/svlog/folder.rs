@@ -1,0 +1,508 @@
+//! A log directory: `current`, its rotation, and what is written there.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::io::Read;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
+
+use common::{Text, Voice, Words, fds, identity, lock, socket};
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, renameat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
+use nix::unistd::{UnlinkatFlags, ftruncate, unlinkat, write};
+
+use super::archive::{Archives, Kind};
+use super::config::{Config, Full};
+use super::lines::{Maker, Place, Stamp};
+use super::processor::{Processor, sync};
+use super::record::{Entry, Old};
+
+/// The mode of a `current` that was left in order, and of an archive, as svlogd's.
+const SAFE: Mode = Mode::from_bits_truncate(0o744);
+/// The mode of a `current` that is being written.
+const OPEN: Mode = Mode::from_bits_truncate(0o644);
+/// How long to wait before what has failed is tried again, in milliseconds, and between two looks whether all
+/// is where it was.
+const PAUSE: u64 = 1000;
+
+/// A log directory.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: &'static CStr,
+    fd: OwnedFd,
+    /// Held by its lock.
+    lock: OwnedFd,
+    pub(super) config: Config,
+    current: Option<OwnedFd>,
+    /// The size of `current`.
+    size: u64,
+    pub(super) place: Place,
+    /// The size of the last batch.
+    pub(super) wrote: usize,
+    /// What is to be written is only known from it, and the fd is that file.
+    stat: Option<FileStat>,
+    looked: u64,
+    /// When its age demands a rotation: monotonic, ms.
+    rotate: Option<u64>,
+    pub(super) processor: Processor,
+    /// When what has failed is tried again: monotonic, ms.
+    pub(super) stuck: Option<u64>,
+    /// Lines that were dropped, and why.
+    dropped: u64,
+    why: Option<Errno>,
+    voice: Voice,
+    loud: bool,
+}
+
+/// What a folder shares with the others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Common<'a> {
+    pub(super) env: &'a Words,
+    /// The form of the time stamps.
+    pub(super) stamp: Stamp,
+    /// How many bytes of a line patterns see.
+    pub(super) length: usize,
+}
+
+impl Folder {
+    /// Opens the folder, locks it and reads its `config`; the reason why not was told.
+    pub(super) fn open(path: &'static CStr, voice: Voice, loud: bool) -> Option<Self> {
+        let voice = Voice { folder: path.to_bytes(), ..voice };
+        let folder = fds::open_folder(AT_FDCWD, path)
+            .map_err(|errno| voice.unable(&[b"open the log directory"], errno));
+        let folder = folder.ok()?;
+        let lock = match take(&folder) {
+            Ok(Some(lock)) => lock,
+            Ok(None) => {
+                voice.warning(&[b"another process has the lock of this log directory, and writes to it"]);
+                return None;
+            }
+            Err(errno) => {
+                voice.unable(&[b"lock the log directory"], errno);
+                return None;
+            }
+        };
+        let mut new = Self {
+            path,
+            fd: folder,
+            lock,
+            config: Config::default(),
+            current: None,
+            size: 0,
+            place: Place::default(),
+            wrote: 0,
+            stat: None,
+            looked: 0,
+            rotate: None,
+            processor: Processor::default(),
+            stuck: None,
+            dropped: 0,
+            why: None,
+            voice,
+            loud,
+        };
+        new.configure();
+        Some(new)
+    }
+
+    /// The folder's fd.
+    pub(super) fn fd(&self) -> &OwnedFd {
+        &self.fd
+    }
+
+    /// Its name as it was given.
+    pub(super) fn voice(&self) -> Voice {
+        self.voice
+    }
+
+    /// Reads `config`. Where that fails all stays as it is.
+    pub(super) fn configure(&mut self) {
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        let text = match fds::open(self.fd.as_fd(), c"config", flags, Mode::empty()) {
+            Ok(file) => read_all(file),
+            Err(Errno::ENOENT) => Ok(Vec::new()),
+            Err(errno) => Err(errno),
+        };
+        match text {
+            Ok(text) => {
+                let voice = self.voice;
+                self.config = Config::parse(&text, |line| {
+                    voice.warning(&[b"config: this means nothing, the default stays: ", line]);
+                });
+            }
+            Err(errno) => self.voice.unable(&[b"read config"], errno),
+        }
+        self.rotate = self.due();
+    }
+
+    fn due(&self) -> Option<u64> {
+        (self.config.age > 0)
+            .then(|| socket::monotonic().saturating_add(self.config.age.saturating_mul(1000)))
+    }
+
+    /// Opens `current`. One that was not left in order is an archive of its own, unless `old`, the record of
+    /// the process that wrote it, says that nothing but that process has come to an end.
+    pub(super) fn start(&mut self, old: Option<(&Old, bool)>) -> nix::Result<()> {
+        let there = self.there()?;
+        let entry = old.zip(there).and_then(|((old, _), stat)| old.file(&stat));
+        if let Some(stat) = there {
+            let left = stat.st_size > 0 && stat.st_mode & 0o100 == 0;
+            if left && entry.is_none() {
+                self.archive(Kind::Unprocessed)?;
+            }
+        }
+        self.open_current()?;
+        let Some(entry) = entry else { return self.end_line() };
+        let unfinished = old.is_some_and(|(_, unfinished)| unfinished);
+        let end = entry.offset + entry.length;
+        if unfinished && entry.length > 0 && (entry.offset..=end).contains(&self.size) {
+            // It is still in the pipe, whole, and comes once more.
+            self.cut(entry.offset)?;
+            self.size = entry.offset;
+            self.place = entry.before;
+        } else if self.size == end && entry.after.within {
+            self.place = entry.after;
+        }
+        if self.place.within { Ok(()) } else { self.end_line() }
+    }
+
+    /// What `current` is, by its name.
+    fn there(&self) -> nix::Result<Option<FileStat>> {
+        match fstatat(&self.fd, c"current", AtFlags::empty()) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn open_current(&mut self) -> nix::Result<()> {
+        let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        let file = fds::open(self.fd.as_fd(), c"current", flags, OPEN)?;
+        let stat = fstat(&file)?;
+        if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+            return Err(Errno::EINVAL);
+        }
+        fchmod(&file, OPEN)?;
+        self.size = u64::try_from(stat.st_size).unwrap_or(0);
+        if self.loud {
+            self.voice.info(&[if self.size == 0 { b"new current" } else { b"appending to current" }]);
+        }
+        self.current = Some(file);
+        self.stat = Some(stat);
+        Ok(())
+    }
+
+    /// Ends a line that somebody else has left without its end.
+    fn end_line(&mut self) -> nix::Result<()> {
+        if self.size == 0 {
+            return Ok(());
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        let file = fds::open(self.fd.as_fd(), c"current", flags, Mode::empty())?;
+        let mut last = *b"\n";
+        nix::sys::uio::pread(&file, &mut last, i64::try_from(self.size - 1).map_err(|_| Errno::EFBIG)?)?;
+        if last == *b"\n" { Ok(()) } else { self.append(b"\n") }
+    }
+
+    /// Makes sure that `current` is open, is the file of that name, and has room; before each batch.
+    pub(super) fn prepare(&mut self, now: u64, common: Common) -> nix::Result<()> {
+        if let Some(file) = &self.current {
+            let stat = fstat(file)?;
+            self.size = u64::try_from(stat.st_size).unwrap_or(0); // somebody may have cut it
+            self.stat = Some(stat);
+            let removed = stat.st_nlink == 0;
+            if removed || now >= self.looked + PAUSE {
+                self.looked = now;
+                self.look_after(&stat)?;
+            }
+        }
+        if self.current.is_none() {
+            self.start(None)?;
+        }
+        if self.config.size > 0 && self.size >= self.config.size {
+            self.rotate(now, common)?;
+        }
+        if self.dropped > 0 { self.own_up(common) } else { Ok(()) }
+    }
+
+    /// Finds out whether folder and `current` are still those of their names, and opens what is there now.
+    fn look_after(&mut self, current: &FileStat) -> nix::Result<()> {
+        let folder = match nix::sys::stat::stat(self.path) {
+            Ok(stat) => identity::same(&stat, &fstat(&self.fd)?),
+            Err(Errno::ENOENT) => false,
+            Err(errno) => return Err(errno),
+        };
+        if !folder {
+            self.voice.warning(&[b"the log directory was removed or replaced"]);
+            return self.reopen();
+        }
+        match self.there()? {
+            Some(stat) if identity::same(&stat, current) => {}
+            _ => {
+                self.voice.warning(&[b"current was removed or replaced"]);
+                self.current = None;
+                self.place.within = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes to what has the name of the folder now, and makes one if there is none.
+    fn reopen(&mut self) -> nix::Result<()> {
+        let mode = Mode::from_bits_truncate(fstat(&self.fd)?.st_mode & 0o7777);
+        match mkdirat(AT_FDCWD, self.path, mode) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+        let folder = fds::open_folder(AT_FDCWD, self.path)?;
+        let lock = take(&folder)?.ok_or(Errno::EBUSY)?;
+        (self.fd, self.lock, self.current, self.place.within) = (folder, lock, None, false);
+        self.configure();
+        Ok(())
+    }
+
+    /// After SIGHUP: the folder of that name, its config, and its `current`.
+    pub(super) fn again(&mut self, now: u64, common: Common) {
+        if self.loud {
+            self.voice.info(&[b"reading config"]);
+        }
+        (self.looked, self.stuck) = (0, None);
+        self.configure();
+        if let Err(errno) = self.prepare(now, common) {
+            self.voice.unable(&[b"open current"], errno);
+        }
+    }
+
+    /// Whether a rotation is due behind so many bytes more, at the end of a line or in it.
+    pub(super) fn is_enough(&self, more: usize, ends: bool, length: usize) -> bool {
+        let (max, size, length) = (self.config.size, self.size + more as u64, length as u64);
+        max > 0 && (size >= max || ends && max >= length && size >= max - length)
+    }
+
+    /// Rotates if the last line that was written demands it.
+    pub(super) fn after(&mut self, now: u64, common: Common) {
+        if self.wrote > 0
+            && !self.place.within
+            && self.config.size >= common.length as u64
+            && self.is_enough(0, true, common.length)
+        {
+            self.try_to_rotate(now, common);
+        }
+    }
+
+    fn try_to_rotate(&mut self, now: u64, common: Common) {
+        if let Err(errno) = self.rotate(now, common) {
+            self.voice.unable(&[b"rotate current"], errno);
+        }
+    }
+
+    /// Makes an archive of `current`, unless it is empty.
+    fn rotate(&mut self, now: u64, common: Common) -> nix::Result<()> {
+        self.rotate = self.due();
+        if self.size == 0 {
+            return Ok(());
+        }
+        let mut kind = if self.config.processor.is_some() { Kind::Unprocessed } else { Kind::Safe };
+        if let Some(file) = &self.current {
+            if let Err(errno) = sync(file) {
+                self.voice.unable(&[b"bring current to the disk: its archive ends in .u"], errno);
+                kind = Kind::Unprocessed;
+            }
+            fchmod(file, SAFE)?;
+        }
+        self.archive(kind)?;
+        self.open_current()?;
+        self.process(now, common);
+        Ok(())
+    }
+
+    /// Gives `current` the name of an archive, and removes the oldest if there are too many.
+    fn archive(&mut self, kind: Kind) -> nix::Result<()> {
+        let name = Archives::look(&self.fd, self.processor.busy())?.next(kind);
+        renameat(&self.fd, c"current", &self.fd, name.path())?;
+        self.current = None;
+        if self.loud {
+            let mut size = Text::<24>::of(" ");
+            self.voice.info(&[b"current is ", name.bytes(), size.number(self.size).bytes()]);
+        }
+        let found = Archives::look(&self.fd, self.processor.busy())?;
+        if self.config.keep > 0 && found.count > self.config.keep {
+            self.remove_oldest(&found);
+        }
+        Ok(())
+    }
+
+    /// Returns whether one has gone.
+    fn remove_oldest(&self, found: &Archives) -> bool {
+        let Some(oldest) = found.oldest else { return false };
+        if self.loud {
+            self.voice.info(&[b"removing ", oldest.bytes()]);
+        }
+        let removed = unlinkat(&self.fd, oldest.path(), UnlinkatFlags::NoRemoveDir);
+        removed.map_err(|errno| self.voice.unable(&[b"remove ", oldest.bytes()], errno)).is_ok()
+    }
+
+    /// Starts the processor if there is something to do for it. Returns whether it runs.
+    pub(super) fn process(&mut self, now: u64, common: Common) -> bool {
+        let Some(command) = &self.config.processor else { return false };
+        self.processor.start(&self.fd, command, common.env, now, self.voice)
+    }
+
+    /// A child has ended.
+    pub(super) fn ended(&mut self, pid: u32, status: i32, now: u64) -> bool {
+        self.processor.ended(&self.fd, pid, status, now, self.voice, self.loud)
+    }
+
+    /// After SIGALRM.
+    pub(super) fn rotate_now(&mut self, now: u64, common: Common) {
+        if let Err(errno) = self.prepare(now, common).and_then(|()| self.rotate(now, common)) {
+            self.voice.unable(&[b"rotate current"], errno);
+        }
+    }
+
+    /// Does what is due. Returns when the next thing is.
+    pub(super) fn tick(&mut self, now: u64, common: Common) -> Option<u64> {
+        if self.rotate.is_some_and(|due| now >= due) {
+            self.rotate_now(now, common);
+        }
+        if self.processor.again.is_some_and(|again| now >= again) {
+            self.process(now, common);
+        }
+        if self.dropped > 0 && self.stuck.is_none_or(|due| now >= due) {
+            self.stuck = self.prepare(now, common).err().map(|_| now + PAUSE);
+        }
+        let due = [self.rotate, self.processor.again, self.stuck.filter(|_| self.dropped > 0)];
+        due.into_iter().flatten().min()
+    }
+
+    /// Where `bytes`, the batch, would begin, for the record.
+    pub(super) fn entry(&self, length: usize, after: Place) -> Option<(FileStat, Entry)> {
+        Some((self.stat?, Entry { offset: self.size, length: length as u64, before: self.place, after }))
+    }
+
+    /// Writes a batch, all or nothing. True if that is done, or the lines were dropped; false if it is to be
+    /// tried again when `stuck` says.
+    pub(super) fn deliver(&mut self, fault: Option<Errno>, bytes: &[u8], now: u64, common: Common) -> bool {
+        let errno = match self.with_room(fault, bytes, now, common) {
+            Ok(()) => {
+                self.stuck = None;
+                return true;
+            }
+            Err(errno) => errno,
+        };
+        if self.config.full == Full::New {
+            if self.dropped == 0 {
+                self.voice.unable(&[b"write to current: new lines are dropped"], errno);
+            }
+            self.dropped += bytes.split(|byte| *byte == b'\n').count() as u64 - 1;
+            self.why = Some(errno);
+            return true;
+        }
+        if self.stuck.is_none() {
+            self.voice.unable(&[b"write to current: the log waits"], errno);
+        }
+        self.stuck = Some(now + PAUSE);
+        false
+    }
+
+    /// Writes, and makes room where the disk is full as far as the policy allows.
+    fn with_room(&mut self, fault: Option<Errno>, bytes: &[u8], now: u64, common: Common) -> nix::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let mut done = fault.map_or_else(|| self.append(bytes), Err);
+        loop {
+            let errno = match done {
+                Err(errno @ (Errno::ENOSPC | Errno::EDQUOT)) => errno,
+                other => return other,
+            };
+            let found = Archives::look(&self.fd, self.processor.busy())?;
+            let least = match self.config.full {
+                Full::Oldest => 0,
+                _ if self.config.least < self.config.keep => self.config.least,
+                _ => return Err(errno),
+            };
+            let Some(oldest) = found.oldest.filter(|_| found.count > least) else { return Err(errno) };
+            self.voice.warning(&[b"the disk is full: removing ", oldest.bytes()]);
+            if !self.remove_oldest(&found) {
+                return Err(errno);
+            }
+            done = self.prepare(now, common).and_then(|()| self.append(bytes));
+        }
+    }
+
+    /// Says in the log how many lines are missing.
+    fn own_up(&mut self, common: Common) -> nix::Result<()> {
+        let mut text = Text::<128>::of(common.stamp.text(socket::wall()).bytes());
+        text.add(self.voice.called).add(": warning: ").number(self.dropped).add(" lines dropped");
+        if let Some(errno) = self.why {
+            text.add(": ").errno(errno);
+        }
+        self.append(text.add("\n").bytes())?;
+        self.dropped = 0;
+        Ok(())
+    }
+
+    /// Appends all of it, or nothing.
+    fn append(&mut self, bytes: &[u8]) -> nix::Result<()> {
+        let file = self.current.as_ref().ok_or(Errno::EBADF)?;
+        let mut written = 0;
+        while written < bytes.len() {
+            match write(file, &bytes[written..]) {
+                Ok(count) if count > 0 => written += count,
+                other => {
+                    if written > 0 {
+                        self.cut(self.size)?;
+                    }
+                    return Err(other.err().unwrap_or(Errno::ENOSPC));
+                }
+            }
+        }
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn cut(&self, size: u64) -> nix::Result<()> {
+        let file = self.current.as_ref().ok_or(Errno::EBADF)?;
+        ftruncate(file, i64::try_from(size).map_err(|_| Errno::EFBIG)?)
+    }
+
+    /// Leaves all in order.
+    pub(super) fn close(&mut self) {
+        self.processor.kill(&self.fd, self.voice);
+        let Some(file) = self.current.take() else { return };
+        let safe = sync(&file).and_then(|()| fchmod(&file, SAFE));
+        if let Err(errno) = safe {
+            self.voice.unable(&[b"bring current to the disk"], errno);
+        }
+    }
+
+    /// Sends a line to where `config` wants it, if that is possible at once.
+    pub(super) fn send(&self, socket: &mut Option<UdpSocket>, text: &[u8]) -> bool {
+        let Some(address) = self.config.udp else { return true };
+        if socket.is_none() {
+            *socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok();
+            let _ = socket.as_ref().map(|socket| socket.set_nonblocking(true)); // else it may wait a little
+        }
+        socket.as_ref().is_some_and(|socket| socket.send_to(text, address).ok() == Some(text.len()))
+    }
+
+    /// What makes its lines.
+    pub(super) fn maker<'a>(&'a self, stamp: &'a [u8], length: usize) -> Maker<'a> {
+        Maker { config: &self.config, stamp, length }
+    }
+}
+
+fn read_all(file: OwnedFd) -> nix::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let read = File::from(file).read_to_end(&mut text);
+    read.map(|_| text).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
+}
+
+/// The lock of a log directory, as svlogd takes it, if it is free.
+fn take(folder: &OwnedFd) -> nix::Result<Option<OwnedFd>> {
+    let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let file = fds::open(folder.as_fd(), c"lock", flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    Ok(lock::try_flock(file.as_fd())?.then_some(file))
+}

@@ -1,0 +1,241 @@
+//! From what comes in to what is written: the lines that are selected, each with its head.
+
+use std::io::BufRead;
+
+use common::{Text, socket};
+
+use super::config::{Config, Rule};
+use super::pattern::matches;
+
+/// The form of the time stamp.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Stamp {
+    None,
+    /// `@`, and TAI64N in hexadecimal digits.
+    Tai,
+    /// UTC, with this between date and time.
+    Utc(&'static str),
+}
+
+impl Stamp {
+    /// The stamp of a time: seconds since 1970, and nanoseconds; 26 bytes, or none.
+    pub(super) fn text(self, (seconds, nanoseconds): (u64, u32)) -> Text<32> {
+        let mut text = Text::new();
+        match self {
+            Self::None => return text,
+            Self::Tai => {
+                text.add("@").add(tai(tai_number(seconds, nanoseconds)));
+            }
+            Self::Utc(between) => {
+                text.date_time(seconds, between).add(".").padded(nanoseconds / 10_000, 5);
+            }
+        }
+        text.add(" ");
+        text
+    }
+}
+
+/// TAI64N as one number: of seconds since 1970, and nanoseconds.
+pub(super) fn tai_number(seconds: u64, nanoseconds: u32) -> u128 {
+    u128::from(socket::TAI64 + seconds) << 32 | u128::from(nanoseconds)
+}
+
+/// TAI64N in hexadecimal digits.
+pub(super) fn tai(number: u128) -> [u8; 24] {
+    std::array::from_fn(|i| b"0123456789abcdef"[(number >> (92 - 4 * i) & 15) as usize])
+}
+
+/// How far the log has come in a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Place {
+    /// The last line has not ended yet.
+    pub(super) within: bool,
+    /// It is one of those that are written.
+    pub(super) selected: bool,
+}
+
+/// What makes lines of the log.
+#[derive(Debug)]
+pub(super) struct Maker<'a> {
+    pub(super) config: &'a Config,
+    pub(super) stamp: &'a [u8],
+    /// How many bytes of a line patterns see.
+    pub(super) length: usize,
+}
+
+impl Maker<'_> {
+    /// Adds to `out` what is written of `input`, as far as there is room for `room` bytes, and until
+    /// `rotate`, which is told how much there is and whether the line has ended, says that it is enough.
+    /// Returns how much of the input that was, and where the log is then. At least one line is taken.
+    pub(super) fn make(
+        &self,
+        mut place: Place,
+        input: &[u8],
+        room: usize,
+        rotate: impl Fn(usize, bool) -> bool,
+        out: &mut Vec<u8>,
+    ) -> (usize, Place) {
+        let all = out.len() + room;
+        let mut used = 0;
+        while used < input.len() {
+            let rest = &input[used..];
+            let line = &rest[..up_to_newline(rest)];
+            let ends = line.last() == Some(&b'\n');
+            let heads: [&[u8]; 2] = if place.within { [b"", b""] } else { [self.stamp, &self.config.prefix] };
+            if !place.within {
+                place.selected = !self.config.udp_only && self.selects(line);
+            }
+            if place.selected {
+                if used > 0 && out.len() + heads[0].len() + heads[1].len() + line.len() > all {
+                    break;
+                }
+                out.extend_from_slice(heads[0]);
+                out.extend_from_slice(heads[1]);
+                out.extend_from_slice(line);
+            }
+            place.within = !ends;
+            used += line.len();
+            if place.selected && rotate(out.len(), ends) {
+                break;
+            }
+        }
+        (used, place)
+    }
+
+    /// What patterns see of a line.
+    fn seen<'a>(&self, line: &'a [u8]) -> &'a [u8] {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        &line[..line.len().min(self.length)]
+    }
+
+    /// Whether a line goes to the log.
+    fn selects(&self, line: &[u8]) -> bool {
+        self.last_match(line, [b'+', b'-']) != Some(b'-')
+    }
+
+    /// Whether a line goes to stderr.
+    fn shouts(&self, line: &[u8]) -> bool {
+        self.last_match(line, [b'e', b'E']) == Some(b'e')
+    }
+
+    fn last_match(&self, line: &[u8], kinds: [u8; 2]) -> Option<u8> {
+        let of = |rule: &&Rule| kinds.contains(&rule.kind) && matches(&rule.pattern, self.seen(line));
+        self.config.rules.iter().rev().find(of).map(|rule| rule.kind)
+    }
+
+    /// Whether lines go elsewhere than to the log.
+    pub(super) fn alerts(&self) -> bool {
+        self.config.udp.is_some() || self.config.rules.iter().any(|rule| rule.kind == b'e')
+    }
+
+    /// Tells `stderr` and `udp` the lines that go there, cut to what patterns see.
+    pub(super) fn alert(
+        &self,
+        mut within: bool,
+        input: &[u8],
+        mut stderr: impl FnMut(&[u8]),
+        mut udp: impl FnMut(&[u8]),
+    ) {
+        let mut used = 0;
+        while used < input.len() {
+            let rest = &input[used..];
+            let line = &rest[..up_to_newline(rest)];
+            let (loud, sent) = (self.shouts(line), self.config.udp.is_some() && self.selects(line));
+            if !within && (loud || sent) {
+                let seen = self.seen(line);
+                let cut: &[u8] = if seen.len() == self.length { b"..." } else { b"" };
+                let text = [self.stamp, &self.config.prefix, seen, cut, b"\n"].concat();
+                if loud {
+                    stderr(&text);
+                }
+                if sent {
+                    udp(&text);
+                }
+            }
+            within = !line.ends_with(b"\n");
+            used += line.len();
+        }
+    }
+}
+
+/// How long the first line is, with its newline if it has one.
+fn up_to_newline(mut bytes: &[u8]) -> usize {
+    bytes.skip_until(b'\n').unwrap_or(0) // which cannot fail
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        Config::parse(text.as_bytes(), |line| panic!("{}", line.escape_ascii()))
+    }
+
+    #[test]
+    fn a_stamp_is_a_time_in_26_bytes() {
+        let at = (1_795_343_401, 987_654_321);
+        let text = |stamp: Stamp| String::from_utf8(stamp.text(at).bytes().to_owned()).unwrap();
+        assert_eq!(text(Stamp::None), "");
+        assert_eq!(text(Stamp::Tai), "@400000006b02c4333ade68b1 ");
+        assert_eq!(text(Stamp::Utc("_")), "2026-11-22_10:30:01.98765 ");
+        assert_eq!(text(Stamp::Utc("T")), "2026-11-22T10:30:01.98765 ");
+    }
+
+    #[test]
+    fn selected_lines_get_their_head() {
+        let config = config("pP: \n-*\n+a*");
+        let maker = Maker { config: &config, stamp: b"S ", length: 1000 };
+        let mut out = Vec::new();
+        let done = maker.make(Place::default(), b"a1\nb2\na3\nx\n", 100, |_, _| false, &mut out);
+        assert_eq!(out, b"S P: a1\nS P: a3\n");
+        assert_eq!(done, (11, Place { within: false, selected: false }));
+    }
+
+    #[test]
+    fn a_line_in_pieces_is_one_line() {
+        let config = config("pP\n-b*");
+        let maker = Maker { config: &config, stamp: b"", length: 1000 };
+        let mut out = Vec::new();
+        let never = |_, _| false;
+        let (_, place) = maker.make(Place::default(), b"abc", 100, never, &mut out);
+        assert_eq!(place, Place { within: true, selected: true });
+        let (_, place) = maker.make(place, b"bde\nbf", 100, never, &mut out);
+        assert_eq!(place, Place { within: true, selected: false });
+        let (used, place) = maker.make(place, b"abc\nabc\n", 100, never, &mut out);
+        assert_eq!((used, place), (8, Place { within: false, selected: true }));
+        assert_eq!(out, b"Pabcbde\nPabc\n");
+    }
+
+    #[test]
+    fn a_batch_ends_where_there_is_no_room_or_a_rotation_is_due() {
+        let config = config("");
+        let maker = Maker { config: &config, stamp: b"", length: 1000 };
+        let make = |room, enough: usize| {
+            let mut out = Vec::new();
+            let end = maker.make(Place::default(), b"aa\nbb\ncc\n", room, |len, _| len >= enough, &mut out).0;
+            assert_eq!(out.len(), end);
+            end
+        };
+        assert_eq!(make(100, 100), 9);
+        assert_eq!(make(8, 100), 6);
+        assert_eq!(make(1, 100), 3, "one line is always taken");
+        assert_eq!(make(100, 4), 6);
+        assert_eq!(make(100, 1), 3);
+    }
+
+    #[test]
+    fn what_goes_elsewhere_is_cut() {
+        let config = config("pP\n-*x\neab*\nu127.0.0.1");
+        let maker = Maker { config: &config, stamp: b"", length: 4 };
+        assert!(maker.alerts());
+        let (mut stderr, mut udp) = (Vec::new(), Vec::new());
+        maker.alert(
+            true,
+            b"abcdef\nab\nabcdef\ny\nabx",
+            |t| stderr.push(t.to_owned()),
+            |t| udp.push(t.to_owned()),
+        );
+        assert_eq!(stderr, [&b"Pab\n"[..], b"Pabcd...\n", b"Pabx\n"]);
+        assert_eq!(udp, [&b"Pab\n"[..], b"Pabcd...\n", b"Py\n"]);
+    }
+}

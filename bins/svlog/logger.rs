@@ -1,0 +1,364 @@
+//! The loop: looks at what has come in, has it written to every log directory, and takes it out of the pipe.
+
+use std::net::UdpSocket;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use common::input::{Input, Look};
+use common::voice::say;
+use common::{Text, Voice, Words, child, socket};
+use nix::errno::Errno;
+use nix::libc::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use nix::sys::stat::fstat;
+
+use super::Options;
+use super::folder::{Common, Folder};
+use super::lines::Place;
+use super::record::Record;
+
+/// The signals that mean something to us.
+pub(super) const SIGNALS: [i32; 6] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGALRM, SIGCHLD];
+
+/// The longest that the exit waits for processors, in milliseconds.
+const LAST: u64 = 5000;
+
+/// What has been seen and is being written.
+#[derive(Debug)]
+struct Batch {
+    /// How many bytes of the input.
+    end: usize,
+    /// It ends in a line that nobody will end any more.
+    finish: bool,
+    stamp: Text<32>,
+    /// The folder that it is written to now.
+    folder: usize,
+    /// What is wrong there.
+    fault: Option<Errno>,
+    /// Where that is in a line behind it, once `out` is what it gets.
+    after: Option<Place>,
+    /// A try has failed.
+    again: bool,
+}
+
+/// What is to be done next.
+enum Next {
+    /// More of the same.
+    Work,
+    /// To wait for input.
+    Input,
+    /// To wait until then: there is no going on before.
+    Time(u64),
+    /// To leave.
+    Exit,
+}
+
+/// The logger.
+pub(super) struct Logger {
+    options: Options,
+    voice: Voice,
+    env: Words,
+    signals: OwnedFd,
+    input: Input,
+    folders: Vec<Folder>,
+    record: Option<Record>,
+    batch: Option<Batch>,
+    out: Vec<u8>,
+    udp: Option<UdpSocket>,
+    /// Told to leave: how much of what was in the pipe then is still to be written.
+    leaving: Option<usize>,
+    status: i32,
+}
+
+impl Logger {
+    /// Opens everything. `None` where there is nothing to log to, which has been told.
+    #[inline(never)] // out of the way of what runs on
+    pub(super) fn start(
+        options: Options,
+        voice: Voice,
+        env: Words,
+        signals: OwnedFd,
+    ) -> nix::Result<Option<Self>> {
+        let mut input = Input::new(options.batch)?;
+        let open = |path: &&'static std::ffi::CStr| Folder::open(path, voice, options.loud);
+        let mut folders: Vec<Folder> = options.folders.iter().filter_map(open).collect();
+        let Some(first) = folders.first() else { return Ok(None) };
+        let (mut record, mut old) = (None, None);
+        if input.stays() {
+            match Record::open(first.fd(), folders.len(), &fstat(common::fds::stdin())?) {
+                Ok(found) => (record, old) = found,
+                Err(errno) => first
+                    .voice()
+                    .unable(&[b"make batch: what is written when svlog is killed may come twice"], errno),
+            }
+        }
+        let unfinished =
+            old.as_ref().is_some_and(|old| old.is_unfinished(&mut input, |bytes| options.replace(bytes)));
+        for folder in &mut folders {
+            if let Err(errno) = folder.start(old.as_ref().map(|old| (old, unfinished))) {
+                folder.voice().unable(&[b"open current"], errno);
+            }
+        }
+        let out = Vec::with_capacity(options.batch + options.batch / 2);
+        let (batch, udp, leaving, status) = (None, None, None, 0);
+        Ok(Some(Self {
+            options,
+            voice,
+            env,
+            signals,
+            input,
+            folders,
+            record,
+            batch,
+            out,
+            udp,
+            leaving,
+            status,
+        }))
+    }
+
+    /// Logs until it is told to leave, or the input ends. Returns the exit status.
+    pub(super) fn run(mut self) -> i32 {
+        for i in 0..self.folders.len() {
+            let common = common(&self.options, &self.env);
+            self.folders[i].process(socket::monotonic(), common); // what the last one has left
+        }
+        child::give_back(); // what only the start has needed
+        let mut next = Next::Work;
+        loop {
+            let now = socket::monotonic();
+            let common = common(&self.options, &self.env);
+            let due = self.folders.iter_mut().filter_map(|folder| folder.tick(now, common)).min();
+            let until = |time: u64| Duration::from_millis(time.saturating_sub(now));
+            let (time, wanted) = match next {
+                Next::Work => (Some(Duration::ZERO), false),
+                Next::Input => (due.map(until).into_iter().chain(self.input.patience()).min(), true),
+                Next::Time(then) => (Some(until(due.map_or(then, |due| due.min(then)))), false),
+                Next::Exit => return self.leave(),
+            };
+            self.wait(time, wanted);
+            next = self.step();
+        }
+    }
+
+    /// Waits for a signal, for input where it is wanted, or for so long; sees to signals.
+    fn wait(&mut self, time: Option<Duration>, input: bool) {
+        let input = if input { self.input.watched() } else { -1 };
+        let mut fds =
+            [socket::watch(self.signals.as_raw_fd(), socket::POLLIN), socket::watch(input, socket::POLLIN)];
+        if socket::poll_for(&mut fds, time).is_err() || fds[0].revents == 0 {
+            return;
+        }
+        for signal in socket::next_signals(self.signals.as_fd()) {
+            self.signal(signal);
+        }
+    }
+
+    fn signal(&mut self, signal: i32) {
+        let now = socket::monotonic();
+        let common = common(&self.options, &self.env);
+        match signal {
+            SIGCHLD => {
+                while let Ok(Some((pid, status))) = child::reap() {
+                    for folder in &mut self.folders {
+                        if folder.ended(pid, status, now) {
+                            folder.process(now, common);
+                        }
+                    }
+                }
+            }
+            SIGHUP => self.folders.iter_mut().for_each(|folder| folder.again(now, common)),
+            SIGALRM => self.folders.iter_mut().for_each(|folder| folder.rotate_now(now, common)),
+            _ if self.leaving.is_none() => {
+                if self.options.loud {
+                    self.voice.info(&[b"told to leave"]);
+                }
+                let seen = self.input.bytes().len();
+                self.leaving = Some(if self.input.stays() { self.input.unread() } else { seen });
+            }
+            _ => {}
+        }
+    }
+
+    /// Goes on as far as it gets.
+    fn step(&mut self) -> Next {
+        if self.batch.is_none() {
+            match self.look() {
+                Ok(None) => {}
+                Ok(Some(next)) => return next,
+                Err(errno) => {
+                    self.voice.fatal(&[b"read the input"], errno);
+                    self.status = 111;
+                    return Next::Exit;
+                }
+            }
+        }
+        match self.write() {
+            Some(_) if self.leaving.is_some() => Next::Exit, // who is told to leave does not wait for room
+            Some(then) => Next::Time(then),
+            None => Next::Work,
+        }
+    }
+
+    /// Looks for a batch. `None`: there is one.
+    fn look(&mut self) -> nix::Result<Option<Next>> {
+        if self.leaving == Some(0) {
+            return Ok(Some(Next::Exit));
+        }
+        match self.input.look()? {
+            Look::End => return Ok(Some(Next::Exit)),
+            Look::Nothing if self.leaving.is_some() => return Ok(Some(Next::Exit)),
+            Look::Nothing => return Ok(Some(Next::Input)),
+            Look::Bytes => {}
+        }
+        let stamp = self.options.stamp.text(socket::wall());
+        let mut finish = false;
+        let end = match self.input.bytes().iter().rposition(|byte| *byte == b'\n') {
+            Some(last) => last + 1,
+            None if self.input.is_full() => self.input.bytes().len(),
+            None if self.input.is_closed() || self.leaving.is_some() && self.input.is_only_reader() => {
+                finish = true;
+                self.input.bytes().len()
+            }
+            None if self.leaving.is_some() => return Ok(Some(Next::Exit)), // the next logger gets it whole
+            None => return Ok(Some(Next::Input)),
+        };
+        self.plan(end, finish, stamp);
+        Ok(None)
+    }
+
+    /// Decides how much of what has been seen is one batch: no rotation falls into it.
+    fn plan(&mut self, seen: usize, finish: bool, stamp: Text<32>) {
+        let Self { options, env, input, folders, record, out, batch, .. } = self;
+        let (now, common) = (socket::monotonic(), common(options, env));
+        let bytes = &mut input.bytes()[..seen];
+        options.replace(bytes);
+        let alone = folders.len() == 1;
+        let mut new = Batch { end: seen, finish, stamp, folder: 0, fault: None, after: None, again: !alone };
+        for folder in folders.iter_mut() {
+            new.fault = folder.prepare(now, common).err();
+            if new.fault.is_some() {
+                continue;
+            }
+            out.clear();
+            let (room, length) = (out.capacity(), common.length);
+            let enough = |bytes, ends| folder.is_enough(bytes, ends, length);
+            let maker = folder.maker(new.stamp.bytes(), length);
+            let (end, after) = maker.make(folder.place, &bytes[..new.end], room, enough, out);
+            new.end = end;
+            new.after = Some(after).filter(|_| alone);
+        }
+        new.finish &= new.end == seen;
+        if let Some(record) = record {
+            record.begin(&bytes[..new.end], folders.len());
+        }
+        *batch = Some(new);
+    }
+
+    /// Writes the batch to the folders that do not have it yet, and takes it out of the pipe. Returns until
+    /// when to wait where it cannot be written.
+    fn write(&mut self) -> Option<u64> {
+        let Self { options, env, input, folders, record, out, udp, .. } = self;
+        let batch = self.batch.as_mut()?;
+        let (now, common) = (socket::monotonic(), common(options, env));
+        let bytes = &input.bytes()[..batch.end];
+        while let Some(folder) = folders.get_mut(batch.folder) {
+            if batch.again {
+                batch.fault = folder.prepare(now, common).err();
+            }
+            let maker = folder.maker(batch.stamp.bytes(), common.length);
+            let mut after = batch.after.unwrap_or_else(|| {
+                out.clear();
+                maker.make(folder.place, bytes, usize::MAX / 2, |_, _| false, out).1
+            });
+            if !batch.again || batch.after.is_none() {
+                if batch.finish && after.within {
+                    if after.selected {
+                        out.push(b'\n');
+                    }
+                    after.within = false;
+                }
+                if maker.alerts() {
+                    let mut lost = Vec::new();
+                    maker.alert(folder.place.within, bytes, say, |text| {
+                        if !folder.send(udp, text) {
+                            lost.extend_from_slice(b"warning: failure sending through udp: ");
+                            lost.extend_from_slice(text);
+                        }
+                    });
+                    out.append(&mut lost);
+                }
+            }
+            batch.after = Some(after);
+            if let (Some(record), Some((stat, entry))) = (&mut *record, folder.entry(out.len(), after)) {
+                record.file(batch.folder, &stat, entry);
+            }
+            if !folder.deliver(batch.fault, out, now, common) {
+                if let Some(record) = record {
+                    record.forget(batch.folder);
+                }
+                batch.again = true;
+                return folder.stuck;
+            }
+            folder.place = after;
+            folder.wrote = out.len();
+            (batch.after, batch.again) = (None, true);
+            batch.folder += 1;
+        }
+        let (end, alone) = (batch.end, input.take(batch.end, record.as_mut().map(Record::mark)));
+        if let Err(errno) = alone {
+            self.voice
+                .unable(&[b"take from the pipe what has been written: another process reads from it"], errno);
+        }
+        if let Some(record) = record {
+            record.end();
+        }
+        for folder in folders.iter_mut() {
+            folder.after(now, common);
+        }
+        self.batch = None;
+        self.leaving = self.leaving.map(|left| left.saturating_sub(end));
+        None
+    }
+
+    /// Leaves all in order. Returns the exit status.
+    #[inline(never)] // as above
+    fn leave(mut self) -> i32 {
+        self.leaving = Some(0);
+        let end = socket::monotonic() + LAST;
+        let mut running = true;
+        while running && socket::monotonic() < end {
+            let (now, common) = (socket::monotonic(), common(&self.options, &self.env));
+            running = false;
+            for folder in &mut self.folders {
+                running |= !folder.processor.has_failed() && folder.process(now, common);
+            }
+            if running {
+                self.wait(Some(Duration::from_millis(end.saturating_sub(now))), false);
+            }
+        }
+        for folder in &mut self.folders {
+            folder.close();
+        }
+        match &self.batch {
+            None => {
+                if let Some(record) = self.record {
+                    record.remove();
+                }
+            }
+            // Where the pipe goes on, the next logger writes it: some of the folders may have it already, so
+            // that the record stays.
+            Some(_) if !self.input.is_only_reader() => {}
+            Some(_) => {
+                let mut text = Text::<64>::new();
+                text.number(self.input.unread().max(self.input.bytes().len()) as u64);
+                self.voice.warning(&[text.bytes(), b" bytes could not be written, and are lost"]);
+                self.status = 111;
+            }
+        }
+        self.status
+    }
+}
+
+fn common<'a>(options: &Options, env: &'a Words) -> Common<'a> {
+    Common { env, stamp: options.stamp, length: options.length }
+}

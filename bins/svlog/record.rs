@@ -1,0 +1,199 @@
+//! The file `batch` in the first log directory, mapped: what a next svlog has to know where this one is
+//! killed. A batch of lines stands in it from before it is written until it has been taken out of the pipe.
+
+use std::hash::{DefaultHasher, Hasher};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{Ordering, fence};
+
+use common::input::{Input, Look};
+use common::page::Page;
+use common::{child, fds};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{FileStat, Mode};
+use nix::sys::uio::pread;
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+use super::lines::Place;
+
+/// The name of the file. svlogd takes no notice of it.
+const NAME: &std::ffi::CStr = c"batch";
+
+// Its words, each of eight bytes in the order of this machine.
+const MAGIC: usize = 0; // what the file begins with
+const OPEN: usize = 1; // 1 while a batch is being written
+const MARK: usize = 2; // its first byte: 0 until the batch has been taken out of the pipe
+const LENGTH: usize = 3; // bytes of the batch
+const HASH: usize = 4;
+const PIPE: usize = 5; // device and inode
+const BOOT: usize = 7; // five words
+const FILES: usize = 12;
+const FILE: usize = 5; // words a file: device, inode, offset, bytes, and the places before and after
+const MOST: usize = (Page::SIZE / 8 - FILES) / FILE;
+
+const WORD: u64 = u64::from_ne_bytes(*b"svlog 1\n");
+
+/// The record of this process.
+#[derive(Debug)]
+pub(super) struct Record {
+    page: Page,
+    folder: OwnedFd,
+}
+
+/// What another one has left.
+#[derive(Debug)]
+pub(super) struct Old {
+    words: Vec<u64>,
+}
+
+/// What it says of a file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Entry {
+    /// Where the batch began.
+    pub(super) offset: u64,
+    /// How many bytes it was to be.
+    pub(super) length: u64,
+    /// Where the log was in a line before it.
+    pub(super) before: Place,
+    /// Where it is behind it.
+    pub(super) after: Place,
+}
+
+/// Two places in one word.
+fn pack(before: Place, after: Place) -> u64 {
+    [before.within, before.selected, after.within, after.selected]
+        .iter()
+        .enumerate()
+        .fold(0, |word, (i, bit)| word | u64::from(*bit) << i)
+}
+
+fn unpack(word: u64) -> (Place, Place) {
+    let place = |at: u32| Place { within: word >> at & 1 != 0, selected: word >> (at + 1) & 1 != 0 };
+    (place(0), place(2))
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+/// This boot, in words; none where it cannot be named.
+fn boot() -> Option<[u64; 5]> {
+    let mut buffer = [0; 64];
+    let id = child::boot_id(&mut buffer);
+    let byte = |at: usize| id.get(at).copied().unwrap_or(0);
+    let word = |i: usize| u64::from_ne_bytes(std::array::from_fn(|j| byte(8 * i + j)));
+    (!id.is_empty()).then(|| std::array::from_fn(word))
+}
+
+impl Record {
+    /// The record in this folder, with what another one has left of this boot. `None` where there are too many
+    /// log directories for it.
+    pub(super) fn open(
+        folder: &OwnedFd,
+        count: usize,
+        pipe: &FileStat,
+    ) -> nix::Result<(Option<Self>, Option<Old>)> {
+        let Some(boot) = boot().filter(|_| count <= MOST) else { return Ok((None, None)) };
+        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let file = fds::open(folder.as_fd(), NAME, flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
+        let mut bytes = vec![0; Page::SIZE];
+        let there = pread(&file, &mut bytes, 0)?;
+        if there < Page::SIZE {
+            bytes.fill(0);
+            // All of it, and now: a store into the mapping finds no room later.
+            child::write_at(file.as_fd(), &bytes, 0)?;
+        }
+        let word = |i: usize| bytes[8 * i..8 * i + 8].try_into().map_or(0, u64::from_ne_bytes);
+        let words: Vec<u64> = (0..Page::SIZE / 8).map(word).collect();
+        let valid = words[MAGIC] == WORD && words[BOOT..BOOT + 5] == boot;
+        let pipe = [pipe.st_dev, pipe.st_ino];
+        let mut old = Old { words };
+        if old.words[PIPE..PIPE + 2] != pipe {
+            old.words[OPEN] = 0; // that batch was in another one
+        }
+        let mut record =
+            Self { page: Page::map(file.as_fd())?, folder: folder.try_clone().map_err(|_| Errno::EMFILE)? };
+        record.set(OPEN, 0);
+        record.set_all(PIPE, &pipe);
+        record.set_all(BOOT, &boot);
+        record.set(MAGIC, WORD);
+        Ok((Some(record), valid.then_some(old)))
+    }
+
+    fn set(&mut self, word: usize, value: u64) {
+        self.page.bytes()[8 * word..8 * word + 8].copy_from_slice(&value.to_ne_bytes());
+    }
+
+    fn set_all(&mut self, from: usize, values: &[u64]) {
+        values.iter().enumerate().for_each(|(i, value)| self.set(from + i, *value));
+    }
+
+    /// A batch is about to be written.
+    pub(super) fn begin(&mut self, batch: &[u8], count: usize) {
+        self.end();
+        for i in 0..count {
+            self.forget(i);
+        }
+        self.set_all(MARK, &[0, batch.len() as u64, hash(batch)]);
+        fence(Ordering::SeqCst);
+        self.set(OPEN, 1);
+    }
+
+    /// It is about to be written to this file.
+    pub(super) fn file(&mut self, i: usize, stat: &FileStat, entry: Entry) {
+        let at = FILES + FILE * i;
+        self.set_all(at, &[stat.st_dev, stat.st_ino, entry.offset, 0, pack(entry.before, entry.after)]);
+        fence(Ordering::SeqCst);
+        self.set(at + 3, entry.length);
+    }
+
+    /// It was not written to this file.
+    pub(super) fn forget(&mut self, i: usize) {
+        self.set(FILES + FILE * i + 3, 0);
+    }
+
+    /// What becomes a newline in the very moment at which the batch is taken out of the pipe.
+    pub(super) fn mark(&mut self) -> &mut u8 {
+        &mut self.page.bytes()[8 * MARK]
+    }
+
+    /// The batch has been written, and taken out of the pipe.
+    pub(super) fn end(&mut self) {
+        fence(Ordering::SeqCst);
+        self.set(OPEN, 0);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Nothing is left to know.
+    pub(super) fn remove(self) {
+        let _ = unlinkat(&self.folder, NAME, UnlinkatFlags::NoRemoveDir); // it does no harm
+    }
+}
+
+impl Old {
+    /// Whether the last batch is still in the pipe: the record says that it had not been taken out, and the
+    /// pipe begins with the same bytes.
+    pub(super) fn is_unfinished(&self, input: &mut Input, replace: impl Fn(&mut [u8])) -> bool {
+        let words = &self.words;
+        let Ok(length) = usize::try_from(words[LENGTH]) else { return false };
+        if words[OPEN] != 1 || words[MARK] != 0 || length == 0 || !input.stays() {
+            return false;
+        }
+        if input.look() != Ok(Look::Bytes) {
+            return false;
+        }
+        let Some(batch) = input.bytes().get_mut(..length) else { return false };
+        replace(batch);
+        hash(batch) == words[HASH]
+    }
+
+    /// What it says of a file, if that is the one it was writing.
+    pub(super) fn file(&self, stat: &FileStat) -> Option<Entry> {
+        let mut files = self.words[FILES..].chunks_exact(FILE);
+        let file = files.find(|file| file[0] == stat.st_dev && file[1] == stat.st_ino)?;
+        let (before, after) = unpack(file[4]);
+        Some(Entry { offset: file[2], length: file[3], before, after })
+    }
+}
