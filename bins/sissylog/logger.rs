@@ -1,9 +1,10 @@
 //! The loop: lines come in, messages go out, and what has gone out is taken from the input.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use common::input::{Input, Look};
-use common::socket::{POLLIN, POLLOUT, monotonic, next_signals, poll, wall, watch};
+use common::socket::{POLLIN, POLLOUT, monotonic, next_signals, poll, poll_for, wall, watch};
 use common::{Text, Voice, signals};
 use nix::errno::Errno;
 
@@ -141,13 +142,13 @@ impl Logger {
             let (mut input, mut room, mut timeout) = (-1, -1, None);
             match wait {
                 Wait::Room(fd) => room = fd,
-                Wait::Time(time) => timeout = Some(time),
-                Wait::Input if at_once => timeout = Some(0),
-                Wait::Input => input = self.input.watched(),
+                Wait::Time(time) => timeout = Some(Duration::from_millis(time)),
+                Wait::Input if at_once => timeout = Some(Duration::ZERO),
+                Wait::Input => (input, timeout) = (self.input.watched(), self.input.patience()),
             }
             let signals = watch(self.signals.as_raw_fd(), POLLIN);
             let mut events = [signals, watch(input, POLLIN), watch(room, POLLOUT)];
-            poll(&mut events, timeout)?;
+            poll_for(&mut events, timeout)?;
             if events[0].revents != 0 {
                 if let Some(signal) = next_signals(self.signals.as_fd()).next() {
                     return Ok(End::Signal(signal));
