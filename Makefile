@@ -16,9 +16,10 @@ DESTDIR =
 PROGRAM_PREFIX =
 # auto: static if this machine can, else dynamic with a note; yes: static or fail; no: dynamic
 STATIC = auto
-# What make demo runs and controls services with; also runsv and sv
+# What make demo runs, controls and logs services with; also runsv, sv and svlogd
 SVRUN = svrun
 SVCTL = svctl
+SVLOG = svlog
 # Where the built programs are put, and installed from
 BUILD = target/catena
 
@@ -29,12 +30,12 @@ help:
 	@echo 'make            build the programs into $(BUILD), and say which way (STATIC=auto, yes or no;'
 	@echo '                SVDIR=/etc/service is where svctl will find services)'
 	@echo 'make check      format, lints, tests, pages, scripts; the last line counts'
-	@echo 'make demo       two services, visibly, in a scratch folder (SVRUN=runsv SVCTL=sv: under runit)'
+	@echo 'make demo       two services, visibly, in a scratch folder (SVRUN=runsv SVCTL=sv SVLOG=svlogd: under runit)'
 	@echo 'make bench      what a link and a supervisor cost, beside the peers that are installed'
 	@echo 'make install    what make built, and the pages (DESTDIR PREFIX BINDIR MANDIR PROGRAM_PREFIX)'
 	@echo '                and completions for bash, zsh and fish (BASHDIR ZSHDIR FISHDIR)'
 	@echo 'make install-multicall  instead: catena, and links to it (LINKDIR too)'
-	@echo 'make install-runit-names  links to what is installed: runsv to svrun, sv to svctl (BINDIR)'
+	@echo 'make install-runit-names  links to what is installed: runsv, sv and svlogd (BINDIR)'
 	@echo 'make uninstall  all of it away again'
 	@echo 'make dist       a tarball'
 	@echo 'make clean      away with all that was built'
@@ -46,7 +47,7 @@ bench: all
 	BUILD='$(BUILD)' cargo bench --locked --bench links --bench supervisors
 
 demo: all
-	BUILD='$(BUILD)' SVRUN='$(SVRUN)' SVCTL='$(SVCTL)' scripts/demo
+	BUILD='$(BUILD)' SVRUN='$(SVRUN)' SVCTL='$(SVCTL)' SVLOG='$(SVLOG)' scripts/demo
 
 install: built install-pages install-completions
 	mkdir -p '$(DESTDIR)$(BINDIR)'
@@ -69,9 +70,9 @@ install-multicall: built install-pages install-completions
 		fi; \
 	done
 
-# A runsv or an sv that is not ours stays, and is an error.
+# A runsv, an sv or an svlogd that is not ours stays, and is an error.
 install-runit-names:
-	for n in runsv:svrun sv:svctl; do \
+	for n in runsv:svrun sv:svctl svlogd:svlog; do \
 		t="$(PROGRAM_PREFIX)$${n#*:}"; d="$(DESTDIR)$(BINDIR)/$${n%:*}"; \
 		if ! [ -e "$(DESTDIR)$(BINDIR)/$$t" ]; then \
 			echo "there is no $$t in $(BINDIR): run make install first" >&2; exit 1; \
@@ -102,7 +103,7 @@ uninstall:
 		n=$${f##*/}; n=$(PROGRAM_PREFIX)$${n%.rs}; \
 		rm -f "$(DESTDIR)$(BINDIR)/$$n" "$(DESTDIR)$(LINKDIR)/$$n" || exit 1; \
 	done
-	for n in runsv:svrun sv:svctl; do \
+	for n in runsv:svrun sv:svctl svlogd:svlog; do \
 		d="$(DESTDIR)$(BINDIR)/$${n%:*}"; \
 		[ "$$(readlink "$$d")" != "$(PROGRAM_PREFIX)$${n#*:}" ] || rm -f "$$d" || exit 1; \
 	done

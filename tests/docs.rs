@@ -69,7 +69,7 @@ fn described() -> impl Iterator<Item = &'static Link> {
 
 /// The section of a program's page: 8 for what lives on, 1 for all others.
 fn section_of(name: &str) -> &'static str {
-    if matches!(name, "sissylog" | "svrun") { "8" } else { "1" }
+    if ["sissylog", "svlog", "svrun"].contains(&name) { "8" } else { "1" }
 }
 
 /// The names of the programs whose page is in this section.
@@ -214,8 +214,8 @@ fn every_shim_is_of_its_own_program() {
     }
     for name in others() {
         let shim = text(format!("bins/main/{name}.rs"));
-        // The supervisor allocates at its start alone, as a link does.
-        let long = if name == "svrun" { "" } else { "long " };
+        // Supervisor and logger allocate at their start alone, as a link does.
+        let long = if ["svrun", "svlog"].contains(&&*name) { "" } else { "long " };
         let expected = format!(
             "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!({long}catena::{name}::PROGRAM);\n"
         );
@@ -305,8 +305,8 @@ fn every_page_of_a_program_names_its_statuses() {
         let expected: &[&str] = match *name {
             "setlock" => &["0", "100", "111", "126", "127"],
             "pidlock" => &["0", "100", "111", "126", "127", "0", "1", "100", "111"],
-            "sissylog" => &["0", "100", "111"],
             "svrun" => &["0", "100", "111", "1"],
+            "svlog" | "sissylog" => &["0", "100", "111"],
             "svctl" => &statuses, // a count of services is among them
             _ => &["100", "111", "126", "127"],
         };

@@ -24,6 +24,7 @@ mod setuidgid;
 mod sissylog;
 mod softlimit;
 mod svctl;
+mod svlog;
 mod svrun;
 mod transparency;
 mod umask;

@@ -8,7 +8,7 @@ mod files;
 mod finish;
 mod log;
 mod readiness;
-mod restart;
+pub(crate) mod restart;
 pub(crate) mod service;
 mod setup;
 mod signals;

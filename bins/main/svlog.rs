@@ -1,3 +1,3 @@
 #![cfg_attr(not(test), no_main)]
 //! The program `svlog`.
-common::main!(long catena::svlog::PROGRAM);
+common::main!(catena::svlog::PROGRAM);

@@ -34,8 +34,10 @@ impl Name {
 
     /// Its time, as one number; `None` where somebody has made up the name.
     fn number(self) -> Option<u128> {
-        let digits = std::str::from_utf8(&self.0[1..25]).ok()?;
-        u128::from_str_radix(digits, 16).ok()
+        self.0[1..25].iter().try_fold(0, |number: u128, digit| {
+            let value = char::from(*digit).to_digit(16)?;
+            Some(number << 4 | u128::from(value))
+        })
     }
 
     /// The same time as another kind.

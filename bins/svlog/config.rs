@@ -1,11 +1,15 @@
 //! The file `config` of a log directory.
 
-use std::ffi::CString;
+use std::ffi::CStr;
+use std::mem;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::ops::Range;
 
 /// What a log directory is to be like. `config`, a line each, names what is not as here.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Config {
+    /// The text of `config`, each line with a NUL at its end: nothing is allocated to read it again.
+    text: Vec<u8>,
     /// `sSIZE[k|m]`: the size in bytes at which `current` is rotated; 0: never.
     pub size: u64,
     /// `nNUM`: how many archives are kept; 0: all.
@@ -14,27 +18,23 @@ pub struct Config {
     pub least: u64,
     /// `tSECONDS[m|h|d]`: the age at which `current` is rotated; 0: any.
     pub age: u64,
-    /// `!COMMAND`: what each archive is worked up with.
-    pub processor: Option<CString>,
     /// `uADDRESS[:PORT]`: where each line is sent too.
     pub udp: Option<SocketAddrV4>,
     /// `U` in place of `u`: only there.
     pub udp_only: bool,
-    /// `pPREFIX`: what stands before each line.
-    pub prefix: Vec<u8>,
-    /// `+PATTERN`, `-PATTERN`, `ePATTERN`, `EPATTERN`.
-    pub rules: Vec<Rule>,
     /// `oPOLICY`: what happens where nothing can be written.
     pub full: Full,
+    processor: Range<usize>,
+    prefix: Range<usize>,
+    rules: Vec<Rule>,
 }
 
 /// A line of `config` that selects lines of the log.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rule {
+#[derive(Clone, Debug)]
+struct Rule {
     /// `+`: to the log; `-`: not; `e`: to stderr; `E`: not.
-    pub kind: u8,
-    /// The lines that it is for.
-    pub pattern: Vec<u8>,
+    kind: u8,
+    pattern: Range<usize>,
 }
 
 /// What happens where nothing can be written.
@@ -50,49 +50,71 @@ pub enum Full {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            size: 1_000_000,
-            keep: 10,
-            least: 10,
-            age: 0,
-            processor: None,
-            udp: None,
-            udp_only: false,
-            prefix: Vec::new(),
-            rules: Vec::new(),
-            full: Full::Block,
-        }
+        Self::of(Vec::new(), Vec::new())
     }
 }
 
 impl Config {
-    /// Reads the text of a `config`; `complain` is told each line that means nothing, for which the default
-    /// stays. Lines that begin with another letter are passed over, as svlogd does with ours.
-    #[must_use]
-    pub fn parse(text: &[u8], mut complain: impl FnMut(&[u8])) -> Self {
-        let mut config = Self::default();
-        for line in text.split(|byte| *byte == b'\n') {
-            let Some((letter, value)) = line.split_first() else { continue };
-            if config.set(*letter, value).is_none() {
-                complain(line);
-            }
+    fn of(text: Vec<u8>, rules: Vec<Rule>) -> Self {
+        Self {
+            text,
+            size: 1_000_000,
+            keep: 10,
+            least: 10,
+            age: 0,
+            udp: None,
+            udp_only: false,
+            full: Full::Block,
+            processor: 0..0,
+            prefix: 0..0,
+            rules,
         }
-        config
     }
 
-    fn set(&mut self, letter: u8, value: &[u8]) -> Option<()> {
+    /// Reads it anew with `fill`, which appends the text of a `config`; `complain` is told each line that means
+    /// nothing, for which the default stays. Lines that begin with another letter are passed over, as svlogd
+    /// does with ours.
+    ///
+    /// # Errors
+    /// What `fill` returns: then all is the default.
+    pub fn read<E>(
+        &mut self,
+        fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+        mut complain: impl FnMut(&[u8]),
+    ) -> Result<(), E> {
+        let (mut text, mut rules) = (mem::take(&mut self.text), mem::take(&mut self.rules));
+        text.clear();
+        rules.clear();
+        let filled = fill(&mut text);
+        text.push(b'\n');
+        text.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = 0);
+        *self = Self::of(text, rules);
+        filled?;
+        let mut start = 0;
+        while let Some(length) = self.text[start..].iter().position(|byte| *byte == 0) {
+            if length > 0 && self.set(start..start + length).is_none() {
+                complain(&self.text[start..start + length]);
+            }
+            start += length + 1;
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, line: Range<usize>) -> Option<()> {
+        let (letter, rest) = (self.text[line.start], line.start + 1..line.end);
+        let value = &self.text[rest.clone()];
         match letter {
             b's' => self.size = quantity(value, &[(b'k', 1 << 10), (b'm', 1 << 20)])?,
             b'n' => self.keep = quantity(value, &[])?,
             b'N' => self.least = quantity(value, &[])?,
             b't' => self.age = quantity(value, &[(b'm', 60), (b'h', 3600), (b'd', 86_400)])?,
-            b'!' if !value.is_empty() => self.processor = Some(CString::new(value).ok()?),
+            b'!' => self.processor = rest,
             b'u' | b'U' => {
                 self.udp = Some(address(value)?);
                 self.udp_only |= letter == b'U';
             }
-            b'p' => value.clone_into(&mut self.prefix),
-            b'+' | b'-' | b'e' | b'E' => self.rules.push(Rule { kind: letter, pattern: value.to_owned() }),
+            b'p' => self.prefix = rest,
+            b'+' | b'-' | b'e' | b'E' => self.rules.push(Rule { kind: letter, pattern: rest }),
             b'o' => {
                 self.full = match value.trim_ascii() {
                     b"block" => Full::Block,
@@ -104,6 +126,24 @@ impl Config {
             _ => {}
         }
         Some(())
+    }
+
+    /// `!COMMAND`: what each archive is worked up with.
+    #[must_use]
+    pub fn processor(&self) -> Option<&CStr> {
+        let command = CStr::from_bytes_until_nul(self.text.get(self.processor.start..)?).ok()?;
+        (!self.processor.is_empty()).then_some(command)
+    }
+
+    /// `pPREFIX`: what stands before each line.
+    #[must_use]
+    pub fn prefix(&self) -> &[u8] {
+        &self.text[self.prefix.clone()]
+    }
+
+    /// `+PATTERN`, `-PATTERN`, `ePATTERN`, `EPATTERN`: the letters and the patterns, the last one first.
+    pub fn rules(&self) -> impl Iterator<Item = (u8, &[u8])> {
+        self.rules.iter().rev().map(|rule| (rule.kind, &self.text[rule.pattern.clone()]))
     }
 }
 
@@ -135,9 +175,12 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str) -> (Config, Vec<String>) {
-        let mut bad = Vec::new();
-        let config =
-            Config::parse(text.as_bytes(), |line| bad.push(String::from_utf8(line.to_owned()).unwrap()));
+        let (mut config, mut bad) = (Config::default(), Vec::new());
+        let fill = |to: &mut Vec<u8>| {
+            to.extend_from_slice(text.as_bytes());
+            Ok::<_, ()>(())
+        };
+        config.read(fill, |line| bad.push(String::from_utf8(line.to_owned()).unwrap())).unwrap();
         (config, bad)
     }
 
@@ -146,20 +189,17 @@ mod tests {
         let text = "# a comment\n\ns10k\nn3\nN2\nt2m\n!gzip -9\nu1.2.3.4:99\npfoo: \n-*\n+a b*\nex\nEy\no oldest\nzzz";
         let (config, bad) = parsed(text);
         assert_eq!(bad, [""; 0]);
-        let rule = |kind, pattern: &str| Rule { kind, pattern: pattern.into() };
-        let expected = Config {
-            size: 10_240,
-            keep: 3,
-            least: 2,
-            age: 120,
-            processor: Some(c"gzip -9".to_owned()),
-            udp: Some(SocketAddrV4::new(Ipv4Addr::new(1, 2, 3, 4), 99)),
-            udp_only: false,
-            prefix: b"foo: ".to_vec(),
-            rules: vec![rule(b'-', "*"), rule(b'+', "a b*"), rule(b'e', "x"), rule(b'E', "y")],
-            full: Full::Oldest,
-        };
-        assert_eq!(config, expected);
+        assert_eq!((config.size, config.keep, config.least, config.age), (10_240, 3, 2, 120));
+        assert_eq!(
+            (config.processor(), config.prefix(), config.full),
+            (Some(c"gzip -9"), &b"foo: "[..], Full::Oldest)
+        );
+        assert_eq!(
+            (config.udp, config.udp_only),
+            (Some(SocketAddrV4::new(Ipv4Addr::new(1, 2, 3, 4), 99)), false)
+        );
+        let rules: Vec<(u8, &[u8])> = config.rules().collect();
+        assert_eq!(rules, [(b'E', &b"y"[..]), (b'e', b"x"), (b'+', b"a b*"), (b'-', b"*")]);
     }
 
     #[test]
@@ -167,10 +207,18 @@ mod tests {
         let (config, bad) =
             parsed("s1m\ns5 bytes\nnx\nN\nt1w\nU1.2.3\nU1.2.3.4.5\nU1.2.3.4:0\nofoo\nonew\n!\n");
         assert_eq!((config.size, config.keep, config.least, config.age), (5, 10, 10, 1));
-        assert_eq!((config.udp, config.full, config.processor), (None, Full::New, None));
+        assert_eq!((config.udp, config.full, config.processor()), (None, Full::New, None));
         assert_eq!(bad, ["nx", "N", "U1.2.3", "U1.2.3.4.5", "U1.2.3.4:0", "ofoo"]);
         let (config, bad) = parsed("s99999999999999999999\ns18446744073709551615m\nU127.0.0.1");
         assert_eq!((config.size, bad.len(), config.udp_only), (1_000_000, 2, true));
         assert_eq!(config.udp.map(|address| address.port()), Some(514));
+        assert_eq!(parsed("").0.prefix(), b"");
+    }
+
+    #[test]
+    fn what_is_read_again_begins_with_the_defaults() {
+        let (mut config, _) = parsed("s5\npfoo\n-*");
+        assert_eq!(config.read(|_| Err(7), |_| {}), Err(7));
+        assert_eq!((config.size, config.prefix(), config.rules().count()), (1_000_000, &b""[..], 0));
     }
 }

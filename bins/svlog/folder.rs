@@ -1,8 +1,6 @@
 //! A log directory: `current`, its rotation, and what is written there.
 
 use std::ffi::CStr;
-use std::fs::File;
-use std::io::Read;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -10,7 +8,7 @@ use common::{Text, Voice, Words, fds, identity, lock, socket};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
-use nix::unistd::{UnlinkatFlags, ftruncate, unlinkat, write};
+use nix::unistd::{UnlinkatFlags, ftruncate, read, unlinkat, write};
 
 use super::archive::{Archives, Kind};
 use super::config::{Config, Full};
@@ -116,22 +114,19 @@ impl Folder {
         self.voice
     }
 
-    /// Reads `config`. Where that fails all stays as it is.
+    /// Reads `config`.
     pub(super) fn configure(&mut self) {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-        let text = match fds::open(self.fd.as_fd(), c"config", flags, Mode::empty()) {
-            Ok(file) => read_all(file),
-            Err(Errno::ENOENT) => Ok(Vec::new()),
-            Err(errno) => Err(errno),
+        let file = match fds::open(self.fd.as_fd(), c"config", flags, Mode::empty()) {
+            Err(Errno::ENOENT) => None,
+            other => Some(other),
         };
-        match text {
-            Ok(text) => {
-                let voice = self.voice;
-                self.config = Config::parse(&text, |line| {
-                    voice.warning(&[b"config: this means nothing, the default stays: ", line]);
-                });
-            }
-            Err(errno) => self.voice.unable(&[b"read config"], errno),
+        let voice = self.voice;
+        let fill = |text: &mut Vec<u8>| file.map_or(Ok(()), |file| read_all(&file?, text));
+        let complain =
+            |line: &[u8]| voice.warning(&[b"config: this means nothing, the default stays: ", line]);
+        if let Err(errno) = self.config.read(fill, complain) {
+            voice.unable(&[b"read config: all is the default"], errno);
         }
         self.rotate = self.due();
     }
@@ -207,15 +202,14 @@ impl Folder {
 
     /// Makes sure that `current` is open, is the file of that name, and has room; before each batch.
     pub(super) fn prepare(&mut self, now: u64, common: Common) -> nix::Result<()> {
-        if let Some(file) = &self.current {
-            let stat = fstat(file)?;
+        let current = self.current.as_ref().map(fstat).transpose()?;
+        if let Some(stat) = current {
             self.size = u64::try_from(stat.st_size).unwrap_or(0); // somebody may have cut it
             self.stat = Some(stat);
-            let removed = stat.st_nlink == 0;
-            if removed || now >= self.looked + PAUSE {
-                self.looked = now;
-                self.look_after(&stat)?;
-            }
+        }
+        if current.is_none_or(|stat| stat.st_nlink == 0) || now >= self.looked + PAUSE {
+            self.looked = now;
+            self.look_after(current.as_ref())?;
         }
         if self.current.is_none() {
             self.start(None)?;
@@ -227,7 +221,7 @@ impl Folder {
     }
 
     /// Finds out whether folder and `current` are still those of their names, and opens what is there now.
-    fn look_after(&mut self, current: &FileStat) -> nix::Result<()> {
+    fn look_after(&mut self, current: Option<&FileStat>) -> nix::Result<()> {
         let folder = match nix::sys::stat::stat(self.path) {
             Ok(stat) => identity::same(&stat, &fstat(&self.fd)?),
             Err(Errno::ENOENT) => false,
@@ -237,13 +231,11 @@ impl Folder {
             self.voice.warning(&[b"the log directory was removed or replaced"]);
             return self.reopen();
         }
-        match self.there()? {
-            Some(stat) if identity::same(&stat, current) => {}
-            _ => {
-                self.voice.warning(&[b"current was removed or replaced"]);
-                self.current = None;
-                self.place.within = false;
-            }
+        let Some(current) = current else { return Ok(()) };
+        if !self.there()?.is_some_and(|stat| identity::same(&stat, current)) {
+            self.voice.warning(&[b"current was removed or replaced"]);
+            self.current = None;
+            self.place.within = false;
         }
         Ok(())
     }
@@ -303,7 +295,7 @@ impl Folder {
         if self.size == 0 {
             return Ok(());
         }
-        let mut kind = if self.config.processor.is_some() { Kind::Unprocessed } else { Kind::Safe };
+        let mut kind = if self.config.processor().is_some() { Kind::Unprocessed } else { Kind::Safe };
         if let Some(file) = &self.current {
             if let Err(errno) = sync(file) {
                 self.voice.unable(&[b"bring current to the disk: its archive ends in .u"], errno);
@@ -345,7 +337,7 @@ impl Folder {
 
     /// Starts the processor if there is something to do for it. Returns whether it runs.
     pub(super) fn process(&mut self, now: u64, common: Common) -> bool {
-        let Some(command) = &self.config.processor else { return false };
+        let Some(command) = self.config.processor() else { return false };
         self.processor.start(&self.fd, command, common.env, now, self.voice)
     }
 
@@ -494,10 +486,14 @@ impl Folder {
     }
 }
 
-fn read_all(file: OwnedFd) -> nix::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    let read = File::from(file).read_to_end(&mut text);
-    read.map(|_| text).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
+fn read_all(file: &OwnedFd, text: &mut Vec<u8>) -> nix::Result<()> {
+    let mut buffer = [0; 512];
+    loop {
+        match read(file, &mut buffer)? {
+            0 => return Ok(()),
+            count => text.extend_from_slice(&buffer[..count]),
+        }
+    }
 }
 
 /// The lock of a log directory, as svlogd takes it, if it is free.

@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use common::{Text, socket};
 
-use super::config::{Config, Rule};
+use super::config::Config;
 use super::pattern::matches;
 
 /// The form of the time stamp.
@@ -81,7 +81,8 @@ impl Maker<'_> {
             let rest = &input[used..];
             let line = &rest[..up_to_newline(rest)];
             let ends = line.last() == Some(&b'\n');
-            let heads: [&[u8]; 2] = if place.within { [b"", b""] } else { [self.stamp, &self.config.prefix] };
+            let heads: [&[u8]; 2] =
+                if place.within { [b"", b""] } else { [self.stamp, self.config.prefix()] };
             if !place.within {
                 place.selected = !self.config.udp_only && self.selects(line);
             }
@@ -119,20 +120,22 @@ impl Maker<'_> {
     }
 
     fn last_match(&self, line: &[u8], kinds: [u8; 2]) -> Option<u8> {
-        let of = |rule: &&Rule| kinds.contains(&rule.kind) && matches(&rule.pattern, self.seen(line));
-        self.config.rules.iter().rev().find(of).map(|rule| rule.kind)
+        let mut rules = self.config.rules();
+        let of = |(kind, pattern): &(u8, &[u8])| kinds.contains(kind) && matches(pattern, self.seen(line));
+        rules.find(of).map(|(kind, _)| kind)
     }
 
     /// Whether lines go elsewhere than to the log.
     pub(super) fn alerts(&self) -> bool {
-        self.config.udp.is_some() || self.config.rules.iter().any(|rule| rule.kind == b'e')
+        self.config.udp.is_some() || self.config.rules().any(|(kind, _)| kind == b'e')
     }
 
-    /// Tells `stderr` and `udp` the lines that go there, cut to what patterns see.
+    /// Tells `stderr` and `udp` the lines that go there, cut to what patterns see; `text` is room to make them in.
     pub(super) fn alert(
         &self,
         mut within: bool,
         input: &[u8],
+        text: &mut Vec<u8>,
         mut stderr: impl FnMut(&[u8]),
         mut udp: impl FnMut(&[u8]),
     ) {
@@ -144,12 +147,15 @@ impl Maker<'_> {
             if !within && (loud || sent) {
                 let seen = self.seen(line);
                 let cut: &[u8] = if seen.len() == self.length { b"..." } else { b"" };
-                let text = [self.stamp, &self.config.prefix, seen, cut, b"\n"].concat();
+                text.clear();
+                for part in [self.stamp, self.config.prefix(), seen, cut, b"\n"] {
+                    text.extend_from_slice(part);
+                }
                 if loud {
-                    stderr(&text);
+                    stderr(text);
                 }
                 if sent {
-                    udp(&text);
+                    udp(text);
                 }
             }
             within = !line.ends_with(b"\n");
@@ -168,7 +174,13 @@ mod tests {
     use super::*;
 
     fn config(text: &str) -> Config {
-        Config::parse(text.as_bytes(), |line| panic!("{}", line.escape_ascii()))
+        let mut config = Config::default();
+        let fill = |to: &mut Vec<u8>| {
+            to.extend_from_slice(text.as_bytes());
+            Ok::<_, ()>(())
+        };
+        config.read(fill, |line| panic!("{}", line.escape_ascii())).unwrap();
+        config
     }
 
     #[test]
@@ -232,6 +244,7 @@ mod tests {
         maker.alert(
             true,
             b"abcdef\nab\nabcdef\ny\nabx",
+            &mut Vec::new(),
             |t| stderr.push(t.to_owned()),
             |t| udp.push(t.to_owned()),
         );

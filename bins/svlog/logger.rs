@@ -63,6 +63,7 @@ pub(super) struct Logger {
     record: Option<Record>,
     batch: Option<Batch>,
     out: Vec<u8>,
+    text: Vec<u8>,
     udp: Option<UdpSocket>,
     /// Told to leave: how much of what was in the pipe then is still to be written.
     leaving: Option<usize>,
@@ -98,7 +99,7 @@ impl Logger {
                 folder.voice().unable(&[b"open current"], errno);
             }
         }
-        let out = Vec::with_capacity(options.batch + options.batch / 2);
+        let (out, text) = (Vec::with_capacity(options.batch + options.batch / 4), Vec::new());
         let (batch, udp, leaving, status) = (None, None, None, 0);
         Ok(Some(Self {
             options,
@@ -110,6 +111,7 @@ impl Logger {
             record,
             batch,
             out,
+            text,
             udp,
             leaving,
             status,
@@ -257,7 +259,7 @@ impl Logger {
     /// Writes the batch to the folders that do not have it yet, and takes it out of the pipe. Returns until
     /// when to wait where it cannot be written.
     fn write(&mut self) -> Option<u64> {
-        let Self { options, env, input, folders, record, out, udp, .. } = self;
+        let Self { options, env, input, folders, record, out, text, udp, .. } = self;
         let batch = self.batch.as_mut()?;
         let (now, common) = (socket::monotonic(), common(options, env));
         let bytes = &input.bytes()[..batch.end];
@@ -278,14 +280,12 @@ impl Logger {
                     after.within = false;
                 }
                 if maker.alerts() {
-                    let mut lost = Vec::new();
-                    maker.alert(folder.place.within, bytes, say, |text| {
-                        if !folder.send(udp, text) {
-                            lost.extend_from_slice(b"warning: failure sending through udp: ");
-                            lost.extend_from_slice(text);
+                    maker.alert(folder.place.within, bytes, text, say, |line| {
+                        if !folder.send(udp, line) {
+                            out.extend_from_slice(b"warning: failure sending through udp: ");
+                            out.extend_from_slice(line);
                         }
                     });
-                    out.append(&mut lost);
                 }
             }
             batch.after = Some(after);

@@ -31,6 +31,7 @@ const FILES: usize = 12;
 const FILE: usize = 5; // words a file: device, inode, offset, bytes, and the places before and after
 const MOST: usize = (Page::SIZE / 8 - FILES) / FILE;
 
+const WORDS: usize = Page::SIZE / 8;
 const WORD: u64 = u64::from_ne_bytes(*b"svlog 1\n");
 
 /// The record of this process.
@@ -43,7 +44,7 @@ pub(super) struct Record {
 /// What another one has left.
 #[derive(Debug)]
 pub(super) struct Old {
-    words: Vec<u64>,
+    words: [u64; WORDS],
 }
 
 /// What it says of a file.
@@ -98,7 +99,7 @@ impl Record {
         let Some(boot) = boot().filter(|_| count <= MOST) else { return Ok((None, None)) };
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let file = fds::open(folder.as_fd(), NAME, flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
-        let mut bytes = vec![0; Page::SIZE];
+        let mut bytes = [0; Page::SIZE];
         let there = pread(&file, &mut bytes, 0)?;
         if there < Page::SIZE {
             bytes.fill(0);
@@ -106,7 +107,7 @@ impl Record {
             child::write_at(file.as_fd(), &bytes, 0)?;
         }
         let word = |i: usize| bytes[8 * i..8 * i + 8].try_into().map_or(0, u64::from_ne_bytes);
-        let words: Vec<u64> = (0..Page::SIZE / 8).map(word).collect();
+        let words: [u64; WORDS] = std::array::from_fn(word);
         let valid = words[MAGIC] == WORD && words[BOOT..BOOT + 5] == boot;
         let pipe = [pipe.st_dev, pipe.st_ino];
         let mut old = Old { words };

@@ -98,7 +98,7 @@ while :; do read -r words <&3 && eval "$words"; done
 "#;
 
 /// The longest that a test waits for anything.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Waits until `reached`, of which the kernel sends no event: it is looked at each millisecond, for a loop
 /// without a pause would keep the processor from those who are to reach it.
@@ -513,21 +513,9 @@ impl Service {
         self.client("/usr/bin/sv", &["-w", "30", what, "./service"])
     }
 
-    /// All processes of the service, its supervisor too: those that have `$D`, or a cwd in the folder.
+    /// All processes of the service, its supervisor too.
     pub(crate) fn processes(&self) -> Vec<u32> {
-        let mark = format!("D={}", self.folder.path().display()).into_bytes();
-        let all = fs::read_dir("/proc").unwrap().flatten();
-        let pids = all.filter_map(|process| process.file_name().to_str()?.parse().ok());
-        let ours = |pid: &u32| {
-            let inside = |cwd: PathBuf| cwd.starts_with(self.folder.path());
-            let proc = PathBuf::from(format!("/proc/{pid}"));
-            fs::read(proc.join("environ"))
-                .is_ok_and(|all| all.split(|byte| *byte == 0).any(|entry| entry == mark))
-                || fs::read_link(proc.join("cwd")).is_ok_and(inside)
-        };
-        let mut pids: Vec<u32> = pids.filter(ours).collect();
-        pids.sort_unstable();
-        pids
+        processes_of(self.folder.path())
     }
 
     /// Connects to our own socket.
@@ -566,6 +554,23 @@ impl Drop for Service {
             thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+/// The processes that have this folder as `$D`, or a cwd in it.
+pub(crate) fn processes_of(folder: &Path) -> Vec<u32> {
+    let mark = format!("D={}", folder.display()).into_bytes();
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    let pids = all.filter_map(|process| process.file_name().to_str()?.parse().ok());
+    let ours = |pid: &u32| {
+        let inside = |cwd: PathBuf| cwd.starts_with(folder);
+        let proc = PathBuf::from(format!("/proc/{pid}"));
+        fs::read(proc.join("environ"))
+            .is_ok_and(|all| all.split(|byte| *byte == 0).any(|entry| entry == mark))
+            || fs::read_link(proc.join("cwd")).is_ok_and(inside)
+    };
+    let mut pids: Vec<u32> = pids.filter(ours).collect();
+    pids.sort_unstable();
+    pids
 }
 
 /// Whether somebody holds this FIFO open for reading.

@@ -1,0 +1,15 @@
+//! svlog, beside runit's svlogd where both behave alike.
+
+mod better;
+mod config;
+mod disk;
+mod exchange;
+mod files;
+mod kills;
+mod lines;
+pub(crate) mod log;
+mod patterns;
+mod processor;
+mod signals;
+mod udp;
+mod words;

@@ -1,0 +1,120 @@
+//! The lines of `config`.
+
+use super::log::*;
+
+both!(
+    a_config_that_cannot_be_read_is_said_and_left_out,
+    a_long_config_is_read_to_its_end,
+    a_prefix_is_all_of_the_line,
+    a_size_may_be_in_k_and_m,
+    a_value_counts_as_far_as_it_is_a_number,
+    an_address_that_is_none_is_said,
+    every_directory_has_its_own_config,
+    the_last_line_counts_and_needs_no_newline,
+    what_is_no_letter_of_ours_is_left_out,
+);
+
+fn what_is_no_letter_of_ours_is_left_out(of: Logger) {
+    let config =
+        "# a comment\n#pno\n\nzunknown\no block\nooldest\n pindented\n\tpindented\n?\n\u{e4}\npyes \n";
+    let log = fed(of, &[], config, "x\n");
+    assert_eq!((log.all().as_str(), log.stderr().as_str()), ("yes x\n", ""));
+}
+
+fn the_last_line_counts_and_needs_no_newline(of: Logger) {
+    assert_eq!(fed(of, &[], "pA\npB", "x\n").all(), "Bx\n");
+    assert_eq!(fed(of, &[], "-*\n+a*", "a\nb\n").all(), "a\n");
+    let log = fed(of, &["-l", "20"], "s9000\ns2k\nn5\nn0", lines(1, 600));
+    assert_eq!((log.archives().len(), log.all()), (3, lines(1, 600)));
+}
+
+fn a_prefix_is_all_of_the_line(of: Logger) {
+    assert_eq!(fed(of, &[], "pA\r\n!\n", "x\n").all(), "A\rx\n");
+    assert_eq!(fed(of, &[], "pA\np +#*\\n\n", "x\n").all(), " +#*\\nx\n");
+}
+
+fn a_long_config_is_read_to_its_end(of: Logger) {
+    let config = "# a comment of some length\n".repeat(5000) + "-*\n+*b\npEND ";
+    assert_eq!(fed(of, &[], &config, "a\nb\n").all(), "END b\n");
+}
+
+fn every_directory_has_its_own_config(of: Logger) {
+    let mut log = Log::prepare(of, "pone \n-b\n");
+    log.add("two", "ptwo \n-a\n");
+    log.add("three", "");
+    log.run();
+    log.write("a\nb\nc\n");
+    log.finish();
+    assert_eq!(log.all(), "one a\none c\n");
+    assert_eq!(log.all_of("two"), "two b\ntwo c\n");
+    assert_eq!(log.all_of("three"), "a\nb\nc\n");
+}
+
+fn a_size_may_be_in_k_and_m(of: Logger) {
+    let log = fed(of, &["-l", "20"], "s1k\nn0\n", lines(1, 300));
+    let size = |name: &String| log.read(name).len();
+    let sizes: Vec<usize> = log.archives().iter().map(size).collect();
+    assert_eq!(sizes.len(), 3);
+    assert!(sizes.iter().all(|size| (1004..1024 + 11).contains(size)), "{sizes:?}");
+    let log = fed(of, &["-l", "20"], "s1m\n", lines(1, 100_000));
+    assert_eq!(log.archives().len(), 1);
+    let size = log.read(&log.archives()[0]).len();
+    assert!(((1 << 20) - 20..(1 << 20) + 11).contains(&size), "{size}");
+}
+
+fn a_value_counts_as_far_as_it_is_a_number(of: Logger) {
+    for config in ["s2000x\n", "s2000 # so\n", "s1500\ns2000 m\n", "s2K\ns2000\n"] {
+        let log = fed(of, &[], config, lines(1, 300));
+        assert_eq!((log.archives().len(), log.all()), (3, lines(1, 300)), "{config:?}");
+    }
+    for config in ["s2000\ns0\n", "s2000\ns0k\n"] {
+        let log = fed(of, &[], config, lines(1, 300));
+        assert_eq!((log.archives().len(), log.all()), (0, lines(1, 300)), "{config:?}");
+    }
+    for (config, archives) in [("s2000\nn2y\n", 2), ("s2000\nn1\nn0\n", 21)] {
+        let log = fed(of, &[], config, lines(1, 2000));
+        assert_eq!(log.archives().len(), archives, "{config:?}");
+    }
+}
+
+// To svlogd it is a zero: no rotation, or no end of archives.
+#[test]
+fn a_value_that_is_no_number_is_said_and_changes_nothing() {
+    for bad in ["sx", "s", "s-1", "s 1500", "nx", "n", "n-1", "tx", "t", "N", "N-", "s99999999999999999999"] {
+        let log = fed(Svlog, &[], &format!("s2000\nn2\n{bad}\n"), lines(1, 300));
+        assert_eq!((log.archives().len(), log.all()), (2, lines(92, 300)), "{bad}");
+        let stderr = log.stderr();
+        assert!(log.warns(&stderr, &[bad]) && stderr.lines().count() == 1, "{bad}: {stderr}");
+    }
+    let log = fed(Svlog, &[], "oblock\no block\nonew\no oldest\nofoo\n", "one\n");
+    assert_eq!(log.all(), "one\n");
+    assert!(log.warns(&log.stderr(), &["ofoo"]) && log.stderr().lines().count() == 1, "{}", log.stderr());
+}
+
+fn an_address_that_is_none_is_said(of: Logger) {
+    for (line, value) in [
+        ("u1.2.3", "1.2.3"),
+        ("uhost", "host"),
+        ("u 1.2.3.4", " 1.2.3.4"),
+        ("u", ""),
+        ("u127.0.0.1:x", "x"),
+        ("u127.0.0.1:0", "0"),
+        ("u127.0.0.1:", ""),
+    ] {
+        let log = fed(of, &[], &format!("{line}\npP\n"), "x\n");
+        assert_eq!(log.all(), "Px\n", "{line}");
+        let stderr = log.stderr();
+        assert!(log.warns(&stderr, &[value]), "{line}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{line}: {stderr}");
+    }
+}
+
+fn a_config_that_cannot_be_read_is_said_and_left_out(of: Logger) {
+    let mut log = Log::prepare(of, "");
+    std::fs::create_dir(log.at("config")).unwrap();
+    log.run();
+    log.says("x\n", "x\n");
+    log.finish();
+    let stderr = log.stderr();
+    assert!(log.warns(&stderr, &["config"]), "{stderr}");
+}

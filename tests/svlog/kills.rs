@@ -1,0 +1,219 @@
+//! kill -9: what is not in a file has not left the pipe, and what was written twice is there once.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
+use std::thread;
+use std::time::Duration;
+
+use super::log::*;
+use crate::needs;
+use crate::support::*;
+use crate::svrun::restart::Random;
+use crate::svrun::service::{Service, Svrun};
+
+/// The bytes of the words of `batch` that are written to here.
+const OPEN: u64 = 8;
+const MARK: u64 = 16;
+const BOOT: u64 = 56;
+
+/// A log whose pipe the test holds, with these lines in it.
+fn held(config: &str, lines: &str) -> Log {
+    let mut log = Log::prepare(Svlog, config);
+    log.hold_pipe();
+    log.spawn(log.command_behind("kill -KILL $$"));
+    assert_eq!(log.ended(), 128 + 9);
+    log.write(lines);
+    log
+}
+
+impl Log {
+    /// Runs a logger that is killed when it comes to the `count`th of this system call.
+    fn run_and_kill_at(&mut self, call: &str, count: usize) {
+        let strace = format!("strace -o /dev/null -e trace={call} -e inject={call}:signal=KILL:when={count}");
+        self.spawn(self.command_behind(&format!("exec {strace} \"$@\"")));
+        assert_eq!(self.ended(), 128 + 9, "{}", self.report());
+    }
+
+    /// Changes the record.
+    fn patch(&self, at: u64, byte: u8) {
+        let batch = OpenOptions::new().write(true).open(self.at("batch")).unwrap();
+        batch.write_all_at(&[byte], at).unwrap();
+    }
+
+    /// Lets a logger write what is in the pipe, and leave.
+    fn drain(&mut self) {
+        self.run();
+        self.finish();
+        assert!(!self.at("batch").exists());
+    }
+}
+
+#[test]
+fn kills_at_full_rate_lose_and_double_nothing() {
+    needs!(tool("seq"));
+    for (seed, options) in [(1, &["-tt"][..]), (2, &[])] {
+        let mut random = Random::new(seed);
+        let mut log = held("s1m\nn0\n", "");
+        log.set_options(options);
+        // A writer with a buffer: most of its writes end in the middle of a line.
+        let mut writer = prepared("seq").args(["1", "100000000"]).stdout(log.writer()).spawn().unwrap();
+        for _ in 0..100 {
+            log.spawn(log.command());
+            thread::sleep(Duration::from_micros(random.below(6000) as u64));
+            log.kill();
+        }
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        log.drain();
+        let stamp = if options.is_empty() { 0 } else { 26 };
+        let all = log.all();
+        let mut numbers = all.lines().map(|line| &line[stamp..]).zip(1..).peekable();
+        while let Some((found, number)) = numbers.next() {
+            let number: u64 = number;
+            let right = found == number.to_string();
+            // The writer was killed in the middle of a line.
+            let last = numbers.peek().is_none() && number.to_string().starts_with(found);
+            assert!(right || last, "{found:?} in place of {number}\n{}", log.report());
+        }
+        assert!(log.archives().iter().all(|name| kind(name) == 's'), "{}", log.report());
+        tell(&format!("svlog: 100 kills, {} lines", all.lines().count()));
+    }
+}
+
+#[test]
+fn kills_under_the_supervisor_lose_and_double_nothing() {
+    needs!(tool("seq"));
+    let run = "#!/bin/sh\nexec seq 1 100000000\n";
+    let svlog = link("svlog").get_program().to_str().unwrap().to_owned();
+    let log = format!("#!/bin/sh\nmkdir -p main && echo n0 >main/config && exec {svlog} ./main\n");
+    let mut service = Service::start(Svrun, &[("run", run), ("log/run", &log)]);
+    let main = service.at("log/main");
+    let mut killed = 0;
+    for _ in 0..4 {
+        // The logger, not the shell that becomes it.
+        let logger = || service.log_status_now().map_or(0, |status| status.pid);
+        let ready = || files_of(logger()).iter().any(|file| file.ends_with("/current"));
+        service.until("another logger", || logger() != killed && ready());
+        killed = logger();
+        send_signal(killed, nix::sys::signal::Signal::SIGKILL);
+    }
+    service.send("d");
+    service.until_flags((0, 'd', 0, 0));
+    service.exit(); // the log is read to its end
+    let archives = archives(&main).into_iter().chain(["current".into()]);
+    let all: String = archives.map(|name| text(&main.join(name))).collect();
+    let wrong = all.lines().zip(1u64..).find(|(line, number)| *line != number.to_string());
+    let count = all.lines().count();
+    let last = all.lines().next_back().unwrap();
+    // TERM has come to the writer in the middle of its last line.
+    let right =
+        wrong.is_none_or(|(line, number)| number == count as u64 && number.to_string().starts_with(line));
+    assert!(right, "{wrong:?} of {count}, {last}");
+}
+
+#[test]
+fn a_batch_that_is_still_in_the_pipe_is_taken_out() {
+    needs!(tool("strace"));
+    for config in ["", "pprefix: \n"] {
+        let prefix = if config.is_empty() { "" } else { "prefix: " };
+        let mut log = held(config, "");
+        log.plant("current", "old\n", 0o744);
+        log.write("a\nb\npart");
+        log.run_and_kill_at("readv", 1);
+        assert_eq!(log.current(), format!("old\n{prefix}a\n{prefix}b\n"));
+        assert_eq!(mode(&log.at("current")), 0o644);
+        log.drain();
+        assert_eq!(log.all(), format!("old\n{prefix}a\n{prefix}b\n{prefix}part\n"));
+        assert_eq!(log.archives(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_batch_is_taken_out_of_every_directory() {
+    needs!(tool("strace"));
+    let mut log = Log::prepare(Svlog, "");
+    log.add("second", "-b\n");
+    log.add("third", "pP\n");
+    log.hold_pipe();
+    log.spawn(log.command_behind("kill -KILL $$"));
+    log.ended();
+    log.write("a\nb\n");
+    // The second write is that to the third directory: nothing of the batch is for the second but a.
+    log.run_and_kill_at("readv", 1);
+    assert_eq!([log.all(), log.all_of("second"), log.all_of("third")], ["a\nb\n", "a\n", "Pa\nPb\n"]);
+    log.drain();
+    assert_eq!([log.all(), log.all_of("second"), log.all_of("third")], ["a\nb\n", "a\n", "Pa\nPb\n"]);
+    log.hold_pipe();
+    log.spawn(log.command_behind("kill -KILL $$"));
+    log.ended();
+    log.write("c\n");
+    log.run_and_kill_at("write", 3);
+    assert_eq!([log.all(), log.all_of("second"), log.all_of("third")], ["a\nb\nc\n", "a\nc\n", "Pa\nPb\n"]);
+    log.drain();
+    assert_eq!(
+        [log.all(), log.all_of("second"), log.all_of("third")],
+        ["a\nb\nc\n", "a\nc\n", "Pa\nPb\nPc\n"]
+    );
+}
+
+#[test]
+fn a_batch_that_has_left_the_pipe_stays() {
+    needs!(tool("strace"));
+    let mut log = held("", "a\n");
+    log.run_and_kill_at("ppoll", 2);
+    // As if it had been killed in the last moment: the mark says that the batch is gone.
+    log.patch(OPEN, 1);
+    log.write("a\n");
+    log.drain();
+    assert_eq!(log.all(), "a\na\n", "lines that are repeated are real");
+}
+
+#[test]
+fn in_doubt_a_batch_stays() {
+    needs!(tool("strace"));
+    let killed = || {
+        let mut log = held("", "a\n");
+        log.run_and_kill_at("readv", 1);
+        assert_eq!(log.current(), "a\n");
+        log
+    };
+    // Somebody has read from the pipe, or written to the file.
+    let mut log = killed();
+    assert_eq!(log.steal(2), "a\n");
+    log.write("b\n");
+    log.drain();
+    assert_eq!(log.all(), "a\nb\n");
+    let mut log = killed();
+    log.plant("current", "a\nx\n", 0o644);
+    log.drain();
+    assert_eq!(log.all(), "a\nx\na\n");
+    // Of another boot: then the file may not be whole either.
+    let mut log = killed();
+    log.patch(BOOT, b'?');
+    log.drain();
+    assert_eq!(
+        (log.all(), log.archives().iter().map(|name| kind(name)).collect()),
+        ("a\na\n".into(), vec!['u'])
+    );
+    // The mark is that of the kernel.
+    let mut log = killed();
+    log.patch(MARK, b'\n');
+    log.drain();
+    assert_eq!(log.all(), "a\na\n");
+}
+
+#[test]
+fn a_long_line_goes_on_where_it_was() {
+    needs!(tool("strace"));
+    let long = "x".repeat(30_000);
+    for call in ["readv", "ppoll"] {
+        for count in 1..=2 {
+            let mut log = held("", &long);
+            log.set_options(&["-t"]);
+            log.run_and_kill_at(call, count);
+            log.write("y\nz\n");
+            log.drain();
+            assert!(behind(&log.all(), 26) == format!("{long}y\nz\n"), "{call} {count}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What it says, and its exit statuses.
+
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use nix::errno::Errno;
+
+use super::log::*;
+use crate::support::*;
+
+/// A folder with a log directory `log`, and a command in it.
+fn in_folder(mut command: Command, args: &[&str]) -> (tempfile::TempDir, Outcome) {
+    let folder = open_folder();
+    std::fs::create_dir(folder.path().join("log")).unwrap();
+    let seen = run(command.args(args).current_dir(folder.path()));
+    (folder, seen)
+}
+
+/// Command lines that mean nothing, and what is wrong with them.
+const WRONG: [(&[&str], &str); 16] = [
+    (&[], "missing dir"),
+    (&["-t"], "missing dir"),
+    (&["--"], "missing dir"),
+    (&["-Q", "log"], "invalid option '-Q'"),
+    (&["--verbose", "log"], "invalid option '--verbose'"),
+    (&["-r", "ab", "log"], "-r takes one character"),
+    (&["-r", "", "log"], "-r takes one character"),
+    (&["-r"], "missing argument for option '-r'"),
+    (&["-l"], "missing argument for option '-l'"),
+    (&["-l", "x", "log"], "not a number of bytes: x"),
+    (&["-l", "0", "log"], "not a number of bytes: 0"),
+    (&["-l", "1k", "log"], "not a number of bytes: 1k"),
+    (&["-b", "", "log"], "not a number of bytes: "),
+    (&["-b", "1000", "log"], "-b must be more than -l"),
+    (&["-b", "200", "-l", "200", "log"], "-b must be more than -l"),
+    (&["-l", "20000", "log"], "-b must be more than -l"),
+];
+
+#[test]
+fn wrong_use_is_said_and_changes_nothing() {
+    for (args, problem) in WRONG {
+        let (folder, seen) = in_folder(link("svlog"), args);
+        assert_eq!(seen, misuse("svlog", problem), "{args:?}");
+        assert_eq!(std::fs::read_dir(folder.path().join("log")).unwrap().count(), 0, "{args:?}");
+    }
+}
+
+/// svlog by the name svlogd.
+fn as_svlogd() -> (tempfile::TempDir, Command) {
+    let folder = open_folder();
+    let name = folder.path().join("svlogd");
+    symlink(bin().join("svlog"), &name).unwrap();
+    (folder, prepared(name))
+}
+
+#[test]
+fn called_as_svlogd_wrong_use_is_111() {
+    for (args, _) in WRONG {
+        let (_link, command) = as_svlogd();
+        let (folder, seen) = in_folder(command, args);
+        assert_eq!((seen.status, &*seen.stdout), (111, ""), "{args:?} {seen:?}");
+        assert!(seen.stderr.lines().all(|line| line.starts_with("svlogd: ")), "{seen:?}");
+        assert!(seen.stderr.lines().last().unwrap().starts_with("svlogd: usage: svlogd "), "{seen:?}");
+        assert_eq!(std::fs::read_dir(folder.path().join("log")).unwrap().count(), 0, "{args:?}");
+    }
+}
+
+#[test]
+fn called_as_svlogd_its_messages_are_svlogds() {
+    let (_link, command) = as_svlogd();
+    let (_folder, seen) = in_folder(command, &["log", "missing"]);
+    let reason = says(Errno::ENOENT);
+    let expected = format!("svlogd missing: warning: unable to open the log directory: {reason}\n");
+    assert_eq!(seen, Outcome { status: 0, stdout: String::new(), stderr: expected.clone() });
+    let (_link, command) = as_svlogd();
+    let (_folder, seen) = in_folder(command, &["missing"]);
+    assert_eq!(seen, fails(111, expected + "svlogd: fatal: no functional log directories\n"));
+}
+
+#[test]
+fn each_directory_that_cannot_be_used_is_said() {
+    let mut log = Log::prepare(Svlog, "");
+    std::fs::write(log.path("file"), "").unwrap();
+    symlink("self", log.path("self")).unwrap();
+    log.set_directories(&["missing", "file", "self", ""]);
+    log.spawn(log.command());
+    assert_eq!(log.ended(), 111);
+    let reasons =
+        [("missing", Errno::ENOENT), ("file", Errno::ENOTDIR), ("self", Errno::ELOOP), ("", Errno::ENOENT)];
+    let line = |(name, errno): (&str, Errno)| {
+        let who = if name.is_empty() { "svlog".to_owned() } else { format!("svlog {name}") };
+        format!("{who}: warning: unable to open the log directory: {}\n", says(errno))
+    };
+    let expected: String = reasons.into_iter().map(line).collect();
+    assert_eq!(log.stderr(), expected + "svlog: fatal: no functional log directories\n");
+}
+
+#[test]
+fn without_v_it_is_silent_and_with_it_it_tells() {
+    for (options, told) in [(&[][..], false), (&["-v"], true), (&["-vv"], true)] {
+        let mut log = Log::start(Svlog, options, "!cat\n");
+        log.says("one\n", "one\n");
+        log.tell(nix::sys::signal::Signal::SIGHUP);
+        log.tell(nix::sys::signal::Signal::SIGALRM);
+        log.until_processed(1);
+        log.term();
+        let stderr = log.stderr();
+        assert!(stderr.lines().all(|line| line.contains(": info: ")), "{stderr}");
+        assert_eq!(stderr.lines().count() > 3, told, "{stderr}");
+        assert!(!told || stderr.contains(&log.archives()[0]), "{stderr}");
+    }
+}
+
+#[test]
+fn a_stderr_that_nobody_reads_does_not_keep_it() {
+    let mut log = Log::prepare(Svlog, "");
+    let mut command = log.command_behind("exec \"$@\" 2>&-");
+    command.arg("missing");
+    log.run_by(command);
+    log.says("one\n", "one\n");
+    log.finish();
+    // What we open did not land there.
+    assert_eq!((log.all().as_str(), log.names()), ("one\n", vec!["current".into(), "lock".into()]));
+}
+
+#[test]
+fn fds_that_it_was_started_without_are_not_taken_by_its_files() {
+    for closed in ["1>&-", "1>&- 2>&-"] {
+        let mut log = Log::prepare(Svlog, "e*\n!cat; echo end\n");
+        log.run_by(log.command_behind(&format!("exec \"$@\" {closed}")));
+        log.says("one\n", "one\n");
+        log.tell(nix::sys::signal::Signal::SIGALRM);
+        log.until_processed(1);
+        log.says("two\n", "one\nend\ntwo\n");
+        log.finish();
+        assert_eq!(log.read("lock"), "");
+    }
+}
