@@ -13,6 +13,7 @@ both_kinds!(
     all_facilities_and_all_levels_arrive,
     control_bytes_and_what_is_not_utf8_are_escaped,
     the_input_may_be_a_file,
+    what_a_look_has_not_seen_is_looked_at_next,
 );
 
 const WORDS: [(&str, u8); 15] = [
@@ -171,6 +172,16 @@ fn the_input_may_be_a_file(kind: Kind) {
     assert_eq!(texts(&syslogd.take(3000)), lines);
     assert_eq!(running.ended(), 0);
     assert_eq!(syslogd.rest(), []);
+}
+
+fn what_a_look_has_not_seen_is_looked_at_next(kind: Kind) {
+    let world = World::new();
+    let mut syslogd = world.syslogd(kind);
+    let (_running, mut writer) = world.start_alone(&[]);
+    // A look ends with a line, and no writer tells of what is behind it.
+    let lines: Vec<String> = (0..2100).map(|number| format!("{number:015}")).collect();
+    std::io::Write::write_all(&mut writer, (lines.join("\n") + "\n").as_bytes()).unwrap();
+    assert_eq!(texts(&syslogd.take(2100)), lines);
 }
 
 #[test]
