@@ -14,6 +14,7 @@ pub mod redirfd;
 pub mod setlock;
 pub mod setsid_free;
 pub mod setuidgid;
+pub mod sissylog;
 pub mod softlimit;
 pub mod svctl;
 pub mod svlog;
@@ -37,4 +38,4 @@ pub static LINKS: [Link; 12] = [
 ];
 
 /// Every program that is no link, by name.
-pub static PROGRAMS: [Link; 3] = [svctl::PROGRAM, svlog::PROGRAM, svrun::PROGRAM];
+pub static PROGRAMS: [Link; 4] = [sissylog::PROGRAM, svctl::PROGRAM, svlog::PROGRAM, svrun::PROGRAM];

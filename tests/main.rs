@@ -21,6 +21,7 @@ mod reference;
 mod setlock;
 mod setsid_free;
 mod setuidgid;
+mod sissylog;
 mod softlimit;
 mod svctl;
 mod svlog;

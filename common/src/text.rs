@@ -30,6 +30,11 @@ impl<const N: usize> Text<N> {
         new
     }
 
+    /// Takes all of it away.
+    pub fn clear(&mut self) {
+        self.length = 0;
+    }
+
     /// Adds `text`.
     pub fn add(&mut self, text: impl AsRef<[u8]>) -> &mut Self {
         self.append(text.as_ref());

@@ -26,9 +26,9 @@ impl Voice {
         self.say(b"warning", parts, Some(errno));
     }
 
-    /// The system refused what nothing can go on without.
-    pub fn fatal(self, parts: &[&[u8]], errno: Errno) {
-        self.say(b"fatal", parts, Some(errno));
+    /// The system refused what nothing can go on without; or, without an errno, why else it is the end.
+    pub fn fatal(self, parts: &[&[u8]], errno: impl Into<Option<Errno>>) {
+        self.say(b"fatal", parts, errno.into());
     }
 
     /// Something that was asked for with `-v`.

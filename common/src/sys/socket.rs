@@ -73,6 +73,41 @@ pub fn wall() -> (u64, u32) {
     clock(libc::CLOCK_REALTIME)
 }
 
+/// Date and time where this machine is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Local {
+    /// From 0.
+    pub month: u32,
+    /// Of the month, from 1.
+    pub day: u32,
+    /// Of the day.
+    pub hour: u32,
+    /// Of the hour.
+    pub minute: u32,
+    /// Of the minute.
+    pub second: u32,
+}
+
+/// Local date and time of a time since 1970, `localtime_r(3)`; none for a year that an int does not hold.
+#[must_use]
+pub fn local_time(seconds: u64) -> Option<Local> {
+    let time = seconds.try_into().ok()?;
+    // SAFETY: all zeros is a value.
+    let mut parts: libc::tm = unsafe { mem::zeroed() };
+    // SAFETY: one number to read and one structure to write.
+    if unsafe { libc::localtime_r(&raw const time, &raw mut parts) }.is_null() {
+        return None;
+    }
+    let part = |number: c_int| u32::try_from(number).ok();
+    Some(Local {
+        month: part(parts.tm_mon)?,
+        day: part(parts.tm_mday)?,
+        hour: part(parts.tm_hour)?,
+        minute: part(parts.tm_min)?,
+        second: part(parts.tm_sec)?,
+    })
+}
+
 fn owned(fd: c_int) -> nix::Result<OwnedFd> {
     // SAFETY: a new fd, nobody else's.
     Errno::result(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
@@ -136,8 +171,17 @@ pub fn listen(name: &[u8], mode: u32) -> nix::Result<OwnedFd> {
 
 /// Connects to the stream socket at `name` in the working directory; the connection does not block.
 pub fn connect(name: &[u8]) -> nix::Result<OwnedFd> {
+    connected(libc::SOCK_STREAM, name)
+}
+
+/// As [`connect`], to a datagram socket. EPROTOTYPE where it is one of streams.
+pub fn connect_datagrams(name: &[u8]) -> nix::Result<OwnedFd> {
+    connected(libc::SOCK_DGRAM, name)
+}
+
+fn connected(kind: c_int, name: &[u8]) -> nix::Result<OwnedFd> {
     let (address, length) = address(name)?;
-    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    let kind = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: integers.
     let socket = owned(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
     // SAFETY: an address with its length.

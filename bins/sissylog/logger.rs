@@ -1,0 +1,364 @@
+//! The loop: lines come in, messages go out, and what has gone out is taken from the input.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use common::input::{Input, Look};
+use common::socket::{POLLIN, POLLOUT, monotonic, next_signals, poll, poll_for, wall, watch};
+use common::{Text, Voice, signals};
+use nix::errno::Errno;
+
+use super::level::{NOTICE, level};
+use super::message::{IDENT, LEAST, LIMIT, Message, Stamp, push, whole};
+use super::service::Service;
+use super::syslog::{Sent, Syslog};
+
+/// What ends it.
+pub(super) const ENDS: [i32; 2] = [signals::TERM, signals::INT];
+
+/// How long a syslogd that does nothing is still waited for at the end, in milliseconds.
+const PATIENCE: u64 = 1000;
+
+/// What the command line says.
+pub(super) struct Orders {
+    pub(super) voice: Voice,
+    pub(super) ident: Text<IDENT>,
+    pub(super) facility: u8,
+    /// Whether the pid of the service follows the ident.
+    pub(super) pid: bool,
+    /// Whether to say in syslog why it ends.
+    pub(super) last_word: bool,
+}
+
+/// A line, or the part of it that has been seen; places are in the bytes of the input.
+struct Line {
+    level: u8,
+    /// Whether a piece of it has been sent.
+    continued: bool,
+    /// Where the next piece begins, and where the one after it, once the next is written.
+    next: usize,
+    after: usize,
+    /// Where its text ends.
+    end: usize,
+    /// How much is taken from the input once it is sent.
+    size: usize,
+}
+
+/// What it takes to go on.
+enum Wait {
+    /// Room behind this fd.
+    Room(RawFd),
+    /// So many milliseconds.
+    Time(u64),
+    /// More input.
+    Input,
+}
+
+/// What more input has brought.
+#[derive(PartialEq)]
+enum Seen {
+    /// Something to send.
+    Lines,
+    /// Nothing, or a line that is not finished.
+    Nothing,
+    /// The end.
+    End,
+}
+
+enum End {
+    Input,
+    Signal(i32),
+}
+
+pub(super) struct Logger {
+    orders: Orders,
+    signals: OwnedFd,
+    input: Input,
+    syslog: Syslog,
+    service: Service,
+    /// The ident, as it stands in messages.
+    tag: Text<{ IDENT + 14 }>,
+    stamp: Stamp,
+    /// What a text has at most.
+    limit: usize,
+    line: Option<Line>,
+    /// The piece of the line that is to be sent, if one is written.
+    message: Message,
+    /// The level of a line whose first parts have been sent and taken.
+    long: Option<u8>,
+    /// How many bytes have been taken from the input.
+    taken: u64,
+    /// Since when there has been no room.
+    full: Option<u64>,
+}
+
+impl Logger {
+    pub(super) fn new(orders: Orders, signals: OwnedFd, input: Input) -> Self {
+        let mut logger = Self {
+            syslog: Syslog::new(orders.voice),
+            orders,
+            signals,
+            input,
+            service: Service::default(),
+            tag: Text::new(),
+            stamp: Stamp::default(),
+            limit: LIMIT,
+            line: None,
+            message: Message::new(),
+            long: None,
+            taken: 0,
+            full: None,
+        };
+        logger.write_tag(None);
+        logger
+    }
+
+    /// Serves to the end; returns the exit status.
+    pub(super) fn run(mut self) -> i32 {
+        let mut status = 0;
+        let end = self.serve().and_then(|end| {
+            if let End::Signal(_) = end {
+                status = self.leave()?;
+            }
+            Ok(end)
+        });
+        match end {
+            Ok(End::Input) => self.last_word(&["end of input"]),
+            Ok(End::Signal(signal)) => self.last_word(&["SIG", signals::name(signal).unwrap_or("")]),
+            Err(errno) => {
+                self.orders.voice.fatal(&[b"read the standard input"], errno);
+                self.last_word(&["trouble with the input"]);
+                return 111;
+            }
+        }
+        status
+    }
+
+    fn serve(&mut self) -> nix::Result<End> {
+        // Whether to look at once, for more than one look has seen.
+        let mut at_once = true;
+        loop {
+            let wait = self.work()?;
+            let (mut input, mut room, mut timeout) = (-1, -1, None);
+            match wait {
+                Wait::Room(fd) => room = fd,
+                Wait::Time(time) => timeout = Some(Duration::from_millis(time)),
+                Wait::Input if at_once => timeout = Some(Duration::ZERO),
+                Wait::Input => (input, timeout) = (self.input.watched(), self.input.patience()),
+            }
+            let signals = watch(self.signals.as_raw_fd(), POLLIN);
+            let mut events = [signals, watch(input, POLLIN), watch(room, POLLOUT)];
+            poll_for(&mut events, timeout)?;
+            if events[0].revents != 0 {
+                if let Some(signal) = next_signals(self.signals.as_fd()).next() {
+                    return Ok(End::Signal(signal));
+                }
+            }
+            if let Wait::Input = wait {
+                at_once = match self.see()? {
+                    Seen::Lines => true,
+                    Seen::Nothing => false,
+                    Seen::End => return Ok(End::Input),
+                };
+            }
+        }
+    }
+
+    /// Looks for more.
+    fn see(&mut self) -> nix::Result<Seen> {
+        match self.input.look()? {
+            Look::End => return Ok(Seen::End),
+            Look::Nothing => return Ok(Seen::Nothing),
+            Look::Bytes => {}
+        }
+        if self.orders.pid {
+            let pid = self.service.pid(self.orders.voice);
+            self.write_tag(pid);
+        }
+        let finished = self.input.bytes().contains(&b'\n')
+            || self.input.is_full() && self.input.bytes().contains(&b'\n');
+        if !finished {
+            let length = self.input.bytes().len();
+            if self.input.is_full() {
+                let length = Some(whole(self.input.bytes())).filter(|whole| *whole > 0).unwrap_or(length);
+                self.begin(length, false);
+            } else if self.input.is_closed() {
+                self.begin(length, true);
+            } else {
+                return Ok(Seen::Nothing);
+            }
+        }
+        Ok(Seen::Lines)
+    }
+
+    /// Begins with the line in the first `end` bytes, or a part of it, behind which there may be a newline.
+    fn begin(&mut self, end: usize, last: bool) {
+        let bytes = self.input.bytes();
+        let newline = usize::from(bytes.get(end) == Some(&b'\n'));
+        let continued = self.long.is_some();
+        let (level, text) = match self.long {
+            Some(level) => (level, &bytes[..end]),
+            None => level(&bytes[..end]),
+        };
+        let next = end - text.len();
+        self.line = Some(Line { level, continued, next, after: next, end, size: end + newline });
+        self.long = Some(level).filter(|_| !last);
+    }
+
+    /// Sends lines, as long as there are any and syslogd takes them.
+    fn work(&mut self) -> nix::Result<Wait> {
+        loop {
+            if let Some(wait) = self.send()? {
+                return Ok(wait);
+            }
+            match self.input.bytes().iter().position(|byte| *byte == b'\n') {
+                Some(end) => self.begin(end, true),
+                None => return Ok(Wait::Input),
+            }
+        }
+    }
+
+    /// Sends the line that was begun, if one was, and takes it from the input.
+    fn send(&mut self) -> nix::Result<Option<Wait>> {
+        while self.write_piece() {
+            match self.syslog.send(self.message.bytes()) {
+                Sent::All => {
+                    self.message.clear();
+                    self.full = None;
+                    if let Some(line) = &mut self.line {
+                        (line.next, line.continued) = (line.after, true);
+                    }
+                }
+                Sent::NoRoom(fd) => {
+                    self.full.get_or_insert_with(monotonic);
+                    return Ok(Some(Wait::Room(fd)));
+                }
+                Sent::Away(time) => return Ok(Some(Wait::Time(time))),
+                Sent::TooLong => {
+                    self.message.clear();
+                    if self.limit / 2 <= LEAST {
+                        self.limit = LIMIT; // for the next syslogd
+                        return Ok(Some(Wait::Time(self.syslog.give_up(Errno::EMSGSIZE))));
+                    }
+                    self.limit /= 2;
+                }
+            }
+        }
+        if let Some(line) = self.line.take() {
+            self.input.take(line.size, None)?;
+            self.taken += line.size as u64;
+        }
+        Ok(None)
+    }
+
+    /// Writes the next message of the line, unless it is written. False if there is none.
+    fn write_piece(&mut self) -> bool {
+        let Some(Line { level, continued, next, end, .. }) = self.line else { return false };
+        if next == end {
+            return false;
+        }
+        if self.message.bytes().is_empty() {
+            self.head(level);
+            if continued {
+                self.message.add("+");
+            }
+            let room = self.limit - usize::from(continued);
+            let read = push(&mut self.message, &self.input.bytes()[next..end], room);
+            self.message.add("\0");
+            if let Some(line) = &mut self.line {
+                line.after = next + read;
+            }
+        }
+        true
+    }
+
+    /// What is to be done at a signal: returns the exit status.
+    fn leave(&mut self) -> nix::Result<i32> {
+        let sent = self.send_what_is_there()?;
+        if self.waiting() == 0 || !self.input.is_only_reader() {
+            return Ok(0);
+        }
+        // Nobody else will send it.
+        if sent && self.work_with_patience()? {
+            let rest = self.input.bytes().len();
+            if rest > 0 {
+                self.begin(rest, true);
+                self.work_with_patience()?;
+            }
+        }
+        let lost = self.waiting();
+        if lost == 0 {
+            return Ok(0);
+        }
+        let mut count = Text::<24>::new();
+        count.number(lost as u64);
+        self.orders.voice.fatal(&[count.bytes(), b" bytes of the input were not sent and are lost"], None);
+        Ok(111)
+    }
+
+    /// Sends what is in the input now, as far as lines are finished. Whether syslogd has taken it.
+    fn send_what_is_there(&mut self) -> nix::Result<bool> {
+        let end = self.taken + self.waiting() as u64;
+        loop {
+            if !self.work_with_patience()? {
+                return Ok(false);
+            }
+            if self.taken >= end || self.see()? != Seen::Lines {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Sends lines, as [`Logger::work`], and waits for a syslogd that is not so fast. Whether it takes them.
+    fn work_with_patience(&mut self) -> nix::Result<bool> {
+        loop {
+            match self.work()? {
+                Wait::Input => return Ok(true),
+                Wait::Time(_) => return Ok(false),
+                Wait::Room(fd) => {
+                    let since = self.full.unwrap_or_else(monotonic);
+                    let mut room = [watch(fd, POLLOUT)];
+                    let time = (since + PATIENCE).saturating_sub(monotonic());
+                    if poll(&mut room, Some(time))? && room[0].revents == 0 {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+    }
+
+    /// How many bytes of the input are to be sent.
+    fn waiting(&mut self) -> usize {
+        let read = if self.input.stays() { 0 } else { self.input.bytes().len() };
+        read + self.input.unread()
+    }
+
+    /// Says in syslog why it ends, if that is wanted, and possible without waiting.
+    fn last_word(&mut self, reason: &[&str]) {
+        if !self.orders.last_word || self.line.is_some() {
+            return;
+        }
+        self.head(NOTICE);
+        self.message.add("sissylog ends: ");
+        for part in reason {
+            self.message.add(part);
+        }
+        self.message.add("\0");
+        let _ = self.syslog.send(self.message.bytes());
+    }
+
+    /// Writes the beginning of a message.
+    fn head(&mut self, level: u8) {
+        self.message.add("<").number(self.orders.facility << 3 | level).add(">");
+        self.message.add(self.stamp.at(wall().0)).add(self.tag.bytes());
+    }
+
+    fn write_tag(&mut self, pid: Option<u32>) {
+        self.tag.clear();
+        self.tag.add(self.orders.ident.bytes());
+        if let Some(pid) = pid {
+            self.tag.add("[").number(pid).add("]");
+        }
+        self.tag.add(": ");
+    }
+}

@@ -1,0 +1,77 @@
+//! sissylog: send each line of the standard input to syslog.
+//!
+//! `logger` is the loop; `level` finds out how urgent a line is, `message` writes what is sent of it, `syslog`
+//! sends it; `service` knows whose lines these are.
+
+pub mod level;
+mod logger;
+pub mod message;
+mod service;
+mod syslog;
+
+use common::input::Input;
+use common::socket::signals;
+use common::{Cli, Error, Link, OrFail, Outcome, Short, Text, Voice, child, fds, shown};
+
+use logger::{Logger, Orders};
+
+/// sissylog: send each line of the standard input to syslog.
+pub const PROGRAM: Link = Link {
+    name: "sissylog",
+    usage: "[-p] [-v] [ident [facility]]",
+    summary: "send each line of the standard input to syslog",
+    options: &[("-p", "add the pid of the service to ident"), ("-v", "say in syslog why it ends")],
+    opens: true,
+    run,
+};
+
+/// How much of the input is looked at at once: a longer line is sent part by part.
+const BATCH: usize = 16 << 10;
+
+fn run(cli: &mut Cli) -> Outcome {
+    let status = start(cli)?.run();
+    Err(Error::answer(status, ""))
+}
+
+/// What the command line asks for. A function of its own, so that what it needs of the stack is free again.
+#[inline(never)]
+fn start(cli: &mut Cli) -> Result<Logger, Error> {
+    fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
+    let (mut pid, mut last_word) = (false, false);
+    while let Some(option) = cli.option()? {
+        match option {
+            Short('p') => pid = true,
+            Short('v') => last_word = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let voice = Voice { called: cli.called(), folder: b"", part: b"" };
+    let mut words = cli.rest_or_nothing().words;
+    let ident = ident(words.next().map_or(PROGRAM.name.as_bytes(), |word| word.to_bytes()))?;
+    let facility = facility(words.next().map_or(b"daemon", |word| word.to_bytes()))?;
+    if words.next().is_some() {
+        return Err(Error::usage("nothing may follow facility"));
+    }
+    // All come through the fd, those too that are ignored, or do nothing.
+    child::block_signals(true).or_fail("block signals")?;
+    let signals = signals(&logger::ENDS).or_fail("make a signalfd")?;
+    let input = Input::new(BATCH).or_fail("look at the standard input")?;
+    Ok(Logger::new(Orders { voice, ident, facility, pid, last_word }, signals, input))
+}
+
+fn ident(word: &[u8]) -> Result<Text<{ message::IDENT }>, Error> {
+    let mut ident = Text::new();
+    if word.is_empty() {
+        return Err(Error::usage("empty ident"));
+    }
+    if message::push(&mut ident, word, message::IDENT) < word.len() {
+        return Err(Error::usage(format_args!("ident is longer than {} bytes", message::IDENT)));
+    }
+    Ok(ident)
+}
+
+fn facility(word: &[u8]) -> Result<u8, Error> {
+    level::facility(word).ok_or_else(|| {
+        Error::usage(format_args!("no such facility: {}; there are {}", shown(word), level::NAMES))
+    })
+}

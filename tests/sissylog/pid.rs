@@ -1,0 +1,77 @@
+//! `-p`: the pid of the service.
+
+use std::fs;
+use std::io::Write;
+
+use super::world::*;
+use crate::needs;
+use crate::setuidgid::mounts;
+use crate::support::*;
+use crate::svrun::service::{PUPPET, Program, Service, both};
+
+both!(a_logger_knows_the_pid_of_its_service);
+
+fn a_logger_knows_the_pid_of_its_service(of: Program) {
+    needs!(mounts());
+    let logger = "#!/bin/sh\nexec \"$B/sissylog\" -p web local0\n";
+    let mut service = Service::prepare(of, &[("run", PUPPET), ("log/run", logger)]);
+    // The socket is in the service's folder, which the test sees where it is.
+    let folder = service.folder.path().to_owned();
+    assert_eq!(run_in(&folder, "mkdir dev; >dev/null"), prints(""));
+    let mut syslogd = Syslogd::start(folder.join("dev/log"), Kind::Datagrams);
+    let mut command = service.command_after(MOUNT);
+    command.env("B", bin());
+    service.supervise_by(command);
+    for count in 1..=3 {
+        let pid = service.started(count);
+        service.tell("echo 'warn: hello'; echo there");
+        for (level, text) in [(4, "warn: hello"), (6, "there")] {
+            let message = syslogd.next();
+            let found = (message.facility, message.level, &*message.ident, &*message.text);
+            assert_eq!(found, (16, level, &*format!("web[{pid}]: "), text));
+        }
+        service.tell("exit 0");
+    }
+    service.started(4);
+    service.exit();
+}
+
+#[test]
+fn it_is_looked_for_where_supervisors_write_it() {
+    needs!(mounts());
+    let world = World::new();
+    let mut syslogd = world.syslogd(Kind::Datagrams);
+    for folder in ["supervise", "log"] {
+        fs::create_dir(world.path(folder)).unwrap();
+    }
+    let mut running = world.start_as(r#"cd log; exec "$B/sissylog" -p <../pipe"#, &[]);
+    let mut writer = world.writer();
+    let mut ident = |files: &[(&str, &[u8])]| {
+        for (name, content) in files {
+            fs::write(world.path(&format!("supervise/{name}.new")), content).unwrap();
+            fs::rename(
+                world.path(&format!("supervise/{name}.new")),
+                world.path(&format!("supervise/{name}")),
+            )
+            .unwrap();
+        }
+        writer.write_all(b"a line\n").unwrap();
+        let message = syslogd.next();
+        assert_eq!(message.text, "a line");
+        message.ident
+    };
+    assert_eq!(ident(&[]), "sissylog: ");
+    assert_eq!(ident(&[]), "sissylog: ");
+    let trouble = "unable to read ../supervise/pid or ../supervise/status: No such file or directory";
+    assert_eq!(world.stderr(), format!("sissylog: warning: {trouble}\n"), "once");
+    // daemontools: 18 bytes.
+    assert_eq!(ident(&[("status", b"@@@@@@@@nnnn\x39\x30\0\0\0u")]), "sissylog[12345]: ");
+    assert_eq!(ident(&[("status", b"@@@@@@@@nnnn\x3a\x30\0\0\0u")]), "sissylog[12346]: ");
+    // runit: the file counts.
+    assert_eq!(ident(&[("pid", b"77\n")]), "sissylog[77]: ");
+    // Where no process runs these are the last words of the last.
+    assert_eq!(ident(&[("pid", b"")]), "sissylog[77]: ");
+    assert_eq!(ident(&[("pid", b"4294967295\n")]), "sissylog[4294967295]: ");
+    drop(writer);
+    assert_eq!(running.ended(), 0);
+}
