@@ -218,7 +218,7 @@ impl Logger {
         if self.again {
             self.look_again();
             if self.folders.is_empty() {
-                self.voice.end(&[b"no functional log directories"]);
+                self.voice.fatal(&[b"no functional log directories"], None);
                 self.status = 111;
                 return Next::Exit;
             }

@@ -36,11 +36,6 @@ impl Voice {
         self.say(b"info", parts, None);
     }
 
-    /// Nothing can go on, and the system is not to blame.
-    pub fn end(self, parts: &[&[u8]]) {
-        self.say(b"fatal", parts, None);
-    }
-
     fn say(self, kind: &[u8], parts: &[&[u8]], errno: Option<Errno>) {
         let mut text = Text::<512>::of(self.called);
         if !self.folder.is_empty() {
