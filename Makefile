@@ -90,13 +90,13 @@ install-pages:
 	done
 
 install-completions:
-	for n in '$(BASHDIR)/svctl.bash' '$(ZSHDIR)/_svctl' '$(FISHDIR)/svctl.fish'; do \
+	for p in sissylog svctl svlog; do for n in "$(BASHDIR)/$$p.bash" "$(ZSHDIR)/_$$p" "$(FISHDIR)/$$p.fish"; do \
 		f=$${n##*/}; d="$(DESTDIR)$${n%/*}" && mkdir -p "$$d" && \
-		d="$$d/$$(echo "$$f" | sed 's|svctl|$(PROGRAM_PREFIX)svctl|')" && \
-		sed -e 's|/etc/service|$(SVDIR)|' -e '/^#compdef/s| svctl| $(PROGRAM_PREFIX)svctl|' \
-			-e '/^complete/s| svctl| $(PROGRAM_PREFIX)svctl|' "completions/$$f" >"$$d" && \
+		d="$$d/$$(echo "$$f" | sed "s|$$p|$(PROGRAM_PREFIX)$$p|")" && \
+		sed -e 's|/etc/service|$(SVDIR)|' -e "/^#compdef/s| $$p| $(PROGRAM_PREFIX)$$p|" \
+			-e "/^complete/s| $$p| $(PROGRAM_PREFIX)$$p|" "completions/$$f" >"$$d" && \
 		chmod 644 "$$d" || exit 1; \
-	done
+	done; done
 
 uninstall:
 	for f in bins/main/*.rs; do \
@@ -107,8 +107,10 @@ uninstall:
 		d="$(DESTDIR)$(BINDIR)/$${n%:*}"; \
 		[ "$$(readlink "$$d")" != "$(PROGRAM_PREFIX)$${n#*:}" ] || rm -f "$$d" || exit 1; \
 	done
-	rm -f '$(DESTDIR)$(BASHDIR)/$(PROGRAM_PREFIX)svctl.bash' '$(DESTDIR)$(ZSHDIR)/_$(PROGRAM_PREFIX)svctl' \
-		'$(DESTDIR)$(FISHDIR)/$(PROGRAM_PREFIX)svctl.fish'
+	for p in sissylog svctl svlog; do \
+		p="$(PROGRAM_PREFIX)$$p"; rm -f "$(DESTDIR)$(BASHDIR)/$$p.bash" "$(DESTDIR)$(ZSHDIR)/_$$p" \
+			"$(DESTDIR)$(FISHDIR)/$$p.fish" || exit 1; \
+	done
 	for f in man/*.[1578]; do \
 		rm -f "$(DESTDIR)$(MANDIR)/man$${f##*.}/$(PROGRAM_PREFIX)$${f##*/}" || exit 1; \
 	done

@@ -7,7 +7,7 @@ use crate::needs;
 use crate::support::*;
 
 /// A line, and what the word at its end may become.
-const CASES: [(&str, &str); 13] = [
+const CASES: [(&str, &str); 20] = [
     ("svctl sta", "start status"),
     ("svctl -v forc", "force-reload force-restart force-shutdown force-stop"),
     ("svctl -w 3 ev", "events"),
@@ -21,6 +21,13 @@ const CASES: [(&str, &str); 13] = [
     ("svctl wait -o re", "ready"),
     ("svctl wait up d", "db"),
     ("svctl up ./d", "./db"),
+    ("svlog --he", "--help"),
+    ("svlog -v d", "db"),
+    ("svlog db w", "web"),
+    ("sissylog --ve", "--version"),
+    ("sissylog -p web auth", "auth authpriv"),
+    ("sissylog web sys", "syslog"),
+    ("sissylog web local7", "local7"),
 ];
 
 fn services() -> House {
@@ -52,9 +59,9 @@ fn bash_completes_commands_and_services() {
     needs!(tool("bash"));
     let house = services();
     let script = format!(
-        "source {}; read -ra COMP_WORDS <<<\"$1\"; [[ $1 != *' ' ]] || COMP_WORDS+=('')
-         COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _svctl; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
-        completion("svctl.bash")
+        "source {}${{1%% *}}.bash; read -ra COMP_WORDS <<<\"$1\"; [[ $1 != *' ' ]] || COMP_WORDS+=('')
+         COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _${{1%% *}}; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        completion("")
     );
     for (line, expected) in CASES {
         assert_eq!(words(&house, "bash", &script, line), expected, "{line}");
@@ -68,7 +75,8 @@ fn bash_completes_commands_and_services() {
 fn fish_completes_commands_and_services() {
     needs!(tool("fish"));
     let house = services();
-    let script = format!("source {}; complete -C $argv[2]", completion("svctl.fish"));
+    let script =
+        format!("source {}(string split ' ' $argv[2])[1].fish; complete -C $argv[2]", completion(""));
     for (line, expected) in CASES {
         assert_eq!(words(&house, "fish", &script, line), expected, "{line}");
     }
