@@ -89,7 +89,7 @@ impl Logger {
         let Some(first) = folders.first() else { return Ok(None) };
         let (mut record, mut old) = (None, None);
         if input.stays() {
-            match Record::open(first.fd(), folders.len(), &fstat(common::fds::stdin())?) {
+            match Record::open(first.fd(), options.folders.len(), &fstat(common::fds::stdin())?) {
                 Ok(found) => (record, old) = found,
                 Err(errno) => first
                     .voice()
@@ -175,7 +175,13 @@ impl Logger {
                     }
                 }
             }
-            SIGHUP => self.again = true,
+            SIGHUP => {
+                self.again = true;
+                if self.batch.is_some() {
+                    // What keeps it from being written may be over; the rest has to wait until it is.
+                    self.folders.iter_mut().for_each(Folder::configure);
+                }
+            }
             SIGALRM => self.folders.iter_mut().for_each(|folder| folder.rotate_now(now, common)),
             _ if self.leaving.is_none() => {
                 if self.options.loud {
@@ -191,13 +197,6 @@ impl Logger {
     /// After SIGHUP: which of the folders can be used now?
     fn look_again(&mut self) {
         let (now, common) = (socket::monotonic(), common(&self.options, &self.env));
-        if self.batch.is_some() {
-            // Some may have it, and the others are asked by their places: this once more, behind it.
-            for folder in &mut self.folders {
-                folder.again(now, common);
-            }
-            return;
-        }
         self.again = false;
         self.folders.retain_mut(|folder| {
             let usable = folder.again(now, common);
@@ -215,7 +214,7 @@ impl Logger {
 
     /// Goes on as far as it gets.
     fn step(&mut self) -> Next {
-        if self.again {
+        if self.again && self.batch.is_none() {
             self.look_again();
             if self.folders.is_empty() {
                 self.voice.fatal(&[b"no functional log directories"], None);
@@ -354,8 +353,8 @@ impl Logger {
             (batch.after, batch.again) = (None, true);
             batch.folder += 1;
         }
-        let (end, alone) = (batch.end, input.take(batch.end, record.as_mut().map(Record::mark)));
-        if let Err(errno) = alone {
+        let (end, taken) = (batch.end, input.take(batch.end, record.as_mut().map(Record::mark)));
+        if let Err(errno) = taken {
             self.voice
                 .unable(&[b"take from the pipe what has been written: another process reads from it"], errno);
         }
@@ -371,7 +370,7 @@ impl Logger {
     }
 
     /// Leaves all in order. Returns the exit status.
-    #[inline(never)] // as above
+    #[inline(never)] // out of the way too
     fn leave(mut self) -> i32 {
         self.leaving = Some(0);
         let end = socket::monotonic() + LAST;

@@ -206,10 +206,12 @@ impl Input {
             return true;
         }
         match only_reader() {
-            Ok(false) => false,
-            Ok(true) => {
-                // The pipe goes with us; what has been seen of it is what there is.
-                (self.pipe, self.closed) = (None, true);
+            Ok(None) => false,
+            Ok(Some(back)) => {
+                if !back {
+                    // The pipe goes with us; what has been seen of it is what there is.
+                    (self.pipe, self.closed) = (None, true);
+                }
                 true
             }
             Err(errno) => errno != Errno::EACCES,
@@ -217,12 +219,18 @@ impl Input {
     }
 }
 
-/// A pipe without a reader is an error for its writers: so, as one of them, we leave it as a reader.
-fn only_reader() -> nix::Result<bool> {
+/// A pipe without a reader is an error for its writers: so, as one of them, we leave it as a reader. `None` if
+/// there is another one; else whether we could come back.
+fn only_reader() -> nix::Result<Option<bool>> {
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let writer = fds::open(AT_FDCWD, c"/proc/self/fd/0", flags, Mode::empty())?;
     dup2_stdin(&writer)?;
     let mut other = [socket::watch(writer.as_raw_fd(), 0)];
     socket::poll(&mut other, Some(0))?;
-    Ok(other[0].revents & socket::POLLERR != 0)
+    if other[0].revents & socket::POLLERR == 0 {
+        return Ok(None);
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let back = fds::open(AT_FDCWD, c"/proc/self/fd/0", flags, Mode::empty());
+    Ok(Some(back.and_then(|reader| dup2_stdin(&reader)).is_ok()))
 }
