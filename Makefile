@@ -43,7 +43,8 @@ check:
 	scripts/check
 
 bench: all
-	BUILD='$(BUILD)' cargo bench --locked --bench links --bench supervisors --bench loggers
+	BUILD='$(BUILD)' cargo bench --locked --bench links --bench supervisors
+	BUILD='$(BUILD)' cargo bench --locked --bench loggers
 
 demo: all
 	BUILD='$(BUILD)' SVRUN='$(SVRUN)' SVCTL='$(SVCTL)' scripts/demo
