@@ -31,7 +31,7 @@ help:
 	@echo '                SVDIR=/etc/service is where svctl will find services)'
 	@echo 'make check      format, lints, tests, pages, scripts; the last line counts'
 	@echo 'make demo       two services, visibly, in a scratch folder (SVRUN=runsv SVCTL=sv SVLOG=svlogd: under runit)'
-	@echo 'make bench      what a link and a supervisor cost, beside the peers that are installed'
+	@echo 'make bench      what a link, a supervisor and a logger cost, beside the peers installed'
 	@echo 'make install    what make built, and the pages (DESTDIR PREFIX BINDIR MANDIR PROGRAM_PREFIX)'
 	@echo '                and completions for bash, zsh and fish (BASHDIR ZSHDIR FISHDIR)'
 	@echo 'make install-multicall  instead: catena, and links to it (LINKDIR too)'
@@ -45,6 +45,7 @@ check:
 
 bench: all
 	BUILD='$(BUILD)' cargo bench --locked --bench links --bench supervisors
+	BUILD='$(BUILD)' cargo bench --locked --bench loggers
 
 demo: all
 	BUILD='$(BUILD)' SVRUN='$(SVRUN)' SVCTL='$(SVCTL)' SVLOG='$(SVLOG)' scripts/demo

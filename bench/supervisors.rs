@@ -8,8 +8,9 @@
 //! README.md. `IDLE` is the seconds for which idleness is watched, else 60.
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 
+mod support;
+
 use std::collections::HashSet;
-use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::AsFd;
@@ -22,12 +23,12 @@ use std::{env, thread};
 
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::prctl::set_child_subreaper;
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
-use nix::sys::wait::waitpid;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, mkfifo, pipe2};
+
+use support::{Guard, Table, is_call, lines, parted, proc_number, strace, sweep};
 
 /// Services whose memory is added up.
 const MANY: usize = 100;
@@ -55,7 +56,7 @@ fn main() {
     bench.down_in_a_crash_loop();
     bench.status();
     bench.control();
-    bench.print();
+    bench.table.print();
 }
 
 // The programs.
@@ -133,11 +134,7 @@ impl Peer {
     fn command(&self, which: usize, trace: Option<&Path>) -> Command {
         let program = self.program(which);
         let mut command = match trace {
-            Some(log) => {
-                let mut strace = Command::new("strace");
-                strace.args(["-f", "-qq", "-s", "0", "-o"]).arg(log).arg(program);
-                strace
-            }
+            Some(log) => strace(&program, log),
             None => Command::new(program),
         };
         let path = env::var_os("PATH").unwrap_or_default();
@@ -218,11 +215,7 @@ impl Service {
 
     /// The sum of a line of a file in /proc over the supervisors.
     fn sum(&self, file: &str, label: &str) -> u32 {
-        let number = |child: &Child| {
-            let text = fs::read_to_string(format!("/proc/{}/{file}", child.id())).expect("a process");
-            let line = text.lines().find_map(|line| line.strip_prefix(label)).expect("a line");
-            line.split_whitespace().next().and_then(|word| word.parse::<u32>().ok()).expect("a number")
-        };
+        let number = |child: &Child| proc_number(child.id(), file, label).expect("a process");
         self.supervisors.iter().map(number).sum()
     }
 }
@@ -233,14 +226,7 @@ struct Bench {
     place: PathBuf,
     peers: Vec<Peer>,
     services: usize,
-    rows: Vec<Row>,
-}
-
-/// A line of the table: a figure for each peer that has one.
-struct Row {
-    what: String,
-    decimals: usize,
-    figures: Vec<Option<f64>>,
+    table: Table,
 }
 
 impl Bench {
@@ -273,7 +259,8 @@ impl Bench {
         }
         // Pages that are not written yet cost more.
         assert!(Command::new("sync").status().is_ok_and(|status| status.success()), "sync");
-        Self { work: work.to_owned(), place: work.to_owned(), peers, services: 0, rows: Vec::new() }
+        let table = Table::new(peers.iter().map(|peer| peer.name).collect());
+        Self { work: work.to_owned(), place: work.to_owned(), peers, services: 0, table }
     }
 
     /// Makes a service directory, with a log, and starts what supervises it.
@@ -316,19 +303,6 @@ impl Bench {
         let places: Vec<usize> = peers.flat_map(|peer| (0..count).map(move |_| peer)).collect();
         places.into_iter().map(|peer| (peer, self.start(peer, Run::Stays, finish, None))).collect()
     }
-
-    fn row(&mut self, what: impl Display, decimals: usize, figures: Vec<Option<f64>>) {
-        self.rows.push(Row { what: what.to_string(), decimals, figures });
-    }
-
-    /// A row of medians of what was collected for each peer.
-    fn medians(&mut self, what: impl Display, decimals: usize, collected: Vec<Vec<f64>>) {
-        self.row(what, decimals, collected.into_iter().map(median).collect());
-    }
-
-    fn empty<T>(&self) -> Vec<Vec<T>> {
-        self.peers.iter().map(|_| Vec::new()).collect()
-    }
 }
 
 // The figures.
@@ -336,23 +310,21 @@ impl Bench {
 impl Bench {
     fn sizes(&mut self) {
         for (which, what) in ["supervisor", "control program"].into_iter().enumerate() {
-            let size = |peer: &Peer| Some(fs::metadata(peer.program(which)).ok()?.len());
-            let kilo = |bytes: u64| f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)) / 1000.0;
-            let sizes = self.peers.iter().map(|peer| size(peer).map(kilo)).collect();
-            self.row(format_args!("size of the {what}, kB"), 0, sizes);
+            let files = self.peers.iter().map(|peer| peer.program(which));
+            self.table.sizes(format_args!("size of the {what}, kB"), files);
         }
     }
 
     fn memory(&mut self) {
         let processes = |peer: &Peer| u32::try_from(peer.kind.supervisors()).ok().map(f64::from);
         let processes = self.peers.iter().map(processes).collect();
-        self.row("supervisors for a service with a log", 0, processes);
+        self.table.row("supervisors for a service with a log", 0, processes);
         let mut services = self.start_all(1, false);
         thread::sleep(LIFE);
         let lines = [("smaps_rollup", "Private_Dirty:"), ("smaps_rollup", "Rss:"), ("status", "VmPTE:")];
         for (file, label) in lines {
             let figures = services.iter().map(|(_, service)| Some(service.sum(file, label).into())).collect();
-            self.row(format_args!("{} waiting, kB", label.trim_end_matches(':')), 0, figures);
+            self.table.row(format_args!("{} waiting, kB", label.trim_end_matches(':')), 0, figures);
         }
         for (_, service) in &mut services {
             kill(service.last.pid, Signal::SIGKILL).expect("the service runs");
@@ -362,7 +334,7 @@ impl Bench {
         let dirty =
             services.iter().map(|(_, service)| Some(service.sum("smaps_rollup", "Private_Dirty:").into()));
         let dirty = dirty.collect();
-        self.row("Private_Dirty after a restart, kB", 0, dirty);
+        self.table.row("Private_Dirty after a restart, kB", 0, dirty);
         sweep();
         let mut sums = Vec::new();
         for peer in 0..self.peers.len() {
@@ -373,7 +345,7 @@ impl Bench {
             sums.push(Some(sum.into()));
             sweep();
         }
-        self.row(format_args!("sum of Pss, {MANY} services with a log, kB"), 0, sums);
+        self.table.row(format_args!("sum of Pss, {MANY} services with a log, kB"), 0, sums);
     }
 
     /// What is done while nothing happens. For the system calls there is a second service, under strace.
@@ -395,14 +367,14 @@ impl Bench {
         let (switches, calls): (Vec<_>, Vec<_>) =
             spent.map(|(a, b)| (Some(a.into()), Some(b.into()))).unzip();
         sweep();
-        self.row(format_args!("idle {seconds} s: context switches"), 0, switches);
-        self.row(format_args!("idle {seconds} s: system calls"), 0, calls);
+        self.table.row(format_args!("idle {seconds} s: context switches"), 0, switches);
+        self.table.row(format_args!("idle {seconds} s: system calls"), 0, calls);
     }
 
     /// From a kill -9 to the first instruction of the next run.
     fn restarts(&mut self, place: &str) {
         let mut all = [self.start_all(SERVICES, false), self.start_all(SERVICES, true)];
-        let mut times = [self.empty(), self.empty()];
+        let mut times = [self.table.empty(), self.table.empty()];
         for _ in 0..ROUNDS {
             thread::sleep(LIFE);
             let mut killed = Vec::new();
@@ -420,14 +392,14 @@ impl Bench {
         }
         sweep();
         let [without, with] = times;
-        self.medians(format_args!("crash to next run, {place}, ms"), 2, without);
-        self.medians(format_args!("crash to next run with finish, {place}, ms"), 2, with);
+        self.table.medians(format_args!("crash to next run, {place}, ms"), 2, without);
+        self.table.medians(format_args!("crash to next run with finish, {place}, ms"), 2, with);
     }
 
     /// The system calls of the supervisor, and of what it forks up to the execve, for one restart.
     fn restart_calls(&mut self) {
         for (finish, what) in [(false, ""), (true, " with finish")] {
-            let mut calls = self.empty();
+            let mut calls = self.table.empty();
             let mut services = Vec::new();
             for peer in 0..self.peers.len() {
                 if !finish || self.peers[peer].kind.has_finish() {
@@ -450,13 +422,13 @@ impl Bench {
                 }
             }
             sweep();
-            self.medians(format_args!("system calls for a restart{what}"), 0, calls);
+            self.table.medians(format_args!("system calls for a restart{what}"), 0, calls);
         }
     }
 
     /// From the byte `d` until the status says down, and stays so, for a service that ends at once each time.
     fn down_in_a_crash_loop(&mut self) {
-        let (mut times, mut starts) = (self.empty(), Vec::new());
+        let (mut times, mut starts) = (self.table.empty(), Vec::new());
         for (peer, times) in times.iter_mut().enumerate() {
             let mut services: Vec<Service> =
                 (0..SERVICES).map(|_| self.start(peer, Run::Crashes, false, None)).collect();
@@ -480,8 +452,8 @@ impl Bench {
             starts.push(Some(loops.iter().map(|state| state.starts).sum::<u32>().into()));
             sweep();
         }
-        self.medians("`d` in a crash loop to down, ms", 1, times);
-        self.row(format_args!("runs after it, {SERVICES} services"), 0, starts);
+        self.table.medians("`d` in a crash loop to down, ms", 1, times);
+        self.table.row(format_args!("runs after it, {SERVICES} services"), 0, starts);
     }
 
     /// One status request: over our socket, and by the control programs.
@@ -494,13 +466,13 @@ impl Bench {
             open.push(micros(|| ask(&mut connection)));
             new.push(micros(|| ask(&mut UnixStream::connect(&socket).expect("our socket"))));
         }
-        let mut column = self.empty();
+        let mut column = self.table.empty();
         column[0] = open;
-        self.medians("status by socket, µs", 0, column);
-        let mut column = self.empty();
+        self.table.medians("status by socket, µs", 0, column);
+        let mut column = self.table.empty();
         column[0] = new;
-        self.medians("the same with the connect, µs", 0, column);
-        let mut times = self.empty();
+        self.table.medians("the same with the connect, µs", 0, column);
+        let mut times = self.table.empty();
         for _ in 0..100 {
             for (peer, service) in &services {
                 let mut command = self.peers[*peer].command(2, None);
@@ -511,14 +483,14 @@ impl Bench {
             }
         }
         sweep();
-        self.medians("status by its program, ms", 2, times);
+        self.table.medians("status by its program, ms", 2, times);
     }
 
     /// The wall time of the control program that waits, how often it slept or polled in vain, and its system
     /// calls.
     fn control(&mut self) {
         let services = self.start_all(SERVICES, false);
-        let mut times = [self.empty(), self.empty()];
+        let mut times = [self.table.empty(), self.table.empty()];
         for _ in 0..3 {
             for (up, times) in [false, true].into_iter().zip(&mut times) {
                 thread::sleep(LIFE);
@@ -529,7 +501,7 @@ impl Bench {
             }
         }
         thread::sleep(LIFE);
-        let (mut vain, mut calls) = (self.empty(), self.empty());
+        let (mut vain, mut calls) = (self.table.empty(), self.table.empty());
         for (peer, service) in &services {
             if let Some(lines) = self.trace_down(*peer, service) {
                 vain[*peer].push(count(lines.iter().filter(|line| waited_in_vain(line))));
@@ -538,10 +510,10 @@ impl Bench {
         }
         sweep();
         let [down, up] = times;
-        self.medians("`down` until it is, ms", 2, down);
-        self.medians("`up` until it is, ms", 2, up);
-        self.medians("`down`: sleeps and polls in vain", 0, vain);
-        self.medians("`down`: system calls of the program", 0, calls);
+        self.table.medians("`down` until it is, ms", 2, down);
+        self.table.medians("`up` until it is, ms", 2, up);
+        self.table.medians("`down`: sleeps and polls in vain", 0, vain);
+        self.table.medians("`down`: system calls of the program", 0, calls);
     }
 
     fn control_command(
@@ -561,25 +533,6 @@ impl Bench {
         let log = self.work.join("control");
         succeeds(&mut self.control_command(peer, false, service, Some(&log))?)?;
         Some(lines(&log))
-    }
-
-    fn print(self) {
-        let names: Vec<&str> = self.peers.iter().map(|peer| peer.name).collect();
-        println!("| | {} |\n|---|{}", names.join(" | "), "---|".repeat(names.len()));
-        for Row { what, decimals, figures } in self.rows {
-            let ours = figures[0].filter(|ours| *ours > 0.0);
-            let cell = |(at, figure): (usize, &Option<f64>)| match (figure, ours) {
-                (None, _) => "-".into(),
-                (Some(figure), Some(ours)) if at > 0 => {
-                    let ratio = figure / ours;
-                    let digits = if ratio < 10.0 { 2 } else { 0 };
-                    format!("{figure:.decimals$} ({ratio:.digits$})")
-                }
-                (Some(figure), _) => format!("{figure:.decimals$}"),
-            };
-            let cells: Vec<String> = figures.iter().enumerate().map(cell).collect();
-            println!("| {what} | {} |", cells.join(" | "));
-        }
     }
 }
 
@@ -647,28 +600,6 @@ fn count<T>(items: impl Iterator<Item = T>) -> f64 {
     f64::from(u32::try_from(items.count()).expect("few"))
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
-}
-
-/// The lines of strace's log. The last may be a call that still waits.
-fn lines(log: &Path) -> Vec<String> {
-    let text = fs::read_to_string(log).expect("strace's log: is there strace?");
-    text.lines().map(ToOwned::to_owned).collect()
-}
-
-/// The pid of a line of strace's log, and the rest.
-fn parted(line: &str) -> (&str, &str) {
-    let (pid, rest) = line.split_once(' ').unwrap_or((line, ""));
-    (pid, rest.trim_start())
-}
-
-/// Whether a line tells of a system call that begins, and not of a signal, an end or the rest of a call.
-fn is_call(rest: &str) -> bool {
-    !rest.starts_with(['<', '+', '-'])
-}
-
 /// Whether a line tells of a wait that ended by its time and by no event.
 fn waited_in_vain(line: &str) -> bool {
     line.contains("(Timeout)") || line.contains("nanosleep(")
@@ -687,61 +618,4 @@ fn supervisor_calls(lines: &[String]) -> u32 {
         }
     }
     count
-}
-
-// Nothing is left behind, also after a failure or a signal.
-
-/// Ends what was started when it goes, and when a signal ends this program.
-struct Guard;
-
-impl Guard {
-    /// Makes this program the parent of whatever loses its own.
-    fn new(folders: [PathBuf; 2]) -> Self {
-        set_child_subreaper(true).expect("a subreaper");
-        let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
-        signals.thread_block().expect("a mask");
-        #[allow(clippy::disallowed_methods, reason = "a benchmark is no link")]
-        thread::spawn(move || {
-            let _ = signals.wait();
-            sweep();
-            for folder in folders {
-                let _ = fs::remove_dir_all(folder);
-            }
-            std::process::exit(1);
-        });
-        Self
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        sweep();
-    }
-}
-
-/// Kills the children of this process until there are none: a supervisor's become ours when it is dead.
-fn sweep() {
-    loop {
-        let children = children();
-        for child in &children {
-            let _ = kill(*child, Signal::SIGKILL);
-        }
-        for child in &children {
-            let _ = waitpid(*child, None);
-        }
-        if children.is_empty() {
-            return;
-        }
-    }
-}
-
-fn children() -> Vec<Pid> {
-    let this = Pid::this().to_string();
-    let pid = |entry: fs::DirEntry| {
-        let pid = entry.file_name().to_str()?.parse().ok()?;
-        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-        let (_, after) = stat.rsplit_once(')')?; // a state and the parent
-        (after.split_whitespace().nth(1)? == this).then(|| Pid::from_raw(pid))
-    };
-    fs::read_dir("/proc").expect("/proc").flatten().filter_map(pid).collect()
 }
