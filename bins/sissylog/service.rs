@@ -30,7 +30,7 @@ fn look() -> nix::Result<Option<u32>> {
     let mut buffer = [0; 20];
     // runsv and svrun have the file, daemontools' supervise has not.
     if let Ok(text) = child::read_file(c"../supervise/pid", &mut buffer) {
-        return Ok(number(text.trim_ascii_end()));
+        return Ok(number(text.trim_ascii_end()).filter(|pid| *pid != 0));
     }
     let status = child::read_file(c"../supervise/status", &mut buffer)?;
     Ok(in_status(status))

@@ -27,6 +27,7 @@ const PAUSE: u64 = 1000;
 
 /// A log directory.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Folder {
     path: &'static CStr,
     fd: OwnedFd,
@@ -46,6 +47,10 @@ pub(super) struct Folder {
     rotate: Option<u64>,
     /// A rotation waits for the end of a line.
     late: bool,
+    /// The folder of its name is another one, or there is none; this was said.
+    gone: bool,
+    /// The end of a line that has begun was dropped.
+    torn: bool,
     pub(super) processor: Processor,
     /// When what has failed is tried again: monotonic, ms.
     pub(super) stuck: Option<u64>,
@@ -97,6 +102,8 @@ impl Folder {
             looked: 0,
             rotate: None,
             late: false,
+            gone: false,
+            torn: false,
             processor: Processor::default(),
             stuck: None,
             dropped: 0,
@@ -142,9 +149,9 @@ impl Folder {
 
     /// Opens `current`. One that was not left in order is an archive of its own, unless `old`, the record of
     /// the process that wrote it, says that nothing but that process has come to an end.
-    pub(super) fn start(&mut self, old: Option<(&Old, bool)>) -> nix::Result<()> {
+    pub(super) fn start(&mut self, old: Option<(&Old, bool, usize)>) -> nix::Result<()> {
         let there = self.there()?;
-        let entry = old.zip(there).and_then(|((old, _), stat)| old.file(&stat));
+        let entry = old.zip(there).and_then(|((old, ..), stat)| old.file(&stat));
         if let Some(stat) = there {
             let left = stat.st_size > 0 && stat.st_mode & 0o100 == 0;
             if left && entry.is_none() {
@@ -152,15 +159,22 @@ impl Folder {
             }
         }
         self.open_current()?;
-        let Some(entry) = entry else { return self.end_line() };
-        let unfinished = old.is_some_and(|(_, unfinished)| unfinished);
-        let end = entry.offset + entry.length;
-        if unfinished && entry.length > 0 && (entry.offset..=end).contains(&self.size) {
+        let Some((old, unfinished, folder)) = old else { return self.end_line() };
+        let Some(entry) = entry else {
+            // It was killed between a rotation within a line and the rest of the line.
+            if self.size == 0 {
+                self.place =
+                    old.at(folder).map(|entry| entry.after).filter(|after| after.within).unwrap_or_default();
+            }
+            return self.end_line();
+        };
+        let end = entry.offset.saturating_add(entry.length);
+        if unfinished && entry.last && (entry.offset..=end).contains(&self.size) {
             // It is still in the pipe, whole, and comes once more.
             self.cut(entry.offset)?;
             self.size = entry.offset;
             self.place = entry.before;
-        } else if self.size == end && entry.after.within {
+        } else if self.size == end {
             self.place = entry.after;
         }
         if self.place.within { Ok(()) } else { self.end_line() }
@@ -213,7 +227,7 @@ impl Folder {
         }
         if current.is_none_or(|stat| stat.st_nlink == 0) || now >= self.looked + PAUSE {
             self.looked = now;
-            self.look_after(current.as_ref())?;
+            self.look_after(current.as_ref(), false)?;
         }
         if self.current.is_none() {
             self.start(None)?;
@@ -226,16 +240,23 @@ impl Folder {
     }
 
     /// Finds out whether folder and `current` are still those of their names, and opens what is there now.
-    fn look_after(&mut self, current: Option<&FileStat>) -> nix::Result<()> {
+    /// A folder that is out of reach is used on, unless `strict`.
+    fn look_after(&mut self, current: Option<&FileStat>, strict: bool) -> nix::Result<()> {
         let folder = match nix::sys::stat::stat(self.path) {
             Ok(stat) => identity::same(&stat, &fstat(&self.fd)?),
-            Err(Errno::ENOENT) => false,
-            Err(errno) => return Err(errno),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => false,
+            Err(_) => true, // it cannot be told, and what is open is good
         };
         if !folder {
-            self.voice.warning(&[b"the log directory was removed or replaced"]);
-            return self.reopen();
+            if !std::mem::replace(&mut self.gone, true) {
+                self.voice.warning(&[b"the log directory was removed or replaced"]);
+            }
+            return match self.reopen() {
+                Err(_) if !strict && fstat(&self.fd)?.st_nlink > 0 => Ok(()),
+                other => other,
+            };
         }
+        self.gone = false;
         let Some(current) = current else { return Ok(()) };
         if !self.there()?.is_some_and(|stat| identity::same(&stat, current)) {
             self.voice.warning(&[b"current was removed or replaced"]);
@@ -266,7 +287,7 @@ impl Folder {
         }
         (self.looked, self.stuck) = (0, None);
         self.configure();
-        match self.prepare(now, common) {
+        match self.look_after(None, true).and_then(|()| self.prepare(now, common)) {
             Err(errno) => {
                 self.voice.unable(&[b"use the log directory"], errno);
                 // Where a disk is full there will be room.
@@ -369,7 +390,11 @@ impl Folder {
             return;
         }
         if let Err(errno) = self.prepare(now, common).and_then(|()| self.rotate(now, common)) {
-            self.voice.unable(&[b"rotate current"], errno);
+            // Not at once again, also where it has not come as far as `rotate`.
+            self.rotate = self.rotate.map(|due| due.max(now + PAUSE));
+            if !self.gone {
+                self.voice.unable(&[b"rotate current"], errno);
+            }
         }
     }
 
@@ -395,7 +420,7 @@ impl Folder {
     pub(super) fn entry(&self, length: usize, after: Place) -> Option<(FileStat, Entry)> {
         // With room for what says how many lines are missing.
         let length = length as u64 + if self.dropped > 0 { 128 } else { 0 };
-        Some((self.stat?, Entry { offset: self.size, length, before: self.place, after }))
+        Some((self.stat?, Entry { offset: self.size, length, before: self.place, after, last: true }))
     }
 
     /// Writes a batch, all or nothing. True if that is done, or the lines were dropped; false if it is to be
@@ -415,6 +440,7 @@ impl Folder {
             self.dropped += bytes.split(|byte| *byte == b'\n').count() as u64 - 1;
             // Of a line that goes on a part is missing.
             self.dropped = self.dropped.max(1);
+            self.torn |= self.place.within && bytes.contains(&b'\n');
             self.why = Some(errno);
             return true;
         }
@@ -454,8 +480,9 @@ impl Folder {
     /// What says in the log how many lines are missing, if any are.
     fn notice(&self, common: Common) -> Option<Text<128>> {
         let errno = self.why.filter(|_| self.dropped > 0 && !self.place.within)?;
-        let mut text = Text::of(common.stamp.text(socket::wall()).bytes());
-        text.add(self.voice.called)
+        let mut text = Text::of(if self.torn { "\n" } else { "" });
+        text.add(common.stamp.text(socket::wall()).bytes())
+            .add(self.voice.called)
             .add(": warning: ")
             .number(self.dropped)
             .add(" lines dropped: ")
@@ -478,7 +505,7 @@ impl Folder {
             return Err(errno);
         }
         if notice.is_some() {
-            self.dropped = 0;
+            (self.dropped, self.torn) = (0, false);
         }
         Ok(())
     }

@@ -98,8 +98,8 @@ impl Logger {
         }
         let unfinished =
             old.as_ref().is_some_and(|old| old.is_unfinished(&mut input, |bytes| options.replace(bytes)));
-        for folder in &mut folders {
-            if let Err(errno) = folder.start(old.as_ref().map(|old| (old, unfinished))) {
+        for (i, folder) in folders.iter_mut().enumerate() {
+            if let Err(errno) = folder.start(old.as_ref().map(|old| (old, unfinished, i))) {
                 folder.voice().unable(&[b"open current"], errno);
             }
         }
@@ -289,8 +289,12 @@ impl Logger {
             new.after = Some(after).filter(|_| alone);
         }
         new.finish &= new.end == seen;
+        if let Some(Err(errno)) = record.as_ref().map(Record::check) {
+            self.voice.unable(&[b"use batch: what is written when svlog is killed may come twice"], errno);
+            *record = None;
+        }
         if let Some(record) = record {
-            record.begin(&bytes[..new.end], folders.len());
+            record.begin(&bytes[..new.end]);
         }
         *batch = Some(new);
     }
@@ -408,11 +412,16 @@ impl Logger {
     }
 }
 
-/// Writes a line to stderr, and waits for who reads it, if need be, until a signal comes.
+/// Writes a line to stderr, and waits for who reads it, if need be, until a signal comes. In pieces for which
+/// there is room where there is any.
 fn shout(signals: BorrowedFd, line: &[u8]) {
-    let mut fds = [socket::watch(2, socket::POLLOUT), socket::watch(signals.as_raw_fd(), socket::POLLIN)];
-    let _ = socket::poll(&mut fds, None); // where that fails, it is tried
-    say(line);
+    for piece in line.chunks(4096) {
+        let mut fds = [socket::watch(2, socket::POLLOUT), socket::watch(signals.as_raw_fd(), socket::POLLIN)];
+        if socket::poll(&mut fds, None).is_ok() && fds[0].revents == 0 {
+            return;
+        }
+        say(piece);
+    }
 }
 
 fn common<'a>(options: &Options, env: &'a Words) -> Common<'a> {

@@ -10,7 +10,7 @@ use common::page::Page;
 use common::{child, fds};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::{FileStat, Mode};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::sys::uio::pread;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
@@ -21,24 +21,26 @@ const NAME: &std::ffi::CStr = c"batch";
 
 // Its words, each of eight bytes in the order of this machine.
 const MAGIC: usize = 0; // what the file begins with
-const OPEN: usize = 1; // 1 while a batch is being written
+const OPEN: usize = 1; // the number of the batch while it is being written, else 0
 const MARK: usize = 2; // its first byte: 0 until the batch has been taken out of the pipe
 const LENGTH: usize = 3; // bytes of the batch
 const HASH: usize = 4;
 const PIPE: usize = 5; // device and inode
 const BOOT: usize = 7; // five words
 const FILES: usize = 12;
-const FILE: usize = 5; // words a file: device, inode, offset, bytes, and the places before and after
+const FILE: usize = 6; // words a file: device, inode, offset, bytes, the places before and after, number of the batch
 const MOST: usize = (Page::SIZE / 8 - FILES) / FILE;
 
 const WORDS: usize = Page::SIZE / 8;
-const WORD: u64 = u64::from_ne_bytes(*b"svlog 1\n");
+const WORD: u64 = u64::from_ne_bytes(*b"svlog 2\n");
 
 /// The record of this process.
 #[derive(Debug)]
 pub(super) struct Record {
     page: Page,
     folder: OwnedFd,
+    /// Of the batch.
+    number: u64,
 }
 
 /// What another one has left.
@@ -58,6 +60,8 @@ pub(super) struct Entry {
     pub(super) before: Place,
     /// Where it is behind it.
     pub(super) after: Place,
+    /// It is one of the batch that was being written, not of one before.
+    pub(super) last: bool,
 }
 
 /// Two places in one word.
@@ -100,8 +104,14 @@ impl Record {
         let Some(boot) = boot().filter(|_| count <= MOST) else { return Ok((None, None)) };
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let file = fds::open(folder.as_fd(), NAME, flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
+        let stat = fstat(&file)?;
         let mut bytes = [0; Page::SIZE];
         let there = pread(&file, &mut bytes, 0)?;
+        let ours = bytes.starts_with(&WORD.to_ne_bytes()) || bytes.iter().all(|byte| *byte == 0);
+        let regular = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG;
+        if !ours || !regular || stat.st_nlink != 1 {
+            return Err(Errno::EEXIST); // something else of that name
+        }
         if there < Page::SIZE {
             bytes.fill(0);
             // All of it, and now: a store into the mapping finds no room later.
@@ -115,8 +125,11 @@ impl Record {
         if old.words[PIPE..PIPE + 2] != pipe {
             old.words[OPEN] = 0; // that batch was in another one
         }
-        let mut record =
-            Self { page: Page::map(file.as_fd())?, folder: folder.try_clone().map_err(|_| Errno::EMFILE)? };
+        let mut record = Self {
+            page: Page::map(file.as_fd())?,
+            folder: folder.try_clone().map_err(|_| Errno::EMFILE)?,
+            number: 0,
+        };
         record.set(OPEN, 0);
         record.set_all(PIPE, &pipe);
         record.set_all(BOOT, &boot);
@@ -132,23 +145,30 @@ impl Record {
         values.iter().enumerate().for_each(|(i, value)| self.set(from + i, *value));
     }
 
+    /// Whether it can be written: where somebody has cut the file, or the disk has no room for a page that is to
+    /// be copied, a store would kill.
+    pub(super) fn check(&self) -> nix::Result<()> {
+        self.page.populate()
+    }
+
     /// A batch is about to be written.
-    pub(super) fn begin(&mut self, batch: &[u8], count: usize) {
+    pub(super) fn begin(&mut self, batch: &[u8]) {
         self.end();
-        for i in 0..count {
-            self.forget(i);
-        }
+        self.number += 1;
         self.set_all(MARK, &[0, batch.len() as u64, hash(batch)]);
         fence(Ordering::SeqCst);
-        self.set(OPEN, 1);
+        self.set(OPEN, self.number);
     }
 
     /// It is about to be written to this file.
     pub(super) fn file(&mut self, i: usize, stat: &FileStat, entry: Entry) {
         let at = FILES + FILE * i;
-        self.set_all(at, &[stat.st_dev, stat.st_ino, entry.offset, 0, pack(entry.before, entry.after)]);
+        self.set(at + 5, 0);
         fence(Ordering::SeqCst);
-        self.set(at + 3, entry.length);
+        let places = pack(entry.before, entry.after);
+        self.set_all(at, &[stat.st_dev, stat.st_ino, entry.offset, entry.length, places]);
+        fence(Ordering::SeqCst);
+        self.set(at + 5, self.number);
     }
 
     /// It was not written to this file.
@@ -180,7 +200,7 @@ impl Old {
     pub(super) fn is_unfinished(&self, input: &mut Input, replace: impl Fn(&mut [u8])) -> bool {
         let words = &self.words;
         let Ok(length) = usize::try_from(words[LENGTH]) else { return false };
-        if words[OPEN] != 1 || words[MARK] != 0 || length == 0 || !input.stays() {
+        if words[OPEN] == 0 || words[MARK] != 0 || length == 0 || !input.stays() {
             return false;
         }
         if input.look() != Ok(Look::Bytes) {
@@ -191,11 +211,22 @@ impl Old {
         hash(batch) == words[HASH]
     }
 
-    /// What it says of a file, if that is the one it was writing.
+    /// What it says of a file, if that is one it was writing.
     pub(super) fn file(&self, stat: &FileStat) -> Option<Entry> {
         let mut files = self.words[FILES..].chunks_exact(FILE);
         let file = files.find(|file| file[0] == stat.st_dev && file[1] == stat.st_ino)?;
+        Some(self.entry(file))
+    }
+
+    /// What it says of the file in a folder, whichever it was.
+    pub(super) fn at(&self, folder: usize) -> Option<Entry> {
+        let mut files = self.words[FILES..].chunks_exact(FILE);
+        Some(self.entry(files.nth(folder)?))
+    }
+
+    fn entry(&self, file: &[u64]) -> Entry {
         let (before, after) = unpack(file[4]);
-        Some(Entry { offset: file[2], length: file[3], before, after })
+        let last = file[5] != 0 && file[5] == self.words[OPEN];
+        Entry { offset: file[2], length: file[3], before, after, last }
     }
 }

@@ -583,3 +583,44 @@ fn a_closed_input_is_an_end_or_a_failure_but_no_loop() {
     let status = log.ended();
     assert!(status == 0 || status == 111 && !log.stderr().is_empty(), "{status} {}", log.report());
 }
+
+#[test]
+fn a_directory_that_cannot_be_made_again_is_no_loop() {
+    let mut log = Log::prepare(Svlog, "");
+    fs::create_dir_all(log.path("parent/log")).unwrap();
+    fs::write(log.path("parent/log/config"), "t1\n").unwrap();
+    log.set_directories(&["parent/log"]);
+    log.run();
+    log.write("one\n");
+    log.until("the line", || log.text("parent/log/current") == "one\n");
+    fs::remove_dir_all(log.path("parent")).unwrap();
+    log.until_said("removed or replaced");
+    let started = Instant::now();
+    log.until("some seconds", || started.elapsed() > Duration::from_millis(2500));
+    assert!(log.stderr().lines().count() < 10, "{}", log.report());
+    fs::create_dir(log.path("parent")).unwrap();
+    log.write("two\n");
+    log.until("the next line", || log.text("parent/log/current").ends_with("two\n"));
+    log.term();
+}
+
+#[test]
+fn a_record_that_is_cut_does_not_end_it() {
+    let mut log = Log::start(Svlog, &[], "");
+    log.says("one\n", "one\n");
+    fs::write(log.at("batch"), "").unwrap();
+    log.says("two\n", "one\ntwo\n");
+    log.until_said("batch");
+    log.finish();
+}
+
+#[test]
+fn what_is_called_batch_and_is_something_else_is_left_alone() {
+    let mut log = Log::prepare(Svlog, "");
+    log.plant("batch", "not ours\n", 0o644);
+    log.run();
+    log.says("one\n", "one\n");
+    log.finish();
+    assert_eq!(log.read("batch"), "not ours\n");
+    assert!(log.stderr().contains("batch"), "{}", log.stderr());
+}

@@ -217,3 +217,47 @@ fn a_long_line_goes_on_where_it_was() {
         }
     }
 }
+
+#[test]
+fn wherever_it_is_killed_a_long_line_is_one_and_comes_once() {
+    needs!(tool("strace"));
+    let long = "y".repeat(30_000);
+    // Two directories; and one in which the line is longer than an archive may be.
+    for (config, second) in [("s0\npQ \n", true), ("s5000\nn0\npQ \n", false)] {
+        for (call, most) in [("write", 8), ("fstat", 24), ("openat", 16), ("renameat", 4), ("fchmod", 6)] {
+            for count in 1..=most {
+                let mut log = Log::prepare(Svlog, config);
+                if second {
+                    log.add("second", config);
+                }
+                log.hold_pipe();
+                log.spawn(log.command_behind("kill -KILL $$"));
+                log.ended();
+                log.write(format!("a\n{long}"));
+                let strace =
+                    format!("strace -o /dev/null -e trace={call} -e inject={call}:signal=KILL:when={count}");
+                log.spawn(log.command_behind(&format!("exec {strace} \"$@\"")));
+                // It may come to the end of what there is before it has made so many calls.
+                let idle = || {
+                    state(log.pid()).is_none_or(|state| state == 'Z') || log.all().contains(&long[..24_000])
+                };
+                log.until("its end, or what there is", idle);
+                for pid in log.processes() {
+                    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+                    let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL); // it may have ended
+                }
+                log.ended();
+                log.write("z\nb\n");
+                log.drain();
+                let expected = format!("Q a\nQ {long}z\nQ b\n");
+                for directory in ["log", "second"].iter().take(if second { 2 } else { 1 }) {
+                    assert!(
+                        log.all_of(directory) == expected,
+                        "{call} {count} {directory}\n{}",
+                        log.report()
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! A supervisor on a service directory in a scratch folder, and how the tests look at both.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -113,6 +113,22 @@ pub(crate) fn until(reached: impl Fn() -> bool) -> bool {
     true
 }
 
+/// A signal that comes just before a shell reads is noted after the read alone. Empty lines end the reads, of
+/// every FIFO in the folder by which a test tells something, as long as there is one.
+fn nudge(folder: PathBuf) {
+    thread::spawn(move || {
+        while let Ok(entries) = fs::read_dir(&folder) {
+            for entry in entries.flatten() {
+                if entry.file_name().as_bytes().starts_with(b"told") {
+                    let fifo = OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(entry.path());
+                    let _ = fifo.and_then(|mut fifo| fifo.write_all(b"\n")); // nobody may be there to read
+                }
+            }
+            thread::sleep(Duration::from_millis(500));
+        }
+    });
+}
+
 /// What clients read: the 20 bytes of `supervise/status`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Status {
@@ -192,6 +208,7 @@ impl Service {
         assert_eq!(run_in(folder.path(), "mkdir service; mkfifo told told-finish; >lines"), prints(""));
         let hold = |name| OpenOptions::new().read(true).write(true).open(folder.path().join(name)).unwrap();
         let told = ["told", "told-finish"].map(hold);
+        nudge(folder.path().to_owned());
         let options = Vec::new();
         let service =
             Self { program, folder, options, supervisor: None, told, state: "service", apart: false };
@@ -352,20 +369,6 @@ impl Service {
     /// Waits; where it is in vain the test fails, and tells all there is to know.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, reached: impl Fn() -> bool) {
-        // A signal that comes just before the shell reads is noted after the read alone: an empty line ends it.
-        let nudged = Cell::new(Instant::now());
-        let reached = || {
-            if nudged.get().elapsed() > Duration::from_millis(500) {
-                nudged.set(Instant::now());
-                for entry in fs::read_dir(self.folder.path()).unwrap().flatten() {
-                    if entry.file_name().as_bytes().starts_with(b"told") {
-                        let fifo = OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(entry.path());
-                        let _ = fifo.and_then(|mut fifo| fifo.write_all(b"\n")); // nobody may be there to read
-                    }
-                }
-            }
-            reached()
-        };
         assert!(until(reached), "{what}: not reached\n{}", self.report());
     }
 
