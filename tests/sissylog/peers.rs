@@ -1,6 +1,7 @@
 //! Real ones: a syslogd of another package, and what programs log.
 
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::process::Child;
 
 use super::world::*;
@@ -9,19 +10,16 @@ use crate::setuidgid::mounts;
 use crate::support::*;
 use crate::svrun::service::until;
 
-/// busybox's syslogd, which writes into the file `messages`.
-struct Busybox(Child);
+/// A syslogd, which writes into the file `messages`.
+struct Syslogd(Child);
 
-impl Busybox {
-    fn start(world: &World) -> Self {
-        let script = r#"exec busybox syslogd -n -O "$D/messages""#;
-        let busybox = Self(world.command(script, &[]).spawn().unwrap());
-        assert!(until(|| fs::read_to_string(world.path("messages")).is_ok_and(|text| !text.is_empty())));
-        busybox
+impl Syslogd {
+    fn start(world: &World, script: &str) -> Self {
+        Self(world.command(script, &[]).spawn().unwrap())
     }
 }
 
-impl Drop for Busybox {
+impl Drop for Syslogd {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -31,16 +29,31 @@ impl Drop for Busybox {
 #[test]
 fn busyboxs_syslogd_understands_the_messages() {
     needs!(mounts(), tool("busybox"));
+    understands(r#"exec busybox syslogd -n -O "$D/messages""#);
+}
+
+#[test]
+fn socklog_understands_the_messages() {
+    needs!(mounts(), tool("socklog"));
+    understands(r#"exec socklog unix /dev/log >"$D/messages" 2>/dev/null"#);
+}
+
+/// Asserts that a syslogd finds facility, level, name and text in what sissylog sends.
+fn understands(script: &str) {
     let world = World::new();
-    let _busybox = Busybox::start(&world);
+    let _syslogd = Syslogd::start(&world, script);
+    let listens = || UnixDatagram::unbound().unwrap().connect(world.path("dev/log")).is_ok();
+    assert!(until(listens), "{script}");
     let input = "emergency: 0\n<1>1\nfatal: 2\nERROR: 3\nwarn: 4\nnotice: 5\nhé: 6\ntrace: 7\n";
     assert_eq!(world.run(&["web", "local5"], input), prints(""));
     assert_eq!(world.run(&["web", "authpriv"], "bell \x07"), prints(""));
     let lines = || {
         let text = fs::read_to_string(world.path("messages")).unwrap();
         let lines = text.lines().filter_map(|line| {
-            line.split_once(" web: ")
-                .map(|(left, right)| (left.split(' ').next_back().unwrap().to_owned(), right.to_owned()))
+            line.split_once(" web: ").map(|(left, right)| {
+                let priority = left.split(' ').find(|word| word.contains('.')).unwrap_or_default();
+                (priority.trim_end_matches(':').to_owned(), right.to_owned())
+            })
         });
         lines.collect::<Vec<_>>()
     };
