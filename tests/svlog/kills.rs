@@ -242,11 +242,14 @@ fn wherever_it_is_killed_a_long_line_is_one_and_comes_once() {
                     state(log.pid()).is_none_or(|state| state == 'Z') || log.all().contains(&long[..24_000])
                 };
                 log.until("its end, or what there is", idle);
-                for pid in log.processes() {
-                    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+                let pids = log.processes();
+                for pid in &pids {
+                    let pid = nix::unistd::Pid::from_raw(i32::try_from(*pid).unwrap());
                     let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL); // it may have ended
                 }
                 log.ended();
+                // With the logger, which is a child of strace, its lock goes.
+                log.until("their end", || !pids.iter().any(|pid| lives(*pid)));
                 log.write("z\nb\n");
                 log.drain();
                 let expected = format!("Q a\nQ {long}z\nQ b\n");
