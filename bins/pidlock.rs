@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use common::cli::number;
 use common::lock::{self, Kind, Request};
-use common::{Cli, Error, Link, OrFail, Outcome, process, shown};
+use common::{Cli, Error, Link, OrFail, Outcome, fds, process, shown};
 use nix::errno::Errno;
 use nix::sys::stat::{SFlag, fstat};
 use nix::sys::uio::pwrite;
@@ -42,7 +42,7 @@ fn run(cli: &mut Cli) -> Outcome {
 /// Puts the pid, which is the program's too, into the file: written over what was there, then cut, so that
 /// no reader finds the file empty.
 fn write_pid(fd: &OwnedFd) -> nix::Result<()> {
-    if fstat(fd)?.st_mode & SFlag::S_IFMT.bits() != SFlag::S_IFREG.bits() {
+    if !fds::is(&fstat(fd)?, SFlag::S_IFREG) {
         return Err(Errno::EINVAL); // a device would take the pid as data
     }
     let line = format!("{}\n", process::id()?);

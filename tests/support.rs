@@ -129,6 +129,20 @@ macro_rules! needs {
     };
 }
 
+/// Makes tests in a module of their own, each of which calls the function of its name with this program.
+macro_rules! tests_on {
+    ($module:ident, $program:expr, $need:expr; $($name:ident),+ $(,)?) => {
+        mod $module {
+            $(#[test]
+            fn $name() {
+                $crate::needs!($need);
+                super::$name($program);
+            })+
+        }
+    };
+}
+pub(crate) use tests_on;
+
 /// Uid 0 with more than one id to change to.
 pub(crate) fn root() -> Result<(), String> {
     if nix::unistd::geteuid().is_root() { Ok(()) } else { Err("root".into()) }

@@ -110,19 +110,29 @@ impl Archives {
                 }
                 return;
             }
-            found.count += 1;
-            found.newest = found.newest.max(name.number().unwrap_or(0));
             if busy == Some(name) {
-                return;
-            }
-            found.oldest = Some(found.oldest.map_or(name, |oldest| oldest.min(name)));
-            if name == name.of_kind(Kind::Unprocessed) {
-                found.unprocessed.add(name);
+                found.count(name);
             } else {
-                found.safe.add(name);
+                found.add(name);
             }
         })?;
         Ok(found)
+    }
+
+    fn count(&mut self, name: Name) {
+        self.count += 1;
+        self.newest = self.newest.max(name.number().unwrap_or(0));
+    }
+
+    /// One more, which may go.
+    pub(super) fn add(&mut self, name: Name) {
+        self.count(name);
+        self.oldest = Some(self.oldest.map_or(name, |oldest| oldest.min(name)));
+        if name == name.of_kind(Kind::Unprocessed) {
+            self.unprocessed.add(name);
+        } else {
+            self.safe.add(name);
+        }
     }
 
     /// The name of the next one: now, but behind all that are there, whatever the clock says.

@@ -40,7 +40,7 @@ pub(super) struct Folder {
     pub(super) place: Place,
     /// The size of the last batch.
     pub(super) wrote: usize,
-    /// What is to be written is only known from it, and the fd is that file.
+    /// Which file `current` is.
     stat: Option<FileStat>,
     looked: u64,
     /// When its age demands a rotation: monotonic, ms.
@@ -160,16 +160,15 @@ impl Folder {
         }
         self.open_current()?;
         let Some((old, unfinished, folder)) = old else { return self.end_line() };
-        let Some(entry) = entry else {
+        let Some((entry, last)) = entry else {
             // It was killed between a rotation within a line and the rest of the line.
             if self.size == 0 {
-                self.place =
-                    old.at(folder).map(|entry| entry.after).filter(|after| after.within).unwrap_or_default();
+                self.place = old.place(folder).filter(|place| place.within).unwrap_or_default();
             }
             return self.end_line();
         };
         let end = entry.offset.saturating_add(entry.length);
-        if unfinished && entry.last && (entry.offset..=end).contains(&self.size) {
+        if unfinished && last && (entry.offset..=end).contains(&self.size) {
             // It is still in the pipe, whole, and comes once more.
             self.cut(entry.offset)?;
             self.size = entry.offset;
@@ -193,7 +192,7 @@ impl Folder {
         let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
         let file = fds::open(self.fd.as_fd(), c"current", flags, OPEN)?;
         let stat = fstat(&file)?;
-        if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+        if !fds::is(&stat, SFlag::S_IFREG) {
             return Err(Errno::EINVAL);
         }
         fchmod(&file, OPEN)?;
@@ -260,8 +259,7 @@ impl Folder {
         let Some(current) = current else { return Ok(()) };
         if !self.there()?.is_some_and(|stat| identity::same(&stat, current)) {
             self.voice.warning(&[b"current was removed or replaced"]);
-            self.current = None;
-            self.place.within = false;
+            (self.current, self.place) = (None, Place::default());
         }
         Ok(())
     }
@@ -275,7 +273,7 @@ impl Folder {
         }
         let folder = fds::open_folder(AT_FDCWD, self.path)?;
         let lock = take(&folder)?.ok_or(Errno::EBUSY)?;
-        (self.fd, self.lock, self.current, self.place.within) = (folder, lock, None, false);
+        (self.fd, self.lock, self.current, self.place) = (folder, lock, None, Place::default());
         self.configure();
         Ok(())
     }
@@ -345,7 +343,8 @@ impl Folder {
 
     /// Gives `current` the name of an archive, and removes the oldest if there are too many.
     fn archive(&mut self, kind: Kind) -> nix::Result<()> {
-        let name = Archives::look(&self.fd, self.processor.busy())?.next(kind);
+        let mut found = Archives::look(&self.fd, self.processor.busy())?;
+        let name = found.next(kind);
         renameat(&self.fd, c"current", &self.fd, name.path())?;
         self.current = None;
         if self.loud {
@@ -353,18 +352,18 @@ impl Folder {
             self.voice.info(&[b"current is ", name.bytes(), size.number(self.size).bytes()]);
         }
         // Of those that wait for the processor, as many are kept as of those that it is done with.
-        let found = Archives::look(&self.fd, self.processor.busy())?;
-        for group in [&found.safe, &found.unprocessed] {
-            if self.config.keep > 0 && group.count > self.config.keep {
-                self.remove(group.oldest);
+        found.add(name);
+        for group in [found.safe, found.unprocessed] {
+            let many = self.config.keep > 0 && group.count > self.config.keep;
+            if let Some(oldest) = group.oldest.filter(|_| many) {
+                self.remove(oldest);
             }
         }
         Ok(())
     }
 
-    /// Returns whether one has gone.
-    fn remove(&self, oldest: Option<Name>) -> bool {
-        let Some(oldest) = oldest else { return false };
+    /// Returns whether it has gone.
+    fn remove(&self, oldest: Name) -> bool {
         if self.loud {
             self.voice.info(&[b"removing ", oldest.bytes()]);
         }
@@ -420,7 +419,7 @@ impl Folder {
     pub(super) fn entry(&self, length: usize, after: Place) -> Option<(FileStat, Entry)> {
         // With room for what says how many lines are missing.
         let length = length as u64 + if self.dropped > 0 { 128 } else { 0 };
-        Some((self.stat?, Entry { offset: self.size, length, before: self.place, after, last: true }))
+        Some((self.stat?, Entry { offset: self.size, length, before: self.place, after }))
     }
 
     /// Writes a batch, all or nothing. True if that is done, or the lines were dropped; false if it is to be
@@ -470,7 +469,7 @@ impl Folder {
             };
             let Some(oldest) = found.oldest.filter(|_| found.count > least) else { return Err(errno) };
             self.voice.warning(&[b"the disk is full: removing ", oldest.bytes()]);
-            if !self.remove(Some(oldest)) {
+            if !self.remove(oldest) {
                 return Err(errno);
             }
             done = self.prepare(now, common).and_then(|()| self.append_all(bytes, common));

@@ -5,10 +5,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use common::input::{Input, Look};
+use common::signals::{ALRM, CHLD, HUP, INT, QUIT, TERM};
 use common::voice::say;
 use common::{Text, Voice, Words, child, socket};
 use nix::errno::Errno;
-use nix::libc::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use nix::sys::stat::fstat;
 
 use super::Options;
@@ -17,7 +17,7 @@ use super::lines::Place;
 use super::record::Record;
 
 /// The signals that mean something to us.
-pub(super) const SIGNALS: [i32; 6] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGALRM, SIGCHLD];
+pub(super) const SIGNALS: [i32; 6] = [TERM, INT, QUIT, HUP, ALRM, CHLD];
 
 /// The longest that the exit waits for processors, in milliseconds.
 const LAST: u64 = 5000;
@@ -127,9 +127,9 @@ impl Logger {
 
     /// Logs until it is told to leave, or the input ends. Returns the exit status.
     pub(super) fn run(mut self) -> i32 {
-        for i in 0..self.folders.len() {
+        for folder in &mut self.folders {
             let common = common(&self.options, &self.env);
-            self.folders[i].process(socket::monotonic(), common); // what the last one has left
+            folder.process(socket::monotonic(), common); // what the last one has left
         }
         child::give_back(); // what only the start has needed
         let mut next = Next::Work;
@@ -166,7 +166,7 @@ impl Logger {
         let now = socket::monotonic();
         let common = common(&self.options, &self.env);
         match signal {
-            SIGCHLD => {
+            CHLD => {
                 while let Ok(Some((pid, status))) = child::reap() {
                     for folder in &mut self.folders {
                         if folder.ended(pid, status, now) {
@@ -175,14 +175,14 @@ impl Logger {
                     }
                 }
             }
-            SIGHUP => {
+            HUP => {
                 self.again = true;
                 if self.batch.is_some() {
                     // What keeps it from being written may be over; the rest has to wait until it is.
                     self.folders.iter_mut().for_each(Folder::configure);
                 }
             }
-            SIGALRM => self.folders.iter_mut().for_each(|folder| folder.rotate_now(now, common)),
+            ALRM => self.folders.iter_mut().for_each(|folder| folder.rotate_now(now, common)),
             _ if self.leaving.is_none() => {
                 if self.options.loud {
                     self.voice.info(&[b"told to leave"]);

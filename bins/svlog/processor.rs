@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use common::child::{self, Plan};
-use common::{Voice, Words, fds};
+use common::{Voice, Words, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, renameat};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
@@ -114,7 +114,7 @@ impl Processor {
         if let Some((pid, name)) = self.running.take() {
             voice
                 .warning(&[b"the processor still runs: it is ended, and will start again on ", name.bytes()]);
-            let _ = child::kill_group(pid, nix::libc::SIGKILL); // it may have ended meanwhile
+            let _ = child::kill_group(pid, signals::KILL); // it may have ended meanwhile
             let _ = unlinkat(folder, name.of_kind(Kind::Temporary).path(), UnlinkatFlags::NoRemoveDir);
         }
     }

@@ -60,8 +60,6 @@ pub(super) struct Entry {
     pub(super) before: Place,
     /// Where it is behind it.
     pub(super) after: Place,
-    /// It is one of the batch that was being written, not of one before.
-    pub(super) last: bool,
 }
 
 /// Two places in one word.
@@ -108,8 +106,7 @@ impl Record {
         let mut bytes = [0; Page::SIZE];
         let there = pread(&file, &mut bytes, 0)?;
         let ours = bytes.starts_with(&WORD.to_ne_bytes()) || bytes.iter().all(|byte| *byte == 0);
-        let regular = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG;
-        if !ours || !regular || stat.st_nlink != 1 {
+        if !ours || !fds::is(&stat, SFlag::S_IFREG) || stat.st_nlink != 1 {
             return Err(Errno::EEXIST); // something else of that name
         }
         if there < Page::SIZE {
@@ -211,22 +208,21 @@ impl Old {
         hash(batch) == words[HASH]
     }
 
-    /// What it says of a file, if that is one it was writing.
-    pub(super) fn file(&self, stat: &FileStat) -> Option<Entry> {
-        let mut files = self.words[FILES..].chunks_exact(FILE);
-        let file = files.find(|file| file[0] == stat.st_dev && file[1] == stat.st_ino)?;
-        Some(self.entry(file))
+    fn files(&self) -> impl Iterator<Item = &[u64]> {
+        self.words[FILES..].chunks_exact(FILE)
     }
 
-    /// What it says of the file in a folder, whichever it was.
-    pub(super) fn at(&self, folder: usize) -> Option<Entry> {
-        let mut files = self.words[FILES..].chunks_exact(FILE);
-        Some(self.entry(files.nth(folder)?))
-    }
-
-    fn entry(&self, file: &[u64]) -> Entry {
+    /// What it says of a file, if that is one it was writing; and whether that is of the batch that was being
+    /// written, and not of one before.
+    pub(super) fn file(&self, stat: &FileStat) -> Option<(Entry, bool)> {
+        let file = self.files().find(|file| file[0] == stat.st_dev && file[1] == stat.st_ino)?;
         let (before, after) = unpack(file[4]);
         let last = file[5] != 0 && file[5] == self.words[OPEN];
-        Entry { offset: file[2], length: file[3], before, after, last }
+        Some((Entry { offset: file[2], length: file[3], before, after }, last))
+    }
+
+    /// Where the log was in a line behind what it says of the file in a folder, whichever that was.
+    pub(super) fn place(&self, folder: usize) -> Option<Place> {
+        self.files().nth(folder).map(|file| unpack(file[4]).1)
     }
 }

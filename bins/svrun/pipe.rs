@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use common::{caps, child, fds};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice, tee};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::unistd::{mkfifoat, pipe2, read, write};
 
 use super::service::make_folder;
@@ -149,6 +149,5 @@ pub(super) fn open_fifo(folder: BorrowedFd, name: &std::ffi::CStr) -> nix::Resul
 
 /// Anything else by the name of a FIFO is no use: who waits for a file to become readable never sleeps.
 pub(super) fn is_fifo(file: &OwnedFd) -> nix::Result<()> {
-    let kind = nix::sys::stat::fstat(file)?.st_mode & nix::sys::stat::SFlag::S_IFMT.bits();
-    if kind == nix::sys::stat::SFlag::S_IFIFO.bits() { Ok(()) } else { Err(Errno::EEXIST) }
+    if fds::is(&fstat(file)?, SFlag::S_IFIFO) { Ok(()) } else { Err(Errno::EEXIST) }
 }

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::sys::stat::{FileStat, SFlag, stat};
 
 use crate::identity::Own;
-use crate::{Env, Error, Words, sys};
+use crate::{Env, Error, Words, fds, sys};
 
 /// What is left to execute, and with which environment.
 pub struct Chain {
@@ -86,13 +86,11 @@ impl Chain {
     pub fn program(&self) -> Option<FileStat> {
         for candidate in candidates(self.words.first()?, self.path) {
             match stat(candidate.as_c_str()) {
-                Ok(file) if file.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFREG.bits() => {
-                    match sys::may_execute(&candidate) {
-                        Ok(()) => return Some(file),
-                        Err(Errno::EACCES) => {}
-                        Err(_) => return None,
-                    }
-                }
+                Ok(file) if fds::is(&file, SFlag::S_IFREG) => match sys::may_execute(&candidate) {
+                    Ok(()) => return Some(file),
+                    Err(Errno::EACCES) => {}
+                    Err(_) => return None,
+                },
                 Ok(_) | Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES | Errno::ENAMETOOLONG) => {}
                 Err(_) => return None,
             }

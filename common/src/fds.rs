@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::resource::{Resource, getrlimit};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{FileStat, Mode, SFlag};
 
 use crate::sys;
 
@@ -47,6 +47,12 @@ pub fn open_standard() -> nix::Result<()> {
 /// Another fd for the same open file, the lowest free one from `least` up, close-on-exec.
 pub fn copy_from(fd: BorrowedFd, least: RawFd) -> nix::Result<OwnedFd> {
     sys::copy_from(fd.as_raw_fd(), least, libc::F_DUPFD_CLOEXEC)
+}
+
+/// Whether a file is of this kind, as `S_IFREG`.
+#[must_use]
+pub fn is(file: &FileStat, kind: SFlag) -> bool {
+    file.st_mode & SFlag::S_IFMT.bits() == kind.bits()
 }
 
 /// Whether there may be a `fd`: EBADF above the limit of open files, as dup2(2) says.

@@ -78,9 +78,8 @@ impl Looking {
 impl Input {
     /// Standard input, at which is looked `size` bytes at a time.
     pub fn new(size: usize) -> nix::Result<Self> {
-        let kind = SFlag::from_bits_truncate(fstat(stdin())?.st_mode) & SFlag::S_IFMT;
         // Without a pipe of our own it is read as a file is.
-        let pipe = if kind == SFlag::S_IFIFO { Looking::new().ok() } else { None };
+        let pipe = if fds::is(&fstat(stdin())?, SFlag::S_IFIFO) { Looking::new().ok() } else { None };
         Ok(Self { pipe, buffer: vec![0; size], seen: 0..0, closed: false, quiet: 0, waited: false })
     }
 

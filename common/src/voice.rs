@@ -21,7 +21,7 @@ impl Voice {
         self.say(b"warning", parts, None);
     }
 
-    /// The system refused something, and the service goes on; the parts follow "unable to".
+    /// The system refused something, and the program goes on; the parts follow "unable to".
     pub fn unable(self, parts: &[&[u8]], errno: Errno) {
         self.say(b"warning", parts, Some(errno));
     }

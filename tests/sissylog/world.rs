@@ -34,20 +34,8 @@ pub(crate) enum Kind {
 /// Makes of each function that takes a [`Kind`] two tests.
 macro_rules! both_kinds {
     ($($name:ident),+ $(,)?) => {
-        mod datagrams {
-            $(#[test]
-            fn $name() {
-                crate::needs!(crate::setuidgid::mounts());
-                super::$name(crate::sissylog::world::Kind::Datagrams);
-            })+
-        }
-        mod stream {
-            $(#[test]
-            fn $name() {
-                crate::needs!(crate::setuidgid::mounts());
-                super::$name(crate::sissylog::world::Kind::Stream);
-            })+
-        }
+        crate::support::tests_on!(datagrams, crate::sissylog::world::Kind::Datagrams, crate::setuidgid::mounts(); $($name),+);
+        crate::support::tests_on!(stream, crate::sissylog::world::Kind::Stream, crate::setuidgid::mounts(); $($name),+);
     };
 }
 pub(crate) use both_kinds;

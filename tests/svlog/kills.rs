@@ -20,17 +20,20 @@ const BOOT: u64 = 56;
 fn held(config: &str, lines: &str) -> Log {
     let mut log = Log::prepare(Svlog, config);
     log.hold_pipe();
-    log.spawn(log.command_behind("kill -KILL $$"));
-    assert_eq!(log.ended(), 128 + 9);
     log.write(lines);
     log
 }
 
 impl Log {
-    /// Runs a logger that is killed when it comes to the `count`th of this system call.
-    fn run_and_kill_at(&mut self, call: &str, count: usize) {
+    /// Starts a logger that is killed when it comes to the `count`th of this system call.
+    fn spawn_to_be_killed_at(&mut self, call: &str, count: usize) {
         let strace = format!("strace -o /dev/null -e trace={call} -e inject={call}:signal=KILL:when={count}");
         self.spawn(self.command_behind(&format!("exec {strace} \"$@\"")));
+    }
+
+    /// Runs it, to that end.
+    fn run_and_kill_at(&mut self, call: &str, count: usize) {
+        self.spawn_to_be_killed_at(call, count);
         assert_eq!(self.ended(), 128 + 9, "{}", self.report());
     }
 
@@ -135,8 +138,6 @@ fn a_batch_is_taken_out_of_every_directory() {
     log.add("second", "-b\n");
     log.add("third", "pP\n");
     log.hold_pipe();
-    log.spawn(log.command_behind("kill -KILL $$"));
-    log.ended();
     log.write("a\nb\n");
     // The second write is that to the third directory: nothing of the batch is for the second but a.
     log.run_and_kill_at("readv", 1);
@@ -144,8 +145,6 @@ fn a_batch_is_taken_out_of_every_directory() {
     log.drain();
     assert_eq!([log.all(), log.all_of("second"), log.all_of("third")], ["a\nb\n", "a\n", "Pa\nPb\n"]);
     log.hold_pipe();
-    log.spawn(log.command_behind("kill -KILL $$"));
-    log.ended();
     log.write("c\n");
     log.run_and_kill_at("write", 3);
     assert_eq!([log.all(), log.all_of("second"), log.all_of("third")], ["a\nb\nc\n", "a\nc\n", "Pa\nPb\n"]);
@@ -231,12 +230,8 @@ fn wherever_it_is_killed_a_long_line_is_one_and_comes_once() {
                     log.add("second", config);
                 }
                 log.hold_pipe();
-                log.spawn(log.command_behind("kill -KILL $$"));
-                log.ended();
                 log.write(format!("a\n{long}"));
-                let strace =
-                    format!("strace -o /dev/null -e trace={call} -e inject={call}:signal=KILL:when={count}");
-                log.spawn(log.command_behind(&format!("exec {strace} \"$@\"")));
+                log.spawn_to_be_killed_at(call, count);
                 // It may come to the end of what there is before it has made so many calls.
                 let idle = || {
                     state(log.pid()).is_none_or(|state| state == 'Z') || log.all().contains(&long[..24_000])

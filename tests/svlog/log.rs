@@ -52,19 +52,8 @@ impl Logger {
 /// Makes of each function that takes a [`Logger`] two tests.
 macro_rules! both {
     ($($name:ident),+ $(,)?) => {
-        mod on_svlogd {
-            $(#[test]
-            fn $name() {
-                crate::needs!(crate::svlog::log::Svlogd.there());
-                super::$name(crate::svlog::log::Svlogd);
-            })+
-        }
-        mod on_svlog {
-            $(#[test]
-            fn $name() {
-                super::$name(crate::svlog::log::Svlog);
-            })+
-        }
+        crate::support::tests_on!(on_svlogd, crate::svlog::log::Svlogd, crate::svlog::log::Svlogd.there(); $($name),+);
+        crate::support::tests_on!(on_svlog, crate::svlog::log::Svlog, crate::svlog::log::Svlog.there(); $($name),+);
     };
 }
 pub(crate) use both;
@@ -134,6 +123,7 @@ impl Log {
     /// From now on the test holds the read end of the pipe too, as a supervisor does for the next logger.
     pub(crate) fn hold_pipe(&mut self) {
         self.held = true;
+        self.open_pipe();
     }
 
     /// From now on a small file system is mounted at `log`, which the logger and [`Log::path`] see.
@@ -196,14 +186,18 @@ impl Log {
         assert!(lives(pid), "{}", self.report());
     }
 
-    /// Starts the logger, and no more.
-    pub(crate) fn spawn(&mut self, mut command: Command) {
-        assert!(self.logger.is_none());
+    fn open_pipe(&mut self) {
         if self.reader.is_none() {
             let (reader, writer) = pipe2(OFlag::O_CLOEXEC).unwrap();
             fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
             (self.reader, self.writer) = (Some(reader.into()), Some(writer.into()));
         }
+    }
+
+    /// Starts the logger, and no more.
+    pub(crate) fn spawn(&mut self, mut command: Command) {
+        assert!(self.logger.is_none());
+        self.open_pipe();
         command.stdin(self.reader.as_ref().unwrap().try_clone().unwrap());
         let logger = command.spawn().unwrap();
         drop(command);

@@ -44,19 +44,8 @@ impl Program {
 /// Makes of each function that takes a [`Program`] two tests.
 macro_rules! both {
     ($($name:ident),+ $(,)?) => {
-        mod on_runsv {
-            $(#[test]
-            fn $name() {
-                crate::needs!(crate::svrun::service::Runsv.there());
-                super::$name(crate::svrun::service::Runsv);
-            })+
-        }
-        mod on_svrun {
-            $(#[test]
-            fn $name() {
-                super::$name(crate::svrun::service::Svrun);
-            })+
-        }
+        crate::support::tests_on!(on_runsv, crate::svrun::service::Runsv, crate::svrun::service::Runsv.there(); $($name),+);
+        crate::support::tests_on!(on_svrun, crate::svrun::service::Svrun, crate::svrun::service::Svrun.there(); $($name),+);
     };
 }
 pub(crate) use both;
@@ -124,7 +113,7 @@ fn nudge(folder: PathBuf) {
                     let _ = fifo.and_then(|mut fifo| fifo.write_all(b"\n")); // nobody may be there to read
                 }
             }
-            thread::sleep(Duration::from_millis(500));
+            thread::sleep(Duration::from_millis(100));
         }
     });
 }
