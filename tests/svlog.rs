@@ -11,5 +11,6 @@ pub(crate) mod log;
 mod patterns;
 mod processor;
 mod signals;
+mod tracer;
 mod udp;
 mod words;

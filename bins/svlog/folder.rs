@@ -15,7 +15,7 @@ use super::archive::{Archives, Kind, Name};
 use super::config::{Config, Full};
 use super::lines::{Maker, Place, Stamp};
 use super::processor::{Processor, sync};
-use super::record::{Entry, Old};
+use super::record::{Entry, Left, Record};
 
 /// The mode of a `current` that was left in order, and of an archive, as svlogd's.
 const SAFE: Mode = Mode::from_bits_truncate(0o744);
@@ -147,36 +147,42 @@ impl Folder {
             .then(|| socket::monotonic().saturating_add(self.config.age.saturating_mul(1000)))
     }
 
-    /// Opens `current`. One that was not left in order is an archive of its own, unless `old`, the record of
-    /// the process that wrote it, says that nothing but that process has come to an end.
-    pub(super) fn start(&mut self, old: Option<(&Old, bool, usize)>) -> nix::Result<()> {
+    /// Opens `current`. One that was not left in order is an archive of its own, unless the record, with the
+    /// place of this folder in it, says that nothing but the process that wrote it has come to an end.
+    pub(super) fn start(&mut self, record: Option<(&mut Record, usize)>) -> nix::Result<()> {
         let there = self.there()?;
-        let entry = old.zip(there).and_then(|((old, ..), stat)| old.file(&stat));
-        if let Some(stat) = there {
-            let left = stat.st_size > 0 && stat.st_mode & 0o100 == 0;
-            if left && entry.is_none() {
-                self.archive(Kind::Unprocessed)?;
-            }
+        let (record, folder) = record.unzip();
+        let mut record = record;
+        let left = record.as_mut().zip(there).and_then(|(record, stat)| record.left(&stat));
+        if left.is_none() && there.is_some_and(|stat| stat.st_size > 0 && stat.st_mode & 0o100 == 0) {
+            self.archive(Kind::Unprocessed)?;
         }
         self.open_current()?;
-        let Some((old, unfinished, folder)) = old else { return self.end_line() };
-        let Some((entry, last)) = entry else {
-            // It was killed between a rotation within a line and the rest of the line.
-            if self.size == 0 {
-                self.place = old.place(folder).filter(|place| place.within).unwrap_or_default();
-            }
-            return self.end_line();
-        };
-        let end = entry.offset.saturating_add(entry.length);
-        if unfinished && last && (entry.offset..=end).contains(&self.size) {
-            // It is still in the pipe, whole, and comes once more.
-            self.cut(entry.offset)?;
-            self.size = entry.offset;
-            self.place = entry.before;
-        } else if self.size == end {
-            self.place = entry.after;
+        if let Some((record, folder)) = record.zip(folder) {
+            self.go_on(record, folder, left)?;
         }
         if self.place.within { Ok(()) } else { self.end_line() }
+    }
+
+    /// Brings `current` to where the process before us was, without the batch that comes once more.
+    fn go_on(&mut self, record: &mut Record, folder: usize, left: Option<Left>) -> nix::Result<()> {
+        let Some(left) = left else {
+            // It was killed between a rotation within a line and the rest of the line.
+            if self.size == 0 {
+                self.place = Some(record.place(folder)).filter(|place| place.within).unwrap_or_default();
+            }
+            return Ok(());
+        };
+        let Entry { offset, length, before, after } = left.entry;
+        let end = offset.saturating_add(length);
+        if left.comes && (offset..=end).contains(&self.size) {
+            self.cut(offset)?;
+            (self.size, self.place) = (offset, before);
+            record.undo(&left);
+        } else if self.size == end {
+            self.place = after;
+        }
+        Ok(())
     }
 
     /// What `current` is, by its name.

@@ -87,22 +87,24 @@ impl Logger {
         let open = |path: &&'static std::ffi::CStr| Folder::open(path, voice, options.loud);
         let mut folders: Vec<Folder> = options.folders.iter().filter_map(open).collect();
         let Some(first) = folders.first() else { return Ok(None) };
-        let (mut record, mut old) = (None, None);
+        let mut record = None;
         if input.stays() {
-            match Record::open(first.fd(), options.folders.len(), &fstat(common::fds::stdin())?) {
-                Ok(found) => (record, old) = found,
-                Err(errno) => first
-                    .voice()
-                    .unable(&[b"make batch: what is written when svlog is killed may come twice"], errno),
-            }
+            record = Record::open(first.fd(), options.folders.len(), &fstat(common::fds::stdin())?)
+                .unwrap_or_else(|errno| {
+                    let why = b"make batch: what is written when svlog is killed may come twice";
+                    first.voice().unable(&[why], errno);
+                    None
+                });
         }
-        let unfinished =
-            old.as_ref().is_some_and(|old| old.is_unfinished(&mut input, |bytes| options.replace(bytes)));
+        if let Some(record) = &mut record {
+            record.compare(&mut input, |bytes| options.replace(bytes));
+        }
         for (i, folder) in folders.iter_mut().enumerate() {
-            if let Err(errno) = folder.start(old.as_ref().map(|old| (old, unfinished, i))) {
+            if let Err(errno) = folder.start(record.as_mut().map(|record| (record, i))) {
                 folder.voice().unable(&[b"open current"], errno);
             }
         }
+        record.iter_mut().for_each(Record::ready);
         let (out, text, unsent) =
             (Vec::with_capacity(options.batch + options.batch / 4), Vec::new(), Vec::new());
         let (batch, udp, leaving, again, status) = (None, None, None, false, 0);

@@ -31,22 +31,19 @@ const FILES: usize = 12;
 const FILE: usize = 6; // words a file: device, inode, offset, bytes, the places before and after, number of the batch
 const MOST: usize = (Page::SIZE / 8 - FILES) / FILE;
 
-const WORDS: usize = Page::SIZE / 8;
 const WORD: u64 = u64::from_ne_bytes(*b"svlog 2\n");
 
-/// The record of this process.
+/// The record: what another process has left until [`Record::ready`], then that of this one.
 #[derive(Debug)]
 pub(super) struct Record {
     page: Page,
     folder: OwnedFd,
-    /// Of the batch.
+    /// Device and inode of standard input.
+    pipe: [u64; 2],
+    /// Of the batch. It goes on from one process to the next: a number is never that of two batches.
     number: u64,
-}
-
-/// What another one has left.
-#[derive(Debug)]
-pub(super) struct Old {
-    words: [u64; WORDS],
+    /// The last batch was written, in part or in whole, and is still in the pipe.
+    unfinished: bool,
 }
 
 /// What it says of a file.
@@ -60,6 +57,15 @@ pub(super) struct Entry {
     pub(super) before: Place,
     /// Where it is behind it.
     pub(super) after: Place,
+}
+
+/// What another process has left to be known of a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left {
+    at: usize,
+    pub(super) entry: Entry,
+    /// The batch is the one that is still in the pipe: it comes once more.
+    pub(super) comes: bool,
 }
 
 /// Two places in one word.
@@ -94,12 +100,8 @@ fn boot() -> Option<[u64; 5]> {
 impl Record {
     /// The record in this folder, with what another one has left of this boot. `None` where there are too many
     /// log directories for it.
-    pub(super) fn open(
-        folder: &OwnedFd,
-        count: usize,
-        pipe: &FileStat,
-    ) -> nix::Result<(Option<Self>, Option<Old>)> {
-        let Some(boot) = boot().filter(|_| count <= MOST) else { return Ok((None, None)) };
+    pub(super) fn open(folder: &OwnedFd, count: usize, pipe: &FileStat) -> nix::Result<Option<Self>> {
+        let Some(boot) = boot().filter(|_| count <= MOST) else { return Ok(None) };
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let file = fds::open(folder.as_fd(), NAME, flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
         let stat = fstat(&file)?;
@@ -114,24 +116,74 @@ impl Record {
             // All of it, and now: a store into the mapping finds no room later.
             child::write_at(file.as_fd(), &bytes, 0)?;
         }
-        let word = |i: usize| bytes[8 * i..8 * i + 8].try_into().map_or(0, u64::from_ne_bytes);
-        let words: [u64; WORDS] = std::array::from_fn(word);
-        let valid = words[MAGIC] == WORD && words[BOOT..BOOT + 5] == boot;
+        let folder = folder.try_clone().map_err(|_| Errno::EMFILE)?;
+        let page = Page::map(file.as_fd())?;
+        page.populate()?;
         let pipe = [pipe.st_dev, pipe.st_ino];
-        let mut old = Old { words };
-        if old.words[PIPE..PIPE + 2] != pipe {
-            old.words[OPEN] = 0; // that batch was in another one
+        let mut record = Self { page, folder, pipe, number: 0, unfinished: false };
+        if record.get(MAGIC) != WORD || (BOOT..).zip(boot).any(|(word, part)| record.get(word) != part) {
+            record.set(MAGIC, 0);
+            fence(Ordering::SeqCst);
+            record.page.bytes().fill(0);
+            record.set_all(BOOT, &boot);
+            fence(Ordering::SeqCst);
+            record.set(MAGIC, WORD);
         }
-        let mut record = Self {
-            page: Page::map(file.as_fd())?,
-            folder: folder.try_clone().map_err(|_| Errno::EMFILE)?,
-            number: 0,
-        };
-        record.set(OPEN, 0);
-        record.set_all(PIPE, &pipe);
-        record.set_all(BOOT, &boot);
-        record.set(MAGIC, WORD);
-        Ok((Some(record), valid.then_some(old)))
+        record.number = (0..MOST).map(|i| record.get(FILES + FILE * i + 5)).max().unwrap_or(0);
+        record.number = record.number.max(record.get(OPEN));
+        Ok(Some(record))
+    }
+
+    /// Finds out whether the last batch is still in the pipe: it had not been taken out, and the pipe begins
+    /// with the same bytes.
+    pub(super) fn compare(&mut self, input: &mut Input, replace: impl Fn(&mut [u8])) {
+        let Ok(length) = usize::try_from(self.get(LENGTH)) else { return };
+        let same = (PIPE..).zip(self.pipe).all(|(word, part)| self.get(word) == part);
+        if !same || self.get(OPEN) == 0 || self.get(MARK) != 0 || length == 0 {
+            return;
+        }
+        if input.look() != Ok(Look::Bytes) {
+            return;
+        }
+        let Some(batch) = input.bytes().get_mut(..length) else { return };
+        replace(batch);
+        self.unfinished = hash(batch) == self.get(HASH);
+    }
+
+    /// What it says of a file, if that is one that was being written.
+    pub(super) fn left(&mut self, stat: &FileStat) -> Option<Left> {
+        let is = |record: &mut Self, at| record.get(at) == stat.st_dev && record.get(at + 1) == stat.st_ino;
+        let at = (0..MOST).map(|i| FILES + FILE * i).find(|at| is(self, *at))?;
+        let last = self.get(at + 5) != 0 && self.get(at + 5) == self.get(OPEN);
+        let (before, after) = unpack(self.get(at + 4));
+        let entry = Entry { offset: self.get(at + 2), length: self.get(at + 3), before, after };
+        Some(Left { at, entry, comes: last && self.unfinished })
+    }
+
+    /// The batch was cut off this file, which ends where it began. Until [`Record::ready`] who comes after us cuts
+    /// it off again, and needs no more than the offset and the place before, which stay.
+    pub(super) fn undo(&mut self, left: &Left) {
+        let before = left.entry.before;
+        self.set(left.at + 3, 0);
+        self.set(left.at + 4, pack(before, before));
+    }
+
+    /// Where the log was in a line behind what it says of the file in a folder, whichever that was.
+    pub(super) fn place(&mut self, folder: usize) -> Place {
+        unpack(self.get(FILES + FILE * folder + 4)).1
+    }
+
+    /// All that was left has been seen to. Not before: who is killed earlier is followed by one that sees to it
+    /// again.
+    pub(super) fn ready(&mut self) {
+        self.end();
+        let pipe = self.pipe;
+        self.set_all(PIPE, &pipe);
+    }
+
+    fn get(&mut self, word: usize) -> u64 {
+        let bytes = &self.page.bytes()[8 * word..8 * word + 8];
+        bytes.try_into().map_or(0, u64::from_ne_bytes)
     }
 
     fn set(&mut self, word: usize, value: u64) {
@@ -151,7 +203,7 @@ impl Record {
     /// A batch is about to be written.
     pub(super) fn begin(&mut self, batch: &[u8]) {
         self.end();
-        self.number += 1;
+        self.number = self.number.wrapping_add(1).max(1);
         self.set_all(MARK, &[0, batch.len() as u64, hash(batch)]);
         fence(Ordering::SeqCst);
         self.set(OPEN, self.number);
@@ -188,41 +240,5 @@ impl Record {
     /// Nothing is left to know.
     pub(super) fn remove(self) {
         let _ = unlinkat(&self.folder, NAME, UnlinkatFlags::NoRemoveDir); // it does no harm
-    }
-}
-
-impl Old {
-    /// Whether the last batch is still in the pipe: the record says that it had not been taken out, and the
-    /// pipe begins with the same bytes.
-    pub(super) fn is_unfinished(&self, input: &mut Input, replace: impl Fn(&mut [u8])) -> bool {
-        let words = &self.words;
-        let Ok(length) = usize::try_from(words[LENGTH]) else { return false };
-        if words[OPEN] == 0 || words[MARK] != 0 || length == 0 || !input.stays() {
-            return false;
-        }
-        if input.look() != Ok(Look::Bytes) {
-            return false;
-        }
-        let Some(batch) = input.bytes().get_mut(..length) else { return false };
-        replace(batch);
-        hash(batch) == words[HASH]
-    }
-
-    fn files(&self) -> impl Iterator<Item = &[u64]> {
-        self.words[FILES..].chunks_exact(FILE)
-    }
-
-    /// What it says of a file, if that is one it was writing; and whether that is of the batch that was being
-    /// written, and not of one before.
-    pub(super) fn file(&self, stat: &FileStat) -> Option<(Entry, bool)> {
-        let file = self.files().find(|file| file[0] == stat.st_dev && file[1] == stat.st_ino)?;
-        let (before, after) = unpack(file[4]);
-        let last = file[5] != 0 && file[5] == self.words[OPEN];
-        Some((Entry { offset: file[2], length: file[3], before, after }, last))
-    }
-
-    /// Where the log was in a line behind what it says of the file in a folder, whichever that was.
-    pub(super) fn place(&self, folder: usize) -> Option<Place> {
-        self.files().nth(folder).map(|file| unpack(file[4]).1)
     }
 }

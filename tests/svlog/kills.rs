@@ -5,7 +5,10 @@ use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::Duration;
 
+use nix::libc::{SYS_flock, SYS_ftruncate, SYS_madvise, SYS_ppoll, SYS_readv, SYS_tee};
+
 use super::log::*;
+use super::tracer::Traced;
 use crate::needs;
 use crate::support::*;
 use crate::svrun::restart::Random;
@@ -15,6 +18,9 @@ use crate::svrun::service::{Service, Svrun};
 const OPEN: u64 = 8;
 const MARK: u64 = 16;
 const BOOT: u64 = 56;
+
+/// As many bytes are a batch at most, and end in a newline if there is one.
+const BATCH: usize = 12 * 1024;
 
 /// A log whose pipe the test holds, with these lines in it.
 fn held(config: &str, lines: &str) -> Log {
@@ -45,7 +51,7 @@ impl Log {
 
     /// Lets a logger write what is in the pipe, and leave.
     fn drain(&mut self) {
-        self.run();
+        self.spawn(self.command());
         self.finish();
         assert!(!self.at("batch").exists());
     }
@@ -258,4 +264,115 @@ fn wherever_it_is_killed_a_long_line_is_one_and_comes_once() {
             }
         }
     }
+}
+
+/// A log, what comes in before the first kill and after it, and what is to be logged in the end.
+fn cases() -> Vec<(Log, [String; 2], String)> {
+    let long = "y".repeat(30_000);
+    let case = |config: &str, lines: [&str; 2], all: &str| {
+        (held(config, ""), lines.map(str::to_owned), all.to_owned())
+    };
+    vec![
+        case("", ["a\nb\n", "c\n"], "a\nb\nc\n"),
+        case("pP\n", [&format!("a\n{long}"), "z\nc\n"], &format!("Pa\nP{long}z\nPc\n")),
+        // The second batch, whose line was deselected in the first, leaves nothing in the log.
+        case("-x*\n", [&format!("a\nx{long}"), "z\nc\n"], "a\nc\n"),
+    ]
+}
+
+/// Has a logger killed that has written all and not taken the last batch from the pipe.
+fn killed_with_a_batch(log: &mut Log, lines: &str) {
+    log.write(lines);
+    kill_before(log, SYS_readv, 1 + lines.len() / BATCH);
+}
+
+fn kill_before(log: &mut Log, call: i64, count: usize) {
+    let mut traced = Traced::start(log);
+    assert!((0..count).all(|_| traced.before(call)));
+    traced.kill();
+}
+
+#[test]
+fn a_second_kill_before_any_call_loses_and_doubles_nothing() {
+    for case in 0..cases().len() {
+        for count in 0.. {
+            let (mut log, [first, second], expected) = cases().remove(case);
+            killed_with_a_batch(&mut log, &first);
+            log.write(&second);
+            log.close_writer();
+            let mut traced = Traced::start(&mut log);
+            assert!(traced.before(SYS_flock), "nothing happens before");
+            let there = (0..count).all(|_| traced.call().is_some());
+            if there {
+                traced.kill();
+            } else {
+                traced.end();
+            }
+            log.drain();
+            assert!(log.all() == expected, "{case} {count}\n{}", log.report());
+            if !there {
+                tell(&format!("svlog: killed again before each of {count} calls, case {case}"));
+                break;
+            }
+        }
+    }
+}
+
+/// Kills loggers behind each store into the record that they make behind a system call. Returns how many.
+fn kill_behind_each_store(
+    prepare: impl Fn() -> Log,
+    place: impl Fn(&mut Traced) -> bool,
+    most: usize,
+    check: impl Fn(Log, usize),
+) -> usize {
+    for count in 1..=most {
+        let mut log = prepare();
+        let mut traced = Traced::start(&mut log);
+        assert!(place(&mut traced));
+        let there = (0..count).all(|_| traced.step_to_a_change("log/batch"));
+        traced.kill();
+        check(log, count);
+        if !there {
+            return count - 1;
+        }
+    }
+    most
+}
+
+#[test]
+fn a_kill_between_any_two_stores_loses_and_doubles_nothing() {
+    // Where the record becomes that of the new process: what changes in it is the length, unless that was 0, and
+    // whether a batch is open. More would be the next batch.
+    for (case, most) in [2, 2, 1].into_iter().enumerate() {
+        let prepare = || {
+            let (mut log, [first, second], _) = cases().remove(case);
+            killed_with_a_batch(&mut log, &first);
+            log.write(&second);
+            log.close_writer();
+            log
+        };
+        let place = |traced: &mut Traced| traced.behind(SYS_ftruncate);
+        let count = kill_behind_each_store(prepare, place, most, |mut log, count| {
+            log.drain();
+            assert!(log.all() == cases()[case].2, "{case} {count}\n{}", log.report());
+        });
+        assert_eq!(count, most);
+    }
+    let prepare = || {
+        let mut log = held("", "a\n");
+        kill_before(&mut log, SYS_ppoll, 2);
+        log.write("b\n");
+        log.close_writer();
+        log
+    };
+    // Where it becomes that of a new batch, and of none.
+    let place = |traced: &mut Traced| traced.behind(SYS_tee) && traced.behind(SYS_madvise);
+    let count = kill_behind_each_store(prepare, place, usize::MAX, |mut log, count| {
+        log.open_writer();
+        log.write("b\n");
+        log.drain();
+        assert_eq!(log.all(), "a\nb\nb\n", "{count}\n{}", log.report());
+    });
+    tell(&format!("svlog: killed behind each of {count} stores of a batch"));
+    assert!(count > 6, "{count}");
 }

@@ -282,6 +282,19 @@ impl Log {
         self.until_all(all);
     }
 
+    /// Closes the write end.
+    pub(crate) fn close_writer(&mut self) {
+        self.writer = None;
+    }
+
+    /// Opens it again, where the test holds the pipe.
+    pub(crate) fn open_writer(&mut self) {
+        let reader = std::os::fd::AsRawFd::as_raw_fd(self.reader.as_ref().unwrap());
+        let mut options = OpenOptions::new();
+        let writer = options.write(true).custom_flags(O_NONBLOCK).open(format!("/proc/self/fd/{reader}"));
+        self.writer = Some(writer.unwrap());
+    }
+
     /// Closes the pipe.
     pub(crate) fn close(&mut self) {
         self.writer = None;
