@@ -121,13 +121,13 @@ impl Record {
         page.populate()?;
         let pipe = [pipe.st_dev, pipe.st_ino];
         let mut record = Self { page, folder, pipe, number: 0, unfinished: false };
-        if record.get(MAGIC) != WORD || (BOOT..).zip(boot).any(|(word, part)| record.get(word) != part) {
-            record.set(MAGIC, 0);
-            fence(Ordering::SeqCst);
-            record.page.bytes().fill(0);
-            record.set_all(BOOT, &boot);
+        if record.get(MAGIC) != WORD || !record.has(BOOT, &boot) {
+            // In this order: where we are killed it is still ours, and of no boot or another one.
+            record.page.bytes()[8..].fill(0);
             fence(Ordering::SeqCst);
             record.set(MAGIC, WORD);
+            fence(Ordering::SeqCst);
+            record.set_all(BOOT, &boot);
         }
         record.number = (0..MOST).map(|i| record.get(FILES + FILE * i + 5)).max().unwrap_or(0);
         record.number = record.number.max(record.get(OPEN));
@@ -138,8 +138,8 @@ impl Record {
     /// with the same bytes.
     pub(super) fn compare(&mut self, input: &mut Input, replace: impl Fn(&mut [u8])) {
         let Ok(length) = usize::try_from(self.get(LENGTH)) else { return };
-        let same = (PIPE..).zip(self.pipe).all(|(word, part)| self.get(word) == part);
-        if !same || self.get(OPEN) == 0 || self.get(MARK) != 0 || length == 0 {
+        let pipe = self.pipe;
+        if !self.has(PIPE, &pipe) || self.get(OPEN) == 0 || self.get(MARK) != 0 || length == 0 {
             return;
         }
         if input.look() != Ok(Look::Bytes) {
@@ -184,6 +184,10 @@ impl Record {
     fn get(&mut self, word: usize) -> u64 {
         let bytes = &self.page.bytes()[8 * word..8 * word + 8];
         bytes.try_into().map_or(0, u64::from_ne_bytes)
+    }
+
+    fn has(&mut self, from: usize, values: &[u64]) -> bool {
+        values.iter().enumerate().all(|(i, value)| self.get(from + i) == *value)
     }
 
     fn set(&mut self, word: usize, value: u64) {

@@ -375,4 +375,25 @@ fn a_kill_between_any_two_stores_loses_and_doubles_nothing() {
     });
     tell(&format!("svlog: killed behind each of {count} stores of a batch"));
     assert!(count > 6, "{count}");
+    // Where it begins, or was that of another boot: the next logger makes one of it.
+    for boot in [None, Some(b'?')] {
+        let prepare = || {
+            let mut log = held("", "a\n");
+            if let Some(boot) = boot {
+                kill_before(&mut log, SYS_readv, 1);
+                log.patch(BOOT, boot);
+            }
+            log
+        };
+        let place = |traced: &mut Traced| traced.behind(SYS_flock) && traced.behind(SYS_madvise);
+        let count = kill_behind_each_store(prepare, place, 7, |mut log, count| {
+            killed_with_a_batch(&mut log, "b\n");
+            log.write("c\n");
+            log.drain();
+            let doubled = if boot.is_some() { "a\n" } else { "" };
+            assert_eq!(log.all(), format!("{doubled}a\nb\nc\n"), "{count}\n{}", log.report());
+            assert_eq!(log.stderr(), "");
+        });
+        assert_eq!(count, 7);
+    }
 }
