@@ -5,6 +5,7 @@ mod config;
 mod disk;
 mod exchange;
 mod files;
+mod goes_on;
 mod kills;
 mod lines;
 pub(crate) mod log;

@@ -15,7 +15,7 @@ use super::archive::{Archives, Kind, Name};
 use super::config::{Config, Full};
 use super::lines::{Maker, Place, Stamp};
 use super::processor::{Processor, sync};
-use super::record::{Entry, Left, Record};
+use super::record::{Entry, Id, Record, id};
 
 /// The mode of a `current` that was left in order, and of an archive, as svlogd's.
 const SAFE: Mode = Mode::from_bits_truncate(0o744);
@@ -31,12 +31,13 @@ const PAUSE: u64 = 1000;
 pub(super) struct Folder {
     path: &'static CStr,
     fd: OwnedFd,
+    pub(super) id: Id,
     /// Held by its lock.
     lock: OwnedFd,
     pub(super) config: Config,
     current: Option<OwnedFd>,
     /// The size of `current`.
-    size: u64,
+    pub(super) size: u64,
     pub(super) place: Place,
     /// The size of the last batch.
     pub(super) wrote: usize,
@@ -51,6 +52,8 @@ pub(super) struct Folder {
     gone: bool,
     /// The end of a line that has begun was dropped.
     torn: bool,
+    /// The last line in `current` is still to be ended.
+    unended: bool,
     pub(super) processor: Processor,
     /// When what has failed is tried again: monotonic, ms.
     pub(super) stuck: Option<u64>,
@@ -59,6 +62,16 @@ pub(super) struct Folder {
     why: Option<Errno>,
     voice: Voice,
     loud: bool,
+}
+
+/// What has become of a batch.
+pub(super) enum Delivered {
+    /// It is written, or the lines were dropped.
+    Done,
+    /// There is room now: it is to be tried again at once.
+    Again,
+    /// It is to be tried again when `stuck` says.
+    Stuck,
 }
 
 /// What a folder shares with the others.
@@ -89,8 +102,10 @@ impl Folder {
                 return None;
             }
         };
+        let id = fstat(&folder).map_or([0; 2], |stat| id(&stat));
         let mut new = Self {
             path,
+            id,
             fd: folder,
             lock,
             config: Config::default(),
@@ -104,6 +119,7 @@ impl Folder {
             late: false,
             gone: false,
             torn: false,
+            unended: false,
             processor: Processor::default(),
             stuck: None,
             dropped: 0,
@@ -147,40 +163,49 @@ impl Folder {
             .then(|| socket::monotonic().saturating_add(self.config.age.saturating_mul(1000)))
     }
 
-    /// Opens `current`. One that was not left in order is an archive of its own, unless the record, with the
-    /// place of this folder in it, says that nothing but the process that wrote it has come to an end.
-    pub(super) fn start(&mut self, record: Option<(&mut Record, usize)>) -> nix::Result<()> {
+    /// Opens `current`. One that was not left in order is an archive of its own, unless the record says that
+    /// nothing but the process that wrote it has come to an end.
+    pub(super) fn start(&mut self, record: Option<&mut Record>) -> nix::Result<()> {
+        let started = self.open_left(record);
+        if started.is_err() {
+            self.no_current();
+        }
+        started
+    }
+
+    fn open_left(&mut self, record: Option<&mut Record>) -> nix::Result<()> {
         let there = self.there()?;
-        let (record, folder) = record.unzip();
-        let mut record = record;
-        let left = record.as_mut().zip(there).and_then(|(record, stat)| record.left(&stat));
+        let left = record.as_ref().zip(there).and_then(|(record, stat)| record.left(self.id, id(&stat)));
         if left.is_none() && there.is_some_and(|stat| stat.st_size > 0 && stat.st_mode & 0o100 == 0) {
             self.archive(Kind::Unprocessed)?;
         }
         self.open_current()?;
-        if let Some((record, folder)) = record.zip(folder) {
-            self.go_on(record, folder, left)?;
+        match (left, &record) {
+            (Some((entry, comes)), _) => self.go_on(entry, comes)?,
+            // It was killed between a rotation within a line and the rest of the line.
+            (None, Some(record)) if self.size == 0 => {
+                self.place = Some(record.place(self.id)).filter(|place| place.within).unwrap_or_default();
+            }
+            _ => {}
         }
-        if self.place.within { Ok(()) } else { self.end_line() }
+        if !self.place.within {
+            self.end_line()?;
+        }
+        if let Some((record, entry)) = record.zip(self.entry(0, self.place)) {
+            record.file(self.id, entry);
+        }
+        // Not before the record knows it: else a kill would leave a file that is taken for one after a crash.
+        self.current.as_ref().map_or(Ok(()), |file| fchmod(file, OPEN))
     }
 
     /// Brings `current` to where the process before us was, without the batch that comes once more.
-    fn go_on(&mut self, record: &mut Record, folder: usize, left: Option<Left>) -> nix::Result<()> {
-        let Some(left) = left else {
-            // It was killed between a rotation within a line and the rest of the line.
-            if self.size == 0 {
-                self.place = Some(record.place(folder)).filter(|place| place.within).unwrap_or_default();
-            }
-            return Ok(());
-        };
-        let Entry { offset, length, before, after } = left.entry;
-        let end = offset.saturating_add(length);
-        if left.comes && (offset..=end).contains(&self.size) {
-            self.cut(offset)?;
-            (self.size, self.place) = (offset, before);
-            record.undo(&left);
+    fn go_on(&mut self, entry: Entry, comes: bool) -> nix::Result<()> {
+        let end = entry.offset.saturating_add(entry.length);
+        if comes && (entry.offset..=end).contains(&self.size) {
+            self.cut(entry.offset)?;
+            (self.size, self.place) = (entry.offset, entry.before);
         } else if self.size == end {
-            self.place = after;
+            self.place = entry.after;
         }
         Ok(())
     }
@@ -201,7 +226,6 @@ impl Folder {
         if !fds::is(&stat, SFlag::S_IFREG) {
             return Err(Errno::EINVAL);
         }
-        fchmod(&file, OPEN)?;
         self.size = u64::try_from(stat.st_size).unwrap_or(0);
         if self.loud {
             self.voice.info(&[if self.size == 0 { b"new current" } else { b"appending to current" }]);
@@ -211,8 +235,12 @@ impl Folder {
         Ok(())
     }
 
-    /// Ends a line that somebody else has left without its end.
-    fn end_line(&mut self) -> nix::Result<()> {
+    fn no_current(&mut self) {
+        (self.current, self.stat, self.size, self.unended) = (None, None, 0, false);
+    }
+
+    /// Ends a line that has no end and gets none any more.
+    pub(super) fn end_line(&mut self) -> nix::Result<()> {
         if self.size == 0 {
             return Ok(());
         }
@@ -220,7 +248,9 @@ impl Folder {
         let file = fds::open(self.fd.as_fd(), c"current", flags, Mode::empty())?;
         let mut last = *b"\n";
         nix::sys::uio::pread(&file, &mut last, i64::try_from(self.size - 1).map_err(|_| Errno::EFBIG)?)?;
-        if last == *b"\n" { Ok(()) } else { self.append(b"\n") }
+        self.unended = last != *b"\n";
+        let _ = self.append(b""); // where there is no room it is ended before the next line
+        Ok(())
     }
 
     /// Makes sure that `current` is open, is the file of that name, and has room; before each batch.
@@ -265,7 +295,8 @@ impl Folder {
         let Some(current) = current else { return Ok(()) };
         if !self.there()?.is_some_and(|stat| identity::same(&stat, current)) {
             self.voice.warning(&[b"current was removed or replaced"]);
-            (self.current, self.place) = (None, Place::default());
+            self.place = Place::default();
+            self.no_current();
         }
         Ok(())
     }
@@ -279,7 +310,9 @@ impl Folder {
         }
         let folder = fds::open_folder(AT_FDCWD, self.path)?;
         let lock = take(&folder)?.ok_or(Errno::EBUSY)?;
-        (self.fd, self.lock, self.current, self.place) = (folder, lock, None, Place::default());
+        self.id = id(&fstat(&folder)?);
+        (self.fd, self.lock, self.place) = (folder, lock, Place::default());
+        self.no_current();
         self.configure();
         Ok(())
     }
@@ -342,7 +375,7 @@ impl Folder {
             fchmod(file, SAFE)?;
         }
         self.archive(kind)?;
-        self.open_current()?;
+        self.start(None)?;
         self.process(now, common);
         Ok(())
     }
@@ -352,11 +385,11 @@ impl Folder {
         let mut found = Archives::look(&self.fd, self.processor.busy())?;
         let name = found.next(kind);
         renameat(&self.fd, c"current", &self.fd, name.path())?;
-        self.current = None;
         if self.loud {
             let mut size = Text::<24>::of(" ");
             self.voice.info(&[b"current is ", name.bytes(), size.number(self.size).bytes()]);
         }
+        self.no_current();
         // Of those that wait for the processor, as many are kept as of those that it is done with.
         found.add(name);
         for group in [found.safe, found.unprocessed] {
@@ -388,10 +421,11 @@ impl Folder {
         self.processor.ended(&self.fd, pid, status, now, self.voice, self.loud)
     }
 
-    /// After SIGALRM.
-    pub(super) fn rotate_now(&mut self, now: u64, common: Common) {
-        if self.place.within {
-            (self.rotate, self.late) = (self.due(), true); // at the end of the line
+    /// After SIGALRM. Where it is `busy`, a batch that was written here is still in the pipe: until it is out of it
+    /// all stays as the record says.
+    pub(super) fn rotate_now(&mut self, now: u64, common: Common, busy: bool) {
+        if self.place.within || busy {
+            (self.rotate, self.late) = (self.due(), true); // at the end of the line, or of the batch
             return;
         }
         if let Err(errno) = self.prepare(now, common).and_then(|()| self.rotate(now, common)) {
@@ -403,16 +437,16 @@ impl Folder {
         }
     }
 
-    /// Does what is due. Returns when the next thing is.
-    pub(super) fn tick(&mut self, now: u64, common: Common) -> Option<u64> {
+    /// Does what is due, `busy` as in [`Folder::rotate_now`]. Returns when the next thing is.
+    pub(super) fn tick(&mut self, now: u64, common: Common, busy: bool) -> Option<u64> {
         if self.rotate.is_some_and(|due| now >= due) {
-            self.rotate_now(now, common);
+            self.rotate_now(now, common, busy);
         }
         if self.processor.again.is_some_and(|again| now >= again) {
             self.process(now, common);
         }
         if self.dropped > 0 && self.stuck.is_none_or(|due| now >= due) {
-            if self.has_room() && self.prepare(now, common).is_ok() {
+            if !busy && self.has_room() && self.prepare(now, common).is_ok() {
                 let _ = self.append_all(b"", common); // it is tried again
             }
             self.stuck = (self.dropped > 0).then_some(now + PAUSE);
@@ -421,23 +455,34 @@ impl Folder {
         due.into_iter().flatten().min()
     }
 
-    /// Where `bytes`, the batch, would begin, for the record.
-    pub(super) fn entry(&self, length: usize, after: Place) -> Option<(FileStat, Entry)> {
-        // With room for what says how many lines are missing.
-        let length = length as u64 + if self.dropped > 0 { 128 } else { 0 };
-        Some((self.stat?, Entry { offset: self.size, length, before: self.place, after }))
+    /// What the record is to say of a batch of so many bytes.
+    pub(super) fn entry(&self, length: usize, after: Place) -> Option<Entry> {
+        // With room for what says how many lines are missing, and for the end of the last one.
+        let more = if self.dropped > 0 || self.unended { 129 } else { 0 };
+        let file = id(self.stat.as_ref()?);
+        Some(Entry { file, offset: self.size, length: length as u64 + more, before: self.place, after })
     }
 
-    /// Writes a batch, all or nothing. True if that is done, or the lines were dropped; false if it is to be
-    /// tried again when `stuck` says.
-    pub(super) fn deliver(&mut self, fault: Option<Errno>, bytes: &[u8], now: u64, common: Common) -> bool {
-        let errno = match self.with_room(fault, bytes, now, common) {
-            Ok(()) => {
-                self.stuck = None;
-                return true;
-            }
-            Err(errno) => errno,
+    /// Writes a batch, all or nothing.
+    pub(super) fn deliver(
+        &mut self,
+        fault: Option<Errno>,
+        bytes: &[u8],
+        now: u64,
+        common: Common,
+    ) -> Delivered {
+        let done = match fault {
+            _ if bytes.is_empty() => Ok(()),
+            Some(errno) => Err(errno),
+            None => self.append_all(bytes, common),
         };
+        let Err(errno) = done else {
+            self.stuck = None;
+            return Delivered::Done;
+        };
+        if self.make_room(errno) {
+            return Delivered::Again;
+        }
         if self.config.full == Full::New {
             if self.dropped == 0 {
                 self.voice.unable(&[b"write to current: new lines are dropped"], errno);
@@ -447,39 +492,31 @@ impl Folder {
             self.dropped = self.dropped.max(1);
             self.torn |= self.place.within && bytes.contains(&b'\n');
             self.why = Some(errno);
-            return true;
+            return Delivered::Done;
         }
         if self.stuck.is_none() {
             self.voice.unable(&[b"write to current: the log waits"], errno);
         }
         self.stuck = Some(now + PAUSE);
-        false
+        Delivered::Stuck
     }
 
-    /// Writes, and makes room where the disk is full as far as the policy allows.
-    fn with_room(&mut self, fault: Option<Errno>, bytes: &[u8], now: u64, common: Common) -> nix::Result<()> {
-        if bytes.is_empty() {
-            return Ok(());
+    /// Removes an archive where the disk is full and the policy allows it. Returns whether one has gone.
+    fn make_room(&self, errno: Errno) -> bool {
+        if !matches!(errno, Errno::ENOSPC | Errno::EDQUOT) {
+            return false;
         }
-        let mut done = fault.map_or_else(|| self.append_all(bytes, common), Err);
-        loop {
-            let errno = match done {
-                Err(errno @ (Errno::ENOSPC | Errno::EDQUOT)) => errno,
-                other => return other,
-            };
-            let found = Archives::look(&self.fd, self.processor.busy())?;
-            let least = match self.config.full {
-                Full::Oldest => 0,
-                _ if self.config.least < self.config.keep => self.config.least,
-                _ => return Err(errno),
-            };
-            let Some(oldest) = found.oldest.filter(|_| found.count > least) else { return Err(errno) };
+        let least = match self.config.full {
+            Full::Oldest => 0,
+            _ if self.config.least < self.config.keep => self.config.least,
+            _ => return false,
+        };
+        let found = Archives::look(&self.fd, self.processor.busy()).ok();
+        let oldest = found.filter(|found| found.count > least).and_then(|found| found.oldest);
+        oldest.is_some_and(|oldest| {
             self.voice.warning(&[b"the disk is full: removing ", oldest.bytes()]);
-            if !self.remove(oldest) {
-                return Err(errno);
-            }
-            done = self.prepare(now, common).and_then(|()| self.append_all(bytes, common));
-        }
+            self.remove(oldest)
+        })
     }
 
     /// What says in the log how many lines are missing, if any are.
@@ -498,14 +535,14 @@ impl Folder {
 
     /// Appends what is missing and these bytes, all of it or nothing.
     fn append_all(&mut self, bytes: &[u8], common: Common) -> nix::Result<()> {
-        let (start, notice) = (self.size, self.notice(common));
+        let (start, unended, notice) = (self.size, self.unended, self.notice(common));
         if let Some(notice) = &notice {
             self.append(notice.bytes())?;
         }
         if let Err(errno) = self.append(bytes) {
             if self.size > start {
                 self.cut(start)?;
-                self.size = start;
+                (self.size, self.unended) = (start, unended);
             }
             return Err(errno);
         }
@@ -521,8 +558,11 @@ impl Folder {
         fstatvfs(&self.fd).is_ok_and(|stat| room(stat) >= 1 << 14)
     }
 
-    /// Appends all of it, or nothing.
+    /// Appends all of it, or nothing, behind the end of a line that has none.
     fn append(&mut self, bytes: &[u8]) -> nix::Result<()> {
+        if std::mem::take(&mut self.unended) {
+            self.append(b"\n").inspect_err(|_| self.unended = true)?;
+        }
         let file = self.current.as_ref().ok_or(Errno::EBADF)?;
         let mut written = 0;
         while written < bytes.len() {

@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::sys::stat::fstat;
 
 use super::Options;
-use super::folder::{Common, Folder};
+use super::folder::{Common, Delivered, Folder};
 use super::lines::Place;
 use super::record::Record;
 
@@ -62,6 +62,8 @@ pub(super) struct Logger {
     folders: Vec<Folder>,
     record: Option<Record>,
     batch: Option<Batch>,
+    /// What has been seen as it is in the pipe, where something is replaced in it.
+    raw: Vec<u8>,
     out: Vec<u8>,
     text: Vec<u8>,
     /// What is to be said in the log of lines that could not be sent.
@@ -97,16 +99,16 @@ impl Logger {
                 });
         }
         if let Some(record) = &mut record {
-            record.compare(&mut input, |bytes| options.replace(bytes));
+            record.compare(&mut input);
         }
-        for (i, folder) in folders.iter_mut().enumerate() {
-            if let Err(errno) = folder.start(record.as_mut().map(|record| (record, i))) {
+        for folder in &mut folders {
+            if let Err(errno) = folder.start(record.as_mut()) {
                 folder.voice().unable(&[b"open current"], errno);
             }
         }
         record.iter_mut().for_each(Record::ready);
-        let (out, text, unsent) =
-            (Vec::with_capacity(options.batch + options.batch / 4), Vec::new(), Vec::new());
+        let out = Vec::with_capacity(options.batch + options.batch / 4);
+        let (raw, text, unsent) = (Vec::new(), Vec::new(), Vec::new());
         let (batch, udp, leaving, again, status) = (None, None, None, false, 0);
         Ok(Some(Self {
             options,
@@ -117,6 +119,7 @@ impl Logger {
             folders,
             record,
             batch,
+            raw,
             out,
             text,
             unsent,
@@ -138,7 +141,9 @@ impl Logger {
         loop {
             let now = socket::monotonic();
             let common = common(&self.options, &self.env);
-            let due = self.folders.iter_mut().filter_map(|folder| folder.tick(now, common)).min();
+            let busy = self.batch.as_ref().map_or(0, |batch| batch.folder);
+            let folders = self.folders.iter_mut().enumerate();
+            let due = folders.filter_map(|(i, folder)| folder.tick(now, common, i < busy)).min();
             let until = |time: u64| Duration::from_millis(time.saturating_sub(now));
             let (time, wanted) = match next {
                 Next::Work => (Some(Duration::ZERO), false),
@@ -184,7 +189,12 @@ impl Logger {
                     self.folders.iter_mut().for_each(Folder::configure);
                 }
             }
-            ALRM => self.folders.iter_mut().for_each(|folder| folder.rotate_now(now, common)),
+            ALRM => {
+                let busy = self.batch.as_ref().map_or(0, |batch| batch.folder);
+                for (i, folder) in self.folders.iter_mut().enumerate() {
+                    folder.rotate_now(now, common, i < busy);
+                }
+            }
             _ if self.leaving.is_none() => {
                 if self.options.loud {
                     self.voice.info(&[b"told to leave"]);
@@ -271,9 +281,13 @@ impl Logger {
 
     /// Decides how much of what has been seen is one batch: no rotation falls into it.
     fn plan(&mut self, seen: usize, finish: bool, stamp: Text<32>) {
-        let Self { options, env, input, folders, record, out, batch, .. } = self;
+        let Self { options, env, input, folders, record, raw, out, batch, .. } = self;
         let (now, common) = (socket::monotonic(), common(options, env));
         let bytes = &mut input.bytes()[..seen];
+        raw.clear();
+        if options.replaced.is_some() {
+            raw.extend_from_slice(bytes);
+        }
         options.replace(bytes);
         let alone = folders.len() == 1;
         let mut new = Batch { end: seen, finish, stamp, folder: 0, fault: None, after: None, again: !alone };
@@ -296,7 +310,7 @@ impl Logger {
             *record = None;
         }
         if let Some(record) = record {
-            record.begin(&bytes[..new.end]);
+            record.begin(if raw.is_empty() { &bytes[..new.end] } else { &raw[..new.end] });
         }
         *batch = Some(new);
     }
@@ -344,15 +358,27 @@ impl Logger {
                 }
             }
             batch.after = Some(after);
-            if let (Some(record), Some((stat, entry))) = (&mut *record, folder.entry(out.len(), after)) {
-                record.file(batch.folder, &stat, entry);
+            let entry = folder.entry(out.len(), after);
+            if let Some((record, entry)) = record.as_mut().zip(entry) {
+                record.file(folder.id, entry);
             }
-            if !folder.deliver(batch.fault, out, now, common) {
-                if let Some(record) = record {
-                    record.forget(batch.folder);
+            match folder.deliver(batch.fault, out, now, common) {
+                Delivered::Done => {
+                    if let Some((record, entry)) = record.as_mut().zip(entry) {
+                        record.wrote(folder.id, folder.size.saturating_sub(entry.offset));
+                    }
                 }
-                batch.again = true;
-                return folder.stuck;
+                Delivered::Again => {
+                    batch.again = true;
+                    continue;
+                }
+                Delivered::Stuck => {
+                    if let Some(record) = record {
+                        record.forget(folder.id);
+                    }
+                    batch.again = true;
+                    return folder.stuck;
+                }
             }
             folder.place = after;
             folder.wrote = out.len();
@@ -391,10 +417,18 @@ impl Logger {
                 self.wait(Some(Duration::from_millis(end.saturating_sub(now))), false);
             }
         }
+        let within = self.folders.iter().any(|folder| folder.place.within);
+        // Where a line goes on in the pipe, the next logger has to know where it was.
+        let goes_on =
+            self.batch.is_none() && within && !self.input.is_closed() && !self.input.is_only_reader();
         for folder in &mut self.folders {
+            if folder.place.within && self.batch.is_none() && !goes_on {
+                let _ = folder.end_line(); // else the next one does it
+            }
             folder.close();
         }
         match &self.batch {
+            None if goes_on => {}
             None => {
                 if let Some(record) = self.record {
                     record.remove();

@@ -22,50 +22,52 @@ const NAME: &std::ffi::CStr = c"batch";
 // Its words, each of eight bytes in the order of this machine.
 const MAGIC: usize = 0; // what the file begins with
 const OPEN: usize = 1; // the number of the batch while it is being written, else 0
-const MARK: usize = 2; // its first byte: 0 until the batch has been taken out of the pipe
+const MARK: usize = 2; // two bytes, which are the same until the batch has been taken out of the pipe
 const LENGTH: usize = 3; // bytes of the batch
 const HASH: usize = 4;
 const PIPE: usize = 5; // device and inode
 const BOOT: usize = 7; // five words
-const FILES: usize = 12;
-const FILE: usize = 6; // words a file: device, inode, offset, bytes, the places before and after, number of the batch
-const MOST: usize = (Page::SIZE / 8 - FILES) / FILE;
+const FOLDERS: usize = 12;
 
-const WORD: u64 = u64::from_ne_bytes(*b"svlog 2\n");
+// A log directory: its device and inode, and two entries, so that one is whole while the other is made.
+const FOLDER: usize = 2 + 2 * ENTRY;
+const MOST: usize = (Page::SIZE / 8 - FOLDERS) / FOLDER;
+
+// An entry: device and inode of `current`.
+const OFFSET: usize = 2;
+const BYTES: usize = 3;
+const PLACES: usize = 4; // before and after
+const NUMBER: usize = 5; // of the batch, or of the start of a process; 0: this is none
+const ENTRY: usize = 6;
+
+const WORD: u64 = u64::from_ne_bytes(*b"svlog 3\n");
+
+/// What names a file or a folder: device and inode.
+pub(super) type Id = [u64; 2];
 
 /// The record: what another process has left until [`Record::ready`], then that of this one.
 #[derive(Debug)]
 pub(super) struct Record {
     page: Page,
     folder: OwnedFd,
-    /// Device and inode of standard input.
-    pipe: [u64; 2],
-    /// Of the batch. It goes on from one process to the next: a number is never that of two batches.
+    /// Of the batch, or of our start before the first one. It goes on from one process to the next.
     number: u64,
     /// The last batch was written, in part or in whole, and is still in the pipe.
     unfinished: bool,
 }
 
-/// What it says of a file.
+/// What it says of a `current`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Entry {
+    pub(super) file: Id,
     /// Where the batch began.
     pub(super) offset: u64,
-    /// How many bytes it was to be.
+    /// How many bytes it is, or is to be at most.
     pub(super) length: u64,
     /// Where the log was in a line before it.
     pub(super) before: Place,
     /// Where it is behind it.
     pub(super) after: Place,
-}
-
-/// What another process has left to be known of a file.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Left {
-    at: usize,
-    pub(super) entry: Entry,
-    /// The batch is the one that is still in the pipe: it comes once more.
-    pub(super) comes: bool,
 }
 
 /// Two places in one word.
@@ -80,6 +82,20 @@ fn unpack(word: u64) -> (Place, Place) {
     let place =
         |at: u32| Place { within: word >> at & 1 != 0, selected: word >> (at + 1) & 1 != 0, length: 0 };
     (place(0), place(2))
+}
+
+/// What names it.
+pub(super) fn id(stat: &FileStat) -> Id {
+    [stat.st_dev, stat.st_ino]
+}
+
+/// Where what is said of each folder begins, and each entry.
+fn folders() -> impl Iterator<Item = usize> {
+    (0..MOST).map(|i| FOLDERS + FOLDER * i)
+}
+
+fn entries() -> impl Iterator<Item = usize> {
+    folders().flat_map(|start| [start + 2, start + 2 + ENTRY])
 }
 
 fn hash(bytes: &[u8]) -> u64 {
@@ -102,6 +118,7 @@ impl Record {
     /// log directories for it.
     pub(super) fn open(folder: &OwnedFd, count: usize, pipe: &FileStat) -> nix::Result<Option<Self>> {
         let Some(boot) = boot().filter(|_| count <= MOST) else { return Ok(None) };
+        let pipe = id(pipe);
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let file = fds::open(folder.as_fd(), NAME, flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
         let stat = fstat(&file)?;
@@ -119,8 +136,7 @@ impl Record {
         let folder = folder.try_clone().map_err(|_| Errno::EMFILE)?;
         let page = Page::map(file.as_fd())?;
         page.populate()?;
-        let pipe = [pipe.st_dev, pipe.st_ino];
-        let mut record = Self { page, folder, pipe, number: 0, unfinished: false };
+        let mut record = Self { page, folder, number: 0, unfinished: false };
         if record.get(MAGIC) != WORD || !record.has(BOOT, &boot) {
             // In this order: where we are killed it is still ours, and of no boot or another one.
             record.page.bytes()[8..].fill(0);
@@ -129,64 +145,66 @@ impl Record {
             fence(Ordering::SeqCst);
             record.set_all(BOOT, &boot);
         }
-        record.number = (0..MOST).map(|i| record.get(FILES + FILE * i + 5)).max().unwrap_or(0);
-        record.number = record.number.max(record.get(OPEN));
+        if !record.has(PIPE, &pipe) {
+            // That batch was in another pipe, and the lines that had begun do not go on in this one.
+            record.end();
+            entries().for_each(|at| record.set(at + PLACES, 0));
+            fence(Ordering::SeqCst);
+            record.set_all(PIPE, &pipe);
+        }
+        let last = entries().map(|at| record.get(at + NUMBER)).max().unwrap_or(0);
+        record.number = last.max(record.get(OPEN)).wrapping_add(1).max(1);
         Ok(Some(record))
     }
 
     /// Finds out whether the last batch is still in the pipe: it had not been taken out, and the pipe begins
     /// with the same bytes.
-    pub(super) fn compare(&mut self, input: &mut Input, replace: impl Fn(&mut [u8])) {
+    pub(super) fn compare(&mut self, input: &mut Input) {
         let Ok(length) = usize::try_from(self.get(LENGTH)) else { return };
-        let pipe = self.pipe;
-        if !self.has(PIPE, &pipe) || self.get(OPEN) == 0 || self.get(MARK) != 0 || length == 0 {
+        let [mark, same, ..] = self.get(MARK).to_ne_bytes();
+        if self.get(OPEN) == 0 || mark != same || length == 0 {
             return;
         }
-        if input.look() != Ok(Look::Bytes) {
-            return;
+        if input.look() == Ok(Look::Bytes) {
+            let hash = input.bytes().get(..length).map(hash);
+            self.unfinished = hash == Some(self.get(HASH));
         }
-        let Some(batch) = input.bytes().get_mut(..length) else { return };
-        replace(batch);
-        self.unfinished = hash(batch) == self.get(HASH);
     }
 
-    /// What it says of a file, if that is one that was being written.
-    pub(super) fn left(&mut self, stat: &FileStat) -> Option<Left> {
-        let is = |record: &mut Self, at| record.get(at) == stat.st_dev && record.get(at + 1) == stat.st_ino;
-        let at = (0..MOST).map(|i| FILES + FILE * i).find(|at| is(self, *at))?;
-        let last = self.get(at + 5) != 0 && self.get(at + 5) == self.get(OPEN);
-        let (before, after) = unpack(self.get(at + 4));
-        let entry = Entry { offset: self.get(at + 2), length: self.get(at + 3), before, after };
-        Some(Left { at, entry, comes: last && self.unfinished })
+    /// What it says last of a `current` in this folder; and whether that is of the batch that is still in the
+    /// pipe, and comes once more.
+    pub(super) fn left(&self, folder: Id, file: Id) -> Option<(Entry, bool)> {
+        let at = self.last(folder, |record, at| record.has(at, &file))?;
+        let (before, after) = unpack(self.get(at + PLACES));
+        let entry =
+            Entry { file, offset: self.get(at + OFFSET), length: self.get(at + BYTES), before, after };
+        Some((entry, self.unfinished && self.get(at + NUMBER) == self.get(OPEN)))
     }
 
-    /// The batch was cut off this file, which ends where it began. Until [`Record::ready`] who comes after us cuts
-    /// it off again, and needs no more than the offset and the place before, which stay.
-    pub(super) fn undo(&mut self, left: &Left) {
-        let before = left.entry.before;
-        self.set(left.at + 3, 0);
-        self.set(left.at + 4, pack(before, before));
+    /// Where the log was last in a line in this folder, whatever file that was in.
+    pub(super) fn place(&self, folder: Id) -> Place {
+        self.last(folder, |_, _| true).map_or(Place::default(), |at| unpack(self.get(at + PLACES)).1)
     }
 
-    /// Where the log was in a line behind what it says of the file in a folder, whichever that was.
-    pub(super) fn place(&mut self, folder: usize) -> Place {
-        unpack(self.get(FILES + FILE * folder + 4)).1
+    /// The last of the entries of a folder that are so.
+    fn last(&self, folder: Id, is: impl Fn(&Self, usize) -> bool) -> Option<usize> {
+        let start = folders().find(|start| self.has(*start, &folder))?;
+        let there = |at: &usize| self.get(at + NUMBER) != 0 && is(self, *at);
+        [start + 2, start + 2 + ENTRY].into_iter().filter(there).max_by_key(|at| self.get(at + NUMBER))
     }
 
     /// All that was left has been seen to. Not before: who is killed earlier is followed by one that sees to it
     /// again.
     pub(super) fn ready(&mut self) {
         self.end();
-        let pipe = self.pipe;
-        self.set_all(PIPE, &pipe);
     }
 
-    fn get(&mut self, word: usize) -> u64 {
-        let bytes = &self.page.bytes()[8 * word..8 * word + 8];
+    fn get(&self, word: usize) -> u64 {
+        let bytes = &self.page.as_slice()[8 * word..8 * word + 8];
         bytes.try_into().map_or(0, u64::from_ne_bytes)
     }
 
-    fn has(&mut self, from: usize, values: &[u64]) -> bool {
+    fn has(&self, from: usize, values: &[u64]) -> bool {
         values.iter().enumerate().all(|(i, value)| self.get(from + i) == *value)
     }
 
@@ -204,32 +222,68 @@ impl Record {
         self.page.populate()
     }
 
-    /// A batch is about to be written.
+    /// A batch is about to be written: these bytes, as they are in the pipe.
     pub(super) fn begin(&mut self, batch: &[u8]) {
         self.end();
         self.number = self.number.wrapping_add(1).max(1);
-        self.set_all(MARK, &[0, batch.len() as u64, hash(batch)]);
+        // What is not its last byte, twice.
+        let mark = batch.last().map_or(0, |last| !last);
+        let mark = u64::from_ne_bytes([mark, mark, 0, 0, 0, 0, 0, 0]);
+        self.set_all(MARK, &[mark, batch.len() as u64, hash(batch)]);
         fence(Ordering::SeqCst);
         self.set(OPEN, self.number);
     }
 
-    /// It is about to be written to this file.
-    pub(super) fn file(&mut self, i: usize, stat: &FileStat, entry: Entry) {
-        let at = FILES + FILE * i;
-        self.set(at + 5, 0);
+    /// It is about to be written to `current` in this folder; or, before the first batch, that is how it is. What
+    /// was said of it before is true until all of this is.
+    pub(super) fn file(&mut self, folder: Id, entry: Entry) {
+        let at = self.present(folder).unwrap_or_else(|| self.oldest(folder));
+        self.set(at + NUMBER, 0);
         fence(Ordering::SeqCst);
-        let places = pack(entry.before, entry.after);
-        self.set_all(at, &[stat.st_dev, stat.st_ino, entry.offset, entry.length, places]);
+        self.set_all(at, &entry.file);
+        self.set_all(at + OFFSET, &[entry.offset, entry.length, pack(entry.before, entry.after)]);
         fence(Ordering::SeqCst);
-        self.set(at + 5, self.number);
+        self.set(at + NUMBER, self.number);
     }
 
-    /// It was not written to this file.
-    pub(super) fn forget(&mut self, i: usize) {
-        self.set(FILES + FILE * i + 3, 0);
+    /// So many bytes were written there.
+    pub(super) fn wrote(&mut self, folder: Id, length: u64) {
+        if let Some(at) = self.present(folder) {
+            self.set(at + BYTES, length);
+        }
     }
 
-    /// What becomes a newline in the very moment at which the batch is taken out of the pipe.
+    /// It was not written there.
+    pub(super) fn forget(&mut self, folder: Id) {
+        if let Some(at) = self.present(folder) {
+            let (before, _) = unpack(self.get(at + PLACES));
+            self.set_all(at + BYTES, &[0, pack(before, before)]);
+        }
+    }
+
+    /// The entry of this batch.
+    fn present(&self, folder: Id) -> Option<usize> {
+        let number = self.number;
+        self.last(folder, |record, at| record.get(at + NUMBER) == number)
+    }
+
+    /// The older entry of a folder, which gets a place of its own if it has none: the one that was not used for
+    /// the longest time.
+    fn oldest(&mut self, folder: Id) -> usize {
+        let start = folders().find(|start| self.has(*start, &folder)).unwrap_or_else(|| {
+            let used = |start: &usize| self.get(start + 2 + NUMBER).max(self.get(start + 2 + ENTRY + NUMBER));
+            let start = folders().min_by_key(used).unwrap_or(FOLDERS);
+            self.set(start + 2 + NUMBER, 0);
+            self.set(start + 2 + ENTRY + NUMBER, 0);
+            fence(Ordering::SeqCst);
+            self.set_all(start, &folder);
+            start
+        });
+        let [one, other] = [start + 2, start + 2 + ENTRY];
+        if self.get(one + NUMBER) <= self.get(other + NUMBER) { one } else { other }
+    }
+
+    /// What becomes the last byte of the batch in the very moment at which that is taken out of the pipe.
     pub(super) fn mark(&mut self) -> &mut u8 {
         &mut self.page.bytes()[8 * MARK]
     }

@@ -96,7 +96,7 @@ impl Input {
         let (count, _) = match pipe.copy(&mut self.buffer, false) {
             Err(Errno::EAGAIN) => (0, false),
             Ok((0, _)) => {
-                self.seen = 0..0;
+                (self.seen, self.closed) = (0..0, true);
                 return Ok(Look::End);
             }
             other => other?,

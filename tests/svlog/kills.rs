@@ -20,10 +20,10 @@ const MARK: u64 = 16;
 const BOOT: u64 = 56;
 
 /// As many bytes are a batch at most, and end in a newline if there is one.
-const BATCH: usize = 12 * 1024;
+pub(super) const BATCH: usize = 12 * 1024;
 
 /// A log whose pipe the test holds, with these lines in it.
-fn held(config: &str, lines: &str) -> Log {
+pub(super) fn held(config: &str, lines: &str) -> Log {
     let mut log = Log::prepare(Svlog, config);
     log.hold_pipe();
     log.write(lines);
@@ -50,7 +50,7 @@ impl Log {
     }
 
     /// Lets a logger write what is in the pipe, and leave.
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         self.spawn(self.command());
         self.finish();
         assert!(!self.at("batch").exists());
@@ -286,7 +286,7 @@ fn killed_with_a_batch(log: &mut Log, lines: &str) {
     kill_before(log, SYS_readv, 1 + lines.len() / BATCH);
 }
 
-fn kill_before(log: &mut Log, call: i64, count: usize) {
+pub(super) fn kill_before(log: &mut Log, call: i64, count: usize) {
     let mut traced = Traced::start(log);
     assert!((0..count).all(|_| traced.before(call)));
     traced.kill();
@@ -319,7 +319,7 @@ fn a_second_kill_before_any_call_loses_and_doubles_nothing() {
 }
 
 /// Kills loggers behind each store into the record that they make behind a system call. Returns how many.
-fn kill_behind_each_store(
+pub(super) fn kill_behind_each_store(
     prepare: impl Fn() -> Log,
     place: impl Fn(&mut Traced) -> bool,
     most: usize,

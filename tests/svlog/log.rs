@@ -234,6 +234,11 @@ impl Log {
         String::from_utf8(bytes).unwrap()
     }
 
+    /// How many bytes are in the pipe that the test holds.
+    pub(crate) fn left_in_pipe(&self) -> usize {
+        common::child::unread(self.reader.as_ref().unwrap().as_fd()).unwrap()
+    }
+
     /// The name of the pipe, as in /proc.
     pub(crate) fn pipe(&self) -> String {
         let fd = std::os::fd::AsRawFd::as_raw_fd(self.writer.as_ref().unwrap());

@@ -103,6 +103,11 @@ impl<'a> Traced<'a> {
         true
     }
 
+    /// Whether it has said so.
+    pub(crate) fn said(&self, words: &str) -> bool {
+        self.log.stderr().contains(words)
+    }
+
     /// Kills it where it stands.
     pub(crate) fn kill(self) {
         kill(self.pid, Signal::SIGKILL).unwrap();

@@ -48,6 +48,13 @@ impl Page {
         }
     }
 
+    /// Its bytes, to read.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        // SAFETY: the mapping is ours alone in this process, and lives as long as we.
+        unsafe { slice::from_raw_parts(self.address.as_ptr(), Self::SIZE) }
+    }
+
     /// Its bytes.
     pub fn bytes(&mut self) -> &mut [u8] {
         // SAFETY: the mapping is ours alone in this process, and lives as long as we.
