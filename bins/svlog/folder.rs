@@ -52,6 +52,8 @@ pub(super) struct Folder {
     gone: bool,
     /// The end of a line that has begun was dropped.
     torn: bool,
+    /// `current` has been opened once.
+    pub(super) started: bool,
     /// The last line in `current` is still to be ended.
     unended: bool,
     pub(super) processor: Processor,
@@ -119,6 +121,7 @@ impl Folder {
             late: false,
             gone: false,
             torn: false,
+            started: false,
             unended: false,
             processor: Processor::default(),
             stuck: None,
@@ -166,11 +169,13 @@ impl Folder {
     /// Opens `current`. One that was not left in order is an archive of its own, unless the record says that
     /// nothing but the process that wrote it has come to an end.
     pub(super) fn start(&mut self, record: Option<&mut Record>) -> nix::Result<()> {
-        let started = self.open_left(record);
-        if started.is_err() {
+        let opened = self.open_left(record);
+        if opened.is_err() {
             self.no_current();
+        } else {
+            self.started = true;
         }
-        started
+        opened
     }
 
     fn open_left(&mut self, record: Option<&mut Record>) -> nix::Result<()> {
@@ -181,9 +186,10 @@ impl Folder {
         }
         self.open_current()?;
         match (left, &record) {
-            (Some((entry, comes)), _) => self.go_on(entry, comes)?,
+            // Of an empty file it may be another one that is told: its number is free again once it is removed.
+            (Some((entry, comes)), _) if comes || self.size > 0 => self.go_on(entry, comes)?,
             // It was killed between a rotation within a line and the rest of the line.
-            (None, Some(record)) if self.size == 0 => {
+            (_, Some(record)) if self.size == 0 => {
                 self.place = Some(record.place(self.id)).filter(|place| place.within).unwrap_or_default();
             }
             _ => {}
@@ -191,8 +197,8 @@ impl Folder {
         if !self.place.within {
             self.end_line()?;
         }
-        if let Some((record, entry)) = record.zip(self.entry(0, self.place)) {
-            record.file(self.id, entry);
+        if let Some(record) = record {
+            record.file(self.id, self.entry(0, self.place));
         }
         // Not before the record knows it: else a kill would leave a file that is taken for one after a crash.
         self.current.as_ref().map_or(Ok(()), |file| fchmod(file, OPEN))
@@ -253,8 +259,14 @@ impl Folder {
         Ok(())
     }
 
-    /// Makes sure that `current` is open, is the file of that name, and has room; before each batch.
-    pub(super) fn prepare(&mut self, now: u64, common: Common) -> nix::Result<()> {
+    /// Makes sure that `current` is open, is the file of that name, and has room; before each batch. The record is
+    /// for one that could not be opened at the start.
+    pub(super) fn prepare(
+        &mut self,
+        now: u64,
+        common: Common,
+        record: Option<&mut Record>,
+    ) -> nix::Result<()> {
         let current = self.current.as_ref().map(fstat).transpose()?;
         if let Some(stat) = current {
             self.size = u64::try_from(stat.st_size).unwrap_or(0); // somebody may have cut it
@@ -265,7 +277,7 @@ impl Folder {
             self.look_after(current.as_ref(), false)?;
         }
         if self.current.is_none() {
-            self.start(None)?;
+            self.start(record.filter(|_| !self.started))?;
         }
         let (max, line) = (self.config.size, self.place);
         if max > 0 && self.size >= max && (!line.within || line.length >= max) {
@@ -324,7 +336,7 @@ impl Folder {
         }
         (self.looked, self.stuck) = (0, None);
         self.configure();
-        match self.look_after(None, true).and_then(|()| self.prepare(now, common)) {
+        match self.look_after(None, true).and_then(|()| self.prepare(now, common, None)) {
             Err(errno) => {
                 self.voice.unable(&[b"use the log directory"], errno);
                 // Where a disk is full there will be room.
@@ -352,7 +364,7 @@ impl Folder {
     /// Rotates if the last line that was written demands it, or its end was waited for.
     pub(super) fn after(&mut self, now: u64, common: Common) {
         let full = self.config.size >= common.length as u64 && self.is_enough(0, self.place, common.length);
-        if self.wrote > 0 && !self.place.within && (full || self.late) {
+        if !self.place.within && (self.wrote > 0 && full || self.late) {
             if let Err(errno) = self.rotate(now, common) {
                 self.voice.unable(&[b"rotate current"], errno);
             }
@@ -428,7 +440,7 @@ impl Folder {
             (self.rotate, self.late) = (self.due(), true); // at the end of the line, or of the batch
             return;
         }
-        if let Err(errno) = self.prepare(now, common).and_then(|()| self.rotate(now, common)) {
+        if let Err(errno) = self.prepare(now, common, None).and_then(|()| self.rotate(now, common)) {
             // Not at once again, also where it has not come as far as `rotate`.
             self.rotate = self.rotate.map(|due| due.max(now + PAUSE));
             if !self.gone {
@@ -446,7 +458,7 @@ impl Folder {
             self.process(now, common);
         }
         if self.dropped > 0 && self.stuck.is_none_or(|due| now >= due) {
-            if !busy && self.has_room() && self.prepare(now, common).is_ok() {
+            if !busy && self.has_room() && self.prepare(now, common, None).is_ok() {
                 let _ = self.append_all(b"", common); // it is tried again
             }
             self.stuck = (self.dropped > 0).then_some(now + PAUSE);
@@ -456,11 +468,11 @@ impl Folder {
     }
 
     /// What the record is to say of a batch of so many bytes.
-    pub(super) fn entry(&self, length: usize, after: Place) -> Option<Entry> {
+    pub(super) fn entry(&self, length: usize, after: Place) -> Entry {
         // With room for what says how many lines are missing, and for the end of the last one.
         let more = if self.dropped > 0 || self.unended { 129 } else { 0 };
-        let file = id(self.stat.as_ref()?);
-        Some(Entry { file, offset: self.size, length: length as u64 + more, before: self.place, after })
+        let file = self.stat.as_ref().map_or([0; 2], id); // also where there is none: the line goes on
+        Entry { file, offset: self.size, length: length as u64 + more, before: self.place, after }
     }
 
     /// Writes a batch, all or nothing.

@@ -106,7 +106,10 @@ impl Logger {
                 folder.voice().unable(&[b"open current"], errno);
             }
         }
-        record.iter_mut().for_each(Record::ready);
+        folders.iter().skip(1).for_each(|folder| Record::discard(folder.fd()));
+        if folders.iter().all(|folder| folder.started) {
+            record.iter_mut().for_each(Record::ready);
+        }
         let out = Vec::with_capacity(options.batch + options.batch / 4);
         let (raw, text, unsent) = (Vec::new(), Vec::new(), Vec::new());
         let (batch, udp, leaving, again, status) = (None, None, None, false, 0);
@@ -292,7 +295,7 @@ impl Logger {
         let alone = folders.len() == 1;
         let mut new = Batch { end: seen, finish, stamp, folder: 0, fault: None, after: None, again: !alone };
         for folder in folders.iter_mut() {
-            new.fault = folder.prepare(now, common).err();
+            new.fault = folder.prepare(now, common, record.as_mut()).err();
             if new.fault.is_some() {
                 continue;
             }
@@ -324,7 +327,7 @@ impl Logger {
         let bytes = &input.bytes()[..batch.end];
         while let Some(folder) = folders.get_mut(batch.folder) {
             if batch.again {
-                batch.fault = folder.prepare(now, common).err();
+                batch.fault = folder.prepare(now, common, record.as_mut()).err();
             }
             let maker = folder.maker(batch.stamp.bytes(), common.length);
             let mut after = batch.after.unwrap_or_else(|| {
@@ -359,12 +362,12 @@ impl Logger {
             }
             batch.after = Some(after);
             let entry = folder.entry(out.len(), after);
-            if let Some((record, entry)) = record.as_mut().zip(entry) {
+            if let Some(record) = record {
                 record.file(folder.id, entry);
             }
             match folder.deliver(batch.fault, out, now, common) {
                 Delivered::Done => {
-                    if let Some((record, entry)) = record.as_mut().zip(entry) {
+                    if let Some(record) = record {
                         record.wrote(folder.id, folder.size.saturating_sub(entry.offset));
                     }
                 }

@@ -40,6 +40,8 @@ const PLACES: usize = 4; // before and after
 const NUMBER: usize = 5; // of the batch, or of the start of a process; 0: this is none
 const ENTRY: usize = 6;
 
+/// What it begins with in any version.
+const OURS: &[u8] = b"svlog ";
 const WORD: u64 = u64::from_ne_bytes(*b"svlog 3\n");
 
 /// What names a file or a folder: device and inode.
@@ -124,7 +126,7 @@ impl Record {
         let stat = fstat(&file)?;
         let mut bytes = [0; Page::SIZE];
         let there = pread(&file, &mut bytes, 0)?;
-        let ours = bytes.starts_with(&WORD.to_ne_bytes()) || bytes.iter().all(|byte| *byte == 0);
+        let ours = bytes.starts_with(OURS) || bytes.iter().all(|byte| *byte == 0);
         if !ours || !fds::is(&stat, SFlag::S_IFREG) || stat.st_nlink != 1 {
             return Err(Errno::EEXIST); // something else of that name
         }
@@ -197,6 +199,27 @@ impl Record {
     /// again.
     pub(super) fn ready(&mut self) {
         self.end();
+        self.unfinished = false;
+        // The lines of folders that have no part in this go on without them.
+        for start in folders() {
+            let entries = [start + 2, start + 2 + ENTRY];
+            if !entries.iter().any(|at| self.get(at + NUMBER) == self.number) {
+                for at in entries {
+                    self.set(at + PLACES, 0);
+                }
+            }
+        }
+    }
+
+    /// Removes a record from a folder that is not the first one any more: it will not be true later.
+    pub(super) fn discard(folder: &OwnedFd) {
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mut begin = [0; OURS.len()];
+        let read = fds::open(folder.as_fd(), NAME, flags, Mode::empty())
+            .and_then(|file| pread(&file, &mut begin, 0));
+        if read.is_ok() && begin == *OURS {
+            let _ = unlinkat(folder, NAME, UnlinkatFlags::NoRemoveDir); // there is no harm in one of no use
+        }
     }
 
     fn get(&self, word: usize) -> u64 {
@@ -225,6 +248,7 @@ impl Record {
     /// A batch is about to be written: these bytes, as they are in the pipe.
     pub(super) fn begin(&mut self, batch: &[u8]) {
         self.end();
+        self.unfinished = false;
         self.number = self.number.wrapping_add(1).max(1);
         // What is not its last byte, twice.
         let mark = batch.last().map_or(0, |last| !last);

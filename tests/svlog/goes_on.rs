@@ -234,3 +234,65 @@ fn a_batch_is_known_in_a_current_that_is_new() {
     }
     assert!(log.archives().iter().all(|name| kind(name) == 's'), "{}", log.report());
 }
+
+#[test]
+fn a_rotation_within_a_line_may_reuse_the_inode_of_what_it_removes() {
+    for (config, prefix) in [("s5000\nn1\npP\n", "P"), ("s5000\nn1\n-*\n+x*\n", "")] {
+        for count in 0.. {
+            let mut log = held(config, &format!("{}z\nxyz\n", piece().repeat(4)));
+            let mut traced = Traced::start(&mut log);
+            assert!((0..3).all(|_| traced.behind(SYS_readv)));
+            let madvise = (0..count).any(|_| traced.call() == Some(SYS_madvise));
+            traced.kill();
+            log.drain();
+            let all = log.all();
+            let right = all.ends_with(&format!("xz\n{prefix}xyz\n")) && !all.contains("xP");
+            assert!(right, "{config} {count}\n{}", log.report());
+            if madvise {
+                assert!(count > 8, "{count}");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_line_that_went_on_without_a_directory_does_not_go_on_there() {
+    for (config, expected) in
+        [("-*\n+x*\n", "xtwo\n".to_owned()), ("", format!("q{}\nxtwo\n", "q".repeat(BATCH - 1)))]
+    {
+        let mut log = Log::prepare(Svlog, "");
+        log.add("second", config);
+        log.hold_pipe();
+        log.write("q".repeat(BATCH));
+        kill_behind(&mut log, 1);
+        log.set_directories(&["log"]);
+        log.write("rest\nxone\n");
+        kill_behind(&mut log, 1);
+        log.set_directories(&["log", "second"]);
+        log.write("xtwo\n");
+        log.drain();
+        assert!(log.all_of("second") == expected, "{config}\n{}", log.report());
+    }
+}
+
+#[test]
+fn a_current_that_could_not_be_opened_at_the_start_goes_on() {
+    let mut log = Log::prepare(Svlog, "");
+    log.add("second", "");
+    log.hold_pipe();
+    log.write("a\n");
+    kill_behind(&mut log, 1);
+    let [current, aside] = ["second/current", "second/aside"].map(|name| log.path(name));
+    std::fs::rename(&current, &aside).unwrap();
+    std::fs::create_dir(&current).unwrap();
+    log.write("b\n");
+    log.run();
+    log.until_said("unable to write to current");
+    std::fs::remove_dir(&current).unwrap();
+    std::fs::rename(&aside, &current).unwrap();
+    log.until("both", || log.left_in_pipe() == 0);
+    log.finish();
+    assert_eq!([log.all(), log.all_of("second")], ["a\nb\n", "a\nb\n"], "{}", log.report());
+    assert_eq!(archives(&log.path("second")), [""; 0]);
+}
