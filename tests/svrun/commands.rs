@@ -523,10 +523,12 @@ fn runsvdir_starts_it_and_ends_it(of: Program) {
     runsvdir.arg("scan").env("PATH", format!("{}:/usr/bin:/bin", service.path("bin").display()));
     let mut runsvdir = runsvdir.stdout(Stdio::null()).spawn().unwrap();
     let pid = service.started(1);
+    // The service may run before the files say so.
+    service.until_stat("run");
     service.until_log_stat("run");
     let sv = |words: &[&str]| run(prepared("/usr/bin/sv").args(words).env("SVDIR", service.path("scan")));
     let outcome = sv(&["status", "web"]);
-    assert_eq!(outcome.status, 0);
+    assert_eq!(outcome.status, 0, "{outcome:?}");
     assert_eq!(shape(&outcome.stdout), "run: web: (pid P) Ns; run: log: (pid P) Ns\n");
     let parent = parent(pid);
     assert_eq!(cmdline(parent), "runsv web");
