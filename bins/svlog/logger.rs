@@ -144,7 +144,7 @@ impl Logger {
         loop {
             let now = socket::monotonic();
             let common = common(&self.options, &self.env);
-            let busy = self.batch.as_ref().map_or(0, |batch| batch.folder);
+            let busy = self.busy();
             let folders = self.folders.iter_mut().enumerate();
             let due = folders.filter_map(|(i, folder)| folder.tick(now, common, i < busy)).min();
             let until = |time: u64| Duration::from_millis(time.saturating_sub(now));
@@ -172,6 +172,11 @@ impl Logger {
         }
     }
 
+    /// How many folders, from the first on, have the batch that is still in the pipe.
+    fn busy(&self) -> usize {
+        self.batch.as_ref().map_or(0, |batch| batch.folder)
+    }
+
     fn signal(&mut self, signal: i32) {
         let now = socket::monotonic();
         let common = common(&self.options, &self.env);
@@ -193,7 +198,7 @@ impl Logger {
                 }
             }
             ALRM => {
-                let busy = self.batch.as_ref().map_or(0, |batch| batch.folder);
+                let busy = self.busy();
                 for (i, folder) in self.folders.iter_mut().enumerate() {
                     folder.rotate_now(now, common, i < busy);
                 }
