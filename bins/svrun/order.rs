@@ -78,11 +78,16 @@ impl Late {
 /// What is carried out in place of an event that `stop` has overtaken; `want` is what is wanted now.
 pub(super) fn heard(event: Event, stop: Option<Ask>, want: Want) -> Option<Event> {
     let (Some(ask), Some(stop)) = (Ask::of(event), stop) else { return Some(event) };
-    if ask >= stop {
-        return Some(event);
+    let wanted = match stop {
+        Ask::Up => Want::Up,
+        Ask::Once | Ask::Down => Want::Down,
+        Ask::Exit => Want::Exit,
+    };
+    if ask >= stop || want < wanted {
+        return Some(event); // no less of a stop, or that one was taken back
     }
     // It takes back an exit that its own door has asked for before, and no more than that.
-    (want == Want::Exit && stop != Ask::Exit).then(|| stop.event())
+    (want > wanted).then(|| stop.event())
 }
 
 #[cfg(test)]
@@ -106,7 +111,8 @@ mod tests {
             // Its own door has asked for more, and takes that back.
             (UP, Ask::Down, Want::Exit, Some(Event::Byte(b'd'))),
             // Somebody has taken the stop back since.
-            (UP, Ask::Exit, Want::Up, None),
+            (UP, Ask::Exit, Want::Up, Some(UP)),
+            (Event::Byte(b'd'), Ask::Exit, Want::Up, Some(Event::Byte(b'd'))),
             // What asks for nothing of the kind is nobody's rival.
             (Event::Byte(b'h'), Ask::Exit, Want::Exit, Some(Event::Byte(b'h'))),
         ] {
