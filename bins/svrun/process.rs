@@ -242,6 +242,11 @@ impl Process {
                 return Some(Event::Script(false));
             }
         }
+        // None where nothing runs: 0 would be kill(1)'s own process group.
+        let runs = self.machine.phase == Phase::Run && self.lost.is_none();
+        let mut pid = Text::<16>::new();
+        pid.number(self.machine.pid).add("\0");
+        let words = [path, CStr::from_bytes_with_nul(pid.bytes()).unwrap_or(c"")];
         let end = world.pipe.as_ref().map(Pipe::for_service);
         let fds = end.iter().flatten().map(|end| (end.as_raw_fd(), 1)).next();
         let plan = Plan {
@@ -250,7 +255,7 @@ impl Process {
             record: None,
             fds: fds.as_slice(),
             path,
-            argv: &[path],
+            argv: &words[..1 + usize::from(runs)],
             env: &world.env,
         };
         let failed = match child::spawn(&plan) {
