@@ -114,6 +114,8 @@ pub(crate) fn says(errno: Errno) -> &'static str {
         Errno::EINVAL => "Invalid argument",
         Errno::EFBIG => "File too large",
         Errno::ENOSPC => "No space left on device",
+        Errno::EMFILE if musl => "No file descriptors available",
+        Errno::EMFILE => "Too many open files",
         Errno::EROFS => "Read-only file system",
         Errno::ENAMETOOLONG if musl => "Filename too long",
         Errno::ENAMETOOLONG => "File name too long",

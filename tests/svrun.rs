@@ -4,6 +4,7 @@ mod adoption;
 mod commands;
 mod control;
 mod faults;
+mod few_fds;
 mod files;
 mod finish;
 mod log;
