@@ -284,6 +284,23 @@ fn what_was_said_before_a_death_in_the_same_round_counts_for_it() {
         assert_eq!(doors.service.count("start "), 1, "{before}");
         doors.service.exit();
     }
+    // And for one that was adopted, whose death comes by another way.
+    for before in ["fifo d", "fifo o", "new once"] {
+        let mut service = Service::start(Svrun, &[("run", PLAIN), ("restart-delay", "0")]);
+        let pid = service.started(1);
+        service.until_stat("run");
+        service.kill_supervisor();
+        service.supervise();
+        let mut doors = Doors::open(service);
+        doors.stop();
+        doors.say(before);
+        send_signal(pid, SIGKILL);
+        doors.service.until("its death", || !lives(pid));
+        doors.service.signal(SIGCONT);
+        doors.service.until_stat("down");
+        assert_eq!(doors.service.count("start "), 1, "{before}");
+        doors.service.exit();
+    }
     // An exit too: nothing is started on the way.
     for stop in ["fifo x", "socket exit", "signal TERM"] {
         let mut doors = Doors::open(Service::start(Svrun, &[("run", PLAIN), ("restart-delay", "0")]));
