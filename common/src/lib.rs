@@ -4,6 +4,7 @@
 pub mod caps;
 pub mod cli;
 pub mod credentials;
+pub mod door;
 pub mod env;
 pub mod error;
 pub mod exec;
@@ -15,6 +16,7 @@ pub mod lock;
 pub mod mode;
 mod multicall;
 pub mod process;
+pub mod quantity;
 pub mod root;
 pub mod rt;
 pub mod signals;
