@@ -436,7 +436,7 @@ pub(crate) fn give_up_terminal(fd: BorrowedFd) -> nix::Result<()> {
 
 /// nanosleep(2), also ended by a signal; `time` is less than a second.
 pub(crate) fn sleep(time: Duration) -> nix::Result<()> {
-    let time = libc::timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
+    let time = libc::timespec { tv_sec: 0, tv_nsec: i32::try_from(time.subsec_nanos()).unwrap_or(0).into() };
     // SAFETY: one structure to read and none to write.
     match Errno::result(unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) }) {
         Err(Errno::EINTR) => Ok(()),
