@@ -31,7 +31,7 @@ impl Era {
         let mut buffer = [0; 64];
         text.add(child::boot_id(&mut buffer)).add(" ");
         let namespace =
-            procfs::Root::open().and_then(|proc| proc.stat(c"self/ns/pid")).map_or(0, |stat| stat.st_ino);
+            procfs::This::open().and_then(|this| this.stat(c"ns/pid")).map_or(0, |stat| stat.st_ino);
         text.number(namespace).add(if std::process::id() == 1 { "+" } else { "" });
         Self(text)
     }

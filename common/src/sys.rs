@@ -134,8 +134,14 @@ pub(crate) fn real_ids_differ() -> bool {
     value(libc::AT_UID) != value(libc::AT_EUID) || value(libc::AT_GID) != value(libc::AT_EGID)
 }
 
-/// The size of the extended attribute `name` of an open file, fgetxattr(2).
-pub(crate) fn xattr_size(file: &OwnedFd, name: &CStr) -> nix::Result<isize> {
+/// The size of the extended attribute `name` of `path`, getxattr(2).
+pub(crate) fn xattr_size(path: &CStr, name: &CStr) -> nix::Result<isize> {
+    // SAFETY: two C strings; with size 0 nothing is written.
+    Errno::result(unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), ptr::null_mut(), 0) })
+}
+
+/// The same of an open file, fgetxattr(2).
+pub(crate) fn xattr_size_of(file: &OwnedFd, name: &CStr) -> nix::Result<isize> {
     // SAFETY: an open fd and a C string; with size 0 nothing is written.
     Errno::result(unsafe { libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), ptr::null_mut(), 0) })
 }
