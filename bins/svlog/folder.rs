@@ -579,7 +579,7 @@ impl Folder {
 
     /// Whether there is room for more than a few lines.
     fn has_room(&self) -> bool {
-        let room = |stat: Statvfs| stat.blocks_available().saturating_mul(stat.fragment_size());
+        let room = |stat: Statvfs| u128::from(stat.blocks_available()) * u128::from(stat.fragment_size());
         // Where it cannot be told, the next line to be written finds out.
         fstatvfs(&self.fd).is_ok_and(|stat| room(stat) >= 1 << 14)
     }

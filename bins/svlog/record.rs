@@ -7,7 +7,7 @@ use std::sync::atomic::{Ordering, fence};
 use common::door::{self, Owner};
 use common::input::{Input, Look};
 use common::page::Page;
-use common::{child, fds};
+use common::{child, fds, procfs};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::FileStat;
@@ -116,23 +116,23 @@ fn hash(bytes: &[u8]) -> u64 {
     step(words.map(word).fold(BASIS, step), last)
 }
 
-/// This boot, in words; none where it cannot be named.
-fn boot() -> Option<[u64; 5]> {
+/// This boot, in words.
+fn boot() -> nix::Result<[u64; 5]> {
     let mut buffer = [0; 64];
-    let id = child::boot_id(&mut buffer);
-    let byte = |at: usize| id.get(at).copied().unwrap_or(0);
+    let id = procfs::read(c"/proc/sys/kernel/random/boot_id", &mut buffer)?;
+    let byte = |at: usize| id.get(at).copied().filter(|byte| *byte != b'\n').unwrap_or(0);
     let word = |i: usize| u64::from_ne_bytes(std::array::from_fn(|j| byte(8 * i + j)));
-    (!id.is_empty()).then(|| std::array::from_fn(word))
+    if id.is_empty() { Err(Errno::ENODATA) } else { Ok(std::array::from_fn(word)) }
 }
 
 impl Record {
     /// The record in this folder, with what another one has left of this boot. `None` where there are too many
-    /// log directories for it; ENOENT where this boot has no name, without which none is of use.
+    /// log directories for it; an error also where this boot has no name, without which none is of use.
     pub(super) fn open(folder: &OwnedFd, count: usize, pipe: &FileStat) -> nix::Result<Option<Self>> {
         if count > MOST {
             return Ok(None);
         }
-        let boot = boot().ok_or(Errno::ENOENT)?;
+        let boot = boot()?;
         let pipe = id(pipe);
         let file = door::file_or_new(folder.as_fd(), NAME, OFlag::O_RDWR, 0o600, Owner::Any)?;
         let mut bytes = [0; Page::SIZE];
