@@ -182,6 +182,12 @@ pub(crate) fn close(fd: RawFd) -> nix::Result<()> {
     Errno::result(unsafe { libc::close(fd) }).map(drop)
 }
 
+/// Whether there is anything on `fd`.
+pub(crate) fn is_open(fd: RawFd) -> bool {
+    // SAFETY: F_GETFD takes nothing.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) != -1 }
+}
+
 /// Lets `fd` survive exec; EBADF where it is not open.
 pub(crate) fn clear_cloexec(fd: RawFd) -> nix::Result<()> {
     // SAFETY: F_SETFD takes an integer.
