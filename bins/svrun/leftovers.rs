@@ -1,7 +1,7 @@
 //! What a run of a service leaves behind: processes of its process group, and those that have become our
 //! children because their parents are gone.
 
-use common::{Text, child};
+use common::{Text, child, procfs};
 use nix::errno::Errno;
 
 use super::process::Process;
@@ -58,7 +58,7 @@ fn name(pid: u32) -> Text<24> {
     let mut buffer = [0; 20];
     let path = std::ffi::CStr::from_bytes_with_nul(path.bytes()).unwrap_or(c"");
     let mut name = Text::of("(");
-    for byte in child::read_file(path, &mut buffer).unwrap_or(b"?") {
+    for byte in procfs::read(path, &mut buffer).unwrap_or(b"?") {
         match byte {
             b'\n' => {}
             b' '..=b'~' => drop(name.add([*byte])),

@@ -6,9 +6,9 @@
 
 use std::os::fd::BorrowedFd;
 
-use common::Text;
 use common::child::{self, Slot};
 use common::cli::number;
+use common::{Text, procfs};
 use nix::errno::Errno;
 
 use super::machine::{Death, Hold, Machine, Phase, Want};
@@ -30,7 +30,8 @@ impl Era {
         let mut text = Text::new();
         let mut buffer = [0; 64];
         text.add(child::boot_id(&mut buffer)).add(" ");
-        let namespace = nix::sys::stat::stat(c"/proc/self/ns/pid").map_or(0, |stat| stat.st_ino);
+        let namespace =
+            procfs::Root::open().and_then(|proc| proc.stat(c"self/ns/pid")).map_or(0, |stat| stat.st_ino);
         text.number(namespace).add(if std::process::id() == 1 { "+" } else { "" });
         Self(text)
     }

@@ -3,11 +3,9 @@
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 
-use nix::fcntl::readlink;
 use nix::sys::stat::{FileStat, stat};
-use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 
-use crate::{Chain, Link, rt, sys};
+use crate::{Chain, Link, procfs, rt, sys};
 
 /// How a link in this process is recognized.
 #[derive(Clone, Copy)]
@@ -28,9 +26,7 @@ impl Own {
         if sys::real_ids_differ() {
             return None;
         }
-        let real = statfs(c"/proc/self").is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC);
-        let own = real.then(|| rt::own_file().ok()).flatten()?;
-        Some(Self::File(own))
+        rt::own_file().ok().map(Self::File) // without it each link is executed, which gives the same
     }
 
     /// What the next word of `chain` has to be for it to be `link`, which is in this process; `None` if it
@@ -68,7 +64,7 @@ pub(crate) fn is_called(word: &CStr, link: &Link) -> bool {
 /// The file of the program `other` beside the file of this one, which is `own`, both with the same prefix
 /// to their names if this one has any. `None` if there is none, or without /proc.
 fn sibling(own: &str, other: &str) -> Option<FileStat> {
-    let file = readlink(c"/proc/self/exe").ok()?;
+    let file = procfs::Root::open().and_then(|proc| proc.name(c"self/exe")).ok()?;
     let prefix = file.as_bytes().strip_suffix(own.as_bytes())?;
     stat(CString::new([prefix, other.as_bytes()].concat()).ok()?.as_c_str()).ok()
 }

@@ -7,14 +7,14 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, FcntlArg, OFlag, SpliceFFlags, fcntl, tee};
+use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, tee};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::sys::stat::{SFlag, fstat};
 use nix::sys::uio::readv;
 use nix::unistd::{dup2_stdin, pipe2, read};
 
 use crate::fds::stdin;
-use crate::{child, fds, socket};
+use crate::{child, fds, procfs, socket};
 
 /// What a look at the input has found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -221,15 +221,14 @@ impl Input {
 /// A pipe without a reader is an error for its writers: so, as one of them, we leave it as a reader. `None` if
 /// there is another one; else whether we could come back.
 fn only_reader() -> nix::Result<Option<bool>> {
-    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let writer = fds::open(AT_FDCWD, c"/proc/self/fd/0", flags, Mode::empty())?;
+    let (own, flags) = (c"self/fd/0", OFlag::O_WRONLY | OFlag::O_NONBLOCK);
+    let writer = procfs::Root::open()?.file(own, flags)?;
     dup2_stdin(&writer)?;
     let mut other = [socket::watch(writer.as_raw_fd(), 0)];
     socket::poll(&mut other, Some(0))?;
     if other[0].revents & socket::POLLERR == 0 {
         return Ok(None);
     }
-    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let back = fds::open(AT_FDCWD, c"/proc/self/fd/0", flags, Mode::empty());
+    let back = procfs::Root::open().and_then(|proc| proc.file(own, OFlag::O_RDONLY | OFlag::O_NONBLOCK));
     Ok(Some(back.and_then(|reader| dup2_stdin(&reader)).is_ok()))
 }

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use crate::identity::{Own, is_called};
-use crate::{Chain, Env, Error, Link, Words, rt, shown};
+use crate::{Chain, Env, Error, Link, OrFail, Words, procfs, rt, shown};
 
 /// The program itself, for its messages.
 pub(crate) static CATENA: Link = Link {
@@ -69,6 +69,7 @@ fn apply(
             Some(next) if chain.changed.is_none_or(|uid| uid != 0 && (by_name || !next.opens)) => link = next,
             // Uid 0 would get capabilities by the exec that it has not got here.
             Some(_) if by_name => {
+                procfs::Root::open().or_fail("look at this program's own file")?;
                 chain.words = [c"/proc/self/exe"].into_iter().chain(chain.words).collect();
                 return Ok((link, chain));
             }

@@ -11,11 +11,12 @@ use std::ffi::{c_char, c_void};
 use std::ptr;
 
 use nix::errno::Errno;
-use nix::sys::stat::{FileStat, stat};
+use nix::fcntl::OFlag;
+use nix::sys::stat::FileStat;
 
 use crate::identity::Own;
 use crate::multicall::{self, CATENA};
-use crate::{Chain, Cli, Env, Error, OrFail, Words, sys};
+use crate::{Chain, Cli, Env, Error, OrFail, Words, procfs, sys};
 
 /// What a link's `run` returns: what is left to execute, or why nothing is executed.
 pub type Outcome = Result<Chain, Error>;
@@ -197,9 +198,11 @@ fn never_a_way_up() -> Result<(), Error> {
 /// The file that this process runs, which must be neither set-id nor have file capabilities.
 #[inline(never)]
 pub(crate) fn own_file() -> Result<FileStat, Error> {
-    let (own, action) = (c"/proc/self/exe", "look at this program's own file");
-    let file = stat(own).or_fail(action)?;
-    let capabilities = match sys::xattr_size(own, c"security.capability") {
+    let (own, action) = (c"self/exe", "look at this program's own file");
+    let proc = procfs::Root::open().or_fail(action)?;
+    let file = proc.stat(own).or_fail(action)?;
+    let open = proc.file(own, OFlag::O_RDONLY).or_fail(action)?;
+    let capabilities = match sys::xattr_size(&open, c"security.capability") {
         Ok(_) => true,
         Err(Errno::ENODATA | Errno::ENOTSUP) => false,
         Err(errno) => return Err(Error::system(action, errno)),

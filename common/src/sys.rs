@@ -4,6 +4,7 @@
 
 pub mod child;
 pub mod page;
+pub mod procfs;
 pub mod socket;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
@@ -133,10 +134,10 @@ pub(crate) fn real_ids_differ() -> bool {
     value(libc::AT_UID) != value(libc::AT_EUID) || value(libc::AT_GID) != value(libc::AT_EGID)
 }
 
-/// The size of the extended attribute `name` of `path`, getxattr(2).
-pub(crate) fn xattr_size(path: &CStr, name: &CStr) -> nix::Result<isize> {
-    // SAFETY: two C strings; with size 0 nothing is written.
-    Errno::result(unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), ptr::null_mut(), 0) })
+/// The size of the extended attribute `name` of an open file, fgetxattr(2).
+pub(crate) fn xattr_size(file: &OwnedFd, name: &CStr) -> nix::Result<isize> {
+    // SAFETY: an open fd and a C string; with size 0 nothing is written.
+    Errno::result(unsafe { libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), ptr::null_mut(), 0) })
 }
 
 /// faccessat2(2): whether the effective ids and capabilities may execute `path`.

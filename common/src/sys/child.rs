@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
 
-use super::Words;
+use super::{Words, procfs};
 use crate::text::Text;
 
 /// What a child does before it executes, in this order.
@@ -144,7 +144,8 @@ fn become_program(task: &mut Task) -> nix::Result<()> {
 }
 
 fn write_record(slot: &Slot, pid: libc::pid_t) -> nix::Result<()> {
-    let start = process_at(c"/proc/self/stat").map_or(0, |process| process.start);
+    // Where /proc is not there, or another pid namespace's: 0, with which nobody is believed to be dead or alive.
+    let start = process_at(c"/proc/self/stat", pid.unsigned_abs()).map_or(0, |process| process.start);
     let mut text = Text::<{ Slot::SIZE }>::of(slot.head);
     text.number(pid.unsigned_abs()).add(" ").number(start).add(slot.tail).fill(Slot::SIZE - 1).add("\n");
     write_at(slot.file, text.bytes(), slot.offset)
@@ -229,13 +230,14 @@ impl Process {
 pub fn process(pid: u32) -> nix::Result<Process> {
     let mut path = Text::<32>::of("/proc/");
     path.number(pid).add("/stat\0");
-    process_at(CStr::from_bytes_with_nul(path.bytes()).map_err(|_| Errno::EINVAL)?)
+    process_at(CStr::from_bytes_with_nul(path.bytes()).map_err(|_| Errno::EINVAL)?, pid)
 }
 
-fn process_at(path: &CStr) -> nix::Result<Process> {
+fn process_at(path: &CStr, pid: u32) -> nix::Result<Process> {
     let mut buffer = [0; 512];
-    let text = read_file(path, &mut buffer)?;
-    Process::parse(text).ok_or(Errno::EINVAL)
+    let text = procfs::read(path, &mut buffer)?;
+    let its = text.starts_with(Text::<16>::new().number(pid).add(" (").bytes());
+    Process::parse(text).filter(|_| its).ok_or(Errno::EINVAL)
 }
 
 /// The beginning of a file.
@@ -248,7 +250,7 @@ pub fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]>
 
 /// A name of this boot, random(4)'s `boot_id`; empty where /proc is not there.
 pub fn boot_id(buffer: &mut [u8; 64]) -> &[u8] {
-    let id = read_file(c"/proc/sys/kernel/random/boot_id", buffer).unwrap_or(b"");
+    let id = procfs::read(c"/proc/sys/kernel/random/boot_id", buffer).unwrap_or(b"");
     id.strip_suffix(b"\n").unwrap_or(id)
 }
 
@@ -264,10 +266,7 @@ pub fn read_link<'a>(folder: BorrowedFd, name: &CStr, buffer: &'a mut [u8]) -> n
 
 /// Tells the pids of the children of this thread, as /proc has them; none where it has none.
 pub fn children(mut tell: impl FnMut(u32)) {
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-    let Ok(file) = crate::fds::open(AT_FDCWD, c"/proc/thread-self/children", flags, Mode::empty()) else {
-        return;
-    };
+    let Ok(file) = procfs::open(c"/proc/thread-self/children") else { return };
     numbers(|buffer| nix::unistd::read(&file, buffer).unwrap_or(0), &mut tell);
 }
 
