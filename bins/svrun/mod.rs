@@ -2,12 +2,13 @@
 //!
 //! `machine` is the life of one process as a pure function; `process` carries it out; `supervisor` is the loop.
 //! `state` is what clients and a new supervisor find in `supervise/`, `record` the part of it by which `adopt`
-//! takes over what another has left; `service` reads the service directory; `pipe`, `notify`, `leftovers`,
-//! `clients`, `death` and `events` are what their names say.
+//! takes over what another has left, and `era` where that counts; `service` reads the service directory; `pipe`,
+//! `notify`, `leftovers`, `clients`, `death` and `events` are what their names say.
 
 mod adopt;
 mod clients;
 mod death;
+mod era;
 mod events;
 mod leftovers;
 mod machine;

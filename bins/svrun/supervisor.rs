@@ -14,6 +14,7 @@ use nix::unistd::{Gid, fchdir, read};
 
 use super::adopt::{adopt_or_start, verify};
 use super::clients::CLIENTS;
+use super::era::Era;
 use super::events;
 use super::machine::{Event, Phase, Want};
 use super::pipe::Pipe;
@@ -110,11 +111,15 @@ impl Supervisor {
             Err(NotOurs::Locked) => return Err(fatal(b"lock supervise/lock", Errno::EAGAIN)),
             Err(NotOurs::Unusable(what, errno)) => return Err(fatal(what.as_bytes(), errno)),
         }
+        let mut era = Era::now().map_err(|errno| fatal(b"tell which boot and namespaces these are", errno))?;
+        if let Some(state) = &service.state {
+            era.look_for_sign(state.folder());
+        }
         let world = World {
             voice,
             env,
             pipe: None,
-            era: record::Era::now(),
+            era,
             clients: super::clients::Clients::default(),
             logger: 0,
             service_gone: false,

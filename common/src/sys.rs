@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 pub mod child;
+pub mod namespace;
 pub mod page;
 pub mod procfs;
 pub mod socket;

@@ -248,10 +248,10 @@ pub fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]>
     Ok(&buffer[..count])
 }
 
-/// A name of this boot, random(4)'s `boot_id`; empty where /proc is not there.
-pub fn boot_id(buffer: &mut [u8; 64]) -> &[u8] {
-    let id = procfs::read(c"/proc/sys/kernel/random/boot_id", buffer).unwrap_or(b"");
-    id.strip_suffix(b"\n").unwrap_or(id)
+/// A name of this boot, random(4)'s `boot_id`. ENOENT where /proc is not there.
+pub fn boot_id(buffer: &mut [u8; 64]) -> nix::Result<&[u8]> {
+    let id = procfs::read(c"/proc/sys/kernel/random/boot_id", buffer)?;
+    Ok(id.strip_suffix(b"\n").unwrap_or(id))
 }
 
 /// What a symbolic link names, readlinkat(2), if that is shorter than the buffer. nix's allocates, and a
