@@ -566,7 +566,7 @@ impl Folder {
 
     /// Whether there is room for more than a few lines.
     fn has_room(&self) -> bool {
-        let room = |stat: Statvfs| stat.blocks_available().saturating_mul(stat.fragment_size());
+        let room = |stat: Statvfs| u128::from(stat.blocks_available()) * u128::from(stat.fragment_size());
         fstatvfs(&self.fd).is_ok_and(|stat| room(stat) >= 1 << 14)
     }
 

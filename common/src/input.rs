@@ -221,14 +221,14 @@ impl Input {
 /// A pipe without a reader is an error for its writers: so, as one of them, we leave it as a reader. `None` if
 /// there is another one; else whether we could come back.
 fn only_reader() -> nix::Result<Option<bool>> {
-    let (own, flags) = (c"self/fd/0", OFlag::O_WRONLY | OFlag::O_NONBLOCK);
-    let writer = procfs::Root::open()?.file(own, flags)?;
+    let (own, flags) = (c"fd/0", OFlag::O_WRONLY | OFlag::O_NONBLOCK);
+    let writer = procfs::This::open()?.file(own, flags)?;
     dup2_stdin(&writer)?;
     let mut other = [socket::watch(writer.as_raw_fd(), 0)];
     socket::poll(&mut other, Some(0))?;
     if other[0].revents & socket::POLLERR == 0 {
         return Ok(None);
     }
-    let back = procfs::Root::open().and_then(|proc| proc.file(own, OFlag::O_RDONLY | OFlag::O_NONBLOCK));
+    let back = procfs::This::open().and_then(|this| this.file(own, OFlag::O_RDONLY | OFlag::O_NONBLOCK));
     Ok(Some(back.and_then(|reader| dup2_stdin(&reader)).is_ok()))
 }

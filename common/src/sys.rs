@@ -135,8 +135,14 @@ pub(crate) fn real_ids_differ() -> bool {
     value(libc::AT_UID) != value(libc::AT_EUID) || value(libc::AT_GID) != value(libc::AT_EGID)
 }
 
-/// The size of the extended attribute `name` of an open file, fgetxattr(2).
-pub(crate) fn xattr_size(file: &OwnedFd, name: &CStr) -> nix::Result<isize> {
+/// The size of the extended attribute `name` of `path`, getxattr(2).
+pub(crate) fn xattr_size(path: &CStr, name: &CStr) -> nix::Result<isize> {
+    // SAFETY: two C strings; with size 0 nothing is written.
+    Errno::result(unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), ptr::null_mut(), 0) })
+}
+
+/// The same of an open file, fgetxattr(2).
+pub(crate) fn xattr_size_of(file: &OwnedFd, name: &CStr) -> nix::Result<isize> {
     // SAFETY: an open fd and a C string; with size 0 nothing is written.
     Errno::result(unsafe { libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), ptr::null_mut(), 0) })
 }
@@ -437,7 +443,7 @@ pub(crate) fn give_up_terminal(fd: BorrowedFd) -> nix::Result<()> {
 
 /// nanosleep(2), also ended by a signal; `time` is less than a second.
 pub(crate) fn sleep(time: Duration) -> nix::Result<()> {
-    let time = libc::timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
+    let time = libc::timespec { tv_sec: 0, tv_nsec: i32::try_from(time.subsec_nanos()).unwrap_or(0).into() };
     // SAFETY: one structure to read and none to write.
     match Errno::result(unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) }) {
         Err(Errno::EINTR) => Ok(()),

@@ -140,7 +140,7 @@ impl Supervisor {
 
 /// The path of our own file: of what is there now, if it was replaced.
 fn own_path(buffer: &mut Text<512>) -> nix::Result<&CStr> {
-    let path = procfs::Root::open()?.name(c"self/exe")?;
+    let path = procfs::This::open()?.path(c"exe")?;
     let path = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
     let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
     buffer.add(path).add("\0");

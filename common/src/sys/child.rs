@@ -266,8 +266,16 @@ pub fn read_link<'a>(folder: BorrowedFd, name: &CStr, buffer: &'a mut [u8]) -> n
 
 /// Tells the pids of the children of this thread, as /proc has them; none where it has none.
 pub fn children(mut tell: impl FnMut(u32)) {
+    // Where it cannot be read there is nobody that could be told of: who asks does without.
     let Ok(file) = procfs::open(c"/proc/thread-self/children") else { return };
-    numbers(|buffer| nix::unistd::read(&file, buffer).unwrap_or(0), &mut tell);
+    let mut end = false;
+    let read = |buffer: &mut [u8]| {
+        let count = if end { 0 } else { nix::unistd::read(&file, buffer).unwrap_or(0) };
+        // The kernel fills what it is given as far as whole pids fit, which are shorter than this.
+        end = buffer.len() - count >= 16;
+        count
+    };
+    numbers(read, &mut tell);
 }
 
 /// Tells the numbers that `read` gives piece by piece. One counts with the blank behind it: a piece may end
