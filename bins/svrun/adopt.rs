@@ -25,7 +25,7 @@ fn recorded(process: &Process, world: &World) -> Result<(Option<Memory>, Option<
     let look = || {
         let (memory, child) = record::read(file, &world.era)?;
         let child = match child {
-            Some(child) => Some((child, child.lives(&world.era)?)),
+            Some(child) => Some((child, child.lives()?)),
             None => None,
         };
         match child {
@@ -82,7 +82,7 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
         process.machine = memory.machine;
         process.wall = memory.wall;
         process.died = ((memory.died, 0), memory.dead);
-        process.notify.name = memory.notify;
+        process.notify.is_named(memory.notify);
     }
     // A start was under way that has left no trace: the run before it is over and done with.
     let ahead = memory.as_ref().map(|memory| memory.serial);
@@ -120,7 +120,7 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
                 Err(errno) => return Err(unsure(errno)),
             }
             // Between the look and the open another may have got the pid.
-            if !child.lives(&world.era).map_err(unsure)? {
+            if !child.lives().map_err(unsure)? {
                 process.adopted = None;
                 died_unseen(process, world, child.finish);
                 return Ok(());

@@ -17,11 +17,8 @@ use nix::unistd::pipe2;
 pub(super) struct Era {
     boot: Text<48>,
     place: Place,
-    /// Whether /proc shows the pids of our own pid namespace. Where it does not, nothing there is about those that we
-    /// know.
-    pub(super) proc: bool,
     /// Whether somebody has the service's log pipe open: a sign that what another pid namespace has left lives.
-    pub(super) held: bool,
+    held: bool,
 }
 
 /// The numbers of an era; 0 is one that is not known, or that the kernel does not have.
@@ -57,7 +54,6 @@ impl Era {
     pub(super) fn now() -> nix::Result<Self> {
         let mut buffer = [0; 64];
         let boot = shown(child::boot_id(&mut buffer))?.map_or_else(|| Text::of("-"), Text::of);
-        let proc = shown(procfs::is_own())?.unwrap_or(false);
         let this = shown(procfs::This::open())?;
         let inode = |name| match &this {
             Some(this) => Ok(shown(this.stat(name))?.map_or(0, |stat| stat.st_ino)),
@@ -65,12 +61,12 @@ impl Era {
         };
         let place = Place {
             namespace: inode(c"ns/pid")?,
-            first: if proc { shown(child::process(1))?.map_or(0, |process| process.start) } else { 0 },
+            first: shown(child::process(1))?.map_or(0, |process| process.start),
             time: inode(c"ns/time")?,
             id: namespace::id(c"/proc/self/ns/pid").unwrap_or(0), // no more than one way of two to know it
             one: std::process::id() == 1,
         };
-        Ok(Self { boot, place, proc, held: false })
+        Ok(Self { boot, place, held: false })
     }
 
     /// Looks for somebody who has the log pipe below this state directory open: before we open it ourselves.
@@ -126,7 +122,7 @@ impl Era {
         let Ok(proc) = fds::open_folder(AT_FDCWD, c"/proc") else { return true }; // nobody can say
         let mut seen = false;
         let looked = fds::each_name(proc.as_fd(), |name| {
-            let Some(pid) = number::<u32>(name.to_bytes()).filter(|_| self.proc && !seen) else { return };
+            let Some(pid) = number::<u32>(name.to_bytes()).filter(|_| !seen) else { return };
             let mut path = Text::<32>::new();
             path.number(pid).add("/ns/pid\0");
             let Ok(path) = CStr::from_bytes_with_nul(path.bytes()) else { return };
@@ -212,7 +208,7 @@ mod tests {
         let era = |text: &str| {
             let (boot, place) = text.split_once(' ').unwrap();
             let place = Place::parse(place.as_bytes()).unwrap();
-            Era { boot: Text::of(boot), place, proc: true, held: false }
+            Era { boot: Text::of(boot), place, held: false }
         };
         for (now, then, answer) in [
             ("a 7.1.3.0", "a 7.1.3.0", Then::Now),
@@ -243,7 +239,7 @@ mod tests {
     fn another_namespace_of_which_the_kernel_tells_nothing_lives_where_there_is_a_sign() {
         for (held, answer) in [(false, Then::Over), (true, Then::Elsewhere)] {
             let place = Place { namespace: 8, ..Place::default() };
-            let era = Era { boot: Text::of("a"), place, proc: true, held };
+            let era = Era { boot: Text::of("a"), place, held };
             assert_eq!(era.then(b"run 7 a 7.1.3.0\n"), answer);
         }
     }

@@ -18,6 +18,8 @@ use super::machine::{Death, Hold, Machine, Phase, Want};
 pub(super) const CHILD: usize = 384;
 /// The size of the file.
 pub(super) const SIZE: usize = CHILD + Slot::SIZE;
+/// In the place of what is wanted: down, after one run.
+const ONCE: u64 = 3;
 
 /// What a child says of itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,7 +88,7 @@ pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result
     let numbers = [
         u64::from(*serial),
         machine.phase as u64,
-        machine.want as u64,
+        if machine.once { ONCE } else { machine.want as u64 },
         machine.hold as u64,
         u64::from(machine.paused),
         u64::from(machine.termed),
@@ -174,9 +176,10 @@ fn parse_memory(place: &[u8]) -> Option<Memory> {
     let small = |number: u64| u32::try_from(number).unwrap_or(0);
     let mut machine = Machine::new(match want {
         0 => Want::Up,
-        1 => Want::Down,
+        1 | ONCE => Want::Down,
         _ => Want::Exit,
     });
+    machine.once = want == ONCE;
     machine.phase = match phase {
         1 => Phase::Wait,
         2 => Phase::Prepare,
@@ -226,9 +229,9 @@ fn parse_child(place: &[u8]) -> Option<Child> {
 
 impl Child {
     /// Whether it lives. An error where that cannot be said.
-    pub(super) fn lives(&self, era: &Era) -> nix::Result<bool> {
+    pub(super) fn lives(&self) -> nix::Result<bool> {
         // A child that could not read its start time had no /proc, or another pid namespace's.
-        let found = if era.proc && self.start != 0 { child::process(self.pid) } else { Err(Errno::ENOENT) };
+        let found = if self.start == 0 { Err(Errno::ENOENT) } else { child::process(self.pid) };
         match found {
             // A child of ours that is dead already has a status, which we get when we reap it.
             Ok(process) => {
@@ -253,6 +256,7 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         let era = Era::now().unwrap();
         let mut machine = Machine::new(Want::Down);
+        machine.once = true;
         machine.phase = Phase::Wait;
         machine.hold = Hold::BackingOff;
         (machine.paused, machine.since, machine.due, machine.shorts) = (true, 77, Some(99), 3);
