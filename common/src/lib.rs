@@ -31,6 +31,6 @@ pub use error::{Error, OrFail, shown};
 pub use exec::Chain;
 pub use lexopt::Arg::{Long, Short};
 pub use rt::{Link, Outcome};
-pub use sys::{Words, child, page, procfs, socket};
+pub use sys::{Words, child, namespace, page, procfs, socket};
 pub use text::Text;
 pub use voice::Voice;

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 pub mod child;
+pub mod namespace;
 #[cfg(not(target_env = "musl"))]
 pub(crate) mod nss;
 pub mod page;
@@ -192,6 +193,18 @@ pub(crate) fn is_open(fd: RawFd) -> bool {
 pub(crate) fn clear_cloexec(fd: RawFd) -> nix::Result<()> {
     // SAFETY: F_SETFD takes an integer.
     Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) }).map(drop)
+}
+
+/// Whether `fd` is closed by exec; EBADF where it is not open.
+pub(crate) fn is_cloexec(fd: RawFd) -> nix::Result<bool> {
+    // SAFETY: F_GETFD takes nothing.
+    Errno::result(unsafe { libc::fcntl(fd, libc::F_GETFD) }).map(|flags| flags & libc::FD_CLOEXEC != 0)
+}
+
+/// dup3(2) with `O_CLOEXEC`.
+pub(crate) fn dup_cloexec(from: RawFd, to: RawFd) -> nix::Result<()> {
+    // SAFETY: as for dup2.
+    Errno::result(unsafe { libc::dup3(from, to, libc::O_CLOEXEC) }).map(drop)
 }
 
 /// Adds or removes `O_NONBLOCK`.
