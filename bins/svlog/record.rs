@@ -7,7 +7,7 @@ use std::sync::atomic::{Ordering, fence};
 use common::door::{self, Owner};
 use common::input::{Input, Look};
 use common::page::Page;
-use common::{child, fds, procfs};
+use common::{child, fds};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::FileStat;
