@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 pub mod child;
+pub mod namespace;
 #[cfg(not(target_env = "musl"))]
 pub(crate) mod nss;
 pub mod page;
@@ -182,10 +183,28 @@ pub(crate) fn close(fd: RawFd) -> nix::Result<()> {
     Errno::result(unsafe { libc::close(fd) }).map(drop)
 }
 
+/// Whether there is anything on `fd`.
+pub(crate) fn is_open(fd: RawFd) -> bool {
+    // SAFETY: F_GETFD takes nothing.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) != -1 }
+}
+
 /// Lets `fd` survive exec; EBADF where it is not open.
 pub(crate) fn clear_cloexec(fd: RawFd) -> nix::Result<()> {
     // SAFETY: F_SETFD takes an integer.
     Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) }).map(drop)
+}
+
+/// Whether `fd` is closed by exec; EBADF where it is not open.
+pub(crate) fn is_cloexec(fd: RawFd) -> nix::Result<bool> {
+    // SAFETY: F_GETFD takes nothing.
+    Errno::result(unsafe { libc::fcntl(fd, libc::F_GETFD) }).map(|flags| flags & libc::FD_CLOEXEC != 0)
+}
+
+/// dup3(2) with `O_CLOEXEC`.
+pub(crate) fn dup_cloexec(from: RawFd, to: RawFd) -> nix::Result<()> {
+    // SAFETY: as for dup2.
+    Errno::result(unsafe { libc::dup3(from, to, libc::O_CLOEXEC) }).map(drop)
 }
 
 /// Adds or removes `O_NONBLOCK`.
@@ -362,7 +381,7 @@ pub(crate) fn give_up_terminal(fd: BorrowedFd) -> nix::Result<()> {
 
 /// nanosleep(2), also ended by a signal; `time` is less than a second.
 pub(crate) fn sleep(time: Duration) -> nix::Result<()> {
-    let time = libc::timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
+    let time = libc::timespec { tv_sec: 0, tv_nsec: i32::try_from(time.subsec_nanos()).unwrap_or(0).into() };
     // SAFETY: one structure to read and none to write.
     match Errno::result(unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) }) {
         Err(Errno::EINTR) => Ok(()),

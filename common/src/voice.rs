@@ -26,6 +26,20 @@ impl Voice {
         self.say(b"warning", parts, Some(errno));
     }
 
+    /// A file holds a value that cannot be read, for which the default is used: the one message for it.
+    pub fn invalid(self, file: &[u8], value: &[u8], expected: &str) {
+        let mut shown = Text::<80>::new();
+        shown.quoted(value);
+        self.warning(&[
+            file,
+            b": invalid value \"",
+            shown.bytes(),
+            b"\": expected ",
+            expected.as_bytes(),
+            b"; using the default",
+        ]);
+    }
+
     /// The system refused what nothing can go on without; or, without an errno, why else it is the end.
     pub fn fatal(self, parts: &[&[u8]], errno: impl Into<Option<Errno>>) {
         self.say(b"fatal", parts, errno.into());

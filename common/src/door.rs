@@ -1,0 +1,217 @@
+//! The one door through which files are opened in directories that others may own or write to: state, service
+//! and log directories.
+//!
+//! Their owner may put anything by any name, at any moment. So no symbolic link is followed, no open waits (a
+//! FIFO has no other end, a lease is held), nothing becomes our controlling terminal, and what was opened is
+//! looked at before it is used: its kind, and that this is its only name, since a hard link is a way to a file
+//! elsewhere. What is not as it has to be is an error that no absence of a file gives: ELOOP for a link,
+//! EEXIST for another kind or a second name, EPERM for another owner.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
+use nix::unistd::{UnlinkatFlags, geteuid, mkfifoat, read, unlinkat};
+
+use crate::fds;
+
+/// Whose a file has to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Owner {
+    /// Anybody's: who may write into the directory may say what is in it.
+    Any,
+    /// Ours, and writable by nobody else: what it says is believed.
+    Us,
+}
+
+/// Opens what is there, a regular file. `access` is what open(2) calls the access mode, and `O_APPEND`;
+/// truncate what was opened, never by opening it.
+///
+/// # Errors
+/// As open(2); ELOOP, EEXIST, EPERM as said above.
+pub fn file(directory: BorrowedFd, name: &CStr, access: OFlag, owner: Owner) -> nix::Result<OwnedFd> {
+    open(directory, name, access, Mode::empty(), SFlag::S_IFREG, owner)
+}
+
+/// As [`file`], and makes the file with `mode`, less the umask, if there is none.
+///
+/// # Errors
+/// As [`file`].
+pub fn file_or_new(
+    directory: BorrowedFd,
+    name: &CStr,
+    access: OFlag,
+    mode: u32,
+    owner: Owner,
+) -> nix::Result<OwnedFd> {
+    let mode = Mode::from_bits_truncate(mode);
+    open(directory, name, access | OFlag::O_CREAT, mode, SFlag::S_IFREG, owner)
+}
+
+/// Makes a new file, for writing, in the place of whatever has that name: a link is removed, not followed.
+///
+/// # Errors
+/// As open(2) and unlink(2).
+pub fn new_file(directory: BorrowedFd, name: &CStr, mode: u32) -> nix::Result<OwnedFd> {
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let mode = Mode::from_bits_truncate(mode);
+    match fds::open(directory, name, flags, mode) {
+        Err(Errno::EEXIST) => {
+            unlinkat(directory, name, UnlinkatFlags::NoRemoveDir)?;
+            fds::open(directory, name, flags, mode)
+        }
+        other => other,
+    }
+}
+
+/// Reads a file from its beginning, as far as `buffer` goes: one that fills it may be longer.
+///
+/// # Errors
+/// As [`file`] and read(2).
+pub fn read_file<'a>(
+    directory: BorrowedFd,
+    name: &CStr,
+    owner: Owner,
+    buffer: &'a mut [u8],
+) -> nix::Result<&'a [u8]> {
+    let file = file(directory, name, OFlag::O_RDONLY, owner)?;
+    let mut length = 0;
+    while length < buffer.len() {
+        match read(&file, &mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(&buffer[..length])
+}
+
+/// Opens a FIFO, without waiting for its other end.
+///
+/// # Errors
+/// As [`file`]; ENXIO for `O_WRONLY` where nobody reads.
+pub fn fifo(directory: BorrowedFd, name: &CStr, access: OFlag, owner: Owner) -> nix::Result<OwnedFd> {
+    open(directory, name, access, Mode::empty(), SFlag::S_IFIFO, owner)
+}
+
+/// As [`fifo`], and makes the FIFO with `mode` if there is none.
+///
+/// # Errors
+/// As [`fifo`] and mkfifo(3).
+pub fn fifo_or_new(
+    directory: BorrowedFd,
+    name: &CStr,
+    access: OFlag,
+    mode: u32,
+    owner: Owner,
+) -> nix::Result<OwnedFd> {
+    let mode = Mode::from_bits_truncate(mode);
+    let made = match mkfifoat(directory, name, mode) {
+        Ok(()) => true,
+        Err(Errno::EEXIST) => false,
+        Err(errno) => return Err(errno),
+    };
+    let fifo = fifo(directory, name, access, if made { Owner::Us } else { owner })?;
+    if made {
+        // The umask has taken something from it. By the fd: the name may be another file's by now.
+        fchmod(&fifo, mode)?;
+    }
+    Ok(fifo)
+}
+
+fn open(
+    directory: BorrowedFd,
+    name: &CStr,
+    access: OFlag,
+    mode: Mode,
+    kind: SFlag,
+    owner: Owner,
+) -> nix::Result<OwnedFd> {
+    let safe = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let file = fds::open(directory, name, access | safe, mode)?;
+    look(&fstat(file.as_fd())?, kind, owner)?;
+    Ok(file)
+}
+
+/// Whether a file is what it has to be.
+///
+/// # Errors
+/// EEXIST for another kind or a second name, EPERM for another owner or one that others may write to.
+pub fn look(stat: &FileStat, kind: SFlag, owner: Owner) -> nix::Result<()> {
+    if !fds::is(stat, kind) || stat.st_nlink > 1 {
+        return Err(Errno::EEXIST);
+    }
+    let others_write = kind == SFlag::S_IFREG && stat.st_mode & 0o022 != 0;
+    if owner == Owner::Us && (stat.st_uid != geteuid().as_raw() || others_write) {
+        return Err(Errno::EPERM);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn directory() -> (tempfile::TempDir, OwnedFd) {
+        let path = tempfile::tempdir().unwrap();
+        let fd = fs::File::open(path.path()).unwrap().into();
+        (path, fd)
+    }
+
+    #[test]
+    fn nothing_but_a_regular_file_with_one_name_is_a_file() {
+        let (path, fd) = directory();
+        let open = || file(fd.as_fd(), c"f", OFlag::O_RDWR, Owner::Any).map(drop);
+        let name = path.path().join("f");
+        assert_eq!(open(), Err(Errno::ENOENT));
+        fs::write(&name, "text").unwrap();
+        assert_eq!(open(), Ok(()));
+        fs::hard_link(&name, path.path().join("second")).unwrap();
+        assert_eq!(open(), Err(Errno::EEXIST));
+        fs::remove_file(&name).unwrap();
+        symlink("second", &name).unwrap();
+        assert_eq!(open(), Err(Errno::ELOOP));
+        fs::remove_file(&name).unwrap();
+        mkfifoat(&fd, c"f", Mode::from_bits_truncate(0o600)).unwrap();
+        assert_eq!(open(), Err(Errno::EEXIST));
+    }
+
+    #[test]
+    fn a_new_file_takes_the_place_of_a_link_and_leaves_its_target() {
+        let (path, fd) = directory();
+        fs::write(path.path().join("target"), "kept").unwrap();
+        symlink("target", path.path().join("f")).unwrap();
+        let file = new_file(fd.as_fd(), c"f", 0o600).unwrap();
+        nix::unistd::write(&file, b"new").unwrap();
+        assert_eq!(fs::read_to_string(path.path().join("target")).unwrap(), "kept");
+        assert_eq!(fs::read_to_string(path.path().join("f")).unwrap(), "new");
+    }
+
+    #[test]
+    fn what_is_believed_may_be_written_by_nobody_else() {
+        let (path, fd) = directory();
+        let read = || read_file(fd.as_fd(), c"f", Owner::Us, &mut [0; 2]).map(<[u8]>::to_vec);
+        let name = path.path().join("f");
+        fs::write(&name, "text").unwrap();
+        assert_eq!(read(), Ok(b"te".to_vec()));
+        fs::set_permissions(&name, fs::Permissions::from_mode(0o666)).unwrap();
+        assert_eq!(read(), Err(Errno::EPERM));
+    }
+
+    #[test]
+    fn a_fifo_is_opened_without_waiting_and_has_the_mode_that_was_asked_for() {
+        let (path, fd) = directory();
+        let made = fifo_or_new(fd.as_fd(), c"f", OFlag::O_RDONLY, 0o622, Owner::Us).unwrap();
+        assert_eq!(fstat(&made).unwrap().st_mode & 0o777, 0o622);
+        drop(made);
+        assert!(matches!(fifo(fd.as_fd(), c"f", OFlag::O_WRONLY, Owner::Any), Err(Errno::ENXIO)));
+        fs::write(path.path().join("g"), "").unwrap();
+        let taken = fifo_or_new(fd.as_fd(), c"g", OFlag::O_RDONLY, 0o622, Owner::Any);
+        assert!(matches!(taken, Err(Errno::EEXIST)));
+    }
+}
