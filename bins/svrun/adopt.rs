@@ -41,11 +41,13 @@ fn unsure(voice: Voice, errno: Errno) -> End {
     let what: &[u8] = b"tell whether the process in supervise/record lives";
     match errno {
         Errno::EXDEV => {
-            let what: &[u8] = b"what supervise/record names may live in another pid namespace: nothing is started";
+            let what: &[u8] =
+                b"what supervise/record names may live in another pid namespace: nothing is started";
             voice.fatal(&[what], None);
         }
         Errno::EPERM => {
-            let what: &[u8] = b"what supervise/record names lives, but others may write the record: nothing is started";
+            let what: &[u8] =
+                b"what supervise/record names lives, but others may write the record: nothing is started";
             voice.fatal(&[what], None);
         }
         errno => voice.fatal(&[what], errno),

@@ -23,6 +23,9 @@ impl Spec {
     /// "leave as it is".
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
         let wrong = |problem: &str| Error::usage(format_args!("invalid account {}: {problem}", shown(text)));
+        if text.is_empty() {
+            return Err(Error::value("invalid account", text));
+        }
         let (numeric, rest) = text.strip_prefix(b":").map_or((false, text), |numbers| (true, numbers));
         let (mut names, mut ids) = (Vec::new(), Vec::new());
         for field in rest.split(|b| *b == b':') {
@@ -200,8 +203,13 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
             "the ids are not those of uid {uid}, gid {gid} after the change"
         )));
     }
-    if uid != 0 && sys::setresuid(0).is_ok() {
-        return Err(Error::fatal("root could be regained after the change of ids"));
+    if uid != 0 {
+        match sys::setresuid(0) {
+            // Not allowed; or there is no uid 0 in this user namespace.
+            Err(Errno::EPERM | Errno::EINVAL) => {}
+            Ok(()) => return Err(Error::fatal("root could be regained after the change of ids")),
+            Err(errno) => return Err(Error::system("prove that root cannot be regained", errno)),
+        }
     }
     if let Some(parent) = parent {
         // A change of ids clears it. If the parent died meanwhile nobody will send it any more.

@@ -244,7 +244,8 @@ pub fn process(pid: u32) -> nix::Result<Process> {
 
 fn process_at(path: &CStr, pid: u32) -> nix::Result<Process> {
     let mut buffer = [0; 512];
-    let text = if procfs::is_own()? { read_file(path, &mut buffer)? } else { procfs::read(path, &mut buffer)? };
+    let text =
+        if procfs::is_own()? { read_file(path, &mut buffer)? } else { procfs::read(path, &mut buffer)? };
     let its = text.starts_with(Text::<16>::new().number(pid).add(" (").bytes());
     Process::parse(text).filter(|_| its).ok_or(Errno::EINVAL)
 }
