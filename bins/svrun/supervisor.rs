@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::child;
 use common::socket::{self, POLLIN, pollfd, watch};
-use common::{Words, fds, signals};
+use common::{Text, Words, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::Mode;
@@ -429,7 +429,12 @@ impl Supervisor {
 
     fn hear_service(&mut self) {
         let pid = if self.service.machine.phase == Phase::Run { self.service.machine.pid } else { 0 };
-        if self.service.notify.hear(pid) {
+        let words = Text::<80>::of(self.service.notify.words.bytes());
+        let changed = self.service.notify.hear(pid);
+        if self.service.notify.words.bytes() != words.bytes() {
+            events::says(&self.service, &mut self.world);
+        }
+        if changed {
             let since = self.service.notify.ready.then(|| self.world.wall());
             let shown = self.service.state.as_ref().map_or(Ok(()), |state| state.show_ready(since));
             if let Err(errno) = shown {

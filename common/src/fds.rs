@@ -39,15 +39,16 @@ pub fn each_name(folder: BorrowedFd, tell: impl FnMut(&CStr)) -> nix::Result<()>
     sys::each_name(all.as_fd(), tell)
 }
 
-/// Makes sure that fds 0 to 2 are open: what a program that lives on opens must not land there.
+/// Makes sure that fds 0 to 2 are open: what a program that lives on opens must not land there. /dev/null takes
+/// the place of those that are closed; where none is, it need not be there.
 pub fn open_standard() -> nix::Result<()> {
-    loop {
-        let fd = openat(AT_FDCWD, c"/dev/null", OFlag::O_RDWR, Mode::empty())?;
-        if fd.as_raw_fd() > 2 {
-            return Ok(());
+    for fd in 0..=2 {
+        if !sys::is_open(fd) {
+            // The lowest that is free, as those below are open by now.
+            let _ = openat(AT_FDCWD, c"/dev/null", OFlag::O_RDWR, Mode::empty())?.into_raw_fd(); // it stays
         }
-        let _ = fd.into_raw_fd(); // it stays
     }
+    Ok(())
 }
 
 /// Another fd for the same open file, the lowest free one from `least` up, close-on-exec.

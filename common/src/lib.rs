@@ -1,6 +1,7 @@
 //! The library below the links: the way in (`rt`, `cli`), the way out (`exec`, `error`), and one
 //! module for each kind of process state that a link changes.
 
+pub mod accounts;
 pub mod caps;
 pub mod cli;
 pub mod credentials;

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-pub use libc::{POLLERR, POLLIN, POLLOUT, pollfd};
+pub use libc::{POLLERR, POLLHUP, POLLIN, POLLOUT, pollfd};
 
 /// A pollfd for `fd`; one below 0 is passed over.
 #[must_use]
