@@ -108,7 +108,7 @@ impl Job {
     pub(super) fn new(name: &'static [u8], deed: &Deed) -> Self {
         let mut requests = deed.requests.clone();
         // Who is to end must be known before it does; and who sends nothing asks how it is.
-        if requests.is_empty() || matches!(deed.goal, Goal::Restarted | Goal::Ended) {
+        if requests.is_empty() || matches!(deed.goal, Goal::Restarted | Goal::Ended | Goal::Reloaded) {
             requests.insert(0, "status".to_owned());
         }
         Self { name, way: None, stage: Stage::Start, runs: Runs::default(), requests, end: End::Not }

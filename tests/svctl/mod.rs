@@ -5,4 +5,5 @@ mod completion;
 mod house;
 mod look;
 mod socket;
+mod start;
 mod sv;

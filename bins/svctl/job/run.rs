@@ -55,7 +55,8 @@ impl Runs {
 impl Job {
     /// Something runs as it is wanted, and it has come up if it says so, or ./check, or its age.
     pub(super) fn check(&mut self, order: &Order, way: Way, status: Status) -> Step {
-        if !order.deed.goal.is_a_run() || status.state != State::Run || self.runs.agreed == Some(of(&status)) {
+        if !order.deed.goal.is_a_run() || status.state != State::Run || self.runs.agreed == Some(of(&status))
+        {
             return Step::Done(status);
         }
         let lived = self.runs.lived(&status);
@@ -85,6 +86,19 @@ impl Job {
                 Step::On(way, Stage::Looking(Some(Instant::now())))
             }
             Some(false) => Step::On(way, Stage::Resting(Instant::now() + AGAIN)),
+        }
+    }
+
+    /// The run that got a signal is to live on.
+    pub(super) fn told(&mut self, way: Way, status: Status) -> Step {
+        if status.state != State::Run || self.runs.old != Some(of(&status)) {
+            let text = "it did not live on".to_owned() + &status.last_end();
+            return Step::Fail(Trouble::fails(text, None));
+        }
+        let (_, since) = *self.runs.seen.get_or_insert_with(|| (of(&status), Instant::now()));
+        match PROOF.checked_sub(since.elapsed()) {
+            Some(left) => Step::On(way, Stage::Looking(Some(Instant::now() + left))),
+            None => Step::Done(status),
         }
     }
 
@@ -136,6 +150,9 @@ impl Job {
     /// Whether the goal is reached in this state, may be yet, or never.
     fn judge(&mut self, order: &Order, bell: Conn, status: Status) -> Step {
         let goal = order.deed.goal;
+        if goal == Goal::Reloaded {
+            return self.told(Way::Socket(bell), status);
+        }
         let wanted = status.want == Want::Up || goal == Goal::Ready;
         let gave_up = status.hold == "gave up";
         if status.state == State::Down && (!wanted || gave_up) {
