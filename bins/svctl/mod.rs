@@ -15,14 +15,11 @@ mod sv;
 mod trouble;
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, IntoRawFd};
 use std::time::{Duration, Instant};
 
 use common::socket::{POLLIN, watch};
-use common::{Cli, Env, Error, Link, Long, OrFail, Outcome, Short, Words, child, shown, signals};
-use nix::fcntl::{OFlag, open};
+use common::{Cli, Env, Error, Link, Long, OrFail, Outcome, Short, Words, child, fds, shown, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::stat::Mode;
 
 use command::{Command, Deed};
 use job::{End, Job, Order, TICK};
@@ -75,7 +72,7 @@ fn run(cli: &mut Cli) -> Outcome {
 }
 
 fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
-    open_standard()?;
+    fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     // What nobody reads any more is for us to see, not to die of.
     child::block_only(signals::PIPE).or_fail("block SIGPIPE")?;
     let called = cli.called();
@@ -113,17 +110,6 @@ fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
             }
             order.carry_out_as_sv(&words, out).unwrap_or_else(|| Ok(misuse(called, style)))
         }
-    }
-}
-
-/// Opens /dev/null in place of a closed stdin, stdout or stderr: no file of ours may take their numbers.
-fn open_standard() -> Result<(), Error> {
-    loop {
-        let null = open(c"/dev/null", OFlag::O_RDWR, Mode::empty()).or_fail("open /dev/null")?;
-        if null.as_raw_fd() > 2 {
-            return Ok(());
-        }
-        let _ = null.into_raw_fd(); // it stays open
     }
 }
 
@@ -271,6 +257,13 @@ impl Request {
     }
 
     /// Gives a command to all services at once, and waits for each; with `any` for the first.
+    ///
+    /// In a round the services come in the order in which they were named, and each takes in this order: what its
+    /// supervisor has said, in the order in which it was said; what ./check has said; its own time limit. So what
+    /// has happened counts though the time is up too, as after a stop by a signal; and no answer of one service
+    /// waits for another's. The first requests of all services are sent before anything is waited for, and each
+    /// later one only once that before it is answered. Bytes go into a FIFO only where there is no connection,
+    /// or none any more: they never overtake what was said over it. Signals have their usual effect, at once.
     fn deed(self, deed: &Deed, services: &[&'static [u8]], any: bool, out: &mut Out) -> Result<Error, Error> {
         Self::allow_connections(services.len());
         let env: Words = self.env.into_words();

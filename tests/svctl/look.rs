@@ -360,7 +360,7 @@ fn readers_that_compare_the_line_of_stat_know_run_and_down() {
     assert_eq!(compare(&house.text("a/supervise/stat")), "down");
     house.write("a/run", "#!/bin/sh\nexit 1\n");
     assert_eq!(house.svctl("start a").status, 1);
-    assert_eq!(house.text("a/supervise/stat"), "down, gave up\n");
+    house.wait_until("a", "down, gave up");
     assert_eq!(compare(&house.text("a/supervise/stat")), "n/a", "the page says so");
 }
 

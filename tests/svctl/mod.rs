@@ -2,6 +2,7 @@
 
 mod bytes;
 mod completion;
+mod hostile;
 mod house;
 mod look;
 mod socket;

@@ -78,7 +78,7 @@ fn a_run_without_readiness_has_to_live_for_420_milliseconds() {
         [("a", "start a", "up"), ("b", "restart b", "restart"), ("c", "check c", "")]
     {
         let talker = Talker::new(&house, name, move |number, line| match line {
-            "status" if number == 1 => Answer::Say(aged(6, "9.000")),
+            "status" if number == 1 => Answer::Say(aged(if command.is_empty() { 8 } else { 6 }, "0.000")),
             "status" => Answer::Say(aged(8, "0.420")),
             "events" => Answer::Say(aged(8, "0.100")),
             line if line == command => Answer::Say(aged(8, "0.000")),
@@ -113,12 +113,13 @@ fn what_says_that_it_is_ready_has_started_at_once() {
     let ready = aged(8, "0.001").replace("\"ready\":null", "\"ready\":true");
     let talker = Talker::new(&house, "a", move |_, _| Answer::Say(ready.clone()));
     assert_eq!(house.svctl("start a"), prints("ok: run: a: (pid 8) 0s\n"));
-    assert_eq!(talker.heard(), ["up", "events"]);
+    assert_eq!(talker.heard(), ["up"]);
     // So has what ./check says it of, if it is there still.
     house.write("b/check", "#!/bin/sh\nexit 0\n");
     let talker = Talker::new(&house, "b", |_, _| Answer::Say(aged(8, "0.001")));
     assert_eq!(house.svctl("start b"), prints("ok: run: b: (pid 8) 0s\n"));
-    assert_eq!(talker.heard(), ["up", "events", "status"]);
+    // It was asked once more, on a connection of its own.
+    assert!(talker.heard().contains(&"status".to_owned()), "{:?}", talker.heard());
     house.write("c/check", "#!/bin/sh\nexit 0\n");
     Talker::new(&house, "c", |_, line| match line {
         "status" => Answer::Say(said("down", 0, "up", false)),
@@ -284,4 +285,60 @@ fn a_reload_that_ends_the_service_is_no_reload() {
 fn a_reload_that_ends_the_service_under_runsv_is_no_reload() {
     needs!(peer("runsv"));
     reloads(&peer("runsv").unwrap());
+}
+
+#[test]
+fn what_has_happened_counts_before_the_time_that_is_up() {
+    let mut house = House::new();
+    house.write("a/notification-fd", "3\n");
+    house.write("a/run", "#!/bin/sh\nread line <go\necho >&3\nexec sleep 1000\n");
+    assert_eq!(run_in(house.at("a"), "mkfifo go"), prints(""));
+    house.serve(&svrun(), "a");
+    let fake = Fake::new(&house, "b");
+    fake.status(0, [0, b'd', 0, 0]);
+    let limit = Duration::from_secs(20);
+    let start = Instant::now();
+    let waits = ["-w 20 start a", "-w 20 wait up b"]
+        .map(|words| Background::start(&mut house.command("svctl", words)));
+    for waiting in &waits {
+        waiting.wait_until_in(LOOKING);
+        signal("STOP", waiting.pid());
+    }
+    assert!(start.elapsed() < limit, "this machine is too slow");
+    house.write("a/go", "x\n");
+    assert_eq!(house.svctl("-w 600 wait ready a").status, 0);
+    fake.status(77, [0, b'u', 0, 1]);
+    until("the time is not up", || start.elapsed() > limit + Duration::from_millis(50));
+    for waiting in &waits {
+        signal("CONT", waiting.pid());
+    }
+    let said = waits.map(|waiting| without_numbers(&waiting.finish().stdout));
+    assert_eq!(said, ["ok: run: a: (pid N) Ns\n", "ok: run: b: (pid N) Ns\n"]);
+}
+
+#[test]
+fn the_first_requests_of_all_are_sent_before_anything_is_waited_for() {
+    let house = House::new();
+    let talkers = ["a", "b", "c"].map(|name| {
+        Talker::new(&house, name, move |number, _| match (name, number) {
+            ("a", 1) => Answer::Nothing, // it never answers
+            _ => Answer::Say(said("run", 7, "up", false)),
+        })
+    });
+    let outcome = house.svctl("-w 0.2 start a b c");
+    assert_eq!(talkers.each_ref().map(|talker| talker.heard()[0].clone()), ["up"; 3]);
+    let first: Vec<&str> = outcome.stdout.lines().take(2).collect();
+    assert_eq!(first, ["ok: run: b: (pid 7) 12s", "ok: run: c: (pid 7) 12s"]);
+    assert_eq!(outcome.status, 1);
+}
+
+#[test]
+fn exit_stops_what_daemontools_supervise_runs() {
+    needs!(peer("supervise"));
+    let mut house = House::new();
+    house.serve(&peer("supervise").unwrap(), "a");
+    let pid = house.pid("a");
+    let outcome = house.svctl("-w 60 exit a");
+    assert_eq!(outcome, prints("ok: a: no supervisor\n"));
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use common::{Text, child, procfs, signals};
+use common::{Text, child, fds, procfs, signals};
 use nix::errno::Errno;
 use nix::unistd::fchdir;
 
@@ -38,8 +38,12 @@ impl Supervisor {
         let mut words = line.split(|b| *b == b' ').filter(|word| !word.is_empty());
         let list = [words.next(), words.next(), words.next(), words.next()];
         let event = match list {
-            [Some(b"status"), None, ..] => return self.reply(i, logger),
+            [Some(b"status"), None, ..] => {
+                self.save(); // who is told something finds it in the files too
+                return self.reply(i, logger);
+            }
             [Some(b"events"), None, ..] => {
+                self.save();
                 if let Some(process) = one_of(&self.service, self.logger.as_ref(), logger) {
                     self.world.clients.follow(i, process);
                 }
@@ -123,8 +127,11 @@ impl Supervisor {
         let mut path = Text::<512>::new();
         let become_it = |path: &CStr| -> nix::Result<Errno> {
             fchdir(&self.origin)?;
+            let notify = self.service.notify.hand_on()?;
             // Clients see their end: the new program listens in a moment.
-            Err(child::become_file(path, &self.words, &self.world.env))
+            let errno = child::become_file(path, &self.words, &self.world.env);
+            notify.map_or(Ok(()), fds::Handed::take_back)?;
+            Err(errno)
         };
         let errno = match own_path(&mut path).and_then(become_it) {
             Ok(never) => never,
@@ -140,7 +147,7 @@ impl Supervisor {
 
 /// The path of our own file: of what is there now, if it was replaced.
 fn own_path(buffer: &mut Text<512>) -> nix::Result<&CStr> {
-    let path = procfs::Root::open()?.name(c"self/exe")?;
+    let path = procfs::This::open()?.path(c"exe")?;
     let path = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
     let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
     buffer.add(path).add("\0");
