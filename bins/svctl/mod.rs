@@ -80,8 +80,13 @@ fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
     let chain = cli.rest_or_nothing();
     let (words, env) = (chain.words, chain.env);
     let wait = options.wait.or_else(|| env.get(c"SVWAIT").map(|text| whole_seconds(text.to_bytes())));
-    let order =
-        Request { names: Names::new(&env)?, wait: wait.unwrap_or(WAIT), verbose: options.verbose, env };
+    let order = Request {
+        names: Names::new(&env)?,
+        wait: wait.unwrap_or(WAIT),
+        verbose: options.verbose,
+        patient: style == Style::Svctl && options.wait.is_some(),
+        env,
+    };
     let out = Out::new(style, options.json);
     match style {
         Style::Svctl => order.carry_out(words.map(CStr::to_bytes).collect(), out),
@@ -136,6 +141,8 @@ struct Request {
     names: Names,
     wait: Duration,
     verbose: bool,
+    /// Whether `-w` was given: the supervisor is waited for too.
+    patient: bool,
     env: Env,
 }
 
@@ -223,6 +230,7 @@ impl Request {
             deed,
             env: &env,
             waits: deed.waits || self.verbose,
+            patient: self.patient && deed.is_patient(),
             runit: out.style != Style::Svctl,
             end: now + self.wait.max(LEAST),
             answered: now + self.wait.max(look::LIMIT),
@@ -240,10 +248,11 @@ impl Request {
                 return Ok(out.exit());
             }
             let mut fds: Vec<_> = jobs.iter().filter_map(Job::fd).map(|fd| watch(fd, POLLIN)).collect();
+            let now = Instant::now();
             // Past its end some job may still have time.
-            let left = order.end.checked_duration_since(Instant::now()).unwrap_or(TICK);
-            let ticks = fds.len() < jobs.len();
-            socket::wait(&mut fds, if ticks { left.min(TICK) } else { left });
+            let left = order.end.checked_duration_since(now).unwrap_or(TICK);
+            let due = jobs.iter().filter_map(Job::due).min();
+            socket::wait(&mut fds, due.map_or(left, |due| left.min(due.saturating_duration_since(now))));
         }
     }
 }

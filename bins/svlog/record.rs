@@ -7,7 +7,7 @@ use std::sync::atomic::{Ordering, fence};
 use common::door::{self, Owner};
 use common::input::{Input, Look};
 use common::page::Page;
-use common::{child, fds, procfs};
+use common::{child, fds};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::FileStat;
@@ -119,8 +119,8 @@ fn hash(bytes: &[u8]) -> u64 {
 /// This boot, in words.
 fn boot() -> nix::Result<[u64; 5]> {
     let mut buffer = [0; 64];
-    let id = procfs::read(c"/proc/sys/kernel/random/boot_id", &mut buffer)?;
-    let byte = |at: usize| id.get(at).copied().filter(|byte| *byte != b'\n').unwrap_or(0);
+    let id = child::boot_id(&mut buffer)?;
+    let byte = |at: usize| id.get(at).copied().unwrap_or(0);
     let word = |i: usize| u64::from_ne_bytes(std::array::from_fn(|j| byte(8 * i + j)));
     if id.is_empty() { Err(Errno::ENODATA) } else { Ok(std::array::from_fn(word)) }
 }

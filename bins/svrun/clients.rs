@@ -336,11 +336,11 @@ pub(super) fn status(process: &Process, has_logger: bool) -> Text<768> {
     text.add(",\"ready\":");
     text.add(if process.notify.told { events::truth(process.notify.ready) } else { "null" });
     text.add(",\"status\":");
-    match process.notify.words.bytes() {
-        b"" => text.add("null"),
-        words => text.add("\"").quoted(words).add("\""),
-    };
-    text.add(",\"restarts\":").number(machine.restarts).add(",\"death\":");
+    events::words(&mut text, process);
+    text.add(",\"restarts\":").number(machine.restarts).add(",\"short\":");
+    // A run that has lasted is the end of the row.
+    let lasts = machine.phase == Phase::Run && now.saturating_sub(machine.since) >= process.settings.rules.reset;
+    text.number(if lasts { 0 } else { machine.shorts }).add(",\"death\":");
     match machine.death {
         None => drop(text.add("null")),
         Some(death) => {
@@ -348,7 +348,8 @@ pub(super) fn status(process: &Process, has_logger: bool) -> Text<768> {
             events::instant(&mut text, process.died.0);
             text.add(",\"pid\":").number(process.died.1);
             death::members(&mut text, death);
-            text.add(",\"lived\":").seconds(machine.lived).add("}");
+            text.add(",\"lived\":").seconds(machine.lived);
+            text.add(",\"stopped\":").add(events::truth(process.stopped)).add("}");
         }
     }
     text.add(",\"log\":").add(events::truth(has_logger && !process.logger));

@@ -79,7 +79,7 @@ pub(super) struct Process {
     /// The run that the record has to name: its start, monotonic and wall clock.
     pub(super) spawned: (u64, (u64, u32)),
     /// It has got the stop signal from us, so that its death is no news.
-    stopped: bool,
+    pub(super) stopped: bool,
     /// The leftovers that were named already.
     pub(super) reported: [u32; 8],
 }

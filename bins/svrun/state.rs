@@ -24,6 +24,8 @@ pub(super) struct State {
     ok: Option<OwnedFd>,
     /// The record of children, if they can be adopted.
     pub(super) record: Option<OwnedFd>,
+    /// One that cannot be written, with which adoption ends; and whether it is believed.
+    unwritten: Option<(OwnedFd, bool)>,
     operators: Option<Gid>,
     status: [u8; 20],
     pid: Option<u32>,
@@ -87,6 +89,7 @@ impl State {
             control: None,
             ok: None,
             record: None,
+            unwritten: None,
             operators,
             status: [0; 20],
             pid: None,
@@ -94,7 +97,14 @@ impl State {
             refused: None,
             deaths: None,
         };
-        state.record = state.open_record().ok(); // else it is tried again, and told
+        match state.open_record() {
+            Ok(file) => state.record = Some(file),
+            // There is none, and no room for one: it is tried again, and told.
+            Err(Errno::ENOENT | Errno::ENOSPC | Errno::EDQUOT) => {}
+            // One that we cannot write, or that others can, may be there all the same.
+            Err(Errno::EROFS | Errno::EACCES | Errno::EPERM) => state.look_at_record()?,
+            Err(errno) => return Err(NotOurs::Unusable("open supervise/record", errno)),
+        }
         state.control = state.door(c"control", OFlag::O_RDWR).ok(); // else open_doors tries again, and tells
         if let Some(group) = operators {
             let _ = fchown(&state.folder, None, Some(group));
@@ -113,15 +123,34 @@ impl State {
         self.refused == Some(Errno::ENOENT)
     }
 
+    /// What another supervisor has left, and whether it is believed: not where others may write it.
+    pub(super) fn left(&self) -> Option<(BorrowedFd<'_>, bool)> {
+        match (&self.record, &self.unwritten) {
+            (Some(file), _) => Some((file.as_fd(), true)),
+            (None, Some((file, believed))) => Some((file.as_fd(), *believed)),
+            (None, None) => None,
+        }
+    }
+
+    /// Opens a record that cannot be written.
+    fn look_at_record(&mut self) -> Result<(), NotOurs> {
+        let looked = match open(self.folder(), c"record", OFlag::O_RDONLY, 0) {
+            Ok(file) => ours_alone(&self.folder).and_then(|folder| Ok((folder && ours_alone(&file)?, file))),
+            Err(Errno::ENOENT) => return Ok(()),
+            Err(errno) => Err(errno),
+        };
+        let (believed, file) = looked.map_err(|errno| NotOurs::Unusable("open supervise/record", errno))?;
+        self.unwritten = Some((file, believed));
+        Ok(())
+    }
+
     /// The record, if nobody else may write it.
     fn open_record(&self) -> nix::Result<OwnedFd> {
         let file = open(self.folder(), c"record", OFlag::O_RDWR | OFlag::O_CREAT, 0o600)?;
-        let ours = |stat: nix::sys::stat::FileStat| {
-            let ours = stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o022 == 0;
-            if ours { Ok(stat) } else { Err(Errno::EPERM) }
-        };
-        ours(fstat(&self.folder)?)?;
-        if ours(fstat(&file)?)?.st_size == 0 {
+        if !(ours_alone(&self.folder)? && ours_alone(&file)?) {
+            return Err(Errno::EPERM);
+        }
+        if fstat(&file)?.st_size == 0 {
             // All of its room now: a child must not fail for a full disk.
             super::record::clear(file.as_fd())?;
         }
@@ -274,6 +303,12 @@ impl State {
         self.deaths = Some(DEATHS);
         Ok(())
     }
+}
+
+/// Whether a file is ours, and nobody else may write it.
+fn ours_alone(file: &OwnedFd) -> nix::Result<bool> {
+    let stat = fstat(file)?;
+    Ok(stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o022 == 0)
 }
 
 fn whole(written: nix::Result<usize>, length: usize) -> nix::Result<()> {

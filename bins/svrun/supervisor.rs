@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::child;
 use common::socket::{self, POLLIN, pollfd, watch};
-use common::{Words, fds, signals};
+use common::{Text, Words, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::Mode;
@@ -14,8 +14,9 @@ use nix::unistd::{Gid, fchdir, read};
 
 use super::adopt::{adopt_or_start, verify};
 use super::clients::CLIENTS;
+use super::era::Era;
 use super::events;
-use super::machine::{Event, Phase, Want};
+use super::machine::{Death, Event, Phase, Want};
 use super::pipe::Pipe;
 use super::process::Process;
 use super::record;
@@ -33,19 +34,36 @@ const AGAIN: u64 = 1000;
 const DOORS: usize = 8;
 
 /// The signals that are heard. All others are blocked.
-const HEARD: [i32; 5] = [signals::CHLD, signals::TERM, signals::INT, signals::HUP, signals::QUIT];
+const HEARD: [i32; 7] =
+    [signals::CHLD, signals::TERM, signals::INT, signals::HUP, signals::QUIT, signals::PWR, RTMIN_3];
+/// `SIGRTMIN+3`, with which container engines stop an init that is systemd. They count from 34, whatever the libc.
+const RTMIN_3: i32 = 37;
+
+/// What a supervisor is to what runs beside it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Role {
+    /// One program of several: it stays until it is told to leave.
+    Part,
+    /// Process 1 of a container, or in the place of it: it leaves with its service, and every signal that an engine
+    /// may be told to send is a stop.
+    Whole,
+}
 
 /// What a supervisor was told to do.
 #[derive(Debug)]
 pub(super) struct Orders {
     /// Who speaks, and of what.
     pub(super) voice: Voice,
+    /// What it is to what runs beside it.
+    pub(super) role: Role,
     /// The command line, for the upgrade, and the working directory in which it counts.
     pub(super) words: Words,
     /// See `words`.
     pub(super) origin: OwnedFd,
     /// The environment.
     pub(super) env: Words,
+    /// The notification socket, which the program before us has handed on.
+    pub(super) notify: Option<OwnedFd>,
     /// The service directory, which is the working directory already.
     pub(super) folder: OwnedFd,
     /// Where the state lies, if that is not the same.
@@ -65,6 +83,9 @@ pub(super) struct Supervisor {
     words: Words,
     origin: OwnedFd,
     draining: Option<u64>,
+    role: Role,
+    /// How the service has ended of itself, with which we leave.
+    ended: Option<Death>,
     /// Nothing has happened for a second.
     resting: bool,
     told_log: bool,
@@ -79,6 +100,8 @@ pub(super) struct Supervisor {
 pub(super) enum End {
     /// It was told to.
     Told,
+    /// With its service, which has ended so.
+    Ended(Death),
     /// It could not start, and has said why.
     Failed,
 }
@@ -96,7 +119,7 @@ impl Supervisor {
     /// Takes the state directory. A function of its own, so that what it needs of the stack is free again.
     #[inline(never)]
     fn new(orders: Orders) -> Result<&'static mut Self, End> {
-        let Orders { voice, words, origin, env, folder, state } = orders;
+        let Orders { voice, role, words, origin, env, notify, folder, state } = orders;
         let fatal = |what: &[u8], errno: Errno| {
             voice.fatal(&[what], errno);
             End::Failed
@@ -105,16 +128,23 @@ impl Supervisor {
         let operators = operators(&folder, voice);
         let want = if exists(folder.as_fd(), c"down") { Want::Down } else { Want::Up };
         let mut service = Process::new(false, folder, state, want);
+        if let Some(socket) = notify {
+            service.notify.take(socket);
+        }
         match State::take(service.parent(), operators, true) {
             Ok(state) => service.state = Some(state),
             Err(NotOurs::Locked) => return Err(fatal(b"lock supervise/lock", Errno::EAGAIN)),
             Err(NotOurs::Unusable(what, errno)) => return Err(fatal(what.as_bytes(), errno)),
         }
+        let mut era = Era::now().map_err(|errno| fatal(b"tell which boot and namespaces these are", errno))?;
+        if let Some(state) = &service.state {
+            era.look_for_sign(state.folder());
+        }
         let world = World {
             voice,
             env,
             pipe: None,
-            era: record::Era::now(),
+            era,
             clients: super::clients::Clients::default(),
             logger: 0,
             service_gone: false,
@@ -130,6 +160,8 @@ impl Supervisor {
             words,
             origin,
             draining: None,
+            role,
+            ended: None,
             resting: false,
             told_log: false,
             unreaped: false,
@@ -348,7 +380,8 @@ impl Supervisor {
         for signal in socket::next_signals(self.signals.as_fd()) {
             match signal {
                 signals::CHLD => {}
-                signals::QUIT => {
+                signals::PWR | RTMIN_3 if self.role == Role::Part => {}
+                signals::QUIT if self.role == Role::Part => {
                     // Nothing of the service is touched: a new supervisor takes it over.
                     self.save();
                     self.world.clients.drop_all();
@@ -395,7 +428,12 @@ impl Supervisor {
 
     fn hear_service(&mut self) {
         let pid = if self.service.machine.phase == Phase::Run { self.service.machine.pid } else { 0 };
-        if self.service.notify.hear(pid) {
+        let words = Text::<80>::of(self.service.notify.words.bytes());
+        let changed = self.service.notify.hear(pid);
+        if self.service.notify.words.bytes() != words.bytes() {
+            events::says(&self.service, &mut self.world);
+        }
+        if changed {
             let since = self.service.notify.ready.then(|| self.world.wall());
             let shown = self.service.state.as_ref().map_or(Ok(()), |state| state.show_ready(since));
             if let Err(errno) = shown {
@@ -434,6 +472,7 @@ impl Supervisor {
     /// The service is wanted again while its logger reads the rest.
     fn take_back_exit(&mut self) {
         self.world.service_gone = false;
+        self.ended = None;
         if self.draining.take().is_none() {
             return;
         }
@@ -585,6 +624,10 @@ impl Supervisor {
     /// Whether it is time to leave: the service is down for good, and its logger has read all.
     #[inline(never)]
     fn leave(&mut self) -> Option<End> {
+        if let Some(death) = self.service.machine.ended().filter(|_| self.role == Role::Whole) {
+            self.command(false, Event::Byte(b'x'));
+            self.ended = Some(death);
+        }
         if !self.world.service_gone {
             return None;
         }
@@ -616,7 +659,7 @@ impl Supervisor {
             }
         }
         self.world.clients.drop_all();
-        Some(End::Told)
+        Some(self.ended.map_or(End::Told, End::Ended))
     }
 
     /// The logger reads the pipe to its end, which comes once we and the service have closed it. It gets no

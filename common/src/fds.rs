@@ -72,6 +72,52 @@ pub fn duplicate(from: RawFd, to: RawFd, copy: bool) -> nix::Result<()> {
     if copy { Ok(()) } else { sys::close(from) }
 }
 
+/// A fd that the program which this process becomes finds again: see [`hand_on`].
+#[derive(Debug)]
+pub struct Handed {
+    at: RawFd,
+    before: Option<OwnedFd>,
+}
+
+/// Puts a copy of `fd` on the first number from 3 up that does not survive exec as it is.
+pub fn hand_on(fd: BorrowedFd) -> nix::Result<Handed> {
+    let mut at = libc::STDERR_FILENO + 1;
+    let before = loop {
+        match sys::is_cloexec(at) {
+            Ok(true) => break Some(sys::copy_from(at, at + 1, libc::F_DUPFD_CLOEXEC)?),
+            Ok(false) => at += 1, // somebody else's, who has started us with it
+            Err(Errno::EBADF) => break None,
+            Err(errno) => return Err(errno),
+        }
+    };
+    duplicate(fd.as_raw_fd(), at, true)?;
+    Ok(Handed { at, before })
+}
+
+impl Handed {
+    /// Where there was no exec: what was at its number is there again.
+    pub fn take_back(self) -> nix::Result<()> {
+        match self.before {
+            Some(before) => sys::dup_cloexec(before.as_raw_fd(), self.at),
+            None => sys::close(self.at),
+        }
+    }
+}
+
+/// What was handed on, the first that is `wanted`, close-on-exec from now on.
+pub fn handed_on(wanted: impl Fn(RawFd) -> bool) -> nix::Result<Option<OwnedFd>> {
+    let mut at = libc::STDERR_FILENO + 1;
+    while sys::is_cloexec(at).is_ok() {
+        if wanted(at) {
+            let own = sys::copy_from(at, at + 1, libc::F_DUPFD_CLOEXEC)?;
+            sys::close(at)?;
+            return Ok(Some(own));
+        }
+        at += 1;
+    }
+    Ok(None)
+}
+
 /// Closes `fd`, open or not.
 pub fn close(fd: RawFd) -> nix::Result<()> {
     match sys::close(fd) {

@@ -3,6 +3,9 @@
 #![allow(unsafe_code)]
 
 pub mod child;
+pub mod namespace;
+#[cfg(not(target_env = "musl"))]
+pub(crate) mod nss;
 pub mod page;
 pub mod procfs;
 pub mod socket;
@@ -192,6 +195,18 @@ pub(crate) fn clear_cloexec(fd: RawFd) -> nix::Result<()> {
     Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) }).map(drop)
 }
 
+/// Whether `fd` is closed by exec; EBADF where it is not open.
+pub(crate) fn is_cloexec(fd: RawFd) -> nix::Result<bool> {
+    // SAFETY: F_GETFD takes nothing.
+    Errno::result(unsafe { libc::fcntl(fd, libc::F_GETFD) }).map(|flags| flags & libc::FD_CLOEXEC != 0)
+}
+
+/// dup3(2) with `O_CLOEXEC`.
+pub(crate) fn dup_cloexec(from: RawFd, to: RawFd) -> nix::Result<()> {
+    // SAFETY: as for dup2.
+    Errno::result(unsafe { libc::dup3(from, to, libc::O_CLOEXEC) }).map(drop)
+}
+
 /// Adds or removes `O_NONBLOCK`.
 pub(crate) fn set_nonblocking(fd: RawFd, on: bool) -> nix::Result<()> {
     // SAFETY: F_GETFL takes nothing and F_SETFL an integer.
@@ -293,88 +308,6 @@ pub(crate) fn setresgid(gid: u32) -> nix::Result<()> {
 pub(crate) fn setresuid(uid: u32) -> nix::Result<()> {
     // SAFETY: three integers.
     Errno::result(unsafe { libc::syscall(SYS_SETRESUID, uid, uid, uid) }).map(drop)
-}
-
-/// getgrouplist(3): `gid` and what the group database gives `user`, at most 65,536 groups.
-pub(crate) fn getgrouplist(user: &CStr, gid: u32) -> nix::Result<Vec<u32>> {
-    let mut groups = vec![0; 64];
-    loop {
-        let mut count = c_int::try_from(groups.len()).unwrap_or(c_int::MAX);
-        // SAFETY: a C string, and at most `count` groups are written to the buffer, which has so many
-        // places.
-        let fits =
-            unsafe { libc::getgrouplist(user.as_ptr(), gid, groups.as_mut_ptr(), &raw mut count) } >= 0;
-        let count = usize::try_from(count).unwrap_or(0);
-        if fits && count <= groups.len() {
-            groups.truncate(count);
-            return Ok(groups);
-        }
-        if groups.len() >= 65_536 {
-            return Err(Errno::EINVAL);
-        }
-        groups.resize(groups.len() * 4, 0);
-    }
-}
-
-/// What the user database says of a user.
-#[derive(Debug, PartialEq)]
-pub(crate) struct User {
-    pub(crate) name: CString,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-    pub(crate) home: CString,
-    pub(crate) shell: CString,
-}
-
-/// `getpwnam_r(3)`: `None` where there is no such user.
-pub(crate) fn user_by_name(name: &CStr) -> nix::Result<Option<User>> {
-    // SAFETY: a C string, and what `entry` passes.
-    entry(|to, buffer, size, found| unsafe { libc::getpwnam_r(name.as_ptr(), to, buffer, size, found) }, user)
-}
-
-/// `getpwuid_r(3)`: `None` where there is no such user.
-pub(crate) fn user_by_uid(uid: u32) -> nix::Result<Option<User>> {
-    // SAFETY: an integer, and what `entry` passes.
-    entry(|to, buffer, size, found| unsafe { libc::getpwuid_r(uid, to, buffer, size, found) }, user)
-}
-
-/// `getgrnam_r(3)`: the gid, `None` where there is no such group.
-pub(crate) fn group_by_name(name: &CStr) -> nix::Result<Option<u32>> {
-    entry(
-        // SAFETY: a C string, and what `entry` passes.
-        |to, buffer, size, found| unsafe { libc::getgrnam_r(name.as_ptr(), to, buffer, size, found) },
-        |group: &libc::group| group.gr_gid,
-    )
-}
-
-/// Calls one of the functions that put an entry of a database of type `E` and its strings into the caller's
-/// memory: with more until it is enough.
-fn entry<E, T>(
-    get: impl Fn(*mut E, *mut c_char, usize, *mut *mut E) -> c_int,
-    take: impl Fn(&E) -> T,
-) -> nix::Result<Option<T>> {
-    let mut buffer: Vec<c_char> = vec![0; 1024];
-    loop {
-        let (mut place, mut found) = (mem::MaybeUninit::uninit(), ptr::null_mut());
-        match get(place.as_mut_ptr(), buffer.as_mut_ptr(), buffer.len(), &raw mut found) {
-            // SAFETY: where one is found it is in `place`, and its strings are in the buffer.
-            0 => return Ok(unsafe { found.as_ref() }.map(&take)),
-            libc::ERANGE if buffer.len() < 1 << 24 => buffer.resize(buffer.len() * 4, 0),
-            errno => return Err(Errno::from_raw(errno)),
-        }
-    }
-}
-
-fn user(entry: &libc::passwd) -> User {
-    // SAFETY: the strings of an entry that was found are C strings.
-    let copy = |string: *const c_char| unsafe { CStr::from_ptr(string) }.to_owned();
-    User {
-        name: copy(entry.pw_name),
-        uid: entry.pw_uid,
-        gid: entry.pw_gid,
-        home: copy(entry.pw_dir),
-        shell: copy(entry.pw_shell),
-    }
 }
 
 /// The five arguments of prctl(2) of which we use two. Returns what it returns.

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use common::{Text, child, procfs, signals};
+use common::{Text, child, fds, procfs, signals};
 use nix::errno::Errno;
 use nix::unistd::fchdir;
 
@@ -123,8 +123,11 @@ impl Supervisor {
         let mut path = Text::<512>::new();
         let become_it = |path: &CStr| -> nix::Result<Errno> {
             fchdir(&self.origin)?;
+            let notify = self.service.notify.hand_on()?;
             // Clients see their end: the new program listens in a moment.
-            Err(child::become_file(path, &self.words, &self.world.env))
+            let errno = child::become_file(path, &self.words, &self.world.env);
+            notify.map_or(Ok(()), fds::Handed::take_back)?;
+            Err(errno)
         };
         let errno = match own_path(&mut path).and_then(become_it) {
             Ok(never) => never,

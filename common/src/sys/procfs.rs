@@ -4,6 +4,7 @@
 
 use std::ffi::{CStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, readlinkat};
@@ -28,9 +29,16 @@ pub fn read<'a>(path: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]> {
 /// Whether /proc is that of our own pid namespace: whether `/proc/self` is the pid that we know ourselves by. In
 /// another one's each pid is that of somebody else.
 pub fn is_own() -> nix::Result<bool> {
+    // What has been ours stays so: only who may mount over it could change it.
+    static OWN: AtomicBool = AtomicBool::new(false);
+    if OWN.load(Ordering::Relaxed) {
+        return Ok(true);
+    }
     let mut buffer = [0; 16];
     let name = super::child::read_link(root()?.as_fd(), c"self", &mut buffer)?;
-    Ok(name == Text::<16>::new().number(super::getpid()?).bytes())
+    let own = name == Text::<16>::new().number(super::getpid()?).bytes();
+    OWN.store(own, Ordering::Relaxed);
+    Ok(own)
 }
 
 /// The directory of this process, to reach from it what is on other file systems, as `exe`: where its links lead
