@@ -126,6 +126,15 @@ fn user_of(uid: u32) -> Result<Option<User>, Error> {
     })
 }
 
+/// The id of a group by its number or name, as a file has it.
+pub fn group_of(text: &[u8]) -> Result<u32, Error> {
+    if let Some(gid) = number(text).filter(|gid| *gid != u32::MAX) {
+        return Ok(gid);
+    }
+    let no_name = |_| Error::fatal(format_args!("unable to find group {}: a NUL", shown(text)));
+    group(&CString::new(text).map_err(no_name)?)
+}
+
 /// The id of a group by its name.
 pub fn group(name: &CStr) -> Result<u32, Error> {
     let gid = SOURCE.group_by_name(name).map_err(|why| no_answer("group", name, why))?;

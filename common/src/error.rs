@@ -100,6 +100,12 @@ impl Error {
         self
     }
 
+    /// What it says, without the name of a program.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
     /// The exit status.
     #[must_use]
     pub fn status(&self) -> i32 {

@@ -1,4 +1,4 @@
-//! Who holds a lock, as /proc tells: proc_pid_fdinfo(5). The kernel's own list, proc_locks(5), has the process that
+//! Who holds a lock, as /proc tells: `proc_pid_fdinfo(5)`. The kernel's own list, `proc_locks(5)`, has the process that
 //! took it, which may be gone while a child still has the descriptor.
 
 use std::ffi::{CStr, CString};
