@@ -1,4 +1,5 @@
-//! The loop: looks at what has come in, has it written to every log directory, and takes it out of the pipe.
+//! The loop: looks at what has come in, has it written to every log directory, and takes it out of the pipe. Of
+//! what arrives in one round the pipe comes before the signals, as [`Orders`] says.
 
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
