@@ -180,7 +180,8 @@ impl Supervisor {
             Err(NotOurs::Locked) => return Err(fatal(b"lock supervise/lock", Errno::EAGAIN)),
             Err(NotOurs::Unusable(what, errno)) => return Err(fatal(what.as_bytes(), errno)),
         }
-        let mut era = Era::now().map_err(|errno| fatal(b"tell which boot and namespaces these are", errno))?;
+        let mut era =
+            Era::now().map_err(|errno| fatal(b"tell which boot and namespaces these are", errno))?;
         if let Some(state) = &service.state {
             era.look_for_sign(state.folder());
         }
