@@ -10,7 +10,8 @@ use crate::needs;
 use crate::support::*;
 
 /// Modules of the tests that belong to no single program.
-const OF_NO_PROGRAM: [&str; 10] = [
+const OF_NO_PROGRAM: [&str; 11] = [
+    "accounts",
     "all_or_nothing",
     "common_rules",
     "docs",

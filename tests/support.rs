@@ -128,6 +128,11 @@ pub(crate) fn says(errno: Errno) -> &'static str {
     }
 }
 
+/// A value of the command line as a message shows it.
+pub(crate) fn given(value: &str) -> String {
+    if value.is_empty() { "the value is empty".into() } else { value.replace('\n', "\\n") }
+}
+
 /// What a test needs, each checked in turn; where it is not there the test is skipped, and counted so.
 #[macro_export]
 macro_rules! needs {

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::child;
 use common::socket::{self, POLLIN, pollfd, watch};
-use common::{Text, Words, fds, signals};
+use common::{Error, Text, Words, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::Mode;
@@ -838,11 +838,12 @@ fn operators(folder: &OwnedFd, voice: Voice) -> Option<Gid> {
                 return None;
             }
         };
-    let name = buffer[..count].trim_ascii();
-    let by_name = || common::credentials::group(&std::ffi::CString::new(name).ok()?).ok();
-    let found = common::cli::number(name).or_else(by_name);
-    if found.is_none() {
-        voice.warning(&[b"operators: no such group, nobody gets through"]);
-    }
-    found.map(Gid::from_raw)
+    let found = match buffer[..count].trim_ascii() {
+        _ if count == buffer.len() => Err(Error::fatal("it is too long")), // what was read may name another group
+        name => common::credentials::group_of(name),
+    };
+    let told = |error: Error| {
+        voice.warning(&[b"operators: ", error.text().as_bytes(), b"; nobody gets through"]);
+    };
+    found.map(Gid::from_raw).map_err(told).ok() // which has been told
 }

@@ -126,6 +126,7 @@ pub fn signals(list: &[i32]) -> nix::Result<OwnedFd> {
 pub fn next_signals(fd: BorrowedFd) -> impl Iterator<Item = i32> + use<> {
     const SIZE: usize = mem::size_of::<libc::signalfd_siginfo>();
     let mut information = [0; 3 * SIZE];
+    // It fails where none has arrived, and in no other way: the fd is ours, and does not wait.
     let count = nix::unistd::read(fd, &mut information).unwrap_or(0) / SIZE;
     // The number is the first member.
     let number = move |i: usize| i32::from_ne_bytes(std::array::from_fn(|at| information[i * SIZE + at]));
