@@ -2,11 +2,13 @@
 
 mod adoption;
 mod commands;
+mod containers;
 mod control;
 mod faults;
 mod files;
 mod finish;
 mod log;
+mod order;
 mod readiness;
 pub(crate) mod restart;
 pub(crate) mod service;

@@ -1,9 +1,10 @@
 //! svrun: run a service and its logger, and start them again when they end.
 //!
-//! `machine` is the life of one process as a pure function; `process` carries it out; `supervisor` is the loop.
+//! `machine` is the life of one process as a pure function; `process` carries it out; `supervisor` is the loop,
+//! and `order` the rule by which it handles what has come by several ways.
 //! `state` is what clients and a new supervisor find in `supervise/`, `record` the part of it by which `adopt`
 //! takes over what another has left, and `era` where that counts; `service` reads the service directory; `pipe`,
-//! `notify`, `leftovers`, `clients`, `death` and `events` are what their names say.
+//! `notify`, `leftovers`, `output`, `clients`, `death` and `events` are what their names say.
 
 mod adopt;
 mod clients;
@@ -13,6 +14,8 @@ mod events;
 mod leftovers;
 mod machine;
 mod notify;
+mod order;
+mod output;
 mod pipe;
 mod process;
 mod record;
@@ -101,6 +104,7 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
     // Before the first child: nothing that arrives may be lost, or end us, from here on.
     child::block_signals(true).or_fail("block signals")?;
     child::reset_signals();
+    output::let_reopen();
     let notify = notify::handed_on().or_fail("take the notification socket")?;
     if !keep {
         child::close_others(notify.as_ref().map(AsFd::as_fd));

@@ -73,7 +73,8 @@ impl Notify {
             self.socket = None;
         } else if self.socket.is_none() {
             if let Err(errno) = self.open_socket() {
-                let what = b"open the notification socket: what the service announces before its next start is lost";
+                let what =
+                    b"open the notification socket: what the service announces before its next start is lost";
                 voice.unable(&[what], errno);
             }
         }

@@ -244,7 +244,8 @@ pub fn process(pid: u32) -> nix::Result<Process> {
 
 fn process_at(path: &CStr, pid: u32) -> nix::Result<Process> {
     let mut buffer = [0; 512];
-    let text = if procfs::is_own()? { read_file(path, &mut buffer)? } else { procfs::read(path, &mut buffer)? };
+    let text =
+        if procfs::is_own()? { read_file(path, &mut buffer)? } else { procfs::read(path, &mut buffer)? };
     let its = text.starts_with(Text::<16>::new().number(pid).add(" (").bytes());
     Process::parse(text).filter(|_| its).ok_or(Errno::EINVAL)
 }
@@ -319,6 +320,14 @@ pub fn pidfd(pid: u32) -> nix::Result<OwnedFd> {
         let fd = Errno::result(libc::syscall(libc::SYS_pidfd_open, pid, 0))?;
         Ok(OwnedFd::from_raw_fd(c_int::try_from(fd).map_err(|_| Errno::EBADF)?))
     }
+}
+
+/// Whether a process has ended and was not waited for yet; ESRCH where there is none.
+pub fn has_ended(pid: u32) -> nix::Result<bool> {
+    let pidfd = pidfd(pid)?;
+    let mut watched = [super::socket::watch(pidfd.as_raw_fd(), libc::POLLIN)];
+    super::socket::poll(&mut watched, Some(0))?;
+    Ok(watched[0].revents != 0)
 }
 
 /// `pidfd_send_signal(2)`.

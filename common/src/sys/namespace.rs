@@ -33,7 +33,9 @@ pub fn id(path: &CStr) -> nix::Result<u64> {
     let (to, mount) = (&raw mut handle, &raw mut mount);
     let (at, follow) = (libc::AT_FDCWD, libc::AT_SYMLINK_FOLLOW);
     // SAFETY: a C string, a handle with room for `size` bytes, and an integer to write.
-    Errno::result(unsafe { libc::syscall(libc::SYS_name_to_handle_at, at, path.as_ptr(), to, mount, follow) })?;
+    Errno::result(unsafe {
+        libc::syscall(libc::SYS_name_to_handle_at, at, path.as_ptr(), to, mount, follow)
+    })?;
     if (handle.size, handle.kind) != (SIZE, KIND) {
         return Err(Errno::EOPNOTSUPP);
     }
@@ -53,7 +55,8 @@ pub fn lives(id: u64, inode: u64) -> nix::Result<bool> {
     };
     let flags = libc::O_RDONLY | libc::O_CLOEXEC;
     // SAFETY: a handle of `size` bytes; the new fd is nobody else's.
-    match Errno::result(unsafe { libc::syscall(libc::SYS_open_by_handle_at, ROOT, &raw const handle, flags) }) {
+    match Errno::result(unsafe { libc::syscall(libc::SYS_open_by_handle_at, ROOT, &raw const handle, flags) })
+    {
         Ok(fd) => {
             let fd = c_int::try_from(fd).map_err(|_| Errno::EBADF)?;
             // SAFETY: as above.

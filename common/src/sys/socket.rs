@@ -231,7 +231,8 @@ pub fn abstract_name(fd: RawFd, buffer: &mut [u8; 32]) -> nix::Result<&[u8]> {
     }
     let length = (length as usize).saturating_sub(mem::offset_of!(libc::sockaddr_un, sun_path));
     let path = address.sun_path.get(..length).unwrap_or_default();
-    if i32::from(address.sun_family) != libc::AF_UNIX || kind != libc::SOCK_DGRAM || path.first() != Some(&0) {
+    if i32::from(address.sun_family) != libc::AF_UNIX || kind != libc::SOCK_DGRAM || path.first() != Some(&0)
+    {
         return Err(Errno::EPROTOTYPE);
     }
     let name = buffer.get_mut(..length).ok_or(Errno::ENAMETOOLONG)?;
