@@ -262,7 +262,8 @@ fn the_page_and_help_say_the_same() {
         assert_eq!(usage, format!("usage: {}", section(name, "SYNOPSIS")));
         assert_eq!(section(name, "NAME"), format!("{name} - {}", lines.next().unwrap()));
         let options: Vec<String> =
-            lines.map(|line| line.trim_start().split("  ").next().unwrap().to_owned()).collect();
+            // Commands, if it has any, come after the options.
+            lines.take_while(|line| *line != "commands:").map(|line| line.trim_start().split("  ").next().unwrap().to_owned()).collect();
         assert_eq!(options, self::options(&text(page(name))), "{}: options", page(name).display());
         let letters: String =
             usage.split([' ', '[', ']', '|']).filter_map(|word| word.strip_prefix('-')).collect();
