@@ -58,7 +58,11 @@ impl Out {
     /// A command has not reached its goal in time; of one that a run comes up, how the last one ended.
     pub(super) fn late(&mut self, sign: &str, name: &[u8], status: &Status, run: bool) -> Result<(), Error> {
         self.failed += 1;
-        let last = if run && (status.state != State::Run || status.age < PROOF) { status.last_end() } else { String::new() };
+        let last = if run && (status.state != State::Run || status.age < PROOF) {
+            status.last_end()
+        } else {
+            String::new()
+        };
         let line = [sign.as_bytes(), &self.line(name, status)].concat();
         match self.style {
             Style::Svctl => print(&[&line, last.as_bytes(), b"\n"].concat()),

@@ -136,8 +136,7 @@ impl Status {
                 Value::Bool(ready) => Some(*ready),
                 _ => None,
             },
-            crash_loop: value.get("short").whole::<u32>() > 1
-                && !value.get("death").get("stopped").is_true(),
+            crash_loop: value.get("short").whole::<u32>() > 1 && !value.get("death").get("stopped").is_true(),
             hold: value.get("hold").text().to_owned(),
             json: line.to_owned(),
         })

@@ -339,7 +339,8 @@ pub(super) fn status(process: &Process, has_logger: bool) -> Text<768> {
     events::words(&mut text, process);
     text.add(",\"restarts\":").number(machine.restarts).add(",\"short\":");
     // A run that has lasted is the end of the row.
-    let lasts = machine.phase == Phase::Run && now.saturating_sub(machine.since) >= process.settings.rules.reset;
+    let lasts =
+        machine.phase == Phase::Run && now.saturating_sub(machine.since) >= process.settings.rules.reset;
     text.number(if lasts { 0 } else { machine.shorts }).add(",\"death\":");
     match machine.death {
         None => drop(text.add("null")),

@@ -103,7 +103,8 @@ fn a_service_that_was_given_up_fails_at_once() {
     let hint = "svctl: hint: it ended too soon too often, or finish said so: \
                 see why with 'svctl list' and in its log\n";
     let death = ", run ended after N.Ns: exit N";
-    for (words, death) in [("wait up a", ""), ("wait ready a", death), ("check a", death), ("start a", death)] {
+    for (words, death) in [("wait up a", ""), ("wait ready a", death), ("check a", death), ("start a", death)]
+    {
         let outcome = house.svctl(&format!("-w 600 {words}"));
         let said = (outcome.status, without_numbers(&outcome.stdout), outcome.stderr);
         assert_eq!(said, (1, format!("fail: a: gave up{death}\n"), hint.into()), "{words}");

@@ -55,7 +55,8 @@ impl Runs {
 impl Job {
     /// Something runs as it is wanted, and it has come up if it says so, or ./check, or its age.
     pub(super) fn check(&mut self, order: &Order, way: Way, status: Status) -> Step {
-        if !order.deed.goal.is_a_run() || status.state != State::Run || self.runs.agreed == Some(of(&status)) {
+        if !order.deed.goal.is_a_run() || status.state != State::Run || self.runs.agreed == Some(of(&status))
+        {
             return Step::Done(status);
         }
         let lived = self.runs.lived(&status);
