@@ -25,10 +25,11 @@ const OF_NO_PROGRAM: [&str; 11] = [
 ];
 
 /// The sections of a page, in their order; the bracketed ones may be missing.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "NAME",
     "SYNOPSIS",
     "DESCRIPTION",
+    "[CONTAINERS]",
     "ENVIRONMENT",
     "[FILES]",
     "EXIT STATUS",
@@ -328,7 +329,7 @@ fn the_page_of_the_formats_has_its_sections_in_order() {
     let shown = shown(&house().join("man/service.5"), 80);
     assert!(shown.starts_with("SERVICE(5) "), "{shown}");
     let headings: Vec<String> = sections(&shown).into_iter().map(|section| section.0).collect();
-    let of_a_program = ["SYNOPSIS", "ENVIRONMENT", "[FILES]", "EXIT STATUS"];
+    let of_a_program = ["SYNOPSIS", "[CONTAINERS]", "ENVIRONMENT", "[FILES]", "EXIT STATUS"];
     let expected = SECTIONS.iter().filter(|section| !of_a_program.contains(section));
     assert_eq!(headings, expected.map(|section| section.trim_matches(['[', ']'])).collect::<Vec<_>>());
 }

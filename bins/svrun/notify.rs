@@ -152,7 +152,8 @@ impl Notify {
     pub(super) fn hear(&mut self, pid: u32) -> bool {
         let before = self.ready;
         let mut buffer = [0; 4096];
-        // Both so often in a round at most: no flood keeps us from the rest of our work.
+        // Both so often in a round at most: no flood keeps us from the rest of our work. What cannot be read now is
+        // told of again by the next wait.
         for _ in 0..16 {
             let Some(Ok(count @ 1..)) = self.fifo.as_ref().map(|fifo| read(fifo, &mut buffer)) else { break };
             self.ready |= pid != 0 && buffer[..count].contains(&b'\n');

@@ -426,7 +426,7 @@ impl Process {
         let death = match child::exit_status(pidfd.as_fd()) {
             Ok(status) => death::of(status),
             Err(Errno::ESRCH) if now < since + PATIENCE => return,
-            Err(_) => Death::Unknown,
+            Err(_) => Death::Unknown, // the kernel does not tell, or nobody has reaped it in time
         };
         (self.adopted, self.asking) = (None, None);
         self.event(world, Event::Died(death));

@@ -124,7 +124,8 @@ pub(super) struct Supervisor {
     ended: Option<Death>,
     /// Nothing has happened for a second.
     resting: bool,
-    told_log: bool,
+    /// Why `log` could not be opened, which was said.
+    told_log: Option<Errno>,
     /// There may be more who have died.
     unreaped: bool,
     /// What is carried out once all doors have been looked at again.
@@ -156,6 +157,9 @@ impl Supervisor {
     pub(super) fn start(orders: Orders) -> Result<&'static mut Self, End> {
         let supervisor = Self::new(orders)?;
         supervisor.look_for_log()?;
+        if supervisor.told_log.is_some_and(passes) {
+            return Err(End::Failed); // a service whose log could be there must not run without it
+        }
         supervisor.begin()?;
         Ok(supervisor)
     }
@@ -208,7 +212,7 @@ impl Supervisor {
             role,
             ended: None,
             resting: false,
-            told_log: false,
+            told_log: None,
             unreaped: false,
             told: Signals::default(),
             waited: 0,
@@ -228,7 +232,7 @@ impl Supervisor {
             Ok(folder) => folder,
             Err(Errno::ENOENT) => return Ok(()),
             Err(errno) => {
-                if !std::mem::replace(&mut self.told_log, true) {
+                if self.told_log.replace(errno).is_none() {
                     self.world.voice.unable(&[b"open log, which gets nothing"], errno);
                 }
                 return Ok(());
@@ -792,6 +796,7 @@ impl Supervisor {
                 if let Some(file) = &state.record {
                     let _ = record::clear(file.as_fd()); // what it says is dead in any case
                 }
+                // A socket that stays is dead, and the next one removes it.
                 let _ =
                     nix::unistd::unlinkat(state.folder(), c"socket", nix::unistd::UnlinkatFlags::NoRemoveDir);
             }
@@ -824,6 +829,12 @@ impl Supervisor {
 /// The service, or its logger if there is one.
 fn one_of<'a>(service: &'a Process, logger: Option<&'a Process>, which: bool) -> Option<&'a Process> {
     if which { logger } else { Some(service) }
+}
+
+/// Whether what the system has refused may be had a moment later: it says nothing about a file.
+fn passes(errno: Errno) -> bool {
+    use Errno::{EINTR, EIO, EMFILE, ENFILE, ENOMEM};
+    matches!(errno, EINTR | EIO | EMFILE | ENFILE | ENOMEM)
 }
 
 /// The group of the file `operators`, whose members may control the service.
