@@ -313,6 +313,7 @@ impl Supervisor {
     #[inline(never)]
     pub(super) fn run(&mut self) -> End {
         let mut watched = [watch(-1, 0); DOORS + CLIENTS];
+        let mut refused = None;
         // Who has died before our signal dispositions were set has sent us nothing.
         self.learn();
         loop {
@@ -329,6 +330,7 @@ impl Supervisor {
             let timeout = self.rest(timeout);
             match socket::poll(&mut watched, timeout) {
                 Ok(true) => {
+                    refused = None;
                     self.resting &= watched.iter().all(|fd| fd.revents == 0);
                     if let Some(end) = self.happened(&watched) {
                         return end;
@@ -337,7 +339,9 @@ impl Supervisor {
                 Ok(false) => {}
                 Err(errno) => {
                     // Never seen; but a loop that fails at once must not eat the machine.
-                    self.world.voice.unable(&[b"wait for events"], errno);
+                    if refused.replace(errno) != Some(errno) {
+                        self.world.voice.unable(&[b"wait for events"], errno);
+                    }
                     common::lock::nap();
                 }
             }
@@ -716,8 +720,8 @@ impl Supervisor {
                 shown = state.show(&process.machine, process.wall, voice);
             }
             let open = state.open_doors();
-            if let Some(errno) = open.err().filter(|_| process.again.is_none()) {
-                voice.unable(&[b"open supervise/control and supervise/ok, trying again"], errno);
+            if let Err(errno) = open {
+                state.complain(voice, b"open supervise/control and supervise/ok, trying again", errno);
             }
             if !shown || open.is_err() {
                 process.again = Some(self.world.now() + AGAIN);
