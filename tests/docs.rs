@@ -10,7 +10,8 @@ use crate::needs;
 use crate::support::*;
 
 /// Modules of the tests that belong to no single program.
-const OF_NO_PROGRAM: [&str; 10] = [
+const OF_NO_PROGRAM: [&str; 11] = [
+    "accounts",
     "all_or_nothing",
     "common_rules",
     "docs",
@@ -262,7 +263,8 @@ fn the_page_and_help_say_the_same() {
         assert_eq!(usage, format!("usage: {}", section(name, "SYNOPSIS")));
         assert_eq!(section(name, "NAME"), format!("{name} - {}", lines.next().unwrap()));
         let options: Vec<String> =
-            lines.map(|line| line.trim_start().split("  ").next().unwrap().to_owned()).collect();
+            // Commands, if it has any, come after the options.
+            lines.take_while(|line| *line != "commands:").map(|line| line.trim_start().split("  ").next().unwrap().to_owned()).collect();
         assert_eq!(options, self::options(&text(page(name))), "{}: options", page(name).display());
         let letters: String =
             usage.split([' ', '[', ']', '|']).filter_map(|word| word.strip_prefix('-')).collect();

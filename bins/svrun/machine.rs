@@ -51,8 +51,8 @@ impl Phase {
     }
 }
 
-/// What its clients want.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// What its clients want, from that which stops least.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub(super) enum Want {
     /// That it runs, again and again.
     Up,

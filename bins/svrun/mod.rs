@@ -1,6 +1,7 @@
 //! svrun: run a service and its logger, and start them again when they end.
 //!
-//! `machine` is the life of one process as a pure function; `process` carries it out; `supervisor` is the loop.
+//! `machine` is the life of one process as a pure function; `process` carries it out; `supervisor` is the loop,
+//! and `order` the rule by which it handles what has come by several ways.
 //! `state` is what clients and a new supervisor find in `supervise/`, `record` the part of it by which `adopt`
 //! takes over what another has left, and `era` where that counts; `service` reads the service directory; `pipe`,
 //! `notify`, `leftovers`, `output`, `clients`, `death` and `events` are what their names say.
@@ -13,6 +14,7 @@ mod events;
 mod leftovers;
 mod machine;
 mod notify;
+mod order;
 mod output;
 mod pipe;
 mod process;

@@ -6,14 +6,14 @@ use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::child::{self, Plan, Slot};
-use common::{Text, signals, socket};
+use common::{Text, fds, signals, socket};
 use nix::errno::Errno;
 use nix::sys::stat::fstatat;
 
 use super::death;
 use super::events;
 use super::leftovers;
-use super::machine::{Action, Death, Event, Machine, Phase, Want};
+use super::machine::{self, Action, Death, Event, Machine, Phase, Want};
 use super::notify::Notify;
 use super::pipe::Pipe;
 use super::record::{self, Child, Memory};
@@ -53,6 +53,9 @@ pub(super) struct Process {
     pub(super) asking: Option<u64>,
     /// The control script that runs; 0: none.
     pub(super) script: u32,
+    /// The wait status of the process, and of its control script, which are dead, and nobody has been told.
+    lost: Option<i32>,
+    lost_script: Option<i32>,
     /// The how-manieth run it is.
     pub(super) serial: u32,
     /// The wall clock time of `machine.since`.
@@ -69,7 +72,7 @@ pub(super) struct Process {
     exec: Option<Errno>,
     told_exec: Option<Errno>,
     told_death: Option<Death>,
-    told_fork: bool,
+    told_start: bool,
     told_record: bool,
     told_script: bool,
     /// That its state directory is gone was said.
@@ -100,6 +103,8 @@ impl Process {
             adopted: None,
             asking: None,
             script: 0,
+            lost: None,
+            lost_script: None,
             serial: 0,
             wall: socket::wall(),
             died: ((0, 0), 0),
@@ -109,7 +114,7 @@ impl Process {
             exec: None,
             told_exec: None,
             told_death: None,
-            told_fork: false,
+            told_start: false,
             told_record: false,
             told_script: false,
             told_gone: false,
@@ -178,12 +183,16 @@ impl Process {
 
     fn act(&mut self, world: &mut World, action: Action) -> Option<Event> {
         match action {
+            // There is nobody to signal any more, and the pid may be somebody else's.
+            Action::Try(letter) if self.lost.is_some() && machine::signal(letter).is_some() => {
+                Some(Event::Script(false))
+            }
             Action::Try(letter) => self.try_script(world, letter),
+            Action::KillScript if self.script == 0 => Some(Event::Script(false)),
             Action::KillScript => {
-                if self.script == 0 {
-                    return Some(Event::Script(false));
+                if self.lost_script.is_none() {
+                    let _ = child::kill_child(self.script, signals::KILL); // it is ours, not reaped yet
                 }
-                let _ = child::kill_child(self.script, signals::KILL); // it is ours, not reaped yet
                 None
             }
             Action::Start => Some(self.start(world)),
@@ -207,6 +216,7 @@ impl Process {
     /// another that has got its pid since.
     fn signal(&mut self, world: &World, signal: i32) {
         let sent = match &self.adopted {
+            _ if self.lost.is_some() => return,
             Some(pidfd) => child::signal_pidfd(pidfd.as_fd(), signal),
             None => child::kill_child(self.machine.pid, signal),
         };
@@ -232,6 +242,11 @@ impl Process {
                 return Some(Event::Script(false));
             }
         }
+        // None where nothing runs: 0 would be kill(1)'s own process group.
+        let runs = self.machine.phase == Phase::Run && self.lost.is_none();
+        let mut pid = Text::<16>::new();
+        pid.number(self.machine.pid).add("\0");
+        let words = [path, CStr::from_bytes_with_nul(pid.bytes()).unwrap_or(c"")];
         let end = world.pipe.as_ref().map(Pipe::for_service);
         let fds = end.iter().flatten().map(|end| (end.as_raw_fd(), 1)).next();
         let plan = Plan {
@@ -240,7 +255,7 @@ impl Process {
             record: None,
             fds: fds.as_slice(),
             path,
-            argv: &[path],
+            argv: &words[..=usize::from(runs)],
             env: &world.env,
         };
         let failed = match child::spawn(&plan) {
@@ -283,11 +298,19 @@ impl Process {
         if self.logger || self.settings.misses(Optional::Finish) {
             return Event::NoFinish;
         }
-        match service::open(self.folder.as_fd(), c"finish") {
-            Ok(_) => {}
+        let found = match service::open(self.folder.as_fd(), c"finish") {
+            Err(errno) if service::passes(errno) => fds::may_read(self.folder.as_fd(), c"finish"),
+            found => found.map(drop),
+        };
+        match found {
+            Ok(()) => {}
             Err(Errno::ENOENT) => {
                 self.settings.missed(self.folder.as_fd(), Optional::Finish, c"finish");
                 return Event::NoFinish;
+            }
+            // It may be there, and is due as long as nobody knows.
+            Err(errno) if service::passes(errno) => {
+                return self.not_started(world, b"open ./finish, trying again", errno);
             }
             Err(errno) => {
                 self.voice(world).unable(&[b"open ./finish"], errno);
@@ -315,11 +338,8 @@ impl Process {
         };
         let end = match end.transpose() {
             Ok(end) => end,
-            Err(errno) => {
-                // Without its pipe it must not run: what it says would go elsewhere.
-                voice.unable(&[b"open the log pipe"], errno);
-                return Event::NotStarted;
-            }
+            // Without its pipe it must not run: what it says would go elsewhere.
+            Err(errno) => return self.not_started(world, b"open the log pipe, trying again", errno),
         };
         let mut fds = [(-1, -1); 2];
         let mut count = 0;
@@ -346,7 +366,7 @@ impl Process {
         let folder = self.folder.as_fd();
         match child::spawn(&Plan { group, folder, record, fds: &fds[..count], path, argv, env }) {
             Ok(spawned) => {
-                self.told_fork = false;
+                self.told_start = false;
                 if !finish {
                     self.wall = wall;
                 }
@@ -358,13 +378,16 @@ impl Process {
                 }
                 Event::Started(spawned.pid)
             }
-            Err(errno) => {
-                if !mem::replace(&mut self.told_fork, true) {
-                    voice.unable(&[b"fork, trying again"], errno);
-                }
-                Event::NotStarted
-            }
+            Err(errno) => self.not_started(world, b"fork, trying again", errno),
         }
+    }
+
+    /// What is due could not be started: it is tried again, and told once until something was started.
+    fn not_started(&mut self, world: &World, what: &[u8], errno: Errno) -> Event {
+        if !mem::replace(&mut self.told_start, true) {
+            self.voice(world).unable(&[what], errno);
+        }
+        Event::NotStarted
     }
 
     /// Says that run could not be executed, once, and when the reason is another.
@@ -377,21 +400,35 @@ impl Process {
         }
     }
 
-    /// A child has died: true if it was this process's.
-    pub(super) fn reaped(&mut self, world: &mut World, pid: u32, status: i32) -> bool {
-        if pid == self.script && pid != 0 {
-            self.script = 0;
-            self.event(world, Event::Script(status == 0));
-        } else if pid == self.machine.pid && pid != 0 {
+    /// A child has died: true if it was this process's. What follows from that is for [`Process::bury`].
+    pub(super) fn lost(&mut self, pid: u32, status: i32) -> bool {
+        for (own, lost) in [(self.machine.pid, &mut self.lost), (self.script, &mut self.lost_script)] {
+            if pid == own && lost.is_none() {
+                *lost = Some(status);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether there is something to bury.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.is_some() || self.lost_script.is_some()
+    }
+
+    /// Lets the deaths happen that were noticed.
+    pub(super) fn bury(&mut self, world: &mut World) {
+        if let Some(status) = self.lost.take() {
             let death = match self.exec.take() {
                 Some(errno) if self.machine.phase == Phase::Run => Death::Exec(errno as i32),
                 _ => death::of(status),
             };
             self.event(world, Event::Died(death));
-        } else {
-            return false;
         }
-        true
+        if let Some(status) = self.lost_script.take() {
+            self.script = 0;
+            self.event(world, Event::Script(status == 0));
+        }
     }
 
     /// The adopted process may have died: its status, once somebody has reaped it.

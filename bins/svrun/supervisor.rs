@@ -1,4 +1,7 @@
 //! The supervisor: one thread, one wait for everything that can happen, and no other.
+//!
+//! What has come by several ways is handled in this order: bytes and lines, notifications, and then what was
+//! learnt of before they were looked at: a signal, and deaths. `order` has the reasons.
 
 mod control;
 
@@ -6,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::child;
 use common::socket::{self, POLLIN, pollfd, watch};
-use common::{Text, Words, fds, signals};
+use common::{Error, Text, Words, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::Mode;
@@ -17,6 +20,7 @@ use super::clients::CLIENTS;
 use super::era::Era;
 use super::events;
 use super::machine::{Death, Event, Phase, Want};
+use super::order::{self, Ask, Late};
 use super::pipe::Pipe;
 use super::process::Process;
 use super::record;
@@ -30,8 +34,40 @@ const DRAIN: u64 = 10_000;
 /// How long until something that failed is tried again.
 const AGAIN: u64 = 1000;
 
-/// How many fds are waited for besides those of clients.
+/// How much of a control FIFO is read in a round: whoever floods us is not alone.
+const MOST: usize = 4096;
+/// How many rounds a death waits for what was written before it: as long as there can be more of it than this
+/// in a FIFO, which holds 64 KiB as a rule.
+const PATIENCE: u32 = 16;
+
+/// What is waited for besides clients, in the order in which the kernel looks: first what is handled last.
+#[derive(Clone, Copy, Debug)]
+enum Door {
+    Signals,
+    Death,
+    LogDeath,
+    Control,
+    LogControl,
+    Socket,
+    Fifo,
+    Notify,
+}
 const DOORS: usize = 8;
+
+/// By which way something was asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    Signal,
+    Bytes,
+    Client(usize),
+}
+
+/// The signals that have arrived and were not carried out yet.
+#[derive(Clone, Copy, Debug, Default)]
+struct Signals {
+    exit: bool,
+    leave: bool,
+}
 
 /// The signals that are heard. All others are blocked.
 const HEARD: [i32; 7] =
@@ -92,6 +128,14 @@ pub(super) struct Supervisor {
     told_log: Option<Errno>,
     /// There may be more who have died.
     unreaped: bool,
+    /// What is carried out once all doors have been looked at again.
+    told: Signals,
+    /// How many rounds deaths have waited for what was written before them.
+    waited: u32,
+    /// What the control FIFOs of the service and of the logger hold from before a stop that others have asked
+    /// for, and the stops that have overtaken whoever waits to be let in.
+    late: [Late; 2],
+    late_clients: [Option<Ask>; 2],
     /// When clients are let in again: there was no fd or no memory for one.
     crowded: Option<u64>,
 }
@@ -170,6 +214,10 @@ impl Supervisor {
             resting: false,
             told_log: None,
             unreaped: false,
+            told: Signals::default(),
+            waited: 0,
+            late: [Late::default(); 2],
+            late_clients: [None; 2],
             crowded: None,
         }));
         Ok(supervisor)
@@ -265,8 +313,9 @@ impl Supervisor {
     #[inline(never)]
     pub(super) fn run(&mut self) -> End {
         let mut watched = [watch(-1, 0); DOORS + CLIENTS];
+        let mut refused = None;
         // Who has died before our signal dispositions were set has sent us nothing.
-        self.reap();
+        self.learn();
         loop {
             (0..CLIENTS).for_each(|i| self.serve(i));
             if let Some(end) = self.leave() {
@@ -281,6 +330,7 @@ impl Supervisor {
             let timeout = self.rest(timeout);
             match socket::poll(&mut watched, timeout) {
                 Ok(true) => {
+                    refused = None;
                     self.resting &= watched.iter().all(|fd| fd.revents == 0);
                     if let Some(end) = self.happened(&watched) {
                         return end;
@@ -289,12 +339,11 @@ impl Supervisor {
                 Ok(false) => {}
                 Err(errno) => {
                     // Never seen; but a loop that fails at once must not eat the machine.
-                    self.world.voice.unable(&[b"wait for events"], errno);
+                    if refused.replace(errno) != Some(errno) {
+                        self.world.voice.unable(&[b"wait for events"], errno);
+                    }
                     common::lock::nap();
                 }
-            }
-            if self.unreaped {
-                self.reap();
             }
             self.passed();
         }
@@ -317,18 +366,18 @@ impl Supervisor {
         let door = |process: Option<&Process>| fd(process.and_then(|p| p.state.as_ref()?.control.as_ref()));
         let [fifo, notify] = self.service.notify.fds();
         let logger = self.logger.as_ref();
-        let list: [RawFd; DOORS] = [
-            self.signals.as_raw_fd(),
-            door(Some(&self.service)),
-            door(logger),
-            fd(self.socket.as_ref().filter(|_| self.crowded.is_none())),
-            fifo,
-            notify,
-            self.service.death_fd(),
-            logger.map_or(-1, Process::death_fd),
+        let list: [(Door, RawFd); DOORS] = [
+            (Door::Signals, self.signals.as_raw_fd()),
+            (Door::Death, self.service.death_fd()),
+            (Door::LogDeath, logger.map_or(-1, Process::death_fd)),
+            (Door::Control, door(Some(&self.service))),
+            (Door::LogControl, door(logger)),
+            (Door::Socket, fd(self.socket.as_ref().filter(|_| self.crowded.is_none()))),
+            (Door::Fifo, fifo),
+            (Door::Notify, notify),
         ];
-        for (place, fd) in watched.iter_mut().zip(list) {
-            *place = watch(fd, POLLIN);
+        for (door, fd) in list {
+            watched[door as usize] = watch(fd, POLLIN);
         }
         for i in 0..CLIENTS {
             let (fd, events) = self.world.clients.watched(i);
@@ -338,97 +387,156 @@ impl Supervisor {
 
     #[inline(never)] // its buffers would be part of the frame that waits
     fn happened(&mut self, watched: &[pollfd]) -> Option<End> {
-        let ready = |i: usize| watched[i].revents != 0;
-        if ready(0) {
-            if let Some(end) = self.hear_signals() {
-                return Some(end);
-            }
-        }
-        if ready(1) {
-            self.read_bytes(false);
-        }
-        if ready(2) {
-            self.read_bytes(true);
-        }
-        if ready(4) || ready(5) {
-            self.hear_service();
-        }
-        if ready(6) {
-            self.before_start();
-            self.service.ask_adopted(&mut self.world);
-        }
-        if let Some(logger) = self.logger.as_mut().filter(|_| ready(7)) {
-            logger.ask_adopted(&mut self.world);
+        let ready = |door: Door| watched[door as usize].revents != 0;
+        let mut more = false;
+        for (door, logger) in [(Door::Control, false), (Door::LogControl, true)] {
+            more |= ready(door) && self.read_bytes(logger);
         }
         for i in 0..CLIENTS {
-            if ready(DOORS + i) {
-                if watched[DOORS + i].revents & POLLIN == 0 {
-                    self.world.clients.drop(i);
-                } else {
-                    self.world.clients.fill(i);
-                }
+            let revents = watched[DOORS + i].revents;
+            if revents & POLLIN != 0 {
+                more |= self.world.clients.fill(i);
+                self.serve(i);
+            } else if revents != 0 {
+                self.world.clients.drop(i);
             }
         }
-        if let Some(socket) = self.socket.as_ref().filter(|_| ready(3)) {
-            match socket::accept(socket.as_fd()) {
-                Ok(client) => self.world.clients.add(client),
-                // Whoever is gone already is not missed.
-                Err(Errno::EAGAIN | Errno::ECONNABORTED | Errno::EINTR) => {}
-                // It stays in the queue, of which we would be told again and again.
-                Err(_) => self.crowded = Some(self.world.now() + AGAIN),
-            }
+        if ready(Door::Socket) {
+            self.let_in();
         }
-        None
+        if ready(Door::Fifo) || ready(Door::Notify) {
+            self.hear_service();
+        }
+        let end = self.carry_out(more, [ready(Door::Death), ready(Door::LogDeath)]);
+        if end.is_none() && (ready(Door::Signals) || self.unreaped) {
+            self.learn();
+        }
+        end
     }
 
-    fn hear_signals(&mut self) -> Option<End> {
+    /// Takes notice of the signals that have arrived and of who has died, and does nothing about it. So many
+    /// deaths at most in a round: there may be any number.
+    fn learn(&mut self) {
         for signal in socket::next_signals(self.signals.as_fd()) {
             match signal {
                 signals::CHLD => {}
                 signals::PWR | RTMIN_3 if self.role == Role::Part => {}
-                signals::QUIT if self.role == Role::Part => {
-                    // Nothing of the service is touched: a new supervisor takes it over.
-                    self.save();
-                    self.world.clients.drop_all();
-                    return Some(End::Told);
-                }
-                _ => self.command(false, Event::Byte(b'x')),
+                signals::QUIT if self.role == Role::Part => self.told.leave = true,
+                _ => self.told.exit = true,
             }
         }
-        self.reap(); // also where CHLD was not heard: one signal may stand for many
-        None
-    }
-
-    /// Takes notice of who has died. So many at most in a round: a run that cannot be executed, without any
-    /// delay, may die as fast as it is started.
-    fn reap(&mut self) {
+        // Also where CHLD was not heard: one signal may stand for many.
         self.unreaped = true;
         for _ in 0..32 {
             let Ok(Some((pid, status))) = child::reap() else {
                 self.unreaped = false;
                 break;
             };
-            if pid == self.service.machine.pid {
-                self.before_start();
-            }
-            let ours = self.service.reaped(&mut self.world, pid, status);
-            if let Some(logger) = self.logger.as_mut().filter(|_| !ours) {
-                logger.reaped(&mut self.world, pid, status);
+            if !self.service.lost(pid, status) {
+                self.logger.as_mut().map(|logger| logger.lost(pid, status));
             }
         }
     }
 
-    fn read_bytes(&mut self, logger: bool) {
-        let mut bytes = [0; 64];
-        let door = one_of(&self.service, self.logger.as_ref(), logger)
-            .and_then(|process| process.state.as_ref()?.control.as_ref());
-        // Once a round: whoever floods us is not alone.
-        let count = door.and_then(|door| read(door, &mut bytes).ok()).unwrap_or(0);
-        for byte in &bytes[..count] {
-            if !(logger && *byte == b'x') {
-                self.command(logger, Event::Byte(*byte));
+    /// Whether something was learnt of that waits for a look at the doors.
+    fn has_learnt(&self) -> bool {
+        let lost = self.logger.as_ref().is_some_and(Process::is_lost) || self.service.is_lost();
+        lost || self.told.exit || self.told.leave
+    }
+
+    /// Carries out what was learnt of before the doors were looked at; `more`: they were not read to their
+    /// end. `died`: the adopted service and the adopted logger.
+    fn carry_out(&mut self, more: bool, died: [bool; 2]) -> Option<End> {
+        if self.told.exit {
+            // Whoever wants us to leave at once may say so again; a stop must not be lost.
+            self.told = Signals::default();
+            self.ask(false, Event::Byte(b'x'), None, Some(Way::Signal));
+        }
+        let waits = more && (died != [false; 2] || self.has_learnt()) && self.waited < PATIENCE;
+        self.waited = if waits { self.waited + 1 } else { 0 };
+        if waits {
+            return None;
+        }
+        self.bury(died);
+        if self.told.leave {
+            // Nothing of the service is touched: a new supervisor takes it over.
+            self.save();
+            self.world.clients.drop_all();
+            return Some(End::Told);
+        }
+        None
+    }
+
+    /// Lets the deaths happen that were learnt of.
+    fn bury(&mut self, died: [bool; 2]) {
+        if died[0] || self.service.is_lost() {
+            self.before_start();
+        }
+        for (process, died) in [Some(&mut self.service), self.logger.as_mut()].into_iter().zip(died) {
+            let Some(process) = process else { continue };
+            process.bury(&mut self.world);
+            if died {
+                process.ask_adopted(&mut self.world);
             }
         }
+    }
+
+    /// Lets clients in, and hears what they have sent: who is in the queue has been there before what is
+    /// learnt of next.
+    fn let_in(&mut self) {
+        for _ in 0..CLIENTS {
+            let Some(socket) = &self.socket else { return };
+            match socket::accept(socket.as_fd()) {
+                Ok(client) => {
+                    let Some(i) = self.world.clients.add(client) else { continue };
+                    for (logger, stop) in [false, true].into_iter().zip(self.late_clients) {
+                        if let Some(stop) = stop {
+                            self.world.clients.overtake(i, logger, stop);
+                        }
+                    }
+                    self.world.clients.fill(i);
+                    self.serve(i);
+                }
+                Err(Errno::EAGAIN) => {
+                    self.late_clients = [None; 2];
+                    return;
+                }
+                // Whoever is gone already is not missed.
+                Err(Errno::ECONNABORTED | Errno::EINTR) => {}
+                // It stays in the queue, of which we would be told again and again.
+                Err(_) => {
+                    self.crowded = Some(self.world.now() + AGAIN);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Reads and carries out the bytes of a control FIFO, up to so many. Whether there may be more.
+    fn read_bytes(&mut self, logger: bool) -> bool {
+        const PART: usize = 256;
+        let mut bytes = [0; PART];
+        for _ in 0..MOST / PART {
+            let door = one_of(&self.service, self.logger.as_ref(), logger)
+                .and_then(|process| process.state.as_ref()?.control.as_ref());
+            // It is a FIFO that does not wait: what is not to be read now is read in the next round.
+            let count = door.and_then(|door| read(door, &mut bytes).ok()).unwrap_or(0);
+            let event = |byte: u8| Some(Event::Byte(byte)).filter(|_| !(logger && byte == b'x'));
+            let bytes = bytes[..count].iter().filter_map(|byte| event(*byte));
+            let last = bytes.clone().filter_map(Ask::of).count();
+            let mut asked = 0;
+            for event in bytes {
+                asked += usize::from(Ask::of(event).is_some());
+                let late = self.late[usize::from(logger)].take(1);
+                // What is asked for in the end overtakes what others have asked for.
+                let way = (asked == last).then_some(Way::Bytes);
+                self.ask(logger, event, late, way);
+            }
+            if count < PART {
+                return false;
+            }
+        }
+        true
     }
 
     fn hear_service(&mut self) {
@@ -449,7 +557,36 @@ impl Supervisor {
         }
     }
 
-    /// Carries out what a client asks for.
+    /// Carries out what is asked for, unless the stop `late` has overtaken it. A stop that comes by `way`
+    /// overtakes all that lies unread in other ways: before anybody can see that it was heard.
+    fn ask(&mut self, logger: bool, event: Event, late: Option<Ask>, way: Option<Way>) {
+        let want = one_of(&self.service, self.logger.as_ref(), logger).map(|process| process.machine.want);
+        let Some(event) = order::heard(event, late, want.unwrap_or_default()) else { return };
+        if let (Some(way), Some(stop)) = (way, Ask::of(event).filter(|ask| *ask != Ask::Up)) {
+            self.overtake(logger, stop, way);
+        }
+        self.command(logger, event);
+    }
+
+    fn overtake(&mut self, logger: bool, stop: Ask, way: Way) {
+        let which = usize::from(logger);
+        if way != Way::Bytes {
+            let door = one_of(&self.service, self.logger.as_ref(), logger)
+                .and_then(|process| process.state.as_ref()?.control.as_ref());
+            let unread = door.map_or(0, |door| child::unread(door.as_fd()).unwrap_or(0)); // a FIFO can always be asked
+            self.late[which].overtaken(stop, unread);
+        }
+        for i in (0..CLIENTS).filter(|i| way != Way::Client(*i)) {
+            self.world.clients.overtake(i, logger, stop);
+        }
+        let mut queue = [watch(self.socket.as_ref().map_or(-1, AsRawFd::as_raw_fd), POLLIN)];
+        // Where it cannot be asked it counts as one that somebody waits in.
+        if socket::poll(&mut queue, Some(0)).is_err() || queue[0].revents != 0 {
+            self.late_clients[which] = Some(stop);
+        }
+    }
+
+    /// Carries out what is asked for.
     fn command(&mut self, logger: bool, event: Event) {
         if !logger {
             match event {
@@ -462,7 +599,10 @@ impl Supervisor {
             }
             self.service.event(&mut self.world, event);
         } else if let Some(process) = self.logger.as_mut().filter(|process| process.locked.is_none()) {
-            process.event(&mut self.world, event);
+            // One that reads the rest has lost its pipe, and ends with it.
+            if self.draining.is_none() || Ask::of(event).is_none() {
+                process.event(&mut self.world, event);
+            }
         }
     }
 
@@ -519,7 +659,7 @@ impl Supervisor {
 
     fn deadline(&self) -> Option<u64> {
         let now = self.world.now();
-        if self.unreaped {
+        if self.unreaped || self.has_learnt() {
             return Some(now);
         }
         let logger = self.logger.as_ref().and_then(|logger| logger.deadline(now));
@@ -559,6 +699,7 @@ impl Supervisor {
                 }
                 if let Ok(state) = made {
                     process.state = Some(state);
+                    self.late[usize::from(process.logger)] = Late::default();
                     process.unrecorded = true;
                 }
                 process.make_record(&self.world);
@@ -579,8 +720,8 @@ impl Supervisor {
                 shown = state.show(&process.machine, process.wall, voice);
             }
             let open = state.open_doors();
-            if let Some(errno) = open.err().filter(|_| process.again.is_none()) {
-                voice.unable(&[b"open supervise/control and supervise/ok, trying again"], errno);
+            if let Err(errno) = open {
+                state.complain(voice, b"open supervise/control and supervise/ok, trying again", errno);
             }
             if !shown || open.is_err() {
                 process.again = Some(self.world.now() + AGAIN);
@@ -712,11 +853,12 @@ fn operators(folder: &OwnedFd, voice: Voice) -> Option<Gid> {
                 return None;
             }
         };
-    let name = buffer[..count].trim_ascii();
-    let by_name = || common::credentials::group(&std::ffi::CString::new(name).ok()?).ok();
-    let found = common::cli::number(name).or_else(by_name);
-    if found.is_none() {
-        voice.warning(&[b"operators: no such group, nobody gets through"]);
-    }
-    found.map(Gid::from_raw)
+    let found = match buffer[..count].trim_ascii() {
+        _ if count == buffer.len() => Err(Error::fatal("it is too long")), // what was read may name another group
+        name => common::credentials::group_of(name),
+    };
+    let told = |error: Error| {
+        voice.warning(&[b"operators: ", error.text().as_bytes(), b"; nobody gets through"]);
+    };
+    found.map(Gid::from_raw).map_err(told).ok() // which has been told
 }

@@ -6,9 +6,10 @@ use common::{Text, child, fds, procfs, signals};
 use nix::errno::Errno;
 use nix::unistd::fchdir;
 
-use super::{Supervisor, one_of};
+use super::{Supervisor, Way, one_of};
 use crate::svrun::clients::{Condition, Input, status};
 use crate::svrun::machine::{self, Event};
+use crate::svrun::order::Ask;
 use crate::svrun::service::milliseconds;
 
 impl Supervisor {
@@ -22,12 +23,12 @@ impl Supervisor {
                     self.world.clients.refuse(i, b"too long");
                     self.world.clients.drop(i);
                 }
-                Input::Line(line) => self.answer(i, line.bytes()),
+                Input::Line(line, late) => self.answer(i, line.bytes(), late),
             }
         }
     }
 
-    fn answer(&mut self, i: usize, line: &[u8]) {
+    fn answer(&mut self, i: usize, line: &[u8], late: [Option<Ask>; 2]) {
         let (logger, line) = match line.strip_prefix(b"log ") {
             Some(rest) => (true, rest),
             None => (false, line),
@@ -38,8 +39,12 @@ impl Supervisor {
         let mut words = line.split(|b| *b == b' ').filter(|word| !word.is_empty());
         let list = [words.next(), words.next(), words.next(), words.next()];
         let event = match list {
-            [Some(b"status"), None, ..] => return self.reply(i, logger),
+            [Some(b"status"), None, ..] => {
+                self.save(); // who is told something finds it in the files too
+                return self.reply(i, logger);
+            }
             [Some(b"events"), None, ..] => {
+                self.save();
                 if let Some(process) = one_of(&self.service, self.logger.as_ref(), logger) {
                     self.world.clients.follow(i, process);
                 }
@@ -83,7 +88,7 @@ impl Supervisor {
         if event == Event::Byte(b'x') {
             self.world.clients.keep(i);
         }
-        self.command(logger, event);
+        self.ask(logger, event, late[usize::from(logger)], Some(Way::Client(i)));
         self.save();
         self.reply(i, logger);
     }
@@ -119,6 +124,11 @@ impl Supervisor {
     /// Becomes the program that is now in our own file's place. The children stay ours, and the lock is free
     /// for the moment that the exec takes.
     fn upgrade(&mut self, i: usize) {
+        if self.told.exit || self.told.leave {
+            return self.world.clients.refuse(i, b"unable to upgrade: told to leave");
+        }
+        // What we know of them dies with this program.
+        self.bury([false; 2]);
         self.save();
         let mut path = Text::<512>::new();
         let become_it = |path: &CStr| -> nix::Result<Errno> {
