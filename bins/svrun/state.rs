@@ -107,6 +107,7 @@ impl State {
         }
         state.control = state.door(c"control", OFlag::O_RDWR).ok(); // else open_doors tries again, and tells
         if let Some(group) = operators {
+            // Where it fails the group does not get through: nobody has more than was meant.
             let _ = fchown(&state.folder, None, Some(group));
             let _ = fchmod(&state.folder, Mode::from_bits_truncate(0o710));
         }
