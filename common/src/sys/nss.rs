@@ -18,7 +18,9 @@ impl Switch {
         // SAFETY: a C string, and what `entry` passes.
         let get =
             |to, buffer, size, found| unsafe { libc::getpwnam_r(name.as_ptr(), to, buffer, size, found) };
-        checked(entry(get, user)?, |user| user.name.as_c_str() == name && is_id(user.uid) && is_id(user.gid))
+        // Not whether the name is the one that was asked for: directories that do not tell upper from lower case
+        // answer with their own spelling.
+        checked(entry(get, user)?, |user| !user.name.is_empty() && is_id(user.uid) && is_id(user.gid))
     }
 
     /// `getpwuid_r(3)`: `None` where there is no such user.
@@ -34,11 +36,7 @@ impl Switch {
         // SAFETY: a C string, and what `entry` passes.
         let get =
             |to, buffer, size, found| unsafe { libc::getgrnam_r(name.as_ptr(), to, buffer, size, found) };
-        let group = |group: &libc::group| {
-            // SAFETY: the name of an entry that was found is a C string.
-            (group.gr_gid, unsafe { CStr::from_ptr(group.gr_name) } == name)
-        };
-        Ok(checked(entry(get, group)?, |(gid, its)| *its && is_id(*gid))?.map(|(gid, _)| gid))
+        checked(entry(get, |group: &libc::group| group.gr_gid)?, |gid| is_id(*gid))
     }
 
     /// getgrouplist(3): `gid` and what the group database gives `user`, at most 65,536 groups.
