@@ -147,7 +147,7 @@ fn a_program_that_misses_its_interpreter_inside_gives_127_with_the_reason() {
     let root = new_root();
     script(&root.path().join("bin/script"), "#!/usr/bin/env sh\n");
     let reason = format!("unable to run script inside {}: {}", root.path().display(), says(Errno::ENOENT));
-    let hint = "the file is there: the interpreter in its first line, or its loader, is not";
+    let hint = "the file is there: the interpreter in its first line is not";
     assert_eq!(
         run(inside(root.path()).arg("script")),
         fails(127, format!("chroot: fatal: {reason}\nchroot: hint: {hint}\n"))

@@ -98,8 +98,9 @@ fn unable_to_run(name: &str, program: &str, errno: Errno) -> String {
 }
 
 const NO_SHELL: &str = "a script needs a first line such as #!/bin/sh";
-const NO_WAY: &str = "a folder on the way to it may not be searched by this account";
-const NO_INTERPRETER: &str = "the file is there: the interpreter in its first line, or its loader, is not";
+const NO_WAY: &str = "a directory on the way to it may not be searched by this account";
+const NO_X: &str = "it is not executable: chmod +x";
+const NO_INTERPRETER: &str = "the file is there: the interpreter in its first line is not";
 
 // The options that all have.
 
@@ -364,12 +365,11 @@ fn a_program_that_may_not_be_executed_gives_126() {
     let plain = scratch.path().join("plain").display().to_string();
     let folder = scratch.path().display().to_string();
     for Link { name, .. } in links() {
-        for program in [&plain, &folder] {
-            let outcome = run(working(name, scratch.path()).arg(program));
-            assert_eq!(outcome, fails(126, unable_to_run(name, program, Errno::EACCES)), "{name}");
+        for (program, hint) in [(&*plain, NO_X), (&*folder, "it is a directory"), ("plain", NO_X)] {
+            let outcome = run(working(name, scratch.path()).arg(program).env("PATH", &folder));
+            let message = unable_to_run(name, program, Errno::EACCES);
+            assert_eq!(outcome, fails(126, format!("{message}{name}: hint: {hint}\n")), "{name}");
         }
-        let outcome = run(working(name, scratch.path()).arg("plain").env("PATH", &folder));
-        assert_eq!(outcome, fails(126, unable_to_run(name, "plain", Errno::EACCES)), "{name}");
     }
 }
 
@@ -380,11 +380,11 @@ fn a_file_that_the_kernel_cannot_run_gives_126_and_goes_to_no_shell() {
     script(&scratch.path().join("script"), &format!("echo ran >{}\n", ran.display()));
     script(&scratch.path().join("empty"), "");
     for Link { name, .. } in links() {
-        for program in ["script", "empty"] {
+        for (program, hint) in [("script", NO_SHELL), ("empty", "it is empty")] {
             let program = scratch.path().join(program).display().to_string();
             let outcome = run(working(name, scratch.path()).arg(&program));
             let message = unable_to_run(name, &program, Errno::ENOEXEC);
-            assert_eq!(outcome, fails(126, format!("{message}{name}: hint: {NO_SHELL}\n")), "{name}");
+            assert_eq!(outcome, fails(126, format!("{message}{name}: hint: {hint}\n")), "{name}");
             assert!(!ran.exists(), "{name} gave it to a shell");
         }
     }
@@ -469,7 +469,9 @@ fn a_file_that_may_not_be_executed_does_not_end_the_search_but_is_remembered() {
         assert_eq!(outcome, prints("second\n"), "{name}");
         for path in [format!("{first}:{}", folder("empty")), format!("{}:{first}", folder("empty"))] {
             let outcome = run(working(name, scratch.path()).arg("both").env("PATH", &path));
-            assert_eq!(outcome, fails(126, unable_to_run(name, "both", Errno::EACCES)), "{name} in {path}");
+            let message = unable_to_run(name, "both", Errno::EACCES);
+            let message = format!("{message}{name}: hint: {NO_X}\n");
+            assert_eq!(outcome, fails(126, message), "{name} in {path}");
         }
     }
 }

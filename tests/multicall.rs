@@ -807,7 +807,9 @@ fn our_file_mounted_into_the_new_root_is_ours_unless_it_may_not_be_executed_ther
         house.script("mounted", &format!("#!/bin/sh\n{mount} && {noexec} && exec $*\n"));
         let outcome = house.run(way, line);
         let program = house.text("umask inside @/root");
-        assert_eq!(outcome, (fails(126, unable_to_run("chroot", &program, Errno::EACCES)), vec![]));
+        let message = unable_to_run("chroot", &program, Errno::EACCES);
+        let hint = "chroot: hint: this account may not execute it, or its file system is mounted noexec\n";
+        assert_eq!(outcome, (fails(126, format!("{message}{hint}")), vec![]));
     }
 }
 
@@ -856,8 +858,14 @@ fn what_the_account_may_not_execute_is_not_applied_for_it() {
     let line = "setuidgid :65534:65533 umask 022 @/state";
     let handed = "setuidgid :65534:65533 chroot / @/state";
     for (closed, hint) in [
-        (&["Separate", "Symbolic", "Hard"][..], true),
-        (&["Separate/umask", "Separate/chroot", "Symbolic/catena", "Hard/catena"], false),
+        (
+            &["Separate", "Symbolic", "Hard"][..],
+            "a directory on the way to it may not be searched by this account",
+        ),
+        (
+            &["Separate/umask", "Separate/chroot", "Symbolic/catena", "Hard/catena"],
+            "this account may not execute it, or its file system is mounted noexec",
+        ),
     ] {
         let house = House::new();
         for file in closed {
@@ -874,13 +882,8 @@ fn what_the_account_may_not_execute_is_not_applied_for_it() {
                 continue;
             }
             let outcome = house.executes(&LINKED, line, &[]);
-            let hint = if hint {
-                "setuidgid: hint: a folder on the way to it may not be searched by this account\n"
-            } else {
-                ""
-            };
             let message = unable_to_run("setuidgid", next, Errno::EACCES);
-            assert_eq!(outcome, fails(126, format!("{message}{hint}")));
+            assert_eq!(outcome, fails(126, format!("{message}setuidgid: hint: {hint}\n")));
         }
         // By name there is no file to execute.
         assert_eq!(house.run(Named, line).1, ["@/state"]);

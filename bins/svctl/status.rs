@@ -175,8 +175,8 @@ impl Status {
         };
         format!(
             "{{\"ok\":true,\"state\":{},\"pid\":{},\"want\":{want},\"since\":{}.{:03},\"seconds\":{},\
-             \"paused\":{},\"term\":{},\"hold\":null,\"next\":null,\"ready\":null,\"status\":null,\
-             \"restarts\":null,\"short\":null,\"death\":null,\"log\":null,\"supervisor\":null}}",
+             \"paused\":{},\"term\":{},\"hold\":null,\"reason\":null,\"next\":null,\"ready\":null,\
+             \"status\":null,\"restarts\":null,\"short\":null,\"death\":null,\"log\":null,\"supervisor\":null}}",
             or_null(self.state != State::Unknown, quoted(self.state.word().as_bytes())),
             or_null(self.pid != 0, self.pid.to_string()),
             since.as_secs(),

@@ -7,7 +7,7 @@ use nix::unistd::read;
 
 use super::death;
 use super::events;
-use super::machine::{Hold, Phase};
+use super::machine::Phase;
 use super::order::{Ask, Late};
 use super::process::Process;
 
@@ -265,7 +265,7 @@ impl Clients {
             let Some(client) = self.client_mut(i) else { continue };
             let Some(wait) = client.wait.filter(|wait| wait.logger == process.logger) else { continue };
             let up = matches!(wait.condition, Condition::Up | Condition::Ready);
-            let gave_up = up && process.machine.hold == Hold::GaveUp;
+            let gave_up = up && process.machine.hold.gave_up();
             if gave_up || holds(wait.condition, process) {
                 client.wait = None;
                 client.answer = Some(Answer { logger: process.logger, gave_up });
@@ -285,7 +285,8 @@ impl Clients {
             client.answer = None;
             any = true;
             if answer.gave_up {
-                self.refuse(i, b"gave up");
+                let mut text = Text::<LINE>::of("{\"ok\":false,\"error\":\"gave up\",\"reason\":");
+                self.send(i, text.add(events::reason(process.machine.hold)).add("}\n").bytes());
             } else {
                 self.send(i, status(process, self.has_logger).bytes());
             }
@@ -340,7 +341,8 @@ pub(super) fn status(process: &Process, has_logger: bool) -> Text<768> {
         .add(events::truth(machine.paused))
         .add(",\"term\":")
         .add(events::truth(machine.termed));
-    text.add(",\"hold\":").add(events::hold(machine.hold)).add(",\"next\":");
+    text.add(",\"hold\":").add(events::hold(machine.hold));
+    text.add(",\"reason\":").add(events::reason(machine.hold)).add(",\"next\":");
     match machine.due.filter(|_| machine.phase == Phase::Wait) {
         Some(due) => text.seconds(due.saturating_sub(now)),
         None => text.add("null"),

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use super::machine::Death;
 
 /// Adds how a process died, and after what time.
-pub(super) fn how(text: &mut Text<256>, exit: &str, death: Death, after: &[u8]) {
+pub(super) fn how<const N: usize>(text: &mut Text<N>, exit: &str, death: Death, after: &[u8]) {
     match death {
         Death::Exit(code) => drop(text.add(exit).number(code).add(after)),
         Death::Signal(signal, core) => {

@@ -120,6 +120,15 @@ pub(super) fn hold(hold: Hold) -> &'static str {
     match hold {
         Hold::None => "null",
         Hold::BackingOff => "\"backing off\"",
-        Hold::GaveUp => "\"gave up\"",
+        Hold::GaveUp | Hold::FinishGaveUp => "\"gave up\"",
+    }
+}
+
+/// Which file has said that it is given up, as JSON.
+pub(super) fn reason(hold: Hold) -> &'static str {
+    match hold {
+        Hold::None | Hold::BackingOff => "null",
+        Hold::GaveUp => "\"restart-max\"",
+        Hold::FinishGaveUp => "\"finish\"",
     }
 }

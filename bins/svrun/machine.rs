@@ -71,8 +71,17 @@ pub(super) enum Hold {
     None,
     /// The wait for the next start is longer than a second.
     BackingOff,
-    /// There were too many short runs, or finish said so by its status.
+    /// There were too many short runs.
     GaveUp,
+    /// finish said so by its status.
+    FinishGaveUp,
+}
+
+impl Hold {
+    /// Whether it is not even waited for.
+    pub(super) fn gave_up(self) -> bool {
+        matches!(self, Self::GaveUp | Self::FinishGaveUp)
+    }
 }
 
 /// How a process ended.
@@ -105,6 +114,8 @@ pub(super) enum Event {
     NotStarted,
     /// There is no finish.
     NoFinish,
+    /// finish is to be asked for again at this time: what run left behind comes first.
+    Later(u64),
     /// The process died.
     Died(Death),
     /// Time has passed.
@@ -122,7 +133,8 @@ pub(super) enum Action {
     Start,
     /// Tell the log how run died, and what follows.
     Tell,
-    /// Start finish: answered by [`Event::Started`], [`Event::NotStarted`] or [`Event::NoFinish`].
+    /// Start finish: answered by [`Event::Started`], [`Event::NotStarted`], [`Event::NoFinish`] or
+    /// [`Event::Later`].
     Finish,
     /// Send a signal to the process.
     Signal(i32),
@@ -294,7 +306,7 @@ impl Machine {
     #[must_use]
     pub(super) fn ended(&self) -> Option<Death> {
         let over = self.phase == Phase::Down && self.script.is_none();
-        self.death.filter(|_| over && (self.hold == Hold::GaveUp || self.once))
+        self.death.filter(|_| over && (self.hold.gave_up() || self.once))
     }
 
     /// Whether a start is under way: control/u runs.
@@ -340,6 +352,11 @@ impl Machine {
                 self.due = Some(now + SECOND);
             }
             Event::NoFinish => self.next(now, rules, actions),
+            Event::Later(time) => {
+                if self.phase == Phase::Finish && self.pid == 0 {
+                    self.due = Some(time);
+                }
+            }
             Event::Died(death) => self.died(death, now, rules, actions),
             Event::Time => self.time(now, actions),
         }
@@ -347,7 +364,7 @@ impl Machine {
 
     /// A new want ends what holds the service back; one that gave up begins to count anew.
     fn wants(&mut self, want: Want) {
-        if self.hold == Hold::GaveUp {
+        if self.hold.gave_up() {
             self.shorts = 0;
         }
         (self.want, self.hold, self.once) = (want, Hold::None, false);
@@ -534,7 +551,7 @@ impl Machine {
             }
             Phase::Finish => {
                 if death == Death::Exit(125) {
-                    self.give_up();
+                    self.give_up(Hold::FinishGaveUp);
                 }
                 self.next(now, rules, actions);
             }
@@ -542,10 +559,10 @@ impl Machine {
         }
     }
 
-    fn give_up(&mut self) {
+    fn give_up(&mut self, hold: Hold) {
         if self.want == Want::Up {
             self.want = Want::Down;
-            self.hold = Hold::GaveUp;
+            self.hold = hold;
         }
     }
 
@@ -574,7 +591,7 @@ impl Machine {
             return;
         }
         match self.delay(rules).map(|delay| died.saturating_add(delay)) {
-            None => self.give_up(),
+            None => self.give_up(Hold::GaveUp),
             Some(due) if due <= now => self.prepare(actions),
             Some(due) => {
                 self.phase = Phase::Wait;

@@ -3,15 +3,18 @@
 //! `machine` is the life of one process as a pure function; `process` carries it out; `supervisor` is the loop,
 //! and `order` the rule by which it handles what has come by several ways.
 //! `state` is what clients and a new supervisor find in `supervise/`, `record` the part of it by which `adopt`
-//! takes over what another has left, and `era` where that counts; `service` reads the service directory; `pipe`,
-//! `notify`, `leftovers`, `output`, `clients`, `death` and `events` are what their names say.
+//! takes over what another has left, and `era` where that counts; `service` reads the service directory,
+//! `lookalikes` its names; `failure` tells why a script was not started; `pipe`, `notify`, `leftovers`, `output`,
+//! `clients`, `death` and `events` are what their names say.
 
 mod adopt;
 mod clients;
 mod death;
 mod era;
 mod events;
+mod failure;
 mod leftovers;
+mod lookalikes;
 mod machine;
 mod notify;
 mod order;

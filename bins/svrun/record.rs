@@ -190,6 +190,7 @@ fn parse_memory(place: &[u8]) -> Option<Memory> {
     machine.hold = match hold {
         1 => Hold::BackingOff,
         2 => Hold::GaveUp,
+        3 => Hold::FinishGaveUp,
         _ => Hold::None,
     };
     (machine.paused, machine.termed) = (paused != 0, termed != 0);

@@ -349,7 +349,7 @@ fn words(machine: &Machine) -> Text<64> {
     match machine.hold {
         Hold::None => {}
         Hold::BackingOff => drop(text.add(", backing off")),
-        Hold::GaveUp => drop(text.add(", gave up")),
+        Hold::GaveUp | Hold::FinishGaveUp => drop(text.add(", gave up")),
     }
     text.add("\n");
     text

@@ -10,6 +10,7 @@ pub mod env;
 pub mod error;
 pub mod exec;
 pub mod fds;
+pub mod flaw;
 pub mod identity;
 pub mod input;
 pub mod limits;

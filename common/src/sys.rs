@@ -155,9 +155,9 @@ pub(crate) fn xattr_size_of(file: &OwnedFd, name: &CStr) -> nix::Result<isize> {
     Errno::result(unsafe { libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), ptr::null_mut(), 0) })
 }
 
-/// Whether the effective ids and capabilities may execute `path`.
-pub(crate) fn may_execute(path: &CStr) -> nix::Result<()> {
-    may_access(libc::AT_FDCWD, path, libc::X_OK)
+/// Whether the effective ids and capabilities may execute `path`, in an open folder.
+pub(crate) fn may_execute(folder: RawFd, path: &CStr) -> nix::Result<()> {
+    may_access(folder, path, libc::X_OK)
 }
 
 /// Whether they may read `path`, in an open folder.

@@ -119,6 +119,14 @@ impl<const N: usize> Text<N> {
         self
     }
 
+    /// Adds `text` for a message: what is no printable character of ASCII as `?`.
+    pub fn printable(&mut self, text: &[u8]) -> &mut Self {
+        for byte in text {
+            self.append(&[if matches!(byte, b' '..=b'~') { *byte } else { b'?' }]);
+        }
+        self
+    }
+
     /// Adds blanks up to `length` bytes.
     pub fn fill(&mut self, length: usize) -> &mut Self {
         while self.length < length.min(N) {
@@ -153,6 +161,7 @@ mod tests {
         assert_eq!(Text::<4>::of("abcdef").bytes(), b"abcd");
         assert_eq!(Text::<16>::new().quoted(b"a\"\\\n\xff").bytes(), "a\\\"\\\\?\u{fffd}".as_bytes());
         assert_eq!(Text::<16>::new().quoted("é\u{1}\u{9b}".as_bytes()).bytes(), "é??".as_bytes());
+        assert_eq!(Text::<16>::new().printable("a \x1b[é\n".as_bytes()).bytes(), b"a ?[???");
         assert_eq!(Text::<4>::of("a").fill(3).bytes(), b"a  ");
     }
 

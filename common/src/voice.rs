@@ -18,12 +18,17 @@ pub struct Voice {
 impl Voice {
     /// Something is not as it should be, and the program goes on.
     pub fn warning(self, parts: &[&[u8]]) {
-        self.say(b"warning", parts, None);
+        self.say(b"warning", parts, None, None);
     }
 
     /// The system refused something, and the program goes on; the parts follow "unable to".
     pub fn unable(self, parts: &[&[u8]], errno: Errno) {
-        self.say(b"warning", parts, Some(errno));
+        self.say(b"warning", parts, Some(errno), None);
+    }
+
+    /// As [`Voice::unable`], with a second line that says what is wrong, if that is known.
+    pub fn unable_hint(self, parts: &[&[u8]], errno: Errno, hint: Option<&str>) {
+        self.say(b"warning", parts, Some(errno), hint);
     }
 
     /// A file holds a value that cannot be read, for which the default is used: the one message for it.
@@ -42,19 +47,17 @@ impl Voice {
 
     /// The system refused what nothing can go on without; or, without an errno, why else it is the end.
     pub fn fatal(self, parts: &[&[u8]], errno: impl Into<Option<Errno>>) {
-        self.say(b"fatal", parts, errno.into());
+        self.say(b"fatal", parts, errno.into(), None);
     }
 
     /// Something that was asked for with `-v`.
     pub fn info(self, parts: &[&[u8]]) {
-        self.say(b"info", parts, None);
+        self.say(b"info", parts, None, None);
     }
 
-    fn say(self, kind: &[u8], parts: &[&[u8]], errno: Option<Errno>) {
-        let mut text = Text::<512>::of(self.called);
-        if !self.folder.is_empty() {
-            text.add(" ").add(self.folder).add(self.part);
-        }
+    fn say(self, kind: &[u8], parts: &[&[u8]], errno: Option<Errno>, hint: Option<&str>) {
+        let mut text = Text::<512>::new();
+        self.name(&mut text);
         text.add(": ").add(kind).add(": ");
         if errno.is_some() {
             text.add("unable to ");
@@ -66,7 +69,18 @@ impl Voice {
             text.add(": ").errno(errno);
         }
         text.add("\n");
+        if let Some(hint) = hint {
+            self.name(&mut text);
+            text.add(": hint: ").add(hint).add("\n");
+        }
         say(text.bytes());
+    }
+
+    fn name<const N: usize>(self, text: &mut Text<N>) {
+        text.add(self.called);
+        if !self.folder.is_empty() {
+            text.add(" ").add(self.folder).add(self.part);
+        }
     }
 }
 

@@ -101,8 +101,7 @@ fn a_service_that_was_given_up_fails_at_once() {
     house.write("a/restart-max", "1\n");
     house.serve(&svrun(), "a");
     house.wait_until("a", "down, gave up");
-    let hint = "svctl: hint: it ended too soon too often, or finish said so: \
-                see why with 'svctl list' and in its log\n";
+    let hint = "svctl: hint: it ended too soon too often: see more with 'svctl list' and in its log\n";
     let death = ", run ended after N.Ns: exit N";
     for (words, death) in [("wait up a", ""), ("wait ready a", death), ("check a", death), ("start a", death)]
     {

@@ -163,7 +163,7 @@ impl Job {
             return match goal {
                 // What had given up before the command was not up.
                 Goal::Ended if gave_up && self.runs.old.is_none() => Step::Done(status),
-                _ if gave_up => Step::Fail(super::socket::gave_up(&status.last_end())),
+                _ if gave_up => Step::Fail(super::socket::gave_up(&status.last_end(), &status.json)),
                 _ if goal.is_also_down() => Step::Done(status),
                 _ => Step::Fail(Trouble::fails("is wanted down".to_owned() + &status.last_end(), None)),
             };

@@ -112,17 +112,22 @@ fn error(line: &str) -> String {
 pub(super) fn refused(line: &str) -> Trouble {
     match error(line).as_str() {
         "" => Trouble::fails("no answer that can be understood", None),
-        "gave up" => gave_up(""),
+        "gave up" => gave_up("", line),
         "no log" => Trouble::fails("no log", None).hint("the service has no log/run".into()),
         error => Trouble::fails(shown(error).to_string(), None),
     }
 }
 
-/// It was given up; `last` is how it ended.
-pub(super) fn gave_up(last: &str) -> Trouble {
-    Trouble::fails(format!("gave up{last}"), None).hint(
-        "it ended too soon too often, or finish said so: see why with 'svctl list' and in its log".into(),
-    )
+/// It was given up; `last` is how it ended, `line` is what tells by which file.
+pub(super) fn gave_up(last: &str, line: &str) -> Trouble {
+    let value = Value::parse(line).unwrap_or(Value::Null);
+    let why = match value.get("reason").text() {
+        "finish" => "its finish exited 125",
+        "restart-max" => "it ended too soon too often",
+        _ => "it ended too soon too often, or finish said so", // an older supervisor
+    };
+    let hint = format!("{why}: see more with 'svctl list' and in its log");
+    Trouble::fails(format!("gave up{last}"), None).hint(hint)
 }
 
 pub(super) fn left() -> Trouble {

@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 
+use common::quantity::SECONDS;
 use common::{Text, child, fds, procfs, signals};
 use nix::errno::Errno;
 use nix::unistd::fchdir;
@@ -10,7 +11,6 @@ use super::{Supervisor, Way, one_of};
 use crate::svrun::clients::{Condition, Input, status};
 use crate::svrun::machine::{self, Event};
 use crate::svrun::order::Ask;
-use crate::svrun::service::milliseconds;
 
 impl Supervisor {
     /// Answers a client's lines.
@@ -111,7 +111,7 @@ impl Supervisor {
             b"ready" => Condition::Ready,
             _ => return self.world.clients.refuse(i, b"unknown command"),
         };
-        let milliseconds = match seconds.map(milliseconds) {
+        let milliseconds = match seconds.map(|text| SECONDS.parse(text)) {
             None => None,
             Some(Some(milliseconds)) => Some(milliseconds),
             Some(None) => return self.world.clients.refuse(i, b"not a number of seconds"),
