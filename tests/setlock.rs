@@ -8,14 +8,14 @@ use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::libc::{SYS_clock_nanosleep, SYS_fcntl, SYS_flock, SYS_nanosleep};
+use nix::libc::{SYS_clock_nanosleep, SYS_fcntl, SYS_flock, SYS_nanosleep, c_long};
 
 use crate::needs;
 use crate::reference::peer;
 use crate::support::*;
 
 /// Where a process is that waits for a lock: in the call that takes it, or between two tries.
-const WAITING: &[i64] = &[SYS_flock, SYS_fcntl, SYS_clock_nanosleep, SYS_nanosleep];
+const WAITING: &[c_long] = &[SYS_flock, SYS_fcntl, SYS_clock_nanosleep, SYS_nanosleep];
 
 /// A chain with a program at its end that says when it runs and lives until it is released.
 pub(crate) struct Holder {

@@ -617,9 +617,11 @@ fn no_call_is_left_out_for_ids_that_look_right() {
     // A group that is not mapped looks like 65534 too: only setgroups is sure to replace it.
     let mut command = prepared("setpriv");
     command.args(["--reuid=0", "--regid=65534", "--groups=65534", "strace", "-qq"]);
-    command.args(["-e", "trace=setgroups,setresgid,setresuid", "-o", "/dev/stdout"]);
+    command.args(["-e", "trace=/^set(groups|res[gu]id)", "-o", "/dev/stdout"]);
     let outcome = run(command.arg(bin().join("setuidgid")).args([":65534:65534", "true"]));
-    let calls: Vec<&str> = outcome.stdout.lines().map(|line| line.split(')').next().unwrap()).collect();
+    let stdout = outcome.stdout.replace("32(", "("); // i386's names
+    let calls = stdout.lines().filter(|line| line.starts_with("set"));
+    let calls: Vec<&str> = calls.map(|line| line.split(')').next().unwrap()).collect();
     let all =
         "setgroups(1, [65534]|setresgid(65534, 65534, 65534|setresuid(65534, 65534, 65534|setresuid(0, 0, 0";
     assert_eq!(calls.join("|"), all, "{}", outcome.stderr);

@@ -242,7 +242,7 @@ impl Record {
     }
 
     fn set(&mut self, word: usize, value: u64) {
-        self.page.bytes()[8 * word..8 * word + 8].copy_from_slice(&value.to_ne_bytes());
+        self.page.store(word, value);
     }
 
     fn set_all(&mut self, from: usize, values: &[u64]) {

@@ -316,4 +316,4 @@ pub(super) fn wait_for_looks(pid: u32) {
 }
 
 /// Where svctl is while it waits.
-pub(super) const LOOKING: &[i64] = &[nix::libc::SYS_ppoll];
+pub(super) const LOOKING: &[nix::libc::c_long] = &[nix::libc::SYS_ppoll];

@@ -372,11 +372,8 @@ impl Log {
             let seen = 1 << (Signal::SIGCONT as i32 - 1);
             masks.len() != 2 || masks.iter().any(|mask| mask & !seen != 0)
         };
-        let waits = || {
-            let call = look("syscall");
-            let number = call.split(' ').next().and_then(|number| number.parse().ok());
-            number.is_some_and(|number: i64| [SYS_poll, SYS_ppoll, SYS_wait4].contains(&number))
-        };
+        let waits =
+            || call_of(self.pid()).is_some_and(|call| [SYS_poll, SYS_ppoll, SYS_wait4].contains(&call));
         // In this order: who waits after it has taken the signal has done with it.
         self.until("nothing to do", || !pending() && waits());
     }
