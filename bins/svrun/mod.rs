@@ -1,7 +1,7 @@
 //! svrun: run a service and its logger, and start them again when they end.
 //!
 //! `machine` is the life of one process as a pure function; `process` carries it out; `supervisor` is the loop.
-//! `state` is what clients and a new supervisor find in `supervise/`, `record` the part of it by which `adopt`
+//! `state`, which `lock` makes ours, is what clients and a new supervisor find in `supervise/`, `record` the part of it by which `adopt`
 //! takes over what another has left; `service` reads the service directory; `pipe`, `notify`, `leftovers`,
 //! `clients`, `death` and `events` are what their names say.
 
@@ -10,6 +10,7 @@ mod clients;
 mod death;
 mod events;
 mod leftovers;
+mod lock;
 mod machine;
 mod notify;
 mod pipe;

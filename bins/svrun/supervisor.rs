@@ -4,12 +4,10 @@ mod control;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
-use common::child;
 use common::socket::{self, POLLIN, pollfd, watch};
 use common::{Words, fds, signals};
+use common::{child, door};
 use nix::errno::Errno;
-use nix::fcntl::AT_FDCWD;
-use nix::sys::stat::Mode;
 use nix::unistd::{Gid, fchdir, read};
 
 use super::adopt::{adopt_or_start, verify};
@@ -166,14 +164,8 @@ impl Supervisor {
                 return Err(End::Failed);
             }
         };
-        match Pipe::open(state.folder()) {
-            Ok((pipe, trouble)) => {
-                if let Some(errno) = trouble {
-                    let what = b"make supervise/pipe/fifo: nobody could take this service over";
-                    self.world.voice.unable(&[what], errno);
-                }
-                self.world.pipe = Some(pipe);
-            }
+        match Pipe::for_log(state.folder(), self.world.voice) {
+            Ok(pipe) => self.world.pipe = Some(pipe),
             Err(errno) => {
                 self.world.voice.fatal(&[b"make a pipe for the log"], errno);
                 return Err(End::Failed);
@@ -278,7 +270,7 @@ impl Supervisor {
     fn watch(&self, watched: &mut [pollfd]) {
         let fd = |fd: Option<&OwnedFd>| fd.map_or(-1, AsRawFd::as_raw_fd);
         let door = |process: Option<&Process>| fd(process.and_then(|p| p.state.as_ref()?.control.as_ref()));
-        let [fifo, notify] = self.service.notify.fds();
+        let [fifo, notify] = self.service.notify.fds(self.world.now());
         let logger = self.logger.as_ref();
         let list: [RawFd; DOORS] = [
             self.signals.as_raw_fd(),
@@ -395,7 +387,7 @@ impl Supervisor {
 
     fn hear_service(&mut self) {
         let pid = if self.service.machine.phase == Phase::Run { self.service.machine.pid } else { 0 };
-        if self.service.notify.hear(pid) {
+        if self.service.notify.hear(pid, self.world.now()) {
             let since = self.service.notify.ready.then(|| self.world.wall());
             let shown = self.service.state.as_ref().map_or(Ok(()), |state| state.show_ready(since));
             if let Err(errno) = shown {
@@ -438,8 +430,9 @@ impl Supervisor {
             return;
         }
         if let (Some(logger), Some(state)) = (&mut self.logger, &self.service.state) {
-            if let Ok((pipe, _)) = Pipe::open(state.folder()) {
-                self.world.pipe = Some(pipe);
+            match Pipe::for_log(state.folder(), self.world.voice) {
+                Ok(pipe) => self.world.pipe = Some(pipe),
+                Err(errno) => self.world.voice.unable(&[b"make a pipe for the log"], errno),
             }
             self.world.logger_gone = false;
             logger.event(&mut self.world, Event::Byte(b'u'));
@@ -480,7 +473,14 @@ impl Supervisor {
         }
         let logger = self.logger.as_ref().and_then(|logger| logger.deadline(now));
         let drain = self.draining.map(|since| since + DRAIN);
-        let times = [self.service.deadline(now), logger, drain, self.world.clients.deadline(), self.crowded];
+        let times = [
+            self.service.deadline(now),
+            self.service.notify.deadline(now),
+            logger,
+            drain,
+            self.world.clients.deadline(),
+            self.crowded,
+        ];
         times.into_iter().flatten().min()
     }
 
@@ -521,12 +521,8 @@ impl Supervisor {
                 process.remember(&self.world);
                 if !process.logger {
                     self.socket = None;
-                    // The old pipe lives as long as those who have it open; who starts from now on gets the
-                    // new one, and the logger reads the old one to its end first.
-                    let folder = process.state.as_ref().map(State::folder);
-                    if let Some(Ok((pipe, _))) = folder.filter(|_| self.world.pipe.is_some()).map(Pipe::open)
-                    {
-                        self.world.pipe = Some(pipe);
+                    if let (Some(pipe), Some(state)) = (&mut self.world.pipe, &process.state) {
+                        pipe.move_to(state.folder());
                     }
                 }
             }
@@ -559,19 +555,7 @@ impl Supervisor {
             }
             let socket = socket::listen(b"socket", mode)?;
             if let Some(group) = self.operators {
-                nix::unistd::fchownat(
-                    AT_FDCWD,
-                    c"socket",
-                    None,
-                    Some(group),
-                    nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW,
-                )?;
-                nix::sys::stat::fchmodat(
-                    AT_FDCWD,
-                    c"socket",
-                    Mode::from_bits_truncate(0o660),
-                    nix::sys::stat::FchmodatFlags::FollowSymlink,
-                )?;
+                door::give_socket(state.folder(), c"socket", group)?;
             }
             Ok(socket)
         });
