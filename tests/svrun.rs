@@ -9,6 +9,7 @@ mod finish;
 mod log;
 mod readiness;
 pub(crate) mod restart;
+mod security;
 pub(crate) mod service;
 mod setup;
 mod signals;
