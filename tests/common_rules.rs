@@ -16,6 +16,7 @@ use nix::unistd::{getgid, getgroups, getuid};
 use tempfile::TempDir;
 
 use crate::needs;
+use crate::setuidgid::mounts;
 use crate::support::*;
 
 const NOBODY: u32 = 65534;
@@ -752,6 +753,39 @@ fn a_copy_with_file_capabilities_refuses_to_work() {
             assert_eq!(outcome, refusal(name), "{name} {capabilities}");
         }
         assert_eq!(files(scratch.path()), before, "{name}");
+    }
+}
+
+#[test]
+fn a_set_id_copy_refuses_to_work_whatever_the_owner_of_its_root_puts_in_the_place_of_proc() {
+    let folder = open_folder();
+    needs!(set_id(folder.path()), mounts());
+    // The attacker may write in the root folder, has a set-id copy of catena there, and no true /proc but where
+    // the system has bound it: he makes one that shows a file without set-id bits, or another process's.
+    let root = folder.path().join("root");
+    for name in ["root", "root/bound", "root/attacker", "root/attacker/self", "root/lies"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    install_root(&root, &[&example("state"), &bin().join("catena")]);
+    fs::write(root.join("attacker/self/exe"), "").unwrap();
+    symlink("/bound/1", root.join("lies/self")).unwrap();
+    let copy = root.join("catena");
+    assert_eq!(run(prepared("chown").args(["-R", "65534:65534"]).arg(&root)), prints(""));
+    chown(&copy, Some(0), Some(0)).unwrap();
+    fs::set_permissions(&copy, Permissions::from_mode(0o4755)).unwrap();
+    let missing = format!("unable to look at this program's own file: {}", says(Errno::ENOENT));
+    let missing = fails(111, format!("catena: fatal: {missing}\n"));
+    for (proc, expected) in
+        [("attacker", &missing), ("lies", &missing), ("none", &missing), ("bound", &refusal("catena"))]
+    {
+        let _ = fs::remove_file(root.join("proc")); // the last one's, if there was one
+        symlink(proc, root.join("proc")).unwrap();
+        let script = "mount --bind /proc \"$0/bound\" &&
+            exec chroot --userspec=65534:65534 --groups= \"$0\" /catena setuidgid :0:0 /state";
+        let mut chroot = prepared("unshare");
+        chroot.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"); // whose chroot has the option
+        chroot.args(["--mount", "sh", "-c", script]).arg(&root);
+        assert_eq!(&run(&mut chroot), expected, "{proc}");
     }
 }
 

@@ -87,15 +87,20 @@ pub(crate) fn misuse(name: &str, problem: &str) -> Outcome {
     fails(100, format!("{name}: {problem}\n{name}: usage: {name} {usage}\n"))
 }
 
-/// What the C library of the programs under test says for `errno`: the two that we build with differ in
-/// some.
-pub(crate) fn says(errno: Errno) -> &'static str {
+/// Whether the C library of the programs under test is musl.
+pub(crate) fn musl() -> bool {
     static MUSL: OnceLock<bool> = OnceLock::new();
-    let musl = *MUSL.get_or_init(|| {
+    *MUSL.get_or_init(|| {
         let text = b"Symbolic link loop"; // musl's for ELOOP: in the program itself if it is static
         cfg!(target_env = "musl")
             || std::fs::read(bin().join("setlock")).unwrap().windows(text.len()).any(|part| part == text)
-    });
+    })
+}
+
+/// What the C library of the programs under test says for `errno`: the two that we build with differ in
+/// some.
+pub(crate) fn says(errno: Errno) -> &'static str {
+    let musl = musl();
     match errno {
         Errno::ELOOP if musl => "Symbolic link loop",
         Errno::ELOOP => "Too many levels of symbolic links",
@@ -103,6 +108,8 @@ pub(crate) fn says(errno: Errno) -> &'static str {
         Errno::ENOENT => "No such file or directory",
         Errno::EIO if musl => "I/O error",
         Errno::EIO => "Input/output error",
+        Errno::EMFILE if musl => "No file descriptors available",
+        Errno::EMFILE => "Too many open files",
         Errno::ENXIO => "No such device or address",
         Errno::E2BIG => "Argument list too long",
         Errno::ENOEXEC => "Exec format error",

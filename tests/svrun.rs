@@ -7,6 +7,7 @@ mod faults;
 mod files;
 mod finish;
 mod log;
+mod order;
 mod readiness;
 pub(crate) mod restart;
 mod security;

@@ -344,7 +344,7 @@ impl Logger {
             self.message.add(part);
         }
         self.message.add("\0");
-        let _ = self.syslog.send(self.message.bytes());
+        let _ = self.syslog.send(self.message.bytes()); // it is said only where that is possible at once
     }
 
     /// Writes the beginning of a message.

@@ -10,11 +10,11 @@ use super::status::{State, Status, Want};
 pub(super) enum Goal {
     /// Nothing: it is done once it is told.
     Told,
-    /// The service runs, and is wanted so; ./check agrees.
+    /// The service has come up, and is wanted so.
     Up,
     /// It does not run, and is not wanted to.
     Down,
-    /// Another process runs than before; ./check agrees.
+    /// Another run than before has come up.
     Restarted,
     /// As that, or it is down if it is wanted so.
     Ended,
@@ -30,15 +30,15 @@ pub(super) enum Goal {
     Upgraded,
     /// run runs.
     Running,
-    /// As that, and it has said that it is ready; ./check agrees.
+    /// It has come up, wanted or not.
     Ready,
     /// Neither run nor finish runs.
     Finished,
 }
 
 impl Goal {
-    /// Whether ./check has to agree.
-    pub(super) fn is_checked(self) -> bool {
+    /// Whether it is that a run has come up, see [`super::job::Job`]: with what says so, or by living on.
+    pub(super) fn is_a_run(self) -> bool {
         matches!(self, Self::Up | Self::Restarted | Self::Ended | Self::AsWanted | Self::Ready)
     }
 
@@ -71,15 +71,18 @@ impl Goal {
         }
     }
 
-    /// What to ask the socket to wait for, of a service in this state.
-    pub(super) fn condition(self, now: &Status) -> Option<&'static str> {
+    /// Whether being down, for good, is as good.
+    pub(super) fn is_also_down(self) -> bool {
+        matches!(self, Self::Ended | Self::AsWanted)
+    }
+
+    /// What to ask the socket to wait for.
+    pub(super) fn condition(self) -> Option<&'static str> {
         match self {
-            Self::Up | Self::Restarted | Self::Ready => Some("wait ready"),
-            Self::Ended | Self::AsWanted if now.want == Want::Up => Some("wait ready"),
-            Self::Down | Self::Ended | Self::AsWanted => Some("wait down"),
+            Self::Down => Some("wait down"),
             Self::Running => Some("wait up"),
             Self::Finished => Some("wait finished"),
-            Self::Told | Self::Once | Self::Paused | Self::Continued | Self::Gone | Self::Upgraded => None,
+            _ => None,
         }
     }
 }
@@ -183,6 +186,12 @@ impl Command {
 }
 
 impl Deed {
+    /// Whether what it waits for includes a supervisor that is about to come.
+    pub(super) fn is_patient(&self) -> bool {
+        let waits = self.requests.is_empty() || self.goal == Goal::Up;
+        waits && self.goal != Goal::Upgraded
+    }
+
     /// Waits for a condition, and sends nothing.
     pub(super) fn wait(condition: &str) -> Option<Self> {
         let goal = match condition {

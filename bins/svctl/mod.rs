@@ -15,14 +15,11 @@ mod sv;
 mod trouble;
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, IntoRawFd};
 use std::time::{Duration, Instant};
 
 use common::socket::{POLLIN, watch};
-use common::{Cli, Env, Error, Link, Long, OrFail, Outcome, Short, Words, child, shown, signals};
-use nix::fcntl::{OFlag, open};
+use common::{Cli, Env, Error, Link, Long, OrFail, Outcome, Short, Words, child, fds, shown, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::stat::Mode;
 
 use command::{Command, Deed};
 use job::{End, Job, Order, TICK};
@@ -72,7 +69,7 @@ fn run(cli: &mut Cli) -> Outcome {
 }
 
 fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
-    open_standard()?;
+    fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     // What nobody reads any more is for us to see, not to die of.
     child::block_only(signals::PIPE).or_fail("block SIGPIPE")?;
     let called = cli.called();
@@ -83,8 +80,13 @@ fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
     let chain = cli.rest_or_nothing();
     let (words, env) = (chain.words, chain.env);
     let wait = options.wait.or_else(|| env.get(c"SVWAIT").map(|text| whole_seconds(text.to_bytes())));
-    let order =
-        Request { names: Names::new(&env)?, wait: wait.unwrap_or(WAIT), verbose: options.verbose, env };
+    let order = Request {
+        names: Names::new(&env)?,
+        wait: wait.unwrap_or(WAIT),
+        verbose: options.verbose,
+        patient: style == Style::Svctl && options.wait.is_some(),
+        env,
+    };
     let out = Out::new(style, options.json);
     match style {
         Style::Svctl => order.carry_out(words.map(CStr::to_bytes).collect(), out),
@@ -96,17 +98,6 @@ fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
             }
             order.carry_out_as_sv(&words, out).unwrap_or_else(|| Ok(misuse(called, style)))
         }
-    }
-}
-
-/// Opens /dev/null in place of a closed stdin, stdout or stderr: no file of ours may take their numbers.
-fn open_standard() -> Result<(), Error> {
-    loop {
-        let null = open(c"/dev/null", OFlag::O_RDWR, Mode::empty()).or_fail("open /dev/null")?;
-        if null.as_raw_fd() > 2 {
-            return Ok(());
-        }
-        let _ = null.into_raw_fd(); // it stays open
     }
 }
 
@@ -150,6 +141,8 @@ struct Request {
     names: Names,
     wait: Duration,
     verbose: bool,
+    /// Whether `-w` was given: the supervisor is waited for too.
+    patient: bool,
     env: Env,
 }
 
@@ -237,6 +230,7 @@ impl Request {
             deed,
             env: &env,
             waits: deed.waits || self.verbose,
+            patient: self.patient && deed.is_patient(),
             runit: out.style != Style::Svctl,
             end: now + self.wait.max(LEAST),
             answered: now + self.wait.max(look::LIMIT),
@@ -254,10 +248,11 @@ impl Request {
                 return Ok(out.exit());
             }
             let mut fds: Vec<_> = jobs.iter().filter_map(Job::fd).map(|fd| watch(fd, POLLIN)).collect();
+            let now = Instant::now();
             // Past its end some job may still have time.
-            let left = order.end.checked_duration_since(Instant::now()).unwrap_or(TICK);
-            let ticks = fds.len() < jobs.len();
-            socket::wait(&mut fds, if ticks { left.min(TICK) } else { left });
+            let left = order.end.checked_duration_since(now).unwrap_or(TICK);
+            let due = jobs.iter().filter_map(Job::due).min();
+            socket::wait(&mut fds, due.map_or(left, |due| left.min(due.saturating_duration_since(now))));
         }
     }
 }

@@ -4,10 +4,11 @@ use std::io::{stderr, stdout};
 use std::os::fd::AsRawFd;
 
 use common::socket::{POLLOUT, poll, watch};
-use common::{Error, OrFail};
+use common::{Error, OrFail, shown};
 use nix::errno::Errno;
 use nix::unistd::write;
 
+use super::job::PROOF;
 use super::json::{of_service, quoted};
 use super::names::Names;
 use super::status::{State, Status};
@@ -52,6 +53,27 @@ impl Out {
             return print(of_service(name, &status.json).as_bytes());
         }
         print(&[sign.as_bytes(), &self.line(name, status), b"\n"].concat())
+    }
+
+    /// A command has not reached its goal in time; of one that a run comes up, how the last one ended.
+    pub(super) fn late(&mut self, sign: &str, name: &[u8], status: &Status, run: bool) -> Result<(), Error> {
+        self.failed += 1;
+        let last = if run && (status.state != State::Run || status.age < PROOF) {
+            status.last_end()
+        } else {
+            String::new()
+        };
+        let line = [sign.as_bytes(), &self.line(name, status)].concat();
+        match self.style {
+            Style::Svctl => print(&[&line, last.as_bytes(), b"\n"].concat()),
+            // sv's line has no place for it.
+            _ => {
+                if let Some(last) = last.strip_prefix(", ") {
+                    complain(format!("warning: {}: {last}\n", shown(name)).as_bytes());
+                }
+                print(&[&line[..], b"\n"].concat())
+            }
+        }
     }
 
     /// A service has no supervisor any more, as was asked for.

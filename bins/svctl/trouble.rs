@@ -62,6 +62,11 @@ impl Trouble {
         Self::fails("runsv not running", None)
     }
 
+    /// Whether there is no supervisor, and was none.
+    pub(super) fn is_absence(&self) -> bool {
+        self.errno == Some(Errno::ENOENT) && self.text.starts_with("unable to open supervise/")
+    }
+
     /// What to do about it, in a line. The current directory is that of the service, if it has one.
     pub(super) fn advice(&self, names: &Names, name: &[u8]) -> Option<String> {
         let opening = self.text.starts_with("unable to open supervise/");

@@ -2,12 +2,13 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
-use common::{Text, socket};
+use common::{Text, child, socket};
 use nix::unistd::read;
 
 use super::death;
 use super::events;
 use super::machine::{Hold, Phase};
+use super::order::{Ask, Late};
 use super::process::Process;
 
 /// How many clients there can be.
@@ -57,6 +58,8 @@ struct Client {
     stays: bool,
     /// It will send no more.
     ended: bool,
+    /// What it has sent before a stop of the service, or of the logger, that others have asked for.
+    late: [Late; 2],
 }
 
 /// The place of a client, with what it has sent.
@@ -79,8 +82,8 @@ pub(super) struct Clients {
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "nothing is allocated for a line")]
 pub(super) enum Input {
-    /// A line, without its newline.
-    Line(Text<LINE>),
+    /// A line, without its newline; the stops of the service and of the logger that have overtaken it.
+    Line(Text<LINE>, [Option<Ask>; 2]),
     /// There is none yet.
     Nothing,
     /// It was too long.
@@ -97,26 +100,27 @@ impl Client {
 impl Clients {
     /// A new client. Where there are too many it takes the place of that which has been idle longest; where
     /// all of them wait for something it is turned away.
-    pub(super) fn add(&mut self, fd: OwnedFd) {
+    pub(super) fn add(&mut self, fd: OwnedFd) -> Option<usize> {
         let idle = |i: usize| match self.client(i) {
             None => Some(0),
             Some(client) if !client.busy() && !client.stays => Some(client.last + 1),
             Some(_) => None,
         };
         let last = socket::monotonic();
-        if let Some((_, i)) = (0..CLIENTS).filter_map(|i| Some((idle(i)?, i))).min() {
-            let empty = || Box::new(Slot { client: None, buffer: [0; LINE] });
-            self.slots[i].get_or_insert_with(empty).client = Some(Client {
-                fd,
-                filled: 0,
-                wait: None,
-                answer: None,
-                follows: None,
-                last,
-                stays: false,
-                ended: false,
-            });
-        }
+        let (_, i) = (0..CLIENTS).filter_map(|i| Some((idle(i)?, i))).min()?;
+        let empty = || Box::new(Slot { client: None, buffer: [0; LINE] });
+        self.slots[i].get_or_insert_with(empty).client = Some(Client {
+            fd,
+            filled: 0,
+            wait: None,
+            answer: None,
+            follows: None,
+            last,
+            stays: false,
+            ended: false,
+            late: [Late::default(); 2],
+        });
+        Some(i)
     }
 
     fn client(&self, i: usize) -> Option<&Client> {
@@ -153,12 +157,12 @@ impl Clients {
         (0..CLIENTS).for_each(|i| self.drop(i));
     }
 
-    /// Reads what a client has sent.
-    pub(super) fn fill(&mut self, i: usize) {
-        let Some(Slot { client: Some(client), buffer }) = self.slots[i].as_deref_mut() else { return };
+    /// Reads what a client has sent. Whether that was as much as there was room for.
+    pub(super) fn fill(&mut self, i: usize) -> bool {
+        let Some(Slot { client: Some(client), buffer }) = self.slots[i].as_deref_mut() else { return false };
         client.last = socket::monotonic();
         if client.filled == buffer.len() {
-            return;
+            return false;
         }
         match read(&client.fd, &mut buffer[client.filled..]) {
             Ok(0) => client.ended = true,
@@ -166,6 +170,14 @@ impl Clients {
             Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => {}
             Err(_) => self.drop(i),
         }
+        self.client(i).is_some_and(|client| client.filled == LINE)
+    }
+
+    /// A stop overtakes what a client has sent and nobody has answered yet.
+    pub(super) fn overtake(&mut self, i: usize, logger: bool, stop: Ask) {
+        let Some(client) = self.client_mut(i) else { return };
+        let unread = child::unread(client.fd.as_fd()).unwrap_or(0); // a socket can always be asked
+        client.late[usize::from(logger)].overtaken(stop, client.filled + unread);
     }
 
     /// The next line of a client that is not waiting for the answer to the one before. One that has ended,
@@ -183,7 +195,7 @@ impl Clients {
                 let line = Text::of(&filled[..end]);
                 buffer.copy_within(end + 1..client.filled, 0);
                 client.filled -= end + 1;
-                Input::Line(line)
+                Input::Line(line, client.late.each_mut().map(|late| late.take(end + 1)))
             }
             None if client.filled == LINE => Input::TooLong,
             None => {
@@ -336,11 +348,12 @@ pub(super) fn status(process: &Process, has_logger: bool) -> Text<768> {
     text.add(",\"ready\":");
     text.add(if process.notify.told { events::truth(process.notify.ready) } else { "null" });
     text.add(",\"status\":");
-    match process.notify.words.bytes() {
-        b"" => text.add("null"),
-        words => text.add("\"").quoted(words).add("\""),
-    };
-    text.add(",\"restarts\":").number(machine.restarts).add(",\"death\":");
+    events::words(&mut text, process);
+    text.add(",\"restarts\":").number(machine.restarts).add(",\"short\":");
+    // A run that has lasted is the end of the row.
+    let lasts =
+        machine.phase == Phase::Run && now.saturating_sub(machine.since) >= process.settings.rules.reset;
+    text.number(if lasts { 0 } else { machine.shorts }).add(",\"death\":");
     match machine.death {
         None => drop(text.add("null")),
         Some(death) => {
@@ -348,7 +361,8 @@ pub(super) fn status(process: &Process, has_logger: bool) -> Text<768> {
             events::instant(&mut text, process.died.0);
             text.add(",\"pid\":").number(process.died.1);
             death::members(&mut text, death);
-            text.add(",\"lived\":").seconds(machine.lived).add("}");
+            text.add(",\"lived\":").seconds(machine.lived);
+            text.add(",\"stopped\":").add(events::truth(process.stopped)).add("}");
         }
     }
     text.add(",\"log\":").add(events::truth(has_logger && !process.logger));

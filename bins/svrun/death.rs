@@ -33,6 +33,16 @@ pub(super) fn of(status: i32) -> Death {
     }
 }
 
+/// The exit status of a supervisor that leaves with its service: the exit code, or 128 and the signal; 111 where
+/// nothing was executed, or nobody knows.
+pub(super) fn status(death: Death) -> u8 {
+    match death {
+        Death::Exit(code) => code,
+        Death::Signal(signal, _) => 128 | signal,
+        Death::Exec(_) | Death::Unknown => 111,
+    }
+}
+
 /// finish's arguments: the exit code, or -1; and the low byte of the wait status, the signal and 128 for a
 /// core.
 pub(super) fn arguments(death: Option<Death>) -> (Word, Word) {

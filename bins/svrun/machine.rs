@@ -51,8 +51,8 @@ impl Phase {
     }
 }
 
-/// What its clients want.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// What its clients want, from that which stops least.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub(super) enum Want {
     /// That it runs, again and again.
     Up,
@@ -214,6 +214,8 @@ pub(super) struct Machine {
     pub(super) restarts: u32,
     /// When the next start is due, in [`Phase::Wait`]; when finish is tried again, in [`Phase::Finish`].
     pub(super) due: Option<u64>,
+    /// It was started, or left running, for once.
+    pub(super) once: bool,
     /// Whether the process is gone: until something else than the exit is wanted.
     pub(super) gone: bool,
     kill_at: Option<u64>,
@@ -287,6 +289,14 @@ impl Machine {
         [self.due, self.kill_at, self.script.and_then(|script| script.kill_at)].into_iter().flatten().min()
     }
 
+    /// How run died last, where that was the end of it, and nobody has asked for that end: it was given up, or ran
+    /// for once.
+    #[must_use]
+    pub(super) fn ended(&self) -> Option<Death> {
+        let over = self.phase == Phase::Down && self.script.is_none();
+        self.death.filter(|_| over && (self.hold == Hold::GaveUp || self.once))
+    }
+
     /// Whether a start is under way: control/u runs.
     #[must_use]
     pub(super) fn preparing(&self) -> bool {
@@ -300,6 +310,7 @@ impl Machine {
             Event::Byte(b'x') => self.down(Want::Exit, now, rules, actions),
             Event::Byte(b'o') => {
                 self.wants(Want::Down);
+                self.once = true;
                 match self.phase {
                     Phase::Down | Phase::Wait => self.prepare(actions),
                     Phase::Prepare | Phase::Run => {}
@@ -339,7 +350,7 @@ impl Machine {
         if self.hold == Hold::GaveUp {
             self.shorts = 0;
         }
-        (self.want, self.hold) = (want, Hold::None);
+        (self.want, self.hold, self.once) = (want, Hold::None, false);
     }
 
     fn up(&mut self, actions: &mut Actions) {

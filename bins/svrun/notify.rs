@@ -6,7 +6,8 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
-use common::{Text, Words, child, socket};
+use common::cli::number;
+use common::{Text, Words, child, fds, socket};
 use nix::unistd::read;
 
 use super::pipe::{End, Pipe};
@@ -16,6 +17,8 @@ use common::Voice;
 
 /// How far up a message's sender is looked for among the ancestors, so that the search ends.
 const GENERATIONS: usize = 64;
+/// What the abstract names of our sockets begin with.
+const NAME: &[u8] = b"\0catena-";
 
 /// How many messages are read in a round; and for how many milliseconds a source that had as many is left alone.
 const ROUND: usize = 16;
@@ -47,6 +50,10 @@ impl Notify {
     /// Before run starts: nothing that was said of another run counts.
     pub(super) fn prepare(&mut self, settings: &Settings, state: Option<&State>, voice: Voice) {
         self.over(state);
+        if self.socket.is_none() {
+            // Somebody else may have the name by now, to hear what the next run says.
+            (self.name, self.env) = (0, None);
+        }
         self.open(settings, state, voice);
         if let Err(errno) = self.open_end(state) {
             voice.unable(&[b"open supervise/pipe/notify"], errno);
@@ -76,7 +83,9 @@ impl Notify {
             self.socket = None;
         } else if self.socket.is_none() {
             if let Err(errno) = self.open_socket() {
-                voice.unable(&[b"open the notification socket"], errno);
+                let what =
+                    b"open the notification socket: what the service announces before its next start is lost";
+                voice.unable(&[what], errno);
             }
         }
     }
@@ -101,15 +110,35 @@ impl Notify {
     }
 
     /// A socket with an abstract name: a path would be out of reach for who has changed its user or root.
-    /// The name lasts, so that a new supervisor can take it.
+    /// The name lasts, so that a new supervisor can take it, if nobody else has.
     fn open_socket(&mut self) -> nix::Result<()> {
         if self.name == 0 {
             self.name = socket::random()? | 1;
         }
-        let mut name = Text::<32>::of("\0catena-");
+        let mut name = Text::<32>::of(NAME);
         name.number(self.name);
         self.socket = Some(socket::datagrams(name.bytes())?);
         Ok(())
+    }
+
+    /// Takes the socket that was handed on.
+    pub(super) fn take(&mut self, socket: OwnedFd) {
+        if let Some(name) = number_of(socket.as_raw_fd()) {
+            (self.name, self.socket) = (name, Some(socket));
+        }
+    }
+
+    /// The name is this, as a record says: a socket of another name was that of another service.
+    pub(super) fn is_named(&mut self, name: u64) {
+        self.socket = self.socket.take().filter(|_| self.name == name);
+        self.name = name;
+    }
+
+    /// The socket is to be found by the program that we become: nobody else can get its name, or what was sent
+    /// meanwhile. So is, with `fifo`, the FIFO, which must not lack a reader.
+    pub(super) fn hand_on(&self, fifo: bool) -> nix::Result<[Option<fds::Handed>; 2]> {
+        let socket = self.socket.as_ref().map(|socket| fds::hand_on(socket.as_fd())).transpose()?;
+        Ok([socket, self.fifo.as_ref().filter(|_| fifo).map(Pipe::hand_on).transpose()?])
     }
 
     /// The fd pair for the service: ours, and the number that it expects.
@@ -197,6 +226,18 @@ impl Notify {
             let _ = state.show_ready(None); // nobody is misled for long: the status says that it is down
         }
     }
+}
+
+/// The socket of a service that the program before us has handed on, if there is one.
+pub(super) fn handed_on() -> nix::Result<Option<OwnedFd>> {
+    fds::handed_on(|fd| number_of(fd).is_some())
+}
+
+/// The random part of the name of a notification socket.
+fn number_of(fd: RawFd) -> Option<u64> {
+    let mut buffer = [0; 32];
+    let name = socket::abstract_name(fd, &mut buffer).ok()?; // anything else, of whoever has started us
+    name.strip_prefix(NAME).and_then(number)
 }
 
 /// Whether a process is another, or descends from it.

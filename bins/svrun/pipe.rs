@@ -2,7 +2,7 @@
 //! loses a byte.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::door::{self, Owner};
 use common::{Text, caps, child, fds, procfs};
@@ -41,6 +41,13 @@ impl End {
     fn access(self) -> OFlag {
         if self == Self::Read { OFlag::O_RDONLY } else { OFlag::O_WRONLY }
     }
+}
+
+/// The pipes that the program before us has handed on, so that they never lack a reader: held until they have
+/// been opened by their names.
+pub(super) fn handed_on() -> nix::Result<[Option<OwnedFd>; 2]> {
+    let ours = |fd: RawFd| fds::is_open_fifo(fd, OFlag::O_RDWR | OFlag::O_NONBLOCK);
+    Ok([fds::handed_on(ours)?, fds::handed_on(ours)?])
 }
 
 /// Whether a FIFO is not by its name any more, and the trouble not a lack of something.
@@ -107,10 +114,10 @@ impl Pipe {
                 Err(errno) if is_lost(errno) => {}
                 other => return other,
             }
-            let mut path = Text::<24>::of("self/fd/");
+            let mut path = Text::<24>::of("fd/");
             path.number(self.both.as_raw_fd().unsigned_abs()).add("\0");
             let path = CStr::from_bytes_with_nul(path.bytes()).map_err(|_| Errno::EINVAL)?;
-            return procfs::Root::open()?.file(path, end.access());
+            return procfs::This::open()?.file(path, end.access());
         }
         let copy = |end: &OwnedFd| end.try_clone().map_err(|_| Errno::EMFILE);
         match (&self.ends, end) {
@@ -141,6 +148,11 @@ impl Pipe {
     /// Both ends of a FIFO, to wait for what comes and to read it without waiting.
     pub(super) fn both(&self) -> &OwnedFd {
         &self.both
+    }
+
+    /// To be held by the program that we become, until that has opened it by its name.
+    pub(super) fn hand_on(&self) -> nix::Result<fds::Handed> {
+        fds::hand_on(self.both.as_fd())
     }
 
     /// Whether a new supervisor could open it.

@@ -13,7 +13,7 @@ use nix::sys::stat::fstatat;
 use super::death;
 use super::events;
 use super::leftovers;
-use super::machine::{Action, Death, Event, Machine, Phase, Want};
+use super::machine::{self, Action, Death, Event, Machine, Phase, Want};
 use super::notify::Notify;
 use super::pipe::End;
 use super::record::{self, Child, Memory};
@@ -52,6 +52,9 @@ pub(super) struct Process {
     pub(super) asking: Option<u64>,
     /// The control script that runs; 0: none.
     pub(super) script: u32,
+    /// The wait status of the process, and of its control script, which are dead, and nobody has been told.
+    lost: Option<i32>,
+    lost_script: Option<i32>,
     /// The how-manieth run it is.
     pub(super) serial: u32,
     /// The wall clock time of `machine.since`.
@@ -78,7 +81,7 @@ pub(super) struct Process {
     /// The run that the record has to name: its start, monotonic and wall clock.
     pub(super) spawned: (u64, (u64, u32)),
     /// It has got the stop signal from us, so that its death is no news.
-    stopped: bool,
+    pub(super) stopped: bool,
     /// The leftovers that were named already.
     pub(super) reported: [u32; 8],
 }
@@ -99,6 +102,8 @@ impl Process {
             adopted: None,
             asking: None,
             script: 0,
+            lost: None,
+            lost_script: None,
             serial: 0,
             wall: socket::wall(),
             died: ((0, 0), 0),
@@ -177,12 +182,16 @@ impl Process {
 
     fn act(&mut self, world: &mut World, action: Action) -> Option<Event> {
         match action {
+            // There is nobody to signal any more, and the pid may be somebody else's.
+            Action::Try(letter) if self.lost.is_some() && machine::signal(letter).is_some() => {
+                Some(Event::Script(false))
+            }
             Action::Try(letter) => self.try_script(world, letter),
+            Action::KillScript if self.script == 0 => Some(Event::Script(false)),
             Action::KillScript => {
-                if self.script == 0 {
-                    return Some(Event::Script(false));
+                if self.lost_script.is_none() {
+                    let _ = child::kill_child(self.script, signals::KILL); // it is ours, not reaped yet
                 }
-                let _ = child::kill_child(self.script, signals::KILL); // it is ours, not reaped yet
                 None
             }
             Action::Start => Some(self.start(world)),
@@ -206,6 +215,7 @@ impl Process {
     /// another that has got its pid since.
     fn signal(&mut self, world: &World, signal: i32) {
         let sent = match &self.adopted {
+            _ if self.lost.is_some() => return,
             Some(pidfd) => child::signal_pidfd(pidfd.as_fd(), signal),
             None => child::kill_child(self.machine.pid, signal),
         };
@@ -377,21 +387,35 @@ impl Process {
         }
     }
 
-    /// A child has died: true if it was this process's.
-    pub(super) fn reaped(&mut self, world: &mut World, pid: u32, status: i32) -> bool {
-        if pid == self.script && pid != 0 {
-            self.script = 0;
-            self.event(world, Event::Script(status == 0));
-        } else if pid == self.machine.pid && pid != 0 {
+    /// A child has died: true if it was this process's. What follows from that is for [`Process::bury`].
+    pub(super) fn lost(&mut self, pid: u32, status: i32) -> bool {
+        for (own, lost) in [(self.machine.pid, &mut self.lost), (self.script, &mut self.lost_script)] {
+            if pid == own && lost.is_none() {
+                *lost = Some(status);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether there is something to bury.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.is_some() || self.lost_script.is_some()
+    }
+
+    /// Lets the deaths happen that were noticed.
+    pub(super) fn bury(&mut self, world: &mut World) {
+        if let Some(status) = self.lost.take() {
             let death = match self.exec.take() {
                 Some(errno) if self.machine.phase == Phase::Run => Death::Exec(errno as i32),
                 _ => death::of(status),
             };
             self.event(world, Event::Died(death));
-        } else {
-            return false;
         }
-        true
+        if let Some(status) = self.lost_script.take() {
+            self.script = 0;
+            self.event(world, Event::Script(status == 0));
+        }
     }
 
     /// The adopted process may have died: its status, once somebody has reaped it.

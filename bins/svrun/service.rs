@@ -7,7 +7,7 @@ use common::cli::number;
 use common::{fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
-use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat, mkdirat};
 use nix::unistd::read;
 
 use super::machine::Rules;
@@ -37,7 +37,7 @@ pub(super) struct Settings {
     told: u32,
     /// What was not there, and the time of the last change of the folder by then.
     absent: u32,
-    changed: (i64, i64),
+    changed: (u64, u64),
 }
 
 /// The files of a service directory that may be missing, each a bit.
@@ -78,8 +78,13 @@ impl Settings {
     /// Before the files are read: what was missing is not looked for again where the folder has not changed
     /// since. A change in the present second may be followed by another that leaves the same time.
     pub(super) fn look(&mut self, folder: BorrowedFd, now: u64) {
-        let changed = fstat(folder).map_or((0, 0), |stat| (stat.st_ctime, stat.st_ctime_nsec));
-        let old = u64::try_from(changed.0).is_ok_and(|second| second > 0 && second + 1 < now);
+        // A time before 1970 is none.
+        let time = |stat: FileStat| (u64::try_from(stat.st_ctime), u64::try_from(stat.st_ctime_nsec));
+        let changed = match fstat(folder).map(time) {
+            Ok((Ok(second), Ok(nanosecond))) => (second, nanosecond),
+            _ => (0, 0),
+        };
+        let old = changed.0 > 0 && changed.0 + 1 < now;
         if self.changed != changed || !old {
             self.absent = 0;
             self.changed = if old { changed } else { (0, 0) };

@@ -26,6 +26,8 @@ pub(super) struct State {
     ok: Option<OwnedFd>,
     /// The record of children, if they can be adopted.
     pub(super) record: Option<OwnedFd>,
+    /// One that cannot be written, with which adoption ends; and whether it is believed.
+    unwritten: Option<(OwnedFd, bool)>,
     operators: Option<Gid>,
     status: [u8; 20],
     pid: Option<u32>,
@@ -81,6 +83,7 @@ impl State {
             control: None,
             ok: None,
             record: None,
+            unwritten: None,
             operators,
             status: [0; 20],
             pid: None,
@@ -88,7 +91,14 @@ impl State {
             refused: None,
             deaths: None,
         };
-        state.record = state.open_record().ok(); // else it is tried again, and told
+        match state.open_record() {
+            Ok(file) => state.record = Some(file),
+            // There is none, and no room for one: it is tried again, and told.
+            Err(Errno::ENOENT | Errno::ENOSPC | Errno::EDQUOT) => {}
+            // One that we cannot write, or that others can, may be there all the same.
+            Err(Errno::EROFS | Errno::EACCES | Errno::EPERM) => state.look_at_record()?,
+            Err(errno) => return Err(NotOurs::Unusable("open supervise/record", errno)),
+        }
         state.control = state.door(c"control", OFlag::O_RDWR).ok(); // else open_doors tries again, and tells
         Ok(state)
     }
@@ -103,10 +113,33 @@ impl State {
         self.refused == Some(Errno::ENOENT)
     }
 
+    /// What another supervisor has left, and whether it is believed: not where others may write it.
+    pub(super) fn left(&self) -> Option<(BorrowedFd<'_>, bool)> {
+        match (&self.record, &self.unwritten) {
+            (Some(file), _) => Some((file.as_fd(), true)),
+            (None, Some((file, believed))) => Some((file.as_fd(), *believed)),
+            (None, None) => None,
+        }
+    }
+
+    /// Opens a record that cannot be written.
+    fn look_at_record(&mut self) -> Result<(), NotOurs> {
+        let folder = ours_alone(&self.folder);
+        let looked = match door::file(self.folder(), c"record", OFlag::O_RDONLY, Owner::Any) {
+            Ok(file) => folder.and_then(|folder| Ok((folder && ours_alone(&file)?, file))),
+            Err(Errno::ENOENT) => return Ok(()),
+            // Whoever owns the folder has put there what no supervisor has written.
+            Err(Errno::ELOOP | Errno::EEXIST | Errno::ENXIO) if folder == Ok(false) => return Ok(()),
+            Err(errno) => Err(errno),
+        };
+        let (believed, file) = looked.map_err(|errno| NotOurs::Unusable("open supervise/record", errno))?;
+        self.unwritten = Some((file, believed));
+        Ok(())
+    }
+
     /// The record, if nobody else may write it.
     fn open_record(&self) -> nix::Result<OwnedFd> {
-        let directory = fstat(&self.folder)?;
-        if directory.st_uid != geteuid().as_raw() || directory.st_mode & 0o022 != 0 {
+        if !ours_alone(&self.folder)? {
             return Err(Errno::EPERM);
         }
         let file = door::file_or_new(self.folder(), c"record", OFlag::O_RDWR, 0o600, Owner::Us)?;
@@ -287,6 +320,12 @@ fn last_lines(file: &OwnedFd, from: off_t) -> nix::Result<(usize, off_t)> {
     }
     let first = lines.saturating_sub(DEATHS - 1);
     Ok((lines, if begun { starts[first % DEATHS] } else { at }))
+}
+
+/// Whether a file is ours, and nobody else may write it.
+fn ours_alone(file: &OwnedFd) -> nix::Result<bool> {
+    let stat = fstat(file)?;
+    Ok(stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o022 == 0)
 }
 
 fn whole(written: nix::Result<usize>, length: usize) -> nix::Result<()> {

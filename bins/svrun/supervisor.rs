@@ -1,19 +1,23 @@
 //! The supervisor: one thread, one wait for everything that can happen, and no other.
+//!
+//! What has come by several ways is handled in this order: bytes and lines, notifications, and then what was
+//! learnt of before they were looked at: a signal, and deaths. `order` has the reasons.
 
 mod control;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::socket::{self, POLLIN, pollfd, watch};
-use common::{Words, fds, signals};
-use common::{child, door};
+use common::{Text, Words, child, door, fds, signals};
 use nix::errno::Errno;
 use nix::unistd::{Gid, fchdir, read};
 
 use super::adopt::{adopt_or_start, verify};
 use super::clients::CLIENTS;
+use super::era::Era;
 use super::events;
-use super::machine::{Event, Phase, Want};
+use super::machine::{Death, Event, Phase, Want};
+use super::order::{self, Ask, Late};
 use super::pipe::Pipe;
 use super::process::Process;
 use super::record;
@@ -27,23 +31,74 @@ const DRAIN: u64 = 10_000;
 /// How long until something that failed is tried again.
 const AGAIN: u64 = 1000;
 
-/// How many fds are waited for besides those of clients.
+/// How much of a control FIFO is read in a round: whoever floods us is not alone.
+const MOST: usize = 4096;
+/// How many rounds a death waits for what was written before it: as long as there can be more of it than this
+/// in a FIFO, which holds 64 KiB as a rule.
+const PATIENCE: u32 = 16;
+
+/// What is waited for besides clients, in the order in which the kernel looks: first what is handled last.
+#[derive(Clone, Copy, Debug)]
+enum Door {
+    Signals,
+    Death,
+    LogDeath,
+    Control,
+    LogControl,
+    Socket,
+    Fifo,
+    Notify,
+}
 const DOORS: usize = 8;
 
+/// By which way something was asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    Signal,
+    Bytes,
+    Client(usize),
+}
+
+/// The signals that have arrived and were not carried out yet.
+#[derive(Clone, Copy, Debug, Default)]
+struct Signals {
+    exit: bool,
+    leave: bool,
+}
+
 /// The signals that are heard. All others are blocked.
-const HEARD: [i32; 5] = [signals::CHLD, signals::TERM, signals::INT, signals::HUP, signals::QUIT];
+const HEARD: [i32; 7] =
+    [signals::CHLD, signals::TERM, signals::INT, signals::HUP, signals::QUIT, signals::PWR, RTMIN_3];
+/// `SIGRTMIN+3`, with which container engines stop an init that is systemd. They count from 34, whatever the libc.
+const RTMIN_3: i32 = 37;
+
+/// What a supervisor is to what runs beside it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Role {
+    /// One program of several: it stays until it is told to leave.
+    Part,
+    /// Process 1 of a container, or in the place of it: it leaves with its service, and every signal that an engine
+    /// may be told to send is a stop.
+    Whole,
+}
 
 /// What a supervisor was told to do.
 #[derive(Debug)]
 pub(super) struct Orders {
     /// Who speaks, and of what.
     pub(super) voice: Voice,
+    /// What it is to what runs beside it.
+    pub(super) role: Role,
     /// The command line, for the upgrade, and the working directory in which it counts.
     pub(super) words: Words,
     /// See `words`.
     pub(super) origin: OwnedFd,
     /// The environment.
     pub(super) env: Words,
+    /// The notification socket, which the program before us has handed on.
+    pub(super) notify: Option<OwnedFd>,
+    /// Its pipes, likewise, until they are opened by their names.
+    pub(super) pipes: [Option<OwnedFd>; 2],
     /// The service directory, which is the working directory already.
     pub(super) folder: OwnedFd,
     /// Where the state lies, if that is not the same.
@@ -63,11 +118,22 @@ pub(super) struct Supervisor {
     words: Words,
     origin: OwnedFd,
     draining: Option<u64>,
+    role: Role,
+    /// How the service has ended of itself, with which we leave.
+    ended: Option<Death>,
     /// Nothing has happened for a second.
     resting: bool,
     told_log: bool,
     /// There may be more who have died.
     unreaped: bool,
+    /// What is carried out once all doors have been looked at again.
+    told: Signals,
+    /// How many rounds deaths have waited for what was written before them.
+    waited: u32,
+    /// What the control FIFOs of the service and of the logger hold from before a stop that others have asked
+    /// for, and the stops that have overtaken whoever waits to be let in.
+    late: [Late; 2],
+    late_clients: [Option<Ask>; 2],
     /// When clients are let in again: there was no fd or no memory for one.
     crowded: Option<u64>,
 }
@@ -77,6 +143,8 @@ pub(super) struct Supervisor {
 pub(super) enum End {
     /// It was told to.
     Told,
+    /// With its service, which has ended so.
+    Ended(Death),
     /// It could not start, and has said why.
     Failed,
 }
@@ -84,17 +152,19 @@ pub(super) enum End {
 impl Supervisor {
     /// Takes the service directory, and what lives of it.
     #[inline(never)]
-    pub(super) fn start(orders: Orders) -> Result<&'static mut Self, End> {
+    pub(super) fn start(mut orders: Orders) -> Result<&'static mut Self, End> {
+        let pipes = std::mem::take(&mut orders.pipes);
         let supervisor = Self::new(orders)?;
         supervisor.look_for_log()?;
         supervisor.begin()?;
+        drop(pipes);
         Ok(supervisor)
     }
 
     /// Takes the state directory. A function of its own, so that what it needs of the stack is free again.
     #[inline(never)]
     fn new(orders: Orders) -> Result<&'static mut Self, End> {
-        let Orders { voice, words, origin, env, folder, state } = orders;
+        let Orders { voice, role, words, origin, env, notify, folder, state, .. } = orders;
         let fatal = |what: &[u8], errno: Errno| {
             voice.fatal(&[what], errno);
             End::Failed
@@ -103,16 +173,24 @@ impl Supervisor {
         let operators = operators(&folder, voice);
         let want = if exists(folder.as_fd(), c"down") { Want::Down } else { Want::Up };
         let mut service = Process::new(false, folder, state, want);
+        if let Some(socket) = notify {
+            service.notify.take(socket);
+        }
         match State::take(service.parent(), operators, true) {
             Ok(state) => service.state = Some(state),
             Err(NotOurs::Locked) => return Err(fatal(b"lock supervise/lock", Errno::EAGAIN)),
             Err(NotOurs::Unusable(what, errno)) => return Err(fatal(what.as_bytes(), errno)),
         }
+        let mut era =
+            Era::now().map_err(|errno| fatal(b"tell which boot and namespaces these are", errno))?;
+        if let Some(state) = &service.state {
+            era.look_for_sign(state.folder());
+        }
         let world = World {
             voice,
             env,
             pipe: None,
-            era: record::Era::now(),
+            era,
             clients: super::clients::Clients::default(),
             logger: 0,
             service_gone: false,
@@ -128,9 +206,15 @@ impl Supervisor {
             words,
             origin,
             draining: None,
+            role,
+            ended: None,
             resting: false,
             told_log: false,
             unreaped: false,
+            told: Signals::default(),
+            waited: 0,
+            late: [Late::default(); 2],
+            late_clients: [None; 2],
             crowded: None,
         }));
         Ok(supervisor)
@@ -221,7 +305,7 @@ impl Supervisor {
     pub(super) fn run(&mut self) -> End {
         let mut watched = [watch(-1, 0); DOORS + CLIENTS];
         // Who has died before our signal dispositions were set has sent us nothing.
-        self.reap();
+        self.learn();
         loop {
             (0..CLIENTS).for_each(|i| self.serve(i));
             if let Some(end) = self.leave() {
@@ -248,9 +332,6 @@ impl Supervisor {
                     common::lock::nap();
                 }
             }
-            if self.unreaped {
-                self.reap();
-            }
             self.passed();
         }
     }
@@ -272,18 +353,18 @@ impl Supervisor {
         let door = |process: Option<&Process>| fd(process.and_then(|p| p.state.as_ref()?.control.as_ref()));
         let [fifo, notify] = self.service.notify.fds(self.world.now());
         let logger = self.logger.as_ref();
-        let list: [RawFd; DOORS] = [
-            self.signals.as_raw_fd(),
-            door(Some(&self.service)),
-            door(logger),
-            fd(self.socket.as_ref().filter(|_| self.crowded.is_none())),
-            fifo,
-            notify,
-            self.service.death_fd(),
-            logger.map_or(-1, Process::death_fd),
+        let list: [(Door, RawFd); DOORS] = [
+            (Door::Signals, self.signals.as_raw_fd()),
+            (Door::Death, self.service.death_fd()),
+            (Door::LogDeath, logger.map_or(-1, Process::death_fd)),
+            (Door::Control, door(Some(&self.service))),
+            (Door::LogControl, door(logger)),
+            (Door::Socket, fd(self.socket.as_ref().filter(|_| self.crowded.is_none()))),
+            (Door::Fifo, fifo),
+            (Door::Notify, notify),
         ];
-        for (place, fd) in watched.iter_mut().zip(list) {
-            *place = watch(fd, POLLIN);
+        for (door, fd) in list {
+            watched[door as usize] = watch(fd, POLLIN);
         }
         for i in 0..CLIENTS {
             let (fd, events) = self.world.clients.watched(i);
@@ -293,101 +374,166 @@ impl Supervisor {
 
     #[inline(never)] // its buffers would be part of the frame that waits
     fn happened(&mut self, watched: &[pollfd]) -> Option<End> {
-        let ready = |i: usize| watched[i].revents != 0;
-        if ready(0) {
-            if let Some(end) = self.hear_signals() {
-                return Some(end);
-            }
-        }
-        if ready(1) {
-            self.read_bytes(false);
-        }
-        if ready(2) {
-            self.read_bytes(true);
-        }
-        if ready(4) || ready(5) {
-            self.hear_service();
-        }
-        if ready(6) {
-            self.before_start();
-            self.service.ask_adopted(&mut self.world);
-        }
-        if let Some(logger) = self.logger.as_mut().filter(|_| ready(7)) {
-            logger.ask_adopted(&mut self.world);
+        let ready = |door: Door| watched[door as usize].revents != 0;
+        let mut more = false;
+        for (door, logger) in [(Door::Control, false), (Door::LogControl, true)] {
+            more |= ready(door) && self.read_bytes(logger);
         }
         for i in 0..CLIENTS {
-            if ready(DOORS + i) {
-                if watched[DOORS + i].revents & POLLIN == 0 {
-                    self.world.clients.drop(i);
-                } else {
-                    self.world.clients.fill(i);
-                }
+            let revents = watched[DOORS + i].revents;
+            if revents & POLLIN != 0 {
+                more |= self.world.clients.fill(i);
+                self.serve(i);
+            } else if revents != 0 {
+                self.world.clients.drop(i);
             }
         }
-        if let Some(socket) = self.socket.as_ref().filter(|_| ready(3)) {
-            match socket::accept(socket.as_fd()) {
-                Ok(client) => self.world.clients.add(client),
-                // Whoever is gone already is not missed.
-                Err(Errno::EAGAIN | Errno::ECONNABORTED | Errno::EINTR) => {}
-                // It stays in the queue, of which we would be told again and again.
-                Err(_) => self.crowded = Some(self.world.now() + AGAIN),
-            }
+        if ready(Door::Socket) {
+            self.let_in();
         }
-        None
+        if ready(Door::Fifo) || ready(Door::Notify) {
+            self.hear_service();
+        }
+        let end = self.carry_out(more, [ready(Door::Death), ready(Door::LogDeath)]);
+        if end.is_none() && (ready(Door::Signals) || self.unreaped) {
+            self.learn();
+        }
+        end
     }
 
-    fn hear_signals(&mut self) -> Option<End> {
+    /// Takes notice of the signals that have arrived and of who has died, and does nothing about it. So many
+    /// deaths at most in a round: there may be any number.
+    fn learn(&mut self) {
         for signal in socket::next_signals(self.signals.as_fd()) {
             match signal {
                 signals::CHLD => {}
-                signals::QUIT => {
-                    // Nothing of the service is touched: a new supervisor takes it over.
-                    self.save();
-                    self.world.clients.drop_all();
-                    return Some(End::Told);
-                }
-                _ => self.command(false, Event::Byte(b'x')),
+                signals::PWR | RTMIN_3 if self.role == Role::Part => {}
+                signals::QUIT if self.role == Role::Part => self.told.leave = true,
+                _ => self.told.exit = true,
             }
         }
-        self.reap(); // also where CHLD was not heard: one signal may stand for many
-        None
-    }
-
-    /// Takes notice of who has died. So many at most in a round: a run that cannot be executed, without any
-    /// delay, may die as fast as it is started.
-    fn reap(&mut self) {
+        // Also where CHLD was not heard: one signal may stand for many.
         self.unreaped = true;
         for _ in 0..32 {
             let Ok(Some((pid, status))) = child::reap() else {
                 self.unreaped = false;
                 break;
             };
-            if pid == self.service.machine.pid {
-                self.before_start();
-            }
-            let ours = self.service.reaped(&mut self.world, pid, status);
-            if let Some(logger) = self.logger.as_mut().filter(|_| !ours) {
-                logger.reaped(&mut self.world, pid, status);
+            if !self.service.lost(pid, status) {
+                self.logger.as_mut().map(|logger| logger.lost(pid, status));
             }
         }
     }
 
-    fn read_bytes(&mut self, logger: bool) {
-        let mut bytes = [0; 64];
-        let door = one_of(&self.service, self.logger.as_ref(), logger)
-            .and_then(|process| process.state.as_ref()?.control.as_ref());
-        // Once a round: whoever floods us is not alone.
-        let count = door.and_then(|door| read(door, &mut bytes).ok()).unwrap_or(0);
-        for byte in &bytes[..count] {
-            if !(logger && *byte == b'x') {
-                self.command(logger, Event::Byte(*byte));
+    /// Whether something was learnt of that waits for a look at the doors.
+    fn has_learnt(&self) -> bool {
+        let lost = self.logger.as_ref().is_some_and(Process::is_lost) || self.service.is_lost();
+        lost || self.told.exit || self.told.leave
+    }
+
+    /// Carries out what was learnt of before the doors were looked at; `more`: they were not read to their
+    /// end. `died`: the adopted service and the adopted logger.
+    fn carry_out(&mut self, more: bool, died: [bool; 2]) -> Option<End> {
+        if self.told.exit {
+            // Whoever wants us to leave at once may say so again; a stop must not be lost.
+            self.told = Signals::default();
+            self.ask(false, Event::Byte(b'x'), None, Some(Way::Signal));
+        }
+        let waits = more && (died != [false; 2] || self.has_learnt()) && self.waited < PATIENCE;
+        self.waited = if waits { self.waited + 1 } else { 0 };
+        if waits {
+            return None;
+        }
+        self.bury(died);
+        if self.told.leave {
+            // Nothing of the service is touched: a new supervisor takes it over.
+            self.save();
+            self.world.clients.drop_all();
+            return Some(End::Told);
+        }
+        None
+    }
+
+    /// Lets the deaths happen that were learnt of.
+    fn bury(&mut self, died: [bool; 2]) {
+        if died[0] || self.service.is_lost() {
+            self.before_start();
+        }
+        for (process, died) in [Some(&mut self.service), self.logger.as_mut()].into_iter().zip(died) {
+            let Some(process) = process else { continue };
+            process.bury(&mut self.world);
+            if died {
+                process.ask_adopted(&mut self.world);
             }
         }
+    }
+
+    /// Lets clients in, and hears what they have sent: who is in the queue has been there before what is
+    /// learnt of next.
+    fn let_in(&mut self) {
+        for _ in 0..CLIENTS {
+            let Some(socket) = &self.socket else { return };
+            match socket::accept(socket.as_fd()) {
+                Ok(client) => {
+                    let Some(i) = self.world.clients.add(client) else { continue };
+                    for (logger, stop) in [false, true].into_iter().zip(self.late_clients) {
+                        if let Some(stop) = stop {
+                            self.world.clients.overtake(i, logger, stop);
+                        }
+                    }
+                    self.world.clients.fill(i);
+                    self.serve(i);
+                }
+                Err(Errno::EAGAIN) => {
+                    self.late_clients = [None; 2];
+                    return;
+                }
+                // Whoever is gone already is not missed.
+                Err(Errno::ECONNABORTED | Errno::EINTR) => {}
+                // It stays in the queue, of which we would be told again and again.
+                Err(_) => {
+                    self.crowded = Some(self.world.now() + AGAIN);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Reads and carries out the bytes of a control FIFO, up to so many. Whether there may be more.
+    fn read_bytes(&mut self, logger: bool) -> bool {
+        const PART: usize = 256;
+        let mut bytes = [0; PART];
+        for _ in 0..MOST / PART {
+            let door = one_of(&self.service, self.logger.as_ref(), logger)
+                .and_then(|process| process.state.as_ref()?.control.as_ref());
+            // It is a FIFO that does not wait: what is not to be read now is read in the next round.
+            let count = door.and_then(|door| read(door, &mut bytes).ok()).unwrap_or(0);
+            let event = |byte: u8| Some(Event::Byte(byte)).filter(|_| !(logger && byte == b'x'));
+            let bytes = bytes[..count].iter().filter_map(|byte| event(*byte));
+            let last = bytes.clone().filter_map(Ask::of).count();
+            let mut asked = 0;
+            for event in bytes {
+                asked += usize::from(Ask::of(event).is_some());
+                let late = self.late[usize::from(logger)].take(1);
+                // What is asked for in the end overtakes what others have asked for.
+                let way = (asked == last).then_some(Way::Bytes);
+                self.ask(logger, event, late, way);
+            }
+            if count < PART {
+                return false;
+            }
+        }
+        true
     }
 
     fn hear_service(&mut self) {
         let pid = if self.service.machine.phase == Phase::Run { self.service.machine.pid } else { 0 };
-        if self.service.notify.hear(pid, self.world.now()) {
+        let words = Text::<80>::of(self.service.notify.words.bytes());
+        let changed = self.service.notify.hear(pid, self.world.now());
+        if self.service.notify.words.bytes() != words.bytes() {
+            events::says(&self.service, &mut self.world);
+        }
+        if changed {
             let since = self.service.notify.ready.then(|| self.world.wall());
             let shown = self.service.state.as_ref().map_or(Ok(()), |state| state.show_ready(since));
             if let Err(errno) = shown {
@@ -398,7 +544,36 @@ impl Supervisor {
         }
     }
 
-    /// Carries out what a client asks for.
+    /// Carries out what is asked for, unless the stop `late` has overtaken it. A stop that comes by `way`
+    /// overtakes all that lies unread in other ways: before anybody can see that it was heard.
+    fn ask(&mut self, logger: bool, event: Event, late: Option<Ask>, way: Option<Way>) {
+        let want = one_of(&self.service, self.logger.as_ref(), logger).map(|process| process.machine.want);
+        let Some(event) = order::heard(event, late, want.unwrap_or_default()) else { return };
+        if let (Some(way), Some(stop)) = (way, Ask::of(event).filter(|ask| *ask != Ask::Up)) {
+            self.overtake(logger, stop, way);
+        }
+        self.command(logger, event);
+    }
+
+    fn overtake(&mut self, logger: bool, stop: Ask, way: Way) {
+        let which = usize::from(logger);
+        if way != Way::Bytes {
+            let door = one_of(&self.service, self.logger.as_ref(), logger)
+                .and_then(|process| process.state.as_ref()?.control.as_ref());
+            let unread = door.map_or(0, |door| child::unread(door.as_fd()).unwrap_or(0)); // a FIFO can always be asked
+            self.late[which].overtaken(stop, unread);
+        }
+        for i in (0..CLIENTS).filter(|i| way != Way::Client(*i)) {
+            self.world.clients.overtake(i, logger, stop);
+        }
+        let mut queue = [watch(self.socket.as_ref().map_or(-1, AsRawFd::as_raw_fd), POLLIN)];
+        // Where it cannot be asked it counts as one that somebody waits in.
+        if socket::poll(&mut queue, Some(0)).is_err() || queue[0].revents != 0 {
+            self.late_clients[which] = Some(stop);
+        }
+    }
+
+    /// Carries out what is asked for.
     fn command(&mut self, logger: bool, event: Event) {
         if !logger {
             match event {
@@ -411,7 +586,10 @@ impl Supervisor {
             }
             self.service.event(&mut self.world, event);
         } else if let Some(process) = self.logger.as_mut().filter(|process| process.locked.is_none()) {
-            process.event(&mut self.world, event);
+            // One that reads the rest has lost its pipe, and ends with it.
+            if self.draining.is_none() || Ask::of(event).is_none() {
+                process.event(&mut self.world, event);
+            }
         }
     }
 
@@ -426,6 +604,7 @@ impl Supervisor {
     /// The service is wanted again while its logger reads the rest.
     fn take_back_exit(&mut self) {
         self.world.service_gone = false;
+        self.ended = None;
         if self.draining.take().is_none() {
             return;
         }
@@ -468,7 +647,7 @@ impl Supervisor {
 
     fn deadline(&self) -> Option<u64> {
         let now = self.world.now();
-        if self.unreaped {
+        if self.unreaped || self.has_learnt() {
             return Some(now);
         }
         let logger = self.logger.as_ref().and_then(|logger| logger.deadline(now));
@@ -515,6 +694,7 @@ impl Supervisor {
                 }
                 if let Ok(state) = made {
                     process.state = Some(state);
+                    self.late[usize::from(process.logger)] = Late::default();
                     process.unrecorded = true;
                 }
                 process.make_record(&self.world);
@@ -569,6 +749,10 @@ impl Supervisor {
     /// Whether it is time to leave: the service is down for good, and its logger has read all.
     #[inline(never)]
     fn leave(&mut self) -> Option<End> {
+        if let Some(death) = self.service.machine.ended().filter(|_| self.role == Role::Whole) {
+            self.command(false, Event::Byte(b'x'));
+            self.ended = Some(death);
+        }
         if !self.world.service_gone {
             return None;
         }
@@ -600,7 +784,7 @@ impl Supervisor {
             }
         }
         self.world.clients.drop_all();
-        Some(End::Told)
+        Some(self.ended.map_or(End::Told, End::Ended))
     }
 
     /// The logger reads the pipe to its end, which comes once we and the service have closed it. It gets no

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 
+use nix::fcntl::readlink;
 use nix::sys::stat::{FileStat, stat};
 
 use crate::{Chain, Link, procfs, rt, sys};
@@ -26,7 +27,11 @@ impl Own {
         if sys::real_ids_differ() {
             return None;
         }
-        rt::own_file().ok().map(Self::File) // without it each link is executed, which gives the same
+        // Where it cannot be told each link is executed, which gives the same.
+        let own = c"/proc/self/exe";
+        let file = stat(own).ok().filter(|_| procfs::is_there())?;
+        let plain = rt::gives_rights(&file, sys::xattr_size(own, rt::CAPABILITIES)) == Ok(false);
+        plain.then_some(Self::File(file))
     }
 
     /// What the next word of `chain` has to be for it to be `link`, which is in this process; `None` if it
@@ -64,7 +69,7 @@ pub(crate) fn is_called(word: &CStr, link: &Link) -> bool {
 /// The file of the program `other` beside the file of this one, which is `own`, both with the same prefix
 /// to their names if this one has any. `None` if there is none, or without /proc.
 fn sibling(own: &str, other: &str) -> Option<FileStat> {
-    let file = procfs::Root::open().and_then(|proc| proc.name(c"self/exe")).ok()?;
+    let file = readlink(c"/proc/self/exe").ok().filter(|_| procfs::is_there())?;
     let prefix = file.as_bytes().strip_suffix(own.as_bytes())?;
     stat(CString::new([prefix, other.as_bytes()].concat()).ok()?.as_c_str()).ok()
 }

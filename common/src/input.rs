@@ -78,8 +78,9 @@ impl Looking {
 impl Input {
     /// Standard input, at which is looked `size` bytes at a time.
     pub fn new(size: usize) -> nix::Result<Self> {
-        // Without a pipe of our own it is read as a file is.
-        let pipe = if fds::is(&fstat(stdin())?, SFlag::S_IFIFO) { Looking::new().ok() } else { None };
+        // Not without a pipe of our own: read as a file is, a kill would lose what is in a pipe.
+        let is_pipe = fds::is(&fstat(stdin())?, SFlag::S_IFIFO);
+        let pipe = is_pipe.then(Looking::new).transpose()?;
         Ok(Self { pipe, buffer: vec![0; size], seen: 0..0, closed: false, quiet: 0, waited: false })
     }
 
@@ -137,6 +138,17 @@ impl Input {
         self.closed
     }
 
+    /// Whether nobody writes any more, asked where what has been seen cannot be worked off, so that no look comes
+    /// to the end.
+    pub fn has_ended(&mut self) -> bool {
+        // Where either cannot be found out, the next try asks again.
+        if self.pipe.is_none() {
+            return self.read().is_ok() && self.closed;
+        }
+        let mut end = [socket::watch(0, 0)];
+        socket::poll(&mut end, Some(0)).is_ok() && end[0].revents & socket::POLLHUP != 0
+    }
+
     /// Whether no more can be seen before something is taken.
     pub fn is_full(&mut self) -> bool {
         if self.seen.len() == self.buffer.len() {
@@ -145,6 +157,7 @@ impl Input {
         // A pipe has few places, and some writers fill each with few bytes. Ours has no more than it.
         let Some(pipe) = &self.pipe else { return false };
         if let Ok(size) = fcntl(stdin(), FcntlArg::F_GETPIPE_SZ) {
+            // Where there may be no larger one, ours is full earlier, and a long line comes in parts.
             let _ = fcntl(&pipe.writer, FcntlArg::F_SETPIPE_SZ(size.min(1 << 16)));
         }
         match pipe.copy(&mut self.buffer, true) {
@@ -152,7 +165,7 @@ impl Input {
                 self.seen = 0..count;
                 full
             }
-            Err(_) => false,
+            Err(_) => false, // the next look fails too, and tells
         }
     }
 
@@ -195,7 +208,7 @@ impl Input {
     /// How many bytes are in the pipe.
     #[must_use]
     pub fn unread(&self) -> usize {
-        child::unread(stdin()).unwrap_or(0)
+        child::unread(stdin()).unwrap_or(0) // which only fails where it is none
     }
 
     /// Whether nobody else could read what we leave in the pipe, asked at the end: no more can be seen then.
@@ -213,6 +226,7 @@ impl Input {
                 }
                 true
             }
+            // In doubt we are: a line that is cut is better than one that is lost.
             Err(errno) => errno != Errno::EACCES,
         }
     }
@@ -221,14 +235,14 @@ impl Input {
 /// A pipe without a reader is an error for its writers: so, as one of them, we leave it as a reader. `None` if
 /// there is another one; else whether we could come back.
 fn only_reader() -> nix::Result<Option<bool>> {
-    let (own, flags) = (c"self/fd/0", OFlag::O_WRONLY | OFlag::O_NONBLOCK);
-    let writer = procfs::Root::open()?.file(own, flags)?;
+    let (own, flags) = (c"fd/0", OFlag::O_WRONLY | OFlag::O_NONBLOCK);
+    let writer = procfs::This::open()?.file(own, flags)?;
     dup2_stdin(&writer)?;
     let mut other = [socket::watch(writer.as_raw_fd(), 0)];
     socket::poll(&mut other, Some(0))?;
     if other[0].revents & socket::POLLERR == 0 {
         return Ok(None);
     }
-    let back = procfs::Root::open().and_then(|proc| proc.file(own, OFlag::O_RDONLY | OFlag::O_NONBLOCK));
+    let back = procfs::This::open().and_then(|this| this.file(own, OFlag::O_RDONLY | OFlag::O_NONBLOCK));
     Ok(Some(back.and_then(|reader| dup2_stdin(&reader)).is_ok()))
 }

@@ -1,6 +1,7 @@
 //! The library below the links: the way in (`rt`, `cli`), the way out (`exec`, `error`), and one
 //! module for each kind of process state that a link changes.
 
+pub mod accounts;
 pub mod caps;
 pub mod cli;
 pub mod credentials;
@@ -30,6 +31,6 @@ pub use error::{Error, OrFail, shown};
 pub use exec::Chain;
 pub use lexopt::Arg::{Long, Short};
 pub use rt::{Link, Outcome};
-pub use sys::{Words, child, page, procfs, socket};
+pub use sys::{Words, child, namespace, page, procfs, socket};
 pub use text::Text;
 pub use voice::Voice;

@@ -69,7 +69,7 @@ fn apply(
             Some(next) if chain.changed.is_none_or(|uid| uid != 0 && (by_name || !next.opens)) => link = next,
             // Uid 0 would get capabilities by the exec that it has not got here.
             Some(_) if by_name => {
-                procfs::Root::open().or_fail("look at this program's own file")?;
+                procfs::This::open().or_fail("look at this program's own file")?;
                 chain.words = [c"/proc/self/exe"].into_iter().chain(chain.words).collect();
                 return Ok((link, chain));
             }

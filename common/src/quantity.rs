@@ -29,6 +29,18 @@ pub const SECONDS: Kind = Kind {
     expected: "seconds, or a time with its unit: 500ms, 5s, 2m, 1h",
 };
 
+/// An age in milliseconds; a number without a unit is seconds: `600`, `10m`, `1d`.
+pub const AGE: Kind = Kind {
+    units: &[
+        (b"", SECOND),
+        (b"s", SECOND),
+        (b"m", 60 * SECOND),
+        (b"h", 3600 * SECOND),
+        (b"d", 86_400 * SECOND),
+    ],
+    expected: "seconds, or a time with its unit: 30s, 10m, 12h, 1d",
+};
+
 /// A size in bytes: `1000000`, `512k`, `10M`; a K has 1024 bytes, an M 1024 K, a G 1024 M.
 pub const BYTES: Kind = Kind {
     units: &[
@@ -87,6 +99,9 @@ mod tests {
             (SECONDS, "0.25", 250),
             (SECONDS, "0.0009", 0),
             (SECONDS, "250ms", 250),
+            (AGE, "600", 600_000),
+            (AGE, "30s", 30_000),
+            (AGE, "1d", 86_400_000),
             (BYTES, "1000000", 1_000_000),
             (BYTES, "10k", 10_240),
             (BYTES, "10M", 10 << 20),
@@ -111,6 +126,8 @@ mod tests {
             (SECONDS, "1.5.5"),
             (SECONDS, "0.0000000001"),
             (SECONDS, "18446744073709551615"),
+            (AGE, "1w"),
+            (AGE, "500ms"),
             (BYTES, "10q"),
             (BYTES, "10kk"),
             (BYTES, "18446744073709551615k"),

@@ -4,7 +4,8 @@ use crate::cli::number;
 
 pub use libc::{
     SIGALRM as ALRM, SIGCHLD as CHLD, SIGCONT as CONT, SIGHUP as HUP, SIGINT as INT, SIGKILL as KILL,
-    SIGPIPE as PIPE, SIGQUIT as QUIT, SIGSTOP as STOP, SIGTERM as TERM, SIGUSR1 as USR1, SIGUSR2 as USR2,
+    SIGPIPE as PIPE, SIGPWR as PWR, SIGQUIT as QUIT, SIGSTOP as STOP, SIGTERM as TERM, SIGUSR1 as USR1,
+    SIGUSR2 as USR2,
 };
 
 /// The highest signal number of Linux.

@@ -100,10 +100,14 @@ fn a_service_that_was_given_up_fails_at_once() {
     house.write("a/restart-max", "1\n");
     house.serve(&svrun(), "a");
     house.wait_until("a", "down, gave up");
-    let hint = "svctl: hint: it ended too soon too often: see why with 'svctl list' and in its log\n";
-    for words in ["-w 600 wait up a", "-w 600 wait ready a", "-w 600 check a"] {
-        let outcome = Outcome { status: 1, stdout: "fail: a: gave up\n".into(), stderr: hint.into() };
-        assert_eq!(house.svctl(words), outcome, "{words}");
+    let hint = "svctl: hint: it ended too soon too often, or finish said so: \
+                see why with 'svctl list' and in its log\n";
+    let death = ", run ended after N.Ns: exit N";
+    for (words, death) in [("wait up a", ""), ("wait ready a", death), ("check a", death), ("start a", death)]
+    {
+        let outcome = house.svctl(&format!("-w 600 {words}"));
+        let said = (outcome.status, without_numbers(&outcome.stdout), outcome.stderr);
+        assert_eq!(said, (1, format!("fail: a: gave up{death}\n"), hint.into()), "{words}");
     }
     assert_eq!(line(&house, "status a"), says("down: a: Ns, normally up, gave up\n"));
     let as_sv = run(&mut house.command(house.called("sv"), "status a"));
@@ -237,12 +241,11 @@ fn what_happens_between_an_answer_and_a_question_is_not_missed() {
     let talker = Talker::new(&house, "a", |number, line| match (number, line) {
         (1, "status") => Answer::Say(said("run", 7, "up", false)),
         (2, "restart") => Answer::Say(said("run", 7, "up", true)),
-        (3, "events") => Answer::Say(said("finish", 9, "up", false)),
-        (4, "wait ready") => Answer::Say(said("run", 8, "up", false)),
+        (3, "events") => Answer::Say(said("run", 8, "up", false)),
         _ => Answer::Close,
     });
     assert_eq!(house.svctl("restart a"), prints("ok: run: a: (pid 8) 12s\n"));
-    assert_eq!(talker.heard(), ["status", "restart", "events", "wait ready"]);
+    assert_eq!(talker.heard(), ["status", "restart", "events"]);
 }
 
 #[test]
@@ -252,16 +255,16 @@ fn a_restart_waits_for_the_end_of_the_old_process() {
     for (name, words, command) in
         [("a", "restart a", "restart"), ("b", "-v kill b", "signal KILL"), ("c", "-v up c", "up")]
     {
-        let talker = Talker::new(&house, name, move |_, line| match line {
-            "status" => Answer::Say(said("run", 7, "up", false)),
+        let talker = Talker::new(&house, name, move |number, line| match line {
+            "status" if number == 1 => Answer::Say(said("run", 7, "up", false)),
             "events" => Answer::Then(said("run", 7, "up", true), died.to_owned()),
-            "wait ready" => Answer::Say(said("run", 8, "up", false)),
+            "status" => Answer::Say(said("run", 8, "up", false)),
             line if line == command => Answer::Say(said("run", 7, "up", true)),
             _ => Answer::Close,
         });
         assert_eq!(house.svctl(words), prints(format!("ok: run: {name}: (pid 8) 12s\n")));
         let heard = talker.heard();
-        assert_eq!(heard[heard.len() - 3..], [command, "events", "wait ready"]);
+        assert_eq!(heard[heard.len() - 3..], [command, "events", "status"]);
     }
 }
 
@@ -326,7 +329,7 @@ fn where_there_is_no_place_for_a_client_it_tries_again_or_takes_the_fifo() {
     fake.status(77, [0, b'u', 0, 1]);
     let talker = Talker::new(&house, "a", |number, line| match (number, line) {
         (6 | 9, "status") => Answer::Say(said("run", 7, "up", false)),
-        (10, "wait ready") => Answer::Say(said("run", 8, "up", false)),
+        (10, "events") => Answer::Say(said("run", 8, "up", false)),
         _ => Answer::Close, // the seventh, as at an upgrade
     });
     for (words, text) in [("up a", ""), ("signal USR1 a", ""), ("reload a", "ok: run: a: (pid N) Ns\n")] {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 
-use super::{AGAIN, Goal, Job, Order, Stage, Step, Way, sv};
+use super::{Goal, Job, Order, Stage, Step, Way, sv};
 use crate::svctl::status::Status;
 use crate::svctl::trouble::Trouble;
 
@@ -21,9 +21,10 @@ impl Job {
             None => Ok(None),
         });
         match told {
+            Err(trouble) if order.patient && trouble.is_absence() => self.without_supervisor(order),
             Err(trouble) => Step::Fail(trouble),
-            Ok(None) => without_supervisor(order),
-            Ok(Some(before)) if order.waits => Step::On(Way::Bytes(before), Stage::Looking),
+            Ok(None) => self.without_supervisor(order),
+            Ok(Some(before)) if order.waits => Step::On(Way::Bytes(before), Stage::Looking(None)),
             Ok(Some(before)) => Step::Done(before),
         }
     }
@@ -31,27 +32,22 @@ impl Job {
     /// Looks whether the goal is reached.
     pub(super) fn see(&mut self, order: &Order, before: Status, stage: Stage) -> Step {
         match stage {
-            Stage::Checking(mut check, status) => match check.result() {
-                None => self.keep(Way::Bytes(before), Stage::Checking(check, status)),
-                Some(true) => Step::Done(status),
-                Some(false) => Step::On(Way::Bytes(before), Stage::Resting(Instant::now() + AGAIN, status)),
-            },
-            Stage::Resting(until, _) if Instant::now() < until => self.keep(Way::Bytes(before), stage),
+            Stage::Checking(check, status) => self.checking(Way::Bytes(before), check, status),
+            Stage::Resting(until) if Instant::now() < until => self.keep(Way::Bytes(before), stage),
             _ => match sv::status(order.names, self.name) {
                 Err(Trouble { errno: Some(Errno::ENOENT), .. }) if order.deed.goal == Goal::Gone => {
                     Step::Gone
                 }
                 Err(trouble) => Step::Fail(trouble),
-                Ok(None) => without_supervisor(order),
+                Ok(None) => self.without_supervisor(order),
                 Ok(Some(now)) if order.deed.goal.is_reached(&before, &now) => {
-                    self.check(order, Way::Bytes(before), now)
+                    match self.check(order, Way::Bytes(before.clone()), now) {
+                        Step::On(way, stage @ Stage::Looking(_)) => self.keep(way, stage),
+                        step => step,
+                    }
                 }
-                Ok(Some(_)) => self.keep(Way::Bytes(before), Stage::Looking),
+                Ok(Some(_)) => self.keep(Way::Bytes(before), Stage::Looking(None)),
             },
         }
     }
-}
-
-fn without_supervisor(order: &Order) -> Step {
-    if order.deed.goal == Goal::Gone { Step::Gone } else { Step::Fail(Trouble::gone()) }
 }

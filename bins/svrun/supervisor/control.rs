@@ -6,9 +6,11 @@ use common::{Text, child, procfs, signals};
 use nix::errno::Errno;
 use nix::unistd::fchdir;
 
-use super::{Supervisor, one_of};
+use super::{Supervisor, Way, one_of};
 use crate::svrun::clients::{Condition, Input, status};
 use crate::svrun::machine::{self, Event};
+use crate::svrun::order::Ask;
+use crate::svrun::pipe::Pipe;
 use crate::svrun::service::milliseconds;
 
 impl Supervisor {
@@ -22,12 +24,12 @@ impl Supervisor {
                     self.world.clients.refuse(i, b"too long");
                     self.world.clients.drop(i);
                 }
-                Input::Line(line) => self.answer(i, line.bytes()),
+                Input::Line(line, late) => self.answer(i, line.bytes(), late),
             }
         }
     }
 
-    fn answer(&mut self, i: usize, line: &[u8]) {
+    fn answer(&mut self, i: usize, line: &[u8], late: [Option<Ask>; 2]) {
         let (logger, line) = match line.strip_prefix(b"log ") {
             Some(rest) => (true, rest),
             None => (false, line),
@@ -83,7 +85,7 @@ impl Supervisor {
         if event == Event::Byte(b'x') {
             self.world.clients.keep(i);
         }
-        self.command(logger, event);
+        self.ask(logger, event, late[usize::from(logger)], Some(Way::Client(i)));
         self.save();
         self.reply(i, logger);
     }
@@ -119,12 +121,25 @@ impl Supervisor {
     /// Becomes the program that is now in our own file's place. The children stay ours, and the lock is free
     /// for the moment that the exec takes.
     fn upgrade(&mut self, i: usize) {
+        if self.told.exit || self.told.leave {
+            return self.world.clients.refuse(i, b"unable to upgrade: told to leave");
+        }
+        // What we know of them dies with this program.
+        self.bury([false; 2]);
         self.save();
         let mut path = Text::<512>::new();
         let become_it = |path: &CStr| -> nix::Result<Errno> {
             fchdir(&self.origin)?;
+            // With -k a pipe that is handed on would be the service's too.
+            let closes = !self.words.clone().any(|word| word == c"-k");
+            let notify = self.service.notify.hand_on(closes)?;
+            let pipe = self.world.pipe.as_ref().filter(|_| closes).map(Pipe::hand_on).transpose()?;
             // Clients see their end: the new program listens in a moment.
-            Err(child::become_file(path, &self.words, &self.world.env))
+            let errno = child::become_file(path, &self.words, &self.world.env);
+            for handed in pipe.into_iter().chain(notify.into_iter().rev().flatten()) {
+                handed.take_back()?;
+            }
+            Err(errno)
         };
         let errno = match own_path(&mut path).and_then(become_it) {
             Ok(never) => never,
@@ -140,7 +155,7 @@ impl Supervisor {
 
 /// The path of our own file: of what is there now, if it was replaced.
 fn own_path(buffer: &mut Text<512>) -> nix::Result<&CStr> {
-    let path = procfs::Root::open()?.name(c"self/exe")?;
+    let path = procfs::This::open()?.path(c"exe")?;
     let path = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
     let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
     buffer.add(path).add("\0");

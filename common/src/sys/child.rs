@@ -193,10 +193,21 @@ pub fn reset_signals() {
     }
 }
 
-/// Closes all fds from 3 up, `close_range(2)`; before Linux 5.9 none.
-pub fn close_others() {
-    // SAFETY: integers. Called before anything is opened.
-    unsafe { libc::syscall(libc::SYS_close_range, 3, c_int::MAX, 0) };
+/// Closes all fds from 3 up but `kept`, `close_range(2)`; before Linux 5.9 none.
+pub fn close_others<'a>(kept: impl Iterator<Item = &'a OwnedFd> + Clone) {
+    let mut first = libc::STDERR_FILENO + 1;
+    loop {
+        let next = kept.clone().map(AsRawFd::as_raw_fd).filter(|fd| *fd >= first).min();
+        let last = next.map_or(c_int::MAX, |next| next - 1);
+        if first <= last {
+            // SAFETY: integers. Called before anything else is opened.
+            unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+        }
+        match next {
+            Some(next) => first = next + 1,
+            None => return,
+        }
+    }
 }
 
 /// A process as /proc/PID/stat shows it, `proc_pid_stat(5)`.
@@ -226,8 +237,12 @@ impl Process {
     }
 }
 
-/// The process of a pid. ENOENT or ESRCH where there is none.
+/// The process of a pid. ENOENT or ESRCH where there is none, or where /proc is not there, or not that of our own
+/// pid namespace.
 pub fn process(pid: u32) -> nix::Result<Process> {
+    if !procfs::is_own()? {
+        return Err(Errno::ENOENT);
+    }
     let mut path = Text::<32>::of("/proc/");
     path.number(pid).add("/stat\0");
     process_at(CStr::from_bytes_with_nul(path.bytes()).map_err(|_| Errno::EINVAL)?, pid)
@@ -235,7 +250,8 @@ pub fn process(pid: u32) -> nix::Result<Process> {
 
 fn process_at(path: &CStr, pid: u32) -> nix::Result<Process> {
     let mut buffer = [0; 512];
-    let text = procfs::read(path, &mut buffer)?;
+    let text =
+        if procfs::is_own()? { read_file(path, &mut buffer)? } else { procfs::read(path, &mut buffer)? };
     let its = text.starts_with(Text::<16>::new().number(pid).add(" (").bytes());
     Process::parse(text).filter(|_| its).ok_or(Errno::EINVAL)
 }
@@ -248,10 +264,10 @@ pub fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]>
     Ok(&buffer[..count])
 }
 
-/// A name of this boot, random(4)'s `boot_id`; empty where /proc is not there.
-pub fn boot_id(buffer: &mut [u8; 64]) -> &[u8] {
-    let id = procfs::read(c"/proc/sys/kernel/random/boot_id", buffer).unwrap_or(b"");
-    id.strip_suffix(b"\n").unwrap_or(id)
+/// A name of this boot, random(4)'s `boot_id`. ENOENT where /proc is not there.
+pub fn boot_id(buffer: &mut [u8; 64]) -> nix::Result<&[u8]> {
+    let id = procfs::read(c"/proc/sys/kernel/random/boot_id", buffer)?;
+    Ok(id.strip_suffix(b"\n").unwrap_or(id))
 }
 
 /// What a symbolic link names, readlinkat(2), if that is shorter than the buffer. nix's allocates, and a
@@ -264,10 +280,25 @@ pub fn read_link<'a>(folder: BorrowedFd, name: &CStr, buffer: &'a mut [u8]) -> n
     Ok(&buffer[..length])
 }
 
-/// Tells the pids of the children of this thread, as /proc has them; none where it has none.
+/// Tells the pids of the children of this thread, as /proc has them; none where it has none, or is that of another
+/// pid namespace, in which each of these numbers is that of somebody else.
 pub fn children(mut tell: impl FnMut(u32)) {
-    let Ok(file) = procfs::open(c"/proc/thread-self/children") else { return };
-    numbers(|buffer| nix::unistd::read(&file, buffer).unwrap_or(0), &mut tell);
+    // Where it cannot be read there is nobody that could be told of: who asks does without.
+    if procfs::is_own() != Ok(true) {
+        return;
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let Ok(file) = crate::fds::open(AT_FDCWD, c"/proc/thread-self/children", flags, Mode::empty()) else {
+        return;
+    };
+    let mut end = false;
+    let read = |buffer: &mut [u8]| {
+        let count = if end { 0 } else { nix::unistd::read(&file, buffer).unwrap_or(0) };
+        // The kernel fills what it is given as far as whole pids fit, which are shorter than this.
+        end = buffer.len() - count >= 16;
+        count
+    };
+    numbers(read, &mut tell);
 }
 
 /// Tells the numbers that `read` gives piece by piece. One counts with the blank behind it: a piece may end

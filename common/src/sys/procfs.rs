@@ -3,12 +3,13 @@
 //! (ENOENT), as if nothing were mounted.
 
 use std::ffi::{CStr, OsString};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstatat};
-use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs, statfs};
 
 use crate::fds;
 use crate::text::Text;
@@ -16,7 +17,7 @@ use crate::text::Text;
 /// Opens a file of a procfs to read it, by its whole path. Close-on-exec, and never waits for the other end of
 /// a FIFO.
 pub fn open(path: &CStr) -> nix::Result<OwnedFd> {
-    believed(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)
+    believed(AT_FDCWD, path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)
 }
 
 /// The beginning of a file of a procfs.
@@ -28,42 +29,64 @@ pub fn read<'a>(path: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]> {
 /// Whether /proc is that of our own pid namespace: whether `/proc/self` is the pid that we know ourselves by. In
 /// another one's each pid is that of somebody else.
 pub fn is_own() -> nix::Result<bool> {
+    // What has been ours stays so: only who may mount over it could change it.
+    static OWN: AtomicBool = AtomicBool::new(false);
+    if OWN.load(Ordering::Relaxed) {
+        return Ok(true);
+    }
     let mut buffer = [0; 16];
-    let root = Root::open()?;
-    let name = super::child::read_link(root.0.as_fd(), c"self", &mut buffer)?;
-    Ok(name == Text::<16>::new().number(super::getpid()?).bytes())
+    let name = super::child::read_link(root()?.as_fd(), c"self", &mut buffer)?;
+    let own = name == Text::<16>::new().number(super::getpid()?).bytes();
+    OWN.store(own, Ordering::Relaxed);
+    Ok(own)
 }
 
-fn believed(path: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
-    let file = fds::open(AT_FDCWD, path, flags | OFlag::O_CLOEXEC, Mode::empty())?;
-    if fstatfs(&file)?.filesystem_type() == PROC_SUPER_MAGIC { Ok(file) } else { Err(Errno::ENOENT) }
-}
-
-/// The root of the procfs on /proc, to reach from it what is on other file systems: where its links lead the
-/// kernel alone decides. No other directory of a procfs has a `self`.
+/// The directory of this process, to reach from it what is on other file systems, as `exe`: where its links lead
+/// the kernel alone decides.
 #[derive(Debug)]
-pub struct Root(OwnedFd);
+pub struct This(OwnedFd);
 
-impl Root {
+impl This {
     /// Opens it.
     pub fn open() -> nix::Result<Self> {
-        believed(c"/proc", OFlag::O_PATH | OFlag::O_DIRECTORY).map(Self)
+        // From the root, whose `self` is made by the kernel: who may write in / could make one of /proc that
+        // leads to another process.
+        believed(root()?.as_fd(), c"self", DIRECTORY).map(Self)
     }
 
-    /// What `path`, as `self/exe`, leads to: stat(2).
-    pub fn stat(&self, path: &CStr) -> nix::Result<FileStat> {
-        fstatat(&self.0, path, AtFlags::empty())
+    /// What `name` leads to: stat(2).
+    pub fn stat(&self, name: &CStr) -> nix::Result<FileStat> {
+        fstatat(&self.0, name, AtFlags::empty())
     }
 
-    /// Opens what `path` leads to, close-on-exec.
-    pub fn file(&self, path: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
-        fds::open(self.0.as_fd(), path, flags | OFlag::O_CLOEXEC, Mode::empty())
+    /// Opens what `name` leads to, close-on-exec.
+    pub fn file(&self, name: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
+        fds::open(self.0.as_fd(), name, flags | OFlag::O_CLOEXEC, Mode::empty())
     }
 
-    /// The name of what `path` leads to, readlinkat(2).
-    pub fn name(&self, path: &CStr) -> nix::Result<OsString> {
-        readlinkat(&self.0, path)
+    /// The path of what `name` leads to, readlinkat(2).
+    pub fn path(&self, name: &CStr) -> nix::Result<OsString> {
+        readlinkat(&self.0, name)
     }
+}
+
+/// Whether there is a procfs on /proc, for what is no more than a matter of speed: who may write in / could
+/// change it before it is used by name.
+#[must_use]
+pub(crate) fn is_there() -> bool {
+    statfs(c"/proc/self").is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC)
+}
+
+const DIRECTORY: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY);
+
+/// The root of the procfs on /proc. No other directory of a procfs has a `self`.
+fn root() -> nix::Result<OwnedFd> {
+    believed(AT_FDCWD, c"/proc", DIRECTORY)
+}
+
+fn believed(folder: BorrowedFd, path: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
+    let file = fds::open(folder, path, flags | OFlag::O_CLOEXEC, Mode::empty())?;
+    if fstatfs(&file)?.filesystem_type() == PROC_SUPER_MAGIC { Ok(file) } else { Err(Errno::ENOENT) }
 }
 
 #[cfg(test)]
@@ -80,17 +103,16 @@ mod tests {
         );
         // These lead out of it.
         assert_eq!(read(c"/proc/self/exe", &mut buffer).unwrap_err(), Errno::ENOENT);
-        assert_eq!(believed(c"/dev", OFlag::O_PATH).unwrap_err(), Errno::ENOENT);
+        assert_eq!(believed(AT_FDCWD, c"/dev", OFlag::O_PATH).unwrap_err(), Errno::ENOENT);
         assert_eq!(read(c"/proc/none", &mut buffer).unwrap_err(), Errno::ENOENT);
     }
 
     #[test]
-    fn the_root_leads_to_what_is_our_own() {
-        let root = Root::open().unwrap();
+    fn the_directory_of_this_process_leads_to_what_is_its_own() {
+        let this = This::open().unwrap();
         let own = std::env::current_exe().unwrap();
-        assert_eq!(root.name(c"self/exe").unwrap(), own);
-        let file = nix::sys::stat::stat(&own).unwrap();
-        let found = root.stat(c"self/exe").unwrap();
+        assert_eq!(this.path(c"exe").unwrap(), own);
+        let (file, found) = (nix::sys::stat::stat(&own).unwrap(), this.stat(c"exe").unwrap());
         assert_eq!((found.st_dev, found.st_ino), (file.st_dev, file.st_ino));
         assert!(is_own().unwrap());
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-pub use libc::{POLLERR, POLLIN, POLLOUT, pollfd};
+pub use libc::{POLLERR, POLLHUP, POLLIN, POLLOUT, pollfd};
 
 /// A pollfd for `fd`; one below 0 is passed over.
 #[must_use]
@@ -219,6 +219,31 @@ pub fn datagrams(name: &[u8]) -> nix::Result<OwnedFd> {
         libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PASSCRED, value, size)
     })?;
     Ok(socket)
+}
+
+/// The abstract name of a datagram socket, which starts with a NUL. An error where `fd` is anything else.
+pub fn abstract_name(fd: RawFd, buffer: &mut [u8; 32]) -> nix::Result<&[u8]> {
+    // SAFETY: all zeros is a value.
+    let mut address: libc::sockaddr_un = unsafe { mem::zeroed() };
+    let mut length = mem::size_of::<libc::sockaddr_un>() as libc::socklen_t;
+    let (mut kind, mut size): (c_int, _) = (0, mem::size_of::<c_int>() as libc::socklen_t);
+    // SAFETY: an address with its length, and an integer with its size, to write.
+    unsafe {
+        Errno::result(libc::getsockname(fd, (&raw mut address).cast(), &raw mut length))?;
+        let value: *mut c_void = (&raw mut kind).cast();
+        Errno::result(libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, value, &raw mut size))?;
+    }
+    let length = (length as usize).saturating_sub(mem::offset_of!(libc::sockaddr_un, sun_path));
+    let path = address.sun_path.get(..length).unwrap_or_default();
+    if i32::from(address.sun_family) != libc::AF_UNIX || kind != libc::SOCK_DGRAM || path.first() != Some(&0)
+    {
+        return Err(Errno::EPROTOTYPE);
+    }
+    let name = buffer.get_mut(..length).ok_or(Errno::ENAMETOOLONG)?;
+    for (place, byte) in name.iter_mut().zip(path) {
+        *place = *byte as _;
+    }
+    Ok(name)
 }
 
 /// The next message and the pid of its sender, 0 where it is not told or the message is longer than the
