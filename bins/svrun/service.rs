@@ -146,8 +146,9 @@ impl Settings {
         // 0 to 2 are stdin, stdout and stderr: no number to be told on.
         let fd = |text: &[u8]| one(text)?.try_into().ok().filter(|fd| (3..1024).contains(fd));
         self.notification = self.file(folder, voice, Optional::NotificationFd, c"notification-fd", fd);
-        self.sd_notify = !self.misses(Optional::SdNotify) && exists(folder, c"sd-notify");
-        if !self.sd_notify {
+        let missing = self.misses(Optional::SdNotify);
+        self.sd_notify = !missing && exists(folder, c"sd-notify");
+        if !self.sd_notify && !missing {
             self.missed(folder, Optional::SdNotify, c"sd-notify");
         }
         let signal = |text: &[u8]| match words(text).next()? {

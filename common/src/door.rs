@@ -9,11 +9,12 @@
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, mkdirat};
-use nix::unistd::{Gid, UnlinkatFlags, fchown, fchownat, geteuid, mkfifoat, read, unlinkat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, geteuid, mkfifoat, read, unlinkat};
 
 use crate::fds;
 
@@ -137,8 +138,8 @@ pub fn own_directory(parent: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let directory = fds::open(parent, name, flags, Mode::empty())?;
     let stat = fstat(&directory)?;
-    if stat.st_uid != geteuid().as_raw() {
-        fchown(&directory, Some(geteuid()), None)?;
+    if stat.st_uid != us() {
+        fchown(&directory, Some(Uid::from_raw(us())), None)?;
     }
     if stat.st_mode & 0o7777 != mode.bits() {
         fchmod(&directory, mode)?;
@@ -192,6 +193,12 @@ fn open(
     Ok(file)
 }
 
+/// Our effective user. Asked for once: the programs that come through this door change no ids.
+fn us() -> u32 {
+    static US: OnceLock<u32> = OnceLock::new();
+    *US.get_or_init(|| geteuid().as_raw())
+}
+
 /// Whether a file is what it has to be.
 ///
 /// # Errors
@@ -201,7 +208,7 @@ pub fn look(stat: &FileStat, kind: SFlag, owner: Owner) -> nix::Result<()> {
         return Err(Errno::EEXIST);
     }
     let others_write = kind == SFlag::S_IFREG && stat.st_mode & 0o022 != 0;
-    if owner == Owner::Us && (stat.st_uid != geteuid().as_raw() || others_write) {
+    if owner == Owner::Us && (stat.st_uid != us() || others_write) {
         return Err(Errno::EPERM);
     }
     Ok(())
