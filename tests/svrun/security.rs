@@ -461,13 +461,15 @@ fn a_message_about_a_long_path_keeps_its_text_and_its_newline() {
     let folder = open_folder();
     let path = format!("{}/end", vec!["directory"; 60].join("/"));
     assert_eq!(run_in(folder.path(), &format!("mkdir -p {path}/log; >{path}/log/down")), prints(""));
-    let mut supervisor =
-        link("svrun").arg(&path).current_dir(folder.path()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    let mut stderr = std::io::BufReader::new(supervisor.stderr.take().unwrap());
-    std::io::BufRead::read_line(&mut stderr, &mut line).unwrap();
+    let stderr = folder.path().join("stderr");
+    let mut command = link("svrun");
+    command.arg(&path).current_dir(folder.path()).stderr(fs::File::create(&stderr).unwrap());
+    let mut supervisor = command.spawn().unwrap();
+    let line = || fs::read_to_string(&stderr).unwrap();
+    let said = until(|| !line().is_empty());
     send_signal(supervisor.id(), Signal::SIGTERM);
-    assert!(supervisor.wait().unwrap().success());
+    assert!(supervisor.wait().unwrap().success() && said);
+    let line = line();
     let text = format!("/end: warning: unable to start ./run: {}\n", says(nix::errno::Errno::ENOENT));
     assert!(line.starts_with("svrun ...") && line.ends_with(&text), "{line:?}");
 }
