@@ -26,6 +26,8 @@ pub(super) struct Pipe {
     both: OwnedFd,
     /// An anonymous pipe's ends, where there can be no FIFO.
     ends: Option<(OwnedFd, OwnedFd)>,
+    /// It has taken the place of another, which the logger still reads.
+    replaces: bool,
 }
 
 /// An end of a pipe.
@@ -67,7 +69,7 @@ impl Pipe {
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
         let both = writer.try_clone().map_err(|_| Errno::EMFILE)?;
         voice.unable(&[b"make supervise/pipe/fifo: nobody could take this service over"], errno);
-        Ok(Self { folders: None, name, both, ends: Some((reader, writer)) })
+        Ok(Self { folders: None, name, both, ends: Some((reader, writer)), replaces: false })
     }
 
     /// The FIFO of this name in `pipe`, which is made if it is not there, or not ours.
@@ -83,7 +85,7 @@ impl Pipe {
             let _ = fcntl(&both, FcntlArg::F_SETPIPE_SZ(SIZE)); // the usual size serves too
         }
         let state = state.try_clone_to_owned().map_err(|_| Errno::EMFILE)?;
-        Ok(Self { folders: Some((state, folder)), name, both, ends: None })
+        Ok(Self { folders: Some((state, folder)), name, both, ends: None, replaces: false })
     }
 
     /// An end for the next run. Where the name has been lost, or is another's, it is that of a new pipe: the old
@@ -95,7 +97,7 @@ impl Pipe {
                 Err(errno) if is_lost(errno) => match Self::fifo(state.as_fd(), self.name) {
                     Ok(new) => {
                         voice.warning(&[b"supervise/pipe/fifo is gone: made anew"]);
-                        *self = new;
+                        *self = Self { replaces: true, ..new };
                     }
                     // The directory is gone too, which is told elsewhere.
                     Err(Errno::ENOENT) => {}
@@ -148,6 +150,11 @@ impl Pipe {
     /// Both ends of a FIFO, to wait for what comes and to read it without waiting.
     pub(super) fn both(&self) -> &OwnedFd {
         &self.both
+    }
+
+    /// Whether it has taken the place of another since this was asked.
+    pub(super) fn has_replaced(&mut self) -> bool {
+        std::mem::take(&mut self.replaces)
     }
 
     /// To be held by the program that we become, until that has opened it by its name.

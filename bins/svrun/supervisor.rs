@@ -136,6 +136,8 @@ pub(super) struct Supervisor {
     late_clients: [Option<Ask>; 2],
     /// When clients are let in again: there was no fd or no memory for one.
     crowded: Option<u64>,
+    /// The logger that reads a pipe which is no longer in use, and until when.
+    outdated: Option<(u32, u64)>,
 }
 
 /// How it ends.
@@ -216,6 +218,7 @@ impl Supervisor {
             late: [Late::default(); 2],
             late_clients: [None; 2],
             crowded: None,
+            outdated: None,
         }));
         Ok(supervisor)
     }
@@ -641,8 +644,23 @@ impl Supervisor {
             // A record that cannot be obeyed was said; the pipe keeps what the service says.
             let _ = self.lock_log(false);
         }
+        self.end_outdated(now);
         self.crowded = self.crowded.filter(|until| *until > now);
         self.world.clients.expire(now);
+    }
+
+    /// A logger whose pipe has lost its name reads it to the end. Where that does not come, since somebody keeps
+    /// the old one open, it is told to end: the service must not wait for a reader of the new one.
+    fn end_outdated(&mut self, now: u64) {
+        let Some(logger) = &mut self.logger else { return };
+        if self.world.pipe.as_mut().is_some_and(Pipe::has_replaced) {
+            self.outdated = Some((logger.machine.pid, now + DRAIN));
+        }
+        if let Some((pid, _)) = self.outdated.take_if(|(_, until)| *until <= now) {
+            if pid == logger.machine.pid && logger.machine.phase == Phase::Run {
+                logger.event(&mut self.world, Event::Byte(b't'));
+            }
+        }
     }
 
     fn deadline(&self) -> Option<u64> {
@@ -659,6 +677,7 @@ impl Supervisor {
             drain,
             self.world.clients.deadline(),
             self.crowded,
+            self.outdated.map(|(_, until)| until),
         ];
         times.into_iter().flatten().min()
     }

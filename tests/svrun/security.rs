@@ -75,6 +75,7 @@ fn the_owner_of_a_state_directory_cannot_lead_what_the_service_says_elsewhere() 
     needs!(attack());
     for script in [
         ":",
+        "sleep 1000 <>pipe/fifo >/dev/null 2>&1 & :",
         "rm pipe/fifo; ln -s $D/secret pipe/fifo",
         "rm pipe/fifo; mkfifo pipe/fifo",
         "rm pipe/fifo; mkfifo -m 666 pipe/fifo; sleep 1000 <>pipe/fifo >/dev/null 2>&1 & :",
