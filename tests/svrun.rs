@@ -2,6 +2,7 @@
 
 mod adoption;
 mod commands;
+mod containers;
 mod control;
 mod faults;
 mod files;

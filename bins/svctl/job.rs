@@ -66,8 +66,8 @@ enum Stage {
     Leaving,
     /// The status bytes will say it, or events on the socket, or it is to be asked at a time.
     Looking(Option<Instant>),
-    /// The state after an event, on a connection of its own.
-    Asking(Conn),
+    /// The state after an event, on a connection of its own; until when that may take, be the time up or not.
+    Asking(Conn, Instant),
     Checking(Check, Status),
     /// ./check has failed.
     Resting(Instant),
@@ -108,7 +108,7 @@ impl Job {
     pub(super) fn new(name: &'static [u8], deed: &Deed) -> Self {
         let mut requests = deed.requests.clone();
         // Who is to end must be known before it does; and who sends nothing asks how it is.
-        if requests.is_empty() || matches!(deed.goal, Goal::Restarted | Goal::Ended) {
+        if requests.is_empty() || matches!(deed.goal, Goal::Restarted | Goal::Ended | Goal::Reloaded) {
             requests.insert(0, "status".to_owned());
         }
         Self { name, way: None, stage: Stage::Start, runs: Runs::default(), requests, end: End::Not }
@@ -118,7 +118,7 @@ impl Job {
     pub(super) fn fd(&self) -> Option<RawFd> {
         match (&self.stage, &self.way) {
             (Stage::Checking(check, _), _) => check.fd(),
-            (Stage::Asking(conn), _)
+            (Stage::Asking(conn, _), _)
             | (
                 Stage::Asked(_) | Stage::Waiting | Stage::Leaving | Stage::Looking(_),
                 Some(Way::Socket(conn)),
@@ -163,6 +163,7 @@ impl Job {
         }
         let end = match self.stage {
             Stage::Asked(_) => order.answered,
+            Stage::Asking(_, until) => order.end.max(until),
             Stage::Checking(..) => return Ok(()), // it has an end of its own
             _ => order.end,
         };

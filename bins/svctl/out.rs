@@ -81,7 +81,10 @@ impl Out {
         if self.json {
             return print(of_service(name, "{\"ok\":true,\"supervisor\":null}").as_bytes());
         }
-        print(&[b"ok: ", name, b": runsv not running\n"].concat())
+        print(
+            format!("ok: {}: {}\n", shown(name), Trouble::gone().reason(self.style != Style::Svctl))
+                .as_bytes(),
+        )
     }
 
     /// A status in one line. The current directory has to be the service's.
@@ -96,7 +99,7 @@ impl Out {
             Err(Errno::ENOENT) => Some(true),
             Err(errno) => {
                 let reason = words(errno, self.style != Style::Svctl);
-                complain(&[b"warning: unable to stat ", name, b"/down: ", reason.as_bytes(), b"\n"].concat());
+                complain(format!("warning: unable to stat {}/down: {reason}\n", shown(name)).as_bytes());
                 None
             }
         }
@@ -111,7 +114,9 @@ impl Out {
             let object = format!("{{\"ok\":false,\"error\":{},\"hint\":{hint}}}", quoted(reason.as_bytes()));
             return print(of_service(name, &object).as_bytes());
         }
-        print(&[trouble.sign.as_bytes(), b": ", name, b": ", reason.as_bytes(), b"\n"].concat())?;
+        let runit = self.style != Style::Svctl;
+        let sign = if !runit && trouble.is_gone() { "fail" } else { trouble.sign };
+        print(format!("{sign}: {}: {reason}\n", shown(name)).as_bytes())?;
         self.hint(advice);
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use common::shown;
 use common::socket::TAI64;
 
 use super::json::{Value, quoted};
@@ -48,6 +49,8 @@ pub(super) struct Status {
     pub(super) pid: u32,
     pub(super) want: Want,
     pub(super) paused: bool,
+    /// Whether the bytes are those of daemontools.
+    pub(super) daemontools: bool,
     /// Whether the signal to stop was sent.
     pub(super) term: bool,
     /// For how many seconds, as sv counts them.
@@ -62,6 +65,8 @@ pub(super) struct Status {
     crash_loop: bool,
     /// Why it does not run though it is wanted up: empty, or what the socket says.
     pub(super) hold: String,
+    /// What the service says of itself.
+    words: String,
     /// The whole of it, as the socket says it.
     pub(super) json: String,
 }
@@ -95,6 +100,7 @@ impl Status {
             pid,
             want,
             paused: bytes[16] != 0,
+            daemontools: bytes.len() == 18,
             term: bytes.get(18).is_some_and(|term| *term != 0),
             seconds: now.as_secs().saturating_sub(start.as_secs()),
             age: now.saturating_sub(start),
@@ -102,6 +108,7 @@ impl Status {
             ready: None,
             crash_loop: false,
             hold: String::new(),
+            words: String::new(),
             json: String::new(),
         };
         status.json = status.written(start);
@@ -128,6 +135,7 @@ impl Status {
             pid: value.get("pid").whole(),
             want,
             paused: value.get("paused").is_true(),
+            daemontools: false,
             term: value.get("term").is_true(),
             seconds: value.get("seconds").whole(),
             age: duration(value.get("seconds")),
@@ -138,6 +146,7 @@ impl Status {
             },
             crash_loop: value.get("short").whole::<u32>() > 1 && !value.get("death").get("stopped").is_true(),
             hold: value.get("hold").text().to_owned(),
+            words: value.get("status").text().to_owned(),
             json: line.to_owned(),
         })
     }
@@ -188,7 +197,7 @@ impl Status {
             State::Unknown => Vec::new(),
             state => [state.word().as_bytes(), b": "].concat(),
         };
-        text.extend([name, b": "].concat());
+        text.extend(format!("{}: ", shown(name)).bytes());
         let mut rest = String::new();
         if self.state != State::Down {
             let _ = write!(rest, "(pid {}) ", self.pid); // to a String it cannot fail
@@ -208,7 +217,10 @@ impl Status {
             rest.push_str(if holds { words } else { "" });
         }
         if held && !self.hold.is_empty() {
-            rest.extend([", ", &self.hold]);
+            rest.extend([", ", &shown(&self.hold).to_string()]);
+        }
+        if held && !self.words.is_empty() {
+            rest.extend([", status \"", &shown(&self.words).to_string(), "\""]);
         }
         text.extend(rest.as_bytes());
         text

@@ -157,14 +157,18 @@ impl Config {
     }
 }
 
+/// What follows is passed over, as svlogd does.
 fn address(text: &[u8]) -> Option<SocketAddrV4> {
-    let mut parts = text.split(|byte| *byte == b':');
+    let end = text.iter().position(|byte| !byte.is_ascii_digit() && !b".:".contains(byte));
+    let mut parts = text[..end.unwrap_or(text.len())].split(|byte| *byte == b':');
     let mut bytes = parts.next()?.split(|byte| *byte == b'.');
     let mut next = || common::cli::number::<u8>(bytes.next()?);
     let address = Ipv4Addr::new(next()?, next()?, next()?, next()?);
+    if bytes.next().is_some() {
+        return None;
+    }
     let port = parts.next().map_or(Some(514), common::cli::number::<u16>)?;
-    let more = bytes.next().is_some() || parts.next().is_some();
-    (!more && port != 0).then(|| SocketAddrV4::new(address, port))
+    (port != 0).then(|| SocketAddrV4::new(address, port))
 }
 
 #[cfg(test)]
@@ -201,13 +205,11 @@ mod tests {
 
     #[test]
     fn the_last_of_a_kind_wins_and_what_is_bad_leaves_the_default() {
-        let (config, bad) = parsed(
-            "s1m\ns5\ns7 bytes\nnx\nn5x\nN\nt1w\nU1.2.3\nU1.2.3.4.5\nU1.2.3.4 \nU1.2.3.4:0\nofoo\nonew\n!\n",
-        );
+        let (config, bad) =
+            parsed("s1m\ns5\ns7 bytes\nnx\nn5x\nN\nt1w\nU1.2.3\nU1.2.3.4.5\nU1.2.3.4:0\nofoo\nonew\n!\n");
         assert_eq!((config.size, config.keep, config.least, config.age), (5, 10, 10, 0));
         assert_eq!((config.udp, config.full, config.processor()), (None, Full::New, None));
-        let expected =
-            ["s7 bytes", "nx", "n5x", "N", "t1w", "U1.2.3", "U1.2.3.4.5", "U1.2.3.4 ", "U1.2.3.4:0", "ofoo"];
+        let expected = ["s7 bytes", "nx", "n5x", "N", "t1w", "U1.2.3", "U1.2.3.4.5", "U1.2.3.4:0", "ofoo"];
         assert_eq!(bad, expected);
         let (config, bad) = parsed("s99999999999999999999\ns18446744073709551615m\nU127.0.0.1");
         assert_eq!((config.size, bad.len(), config.udp_only), (1_000_000, 2, true));

@@ -19,9 +19,11 @@ use super::lines::{Maker, Place, Stamp};
 use super::processor::{Processor, sync};
 use super::record::{Entry, Id, Record, id};
 
-/// The mode of a `current` that was left in order, and of an archive, as svlogd's.
+/// The mode of what a processor has made, as svlogd's.
 pub(super) const SAFE: Mode = Mode::from_bits_truncate(0o744);
-/// The mode of a `current` that is being written.
+/// What a `current` that was left in order has more than one that is being written, and so has an archive.
+const ORDER: Mode = Mode::S_IXUSR;
+/// The mode of a new `current`.
 const OPEN: Mode = Mode::from_bits_truncate(0o644);
 /// How long to wait before what has failed is tried again, in milliseconds, and between two looks whether all
 /// is where it was.
@@ -203,7 +205,21 @@ impl Folder {
             record.file(self.id, self.entry(0, self.place));
         }
         // Not before the record knows it: else a kill would leave a file that is taken for one after a crash.
-        self.current.as_ref().map_or(Ok(()), |file| fchmod(file, OPEN))
+        self.mark(false)
+    }
+
+    /// Gives `current` the mode of one that is in order, or is being written. Who may read what is in it stays: it
+    /// may be another file, which the owner of the directory has moved here.
+    fn mark(&mut self, in_order: bool) -> nix::Result<()> {
+        let (Some(file), Some(stat)) = (&self.current, &mut self.stat) else { return Ok(()) };
+        let mode = match Mode::from_bits_truncate(stat.st_mode) {
+            _ if self.size == 0 && !in_order => OPEN,
+            mode if in_order => mode | ORDER,
+            mode => mode - ORDER,
+        };
+        fchmod(file, mode)?;
+        stat.st_mode = stat.st_mode & SFlag::S_IFMT.bits() | mode.bits();
+        Ok(())
     }
 
     /// Brings `current` to where the process before us was, without the batch that comes once more.
@@ -337,10 +353,9 @@ impl Folder {
         match self.look_after(None, true).and_then(|()| self.prepare(now, common, None)) {
             Err(errno) => {
                 self.voice.unable(&[b"use the log directory"], errno);
-                // Where a disk is full there will be room,
-                // and an error of this moment says nothing of the directory.
-                use Errno::{EAGAIN, EDQUOT, EINTR, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC, EROFS};
-                matches!(errno, ENOSPC | EDQUOT | EIO | EROFS | EMFILE | ENFILE | ENOMEM | EINTR | EAGAIN)
+                // Where a disk is full there will be room.
+                matches!(errno, Errno::ENOSPC | Errno::EDQUOT | Errno::EIO | Errno::EROFS)
+                    || is_of_the_moment(errno)
             }
             Ok(()) => true,
         }
@@ -384,7 +399,7 @@ impl Folder {
                 unable(self.voice, "bring current to the disk", errno, "its archive ends in .u");
                 kind = Kind::Unprocessed;
             }
-            fchmod(file, SAFE)?;
+            self.mark(true)?;
         }
         self.archive(kind)?;
         self.start(None)?;
@@ -613,7 +628,10 @@ impl Folder {
 
     /// At the end: says in the log how many lines were dropped, if any were. Whether that could be said.
     pub(super) fn confess(&mut self, common: Common) -> bool {
-        let said = self.dropped == 0 || self.append_all(b"", common).is_ok() && self.dropped == 0;
+        if self.dropped == 0 {
+            return true;
+        }
+        let said = self.append_all(b"", common).is_ok() && self.dropped == 0;
         if !said {
             let mut text = Text::<64>::new();
             text.number(self.dropped).add(" lines were dropped, and the log does not say so");
@@ -625,8 +643,9 @@ impl Folder {
     /// Leaves all in order. Whether what was written is on the disk.
     pub(super) fn close(&mut self) -> bool {
         self.processor.kill(&self.fd, self.voice);
-        let Some(file) = self.current.take() else { return true };
-        let safe = sync(&file).and_then(|()| fchmod(&file, SAFE));
+        let Some(file) = &self.current else { return true };
+        let safe = sync(file).and_then(|()| self.mark(true));
+        self.no_current();
         safe.map_err(|errno| self.voice.unable(&[b"bring current to the disk"], errno)).is_ok()
     }
 
@@ -645,4 +664,10 @@ impl Folder {
     pub(super) fn maker<'a>(&'a self, stamp: &'a [u8], length: usize) -> Maker<'a> {
         Maker { config: &self.config, stamp, length }
     }
+}
+
+/// Whether an error says nothing of the directory: it may have gone at the next try.
+fn is_of_the_moment(errno: Errno) -> bool {
+    use Errno::{EAGAIN, EINTR, EMFILE, ENFILE, ENOMEM};
+    matches!(errno, EMFILE | ENFILE | ENOMEM | EINTR | EAGAIN)
 }

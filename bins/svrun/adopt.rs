@@ -8,33 +8,41 @@ use nix::errno::Errno;
 use super::machine::{Death, Event, Phase, Want};
 use super::process::Process;
 use super::record::{self, Child, Memory};
+use super::state::State;
 use super::supervisor::End;
 use super::world::World;
 use common::Voice;
 
+/// How long a pid namespace that is on its way out is waited for.
+const PATIENCE: u64 = 2000;
+
 /// Fails where nobody can say whether what is recorded lives: before anything is started.
 pub(super) fn verify(process: &Process, world: &World) -> Result<(), End> {
-    recorded(process, world).map(drop)
+    let patience = world.now() + PATIENCE;
+    loop {
+        match recorded(process, world) {
+            // A container is started again while the kernel still clears away what it was before.
+            Err(Errno::EXDEV) if world.now() < patience => common::lock::nap(),
+            other => return other.map(drop).map_err(|errno| unsure(process.voice(world), errno)),
+        }
+    }
 }
 
-/// What is recorded, and whether the process that it names lives. An error, which is said, where nobody can say,
-/// or where a record tells of a living process that is not believed.
-fn recorded(process: &Process, world: &World) -> Result<(Option<Memory>, Option<(Child, bool)>), End> {
-    let Some(state) = &process.state else { return Ok((None, None)) };
-    let Some((file, believed)) = state.left() else { return Ok((None, None)) };
-    let look = || {
-        let (memory, child) = record::read(file, &world.era)?;
-        let child = match child {
-            Some(child) => Some((child, child.lives()?)),
-            None => None,
-        };
-        match child {
-            Some((_, true)) if !believed => Err(Errno::EPERM),
-            _ if !believed => Ok((None, None)),
-            child => Ok((memory, child)),
-        }
+/// What is recorded, and whether the process that it names lives. An error where nobody can say, or where a
+/// record tells of a living process that is not believed.
+fn recorded(process: &Process, world: &World) -> nix::Result<(Option<Memory>, Option<(Child, bool)>)> {
+    let left = process.state.as_ref().and_then(State::left);
+    let Some((file, believed)) = left else { return Ok((None, None)) };
+    let (memory, child) = record::read(file, &world.era)?;
+    let child = match child {
+        Some(child) => Some((child, child.lives()?)),
+        None => None,
     };
-    look().map_err(|errno| unsure(process.voice(world), errno))
+    match child {
+        Some((_, true)) if !believed => Err(Errno::EPERM),
+        _ if !believed => Ok((None, None)),
+        child => Ok((memory, child)),
+    }
 }
 
 fn unsure(voice: Voice, errno: Errno) -> End {
@@ -70,7 +78,7 @@ pub(super) fn adopt_or_start(process: &mut Process, world: &mut World) -> Result
 fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
     let voice = process.voice(world);
     let unsure = |errno| unsure(voice, errno);
-    let (memory, child) = recorded(process, world)?;
+    let (memory, child) = recorded(process, world).map_err(unsure)?;
     let normally = process.machine.want;
     let Some((child, alive)) = child else {
         // Nothing was ever run; but what was wanted still is.

@@ -20,7 +20,7 @@ pub(super) fn how(text: &mut Text<256>, exit: &str, death: Death, after: &[u8]) 
             text.add(if core { " (core dumped)" } else { "" }).add(after);
         }
         Death::Exec(errno) => drop(text.add("could not be executed: ").errno(Errno::from_raw(errno))),
-        Death::Unknown => drop(text.add("ended").add(after).add(", status unknown")),
+        Death::Unknown => drop(text.add("ended").add(after).add(" or less, status unknown")),
     }
 }
 

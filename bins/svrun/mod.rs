@@ -4,7 +4,7 @@
 //! and `order` the rule by which it handles what has come by several ways.
 //! `state`, which `lock` makes ours, is what clients and a new supervisor find in `supervise/`, `record` the part of it by which `adopt`
 //! takes over what another has left, and `era` where that counts; `service` reads the service directory; `pipe`,
-//! `notify`, `leftovers`, `clients`, `death` and `events` are what their names say.
+//! `notify`, `leftovers`, `output`, `clients`, `death` and `events` are what their names say.
 
 mod adopt;
 mod clients;
@@ -16,6 +16,7 @@ mod lock;
 mod machine;
 mod notify;
 mod order;
+mod output;
 mod pipe;
 mod process;
 mod record;
@@ -104,6 +105,7 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
     // Before the first child: nothing that arrives may be lost, or end us, from here on.
     child::block_signals(true).or_fail("block signals")?;
     child::reset_signals();
+    output::let_reopen();
     let notify = notify::handed_on().or_fail("take the notification socket")?;
     let mut pipes = [None, None];
     if !keep {

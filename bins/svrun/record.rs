@@ -230,16 +230,16 @@ fn parse_child(place: &[u8]) -> Option<Child> {
 impl Child {
     /// Whether it lives. An error where that cannot be said.
     pub(super) fn lives(&self) -> nix::Result<bool> {
-        // A child that could not read its start time had no /proc, or another pid namespace's.
-        let found = if self.start == 0 { Err(Errno::ENOENT) } else { child::process(self.pid) };
-        match found {
+        match child::process(self.pid) {
             // A child of ours that is dead already has a status, which we get when we reap it.
-            Ok(process) => {
-                Ok(process.start == self.start && (!process.zombie || process.parent == std::process::id()))
-            }
-            Err(Errno::ENOENT | Errno::ESRCH) => match child::kill_child(self.pid, 0) {
-                Err(Errno::ESRCH) => Ok(false),
-                _ => Err(Errno::ENODATA), // it is there, but /proc does not say who it is
+            Ok(process) if process.zombie && process.parent != std::process::id() => Ok(false),
+            Ok(_) if self.start == 0 => Err(Errno::ENODATA),
+            Ok(process) => Ok(process.start == self.start),
+            // Nothing is there; or /proc does not say who it is.
+            Err(Errno::ENOENT | Errno::ESRCH) => match child::has_ended(self.pid) {
+                Ok(true) | Err(Errno::ESRCH) => Ok(false),
+                Ok(false) => Err(Errno::ENODATA),
+                Err(errno) => Err(errno),
             },
             Err(errno) => Err(errno),
         }

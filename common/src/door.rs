@@ -8,7 +8,7 @@
 //! EEXIST for another kind or a second name, EPERM for another owner.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
 use nix::errno::Errno;
@@ -16,7 +16,7 @@ use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, geteuid, mkfifoat, read, unlinkat};
 
-use crate::fds;
+use crate::{Text, fds, procfs, socket};
 
 /// Whose a file has to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -177,6 +177,20 @@ pub fn replacing<T>(directory: BorrowedFd, name: &CStr, open: impl Fn() -> nix::
 fn is_other(errno: Errno) -> bool {
     use Errno::{EACCES, EAGAIN, EEXIST, EISDIR, ELOOP, ENOTDIR, ENXIO, EPERM};
     matches!(errno, ELOOP | EEXIST | EPERM | EACCES | ENXIO | ENOTDIR | EISDIR | EAGAIN)
+}
+
+/// Connects to a socket of streams, which is `path` from the current directory. The kernel is given what was
+/// looked at, by way of /proc; where that is not mounted, the path, which may lead elsewhere by then.
+///
+/// # Errors
+/// As [`file`] and connect(2).
+pub fn socket(directory: BorrowedFd, name: &CStr, path: &CStr) -> nix::Result<OwnedFd> {
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let found = fds::open(directory, name, flags, Mode::empty())?;
+    look(&fstat(found.as_fd())?, SFlag::S_IFSOCK, Owner::Any)?;
+    let mut by_fd = Text::<32>::of("/proc/self/fd/");
+    by_fd.number(found.as_raw_fd().unsigned_abs());
+    socket::connect(if procfs::is_own() == Ok(true) { by_fd.bytes() } else { path.to_bytes() })
 }
 
 fn open(

@@ -16,6 +16,12 @@ pub fn stdin() -> BorrowedFd<'static> {
     sys::stdin()
 }
 
+/// Standard output, likewise.
+#[must_use]
+pub fn stdout() -> BorrowedFd<'static> {
+    sys::stdout()
+}
+
 /// Opens a file on a fd from 3 up, though 0-2 be closed: there it would receive our own messages, or be the
 /// program's stdin.
 pub fn open(folder: BorrowedFd, path: &CStr, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {

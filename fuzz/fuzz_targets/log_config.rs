@@ -145,16 +145,27 @@ fn number(text: &[u8], units: &[(&str, u64)]) -> Option<u64> {
     all.try_into().ok()
 }
 
-/// `A.B.C.D` or `A.B.C.D:PORT`.
+/// `A.B.C.D` or `A.B.C.D:PORT`; what stands behind another colon is passed over, and so is all from the first
+/// byte on that no address can have.
 fn address(text: &[u8]) -> Option<SocketAddrV4> {
-    let text = std::str::from_utf8(text).ok()?;
-    let (address, port) = text.split_once(':').unwrap_or((text, "514"));
-    let bytes: Vec<&str> = address.split('.').collect();
-    let field = |text: &str| number(text.as_bytes(), &[("", 1)]);
-    let byte = |at: usize| field(bytes[at])?.try_into().ok();
-    let [_, _, _, _] = bytes[..] else { return None };
+    let mut fields = vec![Vec::new()];
+    let mut marks = Vec::new();
+    for byte in text.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.' | b':')) {
+        if byte.is_ascii_digit() {
+            fields.last_mut().unwrap().push(*byte);
+        } else {
+            marks.push(*byte);
+            fields.push(Vec::new());
+        }
+    }
+    let field = |at: usize| number(&fields[at], &[("", 1)]);
+    let port = match marks[..] {
+        [b'.', b'.', b'.'] => 514,
+        [b'.', b'.', b'.', b':'] | [b'.', b'.', b'.', b':', b':', ..] => field(4)?.try_into().ok()?,
+        _ => return None,
+    };
+    let byte = |at: usize| field(at)?.try_into().ok();
     let address: [u8; 4] = [byte(0)?, byte(1)?, byte(2)?, byte(3)?];
-    let port = field(port)?.try_into().ok()?;
     (port > 0).then(|| SocketAddrV4::new(address.into(), port))
 }
 

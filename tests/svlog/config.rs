@@ -98,7 +98,7 @@ fn what_follows_a_value_makes_the_line_invalid_and_the_message_says_what_was_exp
         ("t3w", age),
         ("t1m30s", age),
         ("onewest", "block, oldest or new"),
-        ("u192.0.2.1:514 x", "an IPv4 address, and a port: 192.0.2.1:514"),
+        ("u192.0.2", "an IPv4 address, and a port: 192.0.2.1:514"),
     ] {
         let log = fed(Svlog, &[], &format!("{line}\npP\n"), lines(1, 2000));
         assert_eq!((log.archives().len(), log.all().lines().count()), (0, 2000), "{line}");

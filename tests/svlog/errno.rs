@@ -73,7 +73,7 @@ fn after_hup_an_error_of_the_moment_does_not_take_the_directory_away() {
         let is_logger = |pid: &u32| !cmdline(*pid).starts_with("strace ");
         let logger = log.processes().into_iter().find(is_logger).unwrap();
         send_signal(logger, nix::sys::signal::Signal::SIGHUP);
-        log.until("another current", || log.at("current").exists());
+        log.until_said("unable to use the log directory");
         log.says("two\n", "two\n");
         log.close();
         assert_eq!(log.ended(), 0, "{}", log.report());

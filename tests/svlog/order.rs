@@ -29,7 +29,7 @@ fn contents(log: &Log) -> Vec<String> {
 
 /// So many lines behind a prefix.
 fn prefixed(prefix: &str, first: usize, last: usize) -> String {
-    lines(first, last).lines().map(|line| format!("{prefix} {line}\n")).collect()
+    lines(first, last).lines().flat_map(|line| [prefix, " ", line, "\n"]).collect()
 }
 
 /// As many lines as fit into a pipe at first, which is more than one batch.
@@ -138,7 +138,9 @@ fn orders_that_come_again_and_again_lose_no_line() {
         in_one_moment(&log, || {
             let order: &[Signal] = [&[SIGHUP][..], &[SIGALRM], &[SIGALRM, SIGHUP]][round % 3];
             log.write(lines(round * 100 + 1, round * 100 + 50));
-            order.iter().for_each(|signal| log.signal(*signal));
+            for signal in order {
+                log.signal(*signal);
+            }
             log.write(lines(round * 100 + 51, round * 100 + 100));
         });
     }

@@ -22,7 +22,7 @@ fn attack(log: &Log, script: &str) {
     assert_eq!(run(command.current_dir(log.at(""))), prints(""), "{script}");
 }
 
-/// A second name of root's file, which the kernel lets nobody make only where fs.protected_hardlinks is 0.
+/// A second name of root's file, which the kernel lets nobody make only where `fs.protected_hardlinks` is 0.
 fn second_name(log: &Log, name: &str) {
     fs::hard_link(log.path("secret"), log.at(name)).unwrap();
 }
@@ -256,4 +256,19 @@ fn what_is_shown_of_config_is_shown_on_one_line_and_without_control_characters()
     let log = fed(Svlog, &[], "s\u{1b}[2J\u{9b}5n\n", "one\n");
     let stderr = log.stderr();
     assert!(!stderr.contains(['\u{1b}', '\u{9b}']) && stderr.lines().count() == 1, "{stderr:?}");
+}
+
+#[test]
+fn a_file_that_was_moved_to_the_place_of_current_is_read_by_nobody_else_than_before() {
+    needs!(root());
+    let mut log = of_nobody("");
+    // A file of root's in another directory of nobody's.
+    assert_eq!(run_in(log.folder.path(), "mkdir own; mv secret own; chown nobody own"), prints(""));
+    attack(&log, "mv ../own/secret current");
+    assert_eq!(logged(&mut log), 0, "{}", log.report());
+    let files: Vec<_> = log.archives().into_iter().chain(["current".into()]).collect();
+    for name in files.iter().filter(|name| log.read(name).contains("secret")) {
+        assert_eq!(mode(&log.at(name)) & 0o077, 0, "{name}");
+    }
+    assert_eq!(log.all(), "secret\none\n");
 }

@@ -420,18 +420,20 @@ fn a_processor_has_signals_as_they_are_by_default() {
 #[test]
 fn once_the_processor_has_caught_up_there_are_as_many_archives_as_are_to_be_kept() {
     let mut log = Log::prepare(Svlog, "n5\n!cat\n");
+    let plant = |log: &Log, n: u32, kind| {
+        let line = usize::try_from(n).unwrap();
+        log.plant(&old_archive(n.into(), kind), &lines(line, line), 0o744);
+    };
     for n in 1..=5 {
-        log.plant(&old_archive(n, 's'), &lines(n as usize, n as usize), 0o744);
-        log.plant(&old_archive(n + 5, 'u'), &lines(n as usize + 5, n as usize + 5), 0o744);
+        plant(&log, n, 's');
+        plant(&log, n + 5, 'u');
     }
     log.run();
     log.until_processed(5);
     assert_eq!(log.all(), lines(6, 10));
     log.finish();
     // What an older logger has left comes down too.
-    for n in 1..=5 {
-        log.plant(&old_archive(n, 's'), &lines(n as usize, n as usize), 0o744);
-    }
+    (1..=5).for_each(|n| plant(&log, n, 's'));
     log.run();
     for n in 11..=15 {
         rotate(&log, &lines(n, n));

@@ -2,12 +2,16 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
 use super::restart::Random;
 use super::service::*;
+use crate::needs;
 use crate::support::*;
 
 /// Whether a finish script was told this of an adopted service, or that its status is not known: the kernel
@@ -310,9 +314,218 @@ fn records_that_others_may_write_are_not_obeyed() {
     service.kill_supervisor();
     assert_eq!(run_in(service.at("supervise"), "chmod -R go+w record"), prints(""));
     service.spawn(service.command());
-    // Not taken over, and not started beside it while it lives either.
-    service.until("an end or an answer", || service.alive() || !lives(service.supervisor()));
+    // Not taken over, and nothing is started beside it while it lives.
+    assert_eq!(service.ended(), 111);
+    assert!(service.stderr().contains("others may write"), "{}", service.stderr());
     assert!(lives(run));
+    assert_eq!(service.count("start "), 1);
+    send_signal(run, Signal::SIGKILL);
+    service.until("it has ended", || !lives(run));
+    service.supervise();
+    service.started(2);
+    service.exit();
+}
+
+/// The supervisor with one system call made to fail, of those that name the record, or that have this number.
+fn failing(service: &Service, files: &[&str], call: &str, errno: &str, nth: usize) -> std::process::Command {
+    let words = service.command();
+    let mut command = service.adopt(prepared("strace"));
+    command.args(["-o", "/dev/null", "-e", &format!("trace={call}")]);
+    command.args(["-e", &format!("inject={call}:error={errno}:when={nth}")]);
+    command.args(files.iter().flat_map(|file| ["-P", file]));
+    command.arg("--").arg(words.get_program()).args(words.get_args());
+    command
+}
+
+#[test]
+fn a_record_that_cannot_be_opened_or_read_is_not_taken_for_none() {
+    needs!(tool("strace"));
+    let mut service = Service::start(Svrun, &[("run", PUPPET), ("finish", FINISH), ("log/run", LOGGER)]);
+    let run = service.started(1);
+    service.until_stat("run");
+    service.until_log_stat("run");
+    service.kill_supervisor();
+    for (files, call) in [
+        (&["record"][..], "openat"),
+        (&["record", "service/supervise/record"], "pread64"),
+        (&["/proc/sys/kernel/random/boot_id"], "openat"),
+        (&["/proc/self/ns/pid", "ns/pid"], "?newfstatat,?fstatat64"),
+    ] {
+        for errno in ["EMFILE", "ENFILE", "EIO", "ENOMEM", "EINTR"] {
+            let status = failing(&service, files, call, errno, 1).status().unwrap();
+            assert_eq!(status.code(), Some(111), "{call} {files:?} {errno}: {}", service.stderr());
+            assert!(lives(run), "{call} {errno}");
+        }
+    }
+    assert_eq!((service.count("start "), service.count("log start ")), (1, 1), "no second copy");
+    // Nor is what is due forgotten.
+    service.tell("exit 3");
+    service.until("it has ended", || !lives(run));
+    for errno in ["EMFILE", "EIO"] {
+        let status = failing(&service, &["record"], "openat", errno, 1).status().unwrap();
+        assert_eq!(status.code(), Some(111), "{errno}: {}", service.stderr());
+    }
+    assert_eq!(service.count("finish "), 0);
+    service.supervise();
+    service.started(2);
+    assert_eq!(service.count("finish "), 1);
+    service.exit();
+}
+
+#[test]
+fn too_few_files_at_the_start_make_no_second_copy() {
+    let mut service = Service::start(Svrun, &[("run", SLEEPER), ("log/run", LOGGER)]);
+    let run = service.started(1);
+    service.until_stat("run");
+    service.until_log_stat("run");
+    service.kill_supervisor();
+    let svrun = bin().join("svrun");
+    for files in 3..24 {
+        let mut command = service.adopt(sh(r#"ulimit -n $0; exec "$@""#));
+        service.spawn({
+            command.arg(files.to_string()).arg(&svrun).arg("service");
+            command
+        });
+        // It has refused, or has adopted what it could and goes on.
+        let supervisor = service.supervisor();
+        service.until("an end or an answer", || service.alive() || !lives(supervisor));
+        if lives(supervisor) {
+            service.kill_supervisor();
+        } else {
+            let status = service.ended();
+            assert!(status == 111 || files < 6, "{files}: {status}"); // the loader needs some, where there is one
+        }
+        assert!(lives(run));
+        assert_eq!(service.count("start "), 1, "{files}: no second copy");
+    }
+    service.supervise();
+    assert_eq!(service.status().pid, run);
+    service.exit();
+}
+
+#[test]
+fn a_record_on_a_file_system_that_became_read_only_is_obeyed() {
+    needs!(crate::setuidgid::mounts());
+    let mut service = Service::start(Svrun, &[("run", PUPPET), ("finish", FINISH)]);
+    let run = service.started(1);
+    service.until_stat("run");
+    service.kill_supervisor();
+    let command = service.command_after("mount --bind service service; mount -o remount,bind,ro service");
+    service.spawn(command);
+    service.until("a warning", || service.stderr().contains(says(nix::errno::Errno::EROFS)));
+    service.signal(Signal::SIGTERM);
+    assert_eq!(service.ended(), 0);
+    assert!(!lives(run), "it was adopted, and stopped");
+    assert_eq!((service.count("start "), service.count("finish ")), (1, 1));
+}
+
+/// The address of its notification socket, as the service has it.
+fn notify_address(run: u32) -> String {
+    let environ = fs::read_to_string(format!("/proc/{run}/environ")).unwrap();
+    environ.split('\0').find_map(|entry| entry.strip_prefix("NOTIFY_SOCKET=@")).unwrap().to_owned()
+}
+
+/// Binds the address, as anybody can who has read it in /proc/net/unix.
+fn impostor(address: &str) -> std::io::Result<UnixDatagram> {
+    UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(address)?)
+}
+
+#[test]
+fn the_notification_socket_lives_across_an_upgrade() {
+    for options in [&[][..], &["-k"]] {
+        let mut service = Service::prepare(Svrun, &[("run", PUPPET), ("sd-notify", "")]);
+        service.set_options(options);
+        service.supervise();
+        let run = service.started(1);
+        let address = notify_address(run);
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let taken = scope.spawn(|| {
+                let mut taken = 0;
+                while !over.load(Ordering::Relaxed) {
+                    taken += usize::from(impostor(&address).is_ok());
+                }
+                taken
+            });
+            for _ in 0..20 {
+                assert_eq!(service.ask("upgrade"), "");
+                service.until("an answer", || !service.ask("status").is_empty());
+            }
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(taken.join().unwrap(), 0, "the name was free");
+        });
+        let announce = example("announce").display().to_string();
+        service.tell(&format!("{announce} READY=1 && echo told >>$D/lines"));
+        service.nth(1, "told");
+        assert_eq!(field(&service.ask("status"), "ready"), "true");
+        // It is the supervisor's alone.
+        service.tell("exit 0");
+        let second = service.started(2);
+        assert_eq!(notify_address(second), address);
+        let open = fs::read_dir(format!("/proc/{second}/fd")).unwrap().flatten();
+        let sockets = open.filter_map(|fd| fs::read_link(fd.path()).ok());
+        assert_eq!(sockets.filter(|to| to.to_string_lossy().starts_with("socket:")).count(), 0);
+        assert_eq!(service.stderr(), "");
+        service.exit();
+    }
+}
+
+#[test]
+fn a_failed_upgrade_leaves_everything_as_it_was() {
+    let mut service = Service::prepare(Svrun, &[("run", PUPPET), ("sd-notify", "")]);
+    let program = service.path("svrun");
+    install(&bin().join("svrun"), &program);
+    let mut command = service.adopt(prepared(&program));
+    command.arg("service");
+    service.supervise_by(command);
+    service.started(1);
+    fs::remove_file(&program).unwrap();
+    let fds = || {
+        let fd = |fd: fs::DirEntry| (fd.file_name(), fs::read_link(fd.path()).unwrap_or_default());
+        let mut all: Vec<_> =
+            fs::read_dir(format!("/proc/{}/fd", service.supervisor())).unwrap().flatten().map(fd).collect();
+        all.sort();
+        all
+    };
+    let mut client = service.connect();
+    assert_eq!(field(&client.ask("status"), "ready"), "false");
+    let before = fds();
+    assert_eq!(field(&client.ask("upgrade"), "ok"), "false");
+    assert_eq!(fds(), before);
+    service.tell(&format!("{} READY=1 && echo told >>$D/lines", example("announce").display()));
+    service.nth(1, "told");
+    assert_eq!(field(&client.ask("status"), "ready"), "true");
+    drop(client);
+    service.exit();
+}
+
+#[test]
+fn a_notification_name_that_another_has_taken_is_replaced_at_the_next_start() {
+    let mut service = Service::start(Svrun, &[("run", PUPPET), ("sd-notify", ""), ("restart-delay", "0")]);
+    let run = service.started(1);
+    let address = notify_address(run);
+    service.kill_supervisor();
+    // In the time without a supervisor anybody can take it.
+    let impostor = impostor(&address).unwrap();
+    service.supervise();
+    assert_eq!(service.status().pid, run);
+    service.until("a warning", || service.stderr().contains("notification socket"));
+    let announce = example("announce").display().to_string();
+    service.tell(&format!("{announce} READY=1 & echo told >>$D/lines"));
+    service.nth(1, "told");
+    impostor.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut message = [0; 64];
+    let count = impostor.recv(&mut message).unwrap();
+    assert_eq!(&message[..count], b"READY=1", "what is sent there is lost");
+    assert_eq!(field(&service.ask("status"), "ready"), "false");
+    service.tell("exit 0");
+    let second = service.started(2);
+    assert_ne!(notify_address(second), address);
+    service.tell(&format!("{announce} READY=1 && echo told >>$D/lines"));
+    service.nth(2, "told");
+    assert_eq!(field(&service.ask("status"), "ready"), "true");
+    drop(impostor);
+    service.exit();
 }
 
 #[test]

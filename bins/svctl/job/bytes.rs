@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 
-use super::{Goal, Job, Order, Stage, Step, Way, sv};
+use super::{Goal, Job, Order, Stage, Step, Way, run, sv};
 use crate::svctl::status::Status;
 use crate::svctl::trouble::Trouble;
 
@@ -17,6 +17,8 @@ impl Job {
         let told = sv::status(order.names, self.name).and_then(|status| match status {
             Some(status) if bytes.is_empty() => Ok(Some(status)),
             Some(status) if order.deed.strict && status.pid == 0 => Err(Trouble::fails("not running", None)),
+            // To daemontools' supervise `x` alone means to leave once the service ends.
+            Some(status) if bytes == "x" && status.daemontools => Ok(sv::control("dx")?.then_some(status)),
             Some(status) => Ok(sv::control(bytes)?.then_some(status)),
             None => Ok(None),
         });
@@ -24,7 +26,10 @@ impl Job {
             Err(trouble) if order.patient && trouble.is_absence() => self.without_supervisor(order),
             Err(trouble) => Step::Fail(trouble),
             Ok(None) => self.without_supervisor(order),
-            Ok(Some(before)) if order.waits => Step::On(Way::Bytes(before), Stage::Looking(None)),
+            Ok(Some(before)) if order.waits => {
+                self.runs.old = Some(run::of(&before));
+                Step::On(Way::Bytes(before), Stage::Looking(None))
+            }
             Ok(Some(before)) => Step::Done(before),
         }
     }
@@ -41,7 +46,12 @@ impl Job {
                 Err(trouble) => Step::Fail(trouble),
                 Ok(None) => self.without_supervisor(order),
                 Ok(Some(now)) if order.deed.goal.is_reached(&before, &now) => {
-                    match self.check(order, Way::Bytes(before.clone()), now) {
+                    let way = Way::Bytes(before);
+                    let step = match order.deed.goal {
+                        Goal::Reloaded => self.told(way, now),
+                        _ => self.check(order, way, now),
+                    };
+                    match step {
                         Step::On(way, stage @ Stage::Looking(_)) => self.keep(way, stage),
                         step => step,
                     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::{AGAIN, Conn, Goal, Job, Order, Stage, Step, TICK, Way};
 use crate::svctl::check::{Check, NoCheck};
 use crate::svctl::json::Value;
+use crate::svctl::look::LIMIT;
 use crate::svctl::socket::Received;
 use crate::svctl::status::{State, Status, Want};
 use crate::svctl::trouble::Trouble;
@@ -89,10 +90,24 @@ impl Job {
         }
     }
 
+    /// The run that got a signal is to live on.
+    pub(super) fn told(&mut self, way: Way, status: Status) -> Step {
+        if status.state != State::Run || self.runs.old != Some(of(&status)) {
+            let text = "it did not live on".to_owned() + &status.last_end();
+            return Step::Fail(Trouble::fails(text, None));
+        }
+        let (_, since) = *self.runs.seen.get_or_insert_with(|| (of(&status), Instant::now()));
+        match PROOF.checked_sub(since.elapsed()) {
+            Some(left) => Step::On(way, Stage::Looking(Some(Instant::now() + left))),
+            None => Step::Done(status),
+        }
+    }
+
     /// Waits for what the supervisor says of the service: the first line is its state, and each later one
     /// tells that it is another. So no change is missed, and none is looked for in vain.
     pub(super) fn watch(&mut self, order: &Order, mut bell: Conn, until: Option<Instant>) -> Step {
         let mut rings = until.is_some_and(|until| Instant::now() >= until);
+        let mut state = None;
         loop {
             match bell.receive() {
                 Received::Nothing => break,
@@ -100,7 +115,7 @@ impl Job {
                 Received::End if order.deed.requests.is_empty() => return Step::Wait,
                 Received::End => return Step::Fail(super::socket::left()),
                 Received::Line(line) => match Status::from_json(&line) {
-                    Some(status) => return self.judge(order, bell, status),
+                    Some(status) => state = Some(status),
                     None if Value::parse(&line).is_some_and(|line| line.get("event").text() != "") => {
                         rings = true;
                     }
@@ -108,20 +123,22 @@ impl Job {
                 },
             }
         }
-        if !rings {
-            return self.keep(Way::Socket(bell), Stage::Looking(until));
+        match state {
+            _ if rings => {} // it is another by now, or may be
+            Some(status) => return self.judge(order, bell, status),
+            None => return self.keep(Way::Socket(bell), Stage::Looking(until)),
         }
         let Some(mut conn) = Conn::open(order.names, self.name) else {
             return self.keep(Way::Socket(bell), Stage::Looking(Some(Instant::now() + TICK)));
         };
         conn.send("status");
-        Step::On(Way::Socket(bell), Stage::Asking(conn))
+        Step::On(Way::Socket(bell), Stage::Asking(conn, Instant::now() + LIMIT))
     }
 
     /// The state after a change.
-    pub(super) fn asking(&mut self, order: &Order, bell: Conn, mut conn: Conn) -> Step {
+    pub(super) fn asking(&mut self, order: &Order, bell: Conn, mut conn: Conn, until: Instant) -> Step {
         match conn.receive() {
-            Received::Nothing => self.keep(Way::Socket(bell), Stage::Asking(conn)),
+            Received::Nothing => self.keep(Way::Socket(bell), Stage::Asking(conn, until)),
             // There was no place for us; or there is no supervisor any more, which the bell tells.
             Received::End => {
                 let again = Some(Instant::now() + TICK);
@@ -135,8 +152,11 @@ impl Job {
     }
 
     /// Whether the goal is reached in this state, may be yet, or never.
-    fn judge(&mut self, order: &Order, bell: Conn, status: Status) -> Step {
+    pub(super) fn judge(&mut self, order: &Order, bell: Conn, status: Status) -> Step {
         let goal = order.deed.goal;
+        if goal == Goal::Reloaded {
+            return self.told(Way::Socket(bell), status);
+        }
         let wanted = status.want == Want::Up || goal == Goal::Ready;
         let gave_up = status.hold == "gave up";
         if status.state == State::Down && (!wanted || gave_up) {

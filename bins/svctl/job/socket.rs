@@ -30,7 +30,7 @@ impl Job {
                 _ => self.keep(Way::Socket(conn), Stage::Leaving),
             },
             Stage::Looking(until) => self.watch(order, conn, until),
-            Stage::Asking(asked) => self.asking(order, conn, asked),
+            Stage::Asking(asked, until) => self.asking(order, conn, asked, until),
             Stage::Checking(check, status) => self.checking(Way::Socket(conn), check, status),
             Stage::Resting(until) if Instant::now() < until => self.keep(Way::Socket(conn), stage),
             Stage::Resting(until) => Step::On(Way::Socket(conn), Stage::Looking(Some(until))),
@@ -82,11 +82,16 @@ impl Job {
     }
 
     /// All is told. What is left is to wait for the goal.
-    fn reach(&self, order: &Order, mut conn: Conn, status: Status) -> Step {
+    fn reach(&mut self, order: &Order, mut conn: Conn, status: Status) -> Step {
         let goal = order.deed.goal;
         if goal.is_a_run() {
-            conn.send("events");
-            return Step::On(Way::Socket(conn), Stage::Looking(None));
+            return match self.judge(order, conn, status) {
+                Step::On(Way::Socket(mut bell), stage) => {
+                    bell.send("events");
+                    Step::On(Way::Socket(bell), stage)
+                }
+                step => step,
+            };
         }
         match goal.condition() {
             _ if goal == Goal::Gone => Step::On(Way::Socket(conn), Stage::Leaving),

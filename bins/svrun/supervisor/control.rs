@@ -40,8 +40,12 @@ impl Supervisor {
         let mut words = line.split(|b| *b == b' ').filter(|word| !word.is_empty());
         let list = [words.next(), words.next(), words.next(), words.next()];
         let event = match list {
-            [Some(b"status"), None, ..] => return self.reply(i, logger),
+            [Some(b"status"), None, ..] => {
+                self.save(); // who is told something finds it in the files too
+                return self.reply(i, logger);
+            }
             [Some(b"events"), None, ..] => {
+                self.save();
                 if let Some(process) = one_of(&self.service, self.logger.as_ref(), logger) {
                     self.world.clients.follow(i, process);
                 }

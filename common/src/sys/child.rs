@@ -328,6 +328,14 @@ pub fn pidfd(pid: u32) -> nix::Result<OwnedFd> {
     }
 }
 
+/// Whether a process has ended and was not waited for yet; ESRCH where there is none.
+pub fn has_ended(pid: u32) -> nix::Result<bool> {
+    let pidfd = pidfd(pid)?;
+    let mut watched = [super::socket::watch(pidfd.as_raw_fd(), libc::POLLIN)];
+    super::socket::poll(&mut watched, Some(0))?;
+    Ok(watched[0].revents != 0)
+}
+
 /// `pidfd_send_signal(2)`.
 pub fn signal_pidfd(pidfd: BorrowedFd, signal: i32) -> nix::Result<()> {
     let none = ptr::null::<c_void>();
