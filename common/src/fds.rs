@@ -110,11 +110,17 @@ impl Handed {
     }
 }
 
+/// How many fds are handed on at most: what was taken before leaves a hole in the row.
+const HANDED: usize = 3;
+
 /// What was handed on, the first that is `wanted`, close-on-exec from now on.
 pub fn handed_on(wanted: impl Fn(RawFd) -> bool) -> nix::Result<Option<OwnedFd>> {
+    let mut holes = 0;
     let mut at = libc::STDERR_FILENO + 1;
-    while sys::is_cloexec(at).is_ok() {
-        if wanted(at) {
+    while holes <= HANDED {
+        if sys::is_cloexec(at).is_err() {
+            holes += 1;
+        } else if wanted(at) {
             let own = sys::copy_from(at, at + 1, libc::F_DUPFD_CLOEXEC)?;
             sys::close(at)?;
             return Ok(Some(own));

@@ -458,6 +458,32 @@ fn a_part_of_the_service_cannot_take_lines_out_of_the_log_pipe() {
 }
 
 #[test]
+fn an_upgrade_leaves_no_pipe_without_a_reader() {
+    // The supervisor is the only one who reads: the logger is down.
+    let files = [("run", PUPPET), ("log/run", LOGGER), ("log/down", ""), ("notification-fd", "7")];
+    let mut service = Service::start(Svrun, &files);
+    let pid = service.started(1);
+    service.tell(
+        "until [ -e $D/enough ]; do printf x >&7; printf .; printf x >&7; done; echo enough >>$D/lines",
+    );
+    for _ in 0..20 {
+        service.connect().say("upgrade\n").unwrap();
+        service.until("the new program", || {
+            let mut client = service.connect();
+            client.say("status\n").is_ok() && client.line().contains("\"ok\":true")
+        });
+    }
+    fs::write(service.path("enough"), "").unwrap();
+    service.nth(1, "enough");
+    assert_eq!(service.status().pid, pid);
+    service.send_log("u");
+    service.until("the log", || service.text("logged").len() > 20);
+    service.exit();
+    assert_eq!(service.count("start "), 1);
+    assert!(service.text("logged").bytes().all(|byte| byte == b'.'));
+}
+
+#[test]
 fn a_message_about_a_long_path_keeps_its_text_and_its_newline() {
     let folder = open_folder();
     let path = format!("{}/end", vec!["directory"; 60].join("/"));
