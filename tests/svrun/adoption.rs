@@ -185,6 +185,7 @@ fn a_logger_that_died_meanwhile_is_started() {
     service.until("the logger", || cmdline(log) == "cat");
     // What nobody has read stays in the pipe as long as the service has it open.
     send_signal(log, Signal::SIGSTOP);
+    service.until("it reads nothing", || state(log) == Some('T'));
     service.tell("echo said; echo said >>$D/lines");
     service.nth(1, "said");
     service.kill_supervisor();
