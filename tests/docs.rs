@@ -10,7 +10,8 @@ use crate::needs;
 use crate::support::*;
 
 /// Modules of the tests that belong to no single program.
-const OF_NO_PROGRAM: [&str; 10] = [
+const OF_NO_PROGRAM: [&str; 11] = [
+    "accounts",
     "all_or_nothing",
     "common_rules",
     "docs",
@@ -24,10 +25,11 @@ const OF_NO_PROGRAM: [&str; 10] = [
 ];
 
 /// The sections of a page, in their order; the bracketed ones may be missing.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "NAME",
     "SYNOPSIS",
     "DESCRIPTION",
+    "[CONTAINERS]",
     "ENVIRONMENT",
     "[FILES]",
     "EXIT STATUS",
@@ -261,7 +263,8 @@ fn the_page_and_help_say_the_same() {
         assert_eq!(usage, format!("usage: {}", section(name, "SYNOPSIS")));
         assert_eq!(section(name, "NAME"), format!("{name} - {}", lines.next().unwrap()));
         let options: Vec<String> =
-            lines.map(|line| line.trim_start().split("  ").next().unwrap().to_owned()).collect();
+            // Commands, if it has any, come after the options.
+            lines.take_while(|line| *line != "commands:").map(|line| line.trim_start().split("  ").next().unwrap().to_owned()).collect();
         assert_eq!(options, self::options(&text(page(name))), "{}: options", page(name).display());
         let letters: String =
             usage.split([' ', '[', ']', '|']).filter_map(|word| word.strip_prefix('-')).collect();
@@ -326,7 +329,7 @@ fn the_page_of_the_formats_has_its_sections_in_order() {
     let shown = shown(&house().join("man/service.5"), 80);
     assert!(shown.starts_with("SERVICE(5) "), "{shown}");
     let headings: Vec<String> = sections(&shown).into_iter().map(|section| section.0).collect();
-    let of_a_program = ["SYNOPSIS", "ENVIRONMENT", "[FILES]", "EXIT STATUS"];
+    let of_a_program = ["SYNOPSIS", "[CONTAINERS]", "ENVIRONMENT", "[FILES]", "EXIT STATUS"];
     let expected = SECTIONS.iter().filter(|section| !of_a_program.contains(section));
     assert_eq!(headings, expected.map(|section| section.trim_matches(['[', ']'])).collect::<Vec<_>>());
 }

@@ -193,7 +193,7 @@ fn chroot_after_chroot_is_a_program_of_the_new_root() {
     let world = World::new();
     assert_eq!(
         world.run("setuidgid :8001:8002 chroot root chroot / /state"),
-        fails(127, format!("setuidgid: fatal: unable to run chroot: {}\n", says(Errno::ENOENT)))
+        fails(127, format!("setuidgid: fatal: unable to run chroot inside root: {}\n", says(Errno::ENOENT)))
     );
     install_root(&world.at("root"), &[&bin().join("chroot")]);
     fs::create_dir(world.at("root/root")).unwrap();

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use crate::needs;
 use crate::reference::peer;
-use crate::setlock::{Holder, exclusion};
+use crate::setlock::{Holder, contend, exclusion};
 use crate::support::*;
 
 /// What pidlock says where the lock on `f` is taken.
@@ -120,8 +120,8 @@ fn a_contender_that_fails_leaves_the_content() {
     let folder = tempfile::tempdir().unwrap();
     let holder = Holder::holding(folder.path(), &["pidlock", "f"]);
     let pid = format!("{}\n", holder.pid());
-    assert_eq!(run_in(&folder, "pidlock -n f echo x"), locked());
-    assert_eq!(run_in(&folder, "pidlock -t 0.01 f echo x"), locked());
+    assert_eq!(contend(&folder, "pidlock -n f echo x"), locked());
+    assert_eq!(contend(&folder, "pidlock -t 0.01 f echo x"), locked());
     assert_eq!(run_in(&folder, "pidlock -xn f echo x"), prints(""));
     assert_eq!(content(folder.path()), pid);
     let mut waiter = Holder::start(folder.path(), &["pidlock", "-n", "-N", "f"]);
@@ -151,7 +151,7 @@ fn t_gets_a_lock_that_is_freed_in_time() {
 fn d_keeps_the_lock_there() {
     let folder = tempfile::tempdir().unwrap();
     let nested = |close: &str| format!("pidlock -d 9 f sh -c 'exec {close}; pidlock -n f echo free'");
-    assert_eq!(run_in(&folder, &nested("3<&-")), locked());
+    assert_eq!(contend(&folder, &nested("3<&-")), locked());
     assert_eq!(run_in(&folder, &nested("9<&-")), prints("free\n"));
 }
 

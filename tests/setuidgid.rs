@@ -354,7 +354,6 @@ fn what_cannot_be_an_account_is_wrong_use() {
     const FORM: &str = "the numeric form is :uid:gid[:gid...]";
     const NUMBERS: &str = "not all of its ids are numbers from 0 to 4294967294";
     for (spec, problem) in [
-        ("", EMPTY),
         (":", EMPTY),
         ("::", EMPTY),
         (":5001:", EMPTY),
@@ -391,6 +390,14 @@ fn what_cannot_be_an_account_is_wrong_use() {
             let outcome = run(link(name).args([spec, "echo", "ran"]));
             assert_eq!(outcome, misuse(name, &format!("invalid account {shown}: {problem}")), "{spec}");
         }
+    }
+}
+
+#[test]
+fn an_account_that_is_empty_is_told_so() {
+    for name in ["setuidgid", "envuidgid"] {
+        let outcome = run(link(name).args(["", "echo", "ran"]));
+        assert_eq!(outcome, misuse(name, "invalid account: the value is empty"));
     }
 }
 

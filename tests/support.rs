@@ -109,7 +109,6 @@ pub(crate) fn says(errno: Errno) -> &'static str {
         Errno::EIO if musl => "I/O error",
         Errno::EIO => "Input/output error",
         Errno::EMFILE if musl => "No file descriptors available",
-        Errno::EMFILE => "Too many open files",
         Errno::ENXIO => "No such device or address",
         Errno::E2BIG => "Argument list too long",
         Errno::ENOEXEC => "Exec format error",
@@ -121,11 +120,18 @@ pub(crate) fn says(errno: Errno) -> &'static str {
         Errno::EINVAL => "Invalid argument",
         Errno::EFBIG => "File too large",
         Errno::ENOSPC => "No space left on device",
+        Errno::EMFILE if musl => "No file descriptors available",
+        Errno::EMFILE => "Too many open files",
         Errno::EROFS => "Read-only file system",
         Errno::ENAMETOOLONG if musl => "Filename too long",
         Errno::ENAMETOOLONG => "File name too long",
         other => panic!("no text for {other:?} yet"),
     }
+}
+
+/// A value of the command line as a message shows it.
+pub(crate) fn given(value: &str) -> String {
+    if value.is_empty() { "the value is empty".into() } else { value.replace('\n', "\\n") }
 }
 
 /// What a test needs, each checked in turn; where it is not there the test is skipped, and counted so.

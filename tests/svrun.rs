@@ -5,6 +5,7 @@ mod commands;
 mod containers;
 mod control;
 mod faults;
+mod few_fds;
 mod files;
 mod finish;
 mod log;

@@ -179,7 +179,7 @@ fn unknown(word: &[u8]) -> Error {
     let error = Error::usage(format_args!("unknown command: {}", shown(word)));
     match command::nearest(str_of(word)) {
         // What is said at the end of the program may as well stay.
-        Some(nearest) => error.hint(format!("did you mean '{nearest}'?").leak()),
+        Some(nearest) => error.hint(format!("did you mean '{nearest}'?")),
         None => error.hint("'svctl --help' lists the commands"),
     }
 }

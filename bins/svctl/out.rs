@@ -64,16 +64,14 @@ impl Out {
             String::new()
         };
         let line = [sign.as_bytes(), &self.line(name, status)].concat();
-        match self.style {
-            Style::Svctl => print(&[&line, last.as_bytes(), b"\n"].concat()),
-            // sv's line has no place for it.
-            _ => {
-                if let Some(last) = last.strip_prefix(", ") {
-                    complain(format!("warning: {}: {last}\n", shown(name)).as_bytes());
-                }
-                print(&[&line[..], b"\n"].concat())
-            }
+        if self.style == Style::Svctl {
+            return print(&[&line, last.as_bytes(), b"\n"].concat());
         }
+        // sv's line has no place for it.
+        if let Some(last) = last.strip_prefix(", ") {
+            complain(format!("warning: {}: {last}\n", shown(name)).as_bytes());
+        }
+        print(&[&line[..], b"\n"].concat())
     }
 
     /// A service has no supervisor any more, as was asked for.

@@ -61,8 +61,6 @@ pub(super) struct Status {
     pub(super) label: [u8; 12],
     /// Whether the service has announced that it is ready; `None` where it cannot, or nobody tells.
     pub(super) ready: Option<bool>,
-    /// Whether run ended again and again, and the run of now may be no better.
-    crash_loop: bool,
     /// Why it does not run though it is wanted up: empty, or what the socket says.
     pub(super) hold: String,
     /// What the service says of itself.
@@ -106,7 +104,6 @@ impl Status {
             age: now.saturating_sub(start),
             label: *label,
             ready: None,
-            crash_loop: false,
             hold: String::new(),
             words: String::new(),
             json: String::new(),
@@ -144,7 +141,6 @@ impl Status {
                 Value::Bool(ready) => Some(*ready),
                 _ => None,
             },
-            crash_loop: value.get("short").whole::<u32>() > 1 && !value.get("death").get("stopped").is_true(),
             hold: value.get("hold").text().to_owned(),
             words: value.get("status").text().to_owned(),
             json: line.to_owned(),
@@ -154,7 +150,8 @@ impl Status {
     /// Whether run ended again and again too soon, and the run of now has not lived long enough to tell that
     /// it is better.
     pub(super) fn is_crash_loop(&self) -> bool {
-        self.crash_loop
+        let value = Value::parse(&self.json).unwrap_or(Value::Null);
+        value.get("short").whole::<u32>() > 1 && !value.get("death").get("stopped").is_true()
     }
 
     /// How run ended last, behind a comma; nothing where it never did, or nobody tells.

@@ -355,7 +355,6 @@ impl Folder {
                 self.voice.unable(&[b"use the log directory"], errno);
                 // Where a disk is full there will be room.
                 matches!(errno, Errno::ENOSPC | Errno::EDQUOT | Errno::EIO | Errno::EROFS)
-                    || is_of_the_moment(errno)
             }
             Ok(()) => true,
         }
@@ -664,10 +663,4 @@ impl Folder {
     pub(super) fn maker<'a>(&'a self, stamp: &'a [u8], length: usize) -> Maker<'a> {
         Maker { config: &self.config, stamp, length }
     }
-}
-
-/// Whether an error says nothing of the directory: it may have gone at the next try.
-fn is_of_the_moment(errno: Errno) -> bool {
-    use Errno::{EAGAIN, EINTR, EMFILE, ENFILE, ENOMEM};
-    matches!(errno, EMFILE | ENFILE | ENOMEM | EINTR | EAGAIN)
 }

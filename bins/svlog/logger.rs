@@ -1,4 +1,5 @@
-//! The loop: looks at what has come in, has it written to every log directory, and takes it out of the pipe.
+//! The loop: looks at what has come in, has it written to every log directory, and takes it out of the pipe. Of
+//! what arrives in one round the pipe comes before the signals, as [`Orders`] says.
 
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -444,7 +445,7 @@ impl Logger {
     /// Leaves all in order. Returns the exit status.
     #[inline(never)] // out of the way too
     fn leave(mut self) -> i32 {
-        self.orders.leave = Some(0);
+        let told = self.orders.leave.replace(0).is_some();
         let end = socket::monotonic() + LAST;
         let mut running = true;
         while running && socket::monotonic() < end {
@@ -476,14 +477,18 @@ impl Logger {
                     record.remove();
                 }
             }
-            // Where the pipe goes on, the next logger writes it: some of the folders may have it already, so
-            // that the record stays.
-            Some(_) if !self.input.is_only_reader() => {}
             Some(_) => {
-                let mut text = Text::<64>::new();
-                text.number(self.input.unread().max(self.input.bytes().len()) as u64);
-                self.voice.warning(&[text.bytes(), b" bytes could not be written, and are lost"]);
-                self.status = 111;
+                // Where the pipe goes on, the next logger writes it: some of the folders may have it already, so that
+                // the record stays. Who was told to leave counts on that; at the end of the input there may be none.
+                let goes_on = !self.input.is_only_reader();
+                if !(goes_on && told) {
+                    let mut text = Text::<96>::new();
+                    text.number(self.input.unread().max(self.input.bytes().len()) as u64);
+                    text.add(" bytes could not be written, and ");
+                    text.add(if goes_on { "stay in the pipe for who else reads it" } else { "are lost" });
+                    self.voice.warning(&[text.bytes()]);
+                    self.status = 111;
+                }
             }
         }
         self.status

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::cli::number;
 use common::{Text, Words, child, fds, socket};
+use nix::errno::Errno;
 use nix::unistd::read;
 
 use super::pipe::{End, Pipe};
@@ -44,6 +45,8 @@ pub(super) struct Notify {
     env: Option<Words>,
     /// Until when neither is listened to: monotonic, ms.
     deaf: [u64; 2],
+    /// Why it could not be opened, which was said.
+    refused: Option<Errno>,
 }
 
 impl Notify {
@@ -72,9 +75,10 @@ impl Notify {
     /// Opens what the settings ask for, if it is not open.
     pub(super) fn open(&mut self, settings: &Settings, state: Option<&State>, voice: Voice) {
         self.told = settings.notification.is_some() || settings.sd_notify;
+        let mut refused = None;
         if settings.notification.is_some() {
             if let Err(errno) = self.open_fifo(state) {
-                voice.unable(&[b"open supervise/pipe/notify"], errno);
+                refused = Some((&b"open supervise/pipe/notify"[..], errno));
             }
         } else {
             (self.fifo, self.end) = (None, None);
@@ -83,10 +87,14 @@ impl Notify {
             self.socket = None;
         } else if self.socket.is_none() {
             if let Err(errno) = self.open_socket() {
-                let what =
-                    b"open the notification socket: what the service announces before its next start is lost";
-                voice.unable(&[what], errno);
+                let what = &b"open the notification socket: what the service announces before its next start is lost"[..];
+                refused = Some((what, errno));
             }
+        }
+        // Once, however often run is started meanwhile.
+        let before = std::mem::replace(&mut self.refused, refused.map(|(_, errno)| errno));
+        if let Some((what, errno)) = refused.filter(|(_, errno)| before != Some(*errno)) {
+            voice.unable(&[what], errno);
         }
     }
 
@@ -181,7 +189,7 @@ impl Notify {
         let before = self.ready;
         let mut buffer = [0; 4096];
         // Both so often in a round at most, and such a round so often in a second: no flood keeps us from the
-        // rest of our work, or takes a processor.
+        // rest of our work, or takes a processor. What cannot be read now is told of again by a later wait.
         self.deaf = [now + PAUSE; 2];
         for _ in 0..ROUND {
             let Some(Ok(count @ 1..)) = self.fifo.as_ref().map(|fifo| read(fifo.both(), &mut buffer)) else {

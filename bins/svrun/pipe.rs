@@ -169,7 +169,7 @@ impl Pipe {
 
     /// How many bytes nobody has read.
     pub(super) fn unread(&self) -> usize {
-        child::unread(self.both.as_fd()).unwrap_or(0)
+        child::unread(self.both.as_fd()).unwrap_or(0) // FIONREAD of a pipe cannot fail
     }
 
     /// Adds a line of our own, if there is room for it; in a line of its own where the last byte of the

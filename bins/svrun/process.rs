@@ -6,7 +6,7 @@ use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::child::{self, Plan, Slot};
-use common::{Text, signals, socket};
+use common::{Text, fds, signals, socket};
 use nix::errno::Errno;
 use nix::sys::stat::fstatat;
 
@@ -71,7 +71,7 @@ pub(super) struct Process {
     exec: Option<Errno>,
     told_exec: Option<Errno>,
     told_death: Option<Death>,
-    told_fork: bool,
+    told_start: bool,
     told_record: bool,
     told_script: bool,
     /// That its state directory is gone was said.
@@ -113,7 +113,7 @@ impl Process {
             exec: None,
             told_exec: None,
             told_death: None,
-            told_fork: false,
+            told_start: false,
             told_record: false,
             told_script: false,
             told_gone: false,
@@ -241,6 +241,11 @@ impl Process {
                 return Some(Event::Script(false));
             }
         }
+        // None where nothing runs: 0 would be kill(1)'s own process group.
+        let runs = self.machine.phase == Phase::Run && self.lost.is_none();
+        let mut pid = Text::<16>::new();
+        pid.number(self.machine.pid).add("\0");
+        let words = [path, CStr::from_bytes_with_nul(pid.bytes()).unwrap_or(c"")];
         // Without its pipe the script runs all the same, and says what it says where we do.
         let end = world.pipe.as_ref().map(|pipe| pipe.end(End::Write));
         let fds = end.iter().flatten().map(|end| (end.as_raw_fd(), 1)).next();
@@ -250,7 +255,7 @@ impl Process {
             record: None,
             fds: fds.as_slice(),
             path,
-            argv: &[path],
+            argv: &words[..=usize::from(runs)],
             env: &world.env,
         };
         let failed = match child::spawn(&plan) {
@@ -293,11 +298,19 @@ impl Process {
         if self.logger || self.settings.misses(Optional::Finish) {
             return Event::NoFinish;
         }
-        match service::open(self.folder.as_fd(), c"finish") {
-            Ok(_) => {}
+        let found = match service::open(self.folder.as_fd(), c"finish") {
+            Err(errno) if service::passes(errno) => fds::may_read(self.folder.as_fd(), c"finish"),
+            found => found.map(drop),
+        };
+        match found {
+            Ok(()) => {}
             Err(Errno::ENOENT) => {
                 self.settings.missed(self.folder.as_fd(), Optional::Finish, c"finish");
                 return Event::NoFinish;
+            }
+            // It may be there, and is due as long as nobody knows.
+            Err(errno) if service::passes(errno) => {
+                return self.not_started(world, b"open ./finish, trying again", errno);
             }
             Err(errno) => {
                 self.voice(world).unable(&[b"open ./finish"], errno);
@@ -325,11 +338,8 @@ impl Process {
         });
         let end = match end.transpose() {
             Ok(end) => end,
-            Err(errno) => {
-                // Without its pipe it must not run: what it says would go elsewhere.
-                voice.unable(&[b"open the log pipe"], errno);
-                return Event::NotStarted;
-            }
+            // Without its pipe it must not run: what it says would go elsewhere.
+            Err(errno) => return self.not_started(world, b"open the log pipe, trying again", errno),
         };
         let mut fds = [(-1, -1); 2];
         let mut count = 0;
@@ -356,7 +366,7 @@ impl Process {
         let folder = self.folder.as_fd();
         match child::spawn(&Plan { group, folder, record, fds: &fds[..count], path, argv, env }) {
             Ok(spawned) => {
-                self.told_fork = false;
+                self.told_start = false;
                 if !finish {
                     self.wall = wall;
                 }
@@ -368,13 +378,16 @@ impl Process {
                 }
                 Event::Started(spawned.pid)
             }
-            Err(errno) => {
-                if !mem::replace(&mut self.told_fork, true) {
-                    voice.unable(&[b"fork, trying again"], errno);
-                }
-                Event::NotStarted
-            }
+            Err(errno) => self.not_started(world, b"fork, trying again", errno),
         }
+    }
+
+    /// What is due could not be started: it is tried again, and told once until something was started.
+    fn not_started(&mut self, world: &World, what: &[u8], errno: Errno) -> Event {
+        if !mem::replace(&mut self.told_start, true) {
+            self.voice(world).unable(&[what], errno);
+        }
+        Event::NotStarted
     }
 
     /// Says that run could not be executed, once, and when the reason is another.
@@ -426,7 +439,7 @@ impl Process {
         let death = match child::exit_status(pidfd.as_fd()) {
             Ok(status) => death::of(status),
             Err(Errno::ESRCH) if now < since + PATIENCE => return,
-            Err(_) => Death::Unknown,
+            Err(_) => Death::Unknown, // the kernel does not tell, or nobody has reaped it in time
         };
         (self.adopted, self.asking) = (None, None);
         self.event(world, Event::Died(death));

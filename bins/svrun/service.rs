@@ -61,6 +61,11 @@ pub(super) fn open(folder: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
     fds::open(folder, name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())
 }
 
+/// Whether the system lacks something for the moment: the file itself may well be there.
+pub(super) fn passes(errno: Errno) -> bool {
+    matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::EINTR | Errno::EAGAIN)
+}
+
 /// Makes a folder, if there is nothing by its name.
 pub(super) fn make_folder(parent: impl AsFd, path: &CStr, mode: u32) -> nix::Result<()> {
     match mkdirat(parent, path, Mode::from_bits_truncate(mode)) {

@@ -8,7 +8,7 @@ mod control;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::socket::{self, POLLIN, pollfd, watch};
-use common::{Text, Words, child, door, fds, signals};
+use common::{Error, Text, Words, child, door, fds, signals};
 use nix::errno::Errno;
 use nix::unistd::{Gid, fchdir, read};
 
@@ -123,7 +123,8 @@ pub(super) struct Supervisor {
     ended: Option<Death>,
     /// Nothing has happened for a second.
     resting: bool,
-    told_log: bool,
+    /// Why `log` could not be opened, which was said.
+    told_log: Option<Errno>,
     /// There may be more who have died.
     unreaped: bool,
     /// What is carried out once all doors have been looked at again.
@@ -158,6 +159,9 @@ impl Supervisor {
         let pipes = std::mem::take(&mut orders.pipes);
         let supervisor = Self::new(orders)?;
         supervisor.look_for_log()?;
+        if supervisor.told_log.is_some_and(passes) {
+            return Err(End::Failed); // a service whose log could be there must not run without it
+        }
         supervisor.begin()?;
         drop(pipes);
         Ok(supervisor)
@@ -211,7 +215,7 @@ impl Supervisor {
             role,
             ended: None,
             resting: false,
-            told_log: false,
+            told_log: None,
             unreaped: false,
             told: Signals::default(),
             waited: 0,
@@ -232,7 +236,7 @@ impl Supervisor {
             Ok(folder) => folder,
             Err(Errno::ENOENT) => return Ok(()),
             Err(errno) => {
-                if !std::mem::replace(&mut self.told_log, true) {
+                if self.told_log.replace(errno).is_none() {
                     self.world.voice.unable(&[b"open log, which gets nothing"], errno);
                 }
                 return Ok(());
@@ -307,6 +311,7 @@ impl Supervisor {
     #[inline(never)]
     pub(super) fn run(&mut self) -> End {
         let mut watched = [watch(-1, 0); DOORS + CLIENTS];
+        let mut refused = None;
         // Who has died before our signal dispositions were set has sent us nothing.
         self.learn();
         loop {
@@ -323,6 +328,7 @@ impl Supervisor {
             let timeout = self.rest(timeout);
             match socket::poll(&mut watched, timeout) {
                 Ok(true) => {
+                    refused = None;
                     self.resting &= watched.iter().all(|fd| fd.revents == 0);
                     if let Some(end) = self.happened(&watched) {
                         return end;
@@ -331,7 +337,9 @@ impl Supervisor {
                 Ok(false) => {}
                 Err(errno) => {
                     // Never seen; but a loop that fails at once must not eat the machine.
-                    self.world.voice.unable(&[b"wait for events"], errno);
+                    if refused.replace(errno) != Some(errno) {
+                        self.world.voice.unable(&[b"wait for events"], errno);
+                    }
                     common::lock::nap();
                 }
             }
@@ -730,8 +738,8 @@ impl Supervisor {
                 shown = state.show(&process.machine, process.wall, voice);
             }
             let open = state.open_doors();
-            if let Some(errno) = open.err().filter(|_| process.again.is_none()) {
-                voice.unable(&[b"open supervise/control and supervise/ok, trying again"], errno);
+            if let Err(errno) = open {
+                state.complain(voice, b"open supervise/control and supervise/ok, trying again", errno);
             }
             if !shown || open.is_err() {
                 process.again = Some(self.world.now() + AGAIN);
@@ -798,6 +806,7 @@ impl Supervisor {
                 if let Some(file) = &state.record {
                     let _ = record::clear(file.as_fd()); // what it says is dead in any case
                 }
+                // A socket that stays is dead, and the next one removes it.
                 let _ =
                     nix::unistd::unlinkat(state.folder(), c"socket", nix::unistd::UnlinkatFlags::NoRemoveDir);
             }
@@ -832,6 +841,12 @@ fn one_of<'a>(service: &'a Process, logger: Option<&'a Process>, which: bool) ->
     if which { logger } else { Some(service) }
 }
 
+/// Whether what the system has refused may be had a moment later: it says nothing about a file.
+fn passes(errno: Errno) -> bool {
+    use Errno::{EINTR, EIO, EMFILE, ENFILE, ENOMEM};
+    matches!(errno, EINTR | EIO | EMFILE | ENFILE | ENOMEM)
+}
+
 /// The group of the file `operators`, whose members may control the service.
 fn operators(folder: &OwnedFd, voice: Voice) -> Option<Gid> {
     let mut buffer = [0; 64];
@@ -844,11 +859,12 @@ fn operators(folder: &OwnedFd, voice: Voice) -> Option<Gid> {
                 return None;
             }
         };
-    let name = buffer[..count].trim_ascii();
-    let by_name = || common::credentials::group(&std::ffi::CString::new(name).ok()?).ok();
-    let found = common::cli::number(name).or_else(by_name);
-    if found.is_none() {
-        voice.warning(&[b"operators: no such group, nobody gets through"]);
-    }
-    found.map(Gid::from_raw)
+    let found = match buffer[..count].trim_ascii() {
+        _ if count == buffer.len() => Err(Error::fatal("it is too long")), // what was read may name another group
+        name => common::credentials::group_of(name),
+    };
+    let told = |error: Error| {
+        voice.warning(&[b"operators: ", error.text().as_bytes(), b"; nobody gets through"]);
+    };
+    found.map(Gid::from_raw).map_err(told).ok() // which has been told
 }

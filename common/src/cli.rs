@@ -110,8 +110,7 @@ impl Cli {
     /// The value of the option just returned, as a time in seconds, with a fraction after a point.
     pub fn seconds(&mut self) -> Result<Duration, Error> {
         let value = self.value()?;
-        seconds(value.as_bytes())
-            .ok_or_else(|| Error::usage(format_args!("not a number of seconds: {}", shown(value.as_bytes()))))
+        seconds(value.as_bytes()).ok_or_else(|| Error::value("not a number of seconds", value.as_bytes()))
     }
 
     /// The next operand; `name` is what the usage line calls it.
@@ -172,8 +171,7 @@ fn option_words(words: impl Iterator<Item = &'static CStr>) -> Vec<OsString> {
 }
 
 fn fd(word: &OsStr) -> Result<RawFd, Error> {
-    number(word.as_bytes())
-        .ok_or_else(|| Error::usage(format_args!("not a file descriptor: {}", shown(word.as_bytes()))))
+    number(word.as_bytes()).ok_or_else(|| Error::value("not a file descriptor", word.as_bytes()))
 }
 
 /// A number in decimal digits and nothing else; `None` if it is empty, signed, trailed by anything or too

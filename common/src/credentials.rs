@@ -23,6 +23,9 @@ impl Spec {
     /// "leave as it is".
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
         let wrong = |problem: &str| Error::usage(format_args!("invalid account {}: {problem}", shown(text)));
+        if text.is_empty() {
+            return Err(Error::value("invalid account", text));
+        }
         let (numeric, rest) = text.strip_prefix(b":").map_or((false, text), |numbers| (true, numbers));
         let (mut names, mut ids) = (Vec::new(), Vec::new());
         for field in rest.split(|b| *b == b':') {
@@ -123,6 +126,15 @@ fn user_of(uid: u32) -> Result<Option<User>, Error> {
     })
 }
 
+/// The id of a group by its number or name, as a file has it.
+pub fn group_of(text: &[u8]) -> Result<u32, Error> {
+    if let Some(gid) = number(text).filter(|gid| *gid != u32::MAX) {
+        return Ok(gid);
+    }
+    let no_name = |_| Error::fatal(format_args!("unable to find group {}: a NUL", shown(text)));
+    group(&CString::new(text).map_err(no_name)?)
+}
+
 /// The id of a group by its name.
 pub fn group(name: &CStr) -> Result<u32, Error> {
     let gid = SOURCE.group_by_name(name).map_err(|why| no_answer("group", name, why))?;
@@ -200,8 +212,13 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
             "the ids are not those of uid {uid}, gid {gid} after the change"
         )));
     }
-    if uid != 0 && sys::setresuid(0).is_ok() {
-        return Err(Error::fatal("root could be regained after the change of ids"));
+    if uid != 0 {
+        match sys::setresuid(0) {
+            // Not allowed; or there is no uid 0 in this user namespace.
+            Err(Errno::EPERM | Errno::EINVAL) => {}
+            Ok(()) => return Err(Error::fatal("root could be regained after the change of ids")),
+            Err(errno) => return Err(Error::system("prove that root cannot be regained", errno)),
+        }
     }
     if let Some(parent) = parent {
         // A change of ids clears it. If the parent died meanwhile nobody will send it any more.

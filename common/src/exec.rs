@@ -19,6 +19,8 @@ pub struct Chain {
     pub own: Own,
     /// The uid, if a link changed a uid or gid since this process was executed.
     pub changed: Option<u32>,
+    /// The new root directory, if the link that was applied last has changed it: for a message.
+    pub root: Option<&'static CStr>,
     path: &'static CStr,
 }
 
@@ -30,7 +32,7 @@ impl Chain {
     #[must_use]
     pub(crate) fn new(words: Words, env: Env, own: Own) -> Self {
         let path = env.get(c"PATH").unwrap_or(Self::DEFAULT_PATH);
-        Self { words, env, own, changed: None, path }
+        Self { words, env, own, changed: None, root: None, path }
     }
 
     /// This chain as the next link gets it, which searches in the PATH that there is by then.
@@ -65,7 +67,8 @@ impl Chain {
                 }
             }
         }
-        let error = Error::exec(program.to_bytes(), found);
+        let error = Error::exec(program.to_bytes(), self.root.map(CStr::to_bytes), found);
+        // Only for a hint: where it cannot be told there is another one, or none.
         let there = || candidates(program, self.path).any(|file| stat(file.as_c_str()).is_ok());
         match found {
             Errno::ENOEXEC => error.hint("a script needs a first line such as #!/bin/sh"),

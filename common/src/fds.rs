@@ -33,6 +33,11 @@ pub fn open_folder(folder: BorrowedFd, path: &CStr) -> nix::Result<OwnedFd> {
     open(folder, path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
 }
 
+/// Whether a file could be opened for reading, by its permissions: this takes no fd.
+pub fn may_read(folder: BorrowedFd, path: &CStr) -> nix::Result<()> {
+    sys::may_read(folder.as_raw_fd(), path)
+}
+
 /// Tells the names in a folder but `.` and `..`, without allocating.
 pub fn each_name(folder: BorrowedFd, tell: impl FnMut(&CStr)) -> nix::Result<()> {
     let all = open_folder(folder, c".")?; // which is read from its beginning

@@ -67,7 +67,8 @@ pub(crate) fn is_called(word: &CStr, link: &Link) -> bool {
 }
 
 /// The file of the program `other` beside the file of this one, which is `own`, both with the same prefix
-/// to their names if this one has any. `None` if there is none, or without /proc.
+/// to their names if this one has any. `None` if there is none, without /proc, and where it cannot be looked at: then it
+/// is another program, which is executed.
 fn sibling(own: &str, other: &str) -> Option<FileStat> {
     let file = readlink(c"/proc/self/exe").ok().filter(|_| procfs::is_there())?;
     let prefix = file.as_bytes().strip_suffix(own.as_bytes())?;

@@ -63,6 +63,7 @@ impl Looking {
     fn copy(&self, buffer: &mut [u8], ask: bool) -> nix::Result<(usize, bool)> {
         let count = tee(stdin(), &self.writer, buffer.len(), SpliceFFlags::SPLICE_F_NONBLOCK)?;
         let mut room = [socket::watch(self.writer.as_raw_fd(), socket::POLLOUT)];
+        // Where the kernel cannot be asked there is room: then another look copies no more, and tells nothing new.
         let full = ask && socket::poll(&mut room, Some(0)).is_ok() && room[0].revents == 0;
         let mut filled = 0;
         while filled < count {

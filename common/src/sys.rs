@@ -155,11 +155,21 @@ pub(crate) fn xattr_size_of(file: &OwnedFd, name: &CStr) -> nix::Result<isize> {
     Errno::result(unsafe { libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), ptr::null_mut(), 0) })
 }
 
-/// faccessat2(2): whether the effective ids and capabilities may execute `path`.
+/// Whether the effective ids and capabilities may execute `path`.
 pub(crate) fn may_execute(path: &CStr) -> nix::Result<()> {
-    let (here, mode, flags) = (libc::AT_FDCWD, libc::X_OK, libc::AT_EACCESS);
-    // SAFETY: a C string and integers. Not through libc, whose stand-in for old kernels asks with less.
-    Errno::result(unsafe { libc::syscall(libc::SYS_faccessat2, here, path.as_ptr(), mode, flags) }).map(drop)
+    may_access(libc::AT_FDCWD, path, libc::X_OK)
+}
+
+/// Whether they may read `path`, in an open folder.
+pub(crate) fn may_read(folder: RawFd, path: &CStr) -> nix::Result<()> {
+    may_access(folder, path, libc::R_OK)
+}
+
+/// faccessat2(2). Not through libc, whose stand-in for old kernels asks with less.
+fn may_access(folder: RawFd, path: &CStr, mode: c_int) -> nix::Result<()> {
+    let (path, flags) = (path.as_ptr(), libc::AT_EACCESS);
+    // SAFETY: a C string and integers.
+    Errno::result(unsafe { libc::syscall(libc::SYS_faccessat2, folder, path, mode, flags) }).map(drop)
 }
 
 /// umask(2), which cannot fail; what is no mask is taken for a failure all the same.

@@ -130,3 +130,19 @@ fn what_comes_in_one_moment_with_term_is_sent(kind: Kind) {
         assert_eq!((running.ended(), unread(&holder), syslogd.rest()), (0, 0, vec![]));
     }
 }
+
+#[test]
+fn without_a_pipe_of_its_own_it_does_not_start_and_takes_nothing_from_the_pipe() {
+    needs!(mounts(), tool("strace"));
+    let world = World::new();
+    let holder = world.holder();
+    (&holder).write_all(b"one\n").unwrap();
+    let script = r#"exec strace -qq -o /dev/null -e inject=pipe2:error=EMFILE "$B/sissylog" <pipe"#;
+    let seen = run(&mut world.command(script, &[]));
+    let reason = says(nix::errno::Errno::EMFILE);
+    assert_eq!(
+        seen,
+        fails(111, format!("sissylog: fatal: unable to look at the standard input: {reason}\n"))
+    );
+    assert_eq!(unread(&holder), 4);
+}

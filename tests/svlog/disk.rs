@@ -528,6 +528,16 @@ fn at_the_end_of_its_input_it_does_not_wait_for_room_and_its_status_tells() {
     assert!(log.all() == lines(1, logged / 11), "{}", log.report());
     let lost = lines(1, 2000).len() - logged;
     log.until_said(&format!("{lost} bytes could not be written, and are lost"));
+    // Also where somebody else holds the pipe, who may be the next logger, or a shell.
+    let mut log = Log::prepare(Svlog, "");
+    log.hold_pipe();
+    std::fs::create_dir(log.at("current")).unwrap();
+    log.spawn(log.command());
+    log.write("one\n");
+    log.close_writer();
+    assert_eq!(log.ended(), 111, "{}", log.report());
+    assert!(log.stderr().contains("4 bytes could not be written, and stay in the pipe"), "{}", log.stderr());
+    assert_eq!(log.left(), "one\n");
     // Nor for a current that is none; and what came from a file is counted as far as it was read.
     for input in ["echo one |", "(echo one; echo two) | cat |", "echo one >input; <input"] {
         let folder = open_folder();

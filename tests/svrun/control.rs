@@ -20,10 +20,10 @@ both!(
 );
 
 /// A control script that notes that it runs, and leaves the signal to the supervisor.
-const NOTES: &str = "#!/bin/sh\necho $0 \"$@\" >>$D/lines\nexit 1\n";
+const NOTES: &str = "#!/bin/sh\necho $0 >>$D/lines\nexit 1\n";
 
 /// One that notes that it runs, and has done what the signal was to do.
-const HANDLES: &str = "#!/bin/sh\necho $0 \"$@\" >>$D/lines\nexit 0\n";
+const HANDLES: &str = "#!/bin/sh\necho $0 >>$D/lines\nexit 0\n";
 
 fn after_a_script_that_fails_the_signal_is_sent(of: Program) {
     let bytes = ["h", "a", "i", "q", "1", "2", "t", "k"];
@@ -38,7 +38,7 @@ fn after_a_script_that_fails_the_signal_is_sent(of: Program) {
     for (byte, signal) in bytes.iter().zip(signals) {
         service.send(byte);
         service.nth(1, &format!("got {signal}"));
-        assert_eq!(service.nth(1, &format!("control/{byte}")), ""); // no arguments
+        service.nth(1, &format!("control/{byte}"));
     }
     service.until_flags((0, 'u', 1, 1));
     service.send("k");
@@ -195,7 +195,7 @@ fn the_scripts_of_the_log_are_not_run(of: Program) {
 }
 
 fn scripts_have_the_surroundings_of_the_service(of: Program) {
-    let script = "#!/bin/sh\npwd -P\necho $# $0 \"$SEEN\"\necho to stderr >&2\nexit 0\n";
+    let script = "#!/bin/sh\npwd -P\necho $0 \"$SEEN\"\necho to stderr >&2\nexit 0\n";
     let files = [("run", PUPPET), ("log/run", LOGGER), ("control/h", script), ("control/u", script)];
     let mut service = Service::prepare(of, &files);
     let mut command = service.command();
@@ -205,8 +205,43 @@ fn scripts_have_the_surroundings_of_the_service(of: Program) {
     service.send("h");
     let cwd = fs::canonicalize(service.at("")).unwrap();
     let cwd = cwd.display();
-    let expected = format!("{cwd}\n0 control/u so\n{cwd}\n0 control/h so\n");
+    let expected = format!("{cwd}\ncontrol/u so\n{cwd}\ncontrol/h so\n");
     service.until("the log", || service.text("logged") == expected);
     service.until("stderr", || service.stderr() == "to stderr\nto stderr\n");
+    service.exit();
+}
+
+/// runit's runsv has it since 2026.
+#[test]
+fn a_script_gets_the_pid_of_the_service_where_it_runs() {
+    let note = "#!/bin/sh\necho $0 $#:$1 >>$D/lines\nexit 1\n";
+    let bytes = ["h", "a", "i", "q", "1", "2", "p", "c", "t", "k", "d", "x", "u"];
+    let names = bytes.map(|byte| format!("control/{byte}"));
+    let puppet = STUBBORN.replace("TERM CONT", "HUP ALRM INT QUIT USR1 USR2 TERM CONT");
+    let mut files = vec![("run", &*puppet)];
+    files.extend(names.iter().map(|name| (&**name, note)));
+    let mut service = Service::start(Svrun, &files);
+    let pid = service.started(1);
+    assert_eq!(service.nth(1, "control/u"), "0:");
+    for byte in &bytes[..9] {
+        service.send(byte);
+        assert_eq!(service.nth(1, &format!("control/{byte}")), format!("1:{pid}"));
+    }
+    for (byte, which) in [("d", 2), ("x", 3)] {
+        service.send(byte);
+        assert_eq!(service.nth(1, &format!("control/{byte}")), format!("1:{pid}"));
+        assert_eq!(service.nth(which, "control/t"), format!("1:{pid}"));
+    }
+    service.send("k");
+    assert_eq!(service.nth(1, "control/k"), format!("1:{pid}"));
+    assert_eq!(service.ended(), 0);
+    // The service is gone before the script of its stop is: there is nobody to name.
+    let kills = "#!/bin/sh\nkill -9 $1\nuntil [ -s finished ]; do sleep 0.01; done\n";
+    let finish = "#!/bin/sh\necho yes >finished\n";
+    let files = [("run", STUBBORN), ("control/t", kills), ("control/d", note), ("finish", finish)];
+    let mut service = Service::start(Svrun, &files);
+    service.started(1);
+    service.send("d");
+    assert_eq!(service.nth(1, "control/d"), "0:");
     service.exit();
 }

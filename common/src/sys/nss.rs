@@ -11,6 +11,7 @@ use crate::accounts::{Files, Trouble, User};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Switch;
 
+#[allow(clippy::unused_self, reason = "called as those of Files")]
 impl Switch {
     /// `getpwnam_r(3)`: `None` where there is no such user.
     pub(crate) fn user_by_name(self, name: &CStr) -> Result<Option<User>, Trouble> {

@@ -126,6 +126,7 @@ pub fn signals(list: &[i32]) -> nix::Result<OwnedFd> {
 pub fn next_signals(fd: BorrowedFd) -> impl Iterator<Item = i32> + use<> {
     const SIZE: usize = mem::size_of::<libc::signalfd_siginfo>();
     let mut information = [0; 3 * SIZE];
+    // It fails where none has arrived, and in no other way: the fd is ours, and does not wait.
     let count = nix::unistd::read(fd, &mut information).unwrap_or(0) / SIZE;
     // The number is the first member.
     let number = move |i: usize| i32::from_ne_bytes(std::array::from_fn(|at| information[i * SIZE + at]));
@@ -139,7 +140,7 @@ fn address(name: &[u8]) -> nix::Result<(libc::sockaddr_un, libc::socklen_t)> {
     address.sun_family = libc::AF_UNIX as libc::sa_family_t;
     let room = address.sun_path.get_mut(..name.len()).ok_or(Errno::ENAMETOOLONG)?;
     for (place, byte) in room.iter_mut().zip(name) {
-        *place = *byte as _;
+        *place = libc::c_char::from_ne_bytes([*byte]);
     }
     let terminated = name.first() != Some(&0);
     let length = mem::offset_of!(libc::sockaddr_un, sun_path) + name.len() + usize::from(terminated);
@@ -241,7 +242,7 @@ pub fn abstract_name(fd: RawFd, buffer: &mut [u8; 32]) -> nix::Result<&[u8]> {
     }
     let name = buffer.get_mut(..length).ok_or(Errno::ENAMETOOLONG)?;
     for (place, byte) in name.iter_mut().zip(path) {
-        *place = *byte as _;
+        [*place] = byte.to_ne_bytes();
     }
     Ok(name)
 }

@@ -1,0 +1,83 @@
+//! A supervisor that may open no more files for a while.
+
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::signal::Signal::{SIGKILL, SIGTERM};
+
+use super::service::*;
+use crate::needs;
+use crate::support::*;
+
+/// How many fds there may be: fewer than there are already, or many.
+fn limit(service: &Service, count: u32) {
+    let pid = service.supervisor().to_string();
+    let limit = format!("--nofile={count}:4096");
+    assert_eq!(run(prepared("prlimit").args(["--pid", &pid, &limit])), prints(""));
+}
+
+/// The message about something that cannot be opened, which is said once however often it is tried.
+fn assert_said_once(service: &Service, what: &str) {
+    let line = format!("warning: unable to {what}, trying again: {}\n", says(Errno::EMFILE));
+    service.until("a warning", || service.stderr().contains(&line));
+    thread::sleep(Duration::from_millis(2500)); // of which there is no event: it is tried each second
+    assert_eq!(service.stderr().matches(&line).count(), 1, "{}", service.stderr());
+}
+
+#[test]
+fn a_finish_that_cannot_be_started_for_want_of_an_fd_is_due_until_it_can() {
+    needs!(tool("prlimit"));
+    let mut service = Service::start(Svrun, &[("run", SLEEPER), ("log/run", LOGGER), ("finish", FINISH)]);
+    let pid = service.started(1);
+    service.until_log_stat("run");
+    limit(&service, 10);
+    send_signal(pid, SIGKILL);
+    assert_said_once(&service, "open the log pipe");
+    assert_eq!((service.count("start "), service.count("finish")), (1, 0));
+    limit(&service, 1024);
+    assert_eq!(service.nth(1, "finish"), "-1 9");
+    service.started(2);
+    service.exit();
+    assert_eq!(service.count("finish"), 2);
+}
+
+#[test]
+fn a_run_that_gets_no_log_pipe_for_want_of_an_fd_waits_for_it() {
+    needs!(tool("prlimit"));
+    let files = [("run", SLEEPER), ("log/run", LOGGER), ("notification-fd", "3")];
+    let mut service = Service::start(Svrun, &files);
+    for count in 1..3 {
+        let pid = service.started(count);
+        service.until_log_stat("run");
+        limit(&service, 10);
+        std::fs::write(service.path("stderr"), "").unwrap(); // said again after it was well
+        send_signal(pid, SIGKILL);
+        assert_said_once(&service, "open the log pipe");
+        assert_eq!(service.count("start "), count);
+        limit(&service, 1024);
+    }
+    service.started(3);
+    service.exit();
+}
+
+#[test]
+fn doors_that_cannot_be_opened_for_want_of_an_fd_are_told_of_once() {
+    let mut service = Service::prepare(Svrun, &[("run", SLEEPER)]);
+    for count in 8..14 {
+        std::fs::write(service.path("stderr"), "").unwrap();
+        let words = service.command();
+        let mut command = service.adopt(sh("ulimit -n $0; exec \"$@\""));
+        command.arg(count.to_string()).arg(words.get_program()).args(words.get_args());
+        service.spawn(command);
+        thread::sleep(Duration::from_millis(2500)); // as above; or it has ended already
+        let stderr = service.stderr();
+        let mut lines: Vec<&str> = stderr.lines().filter(|line| line.contains("trying again: ")).collect();
+        let all = lines.len();
+        lines.sort_unstable();
+        lines.dedup();
+        assert_eq!(lines.len(), all, "{count}: {stderr}");
+        service.signal(SIGTERM);
+        service.ended(); // 111 where it could not even start
+    }
+}
