@@ -123,12 +123,14 @@ pub fn handed_on(wanted: impl Fn(RawFd) -> bool) -> nix::Result<Option<OwnedFd>>
     let mut holes = 0;
     let mut at = libc::STDERR_FILENO + 1;
     while holes <= HANDED {
-        if sys::is_cloexec(at).is_err() {
-            holes += 1;
-        } else if wanted(at) {
-            let own = sys::copy_from(at, at + 1, libc::F_DUPFD_CLOEXEC)?;
-            sys::close(at)?;
-            return Ok(Some(own));
+        match sys::is_cloexec(at) {
+            Ok(false) if wanted(at) => {
+                let own = sys::copy_from(at, at + 1, libc::F_DUPFD_CLOEXEC)?;
+                sys::close(at)?;
+                return Ok(Some(own));
+            }
+            Ok(_) => {} // that of another, or what has been taken already
+            Err(_) => holes += 1,
         }
         at += 1;
     }

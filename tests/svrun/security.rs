@@ -478,9 +478,12 @@ fn an_upgrade_leaves_no_pipe_without_a_reader() {
     assert_eq!(service.status().pid, pid);
     service.send_log("u");
     service.until("the log", || service.text("logged").len() > 20);
-    service.exit();
     assert_eq!(service.count("start "), 1);
     assert!(service.text("logged").bytes().all(|byte| byte == b'.'));
+    // And the program that it has become works as before.
+    service.tell("exit 0");
+    service.started(2);
+    service.exit();
 }
 
 #[test]
