@@ -149,7 +149,7 @@ fn a_last_line_without_a_newline_is_as_one_with_it() {
 #[test]
 fn a_line_of_any_length_is_read_whole() {
     needs!(mounts());
-    let members: String = (0..100_000).map(|i| format!("member{i},")).collect();
+    let members = "member,".repeat(100_000);
     let groups = format!("first:x:199:{members}last\nlong:x:200:{members}\nlastg:x:201:{members}last");
     let gecos = "x".repeat(200_000);
     let users = format!("long:x:300:300:{gecos}:/:/bin/sh\nlast:x:301:301:{gecos}:/:/bin/false");

@@ -245,7 +245,7 @@ fn a_hard_limit_is_not_raised_without_privilege_and_nothing_runs() {
         let hint = format!("the hard limit would be more than fs.nr_open, which is {}", most.trim());
         let mut expected = refused("RLIMIT_NOFILE");
         if words.contains(&"unlimited") {
-            expected.stderr += &format!("softlimit: hint: {hint}\n");
+            expected.stderr = format!("{}softlimit: hint: {hint}\n", expected.stderr);
         }
         assert_eq!(unprivileged(words), expected, "{words:?}");
     }

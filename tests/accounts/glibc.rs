@@ -45,6 +45,10 @@ impl Bound {
     }
 
     /// Asks both for all of these in databases of these bytes.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the few groups of a test fit, and it is glibc that is asked"
+    )]
     pub(super) fn compare(
         &self,
         users: &[u8],
@@ -61,35 +65,36 @@ impl Bound {
             let ours = files.user_by_name(&c_name);
             count.judge(
                 ours.map(|user| user.map(ours_of)),
-                User::from_name(name).unwrap().map(theirs_of),
+                &User::from_name(name).unwrap().map(theirs_of),
                 users,
             );
             let ours = files.group_by_name(&c_name);
-            count.judge(ours, Group::from_name(name).unwrap().map(|group| group.gid.as_raw()), groups);
+            count.judge(ours, &Group::from_name(name).unwrap().map(|group| group.gid.as_raw()), groups);
             for gid in ids {
                 let ours = files.groups_of(&c_name, *gid).map(|list| Some(sorted(list)));
                 let theirs = getgrouplist(&c_name, Gid::from_raw(*gid)).unwrap();
-                count.judge(ours, Some(sorted(theirs.iter().map(|gid| gid.as_raw()).collect())), groups);
+                count.judge(ours, &Some(sorted(theirs.iter().map(|gid| gid.as_raw()).collect())), groups);
             }
         }
         for id in ids {
             let ours = files.user_by_uid(*id).map(|user| user.map(ours_of));
-            count.judge(ours, User::from_uid(Uid::from_raw(*id)).unwrap().map(theirs_of), users);
+            count.judge(ours, &User::from_uid(Uid::from_raw(*id)).unwrap().map(theirs_of), users);
         }
     }
 }
 
 impl Count {
+    #[allow(clippy::ref_option, reason = "as it is compared")]
     fn judge<T: PartialEq + std::fmt::Debug>(
         &mut self,
         ours: Result<Option<T>, Trouble>,
-        theirs: Option<T>,
+        theirs: &Option<T>,
         file: &[u8],
     ) {
         let shown = || String::from_utf8_lossy(file).into_owned();
         match ours {
             Ok(ours) => {
-                assert_eq!(ours, theirs, "{}", shown());
+                assert_eq!(&ours, theirs, "{}", shown());
                 *if ours.is_some() { &mut self.found } else { &mut self.none } += 1;
             }
             Err(Trouble::Line(name, number)) => {

@@ -93,7 +93,7 @@ fn line(random: &mut Random, users: bool) -> String {
     match random.below(24) {
         0 => line.insert(0, '#'),
         1 => line.insert_str(0, random.one(&[" ", "\t", "\x0b", "\r "])),
-        2 => line = random.one(&["", " ", "+", "+:::", "+::::::", "-@x", "#", "alice", ":"]).to_owned(),
+        2 => return random.one(&["", " ", "+", "+:::", "+::::::", "-@x", "#", "alice", ":"]).to_owned(),
         3 => line.push('\r'),
         4 => {
             let at = random.below(line.len());

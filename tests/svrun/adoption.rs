@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
@@ -327,12 +329,12 @@ fn records_that_others_may_write_are_not_obeyed() {
     service.exit();
 }
 
-/// The supervisor with one system call made to fail, of those that name the record, or that have this number.
-fn failing(service: &Service, files: &[&str], call: &str, errno: &str, nth: usize) -> std::process::Command {
+/// The supervisor, with the first call of this kind that names one of these files made to fail.
+fn failing(service: &Service, files: &[&str], call: &str, errno: &str) -> std::process::Command {
     let words = service.command();
     let mut command = service.adopt(prepared("strace"));
     command.args(["-o", "/dev/null", "-e", &format!("trace={call}")]);
-    command.args(["-e", &format!("inject={call}:error={errno}:when={nth}")]);
+    command.args(["-e", &format!("inject={call}:error={errno}:when=1")]);
     command.args(files.iter().flat_map(|file| ["-P", file]));
     command.arg("--").arg(words.get_program()).args(words.get_args());
     command
@@ -354,8 +356,8 @@ fn a_record_that_cannot_be_opened_or_read_is_not_taken_for_none() {
         (&["/proc/self/ns/pid", "ns/pid"], "?newfstatat,?fstatat64"),
     ] {
         for errno in ["EMFILE", "ENFILE", "EIO", "ENOMEM", "EINTR"] {
-            let status = failing(&service, files, call, errno, 1).status().unwrap();
-            assert_eq!(status.code(), Some(111), "{call} {files:?} {errno}: {}", service.stderr());
+            service.spawn(failing(&service, files, call, errno));
+            assert_eq!(service.ended(), 111, "{call} {files:?} {errno}: {}", service.stderr());
             assert!(lives(run), "{call} {errno}");
         }
     }
@@ -364,8 +366,8 @@ fn a_record_that_cannot_be_opened_or_read_is_not_taken_for_none() {
     service.tell("exit 3");
     service.until("it has ended", || !lives(run));
     for errno in ["EMFILE", "EIO"] {
-        let status = failing(&service, &["record"], "openat", errno, 1).status().unwrap();
-        assert_eq!(status.code(), Some(111), "{errno}: {}", service.stderr());
+        service.spawn(failing(&service, &["record"], "openat", errno));
+        assert_eq!(service.ended(), 111, "{errno}: {}", service.stderr());
     }
     assert_eq!(service.count("finish "), 0);
     service.supervise();
@@ -432,6 +434,37 @@ fn impostor(address: &str) -> std::io::Result<UnixDatagram> {
     UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(address)?)
 }
 
+/// Somebody who binds an address again and again, until it is dropped.
+struct Attack(Arc<AtomicBool>, Option<JoinHandle<usize>>);
+
+impl Attack {
+    fn start(address: &str) -> Self {
+        let (over, address) = (Arc::new(AtomicBool::new(false)), address.to_owned());
+        let flag = over.clone();
+        let attack = move || {
+            let mut taken = 0;
+            while !flag.load(Ordering::Relaxed) {
+                taken += usize::from(impostor(&address).is_ok());
+                std::thread::yield_now();
+            }
+            taken
+        };
+        Self(over, Some(std::thread::spawn(attack)))
+    }
+
+    /// How often the address was to be had.
+    fn end(mut self) -> usize {
+        self.0.store(true, Ordering::Relaxed);
+        self.1.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Attack {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn the_notification_socket_lives_across_an_upgrade() {
     for options in [&[][..], &["-k"]] {
@@ -440,22 +473,16 @@ fn the_notification_socket_lives_across_an_upgrade() {
         service.supervise();
         let run = service.started(1);
         let address = notify_address(run);
-        let over = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let taken = scope.spawn(|| {
-                let mut taken = 0;
-                while !over.load(Ordering::Relaxed) {
-                    taken += usize::from(impostor(&address).is_ok());
-                }
-                taken
+        let attack = Attack::start(&address);
+        for _ in 0..10 {
+            assert_eq!(service.ask("upgrade"), "");
+            // Who connects in the instant of the change is turned away.
+            service.until("an answer", || {
+                let mut client = service.connect();
+                client.say("status\n").is_ok() && !client.line().is_empty()
             });
-            for _ in 0..20 {
-                assert_eq!(service.ask("upgrade"), "");
-                service.until("an answer", || !service.ask("status").is_empty());
-            }
-            over.store(true, Ordering::Relaxed);
-            assert_eq!(taken.join().unwrap(), 0, "the name was free");
-        });
+        }
+        assert_eq!(attack.end(), 0, "the name was free");
         let announce = example("announce").display().to_string();
         service.tell(&format!("{announce} READY=1 && echo told >>$D/lines"));
         service.nth(1, "told");

@@ -253,22 +253,22 @@ fn a_service_that_lives_in_another_pid_namespace_is_not_started_a_second_time() 
         // nsenter has a child in the namespace, which alone is killed.
         send(supervisor(&service), "KILL");
         service.ended();
-        let refused = |command: &mut Command| {
-            let said = service.stderr().len();
-            assert_eq!(command.status().unwrap().code(), Some(111), "{}", service.stderr());
-            assert!(service.stderr()[said..].contains("another pid namespace"), "{}", service.stderr());
-        };
         // From above it the namespace is seen; from beside it the log pipe is a sign, or the kernel is asked.
-        refused(&mut service.command());
-        refused(&mut without_numbers(&service, &[&svrun, "service"]));
+        let mut commands = vec![service.command(), without_numbers(&service, &[&svrun, "service"])];
         if told || log {
-            refused(&mut first(&service, &[]));
+            commands.push(first(&service, &[]));
         }
         if log {
             let mut command = contained(&service, &[]);
             let inner = without_numbers(&service, &[&svrun, "service"]);
             command.arg(inner.get_program()).args(inner.get_args());
-            refused(&mut command);
+            commands.push(command);
+        }
+        for command in commands {
+            let said = service.stderr().len();
+            service.spawn(command);
+            assert_eq!(service.ended(), 111, "{}", service.stderr());
+            assert!(service.stderr()[said..].contains("another pid namespace"), "{}", service.stderr());
         }
         assert_eq!(service.count("start "), 1);
         // With that namespace it is over.
@@ -297,7 +297,8 @@ fn a_proc_of_another_pid_namespace_tells_nothing() {
     let run = service.started(1);
     send(supervisor(&service), "KILL");
     service.ended();
-    assert_eq!(inside(&service).status().unwrap().code(), Some(111), "{}", service.stderr());
+    service.spawn(inside(&service));
+    assert_eq!(service.ended(), 111, "{}", service.stderr());
     assert_eq!(service.count("start "), 1, "no second copy");
     // Once it is gone, its pid tells that.
     let kill = ["--target", &process_1, "--pid", "kill", "-9", &run.to_string()];
@@ -328,7 +329,8 @@ fn start_times_of_another_time_namespace_are_not_compared() {
         command
     };
     service.kill_supervisor();
-    assert_eq!(elsewhere(&service).status().unwrap().code(), Some(111), "{}", service.stderr());
+    service.spawn(elsewhere(&service));
+    assert_eq!(service.ended(), 111, "{}", service.stderr());
     assert!(lives(run));
     assert_eq!(service.count("start "), 1);
     // Once it is gone, its pid tells that, and finish, which is due, is run.
@@ -358,4 +360,32 @@ fn dev_stdout_that_is_a_pipe_can_be_opened_by_a_service_that_has_changed_its_use
     );
     assert_eq!(run_in(service.folder.path(), &script).status, 2);
     assert_eq!(mode(&service.path("named")), 0o600);
+}
+
+#[test]
+fn a_bare_image_is_enough() {
+    needs!(namespaces(), tool("busybox"), crate::setuidgid::mounts());
+    let mut service = Service::prepare(Svrun, &[]);
+    let root = service.path("root");
+    for directory in ["run", "service/log"] {
+        fs::create_dir_all(root.join(directory)).unwrap();
+    }
+    install_root(&root, &[&bin().join("svrun"), "/bin/busybox".as_ref()]);
+    script(&root.join("service/run"), "#!/busybox sh\n/busybox id -u\nexec /busybox sleep 1000000\n");
+    script(&root.join("service/log/run"), "#!/busybox sh\nexec /busybox cat >/run/logged\n");
+    // No /dev, no /proc, no account of this uid, and nothing to write to but what is made for it.
+    let mounts = "mount --make-rprivate /; mount --bind root root
+        mount -t tmpfs -o mode=1777 tmpfs root/run; mount -o remount,bind,ro root
+        exec /usr/sbin/chroot --userspec=12345:12345 root /svrun -s /run/web /service";
+    let mut command = service.adopt(prepared("unshare"));
+    command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", mounts]);
+    service.spawn(command);
+    let supervisor = supervisor(&service);
+    let read = |file| fs::read_to_string(format!("/proc/{supervisor}/root/run/{file}")).unwrap_or_default();
+    service.until("the log", || read("logged") == "12345\n");
+    service.until("the status", || read("web/supervise/stat") == "run\n");
+    send(supervisor, "QUIT");
+    assert_eq!(service.ended(), 0, "{}", service.stderr());
+    assert_eq!(service.stderr(), "");
+    service.assert_nothing_left();
 }

@@ -8,7 +8,7 @@
     reason = "numbers of the kernel's interface, whose types differ between libcs"
 )]
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
@@ -140,7 +140,7 @@ fn address(name: &[u8]) -> nix::Result<(libc::sockaddr_un, libc::socklen_t)> {
     address.sun_family = libc::AF_UNIX as libc::sa_family_t;
     let room = address.sun_path.get_mut(..name.len()).ok_or(Errno::ENAMETOOLONG)?;
     for (place, byte) in room.iter_mut().zip(name) {
-        *place = libc::c_char::from_ne_bytes([*byte]);
+        *place = c_char::from_ne_bytes([*byte]);
     }
     let terminated = name.first() != Some(&0);
     let length = mem::offset_of!(libc::sockaddr_un, sun_path) + name.len() + usize::from(terminated);
