@@ -110,7 +110,7 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
     let mut pipes = [None, None];
     if !keep {
         pipes = pipe::handed_on().or_fail("take the pipes")?;
-        child::close_others(notify.iter().chain(pipes.iter().flatten()));
+        child::close_others(&notify.iter().chain(pipes.iter().flatten()));
     }
     // What the service leaves behind becomes ours, to be counted and reaped.
     nix::sys::prctl::set_child_subreaper(true).or_fail("become a subreaper")?;

@@ -194,7 +194,7 @@ pub fn reset_signals() {
 }
 
 /// Closes all fds from 3 up but `kept`, `close_range(2)`; before Linux 5.9 none.
-pub fn close_others<'a>(kept: impl Iterator<Item = &'a OwnedFd> + Clone) {
+pub fn close_others<'a>(kept: &(impl Iterator<Item = &'a OwnedFd> + Clone)) {
     let mut first = libc::STDERR_FILENO + 1;
     loop {
         let next = kept.clone().map(AsRawFd::as_raw_fd).filter(|fd| *fd >= first).min();
