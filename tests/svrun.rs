@@ -14,6 +14,7 @@ mod log;
 mod order;
 mod readiness;
 pub(crate) mod restart;
+mod security;
 pub(crate) mod service;
 mod setup;
 mod signals;

@@ -2,10 +2,10 @@
 //!
 //! `machine` is the life of one process as a pure function; `process` carries it out; `supervisor` is the loop,
 //! and `order` the rule by which it handles what has come by several ways.
-//! `state` is what clients and a new supervisor find in `supervise/`, `record` the part of it by which `adopt`
-//! takes over what another has left, and `era` where that counts; `service` reads the service directory,
-//! `lookalikes` its names; `failure` tells why a script was not started; `pipe`, `notify`, `leftovers`, `output`,
-//! `clients`, `death` and `events` are what their names say.
+//! `state`, which `lock` makes ours, is what clients and a new supervisor find in `supervise/`, `record` the part
+//! of it by which `adopt` takes over what another has left, and `era` where that counts; `service` reads the
+//! service directory, `lookalikes` its names; `failure` tells why a script was not started; `pipe`, `notify`,
+//! `leftovers`, `output`, `clients`, `death` and `events` are what their names say.
 
 mod adopt;
 mod clients;
@@ -14,6 +14,7 @@ mod era;
 mod events;
 mod failure;
 mod leftovers;
+mod lock;
 mod lookalikes;
 mod machine;
 mod notify;
@@ -109,8 +110,10 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
     child::reset_signals();
     output::let_reopen();
     let notify = notify::handed_on().or_fail("take the notification socket")?;
+    let mut pipes = [None, None];
     if !keep {
-        child::close_others(notify.as_ref().map(AsFd::as_fd));
+        pipes = pipe::handed_on().or_fail("take the pipes")?;
+        child::close_others(&notify.iter().chain(pipes.iter().flatten()));
     }
     // What the service leaves behind becomes ours, to be counted and reaped.
     nix::sys::prctl::set_child_subreaper(true).or_fail("become a subreaper")?;
@@ -137,6 +140,7 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
         origin,
         env: rest.env.into_words(),
         notify,
+        pipes,
         folder: service,
         state,
     })

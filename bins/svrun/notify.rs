@@ -9,11 +9,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use common::cli::number;
 use common::{Text, Words, child, fds, socket};
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::sys::stat::Mode;
 use nix::unistd::read;
 
-use super::pipe;
+use super::pipe::{End, Pipe};
 use super::service::Settings;
 use super::state::State;
 use common::Voice;
@@ -22,6 +20,13 @@ use common::Voice;
 const GENERATIONS: usize = 64;
 /// What the abstract names of our sockets begin with.
 const NAME: &[u8] = b"\0catena-";
+
+/// How many messages are read in a round; and for how many milliseconds a source that had as many is left alone.
+const ROUND: usize = 16;
+const PAUSE: u64 = 50;
+/// The places of the two sources.
+const FIFO: usize = 0;
+const SOCKET: usize = 1;
 
 /// The readiness of a service.
 #[derive(Debug, Default)]
@@ -34,10 +39,12 @@ pub(super) struct Notify {
     pub(super) name: u64,
     /// What it says of itself.
     pub(super) words: Text<80>,
-    fifo: Option<OwnedFd>,
+    fifo: Option<Pipe>,
     end: Option<OwnedFd>,
     socket: Option<OwnedFd>,
     env: Option<Words>,
+    /// Until when neither is listened to: monotonic, ms.
+    deaf: [u64; 2],
     /// Why it could not be opened, which was said.
     refused: Option<Errno>,
 }
@@ -51,11 +58,14 @@ impl Notify {
             (self.name, self.env) = (0, None);
         }
         self.open(settings, state, voice);
+        if let Err(errno) = self.open_end(state) {
+            voice.unable(&[b"open supervise/pipe/notify"], errno);
+        }
         let mut buffer = [0; 4096];
         if let Some(fifo) = &self.fifo {
             // As much as a pipe holds at most: what the last run left behind may write on and on.
             for _ in 0..256 {
-                if !read(fifo, &mut buffer).is_ok_and(|count| count > 0) {
+                if !read(fifo.both(), &mut buffer).is_ok_and(|count| count > 0) {
                     break;
                 }
             }
@@ -90,11 +100,20 @@ impl Notify {
 
     fn open_fifo(&mut self, state: Option<&State>) -> nix::Result<()> {
         let Some(state) = state.filter(|_| self.fifo.is_none()) else { return Ok(()) };
-        let folder = pipe::folder(state.folder())?;
-        self.fifo = Some(pipe::open_fifo(folder.as_fd(), c"notify")?);
-        // An end of its own for the service, which so shares nothing with ours.
-        let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
-        self.end = Some(fds::open(folder.as_fd(), c"notify", flags, Mode::empty())?);
+        self.fifo = Some(Pipe::fifo(state.folder(), c"notify")?);
+        Ok(())
+    }
+
+    /// An end for the run to come, which so shares nothing with another: of a new FIFO where the name of the
+    /// old one has been lost.
+    fn open_end(&mut self, state: Option<&State>) -> nix::Result<()> {
+        self.end = None;
+        let Some(fifo) = &self.fifo else { return Ok(()) };
+        if !fifo.is_there() {
+            self.fifo = None;
+            self.open_fifo(state)?;
+        }
+        self.end = self.fifo.as_ref().map(|fifo| fifo.end(End::Write)).transpose()?;
         Ok(())
     }
 
@@ -124,9 +143,10 @@ impl Notify {
     }
 
     /// The socket is to be found by the program that we become: nobody else can get its name, or what was sent
-    /// meanwhile.
-    pub(super) fn hand_on(&self) -> nix::Result<Option<fds::Handed>> {
-        self.socket.as_ref().map(|socket| fds::hand_on(socket.as_fd())).transpose()
+    /// meanwhile. So is, with `fifo`, the FIFO, which must not lack a reader.
+    pub(super) fn hand_on(&self, fifo: bool) -> nix::Result<[Option<fds::Handed>; 2]> {
+        let socket = self.socket.as_ref().map(|socket| fds::hand_on(socket.as_fd())).transpose()?;
+        Ok([socket, self.fifo.as_ref().filter(|_| fifo).map(Pipe::hand_on).transpose()?])
     }
 
     /// The fd pair for the service: ours, and the number that it expects.
@@ -151,25 +171,45 @@ impl Notify {
         })
     }
 
-    /// The fds to wait for: the FIFO's and the socket's.
-    pub(super) fn fds(&self) -> [RawFd; 2] {
-        [&self.fifo, &self.socket].map(|fd| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd))
+    /// The fds to wait for: the FIFO's and the socket's, but for one that is flooded.
+    pub(super) fn fds(&self, now: u64) -> [RawFd; 2] {
+        let listens = |which: usize| self.deaf[which] <= now;
+        let fifo = self.fifo.as_ref().filter(|_| listens(FIFO)).map_or(-1, |fifo| fifo.both().as_raw_fd());
+        let socket = self.socket.as_ref().filter(|_| listens(SOCKET)).map_or(-1, AsRawFd::as_raw_fd);
+        [fifo, socket]
+    }
+
+    /// When one that is flooded is listened to again.
+    pub(super) fn deadline(&self, now: u64) -> Option<u64> {
+        self.deaf.into_iter().filter(|until| *until > now).min()
     }
 
     /// Reads what has come, of the service whose pid is `pid`. Whether its readiness has changed.
-    pub(super) fn hear(&mut self, pid: u32) -> bool {
+    pub(super) fn hear(&mut self, pid: u32, now: u64) -> bool {
         let before = self.ready;
         let mut buffer = [0; 4096];
-        // Both so often in a round at most: no flood keeps us from the rest of our work. What cannot be read now is
-        // told of again by the next wait.
-        for _ in 0..16 {
-            let Some(Ok(count @ 1..)) = self.fifo.as_ref().map(|fifo| read(fifo, &mut buffer)) else { break };
+        // Both so often in a round at most, and such a round so often in a second: no flood keeps us from the
+        // rest of our work, or takes a processor. What cannot be read now is told of again by a later wait.
+        self.deaf = [now + PAUSE; 2];
+        for _ in 0..ROUND {
+            let Some(Ok(count @ 1..)) = self.fifo.as_ref().map(|fifo| read(fifo.both(), &mut buffer)) else {
+                self.deaf[FIFO] = 0;
+                break;
+            };
             self.ready |= pid != 0 && buffer[..count].contains(&b'\n');
         }
-        for _ in 0..16 {
-            let Some(socket) = &self.socket else { break };
-            let Ok((message, sender)) = socket::receive(socket.as_fd(), &mut buffer) else { break };
-            if pid == 0 || !descends(sender, pid) {
+        let mut stranger = 0;
+        for _ in 0..ROUND {
+            let message = self.socket.as_ref().map(|socket| socket::receive(socket.as_fd(), &mut buffer));
+            let Some(Ok((message, sender))) = message else {
+                self.deaf[SOCKET] = 0;
+                break;
+            };
+            if pid == 0 || sender == stranger {
+                continue;
+            }
+            if !descends(sender, pid) {
+                stranger = sender;
                 continue;
             }
             for line in message.split(|b| *b == b'\n') {

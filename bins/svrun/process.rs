@@ -16,13 +16,12 @@ use super::failure;
 use super::leftovers;
 use super::machine::{self, Action, Death, Event, Hold, Machine, Phase, Want};
 use super::notify::Notify;
-use super::pipe::Pipe;
+use super::pipe::End;
 use super::record::{self, Child, Memory};
 use super::service::{self, Optional, Settings};
 use super::state::State;
 use super::world::World;
 use common::Voice;
-use common::voice::say;
 
 /// How long the exit status of a process that is no child of ours is asked for: its parent has to reap it
 /// first.
@@ -270,7 +269,8 @@ impl Process {
         let mut pid = Text::<16>::new();
         pid.number(self.machine.pid).add("\0");
         let words = [path, CStr::from_bytes_with_nul(pid.bytes()).unwrap_or(c"")];
-        let end = world.pipe.as_ref().map(Pipe::for_service);
+        // Without its pipe the script runs all the same, and says what it says where we do.
+        let end = world.pipe.as_ref().map(|pipe| pipe.end(End::Write));
         let fds = end.iter().flatten().map(|end| (end.as_raw_fd(), 1)).next();
         let plan = Plan {
             group: false,
@@ -373,11 +373,11 @@ impl Process {
 
     fn spawn(&mut self, world: &mut World, path: &CStr, argv: &[&CStr], finish: bool) -> Event {
         let voice = self.voice(world);
-        let end = match &world.pipe {
-            Some(pipe) if self.logger => Some(pipe.for_logger()),
-            Some(pipe) => Some(pipe.for_service()),
-            None => None,
-        };
+        let end = world.pipe.as_mut().map(|pipe| match (self.logger, finish) {
+            (true, _) => pipe.end(End::Read),
+            (false, true) => pipe.end(End::Write),
+            (false, false) => pipe.end_or_new(world.voice),
+        });
         let end = match end.transpose() {
             Ok(end) => end,
             // Without its pipe it must not run: what it says would go elsewhere.
@@ -551,9 +551,7 @@ impl Process {
             _ => Err(Errno::EPIPE),
         };
         if told.is_err() {
-            let mut text = Text::<1024>::of(world.voice.folder);
-            text.add(self.voice(world).part).add(": ").add(line);
-            say(text.bytes());
+            self.voice(world).line(line);
         }
     }
 

@@ -7,12 +7,9 @@ mod control;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
-use common::child;
 use common::socket::{self, POLLIN, pollfd, watch};
-use common::{Error, Text, Words, fds, signals};
+use common::{Error, Text, Words, child, door, fds, signals};
 use nix::errno::Errno;
-use nix::fcntl::AT_FDCWD;
-use nix::sys::stat::Mode;
 use nix::unistd::{Gid, fchdir, read};
 
 use super::adopt::{adopt_or_start, verify};
@@ -100,6 +97,8 @@ pub(super) struct Orders {
     pub(super) env: Words,
     /// The notification socket, which the program before us has handed on.
     pub(super) notify: Option<OwnedFd>,
+    /// Its pipes, likewise, until they are opened by their names.
+    pub(super) pipes: [Option<OwnedFd>; 2],
     /// The service directory, which is the working directory already.
     pub(super) folder: OwnedFd,
     /// Where the state lies, if that is not the same.
@@ -138,6 +137,8 @@ pub(super) struct Supervisor {
     late_clients: [Option<Ask>; 2],
     /// When clients are let in again: there was no fd or no memory for one.
     crowded: Option<u64>,
+    /// The logger that reads a pipe which is no longer in use, and until when.
+    outdated: Option<(u32, u64)>,
 }
 
 /// How it ends.
@@ -154,20 +155,22 @@ pub(super) enum End {
 impl Supervisor {
     /// Takes the service directory, and what lives of it.
     #[inline(never)]
-    pub(super) fn start(orders: Orders) -> Result<&'static mut Self, End> {
+    pub(super) fn start(mut orders: Orders) -> Result<&'static mut Self, End> {
+        let pipes = std::mem::take(&mut orders.pipes);
         let supervisor = Self::new(orders)?;
         supervisor.look_for_log()?;
         if supervisor.told_log.is_some_and(passes) {
             return Err(End::Failed); // a service whose log could be there must not run without it
         }
         supervisor.begin()?;
+        drop(pipes);
         Ok(supervisor)
     }
 
     /// Takes the state directory. A function of its own, so that what it needs of the stack is free again.
     #[inline(never)]
     fn new(orders: Orders) -> Result<&'static mut Self, End> {
-        let Orders { voice, role, words, origin, env, notify, folder, state } = orders;
+        let Orders { voice, role, words, origin, env, notify, folder, state, .. } = orders;
         let fatal = |what: &[u8], errno: Errno| {
             voice.fatal(&[what], errno);
             End::Failed
@@ -219,6 +222,7 @@ impl Supervisor {
             late: [Late::default(); 2],
             late_clients: [None; 2],
             crowded: None,
+            outdated: None,
         }));
         Ok(supervisor)
     }
@@ -251,14 +255,8 @@ impl Supervisor {
                 return Err(End::Failed);
             }
         };
-        match Pipe::open(state.folder()) {
-            Ok((pipe, trouble)) => {
-                if let Some(errno) = trouble {
-                    let what = b"make supervise/pipe/fifo: nobody could take this service over";
-                    self.world.voice.unable(&[what], errno);
-                }
-                self.world.pipe = Some(pipe);
-            }
+        match Pipe::for_log(state.folder(), self.world.voice) {
+            Ok(pipe) => self.world.pipe = Some(pipe),
             Err(errno) => {
                 self.world.voice.fatal(&[b"make a pipe for the log"], errno);
                 return Err(End::Failed);
@@ -364,7 +362,7 @@ impl Supervisor {
     fn watch(&self, watched: &mut [pollfd]) {
         let fd = |fd: Option<&OwnedFd>| fd.map_or(-1, AsRawFd::as_raw_fd);
         let door = |process: Option<&Process>| fd(process.and_then(|p| p.state.as_ref()?.control.as_ref()));
-        let [fifo, notify] = self.service.notify.fds();
+        let [fifo, notify] = self.service.notify.fds(self.world.now());
         let logger = self.logger.as_ref();
         let list: [(Door, RawFd); DOORS] = [
             (Door::Signals, self.signals.as_raw_fd()),
@@ -542,7 +540,7 @@ impl Supervisor {
     fn hear_service(&mut self) {
         let pid = if self.service.machine.phase == Phase::Run { self.service.machine.pid } else { 0 };
         let words = Text::<80>::of(self.service.notify.words.bytes());
-        let changed = self.service.notify.hear(pid);
+        let changed = self.service.notify.hear(pid, self.world.now());
         if self.service.notify.words.bytes() != words.bytes() {
             events::says(&self.service, &mut self.world);
         }
@@ -622,8 +620,9 @@ impl Supervisor {
             return;
         }
         if let (Some(logger), Some(state)) = (&mut self.logger, &self.service.state) {
-            if let Ok((pipe, _)) = Pipe::open(state.folder()) {
-                self.world.pipe = Some(pipe);
+            match Pipe::for_log(state.folder(), self.world.voice) {
+                Ok(pipe) => self.world.pipe = Some(pipe),
+                Err(errno) => self.world.voice.unable(&[b"make a pipe for the log"], errno),
             }
             self.world.logger_gone = false;
             logger.event(&mut self.world, Event::Byte(b'u'));
@@ -653,8 +652,23 @@ impl Supervisor {
             // A record that cannot be obeyed was said; the pipe keeps what the service says.
             let _ = self.lock_log(false);
         }
+        self.end_outdated(now);
         self.crowded = self.crowded.filter(|until| *until > now);
         self.world.clients.expire(now);
+    }
+
+    /// A logger whose pipe has lost its name reads it to the end. Where that does not come, since somebody keeps
+    /// the old one open, it is told to end: the service must not wait for a reader of the new one.
+    fn end_outdated(&mut self, now: u64) {
+        let Some(logger) = &mut self.logger else { return };
+        if self.world.pipe.as_mut().is_some_and(Pipe::has_replaced) {
+            self.outdated = Some((logger.machine.pid, now + DRAIN));
+        }
+        if let Some((pid, _)) = self.outdated.take_if(|(_, until)| *until <= now) {
+            if pid == logger.machine.pid && logger.machine.phase == Phase::Run {
+                logger.event(&mut self.world, Event::Byte(b't'));
+            }
+        }
     }
 
     fn deadline(&self) -> Option<u64> {
@@ -664,7 +678,15 @@ impl Supervisor {
         }
         let logger = self.logger.as_ref().and_then(|logger| logger.deadline(now));
         let drain = self.draining.map(|since| since + DRAIN);
-        let times = [self.service.deadline(now), logger, drain, self.world.clients.deadline(), self.crowded];
+        let times = [
+            self.service.deadline(now),
+            self.service.notify.deadline(now),
+            logger,
+            drain,
+            self.world.clients.deadline(),
+            self.crowded,
+            self.outdated.map(|(_, until)| until),
+        ];
         times.into_iter().flatten().min()
     }
 
@@ -706,12 +728,8 @@ impl Supervisor {
                 process.remember(&self.world);
                 if !process.logger {
                     self.socket = None;
-                    // The old pipe lives as long as those who have it open; who starts from now on gets the
-                    // new one, and the logger reads the old one to its end first.
-                    let folder = process.state.as_ref().map(State::folder);
-                    if let Some(Ok((pipe, _))) = folder.filter(|_| self.world.pipe.is_some()).map(Pipe::open)
-                    {
-                        self.world.pipe = Some(pipe);
+                    if let (Some(pipe), Some(state)) = (&mut self.world.pipe, &process.state) {
+                        pipe.move_to(state.folder());
                     }
                 }
             }
@@ -744,19 +762,7 @@ impl Supervisor {
             }
             let socket = socket::listen(b"socket", mode)?;
             if let Some(group) = self.operators {
-                nix::unistd::fchownat(
-                    AT_FDCWD,
-                    c"socket",
-                    None,
-                    Some(group),
-                    nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW,
-                )?;
-                nix::sys::stat::fchmodat(
-                    AT_FDCWD,
-                    c"socket",
-                    Mode::from_bits_truncate(0o660),
-                    nix::sys::stat::FchmodatFlags::FollowSymlink,
-                )?;
+                door::give_socket(state.folder(), c"socket", group)?;
             }
             Ok(socket)
         });

@@ -9,11 +9,12 @@
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
-use nix::unistd::{UnlinkatFlags, geteuid, mkfifoat, read, unlinkat};
+use nix::fcntl::{AtFlags, OFlag};
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, mkdirat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, geteuid, mkfifoat, read, unlinkat};
 
 use crate::{Text, fds, procfs, socket};
 
@@ -122,6 +123,62 @@ pub fn fifo_or_new(
     Ok(fifo)
 }
 
+/// Opens a directory that nobody else can reach into, mode 0700, and makes it if there is none. One that has
+/// come to another owner, or is open to others, is taken back: a right to what is in it is looked for whenever
+/// a name is used, so it is of no use to have kept it open.
+///
+/// # Errors
+/// As open(2), mkdir(2) and chown(2).
+pub fn own_directory(parent: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
+    let mode = Mode::from_bits_truncate(0o700);
+    match mkdirat(parent, name, mode) {
+        Ok(()) | Err(Errno::EEXIST) => {}
+        Err(errno) => return Err(errno),
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let directory = fds::open(parent, name, flags, Mode::empty())?;
+    let stat = fstat(&directory)?;
+    if stat.st_uid != us() {
+        fchown(&directory, Some(Uid::from_raw(us())), None)?;
+    }
+    if stat.st_mode & 0o7777 != mode.bits() {
+        fchmod(&directory, mode)?;
+    }
+    Ok(directory)
+}
+
+/// Gives a socket that we have just bound to a group. Its mode is as it was bound.
+///
+/// # Errors
+/// As [`file`], and chown(2).
+pub fn give_socket(directory: BorrowedFd, name: &CStr, group: Gid) -> nix::Result<()> {
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let socket = fds::open(directory, name, flags, Mode::empty())?;
+    look(&fstat(&socket)?, SFlag::S_IFSOCK, Owner::Us)?;
+    fchownat(&socket, c"", None, Some(group), AtFlags::AT_EMPTY_PATH)
+}
+
+/// Opens by `open` what has this name; where that is not as it has to be, it is removed, and `open` called once
+/// more, which makes it anew. A directory stays, and the error with it.
+///
+/// # Errors
+/// As `open`.
+pub fn replacing<T>(directory: BorrowedFd, name: &CStr, open: impl Fn() -> nix::Result<T>) -> nix::Result<T> {
+    let errno = match open() {
+        Err(errno) if is_other(errno) => errno,
+        other => return other,
+    };
+    unlinkat(directory, name, UnlinkatFlags::NoRemoveDir).map_err(|_| errno)?;
+    open()
+}
+
+/// Whether an error of this module tells that something else has the name: a link, another kind, another
+/// owner, a socket, a directory, a file on which a lease is held.
+fn is_other(errno: Errno) -> bool {
+    use Errno::{EACCES, EAGAIN, EEXIST, EISDIR, ELOOP, ENOTDIR, ENXIO, EPERM};
+    matches!(errno, ELOOP | EEXIST | EPERM | EACCES | ENXIO | ENOTDIR | EISDIR | EAGAIN)
+}
+
 /// Connects to a socket of streams, which is `path` from the current directory. The kernel is given what was
 /// looked at, by way of /proc; where that is not mounted, the path, which may lead elsewhere by then.
 ///
@@ -150,6 +207,12 @@ fn open(
     Ok(file)
 }
 
+/// Our effective user. Asked for once: the programs that come through this door change no ids.
+fn us() -> u32 {
+    static US: OnceLock<u32> = OnceLock::new();
+    *US.get_or_init(|| geteuid().as_raw())
+}
+
 /// Whether a file is what it has to be.
 ///
 /// # Errors
@@ -159,7 +222,7 @@ pub fn look(stat: &FileStat, kind: SFlag, owner: Owner) -> nix::Result<()> {
         return Err(Errno::EEXIST);
     }
     let others_write = kind == SFlag::S_IFREG && stat.st_mode & 0o022 != 0;
-    if owner == Owner::Us && (stat.st_uid != geteuid().as_raw() || others_write) {
+    if owner == Owner::Us && (stat.st_uid != us() || others_write) {
         return Err(Errno::EPERM);
     }
     Ok(())
@@ -227,5 +290,43 @@ mod tests {
         fs::write(path.path().join("g"), "").unwrap();
         let taken = fifo_or_new(fd.as_fd(), c"g", OFlag::O_RDONLY, 0o622, Owner::Any);
         assert!(matches!(taken, Err(Errno::EEXIST)));
+    }
+
+    #[test]
+    fn what_is_not_as_it_has_to_be_is_replaced_but_no_directory() {
+        let (path, fd) = directory();
+        let name = path.path().join("f");
+        let open = || {
+            let open = || fifo_or_new(fd.as_fd(), c"f", OFlag::O_RDWR, 0o600, Owner::Us);
+            replacing(fd.as_fd(), c"f", open).map(drop)
+        };
+        fs::write(path.path().join("target"), "kept").unwrap();
+        symlink("target", &name).unwrap();
+        assert_eq!(open(), Ok(()));
+        fs::remove_file(&name).unwrap();
+        fs::hard_link(path.path().join("target"), &name).unwrap();
+        assert_eq!(open(), Ok(()));
+        fs::remove_file(&name).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(&name).unwrap());
+        assert_eq!(open(), Ok(()));
+        fs::remove_file(&name).unwrap();
+        fs::create_dir(&name).unwrap();
+        assert_eq!(open(), Err(Errno::EISDIR));
+        assert_eq!(fs::read_to_string(path.path().join("target")).unwrap(), "kept");
+    }
+
+    #[test]
+    fn an_own_directory_is_closed_to_others() {
+        let (path, fd) = directory();
+        let name = path.path().join("d");
+        let open = || replacing(fd.as_fd(), c"d", || own_directory(fd.as_fd(), c"d")).map(drop);
+        let mode = || fs::symlink_metadata(&name).unwrap().permissions().mode() & 0o7777;
+        assert_eq!((open(), mode()), (Ok(()), 0o700));
+        fs::set_permissions(&name, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!((open(), mode()), (Ok(()), 0o700));
+        fs::remove_dir(&name).unwrap();
+        symlink(".", &name).unwrap();
+        assert_eq!((open(), mode()), (Ok(()), 0o700));
+        assert_ne!(fs::metadata(path.path()).unwrap().permissions().mode() & 0o7777, 0);
     }
 }

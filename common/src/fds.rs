@@ -115,18 +115,33 @@ impl Handed {
     }
 }
 
+/// How many fds are handed on at most: what was taken before leaves a hole in the row.
+const HANDED: usize = 3;
+
 /// What was handed on, the first that is `wanted`, close-on-exec from now on.
 pub fn handed_on(wanted: impl Fn(RawFd) -> bool) -> nix::Result<Option<OwnedFd>> {
+    let mut holes = 0;
     let mut at = libc::STDERR_FILENO + 1;
-    while sys::is_cloexec(at).is_ok() {
-        if wanted(at) {
-            let own = sys::copy_from(at, at + 1, libc::F_DUPFD_CLOEXEC)?;
-            sys::close(at)?;
-            return Ok(Some(own));
+    while holes <= HANDED {
+        match sys::is_cloexec(at) {
+            Ok(false) if wanted(at) => {
+                let own = sys::copy_from(at, at + 1, libc::F_DUPFD_CLOEXEC)?;
+                sys::close(at)?;
+                return Ok(Some(own));
+            }
+            Ok(_) => {} // that of another, or what has been taken already
+            Err(_) => holes += 1,
         }
         at += 1;
     }
     Ok(None)
+}
+
+/// Whether a number is that of a FIFO which is open with these flags.
+#[must_use]
+pub fn is_open_fifo(fd: RawFd, flags: OFlag) -> bool {
+    sys::open_fifo_flags(fd)
+        .is_ok_and(|open| open & (OFlag::O_ACCMODE | OFlag::O_NONBLOCK).bits() == flags.bits())
 }
 
 /// Closes `fd`, open or not.

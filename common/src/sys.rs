@@ -232,6 +232,17 @@ pub(crate) fn set_nonblocking(fd: RawFd, on: bool) -> nix::Result<()> {
     Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }).map(drop)
 }
 
+/// The flags with which a FIFO is open; ESPIPE for anything else.
+pub(crate) fn open_fifo_flags(fd: RawFd) -> nix::Result<c_int> {
+    // SAFETY: an integer, and F_GETFL takes nothing.
+    let (stat, flags) =
+        unsafe { (nix::sys::stat::fstat(BorrowedFd::borrow_raw(fd))?, libc::fcntl(fd, libc::F_GETFL)) };
+    if stat.st_mode & libc::S_IFMT != libc::S_IFIFO {
+        return Err(Errno::ESPIPE);
+    }
+    Errno::result(flags)
+}
+
 /// Moves a newly opened fd to 3 or above; it keeps its close-on-exec flag, which must be `cloexec`.
 pub(crate) fn above_standard(fd: OwnedFd, cloexec: bool) -> nix::Result<OwnedFd> {
     if fd.as_raw_fd() > libc::STDERR_FILENO {

@@ -135,6 +135,12 @@ impl<const N: usize> Text<N> {
         self
     }
 
+    /// Ends the line: where there is no room for a newline the last byte makes way for it.
+    pub fn end_line(&mut self) -> &mut Self {
+        self.length = self.length.min(N - 1);
+        self.add("\n")
+    }
+
     /// The text.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -163,6 +169,8 @@ mod tests {
         assert_eq!(Text::<16>::new().quoted("é\u{1}\u{9b}".as_bytes()).bytes(), "é??".as_bytes());
         assert_eq!(Text::<16>::new().printable("a \x1b[é\n".as_bytes()).bytes(), b"a ?[???");
         assert_eq!(Text::<4>::of("a").fill(3).bytes(), b"a  ");
+        assert_eq!(Text::<4>::of("ab").end_line().bytes(), b"ab\n");
+        assert_eq!(Text::<4>::of("abcdef").end_line().bytes(), b"abc\n");
     }
 
     #[test]

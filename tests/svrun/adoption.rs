@@ -185,12 +185,17 @@ fn a_logger_that_died_meanwhile_is_started() {
     let log: u32 = service.nth(1, "log start ").parse().unwrap();
     service.until_log_stat("run");
     service.until("the logger", || cmdline(log) == "cat");
+    // What nobody has read stays in the pipe as long as the service has it open.
+    send_signal(log, Signal::SIGSTOP);
+    service.until("it reads nothing", || state(log) == Some('T'));
+    service.tell("echo said; echo said >>$D/lines");
+    service.nth(1, "said");
     service.kill_supervisor();
     send_signal(log, Signal::SIGKILL);
     service.until("it has ended", || !lives(log));
-    // The service has a reader all the while, so this ends it not.
-    service.tell("echo said; echo said >>$D/lines");
-    service.nth(1, "said");
+    // It must not write now, when nobody is there who could read, or has to ignore SIGPIPE and say it again.
+    service.tell("trap '' PIPE; echo lost 2>/dev/null || echo refused >>$D/lines");
+    service.nth(1, "refused");
     service.supervise();
     service.nth(2, "log start ");
     service.until("the line", || service.text("logged") == "said\n");
@@ -290,10 +295,11 @@ fn readiness_is_kept_and_comes_through() {
     service.started(1);
     service.until_stat("run");
     service.kill_supervisor();
-    // Nobody reads it now.
-    service.tell("echo ready >&7; echo told >>$D/lines");
-    service.nth(1, "told");
+    // Nobody can read it now, which it is told.
+    service.tell("trap '' PIPE; echo ready >&7 2>/dev/null || echo refused >>$D/lines");
+    service.nth(1, "refused");
     service.supervise();
+    service.tell("echo ready >&7");
     assert_eq!(field(&service.ask("wait ready 30"), "ok"), "true");
     assert!(service.at("supervise/ready").exists());
     service.kill_supervisor();

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use common::quantity::SECONDS;
-use common::{Text, child, fds, procfs, signals};
+use common::{Text, child, procfs, signals};
 use nix::errno::Errno;
 use nix::unistd::fchdir;
 
@@ -11,6 +11,7 @@ use super::{Supervisor, Way, one_of};
 use crate::svrun::clients::{Condition, Input, status};
 use crate::svrun::machine::{self, Event};
 use crate::svrun::order::Ask;
+use crate::svrun::pipe::Pipe;
 
 impl Supervisor {
     /// Answers a client's lines.
@@ -133,10 +134,15 @@ impl Supervisor {
         let mut path = Text::<512>::new();
         let become_it = |path: &CStr| -> nix::Result<Errno> {
             fchdir(&self.origin)?;
-            let notify = self.service.notify.hand_on()?;
+            // With -k a pipe that is handed on would be the service's too.
+            let closes = !self.words.clone().any(|word| word == c"-k");
+            let notify = self.service.notify.hand_on(closes)?;
+            let pipe = self.world.pipe.as_ref().filter(|_| closes).map(Pipe::hand_on).transpose()?;
             // Clients see their end: the new program listens in a moment.
             let errno = child::become_file(path, &self.words, &self.world.env);
-            notify.map_or(Ok(()), fds::Handed::take_back)?;
+            for handed in pipe.into_iter().chain(notify.into_iter().rev().flatten()) {
+                handed.take_back()?;
+            }
             Err(errno)
         };
         let errno = match own_path(&mut path).and_then(become_it) {

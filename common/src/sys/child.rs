@@ -194,12 +194,18 @@ pub fn reset_signals() {
 }
 
 /// Closes all fds from 3 up but `kept`, `close_range(2)`; before Linux 5.9 none.
-pub fn close_others(kept: Option<BorrowedFd>) {
-    let kept = kept.map_or(libc::STDERR_FILENO, |kept| kept.as_raw_fd());
-    for (first, last) in [(libc::STDERR_FILENO + 1, kept - 1), (kept + 1, c_int::MAX)] {
+pub fn close_others<'a>(kept: &(impl Iterator<Item = &'a OwnedFd> + Clone)) {
+    let mut first = libc::STDERR_FILENO + 1;
+    loop {
+        let next = kept.clone().map(AsRawFd::as_raw_fd).filter(|fd| *fd >= first).min();
+        let last = next.map_or(c_int::MAX, |next| next - 1);
         if first <= last {
             // SAFETY: integers. Called before anything else is opened.
             unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+        }
+        match next {
+            Some(next) => first = next + 1,
+            None => return,
         }
     }
 }

@@ -157,12 +157,16 @@ fn bound(kind: c_int, name: &[u8], mode: Option<libc::mode_t>) -> nix::Result<Ow
         // SAFETY: two integers.
         Errno::result(unsafe { libc::fchmod(socket.as_raw_fd(), mode) })?;
     }
+    // Its file gets this mode, which nobody has to give it by its name. Nothing else is made meanwhile.
+    let mask = mode.map(|_| super::umask(0)).transpose()?;
     // SAFETY: an address with its length.
-    Errno::result(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) })?;
-    Ok(socket)
+    let bound = Errno::result(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) })
+        .map(drop);
+    mask.map(super::umask).transpose()?;
+    bound.map(|()| socket)
 }
 
-/// A stream socket that listens at `name` in the working directory, whose file gets `mode` (less the umask).
+/// A stream socket that listens at `name` in the working directory, whose file gets `mode`.
 pub fn listen(name: &[u8], mode: u32) -> nix::Result<OwnedFd> {
     let socket = bound(libc::SOCK_STREAM, name, Some(mode))?;
     // SAFETY: two integers.
