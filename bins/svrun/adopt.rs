@@ -28,9 +28,12 @@ pub(super) fn verify(process: &Process, world: &World) -> Result<(), End> {
     }
 }
 
+/// What is recorded: a life, and a process, with whether it lives.
+type Recorded = (Option<Memory>, Option<(Child, bool)>);
+
 /// What is recorded, and whether the process that it names lives. An error where nobody can say, or where a
 /// record tells of a living process that is not believed.
-fn recorded(process: &Process, world: &World) -> nix::Result<(Option<Memory>, Option<(Child, bool)>)> {
+fn recorded(process: &Process, world: &World) -> nix::Result<Recorded> {
     let left = process.state.as_ref().and_then(State::left);
     let Some((file, believed)) = left else { return Ok((None, None)) };
     let (memory, child) = record::read(file, &world.era)?;

@@ -114,23 +114,23 @@ impl Era {
                 Err(_) => {} // the signs are asked instead
             }
         }
-        self.held || self.sees(there)
+        self.held || sees(there)
     }
+}
 
-    /// Whether a process of another pid namespace is among those that /proc shows.
-    fn sees(&self, there: Place) -> bool {
-        let Ok(proc) = fds::open_folder(AT_FDCWD, c"/proc") else { return true }; // nobody can say
-        let mut seen = false;
-        let looked = fds::each_name(proc.as_fd(), |name| {
-            let Some(pid) = number::<u32>(name.to_bytes()).filter(|_| !seen) else { return };
-            let mut path = Text::<32>::new();
-            path.number(pid).add("/ns/pid\0");
-            let Ok(path) = CStr::from_bytes_with_nul(path.bytes()) else { return };
-            // Who is gone by now, or is not shown to us, is no sign.
-            seen = fstatat(&proc, path, AtFlags::empty()).is_ok_and(|stat| stat.st_ino == there.namespace);
-        });
-        seen || looked.is_err()
-    }
+/// Whether a process of another pid namespace is among those that /proc shows.
+fn sees(there: Place) -> bool {
+    let Ok(proc) = fds::open_folder(AT_FDCWD, c"/proc") else { return true }; // nobody can say
+    let mut seen = false;
+    let looked = fds::each_name(proc.as_fd(), |name| {
+        let Some(pid) = number::<u32>(name.to_bytes()).filter(|_| !seen) else { return };
+        let mut path = Text::<32>::new();
+        path.number(pid).add("/ns/pid\0");
+        let Ok(path) = CStr::from_bytes_with_nul(path.bytes()) else { return };
+        // Who is gone by now, or is not shown to us, is no sign.
+        seen = fstatat(&proc, path, AtFlags::empty()).is_ok_and(|stat| stat.st_ino == there.namespace);
+    });
+    seen || looked.is_err()
 }
 
 impl Place {

@@ -63,6 +63,16 @@ pub(super) enum Want {
     Exit,
 }
 
+/// How often a process is to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Runs {
+    /// As long as it is wanted up.
+    #[default]
+    Asked,
+    /// Once, and then it is over of itself: it was not stopped.
+    Once,
+}
+
 /// Why a service that is wanted up does not run.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) enum Hold {
@@ -226,8 +236,8 @@ pub(super) struct Machine {
     pub(super) restarts: u32,
     /// When the next start is due, in [`Phase::Wait`]; when finish is tried again, in [`Phase::Finish`].
     pub(super) due: Option<u64>,
-    /// It was started, or left running, for once.
-    pub(super) once: bool,
+    /// How often it is to run.
+    pub(super) runs: Runs,
     /// Whether the process is gone: until something else than the exit is wanted.
     pub(super) gone: bool,
     kill_at: Option<u64>,
@@ -306,7 +316,7 @@ impl Machine {
     #[must_use]
     pub(super) fn ended(&self) -> Option<Death> {
         let over = self.phase == Phase::Down && self.script.is_none();
-        self.death.filter(|_| over && (self.hold.gave_up() || self.once))
+        self.death.filter(|_| over && (self.hold.gave_up() || self.runs == Runs::Once))
     }
 
     /// Whether a start is under way: control/u runs.
@@ -322,7 +332,7 @@ impl Machine {
             Event::Byte(b'x') => self.down(Want::Exit, now, rules, actions),
             Event::Byte(b'o') => {
                 self.wants(Want::Down);
-                self.once = true;
+                self.runs = Runs::Once;
                 match self.phase {
                     Phase::Down | Phase::Wait => self.prepare(actions),
                     Phase::Prepare | Phase::Run => {}
@@ -367,7 +377,7 @@ impl Machine {
         if self.hold.gave_up() {
             self.shorts = 0;
         }
-        (self.want, self.hold, self.once) = (want, Hold::None, false);
+        (self.want, self.hold, self.runs) = (want, Hold::None, Runs::Asked);
     }
 
     fn up(&mut self, actions: &mut Actions) {

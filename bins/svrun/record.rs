@@ -12,7 +12,7 @@ use common::{Text, socket};
 use nix::errno::Errno;
 
 use super::era::{Era, Then};
-use super::machine::{Death, Hold, Machine, Phase, Want};
+use super::machine::{Death, Hold, Machine, Phase, Runs, Want};
 
 /// Where the child's place begins.
 pub(super) const CHILD: usize = 384;
@@ -88,7 +88,7 @@ pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result
     let numbers = [
         u64::from(*serial),
         machine.phase as u64,
-        if machine.once { ONCE } else { machine.want as u64 },
+        if machine.runs == Runs::Once { ONCE } else { machine.want as u64 },
         machine.hold as u64,
         u64::from(machine.paused),
         u64::from(machine.termed),
@@ -179,7 +179,7 @@ fn parse_memory(place: &[u8]) -> Option<Memory> {
         1 | ONCE => Want::Down,
         _ => Want::Exit,
     });
-    machine.once = want == ONCE;
+    machine.runs = if want == ONCE { Runs::Once } else { Runs::Asked };
     machine.phase = match phase {
         1 => Phase::Wait,
         2 => Phase::Prepare,
@@ -257,7 +257,7 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         let era = Era::now().unwrap();
         let mut machine = Machine::new(Want::Down);
-        machine.once = true;
+        machine.runs = Runs::Once;
         machine.phase = Phase::Wait;
         machine.hold = Hold::BackingOff;
         (machine.paused, machine.since, machine.due, machine.shorts) = (true, 77, Some(99), 3);

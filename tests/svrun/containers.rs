@@ -39,7 +39,7 @@ impl Kept {
     fn start() -> Self {
         let mut command = prepared("unshare");
         let unshare = Background::start(command.args(CONTAINER).args(["sleep", "1000000"]).current_dir("/"));
-        let process_1 = child(&unshare.pid());
+        let process_1 = child(unshare.pid());
         Self(unshare, process_1)
     }
 
@@ -58,7 +58,7 @@ impl Kept {
 }
 
 /// The pid, here, of the child of a process.
-fn child(pid: &u32) -> u32 {
+fn child(pid: u32) -> u32 {
     let children = || fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     assert!(until(|| children().split_whitespace().count() == 1), "the children of {pid}: {:?}", children());
     children().trim().parse().unwrap()
@@ -70,7 +70,7 @@ fn send(pid: u32, signal: &str) {
 
 /// The supervisor's pid here, whose parent is unshare.
 fn supervisor(service: &Service) -> u32 {
-    child(&service.supervisor())
+    child(service.supervisor())
 }
 
 #[test]
@@ -287,7 +287,7 @@ fn a_proc_of_another_pid_namespace_tells_nothing() {
     let mut command = service.adopt(prepared("unshare"));
     command.args(["--pid", "--fork", "--kill-child", "sleep", "1000000"]);
     let unshare = Background::start(command.stdin(Stdio::null()));
-    let process_1 = child(&unshare.pid()).to_string();
+    let process_1 = child(unshare.pid()).to_string();
     let inside = |service: &Service| {
         let mut command = service.adopt(prepared("nsenter"));
         command.args(["--target", &process_1, "--pid"]).arg(bin().join("svrun")).arg("service");
