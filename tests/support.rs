@@ -108,7 +108,6 @@ pub(crate) fn says(errno: Errno) -> &'static str {
         Errno::ENOENT => "No such file or directory",
         Errno::EIO if musl => "I/O error",
         Errno::EIO => "Input/output error",
-        Errno::EMFILE if musl => "No file descriptors available",
         Errno::ENXIO => "No such device or address",
         Errno::E2BIG => "Argument list too long",
         Errno::ENOEXEC => "Exec format error",

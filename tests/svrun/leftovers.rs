@@ -54,11 +54,11 @@ fn leftovers_that_is_written_after_the_start_counts_at_the_next_death() {
 
 #[test]
 fn the_log_says_what_was_done_about_each_leftover() {
+    const ROUNDS: usize = 100;
     let mut service = Service::start(
         Svrun,
         &[("run", LEAVES), ("log/run", LOGGER), ("restart-delay", "0"), ("leftovers", "kill")],
     );
-    const ROUNDS: usize = 100;
     for count in 1..=ROUNDS {
         let pid = service.started(count);
         service.until("its child", || copies(&service, "sleep 1000001") == 1);
