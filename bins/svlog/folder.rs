@@ -253,7 +253,11 @@ impl Folder {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
         let file = fds::open(self.fd.as_fd(), c"current", flags, Mode::empty())?;
         let mut last = *b"\n";
-        nix::sys::uio::pread(&file, &mut last, i64::try_from(self.size - 1).map_err(|_| Errno::EFBIG)?)?;
+        nix::sys::uio::pread(
+            &file,
+            &mut last,
+            nix::libc::off_t::try_from(self.size - 1).map_err(|_| Errno::EFBIG)?,
+        )?;
         self.unended = last != *b"\n";
         let _ = self.append(b""); // where there is no room it is ended before the next line
         Ok(())
@@ -594,7 +598,7 @@ impl Folder {
 
     fn cut(&self, size: u64) -> nix::Result<()> {
         let file = self.current.as_ref().ok_or(Errno::EBADF)?;
-        ftruncate(file, i64::try_from(size).map_err(|_| Errno::EFBIG)?)
+        ftruncate(file, nix::libc::off_t::try_from(size).map_err(|_| Errno::EFBIG)?)
     }
 
     /// Leaves all in order.

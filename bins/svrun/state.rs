@@ -260,7 +260,7 @@ impl State {
         }
         let create = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC;
         let new = open(self.folder(), c"deaths.new", create, 0o644)?;
-        let skip = i64::try_from(starts[(lines + 1) % DEATHS]).map_err(|_| Errno::EFBIG)?;
+        let skip = nix::libc::off_t::try_from(starts[(lines + 1) % DEATHS]).map_err(|_| Errno::EFBIG)?;
         nix::unistd::lseek(&deaths, skip, nix::unistd::Whence::SeekSet)?;
         loop {
             let count = nix::unistd::read(&deaths, &mut part)?;
