@@ -247,7 +247,10 @@ impl Request {
 
     /// Lets this process have as many connections as it may need: two for each service.
     fn allow_connections(services: usize) {
-        let needed = u64::try_from(services).unwrap_or(u64::MAX).saturating_mul(2).saturating_add(64);
+        let needed = nix::libc::rlim_t::try_from(services)
+            .unwrap_or(nix::libc::rlim_t::MAX)
+            .saturating_mul(2)
+            .saturating_add(64);
         if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
             if soft < needed {
                 // Where that fails, what is too much is told service by service.

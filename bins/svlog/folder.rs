@@ -267,7 +267,11 @@ impl Folder {
         }
         let file = door::file(self.fd.as_fd(), c"current", OFlag::O_RDONLY, Owner::Any)?;
         let mut last = *b"\n";
-        nix::sys::uio::pread(&file, &mut last, i64::try_from(self.size - 1).map_err(|_| Errno::EFBIG)?)?;
+        nix::sys::uio::pread(
+            &file,
+            &mut last,
+            nix::libc::off_t::try_from(self.size - 1).map_err(|_| Errno::EFBIG)?,
+        )?;
         self.unended = last != *b"\n";
         let _ = self.append(b""); // where there is no room it is ended before the next line
         Ok(())
@@ -622,7 +626,7 @@ impl Folder {
 
     fn cut(&self, size: u64) -> nix::Result<()> {
         let file = self.current.as_ref().ok_or(Errno::EBADF)?;
-        ftruncate(file, i64::try_from(size).map_err(|_| Errno::EFBIG)?)
+        ftruncate(file, nix::libc::off_t::try_from(size).map_err(|_| Errno::EFBIG)?)
     }
 
     /// At the end: says in the log how many lines were dropped, if any were. Whether that could be said.

@@ -88,7 +88,8 @@ fn unpack(word: u64) -> (Place, Place) {
 
 /// What names it.
 pub(super) fn id(stat: &FileStat) -> Id {
-    [stat.st_dev, stat.st_ino]
+    #[allow(clippy::useless_conversion, reason = "the number of an inode has 32 bits on some systems")]
+    [stat.st_dev, stat.st_ino.into()]
 }
 
 /// Where what is said of each folder begins, and each entry.

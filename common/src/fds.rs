@@ -70,7 +70,7 @@ pub fn is(file: &FileStat, kind: SFlag) -> bool {
 /// Whether there may be a `fd`: EBADF above the limit of open files, as dup2(2) says.
 pub fn check(fd: RawFd) -> nix::Result<()> {
     let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    if u64::try_from(fd).is_ok_and(|fd| fd < limit) { Ok(()) } else { Err(Errno::EBADF) }
+    if libc::rlim_t::try_from(fd).is_ok_and(|fd| fd < limit) { Ok(()) } else { Err(Errno::EBADF) }
 }
 
 /// Makes `to` the same file as `from`, open across exec; unless `copy`, `from` is closed then. Nothing
