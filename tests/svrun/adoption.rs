@@ -353,7 +353,7 @@ fn a_record_that_cannot_be_opened_or_read_is_not_taken_for_none() {
         (&["record", "service/supervise/record"], "pread64"),
         (&["/proc/sys/kernel/random/boot_id"], "openat"),
         (&["log"], "openat"),
-        (&["/proc/self/ns/pid", "ns/pid"], "?newfstatat,?fstatat64"),
+        (&["/proc/self/ns/pid", "ns/pid"], "?newfstatat,?fstatat64,?statx"),
     ] {
         for errno in ["EMFILE", "ENFILE", "EIO", "ENOMEM", "EINTR"] {
             service.spawn(failing(&service, files, call, errno));
