@@ -9,33 +9,45 @@ ZSHDIR = $(PREFIX)/share/zsh/site-functions
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 # Where svctl finds services by their names
 SVDIR = /etc/service
-# Where install-multicall puts the links to catena; packages use a folder of their own, as $(PREFIX)/libexec/catena
+LIBEXECDIR = $(PREFIX)/libexec
+# The links are installed here, all beside one another: what has to be found before a base tool is found with this in front
+# of PATH
+LINKS = $(LIBEXECDIR)/catena
+# Where their names are too, but for those of base tools; packages leave it at $(LINKS)
 LINKDIR = $(BINDIR)
+# The names that a base tool has as well; with BASE_NAMES=yes they are in LINKDIR like all others, in front of it in PATH
+BASE = chroot umask
+BASE_NAMES = no
 DESTDIR =
 # In front of the name of every installed program and page, as x-chroot for PROGRAM_PREFIX=x-
 PROGRAM_PREFIX =
 # auto: static if this machine can, else dynamic with a note; yes: static or fail; no: dynamic
 STATIC = auto
+# The system to build for, as rustc names it; rustc's own, or CARGO_BUILD_TARGET, if it is empty
+TARGET =
 # What make demo runs, controls and logs services with; also runsv, sv and svlogd
 SVRUN = svrun
 SVCTL = svctl
 SVLOG = svlog
 # Where the built programs are put, and installed from
 BUILD = target/catena
+INSTALL = @BUILD='$(BUILD)' DESTDIR='$(DESTDIR)' BINDIR='$(BINDIR)' LINKS='$(LINKS)' LINKDIR='$(LINKDIR)' 	MANDIR='$(MANDIR)' BASHDIR='$(BASHDIR)' ZSHDIR='$(ZSHDIR)' FISHDIR='$(FISHDIR)' 	PROGRAM_PREFIX='$(PROGRAM_PREFIX)' BASE='$(BASE)' BASE_NAMES='$(BASE_NAMES)' scripts/install
 
 all:
-	STATIC='$(STATIC)' BUILD='$(BUILD)' CATENA_SVDIR='$(SVDIR)' scripts/build
+	STATIC='$(STATIC)' TARGET='$(TARGET)' BUILD='$(BUILD)' CATENA_SVDIR='$(SVDIR)' scripts/build
 
 help:
-	@echo 'make            build the programs into $(BUILD), and say which way (STATIC=auto, yes or no;'
-	@echo '                SVDIR=/etc/service is where svctl will find services)'
+	@echo 'make            build the programs into $(BUILD), and say which way (STATIC=auto, yes or no; TARGET and'
+	@echo '                RUSTFLAGS as for rustc; SVDIR=/etc/service is where svctl will find services)'
 	@echo 'make check      format, lints, tests, pages, scripts; the last line counts'
 	@echo 'make demo       two services, visibly, in a scratch folder (SVRUN=runsv SVCTL=sv SVLOG=svlogd: under runit)'
 	@echo 'make bench      what a link, a supervisor and a logger cost, beside the peers installed'
-	@echo 'make install    what make built, and the pages (DESTDIR PREFIX BINDIR MANDIR PROGRAM_PREFIX)'
-	@echo '                and completions for bash, zsh and fish (BASHDIR ZSHDIR FISHDIR)'
-	@echo 'make install-multicall  instead: catena, and links to it (LINKDIR too)'
-	@echo 'make install-runit-names  links to what is installed: runsv, sv and svlogd (BINDIR)'
+	@echo 'make install    what make built, and the pages (DESTDIR PREFIX BINDIR LIBEXECDIR MANDIR PROGRAM_PREFIX)'
+	@echo '                and completions for bash, zsh and fish (BASHDIR ZSHDIR FISHDIR); the links are in'
+	@echo '                $$(LIBEXECDIR)/catena, and their names in LINKDIR=$$(BINDIR) too, but for chroot and umask,'
+	@echo '                which a base tool has as well (BASE_NAMES=yes: these too)'
+	@echo 'make install-multicall  instead: catena, and links to it'
+	@echo 'make install-runit-names  links to what is installed, with pages: runsv, sv and svlogd (BINDIR MANDIR)'
 	@echo 'make uninstall  all of it away again'
 	@echo 'make dist       a tarball'
 	@echo 'make clean      away with all that was built'
@@ -50,71 +62,27 @@ bench: all
 demo: all
 	BUILD='$(BUILD)' SVRUN='$(SVRUN)' SVCTL='$(SVCTL)' SVLOG='$(SVLOG)' scripts/demo
 
-install: built install-pages install-completions
-	mkdir -p '$(DESTDIR)$(BINDIR)'
-	for f in '$(BUILD)'/bin/*; do \
-		d="$(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)$${f##*/}"; \
-		rm -f "$$d" && cp "$$f" "$$d" && chmod 755 "$$d" || exit 1; \
-	done
+install: built
+	$(INSTALL) programs pages completions
 
-# What is no link is not in catena: a file of its own.
-install-multicall: built install-pages install-completions
-	mkdir -p '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LINKDIR)'
-	for f in '$(BUILD)'/bin/*; do \
-		n=$${f##*/}; \
-		if grep -q '::LINK);$$' "bins/main/$$n.rs"; then \
-			d="$(DESTDIR)$(LINKDIR)/$(PROGRAM_PREFIX)$$n"; rm -f "$$d" && \
-			ln -s "$$(scripts/relative '$(LINKDIR)' '$(BINDIR)')$(PROGRAM_PREFIX)catena" "$$d" || exit 1; \
-		else \
-			d="$(DESTDIR)$(BINDIR)/$(PROGRAM_PREFIX)$$n"; \
-			rm -f "$$d" && cp "$$f" "$$d" && chmod 755 "$$d" || exit 1; \
-		fi; \
-	done
+install-multicall: built
+	$(INSTALL) multicall pages completions
 
 # A runsv, an sv or an svlogd that is not ours stays, and is an error.
 install-runit-names:
-	for n in runsv:svrun sv:svctl svlogd:svlog; do \
-		t="$(PROGRAM_PREFIX)$${n#*:}"; d="$(DESTDIR)$(BINDIR)/$${n%:*}"; \
-		if ! [ -e "$(DESTDIR)$(BINDIR)/$$t" ]; then \
-			echo "there is no $$t in $(BINDIR): run make install first" >&2; exit 1; \
-		fi; \
-		[ "$$(readlink "$$d")" = "$$t" ] || ln -s "$$t" "$$d" || exit 1; \
-	done
+	$(INSTALL) runit-names
+
+install-pages: built
+	$(INSTALL) pages
+
+install-completions: built
+	$(INSTALL) completions
+
+uninstall:
+	$(INSTALL) uninstall
 
 built:
 	@test -d '$(BUILD)/bin' || { echo 'nothing is built yet: run make first' >&2; exit 1; }
-
-install-pages:
-	for f in man/*.[1578]; do \
-		d="$(DESTDIR)$(MANDIR)/man$${f##*.}" && mkdir -p "$$d" && d="$$d/$(PROGRAM_PREFIX)$${f##*/}" && \
-		cp "$$f" "$$d" && chmod 644 "$$d" || exit 1; \
-	done
-
-install-completions:
-	for p in sissylog svctl svlog; do for n in "$(BASHDIR)/$$p.bash" "$(ZSHDIR)/_$$p" "$(FISHDIR)/$$p.fish"; do \
-		f=$${n##*/}; d="$(DESTDIR)$${n%/*}" && mkdir -p "$$d" && \
-		d="$$d/$$(echo "$$f" | sed "s|$$p|$(PROGRAM_PREFIX)$$p|")" && \
-		sed -e 's|/etc/service|$(SVDIR)|' -e "/^#compdef/s| $$p| $(PROGRAM_PREFIX)$$p|" \
-			-e "/^complete/s| $$p| $(PROGRAM_PREFIX)$$p|" "completions/$$f" >"$$d" && \
-		chmod 644 "$$d" || exit 1; \
-	done; done
-
-uninstall:
-	for f in bins/main/*.rs; do \
-		n=$${f##*/}; n=$(PROGRAM_PREFIX)$${n%.rs}; \
-		rm -f "$(DESTDIR)$(BINDIR)/$$n" "$(DESTDIR)$(LINKDIR)/$$n" || exit 1; \
-	done
-	for n in runsv:svrun sv:svctl svlogd:svlog; do \
-		d="$(DESTDIR)$(BINDIR)/$${n%:*}"; \
-		[ "$$(readlink "$$d")" != "$(PROGRAM_PREFIX)$${n#*:}" ] || rm -f "$$d" || exit 1; \
-	done
-	for p in sissylog svctl svlog; do \
-		p="$(PROGRAM_PREFIX)$$p"; rm -f "$(DESTDIR)$(BASHDIR)/$$p.bash" "$(DESTDIR)$(ZSHDIR)/_$$p" \
-			"$(DESTDIR)$(FISHDIR)/$$p.fish" || exit 1; \
-	done
-	for f in man/*.[1578]; do \
-		rm -f "$(DESTDIR)$(MANDIR)/man$${f##*.}/$(PROGRAM_PREFIX)$${f##*/}" || exit 1; \
-	done
 
 dist:
 	scripts/dist
@@ -122,4 +90,4 @@ dist:
 clean:
 	rm -rf target dist
 
-.PHONY: all help check bench demo install install-multicall install-runit-names built install-pages install-completions uninstall dist clean
+.PHONY: all help check bench demo install install-multicall install-runit-names install-pages install-completions built uninstall dist clean

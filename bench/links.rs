@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
+use nix::libc::c_long;
 use nix::sys::resource::{UsageWho, getrusage};
 
 const ROUNDS: usize = 200;
@@ -23,7 +24,7 @@ struct Row {
     link: Vec<String>,
     repeat: usize,
     times: Vec<Duration>,
-    faults: i64,
+    faults: c_long,
     calls: Option<usize>,
 }
 
@@ -243,7 +244,7 @@ fn run(command: &mut Command) -> Duration {
 }
 
 /// The page faults of a command and of all that it becomes.
-fn faults(command: &mut Command) -> i64 {
+fn faults(command: &mut Command) -> c_long {
     let count = || getrusage(UsageWho::RUSAGE_CHILDREN).expect("getrusage").minor_page_faults();
     let before = count();
     run(command);

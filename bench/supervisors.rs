@@ -106,7 +106,8 @@ impl Kind {
         }
     }
 
-    /// The words that make the control program wait until the service is up or down: none if it cannot.
+    /// The words that make the control program wait until the service is up or down: none if it cannot. Up
+    /// means, to svctl, that a service that announces nothing has lived for 420 ms; to s6-svc that it was forked.
     fn control(self, up: bool) -> Option<&'static [&'static str]> {
         match (self, up) {
             (Self::Svrun | Self::Runsv, true) => Some(&["-w", "7", "up"]),

@@ -21,5 +21,6 @@ fn run(cli: &mut Cli) -> Outcome {
         chain.words = [shell.unwrap_or(c"/bin/sh"), c"-i"].into_iter().collect();
     }
     root::change(folder)?;
+    chain.root = Some(folder).filter(|folder| *folder != c"/"); // in which nothing is elsewhere
     Ok(chain)
 }

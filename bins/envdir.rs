@@ -33,7 +33,7 @@ fn run(cli: &mut Cli) -> Outcome {
             Short('n') => format.keep = true,
             Short('c') => match cli.value()?.as_bytes() {
                 [one] => format.nul = *one,
-                other => return Err(Error::usage(format_args!("not one character: {}", shown(other)))),
+                other => return Err(Error::value("not one character", other)),
             },
             Short('p') => match cli.value()?.as_bytes() {
                 name if name.contains(&b'=') => {

@@ -46,7 +46,7 @@ fn write_pid(fd: &OwnedFd) -> nix::Result<()> {
         return Err(Errno::EINVAL); // a device would take the pid as data
     }
     let line = format!("{}\n", process::id()?);
-    let length = i64::try_from(line.len()).map_err(|_| Errno::EOVERFLOW)?;
+    let length = nix::libc::off_t::try_from(line.len()).map_err(|_| Errno::EOVERFLOW)?;
     match pwrite(fd, line.as_bytes(), 0)? {
         count if count == line.len() => ftruncate(fd, length),
         _ => Err(Errno::ENOSPC),

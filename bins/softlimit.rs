@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 
 use common::limits::{self, Value, Which};
-use common::{Cli, Error, Link, OrFail, Outcome, Short, shown};
+use common::{Cli, Error, Link, Outcome, Short};
 use nix::sys::resource::Resource as R;
 
 /// The link.
@@ -60,14 +60,13 @@ fn run(cli: &mut Cli) -> Outcome {
         };
         let text = cli.value()?;
         let value = Value::parse(text.as_bytes());
-        let value =
-            value.ok_or_else(|| Error::usage(format_args!("invalid limit: {}", shown(text.as_bytes()))))?;
+        let value = value.ok_or_else(|| Error::value("invalid limit", text.as_bytes()))?;
         settings.push((resources, which, value));
     }
     let chain = cli.rest()?;
     for (resources, which, value) in settings {
         for resource in resources {
-            limits::set(*resource, which, value).or_fail(format_args!("set {resource:?}"))?;
+            limits::set(*resource, which, value)?;
         }
     }
     Ok(chain)

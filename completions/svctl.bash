@@ -1,7 +1,7 @@
 # Completion of svctl for bash: options, commands, and services by their names or paths.
 
 _svctl() {
-	local cur=${COMP_WORDS[COMP_CWORD]} folder=${SVDIR:-/etc/service} command='' i word name
+	local cur=${COMP_WORDS[COMP_CWORD]} folder=${SVDIR:-/etc/service} command='' i word name operands=()
 	local commands='up down once pause cont hup alarm interrupt quit 1 2 term kill exit start stop restart
 		try-restart reload shutdown check force-stop force-restart force-reload force-shutdown
 		status list events wait signal upgrade'
@@ -11,24 +11,23 @@ _svctl() {
 		case $word in
 		-w) i=$((i + 1)) ;;
 		-*) ;;
-		*) command=$word && break ;;
+		*) operands+=("$word") && command=${operands[0]} ;;
 		esac
 	done
 	((i <= COMP_CWORD)) || return # the value of -w
-	if [[ -z $command ]]; then
+	if [[ $cur == -* || -z $command ]]; then
 		word=$commands
 		if [[ $cur == -* ]]; then word='-v -w --json --help --version'; fi
+		if [[ $cur == -* && $command == wait ]]; then word+=' -a -o'; fi
 		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
 		return
 	fi
 	word=
 	case $command in
-	signal) if ((i + 1 == COMP_CWORD)); then word='TERM KILL HUP ALRM INT QUIT USR1 USR2 STOP CONT WINCH'; fi ;;
+	signal) if [[ -z ${operands[1]-} ]]; then word='TERM KILL HUP ALRM INT QUIT USR1 USR2 STOP CONT WINCH'; fi ;;
 	wait)
 		word='-a -o up down ready finished'
-		for name in "${COMP_WORDS[@]:i+1:COMP_CWORD-i-1}"; do
-			if [[ $name != -[ao] ]]; then word=; fi
-		done
+		if [[ ${operands[1]-} ]]; then word=; fi
 		;;
 	esac
 	if [[ -n $word ]]; then

@@ -1,16 +1,15 @@
 # Completion of svctl for fish: options, commands, and services by their names or paths.
 
 function __svctl_words
-    # The words behind the options and in front of the cursor.
+    # The words in front of the cursor that are no options.
     set -l words (commandline -opc)[2..-1]
-    while string match -q -- '-*' $words[1]
+    while set -q words[1]
         if test "$words[1]" = -w
             set words $words[2..-1]
+        else if not string match -q -- '-*' $words[1]
+            echo -- $words[1]
         end
         set words $words[2..-1]
-    end
-    for word in $words
-        echo -- $word
     end
 end
 
@@ -25,7 +24,7 @@ end
 
 function __svctl_wants_condition
     set -l words (__svctl_words)
-    test "$words[1]" = wait; and not string match -qrv -- '^-[ao]$' $words[2..-1]
+    test "$words" = wait
 end
 
 function __svctl_wants_service
@@ -53,11 +52,11 @@ function __svctl_services
 end
 
 complete -c svctl -f
-complete -c svctl -n __svctl_wants_command -s v -d 'Wait until the command has had its effect'
-complete -c svctl -n __svctl_wants_command -s w -x -d 'Wait so many seconds at most'
-complete -c svctl -n __svctl_wants_command -l json -d 'Print JSON objects'
-complete -c svctl -n __svctl_wants_command -l help -d 'Print the usage'
-complete -c svctl -n __svctl_wants_command -l version -d 'Print the version'
+complete -c svctl -s v -d 'Wait until the command has had its effect'
+complete -c svctl -s w -x -d 'Wait so many seconds at most'
+complete -c svctl -l json -d 'Print JSON objects'
+complete -c svctl -l help -d 'Print the usage'
+complete -c svctl -l version -d 'Print the version'
 complete -c svctl -n __svctl_wants_command -a 'up down once pause cont hup alarm interrupt quit 1 2 term kill exit'
 complete -c svctl -n __svctl_wants_command -a 'start stop restart try-restart reload shutdown check'
 complete -c svctl -n __svctl_wants_command -a 'force-stop force-restart force-reload force-shutdown'

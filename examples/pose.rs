@@ -141,8 +141,7 @@ fn deed(state: &str, value: &str) -> Result<(), Error> {
             (Resource::RLIMIT_SIGPENDING, Which::Hard, 99),
         ]
         .into_iter()
-        .try_for_each(|(resource, which, value)| limits::set(resource, which, Value::Number(value)))
-        .or_fail("set limits"),
+        .try_for_each(|(resource, which, value)| limits::set(resource, which, Value::Number(value))),
         "gone" => {
             // The current folder, of which no name is left.
             let folder =

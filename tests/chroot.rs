@@ -117,7 +117,14 @@ fn the_program_is_searched_inside() {
     let (root, outside) = (new_root(), open_folder());
     script(&outside.path().join("here"), "#!/bin/sh\necho outside\n");
     let path = format!("{}:/programs", outside.path().display());
-    let missing = fails(127, format!("chroot: fatal: unable to run here: {}\n", says(Errno::ENOENT)));
+    let missing = fails(
+        127,
+        format!(
+            "chroot: fatal: unable to run here inside {}: {}\n",
+            root.path().display(),
+            says(Errno::ENOENT)
+        ),
+    );
     let mut command = inside(root.path());
     command.arg("here").env("PATH", &path);
     assert_eq!(run(&mut command), missing);
@@ -139,8 +146,8 @@ fn a_program_that_misses_its_interpreter_inside_gives_127_with_the_reason() {
     needs!(root(), tool("busybox"));
     let root = new_root();
     script(&root.path().join("bin/script"), "#!/usr/bin/env sh\n");
-    let reason = format!("unable to run script: {}", says(Errno::ENOENT));
-    let hint = "the file is there: the interpreter in its first line, or its loader, is not";
+    let reason = format!("unable to run script inside {}: {}", root.path().display(), says(Errno::ENOENT));
+    let hint = "the file is there: the interpreter in its first line is not";
     assert_eq!(
         run(inside(root.path()).arg("script")),
         fails(127, format!("chroot: fatal: {reason}\nchroot: hint: {hint}\n"))
@@ -168,7 +175,14 @@ fn without_a_program_the_users_shell_runs_interactively() {
             assert_eq!(run(&mut command), prints(format!("{ran} 1 -i\n/\n")), "{shell:?}");
         }
     }
-    let missing = fails(127, format!("chroot: fatal: unable to run /no/shell: {}\n", says(Errno::ENOENT)));
+    let missing = fails(
+        127,
+        format!(
+            "chroot: fatal: unable to run /no/shell inside {}: {}\n",
+            root.path().display(),
+            says(Errno::ENOENT)
+        ),
+    );
     assert_eq!(run(inside(root.path()).env("SHELL", "/no/shell")), missing);
 }
 

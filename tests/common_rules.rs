@@ -16,6 +16,7 @@ use nix::unistd::{getgid, getgroups, getuid};
 use tempfile::TempDir;
 
 use crate::needs;
+use crate::setuidgid::mounts;
 use crate::support::*;
 
 const NOBODY: u32 = 65534;
@@ -97,8 +98,9 @@ fn unable_to_run(name: &str, program: &str, errno: Errno) -> String {
 }
 
 const NO_SHELL: &str = "a script needs a first line such as #!/bin/sh";
-const NO_WAY: &str = "a folder on the way to it may not be searched by this account";
-const NO_INTERPRETER: &str = "the file is there: the interpreter in its first line, or its loader, is not";
+const NO_WAY: &str = "a directory on the way to it may not be searched by this account";
+const NO_X: &str = "it is not executable: chmod +x";
+const NO_INTERPRETER: &str = "the file is there: the interpreter in its first line is not";
 
 // The options that all have.
 
@@ -363,12 +365,11 @@ fn a_program_that_may_not_be_executed_gives_126() {
     let plain = scratch.path().join("plain").display().to_string();
     let folder = scratch.path().display().to_string();
     for Link { name, .. } in links() {
-        for program in [&plain, &folder] {
-            let outcome = run(working(name, scratch.path()).arg(program));
-            assert_eq!(outcome, fails(126, unable_to_run(name, program, Errno::EACCES)), "{name}");
+        for (program, hint) in [(&*plain, NO_X), (&*folder, "it is a directory"), ("plain", NO_X)] {
+            let outcome = run(working(name, scratch.path()).arg(program).env("PATH", &folder));
+            let message = unable_to_run(name, program, Errno::EACCES);
+            assert_eq!(outcome, fails(126, format!("{message}{name}: hint: {hint}\n")), "{name}");
         }
-        let outcome = run(working(name, scratch.path()).arg("plain").env("PATH", &folder));
-        assert_eq!(outcome, fails(126, unable_to_run(name, "plain", Errno::EACCES)), "{name}");
     }
 }
 
@@ -379,11 +380,11 @@ fn a_file_that_the_kernel_cannot_run_gives_126_and_goes_to_no_shell() {
     script(&scratch.path().join("script"), &format!("echo ran >{}\n", ran.display()));
     script(&scratch.path().join("empty"), "");
     for Link { name, .. } in links() {
-        for program in ["script", "empty"] {
+        for (program, hint) in [("script", NO_SHELL), ("empty", "it is empty")] {
             let program = scratch.path().join(program).display().to_string();
             let outcome = run(working(name, scratch.path()).arg(&program));
             let message = unable_to_run(name, &program, Errno::ENOEXEC);
-            assert_eq!(outcome, fails(126, format!("{message}{name}: hint: {NO_SHELL}\n")), "{name}");
+            assert_eq!(outcome, fails(126, format!("{message}{name}: hint: {hint}\n")), "{name}");
             assert!(!ran.exists(), "{name} gave it to a shell");
         }
     }
@@ -468,7 +469,9 @@ fn a_file_that_may_not_be_executed_does_not_end_the_search_but_is_remembered() {
         assert_eq!(outcome, prints("second\n"), "{name}");
         for path in [format!("{first}:{}", folder("empty")), format!("{}:{first}", folder("empty"))] {
             let outcome = run(working(name, scratch.path()).arg("both").env("PATH", &path));
-            assert_eq!(outcome, fails(126, unable_to_run(name, "both", Errno::EACCES)), "{name} in {path}");
+            let message = unable_to_run(name, "both", Errno::EACCES);
+            let message = format!("{message}{name}: hint: {NO_X}\n");
+            assert_eq!(outcome, fails(126, message), "{name} in {path}");
         }
     }
 }
@@ -752,6 +755,39 @@ fn a_copy_with_file_capabilities_refuses_to_work() {
             assert_eq!(outcome, refusal(name), "{name} {capabilities}");
         }
         assert_eq!(files(scratch.path()), before, "{name}");
+    }
+}
+
+#[test]
+fn a_set_id_copy_refuses_to_work_whatever_the_owner_of_its_root_puts_in_the_place_of_proc() {
+    let folder = open_folder();
+    needs!(set_id(folder.path()), mounts());
+    // The attacker may write in the root folder, has a set-id copy of catena there, and no true /proc but where
+    // the system has bound it: he makes one that shows a file without set-id bits, or another process's.
+    let root = folder.path().join("root");
+    for name in ["root", "root/bound", "root/attacker", "root/attacker/self", "root/lies"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    install_root(&root, &[&example("state"), &bin().join("catena")]);
+    fs::write(root.join("attacker/self/exe"), "").unwrap();
+    symlink("/bound/1", root.join("lies/self")).unwrap();
+    let copy = root.join("catena");
+    assert_eq!(run(prepared("chown").args(["-R", "65534:65534"]).arg(&root)), prints(""));
+    chown(&copy, Some(0), Some(0)).unwrap();
+    fs::set_permissions(&copy, Permissions::from_mode(0o4755)).unwrap();
+    let missing = format!("unable to look at this program's own file: {}", says(Errno::ENOENT));
+    let missing = fails(111, format!("catena: fatal: {missing}\n"));
+    for (proc, expected) in
+        [("attacker", &missing), ("lies", &missing), ("none", &missing), ("bound", &refusal("catena"))]
+    {
+        let _ = fs::remove_file(root.join("proc")); // the last one's, if there was one
+        symlink(proc, root.join("proc")).unwrap();
+        let script = "mount --bind /proc \"$0/bound\" &&
+            exec chroot --userspec=65534:65534 --groups= \"$0\" /catena setuidgid :0:0 /state";
+        let mut chroot = prepared("unshare");
+        chroot.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"); // whose chroot has the option
+        chroot.args(["--mount", "sh", "-c", script]).arg(&root);
+        assert_eq!(&run(&mut chroot), expected, "{proc}");
     }
 }
 

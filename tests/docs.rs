@@ -10,7 +10,8 @@ use crate::needs;
 use crate::support::*;
 
 /// Modules of the tests that belong to no single program.
-const OF_NO_PROGRAM: [&str; 10] = [
+const OF_NO_PROGRAM: [&str; 11] = [
+    "accounts",
     "all_or_nothing",
     "common_rules",
     "docs",
@@ -24,10 +25,11 @@ const OF_NO_PROGRAM: [&str; 10] = [
 ];
 
 /// The sections of a page, in their order; the bracketed ones may be missing.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "NAME",
     "SYNOPSIS",
     "DESCRIPTION",
+    "[CONTAINERS]",
     "ENVIRONMENT",
     "[FILES]",
     "EXIT STATUS",
@@ -168,10 +170,11 @@ fn options(page: &str) -> Vec<String> {
 #[test]
 fn every_list_of_the_programs_names_the_same_ones() {
     let parts = [modules(), others(), vec!["lib".to_owned()]].concat();
-    assert_eq!(modules_in("bins"), sorted(parts), "bins/");
-    assert_eq!(files("bins/main", ".rs"), programs(), "bins/main/");
-    assert_eq!(files("man", ".1"), in_section("1"), "man/");
-    assert_eq!(files("man", ".8"), in_section("8"), "man/");
+    let edit = "add `pub mod` and a row of LINKS or PROGRAMS in bins/lib.rs, or the file of the module";
+    assert_eq!(modules_in("bins"), sorted(parts), "bins/: {edit}");
+    assert_eq!(files("bins/main", ".rs"), programs(), "bins/main/: add the shim of the program");
+    assert_eq!(files("man", ".1"), in_section("1"), "man/: add the page of the program");
+    assert_eq!(files("man", ".8"), in_section("8"), "man/: add the page of the program");
     assert_eq!((files("man", ".5"), files("man", ".7")), (vec!["service".into()], vec!["catena".into()]));
 
     let manifest = text("Cargo.toml");
@@ -180,7 +183,7 @@ fn every_list_of_the_programs_names_the_same_ones() {
     let expected = programs()
         .into_iter()
         .flat_map(|name| [format!("name = \"{name}\""), format!("path = \"bins/main/{name}.rs\"")]);
-    assert_eq!(bins, expected.collect::<Vec<_>>(), "[[bin]] of Cargo.toml");
+    assert_eq!(bins, expected.collect::<Vec<_>>(), "Cargo.toml: add a [[bin]] for the program, in order");
 
     let modules_of_tests = modules_in("tests");
     let of_programs = modules_of_tests.iter().filter(|name| !OF_NO_PROGRAM.contains(&name.as_str()));
@@ -192,9 +195,13 @@ fn every_list_of_the_programs_names_the_same_ones() {
         of_programs.map(|name| of_others(name).unwrap_or_else(|| name.to_owned())).collect();
     tests.sort();
     tests.dedup();
-    assert_eq!(tests, sorted([modules(), others()].concat()), "tests/");
+    assert_eq!(tests, sorted([modules(), others()].concat()), "tests/: add a module for the program");
     let compiled = between(&text("tests/main.rs"), "mod ", ";");
-    assert_eq!(sorted([compiled, vec!["main".to_owned()]].concat()), modules_of_tests, "tests/main.rs");
+    assert_eq!(
+        sorted([compiled, vec!["main".to_owned()]].concat()),
+        modules_of_tests,
+        "tests/main.rs: add `mod`"
+    );
 }
 
 /// Whether this follows a program's name in the name of a module of its tests.
@@ -226,7 +233,7 @@ fn every_shim_is_of_its_own_program() {
 #[test]
 fn the_readme_has_one_row_for_each_program() {
     let readme = text("README.md");
-    assert_eq!(between(&readme, "| [`", "`](man/"), [names(), others()].concat());
+    assert_eq!(between(&readme, "| [`", "`](man/"), [names(), others()].concat(), "README.md: add a row");
     for Link { name, .. } in described() {
         let row = format!("| [`{name}`](man/{name}.{}) | ", section_of(name));
         assert_eq!(between(&readme, &row, " |").len(), 1, "{name}");
@@ -238,7 +245,11 @@ fn the_overview_lists_each_program() {
     let with_section = |name: String| format!("{name} {}", section_of(&name));
     let expected: Vec<String> = [names(), others()].concat().into_iter().map(with_section).collect();
     let page = text("man/catena.7");
-    assert_eq!(page.lines().filter_map(|line| line.strip_prefix(".It Xr ")).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        page.lines().filter_map(|line| line.strip_prefix(".It Xr ")).collect::<Vec<_>>(),
+        expected,
+        "man/catena.7: add to the list"
+    );
 }
 
 #[test]
@@ -252,12 +263,39 @@ fn the_page_and_help_say_the_same() {
         assert_eq!(usage, format!("usage: {}", section(name, "SYNOPSIS")));
         assert_eq!(section(name, "NAME"), format!("{name} - {}", lines.next().unwrap()));
         let options: Vec<String> =
-            lines.map(|line| line.trim_start().split("  ").next().unwrap().to_owned()).collect();
-        assert_eq!(options, self::options(&text(page(name))), "{name}");
+            // Commands, if it has any, come after the options.
+            lines.take_while(|line| *line != "commands:").map(|line| line.trim_start().split("  ").next().unwrap().to_owned()).collect();
+        assert_eq!(options, self::options(&text(page(name))), "{}: options", page(name).display());
         let letters: String =
             usage.split([' ', '[', ']', '|']).filter_map(|word| word.strip_prefix('-')).collect();
         for option in options {
             assert!(letters.contains(&option[1..2]), "{usage}: {option}");
+        }
+    }
+}
+
+#[test]
+fn every_option_of_a_program_is_completed_in_each_shell() {
+    for Link { name, options, .. } in described().filter(|link| names().iter().all(|name| name != link.name))
+    {
+        if !house().join(format!("completions/{name}.bash")).exists() {
+            continue; // svrun: nobody types it often
+        }
+        for (option, _) in *options {
+            let word = option.split(' ').next().unwrap();
+            // -tt is -t, given twice.
+            let (bash, zsh, fish) = match word.strip_prefix("--") {
+                Some(long) => (word.to_owned(), format!("{word}["), format!(" -l {long} ")),
+                None => (word.to_owned(), format!("{}[", &word[..2]), format!(" -s {} ", &word[1..2])),
+            };
+            for (file, written) in
+                [(format!("{name}.bash"), bash), (format!("_{name}"), zsh), (format!("{name}.fish"), fish)]
+            {
+                assert!(
+                    text(format!("completions/{file}")).contains(&written),
+                    "completions/{file}: add {option}"
+                );
+            }
         }
     }
 }
@@ -291,7 +329,7 @@ fn the_page_of_the_formats_has_its_sections_in_order() {
     let shown = shown(&house().join("man/service.5"), 80);
     assert!(shown.starts_with("SERVICE(5) "), "{shown}");
     let headings: Vec<String> = sections(&shown).into_iter().map(|section| section.0).collect();
-    let of_a_program = ["SYNOPSIS", "ENVIRONMENT", "[FILES]", "EXIT STATUS"];
+    let of_a_program = ["SYNOPSIS", "[CONTAINERS]", "ENVIRONMENT", "[FILES]", "EXIT STATUS"];
     let expected = SECTIONS.iter().filter(|section| !of_a_program.contains(section));
     assert_eq!(headings, expected.map(|section| section.trim_matches(['[', ']'])).collect::<Vec<_>>());
 }

@@ -42,7 +42,7 @@ fn what_is_no_descriptor_is_wrong_use() {
     for bad in ["x", "", "+1", " 1", "1 ", "1x", "0x1", "1,2", "2147483648", "4294967296"] {
         assert_eq!(
             run(link("fdclose").args([bad, "echo", "x"])),
-            misuse("fdclose", &format!("not a file descriptor: {bad}"))
+            misuse("fdclose", &format!("not a file descriptor: {}", given(bad)))
         );
     }
     assert_eq!(run(link("fdclose").args(["-1", "echo", "x"])), misuse("fdclose", "invalid option '-1'"));

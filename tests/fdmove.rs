@@ -41,11 +41,11 @@ fn what_is_no_descriptor_is_wrong_use() {
     for bad in ["x", "", "+1", "1x", "4294967296", "2147483648"] {
         assert_eq!(
             run(link("fdmove").args([bad, "1", "echo"])),
-            misuse("fdmove", &format!("not a file descriptor: {bad}"))
+            misuse("fdmove", &format!("not a file descriptor: {}", given(bad)))
         );
         assert_eq!(
             run(link("fdmove").args(["1", bad, "echo"])),
-            misuse("fdmove", &format!("not a file descriptor: {bad}"))
+            misuse("fdmove", &format!("not a file descriptor: {}", given(bad)))
         );
     }
     assert_eq!(run(link("fdmove").args(["-1", "1", "echo"])), misuse("fdmove", "invalid option '-1'"));

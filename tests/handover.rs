@@ -193,7 +193,7 @@ fn chroot_after_chroot_is_a_program_of_the_new_root() {
     let world = World::new();
     assert_eq!(
         world.run("setuidgid :8001:8002 chroot root chroot / /state"),
-        fails(127, format!("setuidgid: fatal: unable to run chroot: {}\n", says(Errno::ENOENT)))
+        fails(127, format!("setuidgid: fatal: unable to run chroot inside root: {}\n", says(Errno::ENOENT)))
     );
     install_root(&world.at("root"), &[&bin().join("chroot")]);
     fs::create_dir(world.at("root/root")).unwrap();
@@ -221,11 +221,15 @@ fn who_may_not_execute_chroot_does_not_get_there() {
     let refused = format!("setuidgid: fatal: unable to run chroot: {}\n", says(Errno::EACCES));
     mode("private/chroot", 0o700);
     let (path, line) = ("env PATH=\"$0/private\"", "setuidgid :8001:8002 chroot root /state");
-    assert_eq!(world.run(&format!("{path} {line}")), fails(126, refused.clone()));
+    let hint = "this account may not execute it, or its file system is mounted noexec";
+    assert_eq!(
+        world.run(&format!("{path} {line}")),
+        fails(126, format!("{refused}setuidgid: hint: {hint}\n"))
+    );
     mode("private/chroot", 0o755);
     world.assert_promised(path, line, IDS);
     mode("private", 0o700);
-    let hint = "a folder on the way to it may not be searched by this account";
+    let hint = "a directory on the way to it may not be searched by this account";
     assert_eq!(
         world.run(&format!("{path} {line}")),
         fails(126, format!("{refused}setuidgid: hint: {hint}\n"))

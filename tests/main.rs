@@ -4,6 +4,7 @@
 
 mod support;
 
+mod accounts;
 mod all_or_nothing;
 mod chroot;
 mod common_rules;

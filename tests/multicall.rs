@@ -136,7 +136,8 @@ impl House {
                     [&outcome, &expected].map(|one| format!("{} {}", one.status, one.stderr));
                 return Err(format!("{way:?}: {chain}: {found} instead of {expected}{differences}"));
             }
-            let again = if LINKED.contains(way) { executed_again(chain) } else { None };
+            let again =
+                executed_again(chain).map(|file| if LINKED.contains(way) { file } else { OWN.into() });
             let again = again.iter().map(String::as_str).chain(program.iter().copied()).collect::<Vec<_>>();
             if executed != files.unwrap_or(&again) {
                 return Err(format!("{way:?}: {chain}: executed {executed:?}"));
@@ -156,8 +157,10 @@ impl House {
     }
 }
 
-/// The link behind a change of ids that opens files, which through links is executed: it finds the account's own files
-/// in /proc so. The chroot that setuidgid itself applies is none.
+/// By name our file is executed by this one.
+const OWN: &str = "/proc/self/exe";
+
+/// The link behind a change of ids that opens files, which is executed: it finds the account's own files in /proc so. The chroot that setuidgid itself applies is none.
 fn executed_again(chain: &str) -> Option<String> {
     let words: Vec<&str> = chain.split(' ').collect();
     let changed = words.iter().position(|word| word.starts_with(":65534:"))?;
@@ -438,13 +441,23 @@ fn the_files_in_proc_are_those_of_the_account_after_a_change_of_ids() {
     for file in ["oom_score_adj", "coredump_filter", "comm"] {
         let line = format!("setuidgid :65534:65533 redirfd -u 5 /proc/self/{file} echo ran");
         assert_eq!(house.run(Separate, &line).0, prints("ran\n"));
-        for way in LINKED {
+        for way in EACH {
             assert_eq!(house.run(way, &line).0, prints("ran\n"), "{way:?} {file}");
         }
-        // By name nothing is executed in between, and the memory of this process is not the account's to read.
-        let says = says(Errno::EACCES);
-        let refused = fails(111, format!("redirfd: fatal: unable to open /proc/self/{file}: {says}\n"));
-        assert_eq!(house.run(Named, &line).0, refused, "{file}");
+    }
+    let line = "setuidgid :65534:65533 redirfd -r 3 /proc/self/environ sh -c 'read -r line <&3; echo ran'";
+    assert_eq!(run(sh(&format!("catena {line}")).current_dir("/")).stdout, "ran\n");
+}
+
+#[test]
+fn by_name_a_link_behind_a_change_of_ids_is_applied_here_where_our_file_cannot_be_executed() {
+    needs!(root(), tool("strace"), tool("unshare"));
+    let house = House::new().behind("unshare --mount --propagation=private @/without");
+    let line = "setuidgid :65534:65533 redirfd -r 3 /dev/null @/state";
+    for mount in ["mount -t tmpfs none /proc", "chmod 700 @/Symbolic/catena @/Hard/catena"] {
+        house.script("without", &format!("#!/bin/sh\n{mount} && exec $*\n"));
+        let (outcome, files) = house.run(Named, line);
+        assert_eq!((outcome.status, &*files), (0, &["@/state".to_owned()][..]), "{mount}: {outcome:?}");
     }
 }
 
@@ -758,7 +771,8 @@ fn behind_chroot_a_link_is_ours_if_the_new_root_has_our_file() {
     let inside = house.at("root/bin/umask");
     // Nothing there.
     let outcome = house.executes(&LINKED, line, &[]);
-    assert_eq!(outcome, fails(127, unable_to_run("chroot", "umask", Errno::ENOENT)));
+    let program = house.text("umask inside @/root");
+    assert_eq!(outcome, fails(127, unable_to_run("chroot", &program, Errno::ENOENT)));
     // The single-purpose program.
     install(&bin().join("umask"), &inside);
     let expected = house.executes(&LINKED, line, &["/bin/umask", "/state"]);
@@ -792,7 +806,10 @@ fn our_file_mounted_into_the_new_root_is_ours_unless_it_may_not_be_executed_ther
         let noexec = "mount -o remount,bind,noexec @/root/bin/umask";
         house.script("mounted", &format!("#!/bin/sh\n{mount} && {noexec} && exec $*\n"));
         let outcome = house.run(way, line);
-        assert_eq!(outcome, (fails(126, unable_to_run("chroot", "umask", Errno::EACCES)), vec![]));
+        let program = house.text("umask inside @/root");
+        let message = unable_to_run("chroot", &program, Errno::EACCES);
+        let hint = "chroot: hint: this account may not execute it, or its file system is mounted noexec\n";
+        assert_eq!(outcome, (fails(126, format!("{message}{hint}")), vec![]));
     }
 }
 
@@ -841,8 +858,14 @@ fn what_the_account_may_not_execute_is_not_applied_for_it() {
     let line = "setuidgid :65534:65533 umask 022 @/state";
     let handed = "setuidgid :65534:65533 chroot / @/state";
     for (closed, hint) in [
-        (&["Separate", "Symbolic", "Hard"][..], true),
-        (&["Separate/umask", "Separate/chroot", "Symbolic/catena", "Hard/catena"], false),
+        (
+            &["Separate", "Symbolic", "Hard"][..],
+            "a directory on the way to it may not be searched by this account",
+        ),
+        (
+            &["Separate/umask", "Separate/chroot", "Symbolic/catena", "Hard/catena"],
+            "this account may not execute it, or its file system is mounted noexec",
+        ),
     ] {
         let house = House::new();
         for file in closed {
@@ -859,13 +882,8 @@ fn what_the_account_may_not_execute_is_not_applied_for_it() {
                 continue;
             }
             let outcome = house.executes(&LINKED, line, &[]);
-            let hint = if hint {
-                "setuidgid: hint: a folder on the way to it may not be searched by this account\n"
-            } else {
-                ""
-            };
             let message = unable_to_run("setuidgid", next, Errno::EACCES);
-            assert_eq!(outcome, fails(126, format!("{message}{hint}")));
+            assert_eq!(outcome, fails(126, format!("{message}setuidgid: hint: {hint}\n")));
         }
         // By name there is no file to execute.
         assert_eq!(house.run(Named, line).1, ["@/state"]);

@@ -286,7 +286,7 @@ fn wrong_use_touches_no_file() {
         ("-w -1 f echo x", "invalid option '-1'"),
         ("-w -- -1 f echo x", "not a file descriptor: -1"),
         ("-w x f echo x", "not a file descriptor: x"),
-        ("-w '' f echo x", "not a file descriptor: "),
+        ("-w '' f echo x", "not a file descriptor: the value is empty"),
         ("-w 1x f echo x", "not a file descriptor: 1x"),
         ("-w +1 f echo x", "not a file descriptor: +1"),
         ("-w 2147483648 f echo x", "not a file descriptor: 2147483648"),

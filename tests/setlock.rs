@@ -8,14 +8,14 @@ use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::libc::{SYS_clock_nanosleep, SYS_fcntl, SYS_flock, SYS_nanosleep};
+use nix::libc::{SYS_clock_nanosleep, SYS_fcntl, SYS_flock, SYS_nanosleep, c_long};
 
 use crate::needs;
 use crate::reference::peer;
 use crate::support::*;
 
 /// Where a process is that waits for a lock: in the call that takes it, or between two tries.
-const WAITING: &[i64] = &[SYS_flock, SYS_fcntl, SYS_clock_nanosleep, SYS_nanosleep];
+const WAITING: &[c_long] = &[SYS_flock, SYS_fcntl, SYS_clock_nanosleep, SYS_nanosleep];
 
 /// A chain with a program at its end that says when it runs and lives until it is released.
 pub(crate) struct Holder {
@@ -86,7 +86,7 @@ fn take_turns(ours: &Locker, other: &Locker) {
         assert_eq!((refused.status, &*refused.stdout), (waiting.busy, ""), "{:?}", holding.waits);
         if std::ptr::eq(waiting, ours) {
             let name = ours.waits[0];
-            assert_eq!(refused.stderr, format!("{name}: fatal: unable to lock f: it is locked\n"));
+            assert_eq!(without_holder(refused), locked_by(name, "f"));
         }
         let mut next = Holder::start(folder.path(), waiting.waits);
         next.wait_until_blocked();
@@ -168,10 +168,7 @@ fn a_shared_lock_is_shared_with_shared_ones_and_keeps_exclusive_ones_out() {
     let one = Holder::holding(folder.path(), &["setlock", "-r", "f"]);
     let other = Holder::holding(folder.path(), &["setlock", "-r", "f"]);
     for exclusive in ["setlock", "pidlock"] {
-        assert_eq!(
-            run_in(&folder, &format!("{exclusive} -n f echo x")),
-            fails(111, format!("{exclusive}: fatal: unable to lock f: it is locked\n"))
-        );
+        assert_eq!(contend(&folder, &format!("{exclusive} -n f echo x")), locked_by(exclusive, "f"));
     }
     let mut exclusive = Holder::start(folder.path(), &["setlock", "f"]);
     exclusive.wait_until_blocked();
@@ -179,7 +176,7 @@ fn a_shared_lock_is_shared_with_shared_ones_and_keeps_exclusive_ones_out() {
     exclusive.wait_until_blocked();
     other.release();
     exclusive.wait_for_program();
-    assert_eq!(run_in(&folder, "setlock -rn f echo x"), locked("f"));
+    assert_eq!(contend(&folder, "setlock -rn f echo x"), locked("f"));
     exclusive.release();
     assert_eq!(run_in(&folder, "setlock -rn f echo x"), prints("x\n"));
 }
@@ -196,25 +193,41 @@ fn a_shared_lock_is_shared_with_those_of_flock_and_s6_alone() {
         ours.release();
         let theirs = Holder::holding(folder.path(), &[&peer, shared, "f"]);
         assert_eq!(run_in(&folder, "setlock -rn f echo shared"), prints("shared\n"));
-        assert_eq!(run_in(&folder, "setlock -n f echo x"), locked("f"));
+        assert_eq!(contend(&folder, "setlock -n f echo x"), locked("f"));
         theirs.release();
         let theirs = Holder::holding(folder.path(), &[&peer, "f"]);
-        assert_eq!(run_in(&folder, "setlock -rn f echo x"), locked("f"));
+        assert_eq!(contend(&folder, "setlock -rn f echo x"), locked("f"));
         theirs.release();
     }
 }
 
 /// What setlock says where the lock on `file` is taken.
 fn locked(file: &str) -> Outcome {
-    fails(111, format!("setlock: fatal: unable to lock {file}: it is locked\n"))
+    locked_by("setlock", file)
+}
+
+/// What a link says where the lock on `file` is taken, before it names who holds it.
+fn locked_by(link: &str, file: &str) -> Outcome {
+    fails(111, format!("{link}: fatal: unable to lock {file}: it is locked\n"))
+}
+
+/// What a script in `folder` leaves, which finds a lock that is taken, but for the line that names who holds it.
+pub(crate) fn contend(folder: &tempfile::TempDir, script: &str) -> Outcome {
+    without_holder(run_in(folder, script))
+}
+
+fn without_holder(outcome: Outcome) -> Outcome {
+    let (said, hint) = outcome.stderr.split_once('\n').unwrap_or_else(|| panic!("{outcome:?}"));
+    assert!(hint.contains(" hint: ") && hint.contains(" holds it"), "{outcome:?}");
+    Outcome { stderr: format!("{said}\n"), ..outcome }
 }
 
 #[test]
 fn of_n_capital_n_and_t_the_last_wins() {
     let folder = tempfile::tempdir().unwrap();
     let holder = Holder::holding(folder.path(), &["setlock", "f"]);
-    assert_eq!(run_in(&folder, "setlock -N -t 9999 -n f echo x"), locked("f"));
-    assert_eq!(run_in(&folder, "setlock -Nn -t0 f echo x"), locked("f"));
+    assert_eq!(contend(&folder, "setlock -N -t 9999 -n f echo x"), locked("f"));
+    assert_eq!(contend(&folder, "setlock -Nn -t0 f echo x"), locked("f"));
     let waiters = [&["setlock", "-n", "-N", "f"][..], &["setlock", "-nt0", "-N", "f"]]
         .map(|words| Holder::start(folder.path(), words));
     waiters.iter().for_each(Holder::wait_until_blocked);
@@ -235,10 +248,10 @@ fn t_waits_so_long_and_then_fails() {
     let folder = tempfile::tempdir().unwrap();
     let holder = Holder::holding(folder.path(), &["setlock", "f"]);
     let start = Instant::now();
-    assert_eq!(run_in(&folder, "setlock -t 0.25 f echo x"), locked("f"));
+    assert_eq!(contend(&folder, "setlock -t 0.25 f echo x"), locked("f"));
     assert!(start.elapsed() >= Duration::from_millis(250));
-    assert_eq!(run_in(&folder, "setlock -t 0 f echo x"), locked("f"));
-    assert_eq!(run_in(&folder, "setlock -t 0.0 f echo x"), locked("f"));
+    assert_eq!(contend(&folder, "setlock -t 0 f echo x"), locked("f"));
+    assert_eq!(contend(&folder, "setlock -t 0.0 f echo x"), locked("f"));
     holder.release();
     assert_eq!(run_in(&folder, "setlock -t 0 f echo free"), prints("free\n"));
 }
@@ -252,7 +265,7 @@ fn t_gets_a_lock_that_is_freed_in_time() {
         waiter.wait_until_blocked();
         holder.release();
         waiter.wait_for_program();
-        assert_eq!(run_in(&folder, "setlock -n f echo x"), locked("f"));
+        assert_eq!(contend(&folder, "setlock -n f echo x"), locked("f"));
         waiter.release();
     }
 }
@@ -262,7 +275,7 @@ fn t_ends_the_wait_for_a_lock_of_s6_too() {
     needs!(peer("s6-setlock"));
     let folder = tempfile::tempdir().unwrap();
     let holder = Holder::holding(folder.path(), &[&peer("s6-setlock").unwrap(), "f"]);
-    assert_eq!(run_in(&folder, "setlock -t 0.05 f echo x"), locked("f"));
+    assert_eq!(contend(&folder, "setlock -t 0.05 f echo x"), locked("f"));
     holder.release();
 }
 
@@ -271,7 +284,7 @@ fn t_ends_the_wait_where_every_signal_is_blocked_or_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let holder = Holder::holding(folder.path(), &["setlock", "f"]);
     for state in ["--block-signal", "--ignore-signal", "--block-signal --ignore-signal"] {
-        assert_eq!(run_in(&folder, &format!("env {state} setlock -t 0.05 f echo x")), locked("f"));
+        assert_eq!(contend(&folder, &format!("env {state} setlock -t 0.05 f echo x")), locked("f"));
     }
     holder.release();
 }
@@ -304,6 +317,21 @@ fn t_hands_the_signals_on_as_they_were() {
 }
 
 #[test]
+fn without_t_no_clock_is_asked() {
+    needs!(tool("perl"));
+    // To a process that may not read the time stamp counter (PR_SET_TSC of prctl(2)) a clock is death, where the
+    // C library reads it without a system call; so is the loader of a dynamic program.
+    if !(musl() && cfg!(target_arch = "x86_64")) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let without = "perl -e 'syscall(157, 26, 2) == 0 or die; exec @ARGV'";
+    for words in ["setlock", "setlock -n", "setlock -r", "pidlock", "pidlock -n"] {
+        assert_eq!(run_in(&folder, &format!("{without} {words} f pidlock -c free")), prints(""), "{words}");
+    }
+}
+
+#[test]
 fn t_leaves_the_alarm_clock_alone() {
     needs!(tool("perl"));
     let folder = tempfile::tempdir().unwrap();
@@ -321,7 +349,7 @@ fn what_is_no_time_is_wrong_use() {
     for bad in ["", "x", "-1", "+1", "1s", "1e3", "1.", ".5", "1.5.5", "0x1", " 1", "18446744073709551616"] {
         assert_eq!(
             run(link("setlock").args(["-t", bad, "f", "echo", "x"]).current_dir(&folder)),
-            misuse("setlock", &format!("not a number of seconds: {bad}")),
+            misuse("setlock", &format!("not a number of seconds: {}", given(bad))),
         );
     }
     assert_eq!(run_in(&folder, "ls"), prints(""));
@@ -343,7 +371,7 @@ fn wrong_use_makes_no_file() {
         ("-d2 f echo x", "a lock on fd 2 would be lost with it: use 3 or above"),
         ("-d x f echo x", "not a file descriptor: x"),
         ("-d -1 f echo x", "not a file descriptor: -1"),
-        ("-d '' f echo x", "not a file descriptor: "),
+        ("-d '' f echo x", "not a file descriptor: the value is empty"),
         ("-d 2147483648 f echo x", "not a file descriptor: 2147483648"),
         // A lock that is not to be had is hidden by -x, and nothing else is.
         ("-x f", "missing prog"),
@@ -372,7 +400,7 @@ fn x_hides_a_lock_that_is_not_to_be_had() {
     for words in ["-xn", "-nx", "-x -t 0.01", "-x -t 0", "-X -xn"] {
         assert_eq!(run_in(&folder, &format!("setlock {words} f echo x")), prints(""), "{words}");
     }
-    assert_eq!(run_in(&folder, "setlock -xnX f echo x"), locked("f"));
+    assert_eq!(contend(&folder, "setlock -xnX f echo x"), locked("f"));
     holder.release();
     assert_eq!(run_in(&folder, "setlock -xn f echo free"), prints("free\n"));
 }
@@ -506,7 +534,7 @@ fn a_descriptor_that_cannot_be_had_stops_the_chain() {
 fn d_keeps_the_lock_there() {
     let folder = tempfile::tempdir().unwrap();
     let nested = |close: &str| format!("setlock -d 9 f sh -c 'exec {close}; setlock -n f echo free'");
-    assert_eq!(run_in(&folder, &nested("3<&-")), locked("f"));
+    assert_eq!(contend(&folder, &nested("3<&-")), locked("f"));
     assert_eq!(run_in(&folder, &nested("9<&-")), prints("free\n"));
 }
 
@@ -515,7 +543,7 @@ fn a_program_that_opens_and_closes_the_file_keeps_the_lock() {
     let folder = tempfile::tempdir().unwrap();
     let script =
         |contender: &str| format!("setlock f sh -c ': <f; : >>f; cat f; {contender} -n f echo free'");
-    assert_eq!(run_in(&folder, &script("setlock")), locked("f"));
+    assert_eq!(contend(&folder, &script("setlock")), locked("f"));
     if let Ok(s6) = peer("s6-setlock") {
         assert_eq!(run_in(&folder, &script(&s6)).status, 1);
     }
@@ -525,15 +553,22 @@ fn a_program_that_opens_and_closes_the_file_keeps_the_lock() {
 fn the_lock_lives_as_long_as_a_child_that_holds_the_descriptor() {
     let folder = tempfile::tempdir().unwrap();
     // The program leaves a child behind that reads from the test, and ends.
-    let mut program = sh("exec setlock f sh -c 'echo $$; read line <&8 &' 8<&0")
+    let mut program = sh("exec setlock f sh -c 'read line <&8 & echo $!' 8<&0")
         .current_dir(&folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let release = program.stdin.take().unwrap();
+    let mut child = String::new();
+    BufReader::new(program.stdout.take().unwrap()).read_line(&mut child).unwrap();
     assert!(program.wait().unwrap().success());
-    assert_eq!(run_in(&folder, "setlock -n f echo x"), locked("f"));
+    let refused = run_in(&folder, "setlock -n f echo x");
+    // The kernel's list of locks has the one that took it, which is gone.
+    let hint =
+        format!("process {} (sh) holds it, as does each that inherits its descriptor: see -d", child.trim());
+    assert!(refused.stderr.ends_with(&format!("\nsetlock: hint: {hint}\n")), "{hint}: {refused:?}");
+    assert_eq!(without_holder(refused), locked("f"));
     let mut waiter = Holder::start(folder.path(), &["setlock", "f"]);
     waiter.wait_until_blocked();
     drop(release);
@@ -553,7 +588,7 @@ fn a_file_that_was_replaced_meanwhile_is_opened_again() {
             holder.release();
             waiter.wait_for_program();
             // The lock is on what has the name now, and so excludes others.
-            assert_eq!(run_in(&folder, "setlock -n f echo x"), locked("f"), "{replace}");
+            assert_eq!(contend(&folder, "setlock -n f echo x"), locked("f"), "{replace}");
             let held = fs::read_link(format!("/proc/{}/fd/3", waiter.pid())).unwrap();
             assert_eq!(held, folder.path().canonicalize().unwrap().join("f"));
             waiter.release();

@@ -1,5 +1,7 @@
 //! softlimit.
 
+use std::fs;
+
 use std::collections::BTreeMap;
 
 use nix::errno::Errno;
@@ -239,7 +241,13 @@ fn a_hard_limit_is_not_raised_without_privilege_and_nothing_runs() {
         &["-c", "300", "-H", "-o", "1001", "-t", "300"],
         &["-H", "-o", "700", "-o", "701"], // the first took it down
     ] {
-        assert_eq!(unprivileged(words), refused("RLIMIT_NOFILE"), "{words:?}");
+        let most = fs::read_to_string("/proc/sys/fs/nr_open").unwrap();
+        let hint = format!("the hard limit would be more than fs.nr_open, which is {}", most.trim());
+        let mut expected = refused("RLIMIT_NOFILE");
+        if words.contains(&"unlimited") {
+            expected.stderr = format!("{}softlimit: hint: {hint}\n", expected.stderr);
+        }
+        assert_eq!(unprivileged(words), expected, "{words:?}");
     }
     for (letter, resource) in [
         ("-a", "RLIMIT_AS"),
@@ -276,10 +284,25 @@ fn a_hard_limit_is_raised_where_the_system_allows_it() {
 }
 
 #[test]
+fn more_open_files_than_the_system_allows_anybody_are_refused_with_how_many_it_allows() {
+    needs!(root());
+    let most = fs::read_to_string("/proc/sys/fs/nr_open").unwrap();
+    let most: u64 = most.trim().parse().unwrap();
+    let hint = format!("softlimit: hint: the hard limit would be more than fs.nr_open, which is {most}\n");
+    let refused = refused("RLIMIT_NOFILE");
+    for which in ["-H", "-h"] {
+        let outcome = run(link("softlimit").args([which, "-o", &(most + 1).to_string(), "echo", "ran"]));
+        assert_eq!(outcome, Outcome { stderr: refused.stderr.clone() + &hint, ..refused.clone() }, "{which}");
+        let outcome = run(link("softlimit").args([which, "-o", &most.to_string(), "echo", "ran"]));
+        assert!(outcome == prints("ran\n") || outcome.stderr == refused.stderr, "{which}: {outcome:?}");
+    }
+}
+
+#[test]
 fn what_is_no_limit_is_wrong_use() {
     let bad = "- -1 +5 1k 1K 0x10 1.5 1e3 hard Unlimited infinity == =1 1= ٣ 18446744073709551616";
     for bad in ["", " ", " 7", "7 ", "7\n"].into_iter().chain(bad.split(' ')) {
-        let problem = format!("invalid limit: {}", bad.replace('\n', "\\n"));
+        let problem = format!("invalid limit: {}", given(bad));
         for letter in ["-a", "-c", "-d", "-f", "-l", "-m", "-o", "-p", "-r", "-s", "-t", "-P"] {
             let outcome = run(link("softlimit").args([letter, bad, "echo", "ran"]));
             assert_eq!(outcome, misuse("softlimit", &problem), "{letter} {bad:?}");

@@ -1,8 +1,8 @@
 //! What the tests share: the programs under test, one way to run a command and look at all of its outcome,
 //! and what a test needs of the machine.
 
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::libc::{SYS_clock_nanosleep, SYS_nanosleep, SYS_pause};
+use nix::libc::{self, SYS_clock_nanosleep, SYS_nanosleep, SYS_pause, c_long};
 
 /// Where cargo put what it built for these tests.
 fn built() -> &'static Path {
@@ -87,15 +87,20 @@ pub(crate) fn misuse(name: &str, problem: &str) -> Outcome {
     fails(100, format!("{name}: {problem}\n{name}: usage: {name} {usage}\n"))
 }
 
-/// What the C library of the programs under test says for `errno`: the two that we build with differ in
-/// some.
-pub(crate) fn says(errno: Errno) -> &'static str {
+/// Whether the C library of the programs under test is musl.
+pub(crate) fn musl() -> bool {
     static MUSL: OnceLock<bool> = OnceLock::new();
-    let musl = *MUSL.get_or_init(|| {
+    *MUSL.get_or_init(|| {
         let text = b"Symbolic link loop"; // musl's for ELOOP: in the program itself if it is static
         cfg!(target_env = "musl")
             || std::fs::read(bin().join("setlock")).unwrap().windows(text.len()).any(|part| part == text)
-    });
+    })
+}
+
+/// What the C library of the programs under test says for `errno`: the two that we build with differ in
+/// some.
+pub(crate) fn says(errno: Errno) -> &'static str {
+    let musl = musl();
     match errno {
         Errno::ELOOP if musl => "Symbolic link loop",
         Errno::ELOOP => "Too many levels of symbolic links",
@@ -121,6 +126,11 @@ pub(crate) fn says(errno: Errno) -> &'static str {
         Errno::ENAMETOOLONG => "File name too long",
         other => panic!("no text for {other:?} yet"),
     }
+}
+
+/// A value of the command line as a message shows it.
+pub(crate) fn given(value: &str) -> String {
+    if value.is_empty() { "the value is empty".into() } else { value.replace('\n', "\\n") }
 }
 
 /// What a test needs, each checked in turn; where it is not there the test is skipped, and counted so.
@@ -215,7 +225,7 @@ impl Background {
     }
 
     /// Waits until it sleeps in one of these system calls.
-    pub(crate) fn wait_until_in(&self, calls: &[i64]) {
+    pub(crate) fn wait_until_in(&self, calls: &[c_long]) {
         wait_until_in(self.pid(), calls);
     }
 
@@ -226,19 +236,56 @@ impl Background {
 }
 
 /// The system calls in which programs sleep that do nothing else.
-pub(crate) const ASLEEP: &[i64] = &[SYS_clock_nanosleep, SYS_nanosleep, SYS_pause];
+pub(crate) const ASLEEP: &[c_long] = &[SYS_clock_nanosleep, SYS_nanosleep, SYS_pause];
+
+/// The numbers of those system calls on i386 that tests look for, and what they are here: the program under
+/// test may be of 32 bits beside tests of 64. Those of a time of 64 bits are the same calls.
+const OF_I386: [(c_long, c_long); 19] = [
+    (29, SYS_pause),
+    (55, libc::SYS_fcntl),
+    (93, libc::SYS_ftruncate),
+    (114, libc::SYS_wait4),
+    (143, libc::SYS_flock),
+    (145, libc::SYS_readv),
+    (162, SYS_nanosleep),
+    (168, libc::SYS_poll),
+    (194, libc::SYS_ftruncate),
+    (219, libc::SYS_madvise),
+    (221, libc::SYS_fcntl),
+    (252, libc::SYS_exit_group),
+    (267, SYS_clock_nanosleep),
+    (295, libc::SYS_openat),
+    (302, libc::SYS_renameat),
+    (309, libc::SYS_ppoll),
+    (315, libc::SYS_tee),
+    (407, SYS_clock_nanosleep),
+    (414, libc::SYS_ppoll),
+];
+
+/// The system call that a process sleeps in, or stands at where it is traced, by its number here; -1 for one
+/// that no test looks for, nothing where it runs.
+pub(crate) fn call_of(pid: u32) -> Option<c_long> {
+    let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).ok()?;
+    let number = call.split([' ', '\n']).next().and_then(|number| number.parse().ok())?;
+    let mut class = [0; 5];
+    let file = File::open(format!("/proc/{pid}/exe")).and_then(|mut file| file.read_exact(&mut class));
+    if file.is_ok() && class == *b"\x7fELF\x01" {
+        return Some(OF_I386.iter().find(|call| call.0 == number).map_or(-1, |call| call.1));
+    }
+    Some(number)
+}
 
 /// Waits until the process `pid` sleeps in one of these system calls.
-pub(crate) fn wait_until_in(pid: u32, calls: &[i64]) {
+pub(crate) fn wait_until_in(pid: u32, calls: &[c_long]) {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
-        let look = |file| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
-        let call = look("syscall");
-        if calls.iter().any(|number| call.split(' ').next() == Some(&number.to_string())) {
+        let call = call_of(pid);
+        if call.is_some_and(|call| calls.contains(&call)) {
             return;
         }
-        assert!(!look("status").contains("State:\tZ"), "process {pid} has ended");
-        assert!(Instant::now() < deadline, "process {pid} does not wait: {call}");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        assert!(!status.contains("State:\tZ"), "process {pid} has ended");
+        assert!(Instant::now() < deadline, "process {pid} does not wait: {call:?}");
         std::thread::yield_now();
     }
 }

@@ -117,8 +117,7 @@ fn what_is_no_mask_is_wrong_use() {
         .chain(numbers.split(' '))
         .chain(symbols.split(' '))
     {
-        let shown = bad.replace('\n', "\\n");
         let outcome = umask_from("022", &["--", bad]);
-        assert_eq!(outcome, misuse("umask", &format!("invalid mask: {shown}")), "{bad:?}");
+        assert_eq!(outcome, misuse("umask", &format!("invalid mask: {}", given(bad))), "{bad:?}");
     }
 }

@@ -1,4 +1,5 @@
-//! The loop: lines come in, messages go out, and what has gone out is taken from the input.
+//! The loop: lines come in, messages go out, and what has gone out is taken from the input. Of what arrives in one
+//! round the pipe comes before the signal: what is in it when the signal is seen was there before, and is sent.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
@@ -344,7 +345,7 @@ impl Logger {
             self.message.add(part);
         }
         self.message.add("\0");
-        let _ = self.syslog.send(self.message.bytes());
+        let _ = self.syslog.send(self.message.bytes()); // it is said only where that is possible at once
     }
 
     /// Writes the beginning of a message.

@@ -45,9 +45,16 @@ fn start(cli: &mut Cli) -> Result<Logger, Error> {
             other => return Err(other.unexpected().into()),
         }
     }
-    let voice = Voice { called: cli.called(), folder: b"", part: b"" };
+    // Where log/run itself is a link to us we have the name of a script.
+    let is_run = cli.called() == b"run";
+    let called = if is_run { PROGRAM.name.as_bytes() } else { cli.called() };
+    let voice = Voice { called, folder: b"", part: b"" };
     let mut words = cli.rest_or_nothing().words;
-    let ident = ident(words.next().map_or(PROGRAM.name.as_bytes(), |word| word.to_bytes()))?;
+    let ident = match words.next() {
+        Some(word) => ident(word.to_bytes())?,
+        None if is_run => service::name().unwrap_or_else(|| Text::of(PROGRAM.name)),
+        None => Text::of(PROGRAM.name),
+    };
     let facility = facility(words.next().map_or(b"daemon", |word| word.to_bytes()))?;
     if words.next().is_some() {
         return Err(Error::usage("nothing may follow facility"));

@@ -1,7 +1,25 @@
-//! The service whose lines these are: its supervisor knows its pid.
+//! The service whose lines these are: its directory has its name, and its supervisor knows its pid.
+
+use std::os::unix::ffi::OsStrExt;
 
 use common::cli::number;
-use common::{Voice, child};
+use common::door::{self, Owner};
+use common::{Text, Voice};
+use nix::errno::Errno;
+use nix::fcntl::AT_FDCWD;
+use nix::unistd::getcwd;
+
+use super::message::{IDENT, push};
+
+/// The name of the service whose `log` is our working directory, as an ident; `None` where it is that of no service,
+/// or cannot be found out: then the lines have our own name, and nothing else is amiss.
+pub(super) fn name() -> Option<Text<IDENT>> {
+    let path = getcwd().ok()?;
+    let service = path.parent().filter(|_| path.ends_with("log"))?.file_name()?;
+    let mut ident = Text::new();
+    push(&mut ident, service.as_bytes(), IDENT); // what is too long is cut
+    Some(ident)
+}
 
 /// Its pid, once it is known. The last words of a process are read when it is gone: until there is another
 /// one they are still its own.
@@ -29,10 +47,12 @@ impl Service {
 fn look() -> nix::Result<Option<u32>> {
     let mut buffer = [0; 20];
     // runsv and svrun have the file, daemontools' supervise has not.
-    if let Ok(text) = child::read_file(c"../supervise/pid", &mut buffer) {
-        return Ok(number(text.trim_ascii_end()).filter(|pid| *pid != 0));
+    match door::read_file(AT_FDCWD, c"../supervise/pid", Owner::Any, &mut buffer) {
+        Ok(text) => return Ok(number(text.trim_ascii_end()).filter(|pid| *pid != 0)),
+        Err(Errno::ENOENT) => {}
+        Err(errno) => return Err(errno),
     }
-    let status = child::read_file(c"../supervise/status", &mut buffer)?;
+    let status = door::read_file(AT_FDCWD, c"../supervise/status", Owner::Any, &mut buffer)?;
     Ok(in_status(status))
 }
 

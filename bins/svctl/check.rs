@@ -14,6 +14,15 @@ use nix::unistd::Pid;
 use super::out::complain;
 use super::trouble::words;
 
+/// Why no script runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum NoCheck {
+    /// There is none, or none that could say anything.
+    None,
+    /// It could not be started now.
+    Later,
+}
+
 /// A script that runs. Dropped, it is killed.
 pub(super) struct Check {
     /// None once it has ended.
@@ -25,9 +34,8 @@ pub(super) struct Check {
 }
 
 impl Check {
-    /// Starts the script of the service here; its stdout is nobody's. Whether the service does its work is
-    /// known at once where there is none, or where it cannot be run. `runit` is for warnings in its words.
-    pub(super) fn start(name: &[u8], env: &Words, end: Instant, runit: bool) -> Result<Self, bool> {
+    /// Starts the script of the service here; its stdout is nobody's. `runit` is for warnings in its words.
+    pub(super) fn start(name: &[u8], env: &Words, end: Instant, runit: bool) -> Result<Self, NoCheck> {
         let warn = |unable: &str, errno| {
             let text =
                 format!("warning: unable to {unable} {}/check: {}\n", shown(name), words(errno, runit));
@@ -35,20 +43,20 @@ impl Check {
         };
         match stat(c"check") {
             Ok(_) => {}
-            Err(Errno::ENOENT) => return Err(true),
+            Err(Errno::ENOENT) => return Err(NoCheck::None),
             Err(errno) => {
                 warn("stat", errno);
-                return Err(false);
+                return Err(NoCheck::Later);
             }
         }
         let (child, exec) = start(env).map_err(|errno| {
             warn("start", errno);
-            false
+            NoCheck::Later
         })?;
         if let Some(errno) = exec {
             warn("run", errno);
             let _ = waitpid(child, None);
-            return Err(true); // to sv it does, too
+            return Err(NoCheck::None); // as to sv
         }
         let pidfd = u32::try_from(child.as_raw()).ok().and_then(|pid| pidfd(pid).ok());
         Ok(Self { child: Some(child), pidfd, end })

@@ -72,9 +72,7 @@ fn tell(names: &Names, name: &[u8], line: &str, out: &mut Out) -> Result<(), Err
     }
     let value = Value::parse(line).unwrap_or(Value::Null);
     match value.get("error").text() {
-        "" => {
-            print(&[date(&value).as_bytes(), b" ", name, b": ", happened(&value).as_bytes(), b"\n"].concat())
-        }
+        "" => print(format!("{} {}: {}\n", date(&value), shown(name), happened(&value)).as_bytes()),
         error => out.trouble(names, name, &Trouble::fails(shown(error).to_string(), None)),
     }
 }
@@ -88,6 +86,7 @@ fn happened(event: &Value) -> String {
         "finished" => format!("finish ended: {}", death(event)),
         "finish" => format!("finish started (pid {pid})"),
         "start" => format!("run started (pid {pid})"),
+        "status" => format!("status \"{}\"", shown(event.get("status").text())),
         "want" => format!("want {}", shown(event.get("want").text())),
         "paused" if event.get("paused").is_true() => "paused".to_owned(),
         "paused" => "continued".to_owned(),
@@ -137,6 +136,7 @@ mod tests {
             (r#"{"event":"hold","hold":"backing off","next":1.5}"#, "backing off, next start in 1.5s"),
             (r#"{"event":"hold","hold":"gave up","next":null}"#, "gave up"),
             (r#"{"event":"hold","hold":null,"next":null}"#, "not held back any more"),
+            (r#"{"event":"status","pid":7,"status":"3 of 4\u009b1m"}"#, "status \"3 of 4\\xc2\\x9b1m\""),
             (r#"{"event":"new\nthing"}"#, "new\\nthing"),
         ] {
             assert_eq!(happened(&Value::parse(event).unwrap()), words);

@@ -3,6 +3,7 @@
 //! A job never waits. It goes as far as it can, and says what has to happen before it can go on.
 
 mod bytes;
+mod run;
 mod socket;
 
 use std::os::fd::RawFd;
@@ -15,16 +16,18 @@ use super::command::{Deed, Goal};
 use super::names::Names;
 use super::out::Out;
 use super::socket::Conn;
-use super::status::{State, Status};
+use super::status::Status;
 use super::trouble::Trouble;
 use super::{look, sv};
+pub(super) use run::PROOF;
+use run::Runs;
 
 /// How often what tells nobody is looked at.
 pub(super) const TICK: Duration = Duration::from_millis(20);
 /// After a ./check that failed, the next one.
 const AGAIN: Duration = Duration::from_millis(200);
-/// What a ./check gets at least, be the time up or not.
-const CHECK: Duration = Duration::from_secs(1);
+/// How often a supervisor is looked for that is not there.
+const ABSENT: Duration = Duration::from_millis(100);
 
 /// What all jobs of a command share.
 pub(super) struct Order<'a> {
@@ -33,6 +36,8 @@ pub(super) struct Order<'a> {
     pub(super) env: &'a Words,
     /// Whether to wait for the goal.
     pub(super) waits: bool,
+    /// Whether to wait for a supervisor too.
+    pub(super) patient: bool,
     /// Whether runit's words are expected.
     pub(super) runit: bool,
     /// Until when.
@@ -51,19 +56,21 @@ enum Way {
 /// How far it is.
 enum Stage {
     Start,
+    /// There is no supervisor: to be looked for again.
+    Absent(Instant),
     /// So many requests were answered.
     Asked(usize),
-    /// The process of before still runs: events tell its end. How the service was.
-    Ending(Conn, Status),
     /// The socket will say when the condition holds.
     Waiting,
     /// The supervisor will close the connection when it leaves.
     Leaving,
-    /// The status bytes will say it.
-    Looking,
+    /// The status bytes will say it, or events on the socket, or it is to be asked at a time.
+    Looking(Option<Instant>),
+    /// The state after an event, on a connection of its own; until when that may take, be the time up or not.
+    Asking(Conn, Instant),
     Checking(Check, Status),
     /// ./check has failed.
-    Resting(Instant, Status),
+    Resting(Instant),
     /// The supervisor is to open its socket anew.
     Returning,
 }
@@ -92,8 +99,7 @@ pub(super) struct Job {
     name: &'static [u8],
     way: Option<Way>,
     stage: Stage,
-    /// The process before the command, 0 for none.
-    old: u32,
+    runs: Runs,
     requests: Vec<String>,
     pub(super) end: End,
 }
@@ -102,18 +108,31 @@ impl Job {
     pub(super) fn new(name: &'static [u8], deed: &Deed) -> Self {
         let mut requests = deed.requests.clone();
         // Who is to end must be known before it does; and who sends nothing asks how it is.
-        if requests.is_empty() || matches!(deed.goal, Goal::Restarted | Goal::Ended) {
+        if requests.is_empty() || matches!(deed.goal, Goal::Restarted | Goal::Ended | Goal::Reloaded) {
             requests.insert(0, "status".to_owned());
         }
-        Self { name, way: None, stage: Stage::Start, old: 0, requests, end: End::Not }
+        Self { name, way: None, stage: Stage::Start, runs: Runs::default(), requests, end: End::Not }
     }
 
     /// What has to be readable before it can go on; `None` where it has to look again.
     pub(super) fn fd(&self) -> Option<RawFd> {
         match (&self.stage, &self.way) {
             (Stage::Checking(check, _), _) => check.fd(),
-            (Stage::Ending(conn, _), _)
-            | (Stage::Asked(_) | Stage::Waiting | Stage::Leaving, Some(Way::Socket(conn))) => Some(conn.fd()),
+            (Stage::Asking(conn, _), _)
+            | (
+                Stage::Asked(_) | Stage::Waiting | Stage::Leaving | Stage::Looking(_),
+                Some(Way::Socket(conn)),
+            ) => Some(conn.fd()),
+            _ => None,
+        }
+    }
+
+    /// When it has to look again, whatever becomes readable.
+    pub(super) fn due(&self) -> Option<Instant> {
+        match (&self.stage, &self.way) {
+            (Stage::Absent(until) | Stage::Resting(until), _) => Some(*until),
+            (Stage::Looking(until), Some(Way::Socket(_))) => *until,
+            _ if self.fd().is_none() => Some(Instant::now() + TICK),
             _ => None,
         }
     }
@@ -144,6 +163,7 @@ impl Job {
         }
         let end = match self.stage {
             Stage::Asked(_) => order.answered,
+            Stage::Asking(_, until) => order.end.max(until),
             Stage::Checking(..) => return Ok(()), // it has an end of its own
             _ => order.end,
         };
@@ -153,6 +173,10 @@ impl Job {
     fn step(&mut self, order: &Order) -> Step {
         let stage = std::mem::replace(&mut self.stage, Stage::Start);
         match (self.way.take(), stage) {
+            (None, Stage::Absent(until)) if Instant::now() < until => {
+                self.stage = Stage::Absent(until);
+                Step::Wait
+            }
             (None, _) => self.start(order),
             (Some(Way::Socket(conn)), stage) => self.hear(order, conn, stage),
             (Some(Way::Bytes(before)), stage) => self.see(order, before, stage),
@@ -173,19 +197,15 @@ impl Job {
         self.by_bytes(order)
     }
 
-    /// The goal is reached if ./check agrees.
-    fn check(&self, order: &Order, way: Way, status: Status) -> Step {
-        if !order.deed.goal.is_checked() || status.state != State::Run {
-            return Step::Done(status);
-        }
-        if order.names.enter(self.name).is_err() {
-            return Step::Fail(Trouble::gone());
-        }
-        let end = order.end.max(Instant::now() + CHECK);
-        match Check::start(self.name, order.env, end, order.runit) {
-            Ok(check) => Step::On(way, Stage::Checking(check, status)),
-            Err(true) => Step::Done(status),
-            Err(false) => Step::On(way, Stage::Resting(Instant::now() + AGAIN, status)),
+    /// No supervisor has the service: the end, or one may come.
+    fn without_supervisor(&mut self, order: &Order) -> Step {
+        match order.deed.goal {
+            Goal::Gone => Step::Gone,
+            _ if order.patient => {
+                self.stage = Stage::Absent(Instant::now() + ABSENT);
+                Step::Wait
+            }
+            _ => Step::Fail(Trouble::gone()),
         }
     }
 
@@ -196,10 +216,12 @@ impl Job {
         match look::status(order.names, self.name) {
             Ok(Some(status)) if !out.json => {
                 let _ = order.names.enter(self.name); // for what the line looks at
-                out.failed();
-                out.done(sign, self.name, &status)?;
+                out.late(sign, self.name, &status, order.deed.goal.is_a_run())?;
             }
-            Ok(Some(_)) => out.trouble(order.names, self.name, &Trouble::fails("timeout", None))?,
+            Ok(Some(status)) => {
+                let last = if order.deed.goal.is_a_run() { status.last_end() } else { String::new() };
+                out.trouble(order.names, self.name, &Trouble::fails("timeout".to_owned() + &last, None))?;
+            }
             Ok(None) => out.trouble(order.names, self.name, &Trouble::gone())?,
             Err(trouble) => out.trouble(order.names, self.name, &trouble)?,
         }

@@ -163,20 +163,31 @@ pub(super) fn quoted(text: &[u8]) -> String {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
             '\n' => quoted.push_str("\\n"),
-            control if control < ' ' => {
-                let _ = write!(quoted, "\\u{:04x}", u32::from(control)); // to a String it cannot fail
-            }
-            other => quoted.push(other),
+            other => push(&mut quoted, other),
         }
     }
     quoted.push('"');
     quoted
 }
 
+/// Adds a character of a string, those that a terminal obeys escaped.
+fn push(text: &mut String, character: char) {
+    if character.is_control() {
+        let _ = write!(text, "\\u{:04x}", u32::from(character)); // to a String it cannot fail
+    } else {
+        text.push(character);
+    }
+}
+
 /// The object in `line` with the service's name in front.
 pub(super) fn of_service(name: &[u8], line: &str) -> String {
     let rest = line.trim_start().strip_prefix('{').unwrap_or("}");
-    format!("{{\"service\":{},{}\n", quoted(name), rest.trim_end())
+    let mut object = format!("{{\"service\":{},", quoted(name));
+    for character in rest.trim_end().chars() {
+        push(&mut object, character);
+    }
+    object.push('\n');
+    object
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use super::look;
 use super::names::Names;
 use super::out::{Out, print};
 use super::status::{State, Status, Want};
-use super::trouble::Trouble;
 
 const HEAD: [&str; 7] = ["NAME", "STATE", "PID", "SINCE", "RESTARTS", "READY", "LAST DEATH"];
 /// The column that has a colour.
@@ -46,26 +45,19 @@ impl List<'_> {
     /// Prints the table of these services, or of those in SVDIR.
     pub(super) fn show(&self, services: &[&'static [u8]], out: &mut Out) -> Result<Error, Error> {
         let mut rows = Vec::new();
-        for name in services {
-            match look::status(self.names, name) {
-                Ok(Some(status)) => self.add(name, &status, &mut rows, out)?,
-                Ok(None) => out.trouble(self.names, name, &Trouble::gone())?,
-                Err(trouble) => {
-                    let _ = self.names.enter(name); // for what its hint looks at
-                    out.trouble(self.names, name, &trouble)?;
-                }
-            }
-        }
-        let found = if services.is_empty() { self.all()? } else { Vec::new() };
-        for name in found {
+        let named = services.iter().map(|name| name.to_vec()).collect();
+        for name in if services.is_empty() { self.all()? } else { named } {
             match look::status(self.names, &name) {
                 Ok(Some(status)) => self.add(&name, &status, &mut rows, out)?,
+                // That nobody serves it is a state as any other.
+                Ok(None) => absent(&name, "no supervisor", &mut rows, out)?,
+                Err(trouble) if trouble.is_absence() => absent(&name, "no supervisor", &mut rows, out)?,
                 Err(trouble) if trouble.errno == Some(Errno::EACCES) => {
                     absent(&name, "no access", &mut rows, out)?;
+                    let _ = self.names.enter(&name); // for what its hint looks at
                     out.hint(trouble.advice(self.names, &name));
                 }
-                // Not every folder in SVDIR is served, which is no failure of ours.
-                _ => absent(&name, "no supervisor", &mut rows, out)?,
+                Err(trouble) => out.trouble(self.names, &name, &trouble)?,
             }
         }
         if rows.is_empty() { Ok(out.exit()) } else { print(&table(&rows, self.colours)).map(|()| out.exit()) }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::Error;
+use common::{Error, shown};
 
 use super::names::Names;
 use super::out::{Out, Style, print};
@@ -75,8 +75,7 @@ fn show_one(names: &Names, name: &'static [u8], status: &Status, out: &mut Out) 
     if let Some(trouble) = warning {
         let reason = trouble.reason(out.style != Style::Svctl);
         out.failed();
-        let parts: [&[u8]; 6] = [b"; ", trouble.sign.as_bytes(), b": ", name, b"/log: ", reason.as_bytes()];
-        line.extend(parts.concat());
+        line.extend(format!("; {}: {}/log: {reason}", trouble.sign, shown(name)).bytes());
     }
     line.push(b'\n');
     print(&line)

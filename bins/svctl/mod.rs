@@ -15,14 +15,11 @@ mod sv;
 mod trouble;
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, IntoRawFd};
 use std::time::{Duration, Instant};
 
 use common::socket::{POLLIN, watch};
-use common::{Cli, Env, Error, Link, Long, OrFail, Outcome, Short, Words, child, shown, signals};
-use nix::fcntl::{OFlag, open};
+use common::{Cli, Env, Error, Link, Long, OrFail, Outcome, Short, Words, child, fds, shown, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::stat::Mode;
 
 use command::{Command, Deed};
 use job::{End, Job, Order, TICK};
@@ -56,13 +53,16 @@ struct Options {
     verbose: bool,
     wait: Option<Duration>,
     json: bool,
+    /// `wait -o`: one service is enough.
+    any: bool,
 }
 
 fn run(cli: &mut Cli) -> Outcome {
     let style = match cli.called() {
         b"sv" => Style::Sv,
         name if name.ends_with(PROGRAM.name.as_bytes()) => Style::Svctl,
-        _ => Style::Script,
+        name if names::is_service(name, cli.env()) => Style::Script,
+        _ => Style::Svctl,
     };
     Err(start(cli, style).unwrap_or_else(|error| match style {
         Style::Script if error.status() == 111 => error.with_status(151),
@@ -72,24 +72,38 @@ fn run(cli: &mut Cli) -> Outcome {
 }
 
 fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
-    open_standard()?;
+    fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     // What nobody reads any more is for us to see, not to die of.
     child::block_only(signals::PIPE).or_fail("block SIGPIPE")?;
     let called = cli.called();
-    let options = match options(cli, style) {
+    let mut style = style;
+    cli.explain(command::help());
+    let (options, mut words) = match words(cli, style) {
         Err(error) if style != Style::Svctl && error.status() != 0 => return Ok(misuse(called, style)),
-        options => options?,
+        words => words?,
     };
     let chain = cli.rest_or_nothing();
-    let (words, env) = (chain.words, chain.env);
+    words.extend(chain.words.map(CStr::to_bytes));
+    let env = chain.env;
+    // What names no service is svctl under another name; but an init script whose service is gone has to say so.
+    let one =
+        |words: &[&[u8]]| matches!(words, [word] if Command::find(str_of(word), Style::Script).is_some());
+    if style == Style::Svctl && !called.windows(5).any(|part| part == PROGRAM.name.as_bytes()) && one(&words)
+    {
+        style = Style::Script;
+    }
     let wait = options.wait.or_else(|| env.get(c"SVWAIT").map(|text| whole_seconds(text.to_bytes())));
-    let order =
-        Request { names: Names::new(&env)?, wait: wait.unwrap_or(WAIT), verbose: options.verbose, env };
+    let order = Request {
+        names: Names::new(&env)?,
+        wait: wait.unwrap_or(WAIT),
+        verbose: options.verbose,
+        patient: style == Style::Svctl && options.wait.is_some(),
+        env,
+    };
     let out = Out::new(style, options.json);
     match style {
-        Style::Svctl => order.carry_out(words.map(CStr::to_bytes).collect(), out),
+        Style::Svctl => order.carry_out(words, options.any, out),
         Style::Sv | Style::Script => {
-            let mut words: Vec<&[u8]> = words.map(CStr::to_bytes).collect();
             if style == Style::Script {
                 words.truncate(1);
                 words.push(called);
@@ -99,33 +113,43 @@ fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
     }
 }
 
-/// Opens /dev/null in place of a closed stdin, stdout or stderr: no file of ours may take their numbers.
-fn open_standard() -> Result<(), Error> {
+/// The options and the operands, which svctl takes in any order, and sv the options first.
+fn words(cli: &mut Cli, style: Style) -> Result<(Options, Vec<&'static [u8]>), Error> {
+    let mut options = Options::default();
+    let mut words = Vec::new();
+    if style != Style::Svctl {
+        options.read(cli, style, None)?;
+        return Ok((options, words));
+    }
     loop {
-        let null = open(c"/dev/null", OFlag::O_RDWR, Mode::empty()).or_fail("open /dev/null")?;
-        if null.as_raw_fd() > 2 {
-            return Ok(());
-        }
-        let _ = null.into_raw_fd(); // it stays open
+        options.read(cli, style, words.first().copied())?;
+        let Some(word) = cli.operand_among_options() else { return Ok((options, words)) };
+        words.push(word.to_bytes());
     }
 }
 
-fn options(cli: &mut Cli, style: Style) -> Result<Options, Error> {
-    let mut options = Options::default();
-    while let Some(option) = cli.option()? {
-        match option {
-            Short('v') => {}
-            Short('w') if style == Style::Svctl => options.wait = Some(cli.seconds()?),
-            Short('w') => options.wait = Some(whole_seconds(cli.value()?.as_encoded_bytes())),
-            Long("json") if style == Style::Svctl => {
-                options.json = true;
-                continue;
+impl Options {
+    /// Reads options up to the next operand; `command` is the first operand, once it is known.
+    fn read(&mut self, cli: &mut Cli, style: Style, command: Option<&[u8]>) -> Result<(), Error> {
+        while let Some(option) = cli.option()? {
+            match option {
+                Short('v') => {}
+                Short('w') if style == Style::Svctl => self.wait = Some(cli.seconds()?),
+                Short('w') => self.wait = Some(whole_seconds(cli.value()?.as_encoded_bytes())),
+                Short(which @ ('a' | 'o')) if command == Some(b"wait") => {
+                    self.any = which == 'o';
+                    continue;
+                }
+                Long("json") if style == Style::Svctl => {
+                    self.json = true;
+                    continue;
+                }
+                other => return Err(other.unexpected().into()),
             }
-            other => return Err(other.unexpected().into()),
+            self.verbose = true;
         }
-        options.verbose = true;
+        Ok(())
     }
-    Ok(options)
 }
 
 /// The number that a text begins with, as sv reads it: 0 without one.
@@ -145,22 +169,36 @@ fn misuse(called: &[u8], style: Style) -> Error {
     Error::answer(status, "")
 }
 
+/// A word as a text; what is not UTF-8 is no word of ours, as nothing is.
+fn str_of(word: &[u8]) -> &str {
+    std::str::from_utf8(word).unwrap_or_default()
+}
+
+/// A word that is no command, and the one that was meant, if that can be told.
+fn unknown(word: &[u8]) -> Error {
+    let error = Error::usage(format_args!("unknown command: {}", shown(word)));
+    match command::nearest(str_of(word)) {
+        // What is said at the end of the program may as well stay.
+        Some(nearest) => error.hint(format!("did you mean '{nearest}'?")),
+        None => error.hint("'svctl --help' lists the commands"),
+    }
+}
+
 /// What was asked for, but for the command.
 struct Request {
     names: Names,
     wait: Duration,
     verbose: bool,
+    /// Whether `-w` was given: the supervisor is waited for too.
+    patient: bool,
     env: Env,
 }
 
 impl Request {
-    fn carry_out(self, words: Vec<&'static [u8]>, mut out: Out) -> Result<Error, Error> {
+    fn carry_out(self, words: Vec<&'static [u8]>, any: bool, mut out: Out) -> Result<Error, Error> {
         let mut words = words.into_iter();
         let Some(word) = words.next() else { return self.list(&[], &mut out) };
-        let unknown = || Error::usage(format_args!("unknown command: {}", shown(word)));
-        let command = std::str::from_utf8(word).ok().and_then(|word| Command::find(word, Style::Svctl));
-        let mut any = false;
-        let command = match command.ok_or_else(unknown)? {
+        let command = match Command::find(str_of(word), Style::Svctl).ok_or_else(|| unknown(word))? {
             Command::Signal => {
                 let name = words.next().ok_or_else(|| Error::usage("missing signal"))?;
                 let deed = Deed::signal(name);
@@ -169,13 +207,8 @@ impl Request {
                 )
             }
             Command::Wait => {
-                let mut condition = words.next();
-                while let Some(option @ (b"-a" | b"-o")) = condition {
-                    any = option == b"-o";
-                    condition = words.next();
-                }
-                let condition = condition.ok_or_else(|| Error::usage("missing condition"))?;
-                let deed = std::str::from_utf8(condition).ok().and_then(Deed::wait);
+                let condition = words.next().ok_or_else(|| Error::usage("missing condition"))?;
+                let deed = Deed::wait(str_of(condition));
                 Command::Deed(deed.ok_or_else(|| {
                     Error::usage(format_args!("not up, down, ready or finished: {}", shown(condition)))
                 })?)
@@ -183,10 +216,6 @@ impl Request {
             other => other,
         };
         let services: Vec<&'static [u8]> = words.collect();
-        if let Some(option) = services.iter().find(|name| name.starts_with(b"-")) {
-            return Err(Error::usage(format_args!("not a service: {}", shown(option)))
-                .hint("options are in front of the command; a path may begin with ./"));
-        }
         if services.is_empty() && !matches!(command, Command::List) {
             return Err(Error::usage("missing service"));
         }
@@ -201,7 +230,7 @@ impl Request {
     /// As sv does; `None` where it is not used as sv wants.
     fn carry_out_as_sv(self, words: &[&'static [u8]], mut out: Out) -> Option<Result<Error, Error>> {
         let (word, services) = words.split_first()?;
-        let command = Command::find(std::str::from_utf8(word).ok()?, out.style)?;
+        let command = Command::find(str_of(word), out.style)?;
         if services.is_empty() {
             return None;
         }
@@ -218,7 +247,10 @@ impl Request {
 
     /// Lets this process have as many connections as it may need: two for each service.
     fn allow_connections(services: usize) {
-        let needed = u64::try_from(services).unwrap_or(u64::MAX).saturating_mul(2).saturating_add(64);
+        let needed = nix::libc::rlim_t::try_from(services)
+            .unwrap_or(nix::libc::rlim_t::MAX)
+            .saturating_mul(2)
+            .saturating_add(64);
         if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
             if soft < needed {
                 // Where that fails, what is too much is told service by service.
@@ -228,6 +260,13 @@ impl Request {
     }
 
     /// Gives a command to all services at once, and waits for each; with `any` for the first.
+    ///
+    /// In a round the services come in the order in which they were named, and each takes in this order: what its
+    /// supervisor has said, in the order in which it was said; what ./check has said; its own time limit. So what
+    /// has happened counts though the time is up too, as after a stop by a signal; and no answer of one service
+    /// waits for another's. The first requests of all services are sent before anything is waited for, and each
+    /// later one only once that before it is answered. Bytes go into a FIFO only where there is no connection,
+    /// or none any more: they never overtake what was said over it. Signals have their usual effect, at once.
     fn deed(self, deed: &Deed, services: &[&'static [u8]], any: bool, out: &mut Out) -> Result<Error, Error> {
         Self::allow_connections(services.len());
         let env: Words = self.env.into_words();
@@ -237,6 +276,7 @@ impl Request {
             deed,
             env: &env,
             waits: deed.waits || self.verbose,
+            patient: self.patient && deed.is_patient(),
             runit: out.style != Style::Svctl,
             end: now + self.wait.max(LEAST),
             answered: now + self.wait.max(look::LIMIT),
@@ -254,10 +294,11 @@ impl Request {
                 return Ok(out.exit());
             }
             let mut fds: Vec<_> = jobs.iter().filter_map(Job::fd).map(|fd| watch(fd, POLLIN)).collect();
+            let now = Instant::now();
             // Past its end some job may still have time.
-            let left = order.end.checked_duration_since(Instant::now()).unwrap_or(TICK);
-            let ticks = fds.len() < jobs.len();
-            socket::wait(&mut fds, if ticks { left.min(TICK) } else { left });
+            let left = order.end.checked_duration_since(now).unwrap_or(TICK);
+            let due = jobs.iter().filter_map(Job::due).min();
+            socket::wait(&mut fds, due.map_or(left, |due| left.min(due.saturating_duration_since(now))));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use common::{Env, Error, OrFail, fds, shown};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, SFlag, stat};
 use nix::unistd::{chdir, fchdir};
 
 use super::trouble::Trouble;
@@ -26,7 +26,7 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new(env: &Env) -> Result<Self, Error> {
-        let svdir = env.get(c"SVDIR").map_or(SVDIR.as_bytes(), CStr::to_bytes).to_owned();
+        let svdir = svdir(env).to_owned();
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let start = fds::open(AT_FDCWD, c".", flags, Mode::empty()).or_fail("open the current directory")?;
         Ok(Self { svdir, start })
@@ -49,6 +49,10 @@ impl Names {
             let trouble = Trouble::fails("unable to change to service directory", Some(errno));
             match errno {
                 Errno::ENOENT if is_path(name) => trouble.hint("no such service directory".into()),
+                Errno::ENOTDIR => trouble.hint("a service is a directory with a script run in it".into()),
+                Errno::ENOENT if self.go(true, name).is_ok() => {
+                    trouble.hint(format!("a path begins with a dot or a slash: ./{}", shown(name)))
+                }
                 Errno::ENOENT => trouble.hint(format!(
                     "services are in {} or where SVDIR says, or write a path",
                     shown(&self.svdir)
@@ -80,6 +84,16 @@ impl Names {
         }
         chdir(name)
     }
+}
+
+fn svdir(env: &Env) -> &[u8] {
+    env.get(c"SVDIR").map_or(SVDIR.as_bytes(), CStr::to_bytes)
+}
+
+/// Whether this is the name of a service.
+pub(super) fn is_service(name: &[u8], env: &Env) -> bool {
+    let path = [svdir(env), name].join(&b'/');
+    stat(&path[..]).is_ok_and(|found| fds::is(&found, SFlag::S_IFDIR))
 }
 
 /// Whether a service is meant by its path, and not by its name in SVDIR.

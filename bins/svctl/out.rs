@@ -4,10 +4,11 @@ use std::io::{stderr, stdout};
 use std::os::fd::AsRawFd;
 
 use common::socket::{POLLOUT, poll, watch};
-use common::{Error, OrFail};
+use common::{Error, OrFail, shown};
 use nix::errno::Errno;
 use nix::unistd::write;
 
+use super::job::PROOF;
 use super::json::{of_service, quoted};
 use super::names::Names;
 use super::status::{State, Status};
@@ -54,12 +55,34 @@ impl Out {
         print(&[sign.as_bytes(), &self.line(name, status), b"\n"].concat())
     }
 
+    /// A command has not reached its goal in time; of one that a run comes up, how the last one ended.
+    pub(super) fn late(&mut self, sign: &str, name: &[u8], status: &Status, run: bool) -> Result<(), Error> {
+        self.failed += 1;
+        let last = if run && (status.state != State::Run || status.age < PROOF) {
+            status.last_end()
+        } else {
+            String::new()
+        };
+        let line = [sign.as_bytes(), &self.line(name, status)].concat();
+        if self.style == Style::Svctl {
+            return print(&[&line, last.as_bytes(), b"\n"].concat());
+        }
+        // sv's line has no place for it.
+        if let Some(last) = last.strip_prefix(", ") {
+            complain(format!("warning: {}: {last}\n", shown(name)).as_bytes());
+        }
+        print(&[&line[..], b"\n"].concat())
+    }
+
     /// A service has no supervisor any more, as was asked for.
     pub(super) fn gone(&self, name: &[u8]) -> Result<(), Error> {
         if self.json {
             return print(of_service(name, "{\"ok\":true,\"supervisor\":null}").as_bytes());
         }
-        print(&[b"ok: ", name, b": runsv not running\n"].concat())
+        print(
+            format!("ok: {}: {}\n", shown(name), Trouble::gone().reason(self.style != Style::Svctl))
+                .as_bytes(),
+        )
     }
 
     /// A status in one line. The current directory has to be the service's.
@@ -74,7 +97,7 @@ impl Out {
             Err(Errno::ENOENT) => Some(true),
             Err(errno) => {
                 let reason = words(errno, self.style != Style::Svctl);
-                complain(&[b"warning: unable to stat ", name, b"/down: ", reason.as_bytes(), b"\n"].concat());
+                complain(format!("warning: unable to stat {}/down: {reason}\n", shown(name)).as_bytes());
                 None
             }
         }
@@ -89,7 +112,9 @@ impl Out {
             let object = format!("{{\"ok\":false,\"error\":{},\"hint\":{hint}}}", quoted(reason.as_bytes()));
             return print(of_service(name, &object).as_bytes());
         }
-        print(&[trouble.sign.as_bytes(), b": ", name, b": ", reason.as_bytes(), b"\n"].concat())?;
+        let runit = self.style != Style::Svctl;
+        let sign = if !runit && trouble.is_gone() { "fail" } else { trouble.sign };
+        print(format!("{sign}: {}: {reason}\n", shown(name)).as_bytes())?;
         self.hint(advice);
         Ok(())
     }

@@ -3,9 +3,11 @@
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use common::shown;
 use common::socket::TAI64;
 
 use super::json::{Value, quoted};
+use super::list::death;
 
 /// What runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,14 +49,22 @@ pub(super) struct Status {
     pub(super) pid: u32,
     pub(super) want: Want,
     pub(super) paused: bool,
+    /// Whether the bytes are those of daemontools.
+    pub(super) daemontools: bool,
     /// Whether the signal to stop was sent.
     pub(super) term: bool,
-    /// For how many seconds.
+    /// For how many seconds, as sv counts them.
     pub(super) seconds: u64,
-    /// The label of the status bytes, which is new at each start and each end; none from a socket.
+    /// For how long.
+    pub(super) age: Duration,
+    /// The label of the status bytes, or from a socket the same time: it is new at each start and each end.
     pub(super) label: [u8; 12],
+    /// Whether the service has announced that it is ready; `None` where it cannot, or nobody tells.
+    pub(super) ready: Option<bool>,
     /// Why it does not run though it is wanted up: empty, or what the socket says.
     pub(super) hold: String,
+    /// What the service says of itself.
+    words: String,
     /// The whole of it, as the socket says it.
     pub(super) json: String,
 }
@@ -75,7 +85,9 @@ impl Status {
             _ => return None,
         };
         let seconds = u64::from_be_bytes(*label.first_chunk()?);
-        let now = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs() + TAI64;
+        let nanoseconds = u32::from_be_bytes(*label.last_chunk()?).min(999_999_999);
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let start = Duration::new(seconds.saturating_sub(TAI64), nanoseconds);
         let want = match bytes[17] {
             b'u' => Want::Up,
             b'd' => Want::Down,
@@ -86,13 +98,17 @@ impl Status {
             pid,
             want,
             paused: bytes[16] != 0,
+            daemontools: bytes.len() == 18,
             term: bytes.get(18).is_some_and(|term| *term != 0),
-            seconds: now.saturating_sub(seconds),
+            seconds: now.as_secs().saturating_sub(start.as_secs()),
+            age: now.saturating_sub(start),
             label: *label,
+            ready: None,
             hold: String::new(),
+            words: String::new(),
             json: String::new(),
         };
-        status.json = status.written(seconds.saturating_sub(TAI64), u32::from_be_bytes(*label.last_chunk()?));
+        status.json = status.written(start);
         Some(status)
     }
 
@@ -116,16 +132,40 @@ impl Status {
             pid: value.get("pid").whole(),
             want,
             paused: value.get("paused").is_true(),
+            daemontools: false,
             term: value.get("term").is_true(),
             seconds: value.get("seconds").whole(),
-            label: [0; 12],
+            age: duration(value.get("seconds")),
+            label: label(duration(value.get("since"))),
+            ready: match value.get("ready") {
+                Value::Bool(ready) => Some(*ready),
+                _ => None,
+            },
             hold: value.get("hold").text().to_owned(),
+            words: value.get("status").text().to_owned(),
             json: line.to_owned(),
         })
     }
 
+    /// Whether run ended again and again too soon, and the run of now has not lived long enough to tell that
+    /// it is better.
+    pub(super) fn is_crash_loop(&self) -> bool {
+        let value = Value::parse(&self.json).unwrap_or(Value::Null);
+        value.get("short").whole::<u32>() > 1 && !value.get("death").get("stopped").is_true()
+    }
+
+    /// How run ended last, behind a comma; nothing where it never did, or nobody tells.
+    pub(super) fn last_end(&self) -> String {
+        let value = Value::parse(&self.json).unwrap_or(Value::Null);
+        let last = value.get("death");
+        if *last == Value::Null {
+            return String::new();
+        }
+        format!(", run ended after {}s: {}", last.get("lived").digits(), death(last))
+    }
+
     /// What the socket would say, were there one.
-    fn written(&self, since: u64, nanoseconds: u32) -> String {
+    fn written(&self, since: Duration) -> String {
         let or_null = |known: bool, text: String| if known { text } else { "null".into() };
         let want = match self.want {
             Want::Up => "\"up\"",
@@ -134,12 +174,13 @@ impl Status {
             Want::Once => "null",
         };
         format!(
-            "{{\"ok\":true,\"state\":{},\"pid\":{},\"want\":{want},\"since\":{since}.{:03},\"seconds\":{},\
-             \"paused\":{},\"term\":{},\"hold\":null,\"next\":null,\"ready\":null,\"status\":null,\
-             \"restarts\":null,\"death\":null,\"log\":null,\"supervisor\":null}}",
+            "{{\"ok\":true,\"state\":{},\"pid\":{},\"want\":{want},\"since\":{}.{:03},\"seconds\":{},\
+             \"paused\":{},\"term\":{},\"hold\":null,\"reason\":null,\"next\":null,\"ready\":null,\
+             \"status\":null,\"restarts\":null,\"short\":null,\"death\":null,\"log\":null,\"supervisor\":null}}",
             or_null(self.state != State::Unknown, quoted(self.state.word().as_bytes())),
             or_null(self.pid != 0, self.pid.to_string()),
-            nanoseconds / 1_000_000,
+            since.as_secs(),
+            since.subsec_millis(),
             self.seconds,
             self.paused,
             self.term,
@@ -153,7 +194,7 @@ impl Status {
             State::Unknown => Vec::new(),
             state => [state.word().as_bytes(), b": "].concat(),
         };
-        text.extend([name, b": "].concat());
+        text.extend(format!("{}: ", shown(name)).bytes());
         let mut rest = String::new();
         if self.state != State::Down {
             let _ = write!(rest, "(pid {}) ", self.pid); // to a String it cannot fail
@@ -173,11 +214,27 @@ impl Status {
             rest.push_str(if holds { words } else { "" });
         }
         if held && !self.hold.is_empty() {
-            rest.extend([", ", &self.hold]);
+            rest.extend([", ", &shown(&self.hold).to_string()]);
+        }
+        if held && !self.words.is_empty() {
+            rest.extend([", status \"", &shown(&self.words).to_string(), "\""]);
         }
         text.extend(rest.as_bytes());
         text
     }
+}
+
+/// A number of seconds; none for all else.
+fn duration(value: &Value) -> Duration {
+    common::cli::seconds(value.digits().as_bytes()).unwrap_or_default()
+}
+
+/// A time since 1970 as the status bytes have it.
+fn label(time: Duration) -> [u8; 12] {
+    let mut label = [0; 12];
+    label[..8].copy_from_slice(&(time.as_secs() + TAI64).to_be_bytes());
+    label[8..].copy_from_slice(&time.subsec_nanos().to_be_bytes());
+    label
 }
 
 #[cfg(test)]

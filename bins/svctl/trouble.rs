@@ -8,6 +8,9 @@ use nix::unistd::{Gid, Group, Uid, User};
 
 use super::names::{Names, log_of};
 
+/// What sv says where no supervisor serves a service.
+const GONE: &str = "runsv not running";
+
 /// Why a command does nothing for a service.
 #[derive(Debug)]
 pub(super) struct Trouble {
@@ -39,6 +42,10 @@ impl Trouble {
 
     /// What the matter is and why, in the C library's words or in runit's.
     pub(super) fn reason(&self, runit: bool) -> String {
+        // One word for it, whichever way it shows.
+        if !runit && self.is_gone() {
+            return "no supervisor".to_owned();
+        }
         let Some(errno) = self.errno else { return self.text.clone() };
         format!("{}: {}", self.text, words(errno, runit))
     }
@@ -59,14 +66,24 @@ pub(super) fn words(errno: Errno, runit: bool) -> String {
 impl Trouble {
     /// No supervisor serves the service.
     pub(super) fn gone() -> Self {
-        Self::fails("runsv not running", None)
+        Self::fails(GONE, None)
+    }
+
+    /// Whether nobody serves the service.
+    pub(super) fn is_gone(&self) -> bool {
+        self.is_absence() || self.text == GONE
+    }
+
+    /// Whether there is no supervisor, and was none.
+    pub(super) fn is_absence(&self) -> bool {
+        self.errno == Some(Errno::ENOENT) && self.text.starts_with("unable to open supervise/")
     }
 
     /// What to do about it, in a line. The current directory is that of the service, if it has one.
     pub(super) fn advice(&self, names: &Names, name: &[u8]) -> Option<String> {
         let opening = self.text.starts_with("unable to open supervise/");
         match self.errno {
-            None if self.text == Self::gone().text => Some(start(names, name)),
+            None if self.text == GONE => Some(start(names, name)),
             Some(Errno::ENOENT) if opening => Some(start(names, name)),
             Some(Errno::EACCES) if opening => Some(permission()),
             _ => self.hint.clone(),
@@ -75,6 +92,9 @@ impl Trouble {
 }
 
 fn start(names: &Names, name: &[u8]) -> String {
+    if stat("run").is_err() {
+        return "no service directory: there is no run in it".to_owned();
+    }
     let path = names.path(log_of(name).unwrap_or(name));
     format!("no supervisor: start 'svrun {}'", shown(&path))
 }

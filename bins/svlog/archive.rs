@@ -26,18 +26,20 @@ impl Name {
         Self(name)
     }
 
+    /// A name that svlogd or we could have made: nothing else of somebody's is counted, removed or shown.
     fn parse(name: &CStr) -> Option<Self> {
         let bytes = name.to_bytes();
-        (bytes.len() == LENGTH && bytes[0] == b'@')
-            .then(|| Self(std::array::from_fn(|i| bytes.get(i).copied().unwrap_or(0))))
+        let right = bytes.len() == LENGTH
+            && (bytes[0], bytes[25]) == (b'@', b'.')
+            && bytes[1..25].iter().all(u8::is_ascii_hexdigit)
+            && b"sut".contains(&bytes[26]);
+        right.then(|| Self(std::array::from_fn(|i| bytes.get(i).copied().unwrap_or(0))))
     }
 
-    /// Its time, as one number; `None` where somebody has made up the name.
-    fn number(self) -> Option<u128> {
-        self.0[1..25].iter().try_fold(0, |number: u128, digit| {
-            let value = char::from(*digit).to_digit(16)?;
-            Some(number << 4 | u128::from(value))
-        })
+    /// Its time, as one number.
+    fn number(self) -> u128 {
+        let digits = self.0[1..25].iter().map(|digit| char::from(*digit).to_digit(16).unwrap_or(0));
+        digits.fold(0, |number, digit| number << 4 | u128::from(digit))
     }
 
     /// The same time as another kind.
@@ -106,7 +108,8 @@ impl Archives {
             let Some(name) = Name::parse(name) else { return };
             if name == name.of_kind(Kind::Temporary) {
                 if busy.map(|busy| busy.of_kind(Kind::Temporary)) != Some(name) {
-                    let _ = unlinkat(folder, name.path(), UnlinkatFlags::NoRemoveDir); // it does no harm
+                    // It does no harm where it stays: the next processor needs that name, and says so.
+                    let _ = unlinkat(folder, name.path(), UnlinkatFlags::NoRemoveDir);
                 }
                 return;
             }
@@ -121,7 +124,7 @@ impl Archives {
 
     fn count(&mut self, name: Name) {
         self.count += 1;
-        self.newest = self.newest.max(name.number().unwrap_or(0));
+        self.newest = self.newest.max(name.number());
     }
 
     /// One more, which may go.

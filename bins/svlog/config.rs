@@ -5,18 +5,20 @@ use std::mem;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::ops::Range;
 
+use common::quantity::{AGE, BYTES, COUNT};
+
 /// What a log directory is to be like. `config`, a line each, names what is not as here.
 #[derive(Debug)]
 pub struct Config {
     /// The text of `config`, each line with a NUL at its end: nothing is allocated to read it again.
     text: Vec<u8>,
-    /// `sSIZE[k|m]`: the size in bytes at which `current` is rotated; 0: never.
+    /// `sSIZE[K|M|G]`: the size in bytes at which `current` is rotated; 0: never.
     pub size: u64,
     /// `nNUM`: how many archives are kept; 0: all.
     pub keep: u64,
     /// `NMIN`: how many of them are kept though the disk be full.
     pub least: u64,
-    /// `tSECONDS[m|h|d]`: the age at which `current` is rotated; 0: any.
+    /// `tAGE[s|m|h|d]`: the age in milliseconds at which `current` is rotated; 0: any.
     pub age: u64,
     /// `uADDRESS[:PORT]`: where each line is sent too.
     pub udp: Option<SocketAddrV4>,
@@ -71,16 +73,16 @@ impl Config {
         }
     }
 
-    /// Reads it anew with `fill`, which appends the text of a `config`; `complain` is told each line that means
-    /// nothing, for which the default stays. Lines that begin with another letter are passed over, as svlogd
-    /// does with ours.
+    /// Reads it anew with `fill`, which appends the text of a `config`; `complain` is told each line that is
+    /// invalid, for which the default stays, and what was expected. Lines that begin with another letter are
+    /// passed over, as svlogd does with ours.
     ///
     /// # Errors
     /// What `fill` returns: then all is the default.
     pub fn read<E>(
         &mut self,
         fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-        mut complain: impl FnMut(&[u8]),
+        mut complain: impl FnMut(&[u8], &'static str),
     ) -> Result<(), E> {
         let (mut text, mut rules) = (mem::take(&mut self.text), mem::take(&mut self.rules));
         text.clear();
@@ -92,25 +94,28 @@ impl Config {
         filled?;
         let mut start = 0;
         while let Some(length) = self.text[start..].iter().position(|byte| *byte == 0) {
-            if length > 0 && self.set(start..start + length).is_none() {
-                complain(&self.text[start..start + length]);
+            if length > 0 {
+                if let Err(expected) = self.set(start..start + length) {
+                    complain(&self.text[start..start + length], expected);
+                }
             }
             start += length + 1;
         }
         Ok(())
     }
 
-    fn set(&mut self, line: Range<usize>) -> Option<()> {
+    /// Does what a line says; else what was expected.
+    fn set(&mut self, line: Range<usize>) -> Result<(), &'static str> {
         let (letter, rest) = (self.text[line.start], line.start + 1..line.end);
         let value = &self.text[rest.clone()];
         match letter {
-            b's' => self.size = quantity(value, &[(b'k', 1 << 10), (b'm', 1 << 20)])?,
-            b'n' => self.keep = quantity(value, &[])?,
-            b'N' => self.least = quantity(value, &[])?,
-            b't' => self.age = quantity(value, &[(b'm', 60), (b'h', 3600), (b'd', 86_400)])?,
+            b's' => self.size = BYTES.parse(value).ok_or(BYTES.expected)?,
+            b'n' => self.keep = COUNT.parse(value).ok_or(COUNT.expected)?,
+            b'N' => self.least = COUNT.parse(value).ok_or(COUNT.expected)?,
+            b't' => self.age = AGE.parse(value).ok_or(AGE.expected)?,
             b'!' => self.processor = rest,
             b'u' | b'U' => {
-                self.udp = Some(address(value)?);
+                self.udp = Some(address(value).ok_or("an IPv4 address, and a port: 192.0.2.1:514")?);
                 self.udp_only |= letter == b'U';
             }
             b'p' => self.prefix = rest,
@@ -120,12 +125,17 @@ impl Config {
                     b"block" => Full::Block,
                     b"oldest" => Full::Oldest,
                     b"new" => Full::New,
-                    _ => return None,
+                    _ => return Err("block, oldest or new"),
                 }
             }
             _ => {}
         }
-        Some(())
+        Ok(())
+    }
+
+    /// Leaves out `!COMMAND`.
+    pub fn without_processor(&mut self) {
+        self.processor = 0..0;
     }
 
     /// `!COMMAND`: what each archive is worked up with.
@@ -147,16 +157,7 @@ impl Config {
     }
 }
 
-/// A number with the factor that the letter behind it stands for. What follows is passed over, as svlogd
-/// does.
-fn quantity(text: &[u8], factors: &[(u8, u64)]) -> Option<u64> {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = text.split_at(digits);
-    let number: u64 = common::cli::number(digits)?;
-    let factor = factors.iter().find(|(letter, _)| rest.first() == Some(letter));
-    number.checked_mul(factor.map_or(1, |(_, factor)| *factor))
-}
-
+/// What follows is passed over, as svlogd does.
 fn address(text: &[u8]) -> Option<SocketAddrV4> {
     let end = text.iter().position(|byte| !byte.is_ascii_digit() && !b".:".contains(byte));
     let mut parts = text[..end.unwrap_or(text.len())].split(|byte| *byte == b':');
@@ -180,7 +181,7 @@ mod tests {
             to.extend_from_slice(text.as_bytes());
             Ok::<_, ()>(())
         };
-        config.read(fill, |line| bad.push(String::from_utf8(line.to_owned()).unwrap())).unwrap();
+        config.read(fill, |line, _| bad.push(String::from_utf8(line.to_owned()).unwrap())).unwrap();
         (config, bad)
     }
 
@@ -189,7 +190,7 @@ mod tests {
         let text = "# a comment\n\ns10k\nn3\nN2\nt2m\n!gzip -9\nu1.2.3.4:99\npfoo: \n-*\n+a b*\nex\nEy\no oldest\nzzz";
         let (config, bad) = parsed(text);
         assert_eq!(bad, [""; 0]);
-        assert_eq!((config.size, config.keep, config.least, config.age), (10_240, 3, 2, 120));
+        assert_eq!((config.size, config.keep, config.least, config.age), (10_240, 3, 2, 120_000));
         assert_eq!(
             (config.processor(), config.prefix(), config.full),
             (Some(c"gzip -9"), &b"foo: "[..], Full::Oldest)
@@ -205,10 +206,11 @@ mod tests {
     #[test]
     fn the_last_of_a_kind_wins_and_what_is_bad_leaves_the_default() {
         let (config, bad) =
-            parsed("s1m\ns5 bytes\nnx\nN\nt1w\nU1.2.3\nU1.2.3.4.5\nU1.2.3.4:0\nofoo\nonew\n!\n");
-        assert_eq!((config.size, config.keep, config.least, config.age), (5, 10, 10, 1));
+            parsed("s1m\ns5\ns7 bytes\nnx\nn5x\nN\nt1w\nU1.2.3\nU1.2.3.4.5\nU1.2.3.4:0\nofoo\nonew\n!\n");
+        assert_eq!((config.size, config.keep, config.least, config.age), (5, 10, 10, 0));
         assert_eq!((config.udp, config.full, config.processor()), (None, Full::New, None));
-        assert_eq!(bad, ["nx", "N", "U1.2.3", "U1.2.3.4.5", "U1.2.3.4:0", "ofoo"]);
+        let expected = ["s7 bytes", "nx", "n5x", "N", "t1w", "U1.2.3", "U1.2.3.4.5", "U1.2.3.4:0", "ofoo"];
+        assert_eq!(bad, expected);
         let (config, bad) = parsed("s99999999999999999999\ns18446744073709551615m\nU127.0.0.1");
         assert_eq!((config.size, bad.len(), config.udp_only), (1_000_000, 2, true));
         assert_eq!(config.udp.map(|address| address.port()), Some(514));
@@ -216,9 +218,20 @@ mod tests {
     }
 
     #[test]
+    fn a_size_and_an_age_have_units() {
+        let sized = |text| parsed(text).0.size;
+        assert_eq!(
+            (sized("s10K"), sized("s10M"), sized("s1G"), sized("s1g")),
+            (10_240, 10 << 20, 1 << 30, 1 << 30)
+        );
+        let aged = |text| parsed(text).0.age;
+        assert_eq!((aged("t90"), aged("t2h"), aged("t1d")), (90_000, 7_200_000, 86_400_000));
+    }
+
+    #[test]
     fn what_is_read_again_begins_with_the_defaults() {
         let (mut config, _) = parsed("s5\npfoo\n-*");
-        assert_eq!(config.read(|_| Err(7), |_| {}), Err(7));
+        assert_eq!(config.read(|_| Err(7), |_, _| {}), Err(7));
         assert_eq!((config.size, config.prefix(), config.rules().count()), (1_000_000, &b""[..], 0));
     }
 }

@@ -4,22 +4,26 @@ use std::ffi::CStr;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 
-use common::{Text, Voice, Words, fds, identity, lock, socket};
+use common::door::{self, Owner};
+use common::{Text, Voice, Words, fds, identity, socket};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
 use nix::sys::statvfs::{Statvfs, fstatvfs};
-use nix::unistd::{UnlinkatFlags, ftruncate, read, unlinkat, write};
+use nix::unistd::{UnlinkatFlags, ftruncate, unlinkat, write};
 
 use super::archive::{Archives, Kind, Name};
 use super::config::{Config, Full};
+use super::entrance::{self, beside, take, unable};
 use super::lines::{Maker, Place, Stamp};
 use super::processor::{Processor, sync};
 use super::record::{Entry, Id, Record, id};
 
-/// The mode of a `current` that was left in order, and of an archive, as svlogd's.
-const SAFE: Mode = Mode::from_bits_truncate(0o744);
-/// The mode of a `current` that is being written.
+/// The mode of what a processor has made, as svlogd's.
+pub(super) const SAFE: Mode = Mode::from_bits_truncate(0o744);
+/// What a `current` that was left in order has more than one that is being written, and so has an archive.
+const ORDER: Mode = Mode::S_IXUSR;
+/// The mode of a new `current`.
 const OPEN: Mode = Mode::from_bits_truncate(0o644);
 /// How long to wait before what has failed is tried again, in milliseconds, and between two looks whether all
 /// is where it was.
@@ -90,21 +94,14 @@ impl Folder {
     /// Opens the folder, locks it and reads its `config`; the reason why not was told.
     pub(super) fn open(path: &'static CStr, voice: Voice, loud: bool) -> Option<Self> {
         let voice = Voice { folder: path.to_bytes(), ..voice };
-        let folder = fds::open_folder(AT_FDCWD, path)
-            .map_err(|errno| voice.unable(&[b"open the log directory"], errno));
-        let folder = folder.ok()?;
-        let lock = match take(&folder) {
-            Ok(Some(lock)) => lock,
-            Ok(None) => {
-                voice.warning(&[b"another process has the lock of this log directory, and writes to it"]);
-                return None;
-            }
+        let (folder, lock) = entrance::enter(path, voice)?;
+        let id = match fstat(&folder) {
+            Ok(stat) => id(&stat),
             Err(errno) => {
-                voice.unable(&[b"lock the log directory"], errno);
+                voice.unable(&[b"look at the log directory"], errno);
                 return None;
             }
         };
-        let id = fstat(&folder).map_or([0; 2], |stat| id(&stat));
         let mut new = Self {
             path,
             id,
@@ -146,24 +143,28 @@ impl Folder {
 
     /// Reads `config`.
     pub(super) fn configure(&mut self) {
-        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-        let file = match fds::open(self.fd.as_fd(), c"config", flags, Mode::empty()) {
-            Err(Errno::ENOENT) => None,
-            other => Some(other),
+        let (voice, folder) = (self.voice, &self.fd);
+        let mut believed = false;
+        let fill = |text: &mut Vec<u8>| {
+            believed = entrance::read_config(folder, text)?;
+            Ok(())
         };
-        let voice = self.voice;
-        let fill = |text: &mut Vec<u8>| file.map_or(Ok(()), |file| read_all(&file?, text));
-        let complain =
-            |line: &[u8]| voice.warning(&[b"config: this means nothing, the default stays: ", line]);
+        let complain = |line: &[u8], expected: &str| voice.invalid(b"config", line, expected);
         if let Err(errno) = self.config.read(fill, complain) {
-            voice.unable(&[b"read config: all is the default"], errno);
+            unable(voice, "read config", errno, beside(errno, "all is the default"));
+        }
+        if !believed && self.config.processor().is_some() {
+            self.config.without_processor();
+            voice.warning(&[
+                b"config: the processor is left out: root executes no command of another account; ",
+                b"run svlog as that account, or make directory and config root's alone",
+            ]);
         }
         self.rotate = self.due();
     }
 
     fn due(&self) -> Option<u64> {
-        (self.config.age > 0)
-            .then(|| socket::monotonic().saturating_add(self.config.age.saturating_mul(1000)))
+        (self.config.age > 0).then(|| socket::monotonic().saturating_add(self.config.age))
     }
 
     /// Opens `current`. One that was not left in order is an archive of its own, unless the record says that
@@ -180,6 +181,9 @@ impl Folder {
 
     fn open_left(&mut self, record: Option<&mut Record>) -> nix::Result<()> {
         let there = self.there()?;
+        if let Some(stat) = &there {
+            door::look(stat, SFlag::S_IFREG, Owner::Any)?;
+        }
         let left = record.as_ref().zip(there).and_then(|(record, stat)| record.left(self.id, id(&stat)));
         if left.is_none() && there.is_some_and(|stat| stat.st_size > 0 && stat.st_mode & 0o100 == 0) {
             self.archive(Kind::Unprocessed)?;
@@ -201,7 +205,21 @@ impl Folder {
             record.file(self.id, self.entry(0, self.place));
         }
         // Not before the record knows it: else a kill would leave a file that is taken for one after a crash.
-        self.current.as_ref().map_or(Ok(()), |file| fchmod(file, OPEN))
+        self.mark(false)
+    }
+
+    /// Gives `current` the mode of one that is in order, or is being written. Who may read what is in it stays: it
+    /// may be another file, which the owner of the directory has moved here.
+    fn mark(&mut self, in_order: bool) -> nix::Result<()> {
+        let (Some(file), Some(stat)) = (&self.current, &mut self.stat) else { return Ok(()) };
+        let mode = match Mode::from_bits_truncate(stat.st_mode) {
+            _ if self.size == 0 && !in_order => OPEN,
+            mode if in_order => mode | ORDER,
+            mode => mode - ORDER,
+        };
+        fchmod(file, mode)?;
+        stat.st_mode = stat.st_mode & SFlag::S_IFMT.bits() | mode.bits();
+        Ok(())
     }
 
     /// Brings `current` to where the process before us was, without the batch that comes once more.
@@ -218,7 +236,7 @@ impl Folder {
 
     /// What `current` is, by its name.
     fn there(&self) -> nix::Result<Option<FileStat>> {
-        match fstatat(&self.fd, c"current", AtFlags::empty()) {
+        match fstatat(&self.fd, c"current", AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::ENOENT) => Ok(None),
             Err(errno) => Err(errno),
@@ -226,12 +244,9 @@ impl Folder {
     }
 
     fn open_current(&mut self) -> nix::Result<()> {
-        let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-        let file = fds::open(self.fd.as_fd(), c"current", flags, OPEN)?;
+        let access = OFlag::O_WRONLY | OFlag::O_APPEND;
+        let file = door::file_or_new(self.fd.as_fd(), c"current", access, OPEN.bits(), Owner::Any)?;
         let stat = fstat(&file)?;
-        if !fds::is(&stat, SFlag::S_IFREG) {
-            return Err(Errno::EINVAL);
-        }
         self.size = u64::try_from(stat.st_size).unwrap_or(0);
         if self.loud {
             self.voice.info(&[if self.size == 0 { b"new current" } else { b"appending to current" }]);
@@ -250,10 +265,13 @@ impl Folder {
         if self.size == 0 {
             return Ok(());
         }
-        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-        let file = fds::open(self.fd.as_fd(), c"current", flags, Mode::empty())?;
+        let file = door::file(self.fd.as_fd(), c"current", OFlag::O_RDONLY, Owner::Any)?;
         let mut last = *b"\n";
-        nix::sys::uio::pread(&file, &mut last, i64::try_from(self.size - 1).map_err(|_| Errno::EFBIG)?)?;
+        nix::sys::uio::pread(
+            &file,
+            &mut last,
+            nix::libc::off_t::try_from(self.size - 1).map_err(|_| Errno::EFBIG)?,
+        )?;
         self.unended = last != *b"\n";
         let _ = self.append(b""); // where there is no room it is ended before the next line
         Ok(())
@@ -381,10 +399,10 @@ impl Folder {
         let mut kind = if self.config.processor().is_some() { Kind::Unprocessed } else { Kind::Safe };
         if let Some(file) = &self.current {
             if let Err(errno) = sync(file) {
-                self.voice.unable(&[b"bring current to the disk: its archive ends in .u"], errno);
+                unable(self.voice, "bring current to the disk", errno, "its archive ends in .u");
                 kind = Kind::Unprocessed;
             }
-            fchmod(file, SAFE)?;
+            self.mark(true)?;
         }
         self.archive(kind)?;
         self.start(None)?;
@@ -404,13 +422,18 @@ impl Folder {
         self.no_current();
         // Of those that wait for the processor, as many are kept as of those that it is done with.
         found.add(name);
+        self.prune(found);
+        Ok(())
+    }
+
+    /// Removes the oldest archive of each group in which there are too many.
+    fn prune(&self, found: Archives) {
         for group in [found.safe, found.unprocessed] {
             let many = self.config.keep > 0 && group.count > self.config.keep;
             if let Some(oldest) = group.oldest.filter(|_| many) {
                 self.remove(oldest);
             }
         }
-        Ok(())
     }
 
     /// Returns whether it has gone.
@@ -430,7 +453,15 @@ impl Folder {
 
     /// A child has ended.
     pub(super) fn ended(&mut self, pid: u32, status: i32, now: u64) -> bool {
-        self.processor.ended(&self.fd, pid, status, now, self.voice, self.loud)
+        let ended = self.processor.ended(&self.fd, pid, status, now, self.voice, self.loud);
+        if ended && !self.processor.has_failed() {
+            // What was one of those that wait is one of the others now.
+            match Archives::look(&self.fd, self.processor.busy()) {
+                Ok(found) => self.prune(found),
+                Err(errno) => self.voice.unable(&[b"look at the archives"], errno),
+            }
+        }
+        ended
     }
 
     /// After SIGALRM. Where it is `busy`, a batch that was written here is still in the pipe: until it is out of it
@@ -497,7 +528,7 @@ impl Folder {
         }
         if self.config.full == Full::New {
             if self.dropped == 0 {
-                self.voice.unable(&[b"write to current: new lines are dropped"], errno);
+                unable(self.voice, "write to current", errno, "new lines are dropped");
             }
             self.dropped += bytes.split(|byte| *byte == b'\n').count() as u64 - 1;
             // Of a line that goes on a part is missing.
@@ -507,7 +538,7 @@ impl Folder {
             return Delivered::Done;
         }
         if self.stuck.is_none() {
-            self.voice.unable(&[b"write to current: the log waits"], errno);
+            unable(self.voice, "write to current", errno, "the log waits");
         }
         self.stuck = Some(now + PAUSE);
         Delivered::Stuck
@@ -523,7 +554,7 @@ impl Folder {
             _ if self.config.least < self.config.keep => self.config.least,
             _ => return false,
         };
-        let found = Archives::look(&self.fd, self.processor.busy()).ok();
+        let found = Archives::look(&self.fd, self.processor.busy()).ok(); // else the next try may see them
         let oldest = found.filter(|found| found.count > least).and_then(|found| found.oldest);
         oldest.is_some_and(|oldest| {
             self.voice.warning(&[b"the disk is full: removing ", oldest.bytes()]);
@@ -566,7 +597,8 @@ impl Folder {
 
     /// Whether there is room for more than a few lines.
     fn has_room(&self) -> bool {
-        let room = |stat: Statvfs| stat.blocks_available().saturating_mul(stat.fragment_size());
+        let room = |stat: Statvfs| u128::from(stat.blocks_available()) * u128::from(stat.fragment_size());
+        // Where it cannot be told, the next line to be written finds out.
         fstatvfs(&self.fd).is_ok_and(|stat| room(stat) >= 1 << 14)
     }
 
@@ -594,25 +626,39 @@ impl Folder {
 
     fn cut(&self, size: u64) -> nix::Result<()> {
         let file = self.current.as_ref().ok_or(Errno::EBADF)?;
-        ftruncate(file, i64::try_from(size).map_err(|_| Errno::EFBIG)?)
+        ftruncate(file, nix::libc::off_t::try_from(size).map_err(|_| Errno::EFBIG)?)
     }
 
-    /// Leaves all in order.
-    pub(super) fn close(&mut self) {
-        self.processor.kill(&self.fd, self.voice);
-        let Some(file) = self.current.take() else { return };
-        let safe = sync(&file).and_then(|()| fchmod(&file, SAFE));
-        if let Err(errno) = safe {
-            self.voice.unable(&[b"bring current to the disk"], errno);
+    /// At the end: says in the log how many lines were dropped, if any were. Whether that could be said.
+    pub(super) fn confess(&mut self, common: Common) -> bool {
+        if self.dropped == 0 {
+            return true;
         }
+        let said = self.append_all(b"", common).is_ok() && self.dropped == 0;
+        if !said {
+            let mut text = Text::<64>::new();
+            text.number(self.dropped).add(" lines were dropped, and the log does not say so");
+            self.voice.warning(&[text.bytes()]);
+        }
+        said
+    }
+
+    /// Leaves all in order. Whether what was written is on the disk.
+    pub(super) fn close(&mut self) -> bool {
+        self.processor.kill(&self.fd, self.voice);
+        let Some(file) = &self.current else { return true };
+        let safe = sync(file).and_then(|()| self.mark(true));
+        self.no_current();
+        safe.map_err(|errno| self.voice.unable(&[b"bring current to the disk"], errno)).is_ok()
     }
 
     /// Sends a line to where `config` wants it, if that is possible at once.
     pub(super) fn send(&self, socket: &mut Option<UdpSocket>, text: &[u8]) -> bool {
         let Some(address) = self.config.udp else { return true };
         if socket.is_none() {
-            *socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok();
-            let _ = socket.as_ref().map(|socket| socket.set_nonblocking(true)); // else it may wait a little
+            // Whatever fails, the line has not been sent, which the log says; the next one tries again.
+            let new = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
+            *socket = new.and_then(|new| new.set_nonblocking(true).map(|()| new)).ok();
         }
         socket.as_ref().is_some_and(|socket| socket.send_to(text, address).ok() == Some(text.len()))
     }
@@ -621,21 +667,4 @@ impl Folder {
     pub(super) fn maker<'a>(&'a self, stamp: &'a [u8], length: usize) -> Maker<'a> {
         Maker { config: &self.config, stamp, length }
     }
-}
-
-fn read_all(file: &OwnedFd, text: &mut Vec<u8>) -> nix::Result<()> {
-    let mut buffer = [0; 512];
-    loop {
-        match read(file, &mut buffer)? {
-            0 => return Ok(()),
-            count => text.extend_from_slice(&buffer[..count]),
-        }
-    }
-}
-
-/// The lock of a log directory, as svlogd takes it, if it is free.
-fn take(folder: &OwnedFd) -> nix::Result<Option<OwnedFd>> {
-    let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-    let file = fds::open(folder.as_fd(), c"lock", flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
-    Ok(lock::try_flock(file.as_fd())?.then_some(file))
 }

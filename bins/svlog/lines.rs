@@ -182,7 +182,7 @@ mod tests {
             to.extend_from_slice(text.as_bytes());
             Ok::<_, ()>(())
         };
-        config.read(fill, |line| panic!("{}", line.escape_ascii())).unwrap();
+        config.read(fill, |line, _| panic!("{}", line.escape_ascii())).unwrap();
         config
     }
 

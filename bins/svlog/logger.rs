@@ -1,4 +1,5 @@
-//! The loop: looks at what has come in, has it written to every log directory, and takes it out of the pipe.
+//! The loop: looks at what has come in, has it written to every log directory, and takes it out of the pipe. Of
+//! what arrives in one round the pipe comes before the signals, as [`Orders`] says.
 
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -12,8 +13,10 @@ use nix::errno::Errno;
 use nix::sys::stat::fstat;
 
 use super::Options;
+use super::entrance::{beside, unable};
 use super::folder::{Common, Delivered, Folder};
 use super::lines::Place;
+use super::orders::Orders;
 use super::record::Record;
 
 /// The signals that mean something to us.
@@ -69,10 +72,7 @@ pub(super) struct Logger {
     /// What is to be said in the log of lines that could not be sent.
     unsent: Vec<u8>,
     udp: Option<UdpSocket>,
-    /// Told to leave: how much of what was in the pipe then is still to be written.
-    leaving: Option<usize>,
-    /// SIGHUP has come.
-    again: bool,
+    orders: Orders,
     status: i32,
 }
 
@@ -93,8 +93,8 @@ impl Logger {
         if input.stays() {
             record = Record::open(first.fd(), options.folders.len(), &fstat(common::fds::stdin())?)
                 .unwrap_or_else(|errno| {
-                    let why = b"make batch: what is written when svlog is killed may come twice";
-                    first.voice().unable(&[why], errno);
+                    let so = beside(errno, "what is written when svlog is killed may come twice");
+                    unable(first.voice(), "make batch", errno, so);
                     None
                 });
         }
@@ -103,7 +103,7 @@ impl Logger {
         }
         for folder in &mut folders {
             if let Err(errno) = folder.start(record.as_mut()) {
-                folder.voice().unable(&[b"open current"], errno);
+                unable(folder.voice(), "open current", errno, beside(errno, "it is tried again"));
             }
         }
         folders.iter().skip(1).for_each(|folder| Record::discard(folder.fd()));
@@ -112,7 +112,7 @@ impl Logger {
         }
         let out = Vec::with_capacity(options.batch + options.batch / 4);
         let (raw, text, unsent) = (Vec::new(), Vec::new(), Vec::new());
-        let (batch, udp, leaving, again, status) = (None, None, None, false, 0);
+        let (batch, udp, orders, status) = (None, None, Orders::default(), 0);
         Ok(Some(Self {
             options,
             voice,
@@ -127,8 +127,7 @@ impl Logger {
             text,
             unsent,
             udp,
-            leaving,
-            again,
+            orders,
             status,
         }))
     }
@@ -164,12 +163,12 @@ impl Logger {
         let input = if input { self.input.watched() } else { -1 };
         let mut fds =
             [socket::watch(self.signals.as_raw_fd(), socket::POLLIN), socket::watch(input, socket::POLLIN)];
+        // Where the kernel has no memory for it nothing has been waited for, and all is looked at again.
         if socket::poll_for(&mut fds, time).is_err() || fds[0].revents == 0 {
             return;
         }
-        for signal in socket::next_signals(self.signals.as_fd()) {
-            self.signal(signal);
-        }
+        // All that are there: those of one moment are obeyed in the order of their kinds.
+        while socket::next_signals(self.signals.as_fd()).map(|signal| self.signal(signal)).count() > 0 {}
     }
 
     /// How many folders, from the first on, have the batch that is still in the pipe.
@@ -178,50 +177,77 @@ impl Logger {
     }
 
     fn signal(&mut self, signal: i32) {
-        let now = socket::monotonic();
-        let common = common(&self.options, &self.env);
+        if signal == CHLD {
+            return self.reap();
+        }
+        let before = if self.input.stays() { self.input.unread() } else { self.input.bytes().len() };
         match signal {
-            CHLD => {
-                while let Ok(Some((pid, status))) = child::reap() {
-                    for folder in &mut self.folders {
-                        if folder.ended(pid, status, now) {
-                            folder.process(now, common);
-                        }
-                    }
-                }
-            }
-            HUP => {
-                self.again = true;
-                if self.batch.is_some() {
-                    // What keeps it from being written may be over; the rest has to wait until it is.
-                    self.folders.iter_mut().for_each(Folder::configure);
-                }
-            }
-            ALRM => {
-                let busy = self.busy();
-                for (i, folder) in self.folders.iter_mut().enumerate() {
-                    folder.rotate_now(now, common, i < busy);
-                }
-            }
-            _ if self.leaving.is_none() => {
+            HUP => self.orders.configure = Some(before),
+            ALRM => self.orders.rotate = Some(before),
+            _ if self.orders.leave.is_none() => {
                 if self.options.loud {
                     self.voice.info(&[b"told to leave"]);
                 }
-                let seen = self.input.bytes().len();
-                self.leaving = Some(if self.input.stays() { self.input.unread() } else { seen });
+                self.orders.leave = Some(before);
             }
             _ => {}
+        }
+        if self.batch.is_some() {
+            self.obey_at_once();
+        }
+    }
+
+    fn reap(&mut self) {
+        let now = socket::monotonic();
+        let common = common(&self.options, &self.env);
+        // What fails is ECHILD: there is none left.
+        while let Ok(Some((pid, status))) = child::reap() {
+            for folder in &mut self.folders {
+                if folder.ended(pid, status, now) {
+                    folder.process(now, common);
+                }
+            }
+        }
+    }
+
+    /// Obeys what nothing stands before any more. Whether there is a folder left then.
+    fn obey(&mut self) -> bool {
+        if self.orders.configure.take_if(|before| *before == 0).is_some() {
+            self.look_again();
+        }
+        if self.orders.rotate.take_if(|before| *before == 0).is_some() {
+            self.rotate();
+        }
+        !self.folders.is_empty()
+    }
+
+    /// Where nothing can be written: what an order asks for may be what helps.
+    fn obey_at_once(&mut self) {
+        // The rest of it has to wait until the batch is written.
+        if self.orders.configure.take_if(|before| *before > 0).is_some() {
+            self.orders.configure = Some(0);
+            self.folders.iter_mut().for_each(Folder::configure);
+        }
+        if self.orders.rotate.take().is_some() {
+            self.rotate();
+        }
+    }
+
+    fn rotate(&mut self) {
+        let (now, busy) = (socket::monotonic(), self.busy());
+        let common = common(&self.options, &self.env);
+        for (i, folder) in self.folders.iter_mut().enumerate() {
+            folder.rotate_now(now, common, i < busy);
         }
     }
 
     /// After SIGHUP: which of the folders can be used now?
     fn look_again(&mut self) {
         let (now, common) = (socket::monotonic(), common(&self.options, &self.env));
-        self.again = false;
         self.folders.retain_mut(|folder| {
             let usable = folder.again(now, common);
-            if !usable {
-                folder.close();
+            if !usable && !folder.close() {
+                self.status = 111;
             }
             usable
         });
@@ -234,17 +260,19 @@ impl Logger {
 
     /// Goes on as far as it gets.
     fn step(&mut self) -> Next {
-        if self.again && self.batch.is_none() {
-            self.look_again();
-            if self.folders.is_empty() {
+        if self.batch.is_none() {
+            if !self.obey() {
                 self.voice.fatal(&[b"no functional log directories"], None);
                 self.status = 111;
                 return Next::Exit;
             }
-        }
-        if self.batch.is_none() {
             match self.look() {
                 Ok(None) => {}
+                // What is there is no whole line: it comes after the order.
+                Ok(Some(_)) if self.orders.are_there() => {
+                    self.orders.hurry();
+                    return Next::Work;
+                }
                 Ok(Some(next)) => return next,
                 Err(errno) => {
                     self.voice.fatal(&[b"read the input"], errno);
@@ -254,20 +282,24 @@ impl Logger {
             }
         }
         match self.write() {
-            Some(_) if self.leaving.is_some() => Next::Exit, // who is told to leave does not wait for room
-            Some(then) => Next::Time(then),
+            // Who is told to leave does not wait for room, nor does who has come to the end.
+            Some(_) if self.orders.leave.is_some() || self.input.has_ended() => Next::Exit,
+            Some(then) => {
+                self.obey_at_once();
+                Next::Time(then)
+            }
             None => Next::Work,
         }
     }
 
     /// Looks for a batch. `None`: there is one.
     fn look(&mut self) -> nix::Result<Option<Next>> {
-        if self.leaving == Some(0) {
+        if self.orders.leave == Some(0) {
             return Ok(Some(Next::Exit));
         }
         match self.input.look()? {
             Look::End => return Ok(Some(Next::Exit)),
-            Look::Nothing if self.leaving.is_some() => return Ok(Some(Next::Exit)),
+            Look::Nothing if self.orders.leave.is_some() => return Ok(Some(Next::Exit)),
             Look::Nothing => return Ok(Some(Next::Input)),
             Look::Bytes => {}
         }
@@ -276,11 +308,11 @@ impl Logger {
         let end = match self.input.bytes().iter().rposition(|byte| *byte == b'\n') {
             Some(last) => last + 1,
             None if self.input.is_full() => self.input.bytes().len(),
-            None if self.input.is_closed() || self.leaving.is_some() && self.input.is_only_reader() => {
+            None if self.input.is_closed() || self.orders.leave.is_some() && self.input.is_only_reader() => {
                 finish = true;
                 self.input.bytes().len()
             }
-            None if self.leaving.is_some() => return Ok(Some(Next::Exit)), // the next logger gets it whole
+            None if self.orders.leave.is_some() => return Ok(Some(Next::Exit)), // the next logger gets it whole
             None => return Ok(Some(Next::Input)),
         };
         self.plan(end, finish, stamp);
@@ -314,7 +346,8 @@ impl Logger {
         }
         new.finish &= new.end == seen;
         if let Some(Err(errno)) = record.as_ref().map(Record::check) {
-            self.voice.unable(&[b"use batch: what is written when svlog is killed may come twice"], errno);
+            let so = "what is written when svlog is killed may come twice";
+            unable(self.voice, "use batch", errno, so);
             *record = None;
         }
         if let Some(record) = record {
@@ -405,14 +438,14 @@ impl Logger {
             folder.after(now, common);
         }
         self.batch = None;
-        self.leaving = self.leaving.map(|left| left.saturating_sub(end));
+        self.orders.written(end);
         None
     }
 
     /// Leaves all in order. Returns the exit status.
     #[inline(never)] // out of the way too
     fn leave(mut self) -> i32 {
-        self.leaving = Some(0);
+        let told = self.orders.leave.replace(0).is_some();
         let end = socket::monotonic() + LAST;
         let mut running = true;
         while running && socket::monotonic() < end {
@@ -433,7 +466,9 @@ impl Logger {
             if folder.place.within && self.batch.is_none() && !goes_on {
                 let _ = folder.end_line(); // else the next one does it
             }
-            folder.close();
+            if !folder.confess(common(&self.options, &self.env)) || !folder.close() {
+                self.status = 111;
+            }
         }
         match &self.batch {
             None if goes_on => {}
@@ -442,14 +477,18 @@ impl Logger {
                     record.remove();
                 }
             }
-            // Where the pipe goes on, the next logger writes it: some of the folders may have it already, so
-            // that the record stays.
-            Some(_) if !self.input.is_only_reader() => {}
             Some(_) => {
-                let mut text = Text::<64>::new();
-                text.number(self.input.unread().max(self.input.bytes().len()) as u64);
-                self.voice.warning(&[text.bytes(), b" bytes could not be written, and are lost"]);
-                self.status = 111;
+                // Where the pipe goes on, the next logger writes it: some of the folders may have it already, so that
+                // the record stays. Who was told to leave counts on that; at the end of the input there may be none.
+                let goes_on = !self.input.is_only_reader();
+                if !(goes_on && told) {
+                    let mut text = Text::<96>::new();
+                    text.number(self.input.unread().max(self.input.bytes().len()) as u64);
+                    text.add(" bytes could not be written, and ");
+                    text.add(if goes_on { "stay in the pipe for who else reads it" } else { "are lost" });
+                    self.voice.warning(&[text.bytes()]);
+                    self.status = 111;
+                }
             }
         }
         self.status

@@ -1,15 +1,17 @@
 //! svlog: write standard input to log directories that rotate.
 //!
-//! `logger` is the loop; `folder` is a log directory, `archive` and `config` what is in it, `processor` what
-//! works up its archives; `lines` makes what is written, with `pattern`; `record` is what outlives a kill.
+//! `logger` is the loop, `orders` what signals have asked for; `folder` is a log directory, `entrance` the way into
+//! it, `archive` and `config` what is in it, `processor` what works up its archives; `lines` makes what is written, with `pattern`; `record` is what outlives a kill.
 
 pub mod config;
 pub mod pattern;
 
 mod archive;
+mod entrance;
 mod folder;
 mod lines;
 mod logger;
+mod orders;
 mod processor;
 mod record;
 

@@ -4,13 +4,15 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use common::child::{self, Plan};
+use common::door::{self, Owner};
 use common::{Voice, Words, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, renameat};
-use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
+use nix::sys::stat::fchmod;
 use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
 
 use super::archive::{Archives, Kind, Name};
+use super::folder::SAFE;
 
 /// The longest time between two tries, in seconds.
 const MOST: u64 = 60;
@@ -52,7 +54,15 @@ impl Processor {
         if self.again.is_some_and(|again| now < again) {
             return false;
         }
-        let Some(name) = Archives::look(folder, None).ok().and_then(|found| found.unprocessed.oldest) else {
+        let name = match Archives::look(folder, None) {
+            Ok(found) => found.unprocessed.oldest,
+            Err(errno) => {
+                voice.unable(&[b"look for archives that wait for the processor"], errno);
+                self.delay(now);
+                return false;
+            }
+        };
+        let Some(name) = name else {
             self.again = None;
             return false;
         };
@@ -103,6 +113,11 @@ impl Processor {
     fn failed(&mut self, folder: &OwnedFd, name: Name, now: u64) -> u64 {
         // What it has written is of no use; the next look at the archives removes it too.
         let _ = unlinkat(folder, name.of_kind(Kind::Temporary).path(), UnlinkatFlags::NoRemoveDir);
+        self.delay(now)
+    }
+
+    /// Puts the next try off, further each time. Returns the seconds until it.
+    fn delay(&mut self, now: u64) -> u64 {
         let delay = MOST.min(1 << self.fails.min(6));
         self.fails += 1;
         self.again = Some(now + 1000 * delay);
@@ -115,6 +130,7 @@ impl Processor {
             voice
                 .warning(&[b"the processor still runs: it is ended, and will start again on ", name.bytes()]);
             let _ = child::kill_group(pid, signals::KILL); // it may have ended meanwhile
+            // Where it stays, the next look at the archives removes it.
             let _ = unlinkat(folder, name.of_kind(Kind::Temporary).path(), UnlinkatFlags::NoRemoveDir);
         }
     }
@@ -123,23 +139,14 @@ impl Processor {
 /// Starts `sh -c command` on an archive, as svlogd does: the archive on stdin, what becomes of it on stdout,
 /// the state that the last one has left on fd 4, that for the next one on fd 5.
 fn spawn(folder: &OwnedFd, command: &CStr, env: &Words, name: Name) -> nix::Result<u32> {
-    let mode = Mode::from_bits_truncate(0o644);
-    let open = |path: &CStr, flags: OFlag| {
-        above_all(&fds::open(folder.as_fd(), path, flags | OFlag::O_CLOEXEC, mode)?)
-    };
-    let new = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
-    let input = open(name.path(), OFlag::O_RDONLY)?;
+    let input = door::file(folder.as_fd(), name.path(), OFlag::O_RDONLY, Owner::Any)?;
     // New files: a processor whose svlog was killed may still write to the old ones.
-    for left in [name.of_kind(Kind::Temporary).path(), c"newstate"] {
-        match unlinkat(folder, left, UnlinkatFlags::NoRemoveDir) {
-            Ok(()) | Err(Errno::ENOENT) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    let output = open(name.of_kind(Kind::Temporary).path(), new)?;
-    let state = open(c"state", OFlag::O_RDONLY | OFlag::O_CREAT)?;
-    let new_state = open(c"newstate", new)?;
-    let given = [(&input, 0), (&output, 1), (&state, 4), (&new_state, 5)];
+    let output = door::new_file(folder.as_fd(), name.of_kind(Kind::Temporary).path(), 0o644)?;
+    let state = door::file_or_new(folder.as_fd(), c"state", OFlag::O_RDONLY, 0o644, Owner::Any)?;
+    let new_state = door::new_file(folder.as_fd(), c"newstate", 0o644)?;
+    let files = [above_all(&input)?, above_all(&output)?, above_all(&state)?, above_all(&new_state)?];
+    let [input, output, state, new_state] = &files;
+    let given = [(input, 0), (output, 1), (state, 4), (new_state, 5)];
     let plan = Plan {
         group: true, // so that all of a pipeline can be ended
         folder: folder.as_fd(),
@@ -161,11 +168,11 @@ fn above_all(fd: &OwnedFd) -> nix::Result<OwnedFd> {
 /// Puts what the processor has made of an archive in its place.
 fn keep(folder: &OwnedFd, name: Name) -> nix::Result<()> {
     let (made, safe) = (name.of_kind(Kind::Temporary), name.of_kind(Kind::Safe));
-    // On the disk before what it was made of is gone.
-    let file = fds::open(folder.as_fd(), made.path(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    // On the disk before what it was made of is gone. Its mode by the fd: the name may be another file's by now.
+    let file = door::file(folder.as_fd(), made.path(), OFlag::O_RDONLY, Owner::Any)?;
     sync(&file)?;
+    fchmod(&file, SAFE)?;
     renameat(folder, made.path(), folder, safe.path())?;
-    fchmodat(folder, safe.path(), Mode::from_bits_truncate(0o744), FchmodatFlags::FollowSymlink)?;
     unlinkat(folder, name.path(), UnlinkatFlags::NoRemoveDir)?;
     renameat(folder, c"newstate", folder, c"state")
 }

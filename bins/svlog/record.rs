@@ -1,16 +1,16 @@
 //! The file `batch` in the first log directory, mapped: what a next svlog has to know where this one is
 //! killed. A batch of lines stands in it from before it is written until it has been taken out of the pipe.
 
-use std::hash::{DefaultHasher, Hasher};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{Ordering, fence};
 
+use common::door::{self, Owner};
 use common::input::{Input, Look};
 use common::page::Page;
 use common::{child, fds};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+use nix::sys::stat::FileStat;
 use nix::sys::uio::pread;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
@@ -42,7 +42,7 @@ const ENTRY: usize = 6;
 
 /// What it begins with in any version.
 const OURS: &[u8] = b"svlog ";
-const WORD: u64 = u64::from_ne_bytes(*b"svlog 3\n");
+const WORD: u64 = u64::from_ne_bytes(*b"svlog 4\n");
 
 /// What names a file or a folder: device and inode.
 pub(super) type Id = [u64; 2];
@@ -88,7 +88,8 @@ fn unpack(word: u64) -> (Place, Place) {
 
 /// What names it.
 pub(super) fn id(stat: &FileStat) -> Id {
-    [stat.st_dev, stat.st_ino]
+    #[allow(clippy::useless_conversion, reason = "the number of an inode has 32 bits on some systems")]
+    [stat.st_dev, stat.st_ino.into()]
 }
 
 /// Where what is said of each folder begins, and each entry.
@@ -100,34 +101,45 @@ fn entries() -> impl Iterator<Item = usize> {
     folders().flat_map(|start| [start + 2, start + 2 + ENTRY])
 }
 
+/// FNV-1a, 64 bits, of whole words in place of bytes, in the order of this machine and the last one with zeros
+/// behind it; what only its high bits know is folded into the low ones. The next version must have the same.
 fn hash(bytes: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(bytes);
-    hasher.finish()
+    const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let step = |hash: u64, word: [u8; 8]| {
+        let hash = (hash ^ u64::from_ne_bytes(word)).wrapping_mul(PRIME);
+        hash ^ hash >> 32
+    };
+    let words = bytes.chunks_exact(8);
+    let mut last = [0; 8];
+    last[..words.remainder().len()].copy_from_slice(words.remainder());
+    let word = |word: &[u8]| word.try_into().unwrap_or(last); // which is eight bytes
+    step(words.map(word).fold(BASIS, step), last)
 }
 
-/// This boot, in words; none where it cannot be named.
-fn boot() -> Option<[u64; 5]> {
+/// This boot, in words.
+fn boot() -> nix::Result<[u64; 5]> {
     let mut buffer = [0; 64];
-    let id = child::boot_id(&mut buffer);
+    let id = child::boot_id(&mut buffer)?;
     let byte = |at: usize| id.get(at).copied().unwrap_or(0);
     let word = |i: usize| u64::from_ne_bytes(std::array::from_fn(|j| byte(8 * i + j)));
-    (!id.is_empty()).then(|| std::array::from_fn(word))
+    if id.is_empty() { Err(Errno::ENODATA) } else { Ok(std::array::from_fn(word)) }
 }
 
 impl Record {
     /// The record in this folder, with what another one has left of this boot. `None` where there are too many
-    /// log directories for it.
+    /// log directories for it; an error also where this boot has no name, without which none is of use.
     pub(super) fn open(folder: &OwnedFd, count: usize, pipe: &FileStat) -> nix::Result<Option<Self>> {
-        let Some(boot) = boot().filter(|_| count <= MOST) else { return Ok(None) };
+        if count > MOST {
+            return Ok(None);
+        }
+        let boot = boot()?;
         let pipe = id(pipe);
-        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let file = fds::open(folder.as_fd(), NAME, flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
-        let stat = fstat(&file)?;
+        let file = door::file_or_new(folder.as_fd(), NAME, OFlag::O_RDWR, 0o600, Owner::Any)?;
         let mut bytes = [0; Page::SIZE];
         let there = pread(&file, &mut bytes, 0)?;
         let ours = bytes.starts_with(OURS) || bytes.iter().all(|byte| *byte == 0);
-        if !ours || !fds::is(&stat, SFlag::S_IFREG) || stat.st_nlink != 1 {
+        if !ours {
             return Err(Errno::EEXIST); // something else of that name
         }
         if there < Page::SIZE {
@@ -135,7 +147,7 @@ impl Record {
             // All of it, and now: a store into the mapping finds no room later.
             child::write_at(file.as_fd(), &bytes, 0)?;
         }
-        let folder = folder.try_clone().map_err(|_| Errno::EMFILE)?;
+        let folder = fds::copy_from(folder.as_fd(), 3)?;
         let page = Page::map(file.as_fd())?;
         page.populate()?;
         let mut record = Self { page, folder, number: 0, unfinished: false };
@@ -213,11 +225,10 @@ impl Record {
 
     /// Removes a record from a folder that is not the first one any more: it will not be true later.
     pub(super) fn discard(folder: &OwnedFd) {
-        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mut begin = [0; OURS.len()];
-        let read = fds::open(folder.as_fd(), NAME, flags, Mode::empty())
-            .and_then(|file| pread(&file, &mut begin, 0));
-        if read.is_ok() && begin == *OURS {
+        // What cannot be read is not known to be ours.
+        let read = door::read_file(folder.as_fd(), NAME, Owner::Any, &mut begin);
+        if read == Ok(OURS) {
             let _ = unlinkat(folder, NAME, UnlinkatFlags::NoRemoveDir); // there is no harm in one of no use
         }
     }
@@ -232,7 +243,7 @@ impl Record {
     }
 
     fn set(&mut self, word: usize, value: u64) {
-        self.page.bytes()[8 * word..8 * word + 8].copy_from_slice(&value.to_ne_bytes());
+        self.page.store(word, value);
     }
 
     fn set_all(&mut self, from: usize, values: &[u64]) {
@@ -322,5 +333,34 @@ impl Record {
     /// Nothing is left to know.
     pub(super) fn remove(self) {
         let _ = unlinkat(&self.folder, NAME, UnlinkatFlags::NoRemoveDir); // it does no harm
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn the_hash_is_the_same_in_every_version_and_from_every_compiler() {
+        assert_eq!(hash(b""), 0xaf63_bd4c_2962_0a93);
+        assert_eq!(hash(b"one\n"), 0xd48d_e25d_17a5_b6e3);
+        assert_eq!(hash(b"eight by"), 0xae2f_cec7_1010_95f4);
+        assert_eq!(hash(b"a line of the log\nand another one\n"), 0xf15b_fdcf_a265_15f4);
+    }
+
+    #[test]
+    fn each_byte_counts_wherever_it_stands() {
+        let text = [b'x'; 40];
+        let changed = |at: usize, bit: u8| {
+            let mut text = text;
+            text[at] ^= bit;
+            hash(&text)
+        };
+        let mut all: Vec<u64> = (0..40).flat_map(|at| [1, 64, 128].map(|bit| changed(at, bit))).collect();
+        all.push(hash(&text));
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 3 * 40 + 1);
     }
 }

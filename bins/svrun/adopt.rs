@@ -7,21 +7,62 @@ use nix::errno::Errno;
 
 use super::machine::{Death, Event, Phase, Want};
 use super::process::Process;
-use super::record;
+use super::record::{self, Child, Memory};
+use super::state::State;
 use super::supervisor::End;
 use super::world::World;
 use common::Voice;
 
+/// How long a pid namespace that is on its way out is waited for.
+const PATIENCE: u64 = 2000;
+
 /// Fails where nobody can say whether what is recorded lives: before anything is started.
 pub(super) fn verify(process: &Process, world: &World) -> Result<(), End> {
-    let Some(file) = process.state.as_ref().and_then(|state| state.record.as_ref()) else { return Ok(()) };
-    let child = record::read(file.as_fd(), &world.era).map(|(_, child)| child);
-    let known = child.and_then(|child| child.map_or(Ok(false), |child| child.lives()));
-    known.map(drop).map_err(|errno| unsure(process.voice(world), errno))
+    let patience = world.now() + PATIENCE;
+    loop {
+        match recorded(process, world) {
+            // A container is started again while the kernel still clears away what it was before.
+            Err(Errno::EXDEV) if world.now() < patience => common::lock::nap(),
+            other => return other.map(drop).map_err(|errno| unsure(process.voice(world), errno)),
+        }
+    }
+}
+
+/// What is recorded: a life, and a process, with whether it lives.
+type Recorded = (Option<Memory>, Option<(Child, bool)>);
+
+/// What is recorded, and whether the process that it names lives. An error where nobody can say, or where a
+/// record tells of a living process that is not believed.
+fn recorded(process: &Process, world: &World) -> nix::Result<Recorded> {
+    let left = process.state.as_ref().and_then(State::left);
+    let Some((file, believed)) = left else { return Ok((None, None)) };
+    let (memory, child) = record::read(file, &world.era)?;
+    let child = match child {
+        Some(child) => Some((child, child.lives()?)),
+        None => None,
+    };
+    match child {
+        Some((_, true)) if !believed => Err(Errno::EPERM),
+        _ if !believed => Ok((None, None)),
+        child => Ok((memory, child)),
+    }
 }
 
 fn unsure(voice: Voice, errno: Errno) -> End {
-    voice.fatal(&[b"tell whether the process in supervise/record lives"], errno);
+    let what: &[u8] = b"tell whether the process in supervise/record lives";
+    match errno {
+        Errno::EXDEV => {
+            let what: &[u8] =
+                b"what supervise/record names may live in another pid namespace: nothing is started";
+            voice.fatal(&[what], None);
+        }
+        Errno::EPERM => {
+            let what: &[u8] =
+                b"what supervise/record names lives, but others may write the record: nothing is started";
+            voice.fatal(&[what], None);
+        }
+        errno => voice.fatal(&[what], errno),
+    }
     End::Failed
 }
 
@@ -38,25 +79,23 @@ pub(super) fn adopt_or_start(process: &mut Process, world: &mut World) -> Result
 /// Takes over what a supervisor that was killed has left: its process, or what is to follow. Where it cannot
 /// be said whether the process lives nothing is started, and the status is 111.
 fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
-    let Some(file) = process.state.as_ref().and_then(|state| state.record.as_ref()) else { return Ok(()) };
     let voice = process.voice(world);
     let unsure = |errno| unsure(voice, errno);
-    let (memory, child) = record::read(file.as_fd(), &world.era).map_err(unsure)?;
+    let (memory, child) = recorded(process, world).map_err(unsure)?;
     let normally = process.machine.want;
-    let Some(child) = child else {
+    let Some((child, alive)) = child else {
         // Nothing was ever run; but what was wanted still is.
         if let Some(memory) = memory.filter(|memory| memory.machine.want != Want::Exit) {
             process.machine.want = memory.machine.want;
         }
         return Ok(());
     };
-    let alive = child.lives().map_err(unsure)?;
     let memory = memory.filter(|memory| memory.serial == child.serial || !alive);
     if let Some(memory) = &memory {
         process.machine = memory.machine;
         process.wall = memory.wall;
         process.died = ((memory.died, 0), memory.dead);
-        process.notify.name = memory.notify;
+        process.notify.is_named(memory.notify);
     }
     // A start was under way that has left no trace: the run before it is over and done with.
     let ahead = memory.as_ref().map(|memory| memory.serial);
@@ -79,8 +118,12 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
         if !child.finish {
             (machine.since, process.wall) = (child.since, child.wall);
         }
-        let parent = child::process(child.pid).map(|process| process.parent);
-        if parent != Ok(std::process::id()) {
+        let parent = match child::process(child.pid) {
+            Ok(process) => process.parent,
+            Err(Errno::ENOENT | Errno::ESRCH) => 0, // it has died since
+            Err(errno) => return Err(unsure(errno)),
+        };
+        if parent != std::process::id() {
             match child::pidfd(child.pid) {
                 Ok(pidfd) => process.adopted = Some(pidfd),
                 Err(Errno::ESRCH) => {

@@ -7,7 +7,7 @@ use nix::unistd::read;
 
 use super::death;
 use super::events;
-use super::machine::{Hold, Phase};
+use super::machine::Phase;
 use super::order::{Ask, Late};
 use super::process::Process;
 
@@ -265,7 +265,7 @@ impl Clients {
             let Some(client) = self.client_mut(i) else { continue };
             let Some(wait) = client.wait.filter(|wait| wait.logger == process.logger) else { continue };
             let up = matches!(wait.condition, Condition::Up | Condition::Ready);
-            let gave_up = up && process.machine.hold == Hold::GaveUp;
+            let gave_up = up && process.machine.hold.gave_up();
             if gave_up || holds(wait.condition, process) {
                 client.wait = None;
                 client.answer = Some(Answer { logger: process.logger, gave_up });
@@ -285,7 +285,8 @@ impl Clients {
             client.answer = None;
             any = true;
             if answer.gave_up {
-                self.refuse(i, b"gave up");
+                let mut text = Text::<LINE>::of("{\"ok\":false,\"error\":\"gave up\",\"reason\":");
+                self.send(i, text.add(events::reason(process.machine.hold)).add("}\n").bytes());
             } else {
                 self.send(i, status(process, self.has_logger).bytes());
             }
@@ -340,7 +341,8 @@ pub(super) fn status(process: &Process, has_logger: bool) -> Text<768> {
         .add(events::truth(machine.paused))
         .add(",\"term\":")
         .add(events::truth(machine.termed));
-    text.add(",\"hold\":").add(events::hold(machine.hold)).add(",\"next\":");
+    text.add(",\"hold\":").add(events::hold(machine.hold));
+    text.add(",\"reason\":").add(events::reason(machine.hold)).add(",\"next\":");
     match machine.due.filter(|_| machine.phase == Phase::Wait) {
         Some(due) => text.seconds(due.saturating_sub(now)),
         None => text.add("null"),
@@ -348,11 +350,12 @@ pub(super) fn status(process: &Process, has_logger: bool) -> Text<768> {
     text.add(",\"ready\":");
     text.add(if process.notify.told { events::truth(process.notify.ready) } else { "null" });
     text.add(",\"status\":");
-    match process.notify.words.bytes() {
-        b"" => text.add("null"),
-        words => text.add("\"").quoted(words).add("\""),
-    };
-    text.add(",\"restarts\":").number(machine.restarts).add(",\"death\":");
+    events::words(&mut text, process);
+    text.add(",\"restarts\":").number(machine.restarts).add(",\"short\":");
+    // A run that has lasted is the end of the row.
+    let lasts =
+        machine.phase == Phase::Run && now.saturating_sub(machine.since) >= process.settings.rules.reset;
+    text.number(if lasts { 0 } else { machine.shorts }).add(",\"death\":");
     match machine.death {
         None => drop(text.add("null")),
         Some(death) => {
@@ -360,7 +363,8 @@ pub(super) fn status(process: &Process, has_logger: bool) -> Text<768> {
             events::instant(&mut text, process.died.0);
             text.add(",\"pid\":").number(process.died.1);
             death::members(&mut text, death);
-            text.add(",\"lived\":").seconds(machine.lived).add("}");
+            text.add(",\"lived\":").seconds(machine.lived);
+            text.add(",\"stopped\":").add(events::truth(process.stopped)).add("}");
         }
     }
     text.add(",\"log\":").add(events::truth(has_logger && !process.logger));

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use super::machine::Death;
 
 /// Adds how a process died, and after what time.
-pub(super) fn how(text: &mut Text<256>, exit: &str, death: Death, after: &[u8]) {
+pub(super) fn how<const N: usize>(text: &mut Text<N>, exit: &str, death: Death, after: &[u8]) {
     match death {
         Death::Exit(code) => drop(text.add(exit).number(code).add(after)),
         Death::Signal(signal, core) => {
@@ -20,7 +20,7 @@ pub(super) fn how(text: &mut Text<256>, exit: &str, death: Death, after: &[u8]) 
             text.add(if core { " (core dumped)" } else { "" }).add(after);
         }
         Death::Exec(errno) => drop(text.add("could not be executed: ").errno(Errno::from_raw(errno))),
-        Death::Unknown => drop(text.add("ended").add(after).add(", status unknown")),
+        Death::Unknown => drop(text.add("ended").add(after).add(" or less, status unknown")),
     }
 }
 
@@ -30,6 +30,16 @@ pub(super) fn of(status: i32) -> Death {
     match status & 0x7f {
         0 => Death::Exit(low(status >> 8)),
         signal => Death::Signal(low(signal), status & 0x80 != 0),
+    }
+}
+
+/// The exit status of a supervisor that leaves with its service: the exit code, or 128 and the signal; 111 where
+/// nothing was executed, or nobody knows.
+pub(super) fn status(death: Death) -> u8 {
+    match death {
+        Death::Exit(code) => code,
+        Death::Signal(signal, _) => 128 | signal,
+        Death::Exec(_) | Death::Unknown => 111,
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) fn after(process: &Process, before: &Machine, event: Event, world: &m
         return;
     }
     let (now, time, world_now) = (&process.machine, world.wall(), world.now());
-    let line = |name| line(name, time);
+    let line = |name| -> Line { line(name, time) };
     let mut publish = |mut line: Line| world.clients.publish(process.logger, line.add("}\n").bytes());
     match event {
         Event::Started(pid) => {
@@ -63,15 +63,34 @@ pub(super) fn after(process: &Process, before: &Machine, event: Event, world: &m
 pub(super) fn ready(process: &Process, world: &mut World) {
     world.clients.changed(process);
     if world.clients.anybody_listens(process.logger) {
-        let mut line = line(if process.notify.ready { "ready" } else { "stopping" }, world.wall());
+        let mut line: Line = line(if process.notify.ready { "ready" } else { "stopping" }, world.wall());
         line.add(",\"pid\":").number(process.machine.pid).add("}\n");
         world.clients.publish(process.logger, line.bytes());
     }
 }
 
+/// Publishes what the service says of itself.
+#[inline(never)] // its buffer would be part of the frame that waits
+pub(super) fn says(process: &Process, world: &mut World) {
+    if world.clients.anybody_listens(process.logger) {
+        let mut line: Text<512> = line("status", world.wall());
+        line.add(",\"pid\":").number(process.machine.pid).add(",\"status\":");
+        words(&mut line, process).add("}\n");
+        world.clients.publish(process.logger, line.bytes());
+    }
+}
+
+/// What a service says of itself, as JSON.
+pub(super) fn words<'a, const N: usize>(text: &'a mut Text<N>, process: &Process) -> &'a mut Text<N> {
+    match process.notify.words.bytes() {
+        b"" => text.add("null"),
+        words => text.add("\"").quoted(words).add("\""),
+    }
+}
+
 /// The beginning of an event's line.
-fn line(name: &str, time: (u64, u32)) -> Line {
-    let mut line = Line::of("{\"event\":\"");
+fn line<const N: usize>(name: &str, time: (u64, u32)) -> Text<N> {
+    let mut line = Text::of("{\"event\":\"");
     line.add(name).add("\",\"time\":");
     instant(&mut line, time);
     line
@@ -101,6 +120,15 @@ pub(super) fn hold(hold: Hold) -> &'static str {
     match hold {
         Hold::None => "null",
         Hold::BackingOff => "\"backing off\"",
-        Hold::GaveUp => "\"gave up\"",
+        Hold::GaveUp | Hold::FinishGaveUp => "\"gave up\"",
+    }
+}
+
+/// Which file has said that it is given up, as JSON.
+pub(super) fn reason(hold: Hold) -> &'static str {
+    match hold {
+        Hold::None | Hold::BackingOff => "null",
+        Hold::GaveUp => "\"restart-max\"",
+        Hold::FinishGaveUp => "\"finish\"",
     }
 }

@@ -63,6 +63,16 @@ pub(super) enum Want {
     Exit,
 }
 
+/// How often a process is to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Runs {
+    /// As long as it is wanted up.
+    #[default]
+    Asked,
+    /// Once, and then it is over of itself: it was not stopped.
+    Once,
+}
+
 /// Why a service that is wanted up does not run.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) enum Hold {
@@ -71,8 +81,17 @@ pub(super) enum Hold {
     None,
     /// The wait for the next start is longer than a second.
     BackingOff,
-    /// There were too many short runs, or finish said so by its status.
+    /// There were too many short runs.
     GaveUp,
+    /// finish said so by its status.
+    FinishGaveUp,
+}
+
+impl Hold {
+    /// Whether it is not even waited for.
+    pub(super) fn gave_up(self) -> bool {
+        matches!(self, Self::GaveUp | Self::FinishGaveUp)
+    }
 }
 
 /// How a process ended.
@@ -105,6 +124,8 @@ pub(super) enum Event {
     NotStarted,
     /// There is no finish.
     NoFinish,
+    /// finish is to be asked for again at this time: what run left behind comes first.
+    Later(u64),
     /// The process died.
     Died(Death),
     /// Time has passed.
@@ -122,7 +143,8 @@ pub(super) enum Action {
     Start,
     /// Tell the log how run died, and what follows.
     Tell,
-    /// Start finish: answered by [`Event::Started`], [`Event::NotStarted`] or [`Event::NoFinish`].
+    /// Start finish: answered by [`Event::Started`], [`Event::NotStarted`], [`Event::NoFinish`] or
+    /// [`Event::Later`].
     Finish,
     /// Send a signal to the process.
     Signal(i32),
@@ -214,6 +236,8 @@ pub(super) struct Machine {
     pub(super) restarts: u32,
     /// When the next start is due, in [`Phase::Wait`]; when finish is tried again, in [`Phase::Finish`].
     pub(super) due: Option<u64>,
+    /// How often it is to run.
+    pub(super) runs: Runs,
     /// Whether the process is gone: until something else than the exit is wanted.
     pub(super) gone: bool,
     kill_at: Option<u64>,
@@ -287,6 +311,14 @@ impl Machine {
         [self.due, self.kill_at, self.script.and_then(|script| script.kill_at)].into_iter().flatten().min()
     }
 
+    /// How run died last, where that was the end of it, and nobody has asked for that end: it was given up, or ran
+    /// for once.
+    #[must_use]
+    pub(super) fn ended(&self) -> Option<Death> {
+        let over = self.phase == Phase::Down && self.script.is_none();
+        self.death.filter(|_| over && (self.hold.gave_up() || self.runs == Runs::Once))
+    }
+
     /// Whether a start is under way: control/u runs.
     #[must_use]
     pub(super) fn preparing(&self) -> bool {
@@ -300,6 +332,7 @@ impl Machine {
             Event::Byte(b'x') => self.down(Want::Exit, now, rules, actions),
             Event::Byte(b'o') => {
                 self.wants(Want::Down);
+                self.runs = Runs::Once;
                 match self.phase {
                     Phase::Down | Phase::Wait => self.prepare(actions),
                     Phase::Prepare | Phase::Run => {}
@@ -329,6 +362,11 @@ impl Machine {
                 self.due = Some(now + SECOND);
             }
             Event::NoFinish => self.next(now, rules, actions),
+            Event::Later(time) => {
+                if self.phase == Phase::Finish && self.pid == 0 {
+                    self.due = Some(time);
+                }
+            }
             Event::Died(death) => self.died(death, now, rules, actions),
             Event::Time => self.time(now, actions),
         }
@@ -336,10 +374,10 @@ impl Machine {
 
     /// A new want ends what holds the service back; one that gave up begins to count anew.
     fn wants(&mut self, want: Want) {
-        if self.hold == Hold::GaveUp {
+        if self.hold.gave_up() {
             self.shorts = 0;
         }
-        (self.want, self.hold) = (want, Hold::None);
+        (self.want, self.hold, self.runs) = (want, Hold::None, Runs::Asked);
     }
 
     fn up(&mut self, actions: &mut Actions) {
@@ -523,7 +561,7 @@ impl Machine {
             }
             Phase::Finish => {
                 if death == Death::Exit(125) {
-                    self.give_up();
+                    self.give_up(Hold::FinishGaveUp);
                 }
                 self.next(now, rules, actions);
             }
@@ -531,10 +569,10 @@ impl Machine {
         }
     }
 
-    fn give_up(&mut self) {
+    fn give_up(&mut self, hold: Hold) {
         if self.want == Want::Up {
             self.want = Want::Down;
-            self.hold = Hold::GaveUp;
+            self.hold = hold;
         }
     }
 
@@ -563,7 +601,7 @@ impl Machine {
             return;
         }
         match self.delay(rules).map(|delay| died.saturating_add(delay)) {
-            None => self.give_up(),
+            None => self.give_up(Hold::GaveUp),
             Some(due) if due <= now => self.prepare(actions),
             Some(due) => {
                 self.phase = Phase::Wait;

@@ -2,18 +2,24 @@
 //!
 //! `machine` is the life of one process as a pure function; `process` carries it out; `supervisor` is the loop,
 //! and `order` the rule by which it handles what has come by several ways.
-//! `state` is what clients and a new supervisor find in `supervise/`, `record` the part of it by which `adopt`
-//! takes over what another has left; `service` reads the service directory; `pipe`, `notify`, `leftovers`,
-//! `clients`, `death` and `events` are what their names say.
+//! `state`, which `lock` makes ours, is what clients and a new supervisor find in `supervise/`, `record` the part
+//! of it by which `adopt` takes over what another has left, and `era` where that counts; `service` reads the
+//! service directory, `lookalikes` its names; `failure` tells why a script was not started; `pipe`, `notify`,
+//! `leftovers`, `output`, `clients`, `death` and `events` are what their names say.
 
 mod adopt;
 mod clients;
 mod death;
+mod era;
 mod events;
+mod failure;
 mod leftovers;
+mod lock;
+mod lookalikes;
 mod machine;
 mod notify;
 mod order;
+mod output;
 mod pipe;
 mod process;
 mod record;
@@ -32,14 +38,15 @@ use nix::fcntl::AT_FDCWD;
 use nix::unistd::{chdir, getcwd, symlinkat};
 
 use service::make_folder;
-use supervisor::{End, Orders, Supervisor};
+use supervisor::{End, Orders, Role, Supervisor};
 
 /// svrun: run a service and its logger, and start them again when they end.
 pub const PROGRAM: Link = Link {
     name: "svrun",
-    usage: "[-k] [-s statedir] dir",
+    usage: "[-1k] [-s statedir] dir",
     summary: "run a service and its logger, and start them again when they end",
     options: &[
+        ("-1", "leave with the service and with its status, as process 1 does"),
         ("-k", "let the service inherit fds from 3 up"),
         ("-s statedir", "keep the state in statedir, so that dir can be read-only"),
     ],
@@ -55,6 +62,7 @@ fn run(cli: &mut Cli) -> Outcome {
     let status = match Supervisor::start(orders) {
         Ok(supervisor) => match supervisor.run() {
             End::Told => 0,
+            End::Ended(death) => death::status(death).into(),
             End::Failed => 111,
         },
         Err(_) => 111,
@@ -68,9 +76,14 @@ fn run(cli: &mut Cli) -> Outcome {
 fn orders(cli: &mut Cli) -> Result<Orders, Error> {
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     let (mut keep, mut state) = (false, None);
+    let mut role = if std::process::id() == 1 { Role::Whole } else { Role::Part };
     let mut words = vec![cli.first()];
     while let Some(option) = cli.option()? {
         match option {
+            Short('1') => {
+                role = Role::Whole;
+                words.push(c"-1");
+            }
             Short('k') => {
                 keep = true;
                 words.push(c"-k");
@@ -95,8 +108,12 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
     // Before the first child: nothing that arrives may be lost, or end us, from here on.
     child::block_signals(true).or_fail("block signals")?;
     child::reset_signals();
+    output::let_reopen();
+    let notify = notify::handed_on().or_fail("take the notification socket")?;
+    let mut pipes = [None, None];
     if !keep {
-        child::close_others();
+        pipes = pipe::handed_on().or_fail("take the pipes")?;
+        child::close_others(&notify.iter().chain(pipes.iter().flatten()));
     }
     // What the service leaves behind becomes ours, to be counted and reaped.
     nix::sys::prctl::set_child_subreaper(true).or_fail("become a subreaper")?;
@@ -117,10 +134,13 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
         link_beside(state, &service).or_fail("link down and check into the state directory")?;
     }
     Ok(Orders {
+        role,
         voice: Voice { called: cli.called(), folder: folder.to_bytes(), part: b"" },
         words: words.into_iter().collect::<Words>(),
         origin,
         env: rest.env.into_words(),
+        notify,
+        pipes,
         folder: service,
         state,
     })

@@ -6,19 +6,27 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
+use common::cli::number;
 use common::{Text, Words, child, fds, socket};
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::sys::stat::Mode;
 use nix::unistd::read;
 
-use super::pipe;
+use super::pipe::{End, Pipe};
 use super::service::Settings;
 use super::state::State;
 use common::Voice;
 
 /// How far up a message's sender is looked for among the ancestors, so that the search ends.
 const GENERATIONS: usize = 64;
+/// What the abstract names of our sockets begin with.
+const NAME: &[u8] = b"\0catena-";
+
+/// How many messages are read in a round; and for how many milliseconds a source that had as many is left alone.
+const ROUND: usize = 16;
+const PAUSE: u64 = 50;
+/// The places of the two sources.
+const FIFO: usize = 0;
+const SOCKET: usize = 1;
 
 /// The readiness of a service.
 #[derive(Debug, Default)]
@@ -31,10 +39,12 @@ pub(super) struct Notify {
     pub(super) name: u64,
     /// What it says of itself.
     pub(super) words: Text<80>,
-    fifo: Option<OwnedFd>,
+    fifo: Option<Pipe>,
     end: Option<OwnedFd>,
     socket: Option<OwnedFd>,
     env: Option<Words>,
+    /// Until when neither is listened to: monotonic, ms.
+    deaf: [u64; 2],
     /// Why it could not be opened, which was said.
     refused: Option<Errno>,
 }
@@ -43,12 +53,19 @@ impl Notify {
     /// Before run starts: nothing that was said of another run counts.
     pub(super) fn prepare(&mut self, settings: &Settings, state: Option<&State>, voice: Voice) {
         self.over(state);
+        if self.socket.is_none() {
+            // Somebody else may have the name by now, to hear what the next run says.
+            (self.name, self.env) = (0, None);
+        }
         self.open(settings, state, voice);
+        if let Err(errno) = self.open_end(state) {
+            voice.unable(&[b"open supervise/pipe/notify"], errno);
+        }
         let mut buffer = [0; 4096];
         if let Some(fifo) = &self.fifo {
             // As much as a pipe holds at most: what the last run left behind may write on and on.
             for _ in 0..256 {
-                if !read(fifo, &mut buffer).is_ok_and(|count| count > 0) {
+                if !read(fifo.both(), &mut buffer).is_ok_and(|count| count > 0) {
                     break;
                 }
             }
@@ -70,7 +87,8 @@ impl Notify {
             self.socket = None;
         } else if self.socket.is_none() {
             if let Err(errno) = self.open_socket() {
-                refused = Some((b"open the notification socket", errno));
+                let what = &b"open the notification socket: what the service announces before its next start is lost"[..];
+                refused = Some((what, errno));
             }
         }
         // Once, however often run is started meanwhile.
@@ -82,24 +100,53 @@ impl Notify {
 
     fn open_fifo(&mut self, state: Option<&State>) -> nix::Result<()> {
         let Some(state) = state.filter(|_| self.fifo.is_none()) else { return Ok(()) };
-        let folder = pipe::folder(state.folder())?;
-        self.fifo = Some(pipe::open_fifo(folder.as_fd(), c"notify")?);
-        // An end of its own for the service, which so shares nothing with ours.
-        let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
-        self.end = Some(fds::open(folder.as_fd(), c"notify", flags, Mode::empty())?);
+        self.fifo = Some(Pipe::fifo(state.folder(), c"notify")?);
+        Ok(())
+    }
+
+    /// An end for the run to come, which so shares nothing with another: of a new FIFO where the name of the
+    /// old one has been lost.
+    fn open_end(&mut self, state: Option<&State>) -> nix::Result<()> {
+        self.end = None;
+        let Some(fifo) = &self.fifo else { return Ok(()) };
+        if !fifo.is_there() {
+            self.fifo = None;
+            self.open_fifo(state)?;
+        }
+        self.end = self.fifo.as_ref().map(|fifo| fifo.end(End::Write)).transpose()?;
         Ok(())
     }
 
     /// A socket with an abstract name: a path would be out of reach for who has changed its user or root.
-    /// The name lasts, so that a new supervisor can take it.
+    /// The name lasts, so that a new supervisor can take it, if nobody else has.
     fn open_socket(&mut self) -> nix::Result<()> {
         if self.name == 0 {
             self.name = socket::random()? | 1;
         }
-        let mut name = Text::<32>::of("\0catena-");
+        let mut name = Text::<32>::of(NAME);
         name.number(self.name);
         self.socket = Some(socket::datagrams(name.bytes())?);
         Ok(())
+    }
+
+    /// Takes the socket that was handed on.
+    pub(super) fn take(&mut self, socket: OwnedFd) {
+        if let Some(name) = number_of(socket.as_raw_fd()) {
+            (self.name, self.socket) = (name, Some(socket));
+        }
+    }
+
+    /// The name is this, as a record says: a socket of another name was that of another service.
+    pub(super) fn is_named(&mut self, name: u64) {
+        self.socket = self.socket.take().filter(|_| self.name == name);
+        self.name = name;
+    }
+
+    /// The socket is to be found by the program that we become: nobody else can get its name, or what was sent
+    /// meanwhile. So is, with `fifo`, the FIFO, which must not lack a reader.
+    pub(super) fn hand_on(&self, fifo: bool) -> nix::Result<[Option<fds::Handed>; 2]> {
+        let socket = self.socket.as_ref().map(|socket| fds::hand_on(socket.as_fd())).transpose()?;
+        Ok([socket, self.fifo.as_ref().filter(|_| fifo).map(Pipe::hand_on).transpose()?])
     }
 
     /// The fd pair for the service: ours, and the number that it expects.
@@ -124,24 +171,45 @@ impl Notify {
         })
     }
 
-    /// The fds to wait for: the FIFO's and the socket's.
-    pub(super) fn fds(&self) -> [RawFd; 2] {
-        [&self.fifo, &self.socket].map(|fd| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd))
+    /// The fds to wait for: the FIFO's and the socket's, but for one that is flooded.
+    pub(super) fn fds(&self, now: u64) -> [RawFd; 2] {
+        let listens = |which: usize| self.deaf[which] <= now;
+        let fifo = self.fifo.as_ref().filter(|_| listens(FIFO)).map_or(-1, |fifo| fifo.both().as_raw_fd());
+        let socket = self.socket.as_ref().filter(|_| listens(SOCKET)).map_or(-1, AsRawFd::as_raw_fd);
+        [fifo, socket]
+    }
+
+    /// When one that is flooded is listened to again.
+    pub(super) fn deadline(&self, now: u64) -> Option<u64> {
+        self.deaf.into_iter().filter(|until| *until > now).min()
     }
 
     /// Reads what has come, of the service whose pid is `pid`. Whether its readiness has changed.
-    pub(super) fn hear(&mut self, pid: u32) -> bool {
+    pub(super) fn hear(&mut self, pid: u32, now: u64) -> bool {
         let before = self.ready;
         let mut buffer = [0; 4096];
-        // Both so often in a round at most: no flood keeps us from the rest of our work.
-        for _ in 0..16 {
-            let Some(Ok(count @ 1..)) = self.fifo.as_ref().map(|fifo| read(fifo, &mut buffer)) else { break };
+        // Both so often in a round at most, and such a round so often in a second: no flood keeps us from the
+        // rest of our work, or takes a processor. What cannot be read now is told of again by a later wait.
+        self.deaf = [now + PAUSE; 2];
+        for _ in 0..ROUND {
+            let Some(Ok(count @ 1..)) = self.fifo.as_ref().map(|fifo| read(fifo.both(), &mut buffer)) else {
+                self.deaf[FIFO] = 0;
+                break;
+            };
             self.ready |= pid != 0 && buffer[..count].contains(&b'\n');
         }
-        for _ in 0..16 {
-            let Some(socket) = &self.socket else { break };
-            let Ok((message, sender)) = socket::receive(socket.as_fd(), &mut buffer) else { break };
-            if pid == 0 || !descends(sender, pid) {
+        let mut stranger = 0;
+        for _ in 0..ROUND {
+            let message = self.socket.as_ref().map(|socket| socket::receive(socket.as_fd(), &mut buffer));
+            let Some(Ok((message, sender))) = message else {
+                self.deaf[SOCKET] = 0;
+                break;
+            };
+            if pid == 0 || sender == stranger {
+                continue;
+            }
+            if !descends(sender, pid) {
+                stranger = sender;
                 continue;
             }
             for line in message.split(|b| *b == b'\n') {
@@ -166,6 +234,18 @@ impl Notify {
             let _ = state.show_ready(None); // nobody is misled for long: the status says that it is down
         }
     }
+}
+
+/// The socket of a service that the program before us has handed on, if there is one.
+pub(super) fn handed_on() -> nix::Result<Option<OwnedFd>> {
+    fds::handed_on(|fd| number_of(fd).is_some())
+}
+
+/// The random part of the name of a notification socket.
+fn number_of(fd: RawFd) -> Option<u64> {
+    let mut buffer = [0; 32];
+    let name = socket::abstract_name(fd, &mut buffer).ok()?; // anything else, of whoever has started us
+    name.strip_prefix(NAME).and_then(number)
 }
 
 /// Whether a process is another, or descends from it.

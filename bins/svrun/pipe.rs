@@ -1,15 +1,17 @@
 //! The pipe between a service and its logger, held so that neither the death of one of them nor our own
 //! loses a byte.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use common::{caps, child, fds};
+use common::door::{self, Owner};
+use common::{Text, caps, child, fds, procfs};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice, tee};
-use nix::sys::stat::{Mode, SFlag, fstat};
-use nix::unistd::{mkfifoat, pipe2, read, write};
+use nix::sys::stat::{Mode, fchmod};
+use nix::unistd::{pipe2, read, write};
 
-use super::service::make_folder;
+use common::Voice;
 
 /// How large the pipe is made where the kernel counts no user's pages.
 const SIZE: i32 = 1 << 20;
@@ -17,66 +19,157 @@ const SIZE: i32 = 1 << 20;
 /// A pipe whose ends are opened anew for each process, so that nobody shares `O_NONBLOCK` with us.
 #[derive(Debug)]
 pub(super) struct Pipe {
-    folder: Option<OwnedFd>,
-    /// Both ends, without waiting.
+    /// The state directory, and `pipe` in it; none where there can be no FIFO.
+    folders: Option<(OwnedFd, OwnedFd)>,
+    name: &'static CStr,
+    /// Both ends, without waiting. So there is always a reader.
     both: OwnedFd,
     /// An anonymous pipe's ends, where there can be no FIFO.
     ends: Option<(OwnedFd, OwnedFd)>,
+    /// It has taken the place of another, which the logger still reads.
+    replaces: bool,
+}
+
+/// An end of a pipe.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum End {
+    /// For the logger, which gets the end of file once nobody may write any more.
+    Read,
+    /// For the service, which cannot take out what it or another part of it has written.
+    Write,
+}
+
+impl End {
+    fn access(self) -> OFlag {
+        if self == Self::Read { OFlag::O_RDONLY } else { OFlag::O_WRONLY }
+    }
+}
+
+/// The pipes that the program before us has handed on, so that they never lack a reader: held until they have
+/// been opened by their names.
+pub(super) fn handed_on() -> nix::Result<[Option<OwnedFd>; 2]> {
+    let ours = |fd: RawFd| fds::is_open_fifo(fd, OFlag::O_RDWR | OFlag::O_NONBLOCK);
+    Ok([fds::handed_on(ours)?, fds::handed_on(ours)?])
+}
+
+/// Whether a FIFO is not by its name any more, and the trouble not a lack of something.
+fn is_lost(errno: Errno) -> bool {
+    !matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM)
 }
 
 impl Pipe {
-    /// The FIFO below the state directory; an anonymous pipe where there can be none, with the reason.
-    pub(super) fn open(state: BorrowedFd) -> nix::Result<(Self, Option<Errno>)> {
-        match Self::fifo(state) {
-            Ok(pipe) => Ok((pipe, None)),
-            Err(errno) => {
-                let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
-                let both = writer.try_clone().map_err(|_| Errno::EMFILE)?;
-                Ok((Self { folder: None, both, ends: Some((reader, writer)) }, Some(errno)))
-            }
-        }
+    /// The pipe for the log, `pipe/fifo` in the state directory; an anonymous one where there can be none, which
+    /// is said.
+    pub(super) fn for_log(state: BorrowedFd, voice: Voice) -> nix::Result<Self> {
+        let name = c"fifo";
+        let errno = match Self::fifo(state, name) {
+            Ok(pipe) => return Ok(pipe),
+            Err(errno) => errno,
+        };
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
+        let both = writer.try_clone().map_err(|_| Errno::EMFILE)?;
+        voice.unable(&[b"make supervise/pipe/fifo: nobody could take this service over"], errno);
+        Ok(Self { folders: None, name, both, ends: Some((reader, writer)), replaces: false })
     }
 
-    fn fifo(state: BorrowedFd) -> nix::Result<Self> {
-        let folder = folder(state)?;
+    /// The FIFO of this name in `pipe`, which is made if it is not there, or not ours.
+    pub(super) fn fifo(state: BorrowedFd, name: &'static CStr) -> nix::Result<Self> {
+        let folder = door::replacing(state, c"pipe", || door::own_directory(state, c"pipe"))?;
         // A user whom the service has become must be able to open /dev/stdout, so all may write to it; the
         // folder keeps everybody else out.
-        let both = open_fifo(folder.as_fd(), c"fifo")?;
-        if caps::may_have_large_pipes() {
+        let mode = 0o622;
+        let make = || door::fifo_or_new(folder.as_fd(), name, OFlag::O_RDWR, mode, Owner::Us);
+        let both = door::replacing(folder.as_fd(), name, make)?;
+        fchmod(&both, Mode::from_bits_truncate(mode))?; // one that was there may be open to more
+        if name == c"fifo" && caps::may_have_large_pipes() {
             let _ = fcntl(&both, FcntlArg::F_SETPIPE_SZ(SIZE)); // the usual size serves too
         }
-        Ok(Self { folder: Some(folder), both, ends: None })
+        let state = state.try_clone_to_owned().map_err(|_| Errno::EMFILE)?;
+        Ok(Self { folders: Some((state, folder)), name, both, ends: None, replaces: false })
     }
 
-    /// An end for the service. Open for reading too: so it never lacks a reader, also while nobody else has
-    /// the pipe open, and SIGPIPE does not come.
-    pub(super) fn for_service(&self) -> nix::Result<OwnedFd> {
-        self.end(OFlag::O_RDWR)
-    }
-
-    /// An end for the logger, which gets the end of file once nobody may write any more.
-    pub(super) fn for_logger(&self) -> nix::Result<OwnedFd> {
-        self.end(OFlag::O_RDONLY)
-    }
-
-    fn end(&self, flags: OFlag) -> nix::Result<OwnedFd> {
-        let copy = |end: &OwnedFd| end.try_clone().map_err(|_| Errno::EMFILE);
-        match (&self.folder, &self.ends) {
-            (Some(folder), _) => fds::open(folder.as_fd(), c"fifo", flags | OFlag::O_CLOEXEC, Mode::empty()),
-            (None, Some((reader, _))) if flags == OFlag::O_RDONLY => copy(reader),
-            (None, Some((_, writer))) => copy(writer),
-            (None, None) => copy(&self.both),
+    /// An end for the next run. Where the name has been lost, or is another's, it is that of a new pipe: the old
+    /// one lives as long as those who have it open, and the logger reads it to its end. Where there can be no
+    /// new one it stays the old one, so that no log holds a service back.
+    pub(super) fn end_or_new(&mut self, voice: Voice) -> nix::Result<OwnedFd> {
+        if let Some((state, folder)) = &self.folders {
+            match self.named(folder.as_fd(), End::Write) {
+                Err(errno) if is_lost(errno) => match Self::fifo(state.as_fd(), self.name) {
+                    Ok(new) => {
+                        voice.warning(&[b"supervise/pipe/fifo is gone: made anew"]);
+                        *self = Self { replaces: true, ..new };
+                    }
+                    // The directory is gone too, which is told elsewhere.
+                    Err(Errno::ENOENT) => {}
+                    Err(errno) => voice.unable(&[b"make supervise/pipe/fifo anew"], errno),
+                },
+                other => return other,
+            }
         }
+        self.end(End::Write)
+    }
+
+    /// An end of this very pipe, though its name has been lost.
+    pub(super) fn end(&self, end: End) -> nix::Result<OwnedFd> {
+        if let Some((_, folder)) = &self.folders {
+            match self.named(folder.as_fd(), end) {
+                Err(errno) if is_lost(errno) => {}
+                other => return other,
+            }
+            let mut path = Text::<24>::of("fd/");
+            path.number(self.both.as_raw_fd().unsigned_abs()).add("\0");
+            let path = CStr::from_bytes_with_nul(path.bytes()).map_err(|_| Errno::EINVAL)?;
+            return procfs::This::open()?.file(path, end.access());
+        }
+        let copy = |end: &OwnedFd| end.try_clone().map_err(|_| Errno::EMFILE);
+        match (&self.ends, end) {
+            (Some((reader, _)), End::Read) => copy(reader),
+            (Some((_, writer)), End::Write) => copy(writer),
+            (None, _) => copy(&self.both),
+        }
+    }
+
+    fn named(&self, folder: BorrowedFd, end: End) -> nix::Result<OwnedFd> {
+        let file = door::fifo(folder, self.name, end.access(), Owner::Us)?;
+        fcntl(&file, FcntlArg::F_SETFL(OFlag::empty()))?; // its process waits
+        Ok(file)
+    }
+
+    /// Whether it can be opened by its name.
+    pub(super) fn is_there(&self) -> bool {
+        self.folders.as_ref().is_some_and(|(_, folder)| self.named(folder.as_fd(), End::Write).is_ok())
+    }
+
+    /// The state directory was made anew: there the next new pipe will be.
+    pub(super) fn move_to(&mut self, state: BorrowedFd) {
+        if let (Some((place, _)), Ok(state)) = (&mut self.folders, state.try_clone_to_owned()) {
+            *place = state; // else the old pipe stays, as long as it can
+        }
+    }
+
+    /// Both ends of a FIFO, to wait for what comes and to read it without waiting.
+    pub(super) fn both(&self) -> &OwnedFd {
+        &self.both
+    }
+
+    /// Whether it has taken the place of another since this was asked.
+    pub(super) fn has_replaced(&mut self) -> bool {
+        std::mem::take(&mut self.replaces)
+    }
+
+    /// To be held by the program that we become, until that has opened it by its name.
+    pub(super) fn hand_on(&self) -> nix::Result<fds::Handed> {
+        fds::hand_on(self.both.as_fd())
     }
 
     /// Whether a new supervisor could open it.
     pub(super) fn has_name(&self) -> bool {
-        self.folder.is_some()
+        self.folders.is_some()
     }
 
     /// How many bytes nobody has read.
     pub(super) fn unread(&self) -> usize {
-        child::unread(self.both.as_fd()).unwrap_or(0)
+        child::unread(self.both.as_fd()).unwrap_or(0) // FIONREAD of a pipe cannot fail
     }
 
     /// Adds a line of our own, if there is room for it; in a line of its own where the last byte of the
@@ -124,30 +217,4 @@ impl Pipe {
         let mut last = [0];
         Ok(read(&copy, &mut last)? == 1 && last != *b"\n")
     }
-}
-
-/// The folder of the FIFOs, which only we may enter.
-pub(super) fn folder(state: BorrowedFd) -> nix::Result<OwnedFd> {
-    make_folder(state, c"pipe", 0o700)?;
-    fds::open_folder(state, c"pipe")
-}
-
-/// Both ends of the FIFO `name`, which is made if it is not there.
-pub(super) fn open_fifo(folder: BorrowedFd, name: &std::ffi::CStr) -> nix::Result<OwnedFd> {
-    let mode = Mode::from_bits_truncate(0o622);
-    match mkfifoat(folder, name, mode) {
-        // The umask has taken something from it.
-        Ok(()) => nix::sys::stat::fchmodat(folder, name, mode, nix::sys::stat::FchmodatFlags::FollowSymlink)?,
-        Err(Errno::EEXIST) => {}
-        Err(errno) => return Err(errno),
-    }
-    let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
-    let fifo = fds::open(folder, name, flags, Mode::empty())?;
-    is_fifo(&fifo)?;
-    Ok(fifo)
-}
-
-/// Anything else by the name of a FIFO is no use: who waits for a file to become readable never sleeps.
-pub(super) fn is_fifo(file: &OwnedFd) -> nix::Result<()> {
-    if fds::is(&fstat(file)?, SFlag::S_IFIFO) { Ok(()) } else { Err(Errno::EEXIST) }
 }

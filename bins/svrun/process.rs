@@ -12,20 +12,22 @@ use nix::sys::stat::fstatat;
 
 use super::death;
 use super::events;
+use super::failure;
 use super::leftovers;
-use super::machine::{self, Action, Death, Event, Machine, Phase, Want};
+use super::machine::{self, Action, Death, Event, Hold, Machine, Phase, Want};
 use super::notify::Notify;
-use super::pipe::Pipe;
+use super::pipe::End;
 use super::record::{self, Child, Memory};
-use super::service::{self, Leftovers, Optional, Settings};
+use super::service::{self, Optional, Settings};
 use super::state::State;
 use super::world::World;
 use common::Voice;
-use common::voice::say;
 
 /// How long the exit status of a process that is no child of ours is asked for: its parent has to reap it
 /// first.
 const PATIENCE: u64 = 500;
+/// What cannot be done with a script.
+const START: &str = "start";
 /// What is said where there is no record.
 const NO_RECORD: &[u8] = b"write supervise/record: what runs could not be adopted";
 
@@ -68,13 +70,15 @@ pub(super) struct Process {
     pub(super) again: Option<u64>,
     /// When a lock that another holds is tried again.
     pub(super) locked: Option<u64>,
-    /// Why run could not be executed, by the present process; and what was said of it.
+    /// Why run could not be executed, by the present process.
     exec: Option<Errno>,
-    told_exec: Option<Errno>,
+    /// What was told of run, finish and control scripts that could not be started.
+    told_run: failure::Told,
+    told_finish: failure::Told,
+    told_script: failure::Told,
     told_death: Option<Death>,
     told_start: bool,
     told_record: bool,
-    told_script: bool,
     /// That its state directory is gone was said.
     pub(super) told_gone: bool,
     /// What runs is not in the record: that is a new one, or was not written by the child.
@@ -82,9 +86,14 @@ pub(super) struct Process {
     /// The run that the record has to name: its start, monotonic and wall clock.
     pub(super) spawned: (u64, (u64, u32)),
     /// It has got the stop signal from us, so that its death is no news.
-    stopped: bool,
-    /// The leftovers that were named already.
+    pub(super) stopped: bool,
+    /// The leftovers that were named already, and what is done about those of the last run.
     pub(super) reported: [u32; 8],
+    pub(super) stage: leftovers::Stage,
+    /// Its death was seen as it happened.
+    pub(super) fresh: bool,
+    /// A child has died while there is a wait for those that were left behind.
+    fewer: bool,
 }
 
 impl Process {
@@ -112,16 +121,20 @@ impl Process {
             again: None,
             locked: None,
             exec: None,
-            told_exec: None,
+            told_run: failure::Told::default(),
+            told_finish: failure::Told::default(),
+            told_script: failure::Told::default(),
             told_death: None,
             told_start: false,
             told_record: false,
-            told_script: false,
             told_gone: false,
             unrecorded: false,
             spawned: (0, (0, 0)),
             stopped: false,
             reported: [0; 8],
+            stage: leftovers::Stage::default(),
+            fresh: false,
+            fewer: false,
         }
     }
 
@@ -140,7 +153,7 @@ impl Process {
         let voice = self.voice(world);
         // The logger has none of these files.
         if !self.logger {
-            self.settings.look(self.folder.as_fd(), world.wall().0);
+            self.settings.look(self.folder.as_fd(), world.wall().0, voice);
         }
         match event {
             _ if self.logger => {}
@@ -153,6 +166,7 @@ impl Process {
         if matches!(event, Event::Died(_)) && self.machine.phase == Phase::Run {
             self.died = (world.wall(), self.machine.pid);
             self.stopped = self.machine.termed;
+            self.stage = leftovers::Stage::Due;
         }
         let mut next = Some(event);
         while let Some(event) = next.take() {
@@ -160,6 +174,9 @@ impl Process {
             let actions = self.machine.step(event, world.now(), &self.settings.rules);
             if self.machine.since != before.since || self.machine.phase != before.phase {
                 self.note_time(&before, world);
+            }
+            if self.machine.hold == Hold::FinishGaveUp && before.hold != Hold::FinishGaveUp {
+                self.to_log(world, b"warning: svrun: finish exited 125: gave up\n");
             }
             events::after(self, &before, event, world);
             for action in actions.iter() {
@@ -229,16 +246,21 @@ impl Process {
     fn try_script(&mut self, world: &mut World, letter: u8) -> Option<Event> {
         let path = [b'c', b'o', b'n', b't', b'r', b'o', b'l', b'/', letter, 0];
         let path = CStr::from_bytes_with_nul(&path).unwrap_or(c"");
+        let voice = self.voice(world);
         if self.logger || self.settings.misses(Optional::Control) {
             return Some(Event::Script(false));
         }
         match fstatat(&self.folder, path, nix::fcntl::AtFlags::empty()) {
             Ok(stat) if stat.st_mode & 0o100 != 0 => {}
             Ok(_) => return Some(Event::Script(false)),
-            Err(_) => {
+            Err(Errno::ENOENT | Errno::ENOTDIR) => {
                 if !service::exists(self.folder.as_fd(), c"control") {
                     self.settings.missed(self.folder.as_fd(), Optional::Control, c"control");
                 }
+                return Some(Event::Script(false));
+            }
+            Err(errno) => {
+                self.told_script.tell(voice, (letter, "look at"), (self.folder.as_fd(), path), errno);
                 return Some(Event::Script(false));
             }
         }
@@ -247,7 +269,8 @@ impl Process {
         let mut pid = Text::<16>::new();
         pid.number(self.machine.pid).add("\0");
         let words = [path, CStr::from_bytes_with_nul(pid.bytes()).unwrap_or(c"")];
-        let end = world.pipe.as_ref().map(Pipe::for_service);
+        // Without its pipe the script runs all the same, and says what it says where we do.
+        let end = world.pipe.as_ref().map(|pipe| pipe.end(End::Write));
         let fds = end.iter().flatten().map(|end| (end.as_raw_fd(), 1)).next();
         let plan = Plan {
             group: false,
@@ -266,8 +289,9 @@ impl Process {
             }
             Err(errno) => Some(errno),
         };
-        if let Some(errno) = failed.filter(|_| !mem::replace(&mut self.told_script, true)) {
-            self.voice(world).unable(&[b"start ", path.to_bytes()], errno);
+        match failed {
+            Some(errno) => self.told_script.tell(voice, (letter, START), (self.folder.as_fd(), path), errno),
+            None => self.told_script.clear(),
         }
         (self.script == 0).then_some(Event::Script(false))
     }
@@ -275,7 +299,9 @@ impl Process {
     /// Starts run.
     fn start(&mut self, world: &mut World) -> Event {
         let voice = self.voice(world);
-        if !self.logger {
+        if self.logger {
+            self.settings.look_at_names(self.folder.as_fd(), voice);
+        } else {
             self.settings.for_start(self.folder.as_fd(), voice);
             self.notify.prepare(&self.settings, self.state.as_ref(), voice);
         }
@@ -287,17 +313,29 @@ impl Process {
         self.remember(world);
         self.machine = before;
         let event = self.spawn(world, c"./run", &[c"./run"], false);
-        if matches!(event, Event::Started(_)) {
-            self.exec_failed(voice);
+        match (event, self.exec) {
+            (Event::Started(_), Some(errno)) => {
+                self.told_run.tell(voice, (0, START), (self.folder.as_fd(), c"./run"), errno);
+            }
+            (Event::Started(_), None) => self.told_run.clear(),
+            _ => {}
         }
         event
     }
 
-    /// Starts finish, if there is one that can be read: so it has always been looked for.
+    /// Starts finish, if there is one that can be read: so it has always been looked for. What run left behind
+    /// comes first.
     fn finish(&mut self, world: &mut World) -> Event {
-        if self.logger || self.settings.misses(Optional::Finish) {
+        if self.logger {
             return Event::NoFinish;
         }
+        if let Some(until) = leftovers::go_on(self, world) {
+            return Event::Later(until);
+        }
+        if self.settings.misses(Optional::Finish) {
+            return Event::NoFinish;
+        }
+        let (voice, file) = (self.voice(world), c"./finish");
         let found = match service::open(self.folder.as_fd(), c"finish") {
             Err(errno) if service::passes(errno) => fds::may_read(self.folder.as_fd(), c"finish"),
             found => found.map(drop),
@@ -313,7 +351,7 @@ impl Process {
                 return self.not_started(world, b"open ./finish, trying again", errno);
             }
             Err(errno) => {
-                self.voice(world).unable(&[b"open ./finish"], errno);
+                self.told_finish.tell(voice, (0, "open"), (self.folder.as_fd(), file), errno);
                 return Event::NoFinish;
             }
         }
@@ -322,20 +360,24 @@ impl Process {
         // runs.
         self.remember(world);
         let numbers = [code.as_c_str(), status.as_c_str()];
-        let event = self.spawn(world, c"./finish", &[c"./finish", numbers[0], numbers[1]], true);
-        if let (Event::Started(_), Some(errno)) = (event, self.exec.take()) {
-            self.voice(world).unable(&[b"start ./finish"], errno);
+        let event = self.spawn(world, file, &[file, numbers[0], numbers[1]], true);
+        match (event, self.exec.take()) {
+            (Event::Started(_), Some(errno)) => {
+                self.told_finish.tell(voice, (1, START), (self.folder.as_fd(), file), errno);
+            }
+            (Event::Started(_), None) => self.told_finish.clear(),
+            _ => {}
         }
         event
     }
 
     fn spawn(&mut self, world: &mut World, path: &CStr, argv: &[&CStr], finish: bool) -> Event {
         let voice = self.voice(world);
-        let end = match &world.pipe {
-            Some(pipe) if self.logger => Some(pipe.for_logger()),
-            Some(pipe) => Some(pipe.for_service()),
-            None => None,
-        };
+        let end = world.pipe.as_mut().map(|pipe| match (self.logger, finish) {
+            (true, _) => pipe.end(End::Read),
+            (false, true) => pipe.end(End::Write),
+            (false, false) => pipe.end_or_new(world.voice),
+        });
         let end = match end.transpose() {
             Ok(end) => end,
             // Without its pipe it must not run: what it says would go elsewhere.
@@ -362,7 +404,7 @@ impl Process {
         });
         let env =
             if finish || self.logger { &world.env } else { self.notify.env(&self.settings, &world.env) };
-        let group = !finish && self.settings.leftovers != Leftovers::Told;
+        let group = !finish && self.settings.leftovers[0].is_some();
         let folder = self.folder.as_fd();
         match child::spawn(&Plan { group, folder, record, fds: &fds[..count], path, argv, env }) {
             Ok(spawned) => {
@@ -390,16 +432,6 @@ impl Process {
         Event::NotStarted
     }
 
-    /// Says that run could not be executed, once, and when the reason is another.
-    fn exec_failed(&mut self, voice: Voice) {
-        if self.exec != self.told_exec {
-            self.told_exec = self.exec;
-            if let Some(errno) = self.exec {
-                voice.unable(&[b"start ./run"], errno);
-            }
-        }
-    }
-
     /// A child has died: true if it was this process's. What follows from that is for [`Process::bury`].
     pub(super) fn lost(&mut self, pid: u32, status: i32) -> bool {
         for (own, lost) in [(self.machine.pid, &mut self.lost), (self.script, &mut self.lost_script)] {
@@ -408,12 +440,13 @@ impl Process {
                 return true;
             }
         }
+        self.fewer |= matches!(self.stage, leftovers::Stage::Waiting(..));
         false
     }
 
     /// Whether there is something to bury.
     pub(super) fn is_lost(&self) -> bool {
-        self.lost.is_some() || self.lost_script.is_some()
+        self.lost.is_some() || self.lost_script.is_some() || self.fewer
     }
 
     /// Lets the deaths happen that were noticed.
@@ -423,11 +456,15 @@ impl Process {
                 Some(errno) if self.machine.phase == Phase::Run => Death::Exec(errno as i32),
                 _ => death::of(status),
             };
+            self.fresh = true;
             self.event(world, Event::Died(death));
         }
         if let Some(status) = self.lost_script.take() {
             self.script = 0;
             self.event(world, Event::Script(status == 0));
+        }
+        if mem::take(&mut self.fewer) && leftovers::one_less(self, world) {
+            self.event(world, Event::Later(world.now()));
         }
     }
 
@@ -439,13 +476,13 @@ impl Process {
         let death = match child::exit_status(pidfd.as_fd()) {
             Ok(status) => death::of(status),
             Err(Errno::ESRCH) if now < since + PATIENCE => return,
-            Err(_) => Death::Unknown,
+            Err(_) => Death::Unknown, // the kernel does not tell, or nobody has reaped it in time
         };
-        (self.adopted, self.asking) = (None, None);
+        (self.adopted, self.asking, self.fresh) = (None, None, true);
         self.event(world, Event::Died(death));
     }
 
-    /// Writes how run died: where the log goes, and to `deaths`; and names what it left behind.
+    /// Writes how run died: where the log goes, and to `deaths`.
     fn tell(&mut self, world: &mut World) {
         let Some(death) = self.machine.death else { return };
         let voice = self.voice(world);
@@ -462,11 +499,14 @@ impl Process {
             _ => false,
         };
         if !expected && (!self.logger || death != Death::Unknown) {
-            let mut line = Text::<256>::of("warning: svrun: run ");
+            let mut line = Text::<320>::of("warning: svrun: run ");
             let tenths = self.machine.lived / 100;
             let mut after = Text::<24>::of(" after ");
             after.number(tenths / 10).add(".").number(tenths % 10).add(" s");
             death::how(&mut line, "exited ", death, after.bytes());
+            if let Some(hint) = self.told_run.hint().filter(|_| matches!(death, Death::Exec(_))) {
+                line.add(" (").add(hint).add(")");
+            }
             if self.machine.want == Want::Up {
                 match self.machine.delay(&self.settings.rules) {
                     None => line.add(", gave up"),
@@ -500,24 +540,18 @@ impl Process {
             }
         }
         if !self.logger {
-            let line = leftovers::after(self, world);
-            if !line.bytes().is_empty() {
-                self.to_log(world, line.bytes());
-            }
             self.notify.over(self.state.as_ref());
         }
     }
 
     /// A line to where the service logs; to stderr where that is nowhere, full, or ours to read.
-    fn to_log(&self, world: &World, line: &[u8]) {
+    pub(super) fn to_log(&self, world: &World, line: &[u8]) {
         let told = match &world.pipe {
             Some(pipe) if !self.logger => pipe.tell(line),
             _ => Err(Errno::EPIPE),
         };
         if told.is_err() {
-            let mut text = Text::<320>::of(world.voice.folder);
-            text.add(self.voice(world).part).add(": ").add(line);
-            say(text.bytes());
+            self.voice(world).line(line);
         }
     }
 

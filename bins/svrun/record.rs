@@ -2,48 +2,24 @@
 //!
 //! It has two places of fixed size, each written by one pwrite(2). The first is the supervisor's: where the
 //! process is in its life. The second is the child's own, written between fork and exec: which run of the
-//! service it is, its pid and start time, and the boot and pid namespace in which these count.
+//! service it is, its pid and start time, and the era in which these count.
 
 use std::os::fd::BorrowedFd;
 
-use common::Text;
 use common::child::{self, Slot};
 use common::cli::number;
+use common::{Text, socket};
 use nix::errno::Errno;
 
-use super::machine::{Death, Hold, Machine, Phase, Want};
+use super::era::{Era, Then};
+use super::machine::{Death, Hold, Machine, Phase, Runs, Want};
 
 /// Where the child's place begins.
 pub(super) const CHILD: usize = 384;
 /// The size of the file.
 pub(super) const SIZE: usize = CHILD + Slot::SIZE;
-
-/// In what world pids count: the boot, and the pid namespace, with a `+` where we are its process 1: with
-/// that the kernel kills all others in it.
-#[derive(Debug)]
-pub(super) struct Era(Text<96>);
-
-impl Era {
-    /// The present one; unknown where /proc is not there, which equals no other.
-    #[must_use]
-    pub(super) fn now() -> Self {
-        let mut text = Text::new();
-        let mut buffer = [0; 64];
-        text.add(child::boot_id(&mut buffer)).add(" ");
-        let namespace = nix::sys::stat::stat(c"/proc/self/ns/pid").map_or(0, |stat| stat.st_ino);
-        text.number(namespace).add(if std::process::id() == 1 { "+" } else { "" });
-        Self(text)
-    }
-
-    fn known(&self) -> bool {
-        let text = self.0.bytes();
-        text.first() != Some(&b' ') && !without_plus(text).ends_with(b" 0")
-    }
-}
-
-fn without_plus(text: &[u8]) -> &[u8] {
-    text.strip_suffix(b"+").unwrap_or(text)
-}
+/// In the place of what is wanted: down, after one run.
+const ONCE: u64 = 3;
 
 /// What a child says of itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,7 +28,7 @@ pub(super) struct Child {
     pub(super) finish: bool,
     /// Its pid.
     pub(super) pid: u32,
-    /// When it started, in ticks since boot.
+    /// When it started, in ticks since boot; 0 where that is not known, or cannot be compared.
     pub(super) start: u64,
     /// The how-manieth run it belongs to.
     pub(super) serial: u32,
@@ -92,7 +68,9 @@ pub(super) fn head(finish: bool) -> &'static [u8] {
 pub(super) fn tail(serial: u32, since: u64, wall: (u64, u32), era: &Era) -> Text<160> {
     let mut text = Text::of(" ");
     text.number(serial).add(" ").number(since).add(" ").number(wall.0).add(" ").number(wall.1);
-    text.add(" ").add(era.0.bytes()).add(" ");
+    text.add(" ");
+    era.add(&mut text);
+    text.add(" ");
     text
 }
 
@@ -110,7 +88,7 @@ pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result
     let numbers = [
         u64::from(*serial),
         machine.phase as u64,
-        machine.want as u64,
+        if machine.runs == Runs::Once { ONCE } else { machine.want as u64 },
         machine.hold as u64,
         u64::from(machine.paused),
         u64::from(machine.termed),
@@ -132,7 +110,8 @@ pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result
     for number in numbers {
         text.number(number).add(" ");
     }
-    text.add(era.0.bytes()).add(" ").fill(CHILD - 1).add("\n");
+    era.add(&mut text);
+    text.add(" ").fill(CHILD - 1).add("\n");
     child::write_at(file, text.bytes(), 0)
 }
 
@@ -150,8 +129,8 @@ pub(super) fn clear(file: BorrowedFd) -> nix::Result<()> {
     child::write_at(file, blank.fill(SIZE).bytes(), 0)
 }
 
-/// What is recorded, of this boot; pids of another pid namespace mean nothing here, and may run: that is
-/// EXDEV.
+/// What is recorded and may live. EXDEV where that is in another pid namespace, of which its pids tell nothing
+/// here.
 pub(super) fn read(file: BorrowedFd, era: &Era) -> nix::Result<(Option<Memory>, Option<Child>)> {
     let mut bytes = [0; SIZE];
     let count = nix::sys::uio::pread(file, &mut bytes, 0)?;
@@ -159,24 +138,28 @@ pub(super) fn read(file: BorrowedFd, era: &Era) -> nix::Result<(Option<Memory>, 
         return Ok((None, None));
     }
     let (memory, child) = bytes.split_at(CHILD);
-    let of_now = |place: &[u8]| {
-        let mut tail = place.rsplit(|b| *b == b' ').filter(|word| !matches!(*word, b"" | b"\n"));
-        let (namespace, boot) = (tail.next()?, tail.next()?);
-        let mut now = era.0.bytes().rsplit(|b| *b == b' ');
-        let same_namespace = now.next().map(without_plus) == Some(without_plus(namespace));
-        // Its process 1 held the lock that is ours now: it is dead, and so are all in that namespace.
-        let died_with_it = !same_namespace && namespace.ends_with(b"+");
-        Some((now.next() == Some(boot) && !died_with_it, same_namespace))
-    };
-    let era_of = |place: &[u8]| match of_now(place) {
-        Some((true, true)) => Ok(true),
-        Some((true, false)) => Err(Errno::EXDEV),
-        Some((false, _)) if !era.known() => Err(Errno::EXDEV),
-        _ => Ok(false),
-    };
-    let memory = if era_of(memory)? { parse_memory(memory) } else { None };
-    let child = if era_of(child)? { parse_child(child) } else { None };
+    let then = era.then(memory);
+    let mut memory = counts(then)?.then(|| parse_memory(memory)).flatten();
+    if let Some(Memory { machine, .. }) = memory.as_mut().filter(|_| then == Then::Undated) {
+        // Its times are of another clock.
+        machine.since = socket::monotonic();
+        machine.due = machine.due.map(|_| machine.since);
+    }
+    let then = era.then(child);
+    let mut child = counts(then)?.then(|| parse_child(child)).flatten();
+    if let Some(child) = child.as_mut().filter(|_| then == Then::Undated) {
+        (child.start, child.since) = (0, socket::monotonic());
+    }
     Ok((memory, child))
+}
+
+/// Whether a place of this era counts.
+fn counts(then: Then) -> nix::Result<bool> {
+    match then {
+        Then::Now | Then::Undated => Ok(true),
+        Then::Over => Ok(false),
+        Then::Elsewhere => Err(Errno::EXDEV),
+    }
 }
 
 fn parse_memory(place: &[u8]) -> Option<Memory> {
@@ -193,9 +176,10 @@ fn parse_memory(place: &[u8]) -> Option<Memory> {
     let small = |number: u64| u32::try_from(number).unwrap_or(0);
     let mut machine = Machine::new(match want {
         0 => Want::Up,
-        1 => Want::Down,
+        1 | ONCE => Want::Down,
         _ => Want::Exit,
     });
+    machine.runs = if want == ONCE { Runs::Once } else { Runs::Asked };
     machine.phase = match phase {
         1 => Phase::Wait,
         2 => Phase::Prepare,
@@ -206,6 +190,7 @@ fn parse_memory(place: &[u8]) -> Option<Memory> {
     machine.hold = match hold {
         1 => Hold::BackingOff,
         2 => Hold::GaveUp,
+        3 => Hold::FinishGaveUp,
         _ => Hold::None,
     };
     (machine.paused, machine.termed) = (paused != 0, termed != 0);
@@ -247,15 +232,15 @@ impl Child {
     /// Whether it lives. An error where that cannot be said.
     pub(super) fn lives(&self) -> nix::Result<bool> {
         match child::process(self.pid) {
-            // A process without a start time could not read it: /proc was not there.
-            Ok(_) if self.start == 0 => Err(Errno::ENODATA),
             // A child of ours that is dead already has a status, which we get when we reap it.
-            Ok(process) => {
-                Ok(process.start == self.start && (!process.zombie || process.parent == std::process::id()))
-            }
-            Err(Errno::ENOENT | Errno::ESRCH) => match child::kill_child(self.pid, 0) {
-                Err(Errno::ESRCH) => Ok(false),
-                _ => Err(Errno::ENODATA), // it is there, but not in /proc
+            Ok(process) if process.zombie && process.parent != std::process::id() => Ok(false),
+            Ok(_) if self.start == 0 => Err(Errno::ENODATA),
+            Ok(process) => Ok(process.start == self.start),
+            // Nothing is there; or /proc does not say who it is.
+            Err(Errno::ENOENT | Errno::ESRCH) => match child::has_ended(self.pid) {
+                Ok(true) | Err(Errno::ESRCH) => Ok(false),
+                Ok(false) => Err(Errno::ENODATA),
+                Err(errno) => Err(errno),
             },
             Err(errno) => Err(errno),
         }
@@ -270,8 +255,9 @@ mod tests {
     #[test]
     fn what_was_written_is_read_again() {
         let file = tempfile::tempfile().unwrap();
-        let era = Era::now();
+        let era = Era::now().unwrap();
         let mut machine = Machine::new(Want::Down);
+        machine.runs = Runs::Once;
         machine.phase = Phase::Wait;
         machine.hold = Hold::BackingOff;
         (machine.paused, machine.since, machine.due, machine.shorts) = (true, 77, Some(99), 3);
@@ -286,40 +272,5 @@ mod tests {
         let (Some(again), child) = read(file.as_fd(), &era).unwrap() else { panic!("no memory") };
         assert_eq!(format!("{again:?}"), format!("{memory:?}"));
         assert_eq!(child, Some(expected));
-    }
-
-    #[test]
-    fn another_boot_is_forgotten_and_another_namespace_is_refused() {
-        let file = tempfile::tempfile().unwrap();
-        let era = |text: &str| Era(Text::of(text));
-        let memory = Memory {
-            machine: Machine::new(Want::Up),
-            serial: 1,
-            wall: (1, 2),
-            died: 0,
-            dead: 0,
-            notify: 0,
-            ready: false,
-        };
-        clear(file.as_fd()).unwrap();
-        write(file.as_fd(), &memory, &era("boot-a 4026531836")).unwrap();
-        assert!(matches!(read(file.as_fd(), &era("boot-b 4026531836")), Ok((None, None))));
-        assert!(matches!(read(file.as_fd(), &era("boot-a 7")), Err(Errno::EXDEV)));
-        assert!(matches!(read(file.as_fd(), &era("boot-a 4026531836+")), Ok((Some(_), None))));
-        assert!(matches!(read(file.as_fd(), &era("boot-a 4026531836")), Ok((Some(_), None))));
-    }
-
-    #[test]
-    fn with_process_1_all_of_its_namespace_has_died() {
-        let file = tempfile::tempfile().unwrap();
-        let era = |text: &str| Era(Text::of(text));
-        clear(file.as_fd()).unwrap();
-        let child = Child { finish: false, pid: 7, start: 4711, serial: 5, since: 77, wall: (1, 2) };
-        write_child(file.as_fd(), &child, &era("boot-a 4026531836+")).unwrap();
-        for (now, found) in
-            [("boot-a 4026531836+", Some(child)), ("boot-a 4026531836", Some(child)), ("boot-a 7+", None)]
-        {
-            assert_eq!(read(file.as_fd(), &era(now)).unwrap().1, found, "{now}");
-        }
     }
 }

@@ -3,24 +3,39 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use common::cli::number;
-use common::{fds, signals};
+use common::quantity::{COUNT, MILLISECONDS, SECONDS};
+use common::{Text, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
-use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
+use nix::libc::{c_long, ino_t, time_t};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat, mkdirat};
 use nix::unistd::read;
 
+use super::lookalikes;
 use super::machine::Rules;
 use common::Voice;
 
-/// What is done with what a service leaves behind.
+/// What is done about what a service leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Step {
+    /// This signal is sent.
+    Signal(i32),
+    /// So long is waited, in milliseconds.
+    Wait(u64),
+}
+
+/// How many steps there can be.
+pub(super) const STEPS: usize = 6;
+
+/// Which file it is, and which state of it: its inode, and when that has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) enum Leftovers {
-    /// They are counted and named.
-    #[default]
-    Told,
-    /// They get this signal too.
-    Signalled(i32),
+pub(super) struct Stamp(ino_t, time_t, c_long);
+
+impl Stamp {
+    /// The stamp of a file.
+    pub(super) fn of(stat: &FileStat) -> Self {
+        Self(stat.st_ino, stat.st_ctime, stat.st_ctime_nsec)
+    }
 }
 
 /// The settings of a service directory, and which of its files were found bad.
@@ -32,13 +47,21 @@ pub(super) struct Settings {
     pub(super) notification: Option<i32>,
     /// `sd-notify`.
     pub(super) sd_notify: bool,
-    /// `leftovers`.
-    pub(super) leftovers: Leftovers,
+    /// `leftovers`, step by step; none: they are counted and named.
+    pub(super) leftovers: [Option<Step>; STEPS],
     told: u32,
-    /// What was not there, and the time of the last change of the folder by then.
+    /// Whose value was doubted.
+    doubted: u32,
+    /// What was not there, and the state of the folder by then; none where that may change unseen.
     absent: u32,
-    changed: (i64, i64),
+    seen: Option<Stamp>,
+    /// The names that were looked at: in which state of the folder.
+    listed: Option<Stamp>,
+    names: lookalikes::Told,
 }
+
+/// A stop in less milliseconds than this cannot be meant: whoever writes so has seconds in mind.
+const HASTE: u64 = 100;
 
 /// The files of a service directory that may be missing, each a bit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,8 +79,16 @@ pub(super) enum Optional {
     Control,
 }
 
-/// Opens a file of a service directory for reading.
+/// Opens a file of a service directory for reading. Where an fd or memory is short, what is not there is
+/// missing all the same.
 pub(super) fn open(folder: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
+    match open_now(folder, name) {
+        Err(errno) if passes(errno) && !exists(folder, name) => Err(Errno::ENOENT),
+        other => other,
+    }
+}
+
+fn open_now(folder: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
     fds::open(folder, name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())
 }
 
@@ -74,20 +105,36 @@ pub(super) fn make_folder(parent: impl AsFd, path: &CStr, mode: u32) -> nix::Res
     }
 }
 
-/// Whether there is a file of this name.
+/// Whether there is a file of this name. What cannot be looked at is there: so a service whose `down` is
+/// unreadable stays down.
 pub(super) fn exists(folder: BorrowedFd, name: &CStr) -> bool {
-    fstatat(folder, name, AtFlags::empty()).is_ok()
+    !matches!(fstatat(folder, name, AtFlags::empty()), Err(Errno::ENOENT | Errno::ENOTDIR))
 }
 
 impl Settings {
     /// Before the files are read: what was missing is not looked for again where the folder has not changed
     /// since. A change in the present second may be followed by another that leaves the same time.
-    pub(super) fn look(&mut self, folder: BorrowedFd, now: u64) {
-        let changed = fstat(folder).map_or((0, 0), |stat| (stat.st_ctime, stat.st_ctime_nsec));
-        let old = u64::try_from(changed.0).is_ok_and(|second| second > 0 && second + 1 < now);
-        if self.changed != changed || !old {
+    pub(super) fn look(&mut self, folder: BorrowedFd, now: u64, voice: Voice) {
+        let stat = fstat(folder).ok(); // without it nothing is known to be missing, and all is looked for
+        let second = stat.map_or(0, |stat| stat.st_ctime);
+        let old = u64::try_from(second).is_ok_and(|second| second > 0 && second + 1 < now);
+        let stamp = stat.as_ref().map(Stamp::of);
+        if self.seen != stamp || !old {
             self.absent = 0;
-            self.changed = if old { changed } else { (0, 0) };
+            self.seen = stamp.filter(|_| old);
+        }
+        if self.listed != stamp {
+            self.listed = stamp;
+            self.names.look(folder, false, voice);
+        }
+    }
+
+    /// As [`Settings::look`], for a logger, which has no files but `run` and `down`.
+    pub(super) fn look_at_names(&mut self, folder: BorrowedFd, voice: Voice) {
+        let stamp = fstat(folder).map(|stat| Stamp::of(&stat)).ok(); // then it is looked at once
+        if self.listed.is_none() || self.listed != stamp {
+            self.listed = Some(stamp.unwrap_or_default());
+            self.names.look(folder, true, voice);
         }
     }
 
@@ -99,7 +146,7 @@ impl Settings {
     /// A file was not there; a link that leads nowhere is, and may lead somewhere the next time.
     pub(super) fn missed(&mut self, folder: BorrowedFd, file: Optional, name: &CStr) {
         let link = || fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok();
-        if self.changed != (0, 0) && !link() {
+        if self.seen.is_some() && !link() {
             self.absent |= 1 << file as u32;
         }
     }
@@ -111,52 +158,89 @@ impl Settings {
         let list = |text: &[u8]| {
             let mut count = 0;
             for word in words(text) {
-                *delays.get_mut(count)? = milliseconds(word)?.try_into().ok()?;
+                *delays.get_mut(count)? = SECONDS.parse(word)?.try_into().ok()?;
                 count += 1;
             }
             (count > 0).then_some(count)
         };
-        self.rules.delay_count =
-            self.file(folder, voice, Optional::Delay, c"restart-delay", list).unwrap_or(0);
+        let delay =
+            File(Optional::Delay, c"restart-delay", "up to 16 of: seconds, or times with their units");
+        self.rules.delay_count = self.file(folder, voice, delay, list).unwrap_or(0);
         self.rules.delays = delays;
-        let reset = |text: &[u8]| milliseconds(text.trim_ascii());
-        self.rules.reset =
-            self.file(folder, voice, Optional::Reset, c"restart-reset", reset).unwrap_or(default.reset);
-        let max = |text: &[u8]| one(text)?.try_into().ok();
-        self.rules.max = self.file(folder, voice, Optional::Max, c"restart-max", max).unwrap_or(default.max);
+        let reset = File(Optional::Reset, c"restart-reset", SECONDS.expected);
+        let parse = |text: &[u8]| SECONDS.parse(one(text)?);
+        self.rules.reset = self.file(folder, voice, reset, parse).unwrap_or(default.reset);
+        let max = File(Optional::Max, c"restart-max", COUNT.expected);
+        let parse = |text: &[u8]| COUNT.parse(one(text)?)?.try_into().ok();
+        self.rules.max = self.file(folder, voice, max, parse).unwrap_or(default.max);
     }
 
     /// Reads what counts for a stop.
     pub(super) fn for_stop(&mut self, folder: BorrowedFd, voice: Voice) {
         let default = Rules::default();
-        let signal = |text: &[u8]| words(text).next().and_then(signals::parse);
-        self.rules.down_signal = self
-            .file(folder, voice, Optional::DownSignal, c"down-signal", signal)
-            .unwrap_or(default.down_signal);
-        self.rules.timeout_kill = self
-            .file(folder, voice, Optional::TimeoutKill, c"timeout-kill", one)
-            .unwrap_or(default.timeout_kill);
-        self.rules.timeout_finish = self
-            .file(folder, voice, Optional::TimeoutFinish, c"timeout-finish", one)
-            .unwrap_or(default.timeout_finish);
+        let signal = File(Optional::DownSignal, c"down-signal", "one signal, by name or number");
+        let parse = |text: &[u8]| signals::parse(one(text)?);
+        self.rules.down_signal = self.file(folder, voice, signal, parse).unwrap_or(default.down_signal);
+        let kill = File(Optional::TimeoutKill, c"timeout-kill", MILLISECONDS.expected);
+        self.rules.timeout_kill = self.limit(folder, voice, kill).unwrap_or(default.timeout_kill);
+        let finish = File(Optional::TimeoutFinish, c"timeout-finish", MILLISECONDS.expected);
+        self.rules.timeout_finish = self.limit(folder, voice, finish).unwrap_or(default.timeout_finish);
     }
 
     /// Reads what counts for a start.
     pub(super) fn for_start(&mut self, folder: BorrowedFd, voice: Voice) {
         // 0 to 2 are stdin, stdout and stderr: no number to be told on.
-        let fd = |text: &[u8]| one(text)?.try_into().ok().filter(|fd| (3..1024).contains(fd));
-        self.notification = self.file(folder, voice, Optional::NotificationFd, c"notification-fd", fd);
-        self.sd_notify = !self.misses(Optional::SdNotify) && exists(folder, c"sd-notify");
-        if !self.sd_notify {
-            self.missed(folder, Optional::SdNotify, c"sd-notify");
-        }
-        let signal = |text: &[u8]| match words(text).next()? {
-            b"term" => Some(signals::TERM),
-            b"kill" => Some(signals::KILL),
-            _ => None,
+        let fd = File(Optional::NotificationFd, c"notification-fd", "a number from 3 to 1023");
+        let parse = |text: &[u8]| {
+            let fd = COUNT.parse(one(text)?)?.try_into().ok()?;
+            (3..1024).contains(&fd).then_some(fd)
         };
-        let signal = self.file(folder, voice, Optional::Leftovers, c"leftovers", signal);
-        self.leftovers = signal.map_or(Leftovers::Told, Leftovers::Signalled);
+        self.notification = self.file(folder, voice, fd, parse);
+        if !self.misses(Optional::SdNotify) {
+            self.sd_notify = exists(folder, c"sd-notify");
+            if !self.sd_notify {
+                self.missed(folder, Optional::SdNotify, c"sd-notify");
+            }
+        }
+        self.for_leftovers(folder, voice);
+    }
+
+    /// Signals, and the times between them. At a start it says whether run leads a process group, at its death
+    /// what is done.
+    pub(super) fn for_leftovers(&mut self, folder: BorrowedFd, voice: Voice) {
+        let expected = "signals by name, and times to wait before them, as kill or term 2s kill";
+        let file = File(Optional::Leftovers, c"leftovers", expected);
+        self.leftovers = self.file(folder, voice, file, steps).unwrap_or_default();
+        let waits = self.leftovers.iter().flatten().filter_map(|step| match step {
+            Step::Wait(time) => Some(*time),
+            Step::Signal(_) => None,
+        });
+        let shortest = waits.min();
+        self.doubt(voice, file, shortest);
+    }
+
+    /// A time limit of a stop.
+    fn limit(&mut self, folder: BorrowedFd, voice: Voice, file: File) -> Option<u64> {
+        let limit = self.file(folder, voice, file, |text| MILLISECONDS.parse(one(text)?));
+        self.doubt(voice, file, limit.filter(|limit| *limit != 0)); // which means never
+        limit
+    }
+
+    /// Tells once that a time is shorter than can be meant.
+    fn doubt(&mut self, voice: Voice, File(which, name, _): File, time: Option<u64>) {
+        let bit = 1 << which as u32;
+        let Some(time) = time.filter(|time| *time < HASTE) else {
+            self.doubted &= !bit;
+            return;
+        };
+        if self.doubted & bit == 0 {
+            self.doubted |= bit;
+            let mut number = Text::<24>::new();
+            number.number(time);
+            let number = number.bytes();
+            let what = b" milliseconds leave no time to stop in; write ";
+            voice.warning(&[name.to_bytes(), b": ", number, what, number, b"s if seconds are meant"]);
+        }
     }
 
     /// What `parse` makes of a file; `None` where there is no file. What is bad is said once.
@@ -164,8 +248,7 @@ impl Settings {
         &mut self,
         folder: BorrowedFd,
         voice: Voice,
-        which: Optional,
-        name: &CStr,
+        File(which, name, expected): File,
         parse: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Option<T> {
         let bit = which as u32;
@@ -173,42 +256,82 @@ impl Settings {
             return None;
         }
         let mut buffer = [0; 128];
-        let (value, errno) = match open(folder, name).and_then(|file| read(file, &mut buffer)) {
+        let (value, errno, length) = match open(folder, name).and_then(|file| read(file, &mut buffer)) {
             Err(Errno::ENOENT) => {
                 self.missed(folder, which, name);
                 self.told &= !(1 << bit);
                 return None;
             }
-            Ok(count) if count < buffer.len() => (parse(&buffer[..count]), None),
-            Ok(_) => (None, None),
-            Err(errno) => (None, Some(errno)),
+            Ok(count) if count < buffer.len() => (parse(&buffer[..count]), None, count),
+            Ok(count) => (None, None, count),
+            Err(errno) => (None, Some(errno), 0),
         };
         if value.is_some() {
             self.told &= !(1 << bit);
         } else if self.told & 1 << bit == 0 {
             self.told |= 1 << bit;
-            match errno {
-                Some(errno) => voice.unable(&[b"read ", name.to_bytes()], errno),
-                None => voice.warning(&[name.to_bytes(), b": bad contents, the default is taken"]),
+            if let Some(errno) = errno {
+                voice.unable(&[b"read ", name.to_bytes()], errno);
+            } else {
+                let mut value = Text::<64>::new();
+                value.printable(buffer[..length].trim_ascii());
+                let what: &[u8] = b"' is not understood, the default is taken; expected ";
+                voice.warning(&[name.to_bytes(), b": '", value.bytes(), what, expected.as_bytes()]);
             }
         }
         value
     }
 }
 
+/// A file that holds a value: its bit, its name, and what is expected in it.
+#[derive(Clone, Copy, Debug)]
+struct File(Optional, &'static CStr, &'static str);
+
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
 }
 
-/// A file that holds one number.
-fn one(text: &[u8]) -> Option<u64> {
+/// The one word of a file.
+fn one(text: &[u8]) -> Option<&[u8]> {
     let mut words = words(text);
-    let first = number(words.next()?)?;
-    words.next().is_none().then_some(first)
+    words.next().filter(|_| words.next().is_none())
 }
 
-/// A time in seconds, with a fraction after a point if there is one.
-pub(super) fn milliseconds(text: &[u8]) -> Option<u64> {
-    let time = common::cli::seconds(text)?;
-    u64::try_from(time.as_millis()).ok()
+/// The words of `leftovers`. The last one is a signal: a wait that nothing follows means nothing.
+fn steps(text: &[u8]) -> Option<[Option<Step>; STEPS]> {
+    let mut steps = [None; STEPS];
+    let mut count = 0;
+    for word in words(text) {
+        // A number is a time: signals have names here.
+        let step = if word[0].is_ascii_digit() {
+            Step::Wait(MILLISECONDS.parse(word)?)
+        } else {
+            Step::Signal(signals::parse(word)?)
+        };
+        *steps.get_mut(count)? = Some(step);
+        count += 1;
+    }
+    matches!(steps[..count], [.., Some(Step::Signal(_))]).then_some(steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leftovers_are_signals_and_the_times_before_them() {
+        let (term, kill) = (Some(Step::Signal(signals::TERM)), Some(Step::Signal(signals::KILL)));
+        let wait = |time| Some(Step::Wait(time));
+        for (text, expected) in [
+            ("kill\n", [kill, None, None, None, None, None]),
+            ("term", [term, None, None, None, None, None]),
+            ("term 2000 kill\n", [term, wait(2000), kill, None, None, None]),
+            ("2s SIGTERM 1m\nkill", [wait(2000), term, wait(60_000), kill, None, None]),
+        ] {
+            assert_eq!(steps(text.as_bytes()), Some(expected), "{text}");
+        }
+        for bad in ["", "keep", "2s", "term 2s", "term 2x kill", "15", "term 1 kill 1 kill 1 kill"] {
+            assert_eq!(steps(bad.as_bytes()), None, "{bad}");
+        }
+    }
 }

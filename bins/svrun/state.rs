@@ -4,13 +4,15 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::child;
-use common::lock::try_flock;
+use common::door::{self, Owner};
 use common::{Text, fds, socket};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, renameat};
-use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
-use nix::unistd::{Gid, UnlinkatFlags, fchown, geteuid, mkfifoat, unlinkat, write};
+use nix::fcntl::{AtFlags, OFlag, renameat};
+use nix::libc::{dev_t, ino_t, off_t};
+use nix::sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat};
+use nix::unistd::{Gid, UnlinkatFlags, Whence, fchown, geteuid, lseek, read, unlinkat, write};
 
+use super::lock::Lock;
 use super::machine::{Hold, Machine, Want};
 use common::Voice;
 
@@ -18,23 +20,35 @@ use common::Voice;
 #[derive(Debug)]
 pub(super) struct State {
     folder: OwnedFd,
-    _lock: Option<OwnedFd>,
+    _lock: Lock,
     /// Control bytes come out of here.
     pub(super) control: Option<OwnedFd>,
     ok: Option<OwnedFd>,
     /// The record of children, if they can be adopted.
     pub(super) record: Option<OwnedFd>,
+    /// One that cannot be written, with which adoption ends; and whether it is believed.
+    unwritten: Option<(OwnedFd, bool)>,
     operators: Option<Gid>,
     status: [u8; 20],
     pid: Option<u32>,
     words: Text<64>,
     refused: Option<Errno>,
-    /// How many lines `deaths` has, once that is known.
-    deaths: Option<usize>,
+    deaths: Option<Deaths>,
+}
+
+/// The file `deaths`, once it has been read.
+#[derive(Debug)]
+struct Deaths {
+    file: OwnedFd,
+    /// Its device and inode.
+    identity: (dev_t, ino_t),
+    lines: usize,
 }
 
 /// How many lines `deaths` keeps.
 const DEATHS: usize = 32;
+/// How much of `deaths` is read: more than so many lines of ours take.
+const TAIL: off_t = 256 * 32;
 
 /// Why a state directory is not ours.
 #[derive(Debug)]
@@ -43,12 +57,6 @@ pub(super) enum NotOurs {
     Locked,
     /// It cannot be used: what cannot be done, and why.
     Unusable(&'static str, Errno),
-}
-
-/// Opens a file of the state directory: never one elsewhere that a link names, whoever has put it there.
-fn open(folder: BorrowedFd, name: &CStr, flags: OFlag, mode: u32) -> nix::Result<OwnedFd> {
-    let mode = Mode::from_bits_truncate(mode);
-    fds::open(folder, name, flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW, mode)
 }
 
 impl State {
@@ -68,25 +76,14 @@ impl State {
             Err(why) if why != Errno::EEXIST => NotOurs::Unusable("make supervise", why),
             _ => NotOurs::Unusable("open supervise/lock", errno),
         })?;
-        let append = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT;
-        let lock = open(folder.as_fd(), c"lock", append, 0o600).ok();
-        // The folder always, and the file, which others lock, where there can be one.
-        let mut tries = if patience { 200 } else { 1 };
-        for fd in [Some(&folder), lock.as_ref()].into_iter().flatten() {
-            while !try_flock(fd.as_fd()).map_err(|errno| NotOurs::Unusable("lock supervise/lock", errno))? {
-                tries -= 1;
-                if tries <= 0 {
-                    return Err(NotOurs::Locked);
-                }
-                common::lock::nap();
-            }
-        }
+        let lock = Lock::take(&folder, patience)?;
         let mut state = Self {
             folder,
             _lock: lock,
             control: None,
             ok: None,
             record: None,
+            unwritten: None,
             operators,
             status: [0; 20],
             pid: None,
@@ -94,12 +91,15 @@ impl State {
             refused: None,
             deaths: None,
         };
-        state.record = state.open_record().ok(); // else it is tried again, and told
-        state.control = state.door(c"control", OFlag::O_RDWR).ok(); // else open_doors tries again, and tells
-        if let Some(group) = operators {
-            let _ = fchown(&state.folder, None, Some(group));
-            let _ = fchmod(&state.folder, Mode::from_bits_truncate(0o710));
+        match state.open_record() {
+            Ok(file) => state.record = Some(file),
+            // There is none, and no room for one: it is tried again, and told.
+            Err(Errno::ENOENT | Errno::ENOSPC | Errno::EDQUOT) => {}
+            // One that we cannot write, or that others can, may be there all the same.
+            Err(Errno::EROFS | Errno::EACCES | Errno::EPERM) => state.look_at_record()?,
+            Err(errno) => return Err(NotOurs::Unusable("open supervise/record", errno)),
         }
+        state.control = state.door(c"control", OFlag::O_RDWR).ok(); // else open_doors tries again, and tells
         Ok(state)
     }
 
@@ -113,28 +113,53 @@ impl State {
         self.refused == Some(Errno::ENOENT)
     }
 
+    /// What another supervisor has left, and whether it is believed: not where others may write it.
+    pub(super) fn left(&self) -> Option<(BorrowedFd<'_>, bool)> {
+        match (&self.record, &self.unwritten) {
+            (Some(file), _) => Some((file.as_fd(), true)),
+            (None, Some((file, believed))) => Some((file.as_fd(), *believed)),
+            (None, None) => None,
+        }
+    }
+
+    /// Opens a record that cannot be written.
+    fn look_at_record(&mut self) -> Result<(), NotOurs> {
+        let folder = ours_alone(&self.folder);
+        let looked = match door::file(self.folder(), c"record", OFlag::O_RDONLY, Owner::Any) {
+            Ok(file) => folder.and_then(|folder| Ok((folder && ours_alone(&file)?, file))),
+            Err(Errno::ENOENT) => return Ok(()),
+            // Whoever owns the folder has put there what no supervisor has written.
+            Err(Errno::ELOOP | Errno::EEXIST | Errno::ENXIO) if folder == Ok(false) => return Ok(()),
+            Err(errno) => Err(errno),
+        };
+        let (believed, file) = looked.map_err(|errno| NotOurs::Unusable("open supervise/record", errno))?;
+        self.unwritten = Some((file, believed));
+        Ok(())
+    }
+
     /// The record, if nobody else may write it.
     fn open_record(&self) -> nix::Result<OwnedFd> {
-        let file = open(self.folder(), c"record", OFlag::O_RDWR | OFlag::O_CREAT, 0o600)?;
-        let ours = |stat: nix::sys::stat::FileStat| {
-            let ours = stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o022 == 0;
-            if ours { Ok(stat) } else { Err(Errno::EPERM) }
-        };
-        ours(fstat(&self.folder)?)?;
-        if ours(fstat(&file)?)?.st_size == 0 {
+        if !ours_alone(&self.folder)? {
+            return Err(Errno::EPERM);
+        }
+        let file = door::file_or_new(self.folder(), c"record", OFlag::O_RDWR, 0o600, Owner::Us)?;
+        if fstat(&file)?.st_size == 0 {
             // All of its room now: a child must not fail for a full disk.
             super::record::clear(file.as_fd())?;
         }
         Ok(file)
     }
 
-    /// Makes the record, if there was none so far: true where it is new.
+    /// Makes the record, if there was none so far, or none is left: true where it is new.
     pub(super) fn make_record(&mut self) -> nix::Result<bool> {
-        if self.record.is_some() {
-            return Ok(false);
+        if let Some(file) = &self.record {
+            if fstat(file)?.st_nlink > 0 {
+                return Ok(false);
+            }
         }
-        let file = self.open_record()?;
-        // What it says is of another time.
+        // What another one says is of another time, and what is not ours says nothing.
+        self.record = None;
+        let file = door::replacing(self.folder(), c"record", || self.open_record())?;
         super::record::clear(file.as_fd())?;
         self.record = Some(file);
         Ok(true)
@@ -142,6 +167,10 @@ impl State {
 
     /// Makes and opens what clients reach us by. After the first status: who gets through has to find one.
     pub(super) fn open_doors(&mut self) -> nix::Result<()> {
+        if let Some(group) = self.operators.filter(|_| self.ok.is_none()) {
+            fchown(&self.folder, None, Some(group))?;
+            fchmod(&self.folder, Mode::from_bits_truncate(0o710))?;
+        }
         if self.control.is_none() {
             self.control = Some(self.door(c"control", OFlag::O_RDWR)?);
         }
@@ -152,12 +181,8 @@ impl State {
     }
 
     fn door(&self, name: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
-        match mkfifoat(&self.folder, name, Mode::from_bits_truncate(0o600)) {
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(errno),
-        }
-        let door = open(self.folder(), name, flags, 0)?;
-        super::pipe::is_fifo(&door)?;
+        let open = || door::fifo_or_new(self.folder(), name, flags, 0o600, Owner::Any);
+        let door = door::replacing(self.folder(), name, open)?;
         if let Some(group) = self.operators {
             fchown(&door, None, Some(group))?;
             fchmod(&door, Mode::from_bits_truncate(0o620))?;
@@ -174,7 +199,10 @@ impl State {
         }
         match self.write(machine.pid, &words, &status) {
             Ok(()) => self.refused = None,
-            Err(errno) => self.complain(voice, b"write supervise/status, trying again", errno),
+            Err((name, errno)) => {
+                let mut what = Text::<64>::of("write supervise/");
+                self.complain(voice, what.add(name).add(", trying again").bytes(), errno);
+            }
         }
         self.refused.is_none()
     }
@@ -189,27 +217,27 @@ impl State {
         self.refused = Some(errno);
     }
 
-    fn write(&mut self, pid: u32, words: &Text<64>, status: &[u8; 20]) -> nix::Result<()> {
+    fn write(&mut self, pid: u32, words: &Text<64>, status: &[u8; 20]) -> Result<(), (&'static str, Errno)> {
+        let of = |name| move |errno| (name, errno);
         if self.pid != Some(pid) {
             let mut text = Text::<16>::new();
             if pid != 0 {
                 text.number(pid).add("\n");
             }
-            self.replace(c"pid.new", c"pid", text.bytes())?;
+            self.replace(c"pid.new", c"pid", text.bytes()).map_err(of("pid"))?;
             self.pid = Some(pid);
         }
         if self.words.bytes() != words.bytes() {
-            self.replace(c"stat.new", c"stat", words.bytes())?;
+            self.replace(c"stat.new", c"stat", words.bytes()).map_err(of("stat"))?;
             self.words = Text::of(words.bytes());
         }
-        self.replace(c"status.new", c"status", status)?;
+        self.replace(c"status.new", c"status", status).map_err(of("status"))?;
         self.status = *status;
         Ok(())
     }
 
     fn replace(&self, new: &CStr, name: &CStr, bytes: &[u8]) -> nix::Result<()> {
-        let create = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC;
-        let file = open(self.folder(), new, create, 0o644)?;
+        let file = door::new_file(self.folder(), new, 0o644)?;
         whole(write(&file, bytes), bytes.len())?;
         renameat(&self.folder, new, &self.folder, name)
     }
@@ -231,49 +259,73 @@ impl State {
 
     /// Adds a line to `deaths`, which keeps the last 32.
     pub(super) fn add_death(&mut self, line: &[u8]) -> nix::Result<()> {
-        let deaths = open(self.folder(), c"deaths", OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_APPEND, 0o644)?;
-        let mut part = [0; 256];
-        // Counted once; and again where they are too many, to find where the last ones begin.
-        let mut starts = [0u64; DEATHS];
-        if self.deaths.is_none_or(|lines| lines >= DEATHS) {
-            let (mut lines, mut at) = (0, 0);
-            loop {
-                let count = nix::unistd::read(&deaths, &mut part)?;
-                if count == 0 {
-                    break;
+        if let Some(deaths) = self.deaths.as_mut().filter(|deaths| deaths.lines < DEATHS) {
+            match fstatat(&self.folder, c"deaths", AtFlags::AT_SYMLINK_NOFOLLOW) {
+                Ok(stat) if deaths.identity == (stat.st_dev, stat.st_ino) => {
+                    deaths.lines += 1;
+                    return whole(write(&deaths.file, line), line.len());
                 }
-                for byte in &part[..count] {
-                    at += 1;
-                    if *byte == b'\n' {
-                        lines += 1;
-                        starts[lines % DEATHS] = at;
-                    }
-                }
+                Ok(_) | Err(Errno::ENOENT) => {} // it is another
+                Err(errno) => return Err(errno),
             }
-            self.deaths = Some(lines);
         }
-        let lines = self.deaths.take().unwrap_or(0);
-        if lines < DEATHS {
-            whole(write(&deaths, line), line.len())?;
-            self.deaths = Some(lines + 1);
+        self.deaths = None;
+        let access = OFlag::O_RDWR | OFlag::O_APPEND;
+        let open = || door::file_or_new(self.folder(), c"deaths", access, 0o644, Owner::Any);
+        let file = door::replacing(self.folder(), c"deaths", open)?;
+        let stat = fstat(&file)?;
+        // The last lines alone, however long the file is: whoever may write it may have made it so.
+        let from = (stat.st_size - TAIL).max(0);
+        let (lines, keep) = last_lines(&file, from)?;
+        if from == 0 && lines < DEATHS {
+            whole(write(&file, line), line.len())?;
+            self.deaths = Some(Deaths { file, identity: (stat.st_dev, stat.st_ino), lines: lines + 1 });
             return Ok(());
         }
-        let create = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC;
-        let new = open(self.folder(), c"deaths.new", create, 0o644)?;
-        let skip = i64::try_from(starts[(lines + 1) % DEATHS]).map_err(|_| Errno::EFBIG)?;
-        nix::unistd::lseek(&deaths, skip, nix::unistd::Whence::SeekSet)?;
-        loop {
-            let count = nix::unistd::read(&deaths, &mut part)?;
-            if count == 0 {
-                break;
+        let new = door::new_file(self.folder(), c"deaths.new", 0o644)?;
+        lseek(&file, keep, Whence::SeekSet)?;
+        let mut part = [0; 256];
+        for _ in 0..DEATHS {
+            match read(&file, &mut part)? {
+                0 => break,
+                count => whole(write(&new, &part[..count]), count)?,
             }
-            whole(write(&new, &part[..count]), count)?;
         }
         whole(write(&new, line), line.len())?;
-        renameat(&self.folder, c"deaths.new", &self.folder, c"deaths")?;
-        self.deaths = Some(DEATHS);
-        Ok(())
+        renameat(&self.folder, c"deaths.new", &self.folder, c"deaths")
     }
+}
+
+/// How many whole lines a file has behind the offset `from`, and where the last of them begin that are kept
+/// beside a new one. What stands there is the rest of a line, unless the file begins there.
+fn last_lines(file: &OwnedFd, from: off_t) -> nix::Result<(usize, off_t)> {
+    let mut starts = [from; DEATHS];
+    let mut part = [0; 256];
+    let (mut lines, mut at, mut begun) = (0, from, from == 0);
+    lseek(file, from, Whence::SeekSet)?;
+    // Bounded also where somebody writes to it meanwhile.
+    while at < from + TAIL {
+        let count = read(file, &mut part)?;
+        if count == 0 {
+            break;
+        }
+        for byte in &part[..count] {
+            at += 1;
+            if *byte == b'\n' {
+                lines += usize::from(begun);
+                begun = true;
+                starts[lines % DEATHS] = at;
+            }
+        }
+    }
+    let first = lines.saturating_sub(DEATHS - 1);
+    Ok((lines, if begun { starts[first % DEATHS] } else { at }))
+}
+
+/// Whether a file is ours, and nobody else may write it.
+fn ours_alone(file: &OwnedFd) -> nix::Result<bool> {
+    let stat = fstat(file)?;
+    Ok(stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o022 == 0)
 }
 
 fn whole(written: nix::Result<usize>, length: usize) -> nix::Result<()> {
@@ -313,7 +365,7 @@ fn words(machine: &Machine) -> Text<64> {
     match machine.hold {
         Hold::None => {}
         Hold::BackingOff => drop(text.add(", backing off")),
-        Hold::GaveUp => drop(text.add(", gave up")),
+        Hold::GaveUp | Hold::FinishGaveUp => drop(text.add(", gave up")),
     }
     text.add("\n");
     text
@@ -339,19 +391,41 @@ mod tests {
     }
 
     #[test]
-    fn a_door_is_a_fifo_and_no_link_elsewhere() {
+    fn a_door_is_a_fifo_and_what_else_has_its_name_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let parent = std::fs::File::open(folder.path()).unwrap();
         let mut state = State::take(parent.as_fd(), None, false).unwrap();
-        state.control = None;
         let control = folder.path().join("supervise/control");
+        let mut replaced = || {
+            state.control = None;
+            let opened = state.open_doors();
+            let kind = control.symlink_metadata().unwrap().file_type();
+            opened.map(|()| std::os::unix::fs::FileTypeExt::is_fifo(&kind))
+        };
         std::fs::remove_file(&control).unwrap();
         std::fs::write(&control, "").unwrap();
-        assert_eq!(state.open_doors(), Err(Errno::EEXIST));
+        assert_eq!(replaced(), Ok(true));
         std::fs::remove_file(&control).unwrap();
-        std::os::unix::fs::symlink("ok", &control).unwrap();
-        assert_eq!(state.open_doors(), Err(Errno::ELOOP));
+        std::os::unix::fs::symlink("status", &control).unwrap();
+        assert_eq!(replaced(), Ok(true));
         std::fs::remove_file(&control).unwrap();
-        assert_eq!(state.open_doors(), Ok(()));
+        std::fs::create_dir(&control).unwrap();
+        assert_eq!(replaced(), Err(Errno::EISDIR));
+    }
+
+    #[test]
+    fn of_deaths_no_more_than_the_end_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let parent = std::fs::File::open(folder.path()).unwrap();
+        let mut state = State::take(parent.as_fd(), None, false).unwrap();
+        let path = folder.path().join("supervise/deaths");
+        std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        state.add_death(b"one\n").unwrap();
+        state.add_death(b"two\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\n");
+        // One that was removed, or is another, is not written to any more.
+        std::fs::rename(&path, folder.path().join("old")).unwrap();
+        state.add_death(b"three\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "three\n");
     }
 }

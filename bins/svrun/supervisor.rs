@@ -7,18 +7,16 @@ mod control;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
-use common::child;
 use common::socket::{self, POLLIN, pollfd, watch};
-use common::{Words, fds, signals};
+use common::{Error, Text, Words, child, door, fds, signals};
 use nix::errno::Errno;
-use nix::fcntl::AT_FDCWD;
-use nix::sys::stat::Mode;
 use nix::unistd::{Gid, fchdir, read};
 
 use super::adopt::{adopt_or_start, verify};
 use super::clients::CLIENTS;
+use super::era::Era;
 use super::events;
-use super::machine::{Event, Phase, Want};
+use super::machine::{Death, Event, Phase, Want};
 use super::order::{self, Ask, Late};
 use super::pipe::Pipe;
 use super::process::Process;
@@ -69,19 +67,38 @@ struct Signals {
 }
 
 /// The signals that are heard. All others are blocked.
-const HEARD: [i32; 5] = [signals::CHLD, signals::TERM, signals::INT, signals::HUP, signals::QUIT];
+const HEARD: [i32; 7] =
+    [signals::CHLD, signals::TERM, signals::INT, signals::HUP, signals::QUIT, signals::PWR, RTMIN_3];
+/// `SIGRTMIN+3`, with which container engines stop an init that is systemd. They count from 34, whatever the libc.
+const RTMIN_3: i32 = 37;
+
+/// What a supervisor is to what runs beside it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Role {
+    /// One program of several: it stays until it is told to leave.
+    Part,
+    /// Process 1 of a container, or in the place of it: it leaves with its service, and every signal that an engine
+    /// may be told to send is a stop.
+    Whole,
+}
 
 /// What a supervisor was told to do.
 #[derive(Debug)]
 pub(super) struct Orders {
     /// Who speaks, and of what.
     pub(super) voice: Voice,
+    /// What it is to what runs beside it.
+    pub(super) role: Role,
     /// The command line, for the upgrade, and the working directory in which it counts.
     pub(super) words: Words,
     /// See `words`.
     pub(super) origin: OwnedFd,
     /// The environment.
     pub(super) env: Words,
+    /// The notification socket, which the program before us has handed on.
+    pub(super) notify: Option<OwnedFd>,
+    /// Its pipes, likewise, until they are opened by their names.
+    pub(super) pipes: [Option<OwnedFd>; 2],
     /// The service directory, which is the working directory already.
     pub(super) folder: OwnedFd,
     /// Where the state lies, if that is not the same.
@@ -101,9 +118,13 @@ pub(super) struct Supervisor {
     words: Words,
     origin: OwnedFd,
     draining: Option<u64>,
+    role: Role,
+    /// How the service has ended of itself, with which we leave.
+    ended: Option<Death>,
     /// Nothing has happened for a second.
     resting: bool,
-    told_log: bool,
+    /// Why `log` could not be opened, which was said.
+    told_log: Option<Errno>,
     /// There may be more who have died.
     unreaped: bool,
     /// What is carried out once all doors have been looked at again.
@@ -116,6 +137,8 @@ pub(super) struct Supervisor {
     late_clients: [Option<Ask>; 2],
     /// When clients are let in again: there was no fd or no memory for one.
     crowded: Option<u64>,
+    /// The logger that reads a pipe which is no longer in use, and until when.
+    outdated: Option<(u32, u64)>,
 }
 
 /// How it ends.
@@ -123,6 +146,8 @@ pub(super) struct Supervisor {
 pub(super) enum End {
     /// It was told to.
     Told,
+    /// With its service, which has ended so.
+    Ended(Death),
     /// It could not start, and has said why.
     Failed,
 }
@@ -130,17 +155,22 @@ pub(super) enum End {
 impl Supervisor {
     /// Takes the service directory, and what lives of it.
     #[inline(never)]
-    pub(super) fn start(orders: Orders) -> Result<&'static mut Self, End> {
+    pub(super) fn start(mut orders: Orders) -> Result<&'static mut Self, End> {
+        let pipes = std::mem::take(&mut orders.pipes);
         let supervisor = Self::new(orders)?;
         supervisor.look_for_log()?;
+        if supervisor.told_log.is_some_and(passes) {
+            return Err(End::Failed); // a service whose log could be there must not run without it
+        }
         supervisor.begin()?;
+        drop(pipes);
         Ok(supervisor)
     }
 
     /// Takes the state directory. A function of its own, so that what it needs of the stack is free again.
     #[inline(never)]
     fn new(orders: Orders) -> Result<&'static mut Self, End> {
-        let Orders { voice, words, origin, env, folder, state } = orders;
+        let Orders { voice, role, words, origin, env, notify, folder, state, .. } = orders;
         let fatal = |what: &[u8], errno: Errno| {
             voice.fatal(&[what], errno);
             End::Failed
@@ -149,16 +179,24 @@ impl Supervisor {
         let operators = operators(&folder, voice);
         let want = if exists(folder.as_fd(), c"down") { Want::Down } else { Want::Up };
         let mut service = Process::new(false, folder, state, want);
+        if let Some(socket) = notify {
+            service.notify.take(socket);
+        }
         match State::take(service.parent(), operators, true) {
             Ok(state) => service.state = Some(state),
             Err(NotOurs::Locked) => return Err(fatal(b"lock supervise/lock", Errno::EAGAIN)),
             Err(NotOurs::Unusable(what, errno)) => return Err(fatal(what.as_bytes(), errno)),
         }
+        let mut era =
+            Era::now().map_err(|errno| fatal(b"tell which boot and namespaces these are", errno))?;
+        if let Some(state) = &service.state {
+            era.look_for_sign(state.folder());
+        }
         let world = World {
             voice,
             env,
             pipe: None,
-            era: record::Era::now(),
+            era,
             clients: super::clients::Clients::default(),
             logger: 0,
             service_gone: false,
@@ -174,14 +212,17 @@ impl Supervisor {
             words,
             origin,
             draining: None,
+            role,
+            ended: None,
             resting: false,
-            told_log: false,
+            told_log: None,
             unreaped: false,
             told: Signals::default(),
             waited: 0,
             late: [Late::default(); 2],
             late_clients: [None; 2],
             crowded: None,
+            outdated: None,
         }));
         Ok(supervisor)
     }
@@ -195,7 +236,7 @@ impl Supervisor {
             Ok(folder) => folder,
             Err(Errno::ENOENT) => return Ok(()),
             Err(errno) => {
-                if !std::mem::replace(&mut self.told_log, true) {
+                if self.told_log.replace(errno).is_none() {
                     self.world.voice.unable(&[b"open log, which gets nothing"], errno);
                 }
                 return Ok(());
@@ -214,14 +255,8 @@ impl Supervisor {
                 return Err(End::Failed);
             }
         };
-        match Pipe::open(state.folder()) {
-            Ok((pipe, trouble)) => {
-                if let Some(errno) = trouble {
-                    let what = b"make supervise/pipe/fifo: nobody could take this service over";
-                    self.world.voice.unable(&[what], errno);
-                }
-                self.world.pipe = Some(pipe);
-            }
+        match Pipe::for_log(state.folder(), self.world.voice) {
+            Ok(pipe) => self.world.pipe = Some(pipe),
             Err(errno) => {
                 self.world.voice.fatal(&[b"make a pipe for the log"], errno);
                 return Err(End::Failed);
@@ -327,7 +362,7 @@ impl Supervisor {
     fn watch(&self, watched: &mut [pollfd]) {
         let fd = |fd: Option<&OwnedFd>| fd.map_or(-1, AsRawFd::as_raw_fd);
         let door = |process: Option<&Process>| fd(process.and_then(|p| p.state.as_ref()?.control.as_ref()));
-        let [fifo, notify] = self.service.notify.fds();
+        let [fifo, notify] = self.service.notify.fds(self.world.now());
         let logger = self.logger.as_ref();
         let list: [(Door, RawFd); DOORS] = [
             (Door::Signals, self.signals.as_raw_fd()),
@@ -383,7 +418,8 @@ impl Supervisor {
         for signal in socket::next_signals(self.signals.as_fd()) {
             match signal {
                 signals::CHLD => {}
-                signals::QUIT => self.told.leave = true,
+                signals::PWR | RTMIN_3 if self.role == Role::Part => {}
+                signals::QUIT if self.role == Role::Part => self.told.leave = true,
                 _ => self.told.exit = true,
             }
         }
@@ -503,7 +539,12 @@ impl Supervisor {
 
     fn hear_service(&mut self) {
         let pid = if self.service.machine.phase == Phase::Run { self.service.machine.pid } else { 0 };
-        if self.service.notify.hear(pid) {
+        let words = Text::<80>::of(self.service.notify.words.bytes());
+        let changed = self.service.notify.hear(pid, self.world.now());
+        if self.service.notify.words.bytes() != words.bytes() {
+            events::says(&self.service, &mut self.world);
+        }
+        if changed {
             let since = self.service.notify.ready.then(|| self.world.wall());
             let shown = self.service.state.as_ref().map_or(Ok(()), |state| state.show_ready(since));
             if let Err(errno) = shown {
@@ -574,12 +615,14 @@ impl Supervisor {
     /// The service is wanted again while its logger reads the rest.
     fn take_back_exit(&mut self) {
         self.world.service_gone = false;
+        self.ended = None;
         if self.draining.take().is_none() {
             return;
         }
         if let (Some(logger), Some(state)) = (&mut self.logger, &self.service.state) {
-            if let Ok((pipe, _)) = Pipe::open(state.folder()) {
-                self.world.pipe = Some(pipe);
+            match Pipe::for_log(state.folder(), self.world.voice) {
+                Ok(pipe) => self.world.pipe = Some(pipe),
+                Err(errno) => self.world.voice.unable(&[b"make a pipe for the log"], errno),
             }
             self.world.logger_gone = false;
             logger.event(&mut self.world, Event::Byte(b'u'));
@@ -609,8 +652,23 @@ impl Supervisor {
             // A record that cannot be obeyed was said; the pipe keeps what the service says.
             let _ = self.lock_log(false);
         }
+        self.end_outdated(now);
         self.crowded = self.crowded.filter(|until| *until > now);
         self.world.clients.expire(now);
+    }
+
+    /// A logger whose pipe has lost its name reads it to the end. Where that does not come, since somebody keeps
+    /// the old one open, it is told to end: the service must not wait for a reader of the new one.
+    fn end_outdated(&mut self, now: u64) {
+        let Some(logger) = &mut self.logger else { return };
+        if self.world.pipe.as_mut().is_some_and(Pipe::has_replaced) {
+            self.outdated = Some((logger.machine.pid, now + DRAIN));
+        }
+        if let Some((pid, _)) = self.outdated.take_if(|(_, until)| *until <= now) {
+            if pid == logger.machine.pid && logger.machine.phase == Phase::Run {
+                logger.event(&mut self.world, Event::Byte(b't'));
+            }
+        }
     }
 
     fn deadline(&self) -> Option<u64> {
@@ -620,7 +678,15 @@ impl Supervisor {
         }
         let logger = self.logger.as_ref().and_then(|logger| logger.deadline(now));
         let drain = self.draining.map(|since| since + DRAIN);
-        let times = [self.service.deadline(now), logger, drain, self.world.clients.deadline(), self.crowded];
+        let times = [
+            self.service.deadline(now),
+            self.service.notify.deadline(now),
+            logger,
+            drain,
+            self.world.clients.deadline(),
+            self.crowded,
+            self.outdated.map(|(_, until)| until),
+        ];
         times.into_iter().flatten().min()
     }
 
@@ -662,12 +728,8 @@ impl Supervisor {
                 process.remember(&self.world);
                 if !process.logger {
                     self.socket = None;
-                    // The old pipe lives as long as those who have it open; who starts from now on gets the
-                    // new one, and the logger reads the old one to its end first.
-                    let folder = process.state.as_ref().map(State::folder);
-                    if let Some(Ok((pipe, _))) = folder.filter(|_| self.world.pipe.is_some()).map(Pipe::open)
-                    {
-                        self.world.pipe = Some(pipe);
+                    if let (Some(pipe), Some(state)) = (&mut self.world.pipe, &process.state) {
+                        pipe.move_to(state.folder());
                     }
                 }
             }
@@ -700,19 +762,7 @@ impl Supervisor {
             }
             let socket = socket::listen(b"socket", mode)?;
             if let Some(group) = self.operators {
-                nix::unistd::fchownat(
-                    AT_FDCWD,
-                    c"socket",
-                    None,
-                    Some(group),
-                    nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW,
-                )?;
-                nix::sys::stat::fchmodat(
-                    AT_FDCWD,
-                    c"socket",
-                    Mode::from_bits_truncate(0o660),
-                    nix::sys::stat::FchmodatFlags::FollowSymlink,
-                )?;
+                door::give_socket(state.folder(), c"socket", group)?;
             }
             Ok(socket)
         });
@@ -726,6 +776,10 @@ impl Supervisor {
     /// Whether it is time to leave: the service is down for good, and its logger has read all.
     #[inline(never)]
     fn leave(&mut self) -> Option<End> {
+        if let Some(death) = self.service.machine.ended().filter(|_| self.role == Role::Whole) {
+            self.command(false, Event::Byte(b'x'));
+            self.ended = Some(death);
+        }
         if !self.world.service_gone {
             return None;
         }
@@ -752,12 +806,13 @@ impl Supervisor {
                 if let Some(file) = &state.record {
                     let _ = record::clear(file.as_fd()); // what it says is dead in any case
                 }
+                // A socket that stays is dead, and the next one removes it.
                 let _ =
                     nix::unistd::unlinkat(state.folder(), c"socket", nix::unistd::UnlinkatFlags::NoRemoveDir);
             }
         }
         self.world.clients.drop_all();
-        Some(End::Told)
+        Some(self.ended.map_or(End::Told, End::Ended))
     }
 
     /// The logger reads the pipe to its end, which comes once we and the service have closed it. It gets no
@@ -786,6 +841,12 @@ fn one_of<'a>(service: &'a Process, logger: Option<&'a Process>, which: bool) ->
     if which { logger } else { Some(service) }
 }
 
+/// Whether what the system has refused may be had a moment later: it says nothing about a file.
+fn passes(errno: Errno) -> bool {
+    use Errno::{EINTR, EIO, EMFILE, ENFILE, ENOMEM};
+    matches!(errno, EINTR | EIO | EMFILE | ENFILE | ENOMEM)
+}
+
 /// The group of the file `operators`, whose members may control the service.
 fn operators(folder: &OwnedFd, voice: Voice) -> Option<Gid> {
     let mut buffer = [0; 64];
@@ -798,11 +859,12 @@ fn operators(folder: &OwnedFd, voice: Voice) -> Option<Gid> {
                 return None;
             }
         };
-    let name = buffer[..count].trim_ascii();
-    let by_name = || common::credentials::group(&std::ffi::CString::new(name).ok()?).ok();
-    let found = common::cli::number(name).or_else(by_name);
-    if found.is_none() {
-        voice.warning(&[b"operators: no such group, nobody gets through"]);
-    }
-    found.map(Gid::from_raw)
+    let found = match buffer[..count].trim_ascii() {
+        _ if count == buffer.len() => Err(Error::fatal("it is too long")), // what was read may name another group
+        name => common::credentials::group_of(name),
+    };
+    let told = |error: Error| {
+        voice.warning(&[b"operators: ", error.text().as_bytes(), b"; nobody gets through"]);
+    };
+    found.map(Gid::from_raw).map_err(told).ok() // which has been told
 }

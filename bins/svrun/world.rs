@@ -3,8 +3,8 @@
 use common::{Words, socket};
 
 use super::clients::Clients;
+use super::era::Era;
 use super::pipe::Pipe;
-use super::record::Era;
 use common::Voice;
 
 /// What both processes of a service share.

@@ -12,7 +12,8 @@ const CHROOT: u64 = 1 << 18;
 /// `CAP_SYS_ADMIN` or `CAP_SYS_RESOURCE`.
 const LARGE_PIPES: u64 = 1 << 21 | 1 << 24;
 
-/// Whether the pages of this process's pipes are not counted against its user's few, pipe(7).
+/// Whether the pages of this process's pipes are not counted against its user's few, pipe(7). Where that cannot be
+/// told they are.
 #[must_use]
 pub fn may_have_large_pipes() -> bool {
     capget().is_ok_and(|sets| sets.effective & LARGE_PIPES != 0)

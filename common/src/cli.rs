@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lexopt::Arg;
 
-use crate::{Chain, Error, Link, Words, rt, shown};
+use crate::{Chain, Env, Error, Link, rt, shown};
 
 /// A link's command line, read from left to right.
 pub struct Cli {
@@ -16,6 +16,8 @@ pub struct Cli {
     parser: lexopt::Parser,
     parsed: usize, // how many words the parser was given
     chain: Chain,  // its words are those not read yet
+    ended: bool,   // by --
+    commands: Option<String>,
 }
 
 impl Cli {
@@ -24,7 +26,15 @@ impl Cli {
         let parsed = options.len();
         let mut parser = lexopt::Parser::from_iter(options);
         parser.set_short_equals(false); // "-o=" must give "=", as softlimit needs
-        Self { link, called: chain.words.first(), parser, parsed, chain: chain.handed_on() }
+        Self {
+            link,
+            called: chain.words.first(),
+            parser,
+            parsed,
+            chain: chain.handed_on(),
+            ended: false,
+            commands: None,
+        }
     }
 
     /// The first word of the command line.
@@ -40,12 +50,24 @@ impl Cli {
         path.rsplit(|b| *b == b'/').next().unwrap_or(path)
     }
 
+    /// The environment.
+    #[must_use]
+    pub fn env(&self) -> &Env {
+        &self.chain.env
+    }
+
     /// The next option; `None` once the first operand is reached. Options never follow an operand.
     pub fn option(&mut self) -> Result<Option<Arg<'static>>, Error> {
         match self.parser.next()? {
             Some(Arg::Short(option)) => return Ok(Some(Arg::Short(option))),
-            Some(Arg::Long("help")) => return Err(self.answer("--help", rt::help)),
-            Some(Arg::Long("version")) => return Err(self.answer("--version", rt::version)),
+            Some(Arg::Long("help")) => {
+                let text = rt::help(self.link) + self.commands.as_deref().unwrap_or_default();
+                return Err(self.answer("--help", text));
+            }
+            Some(Arg::Long("version")) => {
+                let text = rt::version(self.link);
+                return Err(self.answer("--version", text));
+            }
             Some(Arg::Long(option)) => {
                 let mut names = self.link.options.iter().filter_map(|(words, _)| words.strip_prefix("--"));
                 let own = names.find(|name| *name == option).map(Arg::Long);
@@ -55,14 +77,14 @@ impl Cli {
             None => {}
         }
         let read = self.parsed - self.parser.raw_args()?.as_slice().len();
-        self.chain.words.by_ref().take(read).for_each(drop);
+        self.ended |= self.chain.words.by_ref().take(read).last() == Some(c"--");
         Ok(None)
     }
 
     /// What `option` asks for, which takes no value.
-    fn answer(&mut self, option: &str, text: fn(&Link) -> String) -> Error {
+    fn answer(&mut self, option: &str, text: String) -> Error {
         match self.parser.optional_value() {
-            None => Error::answer(0, text(self.link)),
+            None => Error::answer(0, text),
             Some(value) => {
                 Error::usage(format_args!("invalid option '{option}={}'", shown(value.as_bytes())))
             }
@@ -88,8 +110,7 @@ impl Cli {
     /// The value of the option just returned, as a time in seconds, with a fraction after a point.
     pub fn seconds(&mut self) -> Result<Duration, Error> {
         let value = self.value()?;
-        seconds(value.as_bytes())
-            .ok_or_else(|| Error::usage(format_args!("not a number of seconds: {}", shown(value.as_bytes()))))
+        seconds(value.as_bytes()).ok_or_else(|| Error::value("not a number of seconds", value.as_bytes()))
     }
 
     /// The next operand; `name` is what the usage line calls it.
@@ -100,6 +121,23 @@ impl Cli {
     /// The next operand as a fd number.
     pub fn fd(&mut self, name: &str) -> Result<RawFd, Error> {
         fd(OsStr::from_bytes(self.operand(name)?.to_bytes()))
+    }
+
+    /// The next operand of a program that executes nothing, so that options may follow it too, up to a `--`.
+    pub fn operand_among_options(&mut self) -> Option<&'static CStr> {
+        let operand = self.chain.words.next()?;
+        if !self.ended {
+            let options = option_words(self.called.into_iter().chain(self.chain.words.clone()));
+            self.parsed = options.len() - usize::from(self.called.is_some());
+            self.parser = lexopt::Parser::from_iter(options);
+            self.parser.set_short_equals(false);
+        }
+        Some(operand)
+    }
+
+    /// What `--help` says of the commands that the first operand can be.
+    pub fn explain(&mut self, commands: impl Iterator<Item = (&'static str, &'static str)> + Clone) {
+        self.commands = Some(rt::with_columns("commands:\n".to_owned(), commands));
     }
 
     /// What is left to execute. Take it before the deed: a line without a program must not change so much
@@ -118,7 +156,7 @@ impl Cli {
 /// The words in front that can be options and their values: all up to the second of two neighbours without
 /// a dash, since of those one at least is an operand. So the parser copies a few words and never the
 /// program's 2,000.
-fn option_words(words: Words) -> Vec<OsString> {
+fn option_words(words: impl Iterator<Item = &'static CStr>) -> Vec<OsString> {
     let mut plain = 0;
     let mut taken = Vec::new();
     for (i, word) in words.enumerate() {
@@ -133,8 +171,7 @@ fn option_words(words: Words) -> Vec<OsString> {
 }
 
 fn fd(word: &OsStr) -> Result<RawFd, Error> {
-    number(word.as_bytes())
-        .ok_or_else(|| Error::usage(format_args!("not a file descriptor: {}", shown(word.as_bytes()))))
+    number(word.as_bytes()).ok_or_else(|| Error::value("not a file descriptor", word.as_bytes()))
 }
 
 /// A number in decimal digits and nothing else; `None` if it is empty, signed, trailed by anything or too
@@ -192,7 +229,7 @@ mod tests {
 
     #[test]
     fn the_parser_gets_the_words_up_to_the_first_sure_operand() {
-        let words = |line: &'static [&CStr]| option_words(line.iter().copied().collect()).len();
+        let words = |line: &'static [&CStr]| option_words(line.iter().copied()).len();
         assert_eq!(words(&[c"p"]), 1);
         assert_eq!(words(&[c"p", c"a", c"b", c"c"]), 3);
         assert_eq!(words(&[c"p", c"-n", c"-t", c"5", c"file", c"prog", c"x"]), 5);

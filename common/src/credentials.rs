@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString};
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, getppid, getresgid, getresuid};
 
+use crate::accounts::{SOURCE, Trouble, User};
 use crate::cli::number;
 use crate::{Env, Error, OrFail, caps, shown, sys};
 
@@ -22,6 +23,9 @@ impl Spec {
     /// "leave as it is".
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
         let wrong = |problem: &str| Error::usage(format_args!("invalid account {}: {problem}", shown(text)));
+        if text.is_empty() {
+            return Err(Error::value("invalid account", text));
+        }
         let (numeric, rest) = text.strip_prefix(b":").map_or((false, text), |numbers| (true, numbers));
         let (mut names, mut ids) = (Vec::new(), Vec::new());
         for field in rest.split(|b| *b == b':') {
@@ -61,7 +65,7 @@ pub struct Account {
     pub gid: u32,
     /// The supplementary groups, sorted; `gid` is one of them.
     pub groups: Vec<u32>,
-    user: Option<sys::User>,
+    user: Option<User>,
 }
 
 impl Account {
@@ -69,8 +73,7 @@ impl Account {
     pub fn find(text: &CStr, groups: Groups) -> Result<Self, Error> {
         let (uid, mut gids, user) = match Spec::parse(text.to_bytes())? {
             Spec::Names(name, listed) => {
-                let user = sys::user_by_name(&name);
-                let user = user.or_fail(format_args!("look up account {}", shown(name.to_bytes())))?;
+                let user = SOURCE.user_by_name(&name).map_err(|why| no_answer("account", &name, why))?;
                 let hint = "a bare number is taken for a name: for numbers write :uid:gid";
                 let user = user.ok_or_else(|| unknown("account", "user", &name, hint))?;
                 let mut gids = Vec::with_capacity(listed.len() + 1);
@@ -88,9 +91,8 @@ impl Account {
         };
         let gid = gids[0];
         if let (Groups::Database, Some(user)) = (groups, &user) {
-            let name = shown(user.name.to_bytes());
-            let listed = twice(|| sys::getgrouplist(&user.name, user.gid));
-            gids.extend(listed.or_fail(format_args!("look up the groups of {name}"))?);
+            let listed = SOURCE.groups_of(&user.name, user.gid);
+            gids.extend(listed.map_err(|why| no_answer("the groups of", &user.name, why))?);
         }
         Ok(Self { uid, gid, groups: sorted(&gids), user })
     }
@@ -117,22 +119,42 @@ fn non_empty<'a>(field: &'a CStr, default: &'a [u8]) -> &'a [u8] {
     if field.is_empty() { default } else { field.to_bytes() }
 }
 
-fn user_of(uid: u32) -> Result<Option<sys::User>, Error> {
-    twice(|| sys::user_by_uid(uid)).or_fail(format_args!("look up uid {uid}"))
+fn user_of(uid: u32) -> Result<Option<User>, Error> {
+    SOURCE.user_by_uid(uid).map_err(|why| {
+        let digits = CString::new(uid.to_string()).unwrap_or_default(); // which have no NUL
+        no_answer("uid", &digits, why)
+    })
 }
 
-/// Asks a database whose answer may be too short: where libc cannot read one source of it, it goes on to
-/// the next and does not say so. A passing fault shows in a second answer that is another.
-fn twice<T: PartialEq>(ask: impl Fn() -> nix::Result<T>) -> nix::Result<T> {
-    let answer = ask()?;
-    if ask()? == answer { Ok(answer) } else { Err(Errno::EAGAIN) }
+/// The id of a group by its number or name, as a file has it.
+pub fn group_of(text: &[u8]) -> Result<u32, Error> {
+    if let Some(gid) = number(text).filter(|gid| *gid != u32::MAX) {
+        return Ok(gid);
+    }
+    let no_name = |_| Error::fatal(format_args!("unable to find group {}: a NUL", shown(text)));
+    group(&CString::new(text).map_err(no_name)?)
 }
 
 /// The id of a group by its name.
 pub fn group(name: &CStr) -> Result<u32, Error> {
-    let gid = sys::group_by_name(name).or_fail(format_args!("look up group {}", shown(name.to_bytes())))?;
+    let gid = SOURCE.group_by_name(name).map_err(|why| no_answer("group", name, why))?;
     let hint = "names and numbers do not mix: for numbers write :uid:gid[:gid...]";
     gid.ok_or_else(|| unknown("group", "group", name, hint))
+}
+
+/// The error where a database has not answered.
+fn no_answer(thing: &str, name: &CStr, why: Trouble) -> Error {
+    let name = shown(name.to_bytes());
+    match why {
+        Trouble::System(errno) => Error::system(format_args!("look up {thing} {name}"), errno),
+        Trouble::Line(file, line) => {
+            let file = shown(file.to_bytes());
+            Error::fatal(format_args!(
+                "unable to find {thing} {name}: line {line} of {file} is not well formed"
+            ))
+        }
+        Trouble::Answer(problem) => Error::fatal(format_args!("unable to find {thing} {name}: {problem}")),
+    }
 }
 
 /// The error for a name that is in no database, with a hint if it is a number.
@@ -190,8 +212,13 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
             "the ids are not those of uid {uid}, gid {gid} after the change"
         )));
     }
-    if uid != 0 && sys::setresuid(0).is_ok() {
-        return Err(Error::fatal("root could be regained after the change of ids"));
+    if uid != 0 {
+        match sys::setresuid(0) {
+            // Not allowed; or there is no uid 0 in this user namespace.
+            Err(Errno::EPERM | Errno::EINVAL) => {}
+            Ok(()) => return Err(Error::fatal("root could be regained after the change of ids")),
+            Err(errno) => return Err(Error::system("prove that root cannot be regained", errno)),
+        }
     }
     if let Some(parent) = parent {
         // A change of ids clears it. If the parent died meanwhile nobody will send it any more.

@@ -1,5 +1,6 @@
 //! Why a program stops: what it prints and the status with which it exits.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Write};
 
 use nix::errno::Errno;
@@ -17,7 +18,7 @@ struct Reason {
     kind: Kind,
     status: i32,
     text: String,
-    hint: Option<&'static str>,
+    hint: Option<Cow<'static, str>>,
     link: Option<&'static Link>,
 }
 
@@ -44,6 +45,15 @@ impl Error {
         Self::new(Kind::Usage, 100, &problem)
     }
 
+    /// A value of the command line cannot be what it is to be: `problem` says so, and the value follows it.
+    #[must_use]
+    pub fn value(problem: &str, value: &[u8]) -> Self {
+        if value.is_empty() {
+            return Self::usage(format_args!("{problem}: the value is empty"));
+        }
+        Self::usage(format_args!("{problem}: {}", shown(value)))
+    }
+
     /// The system is not as the link needs it, status 111.
     pub fn fatal(problem: impl Display) -> Self {
         Self::new(Kind::Fatal, 111, &problem)
@@ -59,18 +69,20 @@ impl Error {
         Self::fatal(format_args!("unable to {action}: {}", shown(sys::strerror(errno))))
     }
 
-    /// The program was not executed: status 127 if it was not found, 126 if it was but cannot run.
+    /// The program was not executed: status 127 if it was not found, 126 if it was but cannot run. `root` is the
+    /// new root directory in which it was searched, if there is one.
     #[must_use]
-    pub fn exec(program: &[u8], errno: Errno) -> Self {
-        let mut error = Self::refused(&format_args!("run {}", shown(program)), errno);
+    pub fn exec(program: &[u8], root: Option<&[u8]>, errno: Errno) -> Self {
+        let (inside, root) = root.map_or(("", &b""[..]), |root| (" inside ", root));
+        let mut error = Self::refused(&format_args!("run {}{inside}{}", shown(program), shown(root)), errno);
         error.0.status = if errno == Errno::ENOENT { 127 } else { 126 };
         error
     }
 
     /// Adds a second line that says what to write instead.
     #[must_use]
-    pub fn hint(mut self, hint: &'static str) -> Self {
-        self.0.hint = Some(hint);
+    pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.0.hint = Some(hint.into());
         self
     }
 
@@ -88,6 +100,12 @@ impl Error {
         self
     }
 
+    /// What it says, without the name of a program.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
     /// The exit status.
     #[must_use]
     pub fn status(&self) -> i32 {
@@ -99,7 +117,7 @@ impl Error {
     #[cold]
     #[inline(never)] // its buffers are no part of the frame of who runs for long
     pub(crate) fn report(&self) -> i32 {
-        let Reason { ref kind, status, ref text, hint, link } = *self.0;
+        let Reason { ref kind, status, ref text, ref hint, link } = *self.0;
         let link = link.unwrap_or(&CATENA);
         let Link { name, usage, .. } = link;
         let mut message = match kind {
@@ -199,8 +217,8 @@ mod tests {
     fn the_status_tells_the_kind() {
         assert_eq!(Error::usage("x").status(), 100);
         assert_eq!(Error::system("x", Errno::EIO).status(), 111);
-        assert_eq!(Error::exec(b"x", Errno::ENOENT).status(), 127);
-        assert_eq!(Error::exec(b"x", Errno::EACCES).status(), 126);
+        assert_eq!(Error::exec(b"x", None, Errno::ENOENT).status(), 127);
+        assert_eq!(Error::exec(b"x", None, Errno::EACCES).status(), 126);
         assert_eq!(Error::answer(1, "x").status(), 1);
     }
 }

@@ -2,12 +2,14 @@
 
 use std::ffi::{CStr, CString};
 use std::mem;
+use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
+use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::{FileStat, SFlag, stat};
 
 use crate::identity::Own;
-use crate::{Env, Error, Words, fds, sys};
+use crate::{Env, Error, Words, fds, flaw, sys};
 
 /// What is left to execute, and with which environment.
 pub struct Chain {
@@ -19,6 +21,8 @@ pub struct Chain {
     pub own: Own,
     /// The uid, if a link changed a uid or gid since this process was executed.
     pub changed: Option<u32>,
+    /// The new root directory, if the link that was applied last has changed it: for a message.
+    pub root: Option<&'static CStr>,
     path: &'static CStr,
 }
 
@@ -30,7 +34,7 @@ impl Chain {
     #[must_use]
     pub(crate) fn new(words: Words, env: Env, own: Own) -> Self {
         let path = env.get(c"PATH").unwrap_or(Self::DEFAULT_PATH);
-        Self { words, env, own, changed: None, path }
+        Self { words, env, own, changed: None, root: None, path }
     }
 
     /// This chain as the next link gets it, which searches in the PATH that there is by then.
@@ -51,31 +55,26 @@ impl Chain {
             return Error::usage("missing prog");
         };
         let envp = self.env.into_words();
-        let mut found = Errno::ENOENT;
+        let (mut found, mut file) = (Errno::ENOENT, None);
         for candidate in candidates(program, self.path) {
             match sys::execve(&candidate, &self.words, &envp) {
                 // Something is there that may not be executed: remember it, a later folder may do better.
-                Errno::EACCES => found = Errno::EACCES,
+                Errno::EACCES => (found, file) = (Errno::EACCES, Some(candidate)),
                 // A folder with too long a name holds nothing.
                 Errno::ENAMETOOLONG if found == Errno::ENOENT => found = Errno::ENAMETOOLONG,
                 Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG => {}
                 errno => {
-                    found = errno;
+                    (found, file) = (errno, Some(candidate));
                     break;
                 }
             }
         }
-        let error = Error::exec(program.to_bytes(), found);
-        let there = || candidates(program, self.path).any(|file| stat(file.as_c_str()).is_ok());
-        match found {
-            Errno::ENOEXEC => error.hint("a script needs a first line such as #!/bin/sh"),
-            Errno::ENOENT if there() => {
-                error.hint("the file is there: the interpreter in its first line, or its loader, is not")
-            }
-            Errno::EACCES if !there() => {
-                error.hint("a folder on the way to it may not be searched by this account")
-            }
-            _ => error,
+        let error = Error::exec(program.to_bytes(), self.root.map(CStr::to_bytes), found);
+        // A file that is there says more than the directory that lets nobody look.
+        let there = candidates(program, self.path).find(|file| stat(file.as_c_str()).is_ok());
+        match there.or(file).and_then(|file| flaw::of(AT_FDCWD, &file, found)) {
+            Some(hint) => error.hint(hint),
+            None => error,
         }
     }
 
@@ -86,11 +85,13 @@ impl Chain {
     pub fn program(&self) -> Option<FileStat> {
         for candidate in candidates(self.words.first()?, self.path) {
             match stat(candidate.as_c_str()) {
-                Ok(file) if fds::is(&file, SFlag::S_IFREG) => match sys::may_execute(&candidate) {
-                    Ok(()) => return Some(file),
-                    Err(Errno::EACCES) => {}
-                    Err(_) => return None,
-                },
+                Ok(file) if fds::is(&file, SFlag::S_IFREG) => {
+                    match sys::may_execute(AT_FDCWD.as_raw_fd(), &candidate) {
+                        Ok(()) => return Some(file),
+                        Err(Errno::EACCES) => {}
+                        Err(_) => return None,
+                    }
+                }
                 Ok(_) | Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES | Errno::ENAMETOOLONG) => {}
                 Err(_) => return None,
             }

@@ -16,6 +16,12 @@ pub fn stdin() -> BorrowedFd<'static> {
     sys::stdin()
 }
 
+/// Standard output, likewise.
+#[must_use]
+pub fn stdout() -> BorrowedFd<'static> {
+    sys::stdout()
+}
+
 /// Opens a file on a fd from 3 up, though 0-2 be closed: there it would receive our own messages, or be the
 /// program's stdin.
 pub fn open(folder: BorrowedFd, path: &CStr, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
@@ -38,15 +44,16 @@ pub fn each_name(folder: BorrowedFd, tell: impl FnMut(&CStr)) -> nix::Result<()>
     sys::each_name(all.as_fd(), tell)
 }
 
-/// Makes sure that fds 0 to 2 are open: what a program that lives on opens must not land there.
+/// Makes sure that fds 0 to 2 are open: what a program that lives on opens must not land there. /dev/null takes
+/// the place of those that are closed; where none is, it need not be there.
 pub fn open_standard() -> nix::Result<()> {
-    loop {
-        let fd = openat(AT_FDCWD, c"/dev/null", OFlag::O_RDWR, Mode::empty())?;
-        if fd.as_raw_fd() > 2 {
-            return Ok(());
+    for fd in 0..=2 {
+        if !sys::is_open(fd) {
+            // The lowest that is free, as those below are open by now.
+            let _ = openat(AT_FDCWD, c"/dev/null", OFlag::O_RDWR, Mode::empty())?.into_raw_fd(); // it stays
         }
-        let _ = fd.into_raw_fd(); // it stays
     }
+    Ok(())
 }
 
 /// Another fd for the same open file, the lowest free one from `least` up, close-on-exec.
@@ -63,7 +70,7 @@ pub fn is(file: &FileStat, kind: SFlag) -> bool {
 /// Whether there may be a `fd`: EBADF above the limit of open files, as dup2(2) says.
 pub fn check(fd: RawFd) -> nix::Result<()> {
     let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    if u64::try_from(fd).is_ok_and(|fd| fd < limit) { Ok(()) } else { Err(Errno::EBADF) }
+    if libc::rlim_t::try_from(fd).is_ok_and(|fd| fd < limit) { Ok(()) } else { Err(Errno::EBADF) }
 }
 
 /// Makes `to` the same file as `from`, open across exec; unless `copy`, `from` is closed then. Nothing
@@ -74,6 +81,67 @@ pub fn duplicate(from: RawFd, to: RawFd, copy: bool) -> nix::Result<()> {
     }
     sys::dup2(from, to)?;
     if copy { Ok(()) } else { sys::close(from) }
+}
+
+/// A fd that the program which this process becomes finds again: see [`hand_on`].
+#[derive(Debug)]
+pub struct Handed {
+    at: RawFd,
+    before: Option<OwnedFd>,
+}
+
+/// Puts a copy of `fd` on the first number from 3 up that does not survive exec as it is.
+pub fn hand_on(fd: BorrowedFd) -> nix::Result<Handed> {
+    let mut at = libc::STDERR_FILENO + 1;
+    let before = loop {
+        match sys::is_cloexec(at) {
+            Ok(true) => break Some(sys::copy_from(at, at + 1, libc::F_DUPFD_CLOEXEC)?),
+            Ok(false) => at += 1, // somebody else's, who has started us with it
+            Err(Errno::EBADF) => break None,
+            Err(errno) => return Err(errno),
+        }
+    };
+    duplicate(fd.as_raw_fd(), at, true)?;
+    Ok(Handed { at, before })
+}
+
+impl Handed {
+    /// Where there was no exec: what was at its number is there again.
+    pub fn take_back(self) -> nix::Result<()> {
+        match self.before {
+            Some(before) => sys::dup_cloexec(before.as_raw_fd(), self.at),
+            None => sys::close(self.at),
+        }
+    }
+}
+
+/// How many fds are handed on at most: what was taken before leaves a hole in the row.
+const HANDED: usize = 3;
+
+/// What was handed on, the first that is `wanted`, close-on-exec from now on.
+pub fn handed_on(wanted: impl Fn(RawFd) -> bool) -> nix::Result<Option<OwnedFd>> {
+    let mut holes = 0;
+    let mut at = libc::STDERR_FILENO + 1;
+    while holes <= HANDED {
+        match sys::is_cloexec(at) {
+            Ok(false) if wanted(at) => {
+                let own = sys::copy_from(at, at + 1, libc::F_DUPFD_CLOEXEC)?;
+                sys::close(at)?;
+                return Ok(Some(own));
+            }
+            Ok(_) => {} // that of another, or what has been taken already
+            Err(_) => holes += 1,
+        }
+        at += 1;
+    }
+    Ok(None)
+}
+
+/// Whether a number is that of a FIFO which is open with these flags.
+#[must_use]
+pub fn is_open_fifo(fd: RawFd, flags: OFlag) -> bool {
+    sys::open_fifo_flags(fd)
+        .is_ok_and(|open| open & (OFlag::O_ACCMODE | OFlag::O_NONBLOCK).bits() == flags.bits())
 }
 
 /// Closes `fd`, open or not.

@@ -5,9 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use nix::fcntl::readlink;
 use nix::sys::stat::{FileStat, stat};
-use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 
-use crate::{Chain, Link, rt, sys};
+use crate::{Chain, Link, procfs, rt, sys};
 
 /// How a link in this process is recognized.
 #[derive(Clone, Copy)]
@@ -28,9 +27,11 @@ impl Own {
         if sys::real_ids_differ() {
             return None;
         }
-        let real = statfs(c"/proc/self").is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC);
-        let own = real.then(|| rt::own_file().ok()).flatten()?;
-        Some(Self::File(own))
+        // Where it cannot be told each link is executed, which gives the same.
+        let own = c"/proc/self/exe";
+        let file = stat(own).ok().filter(|_| procfs::is_there())?;
+        let plain = rt::gives_rights(&file, sys::xattr_size(own, rt::CAPABILITIES)) == Ok(false);
+        plain.then_some(Self::File(file))
     }
 
     /// What the next word of `chain` has to be for it to be `link`, which is in this process; `None` if it
@@ -66,9 +67,10 @@ pub(crate) fn is_called(word: &CStr, link: &Link) -> bool {
 }
 
 /// The file of the program `other` beside the file of this one, which is `own`, both with the same prefix
-/// to their names if this one has any. `None` if there is none, or without /proc.
+/// to their names if this one has any. `None` if there is none, without /proc, and where it cannot be looked at: then it
+/// is another program, which is executed.
 fn sibling(own: &str, other: &str) -> Option<FileStat> {
-    let file = readlink(c"/proc/self/exe").ok()?;
+    let file = readlink(c"/proc/self/exe").ok().filter(|_| procfs::is_there())?;
     let prefix = file.as_bytes().strip_suffix(own.as_bytes())?;
     stat(CString::new([prefix, other.as_bytes()].concat()).ok()?.as_c_str()).ok()
 }

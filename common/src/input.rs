@@ -7,14 +7,14 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, FcntlArg, OFlag, SpliceFFlags, fcntl, tee};
+use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, tee};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::sys::stat::{SFlag, fstat};
 use nix::sys::uio::readv;
 use nix::unistd::{dup2_stdin, pipe2, read};
 
 use crate::fds::stdin;
-use crate::{child, fds, socket};
+use crate::{child, fds, procfs, socket};
 
 /// What a look at the input has found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,6 +63,7 @@ impl Looking {
     fn copy(&self, buffer: &mut [u8], ask: bool) -> nix::Result<(usize, bool)> {
         let count = tee(stdin(), &self.writer, buffer.len(), SpliceFFlags::SPLICE_F_NONBLOCK)?;
         let mut room = [socket::watch(self.writer.as_raw_fd(), socket::POLLOUT)];
+        // Where the kernel cannot be asked there is room: then another look copies no more, and tells nothing new.
         let full = ask && socket::poll(&mut room, Some(0)).is_ok() && room[0].revents == 0;
         let mut filled = 0;
         while filled < count {
@@ -78,8 +79,9 @@ impl Looking {
 impl Input {
     /// Standard input, at which is looked `size` bytes at a time.
     pub fn new(size: usize) -> nix::Result<Self> {
-        // Without a pipe of our own it is read as a file is.
-        let pipe = if fds::is(&fstat(stdin())?, SFlag::S_IFIFO) { Looking::new().ok() } else { None };
+        // Not without a pipe of our own: read as a file is, a kill would lose what is in a pipe.
+        let is_pipe = fds::is(&fstat(stdin())?, SFlag::S_IFIFO);
+        let pipe = is_pipe.then(Looking::new).transpose()?;
         Ok(Self { pipe, buffer: vec![0; size], seen: 0..0, closed: false, quiet: 0, waited: false })
     }
 
@@ -137,6 +139,17 @@ impl Input {
         self.closed
     }
 
+    /// Whether nobody writes any more, asked where what has been seen cannot be worked off, so that no look comes
+    /// to the end.
+    pub fn has_ended(&mut self) -> bool {
+        // Where either cannot be found out, the next try asks again.
+        if self.pipe.is_none() {
+            return self.read().is_ok() && self.closed;
+        }
+        let mut end = [socket::watch(0, 0)];
+        socket::poll(&mut end, Some(0)).is_ok() && end[0].revents & socket::POLLHUP != 0
+    }
+
     /// Whether no more can be seen before something is taken.
     pub fn is_full(&mut self) -> bool {
         if self.seen.len() == self.buffer.len() {
@@ -145,6 +158,7 @@ impl Input {
         // A pipe has few places, and some writers fill each with few bytes. Ours has no more than it.
         let Some(pipe) = &self.pipe else { return false };
         if let Ok(size) = fcntl(stdin(), FcntlArg::F_GETPIPE_SZ) {
+            // Where there may be no larger one, ours is full earlier, and a long line comes in parts.
             let _ = fcntl(&pipe.writer, FcntlArg::F_SETPIPE_SZ(size.min(1 << 16)));
         }
         match pipe.copy(&mut self.buffer, true) {
@@ -152,7 +166,7 @@ impl Input {
                 self.seen = 0..count;
                 full
             }
-            Err(_) => false,
+            Err(_) => false, // the next look fails too, and tells
         }
     }
 
@@ -195,7 +209,7 @@ impl Input {
     /// How many bytes are in the pipe.
     #[must_use]
     pub fn unread(&self) -> usize {
-        child::unread(stdin()).unwrap_or(0)
+        child::unread(stdin()).unwrap_or(0) // which only fails where it is none
     }
 
     /// Whether nobody else could read what we leave in the pipe, asked at the end: no more can be seen then.
@@ -213,6 +227,7 @@ impl Input {
                 }
                 true
             }
+            // In doubt we are: a line that is cut is better than one that is lost.
             Err(errno) => errno != Errno::EACCES,
         }
     }
@@ -221,15 +236,14 @@ impl Input {
 /// A pipe without a reader is an error for its writers: so, as one of them, we leave it as a reader. `None` if
 /// there is another one; else whether we could come back.
 fn only_reader() -> nix::Result<Option<bool>> {
-    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let writer = fds::open(AT_FDCWD, c"/proc/self/fd/0", flags, Mode::empty())?;
+    let (own, flags) = (c"fd/0", OFlag::O_WRONLY | OFlag::O_NONBLOCK);
+    let writer = procfs::This::open()?.file(own, flags)?;
     dup2_stdin(&writer)?;
     let mut other = [socket::watch(writer.as_raw_fd(), 0)];
     socket::poll(&mut other, Some(0))?;
     if other[0].revents & socket::POLLERR == 0 {
         return Ok(None);
     }
-    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let back = fds::open(AT_FDCWD, c"/proc/self/fd/0", flags, Mode::empty());
+    let back = procfs::This::open().and_then(|this| this.file(own, OFlag::O_RDONLY | OFlag::O_NONBLOCK));
     Ok(Some(back.and_then(|reader| dup2_stdin(&reader)).is_ok()))
 }

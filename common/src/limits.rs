@@ -1,8 +1,10 @@
 //! Resource limits, setrlimit(2).
 
+use nix::errno::Errno;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
 
 use crate::cli::number;
+use crate::{Error, procfs};
 
 /// What to make a limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,16 +48,29 @@ pub enum Which {
     Both,
 }
 
-/// Sets a limit. EPERM where it would raise a hard limit without `CAP_SYS_RESOURCE`.
-pub fn set(resource: Resource, which: Which, value: Value) -> nix::Result<()> {
-    let (soft, hard) = getrlimit(resource)?;
+/// Sets a limit.
+pub fn set(resource: Resource, which: Which, value: Value) -> Result<(), Error> {
+    let failed = |errno| Error::system(format_args!("set {resource:?}"), errno);
+    let (soft, hard) = getrlimit(resource).map_err(failed)?;
     let value = value.or_hard(hard);
     let (soft, hard) = match which {
         Which::Soft => (value.min(hard), hard),
         Which::Hard => (soft.min(value), value),
         Which::Both => (value, value),
     };
-    setrlimit(resource, soft, hard)
+    setrlimit(resource, soft, hard).map_err(|errno| match most_files() {
+        Some(most) if errno == Errno::EPERM && resource == Resource::RLIMIT_NOFILE && hard > most => {
+            failed(errno).hint(format!("the hard limit would be more than fs.nr_open, which is {most}"))
+        }
+        _ => failed(errno),
+    })
+}
+
+/// How many open files a process may have at most, whoever it is: `fs.nr_open`, `proc_sys_fs(5)`. `None` where
+/// /proc does not tell: it is for a hint.
+fn most_files() -> Option<rlim_t> {
+    let mut buffer = [0; 32];
+    number(procfs::read(c"/proc/sys/fs/nr_open", &mut buffer).ok()?.trim_ascii_end())
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub enum Kind {
     Shared,
 }
 
+mod holder;
+
 /// What setlock and pidlock are asked for.
 #[derive(Debug)]
 pub struct Request {
@@ -70,15 +72,34 @@ impl Request {
         let file = shown(self.file.to_bytes());
         let locked = match acquire(self.file, kind, self.wait) {
             Ok(Some(fd)) => Ok(fd),
-            Ok(None) => Err(Error::fatal(format_args!("unable to lock {file}: it is locked"))),
+            Ok(None) if self.quiet => return Err(Error::answer(0, "")),
+            Ok(None) => return Err(self.taken()),
             Err(error) => Err(error),
         };
         let fd = match locked {
+            // Not only where it is locked: daemontools' -x is silent too where the file cannot be opened.
             Err(_) if self.quiet => return Err(Error::answer(0, "")),
             other => other?,
         };
         then(&fd).or_fail(format_args!("write {file}"))?;
         fds::leave(fd, self.at).or_fail(format_args!("keep the lock on {file}"))
+    }
+
+    /// The message where somebody else has the lock.
+    #[cold]
+    fn taken(&self) -> Error {
+        let error =
+            Error::fatal(format_args!("unable to lock {}: it is locked", shown(self.file.to_bytes())));
+        match holder::find(self.file) {
+            Ok(Some((pid, _))) if sys::getpid() == Ok(pid) => {
+                error.hint("this process holds it itself, by a descriptor that it has already: see -d")
+            }
+            Ok(Some((pid, name))) => error.hint(format!(
+                "process {pid} ({}) holds it, as does each that inherits its descriptor: see -d",
+                shown(&name)
+            )),
+            _ => error, // it was for a hint, and /proc shows each account its own processes
+        }
     }
 
     /// The file.
@@ -111,21 +132,21 @@ pub fn nap() {
 fn acquire(file: &CStr, kind: Kind, wait: Wait) -> Result<Option<OwnedFd>, Error> {
     let name = shown(file.to_bytes());
     let failed = |errno| Error::system(format_args!("lock {name}"), errno);
+    // No clock is asked without need: to a process that may not read the time stamp counter it is death.
     let (limit, each) = match wait {
-        Wait::For(time) => (time, Wait::Never),
-        other => (Duration::ZERO, other),
+        Wait::For(time) => (Some((time, Instant::now())), Wait::Never),
+        other => (None, other),
     };
-    let start = Instant::now();
     loop {
         let fd = open(file, kind)?;
         match lock(&fd, kind, each) {
             Ok(()) if still_at(&fd, file).map_err(failed)? => return Ok(Some(fd)),
             Err(Errno::EAGAIN | Errno::EACCES) => {
-                let left = limit.saturating_sub(start.elapsed());
-                if left.is_zero() {
-                    return Ok(None);
+                let left = limit.map(|(time, start)| time.saturating_sub(start.elapsed()));
+                match left.filter(|left| !left.is_zero()) {
+                    Some(left) => sys::sleep(left.min(PAUSE)).map_err(failed)?,
+                    None => return Ok(None),
                 }
-                sys::sleep(left.min(PAUSE)).map_err(failed)?;
             }
             // Again after a signal, and where somebody removed or replaced the file while we waited: what
             // we have is nobody's lock any more.

@@ -1,9 +1,10 @@
 //! The multi-call program: every link in one file, and neighbours in a chain applied in one process.
 
 use std::ffi::CStr;
+use std::mem;
 
 use crate::identity::{Own, is_called};
-use crate::{Chain, Env, Error, Link, Words, rt, shown};
+use crate::{Chain, Env, Error, Link, OrFail, Words, procfs, rt, shown, sys};
 
 /// The program itself, for its messages.
 pub(crate) static CATENA: Link = Link {
@@ -62,19 +63,41 @@ fn apply(
         let own = |next: &&Link| Own::expect(&chain, link, next).is_some_and(|own| own.is_next(&chain));
         let next = if matches!(chain.own, Own::Alone) { None } else { links.iter().find(own) };
         let by_name = matches!(chain.own, Own::Named);
-        match next {
+        match (next, chain.changed) {
+            (Some(next), None) => link = next,
             // Until an exec the files in /proc of who has changed its ids are root's, and so they must be:
             // there is still in memory what root has read. A link that opens files finds the account's by
             // its own exec.
-            Some(next) if chain.changed.is_none_or(|uid| uid != 0 && (by_name || !next.opens)) => link = next,
+            (Some(next), Some(1..)) if !next.opens => link = next,
+            (Some(next), Some(1..)) if by_name => {
+                again(&mut chain);
+                link = next; // where our file cannot be executed, as in a new root without it
+            }
             // Uid 0 would get capabilities by the exec that it has not got here.
-            Some(_) if by_name => {
-                chain.words = [c"/proc/self/exe"].into_iter().chain(chain.words).collect();
+            (Some(_), Some(0)) if by_name => {
+                procfs::This::open().or_fail("look at this program's own file")?;
+                chain.words = by_ourselves(&chain);
                 return Ok((link, chain));
             }
             _ => return Ok((link, chain)),
         }
     }
+}
+
+/// Executes our own file for what is left of the chain. Returns where that cannot be done, and nothing has changed.
+fn again(chain: &mut Chain) {
+    if Own::file().is_some() {
+        let env = mem::take(&mut chain.env).into_words();
+        // Whatever it was that the kernel refused: the chain goes on here.
+        let _ = sys::execve(OWN, &by_ourselves(chain), &env);
+        chain.env = Env::new(env);
+    }
+}
+
+const OWN: &CStr = c"/proc/self/exe";
+
+fn by_ourselves(chain: &Chain) -> Words {
+    [OWN].into_iter().chain(chain.words.clone()).collect()
 }
 
 fn list(links: &[Link]) -> String {

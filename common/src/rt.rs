@@ -7,15 +7,16 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::{Cell, UnsafeCell};
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 
 use nix::errno::Errno;
-use nix::sys::stat::{FileStat, stat};
+use nix::fcntl::OFlag;
+use nix::sys::stat::{FileStat, fstat};
 
 use crate::identity::Own;
 use crate::multicall::{self, CATENA};
-use crate::{Chain, Cli, Env, Error, OrFail, Words, sys};
+use crate::{Chain, Cli, Env, Error, OrFail, Words, procfs, sys};
 
 /// What a link's `run` returns: what is left to execute, or why nothing is executed.
 pub type Outcome = Result<Chain, Error>;
@@ -191,24 +192,30 @@ unsafe fn start_with(
 /// command line with them. `AT_SECURE` alone is no proof: it is also set for a link under a set-id program
 /// that runs it on purpose.
 fn never_a_way_up() -> Result<(), Error> {
-    if sys::at_secure() { own_file().map(drop) } else { Ok(()) }
-}
-
-/// The file that this process runs, which must be neither set-id nor have file capabilities.
-#[inline(never)]
-pub(crate) fn own_file() -> Result<FileStat, Error> {
-    let (own, action) = (c"/proc/self/exe", "look at this program's own file");
-    let file = stat(own).or_fail(action)?;
-    let capabilities = match sys::xattr_size(own, c"security.capability") {
-        Ok(_) => true,
-        Err(Errno::ENODATA | Errno::ENOTSUP) => false,
-        Err(errno) => return Err(Error::system(action, errno)),
-    };
-    if capabilities || file.st_mode & (libc::S_ISUID | libc::S_ISGID) != 0 {
+    if !sys::at_secure() {
+        return Ok(());
+    }
+    let action = "look at this program's own file";
+    let open = procfs::This::open().and_then(|this| this.file(c"exe", OFlag::O_RDONLY)).or_fail(action)?;
+    let file = fstat(&open).or_fail(action)?;
+    if gives_rights(&file, sys::xattr_size_of(&open, CAPABILITIES)).or_fail(action)? {
         return Err(Error::fatal("this program's file is set-id or has file capabilities")
             .hint("it would give them to anybody: remove them with 'chmod ug-s' and 'setcap -r'"));
     }
-    Ok(file)
+    Ok(())
+}
+
+/// The extended attribute that holds the capabilities of a file.
+pub(crate) const CAPABILITIES: &CStr = c"security.capability";
+
+/// Whether a file is set-id, or has capabilities by the size of that attribute.
+pub(crate) fn gives_rights(file: &FileStat, capabilities: nix::Result<isize>) -> nix::Result<bool> {
+    let set_id = file.st_mode & (libc::S_ISUID | libc::S_ISGID) != 0;
+    match capabilities {
+        Ok(_) => Ok(true),
+        Err(Errno::ENODATA | Errno::ENOTSUP) => Ok(set_id),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// What `--help` prints.

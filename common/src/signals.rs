@@ -4,11 +4,15 @@ use crate::cli::number;
 
 pub use libc::{
     SIGALRM as ALRM, SIGCHLD as CHLD, SIGCONT as CONT, SIGHUP as HUP, SIGINT as INT, SIGKILL as KILL,
-    SIGPIPE as PIPE, SIGQUIT as QUIT, SIGSTOP as STOP, SIGTERM as TERM, SIGUSR1 as USR1, SIGUSR2 as USR2,
+    SIGPIPE as PIPE, SIGPWR as PWR, SIGQUIT as QUIT, SIGSTOP as STOP, SIGTERM as TERM, SIGUSR1 as USR1,
+    SIGUSR2 as USR2,
 };
 
-/// The highest signal number of Linux.
-const LAST: i32 = 64;
+/// The first of the real-time signals, as glibc counts and so the shells of most systems. musl leaves one more
+/// out; but who sends `RTMIN+3` means what the manual of the receiver says, not what we were built with.
+pub const RTMIN: i32 = 34;
+/// The last of them, and of all signals of Linux.
+pub const RTMAX: i32 = 64;
 
 /// Those that have a name, without SIG, see signal(7).
 const NAMES: [(&str, i32); 31] = [
@@ -45,20 +49,45 @@ const NAMES: [(&str, i32); 31] = [
     ("SYS", libc::SIGSYS),
 ];
 
+/// Other names of the same, which shells and signal(7) have.
+const ALIASES: [(&str, i32); 4] =
+    [("IOT", libc::SIGABRT), ("CLD", libc::SIGCHLD), ("POLL", libc::SIGIO), ("UNUSED", libc::SIGSYS)];
+
 /// The name of a signal without SIG; `None` where it has none but its number.
 #[must_use]
 pub fn name(signal: i32) -> Option<&'static str> {
     NAMES.iter().find(|(_, number)| *number == signal).map(|(name, _)| *name)
 }
 
-/// The signal of this name, with or without SIG, in any case, or of this number.
+/// The signal of this name, with or without SIG, in any case, or of this number. Every name is known that
+/// `kill -l` of bash, dash, zsh and busybox prints.
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<i32> {
     if let Some(signal) = number(text) {
-        return Some(signal).filter(|signal| (1..=LAST).contains(signal));
+        return Some(signal).filter(|signal| (1..=RTMAX).contains(signal));
     }
     let text = if text.len() > 3 && text[..3].eq_ignore_ascii_case(b"SIG") { &text[3..] } else { text };
-    NAMES.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(text)).map(|(_, signal)| *signal)
+    let named = |(name, _): &&(&str, i32)| name.as_bytes().eq_ignore_ascii_case(text);
+    let found = NAMES.iter().find(named).or_else(|| ALIASES.iter().find(named));
+    found.map(|(_, signal)| *signal).or_else(|| real_time(text))
+}
+
+/// `RTMIN`, `RTMIN+n`, `RTMAX` or `RTMAX-n`.
+fn real_time(text: &[u8]) -> Option<i32> {
+    let (base, offset) = text.split_at_checked(5)?;
+    let offset = match offset {
+        [] => Some(0),
+        [b'+' | b'-', digits @ ..] => number::<i32>(digits),
+        _ => None,
+    };
+    let signal = if base.eq_ignore_ascii_case(b"RTMIN") && text.get(5) != Some(&b'-') {
+        RTMIN.checked_add(offset?)
+    } else if base.eq_ignore_ascii_case(b"RTMAX") && text.get(5) != Some(&b'+') {
+        RTMAX.checked_sub(offset?)
+    } else {
+        None
+    };
+    signal.filter(|signal| (RTMIN..=RTMAX).contains(signal))
 }
 
 #[cfg(test)]
@@ -72,6 +101,23 @@ mod tests {
         }
         assert_eq!(parse(b"64"), Some(64));
         for bad in ["", "0", "65", "-1", "SIG", "SIGSIGTERM", "TERM ", "1x"] {
+            assert_eq!(parse(bad.as_bytes()), None, "{bad}");
+        }
+        for (text, signal) in [
+            ("IOT", 6),
+            ("CLD", 17),
+            ("sigpoll", 29),
+            ("RTMIN", 34),
+            ("SIGRTMIN+3", 37),
+            ("rtmin+30", 64),
+            ("RTMAX", 64),
+            ("RTMAX-14", 50),
+        ] {
+            assert_eq!(parse(text.as_bytes()), Some(signal), "{text}");
+        }
+        for bad in
+            ["RTMIN+31", "RTMIN-1", "RTMAX+1", "RTMAX-31", "RTMIN+", "RTMIN3", "RTMIN+-3", "RTMI", "RT"]
+        {
             assert_eq!(parse(bad.as_bytes()), None, "{bad}");
         }
         assert_eq!((name(11), name(40)), (Some("SEGV"), None));

@@ -3,7 +3,11 @@
 #![allow(unsafe_code)]
 
 pub mod child;
+pub mod namespace;
+#[cfg(not(target_env = "musl"))]
+pub(crate) mod nss;
 pub mod page;
+pub mod procfs;
 pub mod socket;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
@@ -105,6 +109,12 @@ pub(crate) fn stdin() -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) }
 }
 
+/// Standard output.
+pub(crate) fn stdout() -> BorrowedFd<'static> {
+    // SAFETY: as above.
+    unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) }
+}
+
 /// The address of a new anonymous mapping of `length` bytes.
 pub(crate) fn map(length: usize) -> Option<usize> {
     let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
@@ -139,9 +149,15 @@ pub(crate) fn xattr_size(path: &CStr, name: &CStr) -> nix::Result<isize> {
     Errno::result(unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), ptr::null_mut(), 0) })
 }
 
-/// Whether the effective ids and capabilities may execute `path`.
-pub(crate) fn may_execute(path: &CStr) -> nix::Result<()> {
-    may_access(libc::AT_FDCWD, path, libc::X_OK)
+/// The same of an open file, fgetxattr(2).
+pub(crate) fn xattr_size_of(file: &OwnedFd, name: &CStr) -> nix::Result<isize> {
+    // SAFETY: an open fd and a C string; with size 0 nothing is written.
+    Errno::result(unsafe { libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), ptr::null_mut(), 0) })
+}
+
+/// Whether the effective ids and capabilities may execute `path`, in an open folder.
+pub(crate) fn may_execute(folder: RawFd, path: &CStr) -> nix::Result<()> {
+    may_access(folder, path, libc::X_OK)
 }
 
 /// Whether they may read `path`, in an open folder.
@@ -183,10 +199,28 @@ pub(crate) fn close(fd: RawFd) -> nix::Result<()> {
     Errno::result(unsafe { libc::close(fd) }).map(drop)
 }
 
+/// Whether there is anything on `fd`.
+pub(crate) fn is_open(fd: RawFd) -> bool {
+    // SAFETY: F_GETFD takes nothing.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) != -1 }
+}
+
 /// Lets `fd` survive exec; EBADF where it is not open.
 pub(crate) fn clear_cloexec(fd: RawFd) -> nix::Result<()> {
     // SAFETY: F_SETFD takes an integer.
     Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) }).map(drop)
+}
+
+/// Whether `fd` is closed by exec; EBADF where it is not open.
+pub(crate) fn is_cloexec(fd: RawFd) -> nix::Result<bool> {
+    // SAFETY: F_GETFD takes nothing.
+    Errno::result(unsafe { libc::fcntl(fd, libc::F_GETFD) }).map(|flags| flags & libc::FD_CLOEXEC != 0)
+}
+
+/// dup3(2) with `O_CLOEXEC`.
+pub(crate) fn dup_cloexec(from: RawFd, to: RawFd) -> nix::Result<()> {
+    // SAFETY: as for dup2.
+    Errno::result(unsafe { libc::dup3(from, to, libc::O_CLOEXEC) }).map(drop)
 }
 
 /// Adds or removes `O_NONBLOCK`.
@@ -196,6 +230,17 @@ pub(crate) fn set_nonblocking(fd: RawFd, on: bool) -> nix::Result<()> {
     let flags = if on { flags | libc::O_NONBLOCK } else { flags & !libc::O_NONBLOCK };
     // SAFETY: as above.
     Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }).map(drop)
+}
+
+/// The flags with which a FIFO is open; ESPIPE for anything else.
+pub(crate) fn open_fifo_flags(fd: RawFd) -> nix::Result<c_int> {
+    // SAFETY: an integer, and F_GETFL takes nothing.
+    let (stat, flags) =
+        unsafe { (nix::sys::stat::fstat(BorrowedFd::borrow_raw(fd))?, libc::fcntl(fd, libc::F_GETFL)) };
+    if stat.st_mode & libc::S_IFMT != libc::S_IFIFO {
+        return Err(Errno::ESPIPE);
+    }
+    Errno::result(flags)
 }
 
 /// Moves a newly opened fd to 3 or above; it keeps its close-on-exec flag, which must be `cloexec`.
@@ -292,88 +337,6 @@ pub(crate) fn setresuid(uid: u32) -> nix::Result<()> {
     Errno::result(unsafe { libc::syscall(SYS_SETRESUID, uid, uid, uid) }).map(drop)
 }
 
-/// getgrouplist(3): `gid` and what the group database gives `user`, at most 65,536 groups.
-pub(crate) fn getgrouplist(user: &CStr, gid: u32) -> nix::Result<Vec<u32>> {
-    let mut groups = vec![0; 64];
-    loop {
-        let mut count = c_int::try_from(groups.len()).unwrap_or(c_int::MAX);
-        // SAFETY: a C string, and at most `count` groups are written to the buffer, which has so many
-        // places.
-        let fits =
-            unsafe { libc::getgrouplist(user.as_ptr(), gid, groups.as_mut_ptr(), &raw mut count) } >= 0;
-        let count = usize::try_from(count).unwrap_or(0);
-        if fits && count <= groups.len() {
-            groups.truncate(count);
-            return Ok(groups);
-        }
-        if groups.len() >= 65_536 {
-            return Err(Errno::EINVAL);
-        }
-        groups.resize(groups.len() * 4, 0);
-    }
-}
-
-/// What the user database says of a user.
-#[derive(Debug, PartialEq)]
-pub(crate) struct User {
-    pub(crate) name: CString,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-    pub(crate) home: CString,
-    pub(crate) shell: CString,
-}
-
-/// `getpwnam_r(3)`: `None` where there is no such user.
-pub(crate) fn user_by_name(name: &CStr) -> nix::Result<Option<User>> {
-    // SAFETY: a C string, and what `entry` passes.
-    entry(|to, buffer, size, found| unsafe { libc::getpwnam_r(name.as_ptr(), to, buffer, size, found) }, user)
-}
-
-/// `getpwuid_r(3)`: `None` where there is no such user.
-pub(crate) fn user_by_uid(uid: u32) -> nix::Result<Option<User>> {
-    // SAFETY: an integer, and what `entry` passes.
-    entry(|to, buffer, size, found| unsafe { libc::getpwuid_r(uid, to, buffer, size, found) }, user)
-}
-
-/// `getgrnam_r(3)`: the gid, `None` where there is no such group.
-pub(crate) fn group_by_name(name: &CStr) -> nix::Result<Option<u32>> {
-    entry(
-        // SAFETY: a C string, and what `entry` passes.
-        |to, buffer, size, found| unsafe { libc::getgrnam_r(name.as_ptr(), to, buffer, size, found) },
-        |group: &libc::group| group.gr_gid,
-    )
-}
-
-/// Calls one of the functions that put an entry of a database of type `E` and its strings into the caller's
-/// memory: with more until it is enough.
-fn entry<E, T>(
-    get: impl Fn(*mut E, *mut c_char, usize, *mut *mut E) -> c_int,
-    take: impl Fn(&E) -> T,
-) -> nix::Result<Option<T>> {
-    let mut buffer: Vec<c_char> = vec![0; 1024];
-    loop {
-        let (mut place, mut found) = (mem::MaybeUninit::uninit(), ptr::null_mut());
-        match get(place.as_mut_ptr(), buffer.as_mut_ptr(), buffer.len(), &raw mut found) {
-            // SAFETY: where one is found it is in `place`, and its strings are in the buffer.
-            0 => return Ok(unsafe { found.as_ref() }.map(&take)),
-            libc::ERANGE if buffer.len() < 1 << 24 => buffer.resize(buffer.len() * 4, 0),
-            errno => return Err(Errno::from_raw(errno)),
-        }
-    }
-}
-
-fn user(entry: &libc::passwd) -> User {
-    // SAFETY: the strings of an entry that was found are C strings.
-    let copy = |string: *const c_char| unsafe { CStr::from_ptr(string) }.to_owned();
-    User {
-        name: copy(entry.pw_name),
-        uid: entry.pw_uid,
-        gid: entry.pw_gid,
-        home: copy(entry.pw_dir),
-        shell: copy(entry.pw_shell),
-    }
-}
-
 /// The five arguments of prctl(2) of which we use two. Returns what it returns.
 fn prctl(option: c_int, argument: c_ulong) -> nix::Result<c_int> {
     // SAFETY: used below with options that take integers.
@@ -445,7 +408,7 @@ pub(crate) fn give_up_terminal(fd: BorrowedFd) -> nix::Result<()> {
 
 /// nanosleep(2), also ended by a signal; `time` is less than a second.
 pub(crate) fn sleep(time: Duration) -> nix::Result<()> {
-    let time = libc::timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
+    let time = libc::timespec { tv_sec: 0, tv_nsec: i32::try_from(time.subsec_nanos()).unwrap_or(0).into() };
     // SAFETY: one structure to read and none to write.
     match Errno::result(unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) }) {
         Err(Errno::EINTR) => Ok(()),

@@ -104,16 +104,25 @@ impl<const N: usize> Text<N> {
     /// Adds `text` as the inside of a JSON string: control characters as `?`, what is not UTF-8 as U+FFFD.
     pub fn quoted(&mut self, text: &[u8]) -> &mut Self {
         for chunk in text.utf8_chunks() {
-            for byte in chunk.valid().bytes() {
-                match byte {
-                    b'"' | b'\\' => self.append(&[b'\\', byte]),
-                    0..=31 | 127 => self.append(b"?"),
-                    _ => self.append(&[byte]),
+            for character in chunk.valid().chars() {
+                match character {
+                    '"' => self.append(b"\\\""),
+                    '\\' => self.append(b"\\\\"),
+                    control if control.is_control() => self.append(b"?"),
+                    other => self.append(other.encode_utf8(&mut [0; 4]).as_bytes()),
                 }
             }
             if !chunk.invalid().is_empty() {
                 self.append("\u{fffd}".as_bytes());
             }
+        }
+        self
+    }
+
+    /// Adds `text` for a message: what is no printable character of ASCII as `?`.
+    pub fn printable(&mut self, text: &[u8]) -> &mut Self {
+        for byte in text {
+            self.append(&[if matches!(byte, b' '..=b'~') { *byte } else { b'?' }]);
         }
         self
     }
@@ -124,6 +133,12 @@ impl<const N: usize> Text<N> {
             self.append(b" ");
         }
         self
+    }
+
+    /// Ends the line: where there is no room for a newline the last byte makes way for it.
+    pub fn end_line(&mut self) -> &mut Self {
+        self.length = self.length.min(N - 1);
+        self.add("\n")
     }
 
     /// The text.
@@ -151,8 +166,11 @@ mod tests {
         assert_eq!(text.bytes(), b"a 0 18446744073709551615 007 61.007");
         assert_eq!(Text::<4>::of("abcdef").bytes(), b"abcd");
         assert_eq!(Text::<16>::new().quoted(b"a\"\\\n\xff").bytes(), "a\\\"\\\\?\u{fffd}".as_bytes());
-        assert_eq!(Text::<16>::new().quoted("é\u{1}".as_bytes()).bytes(), "é?".as_bytes());
+        assert_eq!(Text::<16>::new().quoted("é\u{1}\u{9b}".as_bytes()).bytes(), "é??".as_bytes());
+        assert_eq!(Text::<16>::new().printable("a \x1b[é\n".as_bytes()).bytes(), b"a ?[???");
         assert_eq!(Text::<4>::of("a").fill(3).bytes(), b"a  ");
+        assert_eq!(Text::<4>::of("ab").end_line().bytes(), b"ab\n");
+        assert_eq!(Text::<4>::of("abcdef").end_line().bytes(), b"abc\n");
     }
 
     #[test]

@@ -18,30 +18,52 @@ pub struct Voice {
 impl Voice {
     /// Something is not as it should be, and the program goes on.
     pub fn warning(self, parts: &[&[u8]]) {
-        self.say(b"warning", parts, None);
+        self.say(b"warning", parts, None, None);
     }
 
     /// The system refused something, and the program goes on; the parts follow "unable to".
     pub fn unable(self, parts: &[&[u8]], errno: Errno) {
-        self.say(b"warning", parts, Some(errno));
+        self.say(b"warning", parts, Some(errno), None);
+    }
+
+    /// As [`Voice::unable`], with a second line that says what is wrong, if that is known.
+    pub fn unable_hint(self, parts: &[&[u8]], errno: Errno, hint: Option<&str>) {
+        self.say(b"warning", parts, Some(errno), hint);
+    }
+
+    /// A file holds a value that cannot be read, for which the default is used: the one message for it.
+    pub fn invalid(self, file: &[u8], value: &[u8], expected: &str) {
+        let mut shown = Text::<80>::new();
+        shown.quoted(value);
+        self.warning(&[
+            file,
+            b": invalid value \"",
+            shown.bytes(),
+            b"\": expected ",
+            expected.as_bytes(),
+            b"; using the default",
+        ]);
     }
 
     /// The system refused what nothing can go on without; or, without an errno, why else it is the end.
     pub fn fatal(self, parts: &[&[u8]], errno: impl Into<Option<Errno>>) {
-        self.say(b"fatal", parts, errno.into());
+        self.say(b"fatal", parts, errno.into(), None);
     }
 
     /// Something that was asked for with `-v`.
     pub fn info(self, parts: &[&[u8]]) {
-        self.say(b"info", parts, None);
+        self.say(b"info", parts, None, None);
     }
 
-    fn say(self, kind: &[u8], parts: &[&[u8]], errno: Option<Errno>) {
-        let mut text = Text::<512>::of(self.called);
-        if !self.folder.is_empty() {
-            text.add(" ").add(self.folder).add(self.part);
-        }
-        text.add(": ").add(kind).add(": ");
+    /// A line that was meant for another place, newline included: that of a log, which has told of what it is.
+    pub fn line(self, line: &[u8]) {
+        let mut text = Text::<TEXT>::of(": ");
+        say(self.about(b"", text.add(line).bytes()).bytes());
+    }
+
+    fn say(self, kind: &[u8], parts: &[&[u8]], errno: Option<Errno>, hint: Option<&str>) {
+        let mut text = Text::<TEXT>::of(": ");
+        text.add(kind).add(": ");
         if errno.is_some() {
             text.add("unable to ");
         }
@@ -51,10 +73,39 @@ impl Voice {
         if let Some(errno) = errno {
             text.add(": ").errno(errno);
         }
-        text.add("\n");
-        say(text.bytes());
+        say(self.about(self.called, text.end_line().bytes()).bytes());
+        if let Some(hint) = hint {
+            text.clear();
+            text.add(": hint: ").add(hint);
+            say(self.about(self.called, text.end_line().bytes()).bytes());
+        }
+    }
+
+    /// The name and the folder, and `text` behind them as it is: what there is no room for is the beginning of
+    /// the folder, whose end tells more.
+    fn about(self, called: &[u8], text: &[u8]) -> Text<LINE> {
+        let mut line = Text::of(&called[..called.len().min(NAME)]);
+        if self.folder.is_empty() {
+            line.add(text);
+            return line;
+        }
+        line.add(if called.is_empty() { "" } else { " " });
+        let room = LINE.saturating_sub(line.bytes().len() + self.part.len() + text.len());
+        let cut = self.folder.len().saturating_sub(room);
+        if cut > 0 {
+            line.add("...").add(self.folder.get(cut + 3..).unwrap_or(b""));
+        } else {
+            line.add(self.folder);
+        }
+        line.add(self.part).add(text);
+        line
     }
 }
+
+/// How long a message is at most; what of it is the text; and what the name.
+const LINE: usize = 512;
+const TEXT: usize = 384;
+const NAME: usize = 32;
 
 /// Writes to stderr. Where that fails, or would have to wait, there is nobody to tell.
 pub fn say(bytes: &[u8]) {
@@ -63,4 +114,22 @@ pub fn say(bytes: &[u8]) {
         return; // a pipe that is full, or a terminal that is stopped
     }
     let _ = nix::unistd::write(std::io::stderr(), bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_folder_the_end_is_shown_and_the_text_stays_whole() {
+        let folder: &'static [u8] =
+            Box::leak(format!("{}/the-end", "d/".repeat(400)).into_boxed_str()).as_bytes();
+        let voice = Voice { called: b"svrun", folder, part: b"/log" };
+        let line = voice.about(voice.called, b": warning: text\n");
+        assert_eq!(line.bytes().len(), LINE);
+        assert!(line.bytes().starts_with(b"svrun .../") || line.bytes().starts_with(b"svrun ...d/"));
+        assert!(line.bytes().ends_with(b"/the-end/log: warning: text\n"));
+        let short = Voice { folder: b"web", ..voice }.about(b"svrun", b": text\n");
+        assert_eq!(short.bytes(), b"svrun web/log: text\n");
+    }
 }

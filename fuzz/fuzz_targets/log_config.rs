@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
                 to.extend_from_slice(before);
                 Err(())
             },
-            |_| panic!("told of what was not read"),
+            |_, _| panic!("told of what was not read"),
         )
         .unwrap_err();
     assert_eq!(seen(&config), Seen::default());
@@ -36,7 +36,7 @@ fn read(config: &mut Config, text: &[u8]) -> Vec<Vec<u8>> {
         to.extend_from_slice(text);
         Ok::<_, ()>(())
     };
-    config.read(fill, |line| bad.push(line.to_owned())).unwrap();
+    config.read(fill, |line, _| bad.push(line.to_owned())).unwrap();
     bad
 }
 
@@ -83,12 +83,12 @@ fn expected(text: &[u8]) -> (Seen, Vec<Vec<u8>>) {
     let (mut seen, mut bad) = (Seen::default(), Vec::new());
     for line in text.split(|byte| matches!(byte, 0 | b'\n')).filter(|line| !line.is_empty()) {
         let (letter, value) = (line[0], &line[1..]);
-        let number = |factors: &[(u8, u64)]| number(value, factors);
+        let number = |units: &[(&str, u64)]| number(value, units);
         let good = match letter {
-            b's' => put(&mut seen.numbers[0], number(&[(b'k', 1024), (b'm', 1024 * 1024)])),
-            b'n' => put(&mut seen.numbers[1], number(&[])),
-            b'N' => put(&mut seen.numbers[2], number(&[])),
-            b't' => put(&mut seen.numbers[3], number(&[(b'm', 60), (b'h', 60 * 60), (b'd', 24 * 60 * 60)])),
+            b's' => put(&mut seen.numbers[0], number(&SIZES)),
+            b'n' => put(&mut seen.numbers[1], number(&[("", 1)])),
+            b'N' => put(&mut seen.numbers[2], number(&[("", 1)])),
+            b't' => put(&mut seen.numbers[3], number(&TIMES)),
             b'u' | b'U' => {
                 let address = address(value);
                 seen.udp_only |= letter == b'U' && address.is_some();
@@ -115,15 +115,34 @@ fn put<T>(to: &mut T, value: Option<T>) -> bool {
     value.map(|value| *to = value).is_some()
 }
 
-/// Digits, and what the letter behind them makes of them; anything may follow.
-fn number(text: &[u8], factors: &[(u8, u64)]) -> Option<u64> {
-    let (mut sum, mut rest) = (None, text);
-    while let [digit @ b'0'..=b'9', after @ ..] = rest {
-        sum = Some(sum.unwrap_or(0_u128).saturating_mul(10).saturating_add(u128::from(digit - b'0')));
-        rest = after;
-    }
-    let factor = factors.iter().find(|(letter, _)| rest.starts_with(&[*letter])).map_or(1, |(_, by)| *by);
-    sum?.saturating_mul(factor.into()).try_into().ok()
+const SIZES: [(&str, u64); 7] =
+    [("", 1), ("k", 1 << 10), ("K", 1 << 10), ("m", 1 << 20), ("M", 1 << 20), ("g", 1 << 30), ("G", 1 << 30)];
+
+/// In milliseconds.
+const TIMES: [(&str, u64); 5] =
+    [("", 1000), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+
+/// Digits, perhaps a point and up to nine digits more where there are parts of the unit, and the unit.
+fn number(text: &[u8], units: &[(&str, u64)]) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let by = units.iter().find(|(name, _)| *name == unit)?.1;
+    let digits = &text[..text.len() - unit.len()];
+    let whole = |digits: &str| -> Option<u128> {
+        let sum = digits.bytes().fold(0_u128, |sum, digit| {
+            sum.saturating_mul(10).saturating_add(u128::from(digit - b'0'))
+        });
+        (!digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit())).then_some(sum)
+    };
+    let all = match digits.split_once('.') {
+        None => whole(digits)?.checked_mul(by.into())?,
+        Some((_, part)) if by == 1 || part.len() > 9 || part.contains('.') => return None,
+        Some((left, part)) => {
+            let parts = whole(part)? * u128::from(by) / 10_u128.pow(u32::try_from(part.len()).ok()?);
+            whole(left)?.checked_mul(by.into())?.checked_add(parts)?
+        }
+    };
+    all.try_into().ok()
 }
 
 /// `A.B.C.D` or `A.B.C.D:PORT`; what stands behind another colon is passed over, and so is all from the first
@@ -139,7 +158,7 @@ fn address(text: &[u8]) -> Option<SocketAddrV4> {
             fields.push(Vec::new());
         }
     }
-    let field = |at: usize| number(&fields[at], &[]);
+    let field = |at: usize| number(&fields[at], &[("", 1)]);
     let port = match marks[..] {
         [b'.', b'.', b'.'] => 514,
         [b'.', b'.', b'.', b':'] | [b'.', b'.', b'.', b':', b':', ..] => field(4)?.try_into().ok()?,

@@ -2,17 +2,19 @@
 
 use std::io::Write;
 
-use nix::sys::signal::Signal::{SIGALRM, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use nix::sys::signal::Signal::{SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGSTOP, SIGTERM, SIGUSR1};
 
 use super::world::*;
 use crate::needs;
 use crate::setuidgid::mounts;
 use crate::support::*;
+use crate::svrun::service::{state, until};
 
 both_kinds!(
     a_last_line_without_newline_is_sent_at_the_end_of_the_input,
     at_term_what_is_in_the_pipe_is_sent,
     at_term_an_unfinished_line_stays_for_another_reader,
+    what_comes_in_one_moment_with_term_is_sent,
     other_signals_do_nothing,
     the_last_word_is_said_where_it_is_wanted,
 );
@@ -105,4 +107,42 @@ fn the_last_word_waits_for_nobody() {
         let text = format!("sissylog: warning: unable to reach /dev/log: {reason}\n");
         Outcome { stderr: text, ..prints("") }
     });
+}
+
+fn what_comes_in_one_moment_with_term_is_sent(kind: Kind) {
+    for (count, signal_first) in [(1, false), (1, true), (2000, false), (2000, true)] {
+        let world = World::new();
+        let mut syslogd = world.syslogd(kind);
+        let (holder, mut running) = (world.holder(), world.start(&[]));
+        running.signal(SIGSTOP);
+        assert!(until(|| state(running.pid()) == Some('T')), "it does not stop");
+        if signal_first {
+            running.signal(SIGTERM);
+        }
+        let lines = numbered(0..count);
+        (&holder).write_all((lines.join("\n") + "\n").as_bytes()).unwrap();
+        if !signal_first {
+            running.signal(SIGTERM);
+        }
+        running.signal(SIGCONT);
+        let messages = syslogd.take(count);
+        assert_eq!(texts(&messages), lines);
+        assert_eq!((running.ended(), unread(&holder), syslogd.rest()), (0, 0, vec![]));
+    }
+}
+
+#[test]
+fn without_a_pipe_of_its_own_it_does_not_start_and_takes_nothing_from_the_pipe() {
+    needs!(mounts(), tool("strace"));
+    let world = World::new();
+    let holder = world.holder();
+    (&holder).write_all(b"one\n").unwrap();
+    let script = r#"exec strace -qq -o /dev/null -e inject=pipe2:error=EMFILE "$B/sissylog" <pipe"#;
+    let seen = run(&mut world.command(script, &[]));
+    let reason = says(nix::errno::Errno::EMFILE);
+    assert_eq!(
+        seen,
+        fails(111, format!("sissylog: fatal: unable to look at the standard input: {reason}\n"))
+    );
+    assert_eq!(unread(&holder), 4);
 }

@@ -37,8 +37,8 @@ fn session(house: &mut House, supervisor: &str) {
     say("wait down a", "ok: down: a: Ns, normally up\n");
     say("wait finished a", "ok: down: a: Ns, normally up\n");
     say("check a", "ok: down: a: Ns, normally up\n");
-    say("shutdown a", "ok: a: runsv not running\n");
-    assert_eq!(house.svctl("status a").stdout, "fail: a: runsv not running\n");
+    say("shutdown a", "ok: a: no supervisor\n");
+    assert_eq!(house.svctl("status a").stdout, "fail: a: no supervisor\n");
 }
 
 #[test]

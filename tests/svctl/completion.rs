@@ -7,7 +7,7 @@ use crate::needs;
 use crate::support::*;
 
 /// A line, and what the word at its end may become.
-const CASES: [(&str, &str); 20] = [
+const CASES: [(&str, &str); 24] = [
     ("svctl sta", "start status"),
     ("svctl -v forc", "force-reload force-restart force-shutdown force-stop"),
     ("svctl -w 3 ev", "events"),
@@ -21,6 +21,10 @@ const CASES: [(&str, &str); 20] = [
     ("svctl wait -o re", "ready"),
     ("svctl wait up d", "db"),
     ("svctl up ./d", "./db"),
+    ("svctl start -w 3 d", "db"),
+    ("svctl status --js", "--json"),
+    ("svctl -v wait -w 3 re", "ready"),
+    ("svctl signal -v US", "USR1 USR2"),
     ("svlog --he", "--help"),
     ("svlog -v d", "db"),
     ("svlog db w", "web"),

@@ -63,7 +63,8 @@ worn    down, gave up  -    N      N         -      SIGSEGV (core dumped), N ago
         assert!(outcome.stdout.is_ascii() && !outcome.stdout.contains('\u{1b}'));
     }
     let outcome = house.svctl("list run nothing new");
-    assert_eq!(outcome.status, 2);
+    assert_eq!(outcome.status, 1);
+    assert!(words(&outcome.stdout).contains(&"new no supervisor - - - - -".to_owned()), "{}", outcome.stdout);
     assert!(outcome.stdout.contains("fail: nothing: unable to change to service directory: No such file"));
     assert!(outcome.stdout.contains("\nrun "), "{}", outcome.stdout);
 }
@@ -114,9 +115,9 @@ fn json_is_an_object_a_line_for_each_service() {
     assert_eq!((status, lines.len()), (0, 1));
     assert!(lines[0].starts_with(&format!("{{\"service\":\"up\",{ours}")), "{}", lines[0]);
     let bytes = "{\"service\":\"run\",\"ok\":true,\"state\":\"run\",\"pid\":N,\"want\":\"up\",\"since\":N.N,\
-                 \"seconds\":N,\"paused\":false,\"term\":false,\"hold\":null,\"next\":null,\"ready\":null,\
+                 \"seconds\":N,\"paused\":false,\"term\":false,\"hold\":null,\"reason\":null,\"next\":null,\"ready\":null,\
                  \"status\":null,\
-                 \"restarts\":null,\"death\":null,\"log\":null,\"supervisor\":null}";
+                 \"restarts\":null,\"short\":null,\"death\":null,\"log\":null,\"supervisor\":null}";
     assert_eq!(objects("--json status run"), (0, vec![bytes.to_owned()]));
     assert_eq!(objects("--json up run"), (0, vec![bytes.to_owned()]));
     let (status, lines) = objects("--json list");
@@ -124,7 +125,7 @@ fn json_is_an_object_a_line_for_each_service() {
     assert_eq!(lines[2], "{\"service\":\"new\",\"ok\":false,\"error\":\"no supervisor\",\"hint\":null}");
     let new = format!(
         "{{\"service\":\"new\",\"ok\":false,\
-         \"error\":\"unable to open supervise/ok: No such file or directory\",\
+         \"error\":\"no supervisor\",\
          \"hint\":\"no supervisor: start 'svrun {}'\"}}",
         house.at("new").display()
     );
@@ -151,7 +152,7 @@ fn what_helps_is_said_once_below_what_is_wrong() {
     for (name, path) in
         [("new", format!("{folder}/new")), ("./new", "./new".into()), ("new/log", format!("{folder}/new"))]
     {
-        std::fs::create_dir_all(house.at("new/log")).unwrap();
+        house.write("new/log/run", STAYS);
         let hint = format!("svctl: hint: no supervisor: start 'svrun {path}'\n");
         assert_eq!(house.svctl(&format!("up {name}")).stderr, hint);
     }
@@ -177,8 +178,6 @@ fn misuse_names_what_is_wrong() {
         ("up", "missing service"),
         ("status", "missing service"),
         ("events", "missing service"),
-        ("event a", "unknown command: event"),
-        ("strat a", "unknown command: strat"),
         ("-w x up a", "not a number of seconds: x"),
         ("-w", "missing argument for option '-w'"),
         ("-q up a", "invalid option '-q'"),
@@ -193,9 +192,176 @@ fn misuse_names_what_is_wrong() {
     ] {
         assert_eq!(house.svctl(words), misuse("svctl", problem), "{words}");
     }
-    let outcome = house.svctl("status --json a");
-    let hint = "svctl: hint: options are in front of the command; a path may begin with ./\n";
-    assert_eq!(outcome.stderr, misuse("svctl", "not a service: --json").stderr + hint);
+}
+
+#[test]
+fn an_unknown_command_gets_the_nearest_one_suggested() {
+    let house = House::new();
+    for (word, hint) in [
+        ("event", "did you mean 'events'?"),
+        ("strat", "did you mean 'start'?"),
+        ("restrat", "did you mean 'restart'?"),
+        ("tyr-restart", "did you mean 'try-restart'?"),
+        ("reload!", "did you mean 'reload'?"),
+        ("STATUS", "'svctl --help' lists the commands"),
+        ("frobnicate", "'svctl --help' lists the commands"),
+        ("\u{e9}", "'svctl --help' lists the commands"),
+    ] {
+        let outcome = house.svctl(&format!("{word} web"));
+        let problem = misuse("svctl", &format!("unknown command: {word}")).stderr;
+        let stderr = format!("{problem}svctl: hint: {hint}\n");
+        assert_eq!(outcome, Outcome { status: 100, stdout: String::new(), stderr }, "{word}");
+    }
+}
+
+#[test]
+fn help_lists_every_command_with_a_line() {
+    let help = House::new().svctl("--help");
+    assert_eq!((help.status, &*help.stderr), (0, ""));
+    let (_, commands) = help.stdout.split_once("\ncommands:\n").unwrap();
+    let words: Vec<&str> = commands.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
+    for word in
+        ["up", "once", "2", "exit", "restart", "force-shutdown", "status", "wait", "signal", "upgrade"]
+    {
+        assert!(words.contains(&word), "{word}: {commands}");
+    }
+    // As the page has them, and the completions.
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/man/svctl.1")).unwrap();
+    let bash =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/completions/svctl.bash")).unwrap();
+    for word in words {
+        let word = |text: &str| text.split([' ', '\n', '\t', '\'']).any(|other| other == word);
+        assert!(word(&page) && word(&bash), "{commands}");
+    }
+}
+
+#[test]
+fn options_may_follow_the_command_and_its_services() {
+    let house = House::new();
+    let fake = Fake::new(&house, "a");
+    fake.status(0, [0, b'd', 0, 0]);
+    let late = |words: &str| {
+        let outcome = house.svctl(words);
+        assert_eq!((outcome.status, &*outcome.stderr), (1, ""), "{words}: {}", outcome.stdout);
+        outcome.stdout
+    };
+    for words in ["start -w 0 a", "start a -w0", "start a -v -w 0", "wait -o up a -w 0", "wait -w 0 up -a a"]
+    {
+        assert_eq!(without_numbers(&late(words)), "timeout: down: a: Ns, normally up\n", "{words}");
+    }
+    let object = "{\"service\":\"a\",\"ok\":false,\"error\":\"timeout\",\"hint\":null}\n";
+    assert_eq!(late("start a --json -w 0"), object);
+    assert_eq!(house.svctl("status a -x"), misuse("svctl", "invalid option '-x'"));
+    assert_eq!(house.svctl("status -o a"), misuse("svctl", "invalid option '-o'"));
+    // Behind -- there are none.
+    let outcome = house.svctl("status -v -- -v");
+    assert!(outcome.stdout.starts_with("fail: -v: unable to change"), "{}", outcome.stdout);
+    // To sv they are services.
+    let as_sv = run(&mut house.command(house.called("sv"), "status a -v"));
+    assert!(as_sv.stdout.contains("fail: -v: unable to change"), "{}", as_sv.stdout);
+}
+
+#[test]
+fn hints_fit_what_was_written() {
+    let house = House::new();
+    house.write("sv/web/run", STAYS);
+    house.write("empty/notes", "");
+    let hint = |words: &str| {
+        let outcome = run(house.command("svctl", words).env("SVDIR", house.at("empty")));
+        assert_eq!(outcome.status, 1, "{words}");
+        outcome.stderr
+    };
+    assert_eq!(hint("status sv/web"), "svctl: hint: a path begins with a dot or a slash: ./sv/web\n");
+    assert_eq!(hint("status sv/web/"), "svctl: hint: no supervisor: start 'svrun sv/web/'\n");
+    assert_eq!(hint("status ./empty"), "svctl: hint: no service directory: there is no run in it\n");
+    let file = "svctl: hint: a service is a directory with a script run in it\n";
+    assert_eq!(hint("status ./empty/notes"), file);
+    assert_eq!(hint("status notes"), file);
+}
+
+#[test]
+fn only_the_name_of_a_service_makes_an_init_script() {
+    let mut house = House::new();
+    house.serve(&bin().join("svrun").display().to_string(), "a");
+    let called = |name: &str, words: &str| {
+        let outcome = run(&mut house.command(house.called(name), words));
+        (outcome.status, without_numbers(&outcome.stdout))
+    };
+    for name in ["svctl-0.1", "svctl.real", "my-sv-control"] {
+        assert_eq!(called(name, "status a"), (0, "run: a: (pid N) Ns\n".into()), "{name}");
+        assert!(called(name, "list").1.starts_with("NAME "), "{name}");
+    }
+    assert_eq!(called("svctl-0.1", "status").0, 100);
+    assert_eq!(called("a", "status"), (0, "run: a: (pid N) Ns\n".into()));
+    // An init script whose service is gone says so, as sv does.
+    assert_eq!(called("gone", "status").0, 1);
+    house.write("svctl-1/run", STAYS);
+    assert_eq!(called("svctl-1", "status").0, 4);
+}
+
+#[test]
+fn what_comes_from_a_service_is_escaped() {
+    let house = House::new();
+    let evil = r#""\u001b]0;x\u0007\u009b1m""#;
+    let answer = said("down", 0, "up", false)
+        .replace("\"hold\":null", &format!("\"hold\":{evil}"))
+        .replace("\"status\":null", &format!("\"status\":{evil}"))
+        .replace("\"SEGV\"", evil);
+    // A raw one is no JSON; but whoever speaks here may be anybody.
+    let raw = answer.replace("\\u001b", "\u{1b}").replace("\\u009b", "\u{9b}").replace("\\u0007", "\u{7}");
+    let event = format!("{{\"event\":{evil},\"time\":1,\"pid\":1}}");
+    for (name, answer) in [("a", answer), ("b", raw)] {
+        let event = event.clone();
+        Talker::new(&house, name, move |number, line| match line {
+            "events" => Answer::Then(answer.clone(), event.clone()),
+            "down" => Answer::Say(format!("{{\"ok\":false,\"error\":{}}}", "\"\u{1b}[2J\"")),
+            _ if number > 50 => Answer::Close,
+            _ => Answer::Say(answer.clone()),
+        });
+        for words in
+            ["status", "list", "--json status", "-w 0.1 start", "--json -w 0.1 start", "down", "--json down"]
+        {
+            let outcome = house.svctl(&format!("{words} {name}"));
+            let text = outcome.stdout + &outcome.stderr;
+            assert!(
+                !text.is_empty() && text.chars().all(|c| c == '\n' || !c.is_control()),
+                "{words}: {text:?}"
+            );
+        }
+        for options in ["", "--json"] {
+            let script = format!("svctl {options} events {name} | head -n 2");
+            let outcome = run(sh(&script).env("SVDIR", house.at(".")));
+            assert_eq!(outcome.stdout.lines().count(), 2);
+            assert!(outcome.stdout.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", outcome.stdout);
+        }
+    }
+    // And a name, as a pattern of the shell may find it.
+    std::fs::create_dir(house.at("c\u{1b}[2J")).unwrap();
+    let outcome = run(house.command("svctl", "").args(["status", "c\u{1b}[2J"]));
+    assert_eq!(outcome.stdout, "fail: c\\x1b[2J: no supervisor\n");
+}
+
+#[test]
+fn readers_that_compare_the_line_of_stat_know_run_and_down() {
+    // As vsv does: what is more than one of the three words is no state to it.
+    let compare = |stat: &str| match stat.trim() {
+        "run" => "run",
+        "down" => "down",
+        "finish" => "finish",
+        _ => "n/a",
+    };
+    let mut house = House::new();
+    house.write("a/restart-max", "1\n");
+    house.write("a/run", "#!/bin/sh\nexec sleep 1000\n");
+    house.serve(&bin().join("svrun").display().to_string(), "a");
+    assert_eq!(house.svctl("start a").status, 0);
+    assert_eq!(compare(&house.text("a/supervise/stat")), "run");
+    assert_eq!(house.svctl("stop a").status, 0);
+    assert_eq!(compare(&house.text("a/supervise/stat")), "down");
+    house.write("a/run", "#!/bin/sh\nexit 1\n");
+    assert_eq!(house.svctl("start a").status, 1);
+    house.wait_until("a", "down, gave up");
+    assert_eq!(compare(&house.text("a/supervise/stat")), "n/a", "the page says so");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 mod bytes;
 mod completion;
+mod hostile;
 mod house;
 mod look;
 mod socket;
+mod start;
 mod sv;

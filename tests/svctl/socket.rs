@@ -27,6 +27,7 @@ fn svrun_does_what_svctl_says() {
     house.write("a/log/run", STAYS);
     house.serve(&svrun(), "a");
     let say = |words: &str, text: &str| assert_eq!(line(&house, words), says(text), "{words}");
+    say("start a", "ok: run: a: (pid N) Ns\n");
     say("start a a/log", "ok: run: a: (pid N) Ns\nok: run: a/log: (pid N) Ns\n");
     say("status a", "run: a: (pid N) Ns; run: log: (pid N) Ns\n");
     say("status a/log ./a/", "run: a/log: (pid N) Ns\nrun: ./a/: (pid N) Ns; run: log: (pid N) Ns\n");
@@ -56,7 +57,7 @@ fn svrun_does_what_svctl_says() {
     say("check a", "ok: down: a: Ns, normally up\n");
     assert_eq!(line(&house, "signal TERM a"), (1, "fail: a: not running\n".into()));
     assert_eq!(line(&house, "exit a/log"), (1, "fail: a/log: not for the log\n".into()));
-    say("shutdown a", "ok: a: runsv not running\n");
+    say("shutdown a", "ok: a: no supervisor\n");
 }
 
 #[test]
@@ -100,10 +101,13 @@ fn a_service_that_was_given_up_fails_at_once() {
     house.write("a/restart-max", "1\n");
     house.serve(&svrun(), "a");
     house.wait_until("a", "down, gave up");
-    let hint = "svctl: hint: it ended too soon too often: see why with 'svctl list' and in its log\n";
-    for words in ["-w 600 wait up a", "-w 600 wait ready a", "-w 600 check a"] {
-        let outcome = Outcome { status: 1, stdout: "fail: a: gave up\n".into(), stderr: hint.into() };
-        assert_eq!(house.svctl(words), outcome, "{words}");
+    let hint = "svctl: hint: it ended too soon too often: see more with 'svctl list' and in its log\n";
+    let death = ", run ended after N.Ns: exit N";
+    for (words, death) in [("wait up a", ""), ("wait ready a", death), ("check a", death), ("start a", death)]
+    {
+        let outcome = house.svctl(&format!("-w 600 {words}"));
+        let said = (outcome.status, without_numbers(&outcome.stdout), outcome.stderr);
+        assert_eq!(said, (1, format!("fail: a: gave up{death}\n"), hint.into()), "{words}");
     }
     assert_eq!(line(&house, "status a"), says("down: a: Ns, normally up, gave up\n"));
     let as_sv = run(&mut house.command(house.called("sv"), "status a"));
@@ -208,9 +212,12 @@ fn only_who_may_is_let_through_and_others_are_told_who_may() {
         stdout: "warning: a: unable to open supervise/ok: Permission denied\n".into(),
         stderr: format!("svctl: hint: permission: {hint}\n"),
     };
-    for words in ["status a", "up a", "wait up a", "list a"] {
+    for words in ["status a", "up a", "wait up a"] {
         assert_eq!(other(words), denied("supervise is for root"), "{words}");
     }
+    let listed = other("list a");
+    assert_eq!(listed.stderr, "svctl: hint: permission: supervise is for root\n");
+    assert!(listed.status == 0 && listed.stdout.contains("\na     no access  "), "{}", listed.stdout);
     let mode = |file: &str, mode| {
         std::fs::set_permissions(house.at("a/supervise").join(file), PermissionsExt::from_mode(mode))
             .unwrap();
@@ -237,12 +244,11 @@ fn what_happens_between_an_answer_and_a_question_is_not_missed() {
     let talker = Talker::new(&house, "a", |number, line| match (number, line) {
         (1, "status") => Answer::Say(said("run", 7, "up", false)),
         (2, "restart") => Answer::Say(said("run", 7, "up", true)),
-        (3, "events") => Answer::Say(said("finish", 9, "up", false)),
-        (4, "wait ready") => Answer::Say(said("run", 8, "up", false)),
+        (3, "events") => Answer::Say(said("run", 8, "up", false)),
         _ => Answer::Close,
     });
     assert_eq!(house.svctl("restart a"), prints("ok: run: a: (pid 8) 12s\n"));
-    assert_eq!(talker.heard(), ["status", "restart", "events", "wait ready"]);
+    assert_eq!(talker.heard(), ["status", "restart", "events"]);
 }
 
 #[test]
@@ -252,16 +258,16 @@ fn a_restart_waits_for_the_end_of_the_old_process() {
     for (name, words, command) in
         [("a", "restart a", "restart"), ("b", "-v kill b", "signal KILL"), ("c", "-v up c", "up")]
     {
-        let talker = Talker::new(&house, name, move |_, line| match line {
-            "status" => Answer::Say(said("run", 7, "up", false)),
+        let talker = Talker::new(&house, name, move |number, line| match line {
+            "status" if number == 1 => Answer::Say(said("run", 7, "up", false)),
             "events" => Answer::Then(said("run", 7, "up", true), died.to_owned()),
-            "wait ready" => Answer::Say(said("run", 8, "up", false)),
+            "status" => Answer::Say(said("run", 8, "up", false)),
             line if line == command => Answer::Say(said("run", 7, "up", true)),
             _ => Answer::Close,
         });
         assert_eq!(house.svctl(words), prints(format!("ok: run: {name}: (pid 8) 12s\n")));
         let heard = talker.heard();
-        assert_eq!(heard[heard.len() - 3..], [command, "events", "wait ready"]);
+        assert_eq!(heard[heard.len() - 3..], [command, "events", "status"]);
     }
 }
 
@@ -325,17 +331,19 @@ fn where_there_is_no_place_for_a_client_it_tries_again_or_takes_the_fifo() {
     let mut fake = Fake::new(&house, "a");
     fake.status(77, [0, b'u', 0, 1]);
     let talker = Talker::new(&house, "a", |number, line| match (number, line) {
-        (6 | 9, "status") => Answer::Say(said("run", 7, "up", false)),
-        (10, "wait ready") => Answer::Say(said("run", 8, "up", false)),
+        (6, "status") => {
+            Answer::Say(said("run", 7, "up", false).replace("\"ready\":null", "\"ready\":false"))
+        }
+        (9, "status") => Answer::Say(said("run", 8, "up", false)),
         _ => Answer::Close, // the seventh, as at an upgrade
     });
-    for (words, text) in [("up a", ""), ("signal USR1 a", ""), ("reload a", "ok: run: a: (pid N) Ns\n")] {
+    for (words, text) in [("up a", ""), ("signal USR1 a", ""), ("hup a", "")] {
         assert_eq!(line(&house, words), says(text), "{words}");
     }
     assert_eq!(fake.commands(), "u1h");
     assert_eq!(house.svctl("wait ready a"), prints("ok: run: a: (pid 8) 12s\n"));
     assert_eq!(talker.heard()[..3], ["up", "signal USR1", "signal HUP"]);
-    assert_eq!(talker.heard().len(), 10);
+    assert_eq!(talker.heard().len(), 9);
     assert_eq!(fake.commands(), "");
 }
 
@@ -368,12 +376,13 @@ fn many_services_are_controlled_at_once_whatever_the_limit_of_open_files() {
 fn a_stale_socket_is_none() {
     let house = House::new();
     let fake = Fake::new(&house, "a");
+    house.write("a/run", STAYS);
     drop(std::os::unix::net::UnixListener::bind(house.at("a/supervise/socket")).unwrap());
     fake.status(77, [0, b'u', 0, 1]);
     assert_eq!(without_numbers(&house.svctl("status a").stdout), "run: a: (pid N) Ns\n");
     fake.end();
     let hint = format!("svctl: hint: no supervisor: start 'svrun {}'\n", house.at("a").display());
-    let outcome = Outcome { status: 1, stdout: "fail: a: runsv not running\n".into(), stderr: hint };
+    let outcome = Outcome { status: 1, stdout: "fail: a: no supervisor\n".into(), stderr: hint };
     assert_eq!(house.svctl("status a"), outcome);
-    assert_eq!(house.svctl("exit a"), prints("ok: a: runsv not running\n"));
+    assert_eq!(house.svctl("exit a"), prints("ok: a: no supervisor\n"));
 }

@@ -7,7 +7,6 @@ both!(
     a_long_config_is_read_to_its_end,
     a_prefix_is_all_of_the_line,
     a_size_may_be_in_k_and_m,
-    a_value_counts_as_far_as_it_is_a_number,
     an_address_that_is_none_is_said,
     every_directory_has_its_own_config,
     the_last_line_counts_and_needs_no_newline,
@@ -62,25 +61,74 @@ fn a_size_may_be_in_k_and_m(of: Logger) {
     assert!(((1 << 20) - 20..(1 << 20) + 11).contains(&size), "{size}");
 }
 
-fn a_value_counts_as_far_as_it_is_a_number(of: Logger) {
-    for config in ["s2000x\n", "s2000 # so\n", "s1500\ns2000 m\n", "s2K\ns2000\n"] {
-        let log = fed(of, &[], config, lines(1, 300));
-        assert_eq!((log.archives().len(), log.all()), (3, lines(1, 300)), "{config:?}");
-    }
+#[test]
+fn the_last_of_two_sizes_counts_and_zero_is_without_end() {
     for config in ["s2000\ns0\n", "s2000\ns0k\n"] {
-        let log = fed(of, &[], config, lines(1, 300));
+        let log = fed(Svlog, &[], config, lines(1, 300));
         assert_eq!((log.archives().len(), log.all()), (0, lines(1, 300)), "{config:?}");
     }
-    for (config, archives) in [("s2000\nn2y\n", 2), ("s2000\nn1\nn0\n", 21)] {
-        let log = fed(of, &[], config, lines(1, 2000));
-        assert_eq!(log.archives().len(), archives, "{config:?}");
+    let log = fed(Svlog, &[], "s2000\nn1\nn0\n", lines(1, 2000));
+    assert_eq!(log.archives().len(), 21);
+}
+
+// svlogd knows k and m in lower case, and takes what it does not know for bytes: a log of 10 bytes with 3 archives.
+#[test]
+fn sizes_have_units_in_either_case() {
+    for (config, archives) in
+        [("s2K\n", 2), ("s2k\n", 2), ("s1.5K\n", 3), ("s1M\n", 0), ("s10M\n", 0), ("s1g\n", 0)]
+    {
+        let log = fed(Svlog, &["-l", "20"], &format!("{config}n0\n"), lines(1, 450));
+        assert_eq!((log.archives().len(), log.all()), (archives, lines(1, 450)), "{config}");
+        assert_eq!(log.stderr(), "", "{config}");
+    }
+}
+
+#[test]
+fn what_follows_a_value_makes_the_line_invalid_and_the_message_says_what_was_expected() {
+    let bytes = "bytes, or a size with its unit: 512K, 10M, 1G";
+    let age = "seconds, or a time with its unit: 30s, 10m, 12h, 1d";
+    for (line, expected) in [
+        ("s10q", bytes),
+        ("s10 M", bytes),
+        ("s10M # ten", bytes),
+        ("s10MB", bytes),
+        ("n5x", "a number"),
+        ("n5k", "a number"),
+        ("N2 ", "a number"),
+        ("t3w", age),
+        ("t1m30s", age),
+        ("onewest", "block, oldest or new"),
+        ("u192.0.2", "an IPv4 address, and a port: 192.0.2.1:514"),
+    ] {
+        let log = fed(Svlog, &[], &format!("{line}\npP\n"), lines(1, 2000));
+        assert_eq!((log.archives().len(), log.all().lines().count()), (0, 2000), "{line}");
+        let said = format!(
+            "svlog log: warning: config: invalid value \"{line}\": expected {expected}; using the default\n"
+        );
+        assert_eq!(log.stderr(), said);
     }
 }
 
 // To svlogd it is a zero: no rotation, or no end of archives.
 #[test]
 fn a_value_that_is_no_number_is_said_and_changes_nothing() {
-    for bad in ["sx", "s", "s-1", "s 1500", "nx", "n", "n-1", "tx", "t", "N", "N-", "s99999999999999999999"] {
+    for bad in [
+        "sx",
+        "s",
+        "s-1",
+        "s 1500",
+        "nx",
+        "n",
+        "n-1",
+        "tx",
+        "t",
+        "N",
+        "N-",
+        "s10q",
+        "n2y",
+        "t3w",
+        "s99999999999999999999",
+    ] {
         let log = fed(Svlog, &[], &format!("s2000\nn2\n{bad}\n"), lines(1, 300));
         assert_eq!((log.archives().len(), log.all()), (2, lines(92, 300)), "{bad}");
         let stderr = log.stderr();

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::Duration;
 
-use nix::libc::{SYS_flock, SYS_ftruncate, SYS_madvise, SYS_ppoll, SYS_readv, SYS_tee};
+use nix::libc::{SYS_flock, SYS_ftruncate, SYS_madvise, SYS_ppoll, SYS_readv, SYS_tee, c_long};
 
 use super::log::*;
 use super::tracer::Traced;
@@ -286,7 +286,7 @@ fn killed_with_a_batch(log: &mut Log, lines: &str) {
     kill_before(log, SYS_readv, 1 + lines.len() / BATCH);
 }
 
-pub(super) fn kill_before(log: &mut Log, call: i64, count: usize) {
+pub(super) fn kill_before(log: &mut Log, call: c_long, count: usize) {
     let mut traced = Traced::start(log);
     assert!((0..count).all(|_| traced.before(call)));
     traced.kill();

@@ -363,17 +363,17 @@ impl Log {
         let look = |file| fs::read_to_string(format!("/proc/{}/{file}", self.pid())).unwrap_or_default();
         let pending = || {
             let status = look("status");
-            let masks: Vec<&str> = status
+            let masks: Vec<u64> = status
                 .lines()
                 .filter(|line| line.starts_with("SigPnd:") || line.starts_with("ShdPnd:"))
+                .map(|line| u64::from_str_radix(line[7..].trim(), 16).unwrap())
                 .collect();
-            masks.len() != 2 || masks.iter().any(|mask| !mask.ends_with("\t0000000000000000"))
+            // What has let it go on stays, where it is blocked.
+            let seen = 1 << (Signal::SIGCONT as i32 - 1);
+            masks.len() != 2 || masks.iter().any(|mask| mask & !seen != 0)
         };
-        let waits = || {
-            let call = look("syscall");
-            let number = call.split(' ').next().and_then(|number| number.parse().ok());
-            number.is_some_and(|number: i64| [SYS_poll, SYS_ppoll, SYS_wait4].contains(&number))
-        };
+        let waits =
+            || call_of(self.pid()).is_some_and(|call| [SYS_poll, SYS_ppoll, SYS_wait4].contains(&call));
         // In this order: who waits after it has taken the signal has done with it.
         self.until("nothing to do", || !pending() && waits());
     }

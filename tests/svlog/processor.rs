@@ -416,3 +416,41 @@ fn a_processor_has_signals_as_they_are_by_default() {
     let ignored = u64::from_str_radix(masks[1].split('\t').nth(1).unwrap(), 16).unwrap();
     assert_eq!(ignored & 0x7fff_ffff, 0, "{masks:?}");
 }
+
+#[test]
+fn once_the_processor_has_caught_up_there_are_as_many_archives_as_are_to_be_kept() {
+    let mut log = Log::prepare(Svlog, "n5\n!cat\n");
+    let plant = |log: &Log, n: u32, kind| {
+        let line = usize::try_from(n).unwrap();
+        log.plant(&old_archive(n.into(), kind), &lines(line, line), 0o744);
+    };
+    for n in 1..=5 {
+        plant(&log, n, 's');
+        plant(&log, n + 5, 'u');
+    }
+    log.run();
+    log.until_processed(5);
+    assert_eq!(log.all(), lines(6, 10));
+    log.finish();
+    // What an older logger has left comes down too.
+    (1..=5).for_each(|n| plant(&log, n, 's'));
+    log.run();
+    for n in 11..=15 {
+        rotate(&log, &lines(n, n));
+        log.until("processed", || log.archives().iter().all(|name| kind(name) == 's'));
+    }
+    log.until_processed(5);
+    assert_eq!(log.all(), lines(11, 15));
+    log.finish();
+}
+
+#[test]
+fn a_burst_leaves_no_more_archives_than_are_to_be_kept() {
+    let mut log = Log::start(Svlog, &[], "s4096\nn5\n!cat\n");
+    log.write(lines(1, 5000));
+    log.until("the last line", || log.all().ends_with(&lines(5000, 5000)));
+    log.tell(Signal::SIGALRM);
+    log.until_processed(5);
+    log.finish();
+    assert!(lines(1, 5000).ends_with(&log.all()) && log.all().len() > 4 * 4096 - 2000, "{}", log.report());
+}

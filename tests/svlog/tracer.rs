@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use nix::libc::SYS_exit_group;
+use nix::libc::{SYS_exit_group, c_long};
 use nix::sys::ptrace::{self, Event, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
 use super::log::*;
+use crate::support::call_of;
 
 /// A logger that goes from one system call to the next, or instruction by instruction, as the tracer wants it.
 pub(crate) struct Traced<'a> {
@@ -61,23 +62,22 @@ impl<'a> Traced<'a> {
     }
 
     /// On to the entry of the next system call. Returns its number, or nothing where it exits.
-    pub(crate) fn call(&mut self) -> Option<i64> {
+    pub(crate) fn call(&mut self) -> Option<c_long> {
         if self.inside {
             self.cross();
         }
         self.cross();
-        let call = std::fs::read_to_string(format!("/proc/{}/syscall", self.pid)).unwrap();
-        let number = call.split(' ').next().unwrap().parse().unwrap();
+        let number = call_of(u32::try_from(self.pid.as_raw()).unwrap()).unwrap();
         (number != SYS_exit_group).then_some(number)
     }
 
     /// On to the entry of the next system call of this number; false where there is none.
-    pub(crate) fn before(&mut self, number: i64) -> bool {
+    pub(crate) fn before(&mut self, number: c_long) -> bool {
         std::iter::from_fn(|| self.call()).any(|call| call == number)
     }
 
     /// On behind the next system call of this number; false where there is none.
-    pub(crate) fn behind(&mut self, number: i64) -> bool {
+    pub(crate) fn behind(&mut self, number: c_long) -> bool {
         let there = self.before(number);
         self.cross();
         there

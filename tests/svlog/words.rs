@@ -6,6 +6,7 @@ use std::process::Command;
 use nix::errno::Errno;
 
 use super::log::*;
+use crate::needs;
 use crate::support::*;
 
 /// A folder with a log directory `log`, and a command in it.
@@ -70,7 +71,8 @@ fn called_as_svlogd_its_messages_are_svlogds() {
     let (_link, command) = as_svlogd();
     let (_folder, seen) = in_folder(command, &["log", "missing"]);
     let reason = says(Errno::ENOENT);
-    let expected = format!("svlogd missing: warning: unable to open the log directory: {reason}\n");
+    let hint = "make it with mkdir, and give it to the account of the logger with chown";
+    let expected = format!("svlogd missing: warning: unable to open the log directory: {reason}; {hint}\n");
     assert_eq!(seen, Outcome { status: 0, stdout: String::new(), stderr: expected.clone() });
     let (_link, command) = as_svlogd();
     let (_folder, seen) = in_folder(command, &["missing"]);
@@ -89,7 +91,12 @@ fn each_directory_that_cannot_be_used_is_said() {
         [("missing", Errno::ENOENT), ("file", Errno::ENOTDIR), ("self", Errno::ELOOP), ("", Errno::ENOENT)];
     let line = |(name, errno): (&str, Errno)| {
         let who = if name.is_empty() { "svlog".to_owned() } else { format!("svlog {name}") };
-        format!("{who}: warning: unable to open the log directory: {}\n", says(errno))
+        let so = if errno == Errno::ENOENT {
+            "make it with mkdir, and give it to the account of the logger with chown"
+        } else {
+            "it is left out"
+        };
+        format!("{who}: warning: unable to open the log directory: {}; {so}\n", says(errno))
     };
     let expected: String = reasons.into_iter().map(line).collect();
     assert_eq!(log.stderr(), expected + "svlog: fatal: no functional log directories\n");
@@ -134,5 +141,49 @@ fn fds_that_it_was_started_without_are_not_taken_by_its_files() {
         log.says("two\n", "one\nend\ntwo\n");
         log.finish();
         assert_eq!(log.read("lock"), "");
+    }
+}
+
+#[test]
+fn a_directory_without_the_permissions_that_are_needed_is_told_with_what_is_missing() {
+    for (mode, action, missing) in [
+        ("2644", "enter the log directory", "x on it"),
+        ("2555", "make lock in the log directory", "w on it"),
+        ("2333", "open the log directory", "r, w and x on it"),
+    ] {
+        let folder = open_folder();
+        let script = format!("mkdir -m {mode} log; exec \"$B/svlog\" log </dev/null");
+        let seen = run(mortal(&script).env("B", bin()).current_dir(folder.path()));
+        let reason = says(Errno::EACCES);
+        let told = format!(
+            "svlog log: warning: unable to {action}: {reason}; the account of the logger needs {missing}"
+        );
+        assert!(seen.status == 111 && seen.stderr.starts_with(&told), "{mode}: {seen:?}");
+    }
+}
+
+/// A root with no more than these programs, and no /dev.
+fn bare_root(programs: &[&str]) -> tempfile::TempDir {
+    let root = open_folder();
+    let paths: Vec<_> = programs.iter().map(|name| bin().join(name)).collect();
+    install_root(root.path(), &paths.iter().map(std::path::PathBuf::as_path).collect::<Vec<_>>());
+    assert_eq!(run_in(root.path(), "mkdir log service"), prints(""));
+    root
+}
+
+#[test]
+fn without_dev_null_programs_that_live_on_start_where_no_fd_is_closed() {
+    needs!(root());
+    let root = bare_root(&["svlog", "sissylog", "svrun", "svctl"]);
+    let inside = |script: &str| run(sh(script).env("R", root.path()));
+    let seen = inside("echo one | chroot \"$R\" /svlog /log");
+    assert_eq!((seen.status, text(&root.path().join("log/current")).as_str()), (0, "one\n"), "{seen:?}");
+    assert_eq!(inside(": | chroot \"$R\" /sissylog"), prints(""));
+    for (program, words) in [("svrun", "/missing"), ("svctl", "status /missing"), ("svlog", "/missing")] {
+        let seen = inside(&format!("chroot \"$R\" /{program} {words} </dev/null"));
+        assert!(!seen.stderr.contains("/dev/null") && !seen.stderr.is_empty(), "{seen:?}");
+        // In the place of one that is closed there has to be something.
+        let seen = inside(&format!("chroot \"$R\" /{program} {words} <&-"));
+        assert!(seen.stderr.contains("unable to open /dev/null in place of a closed fd"), "{seen:?}");
     }
 }

@@ -2,12 +2,18 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
 use super::restart::Random;
 use super::service::*;
+use crate::needs;
 use crate::support::*;
 
 /// Whether a finish script was told this of an adopted service, or that its status is not known: the kernel
@@ -179,12 +185,17 @@ fn a_logger_that_died_meanwhile_is_started() {
     let log: u32 = service.nth(1, "log start ").parse().unwrap();
     service.until_log_stat("run");
     service.until("the logger", || cmdline(log) == "cat");
+    // What nobody has read stays in the pipe as long as the service has it open.
+    send_signal(log, Signal::SIGSTOP);
+    service.until("it reads nothing", || state(log) == Some('T'));
+    service.tell("echo said; echo said >>$D/lines");
+    service.nth(1, "said");
     service.kill_supervisor();
     send_signal(log, Signal::SIGKILL);
     service.until("it has ended", || !lives(log));
-    // The service has a reader all the while, so this ends it not.
-    service.tell("echo said; echo said >>$D/lines");
-    service.nth(1, "said");
+    // It must not write now, when nobody is there who could read, or has to ignore SIGPIPE and say it again.
+    service.tell("trap '' PIPE; echo lost 2>/dev/null || echo refused >>$D/lines");
+    service.nth(1, "refused");
     service.supervise();
     service.nth(2, "log start ");
     service.until("the line", || service.text("logged") == "said\n");
@@ -284,10 +295,11 @@ fn readiness_is_kept_and_comes_through() {
     service.started(1);
     service.until_stat("run");
     service.kill_supervisor();
-    // Nobody reads it now.
-    service.tell("echo ready >&7; echo told >>$D/lines");
-    service.nth(1, "told");
+    // Nobody can read it now, which it is told.
+    service.tell("trap '' PIPE; echo ready >&7 2>/dev/null || echo refused >>$D/lines");
+    service.nth(1, "refused");
     service.supervise();
+    service.tell("echo ready >&7");
     assert_eq!(field(&service.ask("wait ready 30"), "ok"), "true");
     assert!(service.at("supervise/ready").exists());
     service.kill_supervisor();
@@ -305,9 +317,244 @@ fn records_that_others_may_write_are_not_obeyed() {
     service.kill_supervisor();
     assert_eq!(run_in(service.at("supervise"), "chmod -R go+w record"), prints(""));
     service.spawn(service.command());
-    // Not taken over, and not started beside it while it lives either.
-    service.until("an end or an answer", || service.alive() || !lives(service.supervisor()));
+    // Not taken over, and nothing is started beside it while it lives.
+    assert_eq!(service.ended(), 111);
+    assert!(service.stderr().contains("others may write"), "{}", service.stderr());
     assert!(lives(run));
+    assert_eq!(service.count("start "), 1);
+    send_signal(run, Signal::SIGKILL);
+    service.until("it has ended", || !lives(run));
+    service.supervise();
+    service.started(2);
+    service.exit();
+}
+
+/// The supervisor, with the first call of this kind that names one of these files made to fail.
+fn failing(service: &Service, files: &[&str], call: &str, errno: &str) -> std::process::Command {
+    let words = service.command();
+    let mut command = service.adopt(prepared("strace"));
+    command.args(["-o", "/dev/null", "-e", &format!("trace={call}")]);
+    command.args(["-e", &format!("inject={call}:error={errno}:when=1")]);
+    command.args(files.iter().flat_map(|file| ["-P", file]));
+    command.arg("--").arg(words.get_program()).args(words.get_args());
+    command
+}
+
+#[test]
+fn a_record_that_cannot_be_opened_or_read_is_not_taken_for_none() {
+    needs!(tool("strace"));
+    let mut service = Service::start(Svrun, &[("run", PUPPET), ("finish", FINISH), ("log/run", LOGGER)]);
+    let run = service.started(1);
+    service.until_stat("run");
+    service.until_log_stat("run");
+    service.kill_supervisor();
+    for (files, call) in [
+        (&["record"][..], "openat"),
+        (&["record", "service/supervise/record"], "pread64"),
+        (&["/proc/sys/kernel/random/boot_id"], "openat"),
+        (&["log"], "openat"),
+        (&["/proc/self/ns/pid", "ns/pid"], "?newfstatat,?fstatat64,?statx"),
+    ] {
+        for errno in ["EMFILE", "ENFILE", "EIO", "ENOMEM", "EINTR"] {
+            service.spawn(failing(&service, files, call, errno));
+            assert_eq!(service.ended(), 111, "{call} {files:?} {errno}: {}", service.stderr());
+            assert!(lives(run), "{call} {errno}");
+        }
+    }
+    assert_eq!((service.count("start "), service.count("log start ")), (1, 1), "no second copy");
+    // Nor is what is due forgotten.
+    service.tell("exit 3");
+    service.until("it has ended", || !lives(run));
+    for errno in ["EMFILE", "EIO"] {
+        service.spawn(failing(&service, &["record"], "openat", errno));
+        assert_eq!(service.ended(), 111, "{errno}: {}", service.stderr());
+    }
+    assert_eq!(service.count("finish "), 0);
+    service.supervise();
+    service.started(2);
+    assert_eq!(service.count("finish "), 1);
+    service.exit();
+}
+
+#[test]
+fn too_few_files_at_the_start_make_no_second_copy() {
+    let mut service = Service::start(Svrun, &[("run", SLEEPER), ("log/run", LOGGER)]);
+    let run = service.started(1);
+    service.until_stat("run");
+    service.until_log_stat("run");
+    service.kill_supervisor();
+    let svrun = bin().join("svrun");
+    for files in 3..24 {
+        let mut command = service.adopt(sh(r#"ulimit -n $0; exec "$@""#));
+        service.spawn({
+            command.arg(files.to_string()).arg(&svrun).arg("service");
+            command
+        });
+        // It has refused, or has adopted what it could and goes on.
+        let supervisor = service.supervisor();
+        service.until("an end or an answer", || service.alive() || !lives(supervisor));
+        if lives(supervisor) {
+            service.kill_supervisor();
+        } else {
+            let status = service.ended();
+            assert!(status == 111 || files < 6, "{files}: {status}"); // the loader needs some, where there is one
+        }
+        assert!(lives(run));
+        assert_eq!(service.count("start "), 1, "{files}: no second copy");
+    }
+    service.supervise();
+    assert_eq!(service.status().pid, run);
+    service.exit();
+}
+
+#[test]
+fn a_record_on_a_file_system_that_became_read_only_is_obeyed() {
+    needs!(crate::setuidgid::mounts());
+    let mut service = Service::start(Svrun, &[("run", PUPPET), ("finish", FINISH)]);
+    let run = service.started(1);
+    service.until_stat("run");
+    service.kill_supervisor();
+    let command = service.command_after("mount --bind service service; mount -o remount,bind,ro service");
+    service.spawn(command);
+    service.until("a warning", || service.stderr().contains(says(nix::errno::Errno::EROFS)));
+    service.signal(Signal::SIGTERM);
+    assert_eq!(service.ended(), 0);
+    assert!(!lives(run), "it was adopted, and stopped");
+    assert_eq!((service.count("start "), service.count("finish ")), (1, 1));
+}
+
+/// The address of its notification socket, as the service has it.
+fn notify_address(run: u32) -> String {
+    let environ = fs::read_to_string(format!("/proc/{run}/environ")).unwrap();
+    environ.split('\0').find_map(|entry| entry.strip_prefix("NOTIFY_SOCKET=@")).unwrap().to_owned()
+}
+
+/// Binds the address, as anybody can who has read it in /proc/net/unix.
+fn impostor(address: &str) -> std::io::Result<UnixDatagram> {
+    UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(address)?)
+}
+
+/// Somebody who binds an address again and again, until it is dropped.
+struct Attack(Arc<AtomicBool>, Option<JoinHandle<usize>>);
+
+impl Attack {
+    fn start(address: &str) -> Self {
+        let (over, address) = (Arc::new(AtomicBool::new(false)), address.to_owned());
+        let flag = over.clone();
+        let attack = move || {
+            let mut taken = 0;
+            while !flag.load(Ordering::Relaxed) {
+                taken += usize::from(impostor(&address).is_ok());
+                std::thread::yield_now();
+            }
+            taken
+        };
+        Self(over, Some(std::thread::spawn(attack)))
+    }
+
+    /// How often the address was to be had.
+    fn end(mut self) -> usize {
+        self.0.store(true, Ordering::Relaxed);
+        self.1.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Attack {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn the_notification_socket_lives_across_an_upgrade() {
+    for options in [&[][..], &["-k"]] {
+        let mut service = Service::prepare(Svrun, &[("run", PUPPET), ("sd-notify", "")]);
+        service.set_options(options);
+        service.supervise();
+        let run = service.started(1);
+        let address = notify_address(run);
+        let attack = Attack::start(&address);
+        for _ in 0..10 {
+            assert_eq!(service.ask("upgrade"), "");
+            // Who connects in the instant of the change is turned away.
+            service.until("an answer", || {
+                let mut client = service.connect();
+                client.say("status\n").is_ok() && !client.line().is_empty()
+            });
+        }
+        assert_eq!(attack.end(), 0, "the name was free");
+        let announce = example("announce").display().to_string();
+        service.tell(&format!("{announce} READY=1 && echo told >>$D/lines"));
+        service.nth(1, "told");
+        assert_eq!(field(&service.ask("status"), "ready"), "true");
+        // It is the supervisor's alone.
+        service.tell("exit 0");
+        let second = service.started(2);
+        assert_eq!(notify_address(second), address);
+        let open = fs::read_dir(format!("/proc/{second}/fd")).unwrap().flatten();
+        let sockets = open.filter_map(|fd| fs::read_link(fd.path()).ok());
+        assert_eq!(sockets.filter(|to| to.to_string_lossy().starts_with("socket:")).count(), 0);
+        assert_eq!(service.stderr(), "");
+        service.exit();
+    }
+}
+
+#[test]
+fn a_failed_upgrade_leaves_everything_as_it_was() {
+    let mut service = Service::prepare(Svrun, &[("run", PUPPET), ("sd-notify", "")]);
+    let program = service.path("svrun");
+    install(&bin().join("svrun"), &program);
+    let mut command = service.adopt(prepared(&program));
+    command.arg("service");
+    service.supervise_by(command);
+    service.started(1);
+    fs::remove_file(&program).unwrap();
+    let fds = || {
+        let fd = |fd: fs::DirEntry| (fd.file_name(), fs::read_link(fd.path()).unwrap_or_default());
+        let mut all: Vec<_> =
+            fs::read_dir(format!("/proc/{}/fd", service.supervisor())).unwrap().flatten().map(fd).collect();
+        all.sort();
+        all
+    };
+    let mut client = service.connect();
+    assert_eq!(field(&client.ask("status"), "ready"), "false");
+    let before = fds();
+    assert_eq!(field(&client.ask("upgrade"), "ok"), "false");
+    assert_eq!(fds(), before);
+    service.tell(&format!("{} READY=1 && echo told >>$D/lines", example("announce").display()));
+    service.nth(1, "told");
+    assert_eq!(field(&client.ask("status"), "ready"), "true");
+    drop(client);
+    service.exit();
+}
+
+#[test]
+fn a_notification_name_that_another_has_taken_is_replaced_at_the_next_start() {
+    let mut service = Service::start(Svrun, &[("run", PUPPET), ("sd-notify", ""), ("restart-delay", "0")]);
+    let run = service.started(1);
+    let address = notify_address(run);
+    service.kill_supervisor();
+    // In the time without a supervisor anybody can take it.
+    let impostor = impostor(&address).unwrap();
+    service.supervise();
+    assert_eq!(service.status().pid, run);
+    service.until("a warning", || service.stderr().contains("notification socket"));
+    let announce = example("announce").display().to_string();
+    service.tell(&format!("{announce} READY=1 & echo told >>$D/lines"));
+    service.nth(1, "told");
+    impostor.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut message = [0; 64];
+    let count = impostor.recv(&mut message).unwrap();
+    assert_eq!(&message[..count], b"READY=1", "what is sent there is lost");
+    assert_eq!(field(&service.ask("status"), "ready"), "false");
+    service.tell("exit 0");
+    let second = service.started(2);
+    assert_ne!(notify_address(second), address);
+    service.tell(&format!("{announce} READY=1 && echo told >>$D/lines"));
+    service.nth(2, "told");
+    assert_eq!(field(&service.ask("status"), "ready"), "true");
+    drop(impostor);
+    service.exit();
 }
 
 #[test]

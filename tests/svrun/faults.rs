@@ -498,11 +498,21 @@ fn without_operators_the_socket_is_for_its_owner_alone() {
     service.connect();
     assert_eq!(mode(&service.at("supervise/socket")), 0o600);
     assert_eq!(mode(&service.at("supervise/pipe")), 0o700);
-    let bad = Service::start(Svrun, &[("run", PUPPET), ("operators", "no-such-group\n")]);
-    bad.started(1);
-    bad.connect();
-    assert_eq!((mode(&bad.at("supervise")), mode(&bad.at("supervise/socket"))), (0o700, 0o600));
-    assert!(bad.stderr().contains("no-such-group") || bad.stderr().contains("operators"), "{}", bad.stderr());
+    let long = format!("{}\n", "daemon".repeat(12));
+    for (operators, why) in [
+        ("no-such-group\n", "unable to find group no-such-group: no such group"),
+        ("", "unable to find group : no such group"),
+        // To chown(2) it means "leave as it is".
+        ("4294967295\n", "unable to find group 4294967295: no such group"),
+        (&long, "it is too long"),
+    ] {
+        let bad = Service::start(Svrun, &[("run", PUPPET), ("operators", operators)]);
+        bad.started(1);
+        bad.connect();
+        assert_eq!((mode(&bad.at("supervise")), mode(&bad.at("supervise/socket"))), (0o700, 0o600));
+        let told = format!("operators: {why}; nobody gets through\n");
+        assert!(bad.stderr().contains(&told), "{told}: {}", bad.stderr());
+    }
 }
 
 #[test]

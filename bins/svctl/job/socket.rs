@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use common::shown;
 
-use super::{AGAIN, Goal, Job, Order, Stage, Step, Way, look};
+use super::{Goal, Job, Order, Stage, Step, Way, look, run};
 use crate::svctl::json::Value;
 use crate::svctl::socket::{Conn, Received};
-use crate::svctl::status::{State, Status};
+use crate::svctl::status::Status;
 use crate::svctl::trouble::Trouble;
 
 impl Job {
@@ -15,14 +15,13 @@ impl Job {
     pub(super) fn hear(&mut self, order: &Order, mut conn: Conn, stage: Stage) -> Step {
         match stage {
             Stage::Asked(count) => self.answered(order, conn, count),
-            Stage::Ending(events, status) => self.ending(order, conn, events, status),
             Stage::Waiting => match conn.receive() {
                 Received::Nothing => self.keep(Way::Socket(conn), Stage::Waiting),
                 // It may have become another program, which does not know that we wait.
                 Received::End if order.deed.requests.is_empty() => Step::Wait,
                 Received::End => Step::Fail(left()),
                 Received::Line(line) => match Status::from_json(&line) {
-                    Some(status) => self.check(order, Way::Socket(conn), status),
+                    Some(status) => Step::Done(status),
                     None => Step::Fail(refused(&line)),
                 },
             },
@@ -30,18 +29,16 @@ impl Job {
                 Received::End => Step::Gone,
                 _ => self.keep(Way::Socket(conn), Stage::Leaving),
             },
-            Stage::Checking(mut check, status) => match check.result() {
-                None => self.keep(Way::Socket(conn), Stage::Checking(check, status)),
-                Some(true) => Step::Done(status),
-                Some(false) => Step::On(Way::Socket(conn), Stage::Resting(Instant::now() + AGAIN, status)),
-            },
-            Stage::Resting(until, _) if Instant::now() < until => self.keep(Way::Socket(conn), stage),
-            Stage::Resting(_, status) => Self::wait(order, conn, status),
+            Stage::Looking(until) => self.watch(order, conn, until),
+            Stage::Asking(asked, until) => self.asking(order, conn, asked, until),
+            Stage::Checking(check, status) => self.checking(Way::Socket(conn), check, status),
+            Stage::Resting(until) if Instant::now() < until => self.keep(Way::Socket(conn), stage),
+            Stage::Resting(until) => Step::On(Way::Socket(conn), Stage::Looking(Some(until))),
             Stage::Returning => match look::by_socket(order.names, self.name) {
                 Some(status) => Step::Done(status),
                 None => self.keep(Way::Socket(conn), Stage::Returning),
             },
-            Stage::Start | Stage::Looking => Step::On(Way::Socket(conn), Stage::Asked(0)),
+            Stage::Start | Stage::Absent(_) => Step::On(Way::Socket(conn), Stage::Asked(0)),
         }
     }
 
@@ -72,7 +69,7 @@ impl Job {
             self.requests.push("status".to_owned());
         }
         if count == 0 {
-            self.old = status.as_ref().map_or(0, |status| status.pid);
+            self.runs.old = status.as_ref().filter(|status| status.pid != 0).map(run::of);
         }
         match (self.requests.get(next), status) {
             (None, Some(status)) if order.waits => self.reach(order, conn, status),
@@ -85,50 +82,24 @@ impl Job {
     }
 
     /// All is told. What is left is to wait for the goal.
-    fn reach(&self, order: &Order, conn: Conn, status: Status) -> Step {
+    fn reach(&mut self, order: &Order, mut conn: Conn, status: Status) -> Step {
         let goal = order.deed.goal;
-        let old = match goal {
-            Goal::Restarted | Goal::Ended => self.old == status.pid,
-            Goal::Up => status.term,
-            _ => false,
-        };
-        let ends = old && status.state == State::Run && goal.condition(&status) != Some("wait down");
-        match goal {
-            // It is down, but not because anybody wanted it.
-            Goal::AsWanted if status.hold == "gave up" => Step::Fail(gave_up()),
-            Goal::Gone => Step::On(Way::Socket(conn), Stage::Leaving),
-            _ if ends => match Conn::open(order.names, self.name) {
-                Some(mut events) => {
-                    events.send("events");
-                    Step::On(Way::Socket(conn), Stage::Ending(events, status))
+        if goal.is_a_run() {
+            return match self.judge(order, conn, status) {
+                Step::On(Way::Socket(mut bell), stage) => {
+                    bell.send("events");
+                    Step::On(Way::Socket(bell), stage)
                 }
-                None => Step::Fail(left()),
-            },
-            _ => Self::wait(order, conn, status),
+                step => step,
+            };
         }
-    }
-
-    fn wait(order: &Order, mut conn: Conn, status: Status) -> Step {
-        let Some(condition) = order.deed.goal.condition(&status) else { return Step::Done(status) };
-        conn.send(condition);
-        Step::On(Way::Socket(conn), Stage::Waiting)
-    }
-
-    /// Waits for the end of the process that runs: the first line is the state since which events follow.
-    fn ending(&mut self, order: &Order, conn: Conn, mut events: Conn, status: Status) -> Step {
-        let line = match events.receive() {
-            Received::Nothing => return self.keep(Way::Socket(conn), Stage::Ending(events, status)),
-            Received::End => return Step::Fail(left()),
-            Received::Line(line) => line,
-        };
-        let over = match Status::from_json(&line) {
-            Some(now) => now.state != State::Run || now.pid != self.old,
-            None => Value::parse(&line).is_some_and(|event| event.get("event").text() == "death"),
-        };
-        if over {
-            Self::wait(order, conn, status)
-        } else {
-            Step::On(Way::Socket(conn), Stage::Ending(events, status))
+        match goal.condition() {
+            _ if goal == Goal::Gone => Step::On(Way::Socket(conn), Stage::Leaving),
+            None => Step::Done(status),
+            Some(condition) => {
+                conn.send(condition);
+                Step::On(Way::Socket(conn), Stage::Waiting)
+            }
         }
     }
 }
@@ -138,20 +109,27 @@ fn error(line: &str) -> String {
     Value::parse(line).map_or_else(String::new, |value| value.get("error").text().to_owned())
 }
 
-fn refused(line: &str) -> Trouble {
+pub(super) fn refused(line: &str) -> Trouble {
     match error(line).as_str() {
         "" => Trouble::fails("no answer that can be understood", None),
-        "gave up" => gave_up(),
+        "gave up" => gave_up("", line),
         "no log" => Trouble::fails("no log", None).hint("the service has no log/run".into()),
         error => Trouble::fails(shown(error).to_string(), None),
     }
 }
 
-fn gave_up() -> Trouble {
-    Trouble::fails("gave up", None)
-        .hint("it ended too soon too often: see why with 'svctl list' and in its log".into())
+/// It was given up; `last` is how it ended, `line` is what tells by which file.
+pub(super) fn gave_up(last: &str, line: &str) -> Trouble {
+    let value = Value::parse(line).unwrap_or(Value::Null);
+    let why = match value.get("reason").text() {
+        "finish" => "its finish exited 125",
+        "restart-max" => "it ended too soon too often",
+        _ => "it ended too soon too often, or finish said so", // an older supervisor
+    };
+    let hint = format!("{why}: see more with 'svctl list' and in its log");
+    Trouble::fails(format!("gave up{last}"), None).hint(hint)
 }
 
-fn left() -> Trouble {
+pub(super) fn left() -> Trouble {
     Trouble::fails("the supervisor closed the connection", None)
 }

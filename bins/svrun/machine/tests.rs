@@ -550,7 +550,7 @@ fn the_table_of_the_documentation_says_what_happens() {
 fn a_finish_that_exits_125_gives_up_until_u() {
     let mut life = Life::running(Rules::default());
     assert_eq!(life.outcome("exit-0 started exit-125"), "tell finish > Down Down");
-    assert_eq!((life.machine.hold, life.machine.deadline()), (Hold::GaveUp, None));
+    assert_eq!((life.machine.hold, life.machine.deadline()), (Hold::FinishGaveUp, None));
     assert_eq!(life.outcome("u unhandled started"), "control/u start > Run Up");
     assert_eq!(life.machine.hold, Hold::None);
     // One that nobody wants up has nothing to give up.
@@ -559,6 +559,32 @@ fn a_finish_that_exits_125_gives_up_until_u() {
     // For run the status means nothing.
     let mut life = Life::running(Rules::default());
     assert_eq!(life.outcome("exit-125 started exit-0"), "tell finish control/u > Prepare Up");
+}
+
+#[test]
+fn finish_that_has_to_wait_comes_at_its_time_and_the_next_start_after_it() {
+    let mut life = Life::running(Rules::default());
+    assert_eq!(life.hear("exit-0"), "tell finish");
+    let later = |life: &mut Life, time| life.machine.step(Event::Later(time), life.now, &life.rules);
+    let time = life.now + 700;
+    assert_eq!(later(&mut life, time).iter().count(), 0);
+    // Nobody else has to wait, and nothing else comes of it.
+    assert_eq!(life.outcome("d u t"), "> Finish Up");
+    assert_eq!(life.hear("+699 time"), "");
+    assert_eq!(life.hear("+1 time"), "finish");
+    life.hear("started");
+    // It runs: there is nothing to wait for.
+    let now = life.now;
+    later(&mut life, now);
+    assert_eq!(life.machine.deadline(), None);
+    assert_eq!(life.hear("exit-0"), "control/u");
+    // And at once, where it need not wait any longer.
+    let mut life = Life::running(Rules::default());
+    life.hear("exit-0");
+    let now = life.now;
+    later(&mut life, now + 700);
+    later(&mut life, now);
+    assert_eq!(life.hear("time"), "finish");
 }
 
 #[test]
@@ -1114,7 +1140,7 @@ impl World {
     /// What is known before the machine hears of it.
     fn reckon(&mut self, event: Event, before: Machine) {
         match event {
-            Event::Byte(b'u' | b'd' | b'o' | b'x') | Event::Restart if before.hold == Hold::GaveUp => {
+            Event::Byte(b'u' | b'd' | b'o' | b'x') | Event::Restart if before.hold.gave_up() => {
                 self.shorts = 0;
             }
             Event::Byte(b'd' | b'x') | Event::Restart if before.phase == Phase::Run => self.stopping = true,
@@ -1164,6 +1190,9 @@ impl World {
                 self.check(self.owed && self.told, "finish without a death");
                 if !self.calm && self.dice.one_in(8) {
                     return Some(Event::NotStarted);
+                }
+                if !self.calm && self.dice.one_in(8) {
+                    return Some(Event::Later(self.now + 1 + self.dice.below(3000)));
                 }
                 self.owed = false;
                 return Some(if self.has_finish { self.fork(false) } else { Event::NoFinish });
@@ -1237,7 +1266,7 @@ impl World {
             Event::Byte(b'u') | Event::Restart => Want::Up,
             Event::Byte(b'd' | b'o') => Want::Down,
             Event::Byte(b'x') => Want::Exit,
-            _ if after.hold == Hold::GaveUp => Want::Down,
+            _ if after.hold.gave_up() => Want::Down,
             _ => before.want,
         };
         self.check(after.want == want, "it wants what nobody asked for");
@@ -1246,7 +1275,7 @@ impl World {
         let held = match after.hold {
             Hold::None => true,
             Hold::BackingOff => after.phase == Phase::Wait,
-            Hold::GaveUp => after.phase == Phase::Down,
+            Hold::GaveUp | Hold::FinishGaveUp => after.phase == Phase::Down,
         };
         self.check(held, "it runs and is held back");
         if before.phase == Phase::Wait && after.phase == Phase::Prepare {
@@ -1265,14 +1294,17 @@ impl World {
     fn compare_delay(&self, event: Event) {
         let rules = &self.rules;
         let shorts = usize::try_from(self.shorts).unwrap();
-        let gives_up = event == Event::Died(Death::Exit(125)) || (rules.max != 0 && self.shorts >= rules.max);
+        let finish_gives_up = event == Event::Died(Death::Exit(125));
+        let gives_up = rules.max != 0 && self.shorts >= rules.max;
         let delay = match &rules.delays[..rules.delay_count] {
             [] if self.lived < 1000 => 1000,
             [_, ..] if shorts != 0 => u64::from(rules.delays[(shorts - 1).min(rules.delay_count - 1)]),
             _ => 0,
         };
         let due = self.died + delay;
-        let expected = if gives_up {
+        let expected = if finish_gives_up {
+            (Phase::Down, None, Hold::FinishGaveUp)
+        } else if gives_up {
             (Phase::Down, None, Hold::GaveUp)
         } else if due <= self.now {
             (Phase::Prepare, None, Hold::None)
@@ -1380,7 +1412,7 @@ impl World {
             self.check(round < 3, "what was asked for last does not come");
             match &self.process {
                 None => {
-                    self.check(last == b'u' && self.machine.hold == Hold::GaveUp, "it is down and stays it");
+                    self.check(last == b'u' && self.machine.hold.gave_up(), "it is down and stays it");
                     self.happens(Event::Byte(b'u'));
                 }
                 Some(process) => {

@@ -2,7 +2,8 @@
 
 use std::ffi::CStr;
 
-use common::{Text, child, signals};
+use common::quantity::SECONDS;
+use common::{Text, child, procfs, signals};
 use nix::errno::Errno;
 use nix::unistd::fchdir;
 
@@ -10,7 +11,7 @@ use super::{Supervisor, Way, one_of};
 use crate::svrun::clients::{Condition, Input, status};
 use crate::svrun::machine::{self, Event};
 use crate::svrun::order::Ask;
-use crate::svrun::service::milliseconds;
+use crate::svrun::pipe::Pipe;
 
 impl Supervisor {
     /// Answers a client's lines.
@@ -39,8 +40,12 @@ impl Supervisor {
         let mut words = line.split(|b| *b == b' ').filter(|word| !word.is_empty());
         let list = [words.next(), words.next(), words.next(), words.next()];
         let event = match list {
-            [Some(b"status"), None, ..] => return self.reply(i, logger),
+            [Some(b"status"), None, ..] => {
+                self.save(); // who is told something finds it in the files too
+                return self.reply(i, logger);
+            }
             [Some(b"events"), None, ..] => {
+                self.save();
                 if let Some(process) = one_of(&self.service, self.logger.as_ref(), logger) {
                     self.world.clients.follow(i, process);
                 }
@@ -107,7 +112,7 @@ impl Supervisor {
             b"ready" => Condition::Ready,
             _ => return self.world.clients.refuse(i, b"unknown command"),
         };
-        let milliseconds = match seconds.map(milliseconds) {
+        let milliseconds = match seconds.map(|text| SECONDS.parse(text)) {
             None => None,
             Some(Some(milliseconds)) => Some(milliseconds),
             Some(None) => return self.world.clients.refuse(i, b"not a number of seconds"),
@@ -129,8 +134,16 @@ impl Supervisor {
         let mut path = Text::<512>::new();
         let become_it = |path: &CStr| -> nix::Result<Errno> {
             fchdir(&self.origin)?;
+            // With -k a pipe that is handed on would be the service's too.
+            let closes = !self.words.clone().any(|word| word == c"-k");
+            let notify = self.service.notify.hand_on(closes)?;
+            let pipe = self.world.pipe.as_ref().filter(|_| closes).map(Pipe::hand_on).transpose()?;
             // Clients see their end: the new program listens in a moment.
-            Err(child::become_file(path, &self.words, &self.world.env))
+            let errno = child::become_file(path, &self.words, &self.world.env);
+            for handed in pipe.into_iter().chain(notify.into_iter().rev().flatten()) {
+                handed.take_back()?;
+            }
+            Err(errno)
         };
         let errno = match own_path(&mut path).and_then(become_it) {
             Ok(never) => never,
@@ -146,7 +159,7 @@ impl Supervisor {
 
 /// The path of our own file: of what is there now, if it was replaced.
 fn own_path(buffer: &mut Text<512>) -> nix::Result<&CStr> {
-    let path = nix::fcntl::readlink(c"/proc/self/exe")?;
+    let path = procfs::This::open()?.path(c"exe")?;
     let path = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
     let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
     buffer.add(path).add("\0");

@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
 
-use super::Words;
+use super::{Words, procfs};
 use crate::text::Text;
 
 /// What a child does before it executes, in this order.
@@ -144,7 +144,8 @@ fn become_program(task: &mut Task) -> nix::Result<()> {
 }
 
 fn write_record(slot: &Slot, pid: libc::pid_t) -> nix::Result<()> {
-    let start = process_at(c"/proc/self/stat").map_or(0, |process| process.start);
+    // Where /proc is not there, or another pid namespace's: 0, with which nobody is believed to be dead or alive.
+    let start = process_at(c"/proc/self/stat", pid.unsigned_abs()).map_or(0, |process| process.start);
     let mut text = Text::<{ Slot::SIZE }>::of(slot.head);
     text.number(pid.unsigned_abs()).add(" ").number(start).add(slot.tail).fill(Slot::SIZE - 1).add("\n");
     write_at(slot.file, text.bytes(), slot.offset)
@@ -192,10 +193,21 @@ pub fn reset_signals() {
     }
 }
 
-/// Closes all fds from 3 up, `close_range(2)`; before Linux 5.9 none.
-pub fn close_others() {
-    // SAFETY: integers. Called before anything is opened.
-    unsafe { libc::syscall(libc::SYS_close_range, 3, c_int::MAX, 0) };
+/// Closes all fds from 3 up but `kept`, `close_range(2)`; before Linux 5.9 none.
+pub fn close_others<'a>(kept: &(impl Iterator<Item = &'a OwnedFd> + Clone)) {
+    let mut first = libc::STDERR_FILENO + 1;
+    loop {
+        let next = kept.clone().map(AsRawFd::as_raw_fd).filter(|fd| *fd >= first).min();
+        let last = next.map_or(c_int::MAX, |next| next - 1);
+        if first <= last {
+            // SAFETY: integers. Called before anything else is opened.
+            unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+        }
+        match next {
+            Some(next) => first = next + 1,
+            None => return,
+        }
+    }
 }
 
 /// A process as /proc/PID/stat shows it, `proc_pid_stat(5)`.
@@ -225,17 +237,23 @@ impl Process {
     }
 }
 
-/// The process of a pid. ENOENT or ESRCH where there is none.
+/// The process of a pid. ENOENT or ESRCH where there is none, or where /proc is not there, or not that of our own
+/// pid namespace.
 pub fn process(pid: u32) -> nix::Result<Process> {
+    if !procfs::is_own()? {
+        return Err(Errno::ENOENT);
+    }
     let mut path = Text::<32>::of("/proc/");
     path.number(pid).add("/stat\0");
-    process_at(CStr::from_bytes_with_nul(path.bytes()).map_err(|_| Errno::EINVAL)?)
+    process_at(CStr::from_bytes_with_nul(path.bytes()).map_err(|_| Errno::EINVAL)?, pid)
 }
 
-fn process_at(path: &CStr) -> nix::Result<Process> {
+fn process_at(path: &CStr, pid: u32) -> nix::Result<Process> {
     let mut buffer = [0; 512];
-    let text = read_file(path, &mut buffer)?;
-    Process::parse(text).ok_or(Errno::EINVAL)
+    let text =
+        if procfs::is_own()? { read_file(path, &mut buffer)? } else { procfs::read(path, &mut buffer)? };
+    let its = text.starts_with(Text::<16>::new().number(pid).add(" (").bytes());
+    Process::parse(text).filter(|_| its).ok_or(Errno::EINVAL)
 }
 
 /// The beginning of a file.
@@ -246,10 +264,10 @@ pub fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]>
     Ok(&buffer[..count])
 }
 
-/// A name of this boot, random(4)'s `boot_id`; empty where /proc is not there.
-pub fn boot_id(buffer: &mut [u8; 64]) -> &[u8] {
-    let id = read_file(c"/proc/sys/kernel/random/boot_id", buffer).unwrap_or(b"");
-    id.strip_suffix(b"\n").unwrap_or(id)
+/// A name of this boot, random(4)'s `boot_id`. ENOENT where /proc is not there.
+pub fn boot_id(buffer: &mut [u8; 64]) -> nix::Result<&[u8]> {
+    let id = procfs::read(c"/proc/sys/kernel/random/boot_id", buffer)?;
+    Ok(id.strip_suffix(b"\n").unwrap_or(id))
 }
 
 /// What a symbolic link names, readlinkat(2), if that is shorter than the buffer. nix's allocates, and a
@@ -262,13 +280,25 @@ pub fn read_link<'a>(folder: BorrowedFd, name: &CStr, buffer: &'a mut [u8]) -> n
     Ok(&buffer[..length])
 }
 
-/// Tells the pids of the children of this thread, as /proc has them; none where it has none.
+/// Tells the pids of the children of this thread, as /proc has them; none where it has none, or is that of another
+/// pid namespace, in which each of these numbers is that of somebody else.
 pub fn children(mut tell: impl FnMut(u32)) {
+    // Where it cannot be read there is nobody that could be told of: who asks does without.
+    if procfs::is_own() != Ok(true) {
+        return;
+    }
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     let Ok(file) = crate::fds::open(AT_FDCWD, c"/proc/thread-self/children", flags, Mode::empty()) else {
         return;
     };
-    numbers(|buffer| nix::unistd::read(&file, buffer).unwrap_or(0), &mut tell);
+    let mut end = false;
+    let read = |buffer: &mut [u8]| {
+        let count = if end { 0 } else { nix::unistd::read(&file, buffer).unwrap_or(0) };
+        // The kernel fills what it is given as far as whole pids fit, which are shorter than this.
+        end = buffer.len() - count >= 16;
+        count
+    };
+    numbers(read, &mut tell);
 }
 
 /// Tells the numbers that `read` gives piece by piece. One counts with the blank behind it: a piece may end
@@ -296,6 +326,14 @@ pub fn pidfd(pid: u32) -> nix::Result<OwnedFd> {
         let fd = Errno::result(libc::syscall(libc::SYS_pidfd_open, pid, 0))?;
         Ok(OwnedFd::from_raw_fd(c_int::try_from(fd).map_err(|_| Errno::EBADF)?))
     }
+}
+
+/// Whether a process has ended and was not waited for yet; ESRCH where there is none.
+pub fn has_ended(pid: u32) -> nix::Result<bool> {
+    let pidfd = pidfd(pid)?;
+    let mut watched = [super::socket::watch(pidfd.as_raw_fd(), libc::POLLIN)];
+    super::socket::poll(&mut watched, Some(0))?;
+    Ok(watched[0].revents != 0)
 }
 
 /// `pidfd_send_signal(2)`.

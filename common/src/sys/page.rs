@@ -2,7 +2,8 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
-use std::slice;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::{mem, slice};
 
 use nix::errno::Errno;
 
@@ -10,7 +11,7 @@ use nix::errno::Errno;
 /// killed right after the store.
 #[derive(Debug)]
 pub struct Page {
-    address: NonNull<u8>,
+    address: NonNull<u64>,
 }
 
 impl Page {
@@ -52,13 +53,24 @@ impl Page {
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
         // SAFETY: the mapping is ours alone in this process, and lives as long as we.
-        unsafe { slice::from_raw_parts(self.address.as_ptr(), Self::SIZE) }
+        unsafe { slice::from_raw_parts(self.address.as_ptr().cast(), Self::SIZE) }
+    }
+
+    /// Stores one of its words, all of it at once on 32-bit systems too: a kill finds the old one or the new one.
+    ///
+    /// # Panics
+    /// Where the page has no such word.
+    pub fn store(&mut self, word: usize, value: u64) {
+        assert!(word < Self::SIZE / mem::size_of::<u64>());
+        // SAFETY: it is within the mapping, which is ours alone and begins where a page does.
+        let word = unsafe { AtomicU64::from_ptr(self.address.as_ptr().add(word)) };
+        word.store(value, Ordering::Relaxed);
     }
 
     /// Its bytes.
     pub fn bytes(&mut self) -> &mut [u8] {
         // SAFETY: the mapping is ours alone in this process, and lives as long as we.
-        unsafe { slice::from_raw_parts_mut(self.address.as_ptr(), Self::SIZE) }
+        unsafe { slice::from_raw_parts_mut(self.address.as_ptr().cast(), Self::SIZE) }
     }
 }
 

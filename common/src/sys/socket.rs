@@ -8,7 +8,7 @@
     reason = "numbers of the kernel's interface, whose types differ between libcs"
 )]
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-pub use libc::{POLLERR, POLLIN, POLLOUT, pollfd};
+pub use libc::{POLLERR, POLLHUP, POLLIN, POLLOUT, pollfd};
 
 /// A pollfd for `fd`; one below 0 is passed over.
 #[must_use]
@@ -126,6 +126,7 @@ pub fn signals(list: &[i32]) -> nix::Result<OwnedFd> {
 pub fn next_signals(fd: BorrowedFd) -> impl Iterator<Item = i32> + use<> {
     const SIZE: usize = mem::size_of::<libc::signalfd_siginfo>();
     let mut information = [0; 3 * SIZE];
+    // It fails where none has arrived, and in no other way: the fd is ours, and does not wait.
     let count = nix::unistd::read(fd, &mut information).unwrap_or(0) / SIZE;
     // The number is the first member.
     let number = move |i: usize| i32::from_ne_bytes(std::array::from_fn(|at| information[i * SIZE + at]));
@@ -139,7 +140,7 @@ fn address(name: &[u8]) -> nix::Result<(libc::sockaddr_un, libc::socklen_t)> {
     address.sun_family = libc::AF_UNIX as libc::sa_family_t;
     let room = address.sun_path.get_mut(..name.len()).ok_or(Errno::ENAMETOOLONG)?;
     for (place, byte) in room.iter_mut().zip(name) {
-        *place = *byte as _;
+        *place = c_char::from_ne_bytes([*byte]);
     }
     let terminated = name.first() != Some(&0);
     let length = mem::offset_of!(libc::sockaddr_un, sun_path) + name.len() + usize::from(terminated);
@@ -156,12 +157,16 @@ fn bound(kind: c_int, name: &[u8], mode: Option<libc::mode_t>) -> nix::Result<Ow
         // SAFETY: two integers.
         Errno::result(unsafe { libc::fchmod(socket.as_raw_fd(), mode) })?;
     }
+    // Its file gets this mode, which nobody has to give it by its name. Nothing else is made meanwhile.
+    let mask = mode.map(|_| super::umask(0)).transpose()?;
     // SAFETY: an address with its length.
-    Errno::result(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) })?;
-    Ok(socket)
+    let bound = Errno::result(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) })
+        .map(drop);
+    mask.map(super::umask).transpose()?;
+    bound.map(|()| socket)
 }
 
-/// A stream socket that listens at `name` in the working directory, whose file gets `mode` (less the umask).
+/// A stream socket that listens at `name` in the working directory, whose file gets `mode`.
 pub fn listen(name: &[u8], mode: u32) -> nix::Result<OwnedFd> {
     let socket = bound(libc::SOCK_STREAM, name, Some(mode))?;
     // SAFETY: two integers.
@@ -215,6 +220,31 @@ pub fn datagrams(name: &[u8]) -> nix::Result<OwnedFd> {
         libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PASSCRED, value, size)
     })?;
     Ok(socket)
+}
+
+/// The abstract name of a datagram socket, which starts with a NUL. An error where `fd` is anything else.
+pub fn abstract_name(fd: RawFd, buffer: &mut [u8; 32]) -> nix::Result<&[u8]> {
+    // SAFETY: all zeros is a value.
+    let mut address: libc::sockaddr_un = unsafe { mem::zeroed() };
+    let mut length = mem::size_of::<libc::sockaddr_un>() as libc::socklen_t;
+    let (mut kind, mut size): (c_int, _) = (0, mem::size_of::<c_int>() as libc::socklen_t);
+    // SAFETY: an address with its length, and an integer with its size, to write.
+    unsafe {
+        Errno::result(libc::getsockname(fd, (&raw mut address).cast(), &raw mut length))?;
+        let value: *mut c_void = (&raw mut kind).cast();
+        Errno::result(libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, value, &raw mut size))?;
+    }
+    let length = (length as usize).saturating_sub(mem::offset_of!(libc::sockaddr_un, sun_path));
+    let path = address.sun_path.get(..length).unwrap_or_default();
+    if i32::from(address.sun_family) != libc::AF_UNIX || kind != libc::SOCK_DGRAM || path.first() != Some(&0)
+    {
+        return Err(Errno::EPROTOTYPE);
+    }
+    let name = buffer.get_mut(..length).ok_or(Errno::ENAMETOOLONG)?;
+    for (place, byte) in name.iter_mut().zip(path) {
+        [*place] = byte.to_ne_bytes();
+    }
+    Ok(name)
 }
 
 /// The next message and the pid of its sender, 0 where it is not told or the message is longer than the

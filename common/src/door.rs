@@ -1,0 +1,332 @@
+//! The one door through which files are opened in directories that others may own or write to: state, service
+//! and log directories.
+//!
+//! Their owner may put anything by any name, at any moment. So no symbolic link is followed, no open waits (a
+//! FIFO has no other end, a lease is held), nothing becomes our controlling terminal, and what was opened is
+//! looked at before it is used: its kind, and that this is its only name, since a hard link is a way to a file
+//! elsewhere. What is not as it has to be is an error that no absence of a file gives: ELOOP for a link,
+//! EEXIST for another kind or a second name, EPERM for another owner.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag};
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, mkdirat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, geteuid, mkfifoat, read, unlinkat};
+
+use crate::{Text, fds, procfs, socket};
+
+/// Whose a file has to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Owner {
+    /// Anybody's: who may write into the directory may say what is in it.
+    Any,
+    /// Ours, and writable by nobody else: what it says is believed.
+    Us,
+}
+
+/// Opens what is there, a regular file. `access` is what open(2) calls the access mode, and `O_APPEND`;
+/// truncate what was opened, never by opening it.
+///
+/// # Errors
+/// As open(2); ELOOP, EEXIST, EPERM as said above.
+pub fn file(directory: BorrowedFd, name: &CStr, access: OFlag, owner: Owner) -> nix::Result<OwnedFd> {
+    open(directory, name, access, Mode::empty(), SFlag::S_IFREG, owner)
+}
+
+/// As [`file`], and makes the file with `mode`, less the umask, if there is none.
+///
+/// # Errors
+/// As [`file`].
+pub fn file_or_new(
+    directory: BorrowedFd,
+    name: &CStr,
+    access: OFlag,
+    mode: u32,
+    owner: Owner,
+) -> nix::Result<OwnedFd> {
+    let mode = Mode::from_bits_truncate(mode);
+    open(directory, name, access | OFlag::O_CREAT, mode, SFlag::S_IFREG, owner)
+}
+
+/// Makes a new file, for writing, in the place of whatever has that name: a link is removed, not followed.
+///
+/// # Errors
+/// As open(2) and unlink(2).
+pub fn new_file(directory: BorrowedFd, name: &CStr, mode: u32) -> nix::Result<OwnedFd> {
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let mode = Mode::from_bits_truncate(mode);
+    match fds::open(directory, name, flags, mode) {
+        Err(Errno::EEXIST) => {
+            unlinkat(directory, name, UnlinkatFlags::NoRemoveDir)?;
+            fds::open(directory, name, flags, mode)
+        }
+        other => other,
+    }
+}
+
+/// Reads a file from its beginning, as far as `buffer` goes: one that fills it may be longer.
+///
+/// # Errors
+/// As [`file`] and read(2).
+pub fn read_file<'a>(
+    directory: BorrowedFd,
+    name: &CStr,
+    owner: Owner,
+    buffer: &'a mut [u8],
+) -> nix::Result<&'a [u8]> {
+    let file = file(directory, name, OFlag::O_RDONLY, owner)?;
+    let mut length = 0;
+    while length < buffer.len() {
+        match read(&file, &mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(&buffer[..length])
+}
+
+/// Opens a FIFO, without waiting for its other end.
+///
+/// # Errors
+/// As [`file`]; ENXIO for `O_WRONLY` where nobody reads.
+pub fn fifo(directory: BorrowedFd, name: &CStr, access: OFlag, owner: Owner) -> nix::Result<OwnedFd> {
+    open(directory, name, access, Mode::empty(), SFlag::S_IFIFO, owner)
+}
+
+/// As [`fifo`], and makes the FIFO with `mode` if there is none.
+///
+/// # Errors
+/// As [`fifo`] and mkfifo(3).
+pub fn fifo_or_new(
+    directory: BorrowedFd,
+    name: &CStr,
+    access: OFlag,
+    mode: u32,
+    owner: Owner,
+) -> nix::Result<OwnedFd> {
+    let mode = Mode::from_bits_truncate(mode);
+    let made = match mkfifoat(directory, name, mode) {
+        Ok(()) => true,
+        Err(Errno::EEXIST) => false,
+        Err(errno) => return Err(errno),
+    };
+    let fifo = fifo(directory, name, access, if made { Owner::Us } else { owner })?;
+    if made {
+        // The umask has taken something from it. By the fd: the name may be another file's by now.
+        fchmod(&fifo, mode)?;
+    }
+    Ok(fifo)
+}
+
+/// Opens a directory that nobody else can reach into, mode 0700, and makes it if there is none. One that has
+/// come to another owner, or is open to others, is taken back: a right to what is in it is looked for whenever
+/// a name is used, so it is of no use to have kept it open.
+///
+/// # Errors
+/// As open(2), mkdir(2) and chown(2).
+pub fn own_directory(parent: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
+    let mode = Mode::from_bits_truncate(0o700);
+    match mkdirat(parent, name, mode) {
+        Ok(()) | Err(Errno::EEXIST) => {}
+        Err(errno) => return Err(errno),
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let directory = fds::open(parent, name, flags, Mode::empty())?;
+    let stat = fstat(&directory)?;
+    if stat.st_uid != us() {
+        fchown(&directory, Some(Uid::from_raw(us())), None)?;
+    }
+    if stat.st_mode & 0o7777 != mode.bits() {
+        fchmod(&directory, mode)?;
+    }
+    Ok(directory)
+}
+
+/// Gives a socket that we have just bound to a group. Its mode is as it was bound.
+///
+/// # Errors
+/// As [`file`], and chown(2).
+pub fn give_socket(directory: BorrowedFd, name: &CStr, group: Gid) -> nix::Result<()> {
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let socket = fds::open(directory, name, flags, Mode::empty())?;
+    look(&fstat(&socket)?, SFlag::S_IFSOCK, Owner::Us)?;
+    fchownat(&socket, c"", None, Some(group), AtFlags::AT_EMPTY_PATH)
+}
+
+/// Opens by `open` what has this name; where that is not as it has to be, it is removed, and `open` called once
+/// more, which makes it anew. A directory stays, and the error with it.
+///
+/// # Errors
+/// As `open`.
+pub fn replacing<T>(directory: BorrowedFd, name: &CStr, open: impl Fn() -> nix::Result<T>) -> nix::Result<T> {
+    let errno = match open() {
+        Err(errno) if is_other(errno) => errno,
+        other => return other,
+    };
+    unlinkat(directory, name, UnlinkatFlags::NoRemoveDir).map_err(|_| errno)?;
+    open()
+}
+
+/// Whether an error of this module tells that something else has the name: a link, another kind, another
+/// owner, a socket, a directory, a file on which a lease is held.
+fn is_other(errno: Errno) -> bool {
+    use Errno::{EACCES, EAGAIN, EEXIST, EISDIR, ELOOP, ENOTDIR, ENXIO, EPERM};
+    matches!(errno, ELOOP | EEXIST | EPERM | EACCES | ENXIO | ENOTDIR | EISDIR | EAGAIN)
+}
+
+/// Connects to a socket of streams, which is `path` from the current directory. The kernel is given what was
+/// looked at, by way of /proc; where that is not mounted, the path, which may lead elsewhere by then.
+///
+/// # Errors
+/// As [`file`] and connect(2).
+pub fn socket(directory: BorrowedFd, name: &CStr, path: &CStr) -> nix::Result<OwnedFd> {
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let found = fds::open(directory, name, flags, Mode::empty())?;
+    look(&fstat(found.as_fd())?, SFlag::S_IFSOCK, Owner::Any)?;
+    let mut by_fd = Text::<32>::of("/proc/self/fd/");
+    by_fd.number(found.as_raw_fd().unsigned_abs());
+    socket::connect(if procfs::is_own() == Ok(true) { by_fd.bytes() } else { path.to_bytes() })
+}
+
+fn open(
+    directory: BorrowedFd,
+    name: &CStr,
+    access: OFlag,
+    mode: Mode,
+    kind: SFlag,
+    owner: Owner,
+) -> nix::Result<OwnedFd> {
+    let safe = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let file = fds::open(directory, name, access | safe, mode)?;
+    look(&fstat(file.as_fd())?, kind, owner)?;
+    Ok(file)
+}
+
+/// Our effective user. Asked for once: the programs that come through this door change no ids.
+fn us() -> u32 {
+    static US: OnceLock<u32> = OnceLock::new();
+    *US.get_or_init(|| geteuid().as_raw())
+}
+
+/// Whether a file is what it has to be.
+///
+/// # Errors
+/// EEXIST for another kind or a second name, EPERM for another owner or one that others may write to.
+pub fn look(stat: &FileStat, kind: SFlag, owner: Owner) -> nix::Result<()> {
+    if !fds::is(stat, kind) || stat.st_nlink > 1 {
+        return Err(Errno::EEXIST);
+    }
+    let others_write = kind == SFlag::S_IFREG && stat.st_mode & 0o022 != 0;
+    if owner == Owner::Us && (stat.st_uid != us() || others_write) {
+        return Err(Errno::EPERM);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn directory() -> (tempfile::TempDir, OwnedFd) {
+        let path = tempfile::tempdir().unwrap();
+        let fd = fs::File::open(path.path()).unwrap().into();
+        (path, fd)
+    }
+
+    #[test]
+    fn nothing_but_a_regular_file_with_one_name_is_a_file() {
+        let (path, fd) = directory();
+        let open = || file(fd.as_fd(), c"f", OFlag::O_RDWR, Owner::Any).map(drop);
+        let name = path.path().join("f");
+        assert_eq!(open(), Err(Errno::ENOENT));
+        fs::write(&name, "text").unwrap();
+        assert_eq!(open(), Ok(()));
+        fs::hard_link(&name, path.path().join("second")).unwrap();
+        assert_eq!(open(), Err(Errno::EEXIST));
+        fs::remove_file(&name).unwrap();
+        symlink("second", &name).unwrap();
+        assert_eq!(open(), Err(Errno::ELOOP));
+        fs::remove_file(&name).unwrap();
+        mkfifoat(&fd, c"f", Mode::from_bits_truncate(0o600)).unwrap();
+        assert_eq!(open(), Err(Errno::EEXIST));
+    }
+
+    #[test]
+    fn a_new_file_takes_the_place_of_a_link_and_leaves_its_target() {
+        let (path, fd) = directory();
+        fs::write(path.path().join("target"), "kept").unwrap();
+        symlink("target", path.path().join("f")).unwrap();
+        let file = new_file(fd.as_fd(), c"f", 0o600).unwrap();
+        nix::unistd::write(&file, b"new").unwrap();
+        assert_eq!(fs::read_to_string(path.path().join("target")).unwrap(), "kept");
+        assert_eq!(fs::read_to_string(path.path().join("f")).unwrap(), "new");
+    }
+
+    #[test]
+    fn what_is_believed_may_be_written_by_nobody_else() {
+        let (path, fd) = directory();
+        let read = || read_file(fd.as_fd(), c"f", Owner::Us, &mut [0; 2]).map(<[u8]>::to_vec);
+        let name = path.path().join("f");
+        fs::write(&name, "text").unwrap();
+        assert_eq!(read(), Ok(b"te".to_vec()));
+        fs::set_permissions(&name, fs::Permissions::from_mode(0o666)).unwrap();
+        assert_eq!(read(), Err(Errno::EPERM));
+    }
+
+    #[test]
+    fn a_fifo_is_opened_without_waiting_and_has_the_mode_that_was_asked_for() {
+        let (path, fd) = directory();
+        let made = fifo_or_new(fd.as_fd(), c"f", OFlag::O_RDONLY, 0o622, Owner::Us).unwrap();
+        assert_eq!(fstat(&made).unwrap().st_mode & 0o777, 0o622);
+        drop(made);
+        assert!(matches!(fifo(fd.as_fd(), c"f", OFlag::O_WRONLY, Owner::Any), Err(Errno::ENXIO)));
+        fs::write(path.path().join("g"), "").unwrap();
+        let taken = fifo_or_new(fd.as_fd(), c"g", OFlag::O_RDONLY, 0o622, Owner::Any);
+        assert!(matches!(taken, Err(Errno::EEXIST)));
+    }
+
+    #[test]
+    fn what_is_not_as_it_has_to_be_is_replaced_but_no_directory() {
+        let (path, fd) = directory();
+        let name = path.path().join("f");
+        let open = || {
+            let open = || fifo_or_new(fd.as_fd(), c"f", OFlag::O_RDWR, 0o600, Owner::Us);
+            replacing(fd.as_fd(), c"f", open).map(drop)
+        };
+        fs::write(path.path().join("target"), "kept").unwrap();
+        symlink("target", &name).unwrap();
+        assert_eq!(open(), Ok(()));
+        fs::remove_file(&name).unwrap();
+        fs::hard_link(path.path().join("target"), &name).unwrap();
+        assert_eq!(open(), Ok(()));
+        fs::remove_file(&name).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(&name).unwrap());
+        assert_eq!(open(), Ok(()));
+        fs::remove_file(&name).unwrap();
+        fs::create_dir(&name).unwrap();
+        assert_eq!(open(), Err(Errno::EISDIR));
+        assert_eq!(fs::read_to_string(path.path().join("target")).unwrap(), "kept");
+    }
+
+    #[test]
+    fn an_own_directory_is_closed_to_others() {
+        let (path, fd) = directory();
+        let name = path.path().join("d");
+        let open = || replacing(fd.as_fd(), c"d", || own_directory(fd.as_fd(), c"d")).map(drop);
+        let mode = || fs::symlink_metadata(&name).unwrap().permissions().mode() & 0o7777;
+        assert_eq!((open(), mode()), (Ok(()), 0o700));
+        fs::set_permissions(&name, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!((open(), mode()), (Ok(()), 0o700));
+        fs::remove_dir(&name).unwrap();
+        symlink(".", &name).unwrap();
+        assert_eq!((open(), mode()), (Ok(()), 0o700));
+        assert_ne!(fs::metadata(path.path()).unwrap().permissions().mode() & 0o7777, 0);
+    }
+}

@@ -1,0 +1,119 @@
+//! State directories that belong to others: what they put there gets no byte of ours, and shows nothing.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use super::house::*;
+use crate::needs;
+use crate::reference::peer;
+use crate::support::*;
+
+/// What the owner of a state directory may put in the place of a FIFO.
+const TRICKS: [&str; 4] = ["link", "hard link", "file", "link to a FIFO"];
+
+/// A service whose owner has replaced a file of its state; the target's content is to stay.
+fn tricked(trick: &str, file: &str) -> (House, Fake) {
+    let house = House::new();
+    house.write("a/run", STAYS);
+    let fake = Fake::new(&house, "a");
+    fake.status(77, [0, b'd', 0, 1]);
+    house.write("target", "precious");
+    let path = house.at("a/supervise").join(file);
+    fs::remove_file(&path).unwrap();
+    match trick {
+        "link" => symlink(house.at("target"), &path).unwrap(),
+        "hard link" => fs::hard_link(house.at("target"), &path).unwrap(),
+        "file" => fs::write(&path, "").unwrap(),
+        _ => {
+            mkfifo(&house.at("fifo"), Mode::from_bits_truncate(0o600)).unwrap();
+            symlink(house.at("fifo"), &path).unwrap();
+        }
+    }
+    (house, fake)
+}
+
+#[test]
+fn no_byte_is_written_to_what_is_no_fifo_of_a_supervisor() {
+    for trick in TRICKS {
+        let (house, _fake) = tricked(trick, "control");
+        let keep = fs::OpenOptions::new().read(true).write(true).open(house.at("fifo"));
+        for name in ["svctl", "sv"] {
+            for words in
+                ["up", "start", "restart", "-v down", "once", "reload", "exit", "1", "-w 0 force-stop"]
+            {
+                let outcome = run(&mut house.command(house.called(name), &format!("{words} a")));
+                let said = "warning: a: unable to open supervise/control: not what a supervisor has made\n";
+                assert_eq!((outcome.status, &*outcome.stdout), (1, said), "{trick}: {name} {words}");
+            }
+        }
+        let said = house.svctl("signal TERM a").stdout;
+        assert!(said.contains("supervise/control"), "{trick}: {said}");
+        assert_eq!(house.text("target"), "precious", "{trick}");
+        if let Ok(fifo) = keep {
+            let flags = nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK);
+            nix::fcntl::fcntl(&fifo, flags).unwrap();
+            let read = nix::unistd::read(&fifo, &mut [0; 8]);
+            assert_eq!(read, Err(nix::errno::Errno::EAGAIN), "{trick}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_file_of_a_supervisor_is_not_read() {
+    for file in ["ok", "status"] {
+        for trick in TRICKS.into_iter().filter(|trick| (file, *trick) != ("status", "file")) {
+            let (house, _fake) = tricked(trick, file);
+            let outcome = house.svctl("status a");
+            let said =
+                format!("warning: a: unable to open supervise/{file}: not what a supervisor has made\n");
+            assert_eq!((outcome.status, outcome.stdout), (1, said), "{trick}");
+            assert_eq!(house.svctl("start a").status, 1);
+            assert_eq!(house.text("target"), "precious");
+        }
+    }
+    // A FIFO in the place of the file is not waited for.
+    let (house, _fake) = tricked("file", "status");
+    fs::remove_file(house.at("a/supervise/status")).unwrap();
+    mkfifo(&house.at("a/supervise/status"), Mode::from_bits_truncate(0o600)).unwrap();
+    assert_eq!(house.svctl("status a").status, 1);
+}
+
+#[test]
+fn a_socket_that_is_a_link_is_not_connected_to() {
+    let house = House::new();
+    let fake = Fake::new(&house, "a");
+    fake.status(77, [0, b'u', 0, 1]);
+    let other = UnixListener::bind(house.at("other")).unwrap();
+    other.set_nonblocking(true).unwrap();
+    symlink(house.at("other"), house.at("a/supervise/socket")).unwrap();
+    // The files say how it is.
+    for words in ["status a", "start a", "list a"] {
+        assert_eq!(house.svctl(words).status, 0, "{words}");
+    }
+    assert_eq!(house.svctl("up a"), prints(""));
+    assert_eq!(house.svctl("events a").status, 1);
+    let refused = other.accept().map(drop).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn a_state_directory_may_be_reached_through_a_link() {
+    needs!(peer("runsv"));
+    let mut house = House::new();
+    fs::create_dir(house.at("state")).unwrap();
+    house.write("a/run", STAYS);
+    symlink(house.at("state"), house.at("a/supervise")).unwrap();
+    house.serve(&peer("runsv").unwrap(), "a");
+    assert_eq!(house.svctl("start a").status, 0);
+    assert_eq!(house.svctl("exit a").status, 0);
+    let mut house = House::new();
+    fs::create_dir(house.at("state")).unwrap();
+    house.write("a/run", STAYS);
+    symlink(house.at("state"), house.at("a/supervise")).unwrap();
+    house.serve(&bin().join("svrun").display().to_string(), "a");
+    assert!(house.svctl("--json start a").stdout.contains("\"restarts\":0"));
+}
