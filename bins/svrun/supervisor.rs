@@ -519,16 +519,15 @@ impl Supervisor {
                 .and_then(|process| process.state.as_ref()?.control.as_ref());
             // It is a FIFO that does not wait: what is not to be read now is read in the next round.
             let count = door.and_then(|door| read(door, &mut bytes).ok()).unwrap_or(0);
-            let event = |byte: u8| Some(Event::Byte(byte)).filter(|_| !(logger && byte == b'x'));
-            let bytes = bytes[..count].iter().filter_map(|byte| event(*byte));
-            let last = bytes.clone().filter_map(Ask::of).count();
-            let mut asked = 0;
-            for event in bytes {
-                asked += usize::from(Ask::of(event).is_some());
+            let event = |byte: &u8| Some(Event::Byte(*byte)).filter(|_| !(logger && *byte == b'x'));
+            let last = bytes[..count].iter().rposition(|byte| event(byte).and_then(Ask::of).is_some());
+            for (at, byte) in bytes[..count].iter().enumerate() {
                 let late = self.late[usize::from(logger)].take(1);
                 // What is asked for in the end overtakes what others have asked for.
-                let way = (asked == last).then_some(Way::Bytes);
-                self.ask(logger, event, late, way);
+                let way = (last == Some(at)).then_some(Way::Bytes);
+                if let Some(event) = event(byte) {
+                    self.ask(logger, event, late, way);
+                }
             }
             if count < PART {
                 return false;
