@@ -88,8 +88,7 @@ fn unpack(word: u64) -> (Place, Place) {
 
 /// What names it.
 pub(super) fn id(stat: &FileStat) -> Id {
-    #[allow(clippy::useless_conversion, reason = "the number of an inode has 32 bits on some systems")]
-    [stat.st_dev, stat.st_ino.into()]
+    [stat.st_dev, fds::inode(stat)]
 }
 
 /// Where what is said of each folder begins, and each entry.

@@ -56,7 +56,7 @@ impl Era {
         let boot = shown(child::boot_id(&mut buffer))?.map_or_else(|| Text::of("-"), Text::of);
         let this = shown(procfs::This::open())?;
         let inode = |name| match &this {
-            Some(this) => Ok(shown(this.stat(name))?.map_or(0, |stat| stat.st_ino)),
+            Some(this) => Ok(shown(this.stat(name))?.map_or(0, |stat| fds::inode(&stat))),
             None => Ok(0),
         };
         let place = Place {
@@ -128,7 +128,7 @@ fn sees(there: Place) -> bool {
         path.number(pid).add("/ns/pid\0");
         let Ok(path) = CStr::from_bytes_with_nul(path.bytes()) else { return };
         // Who is gone by now, or is not shown to us, is no sign.
-        seen = fstatat(&proc, path, AtFlags::empty()).is_ok_and(|stat| stat.st_ino == there.namespace);
+        seen = fstatat(&proc, path, AtFlags::empty()).is_ok_and(|stat| fds::inode(&stat) == there.namespace);
     });
     seen || looked.is_err()
 }

@@ -7,8 +7,8 @@ use common::quantity::{COUNT, MILLISECONDS, SECONDS};
 use common::{Text, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
-use nix::libc::{c_long, ino_t, time_t};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat, mkdirat};
+use nix::sys::time::TimeSpec;
 use nix::unistd::read;
 
 use super::lookalikes;
@@ -28,13 +28,13 @@ pub(super) enum Step {
 pub(super) const STEPS: usize = 6;
 
 /// Which file it is, and which state of it: its inode, and when that has changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Stamp(ino_t, time_t, c_long);
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Stamp(u64, TimeSpec);
 
 impl Stamp {
     /// The stamp of a file.
     pub(super) fn of(stat: &FileStat) -> Self {
-        Self(stat.st_ino, stat.st_ctime, stat.st_ctime_nsec)
+        Self(fds::inode(stat), TimeSpec::new(stat.st_ctime, stat.st_ctime_nsec))
     }
 }
 
@@ -133,7 +133,7 @@ impl Settings {
     pub(super) fn look_at_names(&mut self, folder: BorrowedFd, voice: Voice) {
         let stamp = fstat(folder).map(|stat| Stamp::of(&stat)).ok(); // then it is looked at once
         if self.listed.is_none() || self.listed != stamp {
-            self.listed = Some(stamp.unwrap_or_default());
+            self.listed = Some(stamp.unwrap_or(Stamp(0, TimeSpec::new(0, 0))));
             self.names.look(folder, true, voice);
         }
     }

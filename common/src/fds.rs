@@ -67,6 +67,13 @@ pub fn is(file: &FileStat, kind: SFlag) -> bool {
     file.st_mode & SFlag::S_IFMT.bits() == kind.bits()
 }
 
+/// The number of a file's inode, which has 32 bits on some systems.
+#[must_use]
+#[allow(clippy::useless_conversion, reason = "on the others it has 64")]
+pub fn inode(file: &FileStat) -> u64 {
+    file.st_ino.into()
+}
+
 /// Whether there may be a `fd`: EBADF above the limit of open files, as dup2(2) says.
 pub fn check(fd: RawFd) -> nix::Result<()> {
     let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
