@@ -90,4 +90,7 @@ dist:
 clean:
 	rm -rf target dist
 
+# make -j all install: one after the other, as they are written
+.NOTPARALLEL:
+
 .PHONY: all help check bench demo install install-multicall install-runit-names install-pages install-completions built uninstall dist clean

@@ -17,8 +17,8 @@ pub(super) struct Line<'a> {
 pub(super) enum Id {
     /// It is one: digits, less than 4294967295, which means "leave as it is" to the kernel.
     Plain(u32),
-    /// strtoul(3) may make this number of it, or any.
-    Odd(Option<u64>),
+    /// strtoul(3) makes the first of these numbers of it where a long has 64 bits, the second where it has 32.
+    Odd(u64, u32),
     /// It is none to anybody.
     None,
 }
@@ -35,14 +35,17 @@ impl Id {
         if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
             return Self::None;
         }
-        Self::Odd(number(digits).filter(|_| !negative)) // below zero it is taken modulo the size of a long
+        // Below zero it is taken modulo the size of a long, what does not fit is the greatest.
+        let long = number::<u64>(digits).map_or(u64::MAX, |id| if negative { id.wrapping_neg() } else { id });
+        let short = number::<u32>(digits).map_or(u32::MAX, |id| if negative { id.wrapping_neg() } else { id });
+        Self::Odd(long, short)
     }
 
     /// Whether somebody may take it for this id.
     pub(super) fn may_be(self, id: u32) -> bool {
         match self {
             Self::Plain(number) => number == id,
-            Self::Odd(number) => number.is_none_or(|number| number == u64::from(id)),
+            Self::Odd(long, short) => long == u64::from(id) || short == id,
             Self::None => false,
         }
     }

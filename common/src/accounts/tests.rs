@@ -66,6 +66,21 @@ fn the_first_line_of_a_name_decides() {
 }
 
 #[test]
+fn a_line_with_an_id_that_cannot_be_the_one_asked_for_is_in_nobodys_way() {
+    let text = "nobody:x:-2:-2::/:/\nplus:x:+7:7::/:/\nlong:x:-18446744073709551608:8::/:/\n\
+        short:x:-4294967287:9::/:/\nhuge:x:99999999999999999999:1::/:/\nlast:x:5:5::/:/\n";
+    let users = Written::new("odd", text);
+    let files = Files { users: users.1, groups: users.1 };
+    assert_eq!(files.user_by_uid(5).unwrap().unwrap().name.as_c_str(), c"last");
+    assert_eq!(files.user_by_uid(6), Ok(None));
+    // These may: strtoul(3) takes the sign, and below zero counts back from the end of a long.
+    for (uid, line) in [(4_294_967_294, 1), (7, 2), (8, 3), (9, 4)] {
+        assert_eq!(files.user_by_uid(uid), Err(Trouble::Line(users.1, line)), "{uid}");
+    }
+    assert_eq!(files.user_by_name(c"nobody"), Err(Trouble::Line(users.1, 1)));
+}
+
+#[test]
 fn what_is_not_well_formed_is_no_group_and_an_error_for_who_is_a_member() {
     let text = "# g: a\ng:x:5:a,b\nh:x::a\nk:x:+0:b\nm:x:6: c ,d\n+:::e\nn:x:7";
     let groups = Written::new("members", text);
