@@ -72,6 +72,21 @@ fn what_dies_again_at_once_under_runsv_has_not_started() {
 }
 
 #[test]
+fn what_dies_again_at_once_under_daemontools_supervise_has_not_started() {
+    needs!(peer("supervise"));
+    fails_to_start(&peer("supervise").unwrap());
+    // It shows what has died as alive for a second: then a ./check that agrees is not enough.
+    let mut house = House::new();
+    house.write("a/run", "#!/bin/sh\nexit 7\n");
+    house.write("a/check", "#!/bin/sh\nexit 0\n");
+    house.serve(&peer("supervise").unwrap(), "a");
+    assert_eq!(house.svctl("-w 3 check a").status, 1);
+    house.serve(&peer("supervise").unwrap(), "b");
+    assert_eq!(house.svctl("-w 60 start b").status, 0);
+    assert_eq!(house.svctl("-w 60 check b").status, 0);
+}
+
+#[test]
 fn a_run_without_readiness_has_to_live_for_420_milliseconds() {
     let house = House::new();
     for (name, words, command) in
