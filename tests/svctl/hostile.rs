@@ -1,8 +1,12 @@
 //! State directories that belong to others: what they put there gets no byte of ours, and shows nothing.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -98,6 +102,34 @@ fn a_socket_that_is_a_link_is_not_connected_to() {
     assert_eq!(house.svctl("events a").status, 1);
     let refused = other.accept().map(drop).unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn a_supervisor_that_talks_without_end_does_not_keep_the_time_from_being_up() {
+    let house = House::new();
+    house.write("a/supervise/deaths", "");
+    let listener = UnixListener::bind(house.at("a/supervise/socket")).unwrap();
+    let floods = Arc::new(AtomicBool::new(true));
+    let goes_on = floods.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, goes_on) = (stream.unwrap(), goes_on.clone());
+            std::thread::spawn(move || {
+                let events = "{\"event\":\"want\",\"want\":\"up\"}\n".repeat(1000);
+                let mut said = writeln!(stream, "{}", super::house::said("down", 0, "up", false));
+                // Whoever never stops to read gets this in place of the rest.
+                let end = Instant::now() + Duration::from_secs(30);
+                while said.is_ok() && goes_on.load(Ordering::Relaxed) && Instant::now() < end {
+                    said = stream.write_all(events.as_bytes());
+                }
+            });
+        }
+    });
+    for words in ["-w 0.3 start a", "-w 0.3 check a", "-w 0.3 wait ready a"] {
+        let outcome = house.svctl(words);
+        assert_eq!((outcome.status, &outcome.stdout[..9]), (1, "timeout: "), "{words}");
+    }
+    floods.store(false, Ordering::Relaxed);
 }
 
 #[test]

@@ -17,8 +17,12 @@ use crate::svctl::trouble::Trouble;
 /// How long run has to live that has no other way to say that it is up: as long as runit's sv waits between
 /// two looks.
 pub(in crate::svctl) const PROOF: Duration = Duration::from_millis(420);
+/// daemontools' supervise takes no notice of anything for so long behind each start, of an end neither.
+const BLIND: Duration = Duration::from_secs(1);
 /// What a ./check gets at least, be the time up or not.
 const CHECK: Duration = Duration::from_secs(1);
+/// How many lines of a supervisor are read though the time is up: who talks without end must not stop it.
+const LATE: usize = 1000;
 /// How often the count of short runs is asked for where it is all that is missing: no event tells of it.
 const CALM: Duration = Duration::from_millis(500);
 
@@ -28,6 +32,21 @@ pub(super) type Run = (u32, [u8; 12]);
 /// Which run it is.
 pub(super) fn of(status: &Status) -> Run {
     (status.pid, status.label)
+}
+
+/// For how long it has to live to have come up; `said` is whether there is a word for that, its own or that of
+/// ./check.
+fn proof(status: &Status, said: bool) -> Duration {
+    match (status.daemontools, said) {
+        (true, _) => BLIND + PROOF, // before, what has died is shown as alive
+        (false, true) => Duration::ZERO,
+        (false, false) => PROOF,
+    }
+}
+
+/// What is left of a time; none where nothing is.
+fn left(time: Duration, passed: Duration) -> Option<Duration> {
+    time.checked_sub(passed).filter(|left| !left.is_zero())
 }
 
 /// What is known of the runs of a service.
@@ -41,6 +60,8 @@ pub(super) struct Runs {
     agreed: Option<Run>,
     /// There is no ./check, or none that can be run.
     unchecked: bool,
+    /// How many lines were read when the time was up.
+    late: usize,
 }
 
 impl Runs {
@@ -56,12 +77,12 @@ impl Runs {
 impl Job {
     /// Something runs as it is wanted, and it has come up if it says so, or ./check, or its age.
     pub(super) fn check(&mut self, order: &Order, way: Way, status: Status) -> Step {
-        if !order.deed.goal.is_a_run() || status.state != State::Run || self.runs.agreed == Some(of(&status))
-        {
+        if !order.deed.goal.is_a_run() || status.state != State::Run {
             return Step::Done(status);
         }
         let lived = self.runs.lived(&status);
-        if !self.runs.unchecked {
+        let agreed = self.runs.agreed == Some(of(&status));
+        if !agreed && !self.runs.unchecked {
             if order.names.enter(self.name).is_err() {
                 return Step::Fail(Trouble::gone());
             }
@@ -72,7 +93,7 @@ impl Job {
                 Err(NoCheck::None) => self.runs.unchecked = true,
             }
         }
-        match PROOF.checked_sub(lived).filter(|left| !left.is_zero() && status.ready != Some(true)) {
+        match left(proof(&status, agreed || status.ready == Some(true)), lived) {
             Some(left) => Step::On(way, Stage::Looking(Some(Instant::now() + left))),
             None => Step::Done(status),
         }
@@ -96,8 +117,9 @@ impl Job {
             let text = "it did not live on".to_owned() + &status.last_end();
             return Step::Fail(Trouble::fails(text, None));
         }
-        let (_, since) = *self.runs.seen.get_or_insert_with(|| (of(&status), Instant::now()));
-        match PROOF.checked_sub(since.elapsed()) {
+        let lived = self.runs.lived(&status);
+        let seen = self.runs.seen.map_or(Duration::ZERO, |(_, since)| since.elapsed());
+        match left(PROOF, seen).max(left(proof(&status, true), lived)) {
             Some(left) => Step::On(way, Stage::Looking(Some(Instant::now() + left))),
             None => Step::Done(status),
         }
@@ -109,6 +131,10 @@ impl Job {
         let mut rings = until.is_some_and(|until| Instant::now() >= until);
         let mut state = None;
         loop {
+            if self.runs.late >= LATE {
+                return self.keep(Way::Socket(bell), Stage::Looking(until)); // the time is up
+            }
+            self.runs.late += usize::from(Instant::now() >= order.end);
             match bell.receive() {
                 Received::Nothing => break,
                 // It may have become another program, which does not know that we wait.
