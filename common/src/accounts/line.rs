@@ -37,7 +37,8 @@ impl Id {
         }
         // Below zero it is taken modulo the size of a long, what does not fit is the greatest.
         let long = number::<u64>(digits).map_or(u64::MAX, |id| if negative { id.wrapping_neg() } else { id });
-        let short = number::<u32>(digits).map_or(u32::MAX, |id| if negative { id.wrapping_neg() } else { id });
+        let short =
+            number::<u32>(digits).map_or(u32::MAX, |id| if negative { id.wrapping_neg() } else { id });
         Self::Odd(long, short)
     }
 
