@@ -27,8 +27,8 @@ pub(super) enum Condition {
     Finished,
     /// That the service has said that it is ready; that it runs, where it cannot say so.
     Ready,
-    /// That a start which is under way is over.
-    Settled,
+    /// That a start which is under way is over, and the control script of this letter.
+    Settled(Option<u8>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -319,7 +319,9 @@ fn holds(condition: Condition, process: &Process) -> bool {
         Condition::Down => phase == Phase::Down,
         Condition::Finished => !matches!(phase, Phase::Run | Phase::Finish),
         Condition::Ready => phase == Phase::Run && (process.notify.ready || !process.notify.told),
-        Condition::Settled => phase != Phase::Prepare,
+        Condition::Settled(letter) => {
+            !process.machine.preparing() && !letter.is_some_and(|letter| process.machine.asks(letter))
+        }
     }
 }
 

@@ -325,6 +325,13 @@ impl Machine {
         self.phase == Phase::Prepare
     }
 
+    /// Whether control/`letter` runs or has to wait its turn, and the signal is still to come.
+    #[must_use]
+    pub(super) fn asks(&self, letter: u8) -> bool {
+        let runs = self.script.is_some_and(|script| script.letter == letter && !script.void);
+        runs || self.queue[..self.queued].contains(&letter)
+    }
+
     fn apply(&mut self, event: Event, now: u64, rules: &Rules, actions: &mut Actions) {
         match event {
             Event::Byte(b'u') => self.up(actions),

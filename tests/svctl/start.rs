@@ -297,6 +297,22 @@ fn a_reload_that_ends_the_service_is_no_reload() {
 }
 
 #[test]
+fn a_reload_waits_for_the_control_script_that_comes_before_the_signal() {
+    let mut house = House::new();
+    for (name, exit) in [("a", 1), ("b", 0)] {
+        house.write(&format!("{name}/run"), STAYS);
+        // Longer than the reload looks at the process.
+        house.write(&format!("{name}/control/h"), &format!("#!/bin/sh\nsleep 0.7\n>done\nexit {exit}\n"));
+        house.serve(&svrun(), name);
+        house.wait_until(name, "run");
+        let outcome = house.svctl(&format!("-w 60 reload {name}"));
+        assert!(house.at(name).join("done").exists());
+        // What the script has not done, the signal has to.
+        assert_eq!(outcome.status, exit, "{outcome:?}");
+    }
+}
+
+#[test]
 fn a_reload_that_ends_the_service_under_runsv_is_no_reload() {
     needs!(peer("runsv"));
     reloads(&peer("runsv").unwrap());

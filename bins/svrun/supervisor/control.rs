@@ -42,7 +42,7 @@ impl Supervisor {
         let event = match list {
             [Some(b"status"), None, ..] => {
                 self.save(); // who is told something finds it in the files too
-                return self.reply(i, logger);
+                return self.reply(i, logger, None);
             }
             [Some(b"events"), None, ..] => {
                 self.save();
@@ -91,14 +91,18 @@ impl Supervisor {
         }
         self.ask(logger, event, late[usize::from(logger)], Some(Way::Client(i)));
         self.save();
-        self.reply(i, logger);
+        let letter = match event {
+            Event::Byte(byte) if needs_process => Some(byte),
+            _ => None,
+        };
+        self.reply(i, logger, letter);
     }
 
-    /// Answers with the state, once a start that is under way is over.
-    fn reply(&mut self, i: usize, logger: bool) {
+    /// Answers with the state, once a start that is under way is over, and the control script of this letter.
+    fn reply(&mut self, i: usize, logger: bool, letter: Option<u8>) {
         let Some(process) = one_of(&self.service, self.logger.as_ref(), logger) else { return };
-        if process.machine.preparing() {
-            return self.world.clients.wait(i, Condition::Settled, None, process);
+        if process.machine.preparing() || letter.is_some_and(|letter| process.machine.asks(letter)) {
+            return self.world.clients.wait(i, Condition::Settled(letter), None, process);
         }
         let text = status(process, self.world.clients.has_logger);
         self.world.clients.send(i, text.bytes());
