@@ -277,12 +277,15 @@ impl State {
         // The last lines alone, however long the file is: whoever may write it may have made it so.
         let from = (stat.st_size - TAIL).max(0);
         let (lines, keep) = last_lines(&file, from)?;
-        if from == 0 && lines < DEATHS {
+        // Whoever else owns the directory may have moved a file of ours here: nothing is added to that.
+        if from == 0 && lines < DEATHS && ours_alone(&self.folder)? {
             whole(write(&file, line), line.len())?;
             self.deaths = Some(Deaths { file, identity: (stat.st_dev, stat.st_ino), lines: lines + 1 });
             return Ok(());
         }
-        let new = door::new_file(self.folder(), c"deaths.new", 0o644)?;
+        // Nor may the copy be read by more than could read it.
+        let mode = if stat.st_mode & 0o004 == 0 { 0o600 } else { 0o644 };
+        let new = door::new_file(self.folder(), c"deaths.new", mode)?;
         lseek(&file, keep, Whence::SeekSet)?;
         let mut part = [0; 256];
         for _ in 0..DEATHS {

@@ -116,6 +116,18 @@ fn a_record_that_is_no_file_of_the_directory_is_not_used() {
     assert_eq!((log.current().as_str(), log.stderr().as_str()), ("one\n", ""));
 }
 
+/// It would say where the files of all directories are cut; and who cuts it ends whoever has it mapped.
+#[test]
+fn a_record_of_another_owner_is_not_used() {
+    needs!(root());
+    let mut log = of_nobody("");
+    attack(&log, "umask 077; : >batch");
+    assert_eq!(logged(&mut log), 0, "{}", log.report());
+    assert_eq!(log.current(), "one\n");
+    assert!(log.stderr().contains("unable to make batch"), "{}", log.stderr());
+    assert_eq!(text(&log.at("batch")), "");
+}
+
 #[test]
 fn a_config_that_is_no_file_of_the_directory_is_not_read() {
     needs!(root());

@@ -289,6 +289,33 @@ fn of_a_file_of_the_state_no_more_is_read_than_is_needed() {
     service.exit();
 }
 
+/// The owner of a state directory can come by a private file of root's: by its name in a directory of theirs, or by
+/// a second name, made where `fs.protected_hardlinks` is 0, once the first one is gone.
+#[test]
+fn a_file_that_was_moved_to_the_place_of_deaths_is_neither_shown_nor_changed() {
+    needs!(attack());
+    for lines in [1, 100] {
+        let mut service = Service::start(Svrun, &[("run", PUPPET), ("restart-delay", "0")]);
+        service.started(1);
+        give_away(&service);
+        let text = "secret\n".repeat(lines);
+        let moved = service.path("moved");
+        fs::write(&moved, &text).unwrap();
+        fs::set_permissions(&moved, fs::Permissions::from_mode(0o600)).unwrap();
+        let mut file = fs::File::open(&moved).unwrap();
+        fs::rename(&moved, service.at("supervise/deaths")).unwrap();
+        service.tell("exit 3");
+        service.started(2);
+        service.until("the death is told", || service.read("supervise/deaths").ends_with("s\n"));
+        let shown = run(&mut nobody(&service, "cat deaths"));
+        assert!(!shown.stdout.contains("secret"), "{}", shown.stdout);
+        let mut kept = String::new();
+        std::io::Read::read_to_string(&mut file, &mut kept).unwrap();
+        assert_eq!(kept, text);
+        service.exit();
+    }
+}
+
 #[test]
 fn no_mode_or_group_is_given_to_what_has_taken_the_name_of_a_file() {
     needs!(attack(), tool("strace"));
