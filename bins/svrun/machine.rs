@@ -325,6 +325,12 @@ impl Machine {
         self.phase == Phase::Prepare
     }
 
+    /// Whether a control script runs, on whose exit status it depends what follows.
+    #[must_use]
+    pub(super) fn scripted(&self) -> bool {
+        self.script.is_some()
+    }
+
     /// Whether control/`letter` runs or has to wait its turn, and the signal is still to come.
     #[must_use]
     pub(super) fn asks(&self, letter: u8) -> bool {

@@ -442,3 +442,27 @@ fn an_upgrade_in_the_round_of_a_death_or_a_stop_loses_neither() {
     doors.service.signal(SIGQUIT);
     assert_eq!(doors.service.ended(), 0);
 }
+
+#[test]
+fn an_upgrade_takes_back_no_exit_that_is_under_way_and_loses_no_stop_whose_script_runs() {
+    let script = "#!/bin/sh\necho script >>$D/lines\nread -r end <$D/hold\nexit 1\n";
+    let error = |service: &Service| field(&service.ask("upgrade"), "error").to_owned();
+    let mut service = Service::start(Svrun, &[("run", PLAIN), ("control/t", script)]);
+    assert_eq!(run_in(service.folder.path(), "mkfifo hold"), prints(""));
+    service.started(1);
+    service.until_stat("run");
+    service.send("d");
+    service.nth(1, "script");
+    assert_eq!(error(&service), "\"unable to upgrade: a control script runs, try again\"");
+    std::fs::write(service.path("hold"), "\n").unwrap();
+    service.until_flags((0, 'd', 0, 0)); // the script has failed: the down signal came after all
+    service.send("u");
+    service.nth(2, "start ");
+    service.until_stat("run");
+    service.send("x");
+    service.nth(2, "script");
+    assert_eq!(error(&service), "\"unable to upgrade: told to leave\"");
+    std::fs::write(service.path("hold"), "\n").unwrap();
+    assert_eq!(service.ended(), 0);
+    assert_eq!(service.count("start "), 2);
+}

@@ -9,7 +9,7 @@ use nix::unistd::fchdir;
 
 use super::{Supervisor, Way, one_of};
 use crate::svrun::clients::{Condition, Input, status};
-use crate::svrun::machine::{self, Event};
+use crate::svrun::machine::{self, Event, Want};
 use crate::svrun::order::Ask;
 use crate::svrun::pipe::Pipe;
 
@@ -129,11 +129,15 @@ impl Supervisor {
     /// Becomes the program that is now in our own file's place. The children stay ours, and the lock is free
     /// for the moment that the exec takes.
     fn upgrade(&mut self, i: usize) {
-        if self.told.exit || self.told.leave {
+        // The next program would begin anew, and stay.
+        if self.told.exit || self.told.leave || self.service.machine.want == Want::Exit {
             return self.world.clients.refuse(i, b"unable to upgrade: told to leave");
         }
         // What we know of them dies with this program.
         self.bury([false; 2]);
+        if self.service.machine.scripted() {
+            return self.world.clients.refuse(i, b"unable to upgrade: a control script runs, try again");
+        }
         self.save();
         let mut path = Text::<512>::new();
         let become_it = |path: &CStr| -> nix::Result<Errno> {
