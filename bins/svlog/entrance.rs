@@ -28,7 +28,8 @@ pub(super) fn enter(path: &CStr, voice: Voice) -> Option<(OwnedFd, OwnedFd)> {
             return None;
         }
     };
-    match take(&folder) {
+    // A processor that the logger before us had just started may still have its lock.
+    match take(&folder, lock::TRIES) {
         Ok(Some(lock)) => return Some((folder, lock)),
         Ok(None) => {
             voice.warning(&[b"another process has the lock of this log directory, and writes to it"]);
@@ -66,11 +67,11 @@ pub(super) fn beside(errno: Errno, so: &'static str) -> &'static str {
     }
 }
 
-/// The lock of a log directory, as svlogd takes it, if it is free.
-pub(super) fn take(folder: &OwnedFd) -> nix::Result<Option<OwnedFd>> {
+/// The lock of a log directory, as svlogd takes it, if it is free at one of so many tries.
+pub(super) fn take(folder: &OwnedFd, mut tries: u32) -> nix::Result<Option<OwnedFd>> {
     let access = OFlag::O_WRONLY | OFlag::O_APPEND;
     let file = door::file_or_new(folder.as_fd(), c"lock", access, 0o600, Owner::Any)?;
-    Ok(lock::try_flock(file.as_fd())?.then_some(file))
+    Ok(lock::flock_within(file.as_fd(), &mut tries)?.then_some(file))
 }
 
 /// Appends the text of `config` to `text`, nothing where there is none. Returns whether root may execute what it

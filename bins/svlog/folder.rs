@@ -339,7 +339,7 @@ impl Folder {
             Err(errno) => return Err(errno),
         }
         let folder = fds::open_folder(AT_FDCWD, self.path)?;
-        let lock = take(&folder)?.ok_or(Errno::EBUSY)?;
+        let lock = take(&folder, 1)?.ok_or(Errno::EBUSY)?;
         self.id = id(&fstat(&folder)?);
         (self.fd, self.lock, self.place) = (folder, lock, Place::default());
         self.no_current();

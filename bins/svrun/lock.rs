@@ -4,16 +4,13 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::door::{self, Owner};
-use common::lock::{nap, try_flock};
+use common::lock::{TRIES, flock_within};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, fstat, fstatat};
 use nix::unistd::geteuid;
 
 use super::state::NotOurs;
-
-/// How often a lock is tried, a millisecond apart, which may be that of a child that has not executed yet.
-const TRIES: u32 = 200;
 
 /// A lock that is held, on the file, or where there can be none on the directory.
 #[derive(Debug)]
@@ -74,14 +71,11 @@ fn is_for_want_of_room(errno: Errno) -> bool {
 }
 
 fn wait(file: BorrowedFd, tries: &mut u32) -> Result<(), NotOurs> {
-    while !try_flock(file).map_err(|errno| NotOurs::Unusable("lock supervise/lock", errno))? {
-        *tries -= 1;
-        if *tries == 0 {
-            return Err(NotOurs::Locked);
-        }
-        nap();
+    match flock_within(file, tries) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(NotOurs::Locked),
+        Err(errno) => Err(NotOurs::Unusable("lock supervise/lock", errno)),
     }
-    Ok(())
 }
 
 fn is_there(directory: BorrowedFd, file: &OwnedFd) -> bool {

@@ -122,6 +122,22 @@ pub fn try_flock(fd: BorrowedFd) -> nix::Result<bool> {
     }
 }
 
+/// How often a lock is tried, a millisecond apart, that may be held by what its last holder has started and that
+/// has not executed yet: until then it has the holder's fds.
+pub const TRIES: u32 = 200;
+
+/// As [`try_flock`], as often as `tries` says, of which it takes off what it has needed.
+pub fn flock_within(fd: BorrowedFd, tries: &mut u32) -> nix::Result<bool> {
+    while !try_flock(fd)? {
+        *tries = tries.saturating_sub(1);
+        if *tries == 0 {
+            return Ok(false);
+        }
+        nap();
+    }
+    Ok(true)
+}
+
 /// Waits a millisecond, between two tries.
 pub fn nap() {
     // Where it cannot wait it tries again at once.

@@ -340,6 +340,22 @@ fn a_second_logger_is_told_that_there_is_one() {
 }
 
 #[test]
+fn a_lock_that_a_processor_just_started_has_for_a_moment_is_waited_for() {
+    let mut log = Log::prepare(Svlog, "");
+    // As the child of a logger that was killed between the fork of the processor and its exec.
+    let lock = std::fs::File::create(log.folder.path().join("log/lock")).unwrap();
+    let lock = nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusiveNonblock).unwrap();
+    let freed = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        drop(lock);
+    });
+    log.run();
+    log.says("one\n", "one\n");
+    freed.join().unwrap();
+    log.finish();
+}
+
+#[test]
 fn lines_that_came_together_have_one_stamp() {
     for option in ["-t", "-tt"] {
         let mut log = Log::prepare(Svlog, "");
