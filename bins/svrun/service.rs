@@ -4,12 +4,12 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::quantity::{COUNT, MILLISECONDS, SECONDS};
-use common::{Text, fds, signals};
+use common::{Error, Text, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat, mkdirat};
 use nix::sys::time::TimeSpec;
-use nix::unistd::read;
+use nix::unistd::{Gid, read};
 
 use super::lookalikes;
 use super::machine::Rules;
@@ -109,6 +109,27 @@ pub(super) fn make_folder(parent: impl AsFd, path: &CStr, mode: u32) -> nix::Res
 /// unreadable stays down.
 pub(super) fn exists(folder: BorrowedFd, name: &CStr) -> bool {
     !matches!(fstatat(folder, name, AtFlags::empty()), Err(Errno::ENOENT | Errno::ENOTDIR))
+}
+
+/// The group of the file `operators`, whose members may control the service.
+pub(super) fn operators(folder: &OwnedFd, voice: Voice) -> Option<Gid> {
+    let mut buffer = [0; 64];
+    let count = match open(folder.as_fd(), c"operators").and_then(|file| read(file, &mut buffer)) {
+        Err(Errno::ENOENT) => return None,
+        Ok(count) => count,
+        Err(errno) => {
+            voice.unable(&[b"read operators"], errno);
+            return None;
+        }
+    };
+    let found = match buffer[..count].trim_ascii() {
+        _ if count == buffer.len() => Err(Error::fatal("it is too long")), // what was read may name another group
+        name => common::credentials::group_of(name),
+    };
+    let told = |error: Error| {
+        voice.warning(&[b"operators: ", error.text().as_bytes(), b"; nobody gets through"]);
+    };
+    found.map(Gid::from_raw).map_err(told).ok() // which has been told
 }
 
 impl Settings {

@@ -4,25 +4,23 @@
 //! learnt of before they were looked at: a signal, and deaths. `order` has the reasons.
 
 mod control;
+mod leave;
+mod save;
+mod start;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::socket::{self, POLLIN, pollfd, watch};
-use common::{Error, Text, Words, child, door, fds, signals};
+use common::{Text, Words, child, signals};
 use nix::errno::Errno;
-use nix::unistd::{Gid, fchdir, read};
+use nix::unistd::{Gid, read};
 
-use super::adopt::{adopt_or_start, verify};
 use super::clients::CLIENTS;
-use super::era::Era;
 use super::events;
-use super::machine::{Death, Event, Phase, Want};
+use super::machine::{Death, Event, Phase};
 use super::order::{self, Ask, Late};
 use super::pipe::Pipe;
 use super::process::Process;
-use super::record;
-use super::service::{exists, make_folder};
-use super::state::{NotOurs, State};
 use super::world::World;
 use common::Voice;
 
@@ -153,160 +151,6 @@ pub(super) enum End {
 }
 
 impl Supervisor {
-    /// Takes the service directory, and what lives of it.
-    #[inline(never)]
-    pub(super) fn start(mut orders: Orders) -> Result<&'static mut Self, End> {
-        let pipes = std::mem::take(&mut orders.pipes);
-        let supervisor = Self::new(orders)?;
-        supervisor.look_for_log()?;
-        if supervisor.told_log.is_some_and(passes) {
-            return Err(End::Failed); // a service whose log could be there must not run without it
-        }
-        supervisor.begin()?;
-        drop(pipes);
-        Ok(supervisor)
-    }
-
-    /// Takes the state directory. A function of its own, so that what it needs of the stack is free again.
-    #[inline(never)]
-    fn new(orders: Orders) -> Result<&'static mut Self, End> {
-        let Orders { voice, role, words, origin, env, notify, folder, state, .. } = orders;
-        let fatal = |what: &[u8], errno: Errno| {
-            voice.fatal(&[what], errno);
-            End::Failed
-        };
-        let signals = socket::signals(&HEARD).map_err(|errno| fatal(b"open a signalfd", errno))?;
-        let operators = operators(&folder, voice);
-        let want = if exists(folder.as_fd(), c"down") { Want::Down } else { Want::Up };
-        let mut service = Process::new(false, folder, state, want);
-        if let Some(socket) = notify {
-            service.notify.take(socket);
-        }
-        match State::take(service.parent(), operators, true) {
-            Ok(state) => service.state = Some(state),
-            Err(NotOurs::Locked) => return Err(fatal(b"lock supervise/lock", Errno::EAGAIN)),
-            Err(NotOurs::Unusable(what, errno)) => return Err(fatal(what.as_bytes(), errno)),
-        }
-        let mut era =
-            Era::now().map_err(|errno| fatal(b"tell which boot and namespaces these are", errno))?;
-        if let Some(state) = &service.state {
-            era.look_for_sign(state.folder());
-        }
-        let world = World {
-            voice,
-            env,
-            pipe: None,
-            era,
-            clients: super::clients::Clients::default(),
-            logger: 0,
-            service_gone: false,
-            logger_gone: false,
-        };
-        let supervisor = Box::leak(Box::new(Self {
-            world,
-            service,
-            logger: None,
-            socket: None,
-            signals,
-            operators,
-            words,
-            origin,
-            draining: None,
-            role,
-            ended: None,
-            resting: false,
-            told_log: None,
-            unreaped: false,
-            told: Signals::default(),
-            waited: 0,
-            late: [Late::default(); 2],
-            late_clients: [None; 2],
-            crowded: None,
-            outdated: None,
-        }));
-        Ok(supervisor)
-    }
-
-    /// Makes a logger of `log`, if that is there and was not before.
-    fn look_for_log(&mut self) -> Result<(), End> {
-        if self.logger.is_some() {
-            return Ok(());
-        }
-        let folder = match fds::open_folder(self.service.folder.as_fd(), c"log") {
-            Ok(folder) => folder,
-            Err(Errno::ENOENT) => return Ok(()),
-            Err(errno) => {
-                if self.told_log.replace(errno).is_none() {
-                    self.world.voice.unable(&[b"open log, which gets nothing"], errno);
-                }
-                return Ok(());
-            }
-        };
-        let Some(state) = &self.service.state else { return Ok(()) };
-        let want = if exists(folder.as_fd(), c"down") { Want::Down } else { Want::Up };
-        let parent = self.service.state_parent.as_ref().map(|state| {
-            let _ = make_folder(state, c"log", 0o755); // opening it tells
-            fds::open_folder(state.as_fd(), c"log")
-        });
-        let parent = match parent.transpose() {
-            Ok(parent) => parent,
-            Err(errno) => {
-                self.world.voice.fatal(&[b"open log in the state directory"], errno);
-                return Err(End::Failed);
-            }
-        };
-        match Pipe::for_log(state.folder(), self.world.voice) {
-            Ok(pipe) => self.world.pipe = Some(pipe),
-            Err(errno) => {
-                self.world.voice.fatal(&[b"make a pipe for the log"], errno);
-                return Err(End::Failed);
-            }
-        }
-        let mut logger = Process::new(true, folder, parent, want);
-        logger.locked = Some(0);
-        self.logger = Some(logger);
-        self.world.clients.has_logger = true;
-        Ok(())
-    }
-
-    /// Takes the logger's state directory. Another that holds its lock has its logger there: it is tried
-    /// again, and the pipe keeps what the service says.
-    fn lock_log(&mut self, patience: bool) -> Result<(), End> {
-        let Some(logger) = self.logger.as_mut().filter(|logger| logger.locked.is_some()) else {
-            return Ok(());
-        };
-        let voice = logger.voice(&self.world);
-        let first = logger.locked == Some(0);
-        match State::take(logger.parent(), self.operators, patience) {
-            Ok(state) => {
-                logger.locked = None;
-                logger.state = Some(state);
-                adopt_or_start(logger, &mut self.world)?;
-                self.world.logger = logger.machine.pid;
-                return Ok(());
-            }
-            Err(NotOurs::Locked) if first => {
-                voice.unable(&[b"lock supervise/lock, trying again"], Errno::EAGAIN);
-            }
-            Err(NotOurs::Unusable(what, errno)) if first => {
-                voice.unable(&[what.as_bytes(), b", trying again"], errno);
-            }
-            Err(_) => {}
-        }
-        logger.locked = Some(self.world.now() + AGAIN);
-        Ok(())
-    }
-
-    fn begin(&mut self) -> Result<(), End> {
-        verify(&self.service, &self.world)?;
-        self.lock_log(true)?;
-        // Who sees the service finds its logger too.
-        self.save();
-        adopt_or_start(&mut self.service, &mut self.world)?;
-        self.save();
-        Ok(())
-    }
-
     /// Works until it is told to leave.
     #[inline(never)]
     pub(super) fn run(&mut self) -> End {
@@ -611,23 +455,6 @@ impl Supervisor {
         }
     }
 
-    /// The service is wanted again while its logger reads the rest.
-    fn take_back_exit(&mut self) {
-        self.world.service_gone = false;
-        self.ended = None;
-        if self.draining.take().is_none() {
-            return;
-        }
-        if let (Some(logger), Some(state)) = (&mut self.logger, &self.service.state) {
-            match Pipe::for_log(state.folder(), self.world.voice) {
-                Ok(pipe) => self.world.pipe = Some(pipe),
-                Err(errno) => self.world.voice.unable(&[b"make a pipe for the log"], errno),
-            }
-            self.world.logger_gone = false;
-            logger.event(&mut self.world, Event::Byte(b'u'));
-        }
-    }
-
     /// What time alone leads to.
     #[inline(never)]
     fn passed(&mut self) {
@@ -688,182 +515,9 @@ impl Supervisor {
         ];
         times.into_iter().flatten().min()
     }
-
-    /// Answers who has waited for what is written now. Whether anybody has.
-    fn answer_waiting(&mut self) -> bool {
-        let processes = [Some(&self.service), self.logger.as_ref()].into_iter().flatten();
-        processes.filter(|process| self.world.clients.answer(process)).count() > 0 // each of them
-    }
-
-    /// Writes what has changed, for clients and for a new supervisor.
-    #[inline(never)]
-    fn save(&mut self) {
-        if self.socket.is_none() {
-            self.open_socket();
-        }
-        for process in [Some(&mut self.service), self.logger.as_mut()].into_iter().flatten() {
-            if !process.unsaved {
-                continue;
-            }
-            process.unsaved = false;
-            let voice = process.voice(&self.world);
-            process.make_record(&self.world);
-            // Before anybody can see it: who kills us then must not take us back behind it.
-            process.remember(&self.world);
-            let Some(state) = &mut process.state else { continue };
-            let mut shown = state.show(&process.machine, process.wall, voice);
-            if state.is_lost() {
-                let made = State::take(process.parent(), self.operators, false);
-                if !std::mem::replace(&mut process.told_gone, made.is_err()) {
-                    let what = if made.is_ok() { &b"made anew"[..] } else { b"it cannot be made anew" };
-                    voice.warning(&[b"supervise is gone: ", what]);
-                }
-                if let Ok(state) = made {
-                    process.state = Some(state);
-                    self.late[usize::from(process.logger)] = Late::default();
-                    process.unrecorded = true;
-                }
-                process.make_record(&self.world);
-                process.remember(&self.world);
-                if !process.logger {
-                    self.socket = None;
-                    if let (Some(pipe), Some(state)) = (&mut self.world.pipe, &process.state) {
-                        pipe.move_to(state.folder());
-                    }
-                }
-            }
-            let Some(state) = &mut process.state else { continue };
-            if !shown {
-                shown = state.show(&process.machine, process.wall, voice);
-            }
-            let open = state.open_doors();
-            if let Err(errno) = open {
-                state.complain(voice, b"open supervise/control and supervise/ok, trying again", errno);
-            }
-            if !shown || open.is_err() {
-                process.again = Some(self.world.now() + AGAIN);
-            }
-        }
-        if self.socket.is_none() {
-            self.service.again.get_or_insert(self.world.now() + AGAIN);
-        }
-    }
-
-    /// Listens at `socket` in the state directory, where the path is short, by way of the working directory.
-    fn open_socket(&mut self) {
-        let Some(state) = &mut self.service.state else { return };
-        let mode = if self.operators.is_some() { 0o660 } else { 0o600 };
-        let opened = fchdir(state.folder()).and_then(|()| {
-            // It is a dead one's: we hold the lock.
-            match nix::unistd::unlink(c"socket") {
-                Ok(()) | Err(Errno::ENOENT) => {}
-                Err(errno) => return Err(errno),
-            }
-            let socket = socket::listen(b"socket", mode)?;
-            if let Some(group) = self.operators {
-                door::give_socket(state.folder(), c"socket", group)?;
-            }
-            Ok(socket)
-        });
-        let back = fchdir(&self.service.folder);
-        match opened.and_then(|socket| back.map(|()| socket)) {
-            Ok(socket) => self.socket = Some(socket),
-            Err(errno) => state.complain(self.world.voice, b"open supervise/socket, trying again", errno),
-        }
-    }
-
-    /// Whether it is time to leave: the service is down for good, and its logger has read all.
-    #[inline(never)]
-    fn leave(&mut self) -> Option<End> {
-        if let Some(death) = self.service.machine.ended().filter(|_| self.role == Role::Whole) {
-            self.command(false, Event::Byte(b'x'));
-            self.ended = Some(death);
-        }
-        if !self.world.service_gone {
-            return None;
-        }
-        let now = self.world.now();
-        match self.draining {
-            None => {
-                self.draining = Some(now);
-                self.drain();
-            }
-            Some(since) if now >= since + DRAIN && !self.world.logger_gone => {
-                let what = b"a process that the service left behind may still write to the log: the logger is left running";
-                self.world.voice.warning(&[what]);
-                self.world.logger_gone = true;
-            }
-            Some(_) => {}
-        }
-        if self.logger.is_some() && !self.world.logger_gone {
-            return None;
-        }
-        self.save();
-        let logger = self.logger.as_ref().filter(|logger| logger.machine.pid == 0);
-        for process in [Some(&self.service), logger].into_iter().flatten() {
-            if let Some(state) = &process.state {
-                if let Some(file) = &state.record {
-                    let _ = record::clear(file.as_fd()); // what it says is dead in any case
-                }
-                // A socket that stays is dead, and the next one removes it.
-                let _ =
-                    nix::unistd::unlinkat(state.folder(), c"socket", nix::unistd::UnlinkatFlags::NoRemoveDir);
-            }
-        }
-        self.world.clients.drop_all();
-        Some(self.ended.map_or(End::Told, End::Ended))
-    }
-
-    /// The logger reads the pipe to its end, which comes once we and the service have closed it. It gets no
-    /// signal. One that waits for its next start is started, if there is something to read.
-    fn drain(&mut self) {
-        let unread = self.world.pipe.as_ref().map_or(0, Pipe::unread);
-        let Some(logger) = &mut self.logger else { return };
-        if logger.locked.is_some() {
-            self.world.logger_gone = true;
-            return;
-        }
-        if logger.machine.phase == Phase::Wait && unread > 0 {
-            logger.event(&mut self.world, Event::Byte(b'o'));
-        }
-        self.world.pipe = None;
-        match logger.machine.phase {
-            Phase::Run => logger.machine.want = Want::Exit,
-            _ => logger.event(&mut self.world, Event::Byte(b'x')),
-        }
-        logger.unsaved = true;
-    }
 }
 
 /// The service, or its logger if there is one.
 fn one_of<'a>(service: &'a Process, logger: Option<&'a Process>, which: bool) -> Option<&'a Process> {
     if which { logger } else { Some(service) }
-}
-
-/// Whether what the system has refused may be had a moment later: it says nothing about a file.
-fn passes(errno: Errno) -> bool {
-    use Errno::{EINTR, EIO, EMFILE, ENFILE, ENOMEM};
-    matches!(errno, EINTR | EIO | EMFILE | ENFILE | ENOMEM)
-}
-
-/// The group of the file `operators`, whose members may control the service.
-fn operators(folder: &OwnedFd, voice: Voice) -> Option<Gid> {
-    let mut buffer = [0; 64];
-    let count =
-        match super::service::open(folder.as_fd(), c"operators").and_then(|file| read(file, &mut buffer)) {
-            Err(Errno::ENOENT) => return None,
-            Ok(count) => count,
-            Err(errno) => {
-                voice.unable(&[b"read operators"], errno);
-                return None;
-            }
-        };
-    let found = match buffer[..count].trim_ascii() {
-        _ if count == buffer.len() => Err(Error::fatal("it is too long")), // what was read may name another group
-        name => common::credentials::group_of(name),
-    };
-    let told = |error: Error| {
-        voice.warning(&[b"operators: ", error.text().as_bytes(), b"; nobody gets through"]);
-    };
-    found.map(Gid::from_raw).map_err(told).ok() // which has been told
 }
