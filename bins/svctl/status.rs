@@ -154,6 +154,13 @@ impl Status {
         value.get("short").whole::<u32>() > 1 && !value.get("death").get("stopped").is_true()
     }
 
+    /// How the control script of this letter has failed, if it was the last one that ran.
+    pub(super) fn failed_script(&self, letter: &str) -> Option<String> {
+        let value = Value::parse(&self.json)?;
+        let control = value.get("control");
+        (control.get("script").text() == letter).then(|| death(control))
+    }
+
     /// How run ended last, behind a comma; nothing where it never did, or nobody tells.
     pub(super) fn last_end(&self) -> String {
         let value = Value::parse(&self.json).unwrap_or(Value::Null);
@@ -176,7 +183,7 @@ impl Status {
         format!(
             "{{\"ok\":true,\"state\":{},\"pid\":{},\"want\":{want},\"since\":{}.{:03},\"seconds\":{},\
              \"paused\":{},\"term\":{},\"hold\":null,\"reason\":null,\"next\":null,\"ready\":null,\
-             \"status\":null,\"restarts\":null,\"short\":null,\"death\":null,\"log\":null,\"supervisor\":null}}",
+             \"status\":null,\"restarts\":null,\"short\":null,\"death\":null,\"control\":null,\"log\":null,\"supervisor\":null}}",
             or_null(self.state != State::Unknown, quoted(self.state.word().as_bytes())),
             or_null(self.pid != 0, self.pid.to_string()),
             since.as_secs(),

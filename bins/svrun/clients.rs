@@ -369,6 +369,15 @@ pub(super) fn status(process: &Process, has_logger: bool) -> Text<768> {
             text.add(",\"stopped\":").add(events::truth(process.stopped)).add("}");
         }
     }
+    text.add(",\"control\":");
+    match process.control {
+        (letter, Some(status)) => {
+            text.add("{\"script\":\"").add([letter]).add("\"");
+            death::members(&mut text, death::of(status));
+            text.add("}");
+        }
+        _ => drop(text.add("null")),
+    }
     text.add(",\"log\":").add(events::truth(has_logger && !process.logger));
     text.add(",\"supervisor\":").number(std::process::id()).add("}\n");
     text

@@ -76,6 +76,8 @@ pub(super) struct Process {
     told_run: failure::Told,
     told_finish: failure::Told,
     told_script: failure::Told,
+    /// The control script that was started last, and, once it has failed, its wait status.
+    pub(super) control: (u8, Option<i32>),
     told_death: Option<Death>,
     told_start: bool,
     told_record: bool,
@@ -124,6 +126,7 @@ impl Process {
             told_run: failure::Told::default(),
             told_finish: failure::Told::default(),
             told_script: failure::Told::default(),
+            control: (0, None),
             told_death: None,
             told_start: false,
             told_record: false,
@@ -247,6 +250,7 @@ impl Process {
         let path = [b'c', b'o', b'n', b't', b'r', b'o', b'l', b'/', letter, 0];
         let path = CStr::from_bytes_with_nul(&path).unwrap_or(c"");
         let voice = self.voice(world);
+        self.control = (letter, None);
         if self.logger || self.settings.misses(Optional::Control) {
             return Some(Event::Script(false));
         }
@@ -461,6 +465,7 @@ impl Process {
         }
         if let Some(status) = self.lost_script.take() {
             self.script = 0;
+            self.control.1 = Some(status).filter(|status| *status != 0);
             self.event(world, Event::Script(status == 0));
         }
         if mem::take(&mut self.fewer) && leftovers::one_less(self, world) {

@@ -117,7 +117,7 @@ fn json_is_an_object_a_line_for_each_service() {
     let bytes = "{\"service\":\"run\",\"ok\":true,\"state\":\"run\",\"pid\":N,\"want\":\"up\",\"since\":N.N,\
                  \"seconds\":N,\"paused\":false,\"term\":false,\"hold\":null,\"reason\":null,\"next\":null,\"ready\":null,\
                  \"status\":null,\
-                 \"restarts\":null,\"short\":null,\"death\":null,\"log\":null,\"supervisor\":null}";
+                 \"restarts\":null,\"short\":null,\"death\":null,\"control\":null,\"log\":null,\"supervisor\":null}";
     assert_eq!(objects("--json status run"), (0, vec![bytes.to_owned()]));
     assert_eq!(objects("--json up run"), (0, vec![bytes.to_owned()]));
     let (status, lines) = objects("--json list");

@@ -313,6 +313,26 @@ fn a_reload_waits_for_the_control_script_that_comes_before_the_signal() {
 }
 
 #[test]
+fn a_reload_whose_control_script_fails_is_no_reload() {
+    let mut house = House::new();
+    house.write("a/run", "#!/bin/sh\ntrap 'echo hup >>hups' HUP\n>up\nwhile :; do sleep 0.02; done\n");
+    house.write("a/control/h", "#!/bin/sh\nexit 3\n");
+    house.serve(&svrun(), "a");
+    until("its trap", || house.at("a").join("up").exists());
+    let outcome = house.svctl("reload a");
+    let said = (outcome.status, outcome.stdout.as_str());
+    assert_eq!(said, (1, "fail: a: control/h failed: exit 3; HUP was sent\n"));
+    until("it was not sent", || house.text("a/hups").lines().count() == 1);
+    // What has failed is forgotten once it has not, or is not there.
+    house.write("a/control/h", "#!/bin/sh\nexit 0\n");
+    assert_eq!(house.svctl("reload a").status, 0);
+    std::fs::remove_file(house.at("a").join("control/h")).unwrap();
+    assert_eq!(house.svctl("reload a").status, 0);
+    until("it was not sent", || house.text("a/hups").lines().count() == 2);
+    assert_eq!(house.svctl("-w 60 exit a").status, 0);
+}
+
+#[test]
 fn a_reload_that_ends_the_service_under_runsv_is_no_reload() {
     needs!(peer("runsv"));
     reloads(&peer("runsv").unwrap());

@@ -80,6 +80,7 @@ fn status_has_all_keys_in_order() {
         "status",
         "restarts",
         "death",
+        "control",
         "log",
         "supervisor",
     ];
@@ -98,6 +99,7 @@ fn status_has_all_keys_in_order() {
         ("status", "null"),
         ("restarts", "0"),
         ("death", "null"),
+        ("control", "null"),
         ("log", "true"),
         ("supervisor", &service.supervisor().to_string()),
     ] {

@@ -64,6 +64,11 @@ impl Job {
         if status.is_none() && (error(&line) != "not running" || order.deed.strict) {
             return Step::Fail(refused(&line));
         }
+        // What it was to see to before the signal was not done, whatever the service makes of the signal.
+        let failed = status.as_ref().filter(|_| self.requests[count] == "signal HUP");
+        if let Some(how) = failed.and_then(|status| status.failed_script("h")).filter(|_| order.deed.strict) {
+            return Step::Fail(Trouble::fails(format!("control/h failed: {how}; HUP was sent"), None));
+        }
         let next = count + 1;
         if status.is_none() && next == self.requests.len() {
             self.requests.push("status".to_owned());
