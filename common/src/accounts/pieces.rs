@@ -24,12 +24,17 @@ impl Pieces {
     /// What is read at once, at least.
     const PIECE: usize = 1024;
 
-    /// The file at `path`; without lines where there is none.
+    /// The file at `path`; without lines where there is none. An editor that does not replace a file by rename(2)
+    /// leaves none for a moment: absent is what is not there when it is looked for again.
     pub fn of(path: &CStr) -> nix::Result<Self> {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
-        let file = match fds::open(AT_FDCWD, path, flags, Mode::empty()) {
-            Err(Errno::ENOENT) => None,
-            other => Some(other?),
+        let open = || match fds::open(AT_FDCWD, path, flags, Mode::empty()) {
+            Err(Errno::ENOENT) => Ok(None),
+            other => other.map(Some),
+        };
+        let file = match open()? {
+            None => open()?,
+            found => found,
         };
         Ok(Self { file, buffer: Vec::new(), next: 0, count: 0 })
     }
