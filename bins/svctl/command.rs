@@ -2,8 +2,8 @@
 
 use common::signals;
 
-use super::out::Style;
 use super::status::{State, Status, Want};
+use super::style::Style;
 
 /// What a command waits for.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use common::shown;
 use common::socket::TAI64;
 
+use super::death::death;
 use super::json::{Value, quoted};
-use super::list::death;
 
 /// What runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
