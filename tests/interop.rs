@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::needs;
 use crate::setuidgid::{Accounts, mounts};
 use crate::support::*;
-use crate::svrun::service::{Program, both};
+use crate::svrun::harness::{Program, both};
 
 both!(
     a_run_script_in_execline_may_name_our_links,

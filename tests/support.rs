@@ -23,7 +23,7 @@ pub(crate) fn bin() -> PathBuf {
         .map_or_else(|| built().to_owned(), |bin| PathBuf::from(bin).canonicalize().unwrap())
 }
 
-/// A program of examples/, which the tests run at the end of a chain.
+/// A program of tests/programs/, which the tests run at the end of a chain.
 pub(crate) fn example(name: &str) -> PathBuf {
     built().join("examples").join(name)
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::world::*;
+use super::harness::*;
 use crate::needs;
 use crate::setuidgid::mounts;
 use crate::support::*;

@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::process::Child;
 
-use super::world::*;
+use super::harness::*;
 use crate::needs;
 use crate::setuidgid::mounts;
 use crate::support::*;
-use crate::svrun::service::until;
+use crate::svrun::harness::until;
 
 /// A syslogd, which writes into the file `messages`.
 struct Syslogd(Child);

@@ -5,11 +5,11 @@ use std::io::Write;
 
 use nix::errno::Errno;
 
-use super::world::*;
+use super::harness::*;
 use crate::needs;
 use crate::setuidgid::mounts;
 use crate::support::*;
-use crate::svrun::service::{PUPPET, Program, Service, both};
+use crate::svrun::harness::{PUPPET, Program, Service, both};
 
 both!(a_logger_knows_the_pid_of_its_service);
 

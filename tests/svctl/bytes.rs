@@ -1,6 +1,6 @@
 //! svctl over FIFOs and status bytes: with runit's runsv and daemontools' supervise.
 
-use super::house::*;
+use super::harness::*;
 use crate::needs;
 use crate::reference::peer;
 use crate::support::*;

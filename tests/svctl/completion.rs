@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::house::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use super::house::*;
+use super::harness::*;
 use crate::needs;
 use crate::reference::peer;
 use crate::support::*;
@@ -116,7 +116,7 @@ fn a_supervisor_that_talks_without_end_does_not_keep_the_time_from_being_up() {
             let (mut stream, goes_on) = (stream.unwrap(), goes_on.clone());
             std::thread::spawn(move || {
                 let events = "{\"event\":\"want\",\"want\":\"up\"}\n".repeat(1000);
-                let mut said = writeln!(stream, "{}", super::house::said("down", 0, "up", false));
+                let mut said = writeln!(stream, "{}", super::harness::said("down", 0, "up", false));
                 // Whoever never stops to read gets this in place of the rest.
                 let end = Instant::now() + Duration::from_secs(30);
                 while said.is_ok() && goes_on.load(Ordering::Relaxed) && Instant::now() < end {

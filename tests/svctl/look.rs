@@ -1,6 +1,6 @@
 //! What svctl shows: the table, JSON, and what it says of misuse.
 
-use super::house::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt, chown};
 
-use super::house::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 

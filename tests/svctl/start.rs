@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::house::*;
+use super::harness::*;
 use crate::needs;
 use crate::reference::peer;
 use crate::support::*;

@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::house::*;
+use super::harness::*;
 use crate::needs;
 use crate::reference::peer;
 use crate::support::*;

@@ -1,6 +1,6 @@
 //! The lines of `config`.
 
-use super::log::*;
+use super::harness::*;
 
 both!(
     a_config_that_cannot_be_read_is_said_and_left_out,

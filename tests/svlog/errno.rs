@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use super::log::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use nix::libc::{SYS_flock, SYS_ftruncate, SYS_madvise, SYS_ppoll, SYS_readv, SYS_tee, c_long};
 
-use super::log::*;
+use super::harness::*;
 use super::tracer::Traced;
 use crate::needs;
 use crate::support::*;
+use crate::svrun::harness::{Service, Svrun};
 use crate::svrun::restart::Random;
-use crate::svrun::service::{Service, Svrun};
 
 /// The bytes of the words of `batch` that are written to here.
 const OPEN: u64 = 8;

@@ -10,7 +10,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe2;
 
-use super::log::*;
+use super::harness::*;
 
 both!(
     a_line_longer_than_all_buffers_is_kept_whole,

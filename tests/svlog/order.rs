@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::sys::signal::Signal::{self, SIGALRM, SIGCONT, SIGHUP, SIGSTOP, SIGTERM};
 
-use super::log::*;
+use super::harness::*;
 
 /// Lets all of this come while the logger stands still: it sees it at once.
 fn in_one_moment(log: &Log, happens: impl FnOnce()) {

@@ -1,6 +1,6 @@
 //! Which lines a pattern matches: the plain ones, and the odd ones as svlogd has them.
 
-use super::log::*;
+use super::harness::*;
 
 both!(
     a_line_must_match_to_its_end,

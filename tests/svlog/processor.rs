@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::log::*;
+use super::harness::*;
 
 both!(
     a_processor_that_fails_is_started_again,

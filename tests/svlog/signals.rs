@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use super::log::*;
+use super::harness::*;
 
 both!(
     alrm_rotates_all_directories_that_have_something,

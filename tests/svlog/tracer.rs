@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
-use super::log::*;
+use super::harness::*;
 use crate::support::call_of;
 
 /// A logger that goes from one system call to the next, or instruction by instruction, as the tracer wants it.

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
-use super::log::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 

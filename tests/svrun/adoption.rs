@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
+use super::harness::*;
 use super::restart::Random;
-use super::service::*;
 use crate::needs;
 use crate::support::*;
 

@@ -6,8 +6,8 @@ use std::process::Stdio;
 
 use nix::sys::signal::Signal::{SIGHUP, SIGKILL, SIGTERM};
 
+use super::harness::*;
 use super::restart::Random;
-use super::service::*;
 use crate::needs;
 use crate::reference::peer;
 use crate::support::*;

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
-use super::service::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::sys::signal::Signal::SIGTERM;
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
 both!(

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
+use super::harness::*;
 use super::restart::Random;
-use super::service::*;
 use crate::needs;
 use crate::setuidgid::mounts;
 use crate::support::*;

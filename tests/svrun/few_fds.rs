@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::signal::Signal::{SIGKILL, SIGTERM};
 
-use super::service::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 

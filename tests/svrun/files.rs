@@ -6,7 +6,7 @@ use std::path::Path;
 
 use nix::sys::signal::Signal::SIGTERM;
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
 both!(

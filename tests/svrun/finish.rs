@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
 both!(

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
 /// What is wrong with a script, how it is made so, and what the hint says.

@@ -1,6 +1,6 @@
 //! The logger beside the service.
 
-use super::service::*;
+use super::harness::*;
 
 both!(
     a_logger_that_dies_is_started_again_and_loses_nothing,

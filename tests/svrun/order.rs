@@ -8,7 +8,7 @@ use nix::sys::signal::Signal::{self, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGQUIT, 
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
 /// A service that leaves at the default action of any signal.

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
 both!(a_short_run_is_followed_by_a_second, after_a_second_of_running_it_is_started_at_once);

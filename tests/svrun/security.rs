@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
-use super::service::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 

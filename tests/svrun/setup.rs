@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
 both!(

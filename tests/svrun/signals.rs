@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use super::service::*;
+use super::harness::*;
 
 #[test]
 fn term_int_and_hup_end_all_as_x_does() {

@@ -1,6 +1,6 @@
 //! The socket that programs ask and listen on.
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
 fn ok(line: &str) -> &str {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::service::*;
+use super::harness::*;
 
 /// What was warned of, without who speaks.
 fn warnings(service: &Service) -> Vec<String> {

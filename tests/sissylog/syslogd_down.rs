@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::signal::Signal::{SIGKILL, SIGTERM};
 
-use super::world::*;
+use super::harness::*;
 use crate::needs;
 use crate::setuidgid::mounts;
 use crate::support::*;
-use crate::svrun::service::until;
+use crate::svrun::harness::until;
 
 both_kinds!(
     a_kill_loses_nothing_and_doubles_at_most_one_line,

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use nix::errno::Errno;
 
-use super::log::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 

@@ -44,8 +44,8 @@ impl Program {
 /// Makes of each function that takes a [`Program`] two tests.
 macro_rules! both {
     ($($name:ident),+ $(,)?) => {
-        crate::support::tests_on!(on_runsv, crate::svrun::service::Runsv, crate::svrun::service::Runsv.there(); $($name),+);
-        crate::support::tests_on!(on_svrun, crate::svrun::service::Svrun, crate::svrun::service::Svrun.there(); $($name),+);
+        crate::support::tests_on!(on_runsv, crate::svrun::harness::Runsv, crate::svrun::harness::Runsv.there(); $($name),+);
+        crate::support::tests_on!(on_svrun, crate::svrun::harness::Svrun, crate::svrun::harness::Svrun.there(); $($name),+);
     };
 }
 pub(crate) use both;

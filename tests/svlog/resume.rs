@@ -4,8 +4,8 @@
 use nix::libc::{SYS_madvise, SYS_readv, SYS_renameat, SYS_tee};
 use nix::sys::signal::Signal;
 
+use super::harness::*;
 use super::kills::{BATCH, held, kill_before, kill_behind_each_store};
-use super::log::*;
 use super::tracer::Traced;
 use crate::needs;
 use crate::setuidgid::mounts;

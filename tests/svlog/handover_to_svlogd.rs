@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use super::log::*;
+use super::harness::*;
 use crate::needs;
 use crate::setuidgid::mounts;
 

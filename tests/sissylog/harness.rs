@@ -19,7 +19,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::support::*;
-use crate::svrun::service::until;
+use crate::svrun::harness::until;
 
 /// The longest that a test waits for anything.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -34,8 +34,8 @@ pub(crate) enum Kind {
 /// Makes of each function that takes a [`Kind`] two tests.
 macro_rules! both_kinds {
     ($($name:ident),+ $(,)?) => {
-        crate::support::tests_on!(datagrams, crate::sissylog::world::Kind::Datagrams, crate::setuidgid::mounts(); $($name),+);
-        crate::support::tests_on!(stream, crate::sissylog::world::Kind::Stream, crate::setuidgid::mounts(); $($name),+);
+        crate::support::tests_on!(datagrams, crate::sissylog::harness::Kind::Datagrams, crate::setuidgid::mounts(); $($name),+);
+        crate::support::tests_on!(stream, crate::sissylog::harness::Kind::Stream, crate::setuidgid::mounts(); $($name),+);
     };
 }
 pub(crate) use both_kinds;

@@ -4,11 +4,11 @@ use std::io::Write;
 
 use nix::sys::signal::Signal::{SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGSTOP, SIGTERM, SIGUSR1};
 
-use super::world::*;
+use super::harness::*;
 use crate::needs;
 use crate::setuidgid::mounts;
 use crate::support::*;
-use crate::svrun::service::{state, until};
+use crate::svrun::harness::{state, until};
 
 both_kinds!(
     a_last_line_without_newline_is_sent_at_the_end_of_the_input,

@@ -19,8 +19,8 @@ use nix::unistd::{Pid, pipe2};
 use tempfile::TempDir;
 
 use crate::support::*;
-use crate::svrun::service::{DEADLINE, processes_of};
-pub(crate) use crate::svrun::service::{cmdline, lives, mode, now, send_signal, state, until};
+use crate::svrun::harness::{DEADLINE, processes_of};
+pub(crate) use crate::svrun::harness::{cmdline, lives, mode, now, send_signal, state, until};
 
 /// The logger that a test runs: runit's own, which must pass first, or ours.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,8 +52,8 @@ impl Logger {
 /// Makes of each function that takes a [`Logger`] two tests.
 macro_rules! both {
     ($($name:ident),+ $(,)?) => {
-        crate::support::tests_on!(on_svlogd, crate::svlog::log::Svlogd, crate::svlog::log::Svlogd.there(); $($name),+);
-        crate::support::tests_on!(on_svlog, crate::svlog::log::Svlog, crate::svlog::log::Svlog.there(); $($name),+);
+        crate::support::tests_on!(on_svlogd, crate::svlog::harness::Svlogd, crate::svlog::harness::Svlogd.there(); $($name),+);
+        crate::support::tests_on!(on_svlog, crate::svlog::harness::Svlog, crate::svlog::harness::Svlog.there(); $($name),+);
     };
 }
 pub(crate) use both;

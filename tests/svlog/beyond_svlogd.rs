@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::log::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
-use crate::svrun::service::{PUPPET, Program, Runsv, Service, Svrun};
+use crate::svrun::harness::{PUPPET, Program, Runsv, Service, Svrun};
 
 #[test]
 fn a_last_line_without_an_end_gets_one() {
