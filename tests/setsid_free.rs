@@ -23,13 +23,13 @@ fn state(line: &str) -> [i32; 4] {
 
 /// Runs a script in a shell on a terminal of its own, and returns what it writes to its fd 3.
 fn on_a_terminal(text: &str) -> String {
-    let folder = TempDir::new().unwrap();
-    fs::write(folder.path().join("text"), text).unwrap();
+    let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("text"), text).unwrap();
     // What script(1) starts leads the session: a shell that waits for the one that reads the text.
     let line = ["-qec", "sh text 3>out; exit $?", "/dev/null"];
-    let outcome = run(prepared("script").args(line).env("SHELL", "/bin/sh").current_dir(folder.path()));
+    let outcome = run(prepared("script").args(line).env("SHELL", "/bin/sh").current_dir(directory.path()));
     assert_eq!(outcome, prints(""), "{text}");
-    fs::read_to_string(folder.path().join("out")).unwrap()
+    fs::read_to_string(directory.path().join("out")).unwrap()
 }
 
 /// A shell script that leads a session without terminal.

@@ -16,7 +16,7 @@ use crate::support::*;
 /// Accounts that no machine has: user and group databases that stand in the place of the machine's in a
 /// mount namespace of their own.
 pub(crate) struct Accounts {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Accounts {
@@ -49,10 +49,10 @@ audio:x:5050:alice
 
     /// Those of these files.
     pub(crate) fn of(users: &str, groups: &str) -> Self {
-        let folder = open_folder();
-        fs::write(folder.path().join("passwd"), users).unwrap();
-        fs::write(folder.path().join("group"), groups).unwrap();
-        Self { folder }
+        let directory = open_directory();
+        fs::write(directory.path().join("passwd"), users).unwrap();
+        fs::write(directory.path().join("group"), groups).unwrap();
+        Self { directory }
     }
 
     /// A command line that sees these accounts.
@@ -60,7 +60,7 @@ audio:x:5050:alice
         let mount = "mount --bind \"$0/passwd\" /etc/passwd && mount --bind \"$0/group\" /etc/group &&
             exec \"$@\"";
         let mut command = prepared("unshare");
-        command.args(["--mount", "sh", "-c", mount]).arg(self.folder.path()).args(words);
+        command.args(["--mount", "sh", "-c", mount]).arg(self.directory.path()).args(words);
         command
     }
 
@@ -71,7 +71,7 @@ audio:x:5050:alice
 
     /// A copy of the link `name` that every account may execute.
     pub(crate) fn copy(&self, name: &str) -> PathBuf {
-        let copy = self.folder.path().join(name);
+        let copy = self.directory.path().join(name);
         install(&bin().join(name), &copy);
         copy
     }
@@ -591,7 +591,7 @@ fn the_parent_death_signal_is_kept() {
 fn the_parents_death_still_reaches_the_program() {
     needs!(mounts(), tool("setpriv"));
     let accounts = Accounts::new();
-    let scratch = open_folder();
+    let scratch = open_directory();
     let up = scratch.path().join("up");
     mkfifo(&up, nix::sys::stat::Mode::S_IRWXU).unwrap();
     // All that holds stdout open is the program, so the run ends when it does.

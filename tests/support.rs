@@ -17,7 +17,7 @@ fn built() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_fdmove")).parent().unwrap()
 }
 
-/// The folder of the programs under test: those just built, or, with `CATENA_BIN`, installed ones.
+/// The directory of the programs under test: those just built, or, with `CATENA_BIN`, installed ones.
 pub(crate) fn bin() -> PathBuf {
     std::env::var_os("CATENA_BIN")
         .map_or_else(|| built().to_owned(), |bin| PathBuf::from(bin).canonicalize().unwrap())
@@ -33,7 +33,7 @@ pub(crate) fn link(name: &str) -> Command {
     prepared(bin().join(name))
 }
 
-/// A shell script that finds the links in PATH and their folder in `$B`. (`umask` is the shell's own: write
+/// A shell script that finds the links in PATH and their directory in `$B`. (`umask` is the shell's own: write
 /// `$B/umask`.)
 pub(crate) fn sh(script: &str) -> Command {
     let mut command = prepared("sh");
@@ -164,7 +164,7 @@ pub(crate) fn root() -> Result<(), String> {
 pub(crate) fn tool(name: &str) -> Result<(), String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let standard = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(PathBuf::from);
-    let found = std::env::split_paths(&path).chain(standard).any(|folder| folder.join(name).is_file());
+    let found = std::env::split_paths(&path).chain(standard).any(|directory| directory.join(name).is_file());
     if found { Ok(()) } else { Err(format!("the program {name}")) }
 }
 
@@ -178,9 +178,9 @@ pub(crate) fn skip(what: &str) {
     OpenOptions::new().append(true).create(true).open(file).unwrap().write_all(line.as_bytes()).unwrap();
 }
 
-/// Runs a shell script in `folder`.
-pub(crate) fn run_in(folder: impl AsRef<Path>, script: &str) -> Outcome {
-    run(sh(script).current_dir(folder))
+/// Runs a shell script in `directory`.
+pub(crate) fn run_in(directory: impl AsRef<Path>, script: &str) -> Outcome {
+    run(sh(script).current_dir(directory))
 }
 
 /// A shell script that file permissions bind, as they do not bind root.
@@ -193,11 +193,11 @@ pub(crate) fn mortal(script: &str) -> Command {
     command
 }
 
-/// A new folder that every account may enter.
-pub(crate) fn open_folder() -> tempfile::TempDir {
-    let folder = tempfile::TempDir::new().unwrap();
-    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    folder
+/// A new directory that every account may enter.
+pub(crate) fn open_directory() -> tempfile::TempDir {
+    let directory = tempfile::TempDir::new().unwrap();
+    std::fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    directory
 }
 
 /// Copies a program to where every account may execute it, at once: another process writes it. If this one
@@ -292,11 +292,11 @@ pub(crate) fn wait_until_in(pid: u32, calls: &[c_long]) {
 
 /// The fds below 10 of the program after a chain that was started with these redirections of the shell: a
 /// line for each, with its number and the last part of its file's name.
-pub(crate) fn descriptors(folder: impl AsRef<Path>, chain: &str, redirections: &str) -> Vec<String> {
+pub(crate) fn descriptors(directory: impl AsRef<Path>, chain: &str, redirections: &str) -> Vec<String> {
     let close = "</dev/null >/dev/null 2>/dev/null 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-";
     // The program does nothing, and the test looks at it: who looks at itself needs fds for that.
     let script = format!("exec {chain} sleep 600 {close} {redirections}");
-    let mut program = sh(&script).current_dir(folder).spawn().unwrap();
+    let mut program = sh(&script).current_dir(directory).spawn().unwrap();
     wait_until_in(program.id(), ASLEEP);
     let found = (0..10).filter_map(|fd| {
         let file = std::fs::read_link(format!("/proc/{}/fd/{fd}", program.id())).ok()?;
@@ -313,7 +313,7 @@ pub(crate) fn tell(line: &str) {
     std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
-/// Puts programs into a new root folder, and what their loader needs there.
+/// Puts programs into a new root directory, and what their loader needs there.
 pub(crate) fn install_root(root: &Path, programs: &[&Path]) {
     for program in programs {
         install(program, &root.join(program.file_name().unwrap()));

@@ -103,9 +103,9 @@ fn letters_that_a_mask_has_no_bit_for_change_nothing() {
 
 #[test]
 fn the_mask_is_that_of_files() {
-    let folder = tempfile::TempDir::new().unwrap();
-    let script = "umask 0; $B/umask 027 sh -c '>file; mkdir folder'; stat -c '%a %n' file folder";
-    assert_eq!(run_in(folder.path(), script), prints("640 file\n750 folder\n"));
+    let directory = tempfile::TempDir::new().unwrap();
+    let script = "umask 0; $B/umask 027 sh -c '>file; mkdir directory'; stat -c '%a %n' file directory";
+    assert_eq!(run_in(directory.path(), script), prints("640 file\n750 directory\n"));
 }
 
 #[test]

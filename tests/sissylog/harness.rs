@@ -40,23 +40,23 @@ macro_rules! both_kinds {
 }
 pub(crate) use both_kinds;
 
-/// What a shell script does before it is in that machine, given the folder in `$D`.
+/// What a shell script does before it is in that machine, given the directory in `$D`.
 pub(crate) const MOUNT: &str = r#"mount --bind /dev/null "$D/dev/null"; mount --rbind "$D/dev" /dev"#;
 
-/// A folder with `dev`, and a FIFO `pipe`.
+/// A directory with `dev`, and a FIFO `pipe`.
 pub(crate) struct World {
-    pub(crate) folder: TempDir,
+    pub(crate) scratch: TempDir,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        let world = Self { folder: open_folder() };
-        assert_eq!(run_in(world.folder.path(), "mkdir dev; >dev/null; mkfifo pipe; >stderr"), prints(""));
+        let world = Self { scratch: open_directory() };
+        assert_eq!(run_in(world.scratch.path(), "mkdir dev; >dev/null; mkfifo pipe; >stderr"), prints(""));
         world
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.scratch.path().join(name)
     }
 
     /// A command in that machine; the shell script is its last step there.
@@ -64,7 +64,7 @@ impl World {
         let mut command = prepared("unshare");
         command.args(["--mount", "--propagation", "private", "sh", "-ec"]);
         command.arg(format!("{MOUNT}\n{script}")).arg("sh").args(words);
-        command.env("D", self.folder.path()).current_dir(self.folder.path());
+        command.env("D", self.scratch.path()).current_dir(self.scratch.path());
         command.env("TZ", "UTC0");
         command
     }

@@ -159,8 +159,8 @@ fn a_script_check_has_our_environment_and_no_stdout() {
     house.wait_until("a", "run");
     let outcome = run(house.command("svctl", "start a").env("X", "value"));
     assert_eq!(without_numbers(&outcome.stdout), "ok: run: a: (pid N) Ns\n");
-    let folder = house.at("a").canonicalize().unwrap();
-    let seen = format!("{}\nvalue\n/dev/null\nSigBlk:\t0000000000000000\n", folder.display());
+    let directory = house.at("a").canonicalize().unwrap();
+    let seen = format!("{}\nvalue\n/dev/null\nSigBlk:\t0000000000000000\n", directory.display());
     assert_eq!(house.text("seen"), seen);
     // After it, too, a dead stdout is no end by a signal.
     let dead = "perl -e 'pipe R, W; close R; open STDOUT, \">&W\"; exec @ARGV' svctl start a";

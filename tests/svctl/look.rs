@@ -144,14 +144,16 @@ fn what_helps_is_said_once_below_what_is_wrong() {
     };
     let outcome = house.svctl("status no nothing");
     assert_eq!(outcome.stdout, fail("no") + &fail("nothing"));
-    let folder = house.at("").display().to_string();
-    let folder = folder.trim_end_matches('/');
-    let hint = format!("svctl: hint: services are in {folder} or where SVDIR says, or write a path\n");
+    let directory = house.at("").display().to_string();
+    let directory = directory.trim_end_matches('/');
+    let hint = format!("svctl: hint: services are in {directory} or where SVDIR says, or write a path\n");
     assert_eq!(outcome.stderr, hint);
     assert_eq!(house.svctl("status ./no").stderr, "svctl: hint: no such service directory\n");
-    for (name, path) in
-        [("new", format!("{folder}/new")), ("./new", "./new".into()), ("new/log", format!("{folder}/new"))]
-    {
+    for (name, path) in [
+        ("new", format!("{directory}/new")),
+        ("./new", "./new".into()),
+        ("new/log", format!("{directory}/new")),
+    ] {
         house.write("new/log/run", STAYS);
         let hint = format!("svctl: hint: no supervisor: start 'svrun {path}'\n");
         assert_eq!(house.svctl(&format!("up {name}")).stderr, hint);

@@ -138,7 +138,7 @@ fn a_service_that_does_not_end_in_time_is_killed() {
 #[test]
 fn paths_longer_than_an_address_are_reached() {
     let mut house = House::new();
-    let deep = ["a-folder-with-a-long-name"; 12].join("/");
+    let deep = ["a-directory-with-a-long-name"; 12].join("/");
     house.write(&format!("{deep}/run"), STAYS);
     house.serve(&svrun(), &deep);
     let whole = house.at(&deep).display().to_string();

@@ -201,9 +201,9 @@ fn what_cannot_be_controlled_is_said_as_by_sv() {
 fn what_is_not_to_be_found_in_svdir_is_said_as_by_sv() {
     needs!(peer("sv"));
     let house = House::new();
-    for folder in ["/no/such", "", "."] {
-        let of = |program: &str| run(house.command(program, "status x").env("SVDIR", folder)).stdout;
-        assert_eq!(of(house.called("sv").to_str().unwrap()), of(&peer("sv").unwrap()), "{folder}");
+    for directory in ["/no/such", "", "."] {
+        let of = |program: &str| run(house.command(program, "status x").env("SVDIR", directory)).stdout;
+        assert_eq!(of(house.called("sv").to_str().unwrap()), of(&peer("sv").unwrap()), "{directory}");
     }
 }
 

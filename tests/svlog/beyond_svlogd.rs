@@ -269,7 +269,7 @@ fn a_directory_that_is_removed_is_made_again() {
     // Rotation works there, and another logger has no place there.
     log.tell(Signal::SIGALRM);
     assert_eq!(log.archives().len(), 1);
-    let second = run(link("svlog").arg("log").current_dir(log.folder.path()));
+    let second = run(link("svlog").arg("log").current_dir(log.scratch.path()));
     assert_eq!(second.status, 111, "{second:?}");
     log.says("three\n", "two\nthree\n");
     log.finish();
@@ -323,7 +323,7 @@ fn a_directory_that_is_removed_takes_none_of_the_others_with_it() {
 fn a_second_logger_is_told_that_there_is_one() {
     let mut log = Log::start(Svlog, &[], "");
     log.says("one\n", "one\n");
-    let second = run(link("svlog").args(["log", "."]).current_dir(log.folder.path()).arg("log"));
+    let second = run(link("svlog").args(["log", "."]).current_dir(log.scratch.path()).arg("log"));
     // It has the one that is free.
     assert_eq!(second.status, 0, "{second:?}");
     assert_eq!(
@@ -331,7 +331,7 @@ fn a_second_logger_is_told_that_there_is_one() {
         2,
         "{second:?}"
     );
-    let second = run(link("svlog").arg("log").current_dir(log.folder.path()));
+    let second = run(link("svlog").arg("log").current_dir(log.scratch.path()));
     let text = "another process has the lock of this log directory, and writes to it";
     let fatal = "svlog: fatal: no functional log directories\n";
     assert_eq!(second, fails(111, format!("svlog log: warning: {text}\n{fatal}")));
@@ -343,7 +343,7 @@ fn a_second_logger_is_told_that_there_is_one() {
 fn a_lock_that_a_processor_just_started_has_for_a_moment_is_waited_for() {
     let mut log = Log::prepare(Svlog, "");
     // As the child of a logger that was killed between the fork of the processor and its exec.
-    let lock = std::fs::File::create(log.folder.path().join("log/lock")).unwrap();
+    let lock = std::fs::File::create(log.scratch.path().join("log/lock")).unwrap();
     let lock = nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusiveNonblock).unwrap();
     let freed = std::thread::spawn(move || {
         std::thread::sleep(std::time::Duration::from_millis(50));

@@ -541,9 +541,11 @@ fn at_the_end_of_its_input_it_does_not_wait_for_room_and_its_status_tells() {
     assert_eq!(log.left(), "one\n");
     // Nor for a current that is none; and what came from a file is counted as far as it was read.
     for input in ["echo one |", "(echo one; echo two) | cat |", "echo one >input; <input"] {
-        let folder = open_folder();
-        let seen =
-            run_in(folder.path(), &format!("mkdir d; mkfifo d/current; {input} {}/svlog d", bin().display()));
+        let directory = open_directory();
+        let seen = run_in(
+            directory.path(),
+            &format!("mkdir d; mkfifo d/current; {input} {}/svlog d", bin().display()),
+        );
         assert_eq!(seen.status, 111, "{seen:?}");
         assert!(seen.stderr.ends_with(" bytes could not be written, and are lost\n"), "{seen:?}");
     }

@@ -258,9 +258,9 @@ fn a_directory_that_cannot_be_used_is_said_and_left_out(of: Logger) {
     assert_eq!(names_in(&log), ["file", "log", "second", "stderr"]);
 }
 
-/// The names in the folder.
+/// The names in the directory.
 fn names_in(log: &Log) -> Vec<String> {
-    let entries = fs::read_dir(log.folder.path()).unwrap().flatten();
+    let entries = fs::read_dir(log.scratch.path()).unwrap().flatten();
     let mut names: Vec<String> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
     names.sort();
     names
@@ -338,7 +338,7 @@ fn the_second_of_two_loggers_ends(of: Logger) {
             continue;
         }
         let mut command = second.command();
-        let seen = run(command.arg("log").current_dir(log.folder.path()));
+        let seen = run(command.arg("log").current_dir(log.scratch.path()));
         assert_eq!((seen.status, &*seen.stdout), (111, ""), "{seen:?}");
         assert!(seen.stderr.starts_with(second.name()) && seen.stderr.contains("lock"), "{seen:?}");
     }
@@ -352,7 +352,7 @@ fn a_directory_may_have_any_name(of: Logger) {
         [("cd log; exec \"$@\"", "."), ("exec \"$@\"", "./log//"), ("cd log/..; exec \"$@\"", "$D/log")]
     {
         let mut log = Log::prepare(of, "s2000\nn0\n");
-        let name = name.replace("$D", log.folder.path().to_str().unwrap());
+        let name = name.replace("$D", log.scratch.path().to_str().unwrap());
         log.set_directories(&["--", &name]);
         log.run_by(log.command_behind(script));
         log.write(lines(1, 500));

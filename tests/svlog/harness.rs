@@ -1,4 +1,4 @@
-//! A logger on log directories in a scratch folder, and how the tests look at both.
+//! A logger on log directories in a scratch directory, and how the tests look at both.
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
@@ -58,11 +58,11 @@ macro_rules! both {
 }
 pub(crate) use both;
 
-/// Log directories in a folder `$D`, a logger, and the pipe that it reads. When this is dropped, no process
+/// Log directories in a scratch directory `$D`, a logger, and the pipe that it reads. When this is dropped, no process
 /// of it is left.
 pub(crate) struct Log {
     pub(crate) of: Logger,
-    pub(crate) folder: TempDir,
+    pub(crate) scratch: TempDir,
     options: Vec<String>,
     directories: Vec<String>,
     logger: Option<Child>,
@@ -77,10 +77,10 @@ pub(crate) struct Log {
 impl Log {
     /// A log directory `log` with this config, or without one where it is empty.
     pub(crate) fn prepare(of: Logger, config: &str) -> Self {
-        let folder = open_folder();
+        let scratch = open_directory();
         let mut log = Self {
             of,
-            folder,
+            scratch,
             options: Vec::new(),
             directories: Vec::new(),
             logger: None,
@@ -131,7 +131,7 @@ impl Log {
         self.mount(&format!("mount -t tmpfs -o size={kilobytes}k,mode=755 tmpfs log"));
     }
 
-    /// From now on the logger has file systems of its own, which this shell script mounts in the folder.
+    /// From now on the logger has file systems of its own, which this shell script mounts in the directory.
     pub(crate) fn mount(&mut self, script: &str) {
         let mut command = self.surrounded(prepared("unshare"));
         command.args(["--mount", "--propagation", "private", "sh", "-ec"]);
@@ -143,7 +143,7 @@ impl Log {
         assert_eq!(line, "ready\n", "{}", self.report());
     }
 
-    /// The logger's command line, in the folder.
+    /// The logger's command line, in the directory.
     pub(crate) fn command(&self) -> Command {
         let mut command = self.of.command();
         command.args(&self.options).args(&self.directories);
@@ -158,7 +158,7 @@ impl Log {
         self.surrounded(command)
     }
 
-    /// Gives a command what surrounds the logger: the folder, `$D`, stderr in the file `stderr`.
+    /// Gives a command what surrounds the logger: the directory, `$D`, stderr in the file `stderr`.
     fn surrounded(&self, mut command: Command) -> Command {
         if let Some(keeper) = &self.keeper {
             let words = command;
@@ -167,8 +167,8 @@ impl Log {
             command.args(["sh", "-c", "cd \"$D\" && exec \"$@\"", "sh"]);
             command.arg(words.get_program()).args(words.get_args());
         }
-        let stderr = OpenOptions::new().append(true).create(true).open(self.folder.path().join("stderr"));
-        command.current_dir(self.folder.path()).env("D", self.folder.path());
+        let stderr = OpenOptions::new().append(true).create(true).open(self.scratch.path().join("stderr"));
+        command.current_dir(self.scratch.path()).env("D", self.scratch.path());
         command.stdout(Stdio::null()).stderr(stderr.unwrap());
         command
     }
@@ -398,9 +398,9 @@ impl Log {
         }
     }
 
-    /// A path in the folder, as the logger sees it.
+    /// A path in the scratch directory, as the logger sees it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
+        let path = self.scratch.path().join(name);
         match &self.keeper {
             Some(keeper) => PathBuf::from(format!("/proc/{}/root{}", keeper.id(), path.display())),
             None => path,
@@ -412,7 +412,7 @@ impl Log {
         self.path("log").join(name)
     }
 
-    /// The text of a file in the folder, or nothing.
+    /// The text of a file in the scratch directory, or nothing.
     pub(crate) fn text(&self, name: &str) -> String {
         text(&self.path(name))
     }
@@ -447,7 +447,7 @@ impl Log {
 
     /// What the logger, and whoever has its stderr, said.
     pub(crate) fn stderr(&self) -> String {
-        text(&self.folder.path().join("stderr"))
+        text(&self.scratch.path().join("stderr"))
     }
 
     /// Writes a file into the log directory, with these permissions.
@@ -479,9 +479,9 @@ impl Log {
 
     /// The same of another directory.
     pub(crate) fn all_of(&self, directory: &str) -> String {
-        let folder = self.path(directory);
-        let files = archives(&folder).into_iter().filter(|name| !name.ends_with('t'));
-        files.chain(["current".into()]).map(|name| text(&folder.join(name))).collect()
+        let path = self.path(directory);
+        let files = archives(&path).into_iter().filter(|name| !name.ends_with('t'));
+        files.chain(["current".into()]).map(|name| text(&path.join(name))).collect()
     }
 
     /// Waits; where it is in vain the test fails, and tells all there is to know.
@@ -516,9 +516,9 @@ impl Log {
     pub(crate) fn report(&self) -> String {
         let mut report = format!("{:?} {:?} {:?}\n", self.of, self.options, self.directories);
         for directory in &self.directories {
-            let folder = self.path(directory);
-            for name in names(&folder).into_iter().filter(|name| name != "batch") {
-                let text = text(&folder.join(&name));
+            let path = self.path(directory);
+            for name in names(&path).into_iter().filter(|name| name != "batch") {
+                let text = text(&path.join(&name));
                 writeln!(report, "{directory}/{name} {} {:?}", text.len(), shortened(&text)).unwrap();
             }
         }
@@ -529,7 +529,7 @@ impl Log {
 
     /// The processes of this log, the logger too.
     pub(crate) fn processes(&self) -> Vec<u32> {
-        processes_of(self.folder.path())
+        processes_of(self.scratch.path())
     }
 }
 
@@ -578,15 +578,15 @@ pub(crate) fn text(file: &Path) -> String {
     String::from_utf8_lossy(&fs::read(file).unwrap_or_default()).into_owned()
 }
 
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
 
-pub(crate) fn archives(folder: &Path) -> Vec<String> {
-    names(folder).into_iter().filter(|name| name.starts_with('@') && name.len() == 27).collect()
+pub(crate) fn archives(directory: &Path) -> Vec<String> {
+    names(directory).into_iter().filter(|name| name.starts_with('@') && name.len() == 27).collect()
 }
 
 /// The files that a process has open.
@@ -684,13 +684,13 @@ pub(crate) fn date_time(stamp: &str, middle: char) -> Duration {
     Duration::new(seconds, u32::try_from(number(20, 25)).unwrap() * 10_000)
 }
 
-/// A FIFO in the folder that a processor waits at, and a test lets it go on.
+/// A FIFO in the directory that a processor waits at, and a test lets it go on.
 pub(crate) struct Gate(File);
 
 impl Gate {
     pub(crate) fn new(log: &Log, name: &str) -> Self {
-        assert_eq!(run_in(log.folder.path(), &format!("mkfifo {name}")), prints(""));
-        let path = log.folder.path().join(name);
+        assert_eq!(run_in(log.scratch.path(), &format!("mkfifo {name}")), prints(""));
+        let path = log.scratch.path().join(name);
         let fifo = OpenOptions::new().read(true).write(true).custom_flags(O_NONBLOCK).open(path).unwrap();
         assert!(fifo.metadata().unwrap().file_type().is_fifo());
         Self(fifo)

@@ -9,12 +9,12 @@ use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
-/// A folder with a log directory `log`, and a command in it.
-fn in_folder(mut command: Command, args: &[&str]) -> (tempfile::TempDir, Outcome) {
-    let folder = open_folder();
-    std::fs::create_dir(folder.path().join("log")).unwrap();
-    let seen = run(command.args(args).current_dir(folder.path()));
-    (folder, seen)
+/// A directory with a log directory `log`, and a command in it.
+fn in_directory(mut command: Command, args: &[&str]) -> (tempfile::TempDir, Outcome) {
+    let directory = open_directory();
+    std::fs::create_dir(directory.path().join("log")).unwrap();
+    let seen = run(command.args(args).current_dir(directory.path()));
+    (directory, seen)
 }
 
 /// Command lines that mean nothing, and what is wrong with them.
@@ -40,42 +40,42 @@ const WRONG: [(&[&str], &str); 16] = [
 #[test]
 fn wrong_use_is_said_and_changes_nothing() {
     for (args, problem) in WRONG {
-        let (folder, seen) = in_folder(link("svlog"), args);
+        let (directory, seen) = in_directory(link("svlog"), args);
         assert_eq!(seen, misuse("svlog", problem), "{args:?}");
-        assert_eq!(std::fs::read_dir(folder.path().join("log")).unwrap().count(), 0, "{args:?}");
+        assert_eq!(std::fs::read_dir(directory.path().join("log")).unwrap().count(), 0, "{args:?}");
     }
 }
 
 /// svlog by the name svlogd.
 fn as_svlogd() -> (tempfile::TempDir, Command) {
-    let folder = open_folder();
-    let name = folder.path().join("svlogd");
+    let directory = open_directory();
+    let name = directory.path().join("svlogd");
     symlink(bin().join("svlog"), &name).unwrap();
-    (folder, prepared(name))
+    (directory, prepared(name))
 }
 
 #[test]
 fn called_as_svlogd_wrong_use_is_111() {
     for (args, _) in WRONG {
         let (_link, command) = as_svlogd();
-        let (folder, seen) = in_folder(command, args);
+        let (directory, seen) = in_directory(command, args);
         assert_eq!((seen.status, &*seen.stdout), (111, ""), "{args:?} {seen:?}");
         assert!(seen.stderr.lines().all(|line| line.starts_with("svlogd: ")), "{seen:?}");
         assert!(seen.stderr.lines().last().unwrap().starts_with("svlogd: usage: svlogd "), "{seen:?}");
-        assert_eq!(std::fs::read_dir(folder.path().join("log")).unwrap().count(), 0, "{args:?}");
+        assert_eq!(std::fs::read_dir(directory.path().join("log")).unwrap().count(), 0, "{args:?}");
     }
 }
 
 #[test]
 fn called_as_svlogd_its_messages_are_svlogds() {
     let (_link, command) = as_svlogd();
-    let (_folder, seen) = in_folder(command, &["log", "missing"]);
+    let (_directory, seen) = in_directory(command, &["log", "missing"]);
     let reason = says(Errno::ENOENT);
     let hint = "make it with mkdir, and give it to the account of the logger with chown";
     let expected = format!("svlogd missing: warning: unable to open the log directory: {reason}; {hint}\n");
     assert_eq!(seen, Outcome { status: 0, stdout: String::new(), stderr: expected.clone() });
     let (_link, command) = as_svlogd();
-    let (_folder, seen) = in_folder(command, &["missing"]);
+    let (_directory, seen) = in_directory(command, &["missing"]);
     assert_eq!(seen, fails(111, expected + "svlogd: fatal: no functional log directories\n"));
 }
 
@@ -151,9 +151,9 @@ fn a_directory_without_the_permissions_that_are_needed_is_told_with_what_is_miss
         ("2555", "make lock in the log directory", "w on it"),
         ("2333", "open the log directory", "r, w and x on it"),
     ] {
-        let folder = open_folder();
+        let directory = open_directory();
         let script = format!("mkdir -m {mode} log; exec \"$B/svlog\" log </dev/null");
-        let seen = run(mortal(&script).env("B", bin()).current_dir(folder.path()));
+        let seen = run(mortal(&script).env("B", bin()).current_dir(directory.path()));
         let reason = says(Errno::EACCES);
         let told = format!(
             "svlog log: warning: unable to {action}: {reason}; the account of the logger needs {missing}"
@@ -164,7 +164,7 @@ fn a_directory_without_the_permissions_that_are_needed_is_told_with_what_is_miss
 
 /// A root with no more than these programs, and no /dev.
 fn bare_root(programs: &[&str]) -> tempfile::TempDir {
-    let root = open_folder();
+    let root = open_directory();
     let paths: Vec<_> = programs.iter().map(|name| bin().join(name)).collect();
     install_root(root.path(), &paths.iter().map(std::path::PathBuf::as_path).collect::<Vec<_>>());
     assert_eq!(run_in(root.path(), "mkdir log service"), prints(""));

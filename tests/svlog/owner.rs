@@ -11,7 +11,7 @@ use crate::support::*;
 /// A log directory of nobody's, and a file `secret` of root's beside it.
 fn of_nobody(config: &str) -> Log {
     let log = Log::prepare(Svlog, config);
-    assert_eq!(run_in(log.folder.path(), "umask 077; echo secret >secret; chown -R nobody log"), prints(""));
+    assert_eq!(run_in(log.scratch.path(), "umask 077; echo secret >secret; chown -R nobody log"), prints(""));
     log
 }
 
@@ -234,7 +234,7 @@ fn the_files_of_a_processor_are_files_of_the_directory() {
 fn what_a_processor_leaves_in_the_place_of_its_output_is_not_followed() {
     needs!(root());
     let mut log = Log::prepare(Svlog, "!cat; rm -f @*.t; ln -s ../secret @400000000000000000000000.t\n");
-    assert_eq!(run_in(log.folder.path(), "umask 077; echo secret >secret"), prints(""));
+    assert_eq!(run_in(log.scratch.path(), "umask 077; echo secret >secret"), prints(""));
     log.plant("@400000000000000000000000.u", "left\n", 0o644);
     assert_eq!(logged(&mut log), 0, "{}", log.report());
     assert_untouched(&log);
@@ -276,7 +276,7 @@ fn a_file_that_was_moved_to_the_place_of_current_is_read_by_nobody_else_than_bef
     let mut log = of_nobody("");
     // A file of root's in another directory of nobody's, which looks as if a logger had left it in order.
     let script = "chmod 700 secret; mkdir own; mv secret own; chown nobody own";
-    assert_eq!(run_in(log.folder.path(), script), prints(""));
+    assert_eq!(run_in(log.scratch.path(), script), prints(""));
     attack(&log, "mv ../own/secret current");
     assert_eq!(logged(&mut log), 0, "{}", log.report());
     assert_eq!((mode(&log.at("current")), log.current().as_str()), (0o700, "secret\none\n"));

@@ -84,9 +84,9 @@ fn the_processor_runs_in_the_directory(of: Logger) {
     log.finish();
     let name = log.archives().remove(0);
     let label = &name[..26];
-    let folder = log.at("").canonicalize().unwrap();
+    let directory = log.at("").canonicalize().unwrap();
     let files = format!("0 {label}u\n1 {label}t\n2 stderr\n4 state\n5 newstate\n");
-    assert_eq!(log.read(&name), format!("{}\nsh 0 so\none\n{files}", folder.display()));
+    assert_eq!(log.read(&name), format!("{}\nsh 0 so\none\n{files}", directory.display()));
     assert_eq!(log.stderr(), "aloud\n");
 }
 
@@ -389,7 +389,7 @@ fn what_is_being_processed_is_not_deleted() {
 
 #[test]
 fn a_processor_that_cannot_be_started_is_tried_again() {
-    // Its output has no place: a folder is there.
+    // Its output has no place: a directory is there.
     let mut log = Log::prepare(Svlog, "!cat\n");
     std::fs::create_dir(log.at("newstate")).unwrap();
     log.run();

@@ -204,7 +204,7 @@ fn a_line_without_an_end_gets_it_when_there_is_room() {
 fn a_batch_is_known_in_a_current_that_is_new() {
     needs!(mounts());
     let mut log = Log::prepare(Svlog, "");
-    // Of so many files one is the folder: a rotation finds no room for a new `current`.
+    // Of so many files one is the directory: a rotation finds no room for a new `current`.
     log.mount("mount -t tmpfs -o size=1m,nr_inodes=12,mode=755 tmpfs log");
     log.configure("s2000\nn5\no oldest\n");
     log.hold_pipe();

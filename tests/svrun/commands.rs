@@ -258,7 +258,7 @@ fn x_ends_all(of: Program) {
 fn the_log_takes_commands_but_x(of: Program) {
     let puppet = PUPPET.replace("start", "log start").replace("told", "told-log");
     let mut service = Service::prepare(of, &[("run", SLEEPER), ("log/run", &puppet)]);
-    assert_eq!(run_in(service.folder.path(), "mkfifo told-log"), prints(""));
+    assert_eq!(run_in(service.scratch.path(), "mkfifo told-log"), prints(""));
     service.supervise();
     service.started(1);
     service.nth(1, "log start ");
@@ -453,7 +453,7 @@ fn sv_checks_a_service_by_its_check_script(of: Program) {
     let service = Service::start(of, &[("run", PUPPET), ("check", check), ("down", "")]);
     let sv = |words: &[&str]| {
         let mut sv = prepared("/usr/bin/sv");
-        run(sv.args(words).current_dir(service.folder.path()).env("D", service.folder.path()))
+        run(sv.args(words).current_dir(service.scratch.path()).env("D", service.scratch.path()))
     };
     let bad = sv(&["-w", "1", "start", "./service"]);
     assert_eq!(bad.status, 1);
@@ -515,7 +515,7 @@ fn daemontools_clients_drive_it(of: Program) {
 fn runsvdir_starts_it_and_ends_it(of: Program) {
     needs!(tool("runsvdir"));
     let service = Service::prepare(of, &[("run", PUPPET), ("log/run", LOGGER)]);
-    assert_eq!(run_in(service.folder.path(), "mkdir bin scan && ln -s ../service scan/web"), prints(""));
+    assert_eq!(run_in(service.scratch.path(), "mkdir bin scan && ln -s ../service scan/web"), prints(""));
     // Under its name, from PATH.
     let program = PathBuf::from(of.command().get_program());
     std::os::unix::fs::symlink(program, service.path("bin/runsv")).unwrap();

@@ -47,7 +47,7 @@ impl Kept {
     fn inside(&self, service: &Service) -> Command {
         let mut command = service.adopt(prepared("nsenter"));
         command.args(["--target", &self.1.to_string(), "--pid", "--mount"]);
-        command.arg(format!("--wd={}", service.folder.path().display()));
+        command.arg(format!("--wd={}", service.scratch.path().display()));
         command
     }
 
@@ -182,15 +182,15 @@ fn what_a_container_has_left_that_is_gone_is_no_reason_to_refuse() {
     needs!(namespaces(), tool("runsvdir"));
     for files in [&[("run", SLEEPER)][..], &[("run", SLEEPER), ("log/run", LOGGER)]] {
         let mut service = Service::prepare(Svrun, files);
-        let folder = service.folder.path().to_owned();
-        fs::create_dir_all(folder.join("rn")).unwrap();
-        fs::create_dir_all(folder.join("sv")).unwrap();
-        symlink(bin().join("svrun"), folder.join("rn/runsv")).unwrap();
-        symlink("../service", folder.join("sv/web")).unwrap();
+        let directory = service.scratch.path().to_owned();
+        fs::create_dir_all(directory.join("rn")).unwrap();
+        fs::create_dir_all(directory.join("sv")).unwrap();
+        symlink(bin().join("svrun"), directory.join("rn/runsv")).unwrap();
+        symlink("../service", directory.join("sv/web")).unwrap();
         let mut other = None;
         for life in 1..=3 {
             let mut command = contained(&service, &["/usr/bin/runsvdir", "-P", "sv"]);
-            let path = format!("{}:/usr/bin:/bin", folder.join("rn").display());
+            let path = format!("{}:/usr/bin:/bin", directory.join("rn").display());
             service.spawn({
                 command.env("PATH", path);
                 command
@@ -356,9 +356,9 @@ fn dev_stdout_that_is_a_pipe_can_be_opened_by_a_service_that_has_changed_its_use
     // One that has a name stays as its owner wants it.
     let script = format!(
         "D={}; export D; mkfifo -m 600 named; exec 3<>named; svrun -1 service >named 2>&1",
-        service.folder.path().display()
+        service.scratch.path().display()
     );
-    assert_eq!(run_in(service.folder.path(), &script).status, 2);
+    assert_eq!(run_in(service.scratch.path(), &script).status, 2);
     assert_eq!(mode(&service.path("named")), 0o600);
 }
 

@@ -117,7 +117,7 @@ fn a_state_that_is_read_only_does_not_keep_the_service_down() {
 }
 
 #[test]
-fn a_state_folder_that_is_deleted_does_not_end_the_service() {
+fn a_state_directory_that_is_deleted_does_not_end_the_service() {
     let mut service = Service::start(Svrun, &[("run", PUPPET), ("log/run", LOGGER), ("restart-delay", "0")]);
     let pid = service.started(1);
     service.until_log_stat("run");
@@ -471,9 +471,9 @@ fn operators_may_control_the_service_and_others_not() {
     let mut service = Service::start(Svrun, &files);
     service.started(1);
     service.until_log_stat("run");
-    for folder in ["supervise", "log/supervise"] {
-        let at = |name: &str| service.at(folder).join(name);
-        assert_eq!(mode(&service.at(folder)), 0o710);
+    for directory in ["supervise", "log/supervise"] {
+        let at = |name: &str| service.at(directory).join(name);
+        assert_eq!(mode(&service.at(directory)), 0o710);
         assert_eq!((mode(&at("control")), mode(&at("ok"))), (0o620, 0o620));
         for name in ["", "control", "ok"] {
             assert_eq!(std::os::unix::fs::MetadataExt::gid(&at(name).metadata().unwrap()), 1, "{name}");
@@ -484,7 +484,7 @@ fn operators_may_control_the_service_and_others_not() {
     let sv = |group: &str| {
         let ids =
             ["--reuid=4242", &format!("--regid={group}"), "--clear-groups", "sv", "status", "./service"];
-        run(prepared("setpriv").args(ids).current_dir(service.folder.path()))
+        run(prepared("setpriv").args(ids).current_dir(service.scratch.path()))
     };
     assert_eq!(sv("1").status, 0, "{:?}", sv("1"));
     assert_eq!(sv("4242").status, 1);

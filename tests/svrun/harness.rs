@@ -1,4 +1,4 @@
-//! A supervisor on a service directory in a scratch folder, and how the tests look at both.
+//! A supervisor on a service directory in a scratch directory, and how the tests look at both.
 
 use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
@@ -103,10 +103,10 @@ pub(crate) fn until(reached: impl Fn() -> bool) -> bool {
 }
 
 /// A signal that comes just before a shell reads is noted after the read alone. Empty lines end the reads, of
-/// every FIFO in the folder by which a test tells something, as long as there is one.
-fn nudge(folder: PathBuf) {
+/// every FIFO in the directory by which a test tells something, as long as there is one.
+fn nudge(directory: PathBuf) {
     thread::spawn(move || {
-        while let Ok(entries) = fs::read_dir(&folder) {
+        while let Ok(entries) = fs::read_dir(&directory) {
             for entry in entries.flatten() {
                 if entry.file_name().as_bytes().starts_with(b"told") {
                     let fifo = OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(entry.path());
@@ -175,16 +175,16 @@ pub(crate) fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }
 
-/// A service directory `service` in a folder `$D`, the files that its scripts write there (`lines` above
+/// A service directory `service` in a scratch directory `$D`, the files that its scripts write there (`lines` above
 /// all), and its supervisor. When this is dropped, no process of it is left.
 pub(crate) struct Service {
     pub(crate) program: Program,
-    pub(crate) folder: TempDir,
+    pub(crate) scratch: TempDir,
     options: Vec<String>,
     supervisor: Option<Child>,
     /// What [`Service::tell`] and its like write to, held open so that nothing said is lost.
     told: [File; 2],
-    /// The folder that has the supervisor's files.
+    /// The directory that has the supervisor's files.
     state: &'static str,
     /// Whether the supervisor sees other file systems than the test.
     apart: bool,
@@ -193,14 +193,14 @@ pub(crate) struct Service {
 impl Service {
     /// Puts the files in place: scripts are what begins with `#!`.
     pub(crate) fn prepare(program: Program, files: &[(&str, &str)]) -> Self {
-        let folder = open_folder();
-        assert_eq!(run_in(folder.path(), "mkdir service; mkfifo told told-finish; >lines"), prints(""));
-        let hold = |name| OpenOptions::new().read(true).write(true).open(folder.path().join(name)).unwrap();
+        let scratch = open_directory();
+        assert_eq!(run_in(scratch.path(), "mkdir service; mkfifo told told-finish; >lines"), prints(""));
+        let hold = |name| OpenOptions::new().read(true).write(true).open(scratch.path().join(name)).unwrap();
         let told = ["told", "told-finish"].map(hold);
-        nudge(folder.path().to_owned());
+        nudge(scratch.path().to_owned());
         let options = Vec::new();
         let service =
-            Self { program, folder, options, supervisor: None, told, state: "service", apart: false };
+            Self { program, scratch, options, supervisor: None, told, state: "service", apart: false };
         service.write(files);
         service
     }
@@ -227,7 +227,7 @@ impl Service {
         assert_eq!(run(&mut writer), prints(""));
     }
 
-    /// The supervisor's command line, in the folder, with its stderr in the file `stderr`.
+    /// The supervisor's command line, in the directory, with its stderr in the file `stderr`.
     pub(crate) fn command(&self) -> Command {
         let mut command = self.program.command();
         command.args(&self.options).arg("service");
@@ -237,7 +237,7 @@ impl Service {
     /// Gives a command the surroundings of a supervisor of this service.
     pub(crate) fn adopt(&self, mut command: Command) -> Command {
         let open = |name| OpenOptions::new().append(true).create(true).open(self.path(name)).unwrap();
-        command.current_dir(self.folder.path()).env("D", self.folder.path());
+        command.current_dir(self.scratch.path()).env("D", self.scratch.path());
         command.stdout(open("stdout")).stderr(open("stderr"));
         command
     }
@@ -247,7 +247,7 @@ impl Service {
         self.options = options.iter().map(ToString::to_string).collect();
     }
 
-    /// From now on the supervisor has its files in the folder `state`.
+    /// From now on the supervisor has its files in the directory `state`.
     pub(crate) fn keep_state_apart(&mut self) {
         self.set_options(&["-s", "state"]);
         self.state = "state";
@@ -296,9 +296,9 @@ impl Service {
         self.supervisor.as_ref().unwrap().id()
     }
 
-    /// A path in the folder, as the supervisor sees it.
+    /// A path in the scratch directory, as the supervisor sees it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
+        let path = self.scratch.path().join(name);
         match &self.supervisor {
             Some(supervisor) if self.apart => {
                 PathBuf::from(format!("/proc/{}/root{}", supervisor.id(), path.display()))
@@ -318,7 +318,7 @@ impl Service {
         fs::read_to_string(self.at(name)).unwrap_or_default()
     }
 
-    /// The text of a file in the folder, or nothing.
+    /// The text of a file in the scratch directory, or nothing.
     pub(crate) fn text(&self, name: &str) -> String {
         String::from_utf8_lossy(&fs::read(self.path(name)).unwrap_or_default()).into_owned()
     }
@@ -497,7 +497,7 @@ impl Service {
 
     /// A program that finds the service as `./service`, and what it says.
     pub(crate) fn client(&self, program: &str, args: &[&str]) -> Outcome {
-        run(prepared(program).args(args).current_dir(self.folder.path()).env_remove("SVDIR"))
+        run(prepared(program).args(args).current_dir(self.scratch.path()).env_remove("SVDIR"))
     }
 
     /// Has runit's sv do something, wait for it if it has to (30 s), and tell.
@@ -507,7 +507,7 @@ impl Service {
 
     /// All processes of the service, its supervisor too.
     pub(crate) fn processes(&self) -> Vec<u32> {
-        processes_of(self.folder.path())
+        processes_of(self.scratch.path())
     }
 
     /// Connects to our own socket.
@@ -548,13 +548,13 @@ impl Drop for Service {
     }
 }
 
-/// The processes that have this folder as `$D`, or a cwd in it.
-pub(crate) fn processes_of(folder: &Path) -> Vec<u32> {
-    let mark = format!("D={}", folder.display()).into_bytes();
+/// The processes that have this directory as `$D`, or a cwd in it.
+pub(crate) fn processes_of(directory: &Path) -> Vec<u32> {
+    let mark = format!("D={}", directory.display()).into_bytes();
     let all = fs::read_dir("/proc").unwrap().flatten();
     let pids = all.filter_map(|process| process.file_name().to_str()?.parse().ok());
     let ours = |pid: &u32| {
-        let inside = |cwd: PathBuf| cwd.starts_with(folder);
+        let inside = |cwd: PathBuf| cwd.starts_with(directory);
         let proc = PathBuf::from(format!("/proc/{pid}"));
         fs::read(proc.join("environ"))
             .is_ok_and(|all| all.split(|byte| *byte == 0).any(|entry| entry == mark))
@@ -605,11 +605,11 @@ pub(crate) struct Client(BufReader<UnixStream>);
 
 impl Client {
     fn try_connect(socket: &Path) -> std::io::Result<Self> {
-        // The path of a socket is short: it is reached through its folder.
-        let folder = File::open(socket.parent().unwrap())?;
+        // The path of a socket is short: it is reached through its directory.
+        let directory = File::open(socket.parent().unwrap())?;
         let short = format!(
             "/proc/self/fd/{}/{}",
-            std::os::fd::AsRawFd::as_raw_fd(&folder),
+            std::os::fd::AsRawFd::as_raw_fd(&directory),
             socket.file_name().unwrap().to_str().unwrap()
         );
         let stream = UnixStream::connect(short)?;

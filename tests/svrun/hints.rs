@@ -22,9 +22,9 @@ const WRONGS: [(&str, &str); 7] = [
 
 /// Makes of a script of the service one with something wrong.
 fn spoil(service: &Service, script: &str, how: &str) {
-    let (folder, name) = script.rsplit_once('/').unwrap_or((".", script));
+    let (directory, name) = script.rsplit_once('/').unwrap_or((".", script));
     let words = how.replace(" x", &format!(" {name}")).replace(">x", &format!(">{name}"));
-    let words = format!("mkdir -p {folder} && cd {folder} && : >{name} && chmod 755 {name} && {words}");
+    let words = format!("mkdir -p {directory} && cd {directory} && : >{name} && chmod 755 {name} && {words}");
     assert_eq!(run_in(service.at(""), &words), prints(""));
 }
 

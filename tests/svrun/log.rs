@@ -7,7 +7,7 @@ both!(
     a_service_that_dies_loses_no_line,
     all_that_the_service_says_goes_to_the_logger,
     the_logger_ends_by_the_end_of_its_input,
-    the_logger_has_its_own_folder,
+    the_logger_has_its_own_directory,
     the_logger_is_started_first,
     the_supervisor_ends_after_the_logger,
     what_comes_between_two_loggers_waits,
@@ -32,7 +32,7 @@ fn all_that_the_service_says_goes_to_the_logger(of: Program) {
     assert_eq!(service.text("stdout"), "");
 }
 
-fn the_logger_has_its_own_folder(of: Program) {
+fn the_logger_has_its_own_directory(of: Program) {
     let log = "#!/bin/sh\npwd -P\necho $# $0 \"$SEEN\"\necho to stderr >&2\nexec cat\n";
     let mut service = Service::prepare(of, &[("run", PUPPET), ("log/run", log)]);
     let mut command = service.command();

@@ -377,7 +377,7 @@ fn a_logger_that_reads_the_rest_is_not_started_again() {
     let logger = "#!/bin/sh\necho log start >>$D/lines\ncat >>$D/logged\nread -r end <$D/hold\n";
     for words in ["log u", "log d", "log o", "socket log up", "socket log restart", "new log once"] {
         let service = Service::start(Svrun, &[("run", PLAIN), ("log/run", logger)]);
-        assert_eq!(run_in(service.folder.path(), "mkfifo hold"), prints(""));
+        assert_eq!(run_in(service.scratch.path(), "mkfifo hold"), prints(""));
         service.until_log_stat("run");
         let mut doors = Doors::open(service);
         doors.say("signal TERM");
@@ -448,7 +448,7 @@ fn an_upgrade_takes_back_no_exit_that_is_under_way_and_loses_no_stop_whose_scrip
     let script = "#!/bin/sh\necho script >>$D/lines\nread -r end <$D/hold\nexit 1\n";
     let error = |service: &Service| field(&service.ask("upgrade"), "error").to_owned();
     let mut service = Service::start(Svrun, &[("run", PLAIN), ("control/t", script)]);
-    assert_eq!(run_in(service.folder.path(), "mkfifo hold"), prints(""));
+    assert_eq!(run_in(service.scratch.path(), "mkfifo hold"), prints(""));
     service.started(1);
     service.until_stat("run");
     service.send("d");

@@ -477,7 +477,7 @@ fn a_link_that_led_nowhere_counts_once_it_leads_somewhere() {
         Service::start(Svrun, &[("run", PUPPET), ("restart-delay", "0"), ("restart-reset", "0")]);
     std::os::unix::fs::symlink("../elsewhere/finish", service.at("finish")).unwrap();
     service.started(1);
-    // So old that what is missing in the folder is not looked for again.
+    // So old that what is missing in the directory is not looked for again.
     age(&service, Duration::from_millis(2500));
     for count in 2..=3 {
         service.tell("exit 1");

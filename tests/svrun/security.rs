@@ -18,11 +18,11 @@ fn attack() -> Result<(), String> {
     root().and_then(|()| tool("setpriv"))
 }
 
-/// A shell script of nobody's in the state directory, with the test's folder as `$D`.
+/// A shell script of nobody's in the state directory, with the test's directory as `$D`.
 fn nobody(service: &Service, script: &str) -> Command {
     let mut command = prepared("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", script]);
-    command.current_dir(service.at("supervise")).env("D", service.folder.path());
+    command.current_dir(service.at("supervise")).env("D", service.scratch.path());
     command
 }
 
@@ -65,8 +65,8 @@ fn give_away(service: &Service) {
     assert_eq!(run_in(service.at(""), "chown -R 65534 supervise"), prints(""));
 }
 
-fn assert_private(folder: &Path) {
-    let data = folder.symlink_metadata().unwrap();
+fn assert_private(directory: &Path) {
+    let data = directory.symlink_metadata().unwrap();
     assert_eq!((data.is_dir(), data.uid(), data.mode() & 0o7777), (true, 0, 0o700));
 }
 
@@ -473,7 +473,7 @@ fn a_part_of_the_service_cannot_take_lines_out_of_the_log_pipe() {
         assert_eq!(access, 1, "fd {fd} is open for writing alone");
         service.tell(&format!("{thief} 'cat <&{fd}; echo cat $? >>$D/stolen'"));
     }
-    assert_eq!(run_in(service.folder.path(), "touch stolen; chmod 666 stolen"), prints(""));
+    assert_eq!(run_in(service.scratch.path(), "touch stolen; chmod 666 stolen"), prints(""));
     service.tell("n=0; while [ $n -lt 400 ]; do n=$((n+1)); echo line $n; done; echo done >>$D/lines");
     service.nth(1, "done");
     // But it may open its standard output again, to write to it.
@@ -515,12 +515,12 @@ fn an_upgrade_leaves_no_pipe_without_a_reader() {
 
 #[test]
 fn a_message_about_a_long_path_keeps_its_text_and_its_newline() {
-    let folder = open_folder();
+    let directory = open_directory();
     let path = format!("{}/end", vec!["directory"; 60].join("/"));
-    assert_eq!(run_in(folder.path(), &format!("mkdir -p {path}/log; >{path}/log/down")), prints(""));
-    let stderr = folder.path().join("stderr");
+    assert_eq!(run_in(directory.path(), &format!("mkdir -p {path}/log; >{path}/log/down")), prints(""));
+    let stderr = directory.path().join("stderr");
     let mut command = link("svrun");
-    command.arg(&path).current_dir(folder.path()).stderr(fs::File::create(&stderr).unwrap());
+    command.arg(&path).current_dir(directory.path()).stderr(fs::File::create(&stderr).unwrap());
     let mut supervisor = command.spawn().unwrap();
     let line = || fs::read_to_string(&stderr).unwrap();
     let said = until(|| !line().is_empty());
