@@ -3,7 +3,6 @@
 use nix::errno::Errno;
 
 use crate::needs;
-use crate::setuidgid::{Accounts, mounts};
 use crate::support::*;
 
 #[cfg(target_env = "gnu")]

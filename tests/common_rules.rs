@@ -16,7 +16,6 @@ use nix::unistd::{getgid, getgroups, getuid};
 use tempfile::TempDir;
 
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
 
 const NOBODY: u32 = 65534;

@@ -10,7 +10,6 @@ use nix::errno::Errno;
 use tempfile::TempDir;
 
 use crate::needs;
-use crate::setuidgid::{Accounts, mounts};
 use crate::support::*;
 
 /// A directory with setuidgid, chroot and state in `bin`, and a root directory `root` with state and /proc.

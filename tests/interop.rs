@@ -3,17 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::needs;
-use crate::setuidgid::{Accounts, mounts};
 use crate::support::*;
-use crate::svrun::harness::{Program, both};
 
-both!(
+both!(svrun;
     a_run_script_in_execline_may_name_our_links,
     a_run_script_of_our_links_is_started_and_stopped_by_runits_sv,
     the_promised_line_runs_and_svlogd_reads_what_it_says,
@@ -100,15 +96,6 @@ impl Drop for Service {
             let _ = self.supervisor.kill();
             let _ = self.supervisor.wait();
         }
-    }
-}
-
-/// Waits until `reached`, of which the kernel sends no event.
-fn until(what: &str, reached: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !reached() {
-        assert!(Instant::now() < deadline, "{what} is not reached");
-        thread::yield_now();
     }
 }
 

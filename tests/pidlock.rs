@@ -7,8 +7,7 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use crate::needs;
-use crate::reference::peer;
-use crate::setlock::{Holder, contend, exclusion};
+use crate::support::locks::*;
 use crate::support::*;
 
 /// What pidlock says where the lock on `f` is taken.
@@ -25,34 +24,7 @@ fn content(directory: &Path) -> String {
     fs::read_to_string(directory.join("f")).unwrap()
 }
 
-#[test]
-fn pidlock_and_setlock_exclude_each_other() {
-    exclusion::ours("pidlock");
-}
-
-#[test]
-fn daemontools_setlock_and_pidlock_exclude_each_other() {
-    needs!(peer("setlock"));
-    exclusion::daemontools("pidlock");
-}
-
-#[test]
-fn chpst_and_pidlock_exclude_each_other() {
-    needs!(peer("chpst"));
-    exclusion::runit("pidlock");
-}
-
-#[test]
-fn flock_and_pidlock_exclude_each_other() {
-    needs!(peer("flock"));
-    exclusion::util_linux("pidlock");
-}
-
-#[test]
-fn s6_setlock_and_pidlock_exclude_each_other() {
-    needs!(peer("s6-setlock"));
-    exclusion::s6("pidlock");
-}
+exclusion!("pidlock");
 
 #[test]
 fn the_pid_is_that_of_the_program() {

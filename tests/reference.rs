@@ -2,18 +2,8 @@
 //! printed and the status must be equal, but for the differences that are named here, each with its reason;
 //! and what the peer does there must be as named, so that this fails too where a difference disappears.
 
-use std::path::Path;
-
 use crate::needs;
 use crate::support::*;
-
-/// The file of the program `name` of another package, in the directories of the system.
-pub(crate) fn peer(name: &str) -> Result<String, String> {
-    let directories = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/lib/execline/bin", "/usr/local/bin"];
-    let mut files = directories.iter().map(|directory| Path::new(directory).join(name));
-    let found = files.find(|file| file.is_file() && !file.starts_with(bin()));
-    found.map(|file| file.display().to_string()).ok_or_else(|| format!("the program {name}"))
-}
 
 /// A case: its name, and a script after [`HEAD`].
 type Case = (&'static str, &'static str);

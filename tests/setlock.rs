@@ -4,162 +4,20 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::libc::{SYS_clock_nanosleep, SYS_fcntl, SYS_flock, SYS_nanosleep, c_long};
 
 use crate::needs;
-use crate::reference::peer;
+use crate::support::locks::*;
 use crate::support::*;
 
-/// Where a process is that waits for a lock: in the call that takes it, or between two tries.
-const WAITING: &[c_long] = &[SYS_flock, SYS_fcntl, SYS_clock_nanosleep, SYS_nanosleep];
+exclusion!("setlock");
 
-/// A chain with a program at its end that says when it runs and lives until it is released.
-pub(crate) struct Holder {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl Holder {
-    /// Starts `words` in `directory` with that program behind them.
-    pub(crate) fn start(directory: &Path, words: &[&str]) -> Self {
-        let mut command =
-            prepared(if words[0].contains('/') { words[0].into() } else { bin().join(words[0]) });
-        command.args(&words[1..]).args(["sh", "-c", "echo held; read line; exit 0"]).current_dir(directory);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        Self { child, stdout }
-    }
-
-    /// As [`Holder::start`], and waits until the program runs.
-    pub(crate) fn holding(directory: &Path, words: &[&str]) -> Self {
-        let mut holder = Self::start(directory, words);
-        holder.wait_for_program();
-        holder
-    }
-
-    /// Waits until the program runs.
-    pub(crate) fn wait_for_program(&mut self) {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).unwrap();
-        assert_eq!(line, "held\n");
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Waits until the process waits for a lock.
-    pub(crate) fn wait_until_blocked(&self) {
-        wait_until_in(self.pid(), WAITING);
-    }
-
-    /// Lets the program end, and waits for that.
-    pub(crate) fn release(mut self) {
-        drop(self.child.stdin.take());
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-/// The other holder of a lock that a test plays against: how it waits, how it does not, and what it says of
-/// a lock that is taken.
-struct Locker<'a> {
-    waits: &'a [&'a str],
-    fails: &'a [&'a str],
-    busy: i32,
-}
-
-/// Lets `ours` and the other one hold the file `f` in turns, the next one waiting for it each time.
-fn take_turns(ours: &Locker, other: &Locker) {
-    let directory = tempfile::tempdir().unwrap();
-    let contend = |locker: &Locker| {
-        let program = locker.fails[0];
-        let mut command = prepared(if program.contains('/') { program.into() } else { bin().join(program) });
-        run(command.args(&locker.fails[1..]).args(["echo", "not excluded"]).current_dir(&directory))
-    };
-    let mut holder = Holder::holding(directory.path(), ours.waits);
-    for (holding, waiting) in [(ours, other), (other, ours), (ours, other)] {
-        let refused = contend(waiting);
-        assert_eq!((refused.status, &*refused.stdout), (waiting.busy, ""), "{:?}", holding.waits);
-        if std::ptr::eq(waiting, ours) {
-            let name = ours.waits[0];
-            assert_eq!(without_holder(refused), locked_by(name, "f"));
-        }
-        let mut next = Holder::start(directory.path(), waiting.waits);
-        next.wait_until_blocked();
-        holder.release();
-        next.wait_for_program();
-        holder = next;
-    }
-    holder.release();
-}
-
-/// The tests of exclusion, for setlock and pidlock: each is called with the name of the link.
-pub(crate) mod exclusion {
-    use super::*;
-
-    fn against(link: &str, other: &Locker) {
-        let ours = Locker { waits: &[link, "f"], fails: &[link, "-n", "f"], busy: 111 };
-        take_turns(&ours, other);
-    }
-
-    pub(crate) fn ours(link: &str) {
-        for other in ["setlock", "pidlock"] {
-            against(link, &Locker { waits: &[other, "-N", "f"], fails: &[other, "-n", "f"], busy: 111 });
-        }
-    }
-
-    pub(crate) fn daemontools(link: &str) {
-        let setlock = &peer("setlock").unwrap();
-        against(link, &Locker { waits: &[setlock, "f"], fails: &[setlock, "-n", "f"], busy: 111 });
-    }
-
-    pub(crate) fn runit(link: &str) {
-        let chpst = &peer("chpst").unwrap();
-        against(link, &Locker { waits: &[chpst, "-l", "f"], fails: &[chpst, "-L", "f"], busy: 111 });
-    }
-
-    pub(crate) fn util_linux(link: &str) {
-        let flock = &peer("flock").unwrap();
-        against(link, &Locker { waits: &[flock, "f"], fails: &[flock, "-n", "f"], busy: 1 });
-    }
-
-    pub(crate) fn s6(link: &str) {
-        let setlock = &peer("s6-setlock").unwrap();
-        against(link, &Locker { waits: &[setlock, "f"], fails: &[setlock, "-n", "f"], busy: 1 });
-    }
-}
-
-#[test]
-fn setlock_and_pidlock_exclude_each_other() {
-    exclusion::ours("setlock");
-}
-
-#[test]
-fn daemontools_setlock_and_ours_exclude_each_other() {
-    needs!(peer("setlock"));
-    exclusion::daemontools("setlock");
-}
-
-#[test]
-fn chpst_and_setlock_exclude_each_other() {
-    needs!(peer("chpst"));
-    exclusion::runit("setlock");
-}
-
-#[test]
-fn flock_and_setlock_exclude_each_other() {
-    needs!(peer("flock"));
-    exclusion::util_linux("setlock");
-}
-
-#[test]
-fn s6_setlock_and_ours_exclude_each_other() {
-    needs!(peer("s6-setlock"));
-    exclusion::s6("setlock");
+/// What setlock says where the lock on `file` is taken.
+fn locked(file: &str) -> Outcome {
+    locked_by("setlock", file)
 }
 
 #[test]
@@ -201,27 +59,6 @@ fn a_shared_lock_is_shared_with_those_of_flock_and_s6_alone() {
     }
 }
 
-/// What setlock says where the lock on `file` is taken.
-fn locked(file: &str) -> Outcome {
-    locked_by("setlock", file)
-}
-
-/// What a link says where the lock on `file` is taken, before it names who holds it.
-fn locked_by(link: &str, file: &str) -> Outcome {
-    fails(111, format!("{link}: fatal: unable to lock {file}: it is locked\n"))
-}
-
-/// What a script in `directory` leaves, which finds a lock that is taken, but for the line that names who holds it.
-pub(crate) fn contend(directory: &tempfile::TempDir, script: &str) -> Outcome {
-    without_holder(run_in(directory, script))
-}
-
-fn without_holder(outcome: Outcome) -> Outcome {
-    let (said, hint) = outcome.stderr.split_once('\n').unwrap_or_else(|| panic!("{outcome:?}"));
-    assert!(hint.contains(" hint: ") && hint.contains(" holds it"), "{outcome:?}");
-    Outcome { stderr: format!("{said}\n"), ..outcome }
-}
-
 #[test]
 fn of_n_capital_n_and_t_the_last_wins() {
     let directory = tempfile::tempdir().unwrap();
@@ -234,7 +71,7 @@ fn of_n_capital_n_and_t_the_last_wins() {
     holder.release();
     // Which of the two comes first is the kernel's choice, and the other waits for its end.
     let waiters = waiters.map(|mut waiter| {
-        drop(waiter.child.stdin.take());
+        waiter.let_end();
         waiter
     });
     for mut waiter in waiters {

@@ -8,7 +8,6 @@ use nix::errno::Errno;
 use tempfile::TempDir;
 
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
 
 /// Shows pid, process group, session and controlling terminal, which are fields of /proc/self/stat; 0 is no

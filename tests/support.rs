@@ -1,16 +1,32 @@
 //! What the tests share: the programs under test, one way to run a command and look at all of its outcome,
 //! and what a test needs of the machine.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
-use nix::libc::{self, SYS_clock_nanosleep, SYS_nanosleep, SYS_pause, c_long};
+use nix::libc::c_long;
+
+mod accounts;
+pub(crate) mod locks;
+mod mounts;
+mod peers;
+mod processes;
+mod random;
+mod wait;
+
+pub(crate) use accounts::*;
+pub(crate) use mounts::*;
+pub(crate) use peers::*;
+pub(crate) use processes::*;
+pub(crate) use random::*;
+pub(crate) use wait::*;
 
 /// Where cargo put what it built for these tests.
 fn built() -> &'static Path {
@@ -200,6 +216,21 @@ pub(crate) fn open_directory() -> tempfile::TempDir {
     directory
 }
 
+/// The permissions of a file.
+pub(crate) fn mode(file: &Path) -> u32 {
+    file.symlink_metadata().unwrap().permissions().mode() & 0o7777
+}
+
+/// The text of a file, or nothing; bytes that are no UTF-8 are replaced.
+pub(crate) fn text(file: impl AsRef<Path>) -> String {
+    String::from_utf8_lossy(&std::fs::read(file).unwrap_or_default()).into_owned()
+}
+
+/// The time since 1970.
+pub(crate) fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
+}
+
 /// Copies a program to where every account may execute it, at once: another process writes it. If this one
 /// did, what a test beside this one forks meanwhile would hold the file open, and it would be busy.
 pub(crate) fn install(program: &Path, to: &Path) {
@@ -232,61 +263,6 @@ impl Background {
     /// Waits for its end.
     pub(crate) fn finish(self) -> Outcome {
         outcome(&self.0.wait_with_output().unwrap())
-    }
-}
-
-/// The system calls in which programs sleep that do nothing else.
-pub(crate) const ASLEEP: &[c_long] = &[SYS_clock_nanosleep, SYS_nanosleep, SYS_pause];
-
-/// The numbers of those system calls on i386 that tests look for, and what they are here: the program under
-/// test may be of 32 bits beside tests of 64. Those of a time of 64 bits are the same calls.
-const OF_I386: [(c_long, c_long); 19] = [
-    (29, SYS_pause),
-    (55, libc::SYS_fcntl),
-    (93, libc::SYS_ftruncate),
-    (114, libc::SYS_wait4),
-    (143, libc::SYS_flock),
-    (145, libc::SYS_readv),
-    (162, SYS_nanosleep),
-    (168, libc::SYS_poll),
-    (194, libc::SYS_ftruncate),
-    (219, libc::SYS_madvise),
-    (221, libc::SYS_fcntl),
-    (252, libc::SYS_exit_group),
-    (267, SYS_clock_nanosleep),
-    (295, libc::SYS_openat),
-    (302, libc::SYS_renameat),
-    (309, libc::SYS_ppoll),
-    (315, libc::SYS_tee),
-    (407, SYS_clock_nanosleep),
-    (414, libc::SYS_ppoll),
-];
-
-/// The system call that a process sleeps in, or stands at where it is traced, by its number here; -1 for one
-/// that no test looks for, nothing where it runs.
-pub(crate) fn call_of(pid: u32) -> Option<c_long> {
-    let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).ok()?;
-    let number = call.split([' ', '\n']).next().and_then(|number| number.parse().ok())?;
-    let mut class = [0; 5];
-    let file = File::open(format!("/proc/{pid}/exe")).and_then(|mut file| file.read_exact(&mut class));
-    if file.is_ok() && class == *b"\x7fELF\x01" {
-        return Some(OF_I386.iter().find(|call| call.0 == number).map_or(-1, |call| call.1));
-    }
-    Some(number)
-}
-
-/// Waits until the process `pid` sleeps in one of these system calls.
-pub(crate) fn wait_until_in(pid: u32, calls: &[c_long]) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        let call = call_of(pid);
-        if call.is_some_and(|call| calls.contains(&call)) {
-            return;
-        }
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        assert!(!status.contains("State:\tZ"), "process {pid} has ended");
-        assert!(Instant::now() < deadline, "process {pid} does not wait: {call:?}");
-        std::thread::yield_now();
     }
 }
 

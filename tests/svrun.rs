@@ -15,7 +15,7 @@ mod log;
 mod messages;
 mod order;
 mod readiness;
-pub(crate) mod restart;
+mod restart;
 mod security;
 mod setup;
 mod signals;

@@ -4,7 +4,6 @@ use std::thread;
 
 use super::glibc::{Bound, Count};
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
 
 /// Marsaglia's xorshift: the same numbers each time.

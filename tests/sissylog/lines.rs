@@ -4,7 +4,6 @@ use std::fs;
 
 use super::harness::*;
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
 
 both_kinds!(

@@ -7,36 +7,7 @@ use nix::errno::Errno;
 
 use super::harness::*;
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
-use crate::svrun::harness::{PUPPET, Program, Service, both};
-
-both!(a_logger_knows_the_pid_of_its_service);
-
-fn a_logger_knows_the_pid_of_its_service(of: Program) {
-    needs!(mounts());
-    let logger = "#!/bin/sh\nexec \"$B/sissylog\" -p web local0\n";
-    let mut service = Service::prepare(of, &[("run", PUPPET), ("log/run", logger)]);
-    // The socket is in the service's directory, which the test sees where it is.
-    let directory = service.scratch.path().to_owned();
-    assert_eq!(run_in(&directory, "mkdir dev; >dev/null"), prints(""));
-    let mut syslogd = Syslogd::start(directory.join("dev/log"), Kind::Datagrams);
-    let mut command = service.command_after(MOUNT);
-    command.env("B", bin());
-    service.supervise_by(command);
-    for count in 1..=3 {
-        let pid = service.started(count);
-        service.tell("echo 'warn: hello'; echo there");
-        for (level, text) in [(4, "warn: hello"), (6, "there")] {
-            let message = syslogd.next();
-            let found = (message.facility, message.level, &*message.ident, &*message.text);
-            assert_eq!(found, (16, level, &*format!("web[{pid}]: "), text));
-        }
-        service.tell("exit 0");
-    }
-    service.started(4);
-    service.exit();
-}
 
 #[test]
 fn it_is_looked_for_where_supervisors_write_it() {

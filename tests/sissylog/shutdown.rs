@@ -6,9 +6,7 @@ use nix::sys::signal::Signal::{SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGSTOP, SIGTER
 
 use super::harness::*;
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
-use crate::svrun::harness::{state, until};
 
 both_kinds!(
     a_last_line_without_newline_is_sent_at_the_end_of_the_input,
@@ -115,7 +113,7 @@ fn what_comes_in_one_moment_with_term_is_sent(kind: Kind) {
         let mut syslogd = world.syslogd(kind);
         let (holder, mut running) = (world.holder(), world.start(&[]));
         running.signal(SIGSTOP);
-        assert!(until(|| state(running.pid()) == Some('T')), "it does not stop");
+        assert!(in_time(|| state(running.pid()) == Some('T')), "it does not stop");
         if signal_first {
             running.signal(SIGTERM);
         }

@@ -10,9 +10,7 @@ use nix::sys::signal::Signal::{SIGKILL, SIGTERM};
 
 use super::harness::*;
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
-use crate::svrun::harness::until;
 
 both_kinds!(
     a_kill_loses_nothing_and_doubles_at_most_one_line,
@@ -40,7 +38,7 @@ fn lines_wait_in_the_pipe_for_a_syslogd_that_is_not_there(kind: Kind) {
     let world = World::new();
     let (mut running, mut writer) = world.start_alone(&[]);
     writer.write_all(b"one\ntwo\n").unwrap();
-    assert!(until(|| world.stderr() == unreachable(Errno::ENOENT)), "{}", world.stderr());
+    assert!(in_time(|| world.stderr() == unreachable(Errno::ENOENT)), "{}", world.stderr());
     assert_eq!(unread(&writer), 8);
     writer.write_all(b"three\n").unwrap();
     let mut syslogd = world.syslogd(kind);
@@ -58,7 +56,7 @@ fn term_ends_it_at_once_where_syslogd_is_away() {
     let world = World::new();
     let (mut running, mut writer) = world.start_alone(&[]);
     writer.write_all(b"one\ntwo\nthr").unwrap();
-    assert!(until(|| !world.stderr().is_empty()));
+    assert!(in_time(|| !world.stderr().is_empty()));
     running.signal(SIGTERM);
     assert_eq!(running.ended(), 111);
     let lost = |count| format!("sissylog: fatal: {count} bytes of the input were not sent and are lost\n");
@@ -70,7 +68,7 @@ fn term_ends_it_at_once_where_syslogd_is_away() {
     let mut holder = world.holder();
     let mut running = world.start(&[]);
     holder.write_all(b"one\ntwo\nthr").unwrap();
-    assert!(until(|| !world.stderr().is_empty()));
+    assert!(in_time(|| !world.stderr().is_empty()));
     running.signal(SIGTERM);
     assert_eq!(running.ended(), 0);
     assert_eq!((world.stderr(), unread(&holder)), (unreachable(Errno::ENOENT), 11));
@@ -83,7 +81,7 @@ fn term_ends_it_at_once_where_syslogd_is_away() {
     let world = World::new();
     std::fs::write(world.path("input"), "one\ntwo\n").unwrap();
     let mut running = world.start_as(r#"exec "$B/sissylog" <input"#, &[]);
-    assert!(until(|| !world.stderr().is_empty()));
+    assert!(in_time(|| !world.stderr().is_empty()));
     running.signal(SIGTERM);
     assert_eq!(running.ended(), 111);
     assert_eq!(world.stderr(), unreachable(Errno::ENOENT) + &lost(8));
@@ -117,7 +115,7 @@ fn stall(world: &World, running: &Running, writer: File, lines: &[String]) -> Jo
     let holder = writer.try_clone().unwrap();
     let thread = write_lines(writer, lines.to_vec());
     // Both stand still: nothing goes out of the pipe, nothing into it.
-    assert!(until(|| {
+    assert!(in_time(|| {
         let before = unread(&holder);
         running.wait_until_it_waits();
         thread::sleep(Duration::from_millis(20));

@@ -2,7 +2,6 @@
 
 use super::harness::*;
 use crate::needs;
-use crate::reference::peer;
 use crate::support::*;
 
 /// A session of commands and what they say, the same with each supervisor.

@@ -7,7 +7,6 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use nix::libc::O_NONBLOCK;
 use nix::sys::stat::Mode;
@@ -17,15 +16,6 @@ use crate::support::*;
 
 /// What a service runs that is to stay.
 pub(super) const STAYS: &str = "#!/bin/sh\nexec sleep 1000\n";
-
-/// Waits until something holds.
-pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::yield_now();
-    }
-}
 
 /// Services and who supervises them. Dropped, nothing of them is left.
 pub(super) struct House {
@@ -113,7 +103,7 @@ impl House {
 
     /// The text of a file below the directory.
     pub(super) fn text(&self, path: &str) -> String {
-        fs::read_to_string(self.at(path)).unwrap_or_default()
+        text(self.at(path))
     }
 
     /// Waits until runsv's or svrun's text file says so.

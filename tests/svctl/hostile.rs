@@ -13,7 +13,6 @@ use nix::unistd::mkfifo;
 
 use super::harness::*;
 use crate::needs;
-use crate::reference::peer;
 use crate::support::*;
 
 /// What the owner of a state directory may put in the place of a FIFO.

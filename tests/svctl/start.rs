@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use super::harness::*;
 use crate::needs;
-use crate::reference::peer;
 use crate::support::*;
 
 fn svrun() -> String {

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use super::harness::*;
 use crate::needs;
-use crate::reference::peer;
 use crate::support::*;
 
 /// Words that make sv wait for something, and what they write to a supervisor.

@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::harness::*;
-use crate::needs;
 use crate::support::*;
-use crate::svrun::harness::{PUPPET, Program, Runsv, Service, Svrun};
 
 #[test]
 fn a_last_line_without_an_end_gets_one() {
@@ -475,45 +473,6 @@ fn a_logger_that_is_killed_in_a_line_loses_none_of_it() {
         log.finish();
         // And it is one line.
         assert_eq!((log.archives().len(), log.all().lines().count()), (0, 3), "{}", log.report());
-    }
-}
-
-/// A service whose logger is svlog, restarted in the middle of a line.
-fn restarted_in_a_line(of: Program, account: &str) {
-    let run = format!("#!/bin/sh\necho logger $$ >>$D/lines\nexec {account} $D/svlog $D/log\n");
-    let service = Service::prepare(of, &[("run", PUPPET), ("log/run", &run)]);
-    install(&bin().join("svlog"), &service.path("svlog"));
-    fs::create_dir(service.path("log")).unwrap();
-    fs::set_permissions(service.path("log"), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
-    let mut service = service;
-    service.supervise();
-    service.started(1);
-    service.nth(1, "logger ");
-    service.tell("printf 'one\\ntw'");
-    service.until("the first line", || service.text("log/current") == "one\n");
-    service.send_log("t");
-    service.nth(2, "logger ");
-    service.tell("echo o; echo three");
-    service.until("the last line", || service.text("log/current").ends_with("three\n"));
-    assert_eq!(service.text("log/current"), "one\ntwo\nthree\n", "{}", service.stderr());
-    service.exit();
-    assert_eq!(service.text("log/current"), "one\ntwo\nthree\n");
-}
-
-#[test]
-fn under_a_supervisor_no_line_is_cut_by_a_restart() {
-    needs!(Runsv.there());
-    for of in [Runsv, Svrun] {
-        restarted_in_a_line(of, "");
-    }
-}
-
-#[test]
-fn under_a_supervisor_no_line_is_cut_by_a_restart_of_a_logger_with_an_account() {
-    // The pipe is root's, and may not be opened by another account.
-    needs!(root(), Runsv.there());
-    for of in [Runsv, Svrun] {
-        restarted_in_a_line(of, "$B/setuidgid nobody");
     }
 }
 

@@ -1,8 +1,9 @@
 //! The lines of `config`.
 
 use super::harness::*;
+use crate::support::*;
 
-both!(
+both!(svlog;
     a_config_that_cannot_be_read_is_said_and_left_out,
     a_long_config_is_read_to_its_end,
     a_prefix_is_all_of_the_line,
@@ -13,31 +14,31 @@ both!(
     what_is_no_letter_of_ours_is_left_out,
 );
 
-fn what_is_no_letter_of_ours_is_left_out(of: Logger) {
+fn what_is_no_letter_of_ours_is_left_out(of: Program) {
     let config =
         "# a comment\n#pno\n\nzunknown\no block\nooldest\n pindented\n\tpindented\n?\n\u{e4}\npyes \n";
     let log = fed(of, &[], config, "x\n");
     assert_eq!((log.all().as_str(), log.stderr().as_str()), ("yes x\n", ""));
 }
 
-fn the_last_line_counts_and_needs_no_newline(of: Logger) {
+fn the_last_line_counts_and_needs_no_newline(of: Program) {
     assert_eq!(fed(of, &[], "pA\npB", "x\n").all(), "Bx\n");
     assert_eq!(fed(of, &[], "-*\n+a*", "a\nb\n").all(), "a\n");
     let log = fed(of, &["-l", "20"], "s9000\ns2k\nn5\nn0", lines(1, 600));
     assert_eq!((log.archives().len(), log.all()), (3, lines(1, 600)));
 }
 
-fn a_prefix_is_all_of_the_line(of: Logger) {
+fn a_prefix_is_all_of_the_line(of: Program) {
     assert_eq!(fed(of, &[], "pA\r\n!\n", "x\n").all(), "A\rx\n");
     assert_eq!(fed(of, &[], "pA\np +#*\\n\n", "x\n").all(), " +#*\\nx\n");
 }
 
-fn a_long_config_is_read_to_its_end(of: Logger) {
+fn a_long_config_is_read_to_its_end(of: Program) {
     let config = "# a comment of some length\n".repeat(5000) + "-*\n+*b\npEND ";
     assert_eq!(fed(of, &[], &config, "a\nb\n").all(), "END b\n");
 }
 
-fn every_directory_has_its_own_config(of: Logger) {
+fn every_directory_has_its_own_config(of: Program) {
     let mut log = Log::prepare(of, "pone \n-b\n");
     log.add("two", "ptwo \n-a\n");
     log.add("three", "");
@@ -49,7 +50,7 @@ fn every_directory_has_its_own_config(of: Logger) {
     assert_eq!(log.all_of("three"), "a\nb\nc\n");
 }
 
-fn a_size_may_be_in_k_and_m(of: Logger) {
+fn a_size_may_be_in_k_and_m(of: Program) {
     let log = fed(of, &["-l", "20"], "s1k\nn0\n", lines(1, 300));
     let size = |name: &String| log.read(name).len();
     let sizes: Vec<usize> = log.archives().iter().map(size).collect();
@@ -139,7 +140,7 @@ fn a_value_that_is_no_number_is_said_and_changes_nothing() {
     assert!(log.warns(&log.stderr(), &["ofoo"]) && log.stderr().lines().count() == 1, "{}", log.stderr());
 }
 
-fn an_address_that_is_none_is_said(of: Logger) {
+fn an_address_that_is_none_is_said(of: Program) {
     for (line, value) in [
         ("u1.2.3", "1.2.3"),
         ("uhost", "host"),
@@ -157,7 +158,7 @@ fn an_address_that_is_none_is_said(of: Logger) {
     }
 }
 
-fn a_config_that_cannot_be_read_is_said_and_left_out(of: Logger) {
+fn a_config_that_cannot_be_read_is_said_and_left_out(of: Program) {
     let mut log = Log::prepare(of, "");
     std::fs::create_dir(log.at("config")).unwrap();
     log.run();

@@ -6,13 +6,12 @@ use nix::sys::signal::Signal;
 
 use super::harness::*;
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
 
-both!(archives_are_deleted_for_room_down_to_a_number, lines_wait_for_room_and_none_is_lost);
+both!(svlog; archives_are_deleted_for_room_down_to_a_number, lines_wait_for_room_and_none_is_lost);
 
 /// A log on a disk of so many kB, whose pipe the test holds; the logger runs and has logged the first line.
-fn started(of: Logger, options: &[&str], config: &str, kilobytes: u32) -> Log {
+fn started(of: Program, options: &[&str], config: &str, kilobytes: u32) -> Log {
     let mut log = Log::prepare(of, "");
     log.mount_disk(kilobytes);
     log.configure(config);
@@ -55,7 +54,7 @@ fn term(log: &mut Log) -> (i32, Duration) {
     (log.ended(), told.elapsed())
 }
 
-fn lines_wait_for_room_and_none_is_lost(of: Logger) {
+fn lines_wait_for_room_and_none_is_lost(of: Program) {
     needs!(mounts());
     let mut log = started(of, &[], "s0\n", 512);
     log.fill();
@@ -68,7 +67,7 @@ fn lines_wait_for_room_and_none_is_lost(of: Logger) {
     assert_eq!(log.all(), lines(1, next + 1));
 }
 
-fn archives_are_deleted_for_room_down_to_a_number(of: Logger) {
+fn archives_are_deleted_for_room_down_to_a_number(of: Program) {
     needs!(mounts());
     let mut log = Log::prepare(of, "");
     log.mount_disk(256);

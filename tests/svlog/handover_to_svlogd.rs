@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 
 use super::harness::*;
 use crate::needs;
-use crate::setuidgid::mounts;
+use crate::support::*;
 
 /// How a logger is ended.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +15,7 @@ enum End {
 }
 
 /// One logger after the other on one directory, each of which gets `each` lines and is ended in this way.
-fn in_turn(config: &str, turns: &[(Logger, End)], each: usize) -> Log {
+fn in_turn(config: &str, turns: &[(Program, End)], each: usize) -> Log {
     let mut log = Log::prepare(Svlogd, config);
     log.hold_pipe();
     let mut next = 1;

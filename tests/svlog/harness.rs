@@ -5,63 +5,23 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc::{O_NONBLOCK, SYS_poll, SYS_ppoll, SYS_wait4};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, pipe2};
+use nix::sys::signal::Signal;
+use nix::unistd::pipe2;
 use tempfile::TempDir;
 
 use crate::support::*;
-use crate::svrun::harness::{DEADLINE, processes_of};
-pub(crate) use crate::svrun::harness::{cmdline, lives, mode, now, send_signal, state, until};
-
-/// The logger that a test runs: runit's own, which must pass first, or ours.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Logger {
-    Svlogd,
-    Svlog,
-}
-
-pub(crate) use Logger::{Svlog, Svlogd};
-
-impl Logger {
-    pub(crate) fn there(self) -> Result<(), String> {
-        if self == Svlogd { tool("svlogd") } else { Ok(()) }
-    }
-
-    /// What its messages begin with.
-    pub(crate) fn name(self) -> &'static str {
-        if self == Svlogd { "svlogd" } else { "svlog" }
-    }
-
-    pub(crate) fn command(self) -> Command {
-        match self {
-            Svlogd => prepared("/usr/bin/svlogd"),
-            Svlog => link("svlog"),
-        }
-    }
-}
-
-/// Makes of each function that takes a [`Logger`] two tests.
-macro_rules! both {
-    ($($name:ident),+ $(,)?) => {
-        crate::support::tests_on!(on_svlogd, crate::svlog::harness::Svlogd, crate::svlog::harness::Svlogd.there(); $($name),+);
-        crate::support::tests_on!(on_svlog, crate::svlog::harness::Svlog, crate::svlog::harness::Svlog.there(); $($name),+);
-    };
-}
-pub(crate) use both;
 
 /// Log directories in a scratch directory `$D`, a logger, and the pipe that it reads. When this is dropped, no process
 /// of it is left.
 pub(crate) struct Log {
-    pub(crate) of: Logger,
+    pub(crate) of: Program,
     pub(crate) scratch: TempDir,
     options: Vec<String>,
     directories: Vec<String>,
@@ -76,7 +36,7 @@ pub(crate) struct Log {
 
 impl Log {
     /// A log directory `log` with this config, or without one where it is empty.
-    pub(crate) fn prepare(of: Logger, config: &str) -> Self {
+    pub(crate) fn prepare(of: Program, config: &str) -> Self {
         let scratch = open_directory();
         let mut log = Self {
             of,
@@ -94,7 +54,7 @@ impl Log {
     }
 
     /// As [`Log::prepare`], and the logger runs.
-    pub(crate) fn start(of: Logger, options: &[&str], config: &str) -> Self {
+    pub(crate) fn start(of: Program, options: &[&str], config: &str) -> Self {
         let mut log = Self::prepare(of, config);
         log.set_options(options);
         log.run();
@@ -382,20 +342,14 @@ impl Log {
     #[track_caller]
     pub(crate) fn ended(&mut self) -> i32 {
         let mut logger = self.logger.take().unwrap();
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some(status) = logger.try_wait().unwrap() {
-                if !self.held {
-                    self.writer = None;
-                }
-                return status.code().unwrap_or_else(|| 128 + status.signal().unwrap());
-            }
-            if Instant::now() > deadline {
-                self.logger = Some(logger);
-                panic!("the logger does not end\n{}", self.report());
-            }
-            thread::sleep(Duration::from_millis(1));
+        let status = status_of(&mut logger).unwrap_or_else(|| {
+            self.logger = Some(logger);
+            panic!("the logger does not end\n{}", self.report());
+        });
+        if !self.held {
+            self.writer = None;
         }
+        status
     }
 
     /// A path in the scratch directory, as the logger sees it.
@@ -487,7 +441,7 @@ impl Log {
     /// Waits; where it is in vain the test fails, and tells all there is to know.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, reached: impl Fn() -> bool) {
-        assert!(until(reached), "{what}: not reached\n{}", self.report());
+        assert!(in_time(reached), "{what}: not reached\n{}", self.report());
     }
 
     #[track_caller]
@@ -535,26 +489,16 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            for mut child in [self.logger.take(), self.keeper.take()].into_iter().flatten() {
-                let _ = child.kill();
-                let _ = child.wait();
-            }
-            let left = self.processes();
-            if left.is_empty() || Instant::now() > deadline {
-                return;
-            }
-            for pid in left {
-                let _ = kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL);
-            }
-            thread::sleep(Duration::from_millis(1));
+        for mut child in [self.logger.take(), self.keeper.take()].into_iter().flatten() {
+            let _ = child.kill(); // it may have ended
+            let _ = child.wait();
         }
+        kill_processes_of(self.scratch.path());
     }
 }
 
 /// What a logger leaves that read all of this, and ended.
-pub(crate) fn fed(of: Logger, options: &[&str], config: &str, input: impl AsRef<[u8]>) -> Log {
+pub(crate) fn fed(of: Program, options: &[&str], config: &str, input: impl AsRef<[u8]>) -> Log {
     let mut log = Log::prepare(of, config);
     log.set_options(options);
     log.spawn(log.command());
@@ -571,11 +515,6 @@ fn shortened(text: &str) -> String {
     } else {
         format!("{} ... {}", &text[..cut(200)], &text[cut(text.len() - 200)..])
     }
-}
-
-/// The text of a file, or nothing; what is not UTF-8 is shown as it is for people.
-pub(crate) fn text(file: &Path) -> String {
-    String::from_utf8_lossy(&fs::read(file).unwrap_or_default()).into_owned()
 }
 
 fn names(directory: &Path) -> Vec<String> {

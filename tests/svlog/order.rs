@@ -5,6 +5,7 @@ use std::fs;
 use nix::sys::signal::Signal::{self, SIGALRM, SIGCONT, SIGHUP, SIGSTOP, SIGTERM};
 
 use super::harness::*;
+use crate::support::*;
 
 /// Lets all of this come while the logger stands still: it sees it at once.
 fn in_one_moment(log: &Log, happens: impl FnOnce()) {

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::harness::*;
+use crate::support::*;
 
-both!(
+both!(svlog;
     a_processor_that_fails_is_started_again,
     a_processor_that_runs_is_waited_for_at_the_end,
     a_processor_works_on_each_archive,
@@ -38,7 +39,7 @@ fn assert_clean(log: &Log, archives: usize) {
     }
 }
 
-fn a_processor_works_on_each_archive(of: Logger) {
+fn a_processor_works_on_each_archive(of: Program) {
     let mut log = Log::start(of, &[], "!sed s/^/done:\\ /; echo end\n");
     rotate(&log, "one\n");
     log.until_processed(1);
@@ -51,7 +52,7 @@ fn a_processor_works_on_each_archive(of: Logger) {
     assert_eq!((log.read("state").as_str(), log.stderr().as_str()), ("", ""));
 }
 
-fn the_state_is_handed_on(of: Logger) {
+fn the_state_is_handed_on(of: Program) {
     let mut log = Log::start(of, &[], "!cat <&4; cat; { cat state; echo $(wc -l <state); } >&5\n");
     for (count, line) in ["one\n", "two\n", "three\n"].into_iter().enumerate() {
         rotate(&log, line);
@@ -72,7 +73,7 @@ fn the_state_is_handed_on(of: Logger) {
     assert_eq!(log.read("state"), "");
 }
 
-fn the_processor_runs_in_the_directory(of: Logger) {
+fn the_processor_runs_in_the_directory(of: Program) {
     let fds = "for fd in 0 1 2 4 5 6 7 8 9; do f=$(readlink /proc/$$/fd/$fd) && echo $fd ${f##*/}; done";
     let config = format!("!pwd -P; echo \"$0 $# $SEEN\"; cat; echo aloud >&2; {fds}; :\n");
     let mut log = Log::prepare(of, &config);
@@ -90,7 +91,7 @@ fn the_processor_runs_in_the_directory(of: Logger) {
     assert_eq!(log.stderr(), "aloud\n");
 }
 
-fn a_processor_that_fails_is_started_again(of: Logger) {
+fn a_processor_that_fails_is_started_again(of: Program) {
     let config = "!echo x >>$D/tries; echo $(wc -l <$D/tries) >&5; cat; test $(wc -l <$D/tries) -ge 3\n";
     let mut log = Log::start(of, &[], config);
     rotate(&log, "one\n");
@@ -118,7 +119,7 @@ fn a_killed_processor_is_started_again() {
     assert_clean(&log, 1);
 }
 
-fn a_processor_that_runs_is_waited_for_at_the_end(of: Logger) {
+fn a_processor_that_runs_is_waited_for_at_the_end(of: Program) {
     for term in [false, true] {
         let mut log = Log::start(of, &[], "!sleep 0.3; cat; echo done\n");
         rotate(&log, "one\n");
@@ -134,7 +135,7 @@ fn a_processor_that_runs_is_waited_for_at_the_end(of: Logger) {
     }
 }
 
-fn the_processor_may_read_and_write_much(of: Logger) {
+fn the_processor_may_read_and_write_much(of: Program) {
     let mut log = Log::start(of, &[], "s300000\nn0\n!cat; echo end\n");
     log.write(lines(1, 100_000));
     log.finish();
@@ -145,7 +146,7 @@ fn the_processor_may_read_and_write_much(of: Logger) {
     assert_clean(&log, 3);
 }
 
-fn hup_changes_the_processor(of: Logger) {
+fn hup_changes_the_processor(of: Program) {
     let mut log = Log::start(of, &[], "");
     rotate(&log, "one\n");
     assert_eq!(log.archives().len(), 1);
@@ -161,7 +162,7 @@ fn hup_changes_the_processor(of: Logger) {
     assert_clean(&log, 3);
 }
 
-fn each_directory_has_its_own_processor(of: Logger) {
+fn each_directory_has_its_own_processor(of: Program) {
     let mut log = Log::prepare(of, "!cat; echo first\n");
     log.add("other", "!cat; echo second\n");
     log.run();
@@ -173,7 +174,7 @@ fn each_directory_has_its_own_processor(of: Logger) {
     assert_clean(&log, 1);
 }
 
-fn leftover_output_is_deleted(of: Logger) {
+fn leftover_output_is_deleted(of: Program) {
     let mut log = Log::prepare(of, "");
     log.plant(&old_archive(1, 't'), "left", 0o644);
     log.plant(&old_archive(2, 's'), "two\n", 0o744);
@@ -184,7 +185,7 @@ fn leftover_output_is_deleted(of: Logger) {
     assert_eq!(log.all(), "two\none\n");
 }
 
-fn archives_of_the_processor_are_deleted_one_by_one(of: Logger) {
+fn archives_of_the_processor_are_deleted_one_by_one(of: Program) {
     let mut log = Log::start(of, &[], "n2\n!cat\n");
     for count in 1..=5 {
         rotate(&log, &lines(count, count));

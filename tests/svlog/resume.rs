@@ -8,7 +8,7 @@ use super::harness::*;
 use super::kills::{BATCH, held, kill_before, kill_behind_each_store};
 use super::tracer::Traced;
 use crate::needs;
-use crate::setuidgid::mounts;
+use crate::support::*;
 
 /// The piece of a line that is a batch.
 fn piece() -> String {

@@ -12,7 +12,6 @@ use std::time::Instant;
 use nix::sys::signal::Signal;
 
 use super::harness::*;
-use super::restart::Random;
 use crate::needs;
 use crate::support::*;
 
@@ -409,7 +408,7 @@ fn too_few_files_at_the_start_make_no_second_copy() {
 
 #[test]
 fn a_record_on_a_file_system_that_became_read_only_is_obeyed() {
-    needs!(crate::setuidgid::mounts());
+    needs!(mounts());
     let mut service = Service::start(Svrun, &[("run", PUPPET), ("finish", FINISH)]);
     let run = service.started(1);
     service.until_stat("run");

@@ -7,12 +7,10 @@ use std::process::Stdio;
 use nix::sys::signal::Signal::{SIGHUP, SIGKILL, SIGTERM};
 
 use super::harness::*;
-use super::restart::Random;
 use crate::needs;
-use crate::reference::peer;
 use crate::support::*;
 
-both!(
+both!(svrun;
     a_paused_service_stays_paused_at_t_and_ends_at_d,
     bytes_for_a_signal_send_it,
     bytes_that_mean_nothing_are_ignored,

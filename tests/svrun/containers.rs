@@ -60,7 +60,11 @@ impl Kept {
 /// The pid, here, of the child of a process.
 fn child(pid: u32) -> u32 {
     let children = || fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    assert!(until(|| children().split_whitespace().count() == 1), "the children of {pid}: {:?}", children());
+    assert!(
+        in_time(|| children().split_whitespace().count() == 1),
+        "the children of {pid}: {:?}",
+        children()
+    );
     children().trim().parse().unwrap()
 }
 
@@ -364,7 +368,7 @@ fn dev_stdout_that_is_a_pipe_can_be_opened_by_a_service_that_has_changed_its_use
 
 #[test]
 fn a_bare_image_is_enough() {
-    needs!(namespaces(), tool("busybox"), crate::setuidgid::mounts());
+    needs!(namespaces(), tool("busybox"), mounts());
     let mut service = Service::prepare(Svrun, &[]);
     let root = service.path("root");
     for directory in ["run", "service/log"] {

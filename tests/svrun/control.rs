@@ -7,7 +7,7 @@ use nix::sys::signal::Signal::SIGTERM;
 use super::harness::*;
 use crate::support::*;
 
-both!(
+both!(svrun;
     a_script_that_is_not_executable_for_its_owner_is_not_run,
     a_script_that_succeeds_replaces_the_signal,
     after_a_script_that_fails_the_signal_is_sent,

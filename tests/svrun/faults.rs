@@ -8,9 +8,7 @@ use std::time::Instant;
 use nix::sys::signal::Signal;
 
 use super::harness::*;
-use super::restart::Random;
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
 
 const TMPFS: &str = "mkdir -p state; mount -t tmpfs -o size=128k,mode=700 tmpfs state";

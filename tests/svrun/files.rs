@@ -9,7 +9,7 @@ use nix::sys::signal::Signal::SIGTERM;
 use super::harness::*;
 use crate::support::*;
 
-both!(
+both!(svrun;
     a_line_in_pid_and_stat_tells_of_each_state,
     a_clean_exit_removes_nothing,
     a_down_file_counts_at_the_start_alone,

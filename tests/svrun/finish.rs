@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use super::harness::*;
 use crate::support::*;
 
-both!(
+both!(svrun;
     finish_gets_the_status_of_run_in_two_words,
     a_core_dump_adds_128_to_the_second_word,
     a_finish_that_cannot_be_executed_is_done,

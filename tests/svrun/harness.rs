@@ -4,51 +4,18 @@ use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use nix::libc::O_NONBLOCK;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::support::*;
-
-/// The supervisor that a test runs: runit's own, which must pass first, or ours.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Program {
-    Runsv,
-    Svrun,
-}
-
-pub(crate) use Program::{Runsv, Svrun};
-
-impl Program {
-    pub(crate) fn there(self) -> Result<(), String> {
-        if self == Runsv { tool("runsv").and_then(|()| tool("sv")) } else { Ok(()) }
-    }
-
-    pub(crate) fn command(self) -> Command {
-        match self {
-            Runsv => prepared("/usr/bin/runsv"),
-            Svrun => link("svrun"),
-        }
-    }
-}
-
-/// Makes of each function that takes a [`Program`] two tests.
-macro_rules! both {
-    ($($name:ident),+ $(,)?) => {
-        crate::support::tests_on!(on_runsv, crate::svrun::harness::Runsv, crate::svrun::harness::Runsv.there(); $($name),+);
-        crate::support::tests_on!(on_svrun, crate::svrun::harness::Svrun, crate::svrun::harness::Svrun.there(); $($name),+);
-    };
-}
-pub(crate) use both;
 
 /// A service that does what it is told, a line of shell at a time ([`Service::tell`]), and notes when it
 /// starts and which signals it gets. It leaves at TERM.
@@ -85,22 +52,6 @@ exec 3<>$D/told-finish
 echo finish waits $$ >>$D/lines
 while :; do read -r words <&3 && eval "$words"; done
 "#;
-
-/// The longest that a test waits for anything.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
-
-/// Waits until `reached`, of which the kernel sends no event: it is looked at each millisecond, for a loop
-/// without a pause would keep the processor from those who are to reach it.
-pub(crate) fn until(reached: impl Fn() -> bool) -> bool {
-    let deadline = Instant::now() + DEADLINE;
-    while !reached() {
-        if Instant::now() > deadline {
-            return false;
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-    true
-}
 
 /// A signal that comes just before a shell reads is noted after the read alone. Empty lines end the reads, of
 /// every FIFO in the directory by which a test tells something, as long as there is one.
@@ -169,10 +120,6 @@ impl Status {
     pub(crate) fn time(&self) -> Duration {
         Duration::new(self.seconds - ((1 << 62) + 10), self.nanoseconds)
     }
-}
-
-pub(crate) fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }
 
 /// A service directory `service` in a scratch directory `$D`, the files that its scripts write there (`lines` above
@@ -320,7 +267,7 @@ impl Service {
 
     /// The text of a file in the scratch directory, or nothing.
     pub(crate) fn text(&self, name: &str) -> String {
-        String::from_utf8_lossy(&fs::read(self.path(name)).unwrap_or_default()).into_owned()
+        text(self.path(name))
     }
 
     /// What the supervisor, and whoever has its stderr, said.
@@ -358,7 +305,7 @@ impl Service {
     /// Waits; where it is in vain the test fails, and tells all there is to know.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, reached: impl Fn() -> bool) {
-        assert!(until(reached), "{what}: not reached\n{}", self.report());
+        assert!(in_time(reached), "{what}: not reached\n{}", self.report());
     }
 
     fn report(&self) -> String {
@@ -458,17 +405,10 @@ impl Service {
     /// Waits for the supervisor's end; returns its status, a signal N as 128 + N.
     pub(crate) fn ended(&mut self) -> i32 {
         let mut supervisor = self.supervisor.take().unwrap();
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some(status) = supervisor.try_wait().unwrap() {
-                return status.code().unwrap_or_else(|| 128 + status.signal().unwrap());
-            }
-            if Instant::now() > deadline {
-                self.supervisor = Some(supervisor);
-                panic!("the supervisor does not end\n{}", self.report());
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
+        status_of(&mut supervisor).unwrap_or_else(|| {
+            self.supervisor = Some(supervisor);
+            panic!("the supervisor does not end\n{}", self.report());
+        })
     }
 
     /// Kills the supervisor and nothing else.
@@ -530,74 +470,18 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some(mut supervisor) = self.supervisor.take() {
-                let _ = supervisor.kill();
-                let _ = supervisor.wait();
-            }
-            let left = self.processes();
-            if left.is_empty() || Instant::now() > deadline {
-                return;
-            }
-            for pid in left {
-                let _ = kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL);
-            }
-            thread::sleep(Duration::from_millis(1));
+        if let Some(mut supervisor) = self.supervisor.take() {
+            let _ = supervisor.kill(); // it may have ended
+            let _ = supervisor.wait();
         }
+        kill_processes_of(self.scratch.path());
     }
-}
-
-/// The processes that have this directory as `$D`, or a cwd in it.
-pub(crate) fn processes_of(directory: &Path) -> Vec<u32> {
-    let mark = format!("D={}", directory.display()).into_bytes();
-    let all = fs::read_dir("/proc").unwrap().flatten();
-    let pids = all.filter_map(|process| process.file_name().to_str()?.parse().ok());
-    let ours = |pid: &u32| {
-        let inside = |cwd: PathBuf| cwd.starts_with(directory);
-        let proc = PathBuf::from(format!("/proc/{pid}"));
-        fs::read(proc.join("environ"))
-            .is_ok_and(|all| all.split(|byte| *byte == 0).any(|entry| entry == mark))
-            || fs::read_link(proc.join("cwd")).is_ok_and(inside)
-    };
-    let mut pids: Vec<u32> = pids.filter(ours).collect();
-    pids.sort_unstable();
-    pids
 }
 
 /// Whether somebody holds this FIFO open for reading.
 pub(crate) fn opens(fifo: &Path) -> bool {
     let fifo = OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(fifo);
     fifo.is_ok_and(|fifo| fifo.metadata().unwrap().file_type().is_fifo())
-}
-
-pub(crate) fn send_signal(pid: u32, signal: Signal) {
-    kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal).unwrap();
-}
-
-/// Whether this process is there, a zombie not.
-pub(crate) fn lives(pid: u32) -> bool {
-    state(pid).is_some_and(|state| state != 'Z')
-}
-
-/// The letter of a process's state.
-pub(crate) fn state(pid: u32) -> Option<char> {
-    fs::read_to_string(format!("/proc/{pid}/stat")).ok()?.rsplit_once(") ")?.1.chars().next()
-}
-
-pub(crate) fn parent(pid: u32) -> u32 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().parse().unwrap()
-}
-
-pub(crate) fn cmdline(pid: u32) -> String {
-    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    String::from_utf8_lossy(&words).replace('\0', " ").trim_end().to_owned()
-}
-
-/// The permissions of a file.
-pub(crate) fn mode(file: &Path) -> u32 {
-    file.symlink_metadata().unwrap().permissions().mode() & 0o7777
 }
 
 /// A client of our own socket.

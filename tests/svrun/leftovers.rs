@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::harness::*;
+use crate::support::*;
 
 /// A service that leaves a process behind: `sleep 1000001`.
 const LEAVES: &str = "#!/bin/sh\nsleep 1000001 >/dev/null &\necho start $$ >>$D/lines\nexec sleep 1000000\n";

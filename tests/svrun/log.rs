@@ -1,8 +1,9 @@
 //! The logger beside the service.
 
 use super::harness::*;
+use crate::support::*;
 
-both!(
+both!(svrun;
     a_logger_that_dies_is_started_again_and_loses_nothing,
     a_service_that_dies_loses_no_line,
     all_that_the_service_says_goes_to_the_logger,

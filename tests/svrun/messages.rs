@@ -1,6 +1,7 @@
 //! What ours says in the log, and what it keeps of deaths.
 
 use super::harness::*;
+use crate::support::*;
 
 /// The lines about deaths in a text. On stderr the name of the service is in front.
 fn warnings(text: &str) -> Vec<String> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::harness::*;
 use crate::support::*;
 
-both!(a_short_run_is_followed_by_a_second, after_a_second_of_running_it_is_started_at_once);
+both!(svrun; a_short_run_is_followed_by_a_second, after_a_second_of_running_it_is_started_at_once);
 
 /// Waits until the service has run so long.
 fn age(service: &Service, time: Duration) {
@@ -406,22 +406,6 @@ fn a_run_that_is_not_there_is_said_once_and_again_when_that_changes() {
     service.until("a third message", || said().len() == 3);
     service.send("x");
     assert_eq!(service.ended(), 0);
-}
-
-/// A generator of numbers without a library: Marsaglia's xorshift.
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap() % bound
-    }
 }
 
 #[test]

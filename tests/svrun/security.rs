@@ -523,7 +523,7 @@ fn a_message_about_a_long_path_keeps_its_text_and_its_newline() {
     command.arg(&path).current_dir(directory.path()).stderr(fs::File::create(&stderr).unwrap());
     let mut supervisor = command.spawn().unwrap();
     let line = || fs::read_to_string(&stderr).unwrap();
-    let said = until(|| !line().is_empty());
+    let said = in_time(|| !line().is_empty());
     send_signal(supervisor.id(), Signal::SIGTERM);
     assert!(supervisor.wait().unwrap().success() && said);
     let line = line();

@@ -5,7 +5,7 @@ use std::fs;
 use super::harness::*;
 use crate::support::*;
 
-both!(
+both!(svrun;
     children_have_the_state_that_the_supervisor_was_started_with,
     children_are_in_the_session_and_the_process_group_of_the_supervisor,
     run_gets_one_word,

@@ -3,6 +3,7 @@
 use nix::sys::signal::Signal;
 
 use super::harness::*;
+use crate::support::*;
 
 #[test]
 fn term_int_and_hup_end_all_as_x_does() {

@@ -4,7 +4,6 @@ use std::fs;
 
 use super::harness::*;
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
 
 const READ_ONLY: &str = "mount --bind service service; mount -o remount,bind,ro service";

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::harness::*;
+use crate::support::*;
 
 /// What was warned of, without who speaks.
 fn warnings(service: &Service) -> Vec<String> {
