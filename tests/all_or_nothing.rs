@@ -13,7 +13,7 @@ use nix::unistd::mkfifo;
 use crate::needs;
 use crate::support::*;
 
-/// Who runs a line.
+/// The account that runs a line.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Caller {
     Anybody,

@@ -251,7 +251,7 @@ fn a_directory_without_permissions_is_no_hindrance_to_root_but_to_others() {
 }
 
 #[test]
-fn who_is_not_root_may_not_change_the_root_and_is_told_what_to_write() {
+fn without_root_the_root_directory_cannot_be_changed_and_a_hint_says_what_to_write() {
     let (directory, programs) = (open_directory(), open_directory());
     let by_root = root().is_ok();
     if by_root {
@@ -273,7 +273,7 @@ const BIND: u64 = 1 << 10;
 const SHOW: [&str; 3] = ["grep", "-E", "^Cap(Inh|Prm|Eff|Amb):"];
 
 #[test]
-fn who_may_change_the_root_without_being_root_loses_that_right_and_no_other() {
+fn an_account_that_may_change_the_root_loses_that_right_and_no_other() {
     needs!(root(), tool("setpriv"));
     let programs = open_directory();
     let all = |value: u64| prints(SETS.map(|set| format!("{set}:\t{value:016x}\n")).concat());

@@ -157,10 +157,10 @@ fn an_answer_that_cannot_be_written_is_a_failure() {
     }
 }
 
-// Wrong use.
+// Usage errors.
 
 #[test]
-fn an_unknown_option_is_wrong_use() {
+fn an_unknown_option_is_a_usage_error() {
     let scratch = TempDir::new().unwrap();
     for Link { name, .. } in &LINKS {
         for option in ["-Z", "-5", "-é", "--frob", "--Help", "--hel"] {
@@ -186,7 +186,7 @@ fn help_and_version_take_no_value() {
 }
 
 #[test]
-fn a_missing_operand_is_wrong_use() {
+fn a_missing_operand_is_a_usage_error() {
     let operands: [(&str, &[&str]); 12] = [
         ("chroot", &["root"]),
         ("envdir", &["dir"]),
@@ -216,7 +216,7 @@ fn a_missing_operand_is_wrong_use() {
 }
 
 #[test]
-fn a_line_without_prog_is_wrong_use_and_touches_nothing() {
+fn a_line_without_prog_is_a_usage_error_and_touches_nothing() {
     for Link { name, .. } in LINKS.iter().filter(|link| link.name != "chroot") {
         for end in [&[][..], &["--"]] {
             let scratch = TempDir::new().unwrap();
@@ -589,7 +589,7 @@ fn an_unset_path_is_bin_and_usr_bin() {
 
 // Messages.
 
-/// Lines that fail, each with another status and text: wrong use, and what exec refuses.
+/// Lines that fail, each with another status and text: usage errors, and what exec refuses.
 fn failing(name: &str, scratch: &Path) -> Vec<(i32, Command)> {
     script(&scratch.join("script"), "no first line\n");
     let with = |program: &str| {

@@ -190,7 +190,7 @@ fn files_with_a_dot_in_front_are_skipped() {
 }
 
 #[test]
-fn what_gives_no_variable_is_named_and_nothing_is_executed() {
+fn a_file_that_gives_no_variable_is_named_and_nothing_is_executed() {
     for (make, outcome) in [
         ("mkdir X", unreadable("d/X", Errno::EISDIR)),
         ("ln -s . X", unreadable("d/X", Errno::EISDIR)),
@@ -220,7 +220,7 @@ fn what_gives_no_variable_is_named_and_nothing_is_executed() {
 }
 
 #[test]
-fn an_empty_dir_is_wrong_use_and_not_a_missing_one() {
+fn an_empty_dir_is_a_usage_error_and_not_a_missing_one() {
     let directory = directory(&[("X", "v\n")]);
     assert_eq!(run_in(&directory, "envdir '' echo x"), misuse("envdir", "dir is empty"));
     assert_eq!(run_in(&directory, "envdir -I '' echo x"), misuse("envdir", "dir is empty"));
@@ -250,7 +250,7 @@ fn a_link_to_dev_null_unsets() {
 }
 
 #[test]
-fn what_may_not_be_read_is_named() {
+fn an_unreadable_file_is_named() {
     let denied = says(Errno::EACCES);
     let outcome = |make: &str| {
         let directory = directory(&[("X", "v\n")]);
@@ -305,7 +305,7 @@ fn a_directory_of_any_size_is_read_whole() {
 }
 
 #[test]
-fn what_no_file_names_stays_as_it_was_received() {
+fn variables_without_a_file_stay_as_received() {
     let received =
         [c"A=1", c"junk", c"", c"=", c"=x", c"A", c"A=2", c"\xff\xfe=\x80", c"\xe9", c"B=", c"junk", c"AA=3"];
     let all = ["A=1", "junk", "", "=", "=x", "A", "A=2", r"\xff\xfe=\x80", r"\xe9", "B=", "junk", "AA=3"];
@@ -361,7 +361,7 @@ fn the_program_is_searched_in_the_path_that_was_received() {
 }
 
 #[test]
-fn wrong_use_executes_nothing() {
+fn a_usage_error_executes_nothing() {
     let directory = directory(&[("X", "v\n")]);
     for (words, problem) in [
         ("", "missing dir"),

@@ -37,7 +37,7 @@ fn a_descriptor_that_is_not_open_cannot_be_moved() {
 }
 
 #[test]
-fn what_is_no_descriptor_is_wrong_use() {
+fn an_invalid_descriptor_is_a_usage_error() {
     for bad in ["x", "", "+1", "1x", "4294967296", "2147483648"] {
         assert_eq!(
             run(link("fdmove").args([bad, "1", "echo"])),

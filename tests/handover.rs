@@ -123,7 +123,7 @@ fn the_program_has_the_accounts_ids_the_new_root_and_no_capability() {
 }
 
 #[test]
-fn what_else_the_process_was_given_stays() {
+fn all_other_process_state_stays() {
     needs!(mounts());
     let world = World::new();
     world.install(&["pose"], "bin");
@@ -210,7 +210,7 @@ fn chroot_before_and_after_setuidgid_works() {
 }
 
 #[test]
-fn who_may_not_execute_chroot_does_not_get_there() {
+fn an_account_that_may_not_execute_chroot_does_not_get_there() {
     needs!(mounts());
     let world = World::new();
     fs::create_dir(world.at("private")).unwrap();
@@ -236,7 +236,7 @@ fn who_may_not_execute_chroot_does_not_get_there() {
 }
 
 #[test]
-fn who_may_not_enter_the_new_root_does_not_get_there() {
+fn an_account_that_may_not_enter_the_new_root_does_not_get_there() {
     needs!(mounts());
     let world = World::new();
     fs::set_permissions(world.at("root"), PermissionsExt::from_mode(0o700)).unwrap();
@@ -319,7 +319,7 @@ fn root_goes_there_as_root() {
 }
 
 #[test]
-fn who_is_the_account_and_may_chroot_ends_the_same() {
+fn a_process_that_is_the_account_and_may_chroot_ends_the_same() {
     needs!(mounts());
     let world = World::new();
     let account = "setpriv --reuid=8001 --regid=8002 --groups=8002";
@@ -414,7 +414,7 @@ fn a_proc_that_lies_gains_nothing() {
     }
     install(&example("state"), &world.at("evil/chroot"));
     symlink(world.at("evil/setuidgid"), world.at("proc/self/exe")).unwrap();
-    // Only where nobody but root could have mounted it, since it is root who runs this.
+    // Only where nobody but root could have mounted it, since root runs this.
     let seen = world.run("mount --bind proc /proc && setuidgid :8001:8002 evil/chroot root /state");
     let (status, out) = (seen.status, &*seen.stdout);
     // Either it is executed, as the foreign program that it is, or our own code does what it would do.

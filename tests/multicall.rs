@@ -246,7 +246,7 @@ fn the_version_is_that_of_the_package() {
 }
 
 #[test]
-fn what_is_no_link_is_wrong_use() {
+fn an_unknown_link_is_a_usage_error() {
     for (word, shown) in [
         ("frob", "frob"),
         ("-x", "-x"),
@@ -658,7 +658,7 @@ fn another_program_of_the_name_of_a_link_is_executed() {
 }
 
 #[test]
-fn what_the_search_passes_over_does_not_hide_a_link() {
+fn files_that_the_search_passes_over_do_not_hide_a_link() {
     needs!(tool("strace"));
     let line = "softlimit -c 0 umask 027 @/state";
     let house = House::new().searching("@/none:@/file:@/other:@/more:@/bin:/usr/bin:/bin");
@@ -712,7 +712,7 @@ fn a_word_with_a_slash_is_that_file() {
 }
 
 #[test]
-fn a_name_that_is_no_links_is_a_program() {
+fn any_other_name_is_a_program() {
     needs!(tool("strace"));
     let house = House::new();
     for way in LINKED {
@@ -853,7 +853,7 @@ fn another_chroot_is_executed_and_gets_nothing() {
 // Accounts and capabilities.
 
 #[test]
-fn what_the_account_may_not_execute_is_not_applied_for_it() {
+fn a_link_that_the_account_may_not_execute_is_not_applied_for_it() {
     needs!(root(), tool("strace"));
     let line = "setuidgid :65534:65533 umask 022 @/state";
     let handed = "setuidgid :65534:65533 chroot / @/state";

@@ -132,7 +132,7 @@ fn d_keeps_the_lock_there() {
 }
 
 #[test]
-fn c_prints_the_pid_of_who_holds_the_lock() {
+fn c_prints_the_pid_of_the_lock_holder() {
     let directory = tempfile::tempdir().unwrap();
     let holder = Holder::holding(directory.path(), &["pidlock", "f"]);
     assert_eq!(run_in(&directory, "pidlock -c f"), held_by(holder.pid()));
@@ -143,7 +143,7 @@ fn c_prints_the_pid_of_who_holds_the_lock() {
 }
 
 #[test]
-fn c_tells_of_a_holder_that_wrote_no_pid() {
+fn c_reports_a_holder_that_wrote_no_pid() {
     let directory = tempfile::tempdir().unwrap();
     for before in ["", "no number\n", "-1\n", "4294967296\n"] {
         fs::write(directory.path().join("f"), before).unwrap();
@@ -186,7 +186,7 @@ fn c_never_takes_the_lock() {
 }
 
 #[test]
-fn c_says_what_it_cannot_look_at() {
+fn c_names_a_file_that_it_cannot_check() {
     let directory = tempfile::tempdir().unwrap();
     let failed =
         |file: &str, errno| fails(111, format!("pidlock: fatal: unable to open {file}: {}\n", says(errno)));
@@ -197,7 +197,7 @@ fn c_says_what_it_cannot_look_at() {
 }
 
 #[test]
-fn wrong_use_makes_no_file() {
+fn a_usage_error_makes_no_file() {
     let directory = tempfile::tempdir().unwrap();
     for (words, problem) in [
         ("", "missing file"),
@@ -218,7 +218,7 @@ fn wrong_use_makes_no_file() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused() {
+fn a_file_that_is_not_regular_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let open = |file: &str, errno| format!("pidlock: fatal: unable to open {file}: {}\n", says(errno));
     let link = open("link", Errno::ELOOP) + "pidlock: hint: a lock file may not be a symbolic link\n";

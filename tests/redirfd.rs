@@ -278,7 +278,7 @@ fn a_file_that_may_not_be_opened_stops_the_chain() {
 }
 
 #[test]
-fn wrong_use_touches_no_file() {
+fn a_usage_error_touches_no_file() {
     let directory = directory_with_file();
     for (words, problem) in [
         ("", "missing one of -r -w -u -a -x"),

@@ -198,7 +198,7 @@ const DJB_ENVDIR: &[Difference] = &[
 #[test]
 fn envdir_and_daemontools() {
     needs!(peer("envdir"));
-    let usage = "wrong use is 100 everywhere";
+    let usage = "a usage error is 100 everywhere";
     let differences = [("no program", 111, "", usage), ("nothing at all", 111, "", usage)];
     compare("envdir", "envdir", "d", &[PROGRAM, ENVDIR, ENVDIR_NO_FILE], &[DJB, DJB_ENVDIR, &differences]);
 }
@@ -221,7 +221,7 @@ fn envdir_and_s6() {
         ("5000 characters", 0, "4096\n", "a value has any length"),
         ("an equals sign in a name", 1, "", "s6 leaves such a file out; it may be a mistake"),
         ("an equals sign in the name of an empty file", 1, "", "as with some content"),
-        ("-c and nothing", 111, "", "wrong use is 100"),
+        ("-c and nothing", 111, "", "a usage error is 100"),
         ("-c and two characters", 0, "x\n", "the second would be lost"),
     ];
     compare("envdir", "s6-envdir", "d", &[PROGRAM, ENVDIR, ENVDIR_OPTIONS], &[SKA, &differences]);
@@ -283,8 +283,8 @@ const SPECS: &[Case] = &[
     ("minus one as the kernel sees it", "link :4294967295:4294967295 echo x"),
 ];
 
-const EMPTY_FIELD: &str = "an empty field is wrong use, and never a 0";
-const NO_NUMBER: &str = "a number that is none is wrong use";
+const EMPTY_FIELD: &str = "an empty field is a usage error, and never a 0";
+const NO_NUMBER: &str = "an invalid number is a usage error";
 const DASHES: &str = "two dashes end the options, and are no account";
 
 const SETUIDGID_KEEPS: &[Difference] = &[
@@ -311,7 +311,7 @@ const DJB_ACCOUNT: &[Difference] = &[
 ];
 
 const CHPST_SPECS: &[Difference] = &[
-    ("a uid alone", 111, "", "wrong use is 100"),
+    ("a uid alone", 111, "", "a usage error is 100"),
     ("a uid and an empty gid", 0, "0\n", EMPTY_FIELD),
     ("two colons", 0, "0\n", EMPTY_FIELD),
     ("an empty group at the end", 111, "", EMPTY_FIELD),
@@ -319,7 +319,7 @@ const CHPST_SPECS: &[Difference] = &[
     ("a number that is none", 111, "", NO_NUMBER),
     ("a number with a sign", 111, "", NO_NUMBER),
     ("a number that is too large", 0, "1215752191\n", "chpst cuts it to 32 bits"),
-    ("minus one as the kernel sees it", 111, "", "wrong use is 100"),
+    ("minus one as the kernel sees it", 111, "", "a usage error is 100"),
 ];
 
 #[test]
@@ -351,7 +351,7 @@ fn setuidgid_and_s6() {
     needs!(root(), peer("s6-setuidgid"));
     let numbers: &[Case] = &[("uid:gid", "link 1:2 sh -c 'id -u; id -g; id -G'")];
     let differences = [
-        ("an empty account", 0, "x\n", "who has no account to name wants no program as root"),
+        ("an empty account", 0, "x\n", "an empty name must not mean root"),
         ("UID, GID and GIDLIST", 1, "", "they are not ours to remove"),
         ("two dashes", 1, "", DASHES),
         ("uid:gid", 0, "1\n2\n2\n", "numbers are written :uid:gid, so that no account's name is meant"),
@@ -395,7 +395,7 @@ fn envuidgid_and_chpst() {
     let differences = [
         ("an empty account", 111, "", EMPTY_FIELD),
         ("two dashes", 111, "", DASHES),
-        ("a uid alone", 111, "", "wrong use is 100"),
+        ("a uid alone", 111, "", "a usage error is 100"),
     ];
     compare("envuidgid", "chpst -U", "nobody", &[PROGRAM, ENVUIDGID, specs], &[DJB, &differences]);
 }
@@ -566,7 +566,7 @@ const LOCK_SHARED: &[Case] = &[
 const SYMBOLIC_LINK: Difference =
     ("a symbolic link", 0, "x\n", "others could make us create a file anywhere");
 const LOCK_ON_0: Difference =
-    ("the fd of the lock where 0 is closed", 0, "0\n", "who closes or replaces 0-2 would lose the lock");
+    ("the fd of the lock where 0 is closed", 0, "0\n", "a program that replaces 0-2 would lose the lock");
 
 #[test]
 fn setlock_and_daemontools() {
@@ -763,7 +763,7 @@ const SYMBOLIC: &[Case] = &[
 #[test]
 fn umask_and_the_symbolic_one_of_execline() {
     needs!(peer("posix-umask"));
-    let (empty, usage) = ("no permissions behind = means none, as in sh", "wrong use is 100");
+    let (empty, usage) = ("no permissions behind = means none, as in sh", "a usage error is 100");
     let differences = [
         ("u=rwx,go=", 0, "0022\n", empty),
         ("a=", 0, "0022\n", empty),

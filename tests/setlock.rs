@@ -81,7 +81,7 @@ fn of_n_capital_n_and_t_the_last_wins() {
 }
 
 #[test]
-fn t_waits_so_long_and_then_fails() {
+fn t_limits_the_wait() {
     let directory = tempfile::tempdir().unwrap();
     let holder = Holder::holding(directory.path(), &["setlock", "f"]);
     let start = Instant::now();
@@ -185,7 +185,7 @@ fn t_leaves_the_alarm_clock_alone() {
 }
 
 #[test]
-fn what_is_no_time_is_wrong_use() {
+fn an_invalid_time_is_a_usage_error() {
     let directory = tempfile::tempdir().unwrap();
     for bad in ["", "x", "-1", "+1", "1s", "1e3", "1.", ".5", "1.5.5", "0x1", " 1", "18446744073709551616"] {
         assert_eq!(
@@ -197,7 +197,7 @@ fn what_is_no_time_is_wrong_use() {
 }
 
 #[test]
-fn wrong_use_makes_no_file() {
+fn a_usage_error_makes_no_file() {
     let directory = tempfile::tempdir().unwrap();
     for (words, problem) in [
         ("", "missing file"),
@@ -235,7 +235,7 @@ fn options_end_at_the_file() {
 }
 
 #[test]
-fn x_hides_a_lock_that_is_not_to_be_had() {
+fn x_hides_a_lock_that_cannot_be_acquired() {
     let directory = tempfile::tempdir().unwrap();
     let holder = Holder::holding(directory.path(), &["setlock", "f"]);
     for words in ["-xn", "-nx", "-x -t 0.01", "-x -t 0", "-X -xn"] {

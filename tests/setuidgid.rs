@@ -277,7 +277,7 @@ fn an_unknown_group_is_refused() {
 }
 
 #[test]
-fn what_cannot_be_an_account_is_wrong_use() {
+fn an_impossible_account_is_a_usage_error() {
     const EMPTY: &str = "an empty field";
     const FORM: &str = "the numeric form is :uid:gid[:gid...]";
     const NUMBERS: &str = "not all of its ids are numbers from 0 to 4294967294";
@@ -322,7 +322,7 @@ fn what_cannot_be_an_account_is_wrong_use() {
 }
 
 #[test]
-fn an_account_that_is_empty_is_told_so() {
+fn an_empty_account_is_refused_as_such() {
     for name in ["setuidgid", "envuidgid"] {
         let outcome = run(link(name).args(["", "echo", "ran"]));
         assert_eq!(outcome, misuse(name, "invalid account: the value is empty"));
@@ -343,7 +343,7 @@ fn an_entry_with_the_uid_that_means_none_is_refused() {
 // Privilege.
 
 #[test]
-fn who_is_not_root_is_refused_whichever_id_would_change() {
+fn without_root_every_change_of_an_id_is_refused() {
     needs!(mounts(), tool("setpriv"));
     let accounts = Accounts::new();
     for (ids, action) in [
@@ -362,7 +362,7 @@ fn who_is_not_root_is_refused_whichever_id_would_change() {
 }
 
 #[test]
-fn who_is_not_root_is_refused_without_more_than_one_id_too() {
+fn without_root_it_is_refused_with_one_id_too() {
     let other = if root().is_ok() { 1 } else { nix::unistd::getuid().as_raw() + 1 };
     let mut setuidgid = if root().is_ok() {
         needs!(tool("setpriv"));
@@ -377,7 +377,7 @@ fn who_is_not_root_is_refused_without_more_than_one_id_too() {
 }
 
 #[test]
-fn who_is_the_account_already_needs_no_privilege() {
+fn a_process_with_the_ids_of_the_account_needs_no_privilege() {
     needs!(mounts(), tool("setpriv"));
     let accounts = Accounts::new();
     let alice = ["--reuid=5001", "--regid=5001", "--groups=5001"];
@@ -395,7 +395,7 @@ fn who_is_the_account_already_needs_no_privilege() {
 }
 
 #[test]
-fn who_is_the_account_already_without_any_supplementary_group_needs_no_privilege() {
+fn a_process_with_the_ids_of_the_account_and_no_supplementary_group_needs_no_privilege() {
     needs!(mounts(), tool("setpriv"));
     // As a container runs with "--user 5001:5001": the gid is in no list, and what it gives is the same.
     let alice = ["--reuid=5001", "--regid=5001", "--clear-groups"];
@@ -415,7 +415,7 @@ fn the_rest_of_the_chain_sees_no_capability_whatever_there_was() {
         &[inheritable, ambient],
         &["--securebits=+no_setuid_fixup"],
         &["--securebits=+no_setuid_fixup", inheritable, ambient],
-        // Who is the account already, but with capabilities:
+        // A process of the account itself, but with capabilities:
         &["--reuid=5001", "--regid=5001", "--groups=5001", inheritable],
         &["--reuid=5001", "--regid=5001", "--groups=5001", inheritable, ambient],
         &["--securebits=+noroot", "--inh-caps=+setuid,+setgid", "--ambient-caps=+setuid,+setgid"],
@@ -454,7 +454,7 @@ fn root_without_the_capabilities_is_refused() {
     ] {
         assert_eq!(accounts.state_under_setpriv(&[options], &["alice"]), refused(action), "{options}");
     }
-    // The effective uid alone is not what root can be told by.
+    // The effective uid alone does not make it root.
     let ids = ["--euid=5001", "--regid=5001", "--groups=5001"];
     assert_eq!(accounts.state_under_setpriv(&ids, &["alice"]), is(5001, 5001, &[5001]));
 }

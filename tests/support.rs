@@ -97,7 +97,7 @@ pub(crate) fn fails(status: i32, stderr: impl Into<String>) -> Outcome {
     Outcome { status, stdout: String::new(), stderr: stderr.into() }
 }
 
-/// Wrong use of `name`: status 100, what is wrong, and the usage line.
+/// A usage error of `name`: status 100, what is wrong, and the usage line.
 pub(crate) fn misuse(name: &str, problem: &str) -> Outcome {
     let usage = catena::LINKS.iter().chain(&catena::PROGRAMS).find(|link| link.name == name).unwrap().usage;
     fails(100, format!("{name}: {problem}\n{name}: usage: {name} {usage}\n"))
@@ -270,7 +270,7 @@ impl Background {
 /// line for each, with its number and the last part of its file's name.
 pub(crate) fn descriptors(directory: impl AsRef<Path>, chain: &str, redirections: &str) -> Vec<String> {
     let close = "</dev/null >/dev/null 2>/dev/null 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-";
-    // The program does nothing, and the test looks at it: who looks at itself needs fds for that.
+    // The program does nothing, and the test looks at it: to look at itself it would need fds.
     let script = format!("exec {chain} sleep 600 {close} {redirections}");
     let mut program = sh(&script).current_dir(directory).spawn().unwrap();
     wait_until_in(program.id(), ASLEEP);

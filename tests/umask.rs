@@ -109,7 +109,7 @@ fn the_mask_is_that_of_files() {
 }
 
 #[test]
-fn what_is_no_mask_is_wrong_use() {
+fn an_invalid_mask_is_a_usage_error() {
     let numbers = "8 08 078 9 1000 7777 01000 0o77 0x1f +022 022, 22.0 99999999999999999999999";
     let symbols = "u ug rwx u=rwx, ,u=r u=r,,g=r u+q z=r u:r u=ug u=gr u=rg u=7 U=r u=R é u=é =, u==z";
     for bad in ["", " ", "022 ", " 022", "u=rwx g=r", "a=rwx\n"]

@@ -83,7 +83,7 @@ fn a_pid_is_read_only_from_a_file_of_the_state() {
     needs!(mounts());
     let world = World::new();
     let mut syslogd = world.syslogd(Kind::Datagrams);
-    // Who owns the state makes a link, a FIFO or a file without end of it.
+    // The owner of the state makes a link, a FIFO or a file without end of it.
     for (attack, errno) in [
         ("echo 4711 >other; ln -s ../other supervise/pid", Errno::ELOOP),
         ("mkfifo supervise/pid", Errno::EEXIST),

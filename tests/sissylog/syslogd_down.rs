@@ -18,7 +18,7 @@ both_kinds!(
     lines_wait_in_the_pipe_for_a_syslogd_that_is_not_there,
     restarts_of_syslogd_under_load_lose_nothing,
     term_ends_it_at_once_before_a_stopped_syslogd,
-    what_waits_behind_a_stopped_syslogd_goes_to_the_next,
+    messages_behind_a_stopped_syslogd_go_to_the_next,
 );
 
 /// Writes lines into a pipe, as fast as there is room.
@@ -52,7 +52,7 @@ fn lines_wait_in_the_pipe_for_a_syslogd_that_is_not_there(kind: Kind) {
 #[test]
 fn term_ends_it_at_once_where_syslogd_is_away() {
     needs!(mounts());
-    // Who is the only reader loses what it leaves, and says so.
+    // The only reader loses what it leaves, and says so.
     let world = World::new();
     let (mut running, mut writer) = world.start_alone(&[]);
     writer.write_all(b"one\ntwo\nthr").unwrap();
@@ -161,7 +161,7 @@ fn term_ends_it_at_once_before_a_stopped_syslogd(kind: Kind) {
     assert_eq!(syslogd.rest(), []);
 }
 
-fn what_waits_behind_a_stopped_syslogd_goes_to_the_next(kind: Kind) {
+fn messages_behind_a_stopped_syslogd_go_to_the_next(kind: Kind) {
     let world = World::new();
     let lines = numbered(0..20_000);
     let syslogd = world.syslogd(kind);

@@ -66,12 +66,12 @@ impl Holder {
     }
 }
 
-/// What a link says where the lock on `file` is taken, before it names who holds it.
+/// What a link says where the lock on `file` is taken, before it names the holder.
 pub(crate) fn locked_by(link: &str, file: &str) -> Outcome {
     fails(111, format!("{link}: fatal: unable to lock {file}: it is locked\n"))
 }
 
-/// What a script in `directory` leaves, which finds a lock that is taken, but for the line that names who holds it.
+/// What a script in `directory` leaves, which finds a lock that is taken, but for the line that names the holder.
 pub(crate) fn contend(directory: &TempDir, script: &str) -> Outcome {
     without_holder(run_in(directory, script))
 }

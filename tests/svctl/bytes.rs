@@ -167,7 +167,7 @@ fn a_script_check_has_our_environment_and_no_stdout() {
 }
 
 #[test]
-fn who_waits_for_several_waits_for_all_or_for_one() {
+fn a_wait_for_several_is_for_all_or_for_one() {
     let house = House::new();
     let fakes = ["a", "b"].map(|name| Fake::new(&house, name));
     fakes[0].status(77, [0, b'u', 0, 1]);

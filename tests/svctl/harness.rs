@@ -17,7 +17,7 @@ use crate::support::*;
 /// What a service runs that is to stay.
 pub(super) const STAYS: &str = "#!/bin/sh\nexec sleep 1000\n";
 
-/// Services and who supervises them. Dropped, nothing of them is left.
+/// Services and their supervisors. Dropped, nothing of them is left.
 pub(super) struct House {
     directory: tempfile::TempDir,
     supervisors: Vec<(Child, PathBuf)>,
@@ -210,7 +210,7 @@ impl Fake {
     }
 }
 
-/// A supervisor that talks over a socket as it is told to.
+/// A supervisor on a socket with the answers of the test.
 pub(super) struct Talker {
     pub(super) heard: Arc<Mutex<Vec<String>>>,
 }

@@ -66,7 +66,7 @@ fn no_byte_is_written_to_what_is_no_fifo_of_a_supervisor() {
 }
 
 #[test]
-fn what_is_no_file_of_a_supervisor_is_not_read() {
+fn a_file_that_no_supervisor_made_is_not_read() {
     for file in ["ok", "status"] {
         for trick in TRICKS.into_iter().filter(|trick| (file, *trick) != ("status", "file")) {
             let (house, _fake) = tricked(trick, file);

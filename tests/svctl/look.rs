@@ -70,7 +70,7 @@ worn    down, gave up  -    N      N         -      SIGSEGV (core dumped), N ago
 }
 
 #[test]
-fn colours_are_for_terminals_and_for_who_wants_them() {
+fn colours_are_for_terminals_and_on_request() {
     needs!(tool("script"));
     let (house, _fakes) = full();
     let on_terminal = |variables: &str| {
@@ -136,7 +136,7 @@ fn json_is_an_object_a_line_for_each_service() {
 }
 
 #[test]
-fn what_helps_is_said_once_below_what_is_wrong() {
+fn a_hint_comes_once_below_the_error() {
     let house = House::new();
     house.write("new/run", STAYS);
     let fail = |name: &str| {
@@ -174,7 +174,7 @@ fn what_helps_is_said_once_below_what_is_wrong() {
 }
 
 #[test]
-fn misuse_names_what_is_wrong() {
+fn a_usage_error_names_the_problem() {
     let house = House::new();
     for (words, problem) in [
         ("up", "missing service"),
@@ -302,7 +302,7 @@ fn only_the_name_of_a_service_makes_an_init_script() {
 }
 
 #[test]
-fn what_comes_from_a_service_is_escaped() {
+fn text_of_a_service_is_escaped() {
     let house = House::new();
     let evil = r#""\u001b]0;x\u0007\u009b1m""#;
     let answer = said("down", 0, "up", false)

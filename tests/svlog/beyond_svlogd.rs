@@ -318,7 +318,7 @@ fn a_directory_that_is_removed_takes_none_of_the_others_with_it() {
 }
 
 #[test]
-fn a_second_logger_is_told_that_there_is_one() {
+fn a_second_logger_learns_that_there_is_one() {
     let mut log = Log::start(Svlog, &[], "");
     log.says("one\n", "one\n");
     let second = run(link("svlog").args(["log", "."]).current_dir(log.scratch.path()).arg("log"));
@@ -529,7 +529,7 @@ fn its_memory_does_not_grow_while_it_works() {
 }
 
 #[test]
-fn what_is_no_pipe_is_read_too() {
+fn input_other_than_a_pipe_is_read_too() {
     let input = lines(1, 20_000) + "last";
     let mut log = Log::prepare(Svlog, "s0\n");
     fs::write(log.path("input"), &input).unwrap();
@@ -590,7 +590,7 @@ fn a_record_that_is_cut_does_not_end_it() {
 }
 
 #[test]
-fn what_is_called_batch_and_is_something_else_is_left_alone() {
+fn anything_else_called_batch_is_left_alone() {
     let mut log = Log::prepare(Svlog, "");
     log.plant("batch", "not ours\n", 0o644);
     log.run();

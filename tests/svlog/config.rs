@@ -4,17 +4,17 @@ use super::harness::*;
 use crate::support::*;
 
 both!(svlog;
-    a_config_that_cannot_be_read_is_said_and_left_out,
+    a_config_that_cannot_be_read_is_reported_and_ignored,
     a_long_config_is_read_to_its_end,
     a_prefix_is_all_of_the_line,
     a_size_may_be_in_k_and_m,
-    an_address_that_is_none_is_said,
+    an_invalid_address_is_reported,
     every_directory_has_its_own_config,
     the_last_line_counts_and_needs_no_newline,
-    what_is_no_letter_of_ours_is_left_out,
+    lines_of_unknown_letters_are_ignored,
 );
 
-fn what_is_no_letter_of_ours_is_left_out(of: Program) {
+fn lines_of_unknown_letters_are_ignored(of: Program) {
     let config =
         "# a comment\n#pno\n\nzunknown\no block\nooldest\n pindented\n\tpindented\n?\n\u{e4}\npyes \n";
     let log = fed(of, &[], config, "x\n");
@@ -85,7 +85,7 @@ fn sizes_have_units_in_either_case() {
 }
 
 #[test]
-fn what_follows_a_value_makes_the_line_invalid_and_the_message_says_what_was_expected() {
+fn trailing_text_makes_a_line_invalid_and_the_message_says_what_is_expected() {
     let bytes = "bytes, or a size with its unit: 512K, 10M, 1G";
     let age = "seconds, or a time with its unit: 30s, 10m, 12h, 1d";
     for (line, expected) in [
@@ -112,7 +112,7 @@ fn what_follows_a_value_makes_the_line_invalid_and_the_message_says_what_was_exp
 
 // To svlogd it is a zero: no rotation, or no end of archives.
 #[test]
-fn a_value_that_is_no_number_is_said_and_changes_nothing() {
+fn an_invalid_number_is_reported_and_changes_nothing() {
     for bad in [
         "sx",
         "s",
@@ -140,7 +140,7 @@ fn a_value_that_is_no_number_is_said_and_changes_nothing() {
     assert!(log.warns(&log.stderr(), &["ofoo"]) && log.stderr().lines().count() == 1, "{}", log.stderr());
 }
 
-fn an_address_that_is_none_is_said(of: Program) {
+fn an_invalid_address_is_reported(of: Program) {
     for (line, value) in [
         ("u1.2.3", "1.2.3"),
         ("uhost", "host"),
@@ -158,7 +158,7 @@ fn an_address_that_is_none_is_said(of: Program) {
     }
 }
 
-fn a_config_that_cannot_be_read_is_said_and_left_out(of: Program) {
+fn a_config_that_cannot_be_read_is_reported_and_ignored(of: Program) {
     let mut log = Log::prepare(of, "");
     std::fs::create_dir(log.at("config")).unwrap();
     log.run();

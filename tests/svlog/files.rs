@@ -13,7 +13,7 @@ use crate::support::*;
 both!(svlog;
     a_clean_current_is_appended_to_and_its_size_counts,
     a_current_that_is_full_already_is_rotated,
-    a_directory_that_cannot_be_used_is_said_and_left_out,
+    a_directory_that_cannot_be_used_is_reported_and_left_out,
     a_locked_directory_cannot_be_used,
     a_name_twice_is_a_directory_once,
     a_read_only_directory_cannot_be_used,
@@ -240,7 +240,7 @@ fn of_a_long_time_nothing_is_rotated_soon(of: Program) {
     }
 }
 
-fn a_directory_that_cannot_be_used_is_said_and_left_out(of: Program) {
+fn a_directory_that_cannot_be_used_is_reported_and_left_out(of: Program) {
     let mut log = Log::prepare(of, "");
     log.add("second", "");
     fs::write(log.path("file"), "").unwrap();

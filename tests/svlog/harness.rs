@@ -30,7 +30,7 @@ pub(crate) struct Log {
     /// The read end, where the test holds it as a supervisor would.
     reader: Option<File>,
     held: bool,
-    /// Who keeps the file systems that only the logger sees.
+    /// A process that keeps the file systems that only the logger sees.
     keeper: Option<Child>,
 }
 
@@ -70,7 +70,7 @@ impl Log {
         }
     }
 
-    /// Which directories the loggers to come are told.
+    /// The directories of the loggers to come.
     pub(crate) fn set_directories(&mut self, directories: &[&str]) {
         self.directories = directories.iter().map(ToString::to_string).collect();
     }
@@ -334,7 +334,7 @@ impl Log {
         };
         let waits =
             || call_of(self.pid()).is_some_and(|call| [SYS_poll, SYS_ppoll, SYS_wait4].contains(&call));
-        // In this order: who waits after it has taken the signal has done with it.
+        // In this order: a logger that waits after it has taken the signal has done with it.
         self.until("nothing to do", || !pending() && waits());
     }
 
@@ -635,7 +635,7 @@ impl Gate {
         Self(fifo)
     }
 
-    /// Lets one who reads a line from it go on.
+    /// Lets one reader of a line from it go on.
     pub(crate) fn open(&self) {
         (&self.0).write_all(b"go\n").unwrap();
     }

@@ -21,7 +21,7 @@ both!(svlog;
     characters_are_replaced,
     characters_are_replaced_before_patterns_are_matched,
     every_option_may_stand_in_one_word,
-    lines_for_stderr_wait_for_who_reads_them,
+    lines_for_stderr_wait_for_their_reader,
     long_lines_are_cut_on_stderr,
     patterns_see_the_first_characters,
     selected_lines_go_to_stderr,
@@ -175,7 +175,7 @@ fn selected_lines_go_to_stderr(of: Program) {
     }
 }
 
-fn lines_for_stderr_wait_for_who_reads_them(of: Program) {
+fn lines_for_stderr_wait_for_their_reader(of: Program) {
     let mut log = Log::prepare(of, "e*\n");
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC).unwrap();
     let mut command = log.command();
@@ -183,8 +183,8 @@ fn lines_for_stderr_wait_for_who_reads_them(of: Program) {
     log.run_by(command);
     let input = lines(1, 20_000);
     let current = log.at("current");
-    let told = thread::scope(|scope| {
-        let told = scope.spawn(move || {
+    let read = thread::scope(|scope| {
+        let reading = scope.spawn(move || {
             // Nobody reads until there is no room, and for a while after it.
             let full = || {
                 let mut room = [PollFd::new(writer.as_fd(), PollFlags::POLLOUT)];
@@ -195,14 +195,14 @@ fn lines_for_stderr_wait_for_who_reads_them(of: Program) {
             let logged = || text(&current).len() == 20_000 * 11;
             assert!(in_time(|| logged() || since.elapsed() > Duration::from_secs(1)));
             drop(writer);
-            let mut told = String::new();
-            File::from(reader).read_to_string(&mut told).unwrap();
-            told
+            let mut read = String::new();
+            File::from(reader).read_to_string(&mut read).unwrap();
+            read
         });
         log.write(&input);
         log.finish();
-        told.join().unwrap()
+        reading.join().unwrap()
     });
     assert!(log.all() == input, "{}", log.report());
-    assert!(told == input, "{} of {} lines", told.lines().count(), input.lines().count());
+    assert!(read == input, "{} of {} lines", read.lines().count(), input.lines().count());
 }

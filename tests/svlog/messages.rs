@@ -38,7 +38,7 @@ const WRONG: [(&[&str], &str); 16] = [
 ];
 
 #[test]
-fn wrong_use_is_said_and_changes_nothing() {
+fn a_usage_error_is_reported_and_changes_nothing() {
     for (args, problem) in WRONG {
         let (directory, seen) = in_directory(link("svlog"), args);
         assert_eq!(seen, misuse("svlog", problem), "{args:?}");
@@ -55,7 +55,7 @@ fn as_svlogd() -> (tempfile::TempDir, Command) {
 }
 
 #[test]
-fn called_as_svlogd_wrong_use_is_111() {
+fn called_as_svlogd_a_usage_error_exits_111() {
     for (args, _) in WRONG {
         let (_link, command) = as_svlogd();
         let (directory, seen) = in_directory(command, args);
@@ -80,7 +80,7 @@ fn called_as_svlogd_its_messages_are_svlogds() {
 }
 
 #[test]
-fn each_directory_that_cannot_be_used_is_said() {
+fn each_directory_that_cannot_be_used_is_reported() {
     let mut log = Log::prepare(Svlog, "");
     std::fs::write(log.path("file"), "").unwrap();
     symlink("self", log.path("self")).unwrap();
@@ -104,7 +104,7 @@ fn each_directory_that_cannot_be_used_is_said() {
 
 #[test]
 fn without_v_it_is_silent_and_with_it_it_tells() {
-    for (options, told) in [(&[][..], false), (&["-v"], true), (&["-vv"], true)] {
+    for (options, verbose) in [(&[][..], false), (&["-v"], true), (&["-vv"], true)] {
         let mut log = Log::start(Svlog, options, "!cat\n");
         log.says("one\n", "one\n");
         log.tell(nix::sys::signal::Signal::SIGHUP);
@@ -113,8 +113,8 @@ fn without_v_it_is_silent_and_with_it_it_tells() {
         log.term();
         let stderr = log.stderr();
         assert!(stderr.lines().all(|line| line.contains(": info: ")), "{stderr}");
-        assert_eq!(stderr.lines().count() > 3, told, "{stderr}");
-        assert!(!told || stderr.contains(&log.archives()[0]), "{stderr}");
+        assert_eq!(stderr.lines().count() > 3, verbose, "{stderr}");
+        assert!(!verbose || stderr.contains(&log.archives()[0]), "{stderr}");
     }
 }
 
@@ -145,7 +145,7 @@ fn fds_that_it_was_started_without_are_not_taken_by_its_files() {
 }
 
 #[test]
-fn a_directory_without_the_permissions_that_are_needed_is_told_with_what_is_missing() {
+fn missing_permissions_of_a_directory_are_named() {
     for (mode, action, missing) in [
         ("2644", "enter the log directory", "x on it"),
         ("2555", "make lock in the log directory", "w on it"),
@@ -155,10 +155,10 @@ fn a_directory_without_the_permissions_that_are_needed_is_told_with_what_is_miss
         let script = format!("mkdir -m {mode} log; exec \"$B/svlog\" log </dev/null");
         let seen = run(mortal(&script).env("B", bin()).current_dir(directory.path()));
         let reason = says(Errno::EACCES);
-        let told = format!(
+        let expected = format!(
             "svlog log: warning: unable to {action}: {reason}; the account of the logger needs {missing}"
         );
-        assert!(seen.status == 111 && seen.stderr.starts_with(&told), "{mode}: {seen:?}");
+        assert!(seen.status == 111 && seen.stderr.starts_with(&expected), "{mode}: {seen:?}");
     }
 }
 

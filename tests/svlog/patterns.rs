@@ -9,7 +9,7 @@ both!(svlog;
     a_plus_or_star_behind_a_star_is_what_the_star_looks_for,
     a_star_matches_up_to_the_next_character,
     the_last_match_wins,
-    what_ends_within_a_plus_matches,
+    a_line_that_ends_within_a_plus_matches,
 );
 
 /// Asserts which of these lines a pattern matches. The shortest come first: svlogd looks behind the end of a
@@ -58,7 +58,7 @@ fn a_plus_matches_a_character_once_or_more(of: Program) {
     matches(of, "+aab", &[], &["ab", "aab", "aaab"]);
 }
 
-fn what_ends_within_a_plus_matches(of: Program) {
+fn a_line_that_ends_within_a_plus_matches(of: Program) {
     matches(of, "+ab", &["a", "aa"], &["b"]);
     matches(of, "+aa", &["a", "aa", "aaa"], &["b", "aab"]);
     matches(of, "+abc*d", &["a", "aa", "abcd"], &["ab", "abc"]);

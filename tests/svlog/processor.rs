@@ -228,16 +228,16 @@ fn a_processor_that_fails_is_started_again_after_longer_and_longer() {
     assert!(log.archives().iter().all(|name| kind(name) == 'u'), "{}", log.report());
     assert_eq!((log.archives().len(), log.all().as_str()), (3, "one\ntwo\nthree\n"));
     // And the exit does not wait.
-    let told = Instant::now();
+    let asked = Instant::now();
     log.term();
-    assert!(told.elapsed() < Duration::from_secs(4), "{:?}", told.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
     assert_eq!(log.all(), "one\ntwo\nthree\n");
     assert!(log.archives().iter().all(|name| kind(name) == 'u'), "{}", log.report());
     assert!(!log.names().iter().any(|name| name == "batch"), "{}", log.report());
 }
 
 #[test]
-fn what_a_failed_processor_has_left_is_processed_by_the_next_logger() {
+fn an_archive_of_a_failed_processor_is_processed_by_the_next_logger() {
     let mut log = Log::start(Svlog, &[], "!echo no; exit 1\n");
     for line in ["one\n", "two\n", "three\n"] {
         rotate(&log, line);
@@ -308,13 +308,13 @@ fn a_processor_that_hangs_is_waited_for_five_seconds_at_the_end_and_no_more() {
         rotate(&log, "one\n");
         rotate(&log, "two\n");
         log.until("its start", || log.text("lines") == "start\n");
-        let told = Instant::now();
+        let asked = Instant::now();
         if term {
             log.term();
         } else {
             log.finish();
         }
-        let time = told.elapsed();
+        let time = asked.elapsed();
         assert!((4..20).contains(&time.as_secs()), "{time:?}");
         assert_eq!((log.all().as_str(), log.read("state").as_str()), ("one\ntwo\n", ""));
         assert!(log.archives().iter().all(|name| kind(name) == 'u'), "{}", log.report());
@@ -334,9 +334,9 @@ fn a_processor_that_ignores_term_does_not_keep_the_exit() {
     let mut log = Log::start(Svlog, &[], "!trap '' TERM HUP INT; echo start >>$D/lines; sleep 1000001\n");
     rotate(&log, "one\n");
     log.until("its start", || log.text("lines") == "start\n");
-    let told = Instant::now();
+    let asked = Instant::now();
     log.term();
-    assert!(told.elapsed() < Duration::from_secs(20), "{:?}", told.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
     log.until("no process", || log.processes().is_empty());
 }
 
@@ -366,7 +366,7 @@ fn a_processor_whose_logger_was_killed_does_no_harm() {
 }
 
 #[test]
-fn what_is_being_processed_is_not_deleted() {
+fn an_archive_being_processed_is_not_deleted() {
     let log = Log::prepare(Svlog, "n1\n!echo start >>$D/lines; read x <$D/gate; cat\n");
     let gate = Gate::new(&log, "gate");
     let mut log = log;

@@ -135,7 +135,7 @@ fn an_idle_logger_that_is_killed_leaves_its_current_to_the_next() {
 }
 
 #[test]
-fn what_is_written_stays_where_it_is_while_another_directory_waits() {
+fn written_lines_stay_where_they_are_while_another_directory_waits() {
     needs!(mounts());
     for end in [Signal::SIGKILL, Signal::SIGTERM] {
         let mut log = Log::prepare(Svlog, "s0\n");

@@ -13,12 +13,12 @@ both!(svlog;
     lines_are_sent_and_not_logged,
     only_selected_lines_are_sent,
     the_last_address_counts,
-    the_port_is_that_of_syslog_where_none_is_told,
-    what_cannot_be_sent_is_said_in_the_log,
-    who_does_not_listen_is_no_matter,
+    the_default_port_is_that_of_syslog,
+    a_failed_send_is_reported_in_the_log,
+    a_receiver_that_does_not_listen_is_no_matter,
 );
 
-/// Who listens, and the words `address:port` for a config.
+/// A receiver, and the words `address:port` for a config.
 fn listener() -> (UdpSocket, String) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap().to_string();
@@ -97,7 +97,7 @@ fn syslog() -> Result<UdpSocket, String> {
     (1..=20).find_map(free).ok_or("port 514".into())
 }
 
-fn the_port_is_that_of_syslog_where_none_is_told(of: Program) {
+fn the_default_port_is_that_of_syslog(of: Program) {
     needs!(syslog().map(drop));
     let socket = syslog().unwrap();
     let address = socket.local_addr().unwrap().ip();
@@ -105,7 +105,7 @@ fn the_port_is_that_of_syslog_where_none_is_told(of: Program) {
     assert_eq!(received(&socket, 1), ["one\n"]);
 }
 
-fn who_does_not_listen_is_no_matter(of: Program) {
+fn a_receiver_that_does_not_listen_is_no_matter(of: Program) {
     let (socket, address) = listener();
     drop(socket);
     let input = lines(1, 50);
@@ -113,7 +113,7 @@ fn who_does_not_listen_is_no_matter(of: Program) {
     assert_eq!((log.all(), log.stderr()), (input, String::new()));
 }
 
-fn what_cannot_be_sent_is_said_in_the_log(of: Program) {
+fn a_failed_send_is_reported_in_the_log(of: Program) {
     // To all, for which the socket has no right.
     let log = fed(of, &[], "pP:\nu255.255.255.255:9\n", "one\ntwo\n");
     let failure = "warning: failure sending through udp: ";
@@ -128,7 +128,7 @@ fn what_cannot_be_sent_is_said_in_the_log(of: Program) {
 }
 
 #[test]
-fn what_cannot_be_sent_does_not_tear_a_long_line() {
+fn a_failed_send_does_not_tear_a_long_line() {
     let line = "0123456789".repeat(5000);
     let log = fed(Svlog, &[], "u255.255.255.255:9\n", format!("one\n{line}\nthree\n"));
     let all = log.all();

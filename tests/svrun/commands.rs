@@ -102,8 +102,8 @@ fn t_sends_term_and_d_sends_cont_too(of: Program) {
     service.started(1);
     service.send("t");
     service.nth(1, "got TERM");
-    service.tell("echo told >>$D/lines");
-    service.nth(1, "told");
+    service.tell("echo done >>$D/lines");
+    service.nth(1, "done");
     service.send("d");
     service.nth(2, "got TERM");
     service.nth(1, "got CONT");
@@ -112,7 +112,7 @@ fn t_sends_term_and_d_sends_cont_too(of: Program) {
     service.nth(3, "got TERM");
     service.nth(2, "got CONT");
     let lines = service.lines();
-    assert_eq!(lines[1..3], ["got TERM", "told"]);
+    assert_eq!(lines[1..3], ["got TERM", "done"]);
 }
 
 fn k_kills_and_the_service_is_started_again(of: Program) {
@@ -254,9 +254,9 @@ fn x_ends_all(of: Program) {
 }
 
 fn the_log_takes_commands_but_x(of: Program) {
-    let puppet = PUPPET.replace("start", "log start").replace("told", "told-log");
+    let puppet = PUPPET.replace("start", "log start").replace("tell", "tell-log");
     let mut service = Service::prepare(of, &[("run", SLEEPER), ("log/run", &puppet)]);
-    assert_eq!(run_in(service.scratch.path(), "mkfifo told-log"), prints(""));
+    assert_eq!(run_in(service.scratch.path(), "mkfifo tell-log"), prints(""));
     service.supervise();
     service.started(1);
     service.nth(1, "log start ");

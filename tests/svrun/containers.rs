@@ -32,7 +32,7 @@ fn first(service: &Service, options: &[&str]) -> Command {
     command
 }
 
-/// A pid namespace that stays, whose process 1 is a shell that does what it is told, and its pid.
+/// A pid namespace that stays, whose process 1 is a shell that executes the lines it gets, and its pid.
 struct Kept(Background, u32);
 
 impl Kept {
@@ -144,7 +144,7 @@ fn it_leaves_with_the_status_of_a_service_that_was_given_up() {
             service.assert_nothing_left();
         }
     }
-    // Below process 1 it stays, and can be told to start it again.
+    // Below process 1 it stays, and starts it again on command.
     let mut service = Service::start(Svrun, &[("run", "#!/bin/sh\nexit 3\n"), ("finish", GIVES_UP)]);
     service.until_stat("down, gave up");
     service.send("u");
@@ -175,14 +175,14 @@ fn it_leaves_with_the_status_of_a_service_that_ran_for_once_but_stays_where_one_
     service.tell("exit 6");
     let finish = service.nth(1, "finish 6 0");
     assert_eq!((finish.as_str(), service.ended()), ("", 6));
-    // Told to leave it leaves with 0.
+    // On command it leaves with 0.
     service.supervise();
     service.started(4);
     service.exit();
 }
 
 #[test]
-fn what_a_container_has_left_that_is_gone_is_no_reason_to_refuse() {
+fn the_remains_of_a_container_that_is_gone_are_no_reason_to_refuse() {
     needs!(namespaces(), tool("runsvdir"));
     for files in [&[("run", SLEEPER)][..], &[("run", SLEEPER), ("log/run", LOGGER)]] {
         let mut service = Service::prepare(Svrun, files);
@@ -244,7 +244,7 @@ fn a_service_that_lives_in_another_pid_namespace_is_not_started_a_second_time() 
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let mut numbers = release.split(['.', '-']).map(|number| number.parse().unwrap_or(0_u32));
     // Since then the kernel tells which namespaces live.
-    let told = (numbers.next(), numbers.next()) >= (Some(6), Some(18));
+    let known = (numbers.next(), numbers.next()) >= (Some(6), Some(18));
     let svrun = bin().join("svrun").display().to_string();
     for (files, log) in [(&[("run", SLEEPER)][..], false), (&[("run", SLEEPER), ("log/run", LOGGER)], true)] {
         let mut service = Service::prepare(Svrun, files);
@@ -258,7 +258,7 @@ fn a_service_that_lives_in_another_pid_namespace_is_not_started_a_second_time() 
         service.ended();
         // From above it the namespace is seen; from beside it the log pipe is a sign, or the kernel is asked.
         let mut commands = vec![service.command(), without_numbers(&service, &[&svrun, "service"])];
-        if told || log {
+        if known || log {
             commands.push(first(&service, &[]));
         }
         if log {

@@ -17,20 +17,20 @@ both!(svrun;
     a_log_that_is_no_directory_is_warned_of,
     a_new_supervisor_leaves_modes_and_owners_alone,
     a_second_supervisor_is_refused_at_once,
-    a_service_directory_that_is_not_there_is_said,
+    a_missing_service_directory_is_reported,
     a_state_directory_may_be_elsewhere,
     a_state_directory_whose_parent_is_not_there_is_fatal,
     a_stale_status_is_not_believed,
     control_never_ends,
     ok_can_be_opened_once_the_status_is_there,
-    some_arguments_are_wrong_use,
+    some_arguments_are_usage_errors,
     the_files_have_these_modes,
     the_files_of_the_log_are_the_same,
     the_lock_is_one_of_flock,
     the_status_has_20_bytes_for_each_state,
     the_status_is_never_seen_half_written,
     the_umask_binds_the_files,
-    what_waits_in_control_before_the_start_is_done,
+    commands_in_control_before_the_start_are_carried_out,
 );
 
 /// What runsv makes in its directory.
@@ -326,7 +326,7 @@ fn a_state_directory_whose_parent_is_not_there_is_fatal(of: Program) {
     assert_eq!(service.count("start "), 0);
 }
 
-fn a_service_directory_that_is_not_there_is_said(of: Program) {
+fn a_missing_service_directory_is_reported(of: Program) {
     let directory = open_directory();
     std::fs::write(directory.path().join("file"), "").unwrap();
     for dir in ["no", "file", "file/x"] {
@@ -336,7 +336,7 @@ fn a_service_directory_that_is_not_there_is_said(of: Program) {
     }
 }
 
-fn some_arguments_are_wrong_use(of: Program) {
+fn some_arguments_are_usage_errors(of: Program) {
     let status = if of == Runsv { 1 } else { 100 }; // the status of all our programs
     for words in [&[][..], &["a", "b"]] {
         let outcome = run(of.command().args(words));
@@ -476,7 +476,7 @@ fn control_never_ends(of: Program) {
     service.until("it waits in poll", || state(service.supervisor()) == Some('S'));
 }
 
-fn what_waits_in_control_before_the_start_is_done(of: Program) {
+fn commands_in_control_before_the_start_are_carried_out(of: Program) {
     let mut service = Service::prepare(of, &[("run", PUPPET), ("down", "")]);
     assert_eq!(run_in(service.at(""), "mkdir -m 700 supervise; mkfifo -m 600 supervise/control"), prints(""));
     let mut control =

@@ -17,12 +17,12 @@ use tempfile::TempDir;
 
 use crate::support::*;
 
-/// A service that does what it is told, a line of shell at a time ([`Service::tell`]), and notes when it
+/// A service that executes a line of shell at a time ([`Service::tell`]), and notes when it
 /// starts and which signals it gets. It leaves at TERM.
 pub(crate) const PUPPET: &str = r#"#!/bin/sh
 for signal in HUP ALRM INT QUIT USR1 USR2 CONT; do trap "echo got $signal >>$D/lines" $signal; done
 trap 'echo got TERM >>$D/lines; exit 0' TERM
-exec 3<>$D/told
+exec 3<>$D/tell
 echo start $$ >>$D/lines
 while :; do read -r words <&3 && eval "$words"; done
 "#;
@@ -30,7 +30,7 @@ while :; do read -r words <&3 && eval "$words"; done
 /// As [`PUPPET`], but it leaves at no signal.
 pub(crate) const STUBBORN: &str = r#"#!/bin/sh
 for signal in TERM CONT; do trap "echo got $signal >>$D/lines" $signal; done
-exec 3<>$D/told
+exec 3<>$D/tell
 echo start $$ >>$D/lines
 while :; do read -r words <&3 && eval "$words"; done
 "#;
@@ -48,7 +48,7 @@ pub(crate) const FINISH: &str = "#!/bin/sh\necho finish \"$@\" >>$D/lines\n";
 pub(crate) const SLOW_FINISH: &str = r#"#!/bin/sh
 echo finish "$@" >>$D/lines
 for signal in TERM HUP USR1 CONT; do trap "echo finish got $signal >>$D/lines" $signal; done
-exec 3<>$D/told-finish
+exec 3<>$D/tell-finish
 echo finish waits $$ >>$D/lines
 while :; do read -r words <&3 && eval "$words"; done
 "#;
@@ -59,7 +59,7 @@ fn nudge(directory: PathBuf) {
     thread::spawn(move || {
         while let Ok(entries) = fs::read_dir(&directory) {
             for entry in entries.flatten() {
-                if entry.file_name().as_bytes().starts_with(b"told") {
+                if entry.file_name().as_bytes().starts_with(b"tell") {
                     let fifo = OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(entry.path());
                     let _ = fifo.and_then(|mut fifo| fifo.write_all(b"\n")); // nobody may be there to read
                 }
@@ -130,7 +130,7 @@ pub(crate) struct Service {
     options: Vec<String>,
     supervisor: Option<Child>,
     /// What [`Service::tell`] and its like write to, held open so that nothing said is lost.
-    told: [File; 2],
+    fifos: [File; 2],
     /// The directory that has the supervisor's files.
     state: &'static str,
     /// Whether the supervisor sees other file systems than the test.
@@ -141,13 +141,13 @@ impl Service {
     /// Puts the files in place: scripts are what begins with `#!`.
     pub(crate) fn prepare(program: Program, files: &[(&str, &str)]) -> Self {
         let scratch = open_directory();
-        assert_eq!(run_in(scratch.path(), "mkdir service; mkfifo told told-finish; >lines"), prints(""));
+        assert_eq!(run_in(scratch.path(), "mkdir service; mkfifo tell tell-finish; >lines"), prints(""));
         let hold = |name| OpenOptions::new().read(true).write(true).open(scratch.path().join(name)).unwrap();
-        let told = ["told", "told-finish"].map(hold);
+        let fifos = ["tell", "tell-finish"].map(hold);
         nudge(scratch.path().to_owned());
         let options = Vec::new();
         let service =
-            Self { program, scratch, options, supervisor: None, told, state: "service", apart: false };
+            Self { program, scratch, options, supervisor: None, fifos, state: "service", apart: false };
         service.write(files);
         service
     }
@@ -324,12 +324,12 @@ impl Service {
 
     /// Has the service do a line of shell, if it is the [`PUPPET`] or its like.
     pub(crate) fn tell(&self, words: &str) {
-        (&self.told[0]).write_all(format!("{words}\n").as_bytes()).unwrap();
+        (&self.fifos[0]).write_all(format!("{words}\n").as_bytes()).unwrap();
     }
 
     /// Has [`SLOW_FINISH`] do a line of shell.
     pub(crate) fn tell_finish(&self, words: &str) {
-        (&self.told[1]).write_all(format!("{words}\n").as_bytes()).unwrap();
+        (&self.fifos[1]).write_all(format!("{words}\n").as_bytes()).unwrap();
     }
 
     /// Whether a supervisor holds `supervise/ok` open.

@@ -154,7 +154,7 @@ const STATE: [&str; 15] = [
 ];
 
 #[test]
-fn what_the_owner_of_a_state_directory_puts_there_is_replaced_and_never_followed() {
+fn files_planted_by_the_owner_of_a_state_directory_are_replaced_and_never_followed() {
     needs!(attack());
     for (what, make) in [
         ("a link", "ln -s $D/secret $name"),
@@ -181,7 +181,7 @@ fn what_the_owner_of_a_state_directory_puts_there_is_replaced_and_never_followed
         assert_eq!(field(&service.ask("wait ready 30"), "ok"), "true", "{what}");
         service.tell("exit 3");
         service.started(3);
-        service.until("the death is told", || service.read("supervise/deaths").ends_with("s\n"));
+        service.until("the death is recorded", || service.read("supervise/deaths").ends_with("s\n"));
         secret.assert_untouched(what);
         assert_eq!(service.text("own"), "own\n", "{what}");
         assert!(!service.path("nothing").exists(), "{what}");
@@ -282,7 +282,7 @@ fn of_a_file_of_the_state_no_more_is_read_than_is_needed() {
     assert_eq!(run_in(service.at("supervise"), "truncate -s 4T deaths record"), prints(""));
     service.tell("exit 3");
     service.started(2);
-    service.until("the death is told", || {
+    service.until("the death is recorded", || {
         let size = service.at("supervise/deaths").metadata().unwrap().len();
         size < 1000 && service.read("supervise/deaths").lines().count() == 1
     });
@@ -306,7 +306,7 @@ fn a_file_that_was_moved_to_the_place_of_deaths_is_neither_shown_nor_changed() {
         fs::rename(&moved, service.at("supervise/deaths")).unwrap();
         service.tell("exit 3");
         service.started(2);
-        service.until("the death is told", || service.read("supervise/deaths").ends_with("s\n"));
+        service.until("the death is recorded", || service.read("supervise/deaths").ends_with("s\n"));
         let shown = run(&mut nobody(&service, "cat deaths"));
         assert!(!shown.stdout.contains("secret"), "{}", shown.stdout);
         let mut kept = String::new();
@@ -347,7 +347,7 @@ fn no_mode_or_group_is_given_to_what_has_taken_the_name_of_a_file() {
 }
 
 #[test]
-fn who_may_only_read_a_state_directory_cannot_keep_the_supervisor_out() {
+fn readers_of_a_state_directory_cannot_keep_the_supervisor_out() {
     needs!(attack(), tool("flock"));
     let mut service = Service::prepare(Svrun, &[("run", PUPPET), ("log/run", LOGGER)]);
     service.supervise();
@@ -486,7 +486,7 @@ fn a_part_of_the_service_cannot_take_lines_out_of_the_log_pipe() {
 
 #[test]
 fn an_upgrade_leaves_no_pipe_without_a_reader() {
-    // The supervisor is the only one who reads: the logger is down.
+    // The supervisor is the only reader: the logger is down.
     let files = [("run", PUPPET), ("log/run", LOGGER), ("log/down", ""), ("notification-fd", "7")];
     let mut service = Service::start(Svrun, &files);
     let pid = service.started(1);

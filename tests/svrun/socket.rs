@@ -175,7 +175,7 @@ fn commands_are_answered_once_they_are_carried_out() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said() {
+fn failures_are_reported() {
     let service = Service::start(Svrun, &[("run", PUPPET), ("down", "")]);
     for (request, text) in [
         ("signal TERM", "not running"),
