@@ -117,7 +117,7 @@ impl World {
 
 /// How many bytes are in a pipe.
 pub(crate) fn unread(pipe: &File) -> usize {
-    common::child::unread(pipe.as_fd()).unwrap()
+    common::fds::unread(pipe.as_fd()).unwrap()
 }
 
 /// A sissylog, or what becomes it.

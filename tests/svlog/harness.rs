@@ -196,7 +196,7 @@ impl Log {
 
     /// How many bytes are in the pipe that the test holds.
     pub(crate) fn left_in_pipe(&self) -> usize {
-        common::child::unread(self.reader.as_ref().unwrap().as_fd()).unwrap()
+        common::fds::unread(self.reader.as_ref().unwrap().as_fd()).unwrap()
     }
 
     /// The name of the pipe, as in /proc.
