@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use common::env::{Folder, Format};
+use common::env::{Directory, Format};
 use common::{Cli, Error, Link, OrFail, Outcome, Short, shown};
 use nix::errno::Errno;
 
@@ -49,20 +49,19 @@ fn run(cli: &mut Cli) -> Outcome {
     if dir.is_empty() {
         return Err(Error::usage("dir is empty")); // which -I would take for a missing one
     }
-    let folder = match Folder::open(dir) {
+    let directory = match Directory::open(dir) {
         Err(Errno::ENOENT) if missing_is_fine => return Ok(chain),
-        folder => folder.or_fail(format_args!("open folder {}", shown(dir.to_bytes())))?,
+        directory => directory.or_fail(format_args!("open directory {dir}"))?,
     };
-    for file in folder.names()? {
+    for file in directory.names()? {
         let name = [&prefix, file.to_bytes()].concat();
-        if name.contains(&b'=') {
-            let (dir, file) = (shown(dir.to_bytes()), shown(file.to_bytes()));
-            return Err(Error::fatal(format_args!("unable to use {dir}/{file}: not a variable name")));
-        }
-        match folder.value(&file, format)? {
-            Some(value) => chain.env.set(&name, &value)?,
+        let edited = match directory.value(&file, format)? {
+            Some(value) => chain.env.set(&name, &value),
             None => chain.env.unset(&name),
-        }
+        };
+        edited.map_err(|problem| {
+            Error::fatal(format_args!("unable to use {dir}/{}: {problem}", shown(file.to_bytes())))
+        })?;
     }
     Ok(chain)
 }

@@ -23,7 +23,7 @@ fn run(cli: &mut Cli) -> Outcome {
     }
     let account = cli.operand("account")?;
     let mut chain = cli.rest()?;
-    let account = Account::find(account, groups)?;
+    let account = Account::find(&account, groups)?;
     chain.env.set(b"UID", account.uid.to_string().as_bytes())?;
     chain.env.set(b"GID", account.gid.to_string().as_bytes())?;
     if groups == Groups::Database {

@@ -122,7 +122,7 @@ fn options(cli: &mut Cli) -> Result<(Options, Words), Error> {
     let these = these.unwrap_or_default();
     let plain = |byte: &u8| *byte == b'\n' || (b' '..=b'~').contains(byte) && !these.contains(byte);
     let replaced = by.map(|c| (0..=255).map(|byte| if plain(&byte) { byte } else { c }).collect());
-    let mut folders = vec![cli.operand("dir")?];
+    let mut folders = vec![cli.operand("dir")?.0];
     let rest = cli.rest_or_nothing();
     folders.extend(rest.words);
     let stamp = [Stamp::None, Stamp::Tai, Stamp::Utc("_"), Stamp::Utc("T")][stamps.min(3)];

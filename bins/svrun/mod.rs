@@ -98,7 +98,7 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
             other => return Err(other.unexpected().into()),
         }
     }
-    let folder = cli.operand("dir")?;
+    let folder = cli.operand("dir")?.0;
     words.extend(Some(c"--").filter(|_| folder.to_bytes().starts_with(b"-")));
     words.push(folder);
     let rest = cli.rest_or_nothing();
@@ -118,7 +118,7 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
     // What the service leaves behind becomes ours, to be counted and reaped.
     nix::sys::prctl::set_child_subreaper(true).or_fail("become a subreaper")?;
     let open = |path: &'static CStr| {
-        fds::open_folder(AT_FDCWD, path).or_fail(format_args!("open {}", shown(path.to_bytes())))
+        fds::open_directory(AT_FDCWD, path).or_fail(format_args!("open {}", shown(path.to_bytes())))
     };
     let origin = open(c".")?;
     let service = open(folder)?;

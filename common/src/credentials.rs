@@ -10,11 +10,12 @@ use crate::accounts::Files;
 use crate::accounts::{Trouble, User};
 use crate::caps;
 use crate::env::Env;
-use crate::error::{Error, OrFail, shown};
+use crate::error::{Error, OrFail};
 use crate::quantity::number;
 #[cfg(not(target_env = "musl"))]
 use crate::sys::nss::Switch;
 use crate::sys::{ids, signal};
+use crate::word::shown;
 
 /// Where this program looks accounts up.
 #[cfg(target_env = "musl")]
@@ -116,15 +117,17 @@ impl Account {
     pub fn export(&self, env: &mut Env) -> Result<(), Error> {
         let looked_up = if self.user.is_none() { user_of(self.uid)? } else { None };
         let Some(user) = self.user.as_ref().or(looked_up.as_ref()) else {
-            env.unset(b"USER");
-            env.unset(b"LOGNAME");
+            env.unset(b"USER")?;
+            env.unset(b"LOGNAME")?;
             env.set(b"HOME", b"/")?;
-            return env.set(b"SHELL", b"/bin/sh");
+            env.set(b"SHELL", b"/bin/sh")?;
+            return Ok(());
         };
         env.set(b"HOME", non_empty(&user.home, b"/"))?;
         env.set(b"USER", user.name.to_bytes())?;
         env.set(b"LOGNAME", user.name.to_bytes())?;
-        env.set(b"SHELL", non_empty(&user.shell, b"/bin/sh"))
+        env.set(b"SHELL", non_empty(&user.shell, b"/bin/sh"))?;
+        Ok(())
     }
 }
 

@@ -1,11 +1,12 @@
 //! Why a program stops: what it prints and the status with which it exits.
 
 use std::borrow::Cow;
-use std::fmt::{self, Display, Write};
+use std::fmt::Display;
 
 use nix::errno::Errno;
 
 use crate::sys::{errno, file};
+use crate::word::shown;
 
 /// The reason why a link executes nothing. A pointer, so that what may fail returns no more than a
 /// register.
@@ -169,48 +170,9 @@ pub fn reason(errno: Errno) -> impl Display {
     shown(errno::text(errno))
 }
 
-/// `bytes` for a message: one line whatever they are, control characters and what is not UTF-8 escaped.
-pub fn shown<B: AsRef<[u8]> + ?Sized>(bytes: &B) -> impl Display {
-    Shown(bytes.as_ref())
-}
-
-struct Shown<'a>(&'a [u8]);
-
-impl Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
-            for character in chunk.valid().chars() {
-                match character {
-                    '\n' => f.write_str("\\n")?,
-                    control if control.is_control() => hex(f, control.encode_utf8(&mut [0; 4]).as_bytes())?,
-                    printable => f.write_char(printable)?,
-                }
-            }
-            hex(f, chunk.invalid())?;
-        }
-        Ok(())
-    }
-}
-
-fn hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| {
-        let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('?');
-        f.write_str("\\x")?;
-        f.write_char(digit(byte >> 4))?;
-        f.write_char(digit(byte & 15))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_shown_on_one_line() {
-        assert_eq!(shown("a b=é").to_string(), "a b=é");
-        assert_eq!(shown("a\nb\x1b[1m\0").to_string(), "a\\nb\\x1b[1m\\x00");
-        assert_eq!(shown(b"caf\xe9!").to_string(), "caf\\xe9!");
-    }
 
     #[test]
     fn the_status_tells_the_kind() {

@@ -14,23 +14,23 @@ pub use crate::sys::fd::{close_others, set_nonblocking, stdin, stdout, unread};
 
 /// Opens a file on a fd from 3 up, though 0-2 be closed: there it would receive our own messages, or be the
 /// program's stdin.
-pub fn open(folder: BorrowedFd, path: &CStr, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
-    raw::above_standard(openat(folder, path, flags, mode)?, flags.contains(OFlag::O_CLOEXEC))
+pub fn open(directory: BorrowedFd, path: &CStr, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
+    raw::above_standard(openat(directory, path, flags, mode)?, flags.contains(OFlag::O_CLOEXEC))
 }
 
-/// Opens a folder, as [`open`], to read it and to reach what is in it.
-pub fn open_folder(folder: BorrowedFd, path: &CStr) -> nix::Result<OwnedFd> {
-    open(folder, path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+/// Opens a directory, as [`open`], to read it and to reach what is in it.
+pub fn open_directory(directory: BorrowedFd, path: &CStr) -> nix::Result<OwnedFd> {
+    open(directory, path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
 }
 
 /// Whether a file could be opened for reading, by its permissions: this takes no fd.
-pub fn may_read(folder: BorrowedFd, path: &CStr) -> nix::Result<()> {
-    file::may_read(folder.as_raw_fd(), path)
+pub fn may_read(directory: BorrowedFd, path: &CStr) -> nix::Result<()> {
+    file::may_read(directory.as_raw_fd(), path)
 }
 
-/// Tells the names in a folder but `.` and `..`, without allocating.
-pub fn each_name(folder: BorrowedFd, tell: impl FnMut(&CStr)) -> nix::Result<()> {
-    let all = open_folder(folder, c".")?; // which is read from its beginning
+/// Tells the names in a directory but `.` and `..`, without allocating.
+pub fn each_name(directory: BorrowedFd, tell: impl FnMut(&CStr)) -> nix::Result<()> {
+    let all = open_directory(directory, c".")?; // which is read from its beginning
     file::each_name(all.as_fd(), tell)
 }
 

@@ -27,9 +27,10 @@ mod sys;
 pub mod terminal;
 pub mod text;
 pub mod voice;
+pub mod word;
 
 pub use env::Env;
-pub use error::{Error, OrFail, shown};
+pub use error::{Error, OrFail};
 pub use exec::Chain;
 pub use lexopt::Arg::{Long, Short};
 pub use link::{Cli, Link, Outcome};
@@ -37,3 +38,4 @@ pub use sys::words::Words;
 pub use sys::{clock, file, memory, namespace, poll, process, random, socket, spawn};
 pub use text::Text;
 pub use voice::Voice;
+pub use word::{Word, shown};

@@ -4,13 +4,14 @@ use std::ffi::CStr;
 use std::mem;
 
 use crate::env::Env;
-use crate::error::{Error, OrFail, shown};
+use crate::error::{Error, OrFail};
 use crate::exec::Chain;
 use crate::identity::{Own, is_called};
 use crate::link::{Link, help, version, with_columns};
 use crate::procfs;
 use crate::sys::process;
 use crate::sys::words::Words;
+use crate::word::shown;
 
 /// The program itself, for its messages.
 pub(crate) static CATENA: Link = Link {

@@ -32,7 +32,7 @@ fn holds(proc: BorrowedFd, pid: u32, file: &FileStat) -> nix::Result<bool> {
     // A line for each lock, which names the file by its inode's number. Only then the file itself is looked at: a
     // look at any file of another file system may wait for ever.
     let inode = format!(":{} ", file.st_ino);
-    let all = fds::open_folder(proc, &path(pid, b"fdinfo", b""))?;
+    let all = fds::open_directory(proc, &path(pid, b"fdinfo", b""))?;
     for fd in file::names(all.as_fd())? {
         let info = beginning(all.as_fd(), &fd).unwrap_or_default(); // closed meanwhile
         let locked = |line: &[u8]| {
