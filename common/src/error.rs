@@ -19,7 +19,7 @@ struct Reason {
     status: i32,
     text: String,
     hint: Option<Cow<'static, str>>,
-    /// The name and the usage line of who speaks.
+    /// The name and the usage line of the program in whose name it speaks.
     link: Option<(&'static str, &'static str)>,
 }
 
@@ -36,12 +36,12 @@ impl Error {
         Self(Box::new(Reason { kind, status, text: text.to_string(), hint: None, link: None }))
     }
 
-    /// No error: the program was asked for `text`, which goes to stdout as it is.
+    /// Not an error: the program was asked for `text`, which goes to stdout as it is.
     pub fn answer(status: i32, text: impl Display) -> Self {
         Self::new(Kind::Answer, status, &text)
     }
 
-    /// Wrong use, status 100: trying again cannot help.
+    /// A usage error, status 100: trying again cannot help.
     pub fn usage(problem: impl Display) -> Self {
         Self::new(Kind::Usage, 100, &problem)
     }
@@ -116,7 +116,7 @@ impl Error {
     /// Writes the message in one write, an answer to stdout and a complaint to stderr, and returns the exit
     /// status.
     #[cold]
-    #[inline(never)] // its buffers are no part of the frame of who runs for long
+    #[inline(never)] // its buffers are not part of the frame of a caller that runs for long
     pub(crate) fn report(&self) -> i32 {
         let Reason { ref kind, status, ref text, ref hint, link } = *self.0;
         let (name, usage) = link.unwrap_or_default(); // rt has named it
@@ -131,7 +131,7 @@ impl Error {
         if let Some(hint) = hint {
             message.extend([name, ": hint: ", hint, "\n"]);
         }
-        // Where stderr is closed the status alone has to tell.
+        // Where stderr is closed the status alone has to do.
         let _ = file::write_last(libc::STDERR_FILENO, message.as_bytes());
         status
     }

@@ -28,10 +28,10 @@ pub fn may_read(directory: BorrowedFd, path: &CStr) -> nix::Result<()> {
     file::may_read(directory.as_raw_fd(), path)
 }
 
-/// Tells the names in a directory but `.` and `..`, without allocating.
-pub fn each_name(directory: BorrowedFd, tell: impl FnMut(&CStr)) -> nix::Result<()> {
+/// Reports the names in a directory but `.` and `..`, without allocating.
+pub fn each_name(directory: BorrowedFd, report: impl FnMut(&CStr)) -> nix::Result<()> {
     let all = open_directory(directory, c".")?; // which is read from its beginning
-    file::each_name(all.as_fd(), tell)
+    file::each_name(all.as_fd(), report)
 }
 
 /// Makes sure that fds 0 to 2 are open: what a program that lives on opens must not land there. /dev/null takes
@@ -93,7 +93,7 @@ pub fn hand_on(fd: BorrowedFd) -> nix::Result<Handed> {
     let before = loop {
         match raw::is_cloexec(at) {
             Ok(true) => break Some(raw::copy_from(at, at + 1, libc::F_DUPFD_CLOEXEC)?),
-            Ok(false) => at += 1, // somebody else's, who has started us with it
+            Ok(false) => at += 1, // that of another, with which we were started
             Err(Errno::EBADF) => break None,
             Err(errno) => return Err(errno),
         }

@@ -56,7 +56,7 @@ pub struct Input {
 struct Looking {
     reader: OwnedFd,
     writer: OwnedFd,
-    /// Tells when something new has come into the pipe, also where something is in it already.
+    /// Becomes readable when something new has come into the pipe, also where something is in it already.
     news: Epoll,
 }
 
@@ -95,7 +95,7 @@ impl Input {
         Ok(Self { pipe, buffer: vec![0; size], seen: 0..0, closed: false, quiet: 0, waited: false })
     }
 
-    /// Looks what is there, without waiting.
+    /// Looks at what is there, without waiting.
     pub fn look(&mut self) -> nix::Result<Look> {
         let Some(pipe) = &self.pipe else { return self.read() };
         if std::mem::take(&mut self.waited) {
@@ -143,7 +143,7 @@ impl Input {
         &mut self.buffer[self.seen.clone()]
     }
 
-    /// Whether nobody writes any more: what is there is the last.
+    /// Whether all writers have closed the pipe: there will be no more than what is in it.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed
@@ -201,8 +201,8 @@ impl Input {
         self.pipe.as_ref().map_or(0, |pipe| pipe.news.0.as_raw_fd())
     }
 
-    /// How long to wait at most where what is there is not enough. The kernel tells of every write to a pipe, but
-    /// not of each piece of one that is larger than the room in it.
+    /// How long to wait at most where what is there is not enough. The kernel reports every write to a pipe, but
+    /// not each piece of one that is larger than the room in it.
     #[must_use]
     pub fn patience(&self) -> Option<Duration> {
         let first = Duration::from_micros(100);

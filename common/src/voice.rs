@@ -1,11 +1,11 @@
-//! What a program that lives on says on stderr, to whom it was started by.
+//! Messages of long-lived programs, on stderr.
 
 use nix::errno::Errno;
 
 use crate::sys::poll;
 use crate::text::Text;
 
-/// Who speaks, and of what.
+/// The speaker, and the subject.
 #[derive(Clone, Copy, Debug)]
 pub struct Voice {
     /// The name that the program was called by.
@@ -61,7 +61,7 @@ impl Voice {
         self.say(b"info", parts, None, None);
     }
 
-    /// A line that was meant for another place, newline included: that of a log, which has told of what it is.
+    /// A line that was meant for another place, newline included: that of a log, which has its own beginning.
     pub fn line(self, line: &[u8]) {
         let mut text = Text::<TEXT>::of(": ");
         say(self.about(b"", text.add(line).bytes()).bytes());
@@ -124,7 +124,7 @@ const LINE: usize = 512;
 const TEXT: usize = 384;
 const NAME: usize = 32;
 
-/// Writes to stderr. Where that fails, or would have to wait, there is nobody to tell.
+/// Writes to stderr. Where that fails, or would have to wait, nobody is listening.
 pub fn say(bytes: &[u8]) {
     let mut stderr = [poll::watch(2, poll::POLLOUT)];
     if poll::poll(&mut stderr, Some(0)).is_ok() && stderr[0].revents == 0 {

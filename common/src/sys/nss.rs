@@ -18,7 +18,7 @@ impl Switch {
         // SAFETY: a C string, and what `entry` passes.
         let get =
             |to, buffer, size, found| unsafe { libc::getpwnam_r(name.as_ptr(), to, buffer, size, found) };
-        // Not whether the name is the one that was asked for: directories that do not tell upper from lower case
+        // Not whether the name is the one that was asked for: directories that take upper and lower case for the same
         // answer with their own spelling.
         checked(entry(get, user)?, |user| !user.name.is_empty() && is_id(user.uid) && is_id(user.gid))
     }
@@ -70,7 +70,7 @@ fn getgrouplist(user: &CStr, gid: u32) -> nix::Result<Vec<u32>> {
     let mut groups = vec![0; 64];
     loop {
         let mut count = c_int::try_from(groups.len()).unwrap_or(c_int::MAX);
-        // SAFETY: a C string, and at most `count` groups are written to the buffer, which has so many
+        // SAFETY: a C string, and at most `count` groups are written to the buffer, which has that many
         // places.
         let fits =
             unsafe { libc::getgrouplist(user.as_ptr(), gid, groups.as_mut_ptr(), &raw mut count) } >= 0;
