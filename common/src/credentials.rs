@@ -13,7 +13,7 @@ use crate::env::Env;
 use crate::error::{Error, OrFail};
 use crate::quantity::number;
 #[cfg(not(target_env = "musl"))]
-use crate::sys::nss::Switch;
+use crate::switch::Switch;
 use crate::sys::{ids, signal};
 use crate::word::shown;
 
