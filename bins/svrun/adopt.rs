@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use common::{Voice, process, procfs};
 use nix::errno::Errno;
 
-use super::machine::{Death, Event, Phase, Want};
+use super::machine::{Asked, Death, Event, Phase, Want};
 use super::process::Process;
 use super::record::{self, Child, Memory};
 use super::state::State;
@@ -139,12 +139,15 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
             }
         }
         process.settings.for_stop(process.folder.as_fd(), voice);
-        process.machine.resume(world.now(), &process.settings.rules);
         if !process.logger && !child.finish {
             process.settings.for_start(process.folder.as_fd(), voice);
-            process.notify.ready = memory.is_some_and(|memory| known && memory.ready);
+            process.notify.ready = memory.as_ref().is_some_and(|memory| known && memory.ready);
             process.notify.open(&process.settings, process.state.as_ref(), voice);
         }
+        let same = |memory: &Memory| known && memory.machine.phase == process.machine.phase;
+        let asked =
+            memory.as_ref().filter(|memory| same(memory)).map_or(Asked::default(), |memory| memory.asked);
+        process.event(world, Event::Resume(asked));
         return Ok(());
     }
     let phase = process.machine.phase;

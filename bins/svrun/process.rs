@@ -206,7 +206,13 @@ impl Process {
             Action::Try(letter) if self.lost.is_some() && machine::signal(letter).is_some() => {
                 Some(Event::Script(false))
             }
-            Action::Try(letter) => self.try_script(world, letter),
+            Action::Try(letter) => {
+                // Before anybody can see what comes of it: who kills us then must not take it back.
+                if machine::signal(letter).is_some() {
+                    self.remember(world);
+                }
+                self.try_script(world, letter)
+            }
             Action::KillScript if self.script == 0 => Some(Event::Script(false)),
             Action::KillScript => {
                 if self.lost_script.is_none() {
@@ -581,6 +587,7 @@ impl Process {
         let Some(file) = self.state.as_ref().and_then(|state| state.record.as_ref()) else { return };
         let memory = Memory {
             machine: self.machine,
+            asked: self.machine.asked(),
             serial: self.serial,
             wall: self.wall,
             died: self.died.0.0,
