@@ -11,9 +11,9 @@ pub const LINK: Link = Link {
     options: &[
         ("-n", "fail at once if the lock is taken"),
         ("-N", "wait for the lock (this is the default)"),
-        ("-t seconds", "wait so long at most"),
-        ("-x", "exit 0 in silence where the lock is not to be had"),
-        ("-X", "exit 111 with a message there (this is the default)"),
+        ("-t seconds", "wait at most this long"),
+        ("-x", "exit 0 silently if the lock cannot be acquired"),
+        ("-X", "exit 111 with a message then (this is the default)"),
         ("-r", "share the lock with others that use -r"),
         ("-d fd", "hold the lock on this file descriptor"),
     ],
