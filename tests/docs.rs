@@ -91,19 +91,19 @@ fn sorted(mut list: Vec<String>) -> Vec<String> {
     list
 }
 
-/// The files in a folder that end in `ending`, without it.
-fn files(folder: &str, ending: &str) -> Vec<String> {
-    let entries = read_dir(house().join(folder)).unwrap().map(|entry| entry.unwrap().file_name());
+/// The files in a directory that end in `ending`, without it.
+fn files(directory: &str, ending: &str) -> Vec<String> {
+    let entries = read_dir(house().join(directory)).unwrap().map(|entry| entry.unwrap().file_name());
     let names = entries.filter_map(|name| Some(name.to_str().unwrap().strip_suffix(ending)?.to_owned()));
     sorted(names.collect())
 }
 
-/// The modules in a folder, of one file or of a folder with a `mod.rs`.
-fn modules_in(folder: &str) -> Vec<String> {
-    let entries = read_dir(house().join(folder)).unwrap().map(|entry| entry.unwrap());
-    let folders = entries.filter(|entry| entry.path().join("mod.rs").exists());
-    let folders = folders.map(|entry| entry.file_name().into_string().unwrap()).collect();
-    sorted([files(folder, ".rs"), folders].concat())
+/// The modules in a directory, of one file or of a directory with a `mod.rs`.
+fn modules_in(directory: &str) -> Vec<String> {
+    let entries = read_dir(house().join(directory)).unwrap().map(|entry| entry.unwrap());
+    let directories = entries.filter(|entry| entry.path().join("mod.rs").exists());
+    let directories = directories.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    sorted([files(directory, ".rs"), directories].concat())
 }
 
 /// What stands between `before` and `after` in each line that has both, in that order.
