@@ -1,4 +1,4 @@
-//! chroot: run a program with another root folder.
+//! chroot: run a program with another root directory.
 
 use common::{Cli, Link, Outcome, root};
 
@@ -6,7 +6,7 @@ use common::{Cli, Link, Outcome, root};
 pub const LINK: Link = Link {
     name: "chroot",
     usage: "root [prog...]",
-    summary: "run a program with another root folder",
+    summary: "run a program with another root directory",
     options: &[],
     opens: true,
     run,

@@ -1,4 +1,4 @@
-//! envdir: run a program with environment variables from files in a folder.
+//! envdir: run a program with environment variables from files in a directory.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -10,12 +10,12 @@ use nix::errno::Errno;
 pub const LINK: Link = Link {
     name: "envdir",
     usage: "[-I] [-f] [-n] [-c char] [-p prefix] dir prog...",
-    summary: "run a program with environment variables from files in a folder",
+    summary: "run a program with environment variables from files in a directory",
     options: &[
         ("-I", "a missing dir is no error"),
-        ("-f", "the whole file is the value, less one final newline"),
+        ("-f", "use the whole file as the value, without one final newline"),
         ("-n", "keep trailing blanks; with -f the final newline too"),
-        ("-c char", "a NUL becomes char instead of a newline"),
+        ("-c char", "turn a NUL into char instead of a newline"),
         ("-p prefix", "put prefix before each name"),
     ],
     opens: true,

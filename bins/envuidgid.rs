@@ -8,7 +8,7 @@ pub const LINK: Link = Link {
     name: "envuidgid",
     usage: "[-s] account prog...",
     summary: "run a program with an account's ids in the environment",
-    options: &[("-s", "set GIDLIST to the other groups, those of the database too")],
+    options: &[("-s", "set GIDLIST to the other groups, those from the database too")],
     opens: false,
     run,
 };

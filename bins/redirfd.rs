@@ -15,10 +15,10 @@ pub const LINK: Link = Link {
     summary: "run a program with a file opened on a file descriptor",
     options: &[
         ("-r", "open for reading"),
-        ("-w", "open for writing: create, or cut to nothing"),
+        ("-w", "open for writing: create or truncate"),
         ("-u", "open for reading and writing"),
-        ("-a", "open for appending: create if need be"),
-        ("-x", "create for writing, and fail if it is there"),
+        ("-a", "open for appending: create if missing"),
+        ("-x", "create for writing: fail if it exists"),
         ("-n", "open without waiting, in non-blocking mode"),
         ("-b", "change the blocking mode after opening"),
     ],

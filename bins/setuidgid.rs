@@ -12,7 +12,7 @@ pub const LINK: Link = Link {
     usage: "[-s] [-e] account prog...",
     summary: "run a program as another account",
     options: &[
-        ("-s", "the account's groups of the database too"),
+        ("-s", "add the account's groups from the database"),
         ("-e", "set HOME, USER, LOGNAME and SHELL"),
     ],
     opens: false,

@@ -46,7 +46,7 @@ pub const PROGRAM: Link = Link {
     usage: "[-1k] [-s statedir] dir",
     summary: "run a service and its logger, and start them again when they end",
     options: &[
-        ("-1", "leave with the service and with its status, as process 1 does"),
+        ("-1", "exit with the service and its status, as process 1 does"),
         ("-k", "let the service inherit fds from 3 up"),
         ("-s statedir", "keep the state in statedir, so that dir can be read-only"),
     ],
