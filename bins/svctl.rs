@@ -26,8 +26,8 @@ mod way;
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
-use common::socket::{POLLIN, watch};
-use common::{Cli, Env, Error, Link, OrFail, Outcome, Words, child, fds, shown, signals};
+use common::poll::{POLLIN, watch};
+use common::{Cli, Env, Error, Link, OrFail, Outcome, Words, fds, shown, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use command::{Command, Deed};
@@ -47,7 +47,7 @@ pub const PROGRAM: Link = Link {
     options: &[
         ("-v", "wait until the command has taken effect, and print the state"),
         ("-w seconds", "wait at most this long (default: SVWAIT, else 7); implies -v"),
-        ("--json", "print an object in JSON for each service, a line each"),
+        ("--json", "print a JSON object for each service, one per line"),
     ],
     opens: true,
     run,
@@ -76,7 +76,7 @@ fn run(cli: &mut Cli) -> Outcome {
 fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     // A write that nobody reads is to fail, not to kill us.
-    child::block_only(signals::PIPE).or_fail("block SIGPIPE")?;
+    signals::block_only(signals::PIPE).or_fail("block SIGPIPE")?;
     let called = cli.called();
     let mut style = style;
     cli.explain(command::help());

@@ -36,7 +36,7 @@ pub(super) fn status(place: &Place) -> Result<Option<Status>, Failure> {
 /// Opens the state directory, which may be reached through a link: it is the administrator's. What is in it may
 /// be anybody's, to whom the administrator has given it.
 fn state(place: &Place, action: &str) -> Result<OwnedFd, Failure> {
-    fds::open_folder(place.directory().map_err(Failure::clone)?, c"supervise")
+    fds::open_directory(place.directory().map_err(Failure::clone)?, c"supervise")
         .map_err(|errno| refused(action, errno))
 }
 

@@ -58,6 +58,6 @@ impl Options {
 /// The number that a text begins with, as sv reads it: 0 without one.
 pub(super) fn whole_seconds(text: &[u8]) -> Duration {
     let end = text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
-    let seconds = common::cli::number(&text[..end]).unwrap_or(if end == 0 { 0 } else { u32::MAX });
+    let seconds = common::quantity::number(&text[..end]).unwrap_or(if end == 0 { 0 } else { u32::MAX });
     Duration::from_secs(seconds.into())
 }

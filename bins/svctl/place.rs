@@ -83,7 +83,7 @@ impl Place {
     /// Connects to the socket of the supervisor that serves it. The state directory may be reached through a
     /// link: it is the administrator's. What is in it may be anybody's, to whom the administrator has given it.
     pub(super) fn connect(&self) -> nix::Result<OwnedFd> {
-        let state = fds::open_folder(self.served.as_fd(), c"supervise")?;
+        let state = fds::open_directory(self.served.as_fd(), c"supervise")?;
         door::socket(state.as_fd(), c"socket")
     }
 }

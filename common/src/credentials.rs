@@ -5,9 +5,24 @@ use std::ffi::{CStr, CString};
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, getppid, getresgid, getresuid};
 
-use crate::accounts::{SOURCE, Trouble, User};
-use crate::cli::number;
-use crate::{Env, Error, OrFail, caps, shown, sys};
+#[cfg(target_env = "musl")]
+use crate::accounts::Files;
+use crate::accounts::{Trouble, User};
+use crate::caps;
+use crate::env::Env;
+use crate::error::{Error, OrFail};
+use crate::quantity::number;
+#[cfg(not(target_env = "musl"))]
+use crate::switch::Switch;
+use crate::sys::{ids, signal};
+use crate::word::shown;
+
+/// Where this program looks accounts up.
+#[cfg(target_env = "musl")]
+const SOURCE: Files = Files::SYSTEM;
+/// Where this program looks accounts up.
+#[cfg(not(target_env = "musl"))]
+const SOURCE: Switch = Switch;
 
 /// An account as it is written on a command line.
 #[derive(Debug, PartialEq)]
@@ -102,15 +117,17 @@ impl Account {
     pub fn export(&self, env: &mut Env) -> Result<(), Error> {
         let looked_up = if self.user.is_none() { user_of(self.uid)? } else { None };
         let Some(user) = self.user.as_ref().or(looked_up.as_ref()) else {
-            env.unset(b"USER");
-            env.unset(b"LOGNAME");
+            env.unset(b"USER")?;
+            env.unset(b"LOGNAME")?;
             env.set(b"HOME", b"/")?;
-            return env.set(b"SHELL", b"/bin/sh");
+            env.set(b"SHELL", b"/bin/sh")?;
+            return Ok(());
         };
         env.set(b"HOME", non_empty(&user.home, b"/"))?;
         env.set(b"USER", user.name.to_bytes())?;
         env.set(b"LOGNAME", user.name.to_bytes())?;
-        env.set(b"SHELL", non_empty(&user.shell, b"/bin/sh"))
+        env.set(b"SHELL", non_empty(&user.shell, b"/bin/sh"))?;
+        Ok(())
     }
 }
 
@@ -175,11 +192,11 @@ pub enum Keep {
 
 /// Gives this process the ids of `account`, real, effective and saved, and proves that root cannot be
 /// regained. Unless the account is uid 0, no capability is left in any set but bounding, but for what
-/// `keep` says. Who is the account already needs no privilege. Returns whether the uid or the gid was
+/// `keep` says. A process that is the account already needs no privilege. Returns whether the uid or the gid was
 /// another one; root's gid counts for nothing.
 pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
     let Account { uid, gid, .. } = *account;
-    let death = sys::parent_death_signal().or_fail("read the parent-death signal")?;
+    let death = signal::parent_death_signal().or_fail("read the parent-death signal")?;
     let parent = if death == 0 { None } else { Some(getppid()) };
     if keep == Keep::Chroot {
         // Before the ids change, which would empty the permitted set.
@@ -188,17 +205,17 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
     let (new_uid, new_gid) = (!has_uid(uid)?, !has_gid(gid)?);
     // Groups, gid, uid, in this order: each needs a privilege that the change of the uid takes away. None
     // is left out where it seems to change nothing: in a user namespace every id that is not mapped looks
-    // like 65534. Who has an id already may set it without privilege, but for the groups.
+    // like 65534. A process that has an id already may set it without privilege, but for the groups.
     let mut without = None;
-    match sys::setgroups(&account.groups) {
+    match ids::setgroups(&account.groups) {
         Err(Errno::EPERM) if has_groups(account, None)? => {}
-        // Who is the account already may lack the gid in the list, as in containers, where it would allow
+        // A process that is the account already may lack the gid in the list, as in containers, where it would allow
         // nothing more.
         Err(Errno::EPERM) if !new_uid && !new_gid && has_groups(account, Some(gid))? => without = Some(gid),
         other => other.map_err(|errno| refused("set supplementary groups", errno))?,
     }
-    sys::setresgid(gid).map_err(|errno| refused(format_args!("set gid to {gid}"), errno))?;
-    sys::setresuid(uid).map_err(|errno| refused(format_args!("set uid to {uid}"), errno))?;
+    ids::setresgid(gid).map_err(|errno| refused(format_args!("set gid to {gid}"), errno))?;
+    ids::setresuid(uid).map_err(|errno| refused(format_args!("set uid to {uid}"), errno))?;
     if keep == Keep::Chroot {
         caps::keep_across_ids(false)?;
         caps::only_chroot()?;
@@ -213,7 +230,7 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
         )));
     }
     if uid != 0 {
-        match sys::setresuid(0) {
+        match ids::setresuid(0) {
             // Not allowed; or there is no uid 0 in this user namespace.
             Err(Errno::EPERM | Errno::EINVAL) => {}
             Ok(()) => return Err(Error::fatal("root could be regained after the change of ids")),
@@ -222,9 +239,9 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
     }
     if let Some(parent) = parent {
         // A change of ids clears it. If the parent died meanwhile nobody will send it any more.
-        sys::set_parent_death_signal(death).or_fail("keep the parent-death signal")?;
+        signal::set_parent_death_signal(death).or_fail("keep the parent-death signal")?;
         if getppid() != parent {
-            sys::raise(death).or_fail("send the parent-death signal")?;
+            signal::raise(death).or_fail("send the parent-death signal")?;
         }
     }
     Ok(new_uid || new_gid && uid != 0)
@@ -247,7 +264,7 @@ fn has_gid(gid: u32) -> Result<bool, Error> {
 
 /// Whether the supplementary groups are the account's, `without` one of them.
 fn has_groups(account: &Account, without: Option<u32>) -> Result<bool, Error> {
-    let groups = sys::getgroups().or_fail("read the supplementary groups")?;
+    let groups = ids::getgroups().or_fail("read the supplementary groups")?;
     let asked = account.groups.iter().filter(|gid| Some(**gid) != without);
     Ok(asked.eq(&sorted(&groups)) && groups.len() + usize::from(without.is_some()) == account.groups.len())
 }
@@ -294,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_peers_take_for_0_or_cut_is_wrong_use() {
+    fn what_peers_take_for_0_or_cut_is_a_usage_error() {
         for bad in [
             "", ":", "::", ":1", ":1:", "::1", ":1::2", "a:", "a::b", ":a:1", ":1:g", ":-1:1", ":+1:1",
             ": 1:1",

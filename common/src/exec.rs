@@ -8,8 +8,12 @@ use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::{FileStat, SFlag, stat};
 
+use crate::env::Env;
+use crate::error::Error;
 use crate::identity::Own;
-use crate::{Env, Error, Words, fds, flaw, sys};
+use crate::sys::words::Words;
+use crate::sys::{file, process};
+use crate::{fds, flaw};
 
 /// What is left to execute, and with which environment.
 pub struct Chain {
@@ -47,6 +51,20 @@ impl Chain {
         Self { words: self.words.clone(), env: mem::take(&mut self.env), ..*self }
     }
 
+    /// What the next word has to be for it to be the link `name`, which is in this process; `None` if it cannot
+    /// be. `this` is the link that asks. Ask before any id changes, and [`Chain::is_next`] when the word's turn
+    /// has come.
+    #[must_use]
+    pub fn expect(&self, this: &str, name: &str) -> Option<Own> {
+        self.own.expect(self.words.first()?, this, name)
+    }
+
+    /// Whether the next word is what was expected, with the ids that this process has now.
+    #[must_use]
+    pub fn is_next(&self, expected: &Own) -> bool {
+        expected.is(|| self.program())
+    }
+
     /// Becomes the program, found as the shell does but for a file that the kernel cannot run, which no
     /// shell gets. Signal dispositions, fds and all else pass as they are. Returns only on failure.
     #[must_use]
@@ -55,16 +73,16 @@ impl Chain {
             return Error::usage("missing prog");
         };
         let envp = self.env.into_words();
-        let (mut found, mut file) = (Errno::ENOENT, None);
+        let (mut found, mut at) = (Errno::ENOENT, None);
         for candidate in candidates(program, self.path) {
-            match sys::execve(&candidate, &self.words, &envp) {
-                // Something is there that may not be executed: remember it, a later folder may do better.
-                Errno::EACCES => (found, file) = (Errno::EACCES, Some(candidate)),
-                // A folder with too long a name holds nothing.
+            match process::execve(&candidate, &self.words, &envp) {
+                // Something is there that may not be executed: remember it, a later directory may do better.
+                Errno::EACCES => (found, at) = (Errno::EACCES, Some(candidate)),
+                // A directory with too long a name holds nothing.
                 Errno::ENAMETOOLONG if found == Errno::ENOENT => found = Errno::ENAMETOOLONG,
                 Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG => {}
                 errno => {
-                    (found, file) = (errno, Some(candidate));
+                    (found, at) = (errno, Some(candidate));
                     break;
                 }
             }
@@ -72,7 +90,7 @@ impl Chain {
         let error = Error::exec(program.to_bytes(), self.root.map(CStr::to_bytes), found);
         // A file that is there says more than the directory that lets nobody look.
         let there = candidates(program, self.path).find(|file| stat(file.as_c_str()).is_ok());
-        match there.or(file).and_then(|file| flaw::of(AT_FDCWD, &file, found)) {
+        match there.or(at).and_then(|file| flaw::of(AT_FDCWD, &file, found)) {
             Some(hint) => error.hint(hint),
             None => error,
         }
@@ -86,7 +104,7 @@ impl Chain {
         for candidate in candidates(self.words.first()?, self.path) {
             match stat(candidate.as_c_str()) {
                 Ok(file) if fds::is(&file, SFlag::S_IFREG) => {
-                    match sys::may_execute(AT_FDCWD.as_raw_fd(), &candidate) {
+                    match file::may_execute(AT_FDCWD.as_raw_fd(), &candidate) {
                         Ok(()) => return Some(file),
                         Err(Errno::EACCES) => {}
                         Err(_) => return None,
@@ -100,17 +118,17 @@ impl Chain {
     }
 }
 
-/// The files to try for `program`, in order: itself if it has a slash, else one for each folder of `path`,
-/// of which an empty one is the current folder; none for an empty name.
+/// The files to try for `program`, in order: itself if it has a slash, else one for each directory of `path`,
+/// of which an empty one is the working directory; none for an empty name.
 pub fn candidates(program: &CStr, path: &CStr) -> impl Iterator<Item = CString> {
     let name = program.to_bytes();
-    // A name with a slash is searched nowhere: as if in one folder, whose name it has already.
+    // A name with a slash is searched nowhere: as if in one directory, whose name it has already.
     let searched = !name.contains(&b'/');
-    let folders = if searched { path.to_bytes() } else { b"" };
-    folders.split(|b| *b == b':').filter(|_| !name.is_empty()).map(move |folder| {
-        let mut file = Vec::with_capacity(folder.len() + name.len() + 3);
+    let directories = if searched { path.to_bytes() } else { b"" };
+    directories.split(|b| *b == b':').filter(|_| !name.is_empty()).map(move |directory| {
+        let mut file = Vec::with_capacity(directory.len() + name.len() + 3);
         if searched {
-            file.extend_from_slice(if folder.is_empty() { b"." } else { folder });
+            file.extend_from_slice(if directory.is_empty() { b"." } else { directory });
             file.push(b'/');
         }
         file.extend_from_slice(name);
@@ -127,13 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_searched_in_each_folder_of_the_path() {
+    fn a_name_is_searched_in_each_directory_of_the_path() {
         assert_eq!(found(c"p", c"/bin:/usr/bin"), ["/bin/p", "/usr/bin/p"]);
         assert_eq!(found(c"p", c"/"), ["//p"]);
     }
 
     #[test]
-    fn an_empty_folder_is_the_current_one() {
+    fn an_empty_directory_is_the_working_directory() {
         assert_eq!(found(c"p", c""), ["./p"]);
         assert_eq!(found(c"-p", c":/bin:"), ["./-p", "/bin/-p", "./-p"]);
     }

@@ -1,6 +1,6 @@
-//! Standard input of a logger. From a pipe nothing is taken out before it has been worked off: tee(2) copies
-//! what is there into a pipe of our own, and what is done with is read away. Who is killed in between has
-//! lost nothing.
+//! Standard input of a logger. Nothing is taken out of a pipe before it has been processed: tee(2) copies what is
+//! there into a pipe of our own, and what has been processed is consumed. A logger that is killed in between has lost
+//! nothing.
 
 use std::io::IoSliceMut;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -13,10 +13,11 @@ use nix::sys::stat::{SFlag, fstat};
 use nix::sys::uio::readv;
 use nix::unistd::{dup2_stdin, pipe2, read};
 
-use crate::fds::stdin;
-use crate::{child, fds, procfs, socket};
+use crate::fds::{self, stdin};
+use crate::procfs;
+use crate::sys::poll;
 
-/// What a look at the input has found.
+/// What a look at the input finds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Look {
     /// There are bytes.
@@ -27,12 +28,21 @@ pub enum Look {
     End,
 }
 
+/// Whether more can be seen before something is consumed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Room {
+    /// Once there is more.
+    Left,
+    /// Not at all.
+    Full,
+}
+
 /// Standard input.
 #[derive(Debug)]
 pub struct Input {
     pipe: Option<Looking>,
     buffer: Vec<u8>,
-    /// What of the buffer has been seen, and not been taken.
+    /// What of the buffer has been seen and not been consumed.
     seen: std::ops::Range<usize>,
     closed: bool,
     /// How often in a row a look has found what was there before.
@@ -46,7 +56,7 @@ pub struct Input {
 struct Looking {
     reader: OwnedFd,
     writer: OwnedFd,
-    /// Tells when something new has come into the pipe, also where something is in it already.
+    /// Becomes readable when something new has come into the pipe, also where something is in it already.
     news: Epoll,
 }
 
@@ -62,9 +72,9 @@ impl Looking {
     /// would have fitted into our pipe.
     fn copy(&self, buffer: &mut [u8], ask: bool) -> nix::Result<(usize, bool)> {
         let count = tee(stdin(), &self.writer, buffer.len(), SpliceFFlags::SPLICE_F_NONBLOCK)?;
-        let mut room = [socket::watch(self.writer.as_raw_fd(), socket::POLLOUT)];
-        // Where the kernel cannot be asked there is room: then another look copies no more, and tells nothing new.
-        let full = ask && socket::poll(&mut room, Some(0)).is_ok() && room[0].revents == 0;
+        let mut room = [poll::watch(self.writer.as_raw_fd(), poll::POLLOUT)];
+        // Where the kernel cannot be asked there is room: then another look copies no more, and finds nothing new.
+        let full = ask && poll::poll(&mut room, Some(0)).is_ok() && room[0].revents == 0;
         let mut filled = 0;
         while filled < count {
             match read(&self.reader, &mut buffer[filled..count])? {
@@ -85,7 +95,7 @@ impl Input {
         Ok(Self { pipe, buffer: vec![0; size], seen: 0..0, closed: false, quiet: 0, waited: false })
     }
 
-    /// Looks what is there, without waiting.
+    /// Looks at what is there, without waiting.
     pub fn look(&mut self) -> nix::Result<Look> {
         let Some(pipe) = &self.pipe else { return self.read() };
         if std::mem::take(&mut self.waited) {
@@ -111,9 +121,9 @@ impl Input {
     fn read(&mut self) -> nix::Result<Look> {
         self.buffer.copy_within(self.seen.clone(), 0);
         self.seen = 0..self.seen.len();
-        let mut ready = [socket::watch(0, socket::POLLIN)];
+        let mut ready = [poll::watch(0, poll::POLLIN)];
         let room = self.seen.end < self.buffer.len() && !self.closed;
-        if room && socket::poll(&mut ready, Some(0))? && ready[0].revents != 0 {
+        if room && poll::poll(&mut ready, Some(0))? && ready[0].revents != 0 {
             match read(stdin(), &mut self.buffer[self.seen.end..]) {
                 Ok(0) => self.closed = true,
                 Ok(count) => self.seen.end += count,
@@ -128,35 +138,35 @@ impl Input {
         })
     }
 
-    /// What has been seen and not been taken.
+    /// What has been seen and not been consumed.
     pub fn bytes(&mut self) -> &mut [u8] {
         &mut self.buffer[self.seen.clone()]
     }
 
-    /// Whether nobody writes any more: what is there is the last.
+    /// Whether all writers have closed the pipe: there will be no more than what is in it.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// Whether nobody writes any more, asked where what has been seen cannot be worked off, so that no look comes
+    /// Whether nobody writes any more, asked where what has been seen cannot be processed, so that no look comes
     /// to the end.
     pub fn has_ended(&mut self) -> bool {
         // Where either cannot be found out, the next try asks again.
         if self.pipe.is_none() {
             return self.read().is_ok() && self.closed;
         }
-        let mut end = [socket::watch(0, 0)];
-        socket::poll(&mut end, Some(0)).is_ok() && end[0].revents & socket::POLLHUP != 0
+        let mut end = [poll::watch(0, 0)];
+        poll::poll(&mut end, Some(0)).is_ok() && end[0].revents & poll::POLLHUP != 0
     }
 
-    /// Whether no more can be seen before something is taken.
-    pub fn is_full(&mut self) -> bool {
+    /// Looks as far as can be seen before something is consumed.
+    pub fn look_further(&mut self) -> Room {
         if self.seen.len() == self.buffer.len() {
-            return true;
+            return Room::Full;
         }
         // A pipe has few places, and some writers fill each with few bytes. Ours has no more than it.
-        let Some(pipe) = &self.pipe else { return false };
+        let Some(pipe) = &self.pipe else { return Room::Left };
         if let Ok(size) = fcntl(stdin(), FcntlArg::F_GETPIPE_SZ) {
             // Where there may be no larger one, ours is full earlier, and a long line comes in parts.
             let _ = fcntl(&pipe.writer, FcntlArg::F_SETPIPE_SZ(size.min(1 << 16)));
@@ -164,16 +174,16 @@ impl Input {
         match pipe.copy(&mut self.buffer, true) {
             Ok((count, full)) => {
                 self.seen = 0..count;
-                full
+                if full { Room::Full } else { Room::Left }
             }
-            Err(_) => false, // the next look fails too, and tells
+            Err(_) => Room::Left, // the next look fails too, and returns the error
         }
     }
 
-    /// Takes the first `count` bytes, for good. The last of them is read into `mark`, where there is one: by
-    /// the kernel, together with the others, so that `mark` tells whether they are gone whenever this process
-    /// is killed.
-    pub fn take(&mut self, count: usize, mark: Option<&mut u8>) -> nix::Result<()> {
+    /// Takes the first `count` bytes out of the pipe, for good. The last of them is read into `mark`, if there is one:
+    /// by the kernel, together with the others, so that `mark` says whether they are gone whenever this process is
+    /// killed.
+    pub fn consume(&mut self, count: usize, mark: Option<&mut u8>) -> nix::Result<()> {
         let taken = self.seen.start..self.seen.start + count;
         self.seen.start = taken.end;
         if self.pipe.is_none() || count == 0 {
@@ -191,8 +201,8 @@ impl Input {
         self.pipe.as_ref().map_or(0, |pipe| pipe.news.0.as_raw_fd())
     }
 
-    /// How long to wait at most where what is there is not enough. The kernel tells of every write to a pipe, but
-    /// not of each piece of one that is larger than the room in it.
+    /// How long to wait at most where what is there is not enough. The kernel reports every write to a pipe, but
+    /// not each piece of one that is larger than the room in it.
     #[must_use]
     pub fn patience(&self) -> Option<Duration> {
         let first = Duration::from_micros(100);
@@ -202,18 +212,18 @@ impl Input {
 
     /// Whether it is a pipe at which we can look without taking from it.
     #[must_use]
-    pub fn stays(&self) -> bool {
+    pub fn is_pipe(&self) -> bool {
         self.pipe.is_some()
     }
 
     /// How many bytes are in the pipe.
     #[must_use]
     pub fn unread(&self) -> usize {
-        child::unread(stdin()).unwrap_or(0) // which only fails where it is none
+        fds::unread(stdin()).unwrap_or(0) // which only fails where it is none
     }
 
     /// Whether nobody else could read what we leave in the pipe, asked at the end: no more can be seen then.
-    /// Where the pipe is that of another account it cannot be found out: who has made it for us holds it.
+    /// Where the pipe is that of another account it cannot be found out: its maker, another process, holds it.
     pub fn is_only_reader(&mut self) -> bool {
         if self.pipe.is_none() {
             return true;
@@ -233,15 +243,16 @@ impl Input {
     }
 }
 
-/// A pipe without a reader is an error for its writers: so, as one of them, we leave it as a reader. `None` if
-/// there is another one; else whether we could come back.
+/// A pipe without a reader is an error for its writers (POLLERR). So we open it as a writer in place of our own end for
+/// reading, and poll that: without POLLERR there is another reader. `None` if there is; else whether we could open our
+/// end again, by /proc/self/fd, which another account's pipe refuses.
 fn only_reader() -> nix::Result<Option<bool>> {
     let (own, flags) = (c"fd/0", OFlag::O_WRONLY | OFlag::O_NONBLOCK);
     let writer = procfs::This::open()?.file(own, flags)?;
     dup2_stdin(&writer)?;
-    let mut other = [socket::watch(writer.as_raw_fd(), 0)];
-    socket::poll(&mut other, Some(0))?;
-    if other[0].revents & socket::POLLERR == 0 {
+    let mut other = [poll::watch(writer.as_raw_fd(), 0)];
+    poll::poll(&mut other, Some(0))?;
+    if other[0].revents & poll::POLLERR == 0 {
         return Ok(None);
     }
     let back = procfs::This::open().and_then(|this| this.file(own, OFlag::O_RDONLY | OFlag::O_NONBLOCK));

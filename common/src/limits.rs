@@ -3,8 +3,9 @@
 use nix::errno::Errno;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
 
-use crate::cli::number;
-use crate::{Error, procfs};
+use crate::error::Error;
+use crate::procfs;
+use crate::quantity::number;
 
 /// What to make a limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,7 +68,7 @@ pub fn set(resource: Resource, which: Which, value: Value) -> Result<(), Error> 
 }
 
 /// How many open files a process may have at most, whoever it is: `fs.nr_open`, `proc_sys_fs(5)`. `None` where
-/// /proc does not tell: it is for a hint.
+/// /proc does not say: it is for a hint.
 fn most_files() -> Option<rlim_t> {
     let mut buffer = [0; 32];
     number(procfs::read(c"/proc/sys/fs/nr_open", &mut buffer).ok()?.trim_ascii_end())

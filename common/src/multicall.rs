@@ -3,8 +3,15 @@
 use std::ffi::CStr;
 use std::mem;
 
+use crate::env::Env;
+use crate::error::{Error, OrFail};
+use crate::exec::Chain;
 use crate::identity::{Own, is_called};
-use crate::{Chain, Env, Error, Link, OrFail, Words, procfs, rt, shown, sys};
+use crate::link::{Link, help, version, with_columns};
+use crate::procfs;
+use crate::sys::process;
+use crate::sys::words::Words;
+use crate::word::shown;
 
 /// The program itself, for its messages.
 pub(crate) static CATENA: Link = Link {
@@ -17,13 +24,13 @@ pub(crate) static CATENA: Link = Link {
 };
 
 /// Applies the link that the program was called as, or those that its words name. Returns also the last
-/// one, which is who executes the rest.
+/// one, which executes the rest.
 pub(crate) fn called(
     links: &'static [Link],
     mut words: Words,
     env: Env,
 ) -> Result<(&'static Link, Chain), Error> {
-    let by = |name: &CStr| links.iter().find(|link| is_called(name, link));
+    let by = |name: &CStr| links.iter().find(|link| is_called(name, link.name));
     if let Some(link) = words.first().and_then(by) {
         // Whether one of the words can be a link is seen without a look at any file.
         let more = words.clone().skip(1).any(|word| by(word).is_some());
@@ -44,10 +51,10 @@ pub(crate) fn called(
             words.next();
             Err(words.first().map_or_else(
                 || Error::answer(0, list(links)),
-                |word| named(word).map_or_else(|error| error, |link| Error::answer(0, rt::help(link))),
+                |word| named(word).map_or_else(|error| error, |link| Error::answer(0, help(link))),
             ))
         }
-        b"--version" => Err(Error::answer(0, rt::version(&CATENA))),
+        b"--version" => Err(Error::answer(0, version(&CATENA))),
         _ => apply(links, named(first)?, Chain::new(words, env, Own::Named)),
     }
 }
@@ -60,12 +67,12 @@ fn apply(
 ) -> Result<(&'static Link, Chain), Error> {
     loop {
         chain = link.apply(chain)?;
-        let own = |next: &&Link| Own::expect(&chain, link, next).is_some_and(|own| own.is_next(&chain));
+        let own = |next: &&Link| chain.expect(link.name, next.name).is_some_and(|own| chain.is_next(&own));
         let next = if matches!(chain.own, Own::Alone) { None } else { links.iter().find(own) };
         let by_name = matches!(chain.own, Own::Named);
         match (next, chain.changed) {
             (Some(next), None) => link = next,
-            // Until an exec the files in /proc of who has changed its ids are root's, and so they must be:
+            // Until an exec the files in /proc of a process that has changed its ids are root's, and so they must be:
             // there is still in memory what root has read. A link that opens files finds the account's by
             // its own exec.
             (Some(next), Some(1..)) if !next.opens => link = next,
@@ -89,7 +96,7 @@ fn again(chain: &mut Chain) {
     if Own::file().is_some() {
         let env = mem::take(&mut chain.env).into_words();
         // Whatever it was that the kernel refused: the chain goes on here.
-        let _ = sys::execve(OWN, &by_ourselves(chain), &env);
+        let _ = process::execve(OWN, &by_ourselves(chain), &env);
         chain.env = Env::new(env);
     }
 }
@@ -102,5 +109,5 @@ fn by_ourselves(chain: &Chain) -> Words {
 
 fn list(links: &[Link]) -> String {
     let usage = format!("usage: catena {}\n", CATENA.usage);
-    rt::with_columns(usage, links.iter().map(|link| (link.name, link.summary)))
+    with_columns(usage, links.iter().map(|link| (link.name, link.summary)))
 }

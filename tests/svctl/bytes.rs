@@ -1,8 +1,9 @@
 //! svctl over FIFOs and status bytes: with runit's runsv and daemontools' supervise.
 
-use super::house::*;
+use std::time::{Duration, Instant};
+
+use super::harness::*;
 use crate::needs;
-use crate::reference::peer;
 use crate::support::*;
 
 /// A session of commands and what they say, the same with each supervisor.
@@ -159,8 +160,8 @@ fn a_script_check_has_our_environment_and_no_stdout() {
     house.wait_until("a", "run");
     let outcome = run(house.command("svctl", "start a").env("X", "value"));
     assert_eq!(without_numbers(&outcome.stdout), "ok: run: a: (pid N) Ns\n");
-    let folder = house.at("a").canonicalize().unwrap();
-    let seen = format!("{}\nvalue\n/dev/null\nSigBlk:\t0000000000000000\n", folder.display());
+    let directory = house.at("a").canonicalize().unwrap();
+    let seen = format!("{}\nvalue\n/dev/null\nSigBlk:\t0000000000000000\n", directory.display());
     assert_eq!(house.text("seen"), seen);
     // After it, too, a dead stdout is no end by a signal.
     let dead = "perl -e 'pipe R, W; close R; open STDOUT, \">&W\"; exec @ARGV' svctl start a";
@@ -168,7 +169,7 @@ fn a_script_check_has_our_environment_and_no_stdout() {
 }
 
 #[test]
-fn who_waits_for_several_waits_for_all_or_for_one() {
+fn a_wait_for_several_is_for_all_or_for_one() {
     let house = House::new();
     let fakes = ["a", "b"].map(|name| Fake::new(&house, name));
     fakes[0].status(77, [0, b'u', 0, 1]);
@@ -193,13 +194,14 @@ fn svwait_counts_where_w_does_not() {
     Fake::new(&house, "a").status(0, [0, b'd', 0, 0]);
     let fake = Fake::new(&house, "b");
     fake.status(0, [0, b'd', 0, 0]);
-    let now = std::time::Instant::now();
-    let outcome = run(house.command("svctl", "start b").env("SVWAIT", "0"));
-    assert!(now.elapsed().as_secs() < 5, "without it it would be 7");
-    assert_eq!(
-        (outcome.status, &*without_numbers(&outcome.stdout)),
-        (1, "timeout: down: b: Ns, normally up\n")
-    );
+    // Without it it would be 7.
+    assert_within(Duration::from_secs(5), || {
+        let start = Instant::now();
+        let outcome = run(house.command("svctl", "start b").env("SVWAIT", "0"));
+        let found = (outcome.status, &*without_numbers(&outcome.stdout));
+        assert_eq!(found, (1, "timeout: down: b: Ns, normally up\n"));
+        start.elapsed()
+    });
     let waits = Background::start(house.command("svctl", "-w 600 start b").env("SVWAIT", "0"));
     waits.wait_until_in(LOOKING);
     fake.status(77, [0, b'u', 0, 1]);

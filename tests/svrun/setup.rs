@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
-both!(
+both!(svrun;
     children_have_the_state_that_the_supervisor_was_started_with,
     children_are_in_the_session_and_the_process_group_of_the_supervisor,
     run_gets_one_word,
@@ -26,10 +26,10 @@ fn noting() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Waits for the state that was noted under this name, without its folder, its fds and its process
+/// Waits for the state that was noted under this name, without its directory, its fds and its process
 /// group.
 fn noted(service: &Service, name: &str) -> String {
-    let own = ["cwd ", "folder ", "fd ", "group ", "env PWD=", "env OLDPWD=", "env _="];
+    let own = ["cwd ", "directory ", "fd ", "group ", "env PWD=", "env OLDPWD=", "env _="];
     let file = format!("state-{name}");
     service.until(name, || service.path(&file).exists());
     let text = service.text(&file);
@@ -159,7 +159,7 @@ fn k_keeps_inherited_descriptors() {
         let inside: Vec<u32> = fds
             .iter()
             .copied()
-            .filter(|fd| file(*fd).starts_with(service.folder.path().join("service")))
+            .filter(|fd| file(*fd).starts_with(service.scratch.path().join("service")))
             .collect();
         assert!(inside.is_empty(), "of the supervisor itself: {inside:?}");
         assert_eq!(file(5), std::path::Path::new("/dev/null"));
@@ -219,11 +219,12 @@ fn nothing_is_done_while_nothing_happens() {
         let lines = status.lines().filter(|line| line.contains("ctxt_switches"));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
-    // That nothing happens is seen by waiting alone: for two seconds, in which a timer of a second would have
-    // to show, and before that until it has given back what it does not need, once after a quiet second.
-    std::thread::sleep(std::time::Duration::from_millis(1500));
-    let before = wakeups();
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    assert_eq!(wakeups(), before);
+    // That nothing happens is seen by waiting alone: for two seconds, in which a timer of a second would have to
+    // show. Not at once: it gives back what it does not need, once after a quiet second.
+    service.until("two quiet seconds", || {
+        let before = wakeups();
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        wakeups() == before
+    });
     service.exit();
 }
