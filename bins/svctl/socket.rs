@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use common::door;
 use common::socket::{POLLIN, poll, pollfd, send, watch};
+use common::supervise;
 use nix::errno::Errno;
 use nix::unistd::read;
 
@@ -37,7 +38,7 @@ impl Conn {
     pub(super) fn open(names: &Names, name: &[u8]) -> Option<Self> {
         let log = names.enter_served(name).ok()?;
         // Whatever keeps us from it, there is another way.
-        let fd = door::socket(sv::state().ok()?.as_fd(), c"socket", c"supervise/socket").ok()?;
+        let fd = door::socket(sv::state().ok()?.as_fd(), supervise::SOCKET, c"supervise/socket").ok()?;
         Some(Self { fd, buffer: Vec::new(), log })
     }
 

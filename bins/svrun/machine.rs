@@ -18,6 +18,8 @@
 //! last of its step.
 
 use common::signals;
+use common::supervise::State;
+pub(super) use common::supervise::{Death, Hold, Want};
 
 /// Where the process is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -36,31 +38,14 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    /// What of it clients see, as byte 19 of the status: 0 down, 1 run, 2 finish.
-    pub(super) fn state(self) -> u8 {
+    /// What of it clients see.
+    pub(super) fn state(self) -> State {
         match self {
-            Self::Down | Self::Wait | Self::Prepare => 0,
-            Self::Run => 1,
-            Self::Finish => 2,
+            Self::Down | Self::Wait | Self::Prepare => State::Down,
+            Self::Run => State::Run,
+            Self::Finish => State::Finish,
         }
     }
-
-    /// The same in a word.
-    pub(super) fn word(self) -> &'static str {
-        ["down", "run", "finish"][usize::from(self.state())]
-    }
-}
-
-/// What its clients want, from that which stops least.
-#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
-pub(super) enum Want {
-    /// That it runs, again and again.
-    Up,
-    /// That it does not run, or not again.
-    #[default]
-    Down,
-    /// That it is down for good, and the supervisor leaves.
-    Exit,
 }
 
 /// How often a process is to run.
@@ -71,40 +56,6 @@ pub(super) enum Runs {
     Asked,
     /// Once, and then it is over of itself: it was not stopped.
     Once,
-}
-
-/// Why a service that is wanted up does not run.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) enum Hold {
-    /// It does, or is not wanted up.
-    #[default]
-    None,
-    /// The wait for the next start is longer than a second.
-    BackingOff,
-    /// There were too many short runs.
-    GaveUp,
-    /// finish said so by its status.
-    FinishGaveUp,
-}
-
-impl Hold {
-    /// Whether it is not even waited for.
-    pub(super) fn gave_up(self) -> bool {
-        matches!(self, Self::GaveUp | Self::FinishGaveUp)
-    }
-}
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Death {
-    /// It exited.
-    Exit(u8),
-    /// A signal killed it; whether its core was dumped.
-    Signal(u8, bool),
-    /// It could not be executed: the errno.
-    Exec(i32),
-    /// Nobody knows.
-    Unknown,
 }
 
 /// What happens.

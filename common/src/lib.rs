@@ -22,6 +22,7 @@ pub mod quantity;
 pub mod root;
 pub mod rt;
 pub mod signals;
+pub mod supervise;
 mod sys;
 pub mod text;
 pub mod voice;

@@ -104,8 +104,8 @@ impl Supervisor {
         if process.machine.preparing() || letter.is_some_and(|letter| process.machine.asks(letter)) {
             return self.world.clients.wait(i, Condition::Settled(letter), None, process);
         }
-        let text = status(process, self.world.clients.has_logger);
-        self.world.clients.send(i, text.bytes());
+        let mut status = status(process, self.world.clients.has_logger);
+        self.world.clients.send(i, status.line());
     }
 
     fn wait(&mut self, i: usize, logger: bool, condition: &[u8], seconds: Option<&[u8]>) {

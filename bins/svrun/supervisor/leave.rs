@@ -2,6 +2,8 @@
 
 use std::os::fd::AsFd;
 
+use common::supervise;
+
 use super::{DRAIN, End, Role, Supervisor};
 use crate::svrun::machine::{Event, Phase, Want};
 use crate::svrun::pipe::Pipe;
@@ -59,8 +61,11 @@ impl Supervisor {
                     let _ = record::clear(file.as_fd()); // what it says is dead in any case
                 }
                 // A socket that stays is dead, and the next one removes it.
-                let _ =
-                    nix::unistd::unlinkat(state.folder(), c"socket", nix::unistd::UnlinkatFlags::NoRemoveDir);
+                let _ = nix::unistd::unlinkat(
+                    state.folder(),
+                    supervise::SOCKET,
+                    nix::unistd::UnlinkatFlags::NoRemoveDir,
+                );
             }
         }
         self.world.clients.drop_all();
