@@ -7,7 +7,7 @@ use common::{Text, child, socket};
 use nix::unistd::read;
 
 use super::death;
-use super::machine::Phase;
+use super::machine::{Phase, Timer};
 use super::order::{Ask, Late};
 use super::process::Process;
 
@@ -334,7 +334,7 @@ pub(super) fn status(process: &Process, has_logger: bool) -> Object {
         time: process.died.0,
         pid: process.died.1,
         how,
-        lived: machine.lived,
+        lived: machine.ran_for,
         stopped: process.stopped,
     };
     let (letter, failure) = process.control;
@@ -345,13 +345,13 @@ pub(super) fn status(process: &Process, has_logger: bool) -> Object {
         since: process.wall,
         age,
         paused: machine.paused,
-        term: machine.termed,
+        term: machine.stop_sent,
         hold: (machine.hold.words(), machine.hold.reason()),
-        next: machine.due.filter(|_| machine.phase == Phase::Wait).map(|due| due.saturating_sub(now)),
+        next: machine.timers.get(Timer::Start).map(|due| due.saturating_sub(now)),
         ready: process.notify.told.then_some(process.notify.ready),
         words: process.notify.words.bytes(),
         restarts: Some(machine.restarts),
-        short: Some(if lasts { 0 } else { machine.shorts }),
+        short: Some(if lasts { 0 } else { machine.short_runs }),
         death: machine.death.map(death),
         control: failure.map(|status| (letter, death::of(status))),
         log: Some(has_logger && !process.logger),

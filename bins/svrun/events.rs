@@ -2,7 +2,7 @@
 
 use common::supervise::{Object, key};
 
-use super::machine::{Event, Machine, Phase};
+use super::machine::{Event, Machine, Phase, Timer};
 use super::process::Process;
 use super::world::World;
 
@@ -27,7 +27,7 @@ pub(super) fn after(process: &Process, before: &Machine, event: Event, world: &m
         }
         Event::Died(how) => {
             let mut death = Object::event("death", time);
-            death.number(key::PID, Some(before.pid)).death(how).seconds(key::LIVED, Some(now.lived));
+            death.number(key::PID, Some(before.pid)).death(how).seconds(key::LIVED, Some(now.ran_for));
             publish(death);
         }
         _ => {}
@@ -44,7 +44,7 @@ pub(super) fn after(process: &Process, before: &Machine, event: Event, world: &m
     }
     if now.hold != before.hold {
         let mut hold = Object::event("hold", time);
-        let next = now.due.map(|due| due.saturating_sub(world_now));
+        let next = now.timers.get(Timer::Start).map(|due| due.saturating_sub(world_now));
         hold.text(key::HOLD, now.hold.words()).seconds(key::NEXT, next);
         publish(hold);
     }

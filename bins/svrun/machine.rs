@@ -1,6 +1,6 @@
 //! The life of one process, as a pure function of events: what runs it carries the actions out.
 //!
-//! | phase \ event | `u` | `d` | `x` | `o` | signal bytes | death | time |
+//! | phase \ event | `Up` | `Down` | `Exit` | `Once` | `Signal` | death | time |
 //! |---|---|---|---|---|---|---|---|
 //! | Down: nothing runs, nothing is due | prepare | want | want, gone | prepare | flags alone | - | - |
 //! | Wait: a start is due later | prepare | Down | Down, gone | prepare | flags alone | - | prepare |
@@ -12,14 +12,20 @@
 //! *stop* is control/t or else the down signal, then CONT, then control/d (control/x). *next* is Down where
 //! the service is not wanted up (and gone where the exit is), Prepare at once, or Wait. *gone* is the end of
 //! this process, once no control script runs any more. A script asked for while another runs has to wait its
-//! turn, and of two of a kind the last one counts; `k` ends the one that runs and calls off those that wait;
+//! turn, and of two of a kind the last one counts; KILL ends the one that runs and calls off those that wait;
 //! a start ends one that was to stop or signal what is dead by now.
 //! An action that is answered by an event ([`Action::Try`], [`Action::Start`], [`Action::Finish`]) is the
 //! last of its step.
 
+mod scripts;
+mod timers;
+
 use common::signals;
-use common::supervise::State;
+use common::supervise::{Control, State};
 pub(super) use common::supervise::{Death, Hold, Want};
+pub(super) use scripts::Script;
+use scripts::{Scripts, Turn};
+pub(super) use timers::{Timer, Timers};
 
 /// Where the process is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -61,12 +67,8 @@ pub(super) enum Runs {
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Event {
-    /// A control byte: one of `udoxtkpchaiq12`. Others do nothing.
-    Byte(u8),
-    /// As `t` for a process that runs, but with the down signal, and as `u`.
-    Restart,
-    /// A signal that has no byte.
-    Signal(i32),
+    /// Somebody asks for something. A restart is a stop of a process that runs, and up in any case.
+    Asked(Control),
     /// The control script tried is over, or there was none: whether its exit status was 0.
     Script(bool),
     /// run was started, or finish.
@@ -86,8 +88,8 @@ pub(super) enum Event {
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Action {
-    /// Run control/C, if there is one: answered by [`Event::Script`].
-    Try(u8),
+    /// Run a control script, if it is there: answered by [`Event::Script`].
+    Try(Script),
     /// Kill the control script that runs.
     KillScript,
     /// Start run: answered by [`Event::Started`] or [`Event::NotStarted`].
@@ -112,7 +114,7 @@ pub(super) struct Rules {
     pub(super) delay_count: usize,
     /// `restart-reset`: a run shorter than this is short.
     pub(super) reset: u64,
-    /// `restart-max`: so many short runs in a row are too many; 0: never.
+    /// `restart-max`: this many short runs in a row are too many; 0: never.
     pub(super) max: u32,
     /// `down-signal`.
     pub(super) down_signal: i32,
@@ -174,56 +176,24 @@ pub(super) struct Machine {
     /// `p` came, and since then neither `c` nor a start.
     pub(super) paused: bool,
     /// The stop signal was sent by us.
-    pub(super) termed: bool,
+    pub(super) stop_sent: bool,
     /// When run was started, or what ran ended: monotonic, ms.
     pub(super) since: u64,
     /// How long run ran.
-    pub(super) lived: u64,
+    pub(super) ran_for: u64,
     /// How run died last.
     pub(super) death: Option<Death>,
     /// Short runs in a row.
-    pub(super) shorts: u32,
+    pub(super) short_runs: u32,
     /// How often run was started after it had died.
     pub(super) restarts: u32,
-    /// When the next start is due, in [`Phase::Wait`]; when finish is tried again, in [`Phase::Finish`].
-    pub(super) due: Option<u64>,
+    /// What is due by time alone.
+    pub(super) timers: Timers,
     /// How often it is to run.
     pub(super) runs: Runs,
     /// Whether the process is gone: until something else than the exit is wanted.
     pub(super) gone: bool,
-    kill_at: Option<u64>,
-    script: Option<Script>,
-    /// Room for every signal's letter and a stop's.
-    queue: [u8; 11],
-    queued: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Script {
-    letter: u8,
-    /// It is a part of a stop, whose signal is the down signal.
-    stop: bool,
-    /// What it was asked for is over or has been overtaken: its status does not matter.
-    void: bool,
-    kill_at: Option<u64>,
-}
-
-/// The signal that a control byte sends.
-#[must_use]
-pub(super) fn signal(byte: u8) -> Option<i32> {
-    Some(match byte {
-        b't' => signals::TERM,
-        b'k' => signals::KILL,
-        b'p' => signals::STOP,
-        b'c' => signals::CONT,
-        b'h' => signals::HUP,
-        b'a' => signals::ALRM,
-        b'i' => signals::INT,
-        b'q' => signals::QUIT,
-        b'1' => signals::USR1,
-        b'2' => signals::USR2,
-        _ => return None,
-    })
+    scripts: Scripts,
 }
 
 impl Machine {
@@ -236,8 +206,8 @@ impl Machine {
     /// After a supervisor that was killed: time limits of what it had asked for begin anew.
     pub(super) fn resume(&mut self, now: u64, rules: &Rules) {
         match self.phase {
-            Phase::Run if self.termed && self.want != Want::Up => {
-                self.kill_at = after(now, rules.timeout_kill);
+            Phase::Run if self.stop_sent && self.want != Want::Up => {
+                self.timers.set(Timer::Kill, after(now, rules.timeout_kill));
             }
             Phase::Finish => self.limit_finish(now, rules),
             _ => {}
@@ -248,7 +218,7 @@ impl Machine {
     pub(super) fn step(&mut self, event: Event, now: u64, rules: &Rules) -> Actions {
         let mut actions = Actions::default();
         self.apply(event, now, rules, &mut actions);
-        let gone = self.phase == Phase::Down && self.want == Want::Exit && self.script.is_none();
+        let gone = self.phase == Phase::Down && self.want == Want::Exit && !self.scripts.runs();
         if gone && !self.gone {
             actions.push(Action::Gone);
         }
@@ -259,14 +229,20 @@ impl Machine {
     /// When time alone will lead to something.
     #[must_use]
     pub(super) fn deadline(&self) -> Option<u64> {
-        [self.due, self.kill_at, self.script.and_then(|script| script.kill_at)].into_iter().flatten().min()
+        self.timers.next()
+    }
+
+    /// Whether it is time for a start, or for another try of finish.
+    #[must_use]
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        self.timers.is_due(Timer::Start, now) || self.timers.is_due(Timer::Finish, now)
     }
 
     /// How run died last, where that was the end of it, and nobody has asked for that end: it was given up, or ran
     /// for once.
     #[must_use]
     pub(super) fn ended(&self) -> Option<Death> {
-        let over = self.phase == Phase::Down && self.script.is_none();
+        let over = self.phase == Phase::Down && !self.scripts.runs();
         self.death.filter(|_| over && (self.hold.gave_up() || self.runs == Runs::Once))
     }
 
@@ -279,56 +255,33 @@ impl Machine {
     /// Whether a control script runs, on whose exit status it depends what follows.
     #[must_use]
     pub(super) fn scripted(&self) -> bool {
-        self.script.is_some()
+        self.scripts.runs()
     }
 
     /// Whether control/`letter` runs or has to wait its turn, and the signal is still to come.
     #[must_use]
     pub(super) fn asks(&self, letter: u8) -> bool {
-        let runs = self.script.is_some_and(|script| script.letter == letter && !script.void);
-        runs || self.queue[..self.queued].contains(&letter)
+        self.scripts.asks(letter)
     }
 
     fn apply(&mut self, event: Event, now: u64, rules: &Rules, actions: &mut Actions) {
         match event {
-            Event::Byte(b'u') => self.up(actions),
-            Event::Byte(b'd') => self.down(Want::Down, now, rules, actions),
-            Event::Byte(b'x') => self.down(Want::Exit, now, rules, actions),
-            Event::Byte(b'o') => {
-                self.wants(Want::Down);
-                self.runs = Runs::Once;
-                match self.phase {
-                    Phase::Down | Phase::Wait => self.prepare(actions),
-                    Phase::Prepare | Phase::Run => {}
-                    Phase::Finish => self.limit_finish(now, rules),
-                }
-            }
-            Event::Byte(byte) => self.byte(byte, actions),
-            Event::Signal(signal) => {
-                if self.pid != 0 {
-                    actions.push(Action::Signal(signal));
-                }
-            }
-            Event::Restart => {
-                if self.phase == Phase::Run {
-                    self.wants(Want::Up);
-                    self.stop(now, rules, actions);
-                } else {
-                    self.up(actions);
-                }
-            }
+            Event::Asked(control) => self.asked(control, now, rules, actions),
             Event::Script(handled) => self.script_over(handled, rules, actions),
             Event::Started(pid) => self.started(pid, now, rules),
             Event::NotStarted => {
-                if self.phase == Phase::Prepare {
+                let timer = if self.phase == Phase::Prepare {
                     self.phase = Phase::Wait;
-                }
-                self.due = Some(now + SECOND);
+                    Timer::Start
+                } else {
+                    Timer::Finish
+                };
+                self.timers.set(timer, now + SECOND);
             }
             Event::NoFinish => self.next(now, rules, actions),
             Event::Later(time) => {
                 if self.phase == Phase::Finish && self.pid == 0 {
-                    self.due = Some(time);
+                    self.timers.set(Timer::Finish, time);
                 }
             }
             Event::Died(death) => self.died(death, now, rules, actions),
@@ -336,174 +289,164 @@ impl Machine {
         }
     }
 
+    fn asked(&mut self, control: Control, now: u64, rules: &Rules, actions: &mut Actions) {
+        match control {
+            Control::Up => self.up(actions),
+            Control::Down => self.down(Want::Down, now, rules, actions),
+            Control::Exit => self.down(Want::Exit, now, rules, actions),
+            Control::Once => {
+                self.set_want(Want::Down);
+                self.runs = Runs::Once;
+                match self.phase {
+                    Phase::Down | Phase::Wait => self.prepare(actions),
+                    Phase::Prepare | Phase::Run => {}
+                    Phase::Finish => self.limit_finish(now, rules),
+                }
+            }
+            Control::Restart if self.phase == Phase::Run => {
+                self.set_want(Want::Up);
+                self.stop(now, rules, actions);
+            }
+            Control::Restart => self.up(actions),
+            Control::Signal(signal) => self.signal(signal, actions),
+        }
+    }
+
     /// A new want ends what holds the service back; one that gave up begins to count anew.
-    fn wants(&mut self, want: Want) {
+    fn set_want(&mut self, want: Want) {
         if self.hold.gave_up() {
-            self.shorts = 0;
+            self.short_runs = 0;
         }
         (self.want, self.hold, self.runs) = (want, Hold::None, Runs::Asked);
     }
 
     fn up(&mut self, actions: &mut Actions) {
-        self.wants(Want::Up);
+        self.set_want(Want::Up);
         match self.phase {
             Phase::Down | Phase::Wait => self.prepare(actions),
             Phase::Prepare | Phase::Run => {}
-            Phase::Finish => self.kill_at = None,
+            Phase::Finish => self.timers.stop(Timer::Kill),
         }
     }
 
     fn down(&mut self, want: Want, now: u64, rules: &Rules, actions: &mut Actions) {
-        self.wants(want);
+        self.set_want(want);
         match self.phase {
             Phase::Down => {}
-            Phase::Wait | Phase::Prepare => (self.phase, self.due) = (Phase::Down, None),
+            Phase::Wait | Phase::Prepare => {
+                self.phase = Phase::Down;
+                self.timers.stop(Timer::Start);
+            }
             Phase::Run => self.stop(now, rules, actions),
             Phase::Finish => self.limit_finish(now, rules),
         }
     }
 
     fn prepare(&mut self, actions: &mut Actions) {
-        self.phase = Phase::Prepare;
-        self.due = None;
-        // A script that was to stop or signal what is dead by now must not keep the next start.
-        if let Some(script) = self.script.as_mut().filter(|script| !b"udx".contains(&script.letter)) {
-            if !script.void {
-                script.void = true;
-                actions.push(Action::KillScript);
-            }
+        (self.phase, self.hold) = (Phase::Prepare, Hold::None);
+        self.timers.stop(Timer::Start);
+        if self.scripts.overtake() {
+            actions.push(Action::KillScript);
         }
-        self.hold = Hold::None;
-        self.script(b'u', false, actions);
+        self.script(Script::Up, actions);
     }
 
     /// control/t or the down signal, CONT, control/d or control/x; KILL in time.
     fn stop(&mut self, now: u64, rules: &Rules, actions: &mut Actions) {
         // A stop that is asked for again does not put the end off.
-        self.kill_at = self.kill_at.or_else(|| after(now, rules.timeout_kill));
-        self.script(b't', true, actions);
+        let limit = self.timers.get(Timer::Kill).or_else(|| after(now, rules.timeout_kill));
+        self.timers.set(Timer::Kill, limit);
+        self.script(Script::Stop, actions);
     }
 
     fn limit_finish(&mut self, now: u64, rules: &Rules) {
-        if self.want != Want::Up && self.pid != 0 && self.kill_at.is_none() {
-            self.kill_at = after(now, rules.timeout_finish);
+        if self.want != Want::Up && self.pid != 0 && self.timers.get(Timer::Kill).is_none() {
+            self.timers.set(Timer::Kill, after(now, rules.timeout_finish));
         }
     }
 
-    /// A control byte that sends a signal.
-    fn byte(&mut self, byte: u8, actions: &mut Actions) {
-        let Some(signal) = signal(byte) else { return };
-        match byte {
-            b'p' => self.paused = true,
-            b'c' => self.paused = false,
+    /// A signal: by way of its control script, if it has a letter.
+    fn signal(&mut self, signal: i32, actions: &mut Actions) {
+        match signal {
+            signals::STOP => self.paused = true,
+            signals::CONT => self.paused = false,
             _ => {}
         }
+        let scripted = Control::Signal(signal).letter().is_some();
         match self.phase {
-            Phase::Run => self.script(byte, false, actions),
+            Phase::Run if scripted => self.script(Script::Signal(signal), actions),
             // A script that hangs before a start, or after the end.
-            _ if byte == b'k' && self.script.is_some() && self.pid == 0 => actions.push(Action::KillScript),
-            Phase::Finish if self.pid != 0 => actions.push(Action::Signal(signal)),
+            _ if signal == signals::KILL && self.scripts.runs() && self.pid == 0 => {
+                actions.push(Action::KillScript);
+            }
+            Phase::Run | Phase::Finish if self.pid != 0 => actions.push(Action::Signal(signal)),
             _ => {}
         }
     }
 
-    /// Runs control/`letter`, now or after the one that runs.
-    fn script(&mut self, letter: u8, stop: bool, actions: &mut Actions) {
-        let Some(running) = &mut self.script else {
-            self.script = Some(Script { letter, stop, void: false, kill_at: None });
-            actions.push(Action::Try(letter));
-            return;
-        };
-        if letter == b'u' && running.letter == b'u' {
-            return; // that of a start that was called off and is wanted again
-        }
-        if letter == b'k' {
-            actions.push(Action::KillScript);
-            if running.letter == b'k' {
-                return; // KILL follows, as after any script that fails
-            }
-            running.void = true;
-            self.queued = 0;
-        }
-        // A stop is remembered by a letter of its own: the signal that follows is another.
-        let letter = if stop { b'T' } else { letter };
-        // The last of its kind counts: after `p`, `c` and `p` the process has to be stopped.
-        if let Some(at) = self.queue[..self.queued].iter().position(|other| *other == letter) {
-            self.queue.copy_within(at + 1..self.queued, at);
-            self.queued -= 1;
-        }
-        if self.queued < self.queue.len() {
-            self.queue[self.queued] = letter;
-            self.queued += 1;
+    /// Runs a control script, now or after the one that runs.
+    fn script(&mut self, script: Script, actions: &mut Actions) {
+        match self.scripts.ask(script) {
+            Turn::Now => actions.push(Action::Try(script)),
+            Turn::Kill => actions.push(Action::KillScript),
+            Turn::Later => {}
         }
     }
 
-    /// A script was started, and may run for so long.
+    /// A script was started, and has this long to end.
     pub(super) fn script_runs(&mut self, now: u64) {
-        if let Some(script) = &mut self.script {
-            script.kill_at = Some(now + SCRIPT_LIMIT);
+        if self.scripts.runs() {
+            self.timers.set(Timer::Script, now + SCRIPT_LIMIT);
         }
     }
 
     fn script_over(&mut self, handled: bool, rules: &Rules, actions: &mut Actions) {
-        let Some(script) = self.script.take() else { return };
-        let alive = self.phase == Phase::Run && !script.void;
-        match script.letter {
-            b'u' => {
-                if self.phase == Phase::Prepare && !script.void {
-                    actions.push(Action::Start);
-                    return;
-                }
+        let Some(ended) = self.scripts.end() else { return };
+        self.timers.stop(Timer::Script);
+        let alive = self.phase == Phase::Run && !ended.void;
+        match ended.script {
+            Script::Up if self.phase == Phase::Prepare && !ended.void => {
+                actions.push(Action::Start);
+                return;
             }
-            b't' => {
-                let wanted_down = self.want != Want::Up;
-                if alive {
-                    if !handled {
-                        self.termed = true;
-                        actions.push(Action::Signal(if script.stop {
-                            rules.down_signal
-                        } else {
-                            signals::TERM
-                        }));
-                    }
-                    if script.stop || wanted_down {
-                        actions.push(Action::Signal(signals::CONT));
-                    }
+            Script::Up | Script::Down | Script::Exit => {}
+            Script::Stop | Script::Signal(signals::TERM) => {
+                let stop = ended.script == Script::Stop;
+                if alive && !handled {
+                    self.stop_sent = true;
+                    actions.push(Action::Signal(if stop { rules.down_signal } else { signals::TERM }));
+                }
+                if alive && (stop || self.want != Want::Up) {
+                    actions.push(Action::Signal(signals::CONT));
                 }
                 // Also where the service was gone before its script was, as after a script that waits for it.
-                let again = self.queue[..self.queued].contains(&b'T');
-                if wanted_down && !script.void && !again && self.queued < self.queue.len() {
-                    let letter = if self.want == Want::Exit { b'x' } else { b'd' };
-                    self.queue.copy_within(..self.queued, 1);
-                    self.queue[0] = letter;
-                    self.queued += 1;
+                if !ended.void && !self.scripts.waits(Script::Stop) {
+                    match self.want {
+                        Want::Up => {}
+                        Want::Down => self.scripts.put_first(Script::Down),
+                        Want::Exit => self.scripts.put_first(Script::Exit),
+                    }
                 }
             }
-            letter => {
-                if let Some(signal) = signal(letter).filter(|_| alive && !handled) {
+            Script::Signal(signal) => {
+                if alive && !handled {
                     actions.push(Action::Signal(signal));
                 }
             }
         }
-        while self.queued > 0 && self.script.is_none() {
-            let letter = self.queue[0];
-            self.queue.copy_within(1..self.queued, 0);
-            self.queued -= 1;
-            match letter {
-                b'T' => self.script(b't', true, actions),
-                b'u' if self.phase != Phase::Prepare => {} // the start was called off
-                letter => self.script(letter, false, actions),
-            }
+        if let Some(script) = self.scripts.next(self.phase == Phase::Prepare) {
+            actions.push(Action::Try(script));
         }
     }
 
     fn started(&mut self, pid: u32, now: u64, rules: &Rules) {
         self.pid = pid;
-        self.due = None;
+        self.timers.stop(Timer::Finish);
         if self.phase == Phase::Prepare {
             self.restarts = self.restarts.saturating_add(u32::from(self.death.is_some()));
             (self.phase, self.hold, self.since) = (Phase::Run, Hold::None, now);
-            (self.paused, self.termed, self.kill_at) = (false, false, None);
+            (self.paused, self.stop_sent) = (false, false);
+            self.timers.stop(Timer::Kill);
         } else {
             self.paused = false;
             self.limit_finish(now, rules);
@@ -511,14 +454,15 @@ impl Machine {
     }
 
     fn died(&mut self, death: Death, now: u64, rules: &Rules, actions: &mut Actions) {
-        self.pid = 0;
-        (self.kill_at, self.termed) = (None, false);
+        (self.pid, self.stop_sent) = (0, false);
+        self.timers.stop(Timer::Kill);
         match self.phase {
             Phase::Run => {
-                self.lived = now.saturating_sub(self.since);
+                self.ran_for = now.saturating_sub(self.since);
                 self.death = Some(death);
-                self.shorts = if self.lived < rules.reset { self.shorts.saturating_add(1) } else { 0 };
-                self.queued = 0;
+                self.short_runs =
+                    if self.ran_for < rules.reset { self.short_runs.saturating_add(1) } else { 0 };
+                self.scripts.call_off();
                 self.phase = Phase::Finish;
                 actions.push(Action::Tell);
                 actions.push(Action::Finish);
@@ -543,15 +487,15 @@ impl Machine {
     /// When the next start is due after the death of run, in milliseconds; `None`: never.
     #[must_use]
     pub(super) fn delay(&self, rules: &Rules) -> Option<u64> {
-        if rules.max != 0 && self.shorts >= rules.max {
+        if rules.max != 0 && self.short_runs >= rules.max {
             return None;
         }
         Some(match rules.delay_count {
-            0 if self.lived >= SECOND => 0,
+            0 if self.ran_for >= SECOND => 0,
             0 => SECOND,
-            _ if self.shorts == 0 => 0,
+            _ if self.short_runs == 0 => 0,
             count => {
-                let nth = usize::try_from(self.shorts).unwrap_or(count).min(count);
+                let nth = usize::try_from(self.short_runs).unwrap_or(count).min(count);
                 u64::from(rules.delays[nth - 1])
             }
         })
@@ -559,8 +503,11 @@ impl Machine {
 
     /// After run and its finish.
     fn next(&mut self, now: u64, rules: &Rules, actions: &mut Actions) {
-        let died = self.since.saturating_add(self.lived); // of a record, which may hold anything
-        (self.phase, self.since, self.kill_at, self.due) = (Phase::Down, now, None, None);
+        let died = self.since.saturating_add(self.ran_for); // of a record, which may hold anything
+        (self.phase, self.since) = (Phase::Down, now);
+        for timer in [Timer::Kill, Timer::Start, Timer::Finish] {
+            self.timers.stop(timer);
+        }
         if self.want != Want::Up {
             return;
         }
@@ -569,31 +516,24 @@ impl Machine {
             Some(due) if due <= now => self.prepare(actions),
             Some(due) => {
                 self.phase = Phase::Wait;
-                self.due = Some(due);
+                self.timers.set(Timer::Start, due);
                 self.hold = if due - now > SECOND { Hold::BackingOff } else { Hold::None };
             }
         }
     }
 
     fn time(&mut self, now: u64, actions: &mut Actions) {
-        let over = |time: Option<u64>| time.is_some_and(|time| time <= now);
-        if over(self.kill_at) {
-            self.kill_at = None;
-            if self.pid != 0 {
-                actions.push(Action::Signal(signals::KILL));
-            }
+        if self.timers.fires(Timer::Kill, now) && self.pid != 0 {
+            actions.push(Action::Signal(signals::KILL));
         }
-        if let Some(script) = self.script.as_mut().filter(|script| over(script.kill_at)) {
-            script.kill_at = None;
+        if self.timers.fires(Timer::Script, now) {
             actions.push(Action::KillScript);
         }
-        if over(self.due) {
-            self.due = None;
-            match self.phase {
-                Phase::Wait => self.prepare(actions),
-                Phase::Finish if self.pid == 0 => actions.push(Action::Finish),
-                _ => {}
-            }
+        if self.timers.fires(Timer::Finish, now) && self.phase == Phase::Finish && self.pid == 0 {
+            actions.push(Action::Finish);
+        }
+        if self.timers.fires(Timer::Start, now) && self.phase == Phase::Wait {
+            self.prepare(actions);
         }
     }
 }

@@ -12,7 +12,7 @@ use common::{Text, socket};
 use nix::errno::Errno;
 
 use super::era::{Era, Then};
-use super::machine::{Death, Hold, Machine, Phase, Runs, Want};
+use super::machine::{Death, Hold, Machine, Phase, Runs, Timer, Want};
 
 /// Where the child's place begins.
 pub(super) const CHILD: usize = 384;
@@ -91,12 +91,12 @@ pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result
         if machine.runs == Runs::Once { ONCE } else { machine.want as u64 },
         machine.hold as u64,
         u64::from(machine.paused),
-        u64::from(machine.termed),
+        u64::from(machine.stop_sent),
         machine.since,
-        machine.due.unwrap_or(0),
-        u64::from(machine.shorts),
+        machine.timers.get(Timer::Start).unwrap_or(0),
+        u64::from(machine.short_runs),
         u64::from(machine.restarts),
-        machine.lived,
+        machine.ran_for,
         wall.0,
         u64::from(wall.1),
         kind,
@@ -143,7 +143,8 @@ pub(super) fn read(file: BorrowedFd, era: &Era) -> nix::Result<(Option<Memory>, 
     if let Some(Memory { machine, .. }) = memory.as_mut().filter(|_| then == Then::Undated) {
         // Its times are of another clock.
         machine.since = socket::monotonic();
-        machine.due = machine.due.map(|_| machine.since);
+        let due = machine.timers.get(Timer::Start).map(|_| machine.since);
+        machine.timers.set(Timer::Start, due);
     }
     let then = era.then(child);
     let mut child = counts(then)?.then(|| parse_child(child)).flatten();
@@ -171,8 +172,9 @@ fn parse_memory(place: &[u8]) -> Option<Memory> {
     for place in &mut numbers {
         *place = number::<u64>(words.next()?)?;
     }
-    let [serial, phase, want, hold, paused, termed, since, due, rest @ ..] = numbers;
-    let [shorts, restarts, lived, wall, nanoseconds, kind, value, core, died, dead, notify, ready] = rest;
+    let [serial, phase, want, hold, paused, stop_sent, since, due, rest @ ..] = numbers;
+    let [short_runs, restarts, ran_for, wall, nanoseconds, kind, value, core, died, dead, notify, ready] =
+        rest;
     let small = |number: u64| u32::try_from(number).unwrap_or(0);
     let mut machine = Machine::new(match want {
         0 => Want::Up,
@@ -193,9 +195,10 @@ fn parse_memory(place: &[u8]) -> Option<Memory> {
         3 => Hold::FinishGaveUp,
         _ => Hold::None,
     };
-    (machine.paused, machine.termed) = (paused != 0, termed != 0);
-    (machine.since, machine.due, machine.lived) = (since, (due != 0).then_some(due), lived);
-    (machine.shorts, machine.restarts) = (small(shorts), small(restarts));
+    (machine.paused, machine.stop_sent) = (paused != 0, stop_sent != 0);
+    machine.timers.set(Timer::Start, (due != 0).then_some(due));
+    (machine.since, machine.ran_for) = (since, ran_for);
+    (machine.short_runs, machine.restarts) = (small(short_runs), small(restarts));
     let byte = u8::try_from(value).unwrap_or(0);
     machine.death = match kind {
         1 => Some(Death::Exit(byte)),
@@ -260,7 +263,8 @@ mod tests {
         machine.runs = Runs::Once;
         machine.phase = Phase::Wait;
         machine.hold = Hold::BackingOff;
-        (machine.paused, machine.since, machine.due, machine.shorts) = (true, 77, Some(99), 3);
+        (machine.paused, machine.since, machine.short_runs) = (true, 77, 3);
+        machine.timers.set(Timer::Start, 99);
         machine.death = Some(Death::Signal(11, true));
         let (wall, notify) = ((1_764_000_000, 999_999_999), u64::MAX);
         let memory = Memory { machine, serial: 5, wall, died: 8, dead: 9, notify, ready: true };

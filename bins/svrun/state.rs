@@ -343,7 +343,7 @@ fn status(machine: &Machine, since: (u64, u32)) -> Status {
         paused: machine.paused,
         // sv writes no `u` where it reads one: a start that is far off has to look unwanted.
         want: Some(if machine.hold == Hold::None { machine.want } else { Want::Down }),
-        term: machine.termed,
+        term: machine.stop_sent,
         state: machine.phase.state(),
     }
 }
@@ -354,7 +354,7 @@ fn words(machine: &Machine) -> Text<64> {
     if machine.paused {
         text.add(", paused");
     }
-    if machine.termed {
+    if machine.stop_sent {
         text.add(", got TERM");
     }
     match machine.want {
