@@ -161,7 +161,7 @@ impl Status {
 
 /// A number of seconds; none for all else.
 fn duration(value: &Value) -> Duration {
-    common::cli::seconds(value.digits().as_bytes()).unwrap_or_default()
+    common::quantity::seconds(value.digits().as_bytes()).unwrap_or_default()
 }
 
 #[cfg(test)]

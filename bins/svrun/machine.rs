@@ -14,6 +14,8 @@
 //! this process, once no control script runs any more. A script asked for while another runs has to wait its
 //! turn, and of two of a kind the last one counts; KILL ends the one that runs and calls off those that wait;
 //! a start ends one that was to stop or signal what is dead by now.
+//! A supervisor that takes a process over ([`Event::Resume`]) lets the scripts run again that were under way or
+//! had to wait ([`Asked`]), and what follows from each of them happens: a stop is never lost.
 //! An action that is answered by an event ([`Action::Try`], [`Action::Start`], [`Action::Finish`]) is the
 //! last of its step.
 
@@ -24,7 +26,7 @@ use common::signals;
 use common::supervise::{Control, State};
 pub(super) use common::supervise::{Death, Hold, Want};
 pub(super) use scripts::Script;
-use scripts::{Scripts, Turn};
+use scripts::{Scripts, Turn, WAITING};
 pub(super) use timers::{Timer, Timers};
 
 /// Where the process is in its life.
@@ -68,7 +70,7 @@ pub(super) enum Runs {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Event {
     /// Somebody asks for something. A restart is a stop of a process that runs, and up in any case.
-    Asked(Control),
+    Control(Control),
     /// The control script tried is over, or there was none: whether its exit status was 0.
     Script(bool),
     /// run was started, or finish.
@@ -83,7 +85,21 @@ pub(super) enum Event {
     Died(Death),
     /// Time has passed.
     Time,
+    /// Another supervisor has taken the process over, run or finish, of which this was left to do.
+    Resume(Asked),
 }
+
+/// What a process was asked for and is not done yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Asked {
+    /// When KILL follows: monotonic, ms; [`ANEW`]: the time limit begins anew.
+    pub(super) kill_at: Option<u64>,
+    /// The control scripts that are under way or have to wait, in their order.
+    pub(super) scripts: [Option<Script>; WAITING + 1],
+}
+
+/// See [`Asked`].
+pub(super) const ANEW: u64 = u64::MAX;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -203,15 +219,14 @@ impl Machine {
         Self { want, ..Self::default() }
     }
 
-    /// After a supervisor that was killed: time limits of what it had asked for begin anew.
-    pub(super) fn resume(&mut self, now: u64, rules: &Rules) {
-        match self.phase {
-            Phase::Run if self.stop_sent && self.want != Want::Up => {
-                self.timers.set(Timer::Kill, after(now, rules.timeout_kill));
-            }
-            Phase::Finish => self.limit_finish(now, rules),
-            _ => {}
+    /// What is not done yet, for whoever takes the process over.
+    #[must_use]
+    pub(super) fn asked(&self) -> Asked {
+        let mut asked = Asked { kill_at: self.timers.get(Timer::Kill), ..Asked::default() };
+        for (place, script) in asked.scripts.iter_mut().zip(self.scripts.all()) {
+            *place = Some(script);
         }
+        asked
     }
 
     /// What `event` leads to at `now`, a monotonic time in milliseconds.
@@ -266,7 +281,7 @@ impl Machine {
 
     fn apply(&mut self, event: Event, now: u64, rules: &Rules, actions: &mut Actions) {
         match event {
-            Event::Asked(control) => self.asked(control, now, rules, actions),
+            Event::Control(control) => self.control(control, now, rules, actions),
             Event::Script(handled) => self.script_over(handled, rules, actions),
             Event::Started(pid) => self.started(pid, now, rules),
             Event::NotStarted => {
@@ -286,10 +301,37 @@ impl Machine {
             }
             Event::Died(death) => self.died(death, now, rules, actions),
             Event::Time => self.time(now, actions),
+            Event::Resume(asked) => self.resume(asked, now, rules, actions),
         }
     }
 
-    fn asked(&mut self, control: Control, now: u64, rules: &Rules, actions: &mut Actions) {
+    /// Goes on with what was left to do. A time limit has the time that is left of it, so that no upgrade and no
+    /// crash puts the end off; that of a stop whose signal is still to come begins anew, so that KILL is not the
+    /// first that the process hears of it.
+    fn resume(&mut self, asked: Asked, now: u64, rules: &Rules, actions: &mut Actions) {
+        let left = |limit| asked.kill_at.and_then(|at| Some(after(now, limit)?.min(at)));
+        match self.phase {
+            Phase::Run => {
+                let anew = asked.scripts.contains(&Some(Script::Stop)) && !self.stop_sent;
+                let limit = if anew { after(now, rules.timeout_kill) } else { left(rules.timeout_kill) };
+                self.timers.set(Timer::Kill, limit);
+                let down = self.want == Want::Down;
+                let wanted = |script: &Script| script.is_for_signal() || *script == Script::Down && down;
+                for script in asked.scripts.into_iter().flatten().filter(wanted) {
+                    self.scripts.wait(script);
+                }
+                self.next_script(actions);
+            }
+            Phase::Finish => {
+                let limit = left(rules.timeout_finish).filter(|_| self.want != Want::Up);
+                self.timers.set(Timer::Kill, limit);
+                self.limit_finish(now, rules);
+            }
+            _ => {}
+        }
+    }
+
+    fn control(&mut self, control: Control, now: u64, rules: &Rules, actions: &mut Actions) {
         match control {
             Control::Up => self.up(actions),
             Control::Down => self.down(Want::Down, now, rules, actions),
@@ -434,6 +476,10 @@ impl Machine {
                 }
             }
         }
+        self.next_script(actions);
+    }
+
+    fn next_script(&mut self, actions: &mut Actions) {
         if let Some(script) = self.scripts.next(self.phase == Phase::Prepare) {
             actions.push(Action::Try(script));
         }

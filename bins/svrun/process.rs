@@ -5,9 +5,9 @@ use std::ffi::CStr;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
-use common::child::{self, Plan, Slot};
+use common::spawn::{self, Plan, Slot};
 use common::supervise::Control;
-use common::{Text, fds, signals, socket};
+use common::{Text, Voice, clock, fds, process, procfs, signals};
 use nix::errno::Errno;
 use nix::sys::stat::fstatat;
 
@@ -22,7 +22,6 @@ use super::record::{self, Child, Memory};
 use super::service::{self, Optional, Settings};
 use super::state::State;
 use super::world::World;
-use common::Voice;
 
 /// How long the exit status of a process that is no child of ours is asked for: its parent has to reap it
 /// first.
@@ -103,7 +102,7 @@ impl Process {
     /// A process of which nothing runs.
     pub(super) fn new(logger: bool, folder: OwnedFd, state_parent: Option<OwnedFd>, want: Want) -> Self {
         let mut machine = Machine::new(want);
-        machine.since = socket::monotonic();
+        machine.since = clock::monotonic();
         Self {
             logger,
             folder,
@@ -118,7 +117,7 @@ impl Process {
             lost: None,
             lost_script: None,
             serial: 0,
-            wall: socket::wall(),
+            wall: clock::wall(),
             died: ((0, 0), 0),
             unsaved: false,
             again: None,
@@ -161,7 +160,7 @@ impl Process {
         }
         match event {
             _ if self.logger => {}
-            Event::Asked(Control::Down | Control::Exit | Control::Restart) => {
+            Event::Control(Control::Down | Control::Exit | Control::Restart) => {
                 self.settings.for_stop(self.folder.as_fd(), voice);
             }
             Event::Died(_) if self.machine.phase == Phase::Run => {
@@ -210,11 +209,17 @@ impl Process {
             Action::Try(script) if self.lost.is_some() && script.is_for_signal() => {
                 Some(Event::Script(false))
             }
-            Action::Try(script) => self.try_script(world, script.letter()),
+            Action::Try(script) => {
+                // Before anybody can see what comes of it: who kills us then must not take it back.
+                if script.is_for_signal() {
+                    self.remember(world);
+                }
+                self.try_script(world, script.letter())
+            }
             Action::KillScript if self.script == 0 => Some(Event::Script(false)),
             Action::KillScript => {
                 if self.lost_script.is_none() {
-                    let _ = child::kill_child(self.script, signals::KILL); // it is ours, not reaped yet
+                    let _ = process::kill_child(self.script, signals::KILL); // it is ours, not reaped yet
                 }
                 None
             }
@@ -240,8 +245,8 @@ impl Process {
     fn signal(&mut self, world: &World, signal: i32) {
         let sent = match &self.adopted {
             _ if self.lost.is_some() => return,
-            Some(pidfd) => child::signal_pidfd(pidfd.as_fd(), signal),
-            None => child::kill_child(self.machine.pid, signal),
+            Some(pidfd) => process::signal_pidfd(pidfd.as_fd(), signal),
+            None => process::kill_child(self.machine.pid, signal),
         };
         match sent {
             Ok(()) | Err(Errno::ESRCH) => {}
@@ -288,7 +293,7 @@ impl Process {
             argv: &words[..=usize::from(runs)],
             env: &world.env,
         };
-        let failed = match child::spawn(&plan) {
+        let failed = match spawn::spawn(&plan) {
             Ok(spawned) => {
                 self.script = spawned.pid;
                 self.machine.script_runs(world.now());
@@ -413,7 +418,7 @@ impl Process {
             if finish || self.logger { &world.env } else { self.notify.env(&self.settings, &world.env) };
         let group = !finish && self.settings.leftovers[0].is_some();
         let folder = self.folder.as_fd();
-        match child::spawn(&Plan { group, folder, record, fds: &fds[..count], path, argv, env }) {
+        match spawn::spawn(&Plan { group, folder, record, fds: &fds[..count], path, argv, env }) {
             Ok(spawned) => {
                 self.told_start = false;
                 if !finish {
@@ -481,7 +486,7 @@ impl Process {
         let Some(pidfd) = &self.adopted else { return };
         let now = world.now();
         let since = *self.asking.get_or_insert(now);
-        let death = match child::exit_status(pidfd.as_fd()) {
+        let death = match process::exit_status(pidfd.as_fd()) {
             Ok(status) => death::of(status),
             Err(Errno::ESRCH) if now < since + PATIENCE => return,
             Err(_) => Death::Unknown, // the kernel does not tell, or nobody has reaped it in time
@@ -585,6 +590,7 @@ impl Process {
         let Some(file) = self.state.as_ref().and_then(|state| state.record.as_ref()) else { return };
         let memory = Memory {
             machine: self.machine,
+            asked: self.machine.asked(),
             serial: self.serial,
             wall: self.wall,
             died: self.died.0.0,
@@ -595,7 +601,7 @@ impl Process {
         // What runs first: without its place the rest would speak of another.
         let (since, wall) = self.spawned;
         let child = || {
-            let start = child::process(self.machine.pid)?.start;
+            let start = procfs::process(self.machine.pid)?.start;
             let finish = self.machine.phase == Phase::Finish;
             let child = Child { finish, pid: self.machine.pid, start, serial: self.serial, since, wall };
             record::write_child(file.as_fd(), &child, &world.era)

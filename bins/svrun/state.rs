@@ -3,10 +3,9 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use common::child;
 use common::door::{self, Owner};
 use common::supervise::{self, Status};
-use common::{Text, fds};
+use common::{Text, Voice, fds, file};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, renameat};
 use nix::libc::{dev_t, ino_t, off_t};
@@ -15,7 +14,6 @@ use nix::unistd::{Gid, UnlinkatFlags, Whence, fchown, geteuid, lseek, read, unli
 
 use super::lock::Lock;
 use super::machine::{Hold, Machine, Want};
-use common::Voice;
 
 /// A state directory that is ours: we hold its lock.
 #[derive(Debug)]
@@ -69,7 +67,7 @@ impl State {
         // A link may point to where nothing is yet, as to a folder in /run.
         if made == Err(Errno::EEXIST) {
             let mut buffer = [0; 1023]; // nix copies a path so long without allocating
-            if let Ok(target) = child::read_link(parent, supervise::DIRECTORY, &mut buffer) {
+            if let Ok(target) = file::read_link(parent, supervise::DIRECTORY, &mut buffer) {
                 let _ = mkdirat(parent, target, mode); // opening it tells
             }
         }

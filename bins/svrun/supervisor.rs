@@ -10,9 +10,9 @@ mod start;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
-use common::socket::{self, POLLIN, pollfd, watch};
+use common::poll::{self, POLLIN, pollfd, watch};
 use common::supervise::Control;
-use common::{Text, Words, child, signals};
+use common::{Text, Voice, Words, fds, memory, process, signals, socket};
 use nix::errno::Errno;
 use nix::unistd::{Gid, read};
 
@@ -23,7 +23,6 @@ use super::order::{self, Ask, Late};
 use super::pipe::Pipe;
 use super::process::Process;
 use super::world::World;
-use common::Voice;
 
 /// How long the logger gets to read the pipe to its end when the supervisor leaves.
 const DRAIN: u64 = 10_000;
@@ -171,7 +170,7 @@ impl Supervisor {
             self.watch(&mut watched);
             let timeout = self.deadline().map(|deadline| deadline.saturating_sub(self.world.now()));
             let timeout = self.rest(timeout);
-            match socket::poll(&mut watched, timeout) {
+            match poll::poll(&mut watched, timeout) {
                 Ok(true) => {
                     refused = None;
                     self.resting &= watched.iter().all(|fd| fd.revents == 0);
@@ -199,7 +198,7 @@ impl Supervisor {
             self.resting = timeout.is_none();
             return timeout.or(Some(AGAIN));
         }
-        child::give_back();
+        memory::give_back();
         None
     }
 
@@ -260,7 +259,7 @@ impl Supervisor {
     /// Takes notice of the signals that have arrived and of who has died, and does nothing about it. So many
     /// deaths at most in a round: there may be any number.
     fn learn(&mut self) {
-        for signal in socket::next_signals(self.signals.as_fd()) {
+        for signal in signals::next(self.signals.as_fd()) {
             match signal {
                 signals::CHLD => {}
                 signals::PWR | RTMIN_3 if self.role == Role::Part => {}
@@ -271,7 +270,7 @@ impl Supervisor {
         // Also where CHLD was not heard: one signal may stand for many.
         self.unreaped = true;
         for _ in 0..32 {
-            let Ok(Some((pid, status))) = child::reap() else {
+            let Ok(Some((pid, status))) = process::reap() else {
                 self.unreaped = false;
                 break;
             };
@@ -417,7 +416,7 @@ impl Supervisor {
         if way != Way::Bytes {
             let door = one_of(&self.service, self.logger.as_ref(), logger)
                 .and_then(|process| process.state.as_ref()?.control.as_ref());
-            let unread = door.map_or(0, |door| child::unread(door.as_fd()).unwrap_or(0)); // a FIFO can always be asked
+            let unread = door.map_or(0, |door| fds::unread(door.as_fd()).unwrap_or(0)); // a FIFO can always be asked
             self.late[which].overtaken(stop, unread);
         }
         for i in (0..CLIENTS).filter(|i| way != Way::Client(*i)) {
@@ -425,7 +424,7 @@ impl Supervisor {
         }
         let mut queue = [watch(self.socket.as_ref().map_or(-1, AsRawFd::as_raw_fd), POLLIN)];
         // Where it cannot be asked it counts as one that somebody waits in.
-        if socket::poll(&mut queue, Some(0)).is_err() || queue[0].revents != 0 {
+        if poll::poll(&mut queue, Some(0)).is_err() || queue[0].revents != 0 {
             self.late_clients[which] = Some(stop);
         }
     }
@@ -441,11 +440,11 @@ impl Supervisor {
                 Control::Down => self.take_back_exit(),
                 Control::Exit | Control::Signal(_) => {}
             }
-            self.service.event(&mut self.world, Event::Asked(control));
+            self.service.event(&mut self.world, Event::Control(control));
         } else if let Some(process) = self.logger.as_mut().filter(|process| process.locked.is_none()) {
             // One that reads the rest has lost its pipe, and ends with it.
             if self.draining.is_none() || Ask::of(control).is_none() {
-                process.event(&mut self.world, Event::Asked(control));
+                process.event(&mut self.world, Event::Control(control));
             }
         }
     }
@@ -495,7 +494,7 @@ impl Supervisor {
         }
         if let Some((pid, _)) = self.outdated.take_if(|(_, until)| *until <= now) {
             if pid == logger.machine.pid && logger.machine.phase == Phase::Run {
-                logger.event(&mut self.world, Event::Asked(Control::Signal(signals::TERM)));
+                logger.event(&mut self.world, Event::Control(Control::Signal(signals::TERM)));
             }
         }
     }

@@ -35,11 +35,33 @@ impl Script {
         self.control().letter().unwrap_or(0)
     }
 
+    /// Its sign in a record: its letter, or `T` for a stop, whose letter is that of another.
+    pub(in crate::svrun) fn sign(self) -> u8 {
+        if self == Self::Stop { b'T' } else { self.letter() }
+    }
+
+    /// The script with this sign.
+    pub(in crate::svrun) fn from_sign(sign: u8) -> Option<Self> {
+        if sign == b'T' {
+            return Some(Self::Stop);
+        }
+        match Control::from_letter(sign)? {
+            Control::Up => Some(Self::Up),
+            Control::Down => Some(Self::Down),
+            Control::Exit => Some(Self::Exit),
+            Control::Signal(signal) => Some(Self::Signal(signal)),
+            Control::Once | Control::Restart => None,
+        }
+    }
+
     /// Whether it is for a process that runs, and in place of a signal.
     pub(in crate::svrun) fn is_for_signal(self) -> bool {
         matches!(self, Self::Stop | Self::Signal(_))
     }
 }
+
+/// How many scripts may have to wait: one for every signal that has a letter, and that of a stop.
+pub(super) const WAITING: usize = 11;
 
 const KILL: Script = Script::Signal(signals::KILL);
 
@@ -58,8 +80,7 @@ pub(super) enum Turn {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Scripts {
     running: Option<Running>,
-    /// Room for every signal that has a letter, and a stop.
-    waiting: Queue<11>,
+    waiting: Queue<WAITING>,
 }
 
 /// The script that runs.
@@ -92,6 +113,17 @@ impl Scripts {
             self.waiting.push(script);
         }
         Turn::Kill
+    }
+
+    /// Lets a script wait for its turn.
+    pub(super) fn wait(&mut self, script: Script) {
+        self.waiting.push(script);
+    }
+
+    /// The script that runs and is not overtaken, and those that wait, in order.
+    pub(super) fn all(&self) -> impl Iterator<Item = Script> + '_ {
+        let running = self.running.filter(|running| !running.void).map(|running| running.script);
+        running.into_iter().chain(self.waiting.0.iter().copied().flatten())
     }
 
     /// The script that runs is over; nothing where none did.
@@ -146,8 +178,7 @@ impl Scripts {
     /// Whether control/`letter` runs and is not overtaken, or waits for the sake of its signal.
     pub(super) fn asks(&self, letter: u8) -> bool {
         let runs = self.running.is_some_and(|running| running.script.letter() == letter && !running.void);
-        let waits = self.waiting.0.iter().flatten();
-        runs || waits.filter(|script| **script != Script::Stop).any(|script| script.letter() == letter)
+        runs || self.waiting.0.iter().flatten().any(|script| script.sign() == letter)
     }
 }
 
@@ -292,5 +323,13 @@ mod tests {
         scripts.put_first(Script::Down);
         assert_eq!((waiting(&scripts).len(), waiting(&scripts)[0]), (11, Script::Down));
         assert_eq!(signals.map(Script::letter), *b"tkpchaiq12");
+    }
+
+    #[test]
+    fn a_script_is_known_by_its_sign_again() {
+        for sign in *b"udxTtkpchaiq12" {
+            assert_eq!(Script::from_sign(sign).map(Script::sign), Some(sign));
+        }
+        assert_eq!((0..=255).filter_map(Script::from_sign).count(), 14);
     }
 }

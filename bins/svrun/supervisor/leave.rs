@@ -23,7 +23,7 @@ impl Supervisor {
                 Err(errno) => self.world.voice.unable(&[b"make a pipe for the log"], errno),
             }
             self.world.logger_gone = false;
-            logger.event(&mut self.world, Event::Asked(Control::Up));
+            logger.event(&mut self.world, Event::Control(Control::Up));
         }
     }
 
@@ -82,12 +82,12 @@ impl Supervisor {
             return;
         }
         if logger.machine.phase == Phase::Wait && unread > 0 {
-            logger.event(&mut self.world, Event::Asked(Control::Once));
+            logger.event(&mut self.world, Event::Control(Control::Once));
         }
         self.world.pipe = None;
         match logger.machine.phase {
             Phase::Run => logger.machine.want = Want::Exit,
-            _ => logger.event(&mut self.world, Event::Asked(Control::Exit)),
+            _ => logger.event(&mut self.world, Event::Control(Control::Exit)),
         }
         logger.unsaved = true;
     }

@@ -2,7 +2,7 @@
 //!
 //! Numbers stay text: nobody here calculates with a fraction.
 
-use crate::cli::number;
+use crate::quantity::number;
 use crate::text::escaped;
 
 /// How deep objects may be in each other. The protocol has two levels.

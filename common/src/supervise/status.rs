@@ -1,7 +1,7 @@
 //! The file `status`, in bytes.
 
 use super::{State, Want};
-use crate::socket::TAI64;
+use crate::clock::TAI64;
 
 /// What the bytes say. daemontools' supervise writes the first 18, runit's runsv all 20:
 ///
