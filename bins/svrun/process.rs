@@ -6,6 +6,7 @@ use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::spawn::{self, Plan, Slot};
+use common::supervise::Control;
 use common::{Text, Voice, clock, fds, process, procfs, signals};
 use nix::errno::Errno;
 use nix::sys::stat::fstatat;
@@ -14,7 +15,7 @@ use super::death;
 use super::events;
 use super::failure;
 use super::leftovers;
-use super::machine::{self, Action, Death, Event, Hold, Machine, Phase, Want};
+use super::machine::{Action, Death, Event, Hold, Machine, Phase, Want};
 use super::notify::Notify;
 use super::pipe::End;
 use super::record::{self, Child, Memory};
@@ -159,7 +160,9 @@ impl Process {
         }
         match event {
             _ if self.logger => {}
-            Event::Byte(b'd' | b'x') | Event::Restart => self.settings.for_stop(self.folder.as_fd(), voice),
+            Event::Control(Control::Down | Control::Exit | Control::Restart) => {
+                self.settings.for_stop(self.folder.as_fd(), voice);
+            }
             Event::Died(_) if self.machine.phase == Phase::Run => {
                 self.settings.for_restart(self.folder.as_fd(), voice);
             }
@@ -167,7 +170,7 @@ impl Process {
         }
         if matches!(event, Event::Died(_)) && self.machine.phase == Phase::Run {
             self.died = (world.wall(), self.machine.pid);
-            self.stopped = self.machine.termed;
+            self.stopped = self.machine.stop_sent;
             self.stage = leftovers::Stage::Due;
         }
         let mut next = Some(event);
@@ -203,15 +206,15 @@ impl Process {
     fn act(&mut self, world: &mut World, action: Action) -> Option<Event> {
         match action {
             // There is nobody to signal any more, and the pid may be somebody else's.
-            Action::Try(letter) if self.lost.is_some() && machine::signal(letter).is_some() => {
+            Action::Try(script) if self.lost.is_some() && script.is_for_signal() => {
                 Some(Event::Script(false))
             }
-            Action::Try(letter) => {
+            Action::Try(script) => {
                 // Before anybody can see what comes of it: who kills us then must not take it back.
-                if machine::signal(letter).is_some() {
+                if script.is_for_signal() {
                     self.remember(world);
                 }
-                self.try_script(world, letter)
+                self.try_script(world, script.letter())
             }
             Action::KillScript if self.script == 0 => Some(Event::Script(false)),
             Action::KillScript => {
@@ -318,7 +321,7 @@ impl Process {
         // As it will be: who finds the new run and not us has to know what was wanted of it, and who finds
         // no new run that one was under way.
         let before = self.machine;
-        (self.machine.phase, self.machine.paused, self.machine.termed) = (Phase::Run, false, false);
+        (self.machine.phase, self.machine.paused, self.machine.stop_sent) = (Phase::Run, false, false);
         self.remember(world);
         self.machine = before;
         let event = self.spawn(world, c"./run", &[c"./run"], false);
@@ -510,7 +513,7 @@ impl Process {
         };
         if !expected && (!self.logger || death != Death::Unknown) {
             let mut line = Text::<320>::of("warning: svrun: run ");
-            let tenths = self.machine.lived / 100;
+            let tenths = self.machine.ran_for / 100;
             let mut after = Text::<24>::of(" after ");
             after.number(tenths / 10).add(".").number(tenths % 10).add(" s");
             death::how(&mut line, "exited ", death, after.bytes());
@@ -543,7 +546,7 @@ impl Process {
             let mut line = Text::<256>::new();
             line.date(seconds, nanoseconds / 1_000_000).add(" pid ").number(pid).add(" ");
             let mut after = Text::<24>::of(" after ");
-            death::how(&mut line, "exit ", death, after.seconds(self.machine.lived).add(" s").bytes());
+            death::how(&mut line, "exit ", death, after.seconds(self.machine.ran_for).add(" s").bytes());
             line.add("\n");
             if let Err(errno) = state.add_death(line.bytes()) {
                 state.complain(voice, b"write supervise/deaths", errno);
