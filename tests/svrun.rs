@@ -20,5 +20,6 @@ mod setup;
 mod signals;
 mod socket;
 mod statedir;
+mod succession;
 mod values;
 mod words;
