@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use common::child;
+use common::{Voice, process, procfs};
 use nix::errno::Errno;
 
 use super::machine::{Asked, Death, Event, Phase, Want};
@@ -11,7 +11,6 @@ use super::record::{self, Child, Memory};
 use super::state::State;
 use super::supervisor::End;
 use super::world::World;
-use common::Voice;
 
 /// How long a pid namespace that is on its way out is waited for.
 const PATIENCE: u64 = 2000;
@@ -119,13 +118,13 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
         if !child.finish {
             (machine.since, process.wall) = (child.since, child.wall);
         }
-        let parent = match child::process(child.pid) {
+        let parent = match procfs::process(child.pid) {
             Ok(process) => process.parent,
             Err(Errno::ENOENT | Errno::ESRCH) => 0, // it has died since
             Err(errno) => return Err(unsure(errno)),
         };
         if parent != std::process::id() {
-            match child::pidfd(child.pid) {
+            match process::pidfd(child.pid) {
                 Ok(pidfd) => process.adopted = Some(pidfd),
                 Err(Errno::ESRCH) => {
                     died_unseen(process, world, child.finish);

@@ -5,8 +5,8 @@ use std::ffi::CStr;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
-use common::child::{self, Plan, Slot};
-use common::{Text, fds, signals, socket};
+use common::spawn::{self, Plan, Slot};
+use common::{Text, Voice, clock, fds, process, procfs, signals};
 use nix::errno::Errno;
 use nix::sys::stat::fstatat;
 
@@ -21,7 +21,6 @@ use super::record::{self, Child, Memory};
 use super::service::{self, Optional, Settings};
 use super::state::State;
 use super::world::World;
-use common::Voice;
 
 /// How long the exit status of a process that is no child of ours is asked for: its parent has to reap it
 /// first.
@@ -102,7 +101,7 @@ impl Process {
     /// A process of which nothing runs.
     pub(super) fn new(logger: bool, folder: OwnedFd, state_parent: Option<OwnedFd>, want: Want) -> Self {
         let mut machine = Machine::new(want);
-        machine.since = socket::monotonic();
+        machine.since = clock::monotonic();
         Self {
             logger,
             folder,
@@ -117,7 +116,7 @@ impl Process {
             lost: None,
             lost_script: None,
             serial: 0,
-            wall: socket::wall(),
+            wall: clock::wall(),
             died: ((0, 0), 0),
             unsaved: false,
             again: None,
@@ -217,7 +216,7 @@ impl Process {
             Action::KillScript if self.script == 0 => Some(Event::Script(false)),
             Action::KillScript => {
                 if self.lost_script.is_none() {
-                    let _ = child::kill_child(self.script, signals::KILL); // it is ours, not reaped yet
+                    let _ = process::kill_child(self.script, signals::KILL); // it is ours, not reaped yet
                 }
                 None
             }
@@ -243,8 +242,8 @@ impl Process {
     fn signal(&mut self, world: &World, signal: i32) {
         let sent = match &self.adopted {
             _ if self.lost.is_some() => return,
-            Some(pidfd) => child::signal_pidfd(pidfd.as_fd(), signal),
-            None => child::kill_child(self.machine.pid, signal),
+            Some(pidfd) => process::signal_pidfd(pidfd.as_fd(), signal),
+            None => process::kill_child(self.machine.pid, signal),
         };
         match sent {
             Ok(()) | Err(Errno::ESRCH) => {}
@@ -280,7 +279,7 @@ impl Process {
         pid.number(self.machine.pid).add("\0");
         let words = [path, CStr::from_bytes_with_nul(pid.bytes()).unwrap_or(c"")];
         // Without its pipe the script runs all the same, as what it is to do must not be lost, and says what it says
-        // where our own words for the log go by then: stdout is of nobody who expects them. The errno is said by
+        // where our own words for the log go by then: standard output belongs to nobody who expects them. The errno is said by
         // whatever needs the pipe next.
         let end = world.pipe.as_ref().map(|pipe| pipe.end(End::Write));
         let fds = end.as_ref().map(|end| (end.as_ref().map_or(2, AsRawFd::as_raw_fd), 1));
@@ -293,7 +292,7 @@ impl Process {
             argv: &words[..=usize::from(runs)],
             env: &world.env,
         };
-        let failed = match child::spawn(&plan) {
+        let failed = match spawn::spawn(&plan) {
             Ok(spawned) => {
                 self.script = spawned.pid;
                 self.machine.script_runs(world.now());
@@ -418,7 +417,7 @@ impl Process {
             if finish || self.logger { &world.env } else { self.notify.env(&self.settings, &world.env) };
         let group = !finish && self.settings.leftovers[0].is_some();
         let folder = self.folder.as_fd();
-        match child::spawn(&Plan { group, folder, record, fds: &fds[..count], path, argv, env }) {
+        match spawn::spawn(&Plan { group, folder, record, fds: &fds[..count], path, argv, env }) {
             Ok(spawned) => {
                 self.told_start = false;
                 if !finish {
@@ -486,13 +485,13 @@ impl Process {
         let Some(pidfd) = &self.adopted else { return };
         let now = world.now();
         let since = *self.asking.get_or_insert(now);
-        let death = match child::exit_status(pidfd.as_fd()) {
+        let death = match process::exit_status(pidfd.as_fd()) {
             Ok(status) => death::of(status),
             Err(Errno::ESRCH) if now < since + PATIENCE => return,
             Err(_) => Death::Unknown, // the kernel does not tell, or nobody has reaped it in time
         };
         // It was reaped a while ago: where its number is another's by now, so is the group of that number.
-        let reused = child::process(self.machine.pid).is_ok_and(|process| !process.zombie);
+        let reused = procfs::process(self.machine.pid).is_ok_and(|process| !process.zombie);
         (self.adopted, self.asking, self.fresh) = (None, None, !reused);
         self.event(world, Event::Died(death));
         self.hurry_logger(world);
@@ -614,7 +613,7 @@ impl Process {
         // What runs first: without its place the rest would speak of another.
         let (since, wall) = self.spawned;
         let child = || {
-            let start = child::process(self.machine.pid)?.start;
+            let start = procfs::process(self.machine.pid)?.start;
             let finish = self.machine.phase == Phase::Finish;
             let child = Child { finish, pid: self.machine.pid, start, serial: self.serial, since, wall };
             record::write_child(file.as_fd(), &child, &world.era)

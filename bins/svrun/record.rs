@@ -11,9 +11,9 @@
 
 use std::os::fd::BorrowedFd;
 
-use common::child::{self, Slot};
-use common::cli::number;
-use common::{Text, socket};
+use common::quantity::number;
+use common::spawn::Slot;
+use common::{Text, clock, file, process, procfs};
 use nix::errno::Errno;
 
 use super::era::{Era, Then};
@@ -124,7 +124,7 @@ pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result
     }
     era.add(&mut text);
     text.add(" ").fill(CHILD - 1).add("\n");
-    child::write_at(file, text.bytes(), 0)
+    file::write_at(file, text.bytes(), 0)
 }
 
 /// Writes the child's place in its stead: it runs already.
@@ -132,13 +132,13 @@ pub(super) fn write_child(file: BorrowedFd, child: &Child, era: &Era) -> nix::Re
     let mut text = Text::<{ Slot::SIZE }>::of(head(child.finish));
     text.number(child.pid).add(" ").number(child.start);
     text.add(tail(child.serial, child.since, child.wall, era).bytes()).fill(Slot::SIZE - 1).add("\n");
-    child::write_at(file, text.bytes(), CHILD as u64)
+    file::write_at(file, text.bytes(), CHILD as u64)
 }
 
 /// Forgets what the supervisor knew: after a clean exit only the files of the service directory count.
 pub(super) fn clear(file: BorrowedFd) -> nix::Result<()> {
     let mut blank = Text::<SIZE>::new();
-    child::write_at(file, blank.fill(SIZE).bytes(), 0)
+    file::write_at(file, blank.fill(SIZE).bytes(), 0)
 }
 
 /// What is recorded and may live. EXDEV where that is in another pid namespace, of which its pids tell nothing
@@ -154,14 +154,14 @@ pub(super) fn read(file: BorrowedFd, era: &Era) -> nix::Result<(Option<Memory>, 
     let mut memory = counts(then)?.then(|| parse_memory(memory)).flatten();
     if let Some(Memory { machine, asked, .. }) = memory.as_mut().filter(|_| then == Then::Undated) {
         // Its times are of another clock.
-        machine.since = socket::monotonic();
+        machine.since = clock::monotonic();
         machine.due = machine.due.map(|_| machine.since);
         asked.kill_at = asked.kill_at.map(|_| ANEW);
     }
     let then = era.then(child);
     let mut child = counts(then)?.then(|| parse_child(child)).flatten();
     if let Some(child) = child.as_mut().filter(|_| then == Then::Undated) {
-        (child.start, child.since) = (0, socket::monotonic());
+        (child.start, child.since) = (0, clock::monotonic());
     }
     Ok((memory, child))
 }
@@ -254,13 +254,13 @@ fn parse_child(place: &[u8]) -> Option<Child> {
 impl Child {
     /// Whether it lives. An error where that cannot be said.
     pub(super) fn lives(&self) -> nix::Result<bool> {
-        match child::process(self.pid) {
+        match procfs::process(self.pid) {
             // A child of ours that is dead already has a status, which we get when we reap it.
             Ok(process) if process.zombie && process.parent != std::process::id() => Ok(false),
             Ok(_) if self.start == 0 => Err(Errno::ENODATA),
             Ok(process) => Ok(process.start == self.start),
             // Nothing is there; or /proc does not say who it is.
-            Err(Errno::ENOENT | Errno::ESRCH) => match child::has_ended(self.pid) {
+            Err(Errno::ENOENT | Errno::ESRCH) => match process::has_ended(self.pid) {
                 Ok(true) | Err(Errno::ESRCH) => Ok(false),
                 Ok(false) => Err(Errno::ENODATA),
                 Err(errno) => Err(errno),

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal::{SIGKILL, SIGQUIT};
 
-use super::service::*;
+use super::harness::*;
+use crate::support::*;
 
 /// A control script that kills the supervisor which runs it first, and fails.
 const KILLS: &str =

@@ -668,7 +668,7 @@ fn whoever_takes_a_process_over_does_what_is_left_to_do() {
 
 #[test]
 fn a_time_limit_goes_on_under_another_supervisor_unless_the_signal_is_still_to_come() {
-    let mut test = |history: &str, record: fn(Asked) -> Asked, left: Option<u64>| {
+    let test = |history: &str, record: fn(Asked) -> Asked, left: Option<u64>| {
         let mut life = Life::running(strict());
         life.hear(history);
         let (machine, asked) = taken_over(&life.machine, Want::Up);
