@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::SystemTime;
 
 use common::door::{self, Owner};
-use common::fds;
+use common::{fds, supervise};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::write;
@@ -18,13 +18,13 @@ use super::status::Status;
 pub(super) fn status(place: &Place) -> Result<Option<Status>, Failure> {
     let open_ok = "open supervise/ok";
     let state = state(place, open_ok)?;
-    match fifo(state.as_fd(), c"ok", open_ok) {
+    match fifo(state.as_fd(), supervise::OK, open_ok) {
         Ok(_) => {}
         Err(Failure { errno: Some(Errno::ENXIO), .. }) => return Ok(None),
         Err(failure) => return Err(failure),
     }
     let mut bytes = [0; 64];
-    let bytes = door::read_file(state.as_fd(), c"status", Owner::Any, &mut bytes)
+    let bytes = door::read_file(state.as_fd(), supervise::STATUS, Owner::Any, &mut bytes)
         .map_err(|errno| refused("open supervise/status", errno))?;
     let status = Status::from_bytes(bytes, SystemTime::now());
     status.map(Some).ok_or_else(|| {
@@ -36,7 +36,7 @@ pub(super) fn status(place: &Place) -> Result<Option<Status>, Failure> {
 /// Opens the state directory, which may be reached through a link: it is the administrator's. What is in it may
 /// be anybody's, to whom the administrator has given it.
 fn state(place: &Place, action: &str) -> Result<OwnedFd, Failure> {
-    fds::open_directory(place.directory().map_err(Failure::clone)?, c"supervise")
+    fds::open_directory(place.directory().map_err(Failure::clone)?, supervise::DIRECTORY)
         .map_err(|errno| refused(action, errno))
 }
 
@@ -72,7 +72,7 @@ pub(super) fn no_socket(place: &Place) -> Failure {
 /// Sends command bytes to a service, all in one write; `None` where no supervisor has it any more.
 pub(super) fn control(place: &Place, bytes: &str) -> Result<Option<()>, Failure> {
     let action = "open supervise/control";
-    let fifo = match fifo(state(place, action)?.as_fd(), c"control", action) {
+    let fifo = match fifo(state(place, action)?.as_fd(), supervise::CONTROL, action) {
         Ok(fifo) => fifo,
         Err(Failure { errno: Some(Errno::ENXIO), .. }) => return Ok(None),
         Err(failure) => return Err(failure),

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
-use common::{door, fds};
+use common::{door, fds, supervise};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, fstatat};
@@ -83,8 +83,8 @@ impl Place {
     /// Connects to the socket of the supervisor that serves it. The state directory may be reached through a
     /// link: it is the administrator's. What is in it may be anybody's, to whom the administrator has given it.
     pub(super) fn connect(&self) -> nix::Result<OwnedFd> {
-        let state = fds::open_directory(self.served.as_fd(), c"supervise")?;
-        door::socket(state.as_fd(), c"socket")
+        let state = fds::open_directory(self.served.as_fd(), supervise::DIRECTORY)?;
+        door::socket(state.as_fd(), supervise::SOCKET)
     }
 }
 

@@ -139,7 +139,7 @@ impl Runs {
         if goal == Goal::Reloaded {
             return self.lives_on(status);
         }
-        let wanted = status.want == Want::Up || goal == Goal::Ready;
+        let wanted = status.want == Some(Want::Up) || goal == Goal::Ready;
         let gave_up = status.hold == "gave up";
         if status.state == State::Down && (!wanted || gave_up) {
             return Break(match goal {
