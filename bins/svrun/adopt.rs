@@ -22,7 +22,7 @@ pub(super) fn verify(process: &Process, world: &World) -> Result<(), End> {
     loop {
         match recorded(process, world) {
             // A container is started again while the kernel still clears away what it was before.
-            Err(Errno::EXDEV) if world.now() < patience => common::lock::nap(),
+            Err(Errno::EXDEV) if world.now() < patience => common::lock::pause_1ms(),
             other => return other.map(drop).map_err(|errno| unsure(process.voice(world), errno)),
         }
     }
@@ -72,6 +72,7 @@ pub(super) fn adopt_or_start(process: &mut Process, world: &mut World) -> Result
     if process.machine.phase == Phase::Down && process.machine.want == Want::Up {
         process.event(world, Event::Control(Control::Up));
     }
+    process.hurry_logger(world);
     process.unsaved = true;
     Ok(())
 }
