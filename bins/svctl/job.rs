@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use common::Error;
 
-use super::command::Deed;
+use super::command::Command;
 use super::conn::Conn;
 use super::failure::Failure;
 use super::order::{ABSENT, Order, Step, TICK};
@@ -52,8 +52,8 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn new(place: Place, deed: &Deed) -> Self {
-        Self { task: Task::new(place, deed), way: Way::Begin, end: End::Not }
+    pub(super) fn new(place: Place, command: &Command) -> Self {
+        Self { task: Task::new(place, command), way: Way::Begin, end: End::Not }
     }
 
     /// What has to be readable before it can go on; `None` where it has to look again.
@@ -161,8 +161,8 @@ impl Job {
     fn give_up(&mut self, order: &Order, out: &mut Out) -> Result<(), Error> {
         self.end = End::Badly;
         let place = &self.task.place;
-        let sign = if order.deed.kills { "kill: " } else { "timeout: " };
-        let run = order.deed.goal.is_a_run();
+        let sign = if order.command.kills { "kill: " } else { "timeout: " };
+        let run = order.command.goal.is_a_run();
         let last = |status: &Status, matters: bool| if matters { status.last_end() } else { String::new() };
         match look::status(place) {
             Ok(Some(status)) if out.json => {
@@ -176,7 +176,7 @@ impl Job {
             Ok(None) => out.failure(place, &Failure::gone())?,
             Err(failure) => out.failure(place, &failure)?,
         }
-        if !order.deed.kills {
+        if !order.command.kills {
             return Ok(());
         }
         if let Some(mut conn) = Conn::open(place) {

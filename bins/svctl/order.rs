@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use common::Words;
 
-use super::command::{Deed, Goal};
+use super::command::{Command, Goal};
 use super::failure::Failure;
 use super::names::Names;
 use super::status::Status;
@@ -18,7 +18,7 @@ pub(super) const ABSENT: Duration = Duration::from_millis(100);
 /// A command, for any number of services.
 pub(super) struct Order<'a> {
     pub(super) names: &'a Names,
-    pub(super) deed: &'a Deed,
+    pub(super) command: &'a Command,
     pub(super) env: &'a Words,
     /// Whether to wait for the goal.
     pub(super) waits: bool,
@@ -53,7 +53,7 @@ pub(super) enum Step {
 impl Order<'_> {
     /// No supervisor has the service: the end, or one may come.
     pub(super) fn without_supervisor(&self) -> Step {
-        match self.deed.goal {
+        match self.command.goal {
             Goal::Gone => Step::Gone,
             _ if self.patient => Step::Anew(ABSENT),
             _ => Step::Fail(Failure::gone()),

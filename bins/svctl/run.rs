@@ -83,7 +83,7 @@ impl Runs {
 
     /// Something runs as it is wanted, and it has come up if it says so, or ./check, or its age.
     pub(super) fn check(&mut self, place: &Place, order: &Order, status: Status) -> ControlFlow<Step, Watch> {
-        if !order.deed.goal.is_a_run() || status.state != State::Run {
+        if !order.command.goal.is_a_run() || status.state != State::Run {
             return Break(Step::Done(status));
         }
         let lived = self.lived(&status);
@@ -135,7 +135,7 @@ impl Runs {
 
     /// Whether the goal is reached in a state that the socket gives, may be yet, or never.
     pub(super) fn judge(&mut self, place: &Place, order: &Order, status: Status) -> ControlFlow<Step, Watch> {
-        let goal = order.deed.goal;
+        let goal = order.command.goal;
         if goal == Goal::Reloaded {
             return self.lives_on(status);
         }

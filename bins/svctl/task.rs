@@ -1,6 +1,6 @@
 //! A command for one service, whichever way it goes.
 
-use super::command::{Deed, Goal};
+use super::command::{Command, Goal};
 use super::place::Place;
 use super::run::Runs;
 
@@ -13,10 +13,10 @@ pub(super) struct Task {
 }
 
 impl Task {
-    pub(super) fn new(place: Place, deed: &Deed) -> Self {
-        let mut requests = deed.requests.clone();
+    pub(super) fn new(place: Place, command: &Command) -> Self {
+        let mut requests = command.requests.clone();
         // The run that is to end must be known before it does; and a command that sends nothing asks for the state.
-        if requests.is_empty() || matches!(deed.goal, Goal::Restarted | Goal::Ended | Goal::Reloaded) {
+        if requests.is_empty() || matches!(command.goal, Goal::Restarted | Goal::Ended | Goal::Reloaded) {
             requests.insert(0, "status".to_owned());
         }
         Self { place, runs: Runs::default(), requests }

@@ -23,12 +23,12 @@ pub(in crate::svctl) struct Look {
 impl Look {
     /// Sends the command, and waits if there is something to wait for; else, what it comes to.
     pub(in crate::svctl) fn begin(task: &mut Task, order: &Order) -> Result<Self, Step> {
-        let Some(bytes) = order.deed.bytes else {
+        let Some(bytes) = order.command.bytes.as_deref() else {
             return Err(Step::Fail(files::no_socket(&task.place)));
         };
         let send = |status: Status| match bytes {
             "" => Ok(Some(status)),
-            _ if order.deed.strict && status.pid == 0 => Err(Failure::fails("not running")),
+            _ if order.command.strict && status.pid == 0 => Err(Failure::fails("not running")),
             // To daemontools' supervise `x` alone means to leave once the service ends.
             "x" if status.daemontools => Ok(files::control(&task.place, "dx")?.map(|()| status)),
             bytes => Ok(files::control(&task.place, bytes)?.map(|()| status)),
@@ -56,7 +56,7 @@ impl Look {
                 return Step::On;
             }
         }
-        let goal = order.deed.goal;
+        let goal = order.command.goal;
         match files::status(&task.place) {
             Err(Failure { errno: Some(Errno::ENOENT), .. }) if goal == Goal::Gone => Step::Gone,
             Err(failure) => Step::Fail(failure),

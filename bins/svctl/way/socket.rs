@@ -45,7 +45,7 @@ impl Talk {
     /// Sends the request of this number. Once all are answered, asks for what is to be waited for: nothing that has
     /// happened meanwhile is missed, as the first answer to that is the state.
     pub(in crate::svctl) fn begin(mut conn: Conn, task: &Task, order: &Order, request: usize) -> Self {
-        let goal = order.deed.goal;
+        let goal = order.command.goal;
         let stage = match task.requests.get(request) {
             Some(text) => {
                 conn.send(text);
@@ -140,15 +140,15 @@ impl Talk {
             Received::Nothing => return Step::Wait,
             Received::Line(line) => line,
             // The FIFO takes any number of commands, but cannot say when a service is ready.
-            Received::Unread if request == 0 && order.deed.bytes.is_some() && !order.waits => {
+            Received::Unread if request == 0 && order.command.bytes.is_some() && !order.waits => {
                 return Step::Fifo;
             }
             Received::Unread => return Step::Resume(request),
             Received::End => {
-                return match order.deed.goal {
+                return match order.command.goal {
                     Goal::Upgraded => Step::Return,
                     Goal::Gone => Step::Gone,
-                    Goal::Told => Step::Fifo,
+                    Goal::Sent => Step::Fifo,
                     _ if request == 0 && !order.waits => Step::Fifo,
                     _ if request == 0 => Step::Anew(TICK),
                     _ => Step::Fail(closed()),
@@ -157,12 +157,14 @@ impl Talk {
         };
         let status = Status::from_json(&line);
         // As with sv, a signal to what does not run is no failure; but this answer has no status.
-        if status.is_none() && (error(&line) != "not running" || order.deed.strict) {
+        if status.is_none() && (error(&line) != "not running" || order.command.strict) {
             return Step::Fail(refused(&line));
         }
         // What control/h was to see to before the signal was not done, whatever the service makes of the signal.
         let failed = status.as_ref().filter(|_| task.requests[request] == "signal HUP");
-        if let Some(how) = failed.and_then(|status| status.failed_script("h")).filter(|_| order.deed.strict) {
+        if let Some(how) =
+            failed.and_then(|status| status.failed_script("h")).filter(|_| order.command.strict)
+        {
             return Step::Fail(Failure::fails(format!("control/h failed: {how}; HUP was sent")));
         }
         let next = request + 1;
@@ -185,7 +187,7 @@ impl Talk {
 
     /// All requests are answered. What is left is to wait for the goal.
     fn reach(&mut self, task: &mut Task, order: &Order, status: Status) -> Step {
-        let goal = order.deed.goal;
+        let goal = order.command.goal;
         if goal.is_a_run() {
             let step = self.judge(task, order, status);
             if matches!(step, Step::On) {
@@ -254,7 +256,7 @@ impl Talk {
 /// The connection on which something was awaited is closed: its place was needed for another client, or the
 /// supervisor has become another program, which does not know that we wait.
 fn ask_again(task: &Task, order: &Order) -> Step {
-    if order.deed.requests.is_empty() { Step::Anew(TICK) } else { Step::Resume(task.requests.len()) }
+    if order.command.requests.is_empty() { Step::Anew(TICK) } else { Step::Resume(task.requests.len()) }
 }
 
 /// The error that an answer reports; empty for none.
