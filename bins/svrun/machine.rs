@@ -333,7 +333,6 @@ impl Machine {
 
     fn control(&mut self, control: Control, now: u64, rules: &Rules, actions: &mut Actions) {
         match control {
-            Control::Up => self.up(actions),
             Control::Down => self.down(Want::Down, now, rules, actions),
             Control::Exit => self.down(Want::Exit, now, rules, actions),
             Control::Once => {
@@ -349,7 +348,7 @@ impl Machine {
                 self.set_want(Want::Up);
                 self.stop(now, rules, actions);
             }
-            Control::Restart => self.up(actions),
+            Control::Up | Control::Restart => self.up(actions),
             Control::Signal(signal) => self.signal(signal, actions),
         }
     }
