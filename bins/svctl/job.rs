@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use common::{Error, Words};
 
 use super::check::Check;
-use super::command::{Deed, Goal};
+use super::command::{Command, Goal};
 use super::names::Names;
 use super::out::Out;
 use super::socket::Conn;
@@ -32,7 +32,7 @@ const ABSENT: Duration = Duration::from_millis(100);
 /// What all jobs of a command share.
 pub(super) struct Order<'a> {
     pub(super) names: &'a Names,
-    pub(super) deed: &'a Deed,
+    pub(super) deed: &'a Command,
     pub(super) env: &'a Words,
     /// Whether to wait for the goal.
     pub(super) waits: bool,
@@ -108,7 +108,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn new(name: &'static [u8], deed: &Deed) -> Self {
+    pub(super) fn new(name: &'static [u8], deed: &Command) -> Self {
         let mut requests = deed.requests.clone();
         // Who is to end must be known before it does; and who sends nothing asks how it is.
         if requests.is_empty() || matches!(deed.goal, Goal::Restarted | Goal::Ended | Goal::Reloaded) {

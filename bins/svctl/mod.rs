@@ -21,7 +21,7 @@ use common::poll::{POLLIN, watch};
 use common::{Cli, Env, Error, Link, Long, OrFail, Outcome, Short, Words, fds, shown, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use command::{Command, Deed};
+use command::{Command, Verb};
 use job::{End, Job, Order, TICK};
 use list::List;
 use names::Names;
@@ -86,8 +86,7 @@ fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
     words.extend(chain.words.map(CStr::to_bytes));
     let env = chain.env;
     // What names no service is svctl under another name; but an init script whose service is gone has to say so.
-    let one =
-        |words: &[&[u8]]| matches!(words, [word] if Command::find(str_of(word), Style::Script).is_some());
+    let one = |words: &[&[u8]]| matches!(words, [word] if Verb::find(str_of(word), Style::Script).is_some());
     if style == Style::Svctl && !called.windows(5).any(|part| part == PROGRAM.name.as_bytes()) && one(&words)
     {
         style = Style::Script;
@@ -198,44 +197,45 @@ impl Request {
     fn carry_out(self, words: Vec<&'static [u8]>, any: bool, mut out: Out) -> Result<Error, Error> {
         let mut words = words.into_iter();
         let Some(word) = words.next() else { return self.list(&[], &mut out) };
-        let command = match Command::find(str_of(word), Style::Svctl).ok_or_else(|| unknown(word))? {
-            Command::Signal => {
+        let verb = Verb::find(str_of(word), Style::Svctl).ok_or_else(|| unknown(word))?;
+        let command = match verb {
+            Verb::Send(controls, goal, patience) => Some(Command::send(controls, goal, patience)),
+            Verb::Signal => {
                 let name = words.next().ok_or_else(|| Error::usage("missing signal"))?;
-                let deed = Deed::signal(name);
-                Command::Deed(
-                    deed.ok_or_else(|| Error::usage(format_args!("not a signal: {}", shown(name))))?,
-                )
+                let wrong = || Error::usage(format_args!("not a signal: {}", shown(name)));
+                Some(Command::signal(name).ok_or_else(wrong)?)
             }
-            Command::Wait => {
+            Verb::Wait => {
                 let condition = words.next().ok_or_else(|| Error::usage("missing condition"))?;
-                let deed = Deed::wait(str_of(condition));
-                Command::Deed(deed.ok_or_else(|| {
-                    Error::usage(format_args!("not up, down, ready or finished: {}", shown(condition)))
-                })?)
+                let wrong =
+                    || Error::usage(format_args!("not up, down, ready or finished: {}", shown(condition)));
+                Some(Command::wait(str_of(condition)).ok_or_else(wrong)?)
             }
-            other => other,
+            Verb::Status | Verb::Events | Verb::List => None,
         };
         let services: Vec<&'static [u8]> = words.collect();
-        if services.is_empty() && !matches!(command, Command::List) {
+        if services.is_empty() && !matches!(verb, Verb::List) {
             return Err(Error::usage("missing service"));
         }
-        match command {
-            Command::Deed(deed) => self.deed(&deed, &services, any, &mut out),
-            Command::Status => look::show(&self.names, &services, &mut out),
-            Command::Events => events::show(&self.names, &services, &mut out),
-            _ => self.list(&services, &mut out),
+        match (command, verb) {
+            (Some(command), _) => self.deed(&command, &services, any, &mut out),
+            (None, Verb::Status) => look::show(&self.names, &services, &mut out),
+            (None, Verb::Events) => events::show(&self.names, &services, &mut out),
+            (None, _) => self.list(&services, &mut out),
         }
     }
 
     /// As sv does; `None` where it is not used as sv wants.
     fn carry_out_as_sv(self, words: &[&'static [u8]], mut out: Out) -> Option<Result<Error, Error>> {
         let (word, services) = words.split_first()?;
-        let command = Command::find(str_of(word), out.style)?;
+        let verb = Verb::find(str_of(word), out.style)?;
         if services.is_empty() {
             return None;
         }
-        Some(match command {
-            Command::Deed(deed) => self.deed(&deed, services, false, &mut out),
+        Some(match verb {
+            Verb::Send(controls, goal, patience) => {
+                self.deed(&Command::send_as_sv(controls, goal, patience), services, false, &mut out)
+            }
             _ => look::show(&self.names, services, &mut out),
         })
     }
@@ -267,7 +267,13 @@ impl Request {
     /// waits for another's. The first requests of all services are sent before anything is waited for, and each
     /// later one only once that before it is answered. Bytes go into a FIFO only where there is no connection,
     /// or none any more: they never overtake what was said over it. Signals have their usual effect, at once.
-    fn deed(self, deed: &Deed, services: &[&'static [u8]], any: bool, out: &mut Out) -> Result<Error, Error> {
+    fn deed(
+        self,
+        deed: &Command,
+        services: &[&'static [u8]],
+        any: bool,
+        out: &mut Out,
+    ) -> Result<Error, Error> {
         Self::allow_connections(services.len());
         let env: Words = self.env.into_words();
         let now = Instant::now();

@@ -11,7 +11,7 @@ use crate::svctl::trouble::Trouble;
 impl Job {
     /// Tells it without a socket.
     pub(super) fn by_bytes(&mut self, order: &Order) -> Step {
-        let Some(bytes) = order.deed.bytes else {
+        let Some(bytes) = order.deed.bytes.as_deref() else {
             return Step::Fail(sv::no_socket(order.names, self.name));
         };
         let told = sv::status(order.names, self.name).and_then(|status| match status {

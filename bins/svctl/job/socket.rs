@@ -55,7 +55,7 @@ impl Job {
                 return match order.deed.goal {
                     Goal::Upgraded => Step::On(Way::Socket(conn), Stage::Returning),
                     Goal::Gone => Step::Gone,
-                    Goal::Told => self.by_bytes(order),
+                    Goal::Sent => self.by_bytes(order),
                     _ if count == 0 && !order.waits => self.by_bytes(order),
                     _ if count == 0 => Step::Wait,
                     _ => Step::Fail(left()),
