@@ -88,7 +88,7 @@ fn what_does_not_come_to_the_disk_at_the_end_is_in_the_status() {
     log.write("one\n");
     log.close();
     assert_eq!(log.ended(), 111, "{}", log.report());
-    let expected = format!("unable to bring current to the disk: {}", says(Errno::EIO));
+    let expected = format!("unable to sync current: {}", says(Errno::EIO));
     assert!(log.warns(&log.stderr(), &[&expected]), "{}", log.stderr());
     assert_eq!((log.current().as_str(), mode(&log.at("current"))), ("one\n", 0o644));
 }
