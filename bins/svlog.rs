@@ -27,7 +27,7 @@ mod shared;
 mod shelf;
 mod site;
 
-use common::{Cli, Error, Link, OrFail, Outcome, Voice, child, fds, socket};
+use common::{Cli, Error, Link, OrFail, Outcome, Voice, fds, signals};
 
 use logger::{Logger, SIGNALS};
 use options::Options;
@@ -59,8 +59,8 @@ fn run(cli: &mut Cli) -> Outcome {
         return log(cli);
     }
     log(cli).map_err(|error| match error.status() {
-        100 => error.with_status(111).of(&SVLOGD),
-        _ => error.of(&SVLOGD),
+        100 => error.with_status(111).of(SVLOGD.name, SVLOGD.usage),
+        _ => error.of(SVLOGD.name, SVLOGD.usage),
     })
 }
 
@@ -68,9 +68,9 @@ fn log(cli: &mut Cli) -> Outcome {
     let called = cli.called();
     let (options, env) = Options::parse(cli)?;
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
-    child::block_signals(true).or_fail("block signals")?;
-    child::reset_signals();
-    let signals = socket::signals(&SIGNALS).or_fail("watch for signals")?;
+    signals::block_all().or_fail("block signals")?;
+    signals::reset_all();
+    let signals = signals::as_fd(&SIGNALS).or_fail("watch for signals")?;
     let voice = Voice { called, folder: b"", part: b"" };
     match Logger::start(options, voice, env, signals).or_fail("look at the input")? {
         Some(logger) => Err(Error::answer(logger.run(), "")),

@@ -9,6 +9,8 @@ use common::Link;
 use crate::needs;
 use crate::support::*;
 
+mod completions;
+
 /// Modules of the tests that belong to no single program.
 const OF_NO_PROGRAM: [&str; 11] = [
     "accounts",
@@ -222,9 +224,9 @@ fn every_shim_is_of_its_own_program() {
     for name in others() {
         let shim = text(format!("bins/main/{name}.rs"));
         // Supervisor and logger allocate at their start alone, as a link does.
-        let long = if ["svrun", "svlog"].contains(&&*name) { "" } else { "long " };
+        let malloc = if ["svrun", "svlog"].contains(&&*name) { "" } else { "malloc " };
         let expected = format!(
-            "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!({long}catena::{name}::PROGRAM);\n"
+            "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!({malloc}catena::{name}::PROGRAM);\n"
         );
         assert_eq!(shim, expected);
     }
@@ -270,32 +272,6 @@ fn the_page_and_help_say_the_same() {
             usage.split([' ', '[', ']', '|']).filter_map(|word| word.strip_prefix('-')).collect();
         for option in options {
             assert!(letters.contains(&option[1..2]), "{usage}: {option}");
-        }
-    }
-}
-
-#[test]
-fn every_option_of_a_program_is_completed_in_each_shell() {
-    for Link { name, options, .. } in described().filter(|link| names().iter().all(|name| name != link.name))
-    {
-        if !house().join(format!("completions/{name}.bash")).exists() {
-            continue; // svrun: nobody types it often
-        }
-        for (option, _) in *options {
-            let word = option.split(' ').next().unwrap();
-            // -tt is -t, given twice.
-            let (bash, zsh, fish) = match word.strip_prefix("--") {
-                Some(long) => (word.to_owned(), format!("{word}["), format!(" -l {long} ")),
-                None => (word.to_owned(), format!("{}[", &word[..2]), format!(" -s {} ", &word[1..2])),
-            };
-            for (file, written) in
-                [(format!("{name}.bash"), bash), (format!("_{name}"), zsh), (format!("{name}.fish"), fish)]
-            {
-                assert!(
-                    text(format!("completions/{file}")).contains(&written),
-                    "completions/{file}: add {option}"
-                );
-            }
         }
     }
 }

@@ -4,8 +4,8 @@ use std::io::stdout;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use common::cli::number;
-use common::socket::{POLLERR, POLLIN, watch};
+use common::poll::{POLLERR, POLLIN, watch};
+use common::quantity::number;
 use common::{Error, Text, shown};
 
 use super::json::{Value, of_service};
@@ -39,6 +39,14 @@ pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> 
                     Received::Line(line) => tell(names, name, &line, out)?,
                     Received::Nothing => {
                         open.push((name, conn));
+                        break;
+                    }
+                    Received::Unread => {
+                        out.trouble(
+                            names,
+                            name,
+                            &Trouble::fails("its supervisor has too many clients", None),
+                        )?;
                         break;
                     }
                     Received::End => {

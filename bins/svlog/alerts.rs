@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use common::socket;
+use common::poll;
 use common::voice::say;
 
 use super::lines::Maker;
@@ -51,8 +51,8 @@ fn sent(socket: &mut Option<UdpSocket>, address: SocketAddrV4, line: &[u8]) -> b
 /// wherever anything does.
 fn to_stderr(signals: BorrowedFd, line: &[u8]) {
     for piece in line.chunks(4096) {
-        let mut fds = [socket::watch(2, socket::POLLOUT), socket::watch(signals.as_raw_fd(), socket::POLLIN)];
-        if socket::poll(&mut fds, None).is_ok() && fds[0].revents == 0 {
+        let mut fds = [poll::watch(2, poll::POLLOUT), poll::watch(signals.as_raw_fd(), poll::POLLIN)];
+        if poll::poll(&mut fds, None).is_ok() && fds[0].revents == 0 {
             return;
         }
         say(piece);

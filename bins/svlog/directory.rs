@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
-use common::{Text, Voice, socket};
+use common::{Text, Voice, clock};
 use nix::errno::Errno;
 
 use super::archive::Kind;
@@ -272,7 +272,7 @@ impl Directory {
         if self.dropped.is_none() || self.place.within {
             return current.append(b"", bytes);
         }
-        let stamp = shared.stamp.text(socket::wall());
+        let stamp = shared.stamp.text(clock::wall());
         current.append(self.dropped.notice(stamp.bytes(), called).bytes(), bytes)?;
         self.dropped = Dropped::default();
         Ok(())
@@ -286,7 +286,7 @@ impl Directory {
     }
 
     fn by_age(&self) -> Rotation {
-        Rotation::by_age(self.config.age, socket::monotonic())
+        Rotation::by_age(self.config.age, clock::monotonic())
     }
 
     fn limits(&self, shared: Shared) -> Limits {

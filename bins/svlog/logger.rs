@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use common::input::{Input, Look};
-use common::signals::{ALRM, CHLD, HUP, INT, QUIT, TERM};
-use common::{Text, Voice, Words, child, fds, socket};
+use common::signals::{self, ALRM, CHLD, HUP, INT, QUIT, TERM};
+use common::{Text, Voice, Words, clock, fds, memory, poll, process};
 use nix::sys::stat::fstat;
 
 use super::alerts::Alerts;
@@ -115,7 +115,7 @@ impl Logger {
         for directory in &mut self.directories {
             directory.process(shared); // what the last one has left
         }
-        child::give_back(); // what only the start has needed
+        memory::give_back(); // what only the start has needed
         let mut next = Next::Work;
         loop {
             let (now, due) = self.tick();
@@ -141,14 +141,13 @@ impl Logger {
     /// Waits for a signal, for input where it is wanted, or for `time` at most; sees to signals.
     fn wait(&mut self, time: Option<Duration>, input: bool) {
         let input = if input { self.input.watched() } else { -1 };
-        let mut fds =
-            [socket::watch(self.signals.as_raw_fd(), socket::POLLIN), socket::watch(input, socket::POLLIN)];
+        let mut fds = [poll::watch(self.signals.as_raw_fd(), poll::POLLIN), poll::watch(input, poll::POLLIN)];
         // Where the kernel has no memory for it nothing has been waited for, and all is looked at again.
-        if socket::poll_for(&mut fds, time).is_err() || fds[0].revents == 0 {
+        if poll::poll_for(&mut fds, time).is_err() || fds[0].revents == 0 {
             return;
         }
         // All that are there: those of one moment are obeyed in the order of their kinds.
-        while socket::next_signals(self.signals.as_fd()).map(|signal| self.signal(signal)).count() > 0 {}
+        while signals::next(self.signals.as_fd()).map(|signal| self.signal(signal)).count() > 0 {}
     }
 
     /// How many directories, from the first on, have the batch that is still in the pipe.
@@ -180,7 +179,7 @@ impl Logger {
     fn reap(&mut self) {
         let shared = shared(&self.options, &self.env, &self.signals);
         // What fails is ECHILD: there is none left.
-        while let Ok(Some((pid, status))) = child::reap() {
+        while let Ok(Some((pid, status))) = process::reap() {
             self.directories.iter_mut().for_each(|directory| directory.ended(pid, status, shared));
         }
     }
@@ -304,7 +303,7 @@ impl Logger {
             raw.extend_from_slice(bytes);
         }
         options.replace(bytes);
-        let stamp = shared.stamp.text(socket::wall());
+        let stamp = shared.stamp.text(clock::wall());
         let new = Batch::plan(bytes, end, stamp, mem::take(text), directories, record.as_mut(), shared);
         if let Some(Err(errno)) = record.as_ref().map(Record::check) {
             unable(self.voice, "use batch", errno, TWICE);
@@ -370,7 +369,7 @@ impl Logger {
     }
 
     fn wait_for_processors(&mut self) {
-        let end = socket::monotonic() + LAST;
+        let end = clock::monotonic() + LAST;
         loop {
             let shared = shared(&self.options, &self.env, &self.signals);
             let run = |directory: &mut Directory| directory.process_unless_failed(shared);
@@ -400,5 +399,5 @@ impl Logger {
 
 fn shared<'a>(options: &Options, env: &'a Words, signals: &'a OwnedFd) -> Shared<'a> {
     let (stamp, length) = (options.stamp, options.length);
-    Shared { now: socket::monotonic(), env, signals: signals.as_fd(), stamp, length }
+    Shared { now: clock::monotonic(), env, signals: signals.as_fd(), stamp, length }
 }

@@ -77,6 +77,6 @@ impl Options {
 /// The value of the option just read, a number of bytes.
 fn size(cli: &mut Cli) -> Result<usize, Error> {
     let value = cli.value()?.into_vec();
-    let size = common::cli::number(&value).filter(|size| (1..=1 << 30).contains(size));
+    let size = common::quantity::number(&value).filter(|size| (1..=1 << 30).contains(size));
     size.ok_or_else(|| Error::usage(format_args!("not a number of bytes: {}", shown(&value))))
 }

@@ -3,9 +3,9 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use common::child::{self, Plan};
 use common::door::{self, Owner};
-use common::{Text, Words, fds, signals};
+use common::spawn::{self, Plan};
+use common::{Text, Words, fds, process, signals};
 use nix::fcntl::{OFlag, renameat};
 use nix::sys::stat::fchmod;
 use nix::unistd::{UnlinkatFlags, unlinkat};
@@ -118,7 +118,7 @@ impl Processor {
                 b"killing the processor, which still runs; the next logger starts it again on ",
                 name.bytes(),
             ]);
-            let _ = child::kill_group(pid, signals::KILL); // it may have ended meanwhile
+            let _ = process::kill_group(pid, signals::KILL); // it may have ended meanwhile
             // Where it stays, the next look at the archives removes it.
             let _ = unlinkat(site.fd(), name.of_kind(Kind::Temporary).path(), UnlinkatFlags::NoRemoveDir);
         }
@@ -145,7 +145,7 @@ fn spawn(directory: &OwnedFd, command: &CStr, env: &Words, name: Name) -> nix::R
         argv: &[c"sh", c"-c", command],
         env,
     };
-    let child = child::spawn(&plan)?;
+    let child = spawn::spawn(&plan)?;
     child.exec.map_or(Ok(child.pid), Err)
 }
 

@@ -2,16 +2,15 @@
 
 use std::os::fd::AsFd;
 
-use common::child;
+use common::{Voice, process, procfs};
 use nix::errno::Errno;
 
-use super::machine::{Death, Event, Phase, Want};
+use super::machine::{Asked, Death, Event, Phase, Want};
 use super::process::Process;
 use super::record::{self, Child, Memory};
 use super::state::State;
 use super::supervisor::End;
 use super::world::World;
-use common::Voice;
 
 /// How long a pid namespace that is on its way out is waited for.
 const PATIENCE: u64 = 2000;
@@ -118,13 +117,13 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
         if !child.finish {
             (machine.since, process.wall) = (child.since, child.wall);
         }
-        let parent = match child::process(child.pid) {
+        let parent = match procfs::process(child.pid) {
             Ok(process) => process.parent,
             Err(Errno::ENOENT | Errno::ESRCH) => 0, // it has died since
             Err(errno) => return Err(unsure(errno)),
         };
         if parent != std::process::id() {
-            match child::pidfd(child.pid) {
+            match process::pidfd(child.pid) {
                 Ok(pidfd) => process.adopted = Some(pidfd),
                 Err(Errno::ESRCH) => {
                     died_unseen(process, world, child.finish);
@@ -140,12 +139,15 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
             }
         }
         process.settings.for_stop(process.folder.as_fd(), voice);
-        process.machine.resume(world.now(), &process.settings.rules);
         if !process.logger && !child.finish {
             process.settings.for_start(process.folder.as_fd(), voice);
-            process.notify.ready = memory.is_some_and(|memory| known && memory.ready);
+            process.notify.ready = memory.as_ref().is_some_and(|memory| known && memory.ready);
             process.notify.open(&process.settings, process.state.as_ref(), voice);
         }
+        let same = |memory: &Memory| known && memory.machine.phase == process.machine.phase;
+        let asked =
+            memory.as_ref().filter(|memory| same(memory)).map_or(Asked::default(), |memory| memory.asked);
+        process.event(world, Event::Resume(asked));
         return Ok(());
     }
     let phase = process.machine.phase;

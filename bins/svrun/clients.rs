@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
-use common::{Text, child, socket};
+use common::{Text, clock, fds, poll, socket};
 use nix::unistd::read;
 
 use super::death;
@@ -106,7 +106,7 @@ impl Clients {
             Some(client) if !client.busy() && !client.stays => Some(client.last + 1),
             Some(_) => None,
         };
-        let last = socket::monotonic();
+        let last = clock::monotonic();
         let (_, i) = (0..CLIENTS).filter_map(|i| Some((idle(i)?, i))).min()?;
         let empty = || Box::new(Slot { client: None, buffer: [0; LINE] });
         self.slots[i].get_or_insert_with(empty).client = Some(Client {
@@ -140,7 +140,7 @@ impl Clients {
         match self.client(i) {
             // What there is no room for has to wait: else we would be told of it again and again.
             Some(client) if client.ended || client.filled == LINE => (client.fd.as_raw_fd(), 0),
-            Some(client) => (client.fd.as_raw_fd(), socket::POLLIN),
+            Some(client) => (client.fd.as_raw_fd(), poll::POLLIN),
             None => (-1, 0),
         }
     }
@@ -160,7 +160,7 @@ impl Clients {
     /// Reads what a client has sent. Whether that was as much as there was room for.
     pub(super) fn fill(&mut self, i: usize) -> bool {
         let Some(Slot { client: Some(client), buffer }) = self.slots[i].as_deref_mut() else { return false };
-        client.last = socket::monotonic();
+        client.last = clock::monotonic();
         if client.filled == buffer.len() {
             return false;
         }
@@ -176,7 +176,7 @@ impl Clients {
     /// A stop overtakes what a client has sent and nobody has answered yet.
     pub(super) fn overtake(&mut self, i: usize, logger: bool, stop: Ask) {
         let Some(client) = self.client_mut(i) else { return };
-        let unread = child::unread(client.fd.as_fd()).unwrap_or(0); // a socket can always be asked
+        let unread = fds::unread(client.fd.as_fd()).unwrap_or(0); // a socket can always be asked
         client.late[usize::from(logger)].overtaken(stop, client.filled + unread);
     }
 
@@ -223,7 +223,7 @@ impl Clients {
 
     /// Lets a client wait, unless what it waits for holds already.
     pub(super) fn wait(&mut self, i: usize, condition: Condition, seconds: Option<u64>, process: &Process) {
-        let until = seconds.map(|milliseconds| socket::monotonic().saturating_add(milliseconds));
+        let until = seconds.map(|milliseconds| clock::monotonic().saturating_add(milliseconds));
         if let Some(client) = self.client_mut(i) {
             client.wait = Some(Wait { condition, logger: process.logger, until });
         }
@@ -337,7 +337,7 @@ pub(super) fn status(process: &Process, has_logger: bool) -> Text<768> {
     };
     text.add(",\"want\":\"").add(events::want(machine.want)).add("\",\"since\":");
     events::instant(&mut text, process.wall);
-    let now = socket::monotonic();
+    let now = clock::monotonic();
     text.add(",\"seconds\":").seconds(now.saturating_sub(machine.since));
     text.add(",\"paused\":")
         .add(events::truth(machine.paused))

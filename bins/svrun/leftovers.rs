@@ -7,7 +7,7 @@
 
 use std::os::fd::AsFd;
 
-use common::{Text, child, procfs};
+use common::{Text, process, procfs};
 use nix::errno::Errno;
 
 use super::process::Process;
@@ -121,9 +121,9 @@ pub(super) fn one_less(process: &mut Process, world: &World) -> bool {
 /// error; what is gone meanwhile is none.
 fn send(process: &Process, world: &World, group: bool, signal: i32) -> nix::Result<()> {
     let gone = |sent: nix::Result<()>| if sent == Err(Errno::ESRCH) { Ok(()) } else { sent };
-    let mut sent = if group { gone(child::kill_group(process.died.1, signal)) } else { Ok(()) };
+    let mut sent = if group { gone(process::kill_group(process.died.1, signal)) } else { Ok(()) };
     each(process, world, |pid, _| {
-        let this = gone(child::kill_child(pid, signal)); // our child, not reaped yet: it is what it was
+        let this = gone(process::kill_child(pid, signal)); // our child, not reaped yet: it is what it was
         sent = sent.and(this);
     });
     sent
@@ -147,11 +147,11 @@ fn look(process: &Process, world: &World) -> Left {
 /// Our children that are no part of the service, with their process group where /proc tells it.
 fn each(process: &Process, world: &World, mut tell: impl FnMut(u32, Option<u32>)) {
     let known = [process.script, world.logger];
-    child::children(|pid| {
+    procfs::children(|pid| {
         if known.contains(&pid) {
             return;
         }
-        let stat = child::process(pid);
+        let stat = procfs::process(pid);
         if !stat.is_ok_and(|stat| stat.zombie) {
             tell(pid, stat.ok().map(|stat| stat.group)); // without /proc: a child all the same
         }

@@ -32,7 +32,7 @@ use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use common::{Cli, Error, Link, OrFail, Outcome, Short, Voice, Words, child, fds, shown};
+use common::{Cli, Error, Link, OrFail, Outcome, Short, Voice, Words, fds, shown, signals};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::unistd::{chdir, getcwd, symlinkat};
@@ -106,14 +106,14 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
         return Err(Error::usage("one dir, and nothing behind it"));
     }
     // Before the first child: nothing that arrives may be lost, or end us, from here on.
-    child::block_signals(true).or_fail("block signals")?;
-    child::reset_signals();
+    signals::block_all().or_fail("block signals")?;
+    signals::reset_all();
     output::let_reopen();
     let notify = notify::handed_on().or_fail("take the notification socket")?;
     let mut pipes = [None, None];
     if !keep {
         pipes = pipe::handed_on().or_fail("take the pipes")?;
-        child::close_others(&notify.iter().chain(pipes.iter().flatten()));
+        fds::close_others(&notify.iter().chain(pipes.iter().flatten()));
     }
     // What the service leaves behind becomes ours, to be counted and reaped.
     nix::sys::prctl::set_child_subreaper(true).or_fail("become a subreaper")?;

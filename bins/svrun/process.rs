@@ -5,8 +5,8 @@ use std::ffi::CStr;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
-use common::child::{self, Plan, Slot};
-use common::{Text, fds, signals, socket};
+use common::spawn::{self, Plan, Slot};
+use common::{Text, Voice, clock, fds, process, procfs, signals};
 use nix::errno::Errno;
 use nix::sys::stat::fstatat;
 
@@ -21,7 +21,6 @@ use super::record::{self, Child, Memory};
 use super::service::{self, Optional, Settings};
 use super::state::State;
 use super::world::World;
-use common::Voice;
 
 /// How long the exit status of a process that is no child of ours is asked for: its parent has to reap it
 /// first.
@@ -102,7 +101,7 @@ impl Process {
     /// A process of which nothing runs.
     pub(super) fn new(logger: bool, folder: OwnedFd, state_parent: Option<OwnedFd>, want: Want) -> Self {
         let mut machine = Machine::new(want);
-        machine.since = socket::monotonic();
+        machine.since = clock::monotonic();
         Self {
             logger,
             folder,
@@ -117,7 +116,7 @@ impl Process {
             lost: None,
             lost_script: None,
             serial: 0,
-            wall: socket::wall(),
+            wall: clock::wall(),
             died: ((0, 0), 0),
             unsaved: false,
             again: None,
@@ -207,11 +206,17 @@ impl Process {
             Action::Try(letter) if self.lost.is_some() && machine::signal(letter).is_some() => {
                 Some(Event::Script(false))
             }
-            Action::Try(letter) => self.try_script(world, letter),
+            Action::Try(letter) => {
+                // Before anybody can see what comes of it: who kills us then must not take it back.
+                if machine::signal(letter).is_some() {
+                    self.remember(world);
+                }
+                self.try_script(world, letter)
+            }
             Action::KillScript if self.script == 0 => Some(Event::Script(false)),
             Action::KillScript => {
                 if self.lost_script.is_none() {
-                    let _ = child::kill_child(self.script, signals::KILL); // it is ours, not reaped yet
+                    let _ = process::kill_child(self.script, signals::KILL); // it is ours, not reaped yet
                 }
                 None
             }
@@ -237,8 +242,8 @@ impl Process {
     fn signal(&mut self, world: &World, signal: i32) {
         let sent = match &self.adopted {
             _ if self.lost.is_some() => return,
-            Some(pidfd) => child::signal_pidfd(pidfd.as_fd(), signal),
-            None => child::kill_child(self.machine.pid, signal),
+            Some(pidfd) => process::signal_pidfd(pidfd.as_fd(), signal),
+            None => process::kill_child(self.machine.pid, signal),
         };
         match sent {
             Ok(()) | Err(Errno::ESRCH) => {}
@@ -285,7 +290,7 @@ impl Process {
             argv: &words[..=usize::from(runs)],
             env: &world.env,
         };
-        let failed = match child::spawn(&plan) {
+        let failed = match spawn::spawn(&plan) {
             Ok(spawned) => {
                 self.script = spawned.pid;
                 self.machine.script_runs(world.now());
@@ -410,7 +415,7 @@ impl Process {
             if finish || self.logger { &world.env } else { self.notify.env(&self.settings, &world.env) };
         let group = !finish && self.settings.leftovers[0].is_some();
         let folder = self.folder.as_fd();
-        match child::spawn(&Plan { group, folder, record, fds: &fds[..count], path, argv, env }) {
+        match spawn::spawn(&Plan { group, folder, record, fds: &fds[..count], path, argv, env }) {
             Ok(spawned) => {
                 self.told_start = false;
                 if !finish {
@@ -478,7 +483,7 @@ impl Process {
         let Some(pidfd) = &self.adopted else { return };
         let now = world.now();
         let since = *self.asking.get_or_insert(now);
-        let death = match child::exit_status(pidfd.as_fd()) {
+        let death = match process::exit_status(pidfd.as_fd()) {
             Ok(status) => death::of(status),
             Err(Errno::ESRCH) if now < since + PATIENCE => return,
             Err(_) => Death::Unknown, // the kernel does not tell, or nobody has reaped it in time
@@ -582,6 +587,7 @@ impl Process {
         let Some(file) = self.state.as_ref().and_then(|state| state.record.as_ref()) else { return };
         let memory = Memory {
             machine: self.machine,
+            asked: self.machine.asked(),
             serial: self.serial,
             wall: self.wall,
             died: self.died.0.0,
@@ -592,7 +598,7 @@ impl Process {
         // What runs first: without its place the rest would speak of another.
         let (since, wall) = self.spawned;
         let child = || {
-            let start = child::process(self.machine.pid)?.start;
+            let start = procfs::process(self.machine.pid)?.start;
             let finish = self.machine.phase == Phase::Finish;
             let child = Child { finish, pid: self.machine.pid, start, serial: self.serial, since, wall };
             record::write_child(file.as_fd(), &child, &world.era)

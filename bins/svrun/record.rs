@@ -3,16 +3,21 @@
 //! It has two places of fixed size, each written by one pwrite(2). The first is the supervisor's: where the
 //! process is in its life. The second is the child's own, written between fork and exec: which run of the
 //! service it is, its pid and start time, and the era in which these count.
+//!
+//! The supervisor's is `state`, numbers, words, and the era. What a word is of is told by its first part, and one that
+//! is not known is passed over: so older and newer supervisors read each other's. The words are `kill:`, the time of
+//! the KILL that ends a stop or finish, 0 where there is none; and `asked:`, the control scripts that run or have
+//! to wait.
 
 use std::os::fd::BorrowedFd;
 
-use common::child::{self, Slot};
-use common::cli::number;
-use common::{Text, socket};
+use common::quantity::number;
+use common::spawn::Slot;
+use common::{Text, clock, file, process, procfs};
 use nix::errno::Errno;
 
 use super::era::{Era, Then};
-use super::machine::{Death, Hold, Machine, Phase, Runs, Want};
+use super::machine::{ANEW, Asked, Death, Hold, Machine, Phase, Runs, Want};
 
 /// Where the child's place begins.
 pub(super) const CHILD: usize = 384;
@@ -43,6 +48,8 @@ pub(super) struct Child {
 pub(super) struct Memory {
     /// Its life so far, as far as it lives on.
     pub(super) machine: Machine,
+    /// What it was asked for and is not done yet.
+    pub(super) asked: Asked,
     /// The how-manieth run it is.
     pub(super) serial: u32,
     /// The wall clock time of `machine.since`.
@@ -76,7 +83,7 @@ pub(super) fn tail(serial: u32, since: u64, wall: (u64, u32), era: &Era) -> Text
 
 /// Writes the supervisor's place.
 pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result<()> {
-    let Memory { machine, serial, wall, died, dead, notify, ready } = memory;
+    let Memory { machine, asked, serial, wall, died, dead, notify, ready } = memory;
     let (kind, value, core) = match machine.death {
         None => (0, 0, false),
         Some(Death::Exit(code)) => (1, u32::from(code), false),
@@ -110,9 +117,14 @@ pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result
     for number in numbers {
         text.number(number).add(" ");
     }
+    text.add("kill:").number(asked.kill_at.unwrap_or(0)).add(" ");
+    let letters = asked.letters.split(|letter| *letter == 0).next().unwrap_or_default();
+    if !letters.is_empty() {
+        text.add("asked:").add(letters).add(" ");
+    }
     era.add(&mut text);
     text.add(" ").fill(CHILD - 1).add("\n");
-    child::write_at(file, text.bytes(), 0)
+    file::write_at(file, text.bytes(), 0)
 }
 
 /// Writes the child's place in its stead: it runs already.
@@ -120,13 +132,13 @@ pub(super) fn write_child(file: BorrowedFd, child: &Child, era: &Era) -> nix::Re
     let mut text = Text::<{ Slot::SIZE }>::of(head(child.finish));
     text.number(child.pid).add(" ").number(child.start);
     text.add(tail(child.serial, child.since, child.wall, era).bytes()).fill(Slot::SIZE - 1).add("\n");
-    child::write_at(file, text.bytes(), CHILD as u64)
+    file::write_at(file, text.bytes(), CHILD as u64)
 }
 
 /// Forgets what the supervisor knew: after a clean exit only the files of the service directory count.
 pub(super) fn clear(file: BorrowedFd) -> nix::Result<()> {
     let mut blank = Text::<SIZE>::new();
-    child::write_at(file, blank.fill(SIZE).bytes(), 0)
+    file::write_at(file, blank.fill(SIZE).bytes(), 0)
 }
 
 /// What is recorded and may live. EXDEV where that is in another pid namespace, of which its pids tell nothing
@@ -140,15 +152,16 @@ pub(super) fn read(file: BorrowedFd, era: &Era) -> nix::Result<(Option<Memory>, 
     let (memory, child) = bytes.split_at(CHILD);
     let then = era.then(memory);
     let mut memory = counts(then)?.then(|| parse_memory(memory)).flatten();
-    if let Some(Memory { machine, .. }) = memory.as_mut().filter(|_| then == Then::Undated) {
+    if let Some(Memory { machine, asked, .. }) = memory.as_mut().filter(|_| then == Then::Undated) {
         // Its times are of another clock.
-        machine.since = socket::monotonic();
+        machine.since = clock::monotonic();
         machine.due = machine.due.map(|_| machine.since);
+        asked.kill_at = asked.kill_at.map(|_| ANEW);
     }
     let then = era.then(child);
     let mut child = counts(then)?.then(|| parse_child(child)).flatten();
     if let Some(child) = child.as_mut().filter(|_| then == Then::Undated) {
-        (child.start, child.since) = (0, socket::monotonic());
+        (child.start, child.since) = (0, clock::monotonic());
     }
     Ok((memory, child))
 }
@@ -204,8 +217,18 @@ fn parse_memory(place: &[u8]) -> Option<Memory> {
         4 => Some(Death::Unknown),
         _ => None,
     };
+    // An older record, without the words, tells of a stop alone.
+    let stopped = machine.termed && machine.want != Want::Up;
+    let mut asked = Asked { kill_at: stopped.then_some(ANEW), ..Asked::default() };
+    for word in words {
+        if let Some(time) = word.strip_prefix(b"kill:") {
+            asked.kill_at = number::<u64>(time).filter(|time| *time != 0);
+        } else if let Some(letters) = word.strip_prefix(b"asked:") {
+            asked.letters.iter_mut().zip(letters).for_each(|(place, letter)| *place = *letter);
+        }
+    }
     let (serial, wall, dead) = (small(serial), (wall, small(nanoseconds)), small(dead));
-    Some(Memory { machine, serial, wall, died, dead, notify, ready: ready != 0 })
+    Some(Memory { machine, asked, serial, wall, died, dead, notify, ready: ready != 0 })
 }
 
 fn parse_child(place: &[u8]) -> Option<Child> {
@@ -231,13 +254,13 @@ fn parse_child(place: &[u8]) -> Option<Child> {
 impl Child {
     /// Whether it lives. An error where that cannot be said.
     pub(super) fn lives(&self) -> nix::Result<bool> {
-        match child::process(self.pid) {
+        match procfs::process(self.pid) {
             // A child of ours that is dead already has a status, which we get when we reap it.
             Ok(process) if process.zombie && process.parent != std::process::id() => Ok(false),
             Ok(_) if self.start == 0 => Err(Errno::ENODATA),
             Ok(process) => Ok(process.start == self.start),
             // Nothing is there; or /proc does not say who it is.
-            Err(Errno::ENOENT | Errno::ESRCH) => match child::has_ended(self.pid) {
+            Err(Errno::ENOENT | Errno::ESRCH) => match process::has_ended(self.pid) {
                 Ok(true) | Err(Errno::ESRCH) => Ok(false),
                 Ok(false) => Err(Errno::ENODATA),
                 Err(errno) => Err(errno),
@@ -263,7 +286,9 @@ mod tests {
         (machine.paused, machine.since, machine.due, machine.shorts) = (true, 77, Some(99), 3);
         machine.death = Some(Death::Signal(11, true));
         let (wall, notify) = ((1_764_000_000, 999_999_999), u64::MAX);
-        let memory = Memory { machine, serial: 5, wall, died: 8, dead: 9, notify, ready: true };
+        let letters = *b"hT1\0\0\0\0\0\0\0\0\0";
+        let asked = Asked { kill_at: Some(99_999), letters };
+        let memory = Memory { machine, asked, serial: 5, wall, died: 8, dead: 9, notify, ready: true };
         clear(file.as_fd()).unwrap();
         assert!(matches!(read(file.as_fd(), &era), Ok((None, None))));
         write(file.as_fd(), &memory, &era).unwrap();

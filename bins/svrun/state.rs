@@ -3,9 +3,8 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use common::child;
 use common::door::{self, Owner};
-use common::{Text, fds, socket};
+use common::{Text, Voice, clock, fds, file};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, renameat};
 use nix::libc::{dev_t, ino_t, off_t};
@@ -14,7 +13,6 @@ use nix::unistd::{Gid, UnlinkatFlags, Whence, fchown, geteuid, lseek, read, unli
 
 use super::lock::Lock;
 use super::machine::{Hold, Machine, Want};
-use common::Voice;
 
 /// A state directory that is ours: we hold its lock.
 #[derive(Debug)]
@@ -68,7 +66,7 @@ impl State {
         // A link may point to where nothing is yet, as to a folder in /run.
         if made == Err(Errno::EEXIST) {
             let mut buffer = [0; 1023]; // nix copies a path so long without allocating
-            if let Ok(target) = child::read_link(parent, c"supervise", &mut buffer) {
+            if let Ok(target) = file::read_link(parent, c"supervise", &mut buffer) {
                 let _ = mkdirat(parent, target, mode); // opening it tells
             }
         }
@@ -339,7 +337,7 @@ fn whole(written: nix::Result<usize>, length: usize) -> nix::Result<()> {
 /// it is paused, what is wanted, whether the stop signal was sent, and the state.
 fn status(machine: &Machine, (seconds, nanoseconds): (u64, u32)) -> [u8; 20] {
     let mut status = [0; 20];
-    status[..8].copy_from_slice(&seconds.saturating_add(socket::TAI64).to_be_bytes());
+    status[..8].copy_from_slice(&seconds.saturating_add(clock::TAI64).to_be_bytes());
     status[8..12].copy_from_slice(&nanoseconds.to_be_bytes());
     status[12..16].copy_from_slice(&machine.pid.to_le_bytes());
     status[16] = u8::from(machine.paused);

@@ -10,8 +10,8 @@ mod start;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
-use common::socket::{self, POLLIN, pollfd, watch};
-use common::{Text, Words, child, signals};
+use common::poll::{self, POLLIN, pollfd, watch};
+use common::{Text, Voice, Words, fds, memory, process, signals, socket};
 use nix::errno::Errno;
 use nix::unistd::{Gid, read};
 
@@ -22,7 +22,6 @@ use super::order::{self, Ask, Late};
 use super::pipe::Pipe;
 use super::process::Process;
 use super::world::World;
-use common::Voice;
 
 /// How long the logger gets to read the pipe to its end when the supervisor leaves.
 const DRAIN: u64 = 10_000;
@@ -170,7 +169,7 @@ impl Supervisor {
             self.watch(&mut watched);
             let timeout = self.deadline().map(|deadline| deadline.saturating_sub(self.world.now()));
             let timeout = self.rest(timeout);
-            match socket::poll(&mut watched, timeout) {
+            match poll::poll(&mut watched, timeout) {
                 Ok(true) => {
                     refused = None;
                     self.resting &= watched.iter().all(|fd| fd.revents == 0);
@@ -198,7 +197,7 @@ impl Supervisor {
             self.resting = timeout.is_none();
             return timeout.or(Some(AGAIN));
         }
-        child::give_back();
+        memory::give_back();
         None
     }
 
@@ -259,7 +258,7 @@ impl Supervisor {
     /// Takes notice of the signals that have arrived and of who has died, and does nothing about it. So many
     /// deaths at most in a round: there may be any number.
     fn learn(&mut self) {
-        for signal in socket::next_signals(self.signals.as_fd()) {
+        for signal in signals::next(self.signals.as_fd()) {
             match signal {
                 signals::CHLD => {}
                 signals::PWR | RTMIN_3 if self.role == Role::Part => {}
@@ -270,7 +269,7 @@ impl Supervisor {
         // Also where CHLD was not heard: one signal may stand for many.
         self.unreaped = true;
         for _ in 0..32 {
-            let Ok(Some((pid, status))) = child::reap() else {
+            let Ok(Some((pid, status))) = process::reap() else {
                 self.unreaped = false;
                 break;
             };
@@ -414,7 +413,7 @@ impl Supervisor {
         if way != Way::Bytes {
             let door = one_of(&self.service, self.logger.as_ref(), logger)
                 .and_then(|process| process.state.as_ref()?.control.as_ref());
-            let unread = door.map_or(0, |door| child::unread(door.as_fd()).unwrap_or(0)); // a FIFO can always be asked
+            let unread = door.map_or(0, |door| fds::unread(door.as_fd()).unwrap_or(0)); // a FIFO can always be asked
             self.late[which].overtaken(stop, unread);
         }
         for i in (0..CLIENTS).filter(|i| way != Way::Client(*i)) {
@@ -422,7 +421,7 @@ impl Supervisor {
         }
         let mut queue = [watch(self.socket.as_ref().map_or(-1, AsRawFd::as_raw_fd), POLLIN)];
         // Where it cannot be asked it counts as one that somebody waits in.
-        if socket::poll(&mut queue, Some(0)).is_err() || queue[0].revents != 0 {
+        if poll::poll(&mut queue, Some(0)).is_err() || queue[0].revents != 0 {
             self.late_clients[which] = Some(stop);
         }
     }

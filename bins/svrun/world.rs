@@ -1,11 +1,10 @@
 //! What both processes of a service share.
 
-use common::{Words, socket};
+use common::{Voice, Words, clock};
 
 use super::clients::Clients;
 use super::era::Era;
 use super::pipe::Pipe;
-use common::Voice;
 
 /// What both processes of a service share.
 #[derive(Debug)]
@@ -32,13 +31,13 @@ impl World {
     /// Monotonic time in milliseconds.
     #[allow(clippy::unused_self, reason = "time is one of the things that a world has")]
     pub(super) fn now(&self) -> u64 {
-        socket::monotonic()
+        clock::monotonic()
     }
 
     /// Wall clock time.
     #[allow(clippy::unused_self, reason = "as above")]
     pub(super) fn wall(&self) -> (u64, u32) {
-        socket::wall()
+        clock::wall()
     }
 
     /// Whether a new supervisor could take over: not through an anonymous pipe, which dies with us.

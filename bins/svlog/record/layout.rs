@@ -13,7 +13,7 @@
 //! An entry has six words: device and inode of `current`, the offset of the batch and its length there, the places
 //! in a line before and after it, and the number of the batch, or of the start of a process; 0: this is none.
 
-use common::page::Page;
+use common::memory::Page;
 
 use crate::svlog::lines::Place;
 

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use common::quantity::SECONDS;
-use common::{Text, child, procfs, signals};
+use common::{Text, process, procfs, signals};
 use nix::errno::Errno;
 use nix::unistd::fchdir;
 
@@ -147,7 +147,7 @@ impl Supervisor {
             let notify = self.service.notify.hand_on(closes)?;
             let pipe = self.world.pipe.as_ref().filter(|_| closes).map(Pipe::hand_on).transpose()?;
             // Clients see their end: the new program listens in a moment.
-            let errno = child::become_file(path, &self.words, &self.world.env);
+            let errno = process::execve(path, &self.words, &self.world.env);
             for handed in pipe.into_iter().chain(notify.into_iter().rev().flatten()) {
                 handed.take_back()?;
             }

@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use common::{fds, socket};
+use common::{fds, signals};
 use nix::errno::Errno;
 
 use super::{AGAIN, End, HEARD, Orders, Signals, Supervisor};
@@ -40,7 +40,7 @@ impl Supervisor {
             voice.fatal(&[what], errno);
             End::Failed
         };
-        let signals = socket::signals(&HEARD).map_err(|errno| fatal(b"open a signalfd", errno))?;
+        let signals = signals::as_fd(&HEARD).map_err(|errno| fatal(b"open a signalfd", errno))?;
         let operators = operators(&folder, voice);
         let want = if exists(folder.as_fd(), c"down") { Want::Down } else { Want::Up };
         let mut service = Process::new(false, folder, state, want);

@@ -1,0 +1,244 @@
+//! What a link is, and how it reads its command line: options, then operands, then `prog...`.
+
+use std::ffi::{CStr, OsStr, OsString};
+use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+use lexopt::Arg;
+
+use crate::env::Env;
+use crate::error::{Error, shown};
+use crate::exec::Chain;
+use crate::quantity::{self, number};
+
+/// What a link's `run` returns: what is left to execute, or why nothing is executed.
+pub type Outcome = Result<Chain, Error>;
+
+/// A link: one change to the process state, by name.
+#[derive(Debug)]
+pub struct Link {
+    /// The program's name.
+    pub name: &'static str,
+    /// What follows the name in the usage line.
+    pub usage: &'static str,
+    /// What it does, in the words of its page's NAME section.
+    pub summary: &'static str,
+    /// Each option with its argument as the page writes it, and a line that says what it does.
+    pub options: &'static [(&'static str, &'static str)],
+    /// Whether it opens files that the command line names.
+    pub opens: bool,
+    /// Applies the change. The caller executes the rest, so that several links can be applied in one
+    /// process.
+    pub run: fn(&mut Cli) -> Outcome,
+}
+
+impl Link {
+    /// Applies the link, which is the first word of `chain`.
+    pub fn apply(&'static self, chain: Chain) -> Outcome {
+        (self.run)(&mut Cli::new(self, chain)).map_err(|error| error.of(self.name, self.usage))
+    }
+}
+
+/// What `--help` prints.
+pub(crate) fn help(link: &Link) -> String {
+    let text = format!("usage: {} {}\n{}\n", link.name, link.usage, link.summary);
+    with_columns(text, link.options.iter().copied())
+}
+
+/// What `--version` prints.
+pub(crate) fn version(link: &Link) -> String {
+    format!("{} (catena) {}\n", link.name, env!("CARGO_PKG_VERSION"))
+}
+
+/// `text` with a line for each row, the second column under itself.
+pub(crate) fn with_columns(
+    mut text: String,
+    rows: impl Iterator<Item = (&'static str, &'static str)> + Clone,
+) -> String {
+    let width = rows.clone().map(|(left, _)| left.len()).max().unwrap_or(0);
+    for (left, right) in rows {
+        text.extend(["  ", left, &" ".repeat(width - left.len()), "  ", right, "\n"]);
+    }
+    text
+}
+
+/// A link's command line, read from left to right.
+pub struct Cli {
+    link: &'static Link,
+    called: Option<&'static CStr>,
+    parser: lexopt::Parser,
+    parsed: usize, // how many words the parser was given
+    chain: Chain,  // its words are those not read yet
+    ended: bool,   // by --
+    commands: Option<String>,
+}
+
+impl Cli {
+    pub(crate) fn new(link: &'static Link, chain: Chain) -> Self {
+        let options = option_words(chain.words.clone());
+        let parsed = options.len();
+        let mut parser = lexopt::Parser::from_iter(options);
+        parser.set_short_equals(false); // "-o=" must give "=", as softlimit needs
+        Self {
+            link,
+            called: chain.words.first(),
+            parser,
+            parsed,
+            chain: chain.handed_on(),
+            ended: false,
+            commands: None,
+        }
+    }
+
+    /// The first word of the command line.
+    #[must_use]
+    pub fn first(&self) -> &'static CStr {
+        self.called.unwrap_or(c"")
+    }
+
+    /// The name that the program was called by, without folders.
+    #[must_use]
+    pub fn called(&self) -> &'static [u8] {
+        let path = self.first().to_bytes();
+        path.rsplit(|b| *b == b'/').next().unwrap_or(path)
+    }
+
+    /// The environment.
+    #[must_use]
+    pub fn env(&self) -> &Env {
+        &self.chain.env
+    }
+
+    /// The next option; `None` once the first operand is reached. Options never follow an operand.
+    pub fn option(&mut self) -> Result<Option<Arg<'static>>, Error> {
+        match self.parser.next()? {
+            Some(Arg::Short(option)) => return Ok(Some(Arg::Short(option))),
+            Some(Arg::Long("help")) => {
+                let text = help(self.link) + self.commands.as_deref().unwrap_or_default();
+                return Err(self.answer("--help", text));
+            }
+            Some(Arg::Long("version")) => {
+                let text = version(self.link);
+                return Err(self.answer("--version", text));
+            }
+            Some(Arg::Long(option)) => {
+                let mut names = self.link.options.iter().filter_map(|(words, _)| words.strip_prefix("--"));
+                let own = names.find(|name| *name == option).map(Arg::Long);
+                return own.map(Some).ok_or_else(|| Arg::Long(option).unexpected().into());
+            }
+            Some(Arg::Value(_)) => self.parsed -= 1, // the first operand is still to be read
+            None => {}
+        }
+        let read = self.parsed - self.parser.raw_args()?.as_slice().len();
+        self.ended |= self.chain.words.by_ref().take(read).last() == Some(c"--");
+        Ok(None)
+    }
+
+    /// What `option` asks for, which takes no value.
+    fn answer(&mut self, option: &str, text: String) -> Error {
+        match self.parser.optional_value() {
+            None => Error::answer(0, text),
+            Some(value) => {
+                Error::usage(format_args!("invalid option '{option}={}'", shown(value.as_bytes())))
+            }
+        }
+    }
+
+    /// For a link without options: understands `--help`, `--version` and `--`, and comes to the first
+    /// operand.
+    pub fn no_options(&mut self) -> Result<(), Error> {
+        self.option()?.map_or(Ok(()), |option| Err(option.unexpected().into()))
+    }
+
+    /// The value of the option just returned.
+    pub fn value(&mut self) -> Result<OsString, Error> {
+        Ok(self.parser.value()?)
+    }
+
+    /// The value of the option just returned, as a fd number.
+    pub fn fd_value(&mut self) -> Result<RawFd, Error> {
+        fd(&self.value()?)
+    }
+
+    /// The value of the option just returned, as a time in seconds, with a fraction after a point.
+    pub fn seconds(&mut self) -> Result<Duration, Error> {
+        let value = self.value()?;
+        quantity::seconds(value.as_bytes())
+            .ok_or_else(|| Error::value("not a number of seconds", value.as_bytes()))
+    }
+
+    /// The next operand; `name` is what the usage line calls it.
+    pub fn operand(&mut self, name: &str) -> Result<&'static CStr, Error> {
+        self.chain.words.next().ok_or_else(|| Error::usage(format_args!("missing {name}")))
+    }
+
+    /// The next operand as a fd number.
+    pub fn fd(&mut self, name: &str) -> Result<RawFd, Error> {
+        fd(OsStr::from_bytes(self.operand(name)?.to_bytes()))
+    }
+
+    /// The next operand of a program that executes nothing, so that options may follow it too, up to a `--`.
+    pub fn operand_among_options(&mut self) -> Option<&'static CStr> {
+        let operand = self.chain.words.next()?;
+        if !self.ended {
+            let options = option_words(self.called.into_iter().chain(self.chain.words.clone()));
+            self.parsed = options.len() - usize::from(self.called.is_some());
+            self.parser = lexopt::Parser::from_iter(options);
+            self.parser.set_short_equals(false);
+        }
+        Some(operand)
+    }
+
+    /// What `--help` says of the commands that the first operand can be.
+    pub fn explain(&mut self, commands: impl Iterator<Item = (&'static str, &'static str)> + Clone) {
+        self.commands = Some(with_columns("commands:\n".to_owned(), commands));
+    }
+
+    /// What is left to execute. Take it before the deed: a line without a program must not change so much
+    /// as a file.
+    pub fn rest(&mut self) -> Result<Chain, Error> {
+        self.chain.words.first().ok_or_else(|| Error::usage("missing prog"))?;
+        Ok(self.rest_or_nothing())
+    }
+
+    /// As [`Cli::rest`], for a link whose program may be left out: then the chain has no words.
+    pub fn rest_or_nothing(&mut self) -> Chain {
+        self.chain.take()
+    }
+}
+
+/// The words in front that can be options and their values: all up to the second of two neighbours without
+/// a dash, since of those one at least is an operand. So the parser copies a few words and never the
+/// program's 2,000.
+fn option_words(words: impl Iterator<Item = &'static CStr>) -> Vec<OsString> {
+    let mut plain = 0;
+    let mut taken = Vec::new();
+    for (i, word) in words.enumerate() {
+        let word = word.to_bytes();
+        taken.push(OsStr::from_bytes(word).to_owned());
+        plain = if i == 0 || word.starts_with(b"-") && word.len() > 1 { 0 } else { plain + 1 };
+        if plain == 2 {
+            break;
+        }
+    }
+    taken
+}
+
+fn fd(word: &OsStr) -> Result<RawFd, Error> {
+    number(word.as_bytes()).ok_or_else(|| Error::value("not a file descriptor", word.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parser_gets_the_words_up_to_the_first_sure_operand() {
+        let words = |line: &'static [&CStr]| option_words(line.iter().copied()).len();
+        assert_eq!(words(&[c"p"]), 1);
+        assert_eq!(words(&[c"p", c"a", c"b", c"c"]), 3);
+        assert_eq!(words(&[c"p", c"-n", c"-t", c"5", c"file", c"prog", c"x"]), 5);
+        assert_eq!(words(&[c"p", c"--", c"-x", c"-", c"b", c"c"]), 5);
+    }
+}

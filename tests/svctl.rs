@@ -1,0 +1,10 @@
+//! svctl: with every supervisor that it knows, beside runit's sv, and against supervisors that misbehave.
+
+mod bytes;
+mod completion;
+mod harness;
+mod hostile;
+mod look;
+mod socket;
+mod start;
+mod sv;
