@@ -14,7 +14,7 @@ pub(super) struct Alerts {
     socket: Option<UdpSocket>,
     /// Room to make a line in.
     text: Vec<u8>,
-    /// What the log is to say of lines that could not be sent.
+    /// For the log: lines that could not be sent, each with a warning.
     unsent: Vec<u8>,
 }
 

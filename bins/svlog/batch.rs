@@ -1,4 +1,4 @@
-//! A batch: what has been seen of the input and is being written, to one directory after the other.
+//! A batch: bytes of the input that are being written, to one directory after the other.
 
 use common::Text;
 
@@ -24,10 +24,10 @@ pub(super) struct Batch {
     length: usize,
     end: End,
     stamp: Text<32>,
-    /// How many directories have it; the next one is the one whose turn it is.
+    /// How many directories have it; it is the turn of the next one.
     done: usize,
     stage: Stage,
-    /// What the directory gets whose turn it is.
+    /// The text for the directory whose turn it is.
     text: Vec<u8>,
 }
 
@@ -36,14 +36,14 @@ pub(super) struct Batch {
 enum Stage {
     /// The directory is to be prepared, and the text to be made.
     Due,
-    /// This is what has come of the preparation, and the text is made but for alerts; the log is at this place after it.
+    /// The preparation has this result, and the text is made but for alerts; the log is at this place after it.
     Made(nix::Result<()>, Place),
     /// The text is whole, and could not be written: the directory is to be prepared again.
     Tried(Place),
 }
 
 impl Batch {
-    /// Decides how much of `input` is one batch: no rotation falls into it. `text` is the room for what is written.
+    /// Decides how much of `input` is one batch: no rotation falls into it. `text` is room for the text.
     pub(super) fn plan(
         input: &[u8],
         end: End,
@@ -87,7 +87,7 @@ impl Batch {
         self.done
     }
 
-    /// The room for what is written, for the next one.
+    /// The room for the text of the next batch.
     pub(super) fn into_text(self) -> Vec<u8> {
         self.text
     }
@@ -141,7 +141,7 @@ impl Batch {
         maker.make(directory.place(), bytes, usize::MAX / 2, |_, _| false, &mut self.text).1
     }
 
-    /// Ends the last line, and passes on what goes elsewhere. Returns where the log is after the text.
+    /// Ends the last line, and passes on the lines that go elsewhere. Returns where the log is after the text.
     fn complete(
         &mut self,
         directory: &Directory,

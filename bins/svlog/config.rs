@@ -78,7 +78,7 @@ impl Config {
     /// ignored, as svlogd ignores ours.
     ///
     /// # Errors
-    /// What `fill` returns: then all is the default.
+    /// That of `fill`: then the defaults are used.
     pub fn read<E>(
         &mut self,
         fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,

@@ -1,4 +1,4 @@
-//! The file `current` of a log directory: what is appended to it is there whole or not at all.
+//! The file `current` of a log directory, to which bytes are appended whole or not at all.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -21,7 +21,7 @@ const CLOSED: Mode = Mode::S_IXUSR;
 /// The mode of a new `current`.
 const OPEN: Mode = Mode::from_bits_truncate(0o644);
 
-/// What is known of the file of that name before it is opened.
+/// The file of that name, before it is opened.
 #[derive(Debug)]
 pub(super) struct Found(FileStat);
 
@@ -141,7 +141,7 @@ impl Current {
         Ok(())
     }
 
-    /// Ends a last line that has no end and gets none any more.
+    /// Ends a last line that has no end and is not going on.
     pub(super) fn end_line(&mut self, directory: &OwnedFd) -> nix::Result<()> {
         if self.size == 0 {
             return Ok(());
@@ -165,7 +165,7 @@ impl Current {
         self.set_mode(self.mode() | CLOSED)
     }
 
-    /// Who may read what is in it stays: it may be another file, which the owner of the directory has moved here.
+    /// Its permissions stay: it may be another file, which the owner of the directory has moved here.
     fn mode(&self) -> Mode {
         Mode::from_bits_truncate(self.stat.st_mode)
     }
@@ -190,11 +190,11 @@ mod tests {
     use super::*;
 
     fn current(text: &str) -> (tempfile::TempDir, OwnedFd, Current) {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("current"), text).unwrap();
-        let directory = OwnedFd::from(std::fs::File::open(folder.path()).unwrap());
+        let scratch = tempfile::tempdir().unwrap();
+        std::fs::write(scratch.path().join("current"), text).unwrap();
+        let directory = OwnedFd::from(std::fs::File::open(scratch.path()).unwrap());
         let current = Current::open(&directory).unwrap();
-        (folder, directory, current)
+        (scratch, directory, current)
     }
 
     #[test]
@@ -202,19 +202,19 @@ mod tests {
         for (text, expected) in
             [("", "notice\nnew\n"), ("a\n", "a\nnotice\nnew\n"), ("a", "a\nnotice\nnew\n")]
         {
-            let (folder, directory, mut current) = current(text);
+            let (scratch, directory, mut current) = current(text);
             current.end_line(&directory).unwrap();
             assert!(!current.is_unended());
             current.append(b"notice\n", b"new\n").unwrap();
-            assert_eq!(std::fs::read_to_string(folder.path().join("current")).unwrap(), expected);
+            assert_eq!(std::fs::read_to_string(scratch.path().join("current")).unwrap(), expected);
             assert_eq!(current.size(), expected.len() as u64);
         }
     }
 
     #[test]
     fn what_was_cut_is_seen_and_what_was_removed_too() {
-        let (folder, directory, mut current) = current("a line\n");
-        let path = folder.path().join("current");
+        let (scratch, directory, mut current) = current("a line\n");
+        let path = scratch.path().join("current");
         current.cut(2).unwrap();
         assert_eq!((current.size(), std::fs::read(&path).unwrap()), (2, b"a ".to_vec()));
         std::fs::write(&path, "").unwrap();
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_mode_says_whether_it_was_closed_cleanly() {
-        let (_folder, directory, mut current) = current("a\n");
+        let (_scratch, directory, mut current) = current("a\n");
         let closed = || Found::look(&directory).unwrap().unwrap().was_closed();
         current.mark_closed().unwrap();
         assert!(closed());

@@ -1,4 +1,4 @@
-//! A log directory: what is written there, when it is rotated, and what happens where that fails.
+//! A log directory: batches are written to its `current`, which is rotated; and the recovery where that fails.
 
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
@@ -19,8 +19,8 @@ use super::shared::Shared;
 use super::shelf::Shelf;
 use super::site::{Site, unable};
 
-/// The pause before what has failed is tried again, in milliseconds, and between two looks whether all is where it
-/// was.
+/// The pause before something that has failed is tried again, in milliseconds, and between two looks whether all is
+/// where it was.
 const PAUSE: u64 = 1000;
 
 /// A log directory.
@@ -39,12 +39,12 @@ pub(super) struct Directory {
     /// `current` has been opened once.
     started: bool,
     processor: Processor,
-    /// When what has failed is tried again: monotonic, ms.
+    /// When a write that has failed is tried again: monotonic, ms.
     retry_at: Option<u64>,
     dropped: Dropped,
 }
 
-/// What has become of a batch.
+/// The result of a try to write a batch.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Delivered {
     /// It is written, or the lines were dropped.
@@ -83,7 +83,7 @@ impl Directory {
         self.site.id()
     }
 
-    /// What speaks of it.
+    /// For messages about it.
     pub(super) fn voice(&self) -> Voice {
         self.site.voice()
     }
@@ -108,7 +108,7 @@ impl Directory {
         self.current.as_ref().map_or(0, Current::size)
     }
 
-    /// What makes its lines.
+    /// The maker of its lines.
     pub(super) fn maker<'a>(&'a self, stamp: &'a [u8], length: usize) -> Maker<'a> {
         Maker { config: &self.config, stamp, length }
     }
@@ -222,7 +222,7 @@ impl Directory {
         Ok(())
     }
 
-    /// What the record is to say of a batch of `length` bytes, after which the log is at this place.
+    /// The entry in the record for a batch of `length` bytes, after which the log is at this place.
     pub(super) fn entry(&self, length: usize, after: Place) -> Entry {
         let unended = self.current.as_ref().is_some_and(Current::is_unended);
         // With room for the notice of missing lines, and for the end of the last one.
@@ -397,7 +397,7 @@ impl Directory {
         [self.rotation.due(), self.processor.retry_at(), notice].into_iter().flatten().min()
     }
 
-    /// At the end: ends a line that gets no end any more.
+    /// At the end: ends a line that is not going on.
     pub(super) fn end_line(&mut self) {
         if let Some(current) = self.current.as_mut().filter(|_| self.place.within) {
             let _ = current.end_line(self.site.fd()); // else the next logger does it

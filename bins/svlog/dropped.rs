@@ -3,7 +3,7 @@
 use common::Text;
 use nix::errno::Errno;
 
-/// What is missing in the log.
+/// The lines that are missing in the log.
 #[derive(Debug, Default)]
 pub(super) struct Dropped {
     lines: u64,

@@ -1,5 +1,5 @@
-//! The loop: looks at what has come in, has it written to every log directory, and takes it out of the pipe. Of
-//! what arrives in one round the pipe comes before the signals, as [`super::requests`] says.
+//! The loop: looks at the input, has it written to every log directory, and takes it out of the pipe. In each round
+//! the pipe comes before the signals, as [`super::requests`] says.
 
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -25,10 +25,10 @@ pub(super) const SIGNALS: [i32; 6] = [TERM, INT, QUIT, HUP, ALRM, CHLD];
 /// The longest that the exit waits for processors, in milliseconds.
 const LAST: u64 = 5000;
 
-/// The consequence where there is no record.
-const TWICE: &str = "what is written when svlog is killed may come twice";
+/// The consequence of having no record.
+const TWICE: &str = "lines that are being written when svlog is killed may come twice";
 
-/// What is to be done next.
+/// The next step.
 enum Next {
     /// More of the same.
     Work,
@@ -146,7 +146,7 @@ impl Logger {
         if poll::poll_for(&mut fds, time).is_err() || fds[0].revents == 0 {
             return;
         }
-        // All that are there: those of one moment are obeyed in the order of their kinds.
+        // All that are there: those of one moment are carried out in the order of their kinds.
         while signals::next(self.signals.as_fd()).map(|signal| self.signal(signal)).count() > 0 {}
     }
 
@@ -178,7 +178,7 @@ impl Logger {
 
     fn reap(&mut self) {
         let shared = shared(&self.options, &self.env, &self.signals);
-        // What fails is ECHILD: there is none left.
+        // The error is ECHILD: there is none left.
         while let Ok(Some((pid, status))) = process::reap() {
             self.directories.iter_mut().for_each(|directory| directory.ended(pid, status, shared));
         }
@@ -241,7 +241,7 @@ impl Logger {
             }
             match self.look() {
                 Ok(None) => {}
-                // What is there is no whole line: it comes after the request.
+                // The rest is no whole line: it comes after the request.
                 Ok(Some(_)) if self.requests.are_there() => {
                     self.requests.hurry();
                     return Next::Work;
@@ -332,8 +332,7 @@ impl Logger {
             }
         }
         if let Err(errno) = input.take(length, record.as_mut().map(Record::mark)) {
-            self.voice
-                .unable(&[b"take from the pipe what was written: another process reads from it"], errno);
+            self.voice.unable(&[b"remove the batch from the pipe: another process reads from it"], errno);
         }
         record.iter_mut().for_each(Record::end);
         directories.iter_mut().for_each(|directory| directory.after_batch(shared));

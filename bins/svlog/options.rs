@@ -10,7 +10,7 @@ use super::lines::Stamp;
 /// The least number of bytes that are read at a time. Larger batches are hardly faster, and cost memory.
 const BATCH: usize = 12 << 10;
 
-/// What the command line asks for.
+/// The options and operands.
 #[derive(Debug)]
 pub(super) struct Options {
     pub(super) stamp: Stamp,
@@ -64,7 +64,7 @@ impl Options {
         self.replaced.is_some()
     }
 
-    /// Does what `-r` and `-R` ask for. Newlines stay.
+    /// Replaces as `-r` and `-R` demand. Newlines stay.
     pub(super) fn replace(&self, bytes: &mut [u8]) {
         if let Some(replaced) = &self.replaced {
             for byte in bytes {

@@ -83,7 +83,7 @@ impl Processor {
         self.running = None;
         if status != 0 {
             let delay = self.failed(site, name, now);
-            let mut text = Text::<96>::of("the processor has failed on ");
+            let mut text = Text::<96>::of("the processor failed on ");
             text.add(name.bytes()).add("; starting it again in ").number(delay).add(" s");
             site.voice().warning(&[text.bytes()]);
         } else if let Err(errno) = keep(site.fd(), name) {

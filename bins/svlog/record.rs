@@ -1,5 +1,4 @@
-//! The file `batch` in the first log directory, mapped: what a next svlog has to know where this one is
-//! killed. A batch of lines stands in it from before it is written until it has been taken out of the pipe.
+//! The file `batch` in the first log directory, mapped, for the next svlog where this one is killed. A batch of lines stands in it from before it is written until it has been taken out of the pipe.
 //!
 //! A kill may fall between any two stores, so their order is the point of this file: [`barrier`] stands wherever
 //! one must not come before another. [`layout`] says which word is which.
@@ -27,25 +26,25 @@ use super::lines::Place;
 /// The name of the file. svlogd takes no notice of it.
 const NAME: &std::ffi::CStr = c"batch";
 
-/// What it begins with in any version.
+/// The beginning of the file in any version.
 const OURS: &[u8] = b"svlog ";
 const WORD: u64 = u64::from_ne_bytes(*b"svlog 4\n");
 
-/// What names a file or a directory: device and inode.
+/// The identity of a file or a directory: device and inode.
 pub(super) type Id = [u64; 2];
 
-/// The record: what another process has left until [`Record::ready`], then that of this one.
+/// The record: until [`Record::ready`] that which another process has left, then that of this one.
 #[derive(Debug)]
 pub(super) struct Record {
     page: Page,
     directory: OwnedFd,
-    /// Of the batch, or of our start before the first one. It goes on from one process to the next.
+    /// That of the batch, or of our start before the first one. It goes on from one process to the next.
     number: u64,
     /// The last batch was written, in part or in whole, and is still in the pipe.
     unfinished: bool,
 }
 
-/// What it says of a `current`.
+/// An entry for a `current`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Entry {
     pub(super) file: Id,
@@ -59,7 +58,7 @@ pub(super) struct Entry {
     pub(super) after: Place,
 }
 
-/// What names it.
+/// Its identity.
 pub(super) fn id(stat: &FileStat) -> Id {
     [stat.st_dev, fds::inode(stat)]
 }
@@ -181,7 +180,7 @@ impl Record {
     /// Removes a record from a directory that is not the first one any more: it will not be true later.
     pub(super) fn discard(directory: &OwnedFd) {
         let mut begin = [0; OURS.len()];
-        // What cannot be read is not known to be ours.
+        // A file that cannot be read is not known to be ours.
         let read = door::read_file(directory.as_fd(), NAME, Owner::Any, &mut begin);
         if read == Ok(OURS) {
             let _ = unlinkat(directory, NAME, UnlinkatFlags::NoRemoveDir); // there is no harm in one of no use

@@ -1,15 +1,15 @@
-//! How a log goes on after the logger before this one: a verdict on what that has left, for [`super::directory`] to
-//! carry out.
+//! How a log goes on after the previous logger: a verdict on the `current` that it has left, for [`super::directory`]
+//! to carry out.
 
 use super::lines::Place;
 use super::record::Entry;
 
-/// What is to become of `current`, and at which place in a line the log is then.
+/// How `current` is used, and at which place in a line the log is then.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Verdict {
     /// It is used as it is, or made if there is none.
     Keep(Place),
-    /// It is truncated to this size first: what follows is the batch that comes once more.
+    /// It is truncated to this size first: the rest is the batch that comes once more.
     Cut(u64, Place),
     /// It becomes an archive of its own first.
     Archive(Place),
@@ -24,14 +24,14 @@ impl Verdict {
     }
 }
 
-/// What was left.
+/// The `current` that was left.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Left {
     /// The bytes of `current`; 0: or there is none.
     pub(super) size: u64,
     /// It was closed cleanly.
     pub(super) closed: bool,
-    /// What the record says of this very file, if anything.
+    /// The entry of the record for this very file, if there is one.
     pub(super) entry: Option<Entry>,
     /// The batch of that entry is still in the pipe.
     pub(super) comes_again: bool,
@@ -86,12 +86,12 @@ mod tests {
             (16, true, entry(10, 5), false, keep(other)),
             (0, false, entry(10, 5), false, keep(empty)),
             (0, false, entry(0, 0), false, keep(empty)),
-            // It comes once more: whatever is there of it goes.
+            // It comes once more: any part of it that is there goes.
             (10, false, entry(10, 5), true, Verdict::Cut(10, before)),
             (12, false, entry(10, 5), true, Verdict::Cut(10, before)),
             (15, false, entry(10, 5), true, Verdict::Cut(10, before)),
             (0, false, entry(0, 5), true, Verdict::Cut(0, before)),
-            // But not what another process has written or truncated.
+            // But not where another process has written or truncated.
             (16, false, entry(10, 5), true, keep(other)),
             (9, false, entry(10, 5), true, keep(other)),
             (0, false, entry(10, 5), true, keep(other)),

@@ -1,4 +1,4 @@
-//! What the logger shares with its directories.
+//! The values that the logger shares with its directories.
 
 use std::os::fd::BorrowedFd;
 

@@ -54,12 +54,12 @@ impl Site {
         self.id
     }
 
-    /// What speaks of it.
+    /// For messages about it.
     pub(super) fn voice(&self) -> Voice {
         self.voice
     }
 
-    /// Says what is done, if that is wanted.
+    /// Reports what is done, if that is wanted.
     pub(super) fn info(&self, parts: &[&[u8]]) {
         if self.verbose {
             self.voice.info(parts);
@@ -151,11 +151,11 @@ fn enter(path: &CStr, voice: Voice) -> Option<(OwnedFd, OwnedFd)> {
             return None;
         }
     };
-    // A processor that the logger before us had just started may still have its lock.
+    // A processor that the previous logger had just started may still hold its lock.
     match take(&fd, lock::TRIES) {
         Ok(Some(lock)) => return Some((fd, lock)),
         Ok(None) => {
-            voice.warning(&[b"another process has the lock of this log directory, and writes to it"]);
+            voice.warning(&[b"another process has locked this log directory and writes to it"]);
         }
         Err(errno) => {
             // A name in a directory can be looked for with x, and made with w.
@@ -175,17 +175,17 @@ fn enter(path: &CStr, voice: Voice) -> Option<(OwnedFd, OwnedFd)> {
     None
 }
 
-/// Says what was refused, and what follows from it.
+/// Reports an error and its consequence.
 pub(super) fn unable(voice: Voice, action: &str, errno: Errno, so: &str) {
     let mut text = Text::<256>::of("unable to ");
     text.add(action).add(": ").errno(errno).add("; ").add(so);
     voice.warning(&[text.bytes()]);
 }
 
-/// What follows, or what the door has refused.
+/// The consequence, or why the door has refused.
 pub(super) fn beside(errno: Errno, so: &'static str) -> &'static str {
     match errno {
-        Errno::ELOOP | Errno::EEXIST => "it has to be a regular file with one name, not a link",
+        Errno::ELOOP | Errno::EEXIST => "it must be a regular file with one name, not a link",
         _ => so,
     }
 }

@@ -42,7 +42,8 @@ fn a_record_that_cannot_be_made_is_reported_even_where_the_boot_has_no_name() {
         log.finish();
         assert_eq!(log.all(), "one\n");
         let stderr = log.stderr();
-        let words = ["unable to make batch: ", "; what is written when svlog is killed may come twice"];
+        let words =
+            ["unable to make batch: ", "; lines that are being written when svlog is killed may come twice"];
         assert!(log.warns(&stderr, &words) && stderr.lines().count() == 1, "{stderr}");
     }
 }

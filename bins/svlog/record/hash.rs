@@ -1,7 +1,7 @@
 //! The hash by which a batch is known again.
 
-/// FNV-1a, 64 bits, of whole words in place of bytes, in the order of this machine and the last one with zeros
-/// behind it; what only its high bits know is folded into the low ones. The next version must have the same.
+/// FNV-1a, 64 bits, of whole words in place of bytes, in the order of this machine and the last one filled up
+/// with zeros; the high bits are folded into the low ones. The next version must have the same.
 pub(super) fn hash(bytes: &[u8]) -> u64 {
     const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
