@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use common::clock::monotonic;
-use common::input::{Input, Look};
+use common::input::{Input, Look, Room};
 use common::poll::{POLLIN, POLLOUT, poll, poll_for, watch};
 use common::{Text, Voice, signals};
 use nix::errno::Errno;
@@ -169,13 +169,12 @@ impl Logger {
         if self.has_line() {
             return Ok(Seen::Lines);
         }
-        // To find that out is another look, which may see the end of the line.
-        let full = self.input.is_full();
+        let room = self.input.look_further();
         if self.has_line() {
             return Ok(Seen::Lines);
         }
         let bytes = self.input.bytes();
-        if full {
+        if room == Room::Full {
             let length = Some(whole(bytes)).filter(|whole| *whole > 0).unwrap_or(bytes.len());
             self.begin(length, false);
         } else if self.input.is_closed() {
@@ -244,7 +243,7 @@ impl Logger {
             }
         }
         if let Some(line) = self.line.take() {
-            self.input.take(line.size(), None)?;
+            self.input.consume(line.size(), None)?;
             self.taken += line.size() as u64;
         }
         Ok(None)
@@ -313,7 +312,7 @@ impl Logger {
 
     /// How many bytes of the input are still to be sent.
     fn waiting(&mut self) -> usize {
-        let read = if self.input.stays() { 0 } else { self.input.bytes().len() };
+        let read = if self.input.is_pipe() { 0 } else { self.input.bytes().len() };
         read + self.input.unread()
     }
 

@@ -17,7 +17,7 @@ use super::resume::{Left, Verdict};
 use super::rotation::{Limits, Rotation};
 use super::shared::Shared;
 use super::shelf::Shelf;
-use super::site::{Site, unable};
+use super::site::Site;
 
 /// The pause before something that has failed is tried again, in milliseconds, and between two looks whether all is
 /// where it was.
@@ -249,14 +249,14 @@ impl Directory {
             Err(errno) if self.make_room(errno) => return Delivered::Retry,
             Err(errno) if self.config.on_full == OnFull::DropNew => {
                 if self.dropped.is_none() {
-                    unable(self.voice(), "write to current", errno, "dropping new lines");
+                    self.voice().unable_so(&[b"write to current"], errno, b"dropping new lines");
                 }
                 self.dropped.add(bytes, self.place.within, errno);
             }
             Err(errno) => {
                 let then = shared.now + PAUSE;
                 if self.retry_at.replace(then).is_none() {
-                    unable(self.voice(), "write to current", errno, "retrying every second");
+                    self.voice().unable_so(&[b"write to current"], errno, b"retrying every second");
                 }
                 return Delivered::Stuck(then);
             }
@@ -333,7 +333,7 @@ impl Directory {
         let mut kind = if self.config.processor().is_some() { Kind::Unprocessed } else { Kind::Safe };
         if let Some(current) = &mut self.current {
             if let Err(errno) = current.sync() {
-                unable(self.site.voice(), "sync current", errno, "its archive ends in .u");
+                self.site.voice().unable_so(&[b"sync current"], errno, b"its archive ends in .u");
                 kind = Kind::Unprocessed;
             }
             current.mark_closed()?;

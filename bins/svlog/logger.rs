@@ -5,7 +5,7 @@ use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use common::input::{Input, Look};
+use common::input::{Input, Look, Room};
 use common::signals::{self, ALRM, CHLD, HUP, INT, QUIT, TERM};
 use common::{Text, Voice, Words, clock, fds, memory, poll, process};
 use nix::sys::stat::fstat;
@@ -17,7 +17,7 @@ use super::options::Options;
 use super::record::Record;
 use super::requests::Requests;
 use super::shared::Shared;
-use super::site::{beside, unable};
+use super::site::beside;
 
 /// The signals that mean something to us.
 pub(super) const SIGNALS: [i32; 6] = [TERM, INT, QUIT, HUP, ALRM, CHLD];
@@ -26,7 +26,7 @@ pub(super) const SIGNALS: [i32; 6] = [TERM, INT, QUIT, HUP, ALRM, CHLD];
 const LAST: u64 = 5000;
 
 /// The consequence of having no record.
-const TWICE: &str = "lines that are being written when svlog is killed may come twice";
+const TWICE: &[u8] = b"lines that are being written when svlog is killed may come twice";
 
 /// The next step.
 enum Next {
@@ -73,10 +73,10 @@ impl Logger {
         let mut directories: Vec<Directory> = options.directories.iter().filter_map(open).collect();
         let Some(first) = directories.first() else { return Ok(None) };
         let mut record = None;
-        if input.stays() {
+        if input.is_pipe() {
             let pipe = fstat(fds::stdin())?;
             record = Record::open(first.fd(), options.directories.len(), &pipe).unwrap_or_else(|errno| {
-                unable(first.voice(), "make batch", errno, beside(errno, TWICE));
+                first.voice().unable_so(&[b"make batch"], errno, beside(errno, TWICE));
                 None
             });
         }
@@ -85,7 +85,8 @@ impl Logger {
         }
         for directory in &mut directories {
             if let Err(errno) = directory.start(record.as_mut()) {
-                unable(directory.voice(), "open current", errno, beside(errno, "retrying every second"));
+                let consequence = beside(errno, b"retrying every second");
+                directory.voice().unable_so(&[b"open current"], errno, consequence);
             }
         }
         directories.iter().skip(1).for_each(|directory| Record::discard(directory.fd()));
@@ -159,7 +160,7 @@ impl Logger {
         if signal == CHLD {
             return self.reap();
         }
-        let before = if self.input.stays() { self.input.unread() } else { self.input.bytes().len() };
+        let before = if self.input.is_pipe() { self.input.unread() } else { self.input.bytes().len() };
         match signal {
             HUP => self.requests.reload = Some(before),
             ALRM => self.requests.rotate = Some(before),
@@ -279,7 +280,7 @@ impl Logger {
         let mut end = End::Plain;
         let seen = match self.input.bytes().iter().rposition(|byte| *byte == b'\n') {
             Some(last) => last + 1,
-            None if self.input.is_full() => self.input.bytes().len(),
+            None if self.input.look_further() == Room::Full => self.input.bytes().len(),
             None if self.input.is_closed()
                 || self.requests.leave.is_some() && self.input.is_only_reader() =>
             {
@@ -306,7 +307,7 @@ impl Logger {
         let stamp = shared.stamp.text(clock::wall());
         let new = Batch::plan(bytes, end, stamp, mem::take(text), directories, record.as_mut(), shared);
         if let Some(Err(errno)) = record.as_ref().map(Record::check) {
-            unable(self.voice, "use batch", errno, TWICE);
+            self.voice.unable_so(&[b"use batch"], errno, TWICE);
             *record = None;
         }
         if let Some(record) = record {
@@ -331,8 +332,12 @@ impl Logger {
                 return Some(then);
             }
         }
-        if let Err(errno) = input.take(length, record.as_mut().map(Record::mark)) {
-            self.voice.unable(&[b"remove the batch from the pipe: another process reads from it"], errno);
+        if let Err(errno) = input.consume(length, record.as_mut().map(Record::mark)) {
+            self.voice.unable_so(
+                &[b"remove the batch from the pipe"],
+                errno,
+                b"another process reads from it",
+            );
         }
         record.iter_mut().for_each(Record::end);
         directories.iter_mut().for_each(|directory| directory.after_batch(shared));

@@ -51,7 +51,7 @@ impl Options {
         let these = these.unwrap_or_default();
         let plain = |byte: &u8| *byte == b'\n' || (b' '..=b'~').contains(byte) && !these.contains(byte);
         let replaced = by.map(|c| (0..=255).map(|byte| if plain(&byte) { byte } else { c }).collect());
-        let mut directories = vec![cli.operand("dir")?];
+        let mut directories = vec![cli.operand("dir")?.0];
         let rest = cli.rest_or_nothing();
         directories.extend(rest.words);
         let stamp = [Stamp::None, Stamp::Tai, Stamp::Utc("_"), Stamp::Utc("T")][stamps.min(3)];

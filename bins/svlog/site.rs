@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
 use common::door::{self, Owner};
-use common::{Text, Voice, fds, identity, lock};
+use common::{Voice, fds, identity, lock};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat, stat};
@@ -102,7 +102,7 @@ impl Site {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(errno) => return Err(errno),
         }
-        let fd = fds::open_folder(AT_FDCWD, self.path)?;
+        let fd = fds::open_directory(AT_FDCWD, self.path)?;
         let lock = take(&fd, 1)?.ok_or(Errno::EBUSY)?;
         self.id = id(&fstat(&fd)?);
         (self.fd, self.lock) = (fd, lock);
@@ -125,7 +125,7 @@ impl Site {
         };
         let complain = |line: &[u8], expected: &str| self.voice.invalid(b"config", line, expected);
         if let Err(errno) = config.read(fill, complain) {
-            unable(self.voice, "read config", errno, beside(errno, "using the defaults"));
+            self.voice.unable_so(&[b"read config"], errno, beside(errno, b"using the defaults"));
         }
         if !believed && config.processor().is_some() {
             config.without_processor();
@@ -139,54 +139,47 @@ impl Site {
 
 /// The directory and its lock. `None`: why not has been reported.
 fn enter(path: &CStr, voice: Voice) -> Option<(OwnedFd, OwnedFd)> {
-    let fd = match fds::open_folder(AT_FDCWD, path) {
+    let fd = match fds::open_directory(AT_FDCWD, path) {
         Ok(fd) => fd,
         Err(errno) => {
-            let so = match errno {
-                Errno::ENOENT => "make it with mkdir, and give it to the account of the logger with chown",
-                Errno::EACCES => "the account of the logger needs r, w and x on it, and x on those above it",
-                _ => "leaving it out",
+            let consequence: &[u8] = match errno {
+                Errno::ENOENT => b"make it with mkdir, and give it to the account of the logger with chown",
+                Errno::EACCES => b"the account of the logger needs r, w and x on it, and x on those above it",
+                _ => b"leaving it out",
             };
-            unable(voice, "open the log directory", errno, so);
+            voice.unable_so(&[b"open the log directory"], errno, consequence);
             return None;
         }
     };
     // A processor that the previous logger had just started may still hold its lock.
     match take(&fd, lock::TRIES) {
         Ok(Some(lock)) => return Some((fd, lock)),
-        Ok(None) => {
-            voice.warning(&[b"another process has locked this log directory and writes to it"]);
-        }
+        Ok(None) => voice.warning(&[b"another process has locked this log directory and writes to it"]),
         Err(errno) => {
             // A name in a directory can be looked for with x, and made with w.
-            let (action, so) = match fstatat(&fd, c"lock", AtFlags::AT_SYMLINK_NOFOLLOW) {
-                Err(Errno::EACCES) => {
-                    ("enter the log directory", "the account of the logger needs x on it (chown, chmod)")
-                }
-                Err(Errno::ENOENT) if errno == Errno::EACCES => (
-                    "make lock in the log directory",
-                    "the account of the logger needs w on it (chown, chmod)",
-                ),
-                _ => ("lock the log directory", beside(errno, "leaving it out")),
-            };
-            unable(voice, action, errno, so);
+            let (action, consequence): (&[u8], &[u8]) =
+                match fstatat(&fd, c"lock", AtFlags::AT_SYMLINK_NOFOLLOW) {
+                    Err(Errno::EACCES) => (
+                        b"enter the log directory",
+                        b"the account of the logger needs x on it (chown, chmod)",
+                    ),
+                    Err(Errno::ENOENT) if errno == Errno::EACCES => (
+                        b"make lock in the log directory",
+                        b"the account of the logger needs w on it (chown, chmod)",
+                    ),
+                    _ => (b"lock the log directory", beside(errno, b"leaving it out")),
+                };
+            voice.unable_so(&[action], errno, consequence);
         }
     }
     None
 }
 
-/// Reports an error and its consequence.
-pub(super) fn unable(voice: Voice, action: &str, errno: Errno, so: &str) {
-    let mut text = Text::<256>::of("unable to ");
-    text.add(action).add(": ").errno(errno).add("; ").add(so);
-    voice.warning(&[text.bytes()]);
-}
-
 /// The consequence, or why the door has refused.
-pub(super) fn beside(errno: Errno, so: &'static str) -> &'static str {
+pub(super) fn beside(errno: Errno, consequence: &'static [u8]) -> &'static [u8] {
     match errno {
-        Errno::ELOOP | Errno::EEXIST => "it must be a regular file with one name, not a link",
-        _ => so,
+        Errno::ELOOP | Errno::EEXIST => b"it must be a regular file with one name, not a link",
+        _ => consequence,
     }
 }
 

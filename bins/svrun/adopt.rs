@@ -21,7 +21,7 @@ pub(super) fn verify(process: &Process, world: &World) -> Result<(), End> {
     loop {
         match recorded(process, world) {
             // A container is started again while the kernel still clears away what it was before.
-            Err(Errno::EXDEV) if world.now() < patience => common::lock::nap(),
+            Err(Errno::EXDEV) if world.now() < patience => common::lock::pause_1ms(),
             other => return other.map(drop).map_err(|errno| unsure(process.voice(world), errno)),
         }
     }

@@ -183,7 +183,7 @@ impl Supervisor {
                     if refused.replace(errno) != Some(errno) {
                         self.world.voice.unable(&[b"wait for events"], errno);
                     }
-                    common::lock::nap();
+                    common::lock::pause_1ms();
                 }
             }
             self.passed();
