@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use super::archive::Kind;
 use super::config::{Config, OnFull};
-use super::current::{Current, Found};
+use super::current::Current;
 use super::dropped::Dropped;
 use super::lines::{Maker, Place};
 use super::processor::Processor;
@@ -144,7 +144,7 @@ impl Directory {
     }
 
     fn open_current(&mut self, record: Option<&mut Record>) -> nix::Result<()> {
-        let verdict = self.left(record.as_deref())?.verdict();
+        let verdict = Left::look(&self.site, record.as_deref(), self.place)?.verdict();
         if let Verdict::Archive(_) = verdict {
             self.archive(Kind::Unprocessed)?;
         }
@@ -163,21 +163,6 @@ impl Directory {
         }
         // Not before the record knows it: else a kill would leave a file that is taken for one after a crash.
         self.current.as_mut().map_or(Ok(()), Current::mark_open)
-    }
-
-    fn left(&self, record: Option<&Record>) -> nix::Result<Left> {
-        let found = Found::look(self.fd())?;
-        let known = record.zip(found.as_ref()).and_then(|(record, found)| record.left(self.id(), found.id()));
-        // There is one where the other logger was killed between a rotation within a line and the rest of the line.
-        let within = |record: &Record| Some(record.place(self.id())).filter(|place| place.within);
-        Ok(Left {
-            size: found.as_ref().map_or(0, Found::size),
-            closed: found.as_ref().is_some_and(Found::was_closed),
-            entry: known.map(|(entry, _)| entry),
-            comes_again: known.is_some_and(|(_, comes_again)| comes_again),
-            in_empty: record.map_or(self.place, |record| within(record).unwrap_or_default()),
-            in_other: self.place,
-        })
     }
 
     /// Makes sure that `current` is open, is the file of that name, and has room; before each batch. The record is

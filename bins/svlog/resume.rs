@@ -1,8 +1,10 @@
 //! How a log goes on after the previous logger: a verdict on the `current` that it has left, for [`super::directory`]
 //! to carry out.
 
+use super::current::Found;
 use super::lines::Place;
-use super::record::Entry;
+use super::record::{Entry, Record};
+use super::site::Site;
 
 /// How `current` is used, and at which place in a line the log is then.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +43,22 @@ pub(super) struct Left {
 }
 
 impl Left {
+    /// Looks at it. Without a record the log is at `place`.
+    pub(super) fn look(site: &Site, record: Option<&Record>, place: Place) -> nix::Result<Self> {
+        let found = Found::look(site.fd())?;
+        let known = record.zip(found.as_ref()).and_then(|(record, found)| record.left(site.id(), found.id()));
+        // Within a line where the previous logger was killed between a rotation there and the rest of the line.
+        let last = |record: &Record| Some(record.place(site.id())).filter(|last| last.within).unwrap_or_default();
+        Ok(Self {
+            size: found.as_ref().map_or(0, Found::size),
+            closed: found.as_ref().is_some_and(Found::was_closed),
+            entry: known.map(|(entry, _)| entry),
+            comes_again: known.is_some_and(|(_, comes_again)| comes_again),
+            in_empty: record.map_or(place, last),
+            in_other: place,
+        })
+    }
+
     /// One that was not closed cleanly is an archive of its own, unless the record says that nothing but the
     /// process that wrote it has ended.
     pub(super) fn verdict(self) -> Verdict {
