@@ -24,7 +24,7 @@ impl Dropped {
 
     /// A batch is missing too; the log was `within` a line before it.
     pub(super) fn add(&mut self, batch: &[u8], within: bool, why: Errno) {
-        self.lines += batch.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.lines += batch.split(|byte| *byte == b'\n').count() as u64 - 1;
         self.lines = self.lines.max(1); // of a line that goes on a part is missing
         self.torn |= within && batch.contains(&b'\n');
         self.why = Some(why);

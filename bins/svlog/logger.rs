@@ -340,7 +340,9 @@ impl Logger {
             );
         }
         record.iter_mut().for_each(Record::end);
-        directories.iter_mut().for_each(|directory| directory.after_batch(shared));
+        for directory in directories {
+            directory.after_batch(shared);
+        }
         self.text = batch.take().map(Batch::into_text).unwrap_or_default();
         self.requests.written(length);
         None

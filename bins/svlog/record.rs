@@ -172,7 +172,9 @@ impl Record {
         for slot in Slot::all() {
             let entries = slot.entries();
             if !entries.iter().any(|at| self.get(at.number()) == self.number) {
-                entries.iter().for_each(|at| self.set(at.places(), 0));
+                for at in entries {
+                    self.set(at.places(), 0);
+                }
             }
         }
     }

@@ -48,7 +48,8 @@ impl Left {
         let found = Found::look(site.fd())?;
         let known = record.zip(found.as_ref()).and_then(|(record, found)| record.left(site.id(), found.id()));
         // Within a line where the previous logger was killed between a rotation there and the rest of the line.
-        let last = |record: &Record| Some(record.place(site.id())).filter(|last| last.within).unwrap_or_default();
+        let last =
+            |record: &Record| Some(record.place(site.id())).filter(|last| last.within).unwrap_or_default();
         Ok(Self {
             size: found.as_ref().map_or(0, Found::size),
             closed: found.as_ref().is_some_and(Found::was_closed),
