@@ -172,7 +172,7 @@ fn a_long_line_behind_what_was_dropped_goes_on() {
     log.says("first\n", "first\n");
     log.fill();
     log.write(format!("lost {}\n", "l".repeat(6000)));
-    log.until_said("new lines are dropped");
+    log.until_said("dropping new lines");
     log.free();
     log.write(piece());
     log.until("the piece", || log.current().ends_with(&piece()));
