@@ -72,6 +72,7 @@ pub(super) fn adopt_or_start(process: &mut Process, world: &mut World) -> Result
     if process.machine.phase == Phase::Down && process.machine.want == Want::Up {
         process.event(world, Event::Control(Control::Up));
     }
+    process.hurry_logger(world);
     process.unsaved = true;
     Ok(())
 }

@@ -15,7 +15,7 @@ use super::death;
 use super::events;
 use super::failure;
 use super::leftovers;
-use super::machine::{Action, Death, Event, Hold, Machine, Phase, Want};
+use super::machine::{Action, Death, Event, Hold, Machine, Phase, Timer, Want};
 use super::notify::Notify;
 use super::pipe::End;
 use super::record::{self, Child, Memory};
@@ -92,7 +92,7 @@ pub(super) struct Process {
     /// The leftovers that were named already, and what is done about those of the last run.
     pub(super) reported: [u32; 8],
     pub(super) stage: leftovers::Stage,
-    /// Its death was seen as it happened.
+    /// Its death was seen as it happened, and its number is not another's.
     pub(super) fresh: bool,
     /// A child has died while there is a wait for those that were left behind.
     fewer: bool,
@@ -281,9 +281,11 @@ impl Process {
         let mut pid = Text::<16>::new();
         pid.number(self.machine.pid).add("\0");
         let words = [path, CStr::from_bytes_with_nul(pid.bytes()).unwrap_or(c"")];
-        // Without its pipe the script runs all the same, and says what it says where we do.
+        // Without its pipe the script runs all the same, as what it is to do must not be lost, and says what it says
+        // where our own words for the log go by then: standard output belongs to nobody who expects them. The errno is said by
+        // whatever needs the pipe next.
         let end = world.pipe.as_ref().map(|pipe| pipe.end(End::Write));
-        let fds = end.iter().flatten().map(|end| (end.as_raw_fd(), 1)).next();
+        let fds = end.as_ref().map(|end| (end.as_ref().map_or(2, AsRawFd::as_raw_fd), 1));
         let plan = Plan {
             group: false,
             folder: self.folder.as_fd(),
@@ -349,7 +351,7 @@ impl Process {
         }
         let (voice, file) = (self.voice(world), c"./finish");
         let found = match service::open(self.folder.as_fd(), c"finish") {
-            Err(errno) if service::passes(errno) => fds::may_read(self.folder.as_fd(), c"finish"),
+            Err(errno) if fds::passes(errno) => fds::may_read(self.folder.as_fd(), c"finish"),
             found => found.map(drop),
         };
         match found {
@@ -359,7 +361,7 @@ impl Process {
                 return Event::NoFinish;
             }
             // It may be there, and is due as long as nobody knows.
-            Err(errno) if service::passes(errno) => {
+            Err(errno) if fds::passes(errno) => {
                 return self.not_started(world, b"open ./finish, trying again", errno);
             }
             Err(errno) => {
@@ -491,8 +493,21 @@ impl Process {
             Err(Errno::ESRCH) if now < since + PATIENCE => return,
             Err(_) => Death::Unknown, // the kernel does not tell, or nobody has reaped it in time
         };
-        (self.adopted, self.asking, self.fresh) = (None, None, true);
+        // It was reaped a while ago: where its number is another's by now, so is the group of that number.
+        let reused = procfs::process(self.machine.pid).is_ok_and(|process| !process.zombie);
+        (self.adopted, self.asking, self.fresh) = (None, None, !reused);
         self.event(world, Event::Died(death));
+        self.hurry_logger(world);
+    }
+
+    /// Starts the logger now that would wait for its start: where the one before was another supervisor's. That may have
+    /// ended for no other reason than that no supervisor had its pipe open; and whoever writes to the pipe needs a
+    /// reader, should we be killed next. One that ends at once waits for all starts but this one.
+    pub(super) fn hurry_logger(&mut self, world: &mut World) {
+        if self.logger && self.machine.phase == Phase::Wait {
+            self.machine.timers.set(Timer::Start, 0);
+            self.event(world, Event::Time);
+        }
     }
 
     /// Writes how run died: where the log goes, and to `deaths`.

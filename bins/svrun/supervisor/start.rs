@@ -24,7 +24,7 @@ impl Supervisor {
         let pipes = std::mem::take(&mut orders.pipes);
         let supervisor = Self::new(orders)?;
         supervisor.look_for_log()?;
-        if supervisor.told_log.is_some_and(passes) {
+        if supervisor.told_log.is_some_and(fds::passes) {
             return Err(End::Failed); // a service whose log could be there must not run without it
         }
         supervisor.begin()?;
@@ -171,10 +171,4 @@ impl Supervisor {
         self.save();
         Ok(())
     }
-}
-
-/// Whether what the system has refused may be had a moment later: it says nothing about a file.
-fn passes(errno: Errno) -> bool {
-    use Errno::{EINTR, EIO, EMFILE, ENFILE, ENOMEM};
-    matches!(errno, EINTR | EIO | EMFILE | ENFILE | ENOMEM)
 }
