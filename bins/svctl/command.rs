@@ -161,18 +161,22 @@ const TABLE: [Row; 31] = [
     row(&["2"], "send SIGUSR2", D("2", &["signal USR2"], Goal::Told, "")),
     row(&["term", "t"], "send SIGTERM", D("t", &["signal TERM"], Goal::Ended, "")),
     row(&["kill", "k"], "send SIGKILL", D("k", &["signal KILL"], Goal::Ended, "")),
-    row(&["exit", "x", "e"], "stop it, and let its supervisor leave", D("x", &["exit"], Goal::Gone, "")),
+    row(&["exit", "x", "e"], "stop it, and let its supervisor exit", D("x", &["exit"], Goal::Gone, "")),
     row(&["start"], "as up, and wait until it has come up", D("u", &["up"], Goal::Up, "w")),
     row(&["stop"], "as down, and wait until it is down", D("d", &["down"], Goal::Down, "w")),
-    row(&["shutdown"], "as exit, and wait until the supervisor has left", D("x", &["exit"], Goal::Gone, "w")),
-    row(&["reload"], "as hup, and see that it lives on", D("h", &["signal HUP"], Goal::Reloaded, "w")),
+    row(
+        &["shutdown"],
+        "as exit, and wait until the supervisor has exited",
+        D("x", &["exit"], Goal::Gone, "w"),
+    ),
+    row(&["reload"], "as hup, and check that it lives on", D("h", &["signal HUP"], Goal::Reloaded, "w")),
     row(
         &["restart"],
         "stop and start it, and wait until it has come up",
         D("tcu", &["restart"], Goal::Restarted, "w"),
     ),
     row(&["try-restart"], "restart it if it is up", D("tc", &["signal TERM", "continue"], Goal::Ended, "w")),
-    row(&["check"], "wait until it is as it is wanted", D("", &[], Goal::AsWanted, "w")),
+    row(&["check"], "wait until it is in the wanted state", D("", &[], Goal::AsWanted, "w")),
     row(
         &["force-stop", "D"],
         "as stop, and kill it when the time is up",
@@ -196,10 +200,10 @@ const TABLE: [Row; 31] = [
     // svctl's alone, from here.
     row(&["status", "s"], "print the state of each service and its logger", Kind::Status),
     row(&["list"], "print a table of these services, or of all", Kind::List),
-    row(&["events"], "print what happens to services, when it happens", Kind::Events),
+    row(&["events"], "print events of services as they happen", Kind::Events),
     row(&["wait"], "[-a|-o] up|down|ready|finished: wait until it is so", Kind::Wait),
     row(&["signal"], "name: send any signal", Kind::Signal),
-    row(&["upgrade"], "let svrun execute its program file anew", D("", &["upgrade"], Goal::Upgraded, "w")),
+    row(&["upgrade"], "make svrun execute its program file again", D("", &["upgrade"], Goal::Upgraded, "w")),
 ];
 
 /// How many rows of the table are sv's.
