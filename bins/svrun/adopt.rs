@@ -2,10 +2,11 @@
 
 use std::os::fd::AsFd;
 
+use common::supervise::Control;
 use common::{Voice, process, procfs};
 use nix::errno::Errno;
 
-use super::machine::{Asked, Death, Event, Phase, Want};
+use super::machine::{Asked, Death, Event, Phase, Timer, Want};
 use super::process::Process;
 use super::record::{self, Child, Memory};
 use super::state::State;
@@ -21,7 +22,7 @@ pub(super) fn verify(process: &Process, world: &World) -> Result<(), End> {
     loop {
         match recorded(process, world) {
             // A container is started again while the kernel still clears away what it was before.
-            Err(Errno::EXDEV) if world.now() < patience => common::lock::nap(),
+            Err(Errno::EXDEV) if world.now() < patience => common::lock::pause_1ms(),
             other => return other.map(drop).map_err(|errno| unsure(process.voice(world), errno)),
         }
     }
@@ -69,8 +70,9 @@ fn unsure(voice: Voice, errno: Errno) -> End {
 pub(super) fn adopt_or_start(process: &mut Process, world: &mut World) -> Result<(), End> {
     adopt(process, world)?;
     if process.machine.phase == Phase::Down && process.machine.want == Want::Up {
-        process.event(world, Event::Byte(b'u'));
+        process.event(world, Event::Control(Control::Up));
     }
+    process.hurry_logger(world);
     process.unsaved = true;
     Ok(())
 }
@@ -106,13 +108,15 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
     if machine.want == Want::Exit {
         machine.want = normally;
     }
-    machine.due = machine.due.filter(|_| machine.phase == Phase::Wait);
+    if machine.phase != Phase::Wait {
+        machine.timers.stop(Timer::Start);
+    }
     let known = memory.as_ref().is_some_and(|memory| memory.serial == child.serial);
     if alive {
         machine.phase = if child.finish { Phase::Finish } else { Phase::Run };
         machine.pid = child.pid;
         if !known {
-            (machine.paused, machine.termed) = (false, false);
+            (machine.paused, machine.stop_sent) = (false, false);
         }
         if !child.finish {
             (machine.since, process.wall) = (child.since, child.wall);
@@ -152,7 +156,8 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
     }
     let phase = process.machine.phase;
     if ahead.is_some() && phase == Phase::Run {
-        (process.machine.phase, process.machine.pid, process.machine.due) = (Phase::Wait, 0, Some(0));
+        (process.machine.phase, process.machine.pid) = (Phase::Wait, 0);
+        process.machine.timers.set(Timer::Start, 0);
         return Ok(());
     }
     if (known || ahead.is_some()) && matches!(phase, Phase::Down | Phase::Wait | Phase::Prepare) {
@@ -166,7 +171,7 @@ fn adopt(process: &mut Process, world: &mut World) -> Result<(), End> {
     if known && phase == Phase::Finish && !child.finish {
         // Its death was seen, and finish is due.
         process.machine.pid = 0;
-        process.machine.due = Some(0);
+        process.machine.timers.set(Timer::Finish, 0);
         return Ok(());
     }
     process.machine.since = if known { process.machine.since } else { child.since };

@@ -2,12 +2,12 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
+use common::supervise::{GAVE_UP, LastDeath, Object, Report, key};
 use common::{Text, clock, fds, poll, socket};
 use nix::unistd::read;
 
 use super::death;
-use super::events;
-use super::machine::Phase;
+use super::machine::{Phase, Timer};
 use super::order::{Ask, Late};
 use super::process::Process;
 
@@ -217,8 +217,7 @@ impl Clients {
 
     /// Sends why a command was not carried out.
     pub(super) fn refuse(&mut self, i: usize, why: &[u8]) {
-        let mut text = Text::<LINE>::of("{\"ok\":false,\"error\":\"");
-        self.send(i, text.quoted(why).add("\"}\n").bytes());
+        self.send(i, Object::error(why).line());
     }
 
     /// Lets a client wait, unless what it waits for holds already.
@@ -239,7 +238,7 @@ impl Clients {
 
     /// Lets a client follow the events of `process`.
     pub(super) fn follow(&mut self, i: usize, process: &Process) {
-        self.send(i, status(process, self.has_logger).bytes());
+        self.send(i, status(process, self.has_logger).line());
         if let Some(client) = self.client_mut(i) {
             client.follows = Some(process.logger);
         }
@@ -285,10 +284,10 @@ impl Clients {
             client.answer = None;
             any = true;
             if answer.gave_up {
-                let mut text = Text::<LINE>::of("{\"ok\":false,\"error\":\"gave up\",\"reason\":");
-                self.send(i, text.add(events::reason(process.machine.hold)).add("}\n").bytes());
+                let mut object = Object::error(GAVE_UP.as_bytes());
+                self.send(i, object.text(key::REASON, process.machine.hold.reason()).line());
             } else {
-                self.send(i, status(process, self.has_logger).bytes());
+                self.send(i, status(process, self.has_logger).line());
             }
         }
         any
@@ -326,59 +325,37 @@ fn holds(condition: Condition, process: &Process) -> bool {
 }
 
 /// The state of a process as one JSON object.
-pub(super) fn status(process: &Process, has_logger: bool) -> Text<768> {
-    let machine = &process.machine;
-    let mut text = Text::of("{\"ok\":true,\"state\":\"");
-    text.add(machine.phase.word());
-    text.add("\",\"pid\":");
-    match machine.pid {
-        0 => text.add("null"),
-        pid => text.number(pid),
-    };
-    text.add(",\"want\":\"").add(events::want(machine.want)).add("\",\"since\":");
-    events::instant(&mut text, process.wall);
-    let now = clock::monotonic();
-    text.add(",\"seconds\":").seconds(now.saturating_sub(machine.since));
-    text.add(",\"paused\":")
-        .add(events::truth(machine.paused))
-        .add(",\"term\":")
-        .add(events::truth(machine.termed));
-    text.add(",\"hold\":").add(events::hold(machine.hold));
-    text.add(",\"reason\":").add(events::reason(machine.hold)).add(",\"next\":");
-    match machine.due.filter(|_| machine.phase == Phase::Wait) {
-        Some(due) => text.seconds(due.saturating_sub(now)),
-        None => text.add("null"),
-    };
-    text.add(",\"ready\":");
-    text.add(if process.notify.told { events::truth(process.notify.ready) } else { "null" });
-    text.add(",\"status\":");
-    events::words(&mut text, process);
-    text.add(",\"restarts\":").number(machine.restarts).add(",\"short\":");
+pub(super) fn status(process: &Process, has_logger: bool) -> Object {
+    let (machine, now) = (&process.machine, clock::monotonic());
+    let age = now.saturating_sub(machine.since);
     // A run that has lasted is the end of the row.
-    let lasts =
-        machine.phase == Phase::Run && now.saturating_sub(machine.since) >= process.settings.rules.reset;
-    text.number(if lasts { 0 } else { machine.shorts }).add(",\"death\":");
-    match machine.death {
-        None => drop(text.add("null")),
-        Some(death) => {
-            text.add("{\"time\":");
-            events::instant(&mut text, process.died.0);
-            text.add(",\"pid\":").number(process.died.1);
-            death::members(&mut text, death);
-            text.add(",\"lived\":").seconds(machine.lived);
-            text.add(",\"stopped\":").add(events::truth(process.stopped)).add("}");
-        }
-    }
-    text.add(",\"control\":");
-    match process.control {
-        (letter, Some(status)) => {
-            text.add("{\"script\":\"").add([letter]).add("\"");
-            death::members(&mut text, death::of(status));
-            text.add("}");
-        }
-        _ => drop(text.add("null")),
-    }
-    text.add(",\"log\":").add(events::truth(has_logger && !process.logger));
-    text.add(",\"supervisor\":").number(std::process::id()).add("}\n");
-    text
+    let lasts = machine.phase == Phase::Run && age >= process.settings.rules.reset;
+    let death = |how| LastDeath {
+        time: process.died.0,
+        pid: process.died.1,
+        how,
+        lived: machine.ran_for,
+        stopped: process.stopped,
+    };
+    let (letter, failure) = process.control;
+    let report = Report {
+        state: machine.phase.state(),
+        pid: machine.pid,
+        want: Some(machine.want),
+        since: process.wall,
+        age,
+        paused: machine.paused,
+        term: machine.stop_sent,
+        hold: (machine.hold.words(), machine.hold.reason()),
+        next: machine.timers.get(Timer::Start).map(|due| due.saturating_sub(now)),
+        ready: process.notify.told.then_some(process.notify.ready),
+        words: process.notify.words.bytes(),
+        restarts: Some(machine.restarts),
+        short: Some(if lasts { 0 } else { machine.short_runs }),
+        death: machine.death.map(death),
+        control: failure.map(|status| (letter, death::of(status))),
+        log: Some(has_logger && !process.logger),
+        supervisor: Some(std::process::id()),
+    };
+    report.object()
 }

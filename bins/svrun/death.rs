@@ -1,4 +1,4 @@
-//! How a process died: from its wait status, to finish, in words and in JSON.
+//! How a process died: from its wait status, to finish, and in words.
 
 use std::ffi::CStr;
 
@@ -69,28 +69,6 @@ impl Word {
     pub(super) fn as_c_str(&self) -> &CStr {
         CStr::from_bytes_with_nul(self.0.bytes()).unwrap_or(c"0")
     }
-}
-
-/// How a process died, as three members of an object.
-pub(super) fn members<const N: usize>(text: &mut Text<N>, death: Death) {
-    text.add(",\"code\":");
-    match death {
-        Death::Exit(code) => text.number(code),
-        Death::Exec(_) => text.number(111u32),
-        _ => text.add("null"),
-    };
-    text.add(",\"signal\":");
-    match death {
-        Death::Signal(signal, _) => {
-            match signals::name(signal.into()) {
-                Some(name) => text.add("\"").add(name).add("\""),
-                None => text.add("\"").number(signal).add("\""),
-            };
-        }
-        _ => drop(text.add("null")),
-    }
-    let core = matches!(death, Death::Signal(_, true));
-    text.add(",\"core\":").add(super::events::truth(core));
 }
 
 #[cfg(test)]

@@ -1,13 +1,10 @@
 //! The stream of changes that clients of the socket can follow, one JSON object a line.
 
-use common::Text;
+use common::supervise::{Object, key};
 
-use super::death;
-use super::machine::{Event, Hold, Machine, Phase, Want};
+use super::machine::{Event, Machine, Phase, Timer};
 use super::process::Process;
 use super::world::World;
-
-type Line = Text<256>;
 
 /// Publishes what `event` has changed, if anybody listens, and answers who waits for it.
 pub(super) fn after(process: &Process, before: &Machine, event: Event, world: &mut World) {
@@ -16,46 +13,40 @@ pub(super) fn after(process: &Process, before: &Machine, event: Event, world: &m
         return;
     }
     let (now, time, world_now) = (&process.machine, world.wall(), world.now());
-    let line = |name| -> Line { line(name, time) };
-    let mut publish = |mut line: Line| world.clients.publish(process.logger, line.add("}\n").bytes());
+    let mut publish = |mut object: Object| world.clients.publish(process.logger, object.line());
     match event {
         Event::Started(pid) => {
-            let mut line = line(if now.phase == Phase::Run { "start" } else { "finish" });
-            line.add(",\"pid\":").number(pid);
-            publish(line);
+            let mut start = Object::event(if now.phase == Phase::Run { "start" } else { "finish" }, time);
+            start.number(key::PID, Some(pid));
+            publish(start);
+        }
+        Event::Died(how) if before.phase == Phase::Finish => {
+            let mut finished = Object::event("finished", time);
+            finished.death(how);
+            publish(finished);
         }
         Event::Died(how) => {
-            let finish = before.phase == Phase::Finish;
-            let mut line = line(if finish { "finished" } else { "death" });
-            if !finish {
-                line.add(",\"pid\":").number(before.pid);
-            }
-            death::members(&mut line, how);
-            if !finish {
-                line.add(",\"lived\":").seconds(now.lived);
-            }
-            publish(line);
+            let mut death = Object::event("death", time);
+            death.number(key::PID, Some(before.pid)).death(how).seconds(key::LIVED, Some(now.ran_for));
+            publish(death);
         }
         _ => {}
     }
     if now.want != before.want {
-        let mut line = line("want");
-        line.add(",\"want\":\"").add(want(now.want)).add("\"");
-        publish(line);
+        let mut want = Object::event("want", time);
+        want.text(key::WANT, now.want.word());
+        publish(want);
     }
     if now.paused != before.paused {
-        let mut line = line("paused");
-        line.add(",\"paused\":").add(truth(now.paused));
-        publish(line);
+        let mut paused = Object::event("paused", time);
+        paused.truth(key::PAUSED, Some(now.paused));
+        publish(paused);
     }
     if now.hold != before.hold {
-        let mut line = line("hold");
-        line.add(",\"hold\":").add(hold(now.hold)).add(",\"next\":");
-        match now.due {
-            Some(due) => line.seconds(due.saturating_sub(world_now)),
-            None => line.add("null"),
-        };
-        publish(line);
+        let mut hold = Object::event("hold", time);
+        let next = now.timers.get(Timer::Start).map(|due| due.saturating_sub(world_now));
+        hold.text(key::HOLD, now.hold.words()).seconds(key::NEXT, next);
+        publish(hold);
     }
 }
 
@@ -63,9 +54,9 @@ pub(super) fn after(process: &Process, before: &Machine, event: Event, world: &m
 pub(super) fn ready(process: &Process, world: &mut World) {
     world.clients.changed(process);
     if world.clients.anybody_listens(process.logger) {
-        let mut line: Line = line(if process.notify.ready { "ready" } else { "stopping" }, world.wall());
-        line.add(",\"pid\":").number(process.machine.pid).add("}\n");
-        world.clients.publish(process.logger, line.bytes());
+        let name = if process.notify.ready { "ready" } else { "stopping" };
+        let mut ready = Object::event(name, world.wall());
+        world.clients.publish(process.logger, ready.number(key::PID, Some(process.machine.pid)).line());
     }
 }
 
@@ -73,62 +64,8 @@ pub(super) fn ready(process: &Process, world: &mut World) {
 #[inline(never)] // its buffer would be part of the frame that waits
 pub(super) fn says(process: &Process, world: &mut World) {
     if world.clients.anybody_listens(process.logger) {
-        let mut line: Text<512> = line("status", world.wall());
-        line.add(",\"pid\":").number(process.machine.pid).add(",\"status\":");
-        words(&mut line, process).add("}\n");
-        world.clients.publish(process.logger, line.bytes());
-    }
-}
-
-/// What a service says of itself, as JSON.
-pub(super) fn words<'a, const N: usize>(text: &'a mut Text<N>, process: &Process) -> &'a mut Text<N> {
-    match process.notify.words.bytes() {
-        b"" => text.add("null"),
-        words => text.add("\"").quoted(words).add("\""),
-    }
-}
-
-/// The beginning of an event's line.
-fn line<const N: usize>(name: &str, time: (u64, u32)) -> Text<N> {
-    let mut line = Text::of("{\"event\":\"");
-    line.add(name).add("\",\"time\":");
-    instant(&mut line, time);
-    line
-}
-
-/// JSON's words for it.
-pub(super) fn truth(truth: bool) -> &'static str {
-    if truth { "true" } else { "false" }
-}
-
-/// A time as seconds since 1970.
-pub(super) fn instant<const N: usize>(text: &mut Text<N>, (seconds, nanoseconds): (u64, u32)) {
-    text.number(seconds).add(".").padded(nanoseconds / 1_000_000, 3);
-}
-
-/// What is wanted, in a word.
-pub(super) fn want(want: Want) -> &'static str {
-    match want {
-        Want::Up => "up",
-        Want::Down => "down",
-        Want::Exit => "exit",
-    }
-}
-
-/// Why it does not run, as JSON.
-pub(super) fn hold(hold: Hold) -> &'static str {
-    match hold {
-        Hold::None => "null",
-        Hold::BackingOff => "\"backing off\"",
-        Hold::GaveUp | Hold::FinishGaveUp => "\"gave up\"",
-    }
-}
-
-/// Which file has said that it is given up, as JSON.
-pub(super) fn reason(hold: Hold) -> &'static str {
-    match hold {
-        Hold::None | Hold::BackingOff => "null",
-        Hold::GaveUp => "\"restart-max\"",
-        Hold::FinishGaveUp => "\"finish\"",
+        let mut says = Object::event("status", world.wall());
+        says.number(key::PID, Some(process.machine.pid)).text(key::STATUS, process.notify.words.bytes());
+        world.clients.publish(process.logger, says.line());
     }
 }

@@ -46,7 +46,7 @@ pub const PROGRAM: Link = Link {
     usage: "[-1k] [-s statedir] dir",
     summary: "run a service and its logger, and start them again when they end",
     options: &[
-        ("-1", "leave with the service and with its status, as process 1 does"),
+        ("-1", "exit with the service and its status, as process 1 does"),
         ("-k", "let the service inherit fds from 3 up"),
         ("-s statedir", "keep the state in statedir, so that dir can be read-only"),
     ],
@@ -98,7 +98,7 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
             other => return Err(other.unexpected().into()),
         }
     }
-    let folder = cli.operand("dir")?;
+    let folder = cli.operand("dir")?.0;
     words.extend(Some(c"--").filter(|_| folder.to_bytes().starts_with(b"-")));
     words.push(folder);
     let rest = cli.rest_or_nothing();
@@ -118,7 +118,7 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
     // What the service leaves behind becomes ours, to be counted and reaped.
     nix::sys::prctl::set_child_subreaper(true).or_fail("become a subreaper")?;
     let open = |path: &'static CStr| {
-        fds::open_folder(AT_FDCWD, path).or_fail(format_args!("open {}", shown(path.to_bytes())))
+        fds::open_directory(AT_FDCWD, path).or_fail(format_args!("open {}", shown(path.to_bytes())))
     };
     let origin = open(c".")?;
     let service = open(folder)?;

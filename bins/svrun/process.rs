@@ -6,6 +6,7 @@ use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::spawn::{self, Plan, Slot};
+use common::supervise::Control;
 use common::{Text, Voice, clock, fds, process, procfs, signals};
 use nix::errno::Errno;
 use nix::sys::stat::fstatat;
@@ -14,7 +15,7 @@ use super::death;
 use super::events;
 use super::failure;
 use super::leftovers;
-use super::machine::{self, Action, Death, Event, Hold, Machine, Phase, Want};
+use super::machine::{Action, Death, Event, Hold, Machine, Phase, Timer, Want};
 use super::notify::Notify;
 use super::pipe::End;
 use super::record::{self, Child, Memory};
@@ -91,7 +92,7 @@ pub(super) struct Process {
     /// The leftovers that were named already, and what is done about those of the last run.
     pub(super) reported: [u32; 8],
     pub(super) stage: leftovers::Stage,
-    /// Its death was seen as it happened.
+    /// Its death was seen as it happened, and its number is not another's.
     pub(super) fresh: bool,
     /// A child has died while there is a wait for those that were left behind.
     fewer: bool,
@@ -159,7 +160,9 @@ impl Process {
         }
         match event {
             _ if self.logger => {}
-            Event::Byte(b'd' | b'x') | Event::Restart => self.settings.for_stop(self.folder.as_fd(), voice),
+            Event::Control(Control::Down | Control::Exit | Control::Restart) => {
+                self.settings.for_stop(self.folder.as_fd(), voice);
+            }
             Event::Died(_) if self.machine.phase == Phase::Run => {
                 self.settings.for_restart(self.folder.as_fd(), voice);
             }
@@ -167,7 +170,7 @@ impl Process {
         }
         if matches!(event, Event::Died(_)) && self.machine.phase == Phase::Run {
             self.died = (world.wall(), self.machine.pid);
-            self.stopped = self.machine.termed;
+            self.stopped = self.machine.stop_sent;
             self.stage = leftovers::Stage::Due;
         }
         let mut next = Some(event);
@@ -203,15 +206,15 @@ impl Process {
     fn act(&mut self, world: &mut World, action: Action) -> Option<Event> {
         match action {
             // There is nobody to signal any more, and the pid may be somebody else's.
-            Action::Try(letter) if self.lost.is_some() && machine::signal(letter).is_some() => {
+            Action::Try(script) if self.lost.is_some() && script.is_for_signal() => {
                 Some(Event::Script(false))
             }
-            Action::Try(letter) => {
+            Action::Try(script) => {
                 // Before anybody can see what comes of it: who kills us then must not take it back.
-                if machine::signal(letter).is_some() {
+                if script.is_for_signal() {
                     self.remember(world);
                 }
-                self.try_script(world, letter)
+                self.try_script(world, script.letter())
             }
             Action::KillScript if self.script == 0 => Some(Event::Script(false)),
             Action::KillScript => {
@@ -278,9 +281,11 @@ impl Process {
         let mut pid = Text::<16>::new();
         pid.number(self.machine.pid).add("\0");
         let words = [path, CStr::from_bytes_with_nul(pid.bytes()).unwrap_or(c"")];
-        // Without its pipe the script runs all the same, and says what it says where we do.
+        // Without its pipe the script runs all the same, as what it is to do must not be lost, and says what it says
+        // where our own words for the log go by then: standard output belongs to nobody who expects them. The errno is said by
+        // whatever needs the pipe next.
         let end = world.pipe.as_ref().map(|pipe| pipe.end(End::Write));
-        let fds = end.iter().flatten().map(|end| (end.as_raw_fd(), 1)).next();
+        let fds = end.as_ref().map(|end| (end.as_ref().map_or(2, AsRawFd::as_raw_fd), 1));
         let plan = Plan {
             group: false,
             folder: self.folder.as_fd(),
@@ -318,7 +323,7 @@ impl Process {
         // As it will be: who finds the new run and not us has to know what was wanted of it, and who finds
         // no new run that one was under way.
         let before = self.machine;
-        (self.machine.phase, self.machine.paused, self.machine.termed) = (Phase::Run, false, false);
+        (self.machine.phase, self.machine.paused, self.machine.stop_sent) = (Phase::Run, false, false);
         self.remember(world);
         self.machine = before;
         let event = self.spawn(world, c"./run", &[c"./run"], false);
@@ -346,7 +351,7 @@ impl Process {
         }
         let (voice, file) = (self.voice(world), c"./finish");
         let found = match service::open(self.folder.as_fd(), c"finish") {
-            Err(errno) if service::passes(errno) => fds::may_read(self.folder.as_fd(), c"finish"),
+            Err(errno) if fds::passes(errno) => fds::may_read(self.folder.as_fd(), c"finish"),
             found => found.map(drop),
         };
         match found {
@@ -356,7 +361,7 @@ impl Process {
                 return Event::NoFinish;
             }
             // It may be there, and is due as long as nobody knows.
-            Err(errno) if service::passes(errno) => {
+            Err(errno) if fds::passes(errno) => {
                 return self.not_started(world, b"open ./finish, trying again", errno);
             }
             Err(errno) => {
@@ -488,8 +493,21 @@ impl Process {
             Err(Errno::ESRCH) if now < since + PATIENCE => return,
             Err(_) => Death::Unknown, // the kernel does not tell, or nobody has reaped it in time
         };
-        (self.adopted, self.asking, self.fresh) = (None, None, true);
+        // It was reaped a while ago: where its number is another's by now, so is the group of that number.
+        let reused = procfs::process(self.machine.pid).is_ok_and(|process| !process.zombie);
+        (self.adopted, self.asking, self.fresh) = (None, None, !reused);
         self.event(world, Event::Died(death));
+        self.hurry_logger(world);
+    }
+
+    /// Starts the logger now that would wait for its start: where the one before was another supervisor's. That may have
+    /// ended for no other reason than that no supervisor had its pipe open; and whoever writes to the pipe needs a
+    /// reader, should we be killed next. One that ends at once waits for all starts but this one.
+    pub(super) fn hurry_logger(&mut self, world: &mut World) {
+        if self.logger && self.machine.phase == Phase::Wait {
+            self.machine.timers.set(Timer::Start, 0);
+            self.event(world, Event::Time);
+        }
     }
 
     /// Writes how run died: where the log goes, and to `deaths`.
@@ -510,7 +528,7 @@ impl Process {
         };
         if !expected && (!self.logger || death != Death::Unknown) {
             let mut line = Text::<320>::of("warning: svrun: run ");
-            let tenths = self.machine.lived / 100;
+            let tenths = self.machine.ran_for / 100;
             let mut after = Text::<24>::of(" after ");
             after.number(tenths / 10).add(".").number(tenths % 10).add(" s");
             death::how(&mut line, "exited ", death, after.bytes());
@@ -543,7 +561,7 @@ impl Process {
             let mut line = Text::<256>::new();
             line.date(seconds, nanoseconds / 1_000_000).add(" pid ").number(pid).add(" ");
             let mut after = Text::<24>::of(" after ");
-            death::how(&mut line, "exit ", death, after.seconds(self.machine.lived).add(" s").bytes());
+            death::how(&mut line, "exit ", death, after.seconds(self.machine.ran_for).add(" s").bytes());
             line.add("\n");
             if let Err(errno) = state.add_death(line.bytes()) {
                 state.complain(voice, b"write supervise/deaths", errno);

@@ -17,7 +17,7 @@ use common::{Text, clock, file, process, procfs};
 use nix::errno::Errno;
 
 use super::era::{Era, Then};
-use super::machine::{ANEW, Asked, Death, Hold, Machine, Phase, Runs, Want};
+use super::machine::{ANEW, Asked, Death, Hold, Machine, Phase, Runs, Script, Timer, Want};
 
 /// Where the child's place begins.
 pub(super) const CHILD: usize = 384;
@@ -98,12 +98,12 @@ pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result
         if machine.runs == Runs::Once { ONCE } else { machine.want as u64 },
         machine.hold as u64,
         u64::from(machine.paused),
-        u64::from(machine.termed),
+        u64::from(machine.stop_sent),
         machine.since,
-        machine.due.unwrap_or(0),
-        u64::from(machine.shorts),
+        machine.timers.get(Timer::Start).unwrap_or(0),
+        u64::from(machine.short_runs),
         u64::from(machine.restarts),
-        machine.lived,
+        machine.ran_for,
         wall.0,
         u64::from(wall.1),
         kind,
@@ -118,9 +118,12 @@ pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result
         text.number(number).add(" ");
     }
     text.add("kill:").number(asked.kill_at.unwrap_or(0)).add(" ");
-    let letters = asked.letters.split(|letter| *letter == 0).next().unwrap_or_default();
-    if !letters.is_empty() {
-        text.add("asked:").add(letters).add(" ");
+    if asked.scripts[0].is_some() {
+        text.add("asked:");
+        for script in asked.scripts.into_iter().flatten() {
+            text.add([script.sign()]);
+        }
+        text.add(" ");
     }
     era.add(&mut text);
     text.add(" ").fill(CHILD - 1).add("\n");
@@ -155,7 +158,8 @@ pub(super) fn read(file: BorrowedFd, era: &Era) -> nix::Result<(Option<Memory>, 
     if let Some(Memory { machine, asked, .. }) = memory.as_mut().filter(|_| then == Then::Undated) {
         // Its times are of another clock.
         machine.since = clock::monotonic();
-        machine.due = machine.due.map(|_| machine.since);
+        let due = machine.timers.get(Timer::Start).map(|_| machine.since);
+        machine.timers.set(Timer::Start, due);
         asked.kill_at = asked.kill_at.map(|_| ANEW);
     }
     let then = era.then(child);
@@ -184,8 +188,9 @@ fn parse_memory(place: &[u8]) -> Option<Memory> {
     for place in &mut numbers {
         *place = number::<u64>(words.next()?)?;
     }
-    let [serial, phase, want, hold, paused, termed, since, due, rest @ ..] = numbers;
-    let [shorts, restarts, lived, wall, nanoseconds, kind, value, core, died, dead, notify, ready] = rest;
+    let [serial, phase, want, hold, paused, stop_sent, since, due, rest @ ..] = numbers;
+    let [short_runs, restarts, ran_for, wall, nanoseconds, kind, value, core, died, dead, notify, ready] =
+        rest;
     let small = |number: u64| u32::try_from(number).unwrap_or(0);
     let mut machine = Machine::new(match want {
         0 => Want::Up,
@@ -206,9 +211,10 @@ fn parse_memory(place: &[u8]) -> Option<Memory> {
         3 => Hold::FinishGaveUp,
         _ => Hold::None,
     };
-    (machine.paused, machine.termed) = (paused != 0, termed != 0);
-    (machine.since, machine.due, machine.lived) = (since, (due != 0).then_some(due), lived);
-    (machine.shorts, machine.restarts) = (small(shorts), small(restarts));
+    (machine.paused, machine.stop_sent) = (paused != 0, stop_sent != 0);
+    machine.timers.set(Timer::Start, (due != 0).then_some(due));
+    (machine.since, machine.ran_for) = (since, ran_for);
+    (machine.short_runs, machine.restarts) = (small(short_runs), small(restarts));
     let byte = u8::try_from(value).unwrap_or(0);
     machine.death = match kind {
         1 => Some(Death::Exit(byte)),
@@ -218,13 +224,14 @@ fn parse_memory(place: &[u8]) -> Option<Memory> {
         _ => None,
     };
     // An older record, without the words, tells of a stop alone.
-    let stopped = machine.termed && machine.want != Want::Up;
+    let stopped = machine.stop_sent && machine.want != Want::Up;
     let mut asked = Asked { kill_at: stopped.then_some(ANEW), ..Asked::default() };
     for word in words {
         if let Some(time) = word.strip_prefix(b"kill:") {
             asked.kill_at = number::<u64>(time).filter(|time| *time != 0);
         } else if let Some(letters) = word.strip_prefix(b"asked:") {
-            asked.letters.iter_mut().zip(letters).for_each(|(place, letter)| *place = *letter);
+            let scripts = letters.iter().filter_map(|sign| Script::from_sign(*sign));
+            asked.scripts.iter_mut().zip(scripts).for_each(|(place, script)| *place = Some(script));
         }
     }
     let (serial, wall, dead) = (small(serial), (wall, small(nanoseconds)), small(dead));
@@ -283,11 +290,12 @@ mod tests {
         machine.runs = Runs::Once;
         machine.phase = Phase::Wait;
         machine.hold = Hold::BackingOff;
-        (machine.paused, machine.since, machine.due, machine.shorts) = (true, 77, Some(99), 3);
+        (machine.paused, machine.since, machine.short_runs) = (true, 77, 3);
+        machine.timers.set(Timer::Start, 99);
         machine.death = Some(Death::Signal(11, true));
         let (wall, notify) = ((1_764_000_000, 999_999_999), u64::MAX);
-        let letters = *b"hT1\0\0\0\0\0\0\0\0\0";
-        let asked = Asked { kill_at: Some(99_999), letters };
+        let mut asked = Asked { kill_at: Some(99_999), ..Asked::default() };
+        asked.scripts[..3].copy_from_slice(&b"hT1".map(Script::from_sign));
         let memory = Memory { machine, asked, serial: 5, wall, died: 8, dead: 9, notify, ready: true };
         clear(file.as_fd()).unwrap();
         assert!(matches!(read(file.as_fd(), &era), Ok((None, None))));
@@ -297,5 +305,30 @@ mod tests {
         let (Some(again), child) = read(file.as_fd(), &era).unwrap() else { panic!("no memory") };
         assert_eq!(format!("{again:?}"), format!("{memory:?}"));
         assert_eq!(child, Some(expected));
+    }
+
+    #[test]
+    fn an_older_record_tells_of_a_stop_alone_and_unknown_words_are_passed_over() {
+        let asked = |place: &[u8]| parse_memory(place).map(|memory| memory.asked);
+        let stop = |signs: &[u8], kill_at| {
+            let mut asked = Asked { kill_at, ..Asked::default() };
+            let scripts = signs.iter().map(|sign| Script::from_sign(*sign));
+            asked.scripts.iter_mut().zip(scripts).for_each(|(place, script)| *place = script);
+            Some(asked)
+        };
+        for (want, termed, words, expected) in [
+            (0, 0, "", stop(b"", None)),
+            (0, 1, "", stop(b"", None)),
+            (1, 1, "", stop(b"", Some(ANEW))),
+            (1, 1, "kill:0 ", stop(b"", None)),
+            (1, 1, "later:7 kill:4711 asked ", stop(b"", Some(4711))),
+            (1, 0, "asked:Th kill:9 ", stop(b"Th", Some(9))),
+            (0, 0, "asked:0123456789abcdefgh ", stop(b"12acdh", None)),
+            (0, 0, "asked:tkpchaiq12tkpch ", stop(b"tkpchaiq12tk", None)),
+        ] {
+            let numbers = format!("5 3 {want} 0 0 {termed}") + &" 0".repeat(14);
+            let place = format!("state {numbers} {words}0a1b-2c 7.1.3.0   \n");
+            assert_eq!(asked(place.as_bytes()), expected, "{place}");
+        }
     }
 }

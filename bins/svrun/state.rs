@@ -4,7 +4,8 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::door::{self, Owner};
-use common::{Text, Voice, clock, fds, file};
+use common::supervise::{self, Status};
+use common::{Text, Voice, fds, file};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, renameat};
 use nix::libc::{dev_t, ino_t, off_t};
@@ -62,15 +63,15 @@ impl State {
     /// be that of a child that has not executed yet: it is tried for 200 ms.
     pub(super) fn take(parent: BorrowedFd, operators: Option<Gid>, patience: bool) -> Result<Self, NotOurs> {
         let mode = Mode::from_bits_truncate(0o700);
-        let made = mkdirat(parent, c"supervise", mode);
+        let made = mkdirat(parent, supervise::DIRECTORY, mode);
         // A link may point to where nothing is yet, as to a folder in /run.
         if made == Err(Errno::EEXIST) {
             let mut buffer = [0; 1023]; // nix copies a path so long without allocating
-            if let Ok(target) = file::read_link(parent, c"supervise", &mut buffer) {
+            if let Ok(target) = file::read_link(parent, supervise::DIRECTORY, &mut buffer) {
                 let _ = mkdirat(parent, target, mode); // opening it tells
             }
         }
-        let folder = fds::open_folder(parent, c"supervise").map_err(|errno| match made {
+        let folder = fds::open_directory(parent, supervise::DIRECTORY).map_err(|errno| match made {
             Err(why) if why != Errno::EEXIST => NotOurs::Unusable("make supervise", why),
             _ => NotOurs::Unusable("open supervise/lock", errno),
         })?;
@@ -97,7 +98,7 @@ impl State {
             Err(Errno::EROFS | Errno::EACCES | Errno::EPERM) => state.look_at_record()?,
             Err(errno) => return Err(NotOurs::Unusable("open supervise/record", errno)),
         }
-        state.control = state.door(c"control", OFlag::O_RDWR).ok(); // else open_doors tries again, and tells
+        state.control = state.door(supervise::CONTROL, OFlag::O_RDWR).ok(); // else open_doors tries again, and tells
         Ok(state)
     }
 
@@ -170,10 +171,10 @@ impl State {
             fchmod(&self.folder, Mode::from_bits_truncate(0o710))?;
         }
         if self.control.is_none() {
-            self.control = Some(self.door(c"control", OFlag::O_RDWR)?);
+            self.control = Some(self.door(supervise::CONTROL, OFlag::O_RDWR)?);
         }
         if self.ok.is_none() {
-            self.ok = Some(self.door(c"ok", OFlag::O_RDONLY)?);
+            self.ok = Some(self.door(supervise::OK, OFlag::O_RDONLY)?);
         }
         Ok(())
     }
@@ -191,7 +192,7 @@ impl State {
     /// Shows `machine` to whoever reads: the pid, the words, and the 20 bytes, each only if it changed. An
     /// old file stays until the new one is whole. True where all is written.
     pub(super) fn show(&mut self, machine: &Machine, since: (u64, u32), voice: Voice) -> bool {
-        let (status, words) = (status(machine, since), words(machine));
+        let (status, words) = (status(machine, since).pack(), words(machine));
         if status == self.status && words.bytes() == self.words.bytes() {
             return true;
         }
@@ -222,22 +223,30 @@ impl State {
             if pid != 0 {
                 text.number(pid).add("\n");
             }
-            self.replace(c"pid.new", c"pid", text.bytes()).map_err(of("pid"))?;
+            self.replace(c"pid.new", supervise::PID, text.bytes()).map_err(of("pid"))?;
             self.pid = Some(pid);
         }
         if self.words.bytes() != words.bytes() {
-            self.replace(c"stat.new", c"stat", words.bytes()).map_err(of("stat"))?;
+            self.replace(c"stat.new", supervise::STAT, words.bytes()).map_err(of("stat"))?;
             self.words = Text::of(words.bytes());
         }
-        self.replace(c"status.new", c"status", status).map_err(of("status"))?;
+        self.replace(c"status.new", supervise::STATUS, status).map_err(of("status"))?;
         self.status = *status;
         Ok(())
     }
 
     fn replace(&self, new: &CStr, name: &CStr, bytes: &[u8]) -> nix::Result<()> {
-        let file = door::new_file(self.folder(), new, 0o644)?;
-        whole(write(&file, bytes), bytes.len())?;
-        renameat(&self.folder, new, &self.folder, name)
+        // Where the new file is gone before it has its name, somebody clears up. ENOENT is for the directory, in which
+        // no file can be made then.
+        for _ in 0..2 {
+            let file = door::new_file(self.folder(), new, 0o644)?;
+            whole(write(&file, bytes), bytes.len())?;
+            match renameat(&self.folder, new, &self.folder, name) {
+                Err(Errno::ENOENT) => {}
+                other => return other,
+            }
+        }
+        Err(Errno::EAGAIN)
     }
 
     /// Says in `ready` since when the service is, or takes that back.
@@ -245,10 +254,9 @@ impl State {
         match since {
             Some(time) => {
                 let mut text = Text::<32>::new();
-                super::events::instant(&mut text, time);
-                self.replace(c"ready.new", c"ready", text.add("\n").bytes())
+                self.replace(c"ready.new", supervise::READY, text.instant(time).add("\n").bytes())
             }
-            None => match unlinkat(&self.folder, c"ready", UnlinkatFlags::NoRemoveDir) {
+            None => match unlinkat(&self.folder, supervise::READY, UnlinkatFlags::NoRemoveDir) {
                 Err(Errno::ENOENT) => Ok(()),
                 other => other,
             },
@@ -258,7 +266,7 @@ impl State {
     /// Adds a line to `deaths`, which keeps the last 32.
     pub(super) fn add_death(&mut self, line: &[u8]) -> nix::Result<()> {
         if let Some(deaths) = self.deaths.as_mut().filter(|deaths| deaths.lines < DEATHS) {
-            match fstatat(&self.folder, c"deaths", AtFlags::AT_SYMLINK_NOFOLLOW) {
+            match fstatat(&self.folder, supervise::DEATHS, AtFlags::AT_SYMLINK_NOFOLLOW) {
                 Ok(stat) if deaths.identity == (stat.st_dev, stat.st_ino) => {
                     deaths.lines += 1;
                     return whole(write(&deaths.file, line), line.len());
@@ -269,8 +277,8 @@ impl State {
         }
         self.deaths = None;
         let access = OFlag::O_RDWR | OFlag::O_APPEND;
-        let open = || door::file_or_new(self.folder(), c"deaths", access, 0o644, Owner::Any);
-        let file = door::replacing(self.folder(), c"deaths", open)?;
+        let open = || door::file_or_new(self.folder(), supervise::DEATHS, access, 0o644, Owner::Any);
+        let file = door::replacing(self.folder(), supervise::DEATHS, open)?;
         let stat = fstat(&file)?;
         // The last lines alone, however long the file is: whoever may write it may have made it so.
         let from = (stat.st_size - TAIL).max(0);
@@ -293,7 +301,7 @@ impl State {
             }
         }
         whole(write(&new, line), line.len())?;
-        renameat(&self.folder, c"deaths.new", &self.folder, c"deaths")
+        renameat(&self.folder, c"deaths.new", &self.folder, supervise::DEATHS)
     }
 }
 
@@ -333,40 +341,36 @@ fn whole(written: nix::Result<usize>, length: usize) -> nix::Result<()> {
     if written? == length { Ok(()) } else { Err(Errno::ENOSPC) }
 }
 
-/// The 20 bytes of runit's `supervise/status`: a TAI64N label (big endian), the pid (little endian), whether
-/// it is paused, what is wanted, whether the stop signal was sent, and the state.
-fn status(machine: &Machine, (seconds, nanoseconds): (u64, u32)) -> [u8; 20] {
-    let mut status = [0; 20];
-    status[..8].copy_from_slice(&seconds.saturating_add(clock::TAI64).to_be_bytes());
-    status[8..12].copy_from_slice(&nanoseconds.to_be_bytes());
-    status[12..16].copy_from_slice(&machine.pid.to_le_bytes());
-    status[16] = u8::from(machine.paused);
-    // sv writes no `u` where it reads one: a start that is far off has to look unwanted.
-    status[17] = if machine.want == Want::Up && machine.hold == Hold::None { b'u' } else { b'd' };
-    status[18] = u8::from(machine.termed);
-    status[19] = machine.phase.state();
-    status
+/// What the bytes say of `machine`, which is so since a time.
+fn status(machine: &Machine, since: (u64, u32)) -> Status {
+    Status {
+        since,
+        pid: machine.pid,
+        paused: machine.paused,
+        // sv writes no `u` where it reads one: a start that is far off has to look unwanted.
+        want: Some(if machine.hold == Hold::None { machine.want } else { Want::Down }),
+        term: machine.stop_sent,
+        state: machine.phase.state(),
+    }
 }
 
 /// The text of `supervise/stat`.
 fn words(machine: &Machine) -> Text<64> {
-    let mut text = Text::of(machine.phase.word());
+    let mut text = Text::of(machine.phase.state().word());
     if machine.paused {
         text.add(", paused");
     }
-    if machine.termed {
+    if machine.stop_sent {
         text.add(", got TERM");
     }
     match machine.want {
-        _ if machine.phase.state() == 0 => {}
+        _ if machine.phase.state() == supervise::State::Down => {}
         Want::Up => {}
-        Want::Down => drop(text.add(", want down")),
-        Want::Exit => drop(text.add(", want exit")),
+        want => drop(text.add(", want ").add(want.word())),
     }
     match machine.hold {
         Hold::None => {}
-        Hold::BackingOff => drop(text.add(", backing off")),
-        Hold::GaveUp | Hold::FinishGaveUp => drop(text.add(", gave up")),
+        hold => drop(text.add(", ").add(hold.words())),
     }
     text.add("\n");
     text

@@ -11,6 +11,7 @@ mod start;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::poll::{self, POLLIN, pollfd, watch};
+use common::supervise::Control;
 use common::{Text, Voice, Words, fds, memory, process, signals, socket};
 use nix::errno::Errno;
 use nix::unistd::{Gid, read};
@@ -183,7 +184,7 @@ impl Supervisor {
                     if refused.replace(errno) != Some(errno) {
                         self.world.voice.unable(&[b"wait for events"], errno);
                     }
-                    common::lock::nap();
+                    common::lock::pause_1ms();
                 }
             }
             self.passed();
@@ -291,7 +292,7 @@ impl Supervisor {
         if self.told.exit {
             // Whoever wants us to leave at once may say so again; a stop must not be lost.
             self.told = Signals::default();
-            self.ask(false, Event::Byte(b'x'), None, Some(Way::Signal));
+            self.ask(false, Control::Exit, None, Some(Way::Signal));
         }
         let waits = more && (died != [false; 2] || self.has_learnt()) && self.waited < PATIENCE;
         self.waited = if waits { self.waited + 1 } else { 0 };
@@ -362,14 +363,16 @@ impl Supervisor {
                 .and_then(|process| process.state.as_ref()?.control.as_ref());
             // It is a FIFO that does not wait: what is not to be read now is read in the next round.
             let count = door.and_then(|door| read(door, &mut bytes).ok()).unwrap_or(0);
-            let event = |byte: &u8| Some(Event::Byte(*byte)).filter(|_| !(logger && *byte == b'x'));
-            let last = bytes[..count].iter().rposition(|byte| event(byte).and_then(Ask::of).is_some());
+            let control = |byte: &u8| {
+                Control::from_letter(*byte).filter(|control| !(logger && *control == Control::Exit))
+            };
+            let last = bytes[..count].iter().rposition(|byte| control(byte).and_then(Ask::of).is_some());
             for (at, byte) in bytes[..count].iter().enumerate() {
                 let late = self.late[usize::from(logger)].take(1);
                 // What is asked for in the end overtakes what others have asked for.
                 let way = (last == Some(at)).then_some(Way::Bytes);
-                if let Some(event) = event(byte) {
-                    self.ask(logger, event, late, way);
+                if let Some(control) = control(byte) {
+                    self.ask(logger, control, late, way);
                 }
             }
             if count < PART {
@@ -399,13 +402,13 @@ impl Supervisor {
 
     /// Carries out what is asked for, unless the stop `late` has overtaken it. A stop that comes by `way`
     /// overtakes all that lies unread in other ways: before anybody can see that it was heard.
-    fn ask(&mut self, logger: bool, event: Event, late: Option<Ask>, way: Option<Way>) {
+    fn ask(&mut self, logger: bool, control: Control, late: Option<Ask>, way: Option<Way>) {
         let want = one_of(&self.service, self.logger.as_ref(), logger).map(|process| process.machine.want);
-        let Some(event) = order::heard(event, late, want.unwrap_or_default()) else { return };
-        if let (Some(way), Some(stop)) = (way, Ask::of(event).filter(|ask| *ask != Ask::Up)) {
+        let Some(control) = order::heard(control, late, want.unwrap_or_default()) else { return };
+        if let (Some(way), Some(stop)) = (way, Ask::of(control).filter(|ask| *ask != Ask::Up)) {
             self.overtake(logger, stop, way);
         }
-        self.command(logger, event);
+        self.command(logger, control);
     }
 
     fn overtake(&mut self, logger: bool, stop: Ask, way: Way) {
@@ -427,21 +430,21 @@ impl Supervisor {
     }
 
     /// Carries out what is asked for.
-    fn command(&mut self, logger: bool, event: Event) {
+    fn command(&mut self, logger: bool, control: Control) {
         if !logger {
-            match event {
-                Event::Byte(b'u' | b'o') | Event::Restart => {
+            match control {
+                Control::Up | Control::Once | Control::Restart => {
                     self.before_start();
                     self.take_back_exit();
                 }
-                Event::Byte(b'd') => self.take_back_exit(),
-                _ => {}
+                Control::Down => self.take_back_exit(),
+                Control::Exit | Control::Signal(_) => {}
             }
-            self.service.event(&mut self.world, event);
+            self.service.event(&mut self.world, Event::Control(control));
         } else if let Some(process) = self.logger.as_mut().filter(|process| process.locked.is_none()) {
             // One that reads the rest has lost its pipe, and ends with it.
-            if self.draining.is_none() || Ask::of(event).is_none() {
-                process.event(&mut self.world, event);
+            if self.draining.is_none() || Ask::of(control).is_none() {
+                process.event(&mut self.world, Event::Control(control));
             }
         }
     }
@@ -458,7 +461,7 @@ impl Supervisor {
     #[inline(never)]
     fn passed(&mut self) {
         let now = self.world.now();
-        if self.service.machine.due.is_some_and(|due| due <= now) {
+        if self.service.machine.is_due(now) {
             self.before_start();
         }
         for process in [Some(&mut self.service), self.logger.as_mut()].into_iter().flatten() {
@@ -491,7 +494,7 @@ impl Supervisor {
         }
         if let Some((pid, _)) = self.outdated.take_if(|(_, until)| *until <= now) {
             if pid == logger.machine.pid && logger.machine.phase == Phase::Run {
-                logger.event(&mut self.world, Event::Byte(b't'));
+                logger.event(&mut self.world, Event::Control(Control::Signal(signals::TERM)));
             }
         }
     }

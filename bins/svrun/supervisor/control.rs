@@ -3,13 +3,14 @@
 use std::ffi::CStr;
 
 use common::quantity::SECONDS;
+use common::supervise::Control;
 use common::{Text, process, procfs, signals};
 use nix::errno::Errno;
 use nix::unistd::fchdir;
 
 use super::{Supervisor, Way, one_of};
 use crate::svrun::clients::{Condition, Input, status};
-use crate::svrun::machine::{self, Event, Want};
+use crate::svrun::machine::Want;
 use crate::svrun::order::Ask;
 use crate::svrun::pipe::Pipe;
 
@@ -39,7 +40,7 @@ impl Supervisor {
         }
         let mut words = line.split(|b| *b == b' ').filter(|word| !word.is_empty());
         let list = [words.next(), words.next(), words.next(), words.next()];
-        let event = match list {
+        let control = match list {
             [Some(b"status"), None, ..] => {
                 self.save(); // who is told something finds it in the files too
                 return self.reply(i, logger, None);
@@ -56,46 +57,30 @@ impl Supervisor {
             }
             [Some(b"upgrade"), None, ..] if !logger => return self.upgrade(i),
             [Some(b"exit"), None, ..] if logger => return self.world.clients.refuse(i, b"not for the log"),
-            [Some(b"up"), None, ..] => Event::Byte(b'u'),
-            [Some(b"down"), None, ..] => Event::Byte(b'd'),
-            [Some(b"once"), None, ..] => Event::Byte(b'o'),
-            [Some(b"exit"), None, ..] => Event::Byte(b'x'),
-            [Some(b"restart"), None, ..] => Event::Restart,
-            [Some(b"pause"), None, ..] => Event::Byte(b'p'),
-            [Some(b"continue"), None, ..] => Event::Byte(b'c'),
             [Some(b"signal"), Some(name), None, _] => match signals::parse(name) {
-                Some(signal) => b"tkpchaiq12"
-                    .iter()
-                    .find(|byte| machine::signal(**byte) == Some(signal))
-                    .map_or(Event::Signal(signal), |byte| Event::Byte(*byte)),
+                Some(signal) => Some(Control::Signal(signal)),
                 None => return self.world.clients.refuse(i, b"unknown signal"),
             },
-            _ => {
-                self.world.clients.refuse(i, b"unknown command");
-                return self.world.clients.drop(i);
-            }
+            [Some(word), None, ..] => Control::from_word(word),
+            _ => None,
         };
-        let needs_process = match event {
-            Event::Signal(_) => true,
-            Event::Byte(byte) => machine::signal(byte).is_some(),
-            _ => false,
+        let Some(control) = control else {
+            self.world.clients.refuse(i, b"unknown command");
+            return self.world.clients.drop(i);
         };
-        if needs_process
+        let signal = matches!(control, Control::Signal(_));
+        if signal
             && one_of(&self.service, self.logger.as_ref(), logger)
                 .is_none_or(|process| process.machine.pid == 0)
         {
             return self.world.clients.refuse(i, b"not running");
         }
-        if event == Event::Byte(b'x') {
+        if control == Control::Exit {
             self.world.clients.keep(i);
         }
-        self.ask(logger, event, late[usize::from(logger)], Some(Way::Client(i)));
+        self.ask(logger, control, late[usize::from(logger)], Some(Way::Client(i)));
         self.save();
-        let letter = match event {
-            Event::Byte(byte) if needs_process => Some(byte),
-            _ => None,
-        };
-        self.reply(i, logger, letter);
+        self.reply(i, logger, control.letter().filter(|_| signal));
     }
 
     /// Answers with the state, once a start that is under way is over, and the control script of this letter.
@@ -104,8 +89,8 @@ impl Supervisor {
         if process.machine.preparing() || letter.is_some_and(|letter| process.machine.asks(letter)) {
             return self.world.clients.wait(i, Condition::Settled(letter), None, process);
         }
-        let text = status(process, self.world.clients.has_logger);
-        self.world.clients.send(i, text.bytes());
+        let mut status = status(process, self.world.clients.has_logger);
+        self.world.clients.send(i, status.line());
     }
 
     fn wait(&mut self, i: usize, logger: bool, condition: &[u8], seconds: Option<&[u8]>) {

@@ -2,6 +2,8 @@
 
 use std::os::fd::AsFd;
 
+use common::supervise::{self, Control};
+
 use super::{DRAIN, End, Role, Supervisor};
 use crate::svrun::machine::{Event, Phase, Want};
 use crate::svrun::pipe::Pipe;
@@ -21,7 +23,7 @@ impl Supervisor {
                 Err(errno) => self.world.voice.unable(&[b"make a pipe for the log"], errno),
             }
             self.world.logger_gone = false;
-            logger.event(&mut self.world, Event::Byte(b'u'));
+            logger.event(&mut self.world, Event::Control(Control::Up));
         }
     }
 
@@ -29,7 +31,7 @@ impl Supervisor {
     #[inline(never)]
     pub(super) fn leave(&mut self) -> Option<End> {
         if let Some(death) = self.service.machine.ended().filter(|_| self.role == Role::Whole) {
-            self.command(false, Event::Byte(b'x'));
+            self.command(false, Control::Exit);
             self.ended = Some(death);
         }
         if !self.world.service_gone {
@@ -59,8 +61,11 @@ impl Supervisor {
                     let _ = record::clear(file.as_fd()); // what it says is dead in any case
                 }
                 // A socket that stays is dead, and the next one removes it.
-                let _ =
-                    nix::unistd::unlinkat(state.folder(), c"socket", nix::unistd::UnlinkatFlags::NoRemoveDir);
+                let _ = nix::unistd::unlinkat(
+                    state.folder(),
+                    supervise::SOCKET,
+                    nix::unistd::UnlinkatFlags::NoRemoveDir,
+                );
             }
         }
         self.world.clients.drop_all();
@@ -77,12 +82,12 @@ impl Supervisor {
             return;
         }
         if logger.machine.phase == Phase::Wait && unread > 0 {
-            logger.event(&mut self.world, Event::Byte(b'o'));
+            logger.event(&mut self.world, Event::Control(Control::Once));
         }
         self.world.pipe = None;
         match logger.machine.phase {
             Phase::Run => logger.machine.want = Want::Exit,
-            _ => logger.event(&mut self.world, Event::Byte(b'x')),
+            _ => logger.event(&mut self.world, Event::Control(Control::Exit)),
         }
         logger.unsaved = true;
     }

@@ -1,6 +1,6 @@
 //! What is written of the state, for clients and for a new supervisor, and made anew where it is gone.
 
-use common::{door, socket};
+use common::{door, socket, supervise};
 use nix::errno::Errno;
 use nix::unistd::fchdir;
 
@@ -75,13 +75,13 @@ impl Supervisor {
         let mode = if self.operators.is_some() { 0o660 } else { 0o600 };
         let opened = fchdir(state.folder()).and_then(|()| {
             // It is a dead one's: we hold the lock.
-            match nix::unistd::unlink(c"socket") {
+            match nix::unistd::unlink(supervise::SOCKET) {
                 Ok(()) | Err(Errno::ENOENT) => {}
                 Err(errno) => return Err(errno),
             }
-            let socket = socket::listen(b"socket", mode)?;
+            let socket = socket::listen(supervise::SOCKET.to_bytes(), mode)?;
             if let Some(group) = self.operators {
-                door::give_socket(state.folder(), c"socket", group)?;
+                door::give_socket(state.folder(), supervise::SOCKET, group)?;
             }
             Ok(socket)
         });

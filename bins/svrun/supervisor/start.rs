@@ -24,7 +24,7 @@ impl Supervisor {
         let pipes = std::mem::take(&mut orders.pipes);
         let supervisor = Self::new(orders)?;
         supervisor.look_for_log()?;
-        if supervisor.told_log.is_some_and(passes) {
+        if supervisor.told_log.is_some_and(fds::passes) {
             return Err(End::Failed); // a service whose log could be there must not run without it
         }
         supervisor.begin()?;
@@ -97,7 +97,7 @@ impl Supervisor {
         if self.logger.is_some() {
             return Ok(());
         }
-        let folder = match fds::open_folder(self.service.folder.as_fd(), c"log") {
+        let folder = match fds::open_directory(self.service.folder.as_fd(), c"log") {
             Ok(folder) => folder,
             Err(Errno::ENOENT) => return Ok(()),
             Err(errno) => {
@@ -111,7 +111,7 @@ impl Supervisor {
         let want = if exists(folder.as_fd(), c"down") { Want::Down } else { Want::Up };
         let parent = self.service.state_parent.as_ref().map(|state| {
             let _ = make_folder(state, c"log", 0o755); // opening it tells
-            fds::open_folder(state.as_fd(), c"log")
+            fds::open_directory(state.as_fd(), c"log")
         });
         let parent = match parent.transpose() {
             Ok(parent) => parent,
@@ -171,10 +171,4 @@ impl Supervisor {
         self.save();
         Ok(())
     }
-}
-
-/// Whether what the system has refused may be had a moment later: it says nothing about a file.
-fn passes(errno: Errno) -> bool {
-    use Errno::{EINTR, EIO, EMFILE, ENFILE, ENOMEM};
-    matches!(errno, EINTR | EIO | EMFILE | ENFILE | ENOMEM)
 }
