@@ -53,7 +53,7 @@ function __svctl_services
 end
 
 complete -c svctl -f
-complete -c svctl -s v -d 'wait until the command has had its effect, and say so'
+complete -c svctl -s v -d 'wait until the command has taken effect, and print the state'
 complete -c svctl -s w -x -d 'wait at most this long (default: SVWAIT, else 7); implies -v'
 complete -c svctl -l json -d 'print a JSON object for each service, one per line'
 complete -c svctl -l help -d 'print the usage'

@@ -3,8 +3,8 @@
 use common::signals;
 use common::supervise::Control::{self, Down, Exit, Once, Restart, Up};
 
-use super::out::Style;
 use super::status::{State, Status, Want};
+use super::style::Style;
 use Patience::{Kills, Sends, Waits};
 use Verb::Send;
 

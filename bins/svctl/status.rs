@@ -7,8 +7,8 @@ use common::shown;
 use common::supervise::{self, Report, key};
 pub(super) use common::supervise::{State, Want};
 
+use super::death::death;
 use super::json::Value;
-use super::list::death;
 
 /// What is known of a service.
 #[derive(Clone, Debug)]

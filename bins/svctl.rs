@@ -2,30 +2,42 @@
 
 mod check;
 mod command;
+mod conn;
+mod death;
 mod events;
+mod failure;
+mod files;
+mod hint;
 mod job;
 mod json;
 mod list;
 mod look;
 mod names;
+mod options;
+mod order;
 mod out;
-mod socket;
+mod place;
+mod run;
 mod status;
-mod sv;
-mod trouble;
+mod style;
+mod task;
+mod way;
 
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
 use common::poll::{POLLIN, watch};
-use common::{Cli, Env, Error, Link, Long, OrFail, Outcome, Short, Words, fds, shown, signals};
+use common::{Cli, Env, Error, Link, OrFail, Outcome, Words, fds, shown, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use command::{Command, Verb};
-use job::{End, Job, Order, TICK};
+use job::{End, Job};
 use list::List;
 use names::Names;
-use out::{Out, Style};
+use options::whole_seconds;
+use order::{Order, TICK};
+use out::Out;
+use style::Style;
 
 /// svctl: control services and show their state.
 pub const PROGRAM: Link = Link {
@@ -33,7 +45,7 @@ pub const PROGRAM: Link = Link {
     usage: "[-v] [-w seconds] [--json] [command service...]",
     summary: "control services and show their state",
     options: &[
-        ("-v", "wait until the command has had its effect, and say so"),
+        ("-v", "wait until the command has taken effect, and print the state"),
         ("-w seconds", "wait at most this long (default: SVWAIT, else 7); implies -v"),
         ("--json", "print a JSON object for each service, one per line"),
     ],
@@ -41,21 +53,11 @@ pub const PROGRAM: Link = Link {
     run,
 };
 
-/// How long to wait, where nobody says.
+/// How long to wait by default.
 const WAIT: Duration = Duration::from_secs(7);
 
-/// What a supervisor has to have a command carried out at all, though nobody wants to wait.
+/// The least time for a supervisor to carry a command out at all.
 const LEAST: Duration = Duration::from_millis(50);
-
-/// What the options say.
-#[derive(Default)]
-struct Options {
-    verbose: bool,
-    wait: Option<Duration>,
-    json: bool,
-    /// `wait -o`: one service is enough.
-    any: bool,
-}
 
 fn run(cli: &mut Cli) -> Outcome {
     let style = match cli.called() {
@@ -73,27 +75,27 @@ fn run(cli: &mut Cli) -> Outcome {
 
 fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
-    // What nobody reads any more is for us to see, not to die of.
+    // A write that nobody reads is to fail, not to kill us.
     signals::block_only(signals::PIPE).or_fail("block SIGPIPE")?;
     let called = cli.called();
     let mut style = style;
     cli.explain(command::help());
-    let (options, mut words) = match words(cli, style) {
+    let (options, mut words) = match options::parse(cli, style) {
         Err(error) if style != Style::Svctl && error.status() != 0 => return Ok(misuse(called, style)),
         words => words?,
     };
     let chain = cli.rest_or_nothing();
     words.extend(chain.words.map(CStr::to_bytes));
     let env = chain.env;
-    // What names no service is svctl under another name; but an init script whose service is gone has to say so.
+    // A name of no service is svctl under another name; but an init script has to report that its service is gone.
     let one = |words: &[&[u8]]| matches!(words, [word] if Verb::find(str_of(word), Style::Script).is_some());
     if style == Style::Svctl && !called.windows(5).any(|part| part == PROGRAM.name.as_bytes()) && one(&words)
     {
         style = Style::Script;
     }
     let wait = options.wait.or_else(|| env.get(c"SVWAIT").map(|text| whole_seconds(text.to_bytes())));
-    let order = Request {
-        names: Names::new(&env)?,
+    let request = Request {
+        names: Names::new(&env),
         wait: wait.unwrap_or(WAIT),
         verbose: options.verbose,
         patient: style == Style::Svctl && options.wait.is_some(),
@@ -101,64 +103,18 @@ fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
     };
     let out = Out::new(style, options.json);
     match style {
-        Style::Svctl => order.carry_out(words, options.any, out),
+        Style::Svctl => request.carry_out(words, options.any, out),
         Style::Sv | Style::Script => {
             if style == Style::Script {
                 words.truncate(1);
                 words.push(called);
             }
-            order.carry_out_as_sv(&words, out).unwrap_or_else(|| Ok(misuse(called, style)))
+            request.carry_out_as_sv(&words, out).unwrap_or_else(|| Ok(misuse(called, style)))
         }
     }
 }
 
-/// The options and the operands, which svctl takes in any order, and sv the options first.
-fn words(cli: &mut Cli, style: Style) -> Result<(Options, Vec<&'static [u8]>), Error> {
-    let mut options = Options::default();
-    let mut words = Vec::new();
-    if style != Style::Svctl {
-        options.read(cli, style, None)?;
-        return Ok((options, words));
-    }
-    loop {
-        options.read(cli, style, words.first().copied())?;
-        let Some(word) = cli.operand_among_options() else { return Ok((options, words)) };
-        words.push(word.to_bytes());
-    }
-}
-
-impl Options {
-    /// Reads options up to the next operand; `command` is the first operand, once it is known.
-    fn read(&mut self, cli: &mut Cli, style: Style, command: Option<&[u8]>) -> Result<(), Error> {
-        while let Some(option) = cli.option()? {
-            match option {
-                Short('v') => {}
-                Short('w') if style == Style::Svctl => self.wait = Some(cli.seconds()?),
-                Short('w') => self.wait = Some(whole_seconds(cli.value()?.as_encoded_bytes())),
-                Short(which @ ('a' | 'o')) if command == Some(b"wait") => {
-                    self.any = which == 'o';
-                    continue;
-                }
-                Long("json") if style == Style::Svctl => {
-                    self.json = true;
-                    continue;
-                }
-                other => return Err(other.unexpected().into()),
-            }
-            self.verbose = true;
-        }
-        Ok(())
-    }
-}
-
-/// The number that a text begins with, as sv reads it: 0 without one.
-fn whole_seconds(text: &[u8]) -> Duration {
-    let end = text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
-    let seconds = common::quantity::number(&text[..end]).unwrap_or(if end == 0 { 0 } else { u32::MAX });
-    Duration::from_secs(seconds.into())
-}
-
-/// What sv says where it is not used as it wants.
+/// sv's usage error.
 fn misuse(called: &[u8], style: Style) -> Error {
     let (usage, status) = match style {
         Style::Script => (" [-w sec] command\n\n", 2),
@@ -168,27 +124,26 @@ fn misuse(called: &[u8], style: Style) -> Error {
     Error::answer(status, "")
 }
 
-/// A word as a text; what is not UTF-8 is no word of ours, as nothing is.
+/// A word as a text, empty where it is not UTF-8: no word of ours either.
 fn str_of(word: &[u8]) -> &str {
     std::str::from_utf8(word).unwrap_or_default()
 }
 
-/// A word that is no command, and the one that was meant, if that can be told.
+/// A word that is no command, with the one that is most like it.
 fn unknown(word: &[u8]) -> Error {
     let error = Error::usage(format_args!("unknown command: {}", shown(word)));
     match command::nearest(str_of(word)) {
-        // What is said at the end of the program may as well stay.
         Some(nearest) => error.hint(format!("did you mean '{nearest}'?")),
         None => error.hint("'svctl --help' lists the commands"),
     }
 }
 
-/// What was asked for, but for the command.
+/// All of a command line but the command.
 struct Request {
     names: Names,
     wait: Duration,
     verbose: bool,
-    /// Whether `-w` was given: the supervisor is waited for too.
+    /// Whether to wait for the supervisor too, as `-w` asks for.
     patient: bool,
     env: Env,
 }
@@ -218,14 +173,14 @@ impl Request {
             return Err(Error::usage("missing service"));
         }
         match (command, verb) {
-            (Some(command), _) => self.deed(&command, &services, any, &mut out),
+            (Some(command), _) => self.send(&command, &services, any, &mut out),
             (None, Verb::Status) => look::show(&self.names, &services, &mut out),
             (None, Verb::Events) => events::show(&self.names, &services, &mut out),
             (None, _) => self.list(&services, &mut out),
         }
     }
 
-    /// As sv does; `None` where it is not used as sv wants.
+    /// As sv does; `None` for a usage error.
     fn carry_out_as_sv(self, words: &[&'static [u8]], mut out: Out) -> Option<Result<Error, Error>> {
         let (word, services) = words.split_first()?;
         let verb = Verb::find(str_of(word), out.style)?;
@@ -234,7 +189,7 @@ impl Request {
         }
         Some(match verb {
             Verb::Send(controls, goal, patience) => {
-                self.deed(&Command::send_as_sv(controls, goal, patience), services, false, &mut out)
+                self.send(&Command::send_as_sv(controls, goal, patience), services, false, &mut out)
             }
             _ => look::show(&self.names, services, &mut out),
         })
@@ -245,15 +200,16 @@ impl Request {
         list.show(services, out)
     }
 
-    /// Lets this process have as many connections as it may need: two for each service.
-    fn allow_connections(services: usize) {
+    /// Lets this process have as many fds as it may need: for each service two connections, two directories and a
+    /// child.
+    fn allow_fds(services: usize) {
         let needed = nix::libc::rlim_t::try_from(services)
             .unwrap_or(nix::libc::rlim_t::MAX)
-            .saturating_mul(2)
+            .saturating_mul(5)
             .saturating_add(64);
         if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
             if soft < needed {
-                // Where that fails, what is too much is told service by service.
+                // Where that fails, so do the services for which there is no fd.
                 let _ = setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard);
             }
         }
@@ -261,40 +217,47 @@ impl Request {
 
     /// Gives a command to all services at once, and waits for each; with `any` for the first.
     ///
-    /// In a round the services come in the order in which they were named, and each takes in this order: what its
-    /// supervisor has said, in the order in which it was said; what ./check has said; its own time limit. So what
-    /// has happened counts though the time is up too, as after a stop by a signal; and no answer of one service
-    /// waits for another's. The first requests of all services are sent before anything is waited for, and each
-    /// later one only once that before it is answered. Bytes go into a FIFO only where there is no connection,
-    /// or none any more: they never overtake what was said over it. Signals have their usual effect, at once.
-    fn deed(
+    /// In a round the services come in the order in which they were named, and each takes in this order: the lines
+    /// of its supervisor, in their order; the verdict of ./check; its own time limit. So an effect that is there
+    /// counts though the time is up too, as after a stop by a signal; and no answer of one service waits for
+    /// another's. The first requests of all services are sent before anything is waited for, and each later one
+    /// only once that before it is answered. Bytes go into a FIFO only where there is no connection, or none any
+    /// more: they never overtake what was sent over it. Signals have their usual effect, at once.
+    fn send(
         self,
-        deed: &Command,
+        command: &Command,
         services: &[&'static [u8]],
         any: bool,
         out: &mut Out,
     ) -> Result<Error, Error> {
-        Self::allow_connections(services.len());
+        Self::allow_fds(services.len());
         let env: Words = self.env.into_words();
         let now = Instant::now();
         let order = Order {
             names: &self.names,
-            deed,
+            command,
             env: &env,
-            waits: deed.waits || self.verbose,
-            patient: self.patient && deed.is_patient(),
-            runit: out.style != Style::Svctl,
+            waits: command.waits || self.verbose,
+            patient: self.patient && command.is_patient(),
+            dialect: out.style.dialect(),
             end: now + self.wait.max(LEAST),
             answered: now + self.wait.max(look::LIMIT),
         };
-        let mut jobs: Vec<Job> = services.iter().map(|name| Job::new(name, deed)).collect();
-        loop {
-            for job in &mut jobs {
-                job.go(&order, out)?;
-                if any && job.end == End::Well {
-                    return Ok(Error::answer(0, ""));
+        let mut jobs: Vec<Job> = Vec::new();
+        for name in services {
+            match self.names.find(name) {
+                Ok(place) => {
+                    let mut job = Job::new(place, command);
+                    job.go(&order, out)?;
+                    if any && job.end == End::Well {
+                        return Ok(Error::answer(0, ""));
+                    }
+                    jobs.push(job);
                 }
+                Err(failure) => out.not_found(name, &failure)?,
             }
+        }
+        loop {
             jobs.retain(|job| job.end == End::Not);
             if jobs.is_empty() {
                 return Ok(out.exit());
@@ -304,7 +267,13 @@ impl Request {
             // Past its end some job may still have time.
             let left = order.end.checked_duration_since(now).unwrap_or(TICK);
             let due = jobs.iter().filter_map(Job::due).min();
-            socket::wait(&mut fds, due.map_or(left, |due| left.min(due.saturating_duration_since(now))));
+            conn::wait(&mut fds, due.map_or(left, |due| left.min(due.saturating_duration_since(now))));
+            for job in &mut jobs {
+                job.go(&order, out)?;
+                if any && job.end == End::Well {
+                    return Ok(Error::answer(0, ""));
+                }
+            }
         }
     }
 }
