@@ -12,9 +12,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, mkdirat};
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, geteuid, mkfifoat, read, unlinkat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchdir, fchown, fchownat, geteuid, mkfifoat, read, unlinkat};
 
 use crate::{Text, fds, procfs, socket};
 
@@ -191,6 +191,25 @@ pub fn socket(directory: BorrowedFd, name: &CStr, path: &CStr) -> nix::Result<Ow
     let mut by_fd = Text::<32>::of("/proc/self/fd/");
     by_fd.number(found.as_raw_fd().unsigned_abs());
     socket::connect(if procfs::is_own() == Ok(true) { by_fd.bytes() } else { path.to_bytes() })
+}
+
+/// Listens at a new socket of streams, `name` in a directory, whose file gets `mode`. An address has no room for a
+/// long path: the directory is reached by way of /proc, or where that is not mounted by being the current directory
+/// for the moment of the call.
+///
+/// # Errors
+/// As bind(2).
+pub fn listen(directory: BorrowedFd, name: &CStr, mode: u32) -> nix::Result<OwnedFd> {
+    if procfs::is_own() == Ok(true) {
+        let mut path = Text::<96>::of("/proc/self/fd/");
+        path.number(directory.as_raw_fd().unsigned_abs()).add("/").add(name.to_bytes());
+        return socket::listen(path.bytes(), mode);
+    }
+    let here = fds::open(AT_FDCWD, c".", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+    fchdir(directory)?;
+    let listening = socket::listen(name.to_bytes(), mode);
+    fchdir(here)?;
+    listening
 }
 
 fn open(

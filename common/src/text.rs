@@ -101,6 +101,11 @@ impl<const N: usize> Text<N> {
         self.add(sys::strerror(errno))
     }
 
+    /// Adds JSON's word for it.
+    pub fn truth(&mut self, truth: bool) -> &mut Self {
+        self.add(if truth { "true" } else { "false" })
+    }
+
     /// Adds `text` as the inside of a JSON string: control characters as `?`, what is not UTF-8 as U+FFFD.
     pub fn quoted(&mut self, text: &[u8]) -> &mut Self {
         for chunk in text.utf8_chunks() {

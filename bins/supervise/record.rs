@@ -2,17 +2,18 @@
 //!
 //! It has two places of fixed size, each written by one pwrite(2). The first is the supervisor's: where the
 //! process is in its life. The second is the child's own, written between fork and exec: which run of the
-//! service it is, its pid and start time, and the era in which these count.
+//! service it is, its pid and start time, and the pid space in which these count.
 
 use std::os::fd::BorrowedFd;
 
+use common::Text;
 use common::child::{self, Slot};
 use common::cli::number;
-use common::{Text, socket};
 use nix::errno::Errno;
 
-use super::era::{Era, Then};
 use super::machine::{Death, Hold, Machine, Phase, Runs, Want};
+use super::now::Wall;
+use super::pid_space::{PidSpace, Then};
 
 /// Where the child's place begins.
 pub(super) const CHILD: usize = 384;
@@ -30,23 +31,23 @@ pub(super) struct Child {
     pub(super) pid: u32,
     /// When it started, in ticks since boot; 0 where that is not known, or cannot be compared.
     pub(super) start: u64,
-    /// The how-manieth run it belongs to.
+    /// Which run it belongs to, counting from 1.
     pub(super) serial: u32,
     /// When it was started: monotonic, ms.
     pub(super) since: u64,
     /// The same as wall clock time.
-    pub(super) wall: (u64, u32),
+    pub(super) wall: Wall,
 }
 
 /// What the supervisor says of a process.
 #[derive(Clone, Debug)]
-pub(super) struct Memory {
+pub(super) struct Snapshot {
     /// Its life so far, as far as it lives on.
     pub(super) machine: Machine,
-    /// The how-manieth run it is.
+    /// Which run this is, counting from 1.
     pub(super) serial: u32,
     /// The wall clock time of `machine.since`.
-    pub(super) wall: (u64, u32),
+    pub(super) wall: Wall,
     /// Wall clock seconds of the last death.
     pub(super) died: u64,
     /// The pid that died.
@@ -65,18 +66,18 @@ pub(super) fn head(finish: bool) -> &'static [u8] {
 
 /// The tail of a child's place.
 #[must_use]
-pub(super) fn tail(serial: u32, since: u64, wall: (u64, u32), era: &Era) -> Text<160> {
+pub(super) fn tail(serial: u32, since: u64, wall: Wall, space: &PidSpace) -> Text<160> {
     let mut text = Text::of(" ");
     text.number(serial).add(" ").number(since).add(" ").number(wall.0).add(" ").number(wall.1);
     text.add(" ");
-    era.add(&mut text);
+    space.add(&mut text);
     text.add(" ");
     text
 }
 
 /// Writes the supervisor's place.
-pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result<()> {
-    let Memory { machine, serial, wall, died, dead, notify, ready } = memory;
+pub(super) fn write(file: BorrowedFd, snapshot: &Snapshot, space: &PidSpace) -> nix::Result<()> {
+    let Snapshot { machine, serial, wall, died, dead, notify, ready } = snapshot;
     let (kind, value, core) = match machine.death {
         None => (0, 0, false),
         Some(Death::Exit(code)) => (1, u32::from(code), false),
@@ -110,16 +111,16 @@ pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result
     for number in numbers {
         text.number(number).add(" ");
     }
-    era.add(&mut text);
+    space.add(&mut text);
     text.add(" ").fill(CHILD - 1).add("\n");
     child::write_at(file, text.bytes(), 0)
 }
 
 /// Writes the child's place in its stead: it runs already.
-pub(super) fn write_child(file: BorrowedFd, child: &Child, era: &Era) -> nix::Result<()> {
+pub(super) fn write_child(file: BorrowedFd, child: &Child, space: &PidSpace) -> nix::Result<()> {
     let mut text = Text::<{ Slot::SIZE }>::of(head(child.finish));
     text.number(child.pid).add(" ").number(child.start);
-    text.add(tail(child.serial, child.since, child.wall, era).bytes()).fill(Slot::SIZE - 1).add("\n");
+    text.add(tail(child.serial, child.since, child.wall, space).bytes()).fill(Slot::SIZE - 1).add("\n");
     child::write_at(file, text.bytes(), CHILD as u64)
 }
 
@@ -130,30 +131,34 @@ pub(super) fn clear(file: BorrowedFd) -> nix::Result<()> {
 }
 
 /// What is recorded and may live. EXDEV where that is in another pid namespace, of which its pids tell nothing
-/// here.
-pub(super) fn read(file: BorrowedFd, era: &Era) -> nix::Result<(Option<Memory>, Option<Child>)> {
+/// here. `now`: for what another clock has dated, monotonic, ms.
+pub(super) fn read(
+    file: BorrowedFd,
+    space: &PidSpace,
+    now: u64,
+) -> nix::Result<(Option<Snapshot>, Option<Child>)> {
     let mut bytes = [0; SIZE];
     let count = nix::sys::uio::pread(file, &mut bytes, 0)?;
     if count < SIZE {
         return Ok((None, None));
     }
-    let (memory, child) = bytes.split_at(CHILD);
-    let then = era.then(memory);
-    let mut memory = counts(then)?.then(|| parse_memory(memory)).flatten();
-    if let Some(Memory { machine, .. }) = memory.as_mut().filter(|_| then == Then::Undated) {
+    let (snapshot, child) = bytes.split_at(CHILD);
+    let then = space.then(snapshot);
+    let mut snapshot = counts(then)?.then(|| parse_snapshot(snapshot)).flatten();
+    if let Some(Snapshot { machine, .. }) = snapshot.as_mut().filter(|_| then == Then::Undated) {
         // Its times are of another clock.
-        machine.since = socket::monotonic();
+        machine.since = now;
         machine.due = machine.due.map(|_| machine.since);
     }
-    let then = era.then(child);
+    let then = space.then(child);
     let mut child = counts(then)?.then(|| parse_child(child)).flatten();
     if let Some(child) = child.as_mut().filter(|_| then == Then::Undated) {
-        (child.start, child.since) = (0, socket::monotonic());
+        (child.start, child.since) = (0, now);
     }
-    Ok((memory, child))
+    Ok((snapshot, child))
 }
 
-/// Whether a place of this era counts.
+/// Whether a place of this pid space counts.
 fn counts(then: Then) -> nix::Result<bool> {
     match then {
         Then::Now | Then::Undated => Ok(true),
@@ -162,7 +167,7 @@ fn counts(then: Then) -> nix::Result<bool> {
     }
 }
 
-fn parse_memory(place: &[u8]) -> Option<Memory> {
+fn parse_snapshot(place: &[u8]) -> Option<Snapshot> {
     let mut words = place.split(|b| *b == b' ');
     if words.next()? != b"state" {
         return None;
@@ -205,7 +210,7 @@ fn parse_memory(place: &[u8]) -> Option<Memory> {
         _ => None,
     };
     let (serial, wall, dead) = (small(serial), (wall, small(nanoseconds)), small(dead));
-    Some(Memory { machine, serial, wall, died, dead, notify, ready: ready != 0 })
+    Some(Snapshot { machine, serial, wall, died, dead, notify, ready: ready != 0 })
 }
 
 fn parse_child(place: &[u8]) -> Option<Child> {
@@ -247,6 +252,43 @@ impl Child {
     }
 }
 
+/// What of the record is in the file: it has to name the run that was started last, since a new supervisor takes
+/// the rest to be about that one.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    /// Which run was started last, counting from 1.
+    pub(super) serial: u32,
+    /// When that was: monotonic, ms, and wall clock.
+    pub(super) spawned: (u64, Wall),
+    /// What runs is not named in the file: that is a new one, or was not written by the child.
+    pub(super) unrecorded: bool,
+}
+
+impl Book {
+    /// Writes what a new supervisor has to know, the child's place first if it is not there; `adopts`: whether what
+    /// runs can be adopted at all. False where that has to be tried again.
+    pub(super) fn keep(
+        &mut self,
+        file: BorrowedFd,
+        snapshot: &Snapshot,
+        space: &PidSpace,
+        adopts: bool,
+    ) -> bool {
+        let Snapshot { machine, .. } = snapshot;
+        let (since, wall) = self.spawned;
+        let name = || {
+            let start = child::process(machine.pid)?.start;
+            let finish = machine.phase == Phase::Finish;
+            let child = Child { finish, pid: machine.pid, start, serial: self.serial, since, wall };
+            write_child(file, &child, space)
+        };
+        let named = !self.unrecorded || machine.pid == 0 || !adopts || name().is_ok();
+        self.unrecorded &= !named;
+        // Where it was not written a new supervisor takes what it finds alive, and what that says of itself.
+        write(file, snapshot, space).is_ok() && named
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,7 +297,7 @@ mod tests {
     #[test]
     fn what_was_written_is_read_again() {
         let file = tempfile::tempfile().unwrap();
-        let era = Era::now().unwrap();
+        let space = PidSpace::now().unwrap();
         let mut machine = Machine::new(Want::Down);
         machine.runs = Runs::Once;
         machine.phase = Phase::Wait;
@@ -263,14 +305,14 @@ mod tests {
         (machine.paused, machine.since, machine.due, machine.shorts) = (true, 77, Some(99), 3);
         machine.death = Some(Death::Signal(11, true));
         let (wall, notify) = ((1_764_000_000, 999_999_999), u64::MAX);
-        let memory = Memory { machine, serial: 5, wall, died: 8, dead: 9, notify, ready: true };
+        let snapshot = Snapshot { machine, serial: 5, wall, died: 8, dead: 9, notify, ready: true };
         clear(file.as_fd()).unwrap();
-        assert!(matches!(read(file.as_fd(), &era), Ok((None, None))));
-        write(file.as_fd(), &memory, &era).unwrap();
+        assert!(matches!(read(file.as_fd(), &space, 5), Ok((None, None))));
+        write(file.as_fd(), &snapshot, &space).unwrap();
         let expected = Child { finish: true, pid: 812, start: 4711, serial: 5, since: 77, wall };
-        write_child(file.as_fd(), &expected, &era).unwrap();
-        let (Some(again), child) = read(file.as_fd(), &era).unwrap() else { panic!("no memory") };
-        assert_eq!(format!("{again:?}"), format!("{memory:?}"));
+        write_child(file.as_fd(), &expected, &space).unwrap();
+        let (Some(again), child) = read(file.as_fd(), &space, 5).unwrap() else { panic!("no snapshot") };
+        assert_eq!(format!("{again:?}"), format!("{snapshot:?}"));
         assert_eq!(child, Some(expected));
     }
 }

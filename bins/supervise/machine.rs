@@ -96,7 +96,7 @@ impl Hold {
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Death {
+pub(crate) enum Death {
     /// It exited.
     Exit(u8),
     /// A signal killed it; whether its core was dumped.

@@ -10,7 +10,23 @@ use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, fstat, fstatat};
 use nix::unistd::geteuid;
 
-use super::state::NotOurs;
+/// Why a state directory is not ours.
+#[derive(Debug)]
+pub(super) enum NotOurs {
+    /// Another supervisor holds the lock.
+    Locked,
+    /// It cannot be used: what cannot be done, and why.
+    Unusable(&'static str, Errno),
+}
+
+/// Whether a lock that is busy is waited for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Patience {
+    /// Not at all.
+    None,
+    /// For 200 ms: it may be that of a child which has not executed yet.
+    Brief,
+}
 
 /// A lock that is held, on the file, or where there can be none on the directory.
 #[derive(Debug)]
@@ -20,8 +36,8 @@ pub(super) struct Lock {
 
 impl Lock {
     /// Takes the lock of a state directory.
-    pub(super) fn take(directory: &OwnedFd, patience: bool) -> Result<Self, NotOurs> {
-        let mut tries = if patience { TRIES } else { 1 };
+    pub(super) fn take(directory: &OwnedFd, patience: Patience) -> Result<Self, NotOurs> {
+        let mut tries = if patience == Patience::Brief { TRIES } else { 1 };
         let file = loop {
             let Some((file, new)) = open(directory.as_fd())? else { break None };
             wait(file.as_fd(), &mut tries)?;

@@ -5,15 +5,17 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::child;
 use common::door::{self, Owner};
-use common::{Text, fds, socket};
+use common::{Text, fds};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, renameat};
 use nix::libc::{dev_t, ino_t, off_t};
 use nix::sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, UnlinkatFlags, Whence, fchown, geteuid, lseek, read, unlinkat, write};
 
-use super::lock::Lock;
-use super::machine::{Hold, Machine, Want};
+use super::lock::{Lock, NotOurs, Patience};
+use super::machine::Machine;
+use super::now::{Wall, add_wall};
+use super::report;
 use common::Voice;
 
 /// A state directory that is ours: we hold its lock.
@@ -50,19 +52,14 @@ const DEATHS: usize = 32;
 /// How much of `deaths` is read: more than so many lines of ours take.
 const TAIL: off_t = 256 * 32;
 
-/// Why a state directory is not ours.
-#[derive(Debug)]
-pub(super) enum NotOurs {
-    /// Another supervisor holds the lock.
-    Locked,
-    /// It cannot be used: what cannot be done, and why.
-    Unusable(&'static str, Errno),
-}
-
 impl State {
     /// Takes the state directory below `parent`, which is made if it is not there. A lock that is busy may
-    /// be that of a child that has not executed yet: it is tried for 200 ms.
-    pub(super) fn take(parent: BorrowedFd, operators: Option<Gid>, patience: bool) -> Result<Self, NotOurs> {
+    /// be that of a child that has not executed yet: that is what `patience` is for.
+    pub(super) fn take(
+        parent: BorrowedFd,
+        operators: Option<Gid>,
+        patience: Patience,
+    ) -> Result<Self, NotOurs> {
         let mode = Mode::from_bits_truncate(0o700);
         let made = mkdirat(parent, c"supervise", mode);
         // A link may point to where nothing is yet, as to a folder in /run.
@@ -99,7 +96,7 @@ impl State {
             Err(Errno::EROFS | Errno::EACCES | Errno::EPERM) => state.look_at_record()?,
             Err(errno) => return Err(NotOurs::Unusable("open supervise/record", errno)),
         }
-        state.control = state.door(c"control", OFlag::O_RDWR).ok(); // else open_doors tries again, and tells
+        state.control = state.control_fifo(c"control", OFlag::O_RDWR).ok(); // else open_fifos tries again, and tells
         Ok(state)
     }
 
@@ -166,34 +163,34 @@ impl State {
     }
 
     /// Makes and opens what clients reach us by. After the first status: who gets through has to find one.
-    pub(super) fn open_doors(&mut self) -> nix::Result<()> {
+    pub(super) fn open_fifos(&mut self) -> nix::Result<()> {
         if let Some(group) = self.operators.filter(|_| self.ok.is_none()) {
             fchown(&self.folder, None, Some(group))?;
             fchmod(&self.folder, Mode::from_bits_truncate(0o710))?;
         }
         if self.control.is_none() {
-            self.control = Some(self.door(c"control", OFlag::O_RDWR)?);
+            self.control = Some(self.control_fifo(c"control", OFlag::O_RDWR)?);
         }
         if self.ok.is_none() {
-            self.ok = Some(self.door(c"ok", OFlag::O_RDONLY)?);
+            self.ok = Some(self.control_fifo(c"ok", OFlag::O_RDONLY)?);
         }
         Ok(())
     }
 
-    fn door(&self, name: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
+    fn control_fifo(&self, name: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
         let open = || door::fifo_or_new(self.folder(), name, flags, 0o600, Owner::Any);
-        let door = door::replacing(self.folder(), name, open)?;
+        let fifo = door::replacing(self.folder(), name, open)?;
         if let Some(group) = self.operators {
-            fchown(&door, None, Some(group))?;
-            fchmod(&door, Mode::from_bits_truncate(0o620))?;
+            fchown(&fifo, None, Some(group))?;
+            fchmod(&fifo, Mode::from_bits_truncate(0o620))?;
         }
-        Ok(door)
+        Ok(fifo)
     }
 
     /// Shows `machine` to whoever reads: the pid, the words, and the 20 bytes, each only if it changed. An
     /// old file stays until the new one is whole. True where all is written.
-    pub(super) fn show(&mut self, machine: &Machine, since: (u64, u32), voice: Voice) -> bool {
-        let (status, words) = (status(machine, since), words(machine));
+    pub(super) fn show(&mut self, machine: &Machine, since: Wall, voice: Voice) -> bool {
+        let (status, words) = (report::status_bytes(machine, since), report::stat(machine));
         if status == self.status && words.bytes() == self.words.bytes() {
             return true;
         }
@@ -243,12 +240,11 @@ impl State {
     }
 
     /// Says in `ready` since when the service is, or takes that back.
-    pub(super) fn show_ready(&self, since: Option<(u64, u32)>) -> nix::Result<()> {
+    pub(super) fn show_ready(&self, since: Option<Wall>) -> nix::Result<()> {
         match since {
             Some(time) => {
                 let mut text = Text::<32>::new();
-                super::events::instant(&mut text, time);
-                self.replace(c"ready.new", c"ready", text.add("\n").bytes())
+                self.replace(c"ready.new", c"ready", add_wall(&mut text, time).add("\n").bytes())
             }
             None => match unlinkat(&self.folder, c"ready", UnlinkatFlags::NoRemoveDir) {
                 Err(Errno::ENOENT) => Ok(()),
@@ -335,45 +331,6 @@ fn whole(written: nix::Result<usize>, length: usize) -> nix::Result<()> {
     if written? == length { Ok(()) } else { Err(Errno::ENOSPC) }
 }
 
-/// The 20 bytes of runit's `supervise/status`: a TAI64N label (big endian), the pid (little endian), whether
-/// it is paused, what is wanted, whether the stop signal was sent, and the state.
-fn status(machine: &Machine, (seconds, nanoseconds): (u64, u32)) -> [u8; 20] {
-    let mut status = [0; 20];
-    status[..8].copy_from_slice(&seconds.saturating_add(socket::TAI64).to_be_bytes());
-    status[8..12].copy_from_slice(&nanoseconds.to_be_bytes());
-    status[12..16].copy_from_slice(&machine.pid.to_le_bytes());
-    status[16] = u8::from(machine.paused);
-    // sv writes no `u` where it reads one: a start that is far off has to look unwanted.
-    status[17] = if machine.want == Want::Up && machine.hold == Hold::None { b'u' } else { b'd' };
-    status[18] = u8::from(machine.termed);
-    status[19] = machine.phase.state();
-    status
-}
-
-/// The text of `supervise/stat`.
-fn words(machine: &Machine) -> Text<64> {
-    let mut text = Text::of(machine.phase.word());
-    if machine.paused {
-        text.add(", paused");
-    }
-    if machine.termed {
-        text.add(", got TERM");
-    }
-    match machine.want {
-        _ if machine.phase.state() == 0 => {}
-        Want::Up => {}
-        Want::Down => drop(text.add(", want down")),
-        Want::Exit => drop(text.add(", want exit")),
-    }
-    match machine.hold {
-        Hold::None => {}
-        Hold::BackingOff => drop(text.add(", backing off")),
-        Hold::GaveUp | Hold::FinishGaveUp => drop(text.add(", gave up")),
-    }
-    text.add("\n");
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -382,7 +339,7 @@ mod tests {
     fn deaths_keeps_the_last_32_of_however_many() {
         let folder = tempfile::tempdir().unwrap();
         let parent = std::fs::File::open(folder.path()).unwrap();
-        let mut state = State::take(parent.as_fd(), None, false).unwrap();
+        let mut state = State::take(parent.as_fd(), None, Patience::None).unwrap();
         let file = folder.path().join("supervise/deaths");
         let lines =
             |range: std::ops::Range<u32>| range.map(|i| format!("line {i}\n")).collect::<Vec<_>>().concat();
@@ -394,14 +351,14 @@ mod tests {
     }
 
     #[test]
-    fn a_door_is_a_fifo_and_what_else_has_its_name_is_replaced() {
+    fn control_is_a_fifo_and_what_else_has_its_name_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let parent = std::fs::File::open(folder.path()).unwrap();
-        let mut state = State::take(parent.as_fd(), None, false).unwrap();
+        let mut state = State::take(parent.as_fd(), None, Patience::None).unwrap();
         let control = folder.path().join("supervise/control");
         let mut replaced = || {
             state.control = None;
-            let opened = state.open_doors();
+            let opened = state.open_fifos();
             let kind = control.symlink_metadata().unwrap().file_type();
             opened.map(|()| std::os::unix::fs::FileTypeExt::is_fifo(&kind))
         };
@@ -420,7 +377,7 @@ mod tests {
     fn of_deaths_no_more_than_the_end_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let parent = std::fs::File::open(folder.path()).unwrap();
-        let mut state = State::take(parent.as_fd(), None, false).unwrap();
+        let mut state = State::take(parent.as_fd(), None, Patience::None).unwrap();
         let path = folder.path().join("supervise/deaths");
         std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
         state.add_death(b"one\n").unwrap();

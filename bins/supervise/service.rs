@@ -54,6 +54,8 @@ pub(super) struct Settings {
     doubted: u32,
     /// What was not there, and the state of the folder by then; none where that may change unseen.
     absent: u32,
+    /// There are none of these files, whatever the directory holds.
+    fixed: bool,
     seen: Option<Stamp>,
     /// The names that were looked at: in which state of the folder.
     listed: Option<Stamp>,
@@ -98,7 +100,7 @@ pub(super) fn passes(errno: Errno) -> bool {
 }
 
 /// Makes a folder, if there is nothing by its name.
-pub(super) fn make_folder(parent: impl AsFd, path: &CStr, mode: u32) -> nix::Result<()> {
+pub(crate) fn make_folder(parent: impl AsFd, path: &CStr, mode: u32) -> nix::Result<()> {
     match mkdirat(parent, path, Mode::from_bits_truncate(mode)) {
         Err(Errno::EEXIST) => Ok(()),
         other => other,
@@ -107,7 +109,7 @@ pub(super) fn make_folder(parent: impl AsFd, path: &CStr, mode: u32) -> nix::Res
 
 /// Whether there is a file of this name. What cannot be looked at is there: so a service whose `down` is
 /// unreadable stays down.
-pub(super) fn exists(folder: BorrowedFd, name: &CStr) -> bool {
+pub(crate) fn exists(folder: BorrowedFd, name: &CStr) -> bool {
     !matches!(fstatat(folder, name, AtFlags::empty()), Err(Errno::ENOENT | Errno::ENOTDIR))
 }
 
@@ -133,9 +135,17 @@ pub(super) fn operators(folder: &OwnedFd, voice: Voice) -> Option<Gid> {
 }
 
 impl Settings {
+    /// The settings of a process that has none of these files: all defaults.
+    pub(super) fn none() -> Self {
+        Self { absent: !0, fixed: true, ..Self::default() }
+    }
+
     /// Before the files are read: what was missing is not looked for again where the folder has not changed
     /// since. A change in the present second may be followed by another that leaves the same time.
     pub(super) fn look(&mut self, folder: BorrowedFd, now: u64, voice: Voice) {
+        if self.fixed {
+            return;
+        }
         let stat = fstat(folder).ok(); // without it nothing is known to be missing, and all is looked for
         let second = stat.map_or(0, |stat| stat.st_ctime);
         let old = u64::try_from(second).is_ok_and(|second| second > 0 && second + 1 < now);

@@ -4,7 +4,7 @@
 //! supervisor finds what was said in between. Or by `sd_notify(3)`, with the file `sd-notify`.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::cli::number;
 use common::{Text, Words, child, fds, socket};
@@ -13,7 +13,6 @@ use nix::unistd::read;
 
 use super::pipe::{End, Pipe};
 use super::service::Settings;
-use super::state::State;
 use common::Voice;
 
 /// How far up a message's sender is looked for among the ancestors, so that the search ends.
@@ -33,8 +32,8 @@ const SOCKET: usize = 1;
 pub(super) struct Notify {
     /// It has said that it is ready, and did not take it back.
     pub(super) ready: bool,
-    /// There is a way to say so.
-    pub(super) told: bool,
+    /// There is a way to announce it.
+    pub(super) announces: bool,
     /// The random part of the name of the socket; 0: none.
     pub(super) name: u64,
     /// What it says of itself.
@@ -45,14 +44,13 @@ pub(super) struct Notify {
     env: Option<Words>,
     /// Until when neither is listened to: monotonic, ms.
     deaf: [u64; 2],
-    /// Why it could not be opened, which was said.
+    /// Why it could not be opened, which was reported.
     refused: Option<Errno>,
 }
 
 impl Notify {
-    /// Before run starts: nothing that was said of another run counts.
-    pub(super) fn prepare(&mut self, settings: &Settings, state: Option<&State>, voice: Voice) {
-        self.over(state);
+    /// Before run starts: nothing that was said of another run counts. `state`: the state directory.
+    pub(super) fn prepare(&mut self, settings: &Settings, state: Option<BorrowedFd>, voice: Voice) {
         if self.socket.is_none() {
             // Somebody else may have the name by now, to hear what the next run says.
             (self.name, self.env) = (0, None);
@@ -73,8 +71,8 @@ impl Notify {
     }
 
     /// Opens what the settings ask for, if it is not open.
-    pub(super) fn open(&mut self, settings: &Settings, state: Option<&State>, voice: Voice) {
-        self.told = settings.notification.is_some() || settings.sd_notify;
+    pub(super) fn open(&mut self, settings: &Settings, state: Option<BorrowedFd>, voice: Voice) {
+        self.announces = settings.notification.is_some() || settings.sd_notify;
         let mut refused = None;
         if settings.notification.is_some() {
             if let Err(errno) = self.open_fifo(state) {
@@ -98,15 +96,15 @@ impl Notify {
         }
     }
 
-    fn open_fifo(&mut self, state: Option<&State>) -> nix::Result<()> {
+    fn open_fifo(&mut self, state: Option<BorrowedFd>) -> nix::Result<()> {
         let Some(state) = state.filter(|_| self.fifo.is_none()) else { return Ok(()) };
-        self.fifo = Some(Pipe::fifo(state.folder(), c"notify")?);
+        self.fifo = Some(Pipe::fifo(state, c"notify")?);
         Ok(())
     }
 
     /// An end for the run to come, which so shares nothing with another: of a new FIFO where the name of the
     /// old one has been lost.
-    fn open_end(&mut self, state: Option<&State>) -> nix::Result<()> {
+    fn open_end(&mut self, state: Option<BorrowedFd>) -> nix::Result<()> {
         self.end = None;
         let Some(fifo) = &self.fifo else { return Ok(()) };
         if !fifo.is_there() {
@@ -189,7 +187,7 @@ impl Notify {
         let before = self.ready;
         let mut buffer = [0; 4096];
         // Both so often in a round at most, and such a round so often in a second: no flood keeps us from the
-        // rest of our work, or takes a processor. What cannot be read now is told of again by a later wait.
+        // rest of our work, or takes a processor. What cannot be read now is reported again by a later wait.
         self.deaf = [now + PAUSE; 2];
         for _ in 0..ROUND {
             let Some(Ok(count @ 1..)) = self.fifo.as_ref().map(|fifo| read(fifo.both(), &mut buffer)) else {
@@ -227,17 +225,15 @@ impl Notify {
         self.ready != before
     }
 
-    /// The run is over, and its readiness with it.
-    pub(super) fn over(&mut self, state: Option<&State>) {
+    /// The run is over, and its readiness with it: whether it was ready.
+    pub(super) fn over(&mut self) -> bool {
         self.words = Text::new();
-        if let Some(state) = state.filter(|_| std::mem::take(&mut self.ready)) {
-            let _ = state.show_ready(None); // nobody is misled for long: the status says that it is down
-        }
+        std::mem::take(&mut self.ready)
     }
 }
 
 /// The socket of a service that the program before us has handed on, if there is one.
-pub(super) fn handed_on() -> nix::Result<Option<OwnedFd>> {
+pub(crate) fn handed_on() -> nix::Result<Option<OwnedFd>> {
     fds::handed_on(|fd| number_of(fd).is_some())
 }
 

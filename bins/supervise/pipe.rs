@@ -47,7 +47,7 @@ impl End {
 
 /// The pipes that the program before us has handed on, so that they never lack a reader: held until they have
 /// been opened by their names.
-pub(super) fn handed_on() -> nix::Result<[Option<OwnedFd>; 2]> {
+pub(crate) fn handed_on() -> nix::Result<[Option<OwnedFd>; 2]> {
     let ours = |fd: RawFd| fds::is_open_fifo(fd, OFlag::O_RDWR | OFlag::O_NONBLOCK);
     Ok([fds::handed_on(ours)?, fds::handed_on(ours)?])
 }

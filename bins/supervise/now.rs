@@ -1,0 +1,27 @@
+//! The time as a value: read once per wake-up, and again after what may have taken long.
+
+use common::{Text, socket};
+
+/// Wall clock time: seconds since 1970, and nanoseconds.
+pub(crate) type Wall = (u64, u32);
+
+/// A moment, on both clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Now {
+    /// Milliseconds since boot, `CLOCK_MONOTONIC`.
+    pub(crate) monotonic: u64,
+    /// `CLOCK_REALTIME`.
+    pub(crate) wall: Wall,
+}
+
+impl Now {
+    /// Reads both clocks.
+    pub(crate) fn read() -> Self {
+        Self { monotonic: socket::monotonic(), wall: socket::wall() }
+    }
+}
+
+/// Adds a wall clock time as Unix time in seconds, with three places.
+pub(super) fn add_wall<const N: usize>(text: &mut Text<N>, (seconds, nanoseconds): Wall) -> &mut Text<N> {
+    text.number(seconds).add(".").padded(nanoseconds / 1_000_000, 3)
+}
