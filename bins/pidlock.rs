@@ -2,8 +2,8 @@
 
 use std::os::fd::OwnedFd;
 
-use common::cli::number;
 use common::lock::{self, Kind, Request};
+use common::quantity::number;
 use common::{Cli, Error, Link, OrFail, Outcome, fds, process, shown};
 use nix::errno::Errno;
 use nix::sys::stat::{SFlag, fstat};

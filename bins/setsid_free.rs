@@ -1,6 +1,6 @@
 //! setsid-free: run a program in its own process group and without controlling terminal.
 
-use common::{Cli, Error, Link, OrFail, Outcome, process};
+use common::{Cli, Error, Link, OrFail, Outcome, terminal};
 use nix::unistd::{Pid, getpid, getsid, setpgid};
 
 /// The link.
@@ -23,6 +23,6 @@ fn run(cli: &mut Cli) -> Outcome {
         return Err(Error::fatal("unable to leave the session: this process leads it").hint(hint));
     }
     setpgid(this, this).or_fail("make a process group")?;
-    process::give_up_terminal()?;
+    terminal::give_up()?;
     Ok(chain)
 }

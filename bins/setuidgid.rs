@@ -1,7 +1,6 @@
 //! setuidgid: run a program as another account.
 
 use common::credentials::{self, Account, Groups, Keep};
-use common::identity::Own;
 use common::{Cli, Link, Outcome, Short, caps};
 
 use crate::chroot;
@@ -39,14 +38,14 @@ fn run(cli: &mut Cli) -> Outcome {
     // Our own chroot may come next, which would not be allowed after the change of ids: lend it the one
     // capability that it needs, in this process. Root needs no loan, and who cannot chroot has nothing to
     // lend.
-    let next = if account.uid == 0 { None } else { Own::expect(&chain, &LINK, &CHROOT) };
+    let next = if account.uid == 0 { None } else { chain.expect(LINK.name, CHROOT.name) };
     let keep = if next.is_some() && caps::may_chroot()? { Keep::Chroot } else { Keep::Nothing };
     if credentials::assume(&account, keep)? {
         chain.changed = Some(account.uid);
     }
     let Some(next) = next else { return Ok(chain) };
     // Whether it is ours is decided as the account: by what exec would find now.
-    if next.is_next(&chain) {
+    if chain.is_next(&next) {
         chain = CHROOT.apply(chain)?;
     }
     caps::clear()?; // no capability ever crosses an exec

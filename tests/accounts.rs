@@ -3,7 +3,6 @@
 use nix::errno::Errno;
 
 use crate::needs;
-use crate::setuidgid::{Accounts, mounts};
 use crate::support::*;
 
 #[cfg(target_env = "gnu")]
@@ -59,7 +58,7 @@ short:x:508
 }
 
 #[test]
-fn what_glibc_makes_an_account_of_although_it_is_not_well_formed_is_none_in_a_static_program() {
+fn a_malformed_account_that_glibc_accepts_is_none_in_a_static_program() {
     needs!(mounts());
     let users = "few:x:5001:5001
  blank:x:5001:5001::/:/bin/sh

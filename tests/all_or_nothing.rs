@@ -13,7 +13,7 @@ use nix::unistd::mkfifo;
 use crate::needs;
 use crate::support::*;
 
-/// Who runs a line.
+/// The account that runs a line.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Caller {
     Anybody,
@@ -27,7 +27,7 @@ pub(crate) enum Caller {
 }
 use Caller::{Anybody, Capable, Host, Root, Terminal};
 
-/// The lines, `@` being the test's folder. `@/bin/state` is a program outside of the root folder `@/root`,
+/// The lines, `@` being the test's directory. `@/bin/state` is a program outside of the root directory `@/root`,
 /// inside of it, and inside of `@` if that were the root: it runs in the wrong one too.
 const LINES: [(Caller, &str); 54] = [
     (Host, "chroot @/root @/bin/state"),
@@ -83,7 +83,7 @@ const LINES: [(Caller, &str); 54] = [
     (Anybody, "softlimit -H -c 4096 -h -o 70 -s 8000000 -t = @/bin/state"),
     (Anybody, "umask 027 @/bin/state"),
     (Anybody, "umask g-w,o= @/bin/state"),
-    (Anybody, "umask 027 state"), // the last folder of PATH has it
+    (Anybody, "umask 027 state"), // the last directory of PATH has it
 ];
 
 const ERRORS: [&str; 4] = ["error=EIO", "error=ENOENT", "error=EPERM", "error=EINTR"];
@@ -105,15 +105,15 @@ fn whichever_call_fails_the_program_runs_as_promised_or_not_at_all() {
     assert!(count >= 2000, "{count}");
 }
 
-/// Makes every system call of every line fail, each in a folder made so.
+/// Makes every system call of every line fail, each in a directory made so.
 pub(crate) fn inject_everywhere(
     lines: &[(Caller, &'static str)],
     furnished: impl Fn() -> tempfile::TempDir + Sync,
 ) -> Vec<Result<(), String>> {
     let lines = Mutex::new(lines.iter().enumerate());
     let work = || {
-        let folder = furnished(); // its own: nobody else has the locks
-        let at = |text: &str| text.replace('@', folder.path().to_str().unwrap());
+        let directory = furnished(); // its own: nobody else has the locks
+        let at = |text: &str| text.replace('@', directory.path().to_str().unwrap());
         let startup = Line::new(&at, Anybody, "fdclose 300 @/bin/state").startup();
         let mut verdicts = Vec::new();
         loop {
@@ -137,10 +137,10 @@ fn possible(caller: Caller) -> bool {
     }
 }
 
-/// A folder that has what the lines name, and where every account may execute the links.
+/// A directory that has what the lines name, and where every account may execute the links.
 pub(crate) fn furnished() -> tempfile::TempDir {
-    let folder = open_folder();
-    let at = |name: &str| folder.path().join(name);
+    let directory = open_directory();
+    let at = |name: &str| directory.path().join(name);
     fs::set_permissions(at(""), PermissionsExt::from_mode(0o777)).unwrap(); // strace writes as the caller
     for name in ["bin", "env", "root", "root/proc"] {
         fs::create_dir(at(name)).unwrap();
@@ -167,7 +167,7 @@ pub(crate) fn furnished() -> tempfile::TempDir {
         fs::create_dir_all(&inside).unwrap();
         fs::rename(root.join("state"), inside.join("state")).unwrap();
     }
-    folder
+    directory
 }
 
 /// One line, and what it does if nothing fails.

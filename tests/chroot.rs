@@ -11,10 +11,10 @@ use tempfile::TempDir;
 use crate::needs;
 use crate::support::*;
 
-/// A folder that can be a root: all that it has is a static busybox, under the names of some of its
+/// A directory that can be a root: all that it has is a static busybox, under the names of some of its
 /// programs.
 fn new_root() -> TempDir {
-    let root = open_folder();
+    let root = open_directory();
     let fill = "mkdir bin && install -m 755 \"$(command -v busybox)\" bin/busybox && cd bin &&
         for name in sh echo stat; do ln -s busybox $name; done";
     assert_eq!(run_in(root.path(), fill), prints(""));
@@ -28,9 +28,9 @@ fn inside(root: &Path) -> Command {
     command
 }
 
-/// A copy of chroot that every account may execute, in `folder`, started by setpriv with `options`.
-fn by_setpriv(folder: &TempDir, options: &[&str]) -> Command {
-    let copy = folder.path().join("chroot");
+/// A copy of chroot that every account may execute, in `directory`, started by setpriv with `options`.
+fn by_setpriv(directory: &TempDir, options: &[&str]) -> Command {
+    let copy = directory.path().join("chroot");
     install(&bin().join("chroot"), &copy);
     let mut command = prepared("setpriv");
     command.args(options).arg(copy);
@@ -47,11 +47,11 @@ fn not_allowed(root: &Path) -> Outcome {
 }
 
 #[test]
-fn the_folder_is_the_root_and_the_current_folder_of_what_runs() {
+fn the_directory_is_the_root_and_the_current_directory_of_what_runs() {
     needs!(root(), tool("busybox"));
     let root = new_root();
-    let folder = fs::metadata(root.path()).unwrap();
-    let line = format!("{}:{}\n", folder.dev(), folder.ino());
+    let directory = fs::metadata(root.path()).unwrap();
+    let line = format!("{}:{}\n", directory.dev(), directory.ino());
     assert_eq!(
         run(inside(root.path()).args(["sh", "-c", "stat -c %d:%i / . ..; pwd"])),
         prints(format!("{line}{line}{line}/\n"))
@@ -63,12 +63,12 @@ fn the_root_may_be_named_in_any_way() {
     needs!(root(), tool("busybox"));
     let root = new_root();
     let (parent, name) = (root.path().parent().unwrap(), root.path().file_name().unwrap());
-    let other = open_folder();
+    let other = open_directory();
     symlink(root.path(), other.path().join("link")).unwrap();
     let words = ["sh", "-c", "pwd; echo /*"];
     let inside = prints("/\n/bin\n");
-    let chroot = |folder: &Path, root: &Path| {
-        run(link("chroot").arg(root).args(words).env("PATH", "/bin").current_dir(folder))
+    let chroot = |directory: &Path, root: &Path| {
+        run(link("chroot").arg(root).args(words).env("PATH", "/bin").current_dir(directory))
     };
     assert_eq!(chroot(parent, Path::new(name)), inside);
     assert_eq!(chroot(root.path(), Path::new(".")), inside);
@@ -84,8 +84,8 @@ fn the_root_may_be_named_in_any_way() {
 #[test]
 fn its_name_is_looked_up_once() {
     needs!(root(), tool("strace"));
-    // Else it could be one folder for the root and another for the current folder.
-    let (root, scratch) = (open_folder(), open_folder());
+    // Else it could be one directory for the root and another for the current directory.
+    let (root, scratch) = (open_directory(), open_directory());
     let log = scratch.path().join("log");
     let mut traced = prepared("strace");
     traced.args(["-qq", "-e", "trace=%file,fchdir", "-o"]).arg(&log).arg(bin().join("chroot"));
@@ -114,7 +114,7 @@ fn one_chroot_may_follow_another() {
 #[test]
 fn the_program_is_searched_inside() {
     needs!(root(), tool("busybox"));
-    let (root, outside) = (new_root(), open_folder());
+    let (root, outside) = (new_root(), open_directory());
     script(&outside.path().join("here"), "#!/bin/sh\necho outside\n");
     let path = format!("{}:/programs", outside.path().display());
     let missing = fails(
@@ -131,7 +131,7 @@ fn the_program_is_searched_inside() {
     fs::create_dir(root.path().join("programs")).unwrap();
     script(&root.path().join("programs/here"), "#!/bin/sh\necho inside\n");
     assert_eq!(run(&mut command), prints("inside\n"));
-    // An empty element is the current folder, which is / now, whatever it was.
+    // An empty element is the current directory, which is / now, whatever it was.
     script(&root.path().join("here"), "#!/bin/sh\necho in /\n");
     assert_eq!(run(command.env("PATH", "").current_dir(outside.path())), prints("in /\n"));
     let mut command = inside(root.path());
@@ -187,29 +187,29 @@ fn without_a_program_the_users_shell_runs_interactively() {
 }
 
 #[test]
-fn a_root_that_is_no_folder_is_refused() {
-    let folder = TempDir::new().unwrap();
+fn a_root_that_is_no_directory_is_refused() {
+    let directory = TempDir::new().unwrap();
     for (name, reason) in [
         ("missing", Errno::ENOENT),
-        ("missing/folder", Errno::ENOENT),
+        ("missing/directory", Errno::ENOENT),
         ("", Errno::ENOENT),
         ("file", Errno::ENOTDIR),
         ("file/", Errno::ENOTDIR),
-        ("file/folder", Errno::ENOTDIR),
+        ("file/directory", Errno::ENOTDIR),
         ("link-to-file", Errno::ENOTDIR),
         ("dangling", Errno::ENOENT),
         ("loop", Errno::ELOOP),
     ] {
-        fs::write(folder.path().join("file"), "").unwrap();
+        fs::write(directory.path().join("file"), "").unwrap();
         for (to, from) in [("file", "link-to-file"), ("missing", "dangling"), ("loop", "loop")] {
-            let _ = symlink(to, folder.path().join(from)); // it may be there
+            let _ = symlink(to, directory.path().join(from)); // it may be there
         }
-        let outcome = run(link("chroot").args([name, "echo", "ran"]).current_dir(folder.path()));
+        let outcome = run(link("chroot").args([name, "echo", "ran"]).current_dir(directory.path()));
         let message = format!("chroot: fatal: unable to open folder {name}: {}\n", says(reason));
         assert_eq!(outcome, fails(111, message));
     }
     // The same where there is no program: the shell does not run either.
-    let outcome = run(link("chroot").arg("missing").current_dir(folder.path()));
+    let outcome = run(link("chroot").arg("missing").current_dir(directory.path()));
     let message = format!("chroot: fatal: unable to open folder missing: {}\n", says(Errno::ENOENT));
     assert_eq!(outcome, fails(111, message));
 }
@@ -224,14 +224,14 @@ fn the_name_of_a_root_is_shown_on_one_line() {
 }
 
 #[test]
-fn a_folder_without_permissions_is_no_hindrance_to_root_but_to_others() {
+fn a_directory_without_permissions_is_no_hindrance_to_root_but_to_others() {
     needs!(root(), tool("setpriv"), tool("busybox"));
-    let (root, programs) = (new_root(), open_folder());
+    let (root, programs) = (new_root(), open_directory());
     let may_chroot = ["--inh-caps=+sys_chroot", "--ambient-caps=+sys_chroot"];
     let mut nobody = by_setpriv(&programs, &[&NOBODY[..], &may_chroot].concat());
     nobody.arg(root.path()).args(["/bin/echo", "ran"]);
     assert_eq!(run(&mut nobody), prints("ran\n"));
-    // What it takes is to search the folder, not to read it.
+    // What it takes is to search the directory, not to read it.
     fs::set_permissions(root.path(), PermissionsExt::from_mode(0o711)).unwrap();
     assert_eq!(run(&mut nobody), prints("ran\n"));
     fs::set_permissions(root.path(), PermissionsExt::from_mode(0o744)).unwrap();
@@ -239,7 +239,7 @@ fn a_folder_without_permissions_is_no_hindrance_to_root_but_to_others() {
         format!("chroot: fatal: unable to enter {}: {}\n", root.path().display(), says(Errno::EACCES));
     assert_eq!(run(&mut nobody), fails(111, message));
     assert_eq!(run(inside(root.path()).args(["echo", "ran"])), prints("ran\n"));
-    // Nor is it found behind a folder that may not be searched.
+    // Nor is it found behind a directory that may not be searched.
     let closed = TempDir::new().unwrap();
     fs::set_permissions(closed.path(), PermissionsExt::from_mode(0o700)).unwrap();
     let hidden = closed.path().join("root");
@@ -251,8 +251,8 @@ fn a_folder_without_permissions_is_no_hindrance_to_root_but_to_others() {
 }
 
 #[test]
-fn who_is_not_root_may_not_change_the_root_and_is_told_what_to_write() {
-    let (folder, programs) = (open_folder(), open_folder());
+fn without_root_the_root_directory_cannot_be_changed_and_a_hint_says_what_to_write() {
+    let (directory, programs) = (open_directory(), open_directory());
     let by_root = root().is_ok();
     if by_root {
         needs!(tool("setpriv"));
@@ -261,7 +261,7 @@ fn who_is_not_root_may_not_change_the_root_and_is_told_what_to_write() {
     for options in [&NOBODY[..], &without] {
         for program in [&["echo", "ran"][..], &[]] {
             let mut chroot = if by_root { by_setpriv(&programs, options) } else { link("chroot") };
-            assert_eq!(run(chroot.arg(folder.path()).args(program)), not_allowed(folder.path()));
+            assert_eq!(run(chroot.arg(directory.path()).args(program)), not_allowed(directory.path()));
         }
     }
 }
@@ -273,9 +273,9 @@ const BIND: u64 = 1 << 10;
 const SHOW: [&str; 3] = ["grep", "-E", "^Cap(Inh|Prm|Eff|Amb):"];
 
 #[test]
-fn who_may_change_the_root_without_being_root_loses_that_right_and_no_other() {
+fn an_account_that_may_change_the_root_loses_that_right_and_no_other() {
     needs!(root(), tool("setpriv"));
-    let programs = open_folder();
+    let programs = open_directory();
     let all = |value: u64| prints(SETS.map(|set| format!("{set}:\t{value:016x}\n")).concat());
     for (capabilities, before, after) in [
         ("+sys_chroot", CHROOT, 0),

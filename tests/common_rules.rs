@@ -16,13 +16,12 @@ use nix::unistd::{getgid, getgroups, getuid};
 use tempfile::TempDir;
 
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
 
 const NOBODY: u32 = 65534;
 
 /// Valid options and operands of the link `name`, to stand before prog. They work with and without root,
-/// but for chroot's, which need it. `scratch` is an empty folder for the files among them.
+/// but for chroot's, which need it. `scratch` is an empty directory for the files among them.
 pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, Vec<String>) {
     let file = |name: &str| scratch.join(name).display().to_string();
     let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -77,7 +76,7 @@ fn working(name: &str, scratch: &Path) -> Command {
     command
 }
 
-/// A shell script that has `command` as its `"$@"`, with the same environment and folder.
+/// A shell script that has `command` as its `"$@"`, with the same environment and directory.
 fn under(script: &str, command: &Command) -> Command {
     let mut shell = sh(script);
     shell.arg("sh").arg(command.get_program()).args(command.get_args());
@@ -87,8 +86,8 @@ fn under(script: &str, command: &Command) -> Command {
             None => shell.env_remove(name),
         };
     }
-    if let Some(folder) = command.get_current_dir() {
-        shell.current_dir(folder);
+    if let Some(directory) = command.get_current_dir() {
+        shell.current_dir(directory);
     }
     shell
 }
@@ -149,8 +148,8 @@ fn an_answer_that_cannot_be_written_is_a_failure() {
                 ("exec \"$@\" >&-", says(Errno::EBADF)),
                 (broken, "Broken pipe"),
             ] {
-                let folder = TempDir::new().unwrap();
-                let outcome = run(under(script, link(name).arg(answer)).current_dir(folder.path()));
+                let directory = TempDir::new().unwrap();
+                let outcome = run(under(script, link(name).arg(answer)).current_dir(directory.path()));
                 let message = format!("{name}: fatal: unable to write: {reason}\n");
                 assert_eq!(outcome, fails(111, message), "{name} {answer}: {script}");
             }
@@ -158,10 +157,10 @@ fn an_answer_that_cannot_be_written_is_a_failure() {
     }
 }
 
-// Wrong use.
+// Usage errors.
 
 #[test]
-fn an_unknown_option_is_wrong_use() {
+fn an_unknown_option_is_a_usage_error() {
     let scratch = TempDir::new().unwrap();
     for Link { name, .. } in &LINKS {
         for option in ["-Z", "-5", "-é", "--frob", "--Help", "--hel"] {
@@ -187,7 +186,7 @@ fn help_and_version_take_no_value() {
 }
 
 #[test]
-fn a_missing_operand_is_wrong_use() {
+fn a_missing_operand_is_a_usage_error() {
     let operands: [(&str, &[&str]); 12] = [
         ("chroot", &["root"]),
         ("envdir", &["dir"]),
@@ -217,7 +216,7 @@ fn a_missing_operand_is_wrong_use() {
 }
 
 #[test]
-fn a_line_without_prog_is_wrong_use_and_touches_nothing() {
+fn a_line_without_prog_is_a_usage_error_and_touches_nothing() {
     for Link { name, .. } in LINKS.iter().filter(|link| link.name != "chroot") {
         for end in [&[][..], &["--"]] {
             let scratch = TempDir::new().unwrap();
@@ -255,10 +254,10 @@ fn without_prog_the_content_of_no_file_changes() {
     }
 }
 
-/// All below a folder: the path of each, and of files the content.
-fn files(folder: &Path) -> Vec<(PathBuf, Option<Vec<u8>>)> {
+/// All below a directory: the path of each, and of files the content.
+fn files(directory: &Path) -> Vec<(PathBuf, Option<Vec<u8>>)> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(files(&path));
@@ -363,10 +362,10 @@ fn a_program_that_may_not_be_executed_gives_126() {
     let scratch = TempDir::new().unwrap();
     fs::write(scratch.path().join("plain"), "#!/bin/sh\necho ran\n").unwrap();
     let plain = scratch.path().join("plain").display().to_string();
-    let folder = scratch.path().display().to_string();
+    let directory = scratch.path().display().to_string();
     for Link { name, .. } in links() {
-        for (program, hint) in [(&*plain, NO_X), (&*folder, "it is a directory"), ("plain", NO_X)] {
-            let outcome = run(working(name, scratch.path()).arg(program).env("PATH", &folder));
+        for (program, hint) in [(&*plain, NO_X), (&*directory, "it is a directory"), ("plain", NO_X)] {
+            let outcome = run(working(name, scratch.path()).arg(program).env("PATH", &directory));
             let message = unable_to_run(name, program, Errno::EACCES);
             assert_eq!(outcome, fails(126, format!("{message}{name}: hint: {hint}\n")), "{name}");
         }
@@ -418,27 +417,27 @@ fn any_other_reason_gives_126() {
     }
 }
 
-/// A folder with the folders `first` and `second`, and of each the program `both`, which says where it is.
-fn two_folders() -> TempDir {
+/// A directory with the directories `first` and `second`, and of each the program `both`, which says where it is.
+fn two_directories() -> TempDir {
     let scratch = TempDir::new().unwrap();
-    for folder in ["first", "second"] {
-        fs::create_dir(scratch.path().join(folder)).unwrap();
-        script(&scratch.path().join(folder).join("both"), &format!("#!/bin/sh\necho {folder}\n"));
+    for directory in ["first", "second"] {
+        fs::create_dir(scratch.path().join(directory)).unwrap();
+        script(&scratch.path().join(directory).join("both"), &format!("#!/bin/sh\necho {directory}\n"));
     }
     scratch
 }
 
 #[test]
-fn the_first_folder_of_the_path_that_has_the_program_wins() {
-    let scratch = two_folders();
-    let folder = |name: &str| scratch.path().join(name).display().to_string();
-    let (first, second, file) = (folder("first"), folder("second"), folder("first/both"));
+fn the_first_directory_of_the_path_that_has_the_program_wins() {
+    let scratch = two_directories();
+    let directory = |name: &str| scratch.path().join(name).display().to_string();
+    let (first, second, file) = (directory("first"), directory("second"), directory("first/both"));
     for Link { name, .. } in links() {
         for (path, ran) in [
             (format!("{first}:{second}"), "first\n"),
             (format!("{second}:{first}"), "second\n"),
-            (format!("/no/such/folder:{second}:{first}"), "second\n"),
-            (format!("{file}:{second}:{first}"), "second\n"), // an element that is no folder
+            (format!("/no/such/directory:{second}:{first}"), "second\n"),
+            (format!("{file}:{second}:{first}"), "second\n"), // an element that is no directory
             (format!("{first}/:{second}"), "first\n"),
         ] {
             let outcome = run(working(name, scratch.path()).arg("both").env("PATH", &path));
@@ -448,8 +447,8 @@ fn the_first_folder_of_the_path_that_has_the_program_wins() {
 }
 
 #[test]
-fn an_element_of_the_path_that_is_no_folder_is_not_there() {
-    let scratch = two_folders();
+fn an_element_of_the_path_that_is_no_directory_is_not_there() {
+    let scratch = two_directories();
     let file = scratch.path().join("first/both").display().to_string();
     for Link { name, .. } in links() {
         let outcome = run(working(name, scratch.path()).arg("both").env("PATH", &file));
@@ -459,15 +458,15 @@ fn an_element_of_the_path_that_is_no_folder_is_not_there() {
 
 #[test]
 fn a_file_that_may_not_be_executed_does_not_end_the_search_but_is_remembered() {
-    let scratch = two_folders();
-    let folder = |name: &str| scratch.path().join(name).display().to_string();
-    let (first, second) = (folder("first"), folder("second"));
+    let scratch = two_directories();
+    let directory = |name: &str| scratch.path().join(name).display().to_string();
+    let (first, second) = (directory("first"), directory("second"));
     fs::set_permissions(scratch.path().join("first/both"), Permissions::from_mode(0o644)).unwrap();
     fs::create_dir(scratch.path().join("empty")).unwrap();
     for Link { name, .. } in links() {
         let outcome = run(working(name, scratch.path()).arg("both").env("PATH", format!("{first}:{second}")));
         assert_eq!(outcome, prints("second\n"), "{name}");
-        for path in [format!("{first}:{}", folder("empty")), format!("{}:{first}", folder("empty"))] {
+        for path in [format!("{first}:{}", directory("empty")), format!("{}:{first}", directory("empty"))] {
             let outcome = run(working(name, scratch.path()).arg("both").env("PATH", &path));
             let message = unable_to_run(name, "both", Errno::EACCES);
             let message = format!("{message}{name}: hint: {NO_X}\n");
@@ -477,11 +476,11 @@ fn a_file_that_may_not_be_executed_does_not_end_the_search_but_is_remembered() {
 }
 
 #[test]
-fn a_folder_that_may_not_be_searched_is_remembered_too() {
+fn a_directory_that_may_not_be_searched_is_remembered_too() {
     needs!(tool("setpriv"));
-    let scratch = two_folders();
-    let folder = |name: &str| scratch.path().join(name).display().to_string();
-    let (first, second) = (folder("first"), folder("second"));
+    let scratch = two_directories();
+    let directory = |name: &str| scratch.path().join(name).display().to_string();
+    let (first, second) = (directory("first"), directory("second"));
     fs::set_permissions(&first, Permissions::from_mode(0o600)).unwrap();
     for Link { name, .. } in links() {
         let mortal = |program: &str, path: &str| {
@@ -501,7 +500,7 @@ fn a_folder_that_may_not_be_searched_is_remembered_too() {
 
 #[test]
 fn a_loop_in_the_path_ends_the_search_as_it_does_for_every_peer() {
-    let scratch = two_folders();
+    let scratch = two_directories();
     symlink("loop", scratch.path().join("loop")).unwrap();
     let path = format!("{0}/loop:{0}/first", scratch.path().display());
     for Link { name, .. } in links() {
@@ -511,16 +510,16 @@ fn a_loop_in_the_path_ends_the_search_as_it_does_for_every_peer() {
 }
 
 #[test]
-fn an_empty_element_of_the_path_is_the_current_folder() {
-    let scratch = two_folders();
+fn an_empty_element_of_the_path_is_the_current_directory() {
+    let scratch = two_directories();
     let second = scratch.path().join("second").display().to_string();
     for Link { name, .. } in links().filter(|link| link.name != "chroot") {
         for (path, ran) in [
             (String::new(), "first\n"),
             (":".into(), "first\n"),
             (format!(":{second}"), "first\n"),
-            ("/no/such/folder:".into(), "first\n"),
-            (format!("/no/such/folder::{second}"), "first\n"),
+            ("/no/such/directory:".into(), "first\n"),
+            (format!("/no/such/directory::{second}"), "first\n"),
             (format!("{second}:"), "second\n"),
         ] {
             let mut command = working(name, scratch.path());
@@ -531,8 +530,8 @@ fn an_empty_element_of_the_path_is_the_current_folder() {
 }
 
 #[test]
-fn the_current_folder_is_not_searched_unless_the_path_says_so() {
-    let scratch = two_folders();
+fn the_current_directory_is_not_searched_unless_the_path_says_so() {
+    let scratch = two_directories();
     for Link { name, .. } in links() {
         for path in [None, Some("/bin:/usr/bin")] {
             let mut command = working(name, scratch.path());
@@ -545,7 +544,7 @@ fn the_current_folder_is_not_searched_unless_the_path_says_so() {
 
 #[test]
 fn a_name_with_a_slash_is_not_searched() {
-    let scratch = two_folders();
+    let scratch = two_directories();
     let path = scratch.path().display().to_string();
     for Link { name, .. } in links().filter(|link| link.name != "chroot") {
         for program in ["first/both", "./first/both", "second/../first/both"] {
@@ -590,7 +589,7 @@ fn an_unset_path_is_bin_and_usr_bin() {
 
 // Messages.
 
-/// Lines that fail, each with another status and text: wrong use, and what exec refuses.
+/// Lines that fail, each with another status and text: usage errors, and what exec refuses.
 fn failing(name: &str, scratch: &Path) -> Vec<(i32, Command)> {
     script(&scratch.join("script"), "no first line\n");
     let with = |program: &str| {
@@ -685,10 +684,10 @@ fn an_unknown_option_is_shown_on_one_line_whatever_it_is() {
 // Never a way up.
 
 /// Root, who may make set-id files, on a file system that honours them.
-pub(crate) fn set_id(folder: &Path) -> Result<(), String> {
+pub(crate) fn set_id(directory: &Path) -> Result<(), String> {
     root()?;
-    let without = statvfs(folder).unwrap().flags().contains(FsFlags::ST_NOSUID);
-    if without { Err("a folder for temporary files without nosuid".into()) } else { Ok(()) }
+    let without = statvfs(directory).unwrap().flags().contains(FsFlags::ST_NOSUID);
+    if without { Err("a directory for temporary files without nosuid".into()) } else { Ok(()) }
 }
 
 /// `program` with valid arguments and `echo ran` at its end, started by setpriv with `ids`.
@@ -710,10 +709,10 @@ pub(crate) fn refusal(name: &str) -> Outcome {
 
 #[test]
 fn a_set_id_copy_refuses_to_work() {
-    let folder = open_folder();
-    needs!(set_id(folder.path()), tool("setpriv"));
+    let directory = open_directory();
+    needs!(set_id(directory.path()), tool("setpriv"));
     for Link { name, .. } in &LINKS {
-        let copy = folder.path().join(name);
+        let copy = directory.path().join(name);
         install(&bin().join(name), &copy);
         let scratch = TempDir::new().unwrap();
         let words = before_prog(name, scratch.path());
@@ -741,10 +740,10 @@ fn a_set_id_copy_refuses_to_work() {
 
 #[test]
 fn a_copy_with_file_capabilities_refuses_to_work() {
-    let folder = open_folder();
-    needs!(set_id(folder.path()), tool("setpriv"), tool("setcap"));
+    let directory = open_directory();
+    needs!(set_id(directory.path()), tool("setpriv"), tool("setcap"));
     for Link { name, .. } in &LINKS {
-        let copy = folder.path().join(name);
+        let copy = directory.path().join(name);
         install(&bin().join(name), &copy);
         let scratch = TempDir::new().unwrap();
         let words = before_prog(name, scratch.path());
@@ -760,13 +759,13 @@ fn a_copy_with_file_capabilities_refuses_to_work() {
 
 #[test]
 fn a_set_id_copy_refuses_to_work_whatever_the_owner_of_its_root_puts_in_the_place_of_proc() {
-    let folder = open_folder();
-    needs!(set_id(folder.path()), mounts());
-    // The attacker may write in the root folder, has a set-id copy of catena there, and no true /proc but where
+    let directory = open_directory();
+    needs!(set_id(directory.path()), mounts());
+    // The attacker may write in the root directory, has a set-id copy of catena there, and no true /proc but where
     // the system has bound it: he makes one that shows a file without set-id bits, or another process's.
-    let root = folder.path().join("root");
+    let root = directory.path().join("root");
     for name in ["root", "root/bound", "root/attacker", "root/attacker/self", "root/lies"] {
-        fs::create_dir(folder.path().join(name)).unwrap();
+        fs::create_dir(directory.path().join(name)).unwrap();
     }
     install_root(&root, &[&example("state"), &bin().join("catena")]);
     fs::write(root.join("attacker/self/exe"), "").unwrap();
@@ -793,12 +792,12 @@ fn a_set_id_copy_refuses_to_work_whatever_the_owner_of_its_root_puts_in_the_plac
 
 #[test]
 fn a_plain_file_works_in_secure_execution_mode() {
-    let folder = open_folder();
+    let directory = open_directory();
     needs!(root(), tool("setpriv"));
     for Link { name, .. } in &LINKS {
-        let copy = folder.path().join(name);
+        let copy = directory.path().join(name);
         install(&bin().join(name), &copy);
-        let scratch = open_folder();
+        let scratch = open_directory();
         fs::set_permissions(scratch.path(), Permissions::from_mode(0o1777)).unwrap();
         let words = before_prog(name, scratch.path());
         for ids in [&["--ruid=65534"][..], &["--rgid=65534"], &["--euid=65534"], &["--egid=65534"]] {

@@ -222,9 +222,9 @@ fn every_shim_is_of_its_own_program() {
     for name in others() {
         let shim = text(format!("bins/main/{name}.rs"));
         // Supervisor and logger allocate at their start alone, as a link does.
-        let long = if ["svrun", "svlog"].contains(&&*name) { "" } else { "long " };
+        let malloc = if ["svrun", "svlog"].contains(&&*name) { "" } else { "malloc " };
         let expected = format!(
-            "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!({long}catena::{name}::PROGRAM);\n"
+            "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!({malloc}catena::{name}::PROGRAM);\n"
         );
         assert_eq!(shim, expected);
     }

@@ -1,7 +1,6 @@
 //! envuidgid.
 
 use crate::needs;
-use crate::setuidgid::{Accounts, mounts};
 use crate::support::*;
 
 /// envuidgid with these words in a known environment, and what `env` shows behind it.

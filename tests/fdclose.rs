@@ -38,7 +38,7 @@ fn options_end_at_the_descriptor_and_at_two_dashes() {
 }
 
 #[test]
-fn what_is_no_descriptor_is_wrong_use() {
+fn an_invalid_descriptor_is_a_usage_error() {
     for bad in ["x", "", "+1", " 1", "1 ", "1x", "0x1", "1,2", "2147483648", "4294967296"] {
         assert_eq!(
             run(link("fdclose").args([bad, "echo", "x"])),

@@ -37,7 +37,7 @@ fn a_descriptor_that_is_not_open_cannot_be_moved() {
 }
 
 #[test]
-fn what_is_no_descriptor_is_wrong_use() {
+fn an_invalid_descriptor_is_a_usage_error() {
     for bad in ["x", "", "+1", "1x", "4294967296", "2147483648"] {
         assert_eq!(
             run(link("fdmove").args([bad, "1", "echo"])),
@@ -53,8 +53,8 @@ fn what_is_no_descriptor_is_wrong_use() {
 
 #[test]
 fn only_these_two_descriptors_change() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("f"), "").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("f"), "").unwrap();
     for (chain, redirections, left) in [
         ("fdmove 8 7", "7<f", &["0 null", "1 null", "2 null", "8 f"][..]),
         ("fdmove -c 8 7", "7<f", &["0 null", "1 null", "2 null", "7 f", "8 f"]),
@@ -63,7 +63,7 @@ fn only_these_two_descriptors_change() {
         ("fdmove 2 7", "<&- >&- 2>&- 7<f", &["2 f"]),
         ("fdmove -c 0 7", "<&- >&- 2>&- 7<f 9</dev/null", &["0 f", "7 f", "9 null"]),
     ] {
-        assert_eq!(descriptors(&folder, chain, redirections), left, "{chain} {redirections}");
+        assert_eq!(descriptors(&directory, chain, redirections), left, "{chain} {redirections}");
     }
 }
 

@@ -10,18 +10,17 @@ use nix::errno::Errno;
 use tempfile::TempDir;
 
 use crate::needs;
-use crate::setuidgid::{Accounts, mounts};
 use crate::support::*;
 
-/// A folder with setuidgid, chroot and state in `bin`, and a root folder `root` with state and /proc.
+/// A directory with setuidgid, chroot and state in `bin`, and a root directory `root` with state and /proc.
 struct World {
-    folder: TempDir,
+    directory: TempDir,
     accounts: Accounts,
 }
 
 impl World {
     fn new() -> Self {
-        let world = Self { folder: open_folder(), accounts: Accounts::new() };
+        let world = Self { directory: open_directory(), accounts: Accounts::new() };
         for name in ["bin", "root", "root/proc"] {
             fs::create_dir(world.at(name)).unwrap();
         }
@@ -31,29 +30,29 @@ impl World {
     }
 
     fn at(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
-    /// Puts programs into a folder.
-    fn install(&self, programs: &[&str], folder: &str) {
+    /// Puts programs into a directory.
+    fn install(&self, programs: &[&str], directory: &str) {
         for program in programs {
             let ours = catena::LINKS.iter().any(|link| link.name == *program);
             let from = if ours { bin().join(program) } else { example(program) };
-            install(&from, &self.at(folder).join(program));
+            install(&from, &self.at(directory).join(program));
         }
     }
 
-    /// Runs a shell script in the folder, with `bin` in front in PATH, among the accounts.
+    /// Runs a shell script in the directory, with `bin` in front in PATH, among the accounts.
     fn run(&self, script: &str) -> Outcome {
         let path = "$0/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         let here = format!("cd \"$0\" && mount --bind /proc root/proc && export PATH=\"{path}\"");
         let script = format!("{here} && {script}");
-        let words = ["sh".as_ref(), "-c".as_ref(), script.as_ref(), self.folder.path().as_os_str()];
+        let words = ["sh".as_ref(), "-c".as_ref(), script.as_ref(), self.directory.path().as_os_str()];
         self.accounts.run(words as [&OsStr; 4])
     }
 
     /// Asserts that `chain`, started by `before`, ends in what the promise says: what `state` prints in the
-    /// root folder where root itself went there by `chroot`, but with these ids and without capabilities.
+    /// root directory where root itself went there by `chroot`, but with these ids and without capabilities.
     fn assert_promised(&self, before: &str, chain: &str, (uid, gid, groups): (u32, u32, &[u32])) {
         let control = self.run(&format!("{before} chroot root /state"));
         assert_eq!((control.status, &*control.stderr), (0, ""));
@@ -118,13 +117,13 @@ fn the_program_has_the_accounts_ids_the_new_root_and_no_capability() {
     let root = fs::metadata(world.at("root")).unwrap();
     let root = format!("{:x}:{}", root.dev(), root.ino());
     let ended = world.run("setuidgid :8001:8002 chroot root /state").stdout;
-    for item in ["cwd /", &format!("folder {root}"), &format!("root {root}"), "keepcaps false"] {
+    for item in ["cwd /", &format!("directory {root}"), &format!("root {root}"), "keepcaps false"] {
         assert!(ended.lines().any(|line| line == item), "{item}");
     }
 }
 
 #[test]
-fn what_else_the_process_was_given_stays() {
+fn all_other_process_state_stays() {
     needs!(mounts());
     let world = World::new();
     world.install(&["pose"], "bin");
@@ -211,7 +210,7 @@ fn chroot_before_and_after_setuidgid_works() {
 }
 
 #[test]
-fn who_may_not_execute_chroot_does_not_get_there() {
+fn an_account_that_may_not_execute_chroot_does_not_get_there() {
     needs!(mounts());
     let world = World::new();
     fs::create_dir(world.at("private")).unwrap();
@@ -237,7 +236,7 @@ fn who_may_not_execute_chroot_does_not_get_there() {
 }
 
 #[test]
-fn who_may_not_enter_the_new_root_does_not_get_there() {
+fn an_account_that_may_not_enter_the_new_root_does_not_get_there() {
     needs!(mounts());
     let world = World::new();
     fs::set_permissions(world.at("root"), PermissionsExt::from_mode(0o700)).unwrap();
@@ -249,7 +248,7 @@ fn who_may_not_enter_the_new_root_does_not_get_there() {
 }
 
 #[test]
-fn a_root_that_is_no_folder_or_not_there_is_named() {
+fn a_root_that_is_no_directory_or_not_there_is_named() {
     needs!(mounts());
     let world = World::new();
     for (root, errno) in [("nowhere", Errno::ENOENT), ("root/state", Errno::ENOTDIR), ("''", Errno::ENOENT)] {
@@ -320,7 +319,7 @@ fn root_goes_there_as_root() {
 }
 
 #[test]
-fn who_is_the_account_and_may_chroot_ends_the_same() {
+fn a_process_that_is_the_account_and_may_chroot_ends_the_same() {
     needs!(mounts());
     let world = World::new();
     let account = "setpriv --reuid=8001 --regid=8002 --groups=8002";
@@ -410,12 +409,12 @@ fn without_proc_chroot_is_another_program() {
 fn a_proc_that_lies_gains_nothing() {
     needs!(mounts());
     let world = World::new();
-    for folder in ["evil", "proc", "proc/self"] {
-        fs::create_dir(world.at(folder)).unwrap();
+    for directory in ["evil", "proc", "proc/self"] {
+        fs::create_dir(world.at(directory)).unwrap();
     }
     install(&example("state"), &world.at("evil/chroot"));
     symlink(world.at("evil/setuidgid"), world.at("proc/self/exe")).unwrap();
-    // Only where nobody but root could have mounted it, since it is root who runs this.
+    // Only where nobody but root could have mounted it, since root runs this.
     let seen = world.run("mount --bind proc /proc && setuidgid :8001:8002 evil/chroot root /state");
     let (status, out) = (seen.status, &*seen.stdout);
     // Either it is executed, as the foreign program that it is, or our own code does what it would do.

@@ -3,32 +3,28 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::needs;
-use crate::setuidgid::{Accounts, mounts};
 use crate::support::*;
-use crate::svrun::service::{Program, both};
 
-both!(
+both!(svrun;
     a_run_script_in_execline_may_name_our_links,
     a_run_script_of_our_links_is_started_and_stopped_by_runits_sv,
     the_promised_line_runs_and_svlogd_reads_what_it_says,
 );
 
-/// A service directory `service` in a folder, under runit's own runsv or our svrun.
+/// A service directory `service` in a directory, under runit's own runsv or our svrun.
 struct Service {
-    folder: TempDir,
+    directory: TempDir,
     supervisor: Child,
 }
 
 impl Service {
     /// Puts the scripts in place and starts the supervisor, which starts the service.
-    fn start(of: Program, folder: TempDir, scripts: &[(&str, &str)]) -> Self {
-        let at = |name: &str| folder.path().join("service").join(name);
+    fn start(of: Program, directory: TempDir, scripts: &[(&str, &str)]) -> Self {
+        let at = |name: &str| directory.path().join("service").join(name);
         fs::create_dir_all(at("env")).unwrap();
         fs::write(at("env/GREETING"), "hello\n").unwrap();
         for (name, text) in scripts {
@@ -36,14 +32,14 @@ impl Service {
             script(&at(name), text);
         }
         let mut supervisor = of.command();
-        supervisor.arg("service").current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
-        let service = Self { supervisor: supervisor.spawn().unwrap(), folder };
+        supervisor.arg("service").current_dir(directory.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        let service = Self { supervisor: supervisor.spawn().unwrap(), directory };
         until("the supervisor", || service.sv("status").status == 0);
         service
     }
 
     fn at(&self, name: &str) -> PathBuf {
-        self.folder.path().join("service").join(name)
+        self.directory.path().join("service").join(name)
     }
 
     fn read(&self, name: &str) -> String {
@@ -52,7 +48,7 @@ impl Service {
 
     /// Has runit's sv do something and wait for it.
     fn sv(&self, what: &str) -> Outcome {
-        run(prepared("sv").args(["-w", "30", what, "./service"]).current_dir(self.folder.path()))
+        run(prepared("sv").args(["-w", "30", what, "./service"]).current_dir(self.directory.path()))
     }
 
     /// Asserts that sv starts the service, which is the process `program` then; returns its pid.
@@ -86,7 +82,7 @@ impl Service {
         assert_eq!(self.supervisor.wait().unwrap().code(), Some(0));
         let processes = fs::read_dir("/proc").unwrap().flatten();
         let inside = processes.filter(|process| {
-            fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(self.folder.path()))
+            fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(self.directory.path()))
         });
         let inside: Vec<PathBuf> = inside.map(|process| process.path()).collect();
         assert!(inside.is_empty(), "{inside:?}");
@@ -100,15 +96,6 @@ impl Drop for Service {
             let _ = self.supervisor.kill();
             let _ = self.supervisor.wait();
         }
-    }
-}
-
-/// Waits until `reached`, of which the kernel sends no event.
-fn until(what: &str, reached: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !reached() {
-        assert!(Instant::now() < deadline, "{what} is not reached");
-        thread::yield_now();
     }
 }
 
@@ -173,8 +160,8 @@ sleep 1000000
 
 fn the_promised_line_runs_and_svlogd_reads_what_it_says(of: Program) {
     needs!(mounts(), tool("sv"), tool("svlogd"), tool("busybox"));
-    let folder = open_folder();
-    let root = folder.path().join("root");
+    let directory = open_directory();
+    let root = directory.path().join("root");
     fs::create_dir(&root).unwrap();
     let busybox = ["/usr/bin/busybox", "/bin/busybox"].map(PathBuf::from);
     let busybox = busybox.iter().find(|file| file.exists()).unwrap();
@@ -183,12 +170,12 @@ fn the_promised_line_runs_and_svlogd_reads_what_it_says(of: Program) {
     let chain = "envdir ./env setuidgid :8001:8002 chroot ../root";
     let run_script = format!("#!/bin/sh\nexec 2>&1\nexec {chain} /busybox sh -c '{program}'\n");
     let log_script = "#!/bin/sh\nexec svlogd ./main\n";
-    fs::create_dir_all(folder.path().join("service/log/main")).unwrap();
-    let service = Service::start(of, folder, &[("run", &run_script), ("log/run", log_script)]);
+    fs::create_dir_all(directory.path().join("service/log/main")).unwrap();
+    let service = Service::start(of, directory, &[("run", &run_script), ("log/run", log_script)]);
     let pid = service.assert_started("busybox");
     until("the log", || service.read("log/main/current").ends_with("\nhello\ntrouble\n"));
     let log = service.read("log/main/current");
-    let root = service.folder.path().join("root");
+    let root = service.directory.path().join("root");
     for item in [
         "argv /state",
         "cwd /",
@@ -218,11 +205,11 @@ fn the_promised_line_runs_and_svlogd_reads_what_it_says(of: Program) {
 #[test]
 fn our_links_before_and_after_chpst_in_one_line() {
     needs!(tool("chpst"));
-    let folder = TempDir::new().unwrap();
-    fs::create_dir(folder.path().join("env")).unwrap();
-    fs::write(folder.path().join("env/OURS"), "1\n").unwrap();
+    let directory = TempDir::new().unwrap();
+    fs::create_dir(directory.path().join("env")).unwrap();
+    fs::write(directory.path().join("env/OURS"), "1\n").unwrap();
     let items = |line: &str| {
-        let seen = run_in(&folder, &line.replace("STATE", example("state").to_str().unwrap()));
+        let seen = run_in(&directory, &line.replace("STATE", example("state").to_str().unwrap()));
         assert_eq!((seen.status, &*seen.stderr), (0, ""), "{line}");
         seen.stdout
     };
@@ -248,11 +235,11 @@ fn sorted(state: &str) -> String {
 fn one_line_may_mix_all_toolboxes() {
     needs!(mounts(), tool("chpst"), tool("s6-softlimit"), tool("svc"), tool("execlineb"));
     let accounts = Accounts::new();
-    let folder = open_folder();
-    let state = folder.path().join("state");
+    let directory = open_directory();
+    let state = directory.path().join("state");
     install(&example("state"), &state);
-    fs::create_dir(folder.path().join("env")).unwrap();
-    fs::write(folder.path().join("env/GREETING"), "hello\n").unwrap();
+    fs::create_dir(directory.path().join("env")).unwrap();
+    fs::write(directory.path().join("env/GREETING"), "hello\n").unwrap();
     // Each place of the line has ours first.
     let places: [&[&str]; 5] = [
         &["envdir env", "/usr/bin/envdir env", "s6-envdir env", "chpst -e env"],
@@ -278,7 +265,7 @@ fn one_line_may_mix_all_toolboxes() {
     let path = links[0].parent().unwrap().display();
     let chains = lines.iter().fold(String::new(), |text, line| text + "env" + line + " ./state\necho END\n");
     let script = format!("PATH={path}:/usr/sbin:/usr/bin:/sbin:/bin\n{chains}");
-    let seen = run(accounts.command(["sh", "-c", &script]).current_dir(&folder));
+    let seen = run(accounts.command(["sh", "-c", &script]).current_dir(&directory));
     assert_eq!((seen.status, &*seen.stderr), (0, ""));
     let states: Vec<String> = seen.stdout.split("END\n").map(sorted).collect();
     assert_eq!(states.len(), 257); // and nothing after the last
@@ -293,13 +280,13 @@ fn one_line_may_mix_all_toolboxes() {
 #[test]
 fn locks_of_setlock_and_chpst_stand_side_by_side() {
     needs!(tool("chpst"));
-    let folder = TempDir::new().unwrap();
+    let directory = TempDir::new().unwrap();
     let inside = "chpst -L a true 2>/dev/null; echo $?; setlock -n b true 2>/dev/null; echo $?; \
                   chpst -L c true; echo $?; setlock -n c true; echo $?";
     for line in
         ["setlock a chpst -l b", "chpst -l a setlock b", "setlock a setlock b", "chpst -l a chpst -l b"]
     {
         let script = format!("{line} sh -c '{inside}' && chpst -L a setlock -n b true");
-        assert_eq!(run_in(&folder, &script), prints("111\n111\n0\n0\n"), "{line}");
+        assert_eq!(run_in(&directory, &script), prints("111\n111\n0\n0\n"), "{line}");
     }
 }

@@ -27,5 +27,6 @@ mod softlimit;
 mod svctl;
 mod svlog;
 mod svrun;
+mod svrun_with_loggers;
 mod transparency;
 mod umask;

@@ -38,10 +38,10 @@ const LINKED: [Way; 2] = [Symbolic, Hard];
 const LENT: &str = "setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+setuid,+setgid,+setpcap \
                     --ambient-caps=+setuid,+setgid,+setpcap";
 
-/// A folder, which is `@` in what follows, with a folder of programs for each way: `@/bin` is the one in
+/// A directory, which is `@` in what follows, with a directory of programs for each way: `@/bin` is the one in
 /// use.
 struct House {
-    folder: TempDir,
+    directory: TempDir,
     /// Programs in front of the chains.
     before: String,
     path: String,
@@ -53,10 +53,10 @@ type Seen = (Outcome, Vec<String>);
 impl House {
     fn new() -> Self {
         let path = "@/bin:/usr/sbin:/usr/bin:/sbin:/bin".into();
-        let house = Self { folder: open_folder(), before: String::new(), path };
-        for folder in ["Separate", "Symbolic", "Hard"] {
-            fs::create_dir(house.at(folder)).unwrap();
-            install(&bin().join("catena"), &house.at(folder).join("catena"));
+        let house = Self { directory: open_directory(), before: String::new(), path };
+        for directory in ["Separate", "Symbolic", "Hard"] {
+            fs::create_dir(house.at(directory)).unwrap();
+            install(&bin().join("catena"), &house.at(directory).join("catena"));
         }
         symlink("Symbolic", house.at("Named")).unwrap();
         for Link { name, .. } in &LINKS {
@@ -81,11 +81,11 @@ impl House {
     }
 
     fn at(&self, file: &str) -> PathBuf {
-        self.folder.path().join(file)
+        self.directory.path().join(file)
     }
 
     fn text(&self, text: &str) -> String {
-        text.replace('@', self.folder.path().to_str().unwrap())
+        text.replace('@', self.directory.path().to_str().unwrap())
     }
 
     fn write(&self, file: &str, content: &str) {
@@ -112,9 +112,9 @@ impl House {
         command.args(["-qq", "-e", "trace=execve", "-e", "signal=none", "-o"]).arg(self.at("log"));
         let words = format!("{} @/bin/{chain}", self.before);
         command.args(words.split_whitespace().map(|word| self.text(word)));
-        let outcome = run(command.current_dir(&self.folder).env("PATH", self.text(&self.path)));
+        let outcome = run(command.current_dir(&self.directory).env("PATH", self.text(&self.path)));
         let log = fs::read_to_string(self.at("log")).unwrap();
-        let log = log.replace(self.folder.path().to_str().unwrap(), "@");
+        let log = log.replace(self.directory.path().to_str().unwrap(), "@");
         let done = log.lines().filter(|line| line.starts_with("execve(\"") && line.ends_with(" = 0"));
         let files: Vec<_> = done.map(|line| line.split('"').nth(1).unwrap().to_owned()).collect();
         let first = format!("@/bin/{}", chain.split(' ').next().unwrap());
@@ -170,7 +170,7 @@ fn executed_again(chain: &str) -> Option<String> {
     opening.next().map(|(_, word)| format!("@/bin/{word}"))
 }
 
-/// Links with valid arguments and an own folder for the files of each, and `@/state`.
+/// Links with valid arguments and an own directory for the files of each, and `@/state`.
 fn chain(house: &House, names: &[&str], account: Option<&str>) -> String {
     let words = names.iter().enumerate().flat_map(|(i, name)| {
         let scratch = house.at(&format!("work{i}"));
@@ -246,7 +246,7 @@ fn the_version_is_that_of_the_package() {
 }
 
 #[test]
-fn what_is_no_link_is_wrong_use() {
+fn an_unknown_link_is_a_usage_error() {
     for (word, shown) in [
         ("frob", "frob"),
         ("-x", "-x"),
@@ -298,12 +298,12 @@ fn the_links_may_have_a_prefix() {
     let line = |name: &str| format!("{name} @/env {} :65534:65533 {} / @/state", "x-setuidgid", "x-chroot");
     let control = house.run(Separate, "envdir @/env @/bin/setuidgid :65534:65533 @/bin/chroot / @/state");
     assert_eq!(control.0.status, 0, "{control:?}");
-    // The folder of the prefixed ones is the way in use.
+    // The directory of the prefixed ones is the way in use.
     let command = |words: &str| {
         let mut command = prepared("strace");
         command.args(["-qq", "-e", "trace=execve", "-e", "signal=none", "-o"]).arg(house.at("log"));
         command.args(words.split(' ').map(|word| house.text(word)));
-        run(command.current_dir(&house.folder).env("PATH", house.text(&house.path)))
+        run(command.current_dir(&house.directory).env("PATH", house.text(&house.path)))
     };
     let outcome = command(&line("@/x/x-envdir"));
     assert_eq!(outcome, control.0);
@@ -531,15 +531,15 @@ fn an_answer_in_the_middle_ends_the_chain() {
 
 // The laws hold for what is applied in one process.
 
-/// Makes the links in `bin` of a furnished folder links to `catena`.
-fn linked(folder: TempDir) -> TempDir {
-    let bin = folder.path().join("bin");
+/// Makes the links in `bin` of a furnished directory links to `catena`.
+fn linked(directory: TempDir) -> TempDir {
+    let bin = directory.path().join("bin");
     install(&crate::support::bin().join("catena"), &bin.join("catena"));
     for Link { name, .. } in &LINKS {
         fs::remove_file(bin.join(name)).unwrap();
         symlink("catena", bin.join(name)).unwrap();
     }
-    folder
+    directory
 }
 
 #[test]
@@ -559,8 +559,8 @@ fn they_hand_on_every_state() {
         ("umask 027 @/bin/setuidgid :65534:65533", "umask, ids", Root),
         ("setuidgid :65534:65533 @/bin/umask 027", "umask, ids", Root),
         ("setuidgid :65534:65533 @/bin/setuidgid :65534:65533", "ids", Root),
-        ("setuidgid :65534:65533 @/bin/chroot / @/bin/softlimit", "ids, cwd, folder", Root),
-        ("chroot / @/bin/setuidgid :65534:65533", "ids, cwd, folder", Root),
+        ("setuidgid :65534:65533 @/bin/chroot / @/bin/softlimit", "ids, cwd, directory", Root),
+        ("chroot / @/bin/setuidgid :65534:65533", "ids, cwd, directory", Root),
         ("setuidgid :0:0 @/bin/envdir @/empty", "Groups, groups", Root),
     ];
     // The same by name.
@@ -658,7 +658,7 @@ fn another_program_of_the_name_of_a_link_is_executed() {
 }
 
 #[test]
-fn what_the_search_passes_over_does_not_hide_a_link() {
+fn files_that_the_search_passes_over_do_not_hide_a_link() {
     needs!(tool("strace"));
     let line = "softlimit -c 0 umask 027 @/state";
     let house = House::new().searching("@/none:@/file:@/other:@/more:@/bin:/usr/bin:/bin");
@@ -712,12 +712,12 @@ fn a_word_with_a_slash_is_that_file() {
 }
 
 #[test]
-fn a_name_that_is_no_links_is_a_program() {
+fn any_other_name_is_a_program() {
     needs!(tool("strace"));
     let house = House::new();
     for way in LINKED {
-        let folder = house.at(&format!("{way:?}"));
-        fs::hard_link(folder.join("catena"), folder.join("umask.old")).unwrap();
+        let directory = house.at(&format!("{way:?}"));
+        fs::hard_link(directory.join("catena"), directory.join("umask.old")).unwrap();
         let line = "softlimit -c 0 umask.old umask 022 @/state";
         let (outcome, files) = house.run(way, line);
         assert_eq!((outcome.status, &*files), (0, &["@/bin/umask.old".to_owned(), "@/state".into()][..]));
@@ -729,10 +729,10 @@ fn a_name_that_is_no_links_is_a_program() {
 
 #[test]
 fn the_name_that_a_process_was_given_says_which_link_it_is() {
-    let folder = TempDir::new().unwrap();
-    symlink(bin().join("catena"), folder.path().join("umask")).unwrap();
+    let directory = TempDir::new().unwrap();
+    symlink(bin().join("catena"), directory.path().join("umask")).unwrap();
     let called =
-        |name: &str, words: &[&str]| run(prepared(folder.path().join("umask")).arg0(name).args(words));
+        |name: &str, words: &[&str]| run(prepared(directory.path().join("umask")).arg0(name).args(words));
     let shows = ["sh", "-c", "umask"];
     for name in ["umask", "-umask", "x-umask", "/no/such/umask", "\u{e9}umask"] {
         assert_eq!(called(name, &[&["0027"], &shows[..]].concat()), prints("0027\n"), "{name}");
@@ -748,13 +748,13 @@ fn the_name_that_a_process_was_given_says_which_link_it_is() {
     assert_eq!(outcome.status, 0, "{outcome:?}");
 }
 
-// Root folders.
+// Root directories.
 
-/// A house with a root folder `@/root` that has `/state`.
+/// A house with a root directory `@/root` that has `/state`.
 fn with_root() -> House {
     let house = House::new();
-    for folder in ["root", "root/bin"] {
-        fs::create_dir(house.at(folder)).unwrap();
+    for directory in ["root", "root/bin"] {
+        fs::create_dir(house.at(directory)).unwrap();
     }
     install_root(&house.at("root"), &[&example("state"), &bin().join("catena"), &bin().join("umask")]);
     for file in ["umask", "catena"] {
@@ -853,7 +853,7 @@ fn another_chroot_is_executed_and_gets_nothing() {
 // Accounts and capabilities.
 
 #[test]
-fn what_the_account_may_not_execute_is_not_applied_for_it() {
+fn a_link_that_the_account_may_not_execute_is_not_applied_for_it() {
     needs!(root(), tool("strace"));
     let line = "setuidgid :65534:65533 umask 022 @/state";
     let handed = "setuidgid :65534:65533 chroot / @/state";
@@ -962,7 +962,7 @@ fn where_the_real_and_effective_ids_differ_the_end_is_the_same() {
 #[test]
 fn a_set_id_copy_or_one_with_capabilities_is_never_fused() {
     let house = House::new();
-    needs!(set_id(house.folder.path()), tool("strace"), tool("setcap"));
+    needs!(set_id(house.directory.path()), tool("strace"), tool("setcap"));
     let line = "setuidgid :65534:65533 umask 022 @/state";
     let direct = "umask 022 softlimit -c 0 @/state";
     let files = || [&["Symbolic/catena", "Hard/catena"][..]].concat();

@@ -1,19 +1,9 @@
-//! Cases that run on the peers too: the same words to our link and to theirs, in a new folder each. What is
+//! Cases that run on the peers too: the same words to our link and to theirs, in a new directory each. What is
 //! printed and the status must be equal, but for the differences that are named here, each with its reason;
 //! and what the peer does there must be as named, so that this fails too where a difference disappears.
 
-use std::path::Path;
-
 use crate::needs;
 use crate::support::*;
-
-/// The file of the program `name` of another package, in the folders of the system.
-pub(crate) fn peer(name: &str) -> Result<String, String> {
-    let folders = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/lib/execline/bin", "/usr/local/bin"];
-    let mut files = folders.iter().map(|folder| Path::new(folder).join(name));
-    let found = files.find(|file| file.is_file() && !file.starts_with(bin()));
-    found.map(|file| file.display().to_string()).ok_or_else(|| format!("the program {name}"))
-}
 
 /// A case: its name, and a script after [`HEAD`].
 type Case = (&'static str, &'static str);
@@ -39,14 +29,14 @@ mkdir d
 /// Runs a case: with `words`, which are the program and its options.
 fn outcome(program: &str, words: &str, args: &str, script: &str) -> (i32, String) {
     let options = words.split_once(' ').map_or("", |(_, options)| options);
-    let folder = open_folder();
+    let directory = open_directory();
     let mut command = sh(&format!("{HEAD}{script}"));
-    command.current_dir(&folder).env("PROGRAM", program).env("OPTIONS", options).env("ARGS", args);
+    command.current_dir(&directory).env("PROGRAM", program).env("OPTIONS", options).env("ARGS", args);
     // How a second one tries to get a lock that is taken.
     command.env("TRY", if words.starts_with("chpst") { "-L" } else { "-n" });
     let outcome = run(&mut command);
     if root().is_err() {
-        run_in(&folder, "chmod -R u+rwx ."); // so that it can be removed
+        run_in(&directory, "chmod -R u+rwx ."); // so that it can be removed
     }
     (outcome.status, outcome.stdout)
 }
@@ -81,22 +71,22 @@ const PROGRAM: &[Case] = &[
     ("a program that a signal ends", "link $ARGS sh -c 'kill -9 $$'"),
     ("arguments", r#"link $ARGS printf '<%s>' '' 'a b' "$(printf '\377')" -x -- --help | od -c"#),
     ("a program that is not there", "link $ARGS no-such-program"),
-    ("a program in a folder that is not there", "link $ARGS ./no/program"),
+    ("a program in a directory that is not there", "link $ARGS ./no/program"),
     ("a program below a file", "link $ARGS /etc/passwd/x"),
     ("a program that is not executable", ">x; link $ARGS ./x"),
-    ("a folder for a program", "link $ARGS ./d"),
+    ("a directory for a program", "link $ARGS ./d"),
     ("a script without a first line", "echo 'echo ran' >x; chmod 755 x; link $ARGS ./x"),
     ("a script whose interpreter is not there", "echo '#!/no' >x; chmod 755 x; link $ARGS ./x"),
     ("an empty name", "link $ARGS ''"),
     ("no PATH", "unset PATH; link $ARGS sh -c 'echo found'"),
     ("an empty PATH", "printf '#!/bin/sh\necho found' >x; chmod 755 x; PATH=; link $ARGS x"),
-    ("an empty folder in PATH", "printf '#!/bin/sh\necho found' >x; chmod 755 x; PATH=/no:; link $ARGS x"),
-    ("a folder of PATH that is not there", "PATH=/no:$PATH; link $ARGS echo found"),
-    ("a file in the place of a folder of PATH", "PATH=/etc/passwd:$PATH; link $ARGS echo found"),
+    ("an empty directory in PATH", "printf '#!/bin/sh\necho found' >x; chmod 755 x; PATH=/no:; link $ARGS x"),
+    ("a directory of PATH that is not there", "PATH=/no:$PATH; link $ARGS echo found"),
+    ("a file in the place of a directory of PATH", "PATH=/etc/passwd:$PATH; link $ARGS echo found"),
     ("a file in PATH that is not executable", ">d/echo; PATH=$PWD/d:$PATH; link $ARGS echo found"),
     ("the only file in PATH is not executable", ">d/xyz; PATH=$PWD/d:$PATH; link $ARGS xyz"),
     (
-        "a folder of PATH that may not be searched",
+        "a directory of PATH that may not be searched",
         r#"mkdir -m 0 no; PATH=$PATH:$PWD/no; mortal "$PROGRAM" $OPTIONS $ARGS no-such-program"#,
     ),
     ("no program", "link $ARGS"),
@@ -109,24 +99,24 @@ const ENOTDIR: &str = "what is below a file is not there, and in PATH no reason 
 /// What daemontools and runit do differently with every program.
 const DJB: &[Difference] = &[
     ("a program that is not there", 111, "", ONE_STATUS),
-    ("a program in a folder that is not there", 111, "", ONE_STATUS),
+    ("a program in a directory that is not there", 111, "", ONE_STATUS),
     ("a program below a file", 111, "", ONE_STATUS),
     ("a program that is not executable", 111, "", ONE_STATUS),
-    ("a folder for a program", 111, "", ONE_STATUS),
+    ("a directory for a program", 111, "", ONE_STATUS),
     ("a script without a first line", 111, "", ONE_STATUS),
     ("a script whose interpreter is not there", 111, "", ONE_STATUS),
     ("an empty name", 111, "", ONE_STATUS),
-    ("a file in the place of a folder of PATH", 111, "", ENOTDIR),
+    ("a file in the place of a directory of PATH", 111, "", ENOTDIR),
     ("the only file in PATH is not executable", 111, "", ONE_STATUS),
-    ("a folder of PATH that may not be searched", 111, "", ONE_STATUS),
+    ("a directory of PATH that may not be searched", 111, "", ONE_STATUS),
 ];
 
 /// What s6 and execline do differently with every program.
 const SKA: &[Difference] = &[
     ("a program below a file", 126, "", ENOTDIR),
     ("an empty name", 126, "", "an empty name is nowhere, and so not found"),
-    ("an empty PATH", 126, "", "an empty folder of PATH is the current one, as in the shell"),
-    ("an empty folder in PATH", 127, "", "an empty folder of PATH is the current one, as in the shell"),
+    ("an empty PATH", 126, "", "an empty directory of PATH is the current one, as in the shell"),
+    ("an empty directory in PATH", 127, "", "an empty directory of PATH is the current one, as in the shell"),
 ];
 
 // envdir
@@ -155,15 +145,15 @@ const ENVDIR: &[Case] = &[
     ("a digit in front of a name", "echo v >d/1; link d env | grep 1=v"),
     ("an equals sign in a name", "echo v >d/X=Y; link d printenv X"),
     ("an equals sign in the name of an empty file", ">d/X=Y; link d printenv X"),
-    ("a folder", "mkdir d/X; link d echo x"),
-    ("a link to a folder", "ln -s . d/X; link d echo x"),
+    ("a directory", "mkdir d/X; link d echo x"),
+    ("a link to a directory", "ln -s . d/X; link d echo x"),
     ("a link to nothing", "ln -s no d/X; link d echo x"),
     ("a link to a file", "echo v >f; ln -s ../f d/X; link d printenv X"),
     ("a link to /dev/null", "ln -s /dev/null d/X; X=pre link d printenv X"),
     ("a file that may not be read", r#">d/X; chmod 0 d/X; mortal "$PROGRAM" $OPTIONS d echo x"#),
     ("a dir that may not be read", r#"chmod 0 d; mortal "$PROGRAM" $OPTIONS d echo x; echo $?; rmdir d"#),
     (
-        "a current folder that may not be read",
+        "a current directory that may not be read",
         r#"echo v >d/X; d=$PWD/d; mkdir e; cd e; chmod 0 .; mortal "$PROGRAM" $OPTIONS "$d" printenv X"#,
     ),
     ("a dir that is not there", "link no echo x"),
@@ -202,13 +192,13 @@ const DJB_ENVDIR: &[Difference] = &[
     ("an equals sign in the name of an empty file", 0, "Y\n", NO_NAME),
     ("a link to nothing", 0, "x\n", NO_FILE),
     ("a FIFO", 0, "x\n", NO_FILE),
-    ("a current folder that may not be read", 111, "", "it is not needed"),
+    ("a current directory that may not be read", 111, "", "it is not needed"),
 ];
 
 #[test]
 fn envdir_and_daemontools() {
     needs!(peer("envdir"));
-    let usage = "wrong use is 100 everywhere";
+    let usage = "a usage error is 100 everywhere";
     let differences = [("no program", 111, "", usage), ("nothing at all", 111, "", usage)];
     compare("envdir", "envdir", "d", &[PROGRAM, ENVDIR, ENVDIR_NO_FILE], &[DJB, DJB_ENVDIR, &differences]);
 }
@@ -217,8 +207,8 @@ fn envdir_and_daemontools() {
 fn envdir_and_chpst() {
     needs!(peer("chpst"));
     let differences = [
-        ("a folder", 0, "x\n", "a folder in a folder of variables is an error, as in daemontools"),
-        ("a link to a folder", 0, "x\n", "as a folder"),
+        ("a directory", 0, "x\n", "a directory in a directory of variables is an error, as in daemontools"),
+        ("a link to a directory", 0, "x\n", "as a directory"),
     ];
     compare("envdir", "chpst -e", "d", &[PROGRAM, ENVDIR, ENVDIR_NO_FILE], &[DJB, DJB_ENVDIR, &differences]);
 }
@@ -231,7 +221,7 @@ fn envdir_and_s6() {
         ("5000 characters", 0, "4096\n", "a value has any length"),
         ("an equals sign in a name", 1, "", "s6 leaves such a file out; it may be a mistake"),
         ("an equals sign in the name of an empty file", 1, "", "as with some content"),
-        ("-c and nothing", 111, "", "wrong use is 100"),
+        ("-c and nothing", 111, "", "a usage error is 100"),
         ("-c and two characters", 0, "x\n", "the second would be lost"),
     ];
     compare("envdir", "s6-envdir", "d", &[PROGRAM, ENVDIR, ENVDIR_OPTIONS], &[SKA, &differences]);
@@ -293,8 +283,8 @@ const SPECS: &[Case] = &[
     ("minus one as the kernel sees it", "link :4294967295:4294967295 echo x"),
 ];
 
-const EMPTY_FIELD: &str = "an empty field is wrong use, and never a 0";
-const NO_NUMBER: &str = "a number that is none is wrong use";
+const EMPTY_FIELD: &str = "an empty field is a usage error, and never a 0";
+const NO_NUMBER: &str = "an invalid number is a usage error";
 const DASHES: &str = "two dashes end the options, and are no account";
 
 const SETUIDGID_KEEPS: &[Difference] = &[
@@ -321,7 +311,7 @@ const DJB_ACCOUNT: &[Difference] = &[
 ];
 
 const CHPST_SPECS: &[Difference] = &[
-    ("a uid alone", 111, "", "wrong use is 100"),
+    ("a uid alone", 111, "", "a usage error is 100"),
     ("a uid and an empty gid", 0, "0\n", EMPTY_FIELD),
     ("two colons", 0, "0\n", EMPTY_FIELD),
     ("an empty group at the end", 111, "", EMPTY_FIELD),
@@ -329,7 +319,7 @@ const CHPST_SPECS: &[Difference] = &[
     ("a number that is none", 111, "", NO_NUMBER),
     ("a number with a sign", 111, "", NO_NUMBER),
     ("a number that is too large", 0, "1215752191\n", "chpst cuts it to 32 bits"),
-    ("minus one as the kernel sees it", 111, "", "wrong use is 100"),
+    ("minus one as the kernel sees it", 111, "", "a usage error is 100"),
 ];
 
 #[test]
@@ -361,7 +351,7 @@ fn setuidgid_and_s6() {
     needs!(root(), peer("s6-setuidgid"));
     let numbers: &[Case] = &[("uid:gid", "link 1:2 sh -c 'id -u; id -g; id -G'")];
     let differences = [
-        ("an empty account", 0, "x\n", "who has no account to name wants no program as root"),
+        ("an empty account", 0, "x\n", "an empty name must not mean root"),
         ("UID, GID and GIDLIST", 1, "", "they are not ours to remove"),
         ("two dashes", 1, "", DASHES),
         ("uid:gid", 0, "1\n2\n2\n", "numbers are written :uid:gid, so that no account's name is meant"),
@@ -405,7 +395,7 @@ fn envuidgid_and_chpst() {
     let differences = [
         ("an empty account", 111, "", EMPTY_FIELD),
         ("two dashes", 111, "", DASHES),
-        ("a uid alone", 111, "", "wrong use is 100"),
+        ("a uid alone", 111, "", "a usage error is 100"),
     ];
     compare("envuidgid", "chpst -U", "nobody", &[PROGRAM, ENVUIDGID, specs], &[DJB, &differences]);
 }
@@ -528,9 +518,9 @@ const LOCKS: &[Case] = &[
     ("another lock", r#"link f sh -c '"$PROGRAM" $TRY g echo x'"#),
     ("a new file", "umask 0; link f stat -c '%a %s' f"),
     ("a file that is there", "echo content >f; chmod 640 f; link f cat f; stat -c %a f"),
-    ("a file in no folder", "link no/f echo x"),
+    ("a file in no directory", "link no/f echo x"),
     ("a file below a file", ">g; link g/f echo x"),
-    ("a folder", "link . echo x"),
+    ("a directory", "link . echo x"),
     ("a symbolic link", ">g; ln -s g f; link f echo x"),
     ("a FIFO without a reader", "mkfifo f; link f echo x"),
     ("a device", "link /dev/null echo x"),
@@ -557,8 +547,8 @@ const LOCK_OPTIONS: &[Case] = &[
 const LOCK_QUIET: &[Case] = &[
     ("-nx and a lock that is taken", r#"link f sh -c '"$PROGRAM" -nx f echo x'"#),
     ("-nxX and a lock that is taken", r#"link f sh -c '"$PROGRAM" -nxX f echo x'"#),
-    ("-x and a file in no folder", "link -x no/f echo x"),
-    ("-xX and a file in no folder", "link -xX no/f echo x"),
+    ("-x and a file in no directory", "link -x no/f echo x"),
+    ("-xX and a file in no directory", "link -xX no/f echo x"),
     ("-x and a program that is not there", "link -x f no-such-program"),
 ];
 
@@ -576,7 +566,7 @@ const LOCK_SHARED: &[Case] = &[
 const SYMBOLIC_LINK: Difference =
     ("a symbolic link", 0, "x\n", "others could make us create a file anywhere");
 const LOCK_ON_0: Difference =
-    ("the fd of the lock where 0 is closed", 0, "0\n", "who closes or replaces 0-2 would lose the lock");
+    ("the fd of the lock where 0 is closed", 0, "0\n", "a program that replaces 0-2 would lose the lock");
 
 #[test]
 fn setlock_and_daemontools() {
@@ -677,10 +667,10 @@ fn fdclose_and_execline() {
 const REDIRFD: &[Case] = &[
     ("-r", "echo x >f; link -r 0 f cat"),
     ("-r and no file", "link -r 0 f cat; echo $?; ls f"),
-    ("-r and a folder", "link -r 0 . ls /proc/self/fd/0/"),
+    ("-r and a directory", "link -r 0 . ls /proc/self/fd/0/"),
     ("-w and no file", "umask 27; link -w 1 f echo x; cat f; stat -c %a f"),
     ("-w and a file", "echo long >f; link -w 1 f echo x; cat f"),
-    ("-w and a folder", "link -w 1 . echo x"),
+    ("-w and a directory", "link -w 1 . echo x"),
     ("-u and a file", "echo long >f; link -u 1 f echo x; cat f"),
     ("-u and no file", "link -u 1 f echo x; echo $?; ls f"),
     ("-a and a file", "echo long >f; link -a 1 f echo x; cat f"),
@@ -773,7 +763,7 @@ const SYMBOLIC: &[Case] = &[
 #[test]
 fn umask_and_the_symbolic_one_of_execline() {
     needs!(peer("posix-umask"));
-    let (empty, usage) = ("no permissions behind = means none, as in sh", "wrong use is 100");
+    let (empty, usage) = ("no permissions behind = means none, as in sh", "a usage error is 100");
     let differences = [
         ("u=rwx,go=", 0, "0022\n", empty),
         ("a=", 0, "0022\n", empty),

@@ -4,237 +4,74 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::libc::{SYS_clock_nanosleep, SYS_fcntl, SYS_flock, SYS_nanosleep, c_long};
 
 use crate::needs;
-use crate::reference::peer;
+use crate::support::locks::*;
 use crate::support::*;
 
-/// Where a process is that waits for a lock: in the call that takes it, or between two tries.
-const WAITING: &[c_long] = &[SYS_flock, SYS_fcntl, SYS_clock_nanosleep, SYS_nanosleep];
-
-/// A chain with a program at its end that says when it runs and lives until it is released.
-pub(crate) struct Holder {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl Holder {
-    /// Starts `words` in `folder` with that program behind them.
-    pub(crate) fn start(folder: &Path, words: &[&str]) -> Self {
-        let mut command =
-            prepared(if words[0].contains('/') { words[0].into() } else { bin().join(words[0]) });
-        command.args(&words[1..]).args(["sh", "-c", "echo held; read line; exit 0"]).current_dir(folder);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        Self { child, stdout }
-    }
-
-    /// As [`Holder::start`], and waits until the program runs.
-    pub(crate) fn holding(folder: &Path, words: &[&str]) -> Self {
-        let mut holder = Self::start(folder, words);
-        holder.wait_for_program();
-        holder
-    }
-
-    /// Waits until the program runs.
-    pub(crate) fn wait_for_program(&mut self) {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).unwrap();
-        assert_eq!(line, "held\n");
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Waits until the process waits for a lock.
-    pub(crate) fn wait_until_blocked(&self) {
-        wait_until_in(self.pid(), WAITING);
-    }
-
-    /// Lets the program end, and waits for that.
-    pub(crate) fn release(mut self) {
-        drop(self.child.stdin.take());
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-/// The other holder of a lock that a test plays against: how it waits, how it does not, and what it says of
-/// a lock that is taken.
-struct Locker<'a> {
-    waits: &'a [&'a str],
-    fails: &'a [&'a str],
-    busy: i32,
-}
-
-/// Lets `ours` and the other one hold the file `f` in turns, the next one waiting for it each time.
-fn take_turns(ours: &Locker, other: &Locker) {
-    let folder = tempfile::tempdir().unwrap();
-    let contend = |locker: &Locker| {
-        let program = locker.fails[0];
-        let mut command = prepared(if program.contains('/') { program.into() } else { bin().join(program) });
-        run(command.args(&locker.fails[1..]).args(["echo", "not excluded"]).current_dir(&folder))
-    };
-    let mut holder = Holder::holding(folder.path(), ours.waits);
-    for (holding, waiting) in [(ours, other), (other, ours), (ours, other)] {
-        let refused = contend(waiting);
-        assert_eq!((refused.status, &*refused.stdout), (waiting.busy, ""), "{:?}", holding.waits);
-        if std::ptr::eq(waiting, ours) {
-            let name = ours.waits[0];
-            assert_eq!(without_holder(refused), locked_by(name, "f"));
-        }
-        let mut next = Holder::start(folder.path(), waiting.waits);
-        next.wait_until_blocked();
-        holder.release();
-        next.wait_for_program();
-        holder = next;
-    }
-    holder.release();
-}
-
-/// The tests of exclusion, for setlock and pidlock: each is called with the name of the link.
-pub(crate) mod exclusion {
-    use super::*;
-
-    fn against(link: &str, other: &Locker) {
-        let ours = Locker { waits: &[link, "f"], fails: &[link, "-n", "f"], busy: 111 };
-        take_turns(&ours, other);
-    }
-
-    pub(crate) fn ours(link: &str) {
-        for other in ["setlock", "pidlock"] {
-            against(link, &Locker { waits: &[other, "-N", "f"], fails: &[other, "-n", "f"], busy: 111 });
-        }
-    }
-
-    pub(crate) fn daemontools(link: &str) {
-        let setlock = &peer("setlock").unwrap();
-        against(link, &Locker { waits: &[setlock, "f"], fails: &[setlock, "-n", "f"], busy: 111 });
-    }
-
-    pub(crate) fn runit(link: &str) {
-        let chpst = &peer("chpst").unwrap();
-        against(link, &Locker { waits: &[chpst, "-l", "f"], fails: &[chpst, "-L", "f"], busy: 111 });
-    }
-
-    pub(crate) fn util_linux(link: &str) {
-        let flock = &peer("flock").unwrap();
-        against(link, &Locker { waits: &[flock, "f"], fails: &[flock, "-n", "f"], busy: 1 });
-    }
-
-    pub(crate) fn s6(link: &str) {
-        let setlock = &peer("s6-setlock").unwrap();
-        against(link, &Locker { waits: &[setlock, "f"], fails: &[setlock, "-n", "f"], busy: 1 });
-    }
-}
-
-#[test]
-fn setlock_and_pidlock_exclude_each_other() {
-    exclusion::ours("setlock");
-}
-
-#[test]
-fn daemontools_setlock_and_ours_exclude_each_other() {
-    needs!(peer("setlock"));
-    exclusion::daemontools("setlock");
-}
-
-#[test]
-fn chpst_and_setlock_exclude_each_other() {
-    needs!(peer("chpst"));
-    exclusion::runit("setlock");
-}
-
-#[test]
-fn flock_and_setlock_exclude_each_other() {
-    needs!(peer("flock"));
-    exclusion::util_linux("setlock");
-}
-
-#[test]
-fn s6_setlock_and_ours_exclude_each_other() {
-    needs!(peer("s6-setlock"));
-    exclusion::s6("setlock");
-}
-
-#[test]
-fn a_shared_lock_is_shared_with_shared_ones_and_keeps_exclusive_ones_out() {
-    let folder = tempfile::tempdir().unwrap();
-    let one = Holder::holding(folder.path(), &["setlock", "-r", "f"]);
-    let other = Holder::holding(folder.path(), &["setlock", "-r", "f"]);
-    for exclusive in ["setlock", "pidlock"] {
-        assert_eq!(contend(&folder, &format!("{exclusive} -n f echo x")), locked_by(exclusive, "f"));
-    }
-    let mut exclusive = Holder::start(folder.path(), &["setlock", "f"]);
-    exclusive.wait_until_blocked();
-    one.release();
-    exclusive.wait_until_blocked();
-    other.release();
-    exclusive.wait_for_program();
-    assert_eq!(contend(&folder, "setlock -rn f echo x"), locked("f"));
-    exclusive.release();
-    assert_eq!(run_in(&folder, "setlock -rn f echo x"), prints("x\n"));
-}
-
-#[test]
-fn a_shared_lock_is_shared_with_those_of_flock_and_s6_alone() {
-    needs!(peer("flock"), peer("s6-setlock"));
-    let folder = tempfile::tempdir().unwrap();
-    for (peer, shared) in [(peer("flock").unwrap(), "-s"), (peer("s6-setlock").unwrap(), "-r")] {
-        let ours = Holder::holding(folder.path(), &["setlock", "-r", "f"]);
-        assert_eq!(run_in(&folder, &format!("{peer} {shared} -n f echo shared")), prints("shared\n"));
-        let refused = run_in(&folder, &format!("{peer} -n f echo x"));
-        assert_eq!((refused.status, &*refused.stdout), (1, ""), "{peer}");
-        ours.release();
-        let theirs = Holder::holding(folder.path(), &[&peer, shared, "f"]);
-        assert_eq!(run_in(&folder, "setlock -rn f echo shared"), prints("shared\n"));
-        assert_eq!(contend(&folder, "setlock -n f echo x"), locked("f"));
-        theirs.release();
-        let theirs = Holder::holding(folder.path(), &[&peer, "f"]);
-        assert_eq!(contend(&folder, "setlock -rn f echo x"), locked("f"));
-        theirs.release();
-    }
-}
+exclusion!("setlock");
 
 /// What setlock says where the lock on `file` is taken.
 fn locked(file: &str) -> Outcome {
     locked_by("setlock", file)
 }
 
-/// What a link says where the lock on `file` is taken, before it names who holds it.
-fn locked_by(link: &str, file: &str) -> Outcome {
-    fails(111, format!("{link}: fatal: unable to lock {file}: it is locked\n"))
+#[test]
+fn a_shared_lock_is_shared_with_shared_ones_and_keeps_exclusive_ones_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let one = Holder::holding(directory.path(), &["setlock", "-r", "f"]);
+    let other = Holder::holding(directory.path(), &["setlock", "-r", "f"]);
+    for exclusive in ["setlock", "pidlock"] {
+        assert_eq!(contend(&directory, &format!("{exclusive} -n f echo x")), locked_by(exclusive, "f"));
+    }
+    let mut exclusive = Holder::start(directory.path(), &["setlock", "f"]);
+    exclusive.wait_until_blocked();
+    one.release();
+    exclusive.wait_until_blocked();
+    other.release();
+    exclusive.wait_for_program();
+    assert_eq!(contend(&directory, "setlock -rn f echo x"), locked("f"));
+    exclusive.release();
+    assert_eq!(run_in(&directory, "setlock -rn f echo x"), prints("x\n"));
 }
 
-/// What a script in `folder` leaves, which finds a lock that is taken, but for the line that names who holds it.
-pub(crate) fn contend(folder: &tempfile::TempDir, script: &str) -> Outcome {
-    without_holder(run_in(folder, script))
-}
-
-fn without_holder(outcome: Outcome) -> Outcome {
-    let (said, hint) = outcome.stderr.split_once('\n').unwrap_or_else(|| panic!("{outcome:?}"));
-    assert!(hint.contains(" hint: ") && hint.contains(" holds it"), "{outcome:?}");
-    Outcome { stderr: format!("{said}\n"), ..outcome }
+#[test]
+fn a_shared_lock_is_shared_with_those_of_flock_and_s6_alone() {
+    needs!(peer("flock"), peer("s6-setlock"));
+    let directory = tempfile::tempdir().unwrap();
+    for (peer, shared) in [(peer("flock").unwrap(), "-s"), (peer("s6-setlock").unwrap(), "-r")] {
+        let ours = Holder::holding(directory.path(), &["setlock", "-r", "f"]);
+        assert_eq!(run_in(&directory, &format!("{peer} {shared} -n f echo shared")), prints("shared\n"));
+        let refused = run_in(&directory, &format!("{peer} -n f echo x"));
+        assert_eq!((refused.status, &*refused.stdout), (1, ""), "{peer}");
+        ours.release();
+        let theirs = Holder::holding(directory.path(), &[&peer, shared, "f"]);
+        assert_eq!(run_in(&directory, "setlock -rn f echo shared"), prints("shared\n"));
+        assert_eq!(contend(&directory, "setlock -n f echo x"), locked("f"));
+        theirs.release();
+        let theirs = Holder::holding(directory.path(), &[&peer, "f"]);
+        assert_eq!(contend(&directory, "setlock -rn f echo x"), locked("f"));
+        theirs.release();
+    }
 }
 
 #[test]
 fn of_n_capital_n_and_t_the_last_wins() {
-    let folder = tempfile::tempdir().unwrap();
-    let holder = Holder::holding(folder.path(), &["setlock", "f"]);
-    assert_eq!(contend(&folder, "setlock -N -t 9999 -n f echo x"), locked("f"));
-    assert_eq!(contend(&folder, "setlock -Nn -t0 f echo x"), locked("f"));
+    let directory = tempfile::tempdir().unwrap();
+    let holder = Holder::holding(directory.path(), &["setlock", "f"]);
+    assert_eq!(contend(&directory, "setlock -N -t 9999 -n f echo x"), locked("f"));
+    assert_eq!(contend(&directory, "setlock -Nn -t0 f echo x"), locked("f"));
     let waiters = [&["setlock", "-n", "-N", "f"][..], &["setlock", "-nt0", "-N", "f"]]
-        .map(|words| Holder::start(folder.path(), words));
+        .map(|words| Holder::start(directory.path(), words));
     waiters.iter().for_each(Holder::wait_until_blocked);
     holder.release();
     // Which of the two comes first is the kernel's choice, and the other waits for its end.
     let waiters = waiters.map(|mut waiter| {
-        drop(waiter.child.stdin.take());
+        waiter.let_end();
         waiter
     });
     for mut waiter in waiters {
@@ -244,28 +81,28 @@ fn of_n_capital_n_and_t_the_last_wins() {
 }
 
 #[test]
-fn t_waits_so_long_and_then_fails() {
-    let folder = tempfile::tempdir().unwrap();
-    let holder = Holder::holding(folder.path(), &["setlock", "f"]);
+fn t_limits_the_wait() {
+    let directory = tempfile::tempdir().unwrap();
+    let holder = Holder::holding(directory.path(), &["setlock", "f"]);
     let start = Instant::now();
-    assert_eq!(contend(&folder, "setlock -t 0.25 f echo x"), locked("f"));
+    assert_eq!(contend(&directory, "setlock -t 0.25 f echo x"), locked("f"));
     assert!(start.elapsed() >= Duration::from_millis(250));
-    assert_eq!(contend(&folder, "setlock -t 0 f echo x"), locked("f"));
-    assert_eq!(contend(&folder, "setlock -t 0.0 f echo x"), locked("f"));
+    assert_eq!(contend(&directory, "setlock -t 0 f echo x"), locked("f"));
+    assert_eq!(contend(&directory, "setlock -t 0.0 f echo x"), locked("f"));
     holder.release();
-    assert_eq!(run_in(&folder, "setlock -t 0 f echo free"), prints("free\n"));
+    assert_eq!(run_in(&directory, "setlock -t 0 f echo free"), prints("free\n"));
 }
 
 #[test]
 fn t_gets_a_lock_that_is_freed_in_time() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     for time in ["600", "600.5", "99999999999999"] {
-        let holder = Holder::holding(folder.path(), &["setlock", "f"]);
-        let mut waiter = Holder::start(folder.path(), &["setlock", "-t", time, "f"]);
+        let holder = Holder::holding(directory.path(), &["setlock", "f"]);
+        let mut waiter = Holder::start(directory.path(), &["setlock", "-t", time, "f"]);
         waiter.wait_until_blocked();
         holder.release();
         waiter.wait_for_program();
-        assert_eq!(contend(&folder, "setlock -n f echo x"), locked("f"));
+        assert_eq!(contend(&directory, "setlock -n f echo x"), locked("f"));
         waiter.release();
     }
 }
@@ -273,18 +110,18 @@ fn t_gets_a_lock_that_is_freed_in_time() {
 #[test]
 fn t_ends_the_wait_for_a_lock_of_s6_too() {
     needs!(peer("s6-setlock"));
-    let folder = tempfile::tempdir().unwrap();
-    let holder = Holder::holding(folder.path(), &[&peer("s6-setlock").unwrap(), "f"]);
-    assert_eq!(contend(&folder, "setlock -t 0.05 f echo x"), locked("f"));
+    let directory = tempfile::tempdir().unwrap();
+    let holder = Holder::holding(directory.path(), &[&peer("s6-setlock").unwrap(), "f"]);
+    assert_eq!(contend(&directory, "setlock -t 0.05 f echo x"), locked("f"));
     holder.release();
 }
 
 #[test]
 fn t_ends_the_wait_where_every_signal_is_blocked_or_ignored() {
-    let folder = tempfile::tempdir().unwrap();
-    let holder = Holder::holding(folder.path(), &["setlock", "f"]);
+    let directory = tempfile::tempdir().unwrap();
+    let holder = Holder::holding(directory.path(), &["setlock", "f"]);
     for state in ["--block-signal", "--ignore-signal", "--block-signal --ignore-signal"] {
-        assert_eq!(contend(&folder, &format!("env {state} setlock -t 0.05 f echo x")), locked("f"));
+        assert_eq!(contend(&directory, &format!("env {state} setlock -t 0.05 f echo x")), locked("f"));
     }
     holder.release();
 }
@@ -297,19 +134,19 @@ fn t_hands_the_signals_on_as_they_were() {
     let pending = "perl -e 'kill $_, $$ for qw(ALRM 34 63 64); exec @ARGV'";
     let pending = &format!("env --block-signal {pending}");
     for state in ["env --ignore-signal", "env --block-signal=ALRM,34,64", "env --block-signal", pending] {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let signals = |outcome: &Outcome| {
             let lines =
                 outcome.stdout.lines().filter(|line| line.starts_with("Sig") || line.starts_with("Shd"));
             lines.filter(|line| !line.starts_with("SigQ")).map(str::to_owned).collect::<Vec<_>>()
         };
-        let expected = signals(&run_in(&folder, &format!("{state} cat /proc/self/status")));
+        let expected = signals(&run_in(&directory, &format!("{state} cat /proc/self/status")));
         assert_eq!(expected.len(), 5, "{state}");
         let chain = format!("{state} setlock -t 600 f cat /proc/self/status");
-        assert_eq!(signals(&run_in(&folder, &chain)), expected, "{state}");
+        assert_eq!(signals(&run_in(&directory, &chain)), expected, "{state}");
         // And after a wait.
-        let holder = Holder::holding(folder.path(), &["setlock", "f"]);
-        let waiter = Background::start(sh(&format!("exec {chain}")).current_dir(&folder));
+        let holder = Holder::holding(directory.path(), &["setlock", "f"]);
+        let waiter = Background::start(sh(&format!("exec {chain}")).current_dir(&directory));
         waiter.wait_until_in(WAITING);
         holder.release();
         assert_eq!(signals(&waiter.finish()), expected, "{state}");
@@ -324,40 +161,44 @@ fn without_t_no_clock_is_asked() {
     if !(musl() && cfg!(target_arch = "x86_64")) {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let without = "perl -e 'syscall(157, 26, 2) == 0 or die; exec @ARGV'";
     for words in ["setlock", "setlock -n", "setlock -r", "pidlock", "pidlock -n"] {
-        assert_eq!(run_in(&folder, &format!("{without} {words} f pidlock -c free")), prints(""), "{words}");
+        assert_eq!(
+            run_in(&directory, &format!("{without} {words} f pidlock -c free")),
+            prints(""),
+            "{words}"
+        );
     }
 }
 
 #[test]
 fn t_leaves_the_alarm_clock_alone() {
     needs!(tool("perl"));
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let show = "perl -e 'print alarm(0) > 500 ? \"set\" : \"lost\"'";
     assert_eq!(
-        run_in(&folder, &format!("perl -e 'alarm 1000; exec @ARGV' setlock -t 600 f {show}")),
+        run_in(&directory, &format!("perl -e 'alarm 1000; exec @ARGV' setlock -t 600 f {show}")),
         prints("set")
     );
-    assert_eq!(run_in(&folder, &format!("setlock -t 600 f {show}")), prints("lost"));
+    assert_eq!(run_in(&directory, &format!("setlock -t 600 f {show}")), prints("lost"));
 }
 
 #[test]
-fn what_is_no_time_is_wrong_use() {
-    let folder = tempfile::tempdir().unwrap();
+fn an_invalid_time_is_a_usage_error() {
+    let directory = tempfile::tempdir().unwrap();
     for bad in ["", "x", "-1", "+1", "1s", "1e3", "1.", ".5", "1.5.5", "0x1", " 1", "18446744073709551616"] {
         assert_eq!(
-            run(link("setlock").args(["-t", bad, "f", "echo", "x"]).current_dir(&folder)),
+            run(link("setlock").args(["-t", bad, "f", "echo", "x"]).current_dir(&directory)),
             misuse("setlock", &format!("not a number of seconds: {}", given(bad))),
         );
     }
-    assert_eq!(run_in(&folder, "ls"), prints(""));
+    assert_eq!(run_in(&directory, "ls"), prints(""));
 }
 
 #[test]
-fn wrong_use_makes_no_file() {
-    let folder = tempfile::tempdir().unwrap();
+fn a_usage_error_makes_no_file() {
+    let directory = tempfile::tempdir().unwrap();
     for (words, problem) in [
         ("", "missing file"),
         ("-n", "missing file"),
@@ -377,64 +218,68 @@ fn wrong_use_makes_no_file() {
         ("-x f", "missing prog"),
         ("-xd 1 f echo x", "a lock on fd 1 would be lost with it: use 3 or above"),
     ] {
-        assert_eq!(run_in(&folder, &format!("setlock {words}")), misuse("setlock", problem), "{words}");
+        assert_eq!(run_in(&directory, &format!("setlock {words}")), misuse("setlock", problem), "{words}");
     }
-    assert_eq!(run_in(&folder, "ls"), prints(""));
+    assert_eq!(run_in(&directory, "ls"), prints(""));
 }
 
 #[test]
 fn options_end_at_the_file() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let says = says(Errno::ENOENT);
     assert_eq!(
-        run_in(&folder, "setlock f -n echo x"),
+        run_in(&directory, "setlock f -n echo x"),
         fails(127, format!("setlock: fatal: unable to run -n: {says}\n"))
     );
-    assert_eq!(run_in(&folder, "setlock -- -n echo x; ls ./-n"), prints("x\n./-n\n"));
+    assert_eq!(run_in(&directory, "setlock -- -n echo x; ls ./-n"), prints("x\n./-n\n"));
 }
 
 #[test]
-fn x_hides_a_lock_that_is_not_to_be_had() {
-    let folder = tempfile::tempdir().unwrap();
-    let holder = Holder::holding(folder.path(), &["setlock", "f"]);
+fn x_hides_a_lock_that_cannot_be_acquired() {
+    let directory = tempfile::tempdir().unwrap();
+    let holder = Holder::holding(directory.path(), &["setlock", "f"]);
     for words in ["-xn", "-nx", "-x -t 0.01", "-x -t 0", "-X -xn"] {
-        assert_eq!(run_in(&folder, &format!("setlock {words} f echo x")), prints(""), "{words}");
+        assert_eq!(run_in(&directory, &format!("setlock {words} f echo x")), prints(""), "{words}");
     }
-    assert_eq!(contend(&folder, "setlock -xnX f echo x"), locked("f"));
+    assert_eq!(contend(&directory, "setlock -xnX f echo x"), locked("f"));
     holder.release();
-    assert_eq!(run_in(&folder, "setlock -xn f echo free"), prints("free\n"));
+    assert_eq!(run_in(&directory, "setlock -xn f echo free"), prints("free\n"));
 }
 
 #[test]
 fn x_hides_a_file_that_cannot_be_opened() {
-    let folder = tempfile::tempdir().unwrap();
-    assert_eq!(run_in(&folder, "ln -s f link; mkfifo fifo; >g"), prints(""));
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(run_in(&directory, "ln -s f link; mkfifo fifo; >g"), prints(""));
     for file in ["no/f", ".", "g/f", "link", "fifo", ""] {
         let mut command = link("setlock");
-        assert_eq!(run(command.args(["-x", file, "echo", "x"]).current_dir(&folder)), prints(""), "{file}");
+        assert_eq!(
+            run(command.args(["-x", file, "echo", "x"]).current_dir(&directory)),
+            prints(""),
+            "{file}"
+        );
     }
 }
 
 #[test]
 fn x_does_not_hide_a_program_that_cannot_be_executed() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let says = says(Errno::ENOENT);
     assert_eq!(
-        run_in(&folder, "setlock -x f no-such-program"),
+        run_in(&directory, "setlock -x f no-such-program"),
         fails(127, format!("setlock: fatal: unable to run no-such-program: {says}\n"))
     );
 }
 
 #[test]
 fn a_file_that_cannot_be_opened_stops_the_chain() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("file"), "").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("file"), "").unwrap();
     for (file, errno) in
         [("no/f", Errno::ENOENT), (".", Errno::EISDIR), ("file/f", Errno::ENOTDIR), ("", Errno::ENOENT)]
     {
         for option in ["-N", "-n", "-r"] {
             assert_eq!(
-                run(link("setlock").args([option, file, "echo", "x"]).current_dir(&folder)),
+                run(link("setlock").args([option, file, "echo", "x"]).current_dir(&directory)),
                 fails(111, format!("setlock: fatal: unable to open {file}: {}\n", says(errno)))
             );
         }
@@ -443,10 +288,10 @@ fn a_file_that_cannot_be_opened_stops_the_chain() {
 
 #[test]
 fn a_file_that_may_not_be_written_can_be_shared_alone() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let says = says(Errno::EACCES);
     assert_eq!(
-        run(mortal("umask 277; >f; setlock -n f echo x; setlock -rn f echo shared").current_dir(&folder)),
+        run(mortal("umask 277; >f; setlock -n f echo x; setlock -rn f echo shared").current_dir(&directory)),
         Outcome {
             status: 0,
             stdout: "shared\n".into(),
@@ -457,35 +302,35 @@ fn a_file_that_may_not_be_written_can_be_shared_alone() {
 
 #[test]
 fn a_symbolic_link_is_refused_with_a_hint() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let says = says(Errno::ELOOP);
     let message = format!(
         "setlock: fatal: unable to open link: {says}\nsetlock: hint: a lock file may not be a symbolic link\n"
     );
-    assert_eq!(run_in(&folder, "ln -s f link; setlock link echo x"), fails(111, &*message));
-    assert_eq!(run_in(&folder, "[ -e f ] && echo made; >f; setlock -r link echo x"), fails(111, message));
+    assert_eq!(run_in(&directory, "ln -s f link; setlock link echo x"), fails(111, &*message));
+    assert_eq!(run_in(&directory, "[ -e f ] && echo made; >f; setlock -r link echo x"), fails(111, message));
 }
 
 #[test]
 fn a_fifo_is_refused_without_waiting() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let message = format!("setlock: fatal: unable to open p: {}\n", says(Errno::ENXIO));
-    assert_eq!(run_in(&folder, "mkfifo p; setlock p echo x"), fails(111, message));
+    assert_eq!(run_in(&directory, "mkfifo p; setlock p echo x"), fails(111, message));
 }
 
 #[test]
 fn a_new_file_is_for_its_owner_alone() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     assert_eq!(
-        run_in(&folder, "umask 0; setlock f stat -c '%a %s' f; setlock -r g stat -c '%a %s' g"),
+        run_in(&directory, "umask 0; setlock f stat -c '%a %s' f; setlock -r g stat -c '%a %s' g"),
         prints("600 0\n600 0\n")
     );
 }
 
 #[test]
 fn content_and_mode_of_the_file_stay() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("f");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("f");
     fs::write(&file, "content\n").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o664)).unwrap();
     let all = |file: &Path| {
@@ -494,14 +339,14 @@ fn content_and_mode_of_the_file_stay() {
     };
     let before = all(&file);
     for option in ["-N", "-n", "-r", "-x", "-t1", "-d9"] {
-        assert_eq!(run_in(&folder, &format!("setlock {option} f cat f")), prints("content\n"));
+        assert_eq!(run_in(&directory, &format!("setlock {option} f cat f")), prints("content\n"));
         assert_eq!(all(&file), before);
     }
 }
 
 #[test]
 fn the_lock_is_on_the_lowest_free_descriptor_from_3() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     for (words, redirections, expected) in [
         ("setlock f", "<&- >&- 2>&-", &["3 f"][..]),
         ("setlock -r -t 600 f", "<&- >&- 2>&-", &["3 f"]),
@@ -516,45 +361,45 @@ fn the_lock_is_on_the_lowest_free_descriptor_from_3() {
         ("pidlock -d 8 f", "<&- >&- 2>&-", &["8 f"]),
         ("setlock f setlock -r g", "<&- >&- 2>&-", &["3 f", "4 g"]),
     ] {
-        assert_eq!(descriptors(&folder, words, redirections), expected, "{words} {redirections}");
+        assert_eq!(descriptors(&directory, words, redirections), expected, "{words} {redirections}");
     }
 }
 
 #[test]
 fn a_descriptor_that_cannot_be_had_stops_the_chain() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let says = says(Errno::EBADF);
     assert_eq!(
-        run_in(&folder, "setlock -d 99999999 f echo x"),
+        run_in(&directory, "setlock -d 99999999 f echo x"),
         fails(111, format!("setlock: fatal: unable to keep the lock on f: {says}\n"))
     );
 }
 
 #[test]
 fn d_keeps_the_lock_there() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let nested = |close: &str| format!("setlock -d 9 f sh -c 'exec {close}; setlock -n f echo free'");
-    assert_eq!(contend(&folder, &nested("3<&-")), locked("f"));
-    assert_eq!(run_in(&folder, &nested("9<&-")), prints("free\n"));
+    assert_eq!(contend(&directory, &nested("3<&-")), locked("f"));
+    assert_eq!(run_in(&directory, &nested("9<&-")), prints("free\n"));
 }
 
 #[test]
 fn a_program_that_opens_and_closes_the_file_keeps_the_lock() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let script =
         |contender: &str| format!("setlock f sh -c ': <f; : >>f; cat f; {contender} -n f echo free'");
-    assert_eq!(contend(&folder, &script("setlock")), locked("f"));
+    assert_eq!(contend(&directory, &script("setlock")), locked("f"));
     if let Ok(s6) = peer("s6-setlock") {
-        assert_eq!(run_in(&folder, &script(&s6)).status, 1);
+        assert_eq!(run_in(&directory, &script(&s6)).status, 1);
     }
 }
 
 #[test]
 fn the_lock_lives_as_long_as_a_child_that_holds_the_descriptor() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     // The program leaves a child behind that reads from the test, and ends.
     let mut program = sh("exec setlock f sh -c 'read line <&8 & echo $!' 8<&0")
-        .current_dir(&folder)
+        .current_dir(&directory)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -563,13 +408,13 @@ fn the_lock_lives_as_long_as_a_child_that_holds_the_descriptor() {
     let mut child = String::new();
     BufReader::new(program.stdout.take().unwrap()).read_line(&mut child).unwrap();
     assert!(program.wait().unwrap().success());
-    let refused = run_in(&folder, "setlock -n f echo x");
+    let refused = run_in(&directory, "setlock -n f echo x");
     // The kernel's list of locks has the one that took it, which is gone.
     let hint =
         format!("process {} (sh) holds it, as does each that inherits its descriptor: see -d", child.trim());
     assert!(refused.stderr.ends_with(&format!("\nsetlock: hint: {hint}\n")), "{hint}: {refused:?}");
     assert_eq!(without_holder(refused), locked("f"));
-    let mut waiter = Holder::start(folder.path(), &["setlock", "f"]);
+    let mut waiter = Holder::start(directory.path(), &["setlock", "f"]);
     waiter.wait_until_blocked();
     drop(release);
     waiter.wait_for_program();
@@ -580,17 +425,17 @@ fn the_lock_lives_as_long_as_a_child_that_holds_the_descriptor() {
 fn a_file_that_was_replaced_meanwhile_is_opened_again() {
     for replace in ["mv new f", "rm f"] {
         for words in [&["setlock", "f"][..], &["setlock", "-t", "600", "f"], &["setlock", "-r", "f"]] {
-            let folder = tempfile::tempdir().unwrap();
-            let holder = Holder::holding(folder.path(), &["setlock", "f"]);
-            let mut waiter = Holder::start(folder.path(), words);
+            let directory = tempfile::tempdir().unwrap();
+            let holder = Holder::holding(directory.path(), &["setlock", "f"]);
+            let mut waiter = Holder::start(directory.path(), words);
             waiter.wait_until_blocked();
-            assert_eq!(run_in(&folder, &format!(">new; {replace}")), prints(""));
+            assert_eq!(run_in(&directory, &format!(">new; {replace}")), prints(""));
             holder.release();
             waiter.wait_for_program();
             // The lock is on what has the name now, and so excludes others.
-            assert_eq!(contend(&folder, "setlock -n f echo x"), locked("f"), "{replace}");
+            assert_eq!(contend(&directory, "setlock -n f echo x"), locked("f"), "{replace}");
             let held = fs::read_link(format!("/proc/{}/fd/3", waiter.pid())).unwrap();
-            assert_eq!(held, folder.path().canonicalize().unwrap().join("f"));
+            assert_eq!(held, directory.path().canonicalize().unwrap().join("f"));
             waiter.release();
         }
     }
@@ -598,11 +443,11 @@ fn a_file_that_was_replaced_meanwhile_is_opened_again() {
 
 #[test]
 fn a_file_that_became_a_link_meanwhile_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let holder = Holder::holding(folder.path(), &["setlock", "f"]);
-    let waiter = Background::start(link("setlock").args(["f", "echo", "x"]).current_dir(&folder));
+    let directory = tempfile::tempdir().unwrap();
+    let holder = Holder::holding(directory.path(), &["setlock", "f"]);
+    let waiter = Background::start(link("setlock").args(["f", "echo", "x"]).current_dir(&directory));
     waiter.wait_until_in(WAITING);
-    assert_eq!(run_in(&folder, "mv f g; ln -s g f"), prints(""));
+    assert_eq!(run_in(&directory, "mv f g; ln -s g f"), prints(""));
     holder.release();
     let says = says(Errno::ELOOP);
     let message = format!(
@@ -613,10 +458,10 @@ fn a_file_that_became_a_link_meanwhile_is_refused() {
 
 #[test]
 fn a_signal_ends_the_wait() {
-    let folder = tempfile::tempdir().unwrap();
-    let holder = Holder::holding(folder.path(), &["setlock", "f"]);
+    let directory = tempfile::tempdir().unwrap();
+    let holder = Holder::holding(directory.path(), &["setlock", "f"]);
     for words in ["setlock f", "setlock -t 600 f"] {
-        let waiter = Background::start(sh(&format!("exec {words} echo x")).current_dir(&folder));
+        let waiter = Background::start(sh(&format!("exec {words} echo x")).current_dir(&directory));
         waiter.wait_until_in(WAITING);
         assert_eq!(run(&mut sh(&format!("kill {}", waiter.pid()))), prints(""));
         assert_eq!(waiter.finish(), fails(128 + 15, ""));
@@ -626,9 +471,9 @@ fn a_signal_ends_the_wait() {
 
 #[test]
 fn a_stop_does_not_end_the_wait() {
-    let folder = tempfile::tempdir().unwrap();
-    let holder = Holder::holding(folder.path(), &["setlock", "f"]);
-    let mut waiter = Holder::start(folder.path(), &["setlock", "-t", "600", "f"]);
+    let directory = tempfile::tempdir().unwrap();
+    let holder = Holder::holding(directory.path(), &["setlock", "f"]);
+    let mut waiter = Holder::start(directory.path(), &["setlock", "-t", "600", "f"]);
     waiter.wait_until_blocked();
     let pid = waiter.pid();
     let script = format!(

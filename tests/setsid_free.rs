@@ -8,7 +8,6 @@ use nix::errno::Errno;
 use tempfile::TempDir;
 
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
 
 /// Shows pid, process group, session and controlling terminal, which are fields of /proc/self/stat; 0 is no
@@ -23,13 +22,13 @@ fn state(line: &str) -> [i32; 4] {
 
 /// Runs a script in a shell on a terminal of its own, and returns what it writes to its fd 3.
 fn on_a_terminal(text: &str) -> String {
-    let folder = TempDir::new().unwrap();
-    fs::write(folder.path().join("text"), text).unwrap();
+    let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("text"), text).unwrap();
     // What script(1) starts leads the session: a shell that waits for the one that reads the text.
     let line = ["-qec", "sh text 3>out; exit $?", "/dev/null"];
-    let outcome = run(prepared("script").args(line).env("SHELL", "/bin/sh").current_dir(folder.path()));
+    let outcome = run(prepared("script").args(line).env("SHELL", "/bin/sh").current_dir(directory.path()));
     assert_eq!(outcome, prints(""), "{text}");
-    fs::read_to_string(folder.path().join("out")).unwrap()
+    fs::read_to_string(directory.path().join("out")).unwrap()
 }
 
 /// A shell script that leads a session without terminal.
@@ -60,7 +59,7 @@ fn the_program_has_its_own_group_and_no_terminal_but_its_pid_and_session() {
 }
 
 #[test]
-fn what_the_program_starts_has_no_terminal_either() {
+fn children_of_the_program_have_no_terminal_either() {
     needs!(tool("script"));
     let try_it = "if (: <>/dev/tty) 2>/dev/null; then echo opened; else echo none; fi >&3";
     assert_eq!(on_a_terminal(&format!("sh -c '{try_it}'")), "opened\n");
@@ -107,7 +106,7 @@ fn without_a_terminal_there_is_just_the_group() {
 }
 
 #[test]
-fn who_leads_a_process_group_already_goes_on_leading_it() {
+fn the_leader_of_a_process_group_stays_its_leader() {
     let outcome = run(link("setsid-free").args(SHOW).process_group(0));
     let [pid, group, session, terminal] = state(&outcome.stdout);
     assert_eq!((group, terminal), (pid, 0));
@@ -122,7 +121,7 @@ fn it_may_stand_twice_in_a_chain() {
 }
 
 #[test]
-fn the_leader_of_a_session_cannot_be_freed_and_is_told_what_to_do() {
+fn the_leader_of_a_session_cannot_be_freed_and_gets_a_hint() {
     needs!(tool("setsid"), tool("script"));
     assert_eq!(run(prepared("setsid").args(["-w", "setsid-free", "echo", "ran"])), refused());
     assert_eq!(run(&mut leader("exec setsid-free echo ran")), refused());

@@ -3,8 +3,6 @@
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 
 use nix::errno::Errno;
 use nix::unistd::mkfifo;
@@ -13,69 +11,7 @@ use tempfile::TempDir;
 use crate::needs;
 use crate::support::*;
 
-/// Accounts that no machine has: user and group databases that stand in the place of the machine's in a
-/// mount namespace of their own.
-pub(crate) struct Accounts {
-    folder: TempDir,
-}
-
 impl Accounts {
-    /// alice and bob have groups in the database, 1234 is a name, bare has neither home nor shell, stray's
-    /// primary group has no entry, many is in 100 groups, and nil's uid is what means "none" to the kernel.
-    const USERS: &str = "root:x:0:0:root:/root:/bin/bash
-alice:x:5001:5001:Alice:/home/alice:/bin/zsh
-bob:x:5002:5001:Bob:/home/bob:/bin/ksh
-1234:x:5003:5003::/home/1234:/bin/sh
-bare:x:5004:5004:::
-stray:x:5005:7777::/:/bin/sh
-many:x:5006:5006::/home/many:/bin/sh
-nil:x:4294967295:5001::/:/bin/sh
-";
-    const GROUPS: &str = "root:x:0:
-wheel:x:5000:root
-alice:x:5001:
-staff:x:5100:alice,bob
-audio:x:5050:alice
-5200:x:5201:
-";
-
-    pub(crate) fn new() -> Self {
-        let mut groups = Self::GROUPS.to_owned();
-        for i in 0..99 {
-            writeln!(groups, "many{i}:x:{}:bob2,many", 6000 + i).unwrap();
-        }
-        Self::of(Self::USERS, &groups)
-    }
-
-    /// Those of these files.
-    pub(crate) fn of(users: &str, groups: &str) -> Self {
-        let folder = open_folder();
-        fs::write(folder.path().join("passwd"), users).unwrap();
-        fs::write(folder.path().join("group"), groups).unwrap();
-        Self { folder }
-    }
-
-    /// A command line that sees these accounts.
-    pub(crate) fn command(&self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-        let mount = "mount --bind \"$0/passwd\" /etc/passwd && mount --bind \"$0/group\" /etc/group &&
-            exec \"$@\"";
-        let mut command = prepared("unshare");
-        command.args(["--mount", "sh", "-c", mount]).arg(self.folder.path()).args(words);
-        command
-    }
-
-    /// Runs one.
-    pub(crate) fn run(&self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Outcome {
-        run(&mut self.command(words))
-    }
-
-    /// A copy of the link `name` that every account may execute.
-    pub(crate) fn copy(&self, name: &str) -> PathBuf {
-        let copy = self.folder.path().join(name);
-        install(&bin().join(name), &copy);
-        copy
-    }
-
     /// setuidgid with these words and a program that shows what it runs as.
     fn state(&self, words: &[&str]) -> Outcome {
         self.run([&["setuidgid"], words, &SHOW].concat())
@@ -87,14 +23,6 @@ audio:x:5050:alice
         let setuidgid = [copy.to_str().unwrap()];
         self.run([&["setpriv"], options, &setuidgid, words, &SHOW].concat())
     }
-}
-
-/// Root, who may mount.
-pub(crate) fn mounts() -> Result<(), String> {
-    root()?;
-    tool("unshare")?;
-    let possible = run(prepared("unshare").args(["--mount", "true"])).status == 0;
-    if possible { Ok(()) } else { Err("a mount namespace".into()) }
 }
 
 const SHOW: [&str; 4] = ["grep", "-E", "^(Uid|Gid|Groups|Cap(Inh|Prm|Eff|Amb)):", "/proc/self/status"];
@@ -349,7 +277,7 @@ fn an_unknown_group_is_refused() {
 }
 
 #[test]
-fn what_cannot_be_an_account_is_wrong_use() {
+fn an_impossible_account_is_a_usage_error() {
     const EMPTY: &str = "an empty field";
     const FORM: &str = "the numeric form is :uid:gid[:gid...]";
     const NUMBERS: &str = "not all of its ids are numbers from 0 to 4294967294";
@@ -394,7 +322,7 @@ fn what_cannot_be_an_account_is_wrong_use() {
 }
 
 #[test]
-fn an_account_that_is_empty_is_told_so() {
+fn an_empty_account_is_refused_as_such() {
     for name in ["setuidgid", "envuidgid"] {
         let outcome = run(link(name).args(["", "echo", "ran"]));
         assert_eq!(outcome, misuse(name, "invalid account: the value is empty"));
@@ -415,7 +343,7 @@ fn an_entry_with_the_uid_that_means_none_is_refused() {
 // Privilege.
 
 #[test]
-fn who_is_not_root_is_refused_whichever_id_would_change() {
+fn without_root_every_change_of_an_id_is_refused() {
     needs!(mounts(), tool("setpriv"));
     let accounts = Accounts::new();
     for (ids, action) in [
@@ -434,7 +362,7 @@ fn who_is_not_root_is_refused_whichever_id_would_change() {
 }
 
 #[test]
-fn who_is_not_root_is_refused_without_more_than_one_id_too() {
+fn without_root_it_is_refused_with_one_id_too() {
     let other = if root().is_ok() { 1 } else { nix::unistd::getuid().as_raw() + 1 };
     let mut setuidgid = if root().is_ok() {
         needs!(tool("setpriv"));
@@ -449,7 +377,7 @@ fn who_is_not_root_is_refused_without_more_than_one_id_too() {
 }
 
 #[test]
-fn who_is_the_account_already_needs_no_privilege() {
+fn a_process_with_the_ids_of_the_account_needs_no_privilege() {
     needs!(mounts(), tool("setpriv"));
     let accounts = Accounts::new();
     let alice = ["--reuid=5001", "--regid=5001", "--groups=5001"];
@@ -467,7 +395,7 @@ fn who_is_the_account_already_needs_no_privilege() {
 }
 
 #[test]
-fn who_is_the_account_already_without_any_supplementary_group_needs_no_privilege() {
+fn a_process_with_the_ids_of_the_account_and_no_supplementary_group_needs_no_privilege() {
     needs!(mounts(), tool("setpriv"));
     // As a container runs with "--user 5001:5001": the gid is in no list, and what it gives is the same.
     let alice = ["--reuid=5001", "--regid=5001", "--clear-groups"];
@@ -487,7 +415,7 @@ fn the_rest_of_the_chain_sees_no_capability_whatever_there_was() {
         &[inheritable, ambient],
         &["--securebits=+no_setuid_fixup"],
         &["--securebits=+no_setuid_fixup", inheritable, ambient],
-        // Who is the account already, but with capabilities:
+        // A process of the account itself, but with capabilities:
         &["--reuid=5001", "--regid=5001", "--groups=5001", inheritable],
         &["--reuid=5001", "--regid=5001", "--groups=5001", inheritable, ambient],
         &["--securebits=+noroot", "--inh-caps=+setuid,+setgid", "--ambient-caps=+setuid,+setgid"],
@@ -526,7 +454,7 @@ fn root_without_the_capabilities_is_refused() {
     ] {
         assert_eq!(accounts.state_under_setpriv(&[options], &["alice"]), refused(action), "{options}");
     }
-    // The effective uid alone is not what root can be told by.
+    // The effective uid alone does not make it root.
     let ids = ["--euid=5001", "--regid=5001", "--groups=5001"];
     assert_eq!(accounts.state_under_setpriv(&ids, &["alice"]), is(5001, 5001, &[5001]));
 }
@@ -591,7 +519,7 @@ fn the_parent_death_signal_is_kept() {
 fn the_parents_death_still_reaches_the_program() {
     needs!(mounts(), tool("setpriv"));
     let accounts = Accounts::new();
-    let scratch = open_folder();
+    let scratch = open_directory();
     let up = scratch.path().join("up");
     mkfifo(&up, nix::sys::stat::Mode::S_IRWXU).unwrap();
     // All that holds stdout open is the program, so the run ends when it does.

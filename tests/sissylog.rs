@@ -1,9 +1,9 @@
 //! sissylog, before a syslogd of the test's own and before busybox's.
 
-mod away;
-mod ends;
+pub(crate) mod harness;
 mod lines;
 mod peers;
 mod pid;
+mod shutdown;
+mod syslogd_down;
 mod usage;
-pub(crate) mod world;

@@ -299,7 +299,7 @@ fn more_open_files_than_the_system_allows_anybody_are_refused_with_how_many_it_a
 }
 
 #[test]
-fn what_is_no_limit_is_wrong_use() {
+fn an_invalid_limit_is_a_usage_error() {
     let bad = "- -1 +5 1k 1K 0x10 1.5 1e3 hard Unlimited infinity == =1 1= ٣ 18446744073709551616";
     for bad in ["", " ", " 7", "7 ", "7\n"].into_iter().chain(bad.split(' ')) {
         let problem = format!("invalid limit: {}", given(bad));
@@ -313,7 +313,7 @@ fn what_is_no_limit_is_wrong_use() {
 }
 
 #[test]
-fn a_missing_value_is_wrong_use() {
+fn a_missing_value_is_a_usage_error() {
     for letter in ["-a", "-c", "-d", "-f", "-l", "-m", "-o", "-p", "-r", "-s", "-t", "-P"] {
         let problem = format!("missing argument for option '{letter}'");
         assert_eq!(run(link("softlimit").arg(letter)), misuse("softlimit", &problem));

@@ -1,29 +1,45 @@
 //! What the tests share: the programs under test, one way to run a command and look at all of its outcome,
 //! and what a test needs of the machine.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
-use nix::libc::{self, SYS_clock_nanosleep, SYS_nanosleep, SYS_pause, c_long};
+use nix::libc::c_long;
+
+mod accounts;
+pub(crate) mod locks;
+mod mounts;
+mod peers;
+mod processes;
+mod random;
+mod wait;
+
+pub(crate) use accounts::*;
+pub(crate) use mounts::*;
+pub(crate) use peers::*;
+pub(crate) use processes::*;
+pub(crate) use random::*;
+pub(crate) use wait::*;
 
 /// Where cargo put what it built for these tests.
 fn built() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_fdmove")).parent().unwrap()
 }
 
-/// The folder of the programs under test: those just built, or, with `CATENA_BIN`, installed ones.
+/// The directory of the programs under test: those just built, or, with `CATENA_BIN`, installed ones.
 pub(crate) fn bin() -> PathBuf {
     std::env::var_os("CATENA_BIN")
         .map_or_else(|| built().to_owned(), |bin| PathBuf::from(bin).canonicalize().unwrap())
 }
 
-/// A program of examples/, which the tests run at the end of a chain.
+/// A program of tests/programs/, which the tests run at the end of a chain.
 pub(crate) fn example(name: &str) -> PathBuf {
     built().join("examples").join(name)
 }
@@ -33,7 +49,7 @@ pub(crate) fn link(name: &str) -> Command {
     prepared(bin().join(name))
 }
 
-/// A shell script that finds the links in PATH and their folder in `$B`. (`umask` is the shell's own: write
+/// A shell script that finds the links in PATH and their directory in `$B`. (`umask` is the shell's own: write
 /// `$B/umask`.)
 pub(crate) fn sh(script: &str) -> Command {
     let mut command = prepared("sh");
@@ -81,7 +97,7 @@ pub(crate) fn fails(status: i32, stderr: impl Into<String>) -> Outcome {
     Outcome { status, stdout: String::new(), stderr: stderr.into() }
 }
 
-/// Wrong use of `name`: status 100, what is wrong, and the usage line.
+/// A usage error of `name`: status 100, what is wrong, and the usage line.
 pub(crate) fn misuse(name: &str, problem: &str) -> Outcome {
     let usage = catena::LINKS.iter().chain(&catena::PROGRAMS).find(|link| link.name == name).unwrap().usage;
     fails(100, format!("{name}: {problem}\n{name}: usage: {name} {usage}\n"))
@@ -164,7 +180,7 @@ pub(crate) fn root() -> Result<(), String> {
 pub(crate) fn tool(name: &str) -> Result<(), String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let standard = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(PathBuf::from);
-    let found = std::env::split_paths(&path).chain(standard).any(|folder| folder.join(name).is_file());
+    let found = std::env::split_paths(&path).chain(standard).any(|directory| directory.join(name).is_file());
     if found { Ok(()) } else { Err(format!("the program {name}")) }
 }
 
@@ -178,9 +194,9 @@ pub(crate) fn skip(what: &str) {
     OpenOptions::new().append(true).create(true).open(file).unwrap().write_all(line.as_bytes()).unwrap();
 }
 
-/// Runs a shell script in `folder`.
-pub(crate) fn run_in(folder: impl AsRef<Path>, script: &str) -> Outcome {
-    run(sh(script).current_dir(folder))
+/// Runs a shell script in `directory`.
+pub(crate) fn run_in(directory: impl AsRef<Path>, script: &str) -> Outcome {
+    run(sh(script).current_dir(directory))
 }
 
 /// A shell script that file permissions bind, as they do not bind root.
@@ -193,11 +209,26 @@ pub(crate) fn mortal(script: &str) -> Command {
     command
 }
 
-/// A new folder that every account may enter.
-pub(crate) fn open_folder() -> tempfile::TempDir {
-    let folder = tempfile::TempDir::new().unwrap();
-    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    folder
+/// A new directory that every account may enter.
+pub(crate) fn open_directory() -> tempfile::TempDir {
+    let directory = tempfile::TempDir::new().unwrap();
+    std::fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    directory
+}
+
+/// The permissions of a file.
+pub(crate) fn mode(file: &Path) -> u32 {
+    file.symlink_metadata().unwrap().permissions().mode() & 0o7777
+}
+
+/// The text of a file, or nothing; bytes that are no UTF-8 are replaced.
+pub(crate) fn text(file: impl AsRef<Path>) -> String {
+    String::from_utf8_lossy(&std::fs::read(file).unwrap_or_default()).into_owned()
+}
+
+/// The time since 1970.
+pub(crate) fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }
 
 /// Copies a program to where every account may execute it, at once: another process writes it. If this one
@@ -235,68 +266,13 @@ impl Background {
     }
 }
 
-/// The system calls in which programs sleep that do nothing else.
-pub(crate) const ASLEEP: &[c_long] = &[SYS_clock_nanosleep, SYS_nanosleep, SYS_pause];
-
-/// The numbers of those system calls on i386 that tests look for, and what they are here: the program under
-/// test may be of 32 bits beside tests of 64. Those of a time of 64 bits are the same calls.
-const OF_I386: [(c_long, c_long); 19] = [
-    (29, SYS_pause),
-    (55, libc::SYS_fcntl),
-    (93, libc::SYS_ftruncate),
-    (114, libc::SYS_wait4),
-    (143, libc::SYS_flock),
-    (145, libc::SYS_readv),
-    (162, SYS_nanosleep),
-    (168, libc::SYS_poll),
-    (194, libc::SYS_ftruncate),
-    (219, libc::SYS_madvise),
-    (221, libc::SYS_fcntl),
-    (252, libc::SYS_exit_group),
-    (267, SYS_clock_nanosleep),
-    (295, libc::SYS_openat),
-    (302, libc::SYS_renameat),
-    (309, libc::SYS_ppoll),
-    (315, libc::SYS_tee),
-    (407, SYS_clock_nanosleep),
-    (414, libc::SYS_ppoll),
-];
-
-/// The system call that a process sleeps in, or stands at where it is traced, by its number here; -1 for one
-/// that no test looks for, nothing where it runs.
-pub(crate) fn call_of(pid: u32) -> Option<c_long> {
-    let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).ok()?;
-    let number = call.split([' ', '\n']).next().and_then(|number| number.parse().ok())?;
-    let mut class = [0; 5];
-    let file = File::open(format!("/proc/{pid}/exe")).and_then(|mut file| file.read_exact(&mut class));
-    if file.is_ok() && class == *b"\x7fELF\x01" {
-        return Some(OF_I386.iter().find(|call| call.0 == number).map_or(-1, |call| call.1));
-    }
-    Some(number)
-}
-
-/// Waits until the process `pid` sleeps in one of these system calls.
-pub(crate) fn wait_until_in(pid: u32, calls: &[c_long]) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        let call = call_of(pid);
-        if call.is_some_and(|call| calls.contains(&call)) {
-            return;
-        }
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        assert!(!status.contains("State:\tZ"), "process {pid} has ended");
-        assert!(Instant::now() < deadline, "process {pid} does not wait: {call:?}");
-        std::thread::yield_now();
-    }
-}
-
 /// The fds below 10 of the program after a chain that was started with these redirections of the shell: a
 /// line for each, with its number and the last part of its file's name.
-pub(crate) fn descriptors(folder: impl AsRef<Path>, chain: &str, redirections: &str) -> Vec<String> {
+pub(crate) fn descriptors(directory: impl AsRef<Path>, chain: &str, redirections: &str) -> Vec<String> {
     let close = "</dev/null >/dev/null 2>/dev/null 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-";
-    // The program does nothing, and the test looks at it: who looks at itself needs fds for that.
+    // The program does nothing, and the test looks at it: to look at itself it would need fds.
     let script = format!("exec {chain} sleep 600 {close} {redirections}");
-    let mut program = sh(&script).current_dir(folder).spawn().unwrap();
+    let mut program = sh(&script).current_dir(directory).spawn().unwrap();
     wait_until_in(program.id(), ASLEEP);
     let found = (0..10).filter_map(|fd| {
         let file = std::fs::read_link(format!("/proc/{}/fd/{fd}", program.id())).ok()?;
@@ -313,7 +289,7 @@ pub(crate) fn tell(line: &str) {
     std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
-/// Puts programs into a new root folder, and what their loader needs there.
+/// Puts programs into a new root directory, and what their loader needs there.
 pub(crate) fn install_root(root: &Path, programs: &[&Path]) {
     for program in programs {
         install(program, &root.join(program.file_name().unwrap()));

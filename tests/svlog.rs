@@ -1,20 +1,20 @@
 //! svlog, beside runit's svlogd where both behave alike.
 
-mod better;
+mod beyond_svlogd;
 mod config;
 mod disk;
 mod errno;
-mod exchange;
 mod files;
-mod goes_on;
+mod handover_to_svlogd;
+pub(crate) mod harness;
 mod kills;
 mod lines;
-pub(crate) mod log;
+mod messages;
 mod order;
 mod owner;
 mod patterns;
 mod processor;
+mod resume;
 mod signals;
 mod tracer;
 mod udp;
-mod words;

@@ -1,5 +1,5 @@
 //! Law 2: what a link does not change reaches the program as it was received. Every link runs under every odd
-//! state that `examples/pose.rs` makes, and `examples/state.rs` at its end prints what it prints in a control
+//! state that `tests/programs/pose.rs` makes, and `tests/programs/state.rs` at its end prints what it prints in a control
 //! run, in which the program is executed without the link.
 
 use std::fs;
@@ -22,12 +22,12 @@ pub(crate) enum Caller {
 }
 use Caller::{Anybody, Root};
 
-/// A link with arguments, `@` being the test's folder; the items that it is there to change; and who can run
+/// A link with arguments, `@` being the test's directory; the items that it is there to change; and who can run
 /// it so.
 pub(crate) type Line = (&'static str, &'static str, Caller);
 
 const LINES: [Line; 34] = [
-    ("chroot /", "cwd, folder", Root),
+    ("chroot /", "cwd, directory", Root),
     ("envdir @/empty", "", Anybody),
     ("envdir -I @/none", "", Anybody),
     ("envdir -fn -p ADDED_ @/env", "env ADDED_", Anybody),
@@ -56,7 +56,7 @@ const LINES: [Line; 34] = [
     ("setuidgid :65534:65533", "ids", Root),
     ("setuidgid -s :65534:65533:5", "ids", Root),
     ("setuidgid -e :65534:65533", "ids, env HOME=, env SHELL=, env USER=, env LOGNAME=", Root),
-    ("setuidgid :65534:65533 @/bin/chroot /", "ids, cwd, folder", Root),
+    ("setuidgid :65534:65533 @/bin/chroot /", "ids, cwd, directory", Root),
     ("softlimit", "", Anybody),
     ("softlimit -c 0 -H -c =", "limit RLIMIT_CORE", Anybody),
     ("umask u+", "", Anybody),
@@ -144,20 +144,20 @@ fn every_link_hands_on_every_state() {
     assert!(pairs >= 1600, "{pairs}");
 }
 
-/// Runs every line under every state, each in a folder made so.
+/// Runs every line under every state, each in a directory made so.
 pub(crate) fn under_every_state(
     lines: &[Line],
     furnished: impl Fn() -> tempfile::TempDir + Sync,
 ) -> Vec<Result<(), String>> {
     let states = Mutex::new(STATES.iter());
     let work = || {
-        let folder = furnished(); // its own: nobody else has the locks
-        let plain = look(folder.path(), "", "");
+        let directory = furnished(); // its own: nobody else has the locks
+        let plain = look(directory.path(), "", "");
         let mut verdicts = Vec::new();
         loop {
             let Some((state, caller)) = states.lock().unwrap().next() else { return verdicts };
             if *caller == Anybody || root().is_ok() {
-                verdicts.extend(compare(folder.path(), state, lines, &plain));
+                verdicts.extend(compare(directory.path(), state, lines, &plain));
             }
         }
     };
@@ -167,10 +167,10 @@ pub(crate) fn under_every_state(
     })
 }
 
-/// A folder that has what the lines name, and where every account may execute the links.
+/// A directory that has what the lines name, and where every account may execute the links.
 pub(crate) fn furnished() -> tempfile::TempDir {
-    let folder = open_folder();
-    let at = |name: &str| folder.path().join(name);
+    let directory = open_directory();
+    let at = |name: &str| directory.path().join(name);
     for name in ["bin", "empty", "env"] {
         fs::create_dir(at(name)).unwrap();
     }
@@ -187,12 +187,12 @@ pub(crate) fn furnished() -> tempfile::TempDir {
     for name in ["pose", "state"] {
         install(&example(name), &at("bin").join(name));
     }
-    folder
+    directory
 }
 
 /// Runs every line under `state`.
-fn compare(folder: &Path, state: &str, lines: &[Line], plain: &Outcome) -> Vec<Result<(), String>> {
-    let control = look(folder, state, "");
+fn compare(directory: &Path, state: &str, lines: &[Line], plain: &Outcome) -> Vec<Result<(), String>> {
+    let control = look(directory, state, "");
     assert_eq!((control.status, &*control.stderr), (0, ""), "{state}");
     assert_ne!(&control, plain, "{state} is no other state");
     let refused =
@@ -200,9 +200,9 @@ fn compare(folder: &Path, state: &str, lines: &[Line], plain: &Outcome) -> Vec<R
     let possible = |caller| caller == Anybody || root().is_ok() && !state.contains("account");
     let lines = lines.iter().filter(|(line, _, caller)| !refused(line) && possible(*caller));
     let verdict = |(line, changes, _): &Line| {
-        let seen = look(folder, state, line);
-        // The current folder of which no name is left is another one in each run.
-        let changes = changes.replace("ids", IDS) + if state == "gone" { ", folder" } else { "" };
+        let seen = look(directory, state, line);
+        // The current directory of which no name is left is another one in each run.
+        let changes = changes.replace("ids", IDS) + if state == "gone" { ", directory" } else { "" };
         let (expected, found) = (unchanged(&control.stdout, &changes), unchanged(&seen.stdout, &changes));
         if (seen.status, &*seen.stderr) == (0, "") && expected == found {
             return Ok(());
@@ -214,18 +214,18 @@ fn compare(folder: &Path, state: &str, lines: &[Line], plain: &Outcome) -> Vec<R
 }
 
 /// What the program at the end of the line prints under the state.
-fn look(folder: &Path, state: &str, line: &str) -> Outcome {
+fn look(directory: &Path, state: &str, line: &str) -> Outcome {
     const TIMERS: &str = "print join ' ', 'timers', map { getitimer($_) > 0 ? 'yes' : 'no' } 0..2";
-    let here = |name: &str| folder.join("bin").join(name);
+    let here = |name: &str| directory.join("bin").join(name);
     let mut command = prepared(here("pose"));
-    command.current_dir(folder).args(["out"]).arg(here("pose")).arg("open=61");
+    command.current_dir(directory).args(["out"]).arg(here("pose")).arg("open=61");
     for state in state.split(' ').filter(|state| !state.is_empty()) {
         command.arg(here("pose")).arg(state);
     }
     if let Some((link, words)) =
         line.split(' ').collect::<Vec<_>>().split_first().filter(|_| !line.is_empty())
     {
-        command.arg(here(link)).args(words.iter().map(|word| word.replace('@', folder.to_str().unwrap())));
+        command.arg(here(link)).args(words.iter().map(|word| word.replace('@', directory.to_str().unwrap())));
     }
     if state == "timers" {
         command.args(["perl", "-MTime::HiRes=getitimer", "-e", TIMERS]);

@@ -103,13 +103,13 @@ fn letters_that_a_mask_has_no_bit_for_change_nothing() {
 
 #[test]
 fn the_mask_is_that_of_files() {
-    let folder = tempfile::TempDir::new().unwrap();
-    let script = "umask 0; $B/umask 027 sh -c '>file; mkdir folder'; stat -c '%a %n' file folder";
-    assert_eq!(run_in(folder.path(), script), prints("640 file\n750 folder\n"));
+    let directory = tempfile::TempDir::new().unwrap();
+    let script = "umask 0; $B/umask 027 sh -c '>file; mkdir directory'; stat -c '%a %n' file directory";
+    assert_eq!(run_in(directory.path(), script), prints("640 file\n750 directory\n"));
 }
 
 #[test]
-fn what_is_no_mask_is_wrong_use() {
+fn an_invalid_mask_is_a_usage_error() {
     let numbers = "8 08 078 9 1000 7777 01000 0o77 0x1f +022 022, 22.0 99999999999999999999999";
     let symbols = "u ug rwx u=rwx, ,u=r u=r,,g=r u+q z=r u:r u=ug u=gr u=rg u=7 U=r u=R é u=é =, u==z";
     for bad in ["", " ", "022 ", " 022", "u=rwx g=r", "a=rwx\n"]

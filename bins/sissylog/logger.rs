@@ -4,8 +4,9 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+use common::clock::{monotonic, wall};
 use common::input::{Input, Look};
-use common::socket::{POLLIN, POLLOUT, monotonic, next_signals, poll, poll_for, wall, watch};
+use common::poll::{POLLIN, POLLOUT, poll, poll_for, watch};
 use common::{Text, Voice, signals};
 use nix::errno::Errno;
 
@@ -151,7 +152,7 @@ impl Logger {
             let mut events = [signals, watch(input, POLLIN), watch(room, POLLOUT)];
             poll_for(&mut events, timeout)?;
             if events[0].revents != 0 {
-                if let Some(signal) = next_signals(self.signals.as_fd()).next() {
+                if let Some(signal) = signals::next(self.signals.as_fd()).next() {
                     return Ok(End::Signal(signal));
                 }
             }

@@ -1,7 +1,7 @@
 //! The messages that a line becomes, as syslog(3) writes them: `<PRI>Mmm dd hh:mm:ss ident: text`.
 
 use common::Text;
-use common::socket::{Local, local_time};
+use common::clock::{Local, local_time};
 
 /// What the text of a message has at most, in bytes.
 pub const LIMIT: usize = 800;

@@ -10,8 +10,7 @@ mod service;
 mod syslog;
 
 use common::input::Input;
-use common::socket::signals;
-use common::{Cli, Error, Link, OrFail, Outcome, Short, Text, Voice, child, fds, shown};
+use common::{Cli, Error, Link, OrFail, Outcome, Short, Text, Voice, fds, shown, signals};
 
 use logger::{Logger, Orders};
 
@@ -60,8 +59,8 @@ fn start(cli: &mut Cli) -> Result<Logger, Error> {
         return Err(Error::usage("nothing may follow facility"));
     }
     // All come through the fd, those too that are ignored, or do nothing.
-    child::block_signals(true).or_fail("block signals")?;
-    let signals = signals(&logger::ENDS).or_fail("make a signalfd")?;
+    signals::block_all().or_fail("block signals")?;
+    let signals = signals::as_fd(&logger::ENDS).or_fail("make a signalfd")?;
     let input = Input::new(BATCH).or_fail("look at the standard input")?;
     Ok(Logger::new(Orders { voice, ident, facility, pid, last_word }, signals, input))
 }

@@ -2,8 +2,8 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use common::cli::number;
 use common::door::{self, Owner};
+use common::quantity::number;
 use common::{Text, Voice};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;

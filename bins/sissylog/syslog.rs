@@ -3,7 +3,8 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::Voice;
-use common::socket::{connect, connect_datagrams, monotonic, send};
+use common::clock::monotonic;
+use common::socket::{connect, connect_datagrams, send};
 use nix::errno::Errno;
 
 const PATH: &[u8] = b"/dev/log";

@@ -4,7 +4,7 @@ mod verdict;
 
 use std::os::fd::AsFd;
 
-use common::child;
+use common::{process, procfs};
 use nix::errno::Errno;
 
 use super::machine::{Death, Event, Phase, Want};
@@ -115,13 +115,13 @@ fn adopt_living(
     if !child.finish {
         (machine.since, process.since) = (child.since, child.wall);
     }
-    let parent = match child::process(child.pid) {
+    let parent = match procfs::process(child.pid) {
         Ok(process) => process.parent,
         Err(Errno::ENOENT | Errno::ESRCH) => 0, // it has died since
         Err(errno) => return Err(errno),
     };
     if parent != shared.supervisor {
-        match child::pidfd(child.pid) {
+        match process::pidfd(child.pid) {
             Ok(pidfd) => process.adopted = Some(pidfd),
             Err(Errno::ESRCH) => return Ok(Some(died_unseen(process, child))),
             Err(errno) => return Err(errno),

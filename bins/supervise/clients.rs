@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
-use common::{Text, child, socket};
+use common::{Text, fds, poll, socket};
 use nix::unistd::read;
 
 use super::machine::{Event, Machine, Phase};
@@ -150,7 +150,7 @@ impl Clients {
         match self.client(i) {
             // What there is no room for has to wait: else it would be reported again and again.
             Some(client) if client.ended || client.filled == LINE => (client.fd.as_raw_fd(), 0),
-            Some(client) => (client.fd.as_raw_fd(), socket::POLLIN),
+            Some(client) => (client.fd.as_raw_fd(), poll::POLLIN),
             None => (-1, 0),
         }
     }
@@ -186,7 +186,7 @@ impl Clients {
     /// A stop of `part` overtakes what a client has sent and nobody has answered yet.
     pub(super) fn overtake(&mut self, i: usize, part: Part, stop: Ask) {
         let Some(client) = self.client_mut(i) else { return };
-        let unread = child::unread(client.fd.as_fd()).unwrap_or(0); // a socket can always be asked
+        let unread = fds::unread(client.fd.as_fd()).unwrap_or(0); // a socket can always be asked
         client.late[part as usize].overtaken(stop, client.filled + unread);
     }
 

@@ -7,7 +7,7 @@
 
 use std::mem;
 
-use common::{Text, child, procfs, signals};
+use common::{Text, process, procfs, signals};
 use nix::errno::Errno;
 
 use super::service::{STEPS, Step};
@@ -188,9 +188,9 @@ impl Run {
     /// error; what is gone meanwhile is none.
     fn send(self, group: bool, signal: i32) -> nix::Result<()> {
         let gone = |sent: nix::Result<()>| if sent == Err(Errno::ESRCH) { Ok(()) } else { sent };
-        let mut sent = if group { gone(child::kill_group(self.pid, signal)) } else { Ok(()) };
+        let mut sent = if group { gone(process::kill_group(self.pid, signal)) } else { Ok(()) };
         self.each(|pid, _| {
-            let this = gone(child::kill_child(pid, signal)); // our child, not reaped yet: it is what it was
+            let this = gone(process::kill_child(pid, signal)); // our child, not reaped yet: it is what it was
             sent = sent.and(this);
         });
         sent
@@ -213,11 +213,11 @@ impl Run {
 
     /// Gives each of our children that are no part of the service, with its process group where /proc has it.
     fn each(self, mut give: impl FnMut(u32, Option<u32>)) {
-        child::children(|pid| {
+        procfs::children(|pid| {
             if self.spare.contains(&pid) {
                 return;
             }
-            let stat = child::process(pid);
+            let stat = procfs::process(pid);
             let group = stat.ok().map(|stat| stat.group); // without /proc: a child all the same
             let its = self.orphans == Orphans::TheServices || group == Some(self.pid);
             if its && !stat.is_ok_and(|stat| stat.zombie) {

@@ -6,8 +6,8 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use common::cli::number;
-use common::{Text, Words, child, fds, socket};
+use common::quantity::number;
+use common::{Text, Words, fds, procfs, random, socket};
 use nix::errno::Errno;
 use nix::unistd::read;
 
@@ -119,7 +119,7 @@ impl Notify {
     /// The name lasts, so that a new supervisor can take it, if nobody else has.
     fn open_socket(&mut self) -> nix::Result<()> {
         if self.name == 0 {
-            self.name = socket::random()? | 1;
+            self.name = random::number()? | 1;
         }
         let mut name = Text::<32>::of(NAME);
         name.number(self.name);
@@ -250,7 +250,7 @@ fn descends(mut pid: u32, ancestor: u32) -> bool {
         if pid == ancestor {
             return true;
         }
-        match child::process(pid) {
+        match procfs::process(pid) {
             Ok(process) if process.parent > 1 => pid = process.parent,
             _ => return false,
         }

@@ -1,6 +1,6 @@
 //! The time as a value: read once per wake-up, and again after what may have taken long.
 
-use common::{Text, socket};
+use common::{Text, clock};
 
 /// Wall clock time: seconds since 1970, and nanoseconds.
 pub(crate) type Wall = (u64, u32);
@@ -17,7 +17,7 @@ pub(crate) struct Now {
 impl Now {
     /// Reads both clocks.
     pub(crate) fn read() -> Self {
-        Self { monotonic: socket::monotonic(), wall: socket::wall() }
+        Self { monotonic: clock::monotonic(), wall: clock::wall() }
     }
 }
 

@@ -4,9 +4,9 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use common::cli::number;
 use common::door::{self, Owner};
-use common::{Text, child, fds, namespace, procfs};
+use common::quantity::number;
+use common::{Text, fds, namespace, procfs};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, SpliceFFlags, tee};
 use nix::sys::stat::{Mode, fstatat};
@@ -53,7 +53,7 @@ impl PidSpace {
     /// The present one. What the kernel does not show is not known; an error where it might have shown it.
     pub(crate) fn now() -> nix::Result<Self> {
         let mut buffer = [0; 64];
-        let boot = shown(child::boot_id(&mut buffer))?.map_or_else(|| Text::of("-"), Text::of);
+        let boot = shown(procfs::boot_id(&mut buffer))?.map_or_else(|| Text::of("-"), Text::of);
         let this = shown(procfs::This::open())?;
         let inode = |name| match &this {
             Some(this) => Ok(shown(this.stat(name))?.map_or(0, |stat| fds::inode(&stat))),
@@ -61,7 +61,7 @@ impl PidSpace {
         };
         let place = Place {
             namespace: inode(c"ns/pid")?,
-            first: shown(child::process(1))?.map_or(0, |process| process.start),
+            first: shown(procfs::process(1))?.map_or(0, |process| process.start),
             time: inode(c"ns/time")?,
             id: namespace::id(c"/proc/self/ns/pid").unwrap_or(0), // no more than one way of two to know it
             one: std::process::id() == 1,

@@ -5,13 +5,11 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::door::{self, Owner};
-use common::{Text, caps, child, fds, procfs};
+use common::{Text, Voice, caps, fds, procfs};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice, tee};
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{pipe2, read, write};
-
-use common::Voice;
 
 /// How large the pipe is made where the kernel counts no user's pages.
 const SIZE: i32 = 1 << 20;
@@ -169,7 +167,7 @@ impl Pipe {
 
     /// How many bytes nobody has read.
     pub(super) fn unread(&self) -> usize {
-        child::unread(self.both.as_fd()).unwrap_or(0) // FIONREAD of a pipe cannot fail
+        fds::unread(self.both.as_fd()).unwrap_or(0) // FIONREAD of a pipe cannot fail
     }
 
     /// Adds a line of our own, if there is room for it; in a line of its own where the last byte of the
@@ -184,9 +182,9 @@ impl Pipe {
     fn write(&self, bytes: &[u8]) -> nix::Result<()> {
         if self.ends.is_some() {
             // Shared with the service: it must not be made not to wait, and we must not wait.
-            let mut fds = [common::socket::watch(self.both.as_raw_fd(), common::socket::POLLOUT)];
-            common::socket::poll(&mut fds, Some(0))?;
-            if fds[0].revents & common::socket::POLLOUT == 0 {
+            let mut fds = [common::poll::watch(self.both.as_raw_fd(), common::poll::POLLOUT)];
+            common::poll::poll(&mut fds, Some(0))?;
+            if fds[0].revents & common::poll::POLLOUT == 0 {
                 return Err(Errno::EAGAIN);
             }
         }

@@ -4,8 +4,8 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use common::child::{self, Plan, Slot};
-use common::{Text, fds, signals};
+use common::spawn::{self, Plan, Slot};
+use common::{Text, fds, process, signals};
 use nix::errno::Errno;
 use nix::sys::stat::fstatat;
 
@@ -236,7 +236,7 @@ impl Process {
             Action::KillScript if self.script == 0 => Some(Event::Script(false)),
             Action::KillScript => {
                 if self.lost_script.is_none() {
-                    let _ = child::kill_child(self.script, signals::KILL); // it is ours, not reaped yet
+                    let _ = process::kill_child(self.script, signals::KILL); // it is ours, not reaped yet
                 }
                 None
             }
@@ -259,8 +259,8 @@ impl Process {
     fn signal(&mut self, shared: &Shared, signal: i32) {
         let sent = match &self.adopted {
             _ if self.lost.is_some() => return,
-            Some(pidfd) => child::signal_pidfd(pidfd.as_fd(), signal),
-            None => child::kill_child(self.machine.pid, signal),
+            Some(pidfd) => process::signal_pidfd(pidfd.as_fd(), signal),
+            None => process::kill_child(self.machine.pid, signal),
         };
         match sent {
             Ok(()) | Err(Errno::ESRCH) => {}
@@ -307,7 +307,7 @@ impl Process {
             argv: &words[..=usize::from(runs)],
             env: &shared.env,
         };
-        let failed = match child::spawn(&plan) {
+        let failed = match spawn::spawn(&plan) {
             Ok(spawned) => {
                 self.script = spawned.pid;
                 self.machine.script_runs(now.monotonic);
@@ -451,7 +451,7 @@ impl Process {
         let env = if finish { &shared.env } else { self.notify.env(&self.settings, &shared.env) };
         let group = !finish && self.settings.leftovers[0].is_some();
         let folder = self.folder.as_fd();
-        match child::spawn(&Plan { group, folder, record, fds: &fds[..count], path, argv, env }) {
+        match spawn::spawn(&Plan { group, folder, record, fds: &fds[..count], path, argv, env }) {
             Ok(spawned) => {
                 self.said.forget(Said::NotStarted);
                 if !finish {
@@ -517,7 +517,7 @@ impl Process {
     pub(super) fn ask_adopted(&mut self, now: Now) -> Option<Event> {
         let pidfd = self.adopted.as_ref()?;
         let since = *self.asking.get_or_insert(now.monotonic);
-        let death = match child::exit_status(pidfd.as_fd()) {
+        let death = match process::exit_status(pidfd.as_fd()) {
             Ok(status) => death::from_wait_status(status),
             Err(Errno::ESRCH) if now.monotonic < since + PATIENCE => return None,
             Err(_) => Death::Unknown, // the kernel does not tell, or nobody has reaped it in time

@@ -6,9 +6,9 @@
 
 use std::os::fd::BorrowedFd;
 
-use common::Text;
-use common::child::{self, Slot};
-use common::cli::number;
+use common::{Text, file, process, procfs};
+use common::spawn::Slot;
+use common::quantity::number;
 use nix::errno::Errno;
 
 use super::machine::{Death, Hold, Machine, Phase, Runs, Want};
@@ -113,7 +113,7 @@ pub(super) fn write(file: BorrowedFd, snapshot: &Snapshot, space: &PidSpace) -> 
     }
     space.add(&mut text);
     text.add(" ").fill(CHILD - 1).add("\n");
-    child::write_at(file, text.bytes(), 0)
+    file::write_at(file, text.bytes(), 0)
 }
 
 /// Writes the child's place in its stead: it runs already.
@@ -121,13 +121,13 @@ pub(super) fn write_child(file: BorrowedFd, child: &Child, space: &PidSpace) -> 
     let mut text = Text::<{ Slot::SIZE }>::of(head(child.finish));
     text.number(child.pid).add(" ").number(child.start);
     text.add(tail(child.serial, child.since, child.wall, space).bytes()).fill(Slot::SIZE - 1).add("\n");
-    child::write_at(file, text.bytes(), CHILD as u64)
+    file::write_at(file, text.bytes(), CHILD as u64)
 }
 
 /// Forgets what the supervisor knew: after a clean exit only the files of the service directory count.
 pub(super) fn clear(file: BorrowedFd) -> nix::Result<()> {
     let mut blank = Text::<SIZE>::new();
-    child::write_at(file, blank.fill(SIZE).bytes(), 0)
+    file::write_at(file, blank.fill(SIZE).bytes(), 0)
 }
 
 /// What is recorded and may live. EXDEV where that is in another pid namespace, of which its pids tell nothing
@@ -236,13 +236,13 @@ fn parse_child(place: &[u8]) -> Option<Child> {
 impl Child {
     /// Whether it lives. An error where that cannot be said.
     pub(super) fn lives(&self) -> nix::Result<bool> {
-        match child::process(self.pid) {
+        match procfs::process(self.pid) {
             // A child of ours that is dead already has a status, which we get when we reap it.
             Ok(process) if process.zombie && process.parent != std::process::id() => Ok(false),
             Ok(_) if self.start == 0 => Err(Errno::ENODATA),
             Ok(process) => Ok(process.start == self.start),
             // Nothing is there; or /proc does not say who it is.
-            Err(Errno::ENOENT | Errno::ESRCH) => match child::has_ended(self.pid) {
+            Err(Errno::ENOENT | Errno::ESRCH) => match process::has_ended(self.pid) {
                 Ok(true) | Err(Errno::ESRCH) => Ok(false),
                 Ok(false) => Err(Errno::ENODATA),
                 Err(errno) => Err(errno),
@@ -277,7 +277,7 @@ impl Book {
         let Snapshot { machine, .. } = snapshot;
         let (since, wall) = self.spawned;
         let name = || {
-            let start = child::process(machine.pid)?.start;
+            let start = procfs::process(machine.pid)?.start;
             let finish = machine.phase == Phase::Finish;
             let child = Child { finish, pid: machine.pid, start, serial: self.serial, since, wall };
             write_child(file, &child, space)

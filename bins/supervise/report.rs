@@ -1,7 +1,7 @@
 //! What clients are shown of a process: the JSON object of its state, the lines of the event stream, the 20 bytes
 //! of `status` and the words of `stat`. All of it is made of one value, [`View`].
 
-use common::{Text, socket};
+use common::{Text, clock};
 
 use super::death;
 use super::machine::{Event, Hold, Machine, Phase, Want};
@@ -202,7 +202,7 @@ pub(super) fn status(view: &View, now: Now) -> Text<768> {
 /// it is paused, what is wanted, whether the stop signal was sent, and the state.
 pub(super) fn status_bytes(machine: &Machine, (seconds, nanoseconds): Wall) -> [u8; 20] {
     let mut status = [0; 20];
-    status[..8].copy_from_slice(&seconds.saturating_add(socket::TAI64).to_be_bytes());
+    status[..8].copy_from_slice(&seconds.saturating_add(clock::TAI64).to_be_bytes());
     status[8..12].copy_from_slice(&nanoseconds.to_be_bytes());
     status[12..16].copy_from_slice(&machine.pid.to_le_bytes());
     status[16] = u8::from(machine.paused);

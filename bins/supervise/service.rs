@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::quantity::{COUNT, MILLISECONDS, SECONDS};
-use common::{Error, Text, fds, signals};
+use common::{Error, Text, Voice, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat, mkdirat};
@@ -13,7 +13,6 @@ use nix::unistd::{Gid, read};
 
 use super::lookalikes;
 use super::machine::Rules;
-use common::Voice;
 
 /// What is done about what a service leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,9 +3,8 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use common::child;
 use common::door::{self, Owner};
-use common::{Text, fds};
+use common::{Text, fds, file};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, renameat};
 use nix::libc::{dev_t, ino_t, off_t};
@@ -65,7 +64,7 @@ impl State {
         // A link may point to where nothing is yet, as to a folder in /run.
         if made == Err(Errno::EEXIST) {
             let mut buffer = [0; 1023]; // nix copies a path so long without allocating
-            if let Ok(target) = child::read_link(parent, c"supervise", &mut buffer) {
+            if let Ok(target) = file::read_link(parent, c"supervise", &mut buffer) {
                 let _ = mkdirat(parent, target, mode); // opening it tells
             }
         }

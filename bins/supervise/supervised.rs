@@ -13,8 +13,8 @@ mod start;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use common::socket::{self, POLLIN, pollfd, watch};
-use common::{Text, Voice, Words, child, fds};
+use common::poll::{self, POLLIN, pollfd, watch};
+use common::{Text, Voice, Words, fds, socket};
 use nix::errno::Errno;
 use nix::unistd::{Gid, read};
 
@@ -432,7 +432,7 @@ impl Supervised {
     fn overtake(&mut self, part: Part, stop: Ask, way: Way) {
         if way != Way::Bytes {
             let fifo = self.parts.get(part).and_then(Process::control_fifo);
-            let unread = fifo.map_or(0, |fifo| child::unread(fifo).unwrap_or(0)); // a FIFO can always be asked
+            let unread = fifo.map_or(0, |fifo| fds::unread(fifo).unwrap_or(0)); // a FIFO can always be asked
             self.late[part as usize].overtaken(stop, unread);
         }
         for i in (0..CLIENTS).filter(|i| way != Way::Client(*i)) {
@@ -440,7 +440,7 @@ impl Supervised {
         }
         let mut queue = [watch(self.socket.as_ref().map_or(-1, AsRawFd::as_raw_fd), POLLIN)];
         // Where it cannot be asked it counts as one that somebody waits in.
-        if socket::poll(&mut queue, Some(0)).is_err() || queue[0].revents != 0 {
+        if poll::poll(&mut queue, Some(0)).is_err() || queue[0].revents != 0 {
             self.late_clients[part as usize] = Some(stop);
         }
     }

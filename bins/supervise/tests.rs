@@ -5,8 +5,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use common::socket::{self, POLLIN, pollfd, watch};
-use common::{Voice, child};
+use common::poll::{self, POLLIN, pollfd, watch};
+use common::{Voice, process, signals};
 use nix::errno::Errno;
 
 use super::*;
@@ -61,17 +61,17 @@ fn hold(held: &mut [Option<Box<Supervised>>; 2], done: impl Fn([Option<Ending>; 
         }
         let pids = held.iter().flatten().flat_map(|service| service.pids());
         let deaths: Vec<OwnedFd> =
-            pids.filter(|pid| *pid != 0).map(|pid| child::pidfd(pid).unwrap()).collect();
+            pids.filter(|pid| *pid != 0).map(|pid| process::pidfd(pid).unwrap()).collect();
         watched.extend(deaths.iter().map(|death| watch(death.as_raw_fd(), POLLIN)));
         let now = Now::read();
         let due = held.iter().flatten().filter_map(|service| service.deadline(now)).min();
         let timeout = due.map_or(1000, |due| due.saturating_sub(now.monotonic).min(1000));
-        socket::poll(&mut watched, Some(timeout)).unwrap();
+        poll::poll(&mut watched, Some(timeout)).unwrap();
         for (service, its) in held.iter_mut().flatten().zip(watched.chunks(FIXED_FDS)) {
             assert_eq!(service.ready(its, Now::read()), None);
             service.fire_timers(Now::read());
         }
-        while let Ok(Some((pid, status))) = child::reap() {
+        while let Ok(Some((pid, status))) = process::reap() {
             let lost =
                 held.iter_mut().flatten().filter_map(|service| service.lost(pid, status).then_some(()));
             assert_eq!(lost.count(), 1, "{pid} is of one of them");
@@ -82,7 +82,7 @@ fn hold(held: &mut [Option<Box<Supervised>>; 2], done: impl Fn([Option<Ending>; 
 #[test]
 fn two_services_live_in_one_loop_and_end_each_for_itself() {
     // As a program does that holds services: what arrives waits.
-    child::block_signals(true).unwrap();
+    signals::block_all().unwrap();
     let directory = tempfile::tempdir().unwrap();
     let (first, second) = (directory.path().join("first"), directory.path().join("second"));
     let current = std::env::current_dir().unwrap();

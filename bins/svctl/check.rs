@@ -3,8 +3,10 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Instant;
 
-use common::child::{Plan, block_only, block_signals, kill_child, pidfd, spawn};
-use common::{Words, fds, shown, signals};
+use common::process::{kill_child, pidfd};
+use common::signals::{self, block_only};
+use common::spawn::{Plan, spawn};
+use common::{Words, fds, shown};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::{Mode, stat};
@@ -92,7 +94,7 @@ fn start(env: &Words) -> nix::Result<(Pid, Option<Errno>)> {
         argv: &[c"./check"],
         env,
     };
-    block_signals(true)?;
+    signals::block_all()?;
     let spawned = spawn(&plan);
     block_only(signals::PIPE)?;
     let spawned = spawned?;

@@ -4,8 +4,8 @@ use std::io::stdout;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use common::cli::number;
-use common::socket::{POLLERR, POLLIN, watch};
+use common::poll::{POLLERR, POLLIN, watch};
+use common::quantity::number;
 use common::{Error, Text, shown};
 
 use super::json::{Value, of_service};

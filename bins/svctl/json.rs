@@ -51,7 +51,7 @@ impl Value {
     /// The whole part of a number, 0 for all else.
     pub(super) fn whole<T: TryFrom<u64> + Default>(&self) -> T {
         let whole = self.digits().split(['.', 'e', 'E']).next().unwrap_or_default();
-        common::cli::number(whole.as_bytes()).unwrap_or_default()
+        common::quantity::number(whole.as_bytes()).unwrap_or_default()
     }
 }
 

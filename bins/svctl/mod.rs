@@ -17,8 +17,8 @@ mod trouble;
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
-use common::socket::{POLLIN, watch};
-use common::{Cli, Env, Error, Link, Long, OrFail, Outcome, Short, Words, child, fds, shown, signals};
+use common::poll::{POLLIN, watch};
+use common::{Cli, Env, Error, Link, Long, OrFail, Outcome, Short, Words, fds, shown, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use command::{Command, Deed};
@@ -74,7 +74,7 @@ fn run(cli: &mut Cli) -> Outcome {
 fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     // What nobody reads any more is for us to see, not to die of.
-    child::block_only(signals::PIPE).or_fail("block SIGPIPE")?;
+    signals::block_only(signals::PIPE).or_fail("block SIGPIPE")?;
     let called = cli.called();
     let mut style = style;
     cli.explain(command::help());
@@ -155,7 +155,7 @@ impl Options {
 /// The number that a text begins with, as sv reads it: 0 without one.
 fn whole_seconds(text: &[u8]) -> Duration {
     let end = text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
-    let seconds = common::cli::number(&text[..end]).unwrap_or(if end == 0 { 0 } else { u32::MAX });
+    let seconds = common::quantity::number(&text[..end]).unwrap_or(if end == 0 { 0 } else { u32::MAX });
     Duration::from_secs(seconds.into())
 }
 

@@ -3,7 +3,7 @@
 use std::io::{stderr, stdout};
 use std::os::fd::AsRawFd;
 
-use common::socket::{POLLOUT, poll, watch};
+use common::poll::{POLLOUT, poll, watch};
 use common::{Error, OrFail, shown};
 use nix::errno::Errno;
 use nix::unistd::write;

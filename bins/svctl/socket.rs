@@ -4,7 +4,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use common::door;
-use common::socket::{POLLIN, poll, pollfd, send, watch};
+use common::poll::{POLLIN, poll, pollfd, watch};
+use common::socket::send;
 use nix::errno::Errno;
 use nix::unistd::read;
 

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use common::clock::TAI64;
 use common::shown;
-use common::socket::TAI64;
 
 use super::json::{Value, quoted};
 use super::list::death;
@@ -233,7 +233,7 @@ impl Status {
 
 /// A number of seconds; none for all else.
 fn duration(value: &Value) -> Duration {
-    common::cli::seconds(value.digits().as_bytes()).unwrap_or_default()
+    common::quantity::seconds(value.digits().as_bytes()).unwrap_or_default()
 }
 
 /// A time since 1970 as the status bytes have it.

@@ -4,7 +4,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
-use common::{fds, socket};
+use common::{clock, fds};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::lines::{tai, tai_number};
@@ -140,7 +140,7 @@ impl Archives {
 
     /// The name of the next one: now, but behind all that are there, whatever the clock says.
     pub(super) fn next(&self, kind: Kind) -> Name {
-        let (seconds, nanoseconds) = socket::wall();
+        let (seconds, nanoseconds) = clock::wall();
         let now = tai_number(seconds, nanoseconds);
         let behind = (self.newest + 1) & ((1 << 96) - 1);
         Name::new(now.max(behind), kind)

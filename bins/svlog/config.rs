@@ -162,12 +162,12 @@ fn address(text: &[u8]) -> Option<SocketAddrV4> {
     let end = text.iter().position(|byte| !byte.is_ascii_digit() && !b".:".contains(byte));
     let mut parts = text[..end.unwrap_or(text.len())].split(|byte| *byte == b':');
     let mut bytes = parts.next()?.split(|byte| *byte == b'.');
-    let mut next = || common::cli::number::<u8>(bytes.next()?);
+    let mut next = || common::quantity::number::<u8>(bytes.next()?);
     let address = Ipv4Addr::new(next()?, next()?, next()?, next()?);
     if bytes.next().is_some() {
         return None;
     }
-    let port = parts.next().map_or(Some(514), common::cli::number::<u16>)?;
+    let port = parts.next().map_or(Some(514), common::quantity::number::<u16>)?;
     (port != 0).then(|| SocketAddrV4::new(address, port))
 }
 

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 
 use common::door::{self, Owner};
-use common::{Text, Voice, Words, fds, identity, socket};
+use common::{Text, Voice, Words, clock, fds, identity};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
@@ -164,7 +164,7 @@ impl Folder {
     }
 
     fn due(&self) -> Option<u64> {
-        (self.config.age > 0).then(|| socket::monotonic().saturating_add(self.config.age))
+        (self.config.age > 0).then(|| clock::monotonic().saturating_add(self.config.age))
     }
 
     /// Opens `current`. One that was not left in order is an archive of its own, unless the record says that
@@ -566,7 +566,7 @@ impl Folder {
     fn notice(&self, common: Common) -> Option<Text<128>> {
         let errno = self.why.filter(|_| self.dropped > 0 && !self.place.within)?;
         let mut text = Text::of(if self.torn { "\n" } else { "" });
-        text.add(common.stamp.text(socket::wall()).bytes())
+        text.add(common.stamp.text(clock::wall()).bytes())
             .add(self.voice.called)
             .add(": warning: ")
             .number(self.dropped)

@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use common::{Text, socket};
+use common::{Text, clock};
 
 use super::config::Config;
 use super::pattern::matches;
@@ -37,7 +37,7 @@ impl Stamp {
 
 /// TAI64N as one number: of seconds since 1970, and nanoseconds.
 pub(super) fn tai_number(seconds: u64, nanoseconds: u32) -> u128 {
-    u128::from(socket::TAI64 + seconds) << 32 | u128::from(nanoseconds)
+    u128::from(clock::TAI64 + seconds) << 32 | u128::from(nanoseconds)
 }
 
 /// TAI64N in hexadecimal digits.

@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use common::input::{Input, Look};
-use common::signals::{ALRM, CHLD, HUP, INT, QUIT, TERM};
+use common::signals::{self, ALRM, CHLD, HUP, INT, QUIT, TERM};
 use common::voice::say;
-use common::{Text, Voice, Words, child, socket};
+use common::{Text, Voice, Words, clock, memory, poll, process};
 use nix::errno::Errno;
 use nix::sys::stat::fstat;
 
@@ -136,12 +136,12 @@ impl Logger {
     pub(super) fn run(mut self) -> i32 {
         for folder in &mut self.folders {
             let common = common(&self.options, &self.env);
-            folder.process(socket::monotonic(), common); // what the last one has left
+            folder.process(clock::monotonic(), common); // what the last one has left
         }
-        child::give_back(); // what only the start has needed
+        memory::give_back(); // what only the start has needed
         let mut next = Next::Work;
         loop {
-            let now = socket::monotonic();
+            let now = clock::monotonic();
             let common = common(&self.options, &self.env);
             let busy = self.busy();
             let folders = self.folders.iter_mut().enumerate();
@@ -161,14 +161,13 @@ impl Logger {
     /// Waits for a signal, for input where it is wanted, or for so long; sees to signals.
     fn wait(&mut self, time: Option<Duration>, input: bool) {
         let input = if input { self.input.watched() } else { -1 };
-        let mut fds =
-            [socket::watch(self.signals.as_raw_fd(), socket::POLLIN), socket::watch(input, socket::POLLIN)];
+        let mut fds = [poll::watch(self.signals.as_raw_fd(), poll::POLLIN), poll::watch(input, poll::POLLIN)];
         // Where the kernel has no memory for it nothing has been waited for, and all is looked at again.
-        if socket::poll_for(&mut fds, time).is_err() || fds[0].revents == 0 {
+        if poll::poll_for(&mut fds, time).is_err() || fds[0].revents == 0 {
             return;
         }
         // All that are there: those of one moment are obeyed in the order of their kinds.
-        while socket::next_signals(self.signals.as_fd()).map(|signal| self.signal(signal)).count() > 0 {}
+        while signals::next(self.signals.as_fd()).map(|signal| self.signal(signal)).count() > 0 {}
     }
 
     /// How many folders, from the first on, have the batch that is still in the pipe.
@@ -198,10 +197,10 @@ impl Logger {
     }
 
     fn reap(&mut self) {
-        let now = socket::monotonic();
+        let now = clock::monotonic();
         let common = common(&self.options, &self.env);
         // What fails is ECHILD: there is none left.
-        while let Ok(Some((pid, status))) = child::reap() {
+        while let Ok(Some((pid, status))) = process::reap() {
             for folder in &mut self.folders {
                 if folder.ended(pid, status, now) {
                     folder.process(now, common);
@@ -234,7 +233,7 @@ impl Logger {
     }
 
     fn rotate(&mut self) {
-        let (now, busy) = (socket::monotonic(), self.busy());
+        let (now, busy) = (clock::monotonic(), self.busy());
         let common = common(&self.options, &self.env);
         for (i, folder) in self.folders.iter_mut().enumerate() {
             folder.rotate_now(now, common, i < busy);
@@ -243,7 +242,7 @@ impl Logger {
 
     /// After SIGHUP: which of the folders can be used now?
     fn look_again(&mut self) {
-        let (now, common) = (socket::monotonic(), common(&self.options, &self.env));
+        let (now, common) = (clock::monotonic(), common(&self.options, &self.env));
         self.folders.retain_mut(|folder| {
             let usable = folder.again(now, common);
             if !usable && !folder.close() {
@@ -303,7 +302,7 @@ impl Logger {
             Look::Nothing => return Ok(Some(Next::Input)),
             Look::Bytes => {}
         }
-        let stamp = self.options.stamp.text(socket::wall());
+        let stamp = self.options.stamp.text(clock::wall());
         let mut finish = false;
         let end = match self.input.bytes().iter().rposition(|byte| *byte == b'\n') {
             Some(last) => last + 1,
@@ -322,7 +321,7 @@ impl Logger {
     /// Decides how much of what has been seen is one batch: no rotation falls into it.
     fn plan(&mut self, seen: usize, finish: bool, stamp: Text<32>) {
         let Self { options, env, input, folders, record, raw, out, batch, .. } = self;
-        let (now, common) = (socket::monotonic(), common(options, env));
+        let (now, common) = (clock::monotonic(), common(options, env));
         let bytes = &mut input.bytes()[..seen];
         raw.clear();
         if options.replaced.is_some() {
@@ -361,7 +360,7 @@ impl Logger {
     fn write(&mut self) -> Option<u64> {
         let Self { options, env, signals, input, folders, record, out, text, unsent, udp, .. } = self;
         let batch = self.batch.as_mut()?;
-        let (now, common) = (socket::monotonic(), common(options, env));
+        let (now, common) = (clock::monotonic(), common(options, env));
         let bytes = &input.bytes()[..batch.end];
         while let Some(folder) = folders.get_mut(batch.folder) {
             if batch.again {
@@ -446,10 +445,10 @@ impl Logger {
     #[inline(never)] // out of the way too
     fn leave(mut self) -> i32 {
         let told = self.orders.leave.replace(0).is_some();
-        let end = socket::monotonic() + LAST;
+        let end = clock::monotonic() + LAST;
         let mut running = true;
-        while running && socket::monotonic() < end {
-            let (now, common) = (socket::monotonic(), common(&self.options, &self.env));
+        while running && clock::monotonic() < end {
+            let (now, common) = (clock::monotonic(), common(&self.options, &self.env));
             running = false;
             for folder in &mut self.folders {
                 running |= !folder.processor.has_failed() && folder.process(now, common);
@@ -499,8 +498,8 @@ impl Logger {
 /// there is room where there is any.
 fn shout(signals: BorrowedFd, line: &[u8]) {
     for piece in line.chunks(4096) {
-        let mut fds = [socket::watch(2, socket::POLLOUT), socket::watch(signals.as_raw_fd(), socket::POLLIN)];
-        if socket::poll(&mut fds, None).is_ok() && fds[0].revents == 0 {
+        let mut fds = [poll::watch(2, poll::POLLOUT), poll::watch(signals.as_raw_fd(), poll::POLLIN)];
+        if poll::poll(&mut fds, None).is_ok() && fds[0].revents == 0 {
             return;
         }
         say(piece);

@@ -18,7 +18,7 @@ mod record;
 use std::ffi::CStr;
 use std::os::unix::ffi::OsStringExt;
 
-use common::{Cli, Error, Link, OrFail, Outcome, Short, Voice, Words, child, fds, shown, socket};
+use common::{Cli, Error, Link, OrFail, Outcome, Short, Voice, Words, fds, shown, signals};
 
 use lines::Stamp;
 use logger::{Logger, SIGNALS};
@@ -77,8 +77,8 @@ fn run(cli: &mut Cli) -> Outcome {
         return log(cli);
     }
     log(cli).map_err(|error| match error.status() {
-        100 => error.with_status(111).of(&SVLOGD),
-        _ => error.of(&SVLOGD),
+        100 => error.with_status(111).of(SVLOGD.name, SVLOGD.usage),
+        _ => error.of(SVLOGD.name, SVLOGD.usage),
     })
 }
 
@@ -86,9 +86,9 @@ fn log(cli: &mut Cli) -> Outcome {
     let called = cli.called();
     let (options, env) = options(cli)?;
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
-    child::block_signals(true).or_fail("block signals")?;
-    child::reset_signals();
-    let signals = socket::signals(&SIGNALS).or_fail("watch for signals")?;
+    signals::block_all().or_fail("block signals")?;
+    signals::reset_all();
+    let signals = signals::as_fd(&SIGNALS).or_fail("watch for signals")?;
     let voice = Voice { called, folder: b"", part: b"" };
     match Logger::start(options, voice, env, signals).or_fail("look at the input")? {
         Some(logger) => Err(Error::answer(logger.run(), "")),
@@ -132,6 +132,6 @@ fn options(cli: &mut Cli) -> Result<(Options, Words), Error> {
 /// The value of the option just read, a number of bytes.
 fn size(cli: &mut Cli) -> Result<usize, Error> {
     let value = cli.value()?.into_vec();
-    let size = common::cli::number(&value).filter(|size| (1..=1 << 30).contains(size));
+    let size = common::quantity::number(&value).filter(|size| (1..=1 << 30).contains(size));
     size.ok_or_else(|| Error::usage(format_args!("not a number of bytes: {}", shown(&value))))
 }

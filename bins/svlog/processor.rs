@@ -3,9 +3,9 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use common::child::{self, Plan};
 use common::door::{self, Owner};
-use common::{Voice, Words, fds, signals};
+use common::spawn::{self, Plan};
+use common::{Voice, Words, fds, process, signals};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, renameat};
 use nix::sys::stat::fchmod;
@@ -129,7 +129,7 @@ impl Processor {
         if let Some((pid, name)) = self.running.take() {
             voice
                 .warning(&[b"the processor still runs: it is ended, and will start again on ", name.bytes()]);
-            let _ = child::kill_group(pid, signals::KILL); // it may have ended meanwhile
+            let _ = process::kill_group(pid, signals::KILL); // it may have ended meanwhile
             // Where it stays, the next look at the archives removes it.
             let _ = unlinkat(folder, name.of_kind(Kind::Temporary).path(), UnlinkatFlags::NoRemoveDir);
         }
@@ -156,7 +156,7 @@ fn spawn(folder: &OwnedFd, command: &CStr, env: &Words, name: Name) -> nix::Resu
         argv: &[c"sh", c"-c", command],
         env,
     };
-    let child = child::spawn(&plan)?;
+    let child = spawn::spawn(&plan)?;
     child.exec.map_or(Ok(child.pid), Err)
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{Ordering, fence};
 
 use common::door::{self, Owner};
 use common::input::{Input, Look};
-use common::page::Page;
-use common::{child, fds};
+use common::memory::Page;
+use common::{fds, file, procfs};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::FileStat;
@@ -119,7 +119,7 @@ fn hash(bytes: &[u8]) -> u64 {
 /// This boot, in words.
 fn boot() -> nix::Result<[u64; 5]> {
     let mut buffer = [0; 64];
-    let id = child::boot_id(&mut buffer)?;
+    let id = procfs::boot_id(&mut buffer)?;
     let byte = |at: usize| id.get(at).copied().unwrap_or(0);
     let word = |i: usize| u64::from_ne_bytes(std::array::from_fn(|j| byte(8 * i + j)));
     if id.is_empty() { Err(Errno::ENODATA) } else { Ok(std::array::from_fn(word)) }
@@ -145,7 +145,7 @@ impl Record {
         if there < Page::SIZE {
             bytes.fill(0);
             // All of it, and now: a store into the mapping finds no room later.
-            child::write_at(file.as_fd(), &bytes, 0)?;
+            file::write_at(file.as_fd(), &bytes, 0)?;
         }
         let folder = fds::copy_from(folder.as_fd(), 3)?;
         let page = Page::map(file.as_fd())?;

@@ -11,7 +11,7 @@ use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use common::{Cli, Error, Link, OrFail, Outcome, Short, Voice, Words, child, fds, shown};
+use common::{Cli, Error, Link, OrFail, Outcome, Short, Voice, Words, fds, shown, signals};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::unistd::{chdir, getcwd, symlinkat};
@@ -99,14 +99,14 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Error> {
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     let Orders { role, keep, state, directory, words, env } = orders(cli)?;
     // Before the first child: nothing that arrives may be lost, or end us, from here on.
-    child::block_signals(true).or_fail("block signals")?;
-    child::reset_signals();
+    signals::block_all().or_fail("block signals")?;
+    signals::reset_all();
     output::let_reopen();
     let notify = supervise::notify_handed_on().or_fail("take the notification socket")?;
     let mut pipes = [None, None]; // held until they have been opened by their names
     if !keep {
         pipes = supervise::pipes_handed_on().or_fail("take the pipes")?;
-        child::close_others(&notify.iter().chain(pipes.iter().flatten()));
+        fds::close_others(&notify.iter().chain(pipes.iter().flatten()));
     }
     // What the service leaves behind becomes ours, to be counted and reaped.
     nix::sys::prctl::set_child_subreaper(true).or_fail("become a subreaper")?;
@@ -131,7 +131,7 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Error> {
         voice.fatal(&[what], errno);
         Error::answer(111, "")
     };
-    let signals = common::socket::signals(&HEARD).map_err(|errno| fatal(b"open a signalfd", errno))?;
+    let signals = common::signals::as_fd(&HEARD).map_err(|errno| fatal(b"open a signalfd", errno))?;
     let space = PidSpace::now().map_err(|errno| fatal(b"tell which boot and namespaces these are", errno))?;
     let options = Options {
         voice,

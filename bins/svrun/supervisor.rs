@@ -2,8 +2,8 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use common::socket::{self, POLLIN, watch};
-use common::{Voice, Words, child, signals};
+use common::poll::{self, POLLIN, watch};
+use common::{Voice, Words, memory, process, signals};
 use nix::errno::Errno;
 
 use super::upgrade;
@@ -69,7 +69,7 @@ impl Supervisor {
             }
             let timeout = self.watch(&mut watched);
             let timeout = self.idle_timeout(timeout);
-            let polled = socket::poll(&mut watched, timeout);
+            let polled = poll::poll(&mut watched, timeout);
             let now = Now::read();
             match polled {
                 Ok(true) => {
@@ -98,7 +98,7 @@ impl Supervisor {
     /// Writes what is waited for into `watched`, the signals first, which are handled last. For how many milliseconds
     /// at most, if time alone will lead to something.
     #[inline(never)]
-    fn watch(&self, watched: &mut [socket::pollfd]) -> Option<u64> {
+    fn watch(&self, watched: &mut [poll::pollfd]) -> Option<u64> {
         let now = Now::read();
         watched[0] = watch(self.signals.as_raw_fd(), POLLIN);
         self.service.watch(&mut watched[1..], now);
@@ -115,7 +115,7 @@ impl Supervisor {
             self.resting = timeout.is_none();
             return timeout.or(Some(QUIET));
         }
-        child::give_back();
+        memory::give_back();
         None
     }
 
@@ -128,7 +128,7 @@ impl Supervisor {
     /// everything else has been looked at again.
     #[inline(never)]
     fn learn(&mut self) {
-        for signal in socket::next_signals(self.signals.as_fd()) {
+        for signal in signals::next(self.signals.as_fd()) {
             match signal {
                 signals::CHLD => {}
                 signals::PWR | RTMIN_3 if self.role == Role::Part => {}
@@ -139,7 +139,7 @@ impl Supervisor {
         // Also where CHLD was not heard: one signal may stand for many.
         self.unreaped = true;
         for _ in 0..DEATHS {
-            let Ok(Some((pid, status))) = child::reap() else {
+            let Ok(Some((pid, status))) = process::reap() else {
                 self.unreaped = false;
                 break;
             };

@@ -4,7 +4,7 @@
 use std::ffi::CStr;
 use std::os::unix::ffi::OsStrExt;
 
-use common::{Text, child, fds, procfs};
+use common::{Text, fds, process, procfs};
 use nix::errno::Errno;
 use nix::unistd::fchdir;
 
@@ -27,7 +27,7 @@ fn execute(supervisor: &Supervisor, path: &CStr) -> nix::Result<Errno> {
     let pipes = !supervisor.words.clone().any(|word| word == c"-k");
     let handed = supervisor.service.hand_on(pipes)?;
     // Clients see their end: the new program listens in a moment.
-    let errno = child::become_file(path, &supervisor.words, &supervisor.env);
+    let errno = process::execve(path, &supervisor.words, &supervisor.env);
     handed.into_iter().flatten().rev().try_for_each(fds::Handed::take_back)?;
     Ok(errno)
 }

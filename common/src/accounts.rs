@@ -48,13 +48,6 @@ impl From<Errno> for Trouble {
     }
 }
 
-/// Where this program looks accounts up.
-#[cfg(target_env = "musl")]
-pub(crate) const SOURCE: Files = Files::SYSTEM;
-/// Where this program looks accounts up.
-#[cfg(not(target_env = "musl"))]
-pub(crate) const SOURCE: crate::sys::nss::Switch = crate::sys::nss::Switch;
-
 /// The two files. One that is not there is as one that is empty.
 #[derive(Clone, Copy, Debug)]
 pub struct Files {

@@ -3,8 +3,8 @@
 use nix::sys::prctl::set_keepcaps;
 use nix::unistd::getresuid;
 
-use crate::sys::{Capabilities, capget, capset, securebits as get_securebits};
-use crate::{Error, OrFail};
+use crate::error::{Error, OrFail};
+use crate::sys::ids::{Capabilities, capget, capset, securebits as get_securebits};
 
 /// `CAP_SYS_CHROOT` of linux/capability.h, as a bit of a set.
 const CHROOT: u64 = 1 << 18;

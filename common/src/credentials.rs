@@ -5,9 +5,23 @@ use std::ffi::{CStr, CString};
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, getppid, getresgid, getresuid};
 
-use crate::accounts::{SOURCE, Trouble, User};
-use crate::cli::number;
-use crate::{Env, Error, OrFail, caps, shown, sys};
+#[cfg(target_env = "musl")]
+use crate::accounts::Files;
+use crate::accounts::{Trouble, User};
+use crate::caps;
+use crate::env::Env;
+use crate::error::{Error, OrFail, shown};
+use crate::quantity::number;
+#[cfg(not(target_env = "musl"))]
+use crate::sys::nss::Switch;
+use crate::sys::{ids, signal};
+
+/// Where this program looks accounts up.
+#[cfg(target_env = "musl")]
+const SOURCE: Files = Files::SYSTEM;
+/// Where this program looks accounts up.
+#[cfg(not(target_env = "musl"))]
+const SOURCE: Switch = Switch;
 
 /// An account as it is written on a command line.
 #[derive(Debug, PartialEq)]
@@ -179,7 +193,7 @@ pub enum Keep {
 /// another one; root's gid counts for nothing.
 pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
     let Account { uid, gid, .. } = *account;
-    let death = sys::parent_death_signal().or_fail("read the parent-death signal")?;
+    let death = signal::parent_death_signal().or_fail("read the parent-death signal")?;
     let parent = if death == 0 { None } else { Some(getppid()) };
     if keep == Keep::Chroot {
         // Before the ids change, which would empty the permitted set.
@@ -190,15 +204,15 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
     // is left out where it seems to change nothing: in a user namespace every id that is not mapped looks
     // like 65534. Who has an id already may set it without privilege, but for the groups.
     let mut without = None;
-    match sys::setgroups(&account.groups) {
+    match ids::setgroups(&account.groups) {
         Err(Errno::EPERM) if has_groups(account, None)? => {}
         // Who is the account already may lack the gid in the list, as in containers, where it would allow
         // nothing more.
         Err(Errno::EPERM) if !new_uid && !new_gid && has_groups(account, Some(gid))? => without = Some(gid),
         other => other.map_err(|errno| refused("set supplementary groups", errno))?,
     }
-    sys::setresgid(gid).map_err(|errno| refused(format_args!("set gid to {gid}"), errno))?;
-    sys::setresuid(uid).map_err(|errno| refused(format_args!("set uid to {uid}"), errno))?;
+    ids::setresgid(gid).map_err(|errno| refused(format_args!("set gid to {gid}"), errno))?;
+    ids::setresuid(uid).map_err(|errno| refused(format_args!("set uid to {uid}"), errno))?;
     if keep == Keep::Chroot {
         caps::keep_across_ids(false)?;
         caps::only_chroot()?;
@@ -213,7 +227,7 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
         )));
     }
     if uid != 0 {
-        match sys::setresuid(0) {
+        match ids::setresuid(0) {
             // Not allowed; or there is no uid 0 in this user namespace.
             Err(Errno::EPERM | Errno::EINVAL) => {}
             Ok(()) => return Err(Error::fatal("root could be regained after the change of ids")),
@@ -222,9 +236,9 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
     }
     if let Some(parent) = parent {
         // A change of ids clears it. If the parent died meanwhile nobody will send it any more.
-        sys::set_parent_death_signal(death).or_fail("keep the parent-death signal")?;
+        signal::set_parent_death_signal(death).or_fail("keep the parent-death signal")?;
         if getppid() != parent {
-            sys::raise(death).or_fail("send the parent-death signal")?;
+            signal::raise(death).or_fail("send the parent-death signal")?;
         }
     }
     Ok(new_uid || new_gid && uid != 0)
@@ -247,7 +261,7 @@ fn has_gid(gid: u32) -> Result<bool, Error> {
 
 /// Whether the supplementary groups are the account's, `without` one of them.
 fn has_groups(account: &Account, without: Option<u32>) -> Result<bool, Error> {
-    let groups = sys::getgroups().or_fail("read the supplementary groups")?;
+    let groups = ids::getgroups().or_fail("read the supplementary groups")?;
     let asked = account.groups.iter().filter(|gid| Some(**gid) != without);
     Ok(asked.eq(&sorted(&groups)) && groups.len() + usize::from(without.is_some()) == account.groups.len())
 }

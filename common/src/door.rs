@@ -16,7 +16,9 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchdir, fchown, fchownat, geteuid, mkfifoat, read, unlinkat};
 
-use crate::{Text, fds, procfs, socket};
+use crate::sys::socket;
+use crate::text::Text;
+use crate::{fds, procfs};
 
 /// Whose a file has to be.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,7 +8,10 @@ use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
 use nix::unistd::read;
 
-use crate::{Error, OrFail, Words, fds, shown, sys};
+use crate::error::{Error, OrFail, shown};
+use crate::fds;
+use crate::sys::file;
+use crate::sys::words::Words;
 
 /// An environment. Entries that are no variable, and duplicates of one, stay where they are unless that one
 /// is edited.
@@ -111,7 +114,7 @@ impl Folder {
 
     /// The names of its files but those that start with a dot.
     pub fn names(&self) -> Result<impl Iterator<Item = CString> + use<>, Error> {
-        let names = sys::names(self.fd.as_fd())
+        let names = file::names(self.fd.as_fd())
             .or_fail(format_args!("read folder {}", shown(self.path.to_bytes())))?;
         Ok(names.into_iter().filter(|name| !name.to_bytes().starts_with(b".")))
     }

@@ -5,8 +5,7 @@ use std::fmt::{self, Display, Write};
 
 use nix::errno::Errno;
 
-use crate::multicall::CATENA;
-use crate::{Link, sys};
+use crate::sys::{errno, file};
 
 /// The reason why a link executes nothing. A pointer, so that what may fail returns no more than a
 /// register.
@@ -19,7 +18,8 @@ struct Reason {
     status: i32,
     text: String,
     hint: Option<Cow<'static, str>>,
-    link: Option<&'static Link>,
+    /// The name and the usage line of who speaks.
+    link: Option<(&'static str, &'static str)>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -66,7 +66,7 @@ impl Error {
 
     #[cold]
     fn refused(action: &dyn Display, errno: Errno) -> Self {
-        Self::fatal(format_args!("unable to {action}: {}", shown(sys::strerror(errno))))
+        Self::fatal(format_args!("unable to {action}: {}", shown(errno::text(errno))))
     }
 
     /// The program was not executed: status 127 if it was not found, 126 if it was but cannot run. `root` is the
@@ -95,8 +95,8 @@ impl Error {
 
     /// Names the link that failed, unless one that it applied is named already.
     #[must_use]
-    pub fn of(mut self, link: &'static Link) -> Self {
-        self.0.link.get_or_insert(link);
+    pub fn of(mut self, name: &'static str, usage: &'static str) -> Self {
+        self.0.link.get_or_insert((name, usage));
         self
     }
 
@@ -118,12 +118,11 @@ impl Error {
     #[inline(never)] // its buffers are no part of the frame of who runs for long
     pub(crate) fn report(&self) -> i32 {
         let Reason { ref kind, status, ref text, ref hint, link } = *self.0;
-        let link = link.unwrap_or(&CATENA);
-        let Link { name, usage, .. } = link;
+        let (name, usage) = link.unwrap_or_default(); // rt has named it
         let mut message = match kind {
-            Kind::Answer => match sys::write_last(libc::STDOUT_FILENO, text.as_bytes()) {
+            Kind::Answer => match file::write_last(libc::STDOUT_FILENO, text.as_bytes()) {
                 Ok(()) => return status,
-                Err(errno) => return Self::system("write", errno).of(link).report(),
+                Err(errno) => return Self::system("write", errno).of(name, usage).report(),
             },
             Kind::Usage => format!("{name}: {text}\n{name}: usage: {name} {usage}\n"),
             Kind::Fatal => format!("{name}: fatal: {text}\n"),
@@ -132,7 +131,7 @@ impl Error {
             message.extend([name, ": hint: ", hint, "\n"]);
         }
         // Where stderr is closed the status alone has to tell.
-        let _ = sys::write_last(libc::STDERR_FILENO, message.as_bytes());
+        let _ = file::write_last(libc::STDERR_FILENO, message.as_bytes());
         status
     }
 }
@@ -167,7 +166,7 @@ impl<T> OrFail<T> for nix::Result<T> {
 /// The C library's words for `errno`.
 #[must_use]
 pub fn reason(errno: Errno) -> impl Display {
-    shown(sys::strerror(errno))
+    shown(errno::text(errno))
 }
 
 /// `bytes` for a message: one line whatever they are, control characters and what is not UTF-8 escaped.

@@ -8,8 +8,12 @@ use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::{FileStat, SFlag, stat};
 
+use crate::env::Env;
+use crate::error::Error;
 use crate::identity::Own;
-use crate::{Env, Error, Words, fds, flaw, sys};
+use crate::sys::words::Words;
+use crate::sys::{file, process};
+use crate::{fds, flaw};
 
 /// What is left to execute, and with which environment.
 pub struct Chain {
@@ -47,6 +51,20 @@ impl Chain {
         Self { words: self.words.clone(), env: mem::take(&mut self.env), ..*self }
     }
 
+    /// What the next word has to be for it to be the link `name`, which is in this process; `None` if it cannot
+    /// be. `this` is the link that asks. Ask before any id changes, and [`Chain::is_next`] when the word's turn
+    /// has come.
+    #[must_use]
+    pub fn expect(&self, this: &str, name: &str) -> Option<Own> {
+        self.own.expect(self.words.first()?, this, name)
+    }
+
+    /// Whether the next word is what was expected, for who this process is now.
+    #[must_use]
+    pub fn is_next(&self, expected: &Own) -> bool {
+        expected.is(|| self.program())
+    }
+
     /// Becomes the program, found as the shell does but for a file that the kernel cannot run, which no
     /// shell gets. Signal dispositions, fds and all else pass as they are. Returns only on failure.
     #[must_use]
@@ -55,16 +73,16 @@ impl Chain {
             return Error::usage("missing prog");
         };
         let envp = self.env.into_words();
-        let (mut found, mut file) = (Errno::ENOENT, None);
+        let (mut found, mut at) = (Errno::ENOENT, None);
         for candidate in candidates(program, self.path) {
-            match sys::execve(&candidate, &self.words, &envp) {
+            match process::execve(&candidate, &self.words, &envp) {
                 // Something is there that may not be executed: remember it, a later folder may do better.
-                Errno::EACCES => (found, file) = (Errno::EACCES, Some(candidate)),
+                Errno::EACCES => (found, at) = (Errno::EACCES, Some(candidate)),
                 // A folder with too long a name holds nothing.
                 Errno::ENAMETOOLONG if found == Errno::ENOENT => found = Errno::ENAMETOOLONG,
                 Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG => {}
                 errno => {
-                    (found, file) = (errno, Some(candidate));
+                    (found, at) = (errno, Some(candidate));
                     break;
                 }
             }
@@ -72,7 +90,7 @@ impl Chain {
         let error = Error::exec(program.to_bytes(), self.root.map(CStr::to_bytes), found);
         // A file that is there says more than the directory that lets nobody look.
         let there = candidates(program, self.path).find(|file| stat(file.as_c_str()).is_ok());
-        match there.or(file).and_then(|file| flaw::of(AT_FDCWD, &file, found)) {
+        match there.or(at).and_then(|file| flaw::of(AT_FDCWD, &file, found)) {
             Some(hint) => error.hint(hint),
             None => error,
         }
@@ -86,7 +104,7 @@ impl Chain {
         for candidate in candidates(self.words.first()?, self.path) {
             match stat(candidate.as_c_str()) {
                 Ok(file) if fds::is(&file, SFlag::S_IFREG) => {
-                    match sys::may_execute(AT_FDCWD.as_raw_fd(), &candidate) {
+                    match file::may_execute(AT_FDCWD.as_raw_fd(), &candidate) {
                         Ok(()) => return Some(file),
                         Err(Errno::EACCES) => {}
                         Err(_) => return None,

@@ -8,24 +8,14 @@ use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{FileStat, Mode, SFlag};
 
-use crate::sys;
+use crate::sys::{fd as raw, file};
 
-/// Standard input. std's own brings a buffer with it.
-#[must_use]
-pub fn stdin() -> BorrowedFd<'static> {
-    sys::stdin()
-}
-
-/// Standard output, likewise.
-#[must_use]
-pub fn stdout() -> BorrowedFd<'static> {
-    sys::stdout()
-}
+pub use crate::sys::fd::{close_others, set_nonblocking, stdin, stdout, unread};
 
 /// Opens a file on a fd from 3 up, though 0-2 be closed: there it would receive our own messages, or be the
 /// program's stdin.
 pub fn open(folder: BorrowedFd, path: &CStr, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
-    sys::above_standard(openat(folder, path, flags, mode)?, flags.contains(OFlag::O_CLOEXEC))
+    raw::above_standard(openat(folder, path, flags, mode)?, flags.contains(OFlag::O_CLOEXEC))
 }
 
 /// Opens a folder, as [`open`], to read it and to reach what is in it.
@@ -35,20 +25,20 @@ pub fn open_folder(folder: BorrowedFd, path: &CStr) -> nix::Result<OwnedFd> {
 
 /// Whether a file could be opened for reading, by its permissions: this takes no fd.
 pub fn may_read(folder: BorrowedFd, path: &CStr) -> nix::Result<()> {
-    sys::may_read(folder.as_raw_fd(), path)
+    file::may_read(folder.as_raw_fd(), path)
 }
 
 /// Tells the names in a folder but `.` and `..`, without allocating.
 pub fn each_name(folder: BorrowedFd, tell: impl FnMut(&CStr)) -> nix::Result<()> {
     let all = open_folder(folder, c".")?; // which is read from its beginning
-    sys::each_name(all.as_fd(), tell)
+    file::each_name(all.as_fd(), tell)
 }
 
 /// Makes sure that fds 0 to 2 are open: what a program that lives on opens must not land there. /dev/null takes
 /// the place of those that are closed; where none is, it need not be there.
 pub fn open_standard() -> nix::Result<()> {
     for fd in 0..=2 {
-        if !sys::is_open(fd) {
+        if !raw::is_open(fd) {
             // The lowest that is free, as those below are open by now.
             let _ = openat(AT_FDCWD, c"/dev/null", OFlag::O_RDWR, Mode::empty())?.into_raw_fd(); // it stays
         }
@@ -58,7 +48,7 @@ pub fn open_standard() -> nix::Result<()> {
 
 /// Another fd for the same open file, the lowest free one from `least` up, close-on-exec.
 pub fn copy_from(fd: BorrowedFd, least: RawFd) -> nix::Result<OwnedFd> {
-    sys::copy_from(fd.as_raw_fd(), least, libc::F_DUPFD_CLOEXEC)
+    raw::copy_from(fd.as_raw_fd(), least, libc::F_DUPFD_CLOEXEC)
 }
 
 /// Whether a file is of this kind, as `S_IFREG`.
@@ -84,10 +74,10 @@ pub fn check(fd: RawFd) -> nix::Result<()> {
 /// happens where both are one number, which must be open.
 pub fn duplicate(from: RawFd, to: RawFd, copy: bool) -> nix::Result<()> {
     if from == to {
-        return sys::clear_cloexec(to);
+        return raw::clear_cloexec(to);
     }
-    sys::dup2(from, to)?;
-    if copy { Ok(()) } else { sys::close(from) }
+    raw::dup2(from, to)?;
+    if copy { Ok(()) } else { raw::close(from) }
 }
 
 /// A fd that the program which this process becomes finds again: see [`hand_on`].
@@ -101,8 +91,8 @@ pub struct Handed {
 pub fn hand_on(fd: BorrowedFd) -> nix::Result<Handed> {
     let mut at = libc::STDERR_FILENO + 1;
     let before = loop {
-        match sys::is_cloexec(at) {
-            Ok(true) => break Some(sys::copy_from(at, at + 1, libc::F_DUPFD_CLOEXEC)?),
+        match raw::is_cloexec(at) {
+            Ok(true) => break Some(raw::copy_from(at, at + 1, libc::F_DUPFD_CLOEXEC)?),
             Ok(false) => at += 1, // somebody else's, who has started us with it
             Err(Errno::EBADF) => break None,
             Err(errno) => return Err(errno),
@@ -116,8 +106,8 @@ impl Handed {
     /// Where there was no exec: what was at its number is there again.
     pub fn take_back(self) -> nix::Result<()> {
         match self.before {
-            Some(before) => sys::dup_cloexec(before.as_raw_fd(), self.at),
-            None => sys::close(self.at),
+            Some(before) => raw::dup_cloexec(before.as_raw_fd(), self.at),
+            None => raw::close(self.at),
         }
     }
 }
@@ -130,10 +120,10 @@ pub fn handed_on(wanted: impl Fn(RawFd) -> bool) -> nix::Result<Option<OwnedFd>>
     let mut holes = 0;
     let mut at = libc::STDERR_FILENO + 1;
     while holes <= HANDED {
-        match sys::is_cloexec(at) {
+        match raw::is_cloexec(at) {
             Ok(false) if wanted(at) => {
-                let own = sys::copy_from(at, at + 1, libc::F_DUPFD_CLOEXEC)?;
-                sys::close(at)?;
+                let own = raw::copy_from(at, at + 1, libc::F_DUPFD_CLOEXEC)?;
+                raw::close(at)?;
                 return Ok(Some(own));
             }
             Ok(_) => {} // that of another, or what has been taken already
@@ -147,13 +137,13 @@ pub fn handed_on(wanted: impl Fn(RawFd) -> bool) -> nix::Result<Option<OwnedFd>>
 /// Whether a number is that of a FIFO which is open with these flags.
 #[must_use]
 pub fn is_open_fifo(fd: RawFd, flags: OFlag) -> bool {
-    sys::open_fifo_flags(fd)
+    raw::open_fifo_flags(fd)
         .is_ok_and(|open| open & (OFlag::O_ACCMODE | OFlag::O_NONBLOCK).bits() == flags.bits())
 }
 
 /// Closes `fd`, open or not.
 pub fn close(fd: RawFd) -> nix::Result<()> {
-    match sys::close(fd) {
+    match raw::close(fd) {
         Err(Errno::EBADF) => Ok(()),
         other => other,
     }
@@ -166,9 +156,4 @@ pub fn leave(fd: OwnedFd, at: Option<RawFd>) -> nix::Result<()> {
         Some(to) if to != from => duplicate(from, to, false),
         _ => Ok(()),
     }
-}
-
-/// Makes `fd` wait (or not) where it is not ready, for everyone who shares its open file.
-pub fn set_nonblocking(fd: RawFd, on: bool) -> nix::Result<()> {
-    sys::set_nonblocking(fd, on)
 }

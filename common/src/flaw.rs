@@ -8,7 +8,8 @@ use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{Mode, SFlag, fstatat};
 use nix::unistd::read;
 
-use crate::{fds, sys};
+use crate::fds;
+use crate::sys::file as raw;
 
 /// What is wrong with `file`, relative to `directory`, for which execve(2) gave `errno`: a sentence for a
 /// message, where there is something to tell.
@@ -38,7 +39,7 @@ pub fn of(directory: BorrowedFd, file: &CStr, errno: Errno) -> Option<&'static s
     let text = start().and_then(|file| read(file, &mut buffer)).map(|length| &buffer[..length]).ok();
     match errno {
         Errno::EACCES if stat.st_mode & 0o111 == 0 => Some("it is not executable: chmod +x"),
-        Errno::EACCES => Some(match sys::may_execute(directory.as_raw_fd(), file) {
+        Errno::EACCES => Some(match raw::may_execute(directory.as_raw_fd(), file) {
             Ok(()) => "the interpreter in its first line may not be executed by this account",
             Err(_) => "this account may not execute it, or its file system is mounted noexec",
         }),

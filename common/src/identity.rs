@@ -1,12 +1,15 @@
 //! Which words in a program's place this process applies itself: the links that are in it.
 
 use std::ffi::{CStr, CString};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 
+use nix::errno::Errno;
 use nix::fcntl::readlink;
-use nix::sys::stat::{FileStat, stat};
+use nix::sys::stat::{FileStat, fstat, stat};
 
-use crate::{Chain, Link, procfs, rt, sys};
+use crate::procfs;
+use crate::sys::{file, process};
 
 /// How a link in this process is recognized.
 #[derive(Clone, Copy)]
@@ -24,46 +27,45 @@ impl Own {
     /// work, and where the real and effective ids differ, which no change of ids here leaves them.
     #[must_use]
     pub(crate) fn file() -> Option<Self> {
-        if sys::real_ids_differ() {
+        if process::real_ids_differ() {
             return None;
         }
         // Where it cannot be told each link is executed, which gives the same.
         let own = c"/proc/self/exe";
-        let file = stat(own).ok().filter(|_| procfs::is_there())?;
-        let plain = rt::gives_rights(&file, sys::xattr_size(own, rt::CAPABILITIES)) == Ok(false);
-        plain.then_some(Self::File(file))
+        let found = stat(own).ok().filter(|_| procfs::is_there())?;
+        let plain = gives_rights(&found, file::xattr_size(own, CAPABILITIES)) == Ok(false);
+        plain.then_some(Self::File(found))
     }
 
-    /// What the next word of `chain` has to be for it to be `link`, which is in this process; `None` if it
-    /// cannot be. Ask before any id changes, and [`Own::is_next`] when the word's turn has come.
+    /// What `word` has to be for it to be the link of this name, which is in this process; `None` if it cannot
+    /// be. `this` is the name of the link that asks.
     #[must_use]
-    pub fn expect(chain: &Chain, this: &Link, link: &Link) -> Option<Self> {
-        let word = chain.words.first()?;
-        match chain.own {
-            Self::Named => (word.to_bytes() == link.name.as_bytes()).then_some(Self::Named),
-            _ if !is_called(word, link) => None,
-            Self::File(own) => Some(Self::File(own)),
-            Self::Alone => sibling(this.name, link.name).map(Self::File),
+    pub(crate) fn expect(&self, word: &CStr, this: &str, name: &str) -> Option<Self> {
+        match self {
+            Self::Named => (word.to_bytes() == name.as_bytes()).then_some(Self::Named),
+            _ if !is_called(word, name) => None,
+            Self::File(own) => Some(Self::File(*own)),
+            Self::Alone => sibling(this, name).map(Self::File),
         }
     }
 
-    /// Whether the next word of `chain` is what was expected, for who this process is now.
+    /// Whether the program that would be executed is what was expected.
     #[must_use]
-    pub fn is_next(&self, chain: &Chain) -> bool {
+    pub(crate) fn is(&self, program: impl FnOnce() -> Option<FileStat>) -> bool {
         match self {
             Self::Alone => false,
             Self::Named => true,
-            Self::File(own) => chain.program().is_some_and(|found| same(&found, own)),
+            Self::File(own) => program().is_some_and(|found| same(&found, own)),
         }
     }
 }
 
-/// Whether a program called `word` is `link`: by the end of its file name, since a package may put a prefix
-/// in front.
+/// Whether a program called `word` is the link of this name: by the end of its file name, since a package may
+/// put a prefix in front.
 #[must_use]
-pub(crate) fn is_called(word: &CStr, link: &Link) -> bool {
-    let name = word.to_bytes().rsplit(|b| *b == b'/').next().unwrap_or_default();
-    name.ends_with(link.name.as_bytes())
+pub(crate) fn is_called(word: &CStr, name: &str) -> bool {
+    let called = word.to_bytes().rsplit(|b| *b == b'/').next().unwrap_or_default();
+    called.ends_with(name.as_bytes())
 }
 
 /// The file of the program `other` beside the file of this one, which is `own`, both with the same prefix
@@ -79,4 +81,22 @@ fn sibling(own: &str, other: &str) -> Option<FileStat> {
 #[must_use]
 pub fn same(one: &FileStat, other: &FileStat) -> bool {
     (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+}
+
+/// Whether this program's own file, which is open, would give rights to whoever runs it.
+pub(crate) fn gives_rights_away(own: &OwnedFd) -> nix::Result<bool> {
+    gives_rights(&fstat(own)?, file::xattr_size_of(own, CAPABILITIES))
+}
+
+/// The extended attribute that holds the capabilities of a file.
+const CAPABILITIES: &CStr = c"security.capability";
+
+/// Whether a file is set-id, or has capabilities by the size of that attribute.
+fn gives_rights(file: &FileStat, capabilities: nix::Result<isize>) -> nix::Result<bool> {
+    let set_id = file.st_mode & (libc::S_ISUID | libc::S_ISGID) != 0;
+    match capabilities {
+        Ok(_) => Ok(true),
+        Err(Errno::ENODATA | Errno::ENOTSUP) => Ok(set_id),
+        Err(errno) => Err(errno),
+    }
 }

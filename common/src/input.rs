@@ -13,8 +13,9 @@ use nix::sys::stat::{SFlag, fstat};
 use nix::sys::uio::readv;
 use nix::unistd::{dup2_stdin, pipe2, read};
 
-use crate::fds::stdin;
-use crate::{child, fds, procfs, socket};
+use crate::fds::{self, stdin};
+use crate::procfs;
+use crate::sys::poll;
 
 /// What a look at the input has found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,9 +63,9 @@ impl Looking {
     /// would have fitted into our pipe.
     fn copy(&self, buffer: &mut [u8], ask: bool) -> nix::Result<(usize, bool)> {
         let count = tee(stdin(), &self.writer, buffer.len(), SpliceFFlags::SPLICE_F_NONBLOCK)?;
-        let mut room = [socket::watch(self.writer.as_raw_fd(), socket::POLLOUT)];
+        let mut room = [poll::watch(self.writer.as_raw_fd(), poll::POLLOUT)];
         // Where the kernel cannot be asked there is room: then another look copies no more, and tells nothing new.
-        let full = ask && socket::poll(&mut room, Some(0)).is_ok() && room[0].revents == 0;
+        let full = ask && poll::poll(&mut room, Some(0)).is_ok() && room[0].revents == 0;
         let mut filled = 0;
         while filled < count {
             match read(&self.reader, &mut buffer[filled..count])? {
@@ -111,9 +112,9 @@ impl Input {
     fn read(&mut self) -> nix::Result<Look> {
         self.buffer.copy_within(self.seen.clone(), 0);
         self.seen = 0..self.seen.len();
-        let mut ready = [socket::watch(0, socket::POLLIN)];
+        let mut ready = [poll::watch(0, poll::POLLIN)];
         let room = self.seen.end < self.buffer.len() && !self.closed;
-        if room && socket::poll(&mut ready, Some(0))? && ready[0].revents != 0 {
+        if room && poll::poll(&mut ready, Some(0))? && ready[0].revents != 0 {
             match read(stdin(), &mut self.buffer[self.seen.end..]) {
                 Ok(0) => self.closed = true,
                 Ok(count) => self.seen.end += count,
@@ -146,8 +147,8 @@ impl Input {
         if self.pipe.is_none() {
             return self.read().is_ok() && self.closed;
         }
-        let mut end = [socket::watch(0, 0)];
-        socket::poll(&mut end, Some(0)).is_ok() && end[0].revents & socket::POLLHUP != 0
+        let mut end = [poll::watch(0, 0)];
+        poll::poll(&mut end, Some(0)).is_ok() && end[0].revents & poll::POLLHUP != 0
     }
 
     /// Whether no more can be seen before something is taken.
@@ -209,7 +210,7 @@ impl Input {
     /// How many bytes are in the pipe.
     #[must_use]
     pub fn unread(&self) -> usize {
-        child::unread(stdin()).unwrap_or(0) // which only fails where it is none
+        fds::unread(stdin()).unwrap_or(0) // which only fails where it is none
     }
 
     /// Whether nobody else could read what we leave in the pipe, asked at the end: no more can be seen then.
@@ -239,9 +240,9 @@ fn only_reader() -> nix::Result<Option<bool>> {
     let (own, flags) = (c"fd/0", OFlag::O_WRONLY | OFlag::O_NONBLOCK);
     let writer = procfs::This::open()?.file(own, flags)?;
     dup2_stdin(&writer)?;
-    let mut other = [socket::watch(writer.as_raw_fd(), 0)];
-    socket::poll(&mut other, Some(0))?;
-    if other[0].revents & socket::POLLERR == 0 {
+    let mut other = [poll::watch(writer.as_raw_fd(), 0)];
+    poll::poll(&mut other, Some(0))?;
+    if other[0].revents & poll::POLLERR == 0 {
         return Ok(None);
     }
     let back = procfs::This::open().and_then(|this| this.file(own, OFlag::O_RDONLY | OFlag::O_NONBLOCK));

@@ -1,9 +1,9 @@
-//! The library below the links: the way in (`rt`, `cli`), the way out (`exec`, `error`), and one
+//! The library below the links: the way in (`rt`, `link`), the way out (`exec`, `error`), and one
 //! module for each kind of process state that a link changes.
 
 pub mod accounts;
+pub mod block;
 pub mod caps;
-pub mod cli;
 pub mod credentials;
 pub mod door;
 pub mod env;
@@ -14,24 +14,26 @@ pub mod flaw;
 pub mod identity;
 pub mod input;
 pub mod limits;
+pub mod link;
 pub mod lock;
 pub mod mode;
 mod multicall;
-pub mod process;
+pub mod procfs;
 pub mod quantity;
 pub mod root;
 pub mod rt;
 pub mod signals;
 mod sys;
+pub mod terminal;
 pub mod text;
 pub mod voice;
 
-pub use cli::Cli;
 pub use env::Env;
 pub use error::{Error, OrFail, shown};
 pub use exec::Chain;
 pub use lexopt::Arg::{Long, Short};
-pub use rt::{Link, Outcome};
-pub use sys::{Words, child, namespace, page, procfs, socket};
+pub use link::{Cli, Link, Outcome};
+pub use sys::words::Words;
+pub use sys::{clock, file, memory, namespace, poll, process, random, socket, spawn};
 pub use text::Text;
 pub use voice::Voice;

@@ -3,8 +3,9 @@
 use nix::errno::Errno;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
 
-use crate::cli::number;
-use crate::{Error, procfs};
+use crate::error::Error;
+use crate::procfs;
+use crate::quantity::number;
 
 /// What to make a limit.
 #[derive(Clone, Copy, Debug, PartialEq)]

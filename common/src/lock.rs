@@ -9,7 +9,10 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{Mode, fstat, fstatat};
 
-use crate::{Cli, Error, OrFail, fds, identity, shown, sys};
+use crate::error::{Error, OrFail, shown};
+use crate::link::Cli;
+use crate::sys::{clock, fd as raw, file, process};
+use crate::{fds, identity};
 
 /// How long to wait for a lock.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -91,7 +94,7 @@ impl Request {
         let error =
             Error::fatal(format_args!("unable to lock {}: it is locked", shown(self.file.to_bytes())));
         match holder::find(self.file) {
-            Ok(Some((pid, _))) if sys::getpid() == Ok(pid) => {
+            Ok(Some((pid, _))) if process::id() == Ok(pid) => {
                 error.hint("this process holds it itself, by a descriptor that it has already: see -d")
             }
             Ok(Some((pid, name))) => error.hint(format!(
@@ -115,7 +118,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// Takes flock(2)'s exclusive lock on an open file, if it is free.
 pub fn try_flock(fd: BorrowedFd) -> nix::Result<bool> {
-    match sys::flock(fd, libc::LOCK_EX | libc::LOCK_NB) {
+    match file::flock(fd, libc::LOCK_EX | libc::LOCK_NB) {
         Ok(()) => Ok(true),
         Err(Errno::EAGAIN | Errno::EINTR) => Ok(false),
         Err(errno) => Err(errno),
@@ -141,7 +144,7 @@ pub fn flock_within(fd: BorrowedFd, tries: &mut u32) -> nix::Result<bool> {
 /// Waits a millisecond, between two tries.
 pub fn nap() {
     // Where it cannot wait it tries again at once.
-    let _ = sys::sleep(Duration::from_millis(1));
+    let _ = clock::sleep(Duration::from_millis(1));
 }
 
 /// Opens `file`, creating it if need be, and locks it; `None` if it was not to be had in time.
@@ -160,7 +163,7 @@ fn acquire(file: &CStr, kind: Kind, wait: Wait) -> Result<Option<OwnedFd>, Error
             Err(Errno::EAGAIN | Errno::EACCES) => {
                 let left = limit.map(|(time, start)| time.saturating_sub(start.elapsed()));
                 match left.filter(|left| !left.is_zero()) {
-                    Some(left) => sys::sleep(left.min(PAUSE)).map_err(failed)?,
+                    Some(left) => clock::sleep(left.min(PAUSE)).map_err(failed)?,
                     None => return Ok(None),
                 }
             }
@@ -171,7 +174,7 @@ fn acquire(file: &CStr, kind: Kind, wait: Wait) -> Result<Option<OwnedFd>, Error
         }
         // With it goes what it may have locked of the two. It is not close-on-exec, so it must not stay
         // open.
-        sys::close(fd.into_raw_fd()).map_err(failed)?;
+        raw::close(fd.into_raw_fd()).map_err(failed)?;
     }
 }
 
@@ -203,8 +206,8 @@ fn lock(fd: &OwnedFd, kind: Kind, wait: Wait) -> nix::Result<()> {
         Wait::Never => (libc::LOCK_NB, libc::F_OFD_SETLK),
         _ => (0, libc::F_OFD_SETLKW),
     };
-    sys::flock(fd.as_fd(), flock | no_wait)?;
-    sys::ofd_lock(fd.as_fd(), command, ofd).map(drop)
+    file::flock(fd.as_fd(), flock | no_wait)?;
+    file::ofd_lock(fd.as_fd(), command, ofd).map(drop)
 }
 
 /// Whether `path` is still the file that `fd` is.
@@ -226,7 +229,7 @@ pub fn holder(file: &CStr) -> Result<Option<(OwnedFd, i32)>, Error> {
         Err(Errno::ENOENT) => return Ok(None),
         other => other.map_err(|errno| not_opened(file, errno))?,
     };
-    let (kind, pid) = sys::ofd_lock(fd.as_fd(), libc::F_OFD_GETLK, libc::F_WRLCK)
+    let (kind, pid) = file::ofd_lock(fd.as_fd(), libc::F_OFD_GETLK, libc::F_WRLCK)
         .or_fail(format_args!("ask for the lock on {name}"))?;
     Ok((kind != libc::F_UNLCK).then_some((fd, pid)))
 }

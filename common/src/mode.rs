@@ -1,10 +1,11 @@
 //! The file mode creation mask, as sh's umask reads it.
 
-use crate::{Error, OrFail, sys};
+use crate::error::{Error, OrFail};
+use crate::sys::file;
 
 /// Sets the mask, umask(2). Returns what it was.
 pub fn set(mask: u32) -> Result<u32, Error> {
-    sys::umask(mask).or_fail("set the mask")
+    file::umask(mask).or_fail("set the mask")
 }
 
 /// The mask that `text` asks for where it is `mask` now: octal digits up to 777, or symbolic as in

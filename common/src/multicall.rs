@@ -3,8 +3,14 @@
 use std::ffi::CStr;
 use std::mem;
 
+use crate::env::Env;
+use crate::error::{Error, OrFail, shown};
+use crate::exec::Chain;
 use crate::identity::{Own, is_called};
-use crate::{Chain, Env, Error, Link, OrFail, Words, procfs, rt, shown, sys};
+use crate::link::{Link, help, version, with_columns};
+use crate::procfs;
+use crate::sys::process;
+use crate::sys::words::Words;
 
 /// The program itself, for its messages.
 pub(crate) static CATENA: Link = Link {
@@ -23,7 +29,7 @@ pub(crate) fn called(
     mut words: Words,
     env: Env,
 ) -> Result<(&'static Link, Chain), Error> {
-    let by = |name: &CStr| links.iter().find(|link| is_called(name, link));
+    let by = |name: &CStr| links.iter().find(|link| is_called(name, link.name));
     if let Some(link) = words.first().and_then(by) {
         // Whether one of the words can be a link is seen without a look at any file.
         let more = words.clone().skip(1).any(|word| by(word).is_some());
@@ -44,10 +50,10 @@ pub(crate) fn called(
             words.next();
             Err(words.first().map_or_else(
                 || Error::answer(0, list(links)),
-                |word| named(word).map_or_else(|error| error, |link| Error::answer(0, rt::help(link))),
+                |word| named(word).map_or_else(|error| error, |link| Error::answer(0, help(link))),
             ))
         }
-        b"--version" => Err(Error::answer(0, rt::version(&CATENA))),
+        b"--version" => Err(Error::answer(0, version(&CATENA))),
         _ => apply(links, named(first)?, Chain::new(words, env, Own::Named)),
     }
 }
@@ -60,7 +66,7 @@ fn apply(
 ) -> Result<(&'static Link, Chain), Error> {
     loop {
         chain = link.apply(chain)?;
-        let own = |next: &&Link| Own::expect(&chain, link, next).is_some_and(|own| own.is_next(&chain));
+        let own = |next: &&Link| chain.expect(link.name, next.name).is_some_and(|own| chain.is_next(&own));
         let next = if matches!(chain.own, Own::Alone) { None } else { links.iter().find(own) };
         let by_name = matches!(chain.own, Own::Named);
         match (next, chain.changed) {
@@ -89,7 +95,7 @@ fn again(chain: &mut Chain) {
     if Own::file().is_some() {
         let env = mem::take(&mut chain.env).into_words();
         // Whatever it was that the kernel refused: the chain goes on here.
-        let _ = sys::execve(OWN, &by_ourselves(chain), &env);
+        let _ = process::execve(OWN, &by_ourselves(chain), &env);
         chain.env = Env::new(env);
     }
 }
@@ -102,5 +108,5 @@ fn by_ourselves(chain: &Chain) -> Words {
 
 fn list(links: &[Link]) -> String {
     let usage = format!("usage: catena {}\n", CATENA.usage);
-    rt::with_columns(usage, links.iter().map(|link| (link.name, link.summary)))
+    with_columns(usage, links.iter().map(|link| (link.name, link.summary)))
 }

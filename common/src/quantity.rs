@@ -3,7 +3,7 @@
 //! One parser and one set of units, so that `5s` means the same in every file. What stands behind the unit is
 //! an error, never passed over.
 
-use crate::cli::number;
+use std::time::Duration;
 
 /// A kind of quantity: what a number counts, and which units may follow it.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +80,33 @@ impl Kind {
     }
 }
 
+/// A number in decimal digits and nothing else; `None` if it is empty, signed, trailed by anything or too
+/// large for `T`.
+#[must_use]
+pub fn number<T: TryFrom<u64>>(digits: &[u8]) -> Option<T> {
+    let append = |number: u64, digit: &u8| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(u64::from(digit))
+    };
+    let digits = Some(digits).filter(|digits| !digits.is_empty())?;
+    digits.iter().try_fold(0, append)?.try_into().ok()
+}
+
+/// Seconds in decimal digits, with a fraction after a point if there is one; below a nanosecond is cut.
+#[must_use]
+pub fn seconds(text: &[u8]) -> Option<Duration> {
+    let (whole, fraction) = match text.iter().position(|b| *b == b'.') {
+        Some(point) => (&text[..point], &text[point + 1..]),
+        None => (text, &b"0"[..]),
+    };
+    if fraction.is_empty() || !fraction.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let nanos = fraction.iter().chain(b"000000000").take(9).fold(0, |sum, b| sum * 10 + u32::from(b - b'0'));
+    // What is longer than a timer takes is as good as for ever.
+    Some(Duration::new(number::<u64>(whole)?.min(i32::MAX as u64), nanos))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +160,28 @@ mod tests {
             (BYTES, "18446744073709551615k"),
         ] {
             assert_eq!(kind.parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_digits_and_nothing_else() {
+        assert_eq!(number::<u64>(b"0"), Some(0));
+        assert_eq!(number::<u64>(b"010"), Some(10));
+        assert_eq!(number::<u64>(b"18446744073709551615"), Some(u64::MAX));
+        for bad in ["", "-1", "+1", " 1", "1 ", "1k", "0x1", "1.0", "18446744073709551616", "\u{661}"] {
+            assert_eq!(number::<u64>(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(number::<i32>(b"2147483647"), Some(i32::MAX));
+        assert_eq!(number::<i32>(b"2147483648"), None);
+    }
+
+    #[test]
+    fn seconds_take_a_fraction() {
+        assert_eq!(seconds(b"2"), Some(Duration::from_secs(2)));
+        assert_eq!(seconds(b"0.25"), Some(Duration::from_millis(250)));
+        assert_eq!(seconds(b"1.0000000019"), Some(Duration::new(1, 1)));
+        for bad in ["", ".", "1.", ".5", "-1", "1.5s", "1e3", "1.5.5"] {
+            assert_eq!(seconds(bad.as_bytes()), None, "{bad}");
         }
     }
 }

@@ -7,7 +7,8 @@ use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
 use nix::unistd::{chroot, fchdir};
 
-use crate::{Error, OrFail, caps, fds, shown};
+use crate::error::{Error, OrFail, shown};
+use crate::{caps, fds};
 
 const HINT: &str = "only root may: put chroot right after setuidgid, which lends it the right, or before it";
 

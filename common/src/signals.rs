@@ -1,6 +1,8 @@
 //! Signals by name and number.
 
-use crate::cli::number;
+use crate::quantity::number;
+
+pub use crate::sys::signal::{as_fd, block_all, block_none, block_only, next, reset_all};
 
 pub use libc::{
     SIGALRM as ALRM, SIGCHLD as CHLD, SIGCONT as CONT, SIGHUP as HUP, SIGINT as INT, SIGKILL as KILL,

@@ -1,6 +1,6 @@
 //! Text in a fixed buffer: what a program that lives on writes without allocating.
 
-use crate::sys;
+use crate::sys::errno;
 
 /// At most `N` bytes; what does not fit is left out.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ impl<const N: usize> Text<N> {
 
     /// Adds what an errno means, in the words of the C library.
     pub fn errno(&mut self, errno: nix::errno::Errno) -> &mut Self {
-        self.add(sys::strerror(errno))
+        self.add(errno::text(errno))
     }
 
     /// Adds JSON's word for it.

@@ -2,7 +2,8 @@
 
 use nix::errno::Errno;
 
-use crate::{Text, socket};
+use crate::sys::poll;
+use crate::text::Text;
 
 /// Who speaks, and of what.
 #[derive(Clone, Copy, Debug)]
@@ -109,8 +110,8 @@ const NAME: usize = 32;
 
 /// Writes to stderr. Where that fails, or would have to wait, there is nobody to tell.
 pub fn say(bytes: &[u8]) {
-    let mut stderr = [socket::watch(2, socket::POLLOUT)];
-    if socket::poll(&mut stderr, Some(0)).is_ok() && stderr[0].revents == 0 {
+    let mut stderr = [poll::watch(2, poll::POLLOUT)];
+    if poll::poll(&mut stderr, Some(0)).is_ok() && stderr[0].revents == 0 {
         return; // a pipe that is full, or a terminal that is stopped
     }
     let _ = nix::unistd::write(std::io::stderr(), bytes);

@@ -29,13 +29,13 @@ pub(super) struct Count {
 impl Bound {
     /// Takes this thread there. It needs root, or a user namespace, which only a process without other threads
     /// may make.
-    pub(super) fn new(folder: &Path, user_namespace: bool) -> Self {
+    pub(super) fn new(directory: &Path, user_namespace: bool) -> Self {
         let user = if user_namespace { CloneFlags::CLONE_NEWUSER } else { CloneFlags::empty() };
         unshare(CloneFlags::CLONE_NEWNS | user).unwrap();
         let none = None::<&str>;
         mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
         let bind = |name: &str, content: &str| {
-            let file = folder.join(name);
+            let file = directory.join(name);
             fs::write(&file, content).unwrap();
             mount(Some(&file), &Path::new("/etc").join(name), none, MsFlags::MS_BIND, none).unwrap();
             file

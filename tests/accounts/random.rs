@@ -4,7 +4,6 @@ use std::thread;
 
 use super::glibc::{Bound, Count};
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
 
 /// Marsaglia's xorshift: the same numbers each time.
@@ -126,12 +125,12 @@ fn file(random: &mut Random, users: bool) -> Vec<u8> {
 fn in_random_files_there_is_no_account_and_no_group_that_glibc_does_not_find_too() {
     const FILES: u32 = 2000;
     needs!(mounts());
-    let folder = open_folder();
+    let directory = open_directory();
     let (names, ids) = (["alice", "bob", "root", "last", "las", "a b", "+nis", "#c"], [0, 1, 7, 5001]);
     // The mount namespace is that of this thread alone, and goes with it.
     let compared = thread::spawn(move || {
         let (bound, mut count, mut random) =
-            (Bound::new(folder.path(), false), Count::default(), Random(0x9e37_79b9));
+            (Bound::new(directory.path(), false), Count::default(), Random(0x9e37_79b9));
         for _ in 0..FILES {
             let (users, groups) = (file(&mut random, true), file(&mut random, false));
             bound.compare(&users, &groups, &names, &ids, &mut count);

@@ -2,9 +2,8 @@
 
 use std::fs;
 
-use super::world::*;
+use super::harness::*;
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
 
 both_kinds!(
@@ -13,7 +12,7 @@ both_kinds!(
     all_facilities_and_all_levels_arrive,
     control_bytes_and_what_is_not_utf8_are_escaped,
     the_input_may_be_a_file,
-    what_a_look_has_not_seen_is_looked_at_next,
+    lines_beyond_one_read_are_read_next,
 );
 
 const WORDS: [(&str, u8); 15] = [
@@ -174,7 +173,7 @@ fn the_input_may_be_a_file(kind: Kind) {
     assert_eq!(syslogd.rest(), []);
 }
 
-fn what_a_look_has_not_seen_is_looked_at_next(kind: Kind) {
+fn lines_beyond_one_read_are_read_next(kind: Kind) {
     let world = World::new();
     let mut syslogd = world.syslogd(kind);
     let (_running, mut writer) = world.start_alone(&[]);
@@ -185,7 +184,7 @@ fn what_a_look_has_not_seen_is_looked_at_next(kind: Kind) {
 }
 
 #[test]
-fn what_is_too_long_for_the_socket_is_split_further() {
+fn a_message_too_long_for_the_socket_is_split_further() {
     needs!(mounts(), tool("strace"));
     let world = World::new();
     let mut syslogd = world.syslogd(Kind::Datagrams);

@@ -4,11 +4,9 @@ use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::process::Child;
 
-use super::world::*;
+use super::harness::*;
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
-use crate::svrun::service::until;
 
 /// A syslogd, which writes into the file `messages`.
 struct Syslogd(Child);
@@ -43,7 +41,7 @@ fn understands(script: &str) {
     let world = World::new();
     let _syslogd = Syslogd::start(&world, script);
     let listens = || UnixDatagram::unbound().unwrap().connect(world.path("dev/log")).is_ok();
-    assert!(until(listens), "{script}");
+    assert!(in_time(listens), "{script}");
     let input = "emergency: 0\n<1>1\nfatal: 2\nERROR: 3\nwarn: 4\nnotice: 5\nhé: 6\ntrace: 7\n";
     assert_eq!(world.run(&["web", "local5"], input), prints(""));
     assert_eq!(world.run(&["web", "authpriv"], "bell \x07"), prints(""));
@@ -57,7 +55,7 @@ fn understands(script: &str) {
         });
         lines.collect::<Vec<_>>()
     };
-    assert!(until(|| lines().len() == 9), "{:?}", lines());
+    assert!(in_time(|| lines().len() == 9), "{:?}", lines());
     let expected = [
         ("local5.emerg", "emergency: 0"),
         ("local5.alert", "1"),

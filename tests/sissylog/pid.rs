@@ -5,46 +5,17 @@ use std::io::Write;
 
 use nix::errno::Errno;
 
-use super::world::*;
+use super::harness::*;
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
-use crate::svrun::service::{PUPPET, Program, Service, both};
-
-both!(a_logger_knows_the_pid_of_its_service);
-
-fn a_logger_knows_the_pid_of_its_service(of: Program) {
-    needs!(mounts());
-    let logger = "#!/bin/sh\nexec \"$B/sissylog\" -p web local0\n";
-    let mut service = Service::prepare(of, &[("run", PUPPET), ("log/run", logger)]);
-    // The socket is in the service's folder, which the test sees where it is.
-    let folder = service.folder.path().to_owned();
-    assert_eq!(run_in(&folder, "mkdir dev; >dev/null"), prints(""));
-    let mut syslogd = Syslogd::start(folder.join("dev/log"), Kind::Datagrams);
-    let mut command = service.command_after(MOUNT);
-    command.env("B", bin());
-    service.supervise_by(command);
-    for count in 1..=3 {
-        let pid = service.started(count);
-        service.tell("echo 'warn: hello'; echo there");
-        for (level, text) in [(4, "warn: hello"), (6, "there")] {
-            let message = syslogd.next();
-            let found = (message.facility, message.level, &*message.ident, &*message.text);
-            assert_eq!(found, (16, level, &*format!("web[{pid}]: "), text));
-        }
-        service.tell("exit 0");
-    }
-    service.started(4);
-    service.exit();
-}
 
 #[test]
 fn it_is_looked_for_where_supervisors_write_it() {
     needs!(mounts());
     let world = World::new();
     let mut syslogd = world.syslogd(Kind::Datagrams);
-    for folder in ["supervise", "log"] {
-        fs::create_dir(world.path(folder)).unwrap();
+    for directory in ["supervise", "log"] {
+        fs::create_dir(world.path(directory)).unwrap();
     }
     let mut running = world.start_as(r#"cd log; exec "$B/sissylog" -p <../pipe"#, &[]);
     let mut writer = world.writer();
@@ -83,9 +54,9 @@ fn where_it_is_log_run_itself_its_ident_is_the_name_of_the_service() {
     needs!(mounts());
     let world = World::new();
     let mut syslogd = world.syslogd(Kind::Datagrams);
-    let mut ident = |folder: &str, name: &str, words: &str| {
+    let mut ident = |directory: &str, name: &str, words: &str| {
         let script = format!(
-            "mkdir -p {folder}; ln -s \"$B/sissylog\" {folder}/{name}; cd {folder}; echo a | ./{name} {words}"
+            "mkdir -p {directory}; ln -s \"$B/sissylog\" {directory}/{name}; cd {directory}; echo a | ./{name} {words}"
         );
         let seen = run(&mut world.command(&script, &[]));
         let ident = (seen.status == 0).then(|| syslogd.next().ident);
@@ -112,24 +83,24 @@ fn a_pid_is_read_only_from_a_file_of_the_state() {
     needs!(mounts());
     let world = World::new();
     let mut syslogd = world.syslogd(Kind::Datagrams);
-    // Who owns the state makes a link, a FIFO or a file without end of it.
+    // The owner of the state makes a link, a FIFO or a file without end of it.
     for (attack, errno) in [
         ("echo 4711 >other; ln -s ../other supervise/pid", Errno::ELOOP),
         ("mkfifo supervise/pid", Errno::EEXIST),
         ("echo 4711 >other; ln other supervise/pid", Errno::EEXIST),
     ] {
         assert_eq!(
-            run_in(world.folder.path(), "rm -rf log supervise other; mkdir log supervise"),
+            run_in(world.scratch.path(), "rm -rf log supervise other; mkdir log supervise"),
             prints("")
         );
-        assert_eq!(run_in(world.folder.path(), attack), prints(""));
+        assert_eq!(run_in(world.scratch.path(), attack), prints(""));
         let seen = run(&mut world.command("cd log; echo a | \"$B/sissylog\" -p", &[]));
         assert_eq!(syslogd.next().ident, "sissylog: ", "{attack}");
         let trouble = "unable to read ../supervise/pid or ../supervise/status";
         let expected = format!("sissylog: warning: {trouble}: {}\n", says(errno));
         assert_eq!((seen.status, seen.stderr), (0, expected));
     }
-    assert_eq!(run_in(world.folder.path(), "rm supervise/pid; truncate -s 1T supervise/pid"), prints(""));
+    assert_eq!(run_in(world.scratch.path(), "rm supervise/pid; truncate -s 1T supervise/pid"), prints(""));
     let seen = run(&mut world.command("cd log; echo a | \"$B/sissylog\" -p", &[]));
     assert_eq!((seen, &*syslogd.next().ident), (prints(""), "sissylog: "));
 }

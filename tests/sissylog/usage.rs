@@ -7,7 +7,7 @@ fn wrong(words: &[&str]) -> Outcome {
 }
 
 #[test]
-fn wrong_use_is_told() {
+fn usage_errors_are_reported() {
     let names = "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp local0 to local7";
     let unknown = |name| misuse("sissylog", &format!("no such facility: {name}; there are {names}"));
     for name in ["local8", "LOG_", "3", "daemon "] {

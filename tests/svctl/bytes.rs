@@ -1,8 +1,7 @@
 //! svctl over FIFOs and status bytes: with runit's runsv and daemontools' supervise.
 
-use super::house::*;
+use super::harness::*;
 use crate::needs;
-use crate::reference::peer;
 use crate::support::*;
 
 /// A session of commands and what they say, the same with each supervisor.
@@ -159,8 +158,8 @@ fn a_script_check_has_our_environment_and_no_stdout() {
     house.wait_until("a", "run");
     let outcome = run(house.command("svctl", "start a").env("X", "value"));
     assert_eq!(without_numbers(&outcome.stdout), "ok: run: a: (pid N) Ns\n");
-    let folder = house.at("a").canonicalize().unwrap();
-    let seen = format!("{}\nvalue\n/dev/null\nSigBlk:\t0000000000000000\n", folder.display());
+    let directory = house.at("a").canonicalize().unwrap();
+    let seen = format!("{}\nvalue\n/dev/null\nSigBlk:\t0000000000000000\n", directory.display());
     assert_eq!(house.text("seen"), seen);
     // After it, too, a dead stdout is no end by a signal.
     let dead = "perl -e 'pipe R, W; close R; open STDOUT, \">&W\"; exec @ARGV' svctl start a";
@@ -168,7 +167,7 @@ fn a_script_check_has_our_environment_and_no_stdout() {
 }
 
 #[test]
-fn who_waits_for_several_waits_for_all_or_for_one() {
+fn a_wait_for_several_is_for_all_or_for_one() {
     let house = House::new();
     let fakes = ["a", "b"].map(|name| Fake::new(&house, name));
     fakes[0].status(77, [0, b'u', 0, 1]);

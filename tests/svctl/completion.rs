@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::house::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
@@ -94,14 +94,14 @@ fn zsh_completes_commands_and_services() {
     let script = r#"
         zmodload zsh/zpty
         zpty shell zsh -f -i
-        zpty -w shell "PS1=; fpath=($FOLDER \$fpath); autoload -Uz compinit; compinit -u -D; echo loa''ded"
+        zpty -w shell "PS1=; fpath=($DIRECTORY \$fpath); autoload -Uz compinit; compinit -u -D; echo loa''ded"
         zpty -r shell seen '*loaded*'
         zpty -n -w shell "$1"$'\t\x01print -r -- "sho""wn:\x05:"\n'
         zpty -r shell seen '*shown:*:*'
         seen=${seen##*shown:} seen=${${seen%%:*}% }
         print -r -- ${seen##* }
     "#;
-    let script = script.replace("$FOLDER", &completion(""));
+    let script = script.replace("$DIRECTORY", &completion(""));
     for (line, expected) in CASES.iter().filter(|(_, expected)| !expected.contains(' ')) {
         assert_eq!(words(&house, "zsh", &script, line), *expected, "{line}");
     }

@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use super::house::*;
+use super::harness::*;
 use crate::needs;
-use crate::reference::peer;
 use crate::support::*;
 
 /// What the owner of a state directory may put in the place of a FIFO.
@@ -67,7 +66,7 @@ fn no_byte_is_written_to_what_is_no_fifo_of_a_supervisor() {
 }
 
 #[test]
-fn what_is_no_file_of_a_supervisor_is_not_read() {
+fn a_file_that_no_supervisor_made_is_not_read() {
     for file in ["ok", "status"] {
         for trick in TRICKS.into_iter().filter(|trick| (file, *trick) != ("status", "file")) {
             let (house, _fake) = tricked(trick, file);
@@ -116,7 +115,7 @@ fn a_supervisor_that_talks_without_end_does_not_keep_the_time_from_being_up() {
             let (mut stream, goes_on) = (stream.unwrap(), goes_on.clone());
             std::thread::spawn(move || {
                 let events = "{\"event\":\"want\",\"want\":\"up\"}\n".repeat(1000);
-                let mut said = writeln!(stream, "{}", super::house::said("down", 0, "up", false));
+                let mut said = writeln!(stream, "{}", super::harness::said("down", 0, "up", false));
                 // Whoever never stops to read gets this in place of the rest.
                 let end = Instant::now() + Duration::from_secs(30);
                 while said.is_ok() && goes_on.load(Ordering::Relaxed) && Instant::now() < end {

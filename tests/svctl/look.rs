@@ -1,6 +1,6 @@
 //! What svctl shows: the table, JSON, and what it says of misuse.
 
-use super::house::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
@@ -70,7 +70,7 @@ worn    down, gave up  -    N      N         -      SIGSEGV (core dumped), N ago
 }
 
 #[test]
-fn colours_are_for_terminals_and_for_who_wants_them() {
+fn colours_are_for_terminals_and_on_request() {
     needs!(tool("script"));
     let (house, _fakes) = full();
     let on_terminal = |variables: &str| {
@@ -136,7 +136,7 @@ fn json_is_an_object_a_line_for_each_service() {
 }
 
 #[test]
-fn what_helps_is_said_once_below_what_is_wrong() {
+fn a_hint_comes_once_below_the_error() {
     let house = House::new();
     house.write("new/run", STAYS);
     let fail = |name: &str| {
@@ -144,14 +144,16 @@ fn what_helps_is_said_once_below_what_is_wrong() {
     };
     let outcome = house.svctl("status no nothing");
     assert_eq!(outcome.stdout, fail("no") + &fail("nothing"));
-    let folder = house.at("").display().to_string();
-    let folder = folder.trim_end_matches('/');
-    let hint = format!("svctl: hint: services are in {folder} or where SVDIR says, or write a path\n");
+    let directory = house.at("").display().to_string();
+    let directory = directory.trim_end_matches('/');
+    let hint = format!("svctl: hint: services are in {directory} or where SVDIR says, or write a path\n");
     assert_eq!(outcome.stderr, hint);
     assert_eq!(house.svctl("status ./no").stderr, "svctl: hint: no such service directory\n");
-    for (name, path) in
-        [("new", format!("{folder}/new")), ("./new", "./new".into()), ("new/log", format!("{folder}/new"))]
-    {
+    for (name, path) in [
+        ("new", format!("{directory}/new")),
+        ("./new", "./new".into()),
+        ("new/log", format!("{directory}/new")),
+    ] {
         house.write("new/log/run", STAYS);
         let hint = format!("svctl: hint: no supervisor: start 'svrun {path}'\n");
         assert_eq!(house.svctl(&format!("up {name}")).stderr, hint);
@@ -172,7 +174,7 @@ fn what_helps_is_said_once_below_what_is_wrong() {
 }
 
 #[test]
-fn misuse_names_what_is_wrong() {
+fn a_usage_error_names_the_problem() {
     let house = House::new();
     for (words, problem) in [
         ("up", "missing service"),
@@ -300,7 +302,7 @@ fn only_the_name_of_a_service_makes_an_init_script() {
 }
 
 #[test]
-fn what_comes_from_a_service_is_escaped() {
+fn text_of_a_service_is_escaped() {
     let house = House::new();
     let evil = r#""\u001b]0;x\u0007\u009b1m""#;
     let answer = said("down", 0, "up", false)

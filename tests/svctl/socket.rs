@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt, chown};
 
-use super::house::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
@@ -61,7 +61,7 @@ fn svrun_does_what_svctl_says() {
 }
 
 #[test]
-fn who_waits_sleeps_until_the_supervisor_says_it() {
+fn a_waiting_svctl_sleeps_until_the_supervisor_reports() {
     needs!(tool("strace"));
     let mut house = House::new();
     house.write("a/down", "");
@@ -138,7 +138,7 @@ fn a_service_that_does_not_end_in_time_is_killed() {
 #[test]
 fn paths_longer_than_an_address_are_reached() {
     let mut house = House::new();
-    let deep = ["a-folder-with-a-long-name"; 12].join("/");
+    let deep = ["a-directory-with-a-long-name"; 12].join("/");
     house.write(&format!("{deep}/run"), STAYS);
     house.serve(&svrun(), &deep);
     let whole = house.at(&deep).display().to_string();
@@ -150,7 +150,7 @@ fn paths_longer_than_an_address_are_reached() {
 }
 
 #[test]
-fn the_events_of_services_are_told_as_they_happen() {
+fn the_events_of_services_are_reported_as_they_happen() {
     let mut house = House::new();
     house.serve(&svrun(), "a");
     house.write("b/down", "");
@@ -199,7 +199,7 @@ fn events_end_when_nobody_reads_them() {
 }
 
 #[test]
-fn only_who_may_is_let_through_and_others_are_told_who_may() {
+fn only_operators_get_through_and_the_refusal_names_them() {
     needs!(root(), tool("setpriv"));
     let mut house = House::new();
     house.serve(&svrun(), "a");
@@ -238,7 +238,7 @@ fn only_who_may_is_let_through_and_others_are_told_who_may() {
 }
 
 #[test]
-fn what_happens_between_an_answer_and_a_question_is_not_missed() {
+fn an_event_between_an_answer_and_a_question_is_not_missed() {
     // The old process runs while the restart is answered, and has ended when the events are asked for.
     let house = House::new();
     let talker = Talker::new(&house, "a", |number, line| match (number, line) {

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::house::*;
+use super::harness::*;
 use crate::needs;
-use crate::reference::peer;
 use crate::support::*;
 
 fn svrun() -> String {
@@ -65,18 +64,18 @@ fn failed(house: &House, supervisor: &str, what: &str, outcome: Outcome) {
 }
 
 #[test]
-fn what_dies_again_at_once_has_not_started() {
+fn a_service_that_dies_at_once_has_not_started() {
     fails_to_start(&svrun());
 }
 
 #[test]
-fn what_dies_again_at_once_under_runsv_has_not_started() {
+fn a_service_of_runsv_that_dies_at_once_has_not_started() {
     needs!(peer("runsv"));
     fails_to_start(&peer("runsv").unwrap());
 }
 
 #[test]
-fn what_dies_again_at_once_under_daemontools_supervise_has_not_started() {
+fn a_service_of_daemontools_supervise_that_dies_at_once_has_not_started() {
     needs!(peer("supervise"));
     fails_to_start(&peer("supervise").unwrap());
     // It shows what has died as alive for a second: then a ./check that agrees is not enough.
@@ -127,7 +126,7 @@ fn the_time_counts_anew_for_the_next_run() {
 }
 
 #[test]
-fn what_says_that_it_is_ready_has_started_at_once() {
+fn a_service_that_announces_readiness_has_started_at_once() {
     let house = House::new();
     let ready = aged(8, "0.001").replace("\"ready\":null", "\"ready\":true");
     let talker = Talker::new(&house, "a", move |_, _| Answer::Say(ready.clone()));
@@ -236,7 +235,7 @@ fn svrun_counts_short_runs_and_tells_a_stop_from_a_crash() {
 }
 
 #[test]
-fn what_a_service_says_of_itself_is_shown_and_is_an_event() {
+fn the_status_text_of_a_service_is_shown_and_is_an_event() {
     let mut house = House::new();
     let announce = example("announce").display().to_string();
     house.write("a/sd-notify", "");
@@ -343,7 +342,7 @@ fn a_reload_that_ends_the_service_under_runsv_is_no_reload() {
 }
 
 #[test]
-fn what_has_happened_counts_before_the_time_that_is_up() {
+fn events_count_before_expired_timers() {
     let mut house = House::new();
     house.write("a/notification-fd", "3\n");
     house.write("a/run", "#!/bin/sh\nread line <go\necho >&3\nexec sleep 1000\n");

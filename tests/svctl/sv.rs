@@ -3,9 +3,8 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::house::*;
+use super::harness::*;
 use crate::needs;
-use crate::reference::peer;
 use crate::support::*;
 
 /// Words that make sv wait for something, and what they write to a supervisor.
@@ -167,7 +166,7 @@ fn sorted(outcome: Outcome) -> Outcome {
 }
 
 #[test]
-fn what_cannot_be_controlled_is_said_as_by_sv() {
+fn failures_to_control_are_reported_as_by_sv() {
     needs!(peer("sv"));
     let house = House::new();
     Fake::new(&house, "stale").end();
@@ -198,17 +197,17 @@ fn what_cannot_be_controlled_is_said_as_by_sv() {
 }
 
 #[test]
-fn what_is_not_to_be_found_in_svdir_is_said_as_by_sv() {
+fn services_missing_in_svdir_are_reported_as_by_sv() {
     needs!(peer("sv"));
     let house = House::new();
-    for folder in ["/no/such", "", "."] {
-        let of = |program: &str| run(house.command(program, "status x").env("SVDIR", folder)).stdout;
-        assert_eq!(of(house.called("sv").to_str().unwrap()), of(&peer("sv").unwrap()), "{folder}");
+    for directory in ["/no/such", "", "."] {
+        let of = |program: &str| run(house.command(program, "status x").env("SVDIR", directory)).stdout;
+        assert_eq!(of(house.called("sv").to_str().unwrap()), of(&peer("sv").unwrap()), "{directory}");
     }
 }
 
 #[test]
-fn misuse_is_told_as_by_sv() {
+fn usage_errors_are_reported_as_by_sv() {
     needs!(peer("sv"));
     let house = House::new();
     for words in [
@@ -299,7 +298,7 @@ fn the_log_does_not_count_for_the_status_of_an_init_script() {
 }
 
 #[test]
-fn services_of_runsv_are_told_as_by_sv() {
+fn services_of_runsv_are_shown_as_by_sv() {
     needs!(peer("sv"), peer("runsv"));
     let mut house = House::new();
     let runsv = peer("runsv").unwrap();

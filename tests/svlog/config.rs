@@ -1,43 +1,44 @@
 //! The lines of `config`.
 
-use super::log::*;
+use super::harness::*;
+use crate::support::*;
 
-both!(
-    a_config_that_cannot_be_read_is_said_and_left_out,
+both!(svlog;
+    a_config_that_cannot_be_read_is_reported_and_ignored,
     a_long_config_is_read_to_its_end,
     a_prefix_is_all_of_the_line,
     a_size_may_be_in_k_and_m,
-    an_address_that_is_none_is_said,
+    an_invalid_address_is_reported,
     every_directory_has_its_own_config,
     the_last_line_counts_and_needs_no_newline,
-    what_is_no_letter_of_ours_is_left_out,
+    lines_of_unknown_letters_are_ignored,
 );
 
-fn what_is_no_letter_of_ours_is_left_out(of: Logger) {
+fn lines_of_unknown_letters_are_ignored(of: Program) {
     let config =
         "# a comment\n#pno\n\nzunknown\no block\nooldest\n pindented\n\tpindented\n?\n\u{e4}\npyes \n";
     let log = fed(of, &[], config, "x\n");
     assert_eq!((log.all().as_str(), log.stderr().as_str()), ("yes x\n", ""));
 }
 
-fn the_last_line_counts_and_needs_no_newline(of: Logger) {
+fn the_last_line_counts_and_needs_no_newline(of: Program) {
     assert_eq!(fed(of, &[], "pA\npB", "x\n").all(), "Bx\n");
     assert_eq!(fed(of, &[], "-*\n+a*", "a\nb\n").all(), "a\n");
     let log = fed(of, &["-l", "20"], "s9000\ns2k\nn5\nn0", lines(1, 600));
     assert_eq!((log.archives().len(), log.all()), (3, lines(1, 600)));
 }
 
-fn a_prefix_is_all_of_the_line(of: Logger) {
+fn a_prefix_is_all_of_the_line(of: Program) {
     assert_eq!(fed(of, &[], "pA\r\n!\n", "x\n").all(), "A\rx\n");
     assert_eq!(fed(of, &[], "pA\np +#*\\n\n", "x\n").all(), " +#*\\nx\n");
 }
 
-fn a_long_config_is_read_to_its_end(of: Logger) {
+fn a_long_config_is_read_to_its_end(of: Program) {
     let config = "# a comment of some length\n".repeat(5000) + "-*\n+*b\npEND ";
     assert_eq!(fed(of, &[], &config, "a\nb\n").all(), "END b\n");
 }
 
-fn every_directory_has_its_own_config(of: Logger) {
+fn every_directory_has_its_own_config(of: Program) {
     let mut log = Log::prepare(of, "pone \n-b\n");
     log.add("two", "ptwo \n-a\n");
     log.add("three", "");
@@ -49,7 +50,7 @@ fn every_directory_has_its_own_config(of: Logger) {
     assert_eq!(log.all_of("three"), "a\nb\nc\n");
 }
 
-fn a_size_may_be_in_k_and_m(of: Logger) {
+fn a_size_may_be_in_k_and_m(of: Program) {
     let log = fed(of, &["-l", "20"], "s1k\nn0\n", lines(1, 300));
     let size = |name: &String| log.read(name).len();
     let sizes: Vec<usize> = log.archives().iter().map(size).collect();
@@ -84,7 +85,7 @@ fn sizes_have_units_in_either_case() {
 }
 
 #[test]
-fn what_follows_a_value_makes_the_line_invalid_and_the_message_says_what_was_expected() {
+fn trailing_text_makes_a_line_invalid_and_the_message_says_what_is_expected() {
     let bytes = "bytes, or a size with its unit: 512K, 10M, 1G";
     let age = "seconds, or a time with its unit: 30s, 10m, 12h, 1d";
     for (line, expected) in [
@@ -111,7 +112,7 @@ fn what_follows_a_value_makes_the_line_invalid_and_the_message_says_what_was_exp
 
 // To svlogd it is a zero: no rotation, or no end of archives.
 #[test]
-fn a_value_that_is_no_number_is_said_and_changes_nothing() {
+fn an_invalid_number_is_reported_and_changes_nothing() {
     for bad in [
         "sx",
         "s",
@@ -139,7 +140,7 @@ fn a_value_that_is_no_number_is_said_and_changes_nothing() {
     assert!(log.warns(&log.stderr(), &["ofoo"]) && log.stderr().lines().count() == 1, "{}", log.stderr());
 }
 
-fn an_address_that_is_none_is_said(of: Logger) {
+fn an_invalid_address_is_reported(of: Program) {
     for (line, value) in [
         ("u1.2.3", "1.2.3"),
         ("uhost", "host"),
@@ -157,7 +158,7 @@ fn an_address_that_is_none_is_said(of: Logger) {
     }
 }
 
-fn a_config_that_cannot_be_read_is_said_and_left_out(of: Logger) {
+fn a_config_that_cannot_be_read_is_reported_and_ignored(of: Program) {
     let mut log = Log::prepare(of, "");
     std::fs::create_dir(log.at("config")).unwrap();
     log.run();

@@ -4,15 +4,14 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::log::*;
+use super::harness::*;
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
 
-both!(archives_are_deleted_for_room_down_to_a_number, lines_wait_for_room_and_none_is_lost);
+both!(svlog; archives_are_deleted_for_room_down_to_a_number, lines_wait_for_room_and_none_is_lost);
 
 /// A log on a disk of so many kB, whose pipe the test holds; the logger runs and has logged the first line.
-fn started(of: Logger, options: &[&str], config: &str, kilobytes: u32) -> Log {
+fn started(of: Program, options: &[&str], config: &str, kilobytes: u32) -> Log {
     let mut log = Log::prepare(of, "");
     log.mount_disk(kilobytes);
     log.configure(config);
@@ -50,12 +49,12 @@ fn until_tried(log: &Log, count: u64) {
 
 /// Ends the logger by TERM, and returns how long that took.
 fn term(log: &mut Log) -> (i32, Duration) {
-    let told = Instant::now();
+    let asked = Instant::now();
     log.signal(Signal::SIGTERM);
-    (log.ended(), told.elapsed())
+    (log.ended(), asked.elapsed())
 }
 
-fn lines_wait_for_room_and_none_is_lost(of: Logger) {
+fn lines_wait_for_room_and_none_is_lost(of: Program) {
     needs!(mounts());
     let mut log = started(of, &[], "s0\n", 512);
     log.fill();
@@ -68,7 +67,7 @@ fn lines_wait_for_room_and_none_is_lost(of: Logger) {
     assert_eq!(log.all(), lines(1, next + 1));
 }
 
-fn archives_are_deleted_for_room_down_to_a_number(of: Logger) {
+fn archives_are_deleted_for_room_down_to_a_number(of: Program) {
     needs!(mounts());
     let mut log = Log::prepare(of, "");
     log.mount_disk(256);
@@ -95,7 +94,7 @@ fn archives_are_deleted_for_room_down_to_a_number(of: Logger) {
 }
 
 #[test]
-fn it_is_said_once_and_tried_again_each_second() {
+fn it_is_reported_once_and_retried_each_second() {
     needs!(mounts());
     for config in ["s0\n", "s0\noblock\n"] {
         let mut log = started(Svlog, &["-t"], config, 512);
@@ -194,7 +193,7 @@ fn the_next_logger_has_what_was_left_in_the_pipe() {
     log.fill();
     let next = write_until_full(&log, 2);
     log.term();
-    // Still full, and told to leave at once.
+    // Still full, and it has to leave at once.
     log.run();
     log.until("said again", || log.stderr().lines().count() > 1);
     log.term();
@@ -206,7 +205,7 @@ fn the_next_logger_has_what_was_left_in_the_pipe() {
 }
 
 #[test]
-fn what_nobody_can_read_any_more_is_counted() {
+fn lines_that_nobody_can_read_any_more_are_counted() {
     needs!(mounts());
     let mut log = Log::prepare(Svlog, "");
     log.mount_disk(256);
@@ -215,10 +214,10 @@ fn what_nobody_can_read_any_more_is_counted() {
     log.fill();
     log.write(lines(1, 2000));
     log.until_said("unable to write to current");
-    let told = Instant::now();
+    let asked = Instant::now();
     log.signal(Signal::SIGTERM);
     assert_eq!(log.ended(), 111, "{}", log.report());
-    assert!(told.elapsed() < Duration::from_secs(10));
+    assert!(asked.elapsed() < Duration::from_secs(10));
     let logged = log.all().len();
     assert!(log.all() == lines(1, logged / 11), "{}", log.report());
     let lost = lines(1, 2000).len() - logged;
@@ -291,7 +290,7 @@ fn new_lines_are_dropped_and_counted() {
 }
 
 #[test]
-fn what_is_said_of_dropped_lines_has_a_stamp_too() {
+fn the_report_of_dropped_lines_has_a_stamp_too() {
     needs!(mounts());
     let mut log = started(Svlog, &["-tt"], "s0\no new\n", 256);
     log.fill();
@@ -465,7 +464,7 @@ fn a_processor_that_has_no_room_is_tried_again() {
 }
 
 #[test]
-fn what_is_dropped_of_a_long_line_is_counted_too() {
+fn dropped_parts_of_a_long_line_are_counted_too() {
     needs!(mounts());
     let mut log = started(Svlog, &[], "s0\no new\n", 256);
     let long = "0123456789".repeat(4000);
@@ -485,7 +484,7 @@ fn what_is_dropped_of_a_long_line_is_counted_too() {
 }
 
 #[test]
-fn what_is_no_file_is_waited_for_like_a_full_disk() {
+fn a_current_that_is_no_file_is_waited_for_like_a_full_disk() {
     let mut log = Log::prepare(Svlog, "");
     std::fs::create_dir(log.at("current")).unwrap();
     log.hold_pipe();
@@ -541,9 +540,11 @@ fn at_the_end_of_its_input_it_does_not_wait_for_room_and_its_status_tells() {
     assert_eq!(log.left(), "one\n");
     // Nor for a current that is none; and what came from a file is counted as far as it was read.
     for input in ["echo one |", "(echo one; echo two) | cat |", "echo one >input; <input"] {
-        let folder = open_folder();
-        let seen =
-            run_in(folder.path(), &format!("mkdir d; mkfifo d/current; {input} {}/svlog d", bin().display()));
+        let directory = open_directory();
+        let seen = run_in(
+            directory.path(),
+            &format!("mkdir d; mkfifo d/current; {input} {}/svlog d", bin().display()),
+        );
         assert_eq!(seen.status, 111, "{seen:?}");
         assert!(seen.stderr.ends_with(" bytes could not be written, and are lost\n"), "{seen:?}");
     }

@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use super::log::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
@@ -31,7 +31,7 @@ fn without_a_pipe_of_its_own_it_does_not_start_and_takes_nothing_from_the_pipe()
 }
 
 #[test]
-fn a_record_that_cannot_be_made_is_told_also_where_the_boot_has_no_name() {
+fn a_record_that_cannot_be_made_is_reported_even_where_the_boot_has_no_name() {
     needs!(tool("strace"));
     for (path, errno) in
         [("/proc/sys/kernel/random/boot_id", "EMFILE"), ("/proc/sys/kernel/random/boot_id", "ENOENT")]
@@ -81,7 +81,7 @@ fn after_hup_an_error_of_the_moment_does_not_take_the_directory_away() {
 }
 
 #[test]
-fn what_does_not_come_to_the_disk_at_the_end_is_in_the_status() {
+fn a_failed_sync_at_the_end_is_in_the_status() {
     needs!(tool("strace"));
     let mut log = Log::prepare(Svlog, "");
     spawn_with(&mut log, "-e inject=fsync:error=EIO");

@@ -6,15 +6,14 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::Signal;
 
-use super::log::*;
+use super::harness::*;
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
 
-both!(
+both!(svlog;
     a_clean_current_is_appended_to_and_its_size_counts,
     a_current_that_is_full_already_is_rotated,
-    a_directory_that_cannot_be_used_is_said_and_left_out,
+    a_directory_that_cannot_be_used_is_reported_and_left_out,
     a_locked_directory_cannot_be_used,
     a_name_twice_is_a_directory_once,
     a_read_only_directory_cannot_be_used,
@@ -34,7 +33,7 @@ both!(
     without_a_number_all_archives_are_kept,
 );
 
-fn the_modes_do_not_depend_on_the_umask(of: Logger) {
+fn the_modes_do_not_depend_on_the_umask(of: Program) {
     for umask in ["000", "022", "077"] {
         let mut log = Log::prepare(of, "!cat\n");
         log.run_by(log.command_behind(&format!("umask {umask}; exec \"$@\"")));
@@ -52,7 +51,7 @@ fn the_modes_do_not_depend_on_the_umask(of: Logger) {
     }
 }
 
-fn archives_are_named_by_the_present_time(of: Logger) {
+fn archives_are_named_by_the_present_time(of: Program) {
     let mut log = Log::start(of, &[], "");
     for count in 1..=3 {
         log.write(lines(count, count));
@@ -70,7 +69,7 @@ fn archives_are_named_by_the_present_time(of: Logger) {
     assert_eq!(log.all(), lines(1, 3));
 }
 
-fn rotation_is_at_the_end_of_a_line_near_the_size(of: Logger) {
+fn rotation_is_at_the_end_of_a_line_near_the_size(of: Program) {
     // At a newline, once no line of the greatest length would fit.
     for (options, config, least) in [
         (&[][..], "s2000\n", 1000_usize),
@@ -86,7 +85,7 @@ fn rotation_is_at_the_end_of_a_line_near_the_size(of: Logger) {
     }
 }
 
-fn a_clean_current_is_appended_to_and_its_size_counts(of: Logger) {
+fn a_clean_current_is_appended_to_and_its_size_counts(of: Program) {
     let log = Log::prepare(of, "s2000\n");
     log.plant("current", &lines(1, 90), 0o744);
     let mut log = log;
@@ -104,7 +103,7 @@ fn a_clean_current_is_appended_to_and_its_size_counts(of: Logger) {
     assert_eq!(log.archives().len(), 0);
 }
 
-fn a_current_that_is_full_already_is_rotated(of: Logger) {
+fn a_current_that_is_full_already_is_rotated(of: Program) {
     let mut log = Log::prepare(of, "s2000\n");
     log.plant("current", &lines(1, 300), 0o744);
     log.run();
@@ -113,7 +112,7 @@ fn a_current_that_is_full_already_is_rotated(of: Logger) {
     assert_eq!(log.archives().len(), 1);
 }
 
-fn an_unclean_current_is_set_aside(of: Logger) {
+fn an_unclean_current_is_set_aside(of: Program) {
     let mut log = Log::prepare(of, "");
     // Of its execute bits the first one tells.
     log.plant("current", "unclean\n", 0o655);
@@ -136,7 +135,7 @@ fn an_unclean_current_is_set_aside(of: Logger) {
     assert_eq!((log.archives(), log.current()), (archives, "one\ntwo\n".into()));
 }
 
-fn one_archive_is_deleted_where_an_unclean_current_is_set_aside(of: Logger) {
+fn one_archive_is_deleted_where_an_unclean_current_is_set_aside(of: Program) {
     let mut log = Log::prepare(of, "n2\n");
     for n in 1..=4 {
         log.plant(&old_archive(n, 's'), "old\n", 0o744);
@@ -148,7 +147,7 @@ fn one_archive_is_deleted_where_an_unclean_current_is_set_aside(of: Logger) {
     assert_eq!(log.archives()[..3], [2, 3, 4].map(|n| old_archive(n, 's')));
 }
 
-fn old_archives_are_deleted_one_by_one(of: Logger) {
+fn old_archives_are_deleted_one_by_one(of: Program) {
     let mut log = Log::prepare(of, "n2\n");
     for n in 2..=6 {
         log.plant(&old_archive(n, 's'), "old\n", 0o744);
@@ -180,14 +179,14 @@ fn old_archives_are_deleted_one_by_one(of: Logger) {
     assert_eq!((log.archives().len(), log.all()), (6, lines(1, 600)));
 }
 
-fn without_a_number_all_archives_are_kept(of: Logger) {
+fn without_a_number_all_archives_are_kept(of: Program) {
     let log = fed(of, &["-l", "20"], "s100\nn0\n", lines(1, 600));
     assert_eq!((log.archives().len(), log.all()), (75, lines(1, 600)));
     let log = fed(of, &["-l", "20"], "s100\n", lines(1, 600));
     assert_eq!((log.archives().len(), log.all()), (10, lines(521, 600)));
 }
 
-fn other_files_are_left_alone(of: Logger) {
+fn other_files_are_left_alone(of: Program) {
     let mut log = Log::prepare(of, "n1\ns2000\n");
     let others =
         ["@other", "@400000003b9ad3d400000000.s.gz", "400000003b9ad3d400000000.s", "a", "current.old"];
@@ -203,7 +202,7 @@ fn other_files_are_left_alone(of: Logger) {
     assert_eq!(log.archives().len(), 1);
 }
 
-fn an_old_current_is_rotated(of: Logger) {
+fn an_old_current_is_rotated(of: Program) {
     let mut log = Log::prepare(of, "t1\n");
     log.add("idle", "t1\n-*\n");
     let started = now();
@@ -223,7 +222,7 @@ fn an_old_current_is_rotated(of: Logger) {
     assert_eq!(fs::read_dir(log.path("idle")).unwrap().count(), 3);
 }
 
-fn of_a_long_time_nothing_is_rotated_soon(of: Logger) {
+fn of_a_long_time_nothing_is_rotated_soon(of: Program) {
     let mut log = Log::prepare(of, "t1\n");
     for (directory, config) in
         [("minutes", "t1m\n"), ("hours", "t1h\n"), ("never", "t0\n"), ("last", "t1\nt0")]
@@ -241,7 +240,7 @@ fn of_a_long_time_nothing_is_rotated_soon(of: Logger) {
     }
 }
 
-fn a_directory_that_cannot_be_used_is_said_and_left_out(of: Logger) {
+fn a_directory_that_cannot_be_used_is_reported_and_left_out(of: Program) {
     let mut log = Log::prepare(of, "");
     log.add("second", "");
     fs::write(log.path("file"), "").unwrap();
@@ -258,9 +257,9 @@ fn a_directory_that_cannot_be_used_is_said_and_left_out(of: Logger) {
     assert_eq!(names_in(&log), ["file", "log", "second", "stderr"]);
 }
 
-/// The names in the folder.
+/// The names in the directory.
 fn names_in(log: &Log) -> Vec<String> {
-    let entries = fs::read_dir(log.folder.path()).unwrap().flatten();
+    let entries = fs::read_dir(log.scratch.path()).unwrap().flatten();
     let mut names: Vec<String> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
     names.sort();
     names
@@ -275,14 +274,14 @@ fn assert_no_directory(log: &mut Log) {
     assert!(stderr.lines().last().unwrap().starts_with(&fatal), "{stderr}");
 }
 
-fn without_a_directory_it_ends(of: Logger) {
+fn without_a_directory_it_ends(of: Program) {
     let mut log = Log::prepare(of, "");
     log.set_directories(&["missing", "stderr"]);
     assert_no_directory(&mut log);
     assert_eq!(log.stderr().lines().count(), 3);
 }
 
-fn a_read_only_directory_cannot_be_used(of: Logger) {
+fn a_read_only_directory_cannot_be_used(of: Program) {
     needs!(mounts());
     let mut log = Log::prepare(of, "");
     log.mount("mount --bind log log; mount -o remount,bind,ro log");
@@ -291,7 +290,7 @@ fn a_read_only_directory_cannot_be_used(of: Logger) {
     assert_eq!(log.names(), [] as [&str; 0]);
 }
 
-fn a_locked_directory_cannot_be_used(of: Logger) {
+fn a_locked_directory_cannot_be_used(of: Program) {
     let mut log = Log::prepare(of, "");
     log.plant("lock", "", 0o600);
     let lock = fs::File::open(log.at("lock")).unwrap();
@@ -319,7 +318,7 @@ fn a_locked_directory_cannot_be_used(of: Logger) {
     assert_eq!(log.all(), "two\n");
 }
 
-fn a_name_twice_is_a_directory_once(of: Logger) {
+fn a_name_twice_is_a_directory_once(of: Program) {
     let mut log = Log::prepare(of, "");
     log.set_directories(&["log", "./log"]);
     log.run();
@@ -329,7 +328,7 @@ fn a_name_twice_is_a_directory_once(of: Logger) {
     assert!(log.stderr().contains("./log"), "{}", log.stderr());
 }
 
-fn the_second_of_two_loggers_ends(of: Logger) {
+fn the_second_of_two_loggers_ends(of: Program) {
     let mut log = Log::start(of, &[], "");
     log.says("one\n", "one\n");
     // Beside one of its own kind, and of the other one.
@@ -338,7 +337,7 @@ fn the_second_of_two_loggers_ends(of: Logger) {
             continue;
         }
         let mut command = second.command();
-        let seen = run(command.arg("log").current_dir(log.folder.path()));
+        let seen = run(command.arg("log").current_dir(log.scratch.path()));
         assert_eq!((seen.status, &*seen.stdout), (111, ""), "{seen:?}");
         assert!(seen.stderr.starts_with(second.name()) && seen.stderr.contains("lock"), "{seen:?}");
     }
@@ -347,12 +346,12 @@ fn the_second_of_two_loggers_ends(of: Logger) {
     log.finish();
 }
 
-fn a_directory_may_have_any_name(of: Logger) {
+fn a_directory_may_have_any_name(of: Program) {
     for (script, name) in
         [("cd log; exec \"$@\"", "."), ("exec \"$@\"", "./log//"), ("cd log/..; exec \"$@\"", "$D/log")]
     {
         let mut log = Log::prepare(of, "s2000\nn0\n");
-        let name = name.replace("$D", log.folder.path().to_str().unwrap());
+        let name = name.replace("$D", log.scratch.path().to_str().unwrap());
         log.set_directories(&["--", &name]);
         log.run_by(log.command_behind(script));
         log.write(lines(1, 500));
@@ -362,7 +361,7 @@ fn a_directory_may_have_any_name(of: Logger) {
     }
 }
 
-fn there_may_be_many_directories(of: Logger) {
+fn there_may_be_many_directories(of: Program) {
     let mut log = Log::prepare(of, "");
     for number in 1..=120 {
         log.add(&format!("log{number}"), &format!("p{number}: \n"));

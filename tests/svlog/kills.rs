@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use nix::libc::{SYS_flock, SYS_ftruncate, SYS_madvise, SYS_ppoll, SYS_readv, SYS_tee, c_long};
 
-use super::log::*;
+use super::harness::*;
 use super::tracer::Traced;
 use crate::needs;
 use crate::support::*;
-use crate::svrun::restart::Random;
-use crate::svrun::service::{Service, Svrun};
 
 /// The bytes of the words of `batch` that are written to here.
 const OPEN: u64 = 8;
@@ -87,37 +85,6 @@ fn kills_at_full_rate_lose_and_double_nothing() {
         assert!(log.archives().iter().all(|name| kind(name) == 's'), "{}", log.report());
         tell(&format!("svlog: 100 kills, {} lines", all.lines().count()));
     }
-}
-
-#[test]
-fn kills_under_the_supervisor_lose_and_double_nothing() {
-    needs!(tool("seq"));
-    let run = "#!/bin/sh\nexec seq 1 100000000\n";
-    let svlog = link("svlog").get_program().to_str().unwrap().to_owned();
-    let log = format!("#!/bin/sh\nmkdir -p main && echo n0 >main/config && exec {svlog} ./main\n");
-    let mut service = Service::start(Svrun, &[("run", run), ("log/run", &log)]);
-    let main = service.at("log/main");
-    let mut killed = 0;
-    for _ in 0..4 {
-        // The logger, not the shell that becomes it.
-        let logger = || service.log_status_now().map_or(0, |status| status.pid);
-        let ready = || files_of(logger()).iter().any(|file| file.ends_with("/current"));
-        service.until("another logger", || logger() != killed && ready());
-        killed = logger();
-        send_signal(killed, nix::sys::signal::Signal::SIGKILL);
-    }
-    service.send("d");
-    service.until_flags((0, 'd', 0, 0));
-    service.exit(); // the log is read to its end
-    let archives = archives(&main).into_iter().chain(["current".into()]);
-    let all: String = archives.map(|name| text(&main.join(name))).collect();
-    let wrong = all.lines().zip(1u64..).find(|(line, number)| *line != number.to_string());
-    let count = all.lines().count();
-    let last = all.lines().next_back().unwrap();
-    // TERM has come to the writer in the middle of its last line.
-    let right =
-        wrong.is_none_or(|(line, number)| number == count as u64 && number.to_string().starts_with(line));
-    assert!(right, "{wrong:?} of {count}, {last}");
 }
 
 #[test]

@@ -10,9 +10,10 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe2;
 
-use super::log::*;
+use super::harness::*;
+use crate::support::*;
 
-both!(
+both!(svlog;
     a_line_longer_than_all_buffers_is_kept_whole,
     a_prefix_stands_between_the_stamp_and_the_line,
     all_directories_have_the_same_stamps,
@@ -20,7 +21,7 @@ both!(
     characters_are_replaced,
     characters_are_replaced_before_patterns_are_matched,
     every_option_may_stand_in_one_word,
-    lines_for_stderr_wait_for_who_reads_them,
+    lines_for_stderr_wait_for_their_reader,
     long_lines_are_cut_on_stderr,
     patterns_see_the_first_characters,
     selected_lines_go_to_stderr,
@@ -37,7 +38,7 @@ fn time(option: &str, stamp: &str) -> Duration {
     }
 }
 
-fn stamps_name_the_present_time(of: Logger) {
+fn stamps_name_the_present_time(of: Program) {
     for option in ["-t", "-tt", "-ttt", "-tttt"] {
         let before = now();
         let log = fed(of, &[option], "e*\n", "one\n\nthree\n");
@@ -56,7 +57,7 @@ fn stamps_name_the_present_time(of: Logger) {
     }
 }
 
-fn every_option_may_stand_in_one_word(of: Logger) {
+fn every_option_may_stand_in_one_word(of: Program) {
     let log = fed(of, &["-ttr.", "-Rx", "-l8", "-b2000", "--"], "e*\n", "ax\tbcdefghi\n");
     let all = log.all();
     let (stamp, line) = all.split_at(25);
@@ -65,7 +66,7 @@ fn every_option_may_stand_in_one_word(of: Logger) {
     assert_eq!(log.stderr(), format!("{stamp} a..bcdef...\n"));
 }
 
-fn all_directories_have_the_same_stamps(of: Logger) {
+fn all_directories_have_the_same_stamps(of: Program) {
     let mut log = Log::prepare(of, "");
     log.add("other", "pP:\n");
     log.set_options(&["-t"]);
@@ -77,7 +78,7 @@ fn all_directories_have_the_same_stamps(of: Logger) {
     assert_eq!(other.replace("P:", ""), all);
 }
 
-fn a_prefix_stands_between_the_stamp_and_the_line(of: Logger) {
+fn a_prefix_stands_between_the_stamp_and_the_line(of: Program) {
     let log = fed(of, &[], "pweb: \ne*\n", "one\n\n");
     assert_eq!(log.all(), "web: one\nweb: \n");
     assert_eq!(log.stderr(), log.all());
@@ -92,13 +93,13 @@ fn a_prefix_stands_between_the_stamp_and_the_line(of: Logger) {
     }
 }
 
-fn bytes_are_kept_as_they_are(of: Logger) {
+fn bytes_are_kept_as_they_are(of: Program) {
     let all: Vec<u8> = (0..=255).filter(|byte| *byte != b'\n').chain(*b"\n\0\n\r\n\n \n").collect();
     let log = fed(of, &[], "", &all);
     assert_eq!(std::fs::read(log.at("current")).unwrap(), all);
 }
 
-fn characters_are_replaced(of: Logger) {
+fn characters_are_replaced(of: Program) {
     let line = "a\tb \u{e4}\u{7f}\u{1b}~ xyz.\n";
     for (options, expected) in [
         (&["-r", "."][..], "a.b ....~ xyz.\n"),
@@ -117,12 +118,12 @@ fn characters_are_replaced(of: Logger) {
     }
 }
 
-fn characters_are_replaced_before_patterns_are_matched(of: Logger) {
+fn characters_are_replaced_before_patterns_are_matched(of: Program) {
     let log = fed(of, &["-r", ".", "-R", "x"], "-*\n+a.b.c\n", "a\tbxc\na\tb\tc\naxbxc\na\tbyc\n");
     assert_eq!(log.all(), "a.b.c\n".repeat(3));
 }
 
-fn patterns_see_the_first_characters(of: Logger) {
+fn patterns_see_the_first_characters(of: Program) {
     let log = fed(of, &["-l", "5"], "-*\n+abcde\ne*f\nea*e\n", "abcdefgh\nabcd\nabcde\nxabcde\n");
     assert_eq!(log.all(), "abcdefgh\nabcde\n");
     // Not so far that there is an f.
@@ -134,7 +135,7 @@ fn patterns_see_the_first_characters(of: Logger) {
     assert_eq!(log.all(), long);
 }
 
-fn long_lines_are_cut_on_stderr(of: Logger) {
+fn long_lines_are_cut_on_stderr(of: Program) {
     // One of just that length too, of which there is no more.
     let log = fed(of, &["-l", "8"], "pP:\ne*\n", "1234567\n12345678\n123456789012345678\n\n");
     assert_eq!(log.stderr(), "P:1234567\nP:12345678...\nP:12345678...\nP:\n");
@@ -143,14 +144,14 @@ fn long_lines_are_cut_on_stderr(of: Logger) {
     assert_eq!(log.stderr(), "x".repeat(1000) + "...\n");
 }
 
-fn the_buffer_need_only_be_longer_than_the_line(of: Logger) {
+fn the_buffer_need_only_be_longer_than_the_line(of: Program) {
     for options in [["-l", "1", "-b", "2"], ["-l", "1000", "-b", "1001"], ["-l", "2000", "-b", "70000"]] {
         let input = lines(1, 500) + &"long ".repeat(2000) + "\n";
         assert_eq!(fed(of, &options, "", &input).all(), input, "{options:?}");
     }
 }
 
-fn a_line_longer_than_all_buffers_is_kept_whole(of: Logger) {
+fn a_line_longer_than_all_buffers_is_kept_whole(of: Program) {
     let input = format!("one\n{}\nthree\n", "0123456789".repeat(30_000));
     for options in [&[][..], &["-b", "200000"]] {
         let log = fed(of, options, "s0\n", &input);
@@ -158,7 +159,7 @@ fn a_line_longer_than_all_buffers_is_kept_whole(of: Logger) {
     }
 }
 
-fn selected_lines_go_to_stderr(of: Logger) {
+fn selected_lines_go_to_stderr(of: Program) {
     let input = "a\nb\nab\n";
     for (config, logged, said) in [
         ("", "a\nb\nab\n", ""),
@@ -174,7 +175,7 @@ fn selected_lines_go_to_stderr(of: Logger) {
     }
 }
 
-fn lines_for_stderr_wait_for_who_reads_them(of: Logger) {
+fn lines_for_stderr_wait_for_their_reader(of: Program) {
     let mut log = Log::prepare(of, "e*\n");
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC).unwrap();
     let mut command = log.command();
@@ -182,26 +183,26 @@ fn lines_for_stderr_wait_for_who_reads_them(of: Logger) {
     log.run_by(command);
     let input = lines(1, 20_000);
     let current = log.at("current");
-    let told = thread::scope(|scope| {
-        let told = scope.spawn(move || {
+    let read = thread::scope(|scope| {
+        let reading = scope.spawn(move || {
             // Nobody reads until there is no room, and for a while after it.
             let full = || {
                 let mut room = [PollFd::new(writer.as_fd(), PollFlags::POLLOUT)];
                 poll(&mut room, PollTimeout::ZERO).unwrap() == 0
             };
-            assert!(until(full), "stderr is not full");
+            assert!(in_time(full), "stderr is not full");
             let since = Instant::now();
             let logged = || text(&current).len() == 20_000 * 11;
-            assert!(until(|| logged() || since.elapsed() > Duration::from_secs(1)));
+            assert!(in_time(|| logged() || since.elapsed() > Duration::from_secs(1)));
             drop(writer);
-            let mut told = String::new();
-            File::from(reader).read_to_string(&mut told).unwrap();
-            told
+            let mut read = String::new();
+            File::from(reader).read_to_string(&mut read).unwrap();
+            read
         });
         log.write(&input);
         log.finish();
-        told.join().unwrap()
+        reading.join().unwrap()
     });
     assert!(log.all() == input, "{}", log.report());
-    assert!(told == input, "{} of {} lines", told.lines().count(), input.lines().count());
+    assert!(read == input, "{} of {} lines", read.lines().count(), input.lines().count());
 }

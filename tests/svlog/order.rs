@@ -4,7 +4,8 @@ use std::fs;
 
 use nix::sys::signal::Signal::{self, SIGALRM, SIGCONT, SIGHUP, SIGSTOP, SIGTERM};
 
-use super::log::*;
+use super::harness::*;
+use crate::support::*;
 
 /// Lets all of this come while the logger stands still: it sees it at once.
 fn in_one_moment(log: &Log, happens: impl FnOnce()) {
@@ -15,7 +16,7 @@ fn in_one_moment(log: &Log, happens: impl FnOnce()) {
     log.signal(SIGCONT);
 }
 
-/// A logger whose config is `pold` before it is told of `pnew`.
+/// A logger whose config is `pold` before it reads `pnew`.
 fn started() -> Log {
     let log = Log::start(Svlog, &[], "pold \ns0\n");
     log.configure("pnew \ns0\n");
@@ -36,7 +37,7 @@ fn prefixed(prefix: &str, first: usize, last: usize) -> String {
 const MANY: usize = 5000;
 
 #[test]
-fn what_was_in_the_pipe_before_alrm_is_in_the_archive() {
+fn lines_in_the_pipe_before_alrm_are_in_the_archive() {
     for count in [1, MANY] {
         for signal_first in [false, true] {
             let mut log = started();
@@ -60,7 +61,7 @@ fn what_was_in_the_pipe_before_alrm_is_in_the_archive() {
 }
 
 #[test]
-fn what_was_in_the_pipe_before_hup_is_written_by_the_old_config() {
+fn lines_in_the_pipe_before_hup_are_written_by_the_old_config() {
     for count in [1, MANY] {
         let mut log = started();
         in_one_moment(&log, || {
@@ -76,7 +77,7 @@ fn what_was_in_the_pipe_before_hup_is_written_by_the_old_config() {
 }
 
 #[test]
-fn what_was_in_the_pipe_before_term_is_written() {
+fn lines_in_the_pipe_before_term_are_written() {
     for count in [1, MANY] {
         for signal_first in [false, true] {
             let mut log = Log::prepare(Svlog, "s0\n");

@@ -4,14 +4,14 @@ use std::fs;
 
 use nix::errno::Errno;
 
-use super::log::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
 /// A log directory of nobody's, and a file `secret` of root's beside it.
 fn of_nobody(config: &str) -> Log {
     let log = Log::prepare(Svlog, config);
-    assert_eq!(run_in(log.folder.path(), "umask 077; echo secret >secret; chown -R nobody log"), prints(""));
+    assert_eq!(run_in(log.scratch.path(), "umask 077; echo secret >secret; chown -R nobody log"), prints(""));
     log
 }
 
@@ -116,7 +116,7 @@ fn a_record_that_is_no_file_of_the_directory_is_not_used() {
     assert_eq!((log.current().as_str(), log.stderr().as_str()), ("one\n", ""));
 }
 
-/// It would say where the files of all directories are cut; and who cuts it ends whoever has it mapped.
+/// It would say where the files of all directories are cut; and cutting it ends each process that has it mapped.
 #[test]
 fn a_record_of_another_owner_is_not_used() {
     needs!(root());
@@ -231,10 +231,10 @@ fn the_files_of_a_processor_are_files_of_the_directory() {
 }
 
 #[test]
-fn what_a_processor_leaves_in_the_place_of_its_output_is_not_followed() {
+fn a_link_in_the_place_of_the_output_of_a_processor_is_not_followed() {
     needs!(root());
     let mut log = Log::prepare(Svlog, "!cat; rm -f @*.t; ln -s ../secret @400000000000000000000000.t\n");
-    assert_eq!(run_in(log.folder.path(), "umask 077; echo secret >secret"), prints(""));
+    assert_eq!(run_in(log.scratch.path(), "umask 077; echo secret >secret"), prints(""));
     log.plant("@400000000000000000000000.u", "left\n", 0o644);
     assert_eq!(logged(&mut log), 0, "{}", log.report());
     assert_untouched(&log);
@@ -243,7 +243,7 @@ fn what_a_processor_leaves_in_the_place_of_its_output_is_not_followed() {
 }
 
 #[test]
-fn what_has_the_name_of_no_archive_is_neither_counted_nor_removed_nor_shown() {
+fn files_without_the_name_of_an_archive_are_neither_counted_nor_removed_nor_shown() {
     let mut log = Log::prepare(Svlog, "s2000\nn2\n");
     let strange = [
         "@\u{1b}]0;title\u{7}aaaaaaaaaaaaaa.s",
@@ -264,7 +264,7 @@ fn what_has_the_name_of_no_archive_is_neither_counted_nor_removed_nor_shown() {
 }
 
 #[test]
-fn what_is_shown_of_config_is_shown_on_one_line_and_without_control_characters() {
+fn a_quoted_line_of_config_is_one_line_without_control_characters() {
     let log = fed(Svlog, &[], "s\u{1b}[2J\u{9b}5n\n", "one\n");
     let stderr = log.stderr();
     assert!(!stderr.contains(['\u{1b}', '\u{9b}']) && stderr.lines().count() == 1, "{stderr:?}");
@@ -276,7 +276,7 @@ fn a_file_that_was_moved_to_the_place_of_current_is_read_by_nobody_else_than_bef
     let mut log = of_nobody("");
     // A file of root's in another directory of nobody's, which looks as if a logger had left it in order.
     let script = "chmod 700 secret; mkdir own; mv secret own; chown nobody own";
-    assert_eq!(run_in(log.folder.path(), script), prints(""));
+    assert_eq!(run_in(log.scratch.path(), script), prints(""));
     attack(&log, "mv ../own/secret current");
     assert_eq!(logged(&mut log), 0, "{}", log.report());
     assert_eq!((mode(&log.at("current")), log.current().as_str()), (0o700, "secret\none\n"));

@@ -1,19 +1,20 @@
 //! Which lines a pattern matches: the plain ones, and the odd ones as svlogd has them.
 
-use super::log::*;
+use super::harness::*;
+use crate::support::*;
 
-both!(
+both!(svlog;
     a_line_must_match_to_its_end,
     a_plus_matches_a_character_once_or_more,
     a_plus_or_star_behind_a_star_is_what_the_star_looks_for,
     a_star_matches_up_to_the_next_character,
     the_last_match_wins,
-    what_ends_within_a_plus_matches,
+    a_line_that_ends_within_a_plus_matches,
 );
 
 /// Asserts which of these lines a pattern matches. The shortest come first: svlogd looks behind the end of a
 /// line, where it has what is left of a longer one.
-fn matches(of: Logger, pattern: &str, matched: &[&str], others: &[&str]) {
+fn matches(of: Program, pattern: &str, matched: &[&str], others: &[&str]) {
     let mut all = [matched, others].concat();
     all.sort_by_key(|line| line.len());
     let text = |lines: &[&str]| lines.iter().map(|line| [line, "\n"].concat()).collect::<Vec<_>>().concat();
@@ -22,7 +23,7 @@ fn matches(of: Logger, pattern: &str, matched: &[&str], others: &[&str]) {
     assert_eq!(log.all(), text(&expected), "{pattern}");
 }
 
-fn a_line_must_match_to_its_end(of: Logger) {
+fn a_line_must_match_to_its_end(of: Program) {
     matches(of, "", &[""], &["a", " "]);
     matches(of, "a", &["a"], &["", "A", "aa", "ab", "ba"]);
     matches(of, "a b#", &["a b#"], &["a b", "a b# "]);
@@ -31,7 +32,7 @@ fn a_line_must_match_to_its_end(of: Logger) {
     matches(of, "\u{e4}*", &["\u{e4}", "\u{e4}b"], &["a", "\u{fc}"]);
 }
 
-fn a_star_matches_up_to_the_next_character(of: Logger) {
+fn a_star_matches_up_to_the_next_character(of: Program) {
     matches(of, "*", &["", "a", "abc", "*"], &[]);
     matches(of, "a*", &["a", "ab", "aa"], &["", "ba"]);
     // The first of them, and no other one.
@@ -45,7 +46,7 @@ fn a_star_matches_up_to_the_next_character(of: Logger) {
     matches(of, "*: *: pid *", &[line], &[]);
 }
 
-fn a_plus_matches_a_character_once_or_more(of: Logger) {
+fn a_plus_matches_a_character_once_or_more(of: Program) {
     matches(of, "+a", &["a", "aa", "aaa"], &["b", "ab", "ba", "aab"]);
     matches(of, "+ab", &["ab", "aab"], &["b", "abb", "abc", "aac", "aabb"]);
     matches(of, "+a*", &["a", "aa", "ab", "aabc"], &["b", "ba"]);
@@ -57,7 +58,7 @@ fn a_plus_matches_a_character_once_or_more(of: Logger) {
     matches(of, "+aab", &[], &["ab", "aab", "aaab"]);
 }
 
-fn what_ends_within_a_plus_matches(of: Logger) {
+fn a_line_that_ends_within_a_plus_matches(of: Program) {
     matches(of, "+ab", &["a", "aa"], &["b"]);
     matches(of, "+aa", &["a", "aa", "aaa"], &["b", "aab"]);
     matches(of, "+abc*d", &["a", "aa", "abcd"], &["ab", "abc"]);
@@ -65,7 +66,7 @@ fn what_ends_within_a_plus_matches(of: Logger) {
     matches(of, "+*b", &["*", "**"], &[]);
 }
 
-fn a_plus_or_star_behind_a_star_is_what_the_star_looks_for(of: Logger) {
+fn a_plus_or_star_behind_a_star_is_what_the_star_looks_for(of: Program) {
     // And it is itself again then.
     matches(of, "**", &["*", "a*", "a*b", "**"], &["", "a", "ab"]);
     matches(of, "***", &["*", "a*", "a*b", "**", "a**"], &["", "a", "ab"]);
@@ -78,7 +79,7 @@ fn a_plus_or_star_behind_a_star_is_what_the_star_looks_for(of: Logger) {
     matches(of, "+", &[], &["a", "+", "++"]);
 }
 
-fn the_last_match_wins(of: Logger) {
+fn the_last_match_wins(of: Program) {
     let input = "a\nb\nab\nba\n";
     for (config, selected) in [
         ("+a\n", "a\nb\nab\nba\n"),

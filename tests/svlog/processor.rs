@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::log::*;
+use super::harness::*;
+use crate::support::*;
 
-both!(
+both!(svlog;
     a_processor_that_fails_is_started_again,
     a_processor_that_runs_is_waited_for_at_the_end,
     a_processor_works_on_each_archive,
@@ -38,7 +39,7 @@ fn assert_clean(log: &Log, archives: usize) {
     }
 }
 
-fn a_processor_works_on_each_archive(of: Logger) {
+fn a_processor_works_on_each_archive(of: Program) {
     let mut log = Log::start(of, &[], "!sed s/^/done:\\ /; echo end\n");
     rotate(&log, "one\n");
     log.until_processed(1);
@@ -51,7 +52,7 @@ fn a_processor_works_on_each_archive(of: Logger) {
     assert_eq!((log.read("state").as_str(), log.stderr().as_str()), ("", ""));
 }
 
-fn the_state_is_handed_on(of: Logger) {
+fn the_state_is_handed_on(of: Program) {
     let mut log = Log::start(of, &[], "!cat <&4; cat; { cat state; echo $(wc -l <state); } >&5\n");
     for (count, line) in ["one\n", "two\n", "three\n"].into_iter().enumerate() {
         rotate(&log, line);
@@ -72,7 +73,7 @@ fn the_state_is_handed_on(of: Logger) {
     assert_eq!(log.read("state"), "");
 }
 
-fn the_processor_runs_in_the_directory(of: Logger) {
+fn the_processor_runs_in_the_directory(of: Program) {
     let fds = "for fd in 0 1 2 4 5 6 7 8 9; do f=$(readlink /proc/$$/fd/$fd) && echo $fd ${f##*/}; done";
     let config = format!("!pwd -P; echo \"$0 $# $SEEN\"; cat; echo aloud >&2; {fds}; :\n");
     let mut log = Log::prepare(of, &config);
@@ -84,13 +85,13 @@ fn the_processor_runs_in_the_directory(of: Logger) {
     log.finish();
     let name = log.archives().remove(0);
     let label = &name[..26];
-    let folder = log.at("").canonicalize().unwrap();
+    let directory = log.at("").canonicalize().unwrap();
     let files = format!("0 {label}u\n1 {label}t\n2 stderr\n4 state\n5 newstate\n");
-    assert_eq!(log.read(&name), format!("{}\nsh 0 so\none\n{files}", folder.display()));
+    assert_eq!(log.read(&name), format!("{}\nsh 0 so\none\n{files}", directory.display()));
     assert_eq!(log.stderr(), "aloud\n");
 }
 
-fn a_processor_that_fails_is_started_again(of: Logger) {
+fn a_processor_that_fails_is_started_again(of: Program) {
     let config = "!echo x >>$D/tries; echo $(wc -l <$D/tries) >&5; cat; test $(wc -l <$D/tries) -ge 3\n";
     let mut log = Log::start(of, &[], config);
     rotate(&log, "one\n");
@@ -118,7 +119,7 @@ fn a_killed_processor_is_started_again() {
     assert_clean(&log, 1);
 }
 
-fn a_processor_that_runs_is_waited_for_at_the_end(of: Logger) {
+fn a_processor_that_runs_is_waited_for_at_the_end(of: Program) {
     for term in [false, true] {
         let mut log = Log::start(of, &[], "!sleep 0.3; cat; echo done\n");
         rotate(&log, "one\n");
@@ -134,7 +135,7 @@ fn a_processor_that_runs_is_waited_for_at_the_end(of: Logger) {
     }
 }
 
-fn the_processor_may_read_and_write_much(of: Logger) {
+fn the_processor_may_read_and_write_much(of: Program) {
     let mut log = Log::start(of, &[], "s300000\nn0\n!cat; echo end\n");
     log.write(lines(1, 100_000));
     log.finish();
@@ -145,7 +146,7 @@ fn the_processor_may_read_and_write_much(of: Logger) {
     assert_clean(&log, 3);
 }
 
-fn hup_changes_the_processor(of: Logger) {
+fn hup_changes_the_processor(of: Program) {
     let mut log = Log::start(of, &[], "");
     rotate(&log, "one\n");
     assert_eq!(log.archives().len(), 1);
@@ -161,7 +162,7 @@ fn hup_changes_the_processor(of: Logger) {
     assert_clean(&log, 3);
 }
 
-fn each_directory_has_its_own_processor(of: Logger) {
+fn each_directory_has_its_own_processor(of: Program) {
     let mut log = Log::prepare(of, "!cat; echo first\n");
     log.add("other", "!cat; echo second\n");
     log.run();
@@ -173,7 +174,7 @@ fn each_directory_has_its_own_processor(of: Logger) {
     assert_clean(&log, 1);
 }
 
-fn leftover_output_is_deleted(of: Logger) {
+fn leftover_output_is_deleted(of: Program) {
     let mut log = Log::prepare(of, "");
     log.plant(&old_archive(1, 't'), "left", 0o644);
     log.plant(&old_archive(2, 's'), "two\n", 0o744);
@@ -184,7 +185,7 @@ fn leftover_output_is_deleted(of: Logger) {
     assert_eq!(log.all(), "two\none\n");
 }
 
-fn archives_of_the_processor_are_deleted_one_by_one(of: Logger) {
+fn archives_of_the_processor_are_deleted_one_by_one(of: Program) {
     let mut log = Log::start(of, &[], "n2\n!cat\n");
     for count in 1..=5 {
         rotate(&log, &lines(count, count));
@@ -227,16 +228,16 @@ fn a_processor_that_fails_is_started_again_after_longer_and_longer() {
     assert!(log.archives().iter().all(|name| kind(name) == 'u'), "{}", log.report());
     assert_eq!((log.archives().len(), log.all().as_str()), (3, "one\ntwo\nthree\n"));
     // And the exit does not wait.
-    let told = Instant::now();
+    let asked = Instant::now();
     log.term();
-    assert!(told.elapsed() < Duration::from_secs(4), "{:?}", told.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
     assert_eq!(log.all(), "one\ntwo\nthree\n");
     assert!(log.archives().iter().all(|name| kind(name) == 'u'), "{}", log.report());
     assert!(!log.names().iter().any(|name| name == "batch"), "{}", log.report());
 }
 
 #[test]
-fn what_a_failed_processor_has_left_is_processed_by_the_next_logger() {
+fn an_archive_of_a_failed_processor_is_processed_by_the_next_logger() {
     let mut log = Log::start(Svlog, &[], "!echo no; exit 1\n");
     for line in ["one\n", "two\n", "three\n"] {
         rotate(&log, line);
@@ -307,13 +308,13 @@ fn a_processor_that_hangs_is_waited_for_five_seconds_at_the_end_and_no_more() {
         rotate(&log, "one\n");
         rotate(&log, "two\n");
         log.until("its start", || log.text("lines") == "start\n");
-        let told = Instant::now();
+        let asked = Instant::now();
         if term {
             log.term();
         } else {
             log.finish();
         }
-        let time = told.elapsed();
+        let time = asked.elapsed();
         assert!((4..20).contains(&time.as_secs()), "{time:?}");
         assert_eq!((log.all().as_str(), log.read("state").as_str()), ("one\ntwo\n", ""));
         assert!(log.archives().iter().all(|name| kind(name) == 'u'), "{}", log.report());
@@ -333,9 +334,9 @@ fn a_processor_that_ignores_term_does_not_keep_the_exit() {
     let mut log = Log::start(Svlog, &[], "!trap '' TERM HUP INT; echo start >>$D/lines; sleep 1000001\n");
     rotate(&log, "one\n");
     log.until("its start", || log.text("lines") == "start\n");
-    let told = Instant::now();
+    let asked = Instant::now();
     log.term();
-    assert!(told.elapsed() < Duration::from_secs(20), "{:?}", told.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
     log.until("no process", || log.processes().is_empty());
 }
 
@@ -365,7 +366,7 @@ fn a_processor_whose_logger_was_killed_does_no_harm() {
 }
 
 #[test]
-fn what_is_being_processed_is_not_deleted() {
+fn an_archive_being_processed_is_not_deleted() {
     let log = Log::prepare(Svlog, "n1\n!echo start >>$D/lines; read x <$D/gate; cat\n");
     let gate = Gate::new(&log, "gate");
     let mut log = log;
@@ -389,7 +390,7 @@ fn what_is_being_processed_is_not_deleted() {
 
 #[test]
 fn a_processor_that_cannot_be_started_is_tried_again() {
-    // Its output has no place: a folder is there.
+    // Its output has no place: a directory is there.
     let mut log = Log::prepare(Svlog, "!cat\n");
     std::fs::create_dir(log.at("newstate")).unwrap();
     log.run();

@@ -4,9 +4,10 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use super::log::*;
+use super::harness::*;
+use crate::support::*;
 
-both!(
+both!(svlog;
     alrm_rotates_all_directories_that_have_something,
     alrm_rotates_what_is_not_empty,
     at_the_end_of_its_input_it_ends,
@@ -19,7 +20,7 @@ both!(
     without_a_directory_after_hup_it_ends,
 );
 
-fn hup_reads_the_config_again(of: Logger) {
+fn hup_reads_the_config_again(of: Program) {
     let mut log = Log::start(of, &[], "pold \n-*c\n");
     log.says("a\nbc\n", "old a\n");
     log.configure("pnew \n+*\n");
@@ -33,7 +34,7 @@ fn hup_reads_the_config_again(of: Logger) {
     log.finish();
 }
 
-fn hup_rotates_nothing(of: Logger) {
+fn hup_rotates_nothing(of: Program) {
     let mut log = Log::start(of, &[], "s2000\n");
     log.says(&lines(1, 50), &lines(1, 50));
     log.configure("s0\n");
@@ -44,7 +45,7 @@ fn hup_rotates_nothing(of: Logger) {
     assert_eq!((log.archives().len(), log.all()), (0, lines(1, 500)));
 }
 
-fn hup_goes_to_the_current_that_is_there_now(of: Logger) {
+fn hup_goes_to_the_current_that_is_there_now(of: Program) {
     let mut log = Log::start(of, &[], "");
     log.says("one\n", "one\n");
     fs::rename(log.at("current"), log.path("away")).unwrap();
@@ -54,7 +55,7 @@ fn hup_goes_to_the_current_that_is_there_now(of: Logger) {
     log.finish();
 }
 
-fn hup_makes_a_directory_usable_again_or_not(of: Logger) {
+fn hup_makes_a_directory_usable_again_or_not(of: Program) {
     let mut log = Log::prepare(of, "");
     log.add("other", "");
     log.run();
@@ -75,7 +76,7 @@ fn hup_makes_a_directory_usable_again_or_not(of: Logger) {
     assert!(log.stderr().lines().all(|line| log.warns(line, &["other"])), "{}", log.stderr());
 }
 
-fn without_a_directory_after_hup_it_ends(of: Logger) {
+fn without_a_directory_after_hup_it_ends(of: Program) {
     let mut log = Log::start(of, &[], "");
     log.says("one\n", "one\n");
     fs::rename(log.path("log"), log.path("away")).unwrap();
@@ -87,7 +88,7 @@ fn without_a_directory_after_hup_it_ends(of: Logger) {
     assert_eq!(mode(&log.path("away").join("current")), 0o744);
 }
 
-fn alrm_rotates_what_is_not_empty(of: Logger) {
+fn alrm_rotates_what_is_not_empty(of: Program) {
     let mut log = Log::start(of, &[], "");
     log.tell(Signal::SIGALRM);
     assert_eq!(log.archives().len(), 0);
@@ -104,7 +105,7 @@ fn alrm_rotates_what_is_not_empty(of: Logger) {
     assert_eq!(contents, ["one\n", "two\n"]);
 }
 
-fn alrm_rotates_all_directories_that_have_something(of: Logger) {
+fn alrm_rotates_all_directories_that_have_something(of: Program) {
     let mut log = Log::prepare(of, "");
     log.add("other", "");
     log.add("empty", "-*\n");
@@ -118,7 +119,7 @@ fn alrm_rotates_all_directories_that_have_something(of: Logger) {
     assert_eq!(fs::read_dir(log.path("empty")).unwrap().count(), 3);
 }
 
-fn term_ends_it(of: Logger) {
+fn term_ends_it(of: Program) {
     for held in [false, true] {
         let mut log = Log::prepare(of, "");
         if held {
@@ -135,7 +136,7 @@ fn term_ends_it(of: Logger) {
     }
 }
 
-fn at_the_end_of_its_input_it_ends(of: Logger) {
+fn at_the_end_of_its_input_it_ends(of: Program) {
     for input in ["", "one\n", &lines(1, 20_000)] {
         let log = fed(of, &[], "", input);
         assert_eq!((log.all().as_str(), log.stderr().as_str()), (input, ""));
@@ -143,7 +144,7 @@ fn at_the_end_of_its_input_it_ends(of: Logger) {
     }
 }
 
-fn signals_that_it_was_started_deaf_to_are_heard(of: Logger) {
+fn signals_that_it_was_started_deaf_to_are_heard(of: Program) {
     for deaf in ["trap '' TERM ALRM HUP; exec \"$@\"", "exec env --block-signal=TERM,ALRM,HUP \"$@\""] {
         let mut log = Log::prepare(of, "");
         log.run_by(log.command_behind(deaf));

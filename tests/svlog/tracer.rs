@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
-use super::log::*;
+use super::harness::*;
 use crate::support::call_of;
 
 /// A logger that goes from one system call to the next, or instruction by instruction, as the tracer wants it.
@@ -83,7 +83,7 @@ impl<'a> Traced<'a> {
         there
     }
 
-    /// On, instruction by instruction, until the contents of a file in the folder change; false where it exits.
+    /// On, instruction by instruction, until the contents of a file in the directory change; false where it exits.
     pub(crate) fn step_to_a_change(&mut self, name: &str) -> bool {
         let file = File::open(self.log.path(name)).unwrap();
         let look = || {

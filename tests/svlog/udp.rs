@@ -3,22 +3,22 @@
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
-use super::log::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
-both!(
+both!(svlog;
     a_line_is_cut_and_stamped_as_on_stderr,
     lines_are_sent_and_logged,
     lines_are_sent_and_not_logged,
     only_selected_lines_are_sent,
     the_last_address_counts,
-    the_port_is_that_of_syslog_where_none_is_told,
-    what_cannot_be_sent_is_said_in_the_log,
-    who_does_not_listen_is_no_matter,
+    the_default_port_is_that_of_syslog,
+    a_failed_send_is_reported_in_the_log,
+    a_receiver_that_does_not_listen_is_no_matter,
 );
 
-/// Who listens, and the words `address:port` for a config.
+/// A receiver, and the words `address:port` for a config.
 fn listener() -> (UdpSocket, String) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap().to_string();
@@ -42,7 +42,7 @@ fn assert_no_more(socket: &UdpSocket) {
     assert!(socket.recv(&mut [0; 100]).is_err());
 }
 
-fn lines_are_sent_and_logged(of: Logger) {
+fn lines_are_sent_and_logged(of: Program) {
     let (socket, address) = listener();
     let log = fed(of, &[], &format!("u{address}\n"), "one\n\nthree\n");
     assert_eq!(log.all(), "one\n\nthree\n");
@@ -51,7 +51,7 @@ fn lines_are_sent_and_logged(of: Logger) {
     assert_eq!(log.stderr(), "");
 }
 
-fn lines_are_sent_and_not_logged(of: Logger) {
+fn lines_are_sent_and_not_logged(of: Program) {
     let (socket, address) = listener();
     let log = fed(of, &[], &format!("U{address}\ne*\n"), "one\n\nthree\n");
     assert_eq!((log.all().as_str(), log.stderr().as_str()), ("", "one\n\nthree\n"));
@@ -59,7 +59,7 @@ fn lines_are_sent_and_not_logged(of: Logger) {
     assert_no_more(&socket);
 }
 
-fn a_line_is_cut_and_stamped_as_on_stderr(of: Logger) {
+fn a_line_is_cut_and_stamped_as_on_stderr(of: Program) {
     for option in ["-t", "-tt"] {
         let (socket, address) = listener();
         let config = format!("pP:\ne*\nu{address}\n");
@@ -73,7 +73,7 @@ fn a_line_is_cut_and_stamped_as_on_stderr(of: Logger) {
     }
 }
 
-fn only_selected_lines_are_sent(of: Logger) {
+fn only_selected_lines_are_sent(of: Program) {
     let (socket, address) = listener();
     let log = fed(of, &[], &format!("-*\nu{address} and the rest\n+*b\n"), "a\nb\nab\nc\n");
     assert_eq!(log.all(), "b\nab\n");
@@ -81,7 +81,7 @@ fn only_selected_lines_are_sent(of: Logger) {
     assert_no_more(&socket);
 }
 
-fn the_last_address_counts(of: Logger) {
+fn the_last_address_counts(of: Program) {
     let ((first, one), (second, two)) = (listener(), listener());
     let log = fed(of, &[], &format!("u{one}\nu{two}\n"), "one\n");
     assert_eq!(log.all(), "one\n");
@@ -97,7 +97,7 @@ fn syslog() -> Result<UdpSocket, String> {
     (1..=20).find_map(free).ok_or("port 514".into())
 }
 
-fn the_port_is_that_of_syslog_where_none_is_told(of: Logger) {
+fn the_default_port_is_that_of_syslog(of: Program) {
     needs!(syslog().map(drop));
     let socket = syslog().unwrap();
     let address = socket.local_addr().unwrap().ip();
@@ -105,7 +105,7 @@ fn the_port_is_that_of_syslog_where_none_is_told(of: Logger) {
     assert_eq!(received(&socket, 1), ["one\n"]);
 }
 
-fn who_does_not_listen_is_no_matter(of: Logger) {
+fn a_receiver_that_does_not_listen_is_no_matter(of: Program) {
     let (socket, address) = listener();
     drop(socket);
     let input = lines(1, 50);
@@ -113,7 +113,7 @@ fn who_does_not_listen_is_no_matter(of: Logger) {
     assert_eq!((log.all(), log.stderr()), (input, String::new()));
 }
 
-fn what_cannot_be_sent_is_said_in_the_log(of: Logger) {
+fn a_failed_send_is_reported_in_the_log(of: Program) {
     // To all, for which the socket has no right.
     let log = fed(of, &[], "pP:\nu255.255.255.255:9\n", "one\ntwo\n");
     let failure = "warning: failure sending through udp: ";
@@ -128,7 +128,7 @@ fn what_cannot_be_sent_is_said_in_the_log(of: Logger) {
 }
 
 #[test]
-fn what_cannot_be_sent_does_not_tear_a_long_line() {
+fn a_failed_send_does_not_tear_a_long_line() {
     let line = "0123456789".repeat(5000);
     let log = fed(Svlog, &[], "u255.255.255.255:9\n", format!("one\n{line}\nthree\n"));
     let all = log.all();

@@ -11,13 +11,12 @@ use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
-use super::restart::Random;
-use super::service::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
-/// Whether a finish script was told this of an adopted service, or that its status is not known: the kernel
-/// tells who is not the parent only once the process is reaped, which process 1 may take its time for.
+/// Whether a finish script gets the status of an adopted service, or that of an unknown one: the kernel
+/// shows it to others than the parent only once the process is reaped, which process 1 may take its time for.
 fn status_or_unknown(seen: &str, status: &str) -> bool {
     seen == status || seen == "-1 0"
 }
@@ -27,10 +26,10 @@ fn the_status_of_an_adopted_service_reaches_finish() {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let mut numbers = release.split(['.', '-']).map(|number| number.parse().unwrap_or(0_u32));
     // PIDFD_INFO_EXIT is there since Linux 6.15.
-    let told = (numbers.next(), numbers.next()) >= (Some(6), Some(15));
+    let known = (numbers.next(), numbers.next()) >= (Some(6), Some(15));
     for (end, status) in [("exit 7", "7 0"), ("kill -9 $$", "-1 9"), ("exit 0", "0 0")] {
         let mut service = Service::prepare(Svrun, &[("run", PUPPET), ("finish", FINISH), ("down", "")]);
-        // Under one who reaps at once what the first supervisor leaves behind.
+        // Under a reaper that reaps at once what the first supervisor leaves behind.
         let words = service.command();
         let mut reaper = service.adopt(prepared(example("reap")));
         reaper.arg(words.get_program()).args(words.get_args());
@@ -42,7 +41,7 @@ fn the_status_of_an_adopted_service_reaches_finish() {
         service.until("its end", || !service.alive());
         service.supervise();
         service.tell(end);
-        assert_eq!(service.nth(1, "finish "), if told { status } else { "-1 0" });
+        assert_eq!(service.nth(1, "finish "), if known { status } else { "-1 0" });
         service.exit();
         assert!(reaper.wait().unwrap().success());
     }
@@ -273,7 +272,7 @@ fn a_service_that_is_down_stays_down() {
 
 #[test]
 fn a_supervisor_that_is_killed_while_the_start_is_prepared_leaves_one_service() {
-    let hangs = "#!/bin/sh\necho $0 $$ >>$D/lines\nexec 3<>$D/told-finish\nuntil read -r words <&3 && [ \"$words\" ]; do :; done\n";
+    let hangs = "#!/bin/sh\necho $0 $$ >>$D/lines\nexec 3<>$D/tell-finish\nuntil read -r words <&3 && [ \"$words\" ]; do :; done\n";
     let mut service = Service::start(Svrun, &[("run", PUPPET), ("control/u", hangs)]);
     service.nth(1, "control/u ");
     service.kill_supervisor();
@@ -295,7 +294,7 @@ fn readiness_is_kept_and_comes_through() {
     service.started(1);
     service.until_stat("run");
     service.kill_supervisor();
-    // Nobody can read it now, which it is told.
+    // Nobody can read it now, and it gets an error.
     service.tell("trap '' PIPE; echo ready >&7 2>/dev/null || echo refused >>$D/lines");
     service.nth(1, "refused");
     service.supervise();
@@ -409,7 +408,7 @@ fn too_few_files_at_the_start_make_no_second_copy() {
 
 #[test]
 fn a_record_on_a_file_system_that_became_read_only_is_obeyed() {
-    needs!(crate::setuidgid::mounts());
+    needs!(mounts());
     let mut service = Service::start(Svrun, &[("run", PUPPET), ("finish", FINISH)]);
     let run = service.started(1);
     service.until_stat("run");
@@ -429,12 +428,12 @@ fn notify_address(run: u32) -> String {
     environ.split('\0').find_map(|entry| entry.strip_prefix("NOTIFY_SOCKET=@")).unwrap().to_owned()
 }
 
-/// Binds the address, as anybody can who has read it in /proc/net/unix.
+/// Binds the address, which /proc/net/unix shows to everybody.
 fn impostor(address: &str) -> std::io::Result<UnixDatagram> {
     UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(address)?)
 }
 
-/// Somebody who binds an address again and again, until it is dropped.
+/// A thread that binds an address again and again, until it is dropped.
 struct Attack(Arc<AtomicBool>, Option<JoinHandle<usize>>);
 
 impl Attack {
@@ -476,7 +475,7 @@ fn the_notification_socket_lives_across_an_upgrade() {
         let attack = Attack::start(&address);
         for _ in 0..10 {
             assert_eq!(service.ask("upgrade"), "");
-            // Who connects in the instant of the change is turned away.
+            // A client that connects in the instant of the change is turned away.
             service.until("an answer", || {
                 let mut client = service.connect();
                 client.say("status\n").is_ok() && !client.line().is_empty()
@@ -484,8 +483,8 @@ fn the_notification_socket_lives_across_an_upgrade() {
         }
         assert_eq!(attack.end(), 0, "the name was free");
         let announce = example("announce").display().to_string();
-        service.tell(&format!("{announce} READY=1 && echo told >>$D/lines"));
-        service.nth(1, "told");
+        service.tell(&format!("{announce} READY=1 && echo done >>$D/lines"));
+        service.nth(1, "done");
         assert_eq!(field(&service.ask("status"), "ready"), "true");
         // It is the supervisor's alone.
         service.tell("exit 0");
@@ -521,8 +520,8 @@ fn a_failed_upgrade_leaves_everything_as_it_was() {
     let before = fds();
     assert_eq!(field(&client.ask("upgrade"), "ok"), "false");
     assert_eq!(fds(), before);
-    service.tell(&format!("{} READY=1 && echo told >>$D/lines", example("announce").display()));
-    service.nth(1, "told");
+    service.tell(&format!("{} READY=1 && echo done >>$D/lines", example("announce").display()));
+    service.nth(1, "done");
     assert_eq!(field(&client.ask("status"), "ready"), "true");
     drop(client);
     service.exit();
@@ -540,8 +539,8 @@ fn a_notification_name_that_another_has_taken_is_replaced_at_the_next_start() {
     assert_eq!(service.status().pid, run);
     service.until("a warning", || service.stderr().contains("notification socket"));
     let announce = example("announce").display().to_string();
-    service.tell(&format!("{announce} READY=1 & echo told >>$D/lines"));
-    service.nth(1, "told");
+    service.tell(&format!("{announce} READY=1 & echo done >>$D/lines"));
+    service.nth(1, "done");
     impostor.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut message = [0; 64];
     let count = impostor.recv(&mut message).unwrap();
@@ -550,8 +549,8 @@ fn a_notification_name_that_another_has_taken_is_replaced_at_the_next_start() {
     service.tell("exit 0");
     let second = service.started(2);
     assert_ne!(notify_address(second), address);
-    service.tell(&format!("{announce} READY=1 && echo told >>$D/lines"));
-    service.nth(2, "told");
+    service.tell(&format!("{announce} READY=1 && echo done >>$D/lines"));
+    service.nth(2, "done");
     assert_eq!(field(&service.ask("status"), "ready"), "true");
     drop(impostor);
     service.exit();
@@ -579,7 +578,7 @@ fn upgrade_executes_the_program_that_is_there_now() {
     fs::rename(service.path("new"), &program).unwrap();
     assert_eq!(service.connect().ask("upgrade"), "");
     service.until("the new program", || exe().is_ok_and(|exe| inode(exe) != before));
-    // Who connects in the instant of the change is turned away.
+    // A client that connects in the instant of the change is turned away.
     service.until("an answer", || !service.ask("status").is_empty());
     service.send("1");
     service.nth(1, "got USR1");

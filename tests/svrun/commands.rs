@@ -6,13 +6,11 @@ use std::process::Stdio;
 
 use nix::sys::signal::Signal::{SIGHUP, SIGKILL, SIGTERM};
 
-use super::restart::Random;
-use super::service::*;
+use super::harness::*;
 use crate::needs;
-use crate::reference::peer;
 use crate::support::*;
 
-both!(
+both!(svrun;
     a_paused_service_stays_paused_at_t_and_ends_at_d,
     bytes_for_a_signal_send_it,
     bytes_that_mean_nothing_are_ignored,
@@ -104,8 +102,8 @@ fn t_sends_term_and_d_sends_cont_too(of: Program) {
     service.started(1);
     service.send("t");
     service.nth(1, "got TERM");
-    service.tell("echo told >>$D/lines");
-    service.nth(1, "told");
+    service.tell("echo done >>$D/lines");
+    service.nth(1, "done");
     service.send("d");
     service.nth(2, "got TERM");
     service.nth(1, "got CONT");
@@ -114,7 +112,7 @@ fn t_sends_term_and_d_sends_cont_too(of: Program) {
     service.nth(3, "got TERM");
     service.nth(2, "got CONT");
     let lines = service.lines();
-    assert_eq!(lines[1..3], ["got TERM", "told"]);
+    assert_eq!(lines[1..3], ["got TERM", "done"]);
 }
 
 fn k_kills_and_the_service_is_started_again(of: Program) {
@@ -256,9 +254,9 @@ fn x_ends_all(of: Program) {
 }
 
 fn the_log_takes_commands_but_x(of: Program) {
-    let puppet = PUPPET.replace("start", "log start").replace("told", "told-log");
+    let puppet = PUPPET.replace("start", "log start").replace("tell", "tell-log");
     let mut service = Service::prepare(of, &[("run", SLEEPER), ("log/run", &puppet)]);
-    assert_eq!(run_in(service.folder.path(), "mkfifo told-log"), prints(""));
+    assert_eq!(run_in(service.scratch.path(), "mkfifo tell-log"), prints(""));
     service.supervise();
     service.started(1);
     service.nth(1, "log start ");
@@ -453,7 +451,7 @@ fn sv_checks_a_service_by_its_check_script(of: Program) {
     let service = Service::start(of, &[("run", PUPPET), ("check", check), ("down", "")]);
     let sv = |words: &[&str]| {
         let mut sv = prepared("/usr/bin/sv");
-        run(sv.args(words).current_dir(service.folder.path()).env("D", service.folder.path()))
+        run(sv.args(words).current_dir(service.scratch.path()).env("D", service.scratch.path()))
     };
     let bad = sv(&["-w", "1", "start", "./service"]);
     assert_eq!(bad.status, 1);
@@ -515,7 +513,7 @@ fn daemontools_clients_drive_it(of: Program) {
 fn runsvdir_starts_it_and_ends_it(of: Program) {
     needs!(tool("runsvdir"));
     let service = Service::prepare(of, &[("run", PUPPET), ("log/run", LOGGER)]);
-    assert_eq!(run_in(service.folder.path(), "mkdir bin scan && ln -s ../service scan/web"), prints(""));
+    assert_eq!(run_in(service.scratch.path(), "mkdir bin scan && ln -s ../service scan/web"), prints(""));
     // Under its name, from PATH.
     let program = PathBuf::from(of.command().get_program());
     std::os::unix::fs::symlink(program, service.path("bin/runsv")).unwrap();

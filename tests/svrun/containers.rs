@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
-use super::service::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
@@ -32,7 +32,7 @@ fn first(service: &Service, options: &[&str]) -> Command {
     command
 }
 
-/// A pid namespace that stays, whose process 1 is a shell that does what it is told, and its pid.
+/// A pid namespace that stays, whose process 1 is a shell that executes the lines it gets, and its pid.
 struct Kept(Background, u32);
 
 impl Kept {
@@ -47,7 +47,7 @@ impl Kept {
     fn inside(&self, service: &Service) -> Command {
         let mut command = service.adopt(prepared("nsenter"));
         command.args(["--target", &self.1.to_string(), "--pid", "--mount"]);
-        command.arg(format!("--wd={}", service.folder.path().display()));
+        command.arg(format!("--wd={}", service.scratch.path().display()));
         command
     }
 
@@ -60,7 +60,11 @@ impl Kept {
 /// The pid, here, of the child of a process.
 fn child(pid: u32) -> u32 {
     let children = || fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    assert!(until(|| children().split_whitespace().count() == 1), "the children of {pid}: {:?}", children());
+    assert!(
+        in_time(|| children().split_whitespace().count() == 1),
+        "the children of {pid}: {:?}",
+        children()
+    );
     children().trim().parse().unwrap()
 }
 
@@ -140,7 +144,7 @@ fn it_leaves_with_the_status_of_a_service_that_was_given_up() {
             service.assert_nothing_left();
         }
     }
-    // Below process 1 it stays, and can be told to start it again.
+    // Below process 1 it stays, and starts it again on command.
     let mut service = Service::start(Svrun, &[("run", "#!/bin/sh\nexit 3\n"), ("finish", GIVES_UP)]);
     service.until_stat("down, gave up");
     service.send("u");
@@ -171,26 +175,26 @@ fn it_leaves_with_the_status_of_a_service_that_ran_for_once_but_stays_where_one_
     service.tell("exit 6");
     let finish = service.nth(1, "finish 6 0");
     assert_eq!((finish.as_str(), service.ended()), ("", 6));
-    // Told to leave it leaves with 0.
+    // On command it leaves with 0.
     service.supervise();
     service.started(4);
     service.exit();
 }
 
 #[test]
-fn what_a_container_has_left_that_is_gone_is_no_reason_to_refuse() {
+fn the_remains_of_a_container_that_is_gone_are_no_reason_to_refuse() {
     needs!(namespaces(), tool("runsvdir"));
     for files in [&[("run", SLEEPER)][..], &[("run", SLEEPER), ("log/run", LOGGER)]] {
         let mut service = Service::prepare(Svrun, files);
-        let folder = service.folder.path().to_owned();
-        fs::create_dir_all(folder.join("rn")).unwrap();
-        fs::create_dir_all(folder.join("sv")).unwrap();
-        symlink(bin().join("svrun"), folder.join("rn/runsv")).unwrap();
-        symlink("../service", folder.join("sv/web")).unwrap();
+        let directory = service.scratch.path().to_owned();
+        fs::create_dir_all(directory.join("rn")).unwrap();
+        fs::create_dir_all(directory.join("sv")).unwrap();
+        symlink(bin().join("svrun"), directory.join("rn/runsv")).unwrap();
+        symlink("../service", directory.join("sv/web")).unwrap();
         let mut other = None;
         for life in 1..=3 {
             let mut command = contained(&service, &["/usr/bin/runsvdir", "-P", "sv"]);
-            let path = format!("{}:/usr/bin:/bin", folder.join("rn").display());
+            let path = format!("{}:/usr/bin:/bin", directory.join("rn").display());
             service.spawn({
                 command.env("PATH", path);
                 command
@@ -240,7 +244,7 @@ fn a_service_that_lives_in_another_pid_namespace_is_not_started_a_second_time() 
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let mut numbers = release.split(['.', '-']).map(|number| number.parse().unwrap_or(0_u32));
     // Since then the kernel tells which namespaces live.
-    let told = (numbers.next(), numbers.next()) >= (Some(6), Some(18));
+    let known = (numbers.next(), numbers.next()) >= (Some(6), Some(18));
     let svrun = bin().join("svrun").display().to_string();
     for (files, log) in [(&[("run", SLEEPER)][..], false), (&[("run", SLEEPER), ("log/run", LOGGER)], true)] {
         let mut service = Service::prepare(Svrun, files);
@@ -254,7 +258,7 @@ fn a_service_that_lives_in_another_pid_namespace_is_not_started_a_second_time() 
         service.ended();
         // From above it the namespace is seen; from beside it the log pipe is a sign, or the kernel is asked.
         let mut commands = vec![service.command(), without_numbers(&service, &[&svrun, "service"])];
-        if told || log {
+        if known || log {
             commands.push(first(&service, &[]));
         }
         if log {
@@ -356,15 +360,15 @@ fn dev_stdout_that_is_a_pipe_can_be_opened_by_a_service_that_has_changed_its_use
     // One that has a name stays as its owner wants it.
     let script = format!(
         "D={}; export D; mkfifo -m 600 named; exec 3<>named; svrun -1 service >named 2>&1",
-        service.folder.path().display()
+        service.scratch.path().display()
     );
-    assert_eq!(run_in(service.folder.path(), &script).status, 2);
+    assert_eq!(run_in(service.scratch.path(), &script).status, 2);
     assert_eq!(mode(&service.path("named")), 0o600);
 }
 
 #[test]
 fn a_bare_image_is_enough() {
-    needs!(namespaces(), tool("busybox"), crate::setuidgid::mounts());
+    needs!(namespaces(), tool("busybox"), mounts());
     let mut service = Service::prepare(Svrun, &[]);
     let root = service.path("root");
     for directory in ["run", "service/log"] {

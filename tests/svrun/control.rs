@@ -4,10 +4,10 @@ use std::fs;
 
 use nix::sys::signal::Signal::SIGTERM;
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
-both!(
+both!(svrun;
     a_script_that_is_not_executable_for_its_owner_is_not_run,
     a_script_that_succeeds_replaces_the_signal,
     after_a_script_that_fails_the_signal_is_sent,
@@ -72,8 +72,8 @@ fn a_script_that_succeeds_replaces_the_signal(of: Program) {
     service.send("c");
     service.nth(1, "control/c");
     service.until_flags((0, 'u', 0, 1));
-    service.tell("echo told >>$D/lines");
-    service.nth(1, "told");
+    service.tell("echo done >>$D/lines");
+    service.nth(1, "done");
     assert_eq!(service.count("got "), 0);
     // d sends CONT in any case.
     service.send("d");

@@ -7,10 +7,8 @@ use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
-use super::restart::Random;
-use super::service::*;
+use super::harness::*;
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
 
 const TMPFS: &str = "mkdir -p state; mount -t tmpfs -o size=128k,mode=700 tmpfs state";
@@ -117,7 +115,7 @@ fn a_state_that_is_read_only_does_not_keep_the_service_down() {
 }
 
 #[test]
-fn a_state_folder_that_is_deleted_does_not_end_the_service() {
+fn a_state_directory_that_is_deleted_does_not_end_the_service() {
     let mut service = Service::start(Svrun, &[("run", PUPPET), ("log/run", LOGGER), ("restart-delay", "0")]);
     let pid = service.started(1);
     service.until_log_stat("run");
@@ -137,15 +135,15 @@ fn a_state_folder_that_is_deleted_does_not_end_the_service() {
 
 /// A service that leaves a process behind each time that it starts.
 const LEAVES: &str = r#"#!/bin/sh
-exec 3<>$D/told
-(trap 'echo left got TERM >>$D/lines' TERM; echo remains >>$D/lines; exec 4<>$D/told-finish 3<&- >/dev/null; while :; do read -r x <&4; done) &
+exec 3<>$D/tell
+(trap 'echo left got TERM >>$D/lines' TERM; echo remains >>$D/lines; exec 4<>$D/tell-finish 3<&- >/dev/null; while :; do read -r x <&4; done) &
 trap 'exit 0' TERM
 echo start $$ >>$D/lines
 while :; do read -r words <&3 && eval "$words"; done
 "#;
 
 #[test]
-fn what_a_service_leaves_behind_is_counted_and_named_once() {
+fn leftovers_of_a_service_are_counted_and_named_once() {
     let service = Service::start(Svrun, &[("run", LEAVES), ("log/run", LOGGER), ("restart-delay", "0")]);
     for count in 1..=3 {
         service.started(count);
@@ -215,7 +213,7 @@ fn a_leftover_that_holds_the_log_pipe_does_not_keep_the_supervisor() {
 }
 
 /// A control script that hangs.
-const HANGS: &str = "#!/bin/sh\necho $0 $$ >>$D/lines\nexec 3<>$D/told-finish\nuntil read -r words <&3 && [ \"$words\" ]; do :; done\neval \"$words\"\n";
+const HANGS: &str = "#!/bin/sh\necho $0 $$ >>$D/lines\nexec 3<>$D/tell-finish\nuntil read -r words <&3 && [ \"$words\" ]; do :; done\neval \"$words\"\n";
 
 #[test]
 fn a_control_script_that_hangs_blocks_nothing_else_and_ends_by_k() {
@@ -307,7 +305,7 @@ fn random_bytes_do_it_no_harm() {
     let mut bytes: Vec<u8> = (0..100_000).map(|_| u8::try_from(random.below(256)).unwrap()).collect();
     let mut socket = service.connect();
     for part in bytes.chunks(5000) {
-        // It is told off and shown the door.
+        // It gets an error and is disconnected.
         if socket.say(part).is_err() {
             socket = service.connect();
         }
@@ -395,7 +393,7 @@ fn a_log_that_is_added_later_is_noticed_at_the_next_start() {
 }
 
 #[test]
-fn a_log_directory_that_two_share_is_said_and_taken_when_it_is_free() {
+fn a_log_directory_that_two_share_is_reported_and_taken_when_it_is_free() {
     let mut first = Service::start(Svrun, &[("run", PUPPET), ("log/run", LOGGER)]);
     first.started(1);
     first.until_log_stat("run");
@@ -432,7 +430,7 @@ fn a_log_directory_that_two_share_does_not_hinder_the_exit() {
 #[test]
 fn u_after_x_takes_the_exit_back() {
     // While the service stops, and while the logger is waited for.
-    let log = "#!/bin/sh\necho log start $$ >>$D/lines\nexec 3<>$D/told-finish\ncat >>$D/logged\necho log waits >>$D/lines\nuntil read -r words <&3 && [ \"$words\" ]; do :; done\n";
+    let log = "#!/bin/sh\necho log start $$ >>$D/lines\nexec 3<>$D/tell-finish\ncat >>$D/logged\necho log waits >>$D/lines\nuntil read -r words <&3 && [ \"$words\" ]; do :; done\n";
     let mut service = Service::start(Svrun, &[("run", STUBBORN), ("log/run", log), ("restart-delay", "0")]);
     let run = service.started(1);
     service.nth(1, "log start ");
@@ -471,9 +469,9 @@ fn operators_may_control_the_service_and_others_not() {
     let mut service = Service::start(Svrun, &files);
     service.started(1);
     service.until_log_stat("run");
-    for folder in ["supervise", "log/supervise"] {
-        let at = |name: &str| service.at(folder).join(name);
-        assert_eq!(mode(&service.at(folder)), 0o710);
+    for directory in ["supervise", "log/supervise"] {
+        let at = |name: &str| service.at(directory).join(name);
+        assert_eq!(mode(&service.at(directory)), 0o710);
         assert_eq!((mode(&at("control")), mode(&at("ok"))), (0o620, 0o620));
         for name in ["", "control", "ok"] {
             assert_eq!(std::os::unix::fs::MetadataExt::gid(&at(name).metadata().unwrap()), 1, "{name}");
@@ -484,7 +482,7 @@ fn operators_may_control_the_service_and_others_not() {
     let sv = |group: &str| {
         let ids =
             ["--reuid=4242", &format!("--regid={group}"), "--clear-groups", "sv", "status", "./service"];
-        run(prepared("setpriv").args(ids).current_dir(service.folder.path()))
+        run(prepared("setpriv").args(ids).current_dir(service.scratch.path()))
     };
     assert_eq!(sv("1").status, 0, "{:?}", sv("1"));
     assert_eq!(sv("4242").status, 1);
@@ -510,8 +508,8 @@ fn without_operators_the_socket_is_for_its_owner_alone() {
         bad.started(1);
         bad.connect();
         assert_eq!((mode(&bad.at("supervise")), mode(&bad.at("supervise/socket"))), (0o700, 0o600));
-        let told = format!("operators: {why}; nobody gets through\n");
-        assert!(bad.stderr().contains(&told), "{told}: {}", bad.stderr());
+        let warning = format!("operators: {why}; nobody gets through\n");
+        assert!(bad.stderr().contains(&warning), "{warning}: {}", bad.stderr());
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::signal::Signal::{SIGKILL, SIGTERM};
 
-use super::service::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
@@ -18,7 +18,7 @@ fn limit(service: &Service, count: u32) {
 }
 
 /// The message about something that cannot be opened, which is said once however often it is tried.
-fn assert_said_once(service: &Service, what: &str) {
+fn assert_reported_once(service: &Service, what: &str) {
     let line = format!("warning: unable to {what}, trying again: {}\n", says(Errno::EMFILE));
     service.until("a warning", || service.stderr().contains(&line));
     thread::sleep(Duration::from_millis(2500)); // of which there is no event: it is tried each second
@@ -33,7 +33,7 @@ fn a_finish_that_cannot_be_started_for_want_of_an_fd_is_due_until_it_can() {
     service.until_log_stat("run");
     limit(&service, 10);
     send_signal(pid, SIGKILL);
-    assert_said_once(&service, "open the log pipe");
+    assert_reported_once(&service, "open the log pipe");
     assert_eq!((service.count("start "), service.count("finish")), (1, 0));
     limit(&service, 1024);
     assert_eq!(service.nth(1, "finish"), "-1 9");
@@ -53,7 +53,7 @@ fn a_run_that_gets_no_log_pipe_for_want_of_an_fd_waits_for_it() {
         limit(&service, 10);
         std::fs::write(service.path("stderr"), "").unwrap(); // said again after it was well
         send_signal(pid, SIGKILL);
-        assert_said_once(&service, "open the log pipe");
+        assert_reported_once(&service, "open the log pipe");
         assert_eq!(service.count("start "), count);
         limit(&service, 1024);
     }
@@ -62,7 +62,7 @@ fn a_run_that_gets_no_log_pipe_for_want_of_an_fd_waits_for_it() {
 }
 
 #[test]
-fn doors_that_cannot_be_opened_for_want_of_an_fd_are_told_of_once() {
+fn doors_that_cannot_be_opened_for_want_of_an_fd_are_reported_once() {
     let mut service = Service::prepare(Svrun, &[("run", SLEEPER)]);
     for count in 8..14 {
         std::fs::write(service.path("stderr"), "").unwrap();

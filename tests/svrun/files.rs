@@ -6,45 +6,46 @@ use std::path::Path;
 
 use nix::sys::signal::Signal::SIGTERM;
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
-both!(
+both!(svrun;
     a_line_in_pid_and_stat_tells_of_each_state,
     a_clean_exit_removes_nothing,
     a_down_file_counts_at_the_start_alone,
     a_log_down_file_keeps_the_logger_down,
-    a_log_that_is_no_folder_is_warned_of,
+    a_log_that_is_no_directory_is_warned_of,
     a_new_supervisor_leaves_modes_and_owners_alone,
     a_second_supervisor_is_refused_at_once,
-    a_service_directory_that_is_not_there_is_said,
-    a_state_folder_may_be_elsewhere,
-    a_state_folder_whose_parent_is_not_there_is_fatal,
+    a_missing_service_directory_is_reported,
+    a_state_directory_may_be_elsewhere,
+    a_state_directory_whose_parent_is_not_there_is_fatal,
     a_stale_status_is_not_believed,
     control_never_ends,
     ok_can_be_opened_once_the_status_is_there,
-    some_arguments_are_wrong_use,
+    some_arguments_are_usage_errors,
     the_files_have_these_modes,
     the_files_of_the_log_are_the_same,
     the_lock_is_one_of_flock,
     the_status_has_20_bytes_for_each_state,
     the_status_is_never_seen_half_written,
     the_umask_binds_the_files,
-    what_waits_in_control_before_the_start_is_done,
+    commands_in_control_before_the_start_are_carried_out,
 );
 
-/// What runsv makes in its folder.
+/// What runsv makes in its directory.
 const FILES: [(&str, u32); 6] =
     [("control", 0o600), ("lock", 0o600), ("ok", 0o600), ("pid", 0o644), ("stat", 0o644), ("status", 0o644)];
 
 /// What ours has there beside it.
 const OURS: [&str; 5] = ["deaths", "pipe", "ready", "record", "socket"];
 
-/// The files of a folder with their modes, but for ours.
-fn files(of: Program, folder: &Path) -> Vec<(String, u32)> {
-    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+/// The files of a directory with their modes, but for ours.
+fn files(of: Program, directory: &Path) -> Vec<(String, u32)> {
+    let names =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let names = names.filter(|name| of == Runsv || !OURS.contains(&&**name));
-    let mut files: Vec<_> = names.map(|name| (name.clone(), mode(&folder.join(name)))).collect();
+    let mut files: Vec<_> = names.map(|name| (name.clone(), mode(&directory.join(name)))).collect();
     files.sort();
     files
 }
@@ -70,10 +71,10 @@ fn the_files_of_the_log_are_the_same(of: Program) {
     let mut service = Service::start(of, &[("run", PUPPET), ("log/run", LOGGER)]);
     service.until_log_stat("run");
     service.until_stat("run");
-    for folder in ["supervise", "log/supervise"] {
-        assert_eq!(mode(&service.at(folder)), 0o700);
+    for directory in ["supervise", "log/supervise"] {
+        assert_eq!(mode(&service.at(directory)), 0o700);
         // A file is under its new name in between.
-        service.until("the files", || files(of, &service.at(folder)) == with_mask(0o022));
+        service.until("the files", || files(of, &service.at(directory)) == with_mask(0o022));
     }
     assert!(service.alive() && service.log_alive());
     let log = service.log_status_now().unwrap();
@@ -93,10 +94,10 @@ fn the_umask_binds_the_files(of: Program) {
         service.supervise_by(command);
         service.until_log_stat("run");
         service.until_stat("run");
-        for folder in ["supervise", "log/supervise"] {
-            assert_eq!(mode(&service.at(folder)), 0o700);
+        for directory in ["supervise", "log/supervise"] {
+            assert_eq!(mode(&service.at(directory)), 0o700);
             // A file is under its new name in between.
-            service.until("the files", || files(of, &service.at(folder)) == with_mask(mask));
+            service.until("the files", || files(of, &service.at(directory)) == with_mask(mask));
         }
         service.exit();
     }
@@ -273,7 +274,7 @@ fn a_second_supervisor_is_refused_at_once(of: Program) {
     service.until_log_stat("run");
     let start = std::time::Instant::now();
     let second =
-        run(of.command().arg("service").current_dir(service.folder.path()).env("D", service.folder.path()));
+        run(of.command().arg("service").current_dir(service.scratch.path()).env("D", service.scratch.path()));
     // Ours waits 200 ms for the child of a supervisor that was killed to write its record.
     assert!(start.elapsed().as_millis() < 1000);
     assert_eq!((second.status, &*second.stdout), (111, ""));
@@ -289,19 +290,19 @@ fn a_second_supervisor_is_refused_at_once(of: Program) {
     assert_eq!(service.count("log start "), 1);
 }
 
-fn a_state_folder_may_be_elsewhere(of: Program) {
+fn a_state_directory_may_be_elsewhere(of: Program) {
     for target in ["../state", "/ABSOLUTE"] {
         for made in [true, false] {
             let mut service = Service::prepare(of, &[("run", PUPPET), ("log/run", LOGGER)]);
-            let folder = service.folder.path().to_str().unwrap().to_owned();
+            let directory = service.scratch.path().to_str().unwrap().to_owned();
             // The target is relative to where the link is.
-            let target = target.replace("/ABSOLUTE", &format!("{folder}/state"));
+            let target = target.replace("/ABSOLUTE", &format!("{directory}/state"));
             let log_target =
                 if target.starts_with('/') { format!("{target}-log") } else { "../../state-log".into() };
             symlink(target, service.at("supervise")).unwrap();
             symlink(log_target, service.at("log/supervise")).unwrap();
             if made {
-                assert_eq!(run_in(&folder, "mkdir -m 700 state state-log"), prints(""));
+                assert_eq!(run_in(&directory, "mkdir -m 700 state state-log"), prints(""));
             }
             service.supervise();
             service.until_log_stat("run");
@@ -315,7 +316,7 @@ fn a_state_folder_may_be_elsewhere(of: Program) {
     }
 }
 
-fn a_state_folder_whose_parent_is_not_there_is_fatal(of: Program) {
+fn a_state_directory_whose_parent_is_not_there_is_fatal(of: Program) {
     let mut service = Service::prepare(of, &[("run", PUPPET)]);
     symlink("../no/state", service.at("supervise")).unwrap();
     service.spawn(service.command());
@@ -325,17 +326,17 @@ fn a_state_folder_whose_parent_is_not_there_is_fatal(of: Program) {
     assert_eq!(service.count("start "), 0);
 }
 
-fn a_service_directory_that_is_not_there_is_said(of: Program) {
-    let folder = open_folder();
-    std::fs::write(folder.path().join("file"), "").unwrap();
+fn a_missing_service_directory_is_reported(of: Program) {
+    let directory = open_directory();
+    std::fs::write(directory.path().join("file"), "").unwrap();
     for dir in ["no", "file", "file/x"] {
-        let outcome = run(of.command().arg(dir).current_dir(folder.path()));
+        let outcome = run(of.command().arg(dir).current_dir(directory.path()));
         assert_eq!((outcome.status, &*outcome.stdout), (111, ""));
         assert!(outcome.stderr.contains("fatal: unable to ") && outcome.stderr.contains(dir), "{outcome:?}");
     }
 }
 
-fn some_arguments_are_wrong_use(of: Program) {
+fn some_arguments_are_usage_errors(of: Program) {
     let status = if of == Runsv { 1 } else { 100 }; // the status of all our programs
     for words in [&[][..], &["a", "b"]] {
         let outcome = run(of.command().args(words));
@@ -386,7 +387,7 @@ fn a_log_down_file_keeps_the_logger_down(of: Program) {
     service.exit();
 }
 
-fn a_log_that_is_no_folder_is_warned_of(of: Program) {
+fn a_log_that_is_no_directory_is_warned_of(of: Program) {
     let mut service = Service::start(of, &[("run", PUPPET), ("log", "")]);
     service.started(1);
     service.until("a warning", || service.stderr().contains("warning: "));
@@ -405,8 +406,8 @@ fn a_clean_exit_removes_nothing(of: Program) {
     };
     let before = inodes(&service);
     service.exit();
-    for folder in ["supervise", "log/supervise"] {
-        assert_eq!(files(of, &service.at(folder)), with_mask(0o022));
+    for directory in ["supervise", "log/supervise"] {
+        assert_eq!(files(of, &service.at(directory)), with_mask(0o022));
     }
     assert_eq!(service.status().flags(), (0, 'd', 0, 0));
     assert!(!service.alive() && !service.log_alive());
@@ -430,10 +431,10 @@ fn a_new_supervisor_leaves_modes_and_owners_alone(of: Program) {
     service.started(1);
     service.until_log_stat("run");
     service.exit();
-    let folders = ["supervise", "log/supervise"];
+    let directories = ["supervise", "log/supervise"];
     let names = ["", "ok", "control", "lock"];
     let files: Vec<_> =
-        folders.iter().flat_map(|folder| names.map(|name| service.at(folder).join(name))).collect();
+        directories.iter().flat_map(|directory| names.map(|name| service.at(directory).join(name))).collect();
     let modes = [0o755, 0o620, 0o622, 0o640];
     for (file, mode) in files.iter().zip(modes.iter().cycle()) {
         fs::set_permissions(file, fs::Permissions::from_mode(*mode)).unwrap();
@@ -475,7 +476,7 @@ fn control_never_ends(of: Program) {
     service.until("it waits in poll", || state(service.supervisor()) == Some('S'));
 }
 
-fn what_waits_in_control_before_the_start_is_done(of: Program) {
+fn commands_in_control_before_the_start_are_carried_out(of: Program) {
     let mut service = Service::prepare(of, &[("run", PUPPET), ("down", "")]);
     assert_eq!(run_in(service.at(""), "mkdir -m 700 supervise; mkfifo -m 600 supervise/control"), prints(""));
     let mut control =

@@ -3,10 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
-both!(
+both!(svrun;
     finish_gets_the_status_of_run_in_two_words,
     a_core_dump_adds_128_to_the_second_word,
     a_finish_that_cannot_be_executed_is_done,
@@ -52,7 +52,7 @@ fn a_core_dump_adds_128_to_the_second_word(of: Program) {
 }
 
 fn a_run_that_cannot_be_executed_is_111_for_finish(of: Program) {
-    let folder = |service: &Service| assert_eq!(run_in(service.at(""), "rm run; mkdir run"), prints(""));
+    let directory = |service: &Service| assert_eq!(run_in(service.at(""), "rm run; mkdir run"), prints(""));
     let mode = |service: &Service| {
         fs::set_permissions(service.at("run"), fs::Permissions::from_mode(0o644)).unwrap();
     };
@@ -60,7 +60,7 @@ fn a_run_that_cannot_be_executed_is_111_for_finish(of: Program) {
     let spoil: [&dyn Fn(&Service); 5] = [
         &remove,
         &mode,
-        &folder,
+        &directory,
         &|service| script(&service.at("run"), "#!/no/interpreter\n"),
         &|service| script(&service.at("run"), "echo start 1 >>$D/lines\n"), // not for a shell
     ];

@@ -1,9 +1,9 @@
-//! Scripts that cannot be executed, and what is told of them.
+//! Scripts that cannot be executed, and the hints about them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
 /// What is wrong with a script, how it is made so, and what the hint says.
@@ -22,9 +22,9 @@ const WRONGS: [(&str, &str); 7] = [
 
 /// Makes of a script of the service one with something wrong.
 fn spoil(service: &Service, script: &str, how: &str) {
-    let (folder, name) = script.rsplit_once('/').unwrap_or((".", script));
+    let (directory, name) = script.rsplit_once('/').unwrap_or((".", script));
     let words = how.replace(" x", &format!(" {name}")).replace(">x", &format!(">{name}"));
-    let words = format!("mkdir -p {folder} && cd {folder} && : >{name} && chmod 755 {name} && {words}");
+    let words = format!("mkdir -p {directory} && cd {directory} && : >{name} && chmod 755 {name} && {words}");
     assert_eq!(run_in(service.at(""), &words), prints(""));
 }
 
@@ -37,7 +37,7 @@ fn hints(service: &Service, begin: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_run_that_cannot_be_executed_is_told_with_what_is_wrong() {
+fn a_run_that_cannot_be_executed_is_reported_with_the_reason() {
     for (how, hint) in WRONGS {
         let mut service = Service::prepare(Svrun, &[("log/run", LOGGER)]);
         spoil(&service, "run", how);
@@ -84,10 +84,10 @@ fn so_are_finish_the_logger_and_control_scripts() {
 }
 
 #[test]
-fn a_finish_that_cannot_be_started_is_told_once_and_again_when_it_has_changed() {
+fn a_finish_that_cannot_be_started_is_reported_once_and_again_when_it_has_changed() {
     let files = [("run", PUPPET), ("finish", ""), ("restart-delay", "0")];
     let mut service = Service::start(Svrun, &files);
-    let told = || {
+    let reports = || {
         let text = service.stderr();
         text.lines()
             .filter(|line| line.contains("unable to start ./finish: "))
@@ -99,21 +99,21 @@ fn a_finish_that_cannot_be_started_is_told_once_and_again_when_it_has_changed() 
         service.send("t");
     }
     service.started(5);
-    assert_eq!(told().len(), 1, "{:?}", told());
-    assert!(told()[0].ends_with(says(nix::errno::Errno::EACCES)), "{:?}", told());
+    assert_eq!(reports().len(), 1, "{:?}", reports());
+    assert!(reports()[0].ends_with(says(nix::errno::Errno::EACCES)), "{:?}", reports());
     // Another reason, and another file with the same one.
     fs::set_permissions(service.at("finish"), Permissions::from_mode(0o755)).unwrap();
     service.send("t");
     service.started(6);
-    assert_eq!(told().len(), 2, "{:?}", told());
-    assert!(told()[1].ends_with(says(nix::errno::Errno::ENOEXEC)), "{:?}", told());
+    assert_eq!(reports().len(), 2, "{:?}", reports());
+    assert!(reports()[1].ends_with(says(nix::errno::Errno::ENOEXEC)), "{:?}", reports());
     service.write(&[("finish", "exit\n")]);
     fs::set_permissions(service.at("finish"), Permissions::from_mode(0o755)).unwrap();
     for count in 7..=8 {
         service.send("t");
         service.started(count);
     }
-    assert_eq!(told().len(), 3, "{:?}", told());
+    assert_eq!(reports().len(), 3, "{:?}", reports());
     service.exit();
 }
 

@@ -2,23 +2,24 @@
 
 use std::time::{Duration, Instant};
 
-use super::service::*;
+use super::harness::*;
+use crate::support::*;
 
 /// A service that leaves a process behind: `sleep 1000001`.
 const LEAVES: &str = "#!/bin/sh\nsleep 1000001 >/dev/null &\necho start $$ >>$D/lines\nexec sleep 1000000\n";
 
-/// A service whose child stays until it is told, or signalled.
+/// A service whose child stays until a line comes, or a signal.
 const HELPED: &str = r#"#!/bin/sh
 help() {
     trap : TERM
-    exec 3<>$D/told-finish >/dev/null
+    exec 3<>$D/tell-finish >/dev/null
     echo helper $(exec sh -c 'echo $PPID') >>$D/lines
     until read -r word <&3 && [ "$word" ]; do :; done
     echo cleaned >>$D/lines
 }
 trap 'help & exit 0' TERM
 echo start $$ >>$D/lines
-exec 4<>$D/told
+exec 4<>$D/tell
 while :; do read -r words <&4 && eval "$words"; done
 "#;
 
@@ -107,7 +108,7 @@ fn a_time_before_the_signal_lets_a_helper_end_its_work_and_finish_comes_after_it
 }
 
 #[test]
-fn what_does_not_obey_a_signal_gets_the_next_one_after_the_time_between() {
+fn a_process_that_ignores_a_signal_gets_the_next_one_after_a_pause() {
     let stubborn = HELPED.replace("trap 'help & exit 0' TERM", "trap 'exit 0' TERM; help &");
     let files =
         [("run", &*stubborn), ("log/run", LOGGER), ("leftovers", "term 200ms kill\n"), ("finish", FINISH)];

@@ -1,16 +1,17 @@
 //! The logger beside the service.
 
-use super::service::*;
+use super::harness::*;
+use crate::support::*;
 
-both!(
+both!(svrun;
     a_logger_that_dies_is_started_again_and_loses_nothing,
     a_service_that_dies_loses_no_line,
     all_that_the_service_says_goes_to_the_logger,
     the_logger_ends_by_the_end_of_its_input,
-    the_logger_has_its_own_folder,
+    the_logger_has_its_own_directory,
     the_logger_is_started_first,
     the_supervisor_ends_after_the_logger,
-    what_comes_between_two_loggers_waits,
+    input_between_two_loggers_waits,
 );
 
 fn all_that_the_service_says_goes_to_the_logger(of: Program) {
@@ -32,7 +33,7 @@ fn all_that_the_service_says_goes_to_the_logger(of: Program) {
     assert_eq!(service.text("stdout"), "");
 }
 
-fn the_logger_has_its_own_folder(of: Program) {
+fn the_logger_has_its_own_directory(of: Program) {
     let log = "#!/bin/sh\npwd -P\necho $# $0 \"$SEEN\"\necho to stderr >&2\nexec cat\n";
     let mut service = Service::prepare(of, &[("run", PUPPET), ("log/run", log)]);
     let mut command = service.command();
@@ -76,7 +77,7 @@ fn the_logger_ends_by_the_end_of_its_input(of: Program) {
 
 fn the_supervisor_ends_after_the_logger(of: Program) {
     // The logger is not done with its input when that ends.
-    let log = "#!/bin/sh\nexec 3<>$D/told-finish\ncat >>$D/logged\necho log waits >>$D/lines\nuntil read -r words <&3 && [ \"$words\" ]; do :; done\n";
+    let log = "#!/bin/sh\nexec 3<>$D/tell-finish\ncat >>$D/logged\necho log waits >>$D/lines\nuntil read -r words <&3 && [ \"$words\" ]; do :; done\n";
     let mut service = Service::start(of, &[("run", PUPPET), ("log/run", log)]);
     service.started(1);
     service.until_log_stat("run");
@@ -110,7 +111,7 @@ fn a_logger_that_dies_is_started_again_and_loses_nothing(of: Program) {
     assert_eq!(service.count("start "), 1);
 }
 
-fn what_comes_between_two_loggers_waits(of: Program) {
+fn input_between_two_loggers_waits(of: Program) {
     let mut service = Service::start(of, &[("run", PUPPET), ("log/run", LOGGER)]);
     service.started(1);
     service.until_log_stat("run");

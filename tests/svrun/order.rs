@@ -8,7 +8,7 @@ use nix::sys::signal::Signal::{self, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGQUIT, 
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
 /// A service that leaves at the default action of any signal.
@@ -36,7 +36,7 @@ impl Dice {
     }
 }
 
-/// A service and who has connected to it.
+/// A service and its clients.
 struct Doors {
     service: Service,
     clients: Vec<Client>,
@@ -87,7 +87,7 @@ impl Doors {
         self.service.until("it is stopped", || state(supervisor) == Some('T'));
     }
 
-    /// The supervisor leaves, as it was told to.
+    /// The supervisor leaves, as it was asked to.
     #[track_caller]
     fn assert_ends(mut self, what: &str) {
         assert_eq!(self.service.ended(), 0, "{what}");
@@ -114,7 +114,7 @@ const BEFORE: [&str; 14] = [
 ];
 
 #[test]
-fn a_stop_is_never_lost_to_what_another_door_has_said_in_the_same_round() {
+fn a_stop_is_never_lost_to_another_door_in_the_same_round() {
     for before in BEFORE {
         for stop in ["signal TERM", "signal INT", "signal HUP", "fifo x", "other exit", "new exit"] {
             if before.split(' ').next() == stop.split(' ').next() && before.starts_with("fifo") {
@@ -147,7 +147,7 @@ fn a_stop_is_never_lost_at_any_moment() {
 }
 
 #[test]
-fn a_service_that_is_told_to_be_down_is_not_started_by_what_another_door_has_said_in_the_same_round() {
+fn a_service_that_is_to_be_down_is_not_started_by_another_door_in_the_same_round() {
     let mut doors = Doors::open(Service::start(Svrun, &[("run", PLAIN)]));
     for before in
         ["fifo u", "fifo o", "fifo u*5000", "fifo u*65536", "socket up", "socket once", "new restart"]
@@ -203,7 +203,7 @@ fn of_one_door_the_last_word_counts() {
 }
 
 #[test]
-fn what_is_said_after_the_stop_was_heard_takes_it_back() {
+fn a_command_after_a_stop_takes_it_back() {
     let mut doors = Doors::open(Service::start(Svrun, &[("run", STUBBORN)]));
     for (stop, after) in [
         ("signal TERM", "fifo u"),
@@ -222,7 +222,7 @@ fn what_is_said_after_the_stop_was_heard_takes_it_back() {
 }
 
 #[test]
-fn what_was_said_before_a_signal_is_carried_out_before_it() {
+fn a_command_before_a_signal_is_carried_out_before_it() {
     let note = "#!/bin/sh\necho $0 >>$D/lines\nexit 1\n";
     for before in ["fifo 1", "socket signal USR1", "new signal USR1"] {
         let files = [("run", PLAIN), ("control/1", note), ("control/t", note), ("control/x", note)];
@@ -265,7 +265,7 @@ const LAST: [&str; 8] = [
 ];
 
 #[test]
-fn what_was_said_before_a_death_in_the_same_round_counts_for_it() {
+fn a_command_before_a_death_in_the_same_round_counts_for_it() {
     for before in LAST {
         let mut doors = Doors::open(Service::start(Svrun, &[("run", PLAIN), ("restart-delay", "0")]));
         let pid = doors.service.started(1);
@@ -316,7 +316,7 @@ fn what_was_said_before_a_death_in_the_same_round_counts_for_it() {
 }
 
 #[test]
-fn what_was_said_before_a_death_counts_for_it_at_any_moment() {
+fn a_command_before_a_death_counts_for_it_at_any_moment() {
     let mut dice = Dice(2);
     let mut doors = Doors::open(Service::start(Svrun, &[("run", PLAIN), ("restart-delay", "0")]));
     for count in 1..=300 {
@@ -377,7 +377,7 @@ fn a_logger_that_reads_the_rest_is_not_started_again() {
     let logger = "#!/bin/sh\necho log start >>$D/lines\ncat >>$D/logged\nread -r end <$D/hold\n";
     for words in ["log u", "log d", "log o", "socket log up", "socket log restart", "new log once"] {
         let service = Service::start(Svrun, &[("run", PLAIN), ("log/run", logger)]);
-        assert_eq!(run_in(service.folder.path(), "mkfifo hold"), prints(""));
+        assert_eq!(run_in(service.scratch.path(), "mkfifo hold"), prints(""));
         service.until_log_stat("run");
         let mut doors = Doors::open(service);
         doors.say("signal TERM");
@@ -394,7 +394,7 @@ fn a_logger_that_reads_the_rest_is_not_started_again() {
 }
 
 #[test]
-fn who_floods_one_door_keeps_nobody_else_waiting() {
+fn a_flood_at_one_door_keeps_nobody_else_waiting() {
     let doors = Doors::open(Service::start(Svrun, &[("run", PLAIN)]));
     let service = &doors.service;
     let flood = std::sync::atomic::AtomicBool::new(true);
@@ -448,7 +448,7 @@ fn an_upgrade_takes_back_no_exit_that_is_under_way_and_loses_no_stop_whose_scrip
     let script = "#!/bin/sh\necho script >>$D/lines\nread -r end <$D/hold\nexit 1\n";
     let error = |service: &Service| field(&service.ask("upgrade"), "error").to_owned();
     let mut service = Service::start(Svrun, &[("run", PLAIN), ("control/t", script)]);
-    assert_eq!(run_in(service.folder.path(), "mkfifo hold"), prints(""));
+    assert_eq!(run_in(service.scratch.path(), "mkfifo hold"), prints(""));
     service.started(1);
     service.until_stat("run");
     service.send("d");

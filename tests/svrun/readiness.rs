@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
 fn ready(service: &Service) -> bool {
@@ -20,8 +20,8 @@ fn a_line_on_notification_fd_is_readiness() {
         assert!(!ready(&service));
         // Byte 19 is 1 all the while, and what is no line yet is not enough.
         assert_eq!(service.status().flags(), (0, 'u', 0, 1));
-        service.tell("printf read >&7; echo told >>$D/lines");
-        service.nth(count, "told");
+        service.tell("printf read >&7; echo done >>$D/lines");
+        service.nth(count, "done");
         assert_eq!(field(&service.ask("status"), "ready"), "false");
         let before = now();
         service.tell("echo y >&7; exec 7>&-");
@@ -65,15 +65,15 @@ fn sd_notify_tells_ready_status_and_stopping() {
     let (mut service, announce) = notified();
     let status = || service.ask("status");
     assert_eq!((field(&status(), "ready"), field(&status(), "status")), ("false", "null"));
-    service.tell(&format!("{announce} 'STATUS=half way' && echo told >>$D/lines"));
-    service.nth(1, "told");
+    service.tell(&format!("{announce} 'STATUS=half way' && echo done >>$D/lines"));
+    service.nth(1, "done");
     assert_eq!((field(&status(), "ready"), field(&status(), "status")), ("false", "\"half way\""));
-    service.tell(&format!("{announce} READY=1 'STATUS=it is' X=y && echo told >>$D/lines"));
-    service.nth(2, "told");
+    service.tell(&format!("{announce} READY=1 'STATUS=it is' X=y && echo done >>$D/lines"));
+    service.nth(2, "done");
     assert_eq!((field(&status(), "ready"), field(&status(), "status")), ("true", "\"it is\""));
     assert!(ready(&service));
-    service.tell(&format!("{announce} STOPPING=1 && echo told >>$D/lines"));
-    service.nth(3, "told");
+    service.tell(&format!("{announce} STOPPING=1 && echo done >>$D/lines"));
+    service.nth(3, "done");
     assert_eq!(field(&status(), "ready"), "false");
     assert!(!ready(&service));
     service.tell("exit 0");
@@ -97,8 +97,8 @@ fn only_the_service_and_its_descendants_are_believed() {
     assert_eq!(foreign, prints(""));
     assert_eq!(field(&service.ask("status"), "ready"), "false");
     // A grandchild is one of them.
-    service.tell(&format!("sh -c '{announce} READY=1; echo told >>$D/lines'"));
-    service.nth(1, "told");
+    service.tell(&format!("sh -c '{announce} READY=1; echo done >>$D/lines'"));
+    service.nth(1, "done");
     assert_eq!(field(&service.ask("status"), "ready"), "true");
     // Nor is anything else of the supervisor's: finish and another service's.
     let other = Service::start(Svrun, &[("run", PUPPET), ("sd-notify", "")]);
@@ -112,21 +112,21 @@ fn run_foreign(announce: &str, address: &str) -> Outcome {
 }
 
 #[test]
-fn what_is_no_notification_is_ignored() {
+fn an_invalid_notification_is_ignored() {
     let (service, announce) = notified();
     for words in ["''", "READY", "READY=", "READY=0", "=", "ready=1", "READY=11", "X READY=1Y", "STATUS"] {
-        service.tell(&format!("{announce} {words}; echo told >>$D/lines"));
+        service.tell(&format!("{announce} {words}; echo done >>$D/lines"));
     }
-    service.nth(9, "told");
+    service.nth(9, "done");
     assert_eq!(field(&service.ask("status"), "ready"), "false");
     let long = "x".repeat(100_000);
     service.tell("n=$(printf %0100000d 1)");
-    service.tell(&format!("{announce} \"STATUS=$n\"; echo told >>$D/lines"));
-    service.nth(10, "told");
+    service.tell(&format!("{announce} \"STATUS=$n\"; echo done >>$D/lines"));
+    service.nth(10, "done");
     assert!(service.ask("status").len() < long.len());
     // And what would break a line of JSON.
-    service.tell(&format!("{announce} 'STATUS=\"\\x\\'; echo told >>$D/lines"));
-    service.nth(11, "told");
+    service.tell(&format!("{announce} 'STATUS=\"\\x\\'; echo done >>$D/lines"));
+    service.nth(11, "done");
     let status = service.ask("status");
     assert!(status.contains(r#""status":"\"\\x\\""#), "{status}");
 }

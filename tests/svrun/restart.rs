@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
-both!(a_short_run_is_followed_by_a_second, after_a_second_of_running_it_is_started_at_once);
+both!(svrun; a_short_run_is_followed_by_a_pause_of_one_second, after_a_second_of_running_it_is_started_at_once);
 
 /// Waits until the service has run so long.
 fn age(service: &Service, time: Duration) {
@@ -31,7 +31,7 @@ fn after_a_second_of_running_it_is_started_at_once(of: Program) {
     }
 }
 
-fn a_short_run_is_followed_by_a_second(of: Program) {
+fn a_short_run_is_followed_by_a_pause_of_one_second(of: Program) {
     let service = Service::start(of, &[("run", PUPPET)]);
     service.started(1);
     let death = Instant::now();
@@ -196,7 +196,7 @@ fn finish_gives_up_by_125() {
 }
 
 #[test]
-fn what_is_wrong_in_a_file_is_said_once_and_the_default_taken() {
+fn an_error_in_a_file_is_reported_once_and_the_default_taken() {
     let service = start(&[
         ("restart-delay", "1 x\n"),
         ("restart-reset", "-1\n"),
@@ -378,7 +378,7 @@ fn a_finish_that_becomes_run_is_still_finish() {
 }
 
 #[test]
-fn a_run_that_is_not_there_is_said_once_and_again_when_that_changes() {
+fn a_missing_run_is_reported_once_and_again_when_that_changes() {
     let mut service = Service::start(Svrun, &[("finish", FINISH), ("restart-delay", "0 0 0 1\n")]);
     let failures = |count| service.until("failures", || service.count("finish 111 0") >= count);
     failures(4);
@@ -406,22 +406,6 @@ fn a_run_that_is_not_there_is_said_once_and_again_when_that_changes() {
     service.until("a third message", || said().len() == 3);
     service.send("x");
     assert_eq!(service.ended(), 0);
-}
-
-/// A generator of numbers without a library: Marsaglia's xorshift.
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap() % bound
-    }
 }
 
 #[test]
@@ -477,7 +461,7 @@ fn a_link_that_led_nowhere_counts_once_it_leads_somewhere() {
         Service::start(Svrun, &[("run", PUPPET), ("restart-delay", "0"), ("restart-reset", "0")]);
     std::os::unix::fs::symlink("../elsewhere/finish", service.at("finish")).unwrap();
     service.started(1);
-    // So old that what is missing in the folder is not looked for again.
+    // So old that what is missing in the directory is not looked for again.
     age(&service, Duration::from_millis(2500));
     for count in 2..=3 {
         service.tell("exit 1");

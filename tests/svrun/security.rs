@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
-use super::service::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
@@ -18,11 +18,11 @@ fn attack() -> Result<(), String> {
     root().and_then(|()| tool("setpriv"))
 }
 
-/// A shell script of nobody's in the state directory, with the test's folder as `$D`.
+/// A shell script of nobody's in the state directory, with the test's directory as `$D`.
 fn nobody(service: &Service, script: &str) -> Command {
     let mut command = prepared("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", script]);
-    command.current_dir(service.at("supervise")).env("D", service.folder.path());
+    command.current_dir(service.at("supervise")).env("D", service.scratch.path());
     command
 }
 
@@ -65,8 +65,8 @@ fn give_away(service: &Service) {
     assert_eq!(run_in(service.at(""), "chown -R 65534 supervise"), prints(""));
 }
 
-fn assert_private(folder: &Path) {
-    let data = folder.symlink_metadata().unwrap();
+fn assert_private(directory: &Path) {
+    let data = directory.symlink_metadata().unwrap();
     assert_eq!((data.is_dir(), data.uid(), data.mode() & 0o7777), (true, 0, 0o700));
 }
 
@@ -154,7 +154,7 @@ const STATE: [&str; 15] = [
 ];
 
 #[test]
-fn what_the_owner_of_a_state_directory_puts_there_is_replaced_and_never_followed() {
+fn files_planted_by_the_owner_of_a_state_directory_are_replaced_and_never_followed() {
     needs!(attack());
     for (what, make) in [
         ("a link", "ln -s $D/secret $name"),
@@ -181,7 +181,7 @@ fn what_the_owner_of_a_state_directory_puts_there_is_replaced_and_never_followed
         assert_eq!(field(&service.ask("wait ready 30"), "ok"), "true", "{what}");
         service.tell("exit 3");
         service.started(3);
-        service.until("the death is told", || service.read("supervise/deaths").ends_with("s\n"));
+        service.until("the death is recorded", || service.read("supervise/deaths").ends_with("s\n"));
         secret.assert_untouched(what);
         assert_eq!(service.text("own"), "own\n", "{what}");
         assert!(!service.path("nothing").exists(), "{what}");
@@ -282,7 +282,7 @@ fn of_a_file_of_the_state_no_more_is_read_than_is_needed() {
     assert_eq!(run_in(service.at("supervise"), "truncate -s 4T deaths record"), prints(""));
     service.tell("exit 3");
     service.started(2);
-    service.until("the death is told", || {
+    service.until("the death is recorded", || {
         let size = service.at("supervise/deaths").metadata().unwrap().len();
         size < 1000 && service.read("supervise/deaths").lines().count() == 1
     });
@@ -306,7 +306,7 @@ fn a_file_that_was_moved_to_the_place_of_deaths_is_neither_shown_nor_changed() {
         fs::rename(&moved, service.at("supervise/deaths")).unwrap();
         service.tell("exit 3");
         service.started(2);
-        service.until("the death is told", || service.read("supervise/deaths").ends_with("s\n"));
+        service.until("the death is recorded", || service.read("supervise/deaths").ends_with("s\n"));
         let shown = run(&mut nobody(&service, "cat deaths"));
         assert!(!shown.stdout.contains("secret"), "{}", shown.stdout);
         let mut kept = String::new();
@@ -347,7 +347,7 @@ fn no_mode_or_group_is_given_to_what_has_taken_the_name_of_a_file() {
 }
 
 #[test]
-fn who_may_only_read_a_state_directory_cannot_keep_the_supervisor_out() {
+fn readers_of_a_state_directory_cannot_keep_the_supervisor_out() {
     needs!(attack(), tool("flock"));
     let mut service = Service::prepare(Svrun, &[("run", PUPPET), ("log/run", LOGGER)]);
     service.supervise();
@@ -473,7 +473,7 @@ fn a_part_of_the_service_cannot_take_lines_out_of_the_log_pipe() {
         assert_eq!(access, 1, "fd {fd} is open for writing alone");
         service.tell(&format!("{thief} 'cat <&{fd}; echo cat $? >>$D/stolen'"));
     }
-    assert_eq!(run_in(service.folder.path(), "touch stolen; chmod 666 stolen"), prints(""));
+    assert_eq!(run_in(service.scratch.path(), "touch stolen; chmod 666 stolen"), prints(""));
     service.tell("n=0; while [ $n -lt 400 ]; do n=$((n+1)); echo line $n; done; echo done >>$D/lines");
     service.nth(1, "done");
     // But it may open its standard output again, to write to it.
@@ -486,7 +486,7 @@ fn a_part_of_the_service_cannot_take_lines_out_of_the_log_pipe() {
 
 #[test]
 fn an_upgrade_leaves_no_pipe_without_a_reader() {
-    // The supervisor is the only one who reads: the logger is down.
+    // The supervisor is the only reader: the logger is down.
     let files = [("run", PUPPET), ("log/run", LOGGER), ("log/down", ""), ("notification-fd", "7")];
     let mut service = Service::start(Svrun, &files);
     let pid = service.started(1);
@@ -515,15 +515,15 @@ fn an_upgrade_leaves_no_pipe_without_a_reader() {
 
 #[test]
 fn a_message_about_a_long_path_keeps_its_text_and_its_newline() {
-    let folder = open_folder();
+    let directory = open_directory();
     let path = format!("{}/end", vec!["directory"; 60].join("/"));
-    assert_eq!(run_in(folder.path(), &format!("mkdir -p {path}/log; >{path}/log/down")), prints(""));
-    let stderr = folder.path().join("stderr");
+    assert_eq!(run_in(directory.path(), &format!("mkdir -p {path}/log; >{path}/log/down")), prints(""));
+    let stderr = directory.path().join("stderr");
     let mut command = link("svrun");
-    command.arg(&path).current_dir(folder.path()).stderr(fs::File::create(&stderr).unwrap());
+    command.arg(&path).current_dir(directory.path()).stderr(fs::File::create(&stderr).unwrap());
     let mut supervisor = command.spawn().unwrap();
     let line = || fs::read_to_string(&stderr).unwrap();
-    let said = until(|| !line().is_empty());
+    let said = in_time(|| !line().is_empty());
     send_signal(supervisor.id(), Signal::SIGTERM);
     assert!(supervisor.wait().unwrap().success() && said);
     let line = line();

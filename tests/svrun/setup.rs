@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
-both!(
+both!(svrun;
     children_have_the_state_that_the_supervisor_was_started_with,
     children_are_in_the_session_and_the_process_group_of_the_supervisor,
     run_gets_one_word,
@@ -26,10 +26,10 @@ fn noting() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Waits for the state that was noted under this name, without its folder, its fds and its process
+/// Waits for the state that was noted under this name, without its directory, its fds and its process
 /// group.
 fn noted(service: &Service, name: &str) -> String {
-    let own = ["cwd ", "folder ", "fd ", "group ", "env PWD=", "env OLDPWD=", "env _="];
+    let own = ["cwd ", "directory ", "fd ", "group ", "env PWD=", "env OLDPWD=", "env _="];
     let file = format!("state-{name}");
     service.until(name, || service.path(&file).exists());
     let text = service.text(&file);
@@ -159,7 +159,7 @@ fn k_keeps_inherited_descriptors() {
         let inside: Vec<u32> = fds
             .iter()
             .copied()
-            .filter(|fd| file(*fd).starts_with(service.folder.path().join("service")))
+            .filter(|fd| file(*fd).starts_with(service.scratch.path().join("service")))
             .collect();
         assert!(inside.is_empty(), "of the supervisor itself: {inside:?}");
         assert_eq!(file(5), std::path::Path::new("/dev/null"));

@@ -2,7 +2,8 @@
 
 use nix::sys::signal::Signal;
 
-use super::service::*;
+use super::harness::*;
+use crate::support::*;
 
 #[test]
 fn term_int_and_hup_end_all_as_x_does() {

@@ -1,6 +1,6 @@
 //! The socket that programs ask and listen on.
 
-use super::service::*;
+use super::harness::*;
 use crate::support::*;
 
 fn ok(line: &str) -> &str {
@@ -175,7 +175,7 @@ fn commands_are_answered_once_they_are_carried_out() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said() {
+fn failures_are_reported() {
     let service = Service::start(Svrun, &[("run", PUPPET), ("down", "")]);
     for (request, text) in [
         ("signal TERM", "not running"),

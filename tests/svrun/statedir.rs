@@ -2,9 +2,8 @@
 
 use std::fs;
 
-use super::service::*;
+use super::harness::*;
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
 
 const READ_ONLY: &str = "mount --bind service service; mount -o remount,bind,ro service";
@@ -66,8 +65,8 @@ fn down_and_check_of_the_service_directory_count() {
     let mut sv = prepared("/usr/bin/sv");
     let sv = sv
         .args(["-w1", "check", "./state"])
-        .current_dir(service.folder.path())
-        .env("D", service.folder.path());
+        .current_dir(service.scratch.path())
+        .env("D", service.scratch.path());
     assert_eq!(run(sv).status, 1);
     assert!(service.count("checked") > 0);
     service.exit();

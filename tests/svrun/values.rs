@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::service::*;
+use super::harness::*;
+use crate::support::*;
 
-/// What was warned of, without who speaks.
+/// The warnings, without the name of the supervisor.
 fn warnings(service: &Service) -> Vec<String> {
     let text = service.stderr();
     let lines = text.lines().filter_map(|line| line.strip_prefix("svrun service"));
@@ -72,8 +73,8 @@ fn a_message_names_the_file_the_value_and_what_is_expected() {
     service.started(3);
     service.send("d");
     service.until_flags((0, 'd', 0, 0));
-    let mut told = warnings(&service);
-    told.sort();
+    let mut found = warnings(&service);
+    found.sort();
     let expected = [
         ("down-signal", "TERM KILL", "one signal, by name or number"),
         ("leftovers", "term 2s", "signals by name, and times to wait before them, as kill or term 2s kill"),
@@ -87,12 +88,12 @@ fn a_message_names_the_file_the_value_and_what_is_expected() {
     let expected = expected.map(|(file, value, what)| {
         format!("{file}: '{value}' is not understood, the default is taken; expected {what}")
     });
-    assert_eq!(told, expected);
+    assert_eq!(found, expected);
     service.exit();
 }
 
 #[test]
-fn a_time_that_is_too_short_to_be_meant_is_told_once_and_counts() {
+fn an_implausibly_short_time_is_reported_once_and_counts() {
     let files = [("run", STUBBORN), ("timeout-kill", "5\n"), ("timeout-finish", "0\n"), ("down", "")];
     let mut service = Service::start(Svrun, &files);
     for count in 1..=2 {
@@ -116,7 +117,7 @@ fn a_time_that_is_too_short_to_be_meant_is_told_once_and_counts() {
 }
 
 #[test]
-fn a_file_whose_name_is_nearly_right_is_told_once() {
+fn a_misspelled_file_name_is_reported_once() {
     let files = [
         ("run", PUPPET),
         ("timeout_kill", "5s"),
@@ -135,23 +136,23 @@ fn a_file_whose_name_is_nearly_right_is_told_once() {
         service.tell("exit 0");
     }
     service.started(4);
-    let mut told = warnings(&service);
-    told.sort();
+    let mut found = warnings(&service);
+    found.sort();
     let mut expected = vec![
         "/log".to_owned() + "notification-fd means nothing to a logger",
         "Restart.Delay means nothing here: the file is called restart-delay".to_owned(),
         "max-death-tally means nothing here: what is nearest is restart-max".to_owned(),
         "timeout_kill means nothing here: the file is called timeout-kill".to_owned(),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(found, expected);
     // One that is added while the service runs, by the next thing that happens.
     service.write(&[("sd_notify", "")]);
     service.tell("exit 0");
     service.started(5);
     expected.push("sd_notify means nothing here: the file is called sd-notify".to_owned());
-    let mut told = warnings(&service);
-    told.sort();
+    let mut found = warnings(&service);
+    found.sort();
     expected.sort();
-    assert_eq!(told, expected);
+    assert_eq!(found, expected);
     service.exit();
 }

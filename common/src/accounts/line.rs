@@ -4,7 +4,7 @@
 use std::ffi::CString;
 
 use super::User;
-use crate::cli::number;
+use crate::quantity::number;
 
 /// A line up to a NUL, where glibc takes it to end.
 pub(super) struct Line<'a> {

@@ -8,15 +8,16 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, fstatat};
 use nix::unistd::read;
 
-use crate::cli::number;
-use crate::{fds, identity, procfs, sys};
+use crate::quantity::number;
+use crate::sys::file;
+use crate::{fds, identity, procfs};
 
 /// The pid and the name of a process with a locked descriptor of `file`. `None` where there is none that this process
 /// may look at.
 pub(super) fn find(file: &CStr) -> nix::Result<Option<(u32, Vec<u8>)>> {
     let file = fstatat(AT_FDCWD, file, AtFlags::AT_SYMLINK_NOFOLLOW)?;
     let proc = procfs::open(c"/proc")?;
-    for name in sys::names(proc.as_fd())? {
+    for name in file::names(proc.as_fd())? {
         let Some(pid) = number::<u32>(name.to_bytes()) else { continue };
         if holds(proc.as_fd(), pid, &file) == Ok(true) {
             let name = beginning(proc.as_fd(), &path(pid, b"comm", b""))?;
@@ -32,7 +33,7 @@ fn holds(proc: BorrowedFd, pid: u32, file: &FileStat) -> nix::Result<bool> {
     // look at any file of another file system may wait for ever.
     let inode = format!(":{} ", file.st_ino);
     let all = fds::open_folder(proc, &path(pid, b"fdinfo", b""))?;
-    for fd in sys::names(all.as_fd())? {
+    for fd in file::names(all.as_fd())? {
         let info = beginning(all.as_fd(), &fd).unwrap_or_default(); // closed meanwhile
         let locked = |line: &[u8]| {
             line.starts_with(b"lock:") && line.windows(inode.len()).any(|part| part == inode.as_bytes())

@@ -1,4 +1,4 @@
-//! Unix sockets, waiting for events, and clocks, without allocating.
+//! Unix sockets, without allocating.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
@@ -9,128 +9,14 @@
 )]
 
 use std::ffi::{c_char, c_int, c_void};
-use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr;
-use std::time::Duration;
+use std::{mem, ptr};
 
 use nix::errno::Errno;
-
-pub use libc::{POLLERR, POLLHUP, POLLIN, POLLOUT, pollfd};
-
-/// A pollfd for `fd`; one below 0 is passed over.
-#[must_use]
-pub fn watch(fd: RawFd, events: i16) -> pollfd {
-    pollfd { fd, events, revents: 0 }
-}
-
-/// ppoll(2), at most for `timeout` milliseconds. False where it was interrupted.
-pub fn poll(fds: &mut [pollfd], timeout: Option<u64>) -> nix::Result<bool> {
-    poll_for(fds, timeout.map(Duration::from_millis))
-}
-
-/// ppoll(2). False where it was interrupted.
-pub fn poll_for(fds: &mut [pollfd], timeout: Option<Duration>) -> nix::Result<bool> {
-    let time = timeout.map(|time| libc::timespec {
-        tv_sec: i32::try_from(time.as_secs()).unwrap_or(i32::MAX).into(),
-        tv_nsec: i32::try_from(time.subsec_nanos()).unwrap_or(0).into(),
-    });
-    let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
-    // No more than there are: where few files may be open the kernel refuses a longer list.
-    let used = fds.iter().rposition(|fd| fd.fd >= 0).map_or(0, |last| last + 1);
-    let count = libc::nfds_t::try_from(used).map_err(|_| Errno::EINVAL)?;
-    // SAFETY: pointer and length are of one slice; the time, where there is one, lives on.
-    match Errno::result(unsafe { libc::ppoll(fds.as_mut_ptr(), count, time, ptr::null()) }) {
-        Ok(_) => Ok(true),
-        Err(Errno::EINTR) => Ok(false),
-        Err(errno) => Err(errno),
-    }
-}
-
-/// Seconds and nanoseconds of a clock.
-fn clock(clock: libc::clockid_t) -> (u64, u32) {
-    // SAFETY: all zeros is a value.
-    let mut time: libc::timespec = unsafe { mem::zeroed() };
-    // SAFETY: one structure to write; these clocks are always there.
-    unsafe { libc::clock_gettime(clock, &raw mut time) };
-    (u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
-}
-
-/// Milliseconds since boot, `CLOCK_MONOTONIC`.
-#[must_use]
-pub fn monotonic() -> u64 {
-    let (seconds, nanoseconds) = clock(libc::CLOCK_MONOTONIC);
-    seconds * 1000 + u64::from(nanoseconds / 1_000_000)
-}
-
-/// What TAI64 labels add to the seconds since 1970, as runit and daemontools write them: 2^62, and the ten
-/// leap seconds of 1972.
-pub const TAI64: u64 = (1 << 62) + 10;
-
-/// Seconds since 1970 and nanoseconds, `CLOCK_REALTIME`.
-#[must_use]
-pub fn wall() -> (u64, u32) {
-    clock(libc::CLOCK_REALTIME)
-}
-
-/// Date and time where this machine is.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Local {
-    /// From 0.
-    pub month: u32,
-    /// Of the month, from 1.
-    pub day: u32,
-    /// Of the day.
-    pub hour: u32,
-    /// Of the hour.
-    pub minute: u32,
-    /// Of the minute.
-    pub second: u32,
-}
-
-/// Local date and time of a time since 1970, `localtime_r(3)`; none for a year that an int does not hold.
-#[must_use]
-pub fn local_time(seconds: u64) -> Option<Local> {
-    let time = seconds.try_into().ok()?;
-    // SAFETY: all zeros is a value.
-    let mut parts: libc::tm = unsafe { mem::zeroed() };
-    // SAFETY: one number to read and one structure to write.
-    if unsafe { libc::localtime_r(&raw const time, &raw mut parts) }.is_null() {
-        return None;
-    }
-    let part = |number: c_int| u32::try_from(number).ok();
-    Some(Local {
-        month: part(parts.tm_mon)?,
-        day: part(parts.tm_mday)?,
-        hour: part(parts.tm_hour)?,
-        minute: part(parts.tm_min)?,
-        second: part(parts.tm_sec)?,
-    })
-}
 
 fn owned(fd: c_int) -> nix::Result<OwnedFd> {
     // SAFETY: a new fd, nobody else's.
     Errno::result(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-/// The signals of `mask`, a bit for each, as a fd to read them from, signalfd(2). They must be blocked.
-pub fn signals(list: &[i32]) -> nix::Result<OwnedFd> {
-    let mask = list.iter().fold(0u64, |mask, signal| mask | 1 << (signal - 1));
-    let (set, flags) = (&raw const mask, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
-    // SAFETY: a mask of eight bytes, as the kernel takes it; a new fd.
-    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_signalfd4, -1, set, 8, flags) })?;
-    owned(c_int::try_from(fd).map_err(|_| Errno::EBADF)?)
-}
-
-/// The next signals that have arrived, some of them; what is left is there the next time.
-pub fn next_signals(fd: BorrowedFd) -> impl Iterator<Item = i32> + use<> {
-    const SIZE: usize = mem::size_of::<libc::signalfd_siginfo>();
-    let mut information = [0; 3 * SIZE];
-    // It fails where none has arrived, and in no other way: the fd is ours, and does not wait.
-    let count = nix::unistd::read(fd, &mut information).unwrap_or(0) / SIZE;
-    // The number is the first member.
-    let number = move |i: usize| i32::from_ne_bytes(std::array::from_fn(|at| information[i * SIZE + at]));
-    (0..count).map(number)
 }
 
 /// The address of a path, or of an abstract name, which starts with a NUL.
@@ -158,11 +44,11 @@ fn bound(kind: c_int, name: &[u8], mode: Option<libc::mode_t>) -> nix::Result<Ow
         Errno::result(unsafe { libc::fchmod(socket.as_raw_fd(), mode) })?;
     }
     // Its file gets this mode, which nobody has to give it by its name. Nothing else is made meanwhile.
-    let mask = mode.map(|_| super::umask(0)).transpose()?;
+    let mask = mode.map(|_| super::file::umask(0)).transpose()?;
     // SAFETY: an address with its length.
     let bound = Errno::result(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) })
         .map(drop);
-    mask.map(super::umask).transpose()?;
+    mask.map(super::file::umask).transpose()?;
     bound.map(|()| socket)
 }
 
@@ -282,12 +168,4 @@ pub fn receive<'a>(socket: BorrowedFd, buffer: &'a mut [u8]) -> nix::Result<(&'a
         }
     }
     Ok((&buffer[..usize::try_from(count).unwrap_or(0)], sender))
-}
-
-/// Random bytes, getrandom(2).
-pub fn random() -> nix::Result<u64> {
-    let mut bytes = [0; 8];
-    // SAFETY: pointer and length are of one array.
-    Errno::result(unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) })?;
-    Ok(u64::from_ne_bytes(bytes))
 }

@@ -1,6 +1,7 @@
 //! What ours says in the log, and what it keeps of deaths.
 
-use super::service::*;
+use super::harness::*;
+use crate::support::*;
 
 /// The lines about deaths in a text. On stderr the name of the service is in front.
 fn warnings(text: &str) -> Vec<String> {
@@ -81,7 +82,7 @@ fn the_line_tells_when_it_is_started_again() {
 }
 
 #[test]
-fn without_a_logger_it_is_said_on_stderr() {
+fn without_a_logger_it_goes_to_stderr() {
     let service = Service::start(Svrun, &[("run", PUPPET)]);
     service.started(1);
     service.tell("echo said; exit 3");

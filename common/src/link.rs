@@ -1,4 +1,4 @@
-//! The command line of a link: options, then operands, then `prog...`.
+//! What a link is, and how it reads its command line: options, then operands, then `prog...`.
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::fd::RawFd;
@@ -7,7 +7,61 @@ use std::time::Duration;
 
 use lexopt::Arg;
 
-use crate::{Chain, Env, Error, Link, rt, shown};
+use crate::env::Env;
+use crate::error::{Error, shown};
+use crate::exec::Chain;
+use crate::quantity::{self, number};
+
+/// What a link's `run` returns: what is left to execute, or why nothing is executed.
+pub type Outcome = Result<Chain, Error>;
+
+/// A link: one change to the process state, by name.
+#[derive(Debug)]
+pub struct Link {
+    /// The program's name.
+    pub name: &'static str,
+    /// What follows the name in the usage line.
+    pub usage: &'static str,
+    /// What it does, in the words of its page's NAME section.
+    pub summary: &'static str,
+    /// Each option with its argument as the page writes it, and a line that says what it does.
+    pub options: &'static [(&'static str, &'static str)],
+    /// Whether it opens files that the command line names.
+    pub opens: bool,
+    /// Applies the change. The caller executes the rest, so that several links can be applied in one
+    /// process.
+    pub run: fn(&mut Cli) -> Outcome,
+}
+
+impl Link {
+    /// Applies the link, which is the first word of `chain`.
+    pub fn apply(&'static self, chain: Chain) -> Outcome {
+        (self.run)(&mut Cli::new(self, chain)).map_err(|error| error.of(self.name, self.usage))
+    }
+}
+
+/// What `--help` prints.
+pub(crate) fn help(link: &Link) -> String {
+    let text = format!("usage: {} {}\n{}\n", link.name, link.usage, link.summary);
+    with_columns(text, link.options.iter().copied())
+}
+
+/// What `--version` prints.
+pub(crate) fn version(link: &Link) -> String {
+    format!("{} (catena) {}\n", link.name, env!("CARGO_PKG_VERSION"))
+}
+
+/// `text` with a line for each row, the second column under itself.
+pub(crate) fn with_columns(
+    mut text: String,
+    rows: impl Iterator<Item = (&'static str, &'static str)> + Clone,
+) -> String {
+    let width = rows.clone().map(|(left, _)| left.len()).max().unwrap_or(0);
+    for (left, right) in rows {
+        text.extend(["  ", left, &" ".repeat(width - left.len()), "  ", right, "\n"]);
+    }
+    text
+}
 
 /// A link's command line, read from left to right.
 pub struct Cli {
@@ -61,11 +115,11 @@ impl Cli {
         match self.parser.next()? {
             Some(Arg::Short(option)) => return Ok(Some(Arg::Short(option))),
             Some(Arg::Long("help")) => {
-                let text = rt::help(self.link) + self.commands.as_deref().unwrap_or_default();
+                let text = help(self.link) + self.commands.as_deref().unwrap_or_default();
                 return Err(self.answer("--help", text));
             }
             Some(Arg::Long("version")) => {
-                let text = rt::version(self.link);
+                let text = version(self.link);
                 return Err(self.answer("--version", text));
             }
             Some(Arg::Long(option)) => {
@@ -110,7 +164,8 @@ impl Cli {
     /// The value of the option just returned, as a time in seconds, with a fraction after a point.
     pub fn seconds(&mut self) -> Result<Duration, Error> {
         let value = self.value()?;
-        seconds(value.as_bytes()).ok_or_else(|| Error::value("not a number of seconds", value.as_bytes()))
+        quantity::seconds(value.as_bytes())
+            .ok_or_else(|| Error::value("not a number of seconds", value.as_bytes()))
     }
 
     /// The next operand; `name` is what the usage line calls it.
@@ -137,7 +192,7 @@ impl Cli {
 
     /// What `--help` says of the commands that the first operand can be.
     pub fn explain(&mut self, commands: impl Iterator<Item = (&'static str, &'static str)> + Clone) {
-        self.commands = Some(rt::with_columns("commands:\n".to_owned(), commands));
+        self.commands = Some(with_columns("commands:\n".to_owned(), commands));
     }
 
     /// What is left to execute. Take it before the deed: a line without a program must not change so much
@@ -174,58 +229,9 @@ fn fd(word: &OsStr) -> Result<RawFd, Error> {
     number(word.as_bytes()).ok_or_else(|| Error::value("not a file descriptor", word.as_bytes()))
 }
 
-/// A number in decimal digits and nothing else; `None` if it is empty, signed, trailed by anything or too
-/// large for `T`.
-#[must_use]
-pub fn number<T: TryFrom<u64>>(digits: &[u8]) -> Option<T> {
-    let append = |number: u64, digit: &u8| {
-        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
-        number.checked_mul(10)?.checked_add(u64::from(digit))
-    };
-    let digits = Some(digits).filter(|digits| !digits.is_empty())?;
-    digits.iter().try_fold(0, append)?.try_into().ok()
-}
-
-/// Seconds in decimal digits, with a fraction after a point if there is one; below a nanosecond is cut.
-#[must_use]
-pub fn seconds(text: &[u8]) -> Option<Duration> {
-    let (whole, fraction) = match text.iter().position(|b| *b == b'.') {
-        Some(point) => (&text[..point], &text[point + 1..]),
-        None => (text, &b"0"[..]),
-    };
-    if fraction.is_empty() || !fraction.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let nanos = fraction.iter().chain(b"000000000").take(9).fold(0, |sum, b| sum * 10 + u32::from(b - b'0'));
-    // What is longer than a timer takes is as good as for ever.
-    Some(Duration::new(number::<u64>(whole)?.min(i32::MAX as u64), nanos))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_number_is_digits_and_nothing_else() {
-        assert_eq!(number::<u64>(b"0"), Some(0));
-        assert_eq!(number::<u64>(b"010"), Some(10));
-        assert_eq!(number::<u64>(b"18446744073709551615"), Some(u64::MAX));
-        for bad in ["", "-1", "+1", " 1", "1 ", "1k", "0x1", "1.0", "18446744073709551616", "\u{661}"] {
-            assert_eq!(number::<u64>(bad.as_bytes()), None, "{bad}");
-        }
-        assert_eq!(number::<i32>(b"2147483647"), Some(i32::MAX));
-        assert_eq!(number::<i32>(b"2147483648"), None);
-    }
-
-    #[test]
-    fn seconds_take_a_fraction() {
-        assert_eq!(seconds(b"2"), Some(Duration::from_secs(2)));
-        assert_eq!(seconds(b"0.25"), Some(Duration::from_millis(250)));
-        assert_eq!(seconds(b"1.0000000019"), Some(Duration::new(1, 1)));
-        for bad in ["", ".", "1.", ".5", "-1", "1.5s", "1e3", "1.5.5"] {
-            assert_eq!(seconds(bad.as_bytes()), None, "{bad}");
-        }
-    }
 
     #[test]
     fn the_parser_gets_the_words_up_to_the_first_sure_operand() {

@@ -4,19 +4,17 @@ use std::io::Write;
 
 use nix::sys::signal::Signal::{SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGSTOP, SIGTERM, SIGUSR1};
 
-use super::world::*;
+use super::harness::*;
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
-use crate::svrun::service::{state, until};
 
 both_kinds!(
     a_last_line_without_newline_is_sent_at_the_end_of_the_input,
     at_term_what_is_in_the_pipe_is_sent,
     at_term_an_unfinished_line_stays_for_another_reader,
-    what_comes_in_one_moment_with_term_is_sent,
+    lines_that_come_with_term_are_sent,
     other_signals_do_nothing,
-    the_last_word_is_said_where_it_is_wanted,
+    v_sends_a_last_message,
 );
 
 fn a_last_line_without_newline_is_sent_at_the_end_of_the_input(kind: Kind) {
@@ -89,7 +87,7 @@ fn other_signals_do_nothing(kind: Kind) {
     assert_eq!(syslogd.rest(), []);
 }
 
-fn the_last_word_is_said_where_it_is_wanted(kind: Kind) {
+fn v_sends_a_last_message(kind: Kind) {
     let world = World::new();
     let mut syslogd = world.syslogd(kind);
     assert_eq!(world.run(&["-v", "web", "local1"], "error: one"), prints(""));
@@ -99,7 +97,7 @@ fn the_last_word_is_said_where_it_is_wanted(kind: Kind) {
 }
 
 #[test]
-fn the_last_word_waits_for_nobody() {
+fn the_last_message_waits_for_nobody() {
     needs!(mounts());
     let world = World::new();
     assert_eq!(world.run(&["-v"], ""), {
@@ -109,13 +107,13 @@ fn the_last_word_waits_for_nobody() {
     });
 }
 
-fn what_comes_in_one_moment_with_term_is_sent(kind: Kind) {
+fn lines_that_come_with_term_are_sent(kind: Kind) {
     for (count, signal_first) in [(1, false), (1, true), (2000, false), (2000, true)] {
         let world = World::new();
         let mut syslogd = world.syslogd(kind);
         let (holder, mut running) = (world.holder(), world.start(&[]));
         running.signal(SIGSTOP);
-        assert!(until(|| state(running.pid()) == Some('T')), "it does not stop");
+        assert!(in_time(|| state(running.pid()) == Some('T')), "it does not stop");
         if signal_first {
             running.signal(SIGTERM);
         }

@@ -7,22 +7,15 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
 
 use nix::libc::{O_NONBLOCK, SYS_ppoll};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::support::*;
-use crate::svrun::service::until;
-
-/// The longest that a test waits for anything.
-const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What syslogd reads from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,29 +27,29 @@ pub(crate) enum Kind {
 /// Makes of each function that takes a [`Kind`] two tests.
 macro_rules! both_kinds {
     ($($name:ident),+ $(,)?) => {
-        crate::support::tests_on!(datagrams, crate::sissylog::world::Kind::Datagrams, crate::setuidgid::mounts(); $($name),+);
-        crate::support::tests_on!(stream, crate::sissylog::world::Kind::Stream, crate::setuidgid::mounts(); $($name),+);
+        crate::support::tests_on!(datagrams, crate::sissylog::harness::Kind::Datagrams, crate::support::mounts(); $($name),+);
+        crate::support::tests_on!(stream, crate::sissylog::harness::Kind::Stream, crate::support::mounts(); $($name),+);
     };
 }
 pub(crate) use both_kinds;
 
-/// What a shell script does before it is in that machine, given the folder in `$D`.
+/// What a shell script does before it is in that machine, given the directory in `$D`.
 pub(crate) const MOUNT: &str = r#"mount --bind /dev/null "$D/dev/null"; mount --rbind "$D/dev" /dev"#;
 
-/// A folder with `dev`, and a FIFO `pipe`.
+/// A directory with `dev`, and a FIFO `pipe`.
 pub(crate) struct World {
-    pub(crate) folder: TempDir,
+    pub(crate) scratch: TempDir,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        let world = Self { folder: open_folder() };
-        assert_eq!(run_in(world.folder.path(), "mkdir dev; >dev/null; mkfifo pipe; >stderr"), prints(""));
+        let world = Self { scratch: open_directory() };
+        assert_eq!(run_in(world.scratch.path(), "mkdir dev; >dev/null; mkfifo pipe; >stderr"), prints(""));
         world
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.scratch.path().join(name)
     }
 
     /// A command in that machine; the shell script is its last step there.
@@ -64,7 +57,7 @@ impl World {
         let mut command = prepared("unshare");
         command.args(["--mount", "--propagation", "private", "sh", "-ec"]);
         command.arg(format!("{MOUNT}\n{script}")).arg("sh").args(words);
-        command.env("D", self.folder.path()).current_dir(self.folder.path());
+        command.env("D", self.scratch.path()).current_dir(self.scratch.path());
         command.env("TZ", "UTC0");
         command
     }
@@ -105,7 +98,7 @@ impl World {
     pub(crate) fn writer(&self) -> File {
         let open = || File::options().write(true).custom_flags(O_NONBLOCK).open(self.path("pipe"));
         let opened = OnceCell::new();
-        assert!(until(|| open().is_ok_and(|writer| opened.set(writer).is_ok())), "nobody reads");
+        until("nobody reads", || open().is_ok_and(|writer| opened.set(writer).is_ok()));
         let writer = opened.into_inner().unwrap();
         common::fds::set_nonblocking(writer.as_raw_fd(), false).unwrap();
         writer
@@ -124,7 +117,7 @@ impl World {
 
 /// How many bytes are in a pipe.
 pub(crate) fn unread(pipe: &File) -> usize {
-    common::child::unread(pipe.as_fd()).unwrap()
+    common::fds::unread(pipe.as_fd()).unwrap()
 }
 
 /// A sissylog, or what becomes it.
@@ -144,23 +137,16 @@ impl Running {
     /// Waits until it executes sissylog.
     pub(crate) fn wait_until_it_is_sissylog(&self) {
         let comm = format!("/proc/{}/comm", self.pid());
-        assert!(until(|| fs::read_to_string(&comm).unwrap() == "sissylog\n"), "it is not sissylog");
+        until("it is not sissylog", || fs::read_to_string(&comm).unwrap() == "sissylog\n");
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(i32::try_from(self.pid()).unwrap()), signal).unwrap();
+        send_signal(self.pid(), signal);
     }
 
     /// Waits for its end; returns its status, a signal N as 128 + N.
     pub(crate) fn ended(&mut self) -> i32 {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some(status) = self.0.try_wait().unwrap() {
-                return status.code().unwrap_or_else(|| 128 + status.signal().unwrap());
-            }
-            assert!(Instant::now() < deadline, "sissylog does not end");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        status_of(&mut self.0).expect("sissylog does not end")
     }
 }
 
@@ -216,7 +202,7 @@ impl Syslogd {
             }
             Socket::Stream(listener, client) => {
                 if client.is_none() {
-                    assert!(until(|| ready(listener)), "nobody connects");
+                    until("nobody connects", || ready(listener));
                     *client = Some(accept(listener));
                 }
                 let mut bytes = Vec::new();

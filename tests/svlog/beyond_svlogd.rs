@@ -6,10 +6,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::log::*;
-use crate::needs;
+use super::harness::*;
 use crate::support::*;
-use crate::svrun::service::{PUPPET, Program, Runsv, Service, Svrun};
 
 #[test]
 fn a_last_line_without_an_end_gets_one() {
@@ -269,7 +267,7 @@ fn a_directory_that_is_removed_is_made_again() {
     // Rotation works there, and another logger has no place there.
     log.tell(Signal::SIGALRM);
     assert_eq!(log.archives().len(), 1);
-    let second = run(link("svlog").arg("log").current_dir(log.folder.path()));
+    let second = run(link("svlog").arg("log").current_dir(log.scratch.path()));
     assert_eq!(second.status, 111, "{second:?}");
     log.says("three\n", "two\nthree\n");
     log.finish();
@@ -320,10 +318,10 @@ fn a_directory_that_is_removed_takes_none_of_the_others_with_it() {
 }
 
 #[test]
-fn a_second_logger_is_told_that_there_is_one() {
+fn a_second_logger_learns_that_there_is_one() {
     let mut log = Log::start(Svlog, &[], "");
     log.says("one\n", "one\n");
-    let second = run(link("svlog").args(["log", "."]).current_dir(log.folder.path()).arg("log"));
+    let second = run(link("svlog").args(["log", "."]).current_dir(log.scratch.path()).arg("log"));
     // It has the one that is free.
     assert_eq!(second.status, 0, "{second:?}");
     assert_eq!(
@@ -331,7 +329,7 @@ fn a_second_logger_is_told_that_there_is_one() {
         2,
         "{second:?}"
     );
-    let second = run(link("svlog").arg("log").current_dir(log.folder.path()));
+    let second = run(link("svlog").arg("log").current_dir(log.scratch.path()));
     let text = "another process has the lock of this log directory, and writes to it";
     let fatal = "svlog: fatal: no functional log directories\n";
     assert_eq!(second, fails(111, format!("svlog log: warning: {text}\n{fatal}")));
@@ -343,7 +341,7 @@ fn a_second_logger_is_told_that_there_is_one() {
 fn a_lock_that_a_processor_just_started_has_for_a_moment_is_waited_for() {
     let mut log = Log::prepare(Svlog, "");
     // As the child of a logger that was killed between the fork of the processor and its exec.
-    let lock = std::fs::File::create(log.folder.path().join("log/lock")).unwrap();
+    let lock = std::fs::File::create(log.scratch.path().join("log/lock")).unwrap();
     let lock = nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusiveNonblock).unwrap();
     let freed = std::thread::spawn(move || {
         std::thread::sleep(std::time::Duration::from_millis(50));
@@ -478,45 +476,6 @@ fn a_logger_that_is_killed_in_a_line_loses_none_of_it() {
     }
 }
 
-/// A service whose logger is svlog, restarted in the middle of a line.
-fn restarted_in_a_line(of: Program, account: &str) {
-    let run = format!("#!/bin/sh\necho logger $$ >>$D/lines\nexec {account} $D/svlog $D/log\n");
-    let service = Service::prepare(of, &[("run", PUPPET), ("log/run", &run)]);
-    install(&bin().join("svlog"), &service.path("svlog"));
-    fs::create_dir(service.path("log")).unwrap();
-    fs::set_permissions(service.path("log"), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
-    let mut service = service;
-    service.supervise();
-    service.started(1);
-    service.nth(1, "logger ");
-    service.tell("printf 'one\\ntw'");
-    service.until("the first line", || service.text("log/current") == "one\n");
-    service.send_log("t");
-    service.nth(2, "logger ");
-    service.tell("echo o; echo three");
-    service.until("the last line", || service.text("log/current").ends_with("three\n"));
-    assert_eq!(service.text("log/current"), "one\ntwo\nthree\n", "{}", service.stderr());
-    service.exit();
-    assert_eq!(service.text("log/current"), "one\ntwo\nthree\n");
-}
-
-#[test]
-fn under_a_supervisor_no_line_is_cut_by_a_restart() {
-    needs!(Runsv.there());
-    for of in [Runsv, Svrun] {
-        restarted_in_a_line(of, "");
-    }
-}
-
-#[test]
-fn under_a_supervisor_no_line_is_cut_by_a_restart_of_a_logger_with_an_account() {
-    // The pipe is root's, and may not be opened by another account.
-    needs!(root(), Runsv.there());
-    for of in [Runsv, Svrun] {
-        restarted_in_a_line(of, "$B/setuidgid nobody");
-    }
-}
-
 #[test]
 fn a_line_longer_than_a_small_pipe_comes_through() {
     // As the kernel gives them to those who have many.
@@ -570,7 +529,7 @@ fn its_memory_does_not_grow_while_it_works() {
 }
 
 #[test]
-fn what_is_no_pipe_is_read_too() {
+fn input_other_than_a_pipe_is_read_too() {
     let input = lines(1, 20_000) + "last";
     let mut log = Log::prepare(Svlog, "s0\n");
     fs::write(log.path("input"), &input).unwrap();
@@ -631,7 +590,7 @@ fn a_record_that_is_cut_does_not_end_it() {
 }
 
 #[test]
-fn what_is_called_batch_and_is_something_else_is_left_alone() {
+fn anything_else_called_batch_is_left_alone() {
     let mut log = Log::prepare(Svlog, "");
     log.plant("batch", "not ours\n", 0o644);
     log.run();

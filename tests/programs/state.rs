@@ -104,8 +104,8 @@ impl Text {
 
 fn from_proc(text: &mut Text) {
     // The numbers first: the listing opens a fd itself, which is gone when they are looked at.
-    let numbers = fs::read_dir("/proc/self/fd").map(|folder| {
-        let names = folder.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let numbers = fs::read_dir("/proc/self/fd").map(|directory| {
+        let names = directory.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         let mut numbers: Vec<u32> = names.collect();
         numbers.sort_unstable();
         numbers
@@ -171,7 +171,7 @@ fn from_calls(text: &mut Text) {
         text.result("limit", limit);
     }
     text.result("cwd", getcwd().map(|path| path.as_os_str().as_bytes().escape_ascii().to_string()));
-    for (name, path) in [("folder", "."), ("root", "/")] {
+    for (name, path) in [("directory", "."), ("root", "/")] {
         text.result(name, stat(OsStr::new(path)).map(|file| format!("{:x}:{}", file.st_dev, file.st_ino)));
     }
     text.result("session", getsid(None).map(own));

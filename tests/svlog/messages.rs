@@ -5,16 +5,16 @@ use std::process::Command;
 
 use nix::errno::Errno;
 
-use super::log::*;
+use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
-/// A folder with a log directory `log`, and a command in it.
-fn in_folder(mut command: Command, args: &[&str]) -> (tempfile::TempDir, Outcome) {
-    let folder = open_folder();
-    std::fs::create_dir(folder.path().join("log")).unwrap();
-    let seen = run(command.args(args).current_dir(folder.path()));
-    (folder, seen)
+/// A directory with a log directory `log`, and a command in it.
+fn in_directory(mut command: Command, args: &[&str]) -> (tempfile::TempDir, Outcome) {
+    let directory = open_directory();
+    std::fs::create_dir(directory.path().join("log")).unwrap();
+    let seen = run(command.args(args).current_dir(directory.path()));
+    (directory, seen)
 }
 
 /// Command lines that mean nothing, and what is wrong with them.
@@ -38,49 +38,49 @@ const WRONG: [(&[&str], &str); 16] = [
 ];
 
 #[test]
-fn wrong_use_is_said_and_changes_nothing() {
+fn a_usage_error_is_reported_and_changes_nothing() {
     for (args, problem) in WRONG {
-        let (folder, seen) = in_folder(link("svlog"), args);
+        let (directory, seen) = in_directory(link("svlog"), args);
         assert_eq!(seen, misuse("svlog", problem), "{args:?}");
-        assert_eq!(std::fs::read_dir(folder.path().join("log")).unwrap().count(), 0, "{args:?}");
+        assert_eq!(std::fs::read_dir(directory.path().join("log")).unwrap().count(), 0, "{args:?}");
     }
 }
 
 /// svlog by the name svlogd.
 fn as_svlogd() -> (tempfile::TempDir, Command) {
-    let folder = open_folder();
-    let name = folder.path().join("svlogd");
+    let directory = open_directory();
+    let name = directory.path().join("svlogd");
     symlink(bin().join("svlog"), &name).unwrap();
-    (folder, prepared(name))
+    (directory, prepared(name))
 }
 
 #[test]
-fn called_as_svlogd_wrong_use_is_111() {
+fn called_as_svlogd_a_usage_error_exits_111() {
     for (args, _) in WRONG {
         let (_link, command) = as_svlogd();
-        let (folder, seen) = in_folder(command, args);
+        let (directory, seen) = in_directory(command, args);
         assert_eq!((seen.status, &*seen.stdout), (111, ""), "{args:?} {seen:?}");
         assert!(seen.stderr.lines().all(|line| line.starts_with("svlogd: ")), "{seen:?}");
         assert!(seen.stderr.lines().last().unwrap().starts_with("svlogd: usage: svlogd "), "{seen:?}");
-        assert_eq!(std::fs::read_dir(folder.path().join("log")).unwrap().count(), 0, "{args:?}");
+        assert_eq!(std::fs::read_dir(directory.path().join("log")).unwrap().count(), 0, "{args:?}");
     }
 }
 
 #[test]
 fn called_as_svlogd_its_messages_are_svlogds() {
     let (_link, command) = as_svlogd();
-    let (_folder, seen) = in_folder(command, &["log", "missing"]);
+    let (_directory, seen) = in_directory(command, &["log", "missing"]);
     let reason = says(Errno::ENOENT);
     let hint = "make it with mkdir, and give it to the account of the logger with chown";
     let expected = format!("svlogd missing: warning: unable to open the log directory: {reason}; {hint}\n");
     assert_eq!(seen, Outcome { status: 0, stdout: String::new(), stderr: expected.clone() });
     let (_link, command) = as_svlogd();
-    let (_folder, seen) = in_folder(command, &["missing"]);
+    let (_directory, seen) = in_directory(command, &["missing"]);
     assert_eq!(seen, fails(111, expected + "svlogd: fatal: no functional log directories\n"));
 }
 
 #[test]
-fn each_directory_that_cannot_be_used_is_said() {
+fn each_directory_that_cannot_be_used_is_reported() {
     let mut log = Log::prepare(Svlog, "");
     std::fs::write(log.path("file"), "").unwrap();
     symlink("self", log.path("self")).unwrap();
@@ -104,7 +104,7 @@ fn each_directory_that_cannot_be_used_is_said() {
 
 #[test]
 fn without_v_it_is_silent_and_with_it_it_tells() {
-    for (options, told) in [(&[][..], false), (&["-v"], true), (&["-vv"], true)] {
+    for (options, verbose) in [(&[][..], false), (&["-v"], true), (&["-vv"], true)] {
         let mut log = Log::start(Svlog, options, "!cat\n");
         log.says("one\n", "one\n");
         log.tell(nix::sys::signal::Signal::SIGHUP);
@@ -113,8 +113,8 @@ fn without_v_it_is_silent_and_with_it_it_tells() {
         log.term();
         let stderr = log.stderr();
         assert!(stderr.lines().all(|line| line.contains(": info: ")), "{stderr}");
-        assert_eq!(stderr.lines().count() > 3, told, "{stderr}");
-        assert!(!told || stderr.contains(&log.archives()[0]), "{stderr}");
+        assert_eq!(stderr.lines().count() > 3, verbose, "{stderr}");
+        assert!(!verbose || stderr.contains(&log.archives()[0]), "{stderr}");
     }
 }
 
@@ -145,26 +145,26 @@ fn fds_that_it_was_started_without_are_not_taken_by_its_files() {
 }
 
 #[test]
-fn a_directory_without_the_permissions_that_are_needed_is_told_with_what_is_missing() {
+fn missing_permissions_of_a_directory_are_named() {
     for (mode, action, missing) in [
         ("2644", "enter the log directory", "x on it"),
         ("2555", "make lock in the log directory", "w on it"),
         ("2333", "open the log directory", "r, w and x on it"),
     ] {
-        let folder = open_folder();
+        let directory = open_directory();
         let script = format!("mkdir -m {mode} log; exec \"$B/svlog\" log </dev/null");
-        let seen = run(mortal(&script).env("B", bin()).current_dir(folder.path()));
+        let seen = run(mortal(&script).env("B", bin()).current_dir(directory.path()));
         let reason = says(Errno::EACCES);
-        let told = format!(
+        let expected = format!(
             "svlog log: warning: unable to {action}: {reason}; the account of the logger needs {missing}"
         );
-        assert!(seen.status == 111 && seen.stderr.starts_with(&told), "{mode}: {seen:?}");
+        assert!(seen.status == 111 && seen.stderr.starts_with(&expected), "{mode}: {seen:?}");
     }
 }
 
 /// A root with no more than these programs, and no /dev.
 fn bare_root(programs: &[&str]) -> tempfile::TempDir {
-    let root = open_folder();
+    let root = open_directory();
     let paths: Vec<_> = programs.iter().map(|name| bin().join(name)).collect();
     install_root(root.path(), &paths.iter().map(std::path::PathBuf::as_path).collect::<Vec<_>>());
     assert_eq!(run_in(root.path(), "mkdir log service"), prints(""));

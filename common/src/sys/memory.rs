@@ -1,4 +1,4 @@
-//! Memory that outlives the process: a page of a file, mapped.
+//! Memory: mapped, given back, and a page of a file, which outlives the process.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
@@ -6,6 +6,38 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::{mem, slice};
 
 use nix::errno::Errno;
+
+/// The address of a new anonymous mapping of `length` bytes.
+pub(crate) fn map(length: usize) -> Option<usize> {
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping touches nothing that is there.
+    let memory = unsafe { libc::mmap(ptr::null_mut(), length, access, kind, -1, 0) };
+    (memory != libc::MAP_FAILED).then_some(memory as usize)
+}
+
+unsafe extern "C" {
+    // The linker's names for where the code begins and ends.
+    static __executable_start: u8;
+    static etext: u8;
+}
+
+/// Gives back what deeper calls have used of the stack, and the pages of code that are mapped: who waits for
+/// days needs neither. What is needed again is found in the page cache.
+#[inline(never)] // whatever is in the frame of who calls it lies above it
+pub fn give_back() {
+    const PAGE: usize = 1 << 12;
+    const MARGIN: usize = 1 << 9;
+    let here = 0u8;
+    // Below us there is nothing but the frame of the call that follows, for which there is the margin.
+    let end = (&raw const here as usize - MARGIN) & !(PAGE - 1);
+    let code = &raw const __executable_start as usize;
+    let length = (&raw const etext as usize - code) & !(PAGE - 1);
+    for (start, length) in [(end - 16 * PAGE, 16 * PAGE), (code, length)] {
+        // SAFETY: nobody has a pointer into what lies below on the stack, of which the kernel gives a new
+        // program 128 KiB; what is not mapped it refuses. Code is mapped from a file and not written.
+        unsafe { libc::madvise(ptr::without_provenance_mut(start), length, libc::MADV_DONTNEED) };
+    }
+}
 
 /// A page of a file. What is stored in it is there for the next process that looks, also where this one is
 /// killed right after the store.

@@ -2,8 +2,8 @@
 
 mod bytes;
 mod completion;
+mod harness;
 mod hostile;
-mod house;
 mod look;
 mod socket;
 mod start;

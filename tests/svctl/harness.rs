@@ -1,4 +1,4 @@
-//! A folder of services with supervisors, ours and others', and fakes of both.
+//! A directory of services with supervisors, ours and others', and fakes of both.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,7 +7,6 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use nix::libc::O_NONBLOCK;
 use nix::sys::stat::Mode;
@@ -18,28 +17,19 @@ use crate::support::*;
 /// What a service runs that is to stay.
 pub(super) const STAYS: &str = "#!/bin/sh\nexec sleep 1000\n";
 
-/// Waits until something holds.
-pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::yield_now();
-    }
-}
-
-/// Services and who supervises them. Dropped, nothing of them is left.
+/// Services and their supervisors. Dropped, nothing of them is left.
 pub(super) struct House {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     supervisors: Vec<(Child, PathBuf)>,
 }
 
 impl House {
     pub(super) fn new() -> Self {
-        Self { folder: open_folder(), supervisors: Vec::new() }
+        Self { directory: open_directory(), supervisors: Vec::new() }
     }
 
     pub(super) fn at(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
+        self.directory.path().join(path)
     }
 
     /// Writes a file of a service; a script can be executed.
@@ -60,7 +50,7 @@ impl House {
     /// Starts a supervisor, and waits until it listens.
     pub(super) fn start(&mut self, supervisor: &str, name: &str) {
         let mut command = prepared(supervisor);
-        command.arg(name).current_dir(&self.folder).stdout(Stdio::null()).stderr(Stdio::null());
+        command.arg(name).current_dir(&self.directory).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap();
         self.supervisors.push((child, self.at(name)));
         let log = self.at(name).join("log/run").exists() && supervisor != "supervise";
@@ -79,14 +69,17 @@ impl House {
 
     /// Kills the last supervisor with its service, as a crash of the machine would.
     pub(super) fn crash(&mut self) {
-        let (child, folder) = self.supervisors.pop().unwrap();
-        end(child, &folder);
+        let (child, directory) = self.supervisors.pop().unwrap();
+        end(child, &directory);
     }
 
     /// The command line of svctl for these services.
     pub(super) fn command(&self, program: impl AsRef<std::ffi::OsStr>, words: &str) -> Command {
         let mut command = prepared(program);
-        command.args(words.split_whitespace()).env("SVDIR", self.folder.path()).current_dir(&self.folder);
+        command
+            .args(words.split_whitespace())
+            .env("SVDIR", self.directory.path())
+            .current_dir(&self.directory);
         for variable in ["SVWAIT", "NO_COLOR", "TERM"] {
             command.env_remove(variable);
         }
@@ -99,18 +92,18 @@ impl House {
 
     /// Our program under another name.
     pub(super) fn called(&self, name: &str) -> PathBuf {
-        let folder = self.at(".bin");
-        fs::create_dir_all(&folder).unwrap();
-        let link = folder.join(name);
+        let directory = self.at(".bin");
+        fs::create_dir_all(&directory).unwrap();
+        let link = directory.join(name);
         if !link.exists() {
             std::os::unix::fs::symlink(bin().join("svctl"), &link).unwrap();
         }
         link
     }
 
-    /// The text of a file below the folder.
+    /// The text of a file below the directory.
     pub(super) fn text(&self, path: &str) -> String {
-        fs::read_to_string(self.at(path)).unwrap_or_default()
+        text(self.at(path))
     }
 
     /// Waits until runsv's or svrun's text file says so.
@@ -138,23 +131,23 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
-        while let Some((child, folder)) = self.supervisors.pop() {
-            end(child, &folder);
+        while let Some((child, directory)) = self.supervisors.pop() {
+            end(child, &directory);
         }
     }
 }
 
 /// The pid in the status bytes of a service, 0 for none.
-fn pid_in(folder: &Path) -> u32 {
-    let bytes = fs::read(folder.join("supervise/status")).unwrap_or_default();
+fn pid_in(directory: &Path) -> u32 {
+    let bytes = fs::read(directory.join("supervise/status")).unwrap_or_default();
     bytes.get(12..16).map_or(0, |pid| u32::from_le_bytes(pid.try_into().unwrap()))
 }
 
 /// Ends a supervisor and what it started.
-fn end(mut child: Child, folder: &Path) {
+fn end(mut child: Child, directory: &Path) {
     // Stopped, it starts nothing while what runs is killed.
     signal("STOP", child.id());
-    for pid in [pid_in(folder), pid_in(&folder.join("log")), child.id()] {
+    for pid in [pid_in(directory), pid_in(&directory.join("log")), child.id()] {
         signal("KILL", pid);
     }
     child.wait().unwrap();
@@ -171,24 +164,24 @@ pub(super) fn signal(name: &str, pid: u32) {
 pub(super) struct Fake {
     control: File,
     _ok: File,
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Fake {
     pub(super) fn new(house: &House, name: &str) -> Self {
-        let folder = house.at(name);
-        fs::create_dir_all(folder.join("supervise")).unwrap();
+        let directory = house.at(name);
+        fs::create_dir_all(directory.join("supervise")).unwrap();
         let open = |file: &str| {
-            let path = folder.join("supervise").join(file);
+            let path = directory.join("supervise").join(file);
             mkfifo(&path, Mode::from_bits_truncate(0o600)).unwrap();
             OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path).unwrap()
         };
-        Self { control: open("control"), _ok: open("ok"), folder }
+        Self { control: open("control"), _ok: open("ok"), directory }
     }
 
     /// Leaves what it has written behind. A child that is started meanwhile may hold the FIFOs for a moment.
     pub(super) fn end(self) {
-        let ok = self.folder.join("supervise/ok");
+        let ok = self.directory.join("supervise/ok");
         drop(self);
         let open = || OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(&ok);
         until("somebody listens", || open().is_err());
@@ -204,7 +197,7 @@ impl Fake {
     }
 
     pub(super) fn bytes(&self, bytes: &[u8]) {
-        let file = self.folder.join("supervise/status");
+        let file = self.directory.join("supervise/status");
         fs::write(file.with_extension("new"), bytes).unwrap();
         fs::rename(file.with_extension("new"), file).unwrap();
     }
@@ -217,7 +210,7 @@ impl Fake {
     }
 }
 
-/// A supervisor that talks over a socket as it is told to.
+/// A supervisor on a socket with the answers of the test.
 pub(super) struct Talker {
     pub(super) heard: Arc<Mutex<Vec<String>>>,
 }
@@ -240,9 +233,9 @@ impl Talker {
         name: &str,
         answer: impl Fn(usize, &str) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        let folder = house.at(name).join("supervise");
-        fs::create_dir_all(&folder).unwrap();
-        let listener = UnixListener::bind(folder.join("socket")).unwrap();
+        let directory = house.at(name).join("supervise");
+        fs::create_dir_all(&directory).unwrap();
+        let listener = UnixListener::bind(directory.join("socket")).unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let (answer, lines) = (Arc::new(answer), heard.clone());
         // It ends with the tests.

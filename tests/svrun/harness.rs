@@ -1,61 +1,28 @@
-//! A supervisor on a service directory in a scratch folder, and how the tests look at both.
+//! A supervisor on a service directory in a scratch directory, and how the tests look at both.
 
 use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use nix::libc::O_NONBLOCK;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::support::*;
 
-/// The supervisor that a test runs: runit's own, which must pass first, or ours.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Program {
-    Runsv,
-    Svrun,
-}
-
-pub(crate) use Program::{Runsv, Svrun};
-
-impl Program {
-    pub(crate) fn there(self) -> Result<(), String> {
-        if self == Runsv { tool("runsv").and_then(|()| tool("sv")) } else { Ok(()) }
-    }
-
-    pub(crate) fn command(self) -> Command {
-        match self {
-            Runsv => prepared("/usr/bin/runsv"),
-            Svrun => link("svrun"),
-        }
-    }
-}
-
-/// Makes of each function that takes a [`Program`] two tests.
-macro_rules! both {
-    ($($name:ident),+ $(,)?) => {
-        crate::support::tests_on!(on_runsv, crate::svrun::service::Runsv, crate::svrun::service::Runsv.there(); $($name),+);
-        crate::support::tests_on!(on_svrun, crate::svrun::service::Svrun, crate::svrun::service::Svrun.there(); $($name),+);
-    };
-}
-pub(crate) use both;
-
-/// A service that does what it is told, a line of shell at a time ([`Service::tell`]), and notes when it
+/// A service that executes a line of shell at a time ([`Service::tell`]), and notes when it
 /// starts and which signals it gets. It leaves at TERM.
 pub(crate) const PUPPET: &str = r#"#!/bin/sh
 for signal in HUP ALRM INT QUIT USR1 USR2 CONT; do trap "echo got $signal >>$D/lines" $signal; done
 trap 'echo got TERM >>$D/lines; exit 0' TERM
-exec 3<>$D/told
+exec 3<>$D/tell
 echo start $$ >>$D/lines
 while :; do read -r words <&3 && eval "$words"; done
 "#;
@@ -63,7 +30,7 @@ while :; do read -r words <&3 && eval "$words"; done
 /// As [`PUPPET`], but it leaves at no signal.
 pub(crate) const STUBBORN: &str = r#"#!/bin/sh
 for signal in TERM CONT; do trap "echo got $signal >>$D/lines" $signal; done
-exec 3<>$D/told
+exec 3<>$D/tell
 echo start $$ >>$D/lines
 while :; do read -r words <&3 && eval "$words"; done
 "#;
@@ -81,34 +48,18 @@ pub(crate) const FINISH: &str = "#!/bin/sh\necho finish \"$@\" >>$D/lines\n";
 pub(crate) const SLOW_FINISH: &str = r#"#!/bin/sh
 echo finish "$@" >>$D/lines
 for signal in TERM HUP USR1 CONT; do trap "echo finish got $signal >>$D/lines" $signal; done
-exec 3<>$D/told-finish
+exec 3<>$D/tell-finish
 echo finish waits $$ >>$D/lines
 while :; do read -r words <&3 && eval "$words"; done
 "#;
 
-/// The longest that a test waits for anything.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
-
-/// Waits until `reached`, of which the kernel sends no event: it is looked at each millisecond, for a loop
-/// without a pause would keep the processor from those who are to reach it.
-pub(crate) fn until(reached: impl Fn() -> bool) -> bool {
-    let deadline = Instant::now() + DEADLINE;
-    while !reached() {
-        if Instant::now() > deadline {
-            return false;
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-    true
-}
-
 /// A signal that comes just before a shell reads is noted after the read alone. Empty lines end the reads, of
-/// every FIFO in the folder by which a test tells something, as long as there is one.
-fn nudge(folder: PathBuf) {
+/// every FIFO in the directory by which a test tells something, as long as there is one.
+fn nudge(directory: PathBuf) {
     thread::spawn(move || {
-        while let Ok(entries) = fs::read_dir(&folder) {
+        while let Ok(entries) = fs::read_dir(&directory) {
             for entry in entries.flatten() {
-                if entry.file_name().as_bytes().starts_with(b"told") {
+                if entry.file_name().as_bytes().starts_with(b"tell") {
                     let fifo = OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(entry.path());
                     let _ = fifo.and_then(|mut fifo| fifo.write_all(b"\n")); // nobody may be there to read
                 }
@@ -171,20 +122,16 @@ impl Status {
     }
 }
 
-pub(crate) fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
-}
-
-/// A service directory `service` in a folder `$D`, the files that its scripts write there (`lines` above
+/// A service directory `service` in a scratch directory `$D`, the files that its scripts write there (`lines` above
 /// all), and its supervisor. When this is dropped, no process of it is left.
 pub(crate) struct Service {
     pub(crate) program: Program,
-    pub(crate) folder: TempDir,
+    pub(crate) scratch: TempDir,
     options: Vec<String>,
     supervisor: Option<Child>,
     /// What [`Service::tell`] and its like write to, held open so that nothing said is lost.
-    told: [File; 2],
-    /// The folder that has the supervisor's files.
+    fifos: [File; 2],
+    /// The directory that has the supervisor's files.
     state: &'static str,
     /// Whether the supervisor sees other file systems than the test.
     apart: bool,
@@ -193,14 +140,14 @@ pub(crate) struct Service {
 impl Service {
     /// Puts the files in place: scripts are what begins with `#!`.
     pub(crate) fn prepare(program: Program, files: &[(&str, &str)]) -> Self {
-        let folder = open_folder();
-        assert_eq!(run_in(folder.path(), "mkdir service; mkfifo told told-finish; >lines"), prints(""));
-        let hold = |name| OpenOptions::new().read(true).write(true).open(folder.path().join(name)).unwrap();
-        let told = ["told", "told-finish"].map(hold);
-        nudge(folder.path().to_owned());
+        let scratch = open_directory();
+        assert_eq!(run_in(scratch.path(), "mkdir service; mkfifo tell tell-finish; >lines"), prints(""));
+        let hold = |name| OpenOptions::new().read(true).write(true).open(scratch.path().join(name)).unwrap();
+        let fifos = ["tell", "tell-finish"].map(hold);
+        nudge(scratch.path().to_owned());
         let options = Vec::new();
         let service =
-            Self { program, folder, options, supervisor: None, told, state: "service", apart: false };
+            Self { program, scratch, options, supervisor: None, fifos, state: "service", apart: false };
         service.write(files);
         service
     }
@@ -227,7 +174,7 @@ impl Service {
         assert_eq!(run(&mut writer), prints(""));
     }
 
-    /// The supervisor's command line, in the folder, with its stderr in the file `stderr`.
+    /// The supervisor's command line, in the directory, with its stderr in the file `stderr`.
     pub(crate) fn command(&self) -> Command {
         let mut command = self.program.command();
         command.args(&self.options).arg("service");
@@ -237,7 +184,7 @@ impl Service {
     /// Gives a command the surroundings of a supervisor of this service.
     pub(crate) fn adopt(&self, mut command: Command) -> Command {
         let open = |name| OpenOptions::new().append(true).create(true).open(self.path(name)).unwrap();
-        command.current_dir(self.folder.path()).env("D", self.folder.path());
+        command.current_dir(self.scratch.path()).env("D", self.scratch.path());
         command.stdout(open("stdout")).stderr(open("stderr"));
         command
     }
@@ -247,7 +194,7 @@ impl Service {
         self.options = options.iter().map(ToString::to_string).collect();
     }
 
-    /// From now on the supervisor has its files in the folder `state`.
+    /// From now on the supervisor has its files in the directory `state`.
     pub(crate) fn keep_state_apart(&mut self) {
         self.set_options(&["-s", "state"]);
         self.state = "state";
@@ -296,9 +243,9 @@ impl Service {
         self.supervisor.as_ref().unwrap().id()
     }
 
-    /// A path in the folder, as the supervisor sees it.
+    /// A path in the scratch directory, as the supervisor sees it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
+        let path = self.scratch.path().join(name);
         match &self.supervisor {
             Some(supervisor) if self.apart => {
                 PathBuf::from(format!("/proc/{}/root{}", supervisor.id(), path.display()))
@@ -318,9 +265,9 @@ impl Service {
         fs::read_to_string(self.at(name)).unwrap_or_default()
     }
 
-    /// The text of a file in the folder, or nothing.
+    /// The text of a file in the scratch directory, or nothing.
     pub(crate) fn text(&self, name: &str) -> String {
-        String::from_utf8_lossy(&fs::read(self.path(name)).unwrap_or_default()).into_owned()
+        text(self.path(name))
     }
 
     /// What the supervisor, and whoever has its stderr, said.
@@ -358,7 +305,7 @@ impl Service {
     /// Waits; where it is in vain the test fails, and tells all there is to know.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, reached: impl Fn() -> bool) {
-        assert!(until(reached), "{what}: not reached\n{}", self.report());
+        assert!(in_time(reached), "{what}: not reached\n{}", self.report());
     }
 
     fn report(&self) -> String {
@@ -377,12 +324,12 @@ impl Service {
 
     /// Has the service do a line of shell, if it is the [`PUPPET`] or its like.
     pub(crate) fn tell(&self, words: &str) {
-        (&self.told[0]).write_all(format!("{words}\n").as_bytes()).unwrap();
+        (&self.fifos[0]).write_all(format!("{words}\n").as_bytes()).unwrap();
     }
 
     /// Has [`SLOW_FINISH`] do a line of shell.
     pub(crate) fn tell_finish(&self, words: &str) {
-        (&self.told[1]).write_all(format!("{words}\n").as_bytes()).unwrap();
+        (&self.fifos[1]).write_all(format!("{words}\n").as_bytes()).unwrap();
     }
 
     /// Whether a supervisor holds `supervise/ok` open.
@@ -458,17 +405,10 @@ impl Service {
     /// Waits for the supervisor's end; returns its status, a signal N as 128 + N.
     pub(crate) fn ended(&mut self) -> i32 {
         let mut supervisor = self.supervisor.take().unwrap();
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some(status) = supervisor.try_wait().unwrap() {
-                return status.code().unwrap_or_else(|| 128 + status.signal().unwrap());
-            }
-            if Instant::now() > deadline {
-                self.supervisor = Some(supervisor);
-                panic!("the supervisor does not end\n{}", self.report());
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
+        status_of(&mut supervisor).unwrap_or_else(|| {
+            self.supervisor = Some(supervisor);
+            panic!("the supervisor does not end\n{}", self.report());
+        })
     }
 
     /// Kills the supervisor and nothing else.
@@ -497,7 +437,7 @@ impl Service {
 
     /// A program that finds the service as `./service`, and what it says.
     pub(crate) fn client(&self, program: &str, args: &[&str]) -> Outcome {
-        run(prepared(program).args(args).current_dir(self.folder.path()).env_remove("SVDIR"))
+        run(prepared(program).args(args).current_dir(self.scratch.path()).env_remove("SVDIR"))
     }
 
     /// Has runit's sv do something, wait for it if it has to (30 s), and tell.
@@ -507,7 +447,7 @@ impl Service {
 
     /// All processes of the service, its supervisor too.
     pub(crate) fn processes(&self) -> Vec<u32> {
-        processes_of(self.folder.path())
+        processes_of(self.scratch.path())
     }
 
     /// Connects to our own socket.
@@ -530,39 +470,12 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some(mut supervisor) = self.supervisor.take() {
-                let _ = supervisor.kill();
-                let _ = supervisor.wait();
-            }
-            let left = self.processes();
-            if left.is_empty() || Instant::now() > deadline {
-                return;
-            }
-            for pid in left {
-                let _ = kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL);
-            }
-            thread::sleep(Duration::from_millis(1));
+        if let Some(mut supervisor) = self.supervisor.take() {
+            let _ = supervisor.kill(); // it may have ended
+            let _ = supervisor.wait();
         }
+        kill_processes_of(self.scratch.path());
     }
-}
-
-/// The processes that have this folder as `$D`, or a cwd in it.
-pub(crate) fn processes_of(folder: &Path) -> Vec<u32> {
-    let mark = format!("D={}", folder.display()).into_bytes();
-    let all = fs::read_dir("/proc").unwrap().flatten();
-    let pids = all.filter_map(|process| process.file_name().to_str()?.parse().ok());
-    let ours = |pid: &u32| {
-        let inside = |cwd: PathBuf| cwd.starts_with(folder);
-        let proc = PathBuf::from(format!("/proc/{pid}"));
-        fs::read(proc.join("environ"))
-            .is_ok_and(|all| all.split(|byte| *byte == 0).any(|entry| entry == mark))
-            || fs::read_link(proc.join("cwd")).is_ok_and(inside)
-    };
-    let mut pids: Vec<u32> = pids.filter(ours).collect();
-    pids.sort_unstable();
-    pids
 }
 
 /// Whether somebody holds this FIFO open for reading.
@@ -571,45 +484,16 @@ pub(crate) fn opens(fifo: &Path) -> bool {
     fifo.is_ok_and(|fifo| fifo.metadata().unwrap().file_type().is_fifo())
 }
 
-pub(crate) fn send_signal(pid: u32, signal: Signal) {
-    kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal).unwrap();
-}
-
-/// Whether this process is there, a zombie not.
-pub(crate) fn lives(pid: u32) -> bool {
-    state(pid).is_some_and(|state| state != 'Z')
-}
-
-/// The letter of a process's state.
-pub(crate) fn state(pid: u32) -> Option<char> {
-    fs::read_to_string(format!("/proc/{pid}/stat")).ok()?.rsplit_once(") ")?.1.chars().next()
-}
-
-pub(crate) fn parent(pid: u32) -> u32 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().parse().unwrap()
-}
-
-pub(crate) fn cmdline(pid: u32) -> String {
-    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    String::from_utf8_lossy(&words).replace('\0', " ").trim_end().to_owned()
-}
-
-/// The permissions of a file.
-pub(crate) fn mode(file: &Path) -> u32 {
-    file.symlink_metadata().unwrap().permissions().mode() & 0o7777
-}
-
 /// A client of our own socket.
 pub(crate) struct Client(BufReader<UnixStream>);
 
 impl Client {
     fn try_connect(socket: &Path) -> std::io::Result<Self> {
-        // The path of a socket is short: it is reached through its folder.
-        let folder = File::open(socket.parent().unwrap())?;
+        // The path of a socket is short: it is reached through its directory.
+        let directory = File::open(socket.parent().unwrap())?;
         let short = format!(
             "/proc/self/fd/{}/{}",
-            std::os::fd::AsRawFd::as_raw_fd(&folder),
+            std::os::fd::AsRawFd::as_raw_fd(&directory),
             socket.file_name().unwrap().to_str().unwrap()
         );
         let stream = UnixStream::connect(short)?;

@@ -4,11 +4,11 @@
 use nix::libc::{SYS_madvise, SYS_readv, SYS_renameat, SYS_tee};
 use nix::sys::signal::Signal;
 
+use super::harness::*;
 use super::kills::{BATCH, held, kill_before, kill_behind_each_store};
-use super::log::*;
 use super::tracer::Traced;
 use crate::needs;
-use crate::setuidgid::mounts;
+use crate::support::*;
 
 /// The piece of a line that is a batch.
 fn piece() -> String {
@@ -135,7 +135,7 @@ fn an_idle_logger_that_is_killed_leaves_its_current_to_the_next() {
 }
 
 #[test]
-fn what_is_written_stays_where_it_is_while_another_directory_waits() {
+fn written_lines_stay_where_they_are_while_another_directory_waits() {
     needs!(mounts());
     for end in [Signal::SIGKILL, Signal::SIGTERM] {
         let mut log = Log::prepare(Svlog, "s0\n");
@@ -204,7 +204,7 @@ fn a_line_without_an_end_gets_it_when_there_is_room() {
 fn a_batch_is_known_in_a_current_that_is_new() {
     needs!(mounts());
     let mut log = Log::prepare(Svlog, "");
-    // Of so many files one is the folder: a rotation finds no room for a new `current`.
+    // Of so many files one is the directory: a rotation finds no room for a new `current`.
     log.mount("mount -t tmpfs -o size=1m,nr_inodes=12,mode=755 tmpfs log");
     log.configure("s2000\nn5\no oldest\n");
     log.hold_pipe();

@@ -2,9 +2,9 @@
 
 use nix::sys::signal::Signal;
 
-use super::log::*;
+use super::harness::*;
 use crate::needs;
-use crate::setuidgid::mounts;
+use crate::support::*;
 
 /// How a logger is ended.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +15,7 @@ enum End {
 }
 
 /// One logger after the other on one directory, each of which gets `each` lines and is ended in this way.
-fn in_turn(config: &str, turns: &[(Logger, End)], each: usize) -> Log {
+fn in_turn(config: &str, turns: &[(Program, End)], each: usize) -> Log {
     let mut log = Log::prepare(Svlogd, config);
     log.hold_pipe();
     let mut next = 1;
@@ -75,7 +75,7 @@ fn directories_of_killed_loggers_can_be_exchanged() {
 }
 
 #[test]
-fn what_svlog_has_not_taken_from_the_pipe_goes_to_svlogd() {
+fn lines_that_svlog_leaves_in_the_pipe_go_to_svlogd() {
     needs!(Svlogd.there());
     let mut log = Log::prepare(Svlog, "n0\n");
     log.hold_pipe();
@@ -145,7 +145,7 @@ fn a_state_is_handed_on_between_both() {
 }
 
 #[test]
-fn what_svlogd_left_unprocessed_is_processed() {
+fn archives_that_svlogd_left_unprocessed_are_processed() {
     needs!(Svlogd.there());
     let mut log = Log::prepare(Svlogd, "!cat; echo done\n");
     log.hold_pipe();

@@ -1,68 +1,28 @@
-//! A logger on log directories in a scratch folder, and how the tests look at both.
+//! A logger on log directories in a scratch directory, and how the tests look at both.
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc::{O_NONBLOCK, SYS_poll, SYS_ppoll, SYS_wait4};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, pipe2};
+use nix::sys::signal::Signal;
+use nix::unistd::pipe2;
 use tempfile::TempDir;
 
 use crate::support::*;
-use crate::svrun::service::{DEADLINE, processes_of};
-pub(crate) use crate::svrun::service::{cmdline, lives, mode, now, send_signal, state, until};
 
-/// The logger that a test runs: runit's own, which must pass first, or ours.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Logger {
-    Svlogd,
-    Svlog,
-}
-
-pub(crate) use Logger::{Svlog, Svlogd};
-
-impl Logger {
-    pub(crate) fn there(self) -> Result<(), String> {
-        if self == Svlogd { tool("svlogd") } else { Ok(()) }
-    }
-
-    /// What its messages begin with.
-    pub(crate) fn name(self) -> &'static str {
-        if self == Svlogd { "svlogd" } else { "svlog" }
-    }
-
-    pub(crate) fn command(self) -> Command {
-        match self {
-            Svlogd => prepared("/usr/bin/svlogd"),
-            Svlog => link("svlog"),
-        }
-    }
-}
-
-/// Makes of each function that takes a [`Logger`] two tests.
-macro_rules! both {
-    ($($name:ident),+ $(,)?) => {
-        crate::support::tests_on!(on_svlogd, crate::svlog::log::Svlogd, crate::svlog::log::Svlogd.there(); $($name),+);
-        crate::support::tests_on!(on_svlog, crate::svlog::log::Svlog, crate::svlog::log::Svlog.there(); $($name),+);
-    };
-}
-pub(crate) use both;
-
-/// Log directories in a folder `$D`, a logger, and the pipe that it reads. When this is dropped, no process
+/// Log directories in a scratch directory `$D`, a logger, and the pipe that it reads. When this is dropped, no process
 /// of it is left.
 pub(crate) struct Log {
-    pub(crate) of: Logger,
-    pub(crate) folder: TempDir,
+    pub(crate) of: Program,
+    pub(crate) scratch: TempDir,
     options: Vec<String>,
     directories: Vec<String>,
     logger: Option<Child>,
@@ -70,17 +30,17 @@ pub(crate) struct Log {
     /// The read end, where the test holds it as a supervisor would.
     reader: Option<File>,
     held: bool,
-    /// Who keeps the file systems that only the logger sees.
+    /// A process that keeps the file systems that only the logger sees.
     keeper: Option<Child>,
 }
 
 impl Log {
     /// A log directory `log` with this config, or without one where it is empty.
-    pub(crate) fn prepare(of: Logger, config: &str) -> Self {
-        let folder = open_folder();
+    pub(crate) fn prepare(of: Program, config: &str) -> Self {
+        let scratch = open_directory();
         let mut log = Self {
             of,
-            folder,
+            scratch,
             options: Vec::new(),
             directories: Vec::new(),
             logger: None,
@@ -94,7 +54,7 @@ impl Log {
     }
 
     /// As [`Log::prepare`], and the logger runs.
-    pub(crate) fn start(of: Logger, options: &[&str], config: &str) -> Self {
+    pub(crate) fn start(of: Program, options: &[&str], config: &str) -> Self {
         let mut log = Self::prepare(of, config);
         log.set_options(options);
         log.run();
@@ -110,7 +70,7 @@ impl Log {
         }
     }
 
-    /// Which directories the loggers to come are told.
+    /// The directories of the loggers to come.
     pub(crate) fn set_directories(&mut self, directories: &[&str]) {
         self.directories = directories.iter().map(ToString::to_string).collect();
     }
@@ -131,7 +91,7 @@ impl Log {
         self.mount(&format!("mount -t tmpfs -o size={kilobytes}k,mode=755 tmpfs log"));
     }
 
-    /// From now on the logger has file systems of its own, which this shell script mounts in the folder.
+    /// From now on the logger has file systems of its own, which this shell script mounts in the directory.
     pub(crate) fn mount(&mut self, script: &str) {
         let mut command = self.surrounded(prepared("unshare"));
         command.args(["--mount", "--propagation", "private", "sh", "-ec"]);
@@ -143,7 +103,7 @@ impl Log {
         assert_eq!(line, "ready\n", "{}", self.report());
     }
 
-    /// The logger's command line, in the folder.
+    /// The logger's command line, in the directory.
     pub(crate) fn command(&self) -> Command {
         let mut command = self.of.command();
         command.args(&self.options).args(&self.directories);
@@ -158,7 +118,7 @@ impl Log {
         self.surrounded(command)
     }
 
-    /// Gives a command what surrounds the logger: the folder, `$D`, stderr in the file `stderr`.
+    /// Gives a command what surrounds the logger: the directory, `$D`, stderr in the file `stderr`.
     fn surrounded(&self, mut command: Command) -> Command {
         if let Some(keeper) = &self.keeper {
             let words = command;
@@ -167,8 +127,8 @@ impl Log {
             command.args(["sh", "-c", "cd \"$D\" && exec \"$@\"", "sh"]);
             command.arg(words.get_program()).args(words.get_args());
         }
-        let stderr = OpenOptions::new().append(true).create(true).open(self.folder.path().join("stderr"));
-        command.current_dir(self.folder.path()).env("D", self.folder.path());
+        let stderr = OpenOptions::new().append(true).create(true).open(self.scratch.path().join("stderr"));
+        command.current_dir(self.scratch.path()).env("D", self.scratch.path());
         command.stdout(Stdio::null()).stderr(stderr.unwrap());
         command
     }
@@ -236,7 +196,7 @@ impl Log {
 
     /// How many bytes are in the pipe that the test holds.
     pub(crate) fn left_in_pipe(&self) -> usize {
-        common::child::unread(self.reader.as_ref().unwrap().as_fd()).unwrap()
+        common::fds::unread(self.reader.as_ref().unwrap().as_fd()).unwrap()
     }
 
     /// The name of the pipe, as in /proc.
@@ -374,7 +334,7 @@ impl Log {
         };
         let waits =
             || call_of(self.pid()).is_some_and(|call| [SYS_poll, SYS_ppoll, SYS_wait4].contains(&call));
-        // In this order: who waits after it has taken the signal has done with it.
+        // In this order: a logger that waits after it has taken the signal has done with it.
         self.until("nothing to do", || !pending() && waits());
     }
 
@@ -382,25 +342,19 @@ impl Log {
     #[track_caller]
     pub(crate) fn ended(&mut self) -> i32 {
         let mut logger = self.logger.take().unwrap();
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some(status) = logger.try_wait().unwrap() {
-                if !self.held {
-                    self.writer = None;
-                }
-                return status.code().unwrap_or_else(|| 128 + status.signal().unwrap());
-            }
-            if Instant::now() > deadline {
-                self.logger = Some(logger);
-                panic!("the logger does not end\n{}", self.report());
-            }
-            thread::sleep(Duration::from_millis(1));
+        let status = status_of(&mut logger).unwrap_or_else(|| {
+            self.logger = Some(logger);
+            panic!("the logger does not end\n{}", self.report());
+        });
+        if !self.held {
+            self.writer = None;
         }
+        status
     }
 
-    /// A path in the folder, as the logger sees it.
+    /// A path in the scratch directory, as the logger sees it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
+        let path = self.scratch.path().join(name);
         match &self.keeper {
             Some(keeper) => PathBuf::from(format!("/proc/{}/root{}", keeper.id(), path.display())),
             None => path,
@@ -412,7 +366,7 @@ impl Log {
         self.path("log").join(name)
     }
 
-    /// The text of a file in the folder, or nothing.
+    /// The text of a file in the scratch directory, or nothing.
     pub(crate) fn text(&self, name: &str) -> String {
         text(&self.path(name))
     }
@@ -447,7 +401,7 @@ impl Log {
 
     /// What the logger, and whoever has its stderr, said.
     pub(crate) fn stderr(&self) -> String {
-        text(&self.folder.path().join("stderr"))
+        text(&self.scratch.path().join("stderr"))
     }
 
     /// Writes a file into the log directory, with these permissions.
@@ -479,15 +433,15 @@ impl Log {
 
     /// The same of another directory.
     pub(crate) fn all_of(&self, directory: &str) -> String {
-        let folder = self.path(directory);
-        let files = archives(&folder).into_iter().filter(|name| !name.ends_with('t'));
-        files.chain(["current".into()]).map(|name| text(&folder.join(name))).collect()
+        let path = self.path(directory);
+        let files = archives(&path).into_iter().filter(|name| !name.ends_with('t'));
+        files.chain(["current".into()]).map(|name| text(&path.join(name))).collect()
     }
 
     /// Waits; where it is in vain the test fails, and tells all there is to know.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, reached: impl Fn() -> bool) {
-        assert!(until(reached), "{what}: not reached\n{}", self.report());
+        assert!(in_time(reached), "{what}: not reached\n{}", self.report());
     }
 
     #[track_caller]
@@ -516,9 +470,9 @@ impl Log {
     pub(crate) fn report(&self) -> String {
         let mut report = format!("{:?} {:?} {:?}\n", self.of, self.options, self.directories);
         for directory in &self.directories {
-            let folder = self.path(directory);
-            for name in names(&folder).into_iter().filter(|name| name != "batch") {
-                let text = text(&folder.join(&name));
+            let path = self.path(directory);
+            for name in names(&path).into_iter().filter(|name| name != "batch") {
+                let text = text(&path.join(&name));
                 writeln!(report, "{directory}/{name} {} {:?}", text.len(), shortened(&text)).unwrap();
             }
         }
@@ -529,32 +483,22 @@ impl Log {
 
     /// The processes of this log, the logger too.
     pub(crate) fn processes(&self) -> Vec<u32> {
-        processes_of(self.folder.path())
+        processes_of(self.scratch.path())
     }
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            for mut child in [self.logger.take(), self.keeper.take()].into_iter().flatten() {
-                let _ = child.kill();
-                let _ = child.wait();
-            }
-            let left = self.processes();
-            if left.is_empty() || Instant::now() > deadline {
-                return;
-            }
-            for pid in left {
-                let _ = kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL);
-            }
-            thread::sleep(Duration::from_millis(1));
+        for mut child in [self.logger.take(), self.keeper.take()].into_iter().flatten() {
+            let _ = child.kill(); // it may have ended
+            let _ = child.wait();
         }
+        kill_processes_of(self.scratch.path());
     }
 }
 
 /// What a logger leaves that read all of this, and ended.
-pub(crate) fn fed(of: Logger, options: &[&str], config: &str, input: impl AsRef<[u8]>) -> Log {
+pub(crate) fn fed(of: Program, options: &[&str], config: &str, input: impl AsRef<[u8]>) -> Log {
     let mut log = Log::prepare(of, config);
     log.set_options(options);
     log.spawn(log.command());
@@ -573,20 +517,15 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// The text of a file, or nothing; what is not UTF-8 is shown as it is for people.
-pub(crate) fn text(file: &Path) -> String {
-    String::from_utf8_lossy(&fs::read(file).unwrap_or_default()).into_owned()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
 
-pub(crate) fn archives(folder: &Path) -> Vec<String> {
-    names(folder).into_iter().filter(|name| name.starts_with('@') && name.len() == 27).collect()
+pub(crate) fn archives(directory: &Path) -> Vec<String> {
+    names(directory).into_iter().filter(|name| name.starts_with('@') && name.len() == 27).collect()
 }
 
 /// The files that a process has open.
@@ -684,19 +623,19 @@ pub(crate) fn date_time(stamp: &str, middle: char) -> Duration {
     Duration::new(seconds, u32::try_from(number(20, 25)).unwrap() * 10_000)
 }
 
-/// A FIFO in the folder that a processor waits at, and a test lets it go on.
+/// A FIFO in the directory that a processor waits at, and a test lets it go on.
 pub(crate) struct Gate(File);
 
 impl Gate {
     pub(crate) fn new(log: &Log, name: &str) -> Self {
-        assert_eq!(run_in(log.folder.path(), &format!("mkfifo {name}")), prints(""));
-        let path = log.folder.path().join(name);
+        assert_eq!(run_in(log.scratch.path(), &format!("mkfifo {name}")), prints(""));
+        let path = log.scratch.path().join(name);
         let fifo = OpenOptions::new().read(true).write(true).custom_flags(O_NONBLOCK).open(path).unwrap();
         assert!(fifo.metadata().unwrap().file_type().is_fifo());
         Self(fifo)
     }
 
-    /// Lets one who reads a line from it go on.
+    /// Lets one reader of a line from it go on.
     pub(crate) fn open(&self) {
         (&self.0).write_all(b"go\n").unwrap();
     }

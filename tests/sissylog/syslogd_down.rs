@@ -8,11 +8,9 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::signal::Signal::{SIGKILL, SIGTERM};
 
-use super::world::*;
+use super::harness::*;
 use crate::needs;
-use crate::setuidgid::mounts;
 use crate::support::*;
-use crate::svrun::service::until;
 
 both_kinds!(
     a_kill_loses_nothing_and_doubles_at_most_one_line,
@@ -20,7 +18,7 @@ both_kinds!(
     lines_wait_in_the_pipe_for_a_syslogd_that_is_not_there,
     restarts_of_syslogd_under_load_lose_nothing,
     term_ends_it_at_once_before_a_stopped_syslogd,
-    what_waits_behind_a_stopped_syslogd_goes_to_the_next,
+    messages_behind_a_stopped_syslogd_go_to_the_next,
 );
 
 /// Writes lines into a pipe, as fast as there is room.
@@ -40,7 +38,7 @@ fn lines_wait_in_the_pipe_for_a_syslogd_that_is_not_there(kind: Kind) {
     let world = World::new();
     let (mut running, mut writer) = world.start_alone(&[]);
     writer.write_all(b"one\ntwo\n").unwrap();
-    assert!(until(|| world.stderr() == unreachable(Errno::ENOENT)), "{}", world.stderr());
+    assert!(in_time(|| world.stderr() == unreachable(Errno::ENOENT)), "{}", world.stderr());
     assert_eq!(unread(&writer), 8);
     writer.write_all(b"three\n").unwrap();
     let mut syslogd = world.syslogd(kind);
@@ -54,11 +52,11 @@ fn lines_wait_in_the_pipe_for_a_syslogd_that_is_not_there(kind: Kind) {
 #[test]
 fn term_ends_it_at_once_where_syslogd_is_away() {
     needs!(mounts());
-    // Who is the only reader loses what it leaves, and says so.
+    // The only reader loses what it leaves, and says so.
     let world = World::new();
     let (mut running, mut writer) = world.start_alone(&[]);
     writer.write_all(b"one\ntwo\nthr").unwrap();
-    assert!(until(|| !world.stderr().is_empty()));
+    assert!(in_time(|| !world.stderr().is_empty()));
     running.signal(SIGTERM);
     assert_eq!(running.ended(), 111);
     let lost = |count| format!("sissylog: fatal: {count} bytes of the input were not sent and are lost\n");
@@ -70,7 +68,7 @@ fn term_ends_it_at_once_where_syslogd_is_away() {
     let mut holder = world.holder();
     let mut running = world.start(&[]);
     holder.write_all(b"one\ntwo\nthr").unwrap();
-    assert!(until(|| !world.stderr().is_empty()));
+    assert!(in_time(|| !world.stderr().is_empty()));
     running.signal(SIGTERM);
     assert_eq!(running.ended(), 0);
     assert_eq!((world.stderr(), unread(&holder)), (unreachable(Errno::ENOENT), 11));
@@ -83,7 +81,7 @@ fn term_ends_it_at_once_where_syslogd_is_away() {
     let world = World::new();
     std::fs::write(world.path("input"), "one\ntwo\n").unwrap();
     let mut running = world.start_as(r#"exec "$B/sissylog" <input"#, &[]);
-    assert!(until(|| !world.stderr().is_empty()));
+    assert!(in_time(|| !world.stderr().is_empty()));
     running.signal(SIGTERM);
     assert_eq!(running.ended(), 111);
     assert_eq!(world.stderr(), unreachable(Errno::ENOENT) + &lost(8));
@@ -117,7 +115,7 @@ fn stall(world: &World, running: &Running, writer: File, lines: &[String]) -> Jo
     let holder = writer.try_clone().unwrap();
     let thread = write_lines(writer, lines.to_vec());
     // Both stand still: nothing goes out of the pipe, nothing into it.
-    assert!(until(|| {
+    assert!(in_time(|| {
         let before = unread(&holder);
         running.wait_until_it_waits();
         thread::sleep(Duration::from_millis(20));
@@ -163,7 +161,7 @@ fn term_ends_it_at_once_before_a_stopped_syslogd(kind: Kind) {
     assert_eq!(syslogd.rest(), []);
 }
 
-fn what_waits_behind_a_stopped_syslogd_goes_to_the_next(kind: Kind) {
+fn messages_behind_a_stopped_syslogd_go_to_the_next(kind: Kind) {
     let world = World::new();
     let lines = numbered(0..20_000);
     let syslogd = world.syslogd(kind);

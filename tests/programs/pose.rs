@@ -143,12 +143,12 @@ fn deed(state: &str, value: &str) -> Result<(), Error> {
         .into_iter()
         .try_for_each(|(resource, which, value)| limits::set(resource, which, Value::Number(value))),
         "gone" => {
-            // The current folder, of which no name is left.
-            let folder =
+            // The current directory, of which no name is left.
+            let directory =
                 PathBuf::from(format!("{}/pose.{}", std::env::temp_dir().display(), std::process::id()));
-            fs::create_dir(&folder).map_err(failed)?;
-            chdir(&folder).or_fail("enter a folder")?;
-            fs::remove_dir(&folder).map_err(failed)
+            fs::create_dir(&directory).map_err(failed)?;
+            chdir(&directory).or_fail("enter a directory")?;
+            fs::remove_dir(&directory).map_err(failed)
         }
         "group" => setpgid(Pid::from_raw(0), Pid::from_raw(0)).or_fail("make a process group"),
         "oom" => fs::write("/proc/self/oom_score_adj", "321").map_err(failed),

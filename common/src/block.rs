@@ -1,0 +1,236 @@
+//! The allocator of the links.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::cell::{Cell, UnsafeCell};
+use std::ffi::c_void;
+use std::ptr;
+
+use crate::sys::memory;
+
+/// Makes `$block` libc's malloc, in a static program. In a dynamic one, modules of the account database may
+/// have threads.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! libc_malloc {
+    ($block:ident) => {
+        #[cfg(all(not(test), target_env = "musl", target_feature = "crt-static"))]
+        #[allow(unsafe_code, reason = "C calls them by these names")]
+        mod libc_malloc {
+            use ::core::ffi::c_void;
+
+            use super::$block;
+
+            #[unsafe(no_mangle)]
+            extern "C" fn malloc(size: usize) -> *mut c_void {
+                $block.malloc(size)
+            }
+
+            #[unsafe(no_mangle)]
+            extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
+                $block.calloc(count, size)
+            }
+
+            #[unsafe(no_mangle)]
+            unsafe extern "C" fn realloc(memory: *mut c_void, size: usize) -> *mut c_void {
+                // SAFETY: C gives null or what it got from these.
+                unsafe { $block.realloc(memory, size) }
+            }
+
+            #[unsafe(no_mangle)]
+            unsafe extern "C" fn free(memory: *mut c_void) {
+                if !memory.is_null() {
+                    // SAFETY: C gives what it got from these, once.
+                    unsafe { $block.free(memory) };
+                }
+            }
+        }
+    };
+}
+pub use libc_malloc;
+
+/// The allocator of a link, which lives for microseconds: it hands out a static block in order, then large
+/// mappings, and takes back at most what it gave last. So a link needs no brk and no mmap. In a static
+/// program it is libc's malloc as well: what reads the account database would bring its own.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Block {
+    /// The address of the first byte that is free, 0 before the first use.
+    next: Cell<usize>,
+    end: Cell<usize>,
+    memory: UnsafeCell<Memory>,
+}
+
+#[repr(C, align(16))]
+#[derive(Debug)]
+struct Memory([u8; Block::SIZE]);
+
+impl Block {
+    const SIZE: usize = 1 << 16;
+    /// What one mapping has at least, once the block is used up.
+    const MORE: usize = 1 << 20;
+    /// In front of what malloc gave: its size. As long as the alignment that malloc owes.
+    const HEAD: usize = 16;
+
+    /// A block of which nothing is used.
+    ///
+    /// # Safety
+    /// The process must have one thread.
+    #[must_use]
+    #[allow(
+        clippy::new_without_default,
+        clippy::large_stack_arrays,
+        reason = "for a static, where it is all zeros"
+    )]
+    pub const unsafe fn new() -> Self {
+        Self { memory: UnsafeCell::new(Memory([0; Self::SIZE])), next: Cell::new(0), end: Cell::new(0) }
+    }
+
+    /// `size` bytes, aligned to `align`, or null.
+    fn take(&self, size: usize, align: usize) -> *mut c_void {
+        if self.next.get() == 0 {
+            self.next.set(self.memory.get() as usize);
+            self.end.set(self.next.get() + Self::SIZE);
+        }
+        let room = |start: usize| start.checked_add(size).filter(|end| *end <= self.end.get());
+        let mut start = self.next.get().next_multiple_of(align);
+        if room(start).is_none() {
+            let Some(length) = size.checked_add(align) else { return ptr::null_mut() };
+            let length = length.max(Self::MORE);
+            let Some(more) = memory::map(length) else { return ptr::null_mut() };
+            self.end.set(more + length);
+            start = more.next_multiple_of(align);
+        }
+        self.next.set(start + size);
+        start as *mut c_void
+    }
+
+    /// malloc(3).
+    #[must_use]
+    pub fn malloc(&self, size: usize) -> *mut c_void {
+        let Some(whole) = size.checked_add(Self::HEAD) else { return ptr::null_mut() };
+        let head = self.take(whole, Self::HEAD);
+        if head.is_null() {
+            return ptr::null_mut();
+        }
+        // SAFETY: the head was just taken, aligned, and is followed by `size` bytes.
+        unsafe {
+            head.cast::<usize>().write(size);
+            head.byte_add(Self::HEAD)
+        }
+    }
+
+    /// calloc(3).
+    #[must_use]
+    pub fn calloc(&self, count: usize, size: usize) -> *mut c_void {
+        let Some(size) = count.checked_mul(size) else { return ptr::null_mut() };
+        let memory = self.malloc(size);
+        if !memory.is_null() {
+            // SAFETY: these bytes were just taken. What was taken back before is not zero any more.
+            unsafe { memory.write_bytes(0, size) };
+        }
+        memory
+    }
+
+    /// realloc(3).
+    ///
+    /// # Safety
+    /// `memory` must be null or from this allocator's malloc.
+    pub unsafe fn realloc(&self, memory: *mut c_void, size: usize) -> *mut c_void {
+        // SAFETY: by the contract there is a head, and as many bytes as it says; the new ones do not overlap
+        // them, or start where they do.
+        unsafe {
+            let next = self.next.get();
+            let old = if memory.is_null() { 0 } else { self.free(memory) };
+            let new = self.malloc(size);
+            if new.is_null() {
+                self.next.set(next);
+            } else if new != memory {
+                new.copy_from(memory, old.min(size));
+            }
+            new
+        }
+    }
+
+    /// free(3), and the size of what it freed.
+    ///
+    /// # Safety
+    /// `memory` must be from this allocator's malloc, and not be used any more.
+    pub unsafe fn free(&self, memory: *mut c_void) -> usize {
+        // SAFETY: by the contract there is a head.
+        let size = unsafe { memory.byte_sub(Self::HEAD).cast::<usize>().read() };
+        if memory as usize + size == self.next.get() {
+            self.next.set(memory as usize - Self::HEAD);
+        }
+        size
+    }
+}
+
+// SAFETY: by the contract of `new` there is one thread.
+unsafe impl Sync for Block {}
+
+// SAFETY: every byte is handed out at most once, aligned and inside a block or a mapping.
+unsafe impl GlobalAlloc for Block {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        self.take(layout.size(), layout.align()).cast()
+    }
+
+    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(memory: *mut c_void, count: usize) -> Vec<u8> {
+        // SAFETY: the tests ask for no more than they allocated and wrote.
+        unsafe { std::slice::from_raw_parts(memory.cast(), count).to_vec() }
+    }
+
+    #[test]
+    fn memory_is_apart_aligned_and_kept_when_it_grows() {
+        // SAFETY: this thread alone uses it.
+        let block = Box::new(unsafe { Block::new() });
+        let first = block.malloc(5);
+        // SAFETY: as above, and five bytes are there.
+        unsafe { first.write_bytes(b'a', 5) };
+        let second = block.calloc(3, 2);
+        assert_eq!((first as usize % 16, second as usize % 16), (0, 0));
+        assert_eq!(bytes(second, 6), [0; 6]);
+        // SAFETY: both are from this block; the first is not the last that it gave.
+        let grown = unsafe { block.realloc(first, 200_000) };
+        assert_ne!(grown, first);
+        assert_eq!(bytes(grown, 5), *b"aaaaa");
+        // SAFETY: as above; 200,000 bytes are there.
+        unsafe { grown.cast::<u8>().add(199_999).write(1) };
+        assert_eq!(bytes(second, 6), [0; 6], "what is larger than the block lies elsewhere");
+    }
+
+    #[test]
+    fn what_was_given_last_is_taken_back_and_grows_where_it_is() {
+        // SAFETY: this thread alone uses it.
+        let block = Box::new(unsafe { Block::new() });
+        let first = block.malloc(100);
+        // SAFETY: it is from this block, and a hundred bytes are there.
+        unsafe {
+            first.write_bytes(b'x', 100);
+            assert_eq!(block.realloc(first, 1000), first);
+            assert_eq!(bytes(first, 100), [b'x'; 100]);
+            assert_eq!(block.free(first), 1000);
+        }
+        let again = block.calloc(100, 1);
+        assert_eq!(again, first);
+        assert_eq!(bytes(again, 100), [0; 100], "calloc clears what is used again");
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_null_and_leaves_the_old() {
+        // SAFETY: this thread alone uses it.
+        let block = Box::new(unsafe { Block::new() });
+        let first = block.malloc(8);
+        // SAFETY: it is from this block.
+        assert!(unsafe { block.realloc(first, usize::MAX / 2) }.is_null());
+        assert!(block.malloc(usize::MAX).is_null() && block.calloc(usize::MAX, 2).is_null());
+        assert_ne!(block.malloc(8), first);
+    }
+}

@@ -1,0 +1,252 @@
+//! What is read below /proc, believed only where that is a procfs: in a chroot, or before it is mounted, whoever
+//! may write there says what is in a plain file of the same name. One that is not on a procfs is not there
+//! (ENOENT), as if nothing were mounted.
+
+use std::ffi::{CStr, OsString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, readlinkat};
+use nix::sys::stat::{FileStat, Mode, fstatat};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs, statfs};
+
+use crate::fds;
+use crate::quantity::number;
+use crate::sys::{file, process as own};
+use crate::text::Text;
+
+/// Opens a file of a procfs to read it, by its whole path. Close-on-exec, and never waits for the other end of
+/// a FIFO.
+pub fn open(path: &CStr) -> nix::Result<OwnedFd> {
+    believed(AT_FDCWD, path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)
+}
+
+/// The beginning of a file of a procfs.
+pub fn read<'a>(path: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]> {
+    let count = nix::unistd::read(open(path)?, buffer)?;
+    Ok(&buffer[..count])
+}
+
+/// Whether /proc is that of our own pid namespace: whether `/proc/self` is the pid that we know ourselves by. In
+/// another one's each pid is that of somebody else.
+pub fn is_own() -> nix::Result<bool> {
+    // What has been ours stays so: only who may mount over it could change it.
+    static OWN: AtomicBool = AtomicBool::new(false);
+    if OWN.load(Ordering::Relaxed) {
+        return Ok(true);
+    }
+    let mut buffer = [0; 16];
+    let name = file::read_link(root()?.as_fd(), c"self", &mut buffer)?;
+    let own = name == Text::<16>::new().number(own::id()?).bytes();
+    OWN.store(own, Ordering::Relaxed);
+    Ok(own)
+}
+
+/// The directory of this process, to reach from it what is on other file systems, as `exe`: where its links lead
+/// the kernel alone decides.
+#[derive(Debug)]
+pub struct This(OwnedFd);
+
+impl This {
+    /// Opens it.
+    pub fn open() -> nix::Result<Self> {
+        // From the root, whose `self` is made by the kernel: who may write in / could make one of /proc that
+        // leads to another process.
+        believed(root()?.as_fd(), c"self", DIRECTORY).map(Self)
+    }
+
+    /// What `name` leads to: stat(2).
+    pub fn stat(&self, name: &CStr) -> nix::Result<FileStat> {
+        fstatat(&self.0, name, AtFlags::empty())
+    }
+
+    /// Opens what `name` leads to, close-on-exec.
+    pub fn file(&self, name: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
+        fds::open(self.0.as_fd(), name, flags | OFlag::O_CLOEXEC, Mode::empty())
+    }
+
+    /// The path of what `name` leads to, readlinkat(2).
+    pub fn path(&self, name: &CStr) -> nix::Result<OsString> {
+        readlinkat(&self.0, name)
+    }
+}
+
+/// Whether there is a procfs on /proc, for what is no more than a matter of speed: who may write in / could
+/// change it before it is used by name.
+#[must_use]
+pub(crate) fn is_there() -> bool {
+    statfs(c"/proc/self").is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC)
+}
+
+const DIRECTORY: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY);
+
+/// The root of the procfs on /proc. No other directory of a procfs has a `self`.
+fn root() -> nix::Result<OwnedFd> {
+    believed(AT_FDCWD, c"/proc", DIRECTORY)
+}
+
+fn believed(folder: BorrowedFd, path: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
+    let file = fds::open(folder, path, flags | OFlag::O_CLOEXEC, Mode::empty())?;
+    if fstatfs(&file)?.filesystem_type() == PROC_SUPER_MAGIC { Ok(file) } else { Err(Errno::ENOENT) }
+}
+
+/// A process as /proc/PID/stat shows it, `proc_pid_stat(5)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Process {
+    /// Whether it is dead and only waits to be waited for.
+    pub zombie: bool,
+    /// Its parent's pid.
+    pub parent: u32,
+    /// Its process group.
+    pub group: u32,
+    /// When it started, in ticks since boot.
+    pub start: u64,
+}
+
+impl Process {
+    /// Reads a stat file's text.
+    #[must_use]
+    pub fn parse(stat: &[u8]) -> Option<Self> {
+        // The name in parentheses may hold anything, also parentheses and blanks.
+        let rest = &stat[stat.iter().rposition(|b| *b == b')')? + 1..];
+        let mut fields = rest.split(|b| *b == b' ').skip(1);
+        let zombie = matches!(fields.next()?, b"Z" | b"X");
+        let mut next = |skip: usize| number::<u64>(fields.nth(skip)?);
+        let (parent, group, start) = (next(0)?, next(0)?, next(16)?);
+        Some(Self { zombie, parent: u32::try_from(parent).ok()?, group: u32::try_from(group).ok()?, start })
+    }
+}
+
+/// The process of a pid. ENOENT or ESRCH where there is none, or where /proc is not there, or not that of our own
+/// pid namespace.
+pub fn process(pid: u32) -> nix::Result<Process> {
+    if !is_own()? {
+        return Err(Errno::ENOENT);
+    }
+    let mut path = Text::<32>::of("/proc/");
+    path.number(pid).add("/stat\0");
+    process_at(CStr::from_bytes_with_nul(path.bytes()).map_err(|_| Errno::EINVAL)?, pid)
+}
+
+/// This process, whose pid is `pid`. Where /proc is another pid namespace's it is not found.
+pub(crate) fn this(pid: u32) -> nix::Result<Process> {
+    process_at(c"/proc/self/stat", pid)
+}
+
+fn process_at(path: &CStr, pid: u32) -> nix::Result<Process> {
+    let mut buffer = [0; 512];
+    let text = if is_own()? { read_file(path, &mut buffer)? } else { read(path, &mut buffer)? };
+    let its = text.starts_with(Text::<16>::new().number(pid).add(" (").bytes());
+    Process::parse(text).filter(|_| its).ok_or(Errno::EINVAL)
+}
+
+/// The beginning of a file.
+fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]> {
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let file = fds::open(AT_FDCWD, path, flags, Mode::empty())?;
+    let count = nix::unistd::read(&file, buffer)?;
+    Ok(&buffer[..count])
+}
+
+/// A name of this boot, random(4)'s `boot_id`. ENOENT where /proc is not there.
+pub fn boot_id(buffer: &mut [u8; 64]) -> nix::Result<&[u8]> {
+    let id = read(c"/proc/sys/kernel/random/boot_id", buffer)?;
+    Ok(id.strip_suffix(b"\n").unwrap_or(id))
+}
+
+/// Tells the pids of the children of this thread, as /proc has them; none where it has none, or is that of another
+/// pid namespace, in which each of these numbers is that of somebody else.
+pub fn children(mut tell: impl FnMut(u32)) {
+    // Where it cannot be read there is nobody that could be told of: who asks does without.
+    if is_own() != Ok(true) {
+        return;
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let Ok(file) = fds::open(AT_FDCWD, c"/proc/thread-self/children", flags, Mode::empty()) else {
+        return;
+    };
+    let mut end = false;
+    let read = |buffer: &mut [u8]| {
+        let count = if end { 0 } else { nix::unistd::read(&file, buffer).unwrap_or(0) };
+        // The kernel fills what it is given as far as whole pids fit, which are shorter than this.
+        end = buffer.len() - count >= 16;
+        count
+    };
+    numbers(read, &mut tell);
+}
+
+/// Tells the numbers that `read` gives piece by piece. One counts with the blank behind it: a piece may end
+/// inside of it, and half of a pid is that of somebody else.
+fn numbers(mut read: impl FnMut(&mut [u8]) -> usize, tell: &mut impl FnMut(u32)) {
+    let mut buffer = [0; 512];
+    let mut filled = 0;
+    loop {
+        let count = read(&mut buffer[filled..]);
+        if count == 0 {
+            return;
+        }
+        filled += count;
+        let end = buffer[..filled].iter().rposition(u8::is_ascii_whitespace).map_or(0, |blank| blank + 1);
+        buffer[..end].split(u8::is_ascii_whitespace).filter_map(number).for_each(&mut *tell);
+        buffer.copy_within(end..filled, 0);
+        filled -= end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_file_system_is_not_there() {
+        let mut buffer = [0; 64];
+        assert!(
+            read(c"/proc/self/stat", &mut buffer)
+                .unwrap()
+                .starts_with(std::process::id().to_string().as_bytes())
+        );
+        // These lead out of it.
+        assert_eq!(read(c"/proc/self/exe", &mut buffer).unwrap_err(), Errno::ENOENT);
+        assert_eq!(believed(AT_FDCWD, c"/dev", OFlag::O_PATH).unwrap_err(), Errno::ENOENT);
+        assert_eq!(read(c"/proc/none", &mut buffer).unwrap_err(), Errno::ENOENT);
+    }
+
+    #[test]
+    fn the_directory_of_this_process_leads_to_what_is_its_own() {
+        let this = This::open().unwrap();
+        let own = std::env::current_exe().unwrap();
+        assert_eq!(this.path(c"exe").unwrap(), own);
+        let (file, found) = (nix::sys::stat::stat(&own).unwrap(), this.stat(c"exe").unwrap());
+        assert_eq!((found.st_dev, found.st_ino), (file.st_dev, file.st_ino));
+        assert!(is_own().unwrap());
+    }
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        let line = b"7 (a) Z (b c)) S 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 777 22";
+        let process = Process { zombie: false, parent: 3, group: 4, start: 777 };
+        assert_eq!(Process::parse(line), Some(process));
+        assert_eq!(Process::parse(b""), None);
+        assert_eq!(Process::parse(b"7 (a) S 3"), None);
+    }
+
+    #[test]
+    fn a_number_in_two_pieces_is_one() {
+        let mut pieces = [&b"12 345"[..], b"6 7", b" 8"].into_iter();
+        let mut told = Vec::new();
+        let read = |buffer: &mut [u8]| {
+            let piece = pieces.next().unwrap_or(b"");
+            buffer[..piece.len()].copy_from_slice(piece);
+            piece.len()
+        };
+        numbers(read, &mut |number| told.push(number));
+        assert_eq!(told, [12, 3456, 7], "what no blank follows may not be whole");
+    }
+
+    #[test]
+    fn this_process_is_found_and_has_a_parent() {
+        let own = process(std::process::id()).unwrap();
+        assert!(own.parent != 0 && own.start != 0 && !own.zombie);
+    }
+}

@@ -1,0 +1,130 @@
+//! Files and directories.
+
+use std::ffi::{CStr, CString, c_int};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::{mem, ptr};
+
+use nix::errno::Errno;
+
+/// The names in a folder but `.` and `..`.
+pub(crate) fn names(folder: BorrowedFd) -> nix::Result<Vec<CString>> {
+    let mut names = Vec::new();
+    each_name(folder, |name| names.push(name.to_owned()))?;
+    Ok(names)
+}
+
+/// Tells the names in a folder but `.` and `..`, from where the fd stands. Not readdir(3), which takes ENOENT
+/// for the end: a folder removed meanwhile would look like one that was read whole.
+pub(crate) fn each_name(folder: BorrowedFd, mut tell: impl FnMut(&CStr)) -> nix::Result<()> {
+    const NAME: usize = mem::offset_of!(libc::dirent64, d_name);
+    let mut buffer = [0u64; 256]; // 2 KiB, aligned for the entries
+    loop {
+        let (fd, size) = (folder.as_raw_fd(), mem::size_of_val(&buffer));
+        // SAFETY: getdents64 writes at most `size` bytes into the buffer.
+        let filled =
+            Errno::result(unsafe { libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), size) })?;
+        let filled = usize::try_from(filled).unwrap_or(0);
+        if filled == 0 {
+            return Ok(());
+        }
+        // SAFETY: the kernel has written so many bytes of the buffer, and it is borrowed for this round
+        // only.
+        let mut entries = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), filled) };
+        while let Some(name) = entries.get(NAME..).and_then(|rest| CStr::from_bytes_until_nul(rest).ok()) {
+            let length = mem::offset_of!(libc::dirent64, d_reclen);
+            let length = u16::from_ne_bytes([entries[length], entries[length + 1]]);
+            if !matches!(name.to_bytes(), b"." | b"..") {
+                tell(name);
+            }
+            entries = &entries[usize::from(length)..];
+        }
+    }
+}
+
+/// pwrite(2) of all the bytes at once.
+pub fn write_at(file: BorrowedFd, bytes: &[u8], offset: u64) -> nix::Result<()> {
+    let offset = libc::off_t::try_from(offset).map_err(|_| Errno::EINVAL)?;
+    if nix::sys::uio::pwrite(file, bytes, offset)? == bytes.len() { Ok(()) } else { Err(Errno::ENOSPC) }
+}
+
+/// What a symbolic link names, readlinkat(2), if that is shorter than the buffer. nix's allocates, and a
+/// supervisor has nothing that takes it back.
+pub fn read_link<'a>(folder: BorrowedFd, name: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]> {
+    let (to, size) = (buffer.as_mut_ptr().cast(), buffer.len());
+    // SAFETY: a C string; pointer and length are of one slice.
+    let length = Errno::result(unsafe { libc::readlinkat(folder.as_raw_fd(), name.as_ptr(), to, size) })?;
+    let length = usize::try_from(length).ok().filter(|length| *length < size).ok_or(Errno::ENAMETOOLONG)?;
+    Ok(&buffer[..length])
+}
+
+/// write(2) of all the bytes, with SIGPIPE blocked: for the last words of a process that will execute
+/// nothing.
+pub(crate) fn write_last(fd: RawFd, mut bytes: &[u8]) -> nix::Result<()> {
+    let pipe = 1u64 << (libc::SIGPIPE - 1);
+    // SAFETY: the kernel's signal set is 64 bits; nothing is executed any more that could inherit the mask.
+    unsafe {
+        let none = ptr::null_mut::<u64>();
+        let size = mem::size_of_val(&pipe);
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, &raw const pipe, none, size)
+    };
+    while !bytes.is_empty() {
+        // SAFETY: the pointer and the length are those of one slice.
+        let count = Errno::result(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })?;
+        bytes = &bytes[usize::try_from(count).unwrap_or(0)..];
+    }
+    Ok(())
+}
+
+/// The size of the extended attribute `name` of `path`, getxattr(2).
+pub(crate) fn xattr_size(path: &CStr, name: &CStr) -> nix::Result<isize> {
+    // SAFETY: two C strings; with size 0 nothing is written.
+    Errno::result(unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), ptr::null_mut(), 0) })
+}
+
+/// The same of an open file, fgetxattr(2).
+pub(crate) fn xattr_size_of(file: &OwnedFd, name: &CStr) -> nix::Result<isize> {
+    // SAFETY: an open fd and a C string; with size 0 nothing is written.
+    Errno::result(unsafe { libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), ptr::null_mut(), 0) })
+}
+
+/// Whether the effective ids and capabilities may execute `path`, in an open folder.
+pub(crate) fn may_execute(folder: RawFd, path: &CStr) -> nix::Result<()> {
+    may_access(folder, path, libc::X_OK)
+}
+
+/// Whether they may read `path`, in an open folder.
+pub(crate) fn may_read(folder: RawFd, path: &CStr) -> nix::Result<()> {
+    may_access(folder, path, libc::R_OK)
+}
+
+/// faccessat2(2). Not through libc, whose stand-in for old kernels asks with less.
+fn may_access(folder: RawFd, path: &CStr, mode: c_int) -> nix::Result<()> {
+    let (path, flags) = (path.as_ptr(), libc::AT_EACCESS);
+    // SAFETY: a C string and integers.
+    Errno::result(unsafe { libc::syscall(libc::SYS_faccessat2, folder, path, mode, flags) }).map(drop)
+}
+
+/// umask(2), which cannot fail; what is no mask is taken for a failure all the same.
+pub(crate) fn umask(mask: u32) -> nix::Result<u32> {
+    // SAFETY: an integer.
+    let before = unsafe { libc::umask(mask) };
+    if before <= 0o777 { Ok(before) } else { Err(Errno::EINVAL) }
+}
+
+/// flock(2).
+pub(crate) fn flock(fd: BorrowedFd, operation: c_int) -> nix::Result<()> {
+    // SAFETY: two integers.
+    Errno::result(unsafe { libc::flock(fd.as_raw_fd(), operation) }).map(drop)
+}
+
+/// One of the open-file-description lock commands of fcntl(2) on the whole file; returns the kind and the
+/// pid that `F_OFD_GETLK` found.
+pub(crate) fn ofd_lock(fd: BorrowedFd, command: c_int, kind: c_int) -> nix::Result<(c_int, libc::pid_t)> {
+    // SAFETY: flock is a plain C structure, for which all zeros is a value: from the start (SEEK_SET
+    // is 0) to the end, pid 0 as asked.
+    let mut lock: libc::flock = unsafe { mem::zeroed() };
+    lock.l_type = i16::try_from(kind).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: the F_OFD_ commands take one such structure.
+    Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), command, &raw mut lock) })?;
+    Ok((c_int::from(lock.l_type), lock.l_pid))
+}

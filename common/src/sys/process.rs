@@ -1,0 +1,134 @@
+//! This process and others: ids, exec and exit, `pidfd_open(2)`, signals to them, and their ends.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "numbers of the kernel's interface, whose types differ between libcs"
+)]
+
+use std::ffi::{CStr, c_int, c_long, c_ulong, c_void};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::{mem, ptr};
+
+use nix::errno::Errno;
+
+use super::words::Words;
+
+/// Becomes another program, execve(2). Returns why not.
+#[must_use]
+pub fn execve(path: &CStr, argv: &Words, envp: &Words) -> Errno {
+    // SAFETY: path is a C string and both vectors are null-terminated vectors of C strings, by the contract
+    // of Words.
+    unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
+    Errno::last()
+}
+
+/// `_exit(2)`: nothing of ours is buffered, and no handler may run.
+pub(crate) fn exit(status: c_int) -> ! {
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(status) }
+}
+
+/// Whether the kernel started this process in secure-execution mode (`AT_SECURE`, see getauxval(3)).
+pub(crate) fn at_secure() -> bool {
+    // SAFETY: reads the auxiliary vector.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// Whether a real id of this process was another one than the effective when it started, as the kernel told
+/// it.
+pub(crate) fn real_ids_differ() -> bool {
+    // SAFETY: reads the auxiliary vector.
+    let value = |name| unsafe { libc::getauxval(name) };
+    value(libc::AT_UID) != value(libc::AT_EUID) || value(libc::AT_GID) != value(libc::AT_EGID)
+}
+
+/// getpid(2), which cannot fail; what is no pid is taken for a failure all the same.
+pub fn id() -> nix::Result<u32> {
+    // SAFETY: takes nothing.
+    u32::try_from(unsafe { libc::getpid() }).map_err(|_| Errno::EINVAL)
+}
+
+/// The five arguments of prctl(2) of which we use two. Returns what it returns.
+pub(crate) fn prctl(option: c_int, argument: c_ulong) -> nix::Result<c_int> {
+    // SAFETY: used below with options that take integers.
+    Errno::result(unsafe { libc::prctl(option, argument, 0 as c_ulong, 0 as c_ulong, 0 as c_ulong) })
+}
+
+/// Gives up the controlling terminal behind `fd`, `TIOCNOTTY` in `ioctl_tty(2)`.
+pub(crate) fn give_up_terminal(fd: BorrowedFd) -> nix::Result<()> {
+    // SAFETY: TIOCNOTTY takes nothing.
+    Errno::result(unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCNOTTY) }).map(drop)
+}
+
+/// `pidfd_open(2)`.
+pub fn pidfd(pid: u32) -> nix::Result<OwnedFd> {
+    // SAFETY: two integers; the new fd, close-on-exec, is nobody else's.
+    unsafe {
+        let fd = Errno::result(libc::syscall(libc::SYS_pidfd_open, pid, 0))?;
+        Ok(OwnedFd::from_raw_fd(c_int::try_from(fd).map_err(|_| Errno::EBADF)?))
+    }
+}
+
+/// Whether a process has ended and was not waited for yet; ESRCH where there is none.
+pub fn has_ended(pid: u32) -> nix::Result<bool> {
+    let pidfd = pidfd(pid)?;
+    let mut watched = [super::poll::watch(pidfd.as_raw_fd(), libc::POLLIN)];
+    super::poll::poll(&mut watched, Some(0))?;
+    Ok(watched[0].revents != 0)
+}
+
+/// `pidfd_send_signal(2)`.
+pub fn signal_pidfd(pidfd: BorrowedFd, signal: i32) -> nix::Result<()> {
+    let none = ptr::null::<c_void>();
+    // SAFETY: an open pidfd, and no information.
+    Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, none, 0) })
+        .map(drop)
+}
+
+/// kill(2) of one process; pid 0 or 1 is never meant.
+pub fn kill_child(pid: u32, signal: i32) -> nix::Result<()> {
+    kill(pid, signal, 1)
+}
+
+/// kill(2) of all processes of the group; 0 or 1 is never meant.
+pub fn kill_group(group: u32, signal: i32) -> nix::Result<()> {
+    kill(group, signal, -1)
+}
+
+fn kill(pid: u32, signal: i32, sign: i32) -> nix::Result<()> {
+    let pid = libc::pid_t::try_from(pid).ok().filter(|pid| *pid > 1).ok_or(Errno::ESRCH)?;
+    // SAFETY: two integers.
+    Errno::result(unsafe { libc::kill(sign * pid, signal) }).map(drop)
+}
+
+/// A child that has died, waitpid(2) with WNOHANG: its pid and wait status.
+pub fn reap() -> nix::Result<Option<(u32, i32)>> {
+    let mut status = 0;
+    // SAFETY: one integer to write.
+    match Errno::result(unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) }) {
+        Ok(0) | Err(Errno::ECHILD) => Ok(None),
+        Ok(pid) => Ok(Some((u32::try_from(pid).unwrap_or(0), status))),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// The wait status of a process that is no child of ours, as its pidfd tells once it has been reaped, Linux
+/// 6.15. ESRCH before that.
+pub fn exit_status(pidfd: BorrowedFd) -> nix::Result<i32> {
+    const EXIT: u64 = 1 << 3;
+    #[repr(C)]
+    #[derive(Default)]
+    struct Info {
+        mask: u64,
+        cgroup: u64,
+        ids: [u32; 11],
+        exit_code: i32,
+    }
+    // _IOWR(0xFF, 11, struct pidfd_info), the first version of it
+    const GET_INFO: c_long = 3 << 30 | (mem::size_of::<Info>() as c_long) << 16 | 0xff << 8 | 0xb;
+    let mut info = Info { mask: EXIT, ..Info::default() };
+    let fd = pidfd.as_raw_fd();
+    // SAFETY: the kernel writes no more than the size that is in the number.
+    Errno::result(unsafe { libc::syscall(libc::SYS_ioctl, fd, GET_INFO, &raw mut info) })?;
+    if info.mask & EXIT == 0 { Err(Errno::ESRCH) } else { Ok(info.exit_code) }
+}

@@ -1,0 +1,61 @@
+//! Processes: which there are, what /proc says of one, and signals.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::in_time;
+
+/// The processes that have this directory as `$D`, or a cwd in it.
+pub(crate) fn processes_of(directory: &Path) -> Vec<u32> {
+    let mark = format!("D={}", directory.display()).into_bytes();
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    let pids = all.filter_map(|process| process.file_name().to_str()?.parse().ok());
+    let ours = |pid: &u32| {
+        let inside = |cwd: PathBuf| cwd.starts_with(directory);
+        let proc = PathBuf::from(format!("/proc/{pid}"));
+        fs::read(proc.join("environ"))
+            .is_ok_and(|all| all.split(|byte| *byte == 0).any(|entry| entry == mark))
+            || fs::read_link(proc.join("cwd")).is_ok_and(inside)
+    };
+    let mut pids: Vec<u32> = pids.filter(ours).collect();
+    pids.sort_unstable();
+    pids
+}
+
+/// Kills the processes of [`processes_of`] until there is none.
+pub(crate) fn kill_processes_of(directory: &Path) {
+    in_time(|| {
+        let left = processes_of(directory);
+        for pid in &left {
+            let _ = kill(Pid::from_raw(i32::try_from(*pid).unwrap()), Signal::SIGKILL); // it may have ended
+        }
+        left.is_empty()
+    });
+}
+
+pub(crate) fn send_signal(pid: u32, signal: Signal) {
+    kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal).unwrap();
+}
+
+/// Whether this process is there, a zombie not.
+pub(crate) fn lives(pid: u32) -> bool {
+    state(pid).is_some_and(|state| state != 'Z')
+}
+
+/// The letter of a process's state.
+pub(crate) fn state(pid: u32) -> Option<char> {
+    fs::read_to_string(format!("/proc/{pid}/stat")).ok()?.rsplit_once(") ")?.1.chars().next()
+}
+
+pub(crate) fn parent(pid: u32) -> u32 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+pub(crate) fn cmdline(pid: u32) -> String {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&words).replace('\0', " ").trim_end().to_owned()
+}

@@ -1,0 +1,96 @@
+//! How tests wait: for what the kernel sends no event of, with one limit for all.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::libc::{self, SYS_clock_nanosleep, SYS_nanosleep, SYS_pause, c_long};
+
+use super::state;
+
+/// The longest that a test waits for anything: long enough for a machine with ten times as much to do.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Waits until this holds; whether it did in time. It is looked at each millisecond, for a loop without a pause
+/// would keep the processor from what is waited for.
+pub(crate) fn in_time(mut holds: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + DEADLINE;
+    while !holds() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    true
+}
+
+/// Waits until this holds, or fails with these words.
+#[track_caller]
+pub(crate) fn until(what: &str, holds: impl FnMut() -> bool) {
+    assert!(in_time(holds), "timed out: {what}");
+}
+
+/// Waits for the end of a child; returns its status, a signal N as 128 + N, or nothing if it does not end.
+pub(crate) fn status_of(child: &mut Child) -> Option<i32> {
+    let mut status = None;
+    in_time(|| {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    status.map(|status| status.code().unwrap_or_else(|| 128 + status.signal().unwrap()))
+}
+
+/// The system calls in which programs sleep that do nothing else.
+pub(crate) const ASLEEP: &[c_long] = &[SYS_clock_nanosleep, SYS_nanosleep, SYS_pause];
+
+/// The numbers of those system calls on i386 that tests look for, and what they are here: the program under
+/// test may be of 32 bits beside tests of 64. Those of a time of 64 bits are the same calls.
+const OF_I386: [(c_long, c_long); 19] = [
+    (29, SYS_pause),
+    (55, libc::SYS_fcntl),
+    (93, libc::SYS_ftruncate),
+    (114, libc::SYS_wait4),
+    (143, libc::SYS_flock),
+    (145, libc::SYS_readv),
+    (162, SYS_nanosleep),
+    (168, libc::SYS_poll),
+    (194, libc::SYS_ftruncate),
+    (219, libc::SYS_madvise),
+    (221, libc::SYS_fcntl),
+    (252, libc::SYS_exit_group),
+    (267, SYS_clock_nanosleep),
+    (295, libc::SYS_openat),
+    (302, libc::SYS_renameat),
+    (309, libc::SYS_ppoll),
+    (315, libc::SYS_tee),
+    (407, SYS_clock_nanosleep),
+    (414, libc::SYS_ppoll),
+];
+
+/// The system call that a process sleeps in, or stands at where it is traced, by its number here; -1 for one
+/// that no test looks for, nothing where it runs.
+pub(crate) fn call_of(pid: u32) -> Option<c_long> {
+    let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).ok()?;
+    let number = call.split([' ', '\n']).next().and_then(|number| number.parse().ok())?;
+    let mut class = [0; 5];
+    let file = File::open(format!("/proc/{pid}/exe")).and_then(|mut file| file.read_exact(&mut class));
+    if file.is_ok() && class == *b"\x7fELF\x01" {
+        return Some(OF_I386.iter().find(|call| call.0 == number).map_or(-1, |call| call.1));
+    }
+    Some(number)
+}
+
+/// Waits until the process `pid` sleeps in one of these system calls.
+#[track_caller]
+pub(crate) fn wait_until_in(pid: u32, calls: &[c_long]) {
+    let mut call = None;
+    let asleep = in_time(|| {
+        call = call_of(pid);
+        assert!(state(pid).is_some_and(|state| state != 'Z'), "process {pid} has ended");
+        call.is_some_and(|call| calls.contains(&call))
+    });
+    assert!(asleep, "process {pid} does not wait: {call:?}");
+}
