@@ -1,10 +1,9 @@
-# Completion of svctl for bash: options, commands, and services by their names or paths.
+# Completion of svctl for bash, made from what its --help says.
+# After a change: UPDATE=1 cargo test --locked --test e2e docs::completions
 
 _svctl() {
-	local cur=${COMP_WORDS[COMP_CWORD]} folder=${SVDIR:-/etc/service} command='' i word name operands=()
-	local commands='up down once pause cont hup alarm interrupt quit 1 2 term kill exit start stop restart
-		try-restart reload shutdown check force-stop force-restart force-reload force-shutdown
-		status list events wait signal upgrade'
+	local cur=${COMP_WORDS[COMP_CWORD]} directory=${SVDIR:-/etc/service} command='' i word name operands=()
+	local commands='up down once pause cont hup alarm interrupt quit 1 2 term kill exit start stop shutdown reload restart try-restart check force-stop force-reload force-restart force-shutdown status list events wait signal upgrade'
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
@@ -36,9 +35,9 @@ _svctl() {
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 	else
-		for name in "$folder"/*/ "$folder"/*/log/; do
+		for name in "$directory"/*/ "$directory"/*/log/; do
 			[[ -d $name ]] || continue
-			name=${name#"$folder"/} name=${name%/}
+			name=${name#"$directory"/} name=${name%/}
 			# Loggers are many: they come with their service and a slash.
 			if [[ $name == "$cur"* && ($name != */log || $cur == */*) ]]; then
 				COMPREPLY+=("$(printf %q "$name")")

@@ -1,4 +1,5 @@
-# Completion of svctl for fish: options, commands, and services by their names or paths.
+# Completion of svctl for fish, made from what its --help says.
+# After a change: UPDATE=1 cargo test --locked --test e2e docs::completions
 
 function __svctl_words
     # The words in front of the cursor that are no options.
@@ -32,35 +33,62 @@ function __svctl_wants_service
 end
 
 function __svctl_services
-    set -l folder /etc/service
-    test -n "$SVDIR"; and set folder $SVDIR
+    set -l directory /etc/service
+    test -n "$SVDIR"; and set directory $SVDIR
     set -l current (commandline -ct)
     if string match -qr -- '^[./]' $current
-        for directory in $current*/
-            echo -- $directory
+        for path in $current*/
+            echo -- $path
         end
     else if string match -q -- '*/*' $current
         # Loggers are many: they come with their service and a slash.
-        for log in $folder/*/log/
-            string replace -- $folder/ '' (string trim -r -c / -- $log)
+        for log in $directory/*/log/
+            string replace -- $directory/ '' (string trim -r -c / -- $log)
         end
     else
-        for service in $folder/*/
-            string replace -- $folder/ '' (string trim -r -c / -- $service)
+        for service in $directory/*/
+            string replace -- $directory/ '' (string trim -r -c / -- $service)
         end
     end
 end
 
 complete -c svctl -f
-complete -c svctl -s v -d 'Wait until the command has had its effect'
-complete -c svctl -s w -x -d 'Wait so many seconds at most'
-complete -c svctl -l json -d 'Print JSON objects'
-complete -c svctl -l help -d 'Print the usage'
-complete -c svctl -l version -d 'Print the version'
-complete -c svctl -n __svctl_wants_command -a 'up down once pause cont hup alarm interrupt quit 1 2 term kill exit'
-complete -c svctl -n __svctl_wants_command -a 'start stop restart try-restart reload shutdown check'
-complete -c svctl -n __svctl_wants_command -a 'force-stop force-restart force-reload force-shutdown'
-complete -c svctl -n __svctl_wants_command -a 'status list events wait signal upgrade'
+complete -c svctl -s v -d 'wait until the command has had its effect, and say so'
+complete -c svctl -s w -x -d 'wait so long at most (without it SVWAIT, else 7); implies -v'
+complete -c svctl -l json -d 'print an object in JSON for each service, a line each'
+complete -c svctl -l help -d 'print the usage'
+complete -c svctl -l version -d 'print the version'
+complete -c svctl -n __svctl_wants_command -a up -d 'start the service, and again whenever it ends'
+complete -c svctl -n __svctl_wants_command -a down -d 'stop it, and do not start it again'
+complete -c svctl -n __svctl_wants_command -a once -d 'start it, and do not start it again'
+complete -c svctl -n __svctl_wants_command -a pause -d 'send SIGSTOP'
+complete -c svctl -n __svctl_wants_command -a cont -d 'send SIGCONT'
+complete -c svctl -n __svctl_wants_command -a hup -d 'send SIGHUP'
+complete -c svctl -n __svctl_wants_command -a alarm -d 'send SIGALRM'
+complete -c svctl -n __svctl_wants_command -a interrupt -d 'send SIGINT'
+complete -c svctl -n __svctl_wants_command -a quit -d 'send SIGQUIT'
+complete -c svctl -n __svctl_wants_command -a 1 -d 'send SIGUSR1'
+complete -c svctl -n __svctl_wants_command -a 2 -d 'send SIGUSR2'
+complete -c svctl -n __svctl_wants_command -a term -d 'send SIGTERM'
+complete -c svctl -n __svctl_wants_command -a kill -d 'send SIGKILL'
+complete -c svctl -n __svctl_wants_command -a exit -d 'stop it, and let its supervisor leave'
+complete -c svctl -n __svctl_wants_command -a start -d 'as up, and wait until it has come up'
+complete -c svctl -n __svctl_wants_command -a stop -d 'as down, and wait until it is down'
+complete -c svctl -n __svctl_wants_command -a shutdown -d 'as exit, and wait until the supervisor has left'
+complete -c svctl -n __svctl_wants_command -a reload -d 'as hup, and see that it lives on'
+complete -c svctl -n __svctl_wants_command -a restart -d 'stop and start it, and wait until it has come up'
+complete -c svctl -n __svctl_wants_command -a try-restart -d 'restart it if it is up'
+complete -c svctl -n __svctl_wants_command -a check -d 'wait until it is as it is wanted'
+complete -c svctl -n __svctl_wants_command -a force-stop -d 'as stop, and kill it when the time is up'
+complete -c svctl -n __svctl_wants_command -a force-reload -d 'as try-restart, and kill it when the time is up'
+complete -c svctl -n __svctl_wants_command -a force-restart -d 'as restart, and kill it when the time is up'
+complete -c svctl -n __svctl_wants_command -a force-shutdown -d 'as shutdown, and kill it when the time is up'
+complete -c svctl -n __svctl_wants_command -a status -d 'print the state of each service and its logger'
+complete -c svctl -n __svctl_wants_command -a list -d 'print a table of these services, or of all'
+complete -c svctl -n __svctl_wants_command -a events -d 'print what happens to services, when it happens'
+complete -c svctl -n __svctl_wants_command -a wait -d '[-a|-o] up|down|ready|finished: wait until it is so'
+complete -c svctl -n __svctl_wants_command -a signal -d 'name: send any signal'
+complete -c svctl -n __svctl_wants_command -a upgrade -d 'let svrun execute its program file anew'
 complete -c svctl -n __svctl_wants_signal -a 'TERM KILL HUP ALRM INT QUIT USR1 USR2 STOP CONT WINCH'
 complete -c svctl -n __svctl_wants_condition -a '-a -o up down ready finished'
 complete -c svctl -n __svctl_wants_service -a '(__svctl_services)'

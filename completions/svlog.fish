@@ -1,12 +1,26 @@
-# Completion of svlog for fish: options and log directories.
+# Completion of svlog for fish, made from what its --help says.
+# After a change: UPDATE=1 cargo test --locked --test e2e docs::completions
+
+function __svlog_operands
+    # The operands in front of the cursor: options end at the first.
+    set -l words (commandline -opc)[2..-1]
+    while string match -qr -- '^-.' $words[1]
+        test $words[1] = --; and set words $words[2..-1]; and break
+        string match -qr -- '^-[tv]*[rRlb]$' $words[1]; and set words $words[2..-1]
+        set words $words[2..-1]
+    end
+    string escape -- $words
+end
 
 complete -c svlog -f
-complete -c svlog -a '(__fish_complete_directories)'
-complete -c svlog -s t -d 'Begin each line with a time stamp; -tt and -ttt readable ones'
-complete -c svlog -s r -x -d 'Write this in place of what is no printable ASCII'
-complete -c svlog -s R -x -d 'And in place of these characters'
-complete -c svlog -s l -x -d 'Patterns see so many bytes'
-complete -c svlog -s b -x -d 'Read so many bytes at a time'
-complete -c svlog -s v -d 'Tell what is done'
-complete -c svlog -l help -d 'Print the usage'
-complete -c svlog -l version -d 'Print the version'
+complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -s t -d 'begin each line with a TAI64N time stamp'
+complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -o tt -d 'with one as 2026-11-22_10:30:01.98765, UTC'
+complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -o ttt -d 'with one as 2026-11-22T10:30:01.98765, UTC'
+complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -s r -x -d 'write c in place of each byte that is no printable ASCII'
+complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -s R -x -d 'and in place of these; without -r an underscore'
+complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -s l -x -d 'patterns see so many bytes of a line (1000)'
+complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -s b -x -d 'read so many bytes at a time, if that is more than 12288'
+complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -s v -d 'tell on stderr what is done'
+complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -l help -d 'print the usage'
+complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -l version -d 'print the version'
+complete -c svlog -n 'test (count (__svlog_operands)) -ge 0' -a '(__fish_complete_directories)'

@@ -9,6 +9,8 @@ use common::Link;
 use crate::needs;
 use crate::support::*;
 
+mod completions;
+
 /// Modules of the tests that belong to no single program.
 const OF_NO_PROGRAM: [&str; 11] = [
     "accounts",
@@ -270,32 +272,6 @@ fn the_page_and_help_say_the_same() {
             usage.split([' ', '[', ']', '|']).filter_map(|word| word.strip_prefix('-')).collect();
         for option in options {
             assert!(letters.contains(&option[1..2]), "{usage}: {option}");
-        }
-    }
-}
-
-#[test]
-fn every_option_of_a_program_is_completed_in_each_shell() {
-    for Link { name, options, .. } in described().filter(|link| names().iter().all(|name| name != link.name))
-    {
-        if !house().join(format!("completions/{name}.bash")).exists() {
-            continue; // svrun: nobody types it often
-        }
-        for (option, _) in *options {
-            let word = option.split(' ').next().unwrap();
-            // -tt is -t, given twice.
-            let (bash, zsh, fish) = match word.strip_prefix("--") {
-                Some(long) => (word.to_owned(), format!("{word}["), format!(" -l {long} ")),
-                None => (word.to_owned(), format!("{}[", &word[..2]), format!(" -s {} ", &word[1..2])),
-            };
-            for (file, written) in
-                [(format!("{name}.bash"), bash), (format!("_{name}"), zsh), (format!("{name}.fish"), fish)]
-            {
-                assert!(
-                    text(format!("completions/{file}")).contains(&written),
-                    "completions/{file}: add {option}"
-                );
-            }
         }
     }
 }

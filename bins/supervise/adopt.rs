@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use common::{process, procfs};
 use nix::errno::Errno;
 
-use super::machine::{Death, Event, Phase, Want};
+use super::machine::{Asked, Death, Event, Phase, Want};
 use super::now::Now;
 use super::part::Part;
 use super::process::Process;
@@ -55,7 +55,7 @@ pub(super) fn adopt(process: &mut Process, shared: &Shared, now: Now) -> nix::Re
     let machine = &mut process.machine;
     match verdict {
         Verdict::NeverRan => {}
-        Verdict::Alive => return adopt_living(process, shared, snapshot.as_ref(), &child, now),
+        Verdict::Alive => return adopt_living(process, shared, snapshot.as_ref(), &child),
         Verdict::StartVanished => (machine.phase, machine.pid, machine.due) = (Phase::Wait, 0, Some(0)),
         Verdict::Settled => {
             machine.pid = 0;
@@ -103,7 +103,6 @@ fn adopt_living(
     shared: &Shared,
     snapshot: Option<&Snapshot>,
     child: &Child,
-    now: Now,
 ) -> nix::Result<Option<Event>> {
     let voice = shared.voice(process.part);
     let machine = &mut process.machine;
@@ -133,13 +132,14 @@ fn adopt_living(
         }
     }
     process.settings.for_stop(process.folder.as_fd(), voice);
-    process.machine.resume(now.monotonic, &process.settings.rules);
     if process.part == Part::Service && !child.finish {
         process.settings.for_start(process.folder.as_fd(), voice);
         process.notify.ready = snapshot.is_some_and(|snapshot| snapshot.ready);
         process.notify.open(&process.settings, process.state.as_ref().map(State::folder), voice);
     }
-    Ok(None)
+    let same = |snapshot: &&Snapshot| snapshot.machine.phase == process.machine.phase;
+    let asked = snapshot.filter(same).map_or(Asked::default(), |snapshot| snapshot.asked);
+    Ok(Some(Event::Resume(asked)))
 }
 
 /// Nobody knows how the recorded process died.

@@ -14,6 +14,8 @@
 //! this process, once no control script runs any more. A script asked for while another runs has to wait its
 //! turn, and of two of a kind the last one counts; `k` ends the one that runs and calls off those that wait;
 //! a start ends one that was to stop or signal what is dead by now.
+//! A supervisor that takes a process over ([`Event::Resume`]) lets the scripts run again that were under way or
+//! had to wait ([`Asked`]), and what follows from each of them happens: a stop is never lost.
 //! An action that is answered by an event ([`Action::Try`], [`Action::Start`], [`Action::Finish`]) is the
 //! last of its step.
 
@@ -130,7 +132,24 @@ pub(super) enum Event {
     Died(Death),
     /// Time has passed.
     Time,
+    /// Another supervisor has taken the process over, run or finish, of which this was left to do.
+    Resume(Asked),
 }
+
+/// What a process was asked for and is not done yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Asked {
+    /// When KILL follows: monotonic, ms; [`ANEW`]: the time limit begins anew.
+    pub(super) kill_at: Option<u64>,
+    /// The letters of the control scripts that are under way or have to wait, in their order and then zeros; `T`
+    /// for that of a stop.
+    pub(super) letters: [u8; WAITING + 1],
+}
+
+/// See [`Asked`].
+pub(super) const ANEW: u64 = u64::MAX;
+/// How many scripts may have to wait: one for every signal's letter and a stop's.
+const WAITING: usize = 11;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -242,8 +261,7 @@ pub(super) struct Machine {
     pub(super) gone: bool,
     kill_at: Option<u64>,
     script: Option<Script>,
-    /// Room for every signal's letter and a stop's.
-    queue: [u8; 11],
+    queue: [u8; WAITING],
     queued: usize,
 }
 
@@ -282,15 +300,17 @@ impl Machine {
         Self { want, ..Self::default() }
     }
 
-    /// After a supervisor that was killed: time limits of what it had asked for begin anew.
-    pub(super) fn resume(&mut self, now: u64, rules: &Rules) {
-        match self.phase {
-            Phase::Run if self.termed && self.want != Want::Up => {
-                self.kill_at = after(now, rules.timeout_kill);
-            }
-            Phase::Finish => self.limit_finish(now, rules),
-            _ => {}
+    /// What is not done yet, for whoever takes the process over.
+    #[must_use]
+    pub(super) fn asked(&self) -> Asked {
+        let mut letters = [0; WAITING + 1];
+        let running = self.script.filter(|script| !script.void);
+        let running = running.map(|script| if script.stop { b'T' } else { script.letter });
+        let all = running.into_iter().chain(self.queue[..self.queued].iter().copied());
+        for (place, letter) in letters.iter_mut().zip(all) {
+            *place = letter;
         }
+        Asked { kill_at: self.kill_at, letters }
     }
 
     /// What `event` leads to at `now`, a monotonic time in milliseconds.
@@ -382,6 +402,34 @@ impl Machine {
             }
             Event::Died(death) => self.died(death, now, rules, actions),
             Event::Time => self.time(now, actions),
+            Event::Resume(asked) => self.resume(asked, now, rules, actions),
+        }
+    }
+
+    /// Goes on with what was left to do. A time limit has the time that is left of it, so that no upgrade and no
+    /// crash puts the end off; that of a stop whose signal is still to come begins anew, so that KILL is not the
+    /// first that the process hears of it.
+    fn resume(&mut self, asked: Asked, now: u64, rules: &Rules, actions: &mut Actions) {
+        let left = |limit| asked.kill_at.and_then(|at| Some(after(now, limit)?.min(at)));
+        match self.phase {
+            Phase::Run => {
+                self.kill_at = left(rules.timeout_kill);
+                if asked.letters.contains(&b'T') && !self.termed {
+                    self.kill_at = after(now, rules.timeout_kill);
+                }
+                let down = self.want == Want::Down;
+                let wanted =
+                    |letter: &u8| signal(letter.to_ascii_lowercase()).is_some() || *letter == b'd' && down;
+                for letter in asked.letters.into_iter().filter(wanted) {
+                    self.enqueue(letter);
+                }
+                self.next_script(actions);
+            }
+            Phase::Finish => {
+                self.kill_at = left(rules.timeout_finish).filter(|_| self.want != Want::Up);
+                self.limit_finish(now, rules);
+            }
+            _ => {}
         }
     }
 
@@ -475,7 +523,10 @@ impl Machine {
             self.queued = 0;
         }
         // A stop is remembered by a letter of its own: the signal that follows is another.
-        let letter = if stop { b'T' } else { letter };
+        self.enqueue(if stop { b'T' } else { letter });
+    }
+
+    fn enqueue(&mut self, letter: u8) {
         // The last of its kind counts: after `p`, `c` and `p` the process has to be stopped.
         if let Some(at) = self.queue[..self.queued].iter().position(|other| *other == letter) {
             self.queue.copy_within(at + 1..self.queued, at);
@@ -534,6 +585,10 @@ impl Machine {
                 }
             }
         }
+        self.next_script(actions);
+    }
+
+    fn next_script(&mut self, actions: &mut Actions) {
         while self.queued > 0 && self.script.is_none() {
             let letter = self.queue[0];
             self.queue.copy_within(1..self.queued, 0);

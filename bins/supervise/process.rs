@@ -232,7 +232,13 @@ impl Process {
             Action::Try(letter) if self.lost.is_some() && machine::signal(letter).is_some() => {
                 Some(Event::Script(false))
             }
-            Action::Try(letter) => self.try_script(shared, letter, now),
+            Action::Try(letter) => {
+                // Before anybody can see what comes of it: who kills us then must not take it back.
+                if machine::signal(letter).is_some() {
+                    self.remember(shared, now);
+                }
+                self.try_script(shared, letter, now)
+            }
             Action::KillScript if self.script == 0 => Some(Event::Script(false)),
             Action::KillScript => {
                 if self.lost_script.is_none() {
@@ -609,6 +615,7 @@ impl Process {
         let Some(file) = self.state.as_ref().and_then(|state| state.record.as_ref()) else { return };
         let snapshot = Snapshot {
             machine,
+            asked: machine.asked(),
             serial: self.book.serial,
             wall: self.since,
             died: self.died.0.0,

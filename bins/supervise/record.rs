@@ -3,6 +3,11 @@
 //! It has two places of fixed size, each written by one pwrite(2). The first is the supervisor's: where the
 //! process is in its life. The second is the child's own, written between fork and exec: which run of the
 //! service it is, its pid and start time, and the pid space in which these count.
+//!
+//! The supervisor's is `state`, numbers, words, and the pid space. What a word is of is in its first part, and one
+//! that is not known is passed over: so older and newer supervisors read each other's. The words are `kill:`, the
+//! time of the KILL that ends a stop or finish, 0 where there is none; and `asked:`, the control scripts that run or
+//! have to wait.
 
 use std::os::fd::BorrowedFd;
 
@@ -11,7 +16,7 @@ use common::spawn::Slot;
 use common::quantity::number;
 use nix::errno::Errno;
 
-use super::machine::{Death, Hold, Machine, Phase, Runs, Want};
+use super::machine::{ANEW, Asked, Death, Hold, Machine, Phase, Runs, Want};
 use super::now::Wall;
 use super::pid_space::{PidSpace, Then};
 
@@ -44,6 +49,8 @@ pub(super) struct Child {
 pub(super) struct Snapshot {
     /// Its life so far, as far as it lives on.
     pub(super) machine: Machine,
+    /// What it was asked for and is not done yet.
+    pub(super) asked: Asked,
     /// Which run this is, counting from 1.
     pub(super) serial: u32,
     /// The wall clock time of `machine.since`.
@@ -77,7 +84,7 @@ pub(super) fn tail(serial: u32, since: u64, wall: Wall, space: &PidSpace) -> Tex
 
 /// Writes the supervisor's place.
 pub(super) fn write(file: BorrowedFd, snapshot: &Snapshot, space: &PidSpace) -> nix::Result<()> {
-    let Snapshot { machine, serial, wall, died, dead, notify, ready } = snapshot;
+    let Snapshot { machine, asked, serial, wall, died, dead, notify, ready } = snapshot;
     let (kind, value, core) = match machine.death {
         None => (0, 0, false),
         Some(Death::Exit(code)) => (1, u32::from(code), false),
@@ -110,6 +117,11 @@ pub(super) fn write(file: BorrowedFd, snapshot: &Snapshot, space: &PidSpace) -> 
     ];
     for number in numbers {
         text.number(number).add(" ");
+    }
+    text.add("kill:").number(asked.kill_at.unwrap_or(0)).add(" ");
+    let letters = asked.letters.split(|letter| *letter == 0).next().unwrap_or_default();
+    if !letters.is_empty() {
+        text.add("asked:").add(letters).add(" ");
     }
     space.add(&mut text);
     text.add(" ").fill(CHILD - 1).add("\n");
@@ -145,10 +157,11 @@ pub(super) fn read(
     let (snapshot, child) = bytes.split_at(CHILD);
     let then = space.then(snapshot);
     let mut snapshot = counts(then)?.then(|| parse_snapshot(snapshot)).flatten();
-    if let Some(Snapshot { machine, .. }) = snapshot.as_mut().filter(|_| then == Then::Undated) {
+    if let Some(Snapshot { machine, asked, .. }) = snapshot.as_mut().filter(|_| then == Then::Undated) {
         // Its times are of another clock.
         machine.since = now;
         machine.due = machine.due.map(|_| machine.since);
+        asked.kill_at = asked.kill_at.map(|_| ANEW);
     }
     let then = space.then(child);
     let mut child = counts(then)?.then(|| parse_child(child)).flatten();
@@ -210,7 +223,17 @@ fn parse_snapshot(place: &[u8]) -> Option<Snapshot> {
         _ => None,
     };
     let (serial, wall, dead) = (small(serial), (wall, small(nanoseconds)), small(dead));
-    Some(Snapshot { machine, serial, wall, died, dead, notify, ready: ready != 0 })
+    // An older record, without the words, tells of a stop alone.
+    let stopped = machine.termed && machine.want != Want::Up;
+    let mut asked = Asked { kill_at: stopped.then_some(ANEW), ..Asked::default() };
+    for word in words {
+        if let Some(time) = word.strip_prefix(b"kill:") {
+            asked.kill_at = number::<u64>(time).filter(|time| *time != 0);
+        } else if let Some(letters) = word.strip_prefix(b"asked:") {
+            asked.letters.iter_mut().zip(letters).for_each(|(place, letter)| *place = *letter);
+        }
+    }
+    Some(Snapshot { machine, asked, serial, wall, died, dead, notify, ready: ready != 0 })
 }
 
 fn parse_child(place: &[u8]) -> Option<Child> {
@@ -305,7 +328,9 @@ mod tests {
         (machine.paused, machine.since, machine.due, machine.shorts) = (true, 77, Some(99), 3);
         machine.death = Some(Death::Signal(11, true));
         let (wall, notify) = ((1_764_000_000, 999_999_999), u64::MAX);
-        let snapshot = Snapshot { machine, serial: 5, wall, died: 8, dead: 9, notify, ready: true };
+        let letters = *b"hT1\0\0\0\0\0\0\0\0\0";
+        let asked = Asked { kill_at: Some(99_999), letters };
+        let snapshot = Snapshot { machine, asked, serial: 5, wall, died: 8, dead: 9, notify, ready: true };
         clear(file.as_fd()).unwrap();
         assert!(matches!(read(file.as_fd(), &space, 5), Ok((None, None))));
         write(file.as_fd(), &snapshot, &space).unwrap();

@@ -41,6 +41,14 @@ pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> 
                         open.push((name, conn));
                         break;
                     }
+                    Received::Unread => {
+                        out.trouble(
+                            names,
+                            name,
+                            &Trouble::fails("its supervisor has too many clients", None),
+                        )?;
+                        break;
+                    }
                     Received::End => {
                         out.trouble(names, name, &Trouble::fails("the supervisor has left", None))?;
                         break;

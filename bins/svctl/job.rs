@@ -26,7 +26,7 @@ use run::Runs;
 pub(super) const TICK: Duration = Duration::from_millis(20);
 /// After a ./check that failed, the next one.
 const AGAIN: Duration = Duration::from_millis(200);
-/// How often a supervisor is looked for that is not there.
+/// How often a supervisor is looked for that is not there, or has no place for us.
 const ABSENT: Duration = Duration::from_millis(100);
 
 /// What all jobs of a command share.
@@ -58,6 +58,9 @@ enum Stage {
     Start,
     /// There is no supervisor: to be looked for again.
     Absent(Instant),
+    /// Its place went to another client: so many requests were answered, and the next one is to be sent over
+    /// another connection, not before this.
+    Evicted(usize, Instant),
     /// So many requests were answered.
     Asked(usize),
     /// The socket will say when the condition holds.
@@ -130,7 +133,7 @@ impl Job {
     /// When it has to look again, whatever becomes readable.
     pub(super) fn due(&self) -> Option<Instant> {
         match (&self.stage, &self.way) {
-            (Stage::Absent(until) | Stage::Resting(until), _) => Some(*until),
+            (Stage::Absent(until) | Stage::Evicted(_, until) | Stage::Resting(until), _) => Some(*until),
             (Stage::Looking(until), Some(Way::Socket(_))) => *until,
             _ if self.fd().is_none() => Some(Instant::now() + TICK),
             _ => None,
@@ -173,10 +176,11 @@ impl Job {
     fn step(&mut self, order: &Order) -> Step {
         let stage = std::mem::replace(&mut self.stage, Stage::Start);
         match (self.way.take(), stage) {
-            (None, Stage::Absent(until)) if Instant::now() < until => {
-                self.stage = Stage::Absent(until);
+            (None, stage @ (Stage::Absent(until) | Stage::Evicted(_, until))) if Instant::now() < until => {
+                self.stage = stage;
                 Step::Wait
             }
+            (None, Stage::Evicted(count, _)) => self.go_on(order, count),
             (None, _) => self.start(order),
             (Some(Way::Socket(conn)), stage) => self.hear(order, conn, stage),
             (Some(Way::Bytes(before)), stage) => self.see(order, before, stage),

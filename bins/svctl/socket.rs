@@ -20,6 +20,8 @@ pub(super) struct Conn {
     fd: OwnedFd,
     buffer: Vec<u8>,
     log: bool,
+    /// The last request could not be sent.
+    unsent: bool,
 }
 
 /// What a connection had.
@@ -30,6 +32,8 @@ pub(super) enum Received {
     Nothing,
     /// The supervisor closed it.
     End,
+    /// It closed it and has not read the last request: it needs the place for another client.
+    Unread,
 }
 
 impl Conn {
@@ -39,13 +43,13 @@ impl Conn {
         let log = names.enter_served(name).ok()?;
         // Whatever keeps us from it, there is another way.
         let fd = door::socket(sv::state().ok()?.as_fd(), c"socket", c"supervise/socket").ok()?;
-        Some(Self { fd, buffer: Vec::new(), log })
+        Some(Self { fd, buffer: Vec::new(), log, unsent: false })
     }
 
     /// Sends a request for the service or for its log. A failure shows as the end of what is received.
     pub(super) fn send(&mut self, request: &str) {
         let log = if self.log { "log " } else { "" };
-        let _ = send(self.fd.as_fd(), format!("{log}{request}\n").as_bytes());
+        self.unsent = send(self.fd.as_fd(), format!("{log}{request}\n").as_bytes()).is_err();
     }
 
     /// From now on this connection is about the log.
@@ -66,6 +70,9 @@ impl Conn {
                 Ok(count) if count > 0 => return Received::Line(String::new()), // no answer is so long
                 Err(Errno::EAGAIN) => return Received::Nothing,
                 Err(Errno::EINTR) => {}
+                // So Linux says that a peer has closed a socket with something unread in it.
+                Err(Errno::ECONNRESET) => return Received::Unread,
+                _ if self.unsent => return Received::Unread,
                 _ => return Received::End,
             }
         }
@@ -78,7 +85,7 @@ impl Conn {
         loop {
             match self.receive() {
                 Received::Line(line) => return Some(line),
-                Received::End => return None,
+                Received::End | Received::Unread => return None,
                 Received::Nothing => {
                     let left = end.checked_duration_since(Instant::now())?;
                     wait(&mut [watch(self.fd(), POLLIN)], left);

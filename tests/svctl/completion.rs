@@ -1,4 +1,4 @@
-//! What shells complete.
+//! What shells complete, with the scripts that `docs::completions` holds equal to `--help`.
 
 use std::path::Path;
 
@@ -6,8 +6,16 @@ use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
+/// A command behind links is completed as if it stood alone.
+const CHAINS: [(&str, &str); 4] = [
+    ("setuidgid nobody envdir --he", "--help"),
+    ("envdir db setuidgid -s nobod", "nobody"),
+    ("setlock -nt 5 file redirfd -r 0 fi", "file"),
+    ("catena fdclose 9 envdir d", "db"),
+];
+
 /// A line, and what the word at its end may become.
-const CASES: [(&str, &str); 24] = [
+const CASES: [(&str, &str); 43] = [
     ("svctl sta", "start status"),
     ("svctl -v forc", "force-reload force-restart force-shutdown force-stop"),
     ("svctl -w 3 ev", "events"),
@@ -32,6 +40,25 @@ const CASES: [(&str, &str); 24] = [
     ("sissylog -p web auth", "auth authpriv"),
     ("sissylog web sys", "syslog"),
     ("sissylog web local7", "local7"),
+    ("svrun -s d", "db"),
+    ("svrun -k w", "web"),
+    ("setuidgid nobod", "nobody"),
+    ("setuidgid -s nobod", "nobody"),
+    ("setuidgid --he", "--help"),
+    ("envuidgid nobod", "nobody"),
+    ("chroot d", "db"),
+    ("envdir -", "--help --version -I -c -f -n -p"),
+    ("envdir -c x d", "db"),
+    ("setlock fi", "file"),
+    ("setlock -t 5 fi", "file"),
+    ("redirfd -r 0 fi", "file"),
+    ("fdclose 9 fdm", "fdmove"),
+    ("softlimit -o 5 fdm", "fdmove"),
+    ("setlock -nt 5 file fdm", "fdmove"),
+    ("redirfd -w 1 file fdm", "fdmove"),
+    ("umask 027 fdm", "fdmove"),
+    ("catena setsi", "setsid-free"),
+    ("catena envd", "envdir"),
 ];
 
 fn services() -> House {
@@ -55,6 +82,7 @@ fn words(house: &House, shell: &str, script: &str, line: &str) -> String {
     let mut words: Vec<&str> =
         outcome.stdout.lines().map(|word| word.split('\t').next().unwrap().trim_end_matches('/')).collect();
     words.sort_unstable();
+    words.dedup();
     words.join(" ")
 }
 
@@ -73,6 +101,12 @@ fn bash_completes_commands_and_services() {
     house.write("a b/run", STAYS);
     assert_eq!(words(&house, "bash", &script, "svctl up a"), "a\\ b");
     assert_eq!(words(&house, "bash", &script, "svctl -w "), "");
+    assert_eq!(words(&house, "bash", &script, "setlock -t "), "");
+    // bash-completion knows how the command is completed; it needs to know where it stands.
+    let script = format!("_command_offset() {{ COMPREPLY=(\"$1\"); }}; {script}");
+    for ((line, _), place) in CHAINS.iter().zip(["2", "2", "4", "1"]) {
+        assert_eq!(words(&house, "bash", &script, line), place, "{line}");
+    }
 }
 
 #[test]
@@ -80,8 +114,9 @@ fn fish_completes_commands_and_services() {
     needs!(tool("fish"));
     let house = services();
     let script =
-        format!("source {}(string split ' ' $argv[2])[1].fish; complete -C $argv[2]", completion(""));
-    for (line, expected) in CASES {
+        format!("set fish_complete_path {} $fish_complete_path; complete -C $argv[2]", completion(""));
+    for (line, expected) in CASES.iter().chain(&CHAINS) {
+        let expected = *expected;
         assert_eq!(words(&house, "fish", &script, line), expected, "{line}");
     }
 }
@@ -102,7 +137,7 @@ fn zsh_completes_commands_and_services() {
         print -r -- ${seen##* }
     "#;
     let script = script.replace("$DIRECTORY", &completion(""));
-    for (line, expected) in CASES.iter().filter(|(_, expected)| !expected.contains(' ')) {
+    for (line, expected) in CASES.iter().chain(&CHAINS).filter(|(_, expected)| !expected.contains(' ')) {
         assert_eq!(words(&house, "zsh", &script, line), *expected, "{line}");
     }
 }

@@ -386,3 +386,19 @@ fn a_stale_socket_is_none() {
     assert_eq!(house.svctl("status a"), outcome);
     assert_eq!(house.svctl("exit a"), prints("ok: a: no supervisor\n"));
 }
+
+#[test]
+fn more_clients_than_a_supervisor_has_places_for_all_have_what_they_asked_for() {
+    let mut house = House::new();
+    house.serve(&svrun(), "a");
+    for command in ["start", "restart", "stop", "start"] {
+        let begin = || Background::start(&mut house.command("svctl", &format!("-w 60 {command} a")));
+        let clients: Vec<Background> = (0..40).map(|_| begin()).collect();
+        for client in clients {
+            let outcome = client.finish();
+            let said = (outcome.status, without_numbers(&outcome.stdout), outcome.stderr);
+            let state = if command == "stop" { "down: a: Ns, normally up" } else { "run: a: (pid N) Ns" };
+            assert_eq!(said, (0, format!("ok: {state}\n"), String::new()), "{command}");
+        }
+    }
+}

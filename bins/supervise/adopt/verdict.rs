@@ -60,13 +60,13 @@ pub(in super::super) fn verdict(snapshot: Option<&Snapshot>, child: Option<(&Chi
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::machine::{Machine, Want};
+    use super::super::super::machine::{Asked, Machine, Want};
     use super::*;
 
     fn snapshot(serial: u32, phase: Phase) -> Snapshot {
         let mut machine = Machine::new(Want::Up);
         machine.phase = phase;
-        Snapshot { machine, serial, wall: (0, 0), died: 0, dead: 0, notify: 0, ready: false }
+        Snapshot { machine, asked: Asked::default(), serial, wall: (0, 0), died: 0, dead: 0, notify: 0, ready: false }
     }
 
     fn child(finish: bool) -> Child {

@@ -607,6 +607,93 @@ fn kill_follows_a_stop_after_timeout_kill() {
     assert_eq!(life.machine.deadline(), None);
 }
 
+/// The machine of another supervisor that takes the process over, and what the record says is left to do.
+/// `normally` is what is wanted where the exit was.
+fn taken_over(machine: &Machine, normally: Want) -> (Machine, Asked) {
+    let want = if machine.want == Want::Exit { normally } else { machine.want };
+    let fresh = Machine { want, gone: false, kill_at: None, script: None, queued: 0, ..*machine };
+    (fresh, machine.asked())
+}
+
+/// What follows in each situation with a process once another supervisor has taken it over, where scripts fail and
+/// the process obeys nothing. The exit is over: up is wanted.
+const TAKEN_OVER: &str = "
+Run:
+Run, once:
+Run, told to stop: KILL
+Run, control/h runs: control/h HUP
+Run, control/a runs: control/a ALRM
+Run, control/i runs: control/i INT
+Run, control/q runs: control/q QUIT
+Run, control/1 runs: control/1 USR1
+Run, control/2 runs: control/2 USR2
+Run, control/p runs: control/p STOP
+Run, control/c runs: control/c CONT
+Run, control/k runs: control/k KILL
+Run, control/t runs: control/t TERM
+Run, control/t runs for a restart: control/t QUIT CONT KILL
+Run once, control/t runs: control/t TERM CONT control/d
+Run, control/t runs for d: control/t QUIT CONT control/d KILL
+Run, control/t runs for d, then o: control/t QUIT CONT control/d KILL
+Run, control/t runs for d, then u: control/t QUIT CONT KILL
+Run, control/d runs: control/d KILL
+Run, control/t runs for x: control/t QUIT CONT KILL
+Run, control/x runs: KILL
+Run, control/h is ended for k: control/k KILL
+Finish:
+Finish, of a short run:
+Finish, not wanted up: KILL
+Finish, then the exit:
+Finish, control/t runs:
+";
+
+#[test]
+fn whoever_takes_a_process_over_does_what_is_left_to_do() {
+    let all = situations().into_iter().filter_map(|situation| {
+        let machine = self::situation(situation.name).machine;
+        (machine.pid != 0).then_some(situation.name)
+    });
+    let lines = TAKEN_OVER.lines().filter_map(|line| line.rsplit_once(':'));
+    assert!(all.eq(lines.clone().map(|(name, _)| name)), "a situation is missing or there twice");
+    for (name, expected) in lines {
+        let mut life = situation(name);
+        let (machine, asked) = taken_over(&life.machine, Want::Up);
+        life.machine = machine;
+        let actions = life.machine.step(Event::Resume(asked), life.now, &life.rules);
+        let mut told: Vec<_> = actions.iter().map(told_as).collect();
+        told.extend([life.hear("unhandled unhandled late")].into_iter().filter(|told| !told.is_empty()));
+        assert_eq!(told.join(" "), expected.trim(), "{name}");
+    }
+}
+
+#[test]
+fn a_time_limit_goes_on_under_another_supervisor_unless_the_signal_is_still_to_come() {
+    let mut test = |history: &str, record: fn(Asked) -> Asked, left: Option<u64>| {
+        let mut life = Life::running(strict());
+        life.hear(history);
+        let (machine, asked) = taken_over(&life.machine, Want::Up);
+        life.machine = machine;
+        life.machine.step(Event::Resume(record(asked)), life.now, &life.rules);
+        let scriptless = Machine { script: None, ..life.machine };
+        assert_eq!(scriptless.deadline(), left.map(|left| life.now + left), "{history}");
+    };
+    for stop in ["d", "restart", "x"] {
+        test(&format!("{stop} unhandled unhandled +2000"), |asked| asked, Some(3000));
+        test(&format!("{stop} unhandled unhandled +9000 time"), |asked| asked, None); // KILL was sent
+        test(&format!("{stop} runs +2000"), |asked| asked, Some(5000));
+        test(&format!("{stop} unhandled unhandled +2000 {stop} runs"), |asked| asked, Some(3000));
+    }
+    test("d handled runs +2000", |asked| asked, Some(3000));
+    test("exit-0 started d +2000", |asked| asked, Some(5000));
+    test("exit-0 started d +2000 u", |asked| asked, None);
+    test("t unhandled o", |asked| asked, None);
+    // Of another clock, or of an older supervisor; and one that was spoilt.
+    let anew = |asked| Asked { kill_at: Some(ANEW), ..asked };
+    test("d unhandled unhandled +2000", anew, Some(5000));
+    test("exit-0 started d +2000", anew, Some(7000));
+    test("d unhandled unhandled", |asked| Asked { letters: *b"xyzX\xff \ndu:,;", ..asked }, Some(5000));
+}
+
 #[test]
 fn numbers_that_are_too_large_mean_never() {
     let rules = Rules { timeout_kill: u64::MAX, timeout_finish: u64::MAX, ..Rules::default() };
@@ -1368,8 +1455,28 @@ impl World {
         self.happens(Event::Script(script.handled));
     }
 
+    /// The supervisor is killed, and another one takes over what runs, or what is due. A control script goes on, and
+    /// nobody looks.
+    fn is_followed(&mut self) {
+        let normally = self.dice.pick(&[Want::Up, Want::Down]);
+        let (machine, asked) = taken_over(&self.machine, normally);
+        (self.machine, self.script, self.gone) = (machine, None, false);
+        if self.machine.phase == Phase::Prepare {
+            self.machine.phase = Phase::Down;
+        }
+        match (self.machine.phase, self.machine.pid) {
+            (Phase::Run, _) | (Phase::Finish, 1..) => self.happens(Event::Resume(asked)),
+            (Phase::Finish, 0) => self.machine.due = Some(self.now),
+            (Phase::Down, _) if self.machine.want == Want::Up => self.happens(Event::Byte(b'u')),
+            _ => {}
+        }
+    }
+
     /// Anything.
     fn anything(&mut self) {
+        if self.dice.one_in(12) {
+            self.is_followed();
+        }
         match self.dice.below(16) {
             0..7 => {
                 let byte = self.dice.pick(b"uuuuudddoooxtkpchaiq12?");
@@ -1399,6 +1506,9 @@ impl World {
         self.calm = true;
         let last = self.dice.pick(b"udx");
         self.happens(Event::Byte(last));
+        if last != b'x' && self.dice.one_in(2) {
+            self.is_followed(); // an exit is over then
+        }
         for round in 0.. {
             self.pass(500_000); // a dozen scripts may hang, one after the other
             let arrived = match last {

@@ -137,9 +137,7 @@ impl Job {
             self.runs.late += usize::from(Instant::now() >= order.end);
             match bell.receive() {
                 Received::Nothing => break,
-                // It may have become another program, which does not know that we wait.
-                Received::End if order.deed.requests.is_empty() => return Step::Wait,
-                Received::End => return Step::Fail(super::socket::left()),
+                Received::End | Received::Unread => return self.ask_again(order),
                 Received::Line(line) => match Status::from_json(&line) {
                     Some(status) => state = Some(status),
                     None if Value::parse(&line).is_some_and(|line| line.get("event").text() != "") => {
@@ -165,11 +163,9 @@ impl Job {
     pub(super) fn asking(&mut self, order: &Order, bell: Conn, mut conn: Conn, until: Instant) -> Step {
         match conn.receive() {
             Received::Nothing => self.keep(Way::Socket(bell), Stage::Asking(conn, until)),
-            // There was no place for us; or there is no supervisor any more, which the bell tells.
-            Received::End => {
-                let again = Some(Instant::now() + TICK);
-                Step::On(Way::Socket(bell), Stage::Looking(again))
-            }
+            // There was no place for a second connection. The first takes one too, and others may wait for ours
+            // as we for theirs: leave it.
+            Received::End | Received::Unread => self.ask_again(order),
             Received::Line(line) => match Status::from_json(&line) {
                 Some(status) => self.judge(order, bell, status),
                 None => Step::Fail(super::socket::refused(&line)),

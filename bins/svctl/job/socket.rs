@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use common::shown;
 
-use super::{Goal, Job, Order, Stage, Step, Way, look, run};
+use super::{ABSENT, Goal, Job, Order, Stage, Step, Way, look, run, sv};
 use crate::svctl::json::Value;
 use crate::svctl::socket::{Conn, Received};
 use crate::svctl::status::Status;
@@ -17,16 +17,14 @@ impl Job {
             Stage::Asked(count) => self.answered(order, conn, count),
             Stage::Waiting => match conn.receive() {
                 Received::Nothing => self.keep(Way::Socket(conn), Stage::Waiting),
-                // It may have become another program, which does not know that we wait.
-                Received::End if order.deed.requests.is_empty() => Step::Wait,
-                Received::End => Step::Fail(left()),
+                Received::End | Received::Unread => self.ask_again(order),
                 Received::Line(line) => match Status::from_json(&line) {
                     Some(status) => Step::Done(status),
                     None => Step::Fail(refused(&line)),
                 },
             },
             Stage::Leaving => match conn.receive() {
-                Received::End => Step::Gone,
+                Received::End | Received::Unread => Step::Gone,
                 _ => self.keep(Way::Socket(conn), Stage::Leaving),
             },
             Stage::Looking(until) => self.watch(order, conn, until),
@@ -38,7 +36,9 @@ impl Job {
                 Some(status) => Step::Done(status),
                 None => self.keep(Way::Socket(conn), Stage::Returning),
             },
-            Stage::Start | Stage::Absent(_) => Step::On(Way::Socket(conn), Stage::Asked(0)),
+            Stage::Start | Stage::Absent(_) | Stage::Evicted(..) => {
+                Step::On(Way::Socket(conn), Stage::Asked(0))
+            }
         }
     }
 
@@ -46,12 +46,15 @@ impl Job {
         let line = match conn.receive() {
             Received::Nothing => return self.keep(Way::Socket(conn), Stage::Asked(count)),
             Received::Line(line) => line,
+            // The FIFO takes any number of commands, but cannot say when a service is ready.
+            Received::Unread if count == 0 && order.deed.bytes.is_some() && !order.waits => {
+                return self.by_bytes(order);
+            }
+            Received::Unread => return self.evicted(count),
             Received::End => {
                 return match order.deed.goal {
                     Goal::Upgraded => Step::On(Way::Socket(conn), Stage::Returning),
                     Goal::Gone => Step::Gone,
-                    // There are more clients than it has places for. The FIFO takes any number of commands,
-                    // but cannot say when a service is ready.
                     Goal::Told => self.by_bytes(order),
                     _ if count == 0 && !order.waits => self.by_bytes(order),
                     _ if count == 0 => Step::Wait,
@@ -107,6 +110,45 @@ impl Job {
             }
         }
     }
+
+    /// The connection over which we waited is closed: the place was needed for another client, or the
+    /// supervisor has become another program, which does not know that we wait.
+    pub(super) fn ask_again(&mut self, order: &Order) -> Step {
+        if order.deed.requests.is_empty() { Step::Wait } else { self.evicted(self.requests.len()) }
+    }
+
+    /// So many requests were answered; the next one waits for a place.
+    fn evicted(&mut self, count: usize) -> Step {
+        self.stage = Stage::Evicted(count, Instant::now() + ABSENT);
+        Step::Wait
+    }
+
+    /// Goes on over another connection, where `count` requests were answered before. Once all are, nothing that
+    /// has happened meanwhile is missed: the first that is said for either question is how the service is now.
+    pub(super) fn go_on(&mut self, order: &Order, count: usize) -> Step {
+        let Some(mut conn) = Conn::open(order.names, self.name) else {
+            return match sv::status(order.names, self.name) {
+                Ok(Some(_)) => self.evicted(count), // it may be about to open its socket anew
+                _ if order.patient => self.without_supervisor(order),
+                _ => Step::Fail(left()),
+            };
+        };
+        let goal = order.deed.goal;
+        match self.requests.get(count) {
+            Some(request) => {
+                conn.send(request);
+                Step::On(Way::Socket(conn), Stage::Asked(count))
+            }
+            None if goal.is_a_run() => {
+                conn.send("events");
+                Step::On(Way::Socket(conn), Stage::Looking(None))
+            }
+            None => {
+                conn.send(goal.condition().unwrap_or("status"));
+                Step::On(Way::Socket(conn), Stage::Waiting)
+            }
+        }
+    }
 }
 
 /// What the socket says that is wrong.
@@ -135,6 +177,6 @@ pub(super) fn gave_up(last: &str, line: &str) -> Trouble {
     Trouble::fails(format!("gave up{last}"), None).hint(hint)
 }
 
-pub(super) fn left() -> Trouble {
+fn left() -> Trouble {
     Trouble::fails("the supervisor closed the connection", None)
 }

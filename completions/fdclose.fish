@@ -1,0 +1,22 @@
+# Completion of fdclose for fish, made from what its --help says.
+# After a change: UPDATE=1 cargo test --locked --test e2e docs::completions
+
+function __fdclose_operands
+    # The operands in front of the cursor: options end at the first.
+    set -l words (commandline -opc)[2..-1]
+    while string match -qr -- '^-.' $words[1]
+        test $words[1] = --; and set words $words[2..-1]; and break
+        set words $words[2..-1]
+    end
+    string escape -- $words
+end
+
+function __fdclose_command
+    # As the command alone would be completed.
+    complete -C (string join ' ' -- (__fdclose_operands)[2..-1] (commandline -ct))
+end
+
+complete -c fdclose -f
+complete -c fdclose -n 'test (count (__fdclose_operands)) -eq 0' -l help -d 'print the usage'
+complete -c fdclose -n 'test (count (__fdclose_operands)) -eq 0' -l version -d 'print the version'
+complete -c fdclose -n 'test (count (__fdclose_operands)) -ge 1' -a '(__fdclose_command)'

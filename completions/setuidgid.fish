@@ -1,0 +1,25 @@
+# Completion of setuidgid for fish, made from what its --help says.
+# After a change: UPDATE=1 cargo test --locked --test e2e docs::completions
+
+function __setuidgid_operands
+    # The operands in front of the cursor: options end at the first.
+    set -l words (commandline -opc)[2..-1]
+    while string match -qr -- '^-.' $words[1]
+        test $words[1] = --; and set words $words[2..-1]; and break
+        set words $words[2..-1]
+    end
+    string escape -- $words
+end
+
+function __setuidgid_command
+    # As the command alone would be completed.
+    complete -C (string join ' ' -- (__setuidgid_operands)[2..-1] (commandline -ct))
+end
+
+complete -c setuidgid -f
+complete -c setuidgid -n 'test (count (__setuidgid_operands)) -eq 0' -s s -d 'the account\'s groups of the database too'
+complete -c setuidgid -n 'test (count (__setuidgid_operands)) -eq 0' -s e -d 'set HOME, USER, LOGNAME and SHELL'
+complete -c setuidgid -n 'test (count (__setuidgid_operands)) -eq 0' -l help -d 'print the usage'
+complete -c setuidgid -n 'test (count (__setuidgid_operands)) -eq 0' -l version -d 'print the version'
+complete -c setuidgid -n 'test (count (__setuidgid_operands)) -eq 0' -a '(__fish_complete_users)'
+complete -c setuidgid -n 'test (count (__setuidgid_operands)) -ge 1' -a '(__setuidgid_command)'

@@ -1,0 +1,404 @@
+//! What the shells complete is written from the same tables as `--help`: the files of completions/ are generated here,
+//! and checked in, so that who builds or packages the programs needs nothing for them.
+//!
+//! For each program: its options with what they do, and each operand by the name that the usage line gives it; behind
+//! the operands of a link any command, with its own completion.
+
+use std::fmt::Write;
+use std::fs;
+
+use super::{described, files, house, names, sorted};
+use crate::support::*;
+
+const UPDATE: &str = "UPDATE=1 cargo test --locked --test e2e docs::completions";
+
+/// What may stand for an argument or operand.
+#[derive(Clone, PartialEq)]
+enum Kind {
+    Directory,
+    File,
+    Account,
+    Fd,
+    OneOf(Vec<String>),
+    /// Numbers, characters, names of the user's own: nothing to offer.
+    Free,
+}
+
+impl Kind {
+    /// By the name of an argument in a usage line.
+    fn of(name: &str) -> Self {
+        match name {
+            "dir" | "root" | "statedir" => Self::Directory,
+            "file" => Self::File,
+            "account" => Self::Account,
+            "fd" | "to" | "from" => Self::Fd,
+            "facility" => Self::OneOf(facilities()),
+            "link" => Self::OneOf(names()),
+            "command" | "service" => Self::Free, // svctl's own functions know them
+            "bytes" | "c" | "char" | "chars" | "ident" | "len" | "mask" | "prefix" | "seconds" | "value" => {
+                Self::Free
+            }
+            other => panic!("tests/docs/completions.rs: say in Kind::of what a {other} is"),
+        }
+    }
+}
+
+fn facilities() -> Vec<String> {
+    let text = catena::sissylog::level::NAMES;
+    let (single, _) = text.split_once(" local0").unwrap();
+    let local = (0..8).map(|i| format!("local{i}"));
+    single.split(' ').map(str::to_owned).chain(local).collect()
+}
+
+/// An option: `-t`, `-tt` or `--json`.
+struct Opt {
+    word: String,
+    argument: Option<String>,
+    help: String,
+}
+
+struct Program {
+    name: String,
+    options: Vec<Opt>,
+    /// Names and kinds of the operands; the last may come more than once.
+    operands: Vec<(String, Kind)>,
+    repeated: bool,
+    /// How many operands stand in front of a command, if one does.
+    command: Option<usize>,
+    /// Whether an option may be given more than once.
+    again: bool,
+}
+
+impl Program {
+    fn new(name: &str, usage: &str, options: &[(&str, &str)]) -> Self {
+        let own = options.iter().map(|(option, help)| {
+            let (word, argument) =
+                option.split_once(' ').map_or((*option, None), |(word, name)| (word, Some(name)));
+            Opt { word: word.to_owned(), argument: argument.map(str::to_owned), help: (*help).to_owned() }
+        });
+        let common = [("--help", "print the usage"), ("--version", "print the version")];
+        let common = common.map(|(word, help)| Opt { word: word.into(), argument: None, help: help.into() });
+        let operands = operands(usage);
+        let at = operands.iter().position(|operand| operand == "prog...");
+        let listed = &operands[..at.unwrap_or(operands.len())];
+        Self {
+            name: name.to_owned(),
+            options: own.chain(common).collect(),
+            operands: listed
+                .iter()
+                .map(|name| name.trim_end_matches('.'))
+                .map(|name| (name.to_owned(), Kind::of(name)))
+                .collect(),
+            repeated: listed.last().is_some_and(|name| name.ends_with("...")),
+            command: at,
+            again: usage.contains("] ... "),
+        }
+    }
+
+    /// The name as a name of a function.
+    fn function(&self) -> String {
+        self.name.replace('-', "_")
+    }
+
+    fn head(&self, shell: &str) -> String {
+        format!(
+            "# Completion of {} for {shell}, made from what its --help says.\n# After a change: {UPDATE}",
+            self.name
+        )
+    }
+
+    fn words(&self) -> String {
+        self.options.iter().map(|option| option.word.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// A regular expression for a word of options the last of which has its value in the next word.
+    fn before_value(&self) -> Option<String> {
+        let letters = |with: bool| -> String {
+            let letters = self.options.iter().filter(|option| option.argument.is_some() == with);
+            let letters =
+                letters.filter_map(|option| option.word.strip_prefix('-')).filter(|word| word.len() == 1);
+            letters.collect()
+        };
+        let (alone, with) = (letters(false), letters(true));
+        let alone = if alone.is_empty() { alone } else { format!("[{alone}]*") };
+        (!with.is_empty()).then(|| format!("^-{alone}[{with}]$"))
+    }
+
+    /// The options whose values are of this kind, as `dt`.
+    fn with_values(&self, kind: &Kind) -> Option<String> {
+        let of = |option: &&Opt| option.argument.as_deref().is_some_and(|name| Kind::of(name) == *kind);
+        let letters: String = self.options.iter().filter(of).map(|option| &option.word[1..]).collect();
+        (!letters.is_empty()).then_some(letters)
+    }
+}
+
+/// The operands of a usage line, those of its first form: `file prog...` of `[-t seconds] file prog... | -c file`.
+fn operands(usage: &str) -> Vec<String> {
+    let mut operands = Vec::new();
+    let (mut depth, mut in_option) = (0, None);
+    for word in usage.split(' ') {
+        let opened = word.chars().take_while(|c| *c == '[').count();
+        depth += opened;
+        let bare = word.trim_matches(['[', ']']);
+        if bare.starts_with('-') && opened > 0 {
+            in_option = in_option.or(Some(depth));
+        }
+        if bare == "|" && depth == 0 {
+            break;
+        }
+        if in_option.is_none() && !bare.starts_with('-') && bare != "..." {
+            operands.push(bare.to_owned());
+        }
+        depth -= word.chars().rev().take_while(|c| *c == ']').count();
+        in_option = in_option.filter(|within| depth >= *within);
+    }
+    operands
+}
+
+#[test]
+fn operands_are_what_is_no_option() {
+    let of = |usage| operands(usage).join(" ");
+    assert_eq!(of("[-nNxX] [-t seconds] [-d fd] file prog... | -c file"), "file prog...");
+    assert_eq!(of("-r|-w [-n] fd file prog..."), "fd file prog...");
+    assert_eq!(of("[-H | -h] [-a -c value] ... prog..."), "prog...");
+    assert_eq!(of("[-p] [ident [facility]]"), "ident facility");
+    assert_eq!(of("root [prog...]"), "root prog...");
+    assert_eq!(of("[-t | -tt] dir..."), "dir...");
+}
+
+/// As it stands between single quotes in bash and zsh.
+fn quoted(text: &str) -> String {
+    text.replace('\'', r"'\''")
+}
+
+fn bash(program: &Program) -> String {
+    let list = |from: &str| format!("mapfile -t COMPREPLY < <(compgen {from} -- \"$cur\")");
+    let offer = |kind: &Kind| match kind {
+        Kind::Directory => format!("compopt -o filenames 2>/dev/null\n\t\t{}", list("-d")),
+        Kind::File => format!("compopt -o filenames 2>/dev/null\n\t\t{}", list("-f")),
+        Kind::Account => list("-u"),
+        Kind::OneOf(words) => list(&format!("-W '{}'", words.join(" "))),
+        Kind::Fd | Kind::Free => ":".to_owned(),
+    };
+    // What is offered for each operand, by its number.
+    let mut cases = String::new();
+    let mut case =
+        |pattern: &str, action: &str| write!(cases, "\t{pattern})\n\t\t{action}\n\t\t;;\n").unwrap();
+    if let Some(letters) = program.with_values(&Kind::Directory) {
+        let test = format!("[[ ${{COMP_WORDS[COMP_CWORD - 1]}} == -*[{letters}] ]] || return");
+        case(
+            "-*",
+            &format!(
+                "{test}
+		{}",
+                offer(&Kind::Directory)
+            ),
+        );
+    } else if program.before_value().is_some() {
+        case("-*", ": # the value of an option");
+    }
+    case("0:-*", &list(&format!("-W '{}'", program.words())));
+    for (at, (_, kind)) in program.operands.iter().enumerate() {
+        let last = program.repeated && at + 1 == program.operands.len();
+        case(&if last { "*".to_owned() } else { format!("{at}:*") }, &offer(kind));
+    }
+    if let Some(at) = program.command {
+        let place = if at == 0 { "i".to_owned() } else { format!("i + {at}") };
+        let command = include_str!("command.bash").trim_end().replace("@PLACE@", &place);
+        case("*", &command.replace("$((i))", "$i"));
+    }
+    let value = program.before_value().map_or_else(String::new, |pattern| {
+        format!("\t\tif [[ ${{COMP_WORDS[i]}} =~ {pattern} ]]; then i=$((i + 1)); fi\n")
+    });
+    include_str!("any.bash")
+        .replace("@HEAD@", &program.head("bash"))
+        .replace("@FUNCTION@", &program.function())
+        .replace("@NAME@", &program.name)
+        .replace("@VALUE@", &value)
+        .replace("@CASES@", &cases)
+}
+
+/// The options as `_arguments` takes them, a line each.
+fn arguments(program: &Program) -> String {
+    let prefix = |option: &Opt| match option.word.as_str() {
+        "--help" | "--version" => "(- *)",
+        _ if program.again => "*",
+        _ => "",
+    };
+    let lines = program.options.iter().map(|option| {
+        let help = quoted(&option.help).replace('[', r"\[").replace(']', r"\]");
+        let value = option
+            .argument
+            .as_deref()
+            .map_or_else(String::new, |name| format!(":{name}:{}", action(&Kind::of(name))));
+        format!("\t'{}{}[{help}]{value}' \\\n", prefix(option), option.word)
+    });
+    lines.collect()
+}
+
+/// How zsh finds these.
+fn action(kind: &Kind) -> String {
+    match kind {
+        Kind::Directory => "_path_files -/".to_owned(),
+        Kind::File => "_files".to_owned(),
+        Kind::Account => "_users".to_owned(),
+        Kind::Fd => "_file_descriptors".to_owned(),
+        Kind::OneOf(words) => format!("({})", words.join(" ")),
+        Kind::Free => "{true}".to_owned(), // a message would stand beside options that begin as the word does
+    }
+}
+
+fn zsh(program: &Program) -> String {
+    // Several letters behind a dash are several options, or one.
+    let one = |option: &Opt| option.word.starts_with("--") || option.word.len() == 2;
+    let stacked = if program.options.iter().all(one) { " -s" } else { "" };
+    let mut specs = arguments(program);
+    for (at, (name, kind)) in program.operands.iter().enumerate() {
+        let number = if program.repeated && at + 1 == program.operands.len() {
+            "*".to_owned()
+        } else {
+            (at + 1).to_string()
+        };
+        writeln!(specs, "\t'{number}:{name}:{}' \\", action(kind)).unwrap();
+    }
+    if let Some(at) = program.command {
+        // The words from the command on: those of the operands, or those of this spec.
+        let colons = if at < program.operands.len() { "::" } else { ":::" };
+        writeln!(specs, "\t'*{colons}prog: _normal' \\").unwrap();
+    }
+    format!(
+        "#compdef {}\n{}\n\n_arguments -S{stacked} -A '-*' \\\n{}\n",
+        program.name,
+        program.head("zsh"),
+        specs.trim_end_matches([' ', '\\', '\n'])
+    )
+}
+
+/// As it stands between single quotes in fish.
+fn fish_quoted(text: &str) -> String {
+    text.replace('\'', r"\'")
+}
+
+/// The options of a program as fish takes them, under this condition.
+fn switches(program: &Program, condition: &str) -> String {
+    let lines = program.options.iter().map(|option| {
+        let word = match option.word.strip_prefix("--") {
+            Some(long) => format!("-l {long}"),
+            None if option.word.len() > 2 => format!("-o {}", &option.word[1..]),
+            None => format!("-s {}", &option.word[1..]),
+        };
+        let value = match option.argument.as_deref().map(Kind::of) {
+            None => "",
+            Some(Kind::Directory) => " -x -a '(__fish_complete_directories)'",
+            Some(_) => " -x",
+        };
+        format!("complete -c {}{condition} {word}{value} -d '{}'\n", program.name, fish_quoted(&option.help))
+    });
+    lines.collect()
+}
+
+fn fish(program: &Program) -> String {
+    let (name, function) = (&program.name, program.function());
+    let value = program.before_value().map_or_else(String::new, |pattern| {
+        format!("        string match -qr -- '{pattern}' $words[1]; and set words $words[2..-1]\n")
+    });
+    let mut completions = switches(program, &format!(" -n 'test (count (__{function}_operands)) -eq 0'"));
+    for (at, (_, kind)) in program.operands.iter().enumerate() {
+        let offered = match kind {
+            Kind::Directory => "-a '(__fish_complete_directories)'".to_owned(),
+            Kind::File => "-F".to_owned(),
+            Kind::Account => "-a '(__fish_complete_users)'".to_owned(),
+            Kind::OneOf(words) => format!("-a '{}'", words.join(" ")),
+            Kind::Fd | Kind::Free => continue,
+        };
+        let relation = if program.repeated && at + 1 == program.operands.len() { "-ge" } else { "-eq" };
+        writeln!(
+            completions,
+            "complete -c {name} -n 'test (count (__{function}_operands)) {relation} {at}' {offered}"
+        )
+        .unwrap();
+    }
+    let mut command = String::new();
+    if let Some(at) = program.command {
+        let from = at.max(program.operands.len());
+        let condition = format!("'test (count (__{function}_operands)) -ge {from}'");
+        writeln!(completions, "complete -c {name} -n {condition} -a '(__{function}_command)'").unwrap();
+        command = format!(
+            "function __{function}_command\n    # As the command alone would be completed.\n    \
+             complete -C (string join ' ' -- (__{function}_operands)[{}..-1] (commandline -ct))\nend\n\n",
+            at + 1
+        );
+    }
+    include_str!("any.fish")
+        .replace("@HEAD@", &program.head("fish"))
+        .replace("@FUNCTION@", &function)
+        .replace("@NAME@", name)
+        .replace("@VALUE@", &value)
+        .replace("@COMMAND@", &command)
+        .replace("@COMPLETIONS@", &completions)
+}
+
+/// The commands of svctl with what they do, as its --help lists them.
+fn commands() -> Vec<(String, String)> {
+    let help = run(link("svctl").arg("--help")).stdout;
+    let rows = help
+        .split_once("commands:\n")
+        .unwrap()
+        .1
+        .lines()
+        .map(|row| row.trim_start().split_once("  ").unwrap());
+    rows.map(|(word, help)| (word.to_owned(), help.trim_start().to_owned())).collect()
+}
+
+/// The three of svctl, which know its commands and where services are.
+fn svctl(program: &Program) -> [String; 3] {
+    let commands = commands();
+    let words: Vec<&str> = commands.iter().map(|(word, _)| word.as_str()).collect();
+    let rows = |row: &dyn Fn(&str, &str) -> String| -> String {
+        commands.iter().map(|(word, help)| row(word, help)).collect()
+    };
+    let fill = |template: &str, shell: &str, commands: &str, options: &str| {
+        template
+            .replace("@HEAD@", &program.head(shell))
+            .replace("@COMMANDS@", commands)
+            .replace("@OPTIONS@", options)
+            .replace("@ARGUMENTS@", &arguments(program).replace("\t'", "\t\t'"))
+    };
+    let described = rows(&|word, help| format!("\t\t'{word}:{}'\n", quoted(help)));
+    let offered = rows(&|word, help| {
+        format!("complete -c svctl -n __svctl_wants_command -a {word} -d '{}'\n", fish_quoted(help))
+    });
+    [
+        fill(include_str!("svctl.bash"), "bash", &words.join(" "), &program.words()),
+        fill(include_str!("svctl.zsh"), "zsh", &described, &program.words()),
+        fill(include_str!("svctl.fish"), "fish", &offered, &switches(program, "")),
+    ]
+}
+
+#[test]
+fn completions_are_those_of_the_options_and_commands() {
+    let update = std::env::var_os("UPDATE").is_some();
+    let all = described().map(|link| Program::new(link.name, link.usage, link.options));
+    // Its own page and help have no list of options.
+    let catena = Program { command: Some(0), ..Program::new("catena", "link prog...", &[]) };
+    let mut names = Vec::new();
+    for program in all.chain([catena]) {
+        let name = &program.name;
+        let scripts =
+            if name == "svctl" { svctl(&program) } else { [bash(&program), zsh(&program), fish(&program)] };
+        for (name, script) in
+            [format!("{name}.bash"), format!("_{name}"), format!("{name}.fish")].into_iter().zip(scripts)
+        {
+            let file = house().join("completions").join(&name);
+            if update {
+                fs::write(&file, &script).unwrap();
+            }
+            assert!(
+                fs::read_to_string(&file).is_ok_and(|text| text == script),
+                "completions/{name}: run {UPDATE}"
+            );
+            names.push(name);
+        }
+    }
+    assert_eq!(files("completions", ""), sorted(names), "completions/: remove what is of no program");
+}

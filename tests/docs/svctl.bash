@@ -1,0 +1,48 @@
+@HEAD@
+
+_svctl() {
+	local cur=${COMP_WORDS[COMP_CWORD]} directory=${SVDIR:-/etc/service} command='' i word name operands=()
+	local commands='@COMMANDS@'
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		case $word in
+		-w) i=$((i + 1)) ;;
+		-*) ;;
+		*) operands+=("$word") && command=${operands[0]} ;;
+		esac
+	done
+	((i <= COMP_CWORD)) || return # the value of -w
+	if [[ $cur == -* || -z $command ]]; then
+		word=$commands
+		if [[ $cur == -* ]]; then word='@OPTIONS@'; fi
+		if [[ $cur == -* && $command == wait ]]; then word+=' -a -o'; fi
+		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
+		return
+	fi
+	word=
+	case $command in
+	signal) if [[ -z ${operands[1]-} ]]; then word='TERM KILL HUP ALRM INT QUIT USR1 USR2 STOP CONT WINCH'; fi ;;
+	wait)
+		word='-a -o up down ready finished'
+		if [[ ${operands[1]-} ]]; then word=; fi
+		;;
+	esac
+	if [[ -n $word ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
+	elif [[ $cur == [./]* ]]; then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+	else
+		for name in "$directory"/*/ "$directory"/*/log/; do
+			[[ -d $name ]] || continue
+			name=${name#"$directory"/} name=${name%/}
+			# Loggers are many: they come with their service and a slash.
+			if [[ $name == "$cur"* && ($name != */log || $cur == */*) ]]; then
+				COMPREPLY+=("$(printf %q "$name")")
+			fi
+		done
+	fi
+}
+
+complete -F _svctl svctl

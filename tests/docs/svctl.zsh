@@ -1,0 +1,50 @@
+#compdef svctl
+@HEAD@
+
+_svctl_services() {
+	local directory=${SVDIR:-/etc/service}
+	if [[ $PREFIX == [./]* ]]; then
+		_path_files -/
+		return
+	fi
+	local -a names
+	names=($directory/*(N-/:t))
+	# Loggers are many: they come with their service and a slash.
+	if [[ $PREFIX == */* ]]; then names=(${${(f)"$(print -rl -- $directory/*/log(N-/))"}#$directory/}); fi
+	_wanted services expl service compadd -a names
+}
+
+_svctl() {
+	local -a commands
+	local state line expl
+	commands=(
+@COMMANDS@	)
+	_arguments -S -A '-*' \
+@ARGUMENTS@		'1: :->command' '*:: :->rest' && return
+	case $state in
+	command) _describe -t commands command commands ;;
+	rest)
+		# What stands between the command and the cursor and is no option or its value.
+		local -a operands
+		local i
+		for ((i = 2; i < CURRENT; i++)); do
+			case $words[i] in
+			-w) i=$((i + 1)) ;;
+			-*) ;;
+			*) operands+=($words[i]) ;;
+			esac
+		done
+		if [[ $PREFIX == -* ]]; then
+			_wanted options expl option compadd -- @OPTIONS@
+		elif [[ $words[1] == signal && $#operands == 0 ]]; then
+			_wanted signals expl signal compadd TERM KILL HUP ALRM INT QUIT USR1 USR2 STOP CONT WINCH
+		elif [[ $words[1] == wait && $#operands == 0 ]]; then
+			_wanted conditions expl condition compadd -- -a -o up down ready finished
+		else
+			_svctl_services
+		fi
+		;;
+	esac
+}
+
+_svctl "$@"
