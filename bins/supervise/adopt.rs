@@ -131,11 +131,11 @@ fn adopt_living(
             return Ok(Some(died_unseen(process, child)));
         }
     }
-    process.settings.for_stop(process.folder.as_fd(), voice);
+    process.settings.for_stop(process.directory.as_fd(), voice);
     if process.part == Part::Service && !child.finish {
-        process.settings.for_start(process.folder.as_fd(), voice);
+        process.settings.for_start(process.directory.as_fd(), voice);
         process.notify.ready = snapshot.is_some_and(|snapshot| snapshot.ready);
-        process.notify.open(&process.settings, process.state.as_ref().map(State::folder), voice);
+        process.notify.open(&process.settings, process.state.as_ref().map(State::directory), voice);
     }
     let same = |snapshot: &&Snapshot| snapshot.machine.phase == process.machine.phase;
     let asked = snapshot.filter(same).map_or(Asked::default(), |snapshot| snapshot.asked);

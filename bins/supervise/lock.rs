@@ -96,7 +96,7 @@ fn wait(file: BorrowedFd, tries: &mut u32) -> Result<(), NotOurs> {
 
 fn is_there(directory: BorrowedFd, file: &OwnedFd) -> bool {
     let same = |one: FileStat, other: FileStat| (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino);
-    // Without an answer the lock is as good as one can be told.
+    // Without an answer the lock counts as good.
     match (fstat(file), fstatat(directory, c"lock", AtFlags::AT_SYMLINK_NOFOLLOW)) {
         (Ok(one), Ok(other)) => same(one, other),
         (_, Err(Errno::ENOENT)) => false,

@@ -69,7 +69,7 @@ pub(super) struct Process {
     /// Which of them.
     pub(super) part: Part,
     /// Its part of the service directory.
-    pub(super) folder: OwnedFd,
+    pub(super) directory: OwnedFd,
     /// Where its state directory lies, if that is not the same.
     pub(super) state_parent: Option<OwnedFd>,
     /// Its life.
@@ -104,9 +104,9 @@ pub(super) struct Process {
     /// Why run could not be executed, by the present process.
     exec: Option<Errno>,
     /// What was reported of run, finish and control scripts that could not be started.
-    told_run: failure::Told,
-    told_finish: failure::Told,
-    told_script: failure::Told,
+    run_failures: failure::Failures,
+    finish_failures: failure::Failures,
+    script_failures: failure::Failures,
     /// The control script that was started last, and, once it has failed, its wait status.
     control: (u8, Option<i32>),
     /// What was reported.
@@ -123,7 +123,7 @@ impl Process {
     /// A process of which nothing runs.
     pub(super) fn new(
         part: Part,
-        folder: OwnedFd,
+        directory: OwnedFd,
         state_parent: Option<OwnedFd>,
         want: Want,
         now: Now,
@@ -132,7 +132,7 @@ impl Process {
         machine.since = now.monotonic;
         Self {
             part,
-            folder,
+            directory,
             state_parent,
             machine,
             // A logger has no files but run and down.
@@ -151,9 +151,9 @@ impl Process {
             stopped: false,
             last_death: None,
             exec: None,
-            told_run: failure::Told::default(),
-            told_finish: failure::Told::default(),
-            told_script: failure::Told::default(),
+            run_failures: failure::Failures::default(),
+            finish_failures: failure::Failures::default(),
+            script_failures: failure::Failures::default(),
             control: (0, None),
             said: AllSaid::default(),
             unsaved: false,
@@ -164,7 +164,7 @@ impl Process {
 
     /// Where its state directory lies.
     pub(super) fn parent(&self) -> BorrowedFd<'_> {
-        self.state_parent.as_ref().unwrap_or(&self.folder).as_fd()
+        self.state_parent.as_ref().unwrap_or(&self.directory).as_fd()
     }
 
     /// The fd of its control FIFO.
@@ -191,12 +191,12 @@ impl Process {
 
     /// Reads the files that count for what `event` may lead to, and notes a death as it happens.
     pub(super) fn prepare(&mut self, shared: &Shared, event: Event, now: Now) {
-        let (voice, folder) = (shared.voice(self.part), self.folder.as_fd());
-        self.settings.look(folder, now.wall.0, voice);
+        let (voice, directory) = (shared.voice(self.part), self.directory.as_fd());
+        self.settings.look(directory, now.wall.0, voice);
         match event {
-            Event::Byte(b'd' | b'x') | Event::Restart => self.settings.for_stop(folder, voice),
+            Event::Byte(b'd' | b'x') | Event::Restart => self.settings.for_stop(directory, voice),
             Event::Died(_) if self.machine.phase == Phase::Run => {
-                self.settings.for_restart(folder, voice);
+                self.settings.for_restart(directory, voice);
                 self.died = (now.wall, self.machine.pid);
                 self.stopped = self.machine.termed;
                 self.leftovers.run_died();
@@ -282,17 +282,22 @@ impl Process {
         if self.settings.misses(Optional::Control) {
             return Some(Event::Script(false));
         }
-        match fstatat(&self.folder, path, nix::fcntl::AtFlags::empty()) {
+        match fstatat(&self.directory, path, nix::fcntl::AtFlags::empty()) {
             Ok(stat) if stat.st_mode & 0o100 != 0 => {}
             Ok(_) => return Some(Event::Script(false)),
             Err(Errno::ENOENT | Errno::ENOTDIR) => {
-                if !service::exists(self.folder.as_fd(), c"control") {
-                    self.settings.missed(self.folder.as_fd(), Optional::Control, c"control");
+                if !service::exists(self.directory.as_fd(), c"control") {
+                    self.settings.missed(self.directory.as_fd(), Optional::Control, c"control");
                 }
                 return Some(Event::Script(false));
             }
             Err(errno) => {
-                self.told_script.tell(voice, (letter, "look at"), (self.folder.as_fd(), path), errno);
+                self.script_failures.report(
+                    voice,
+                    (letter, "look at"),
+                    (self.directory.as_fd(), path),
+                    errno,
+                );
                 return Some(Event::Script(false));
             }
         }
@@ -306,7 +311,7 @@ impl Process {
         let fds = end.iter().flatten().map(|end| (end.as_raw_fd(), 1)).next();
         let plan = Plan {
             group: false,
-            folder: self.folder.as_fd(),
+            folder: self.directory.as_fd(),
             record: None,
             fds: fds.as_slice(),
             path,
@@ -322,8 +327,10 @@ impl Process {
             Err(errno) => Some(errno),
         };
         match failed {
-            Some(errno) => self.told_script.tell(voice, (letter, START), (self.folder.as_fd(), path), errno),
-            None => self.told_script.clear(),
+            Some(errno) => {
+                self.script_failures.report(voice, (letter, START), (self.directory.as_fd(), path), errno)
+            }
+            None => self.script_failures.clear(),
         }
         (self.script == 0).then_some(Event::Script(false))
     }
@@ -332,11 +339,11 @@ impl Process {
     fn start(&mut self, shared: &mut Shared, now: Now) -> Event {
         let voice = shared.voice(self.part);
         if self.part == Part::Log {
-            self.settings.look_at_names(self.folder.as_fd(), voice);
+            self.settings.look_at_names(self.directory.as_fd(), voice);
         } else {
-            self.settings.for_start(self.folder.as_fd(), voice);
+            self.settings.for_start(self.directory.as_fd(), voice);
             self.run_is_over();
-            let state = self.state.as_ref().map(State::folder);
+            let state = self.state.as_ref().map(State::directory);
             self.notify.prepare(&self.settings, state, voice);
         }
         self.book.serial = self.book.serial.wrapping_add(1);
@@ -348,9 +355,9 @@ impl Process {
         let event = self.spawn(shared, c"./run", &[c"./run"], false);
         match (event, self.exec) {
             (Event::Started(_), Some(errno)) => {
-                self.told_run.tell(voice, (0, START), (self.folder.as_fd(), c"./run"), errno);
+                self.run_failures.report(voice, (0, START), (self.directory.as_fd(), c"./run"), errno);
             }
-            (Event::Started(_), None) => self.told_run.clear(),
+            (Event::Started(_), None) => self.run_failures.clear(),
             _ => {}
         }
         event
@@ -366,14 +373,14 @@ impl Process {
             return Event::NoFinish;
         }
         let (voice, file) = (shared.voice(self.part), c"./finish");
-        let found = match service::open(self.folder.as_fd(), c"finish") {
-            Err(errno) if service::passes(errno) => fds::may_read(self.folder.as_fd(), c"finish"),
+        let found = match service::open(self.directory.as_fd(), c"finish") {
+            Err(errno) if service::passes(errno) => fds::may_read(self.directory.as_fd(), c"finish"),
             found => found.map(drop),
         };
         match found {
             Ok(()) => {}
             Err(Errno::ENOENT) => {
-                self.settings.missed(self.folder.as_fd(), Optional::Finish, c"finish");
+                self.settings.missed(self.directory.as_fd(), Optional::Finish, c"finish");
                 return Event::NoFinish;
             }
             // It may be there, and is due as long as nobody knows.
@@ -381,7 +388,7 @@ impl Process {
                 return self.not_started(shared, b"open ./finish, trying again", errno);
             }
             Err(errno) => {
-                self.told_finish.tell(voice, (0, "open"), (self.folder.as_fd(), file), errno);
+                self.finish_failures.report(voice, (0, "open"), (self.directory.as_fd(), file), errno);
                 return Event::NoFinish;
             }
         }
@@ -393,9 +400,9 @@ impl Process {
         let event = self.spawn(shared, file, &[file, numbers[0], numbers[1]], true);
         match (event, self.exec.take()) {
             (Event::Started(_), Some(errno)) => {
-                self.told_finish.tell(voice, (1, START), (self.folder.as_fd(), file), errno);
+                self.finish_failures.report(voice, (1, START), (self.directory.as_fd(), file), errno);
             }
-            (Event::Started(_), None) => self.told_finish.clear(),
+            (Event::Started(_), None) => self.finish_failures.clear(),
             _ => {}
         }
         event
@@ -407,7 +414,7 @@ impl Process {
             return None; // all of them are the service's
         }
         if self.leftovers.are_due() {
-            self.settings.for_leftovers(self.folder.as_fd(), shared.voice(self.part));
+            self.settings.for_leftovers(self.directory.as_fd(), shared.voice(self.part));
         }
         let run = self.run_before(shared, logger);
         let progress = self.leftovers.go_on(run, &self.settings.leftovers, now.monotonic);
@@ -456,7 +463,7 @@ impl Process {
         });
         let env = if finish { &shared.env } else { self.notify.env(&self.settings, &shared.env) };
         let group = !finish && self.settings.leftovers[0].is_some();
-        let folder = self.folder.as_fd();
+        let folder = self.directory.as_fd();
         match spawn::spawn(&Plan { group, folder, record, fds: &fds[..count], path, argv, env }) {
             Ok(spawned) => {
                 self.said.forget(Said::NotStarted);
@@ -551,7 +558,7 @@ impl Process {
             Death::Exit(_) | Death::Signal(_, true) => false,
         };
         if !expected {
-            let hint = self.told_run.hint();
+            let hint = self.run_failures.hint();
             let line = death::log_line(death, &self.machine, &self.settings.rules, hint);
             self.to_log(shared, line.bytes());
         }

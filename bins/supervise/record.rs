@@ -11,9 +11,9 @@
 
 use std::os::fd::BorrowedFd;
 
-use common::{Text, file, process, procfs};
-use common::spawn::Slot;
 use common::quantity::number;
+use common::spawn::Slot;
+use common::{Text, file, process, procfs};
 use nix::errno::Errno;
 
 use super::machine::{ANEW, Asked, Death, Hold, Machine, Phase, Runs, Want};

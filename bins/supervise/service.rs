@@ -13,6 +13,7 @@ use nix::unistd::{Gid, read};
 
 use super::lookalikes;
 use super::machine::Rules;
+use super::part::Part;
 
 /// What is done about what a service leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,7 +59,7 @@ pub(super) struct Settings {
     seen: Option<Stamp>,
     /// The names that were looked at: in which state of the folder.
     listed: Option<Stamp>,
-    names: lookalikes::Told,
+    names: lookalikes::Reported,
 }
 
 /// A stop in less milliseconds than this cannot be meant: whoever writes so has seconds in mind.
@@ -155,7 +156,7 @@ impl Settings {
         }
         if self.listed != stamp {
             self.listed = stamp;
-            self.names.look(folder, false, voice);
+            self.names.look(folder, Part::Service, voice);
         }
     }
 
@@ -164,7 +165,7 @@ impl Settings {
         let stamp = fstat(folder).map(|stat| Stamp::of(&stat)).ok(); // then it is looked at once
         if self.listed.is_none() || self.listed != stamp {
             self.listed = Some(stamp.unwrap_or(Stamp(0, TimeSpec::new(0, 0))));
-            self.names.look(folder, true, voice);
+            self.names.look(folder, Part::Log, voice);
         }
     }
 

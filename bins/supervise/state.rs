@@ -20,7 +20,7 @@ use common::Voice;
 /// A state directory that is ours: we hold its lock.
 #[derive(Debug)]
 pub(super) struct State {
-    folder: OwnedFd,
+    directory: OwnedFd,
     _lock: Lock,
     /// Control bytes come out of here.
     pub(super) control: Option<OwnedFd>,
@@ -61,20 +61,20 @@ impl State {
     ) -> Result<Self, NotOurs> {
         let mode = Mode::from_bits_truncate(0o700);
         let made = mkdirat(parent, c"supervise", mode);
-        // A link may point to where nothing is yet, as to a folder in /run.
+        // A link may point to where nothing is yet, as to a directory in /run.
         if made == Err(Errno::EEXIST) {
             let mut buffer = [0; 1023]; // nix copies a path so long without allocating
             if let Ok(target) = file::read_link(parent, c"supervise", &mut buffer) {
                 let _ = mkdirat(parent, target, mode); // opening it tells
             }
         }
-        let folder = fds::open_folder(parent, c"supervise").map_err(|errno| match made {
+        let directory = fds::open_folder(parent, c"supervise").map_err(|errno| match made {
             Err(why) if why != Errno::EEXIST => NotOurs::Unusable("make supervise", why),
             _ => NotOurs::Unusable("open supervise/lock", errno),
         })?;
-        let lock = Lock::take(&folder, patience)?;
+        let lock = Lock::take(&directory, patience)?;
         let mut state = Self {
-            folder,
+            directory,
             _lock: lock,
             control: None,
             ok: None,
@@ -99,9 +99,9 @@ impl State {
         Ok(state)
     }
 
-    /// The folder, for what else lies in it.
-    pub(super) fn folder(&self) -> BorrowedFd<'_> {
-        self.folder.as_fd()
+    /// The directory, for what else lies in it.
+    pub(super) fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
     }
 
     /// Whether it was removed: there is no room for a name in it any more.
@@ -120,12 +120,12 @@ impl State {
 
     /// Opens a record that cannot be written.
     fn look_at_record(&mut self) -> Result<(), NotOurs> {
-        let folder = ours_alone(&self.folder);
-        let looked = match door::file(self.folder(), c"record", OFlag::O_RDONLY, Owner::Any) {
-            Ok(file) => folder.and_then(|folder| Ok((folder && ours_alone(&file)?, file))),
+        let directory = ours_alone(&self.directory);
+        let looked = match door::file(self.directory(), c"record", OFlag::O_RDONLY, Owner::Any) {
+            Ok(file) => directory.and_then(|directory| Ok((directory && ours_alone(&file)?, file))),
             Err(Errno::ENOENT) => return Ok(()),
-            // Whoever owns the folder has put there what no supervisor has written.
-            Err(Errno::ELOOP | Errno::EEXIST | Errno::ENXIO) if folder == Ok(false) => return Ok(()),
+            // Whoever owns the directory has put there what no supervisor has written.
+            Err(Errno::ELOOP | Errno::EEXIST | Errno::ENXIO) if directory == Ok(false) => return Ok(()),
             Err(errno) => Err(errno),
         };
         let (believed, file) = looked.map_err(|errno| NotOurs::Unusable("open supervise/record", errno))?;
@@ -135,10 +135,10 @@ impl State {
 
     /// The record, if nobody else may write it.
     fn open_record(&self) -> nix::Result<OwnedFd> {
-        if !ours_alone(&self.folder)? {
+        if !ours_alone(&self.directory)? {
             return Err(Errno::EPERM);
         }
-        let file = door::file_or_new(self.folder(), c"record", OFlag::O_RDWR, 0o600, Owner::Us)?;
+        let file = door::file_or_new(self.directory(), c"record", OFlag::O_RDWR, 0o600, Owner::Us)?;
         if fstat(&file)?.st_size == 0 {
             // All of its room now: a child must not fail for a full disk.
             super::record::clear(file.as_fd())?;
@@ -155,7 +155,7 @@ impl State {
         }
         // What another one says is of another time, and what is not ours says nothing.
         self.record = None;
-        let file = door::replacing(self.folder(), c"record", || self.open_record())?;
+        let file = door::replacing(self.directory(), c"record", || self.open_record())?;
         super::record::clear(file.as_fd())?;
         self.record = Some(file);
         Ok(true)
@@ -164,8 +164,8 @@ impl State {
     /// Makes and opens what clients reach us by. After the first status: who gets through has to find one.
     pub(super) fn open_fifos(&mut self) -> nix::Result<()> {
         if let Some(group) = self.operators.filter(|_| self.ok.is_none()) {
-            fchown(&self.folder, None, Some(group))?;
-            fchmod(&self.folder, Mode::from_bits_truncate(0o710))?;
+            fchown(&self.directory, None, Some(group))?;
+            fchmod(&self.directory, Mode::from_bits_truncate(0o710))?;
         }
         if self.control.is_none() {
             self.control = Some(self.control_fifo(c"control", OFlag::O_RDWR)?);
@@ -177,8 +177,8 @@ impl State {
     }
 
     fn control_fifo(&self, name: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
-        let open = || door::fifo_or_new(self.folder(), name, flags, 0o600, Owner::Any);
-        let fifo = door::replacing(self.folder(), name, open)?;
+        let open = || door::fifo_or_new(self.directory(), name, flags, 0o600, Owner::Any);
+        let fifo = door::replacing(self.directory(), name, open)?;
         if let Some(group) = self.operators {
             fchown(&fifo, None, Some(group))?;
             fchmod(&fifo, Mode::from_bits_truncate(0o620))?;
@@ -206,7 +206,7 @@ impl State {
     /// Says that something cannot be done here, once until all is well again: the next thing will fail for
     /// the same reason.
     pub(super) fn complain(&mut self, voice: Voice, what: &[u8], errno: Errno) {
-        // A folder that is gone is another matter.
+        // A directory that is gone is another matter.
         if self.refused != Some(errno) && errno != Errno::ENOENT {
             voice.unable(&[what], errno);
         }
@@ -233,9 +233,9 @@ impl State {
     }
 
     fn replace(&self, new: &CStr, name: &CStr, bytes: &[u8]) -> nix::Result<()> {
-        let file = door::new_file(self.folder(), new, 0o644)?;
+        let file = door::new_file(self.directory(), new, 0o644)?;
         whole(write(&file, bytes), bytes.len())?;
-        renameat(&self.folder, new, &self.folder, name)
+        renameat(&self.directory, new, &self.directory, name)
     }
 
     /// Says in `ready` since when the service is, or takes that back.
@@ -245,7 +245,7 @@ impl State {
                 let mut text = Text::<32>::new();
                 self.replace(c"ready.new", c"ready", add_wall(&mut text, time).add("\n").bytes())
             }
-            None => match unlinkat(&self.folder, c"ready", UnlinkatFlags::NoRemoveDir) {
+            None => match unlinkat(&self.directory, c"ready", UnlinkatFlags::NoRemoveDir) {
                 Err(Errno::ENOENT) => Ok(()),
                 other => other,
             },
@@ -255,7 +255,7 @@ impl State {
     /// Adds a line to `deaths`, which keeps the last 32.
     pub(super) fn add_death(&mut self, line: &[u8]) -> nix::Result<()> {
         if let Some(deaths) = self.deaths.as_mut().filter(|deaths| deaths.lines < DEATHS) {
-            match fstatat(&self.folder, c"deaths", AtFlags::AT_SYMLINK_NOFOLLOW) {
+            match fstatat(&self.directory, c"deaths", AtFlags::AT_SYMLINK_NOFOLLOW) {
                 Ok(stat) if deaths.identity == (stat.st_dev, stat.st_ino) => {
                     deaths.lines += 1;
                     return whole(write(&deaths.file, line), line.len());
@@ -266,21 +266,21 @@ impl State {
         }
         self.deaths = None;
         let access = OFlag::O_RDWR | OFlag::O_APPEND;
-        let open = || door::file_or_new(self.folder(), c"deaths", access, 0o644, Owner::Any);
-        let file = door::replacing(self.folder(), c"deaths", open)?;
+        let open = || door::file_or_new(self.directory(), c"deaths", access, 0o644, Owner::Any);
+        let file = door::replacing(self.directory(), c"deaths", open)?;
         let stat = fstat(&file)?;
         // The last lines alone, however long the file is: whoever may write it may have made it so.
         let from = (stat.st_size - TAIL).max(0);
         let (lines, keep) = last_lines(&file, from)?;
         // Whoever else owns the directory may have moved a file of ours here: nothing is added to that.
-        if from == 0 && lines < DEATHS && ours_alone(&self.folder)? {
+        if from == 0 && lines < DEATHS && ours_alone(&self.directory)? {
             whole(write(&file, line), line.len())?;
             self.deaths = Some(Deaths { file, identity: (stat.st_dev, stat.st_ino), lines: lines + 1 });
             return Ok(());
         }
         // Nor may the copy be read by more than could read it.
         let mode = if stat.st_mode & 0o004 == 0 { 0o600 } else { 0o644 };
-        let new = door::new_file(self.folder(), c"deaths.new", mode)?;
+        let new = door::new_file(self.directory(), c"deaths.new", mode)?;
         lseek(&file, keep, Whence::SeekSet)?;
         let mut part = [0; 256];
         for _ in 0..DEATHS {
@@ -290,7 +290,7 @@ impl State {
             }
         }
         whole(write(&new, line), line.len())?;
-        renameat(&self.folder, c"deaths.new", &self.folder, c"deaths")
+        renameat(&self.directory, c"deaths.new", &self.directory, c"deaths")
     }
 }
 
@@ -336,10 +336,10 @@ mod tests {
 
     #[test]
     fn deaths_keeps_the_last_32_of_however_many() {
-        let folder = tempfile::tempdir().unwrap();
-        let parent = std::fs::File::open(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let parent = std::fs::File::open(directory.path()).unwrap();
         let mut state = State::take(parent.as_fd(), None, Patience::None).unwrap();
-        let file = folder.path().join("supervise/deaths");
+        let file = directory.path().join("supervise/deaths");
         let lines =
             |range: std::ops::Range<u32>| range.map(|i| format!("line {i}\n")).collect::<Vec<_>>().concat();
         std::fs::write(&file, lines(0..5000)).unwrap();
@@ -351,10 +351,10 @@ mod tests {
 
     #[test]
     fn control_is_a_fifo_and_what_else_has_its_name_is_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let parent = std::fs::File::open(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let parent = std::fs::File::open(directory.path()).unwrap();
         let mut state = State::take(parent.as_fd(), None, Patience::None).unwrap();
-        let control = folder.path().join("supervise/control");
+        let control = directory.path().join("supervise/control");
         let mut replaced = || {
             state.control = None;
             let opened = state.open_fifos();
@@ -374,16 +374,16 @@ mod tests {
 
     #[test]
     fn of_deaths_no_more_than_the_end_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let parent = std::fs::File::open(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let parent = std::fs::File::open(directory.path()).unwrap();
         let mut state = State::take(parent.as_fd(), None, Patience::None).unwrap();
-        let path = folder.path().join("supervise/deaths");
+        let path = directory.path().join("supervise/deaths");
         std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
         state.add_death(b"one\n").unwrap();
         state.add_death(b"two\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\n");
         // One that was removed, or is another, is not written to any more.
-        std::fs::rename(&path, folder.path().join("old")).unwrap();
+        std::fs::rename(&path, directory.path().join("old")).unwrap();
         state.add_death(b"three\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "three\n");
     }

@@ -261,7 +261,7 @@ impl Supervised {
 
     /// The service directory.
     pub(crate) fn directory(&self) -> BorrowedFd<'_> {
-        self.parts.service.folder.as_fd()
+        self.parts.service.directory.as_fd()
     }
 
     /// Lets `event` happen to a part, and all that follows at once: the only place where something does.

@@ -154,13 +154,13 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Error> {
 
 /// Links in a state directory that lies elsewhere to what clients look for beside it.
 fn link_beside(state: &OwnedFd, service: &OwnedFd) -> nix::Result<()> {
-    let folder = getcwd()?;
+    let directory = getcwd()?;
     let log = supervise::exists(service.as_fd(), c"log");
     if log {
         make_folder(state, c"log", 0o755)?;
     }
     for file in [c"down", c"check", c"log/down"].into_iter().take(if log { 3 } else { 2 }) {
-        match symlinkat(&folder.join(OsStr::from_bytes(file.to_bytes())), state, file) {
+        match symlinkat(&directory.join(OsStr::from_bytes(file.to_bytes())), state, file) {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(errno) => return Err(errno),
         }

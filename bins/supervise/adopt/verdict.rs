@@ -66,7 +66,16 @@ mod tests {
     fn snapshot(serial: u32, phase: Phase) -> Snapshot {
         let mut machine = Machine::new(Want::Up);
         machine.phase = phase;
-        Snapshot { machine, asked: Asked::default(), serial, wall: (0, 0), died: 0, dead: 0, notify: 0, ready: false }
+        Snapshot {
+            machine,
+            asked: Asked::default(),
+            serial,
+            wall: (0, 0),
+            died: 0,
+            dead: 0,
+            notify: 0,
+            ready: false,
+        }
     }
 
     fn child(finish: bool) -> Child {

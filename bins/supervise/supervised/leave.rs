@@ -19,7 +19,7 @@ impl Supervised {
             return;
         }
         if let Some(state) = &self.parts.service.state {
-            match Pipe::for_log(state.folder(), self.shared.voice) {
+            match Pipe::for_log(state.directory(), self.shared.voice) {
                 Ok(pipe) => self.shared.pipe = Some(pipe),
                 Err(errno) => self.shared.voice.unable(&[b"make a pipe for the log"], errno),
             }
@@ -64,7 +64,7 @@ impl Supervised {
                     let _ = record::clear(file.as_fd()); // what it says is dead in any case
                 }
                 // A socket that stays is dead, and the next one removes it.
-                let _ = unlinkat(state.folder(), c"socket", UnlinkatFlags::NoRemoveDir);
+                let _ = unlinkat(state.directory(), c"socket", UnlinkatFlags::NoRemoveDir);
             }
         }
         self.clients.drop_all();

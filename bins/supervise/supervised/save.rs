@@ -89,7 +89,7 @@ impl Supervised {
         if part == Part::Service {
             self.socket = None;
             if let (Some(pipe), Some(state)) = (&mut self.shared.pipe, &process.state) {
-                pipe.move_to(state.folder());
+                pipe.move_to(state.directory());
             }
         }
     }
@@ -100,13 +100,13 @@ impl Supervised {
         let mode = if self.operators.is_some() { 0o660 } else { 0o600 };
         let open = || {
             // It is a dead one's: we hold the lock.
-            match unlinkat(state.folder(), c"socket", UnlinkatFlags::NoRemoveDir) {
+            match unlinkat(state.directory(), c"socket", UnlinkatFlags::NoRemoveDir) {
                 Ok(()) | Err(Errno::ENOENT) => {}
                 Err(errno) => return Err(errno),
             }
-            let socket = door::listen(state.folder(), c"socket", mode)?;
+            let socket = door::listen(state.directory(), c"socket", mode)?;
             if let Some(group) = self.operators {
-                door::give_socket(state.folder(), c"socket", group)?;
+                door::give_socket(state.directory(), c"socket", group)?;
             }
             Ok(socket)
         };

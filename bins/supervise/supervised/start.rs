@@ -52,7 +52,7 @@ impl Supervised {
         }
         let state = State::take(service.parent(), operators, patience)
             .map_err(|not_ours| Refusal::state(Part::Service, &not_ours))?;
-        space.look_for_sign(state.folder());
+        space.look_for_sign(state.directory());
         service.state = Some(state);
         Ok(Box::new(Self {
             shared: Shared { voice, env, supervisor, space, orphans, pipe: None },
@@ -79,7 +79,7 @@ impl Supervised {
             return Ok(());
         }
         let service = &self.parts.service;
-        let directory = match fds::open_folder(service.folder.as_fd(), c"log") {
+        let directory = match fds::open_folder(service.directory.as_fd(), c"log") {
             Ok(directory) => directory,
             Err(Errno::ENOENT) => return Ok(()),
             Err(errno) => {
@@ -97,7 +97,7 @@ impl Supervised {
         });
         let refusal = |what| move |errno| Refusal::unable(Part::Service, what, errno);
         let parent = parent.transpose().map_err(refusal("open log in the state directory"))?;
-        let pipe = Pipe::for_log(state.folder(), self.shared.voice);
+        let pipe = Pipe::for_log(state.directory(), self.shared.voice);
         self.shared.pipe = Some(pipe.map_err(refusal("make a pipe for the log"))?);
         let mut logger = Process::new(Part::Log, directory, parent, want, now);
         logger.locked = Some(0);
