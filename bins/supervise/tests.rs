@@ -15,7 +15,7 @@ use super::*;
 const DEADLINE: u64 = 60_000;
 
 fn script(path: &Path, text: &str) {
-    fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::write(path, format!("#!/bin/sh\nexec 2>/dev/null\n{text}\n")).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
@@ -60,8 +60,8 @@ fn hold(held: &mut [Option<Box<Supervised>>; 2], done: impl Fn([Option<Ending>; 
             watched.extend(its);
         }
         let pids = held.iter().flatten().flat_map(|service| service.pids());
-        let deaths: Vec<OwnedFd> =
-            pids.filter(|pid| *pid != 0).map(|pid| process::pidfd(pid).unwrap()).collect();
+        // One that is reaped already has no fd, and is due at once.
+        let deaths: Vec<OwnedFd> = pids.filter_map(|pid| process::pidfd(pid).ok()).collect();
         watched.extend(deaths.iter().map(|death| watch(death.as_raw_fd(), POLLIN)));
         let now = Now::read();
         let due = held.iter().flatten().filter_map(|service| service.deadline(now)).min();
@@ -89,7 +89,7 @@ fn two_services_live_in_one_loop_and_end_each_for_itself() {
     for path in [&first, &second] {
         fs::create_dir(path).unwrap();
         // What the logger of the first has is to be complete at its end.
-        script(&path.join("run"), "echo began in \"$PWD\"\nexec sleep 1000");
+        script(&path.join("run"), "echo began in \"$PWD\"\nexec sleep 300");
         fs::write(path.join("leftovers"), "kill\n").unwrap();
         fs::create_dir(path.join("log")).unwrap();
         script(&path.join("log/run"), "exec cat >>../log.text");
