@@ -40,7 +40,7 @@ help:
 	@echo 'make            build the programs into $(BUILD), and say which way (STATIC=auto, yes or no; TARGET and'
 	@echo '                RUSTFLAGS as for rustc; SVDIR=/etc/service is where svctl will find services)'
 	@echo 'make check      format, lints, tests, pages, scripts; the last line counts'
-	@echo 'make demo       two services, visibly, in a scratch folder (SVRUN=runsv SVCTL=sv SVLOG=svlogd: under runit)'
+	@echo 'make demo       two services, visibly, in a scratch directory (SVRUN=runsv SVCTL=sv SVLOG=svlogd: under runit)'
 	@echo 'make bench      what a link, a supervisor and a logger cost, beside the peers installed'
 	@echo 'make install    what make built, and the pages (DESTDIR PREFIX BINDIR LIBEXECDIR MANDIR PROGRAM_PREFIX)'
 	@echo '                and completions for bash, zsh and fish (BASHDIR ZSHDIR FISHDIR); the links are in'

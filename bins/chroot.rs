@@ -1,4 +1,4 @@
-//! chroot: run a program with another root folder.
+//! chroot: run a program with another root directory.
 
 use common::{Cli, Link, Outcome, root};
 
@@ -6,7 +6,7 @@ use common::{Cli, Link, Outcome, root};
 pub const LINK: Link = Link {
     name: "chroot",
     usage: "root [prog...]",
-    summary: "run a program with another root folder",
+    summary: "run a program with another root directory",
     options: &[],
     opens: true,
     run,
@@ -14,13 +14,13 @@ pub const LINK: Link = Link {
 
 fn run(cli: &mut Cli) -> Outcome {
     cli.no_options()?;
-    let folder = cli.operand("root")?;
+    let root = cli.operand("root")?;
     let mut chain = cli.rest_or_nothing();
     if chain.words.first().is_none() {
         let shell = chain.env.get(c"SHELL").filter(|shell| !shell.is_empty());
         chain.words = [shell.unwrap_or(c"/bin/sh"), c"-i"].into_iter().collect();
     }
-    root::change(folder)?;
-    chain.root = Some(folder).filter(|folder| *folder != c"/"); // in which nothing is elsewhere
+    root::change(root)?;
+    chain.root = Some(root.0).filter(|root| *root != c"/"); // in which nothing is elsewhere
     Ok(chain)
 }

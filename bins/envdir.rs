@@ -1,8 +1,8 @@
-//! envdir: run a program with environment variables from files in a folder.
+//! envdir: run a program with environment variables from files in a directory.
 
 use std::os::unix::ffi::OsStrExt;
 
-use common::env::{Folder, Format};
+use common::env::{Directory, Format};
 use common::{Cli, Error, Link, OrFail, Outcome, Short, shown};
 use nix::errno::Errno;
 
@@ -10,12 +10,12 @@ use nix::errno::Errno;
 pub const LINK: Link = Link {
     name: "envdir",
     usage: "[-I] [-f] [-n] [-c char] [-p prefix] dir prog...",
-    summary: "run a program with environment variables from files in a folder",
+    summary: "run a program with environment variables from files in a directory",
     options: &[
         ("-I", "a missing dir is no error"),
-        ("-f", "the whole file is the value, less one final newline"),
+        ("-f", "use the whole file as the value, without one final newline"),
         ("-n", "keep trailing blanks; with -f the final newline too"),
-        ("-c char", "a NUL becomes char instead of a newline"),
+        ("-c char", "turn a NUL into char instead of a newline"),
         ("-p prefix", "put prefix before each name"),
     ],
     opens: true,
@@ -49,20 +49,19 @@ fn run(cli: &mut Cli) -> Outcome {
     if dir.is_empty() {
         return Err(Error::usage("dir is empty")); // which -I would take for a missing one
     }
-    let folder = match Folder::open(dir) {
+    let directory = match Directory::open(dir) {
         Err(Errno::ENOENT) if missing_is_fine => return Ok(chain),
-        folder => folder.or_fail(format_args!("open folder {}", shown(dir.to_bytes())))?,
+        directory => directory.or_fail(format_args!("open directory {dir}"))?,
     };
-    for file in folder.names()? {
+    for file in directory.names()? {
         let name = [&prefix, file.to_bytes()].concat();
-        if name.contains(&b'=') {
-            let (dir, file) = (shown(dir.to_bytes()), shown(file.to_bytes()));
-            return Err(Error::fatal(format_args!("unable to use {dir}/{file}: not a variable name")));
-        }
-        match folder.value(&file, format)? {
-            Some(value) => chain.env.set(&name, &value)?,
+        let edited = match directory.value(&file, format)? {
+            Some(value) => chain.env.set(&name, &value),
             None => chain.env.unset(&name),
-        }
+        };
+        edited.map_err(|problem| {
+            Error::fatal(format_args!("unable to use {dir}/{}: {problem}", shown(file.to_bytes())))
+        })?;
     }
     Ok(chain)
 }

@@ -8,7 +8,7 @@ pub const LINK: Link = Link {
     name: "envuidgid",
     usage: "[-s] account prog...",
     summary: "run a program with an account's ids in the environment",
-    options: &[("-s", "set GIDLIST to the other groups, those of the database too")],
+    options: &[("-s", "set GIDLIST to the other groups, those from the database too")],
     opens: false,
     run,
 };
@@ -23,7 +23,7 @@ fn run(cli: &mut Cli) -> Outcome {
     }
     let account = cli.operand("account")?;
     let mut chain = cli.rest()?;
-    let account = Account::find(account, groups)?;
+    let account = Account::find(&account, groups)?;
     chain.env.set(b"UID", account.uid.to_string().as_bytes())?;
     chain.env.set(b"GID", account.gid.to_string().as_bytes())?;
     if groups == Groups::Database {

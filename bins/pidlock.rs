@@ -2,9 +2,9 @@
 
 use std::os::fd::OwnedFd;
 
-use common::lock::{self, Kind, Request};
+use common::lock::{self, Flag, Kind, OPTIONS, Request};
 use common::quantity::number;
-use common::{Cli, Error, Link, OrFail, Outcome, fds, process, shown};
+use common::{Cli, Error, Link, OrFail, Outcome, fds, process};
 use nix::errno::Errno;
 use nix::sys::stat::{SFlag, fstat};
 use nix::sys::uio::pwrite;
@@ -15,24 +15,20 @@ pub const LINK: Link = Link {
     name: "pidlock",
     usage: "[-nNxX] [-t seconds] [-d fd] file prog... | -c file",
     summary: "run a program with a lock on a file that holds its pid",
-    options: &[
-        ("-n", "fail at once if the lock is taken"),
-        ("-N", "wait for the lock (this is the default)"),
-        ("-t seconds", "wait so long at most"),
-        ("-x", "exit 0 in silence where the lock is not to be had"),
-        ("-X", "exit 111 with a message there (this is the default)"),
-        ("-d fd", "hold the lock on this file descriptor"),
-        ("-c", "print the pid of who holds the lock and exit 1, or exit 0 if it is free"),
-    ],
+    options: &{
+        let [n, wait, t, x, fail, d] = OPTIONS;
+        let c = ("-c", "print the pid of the lock's holder and exit 1, or exit 0 if the lock is free");
+        [n, wait, t, x, fail, d, c]
+    },
     opens: true,
     run,
 };
 
 fn run(cli: &mut Cli) -> Outcome {
-    let (request, check) = Request::parse(cli, 'c')?;
+    let (request, check) = Request::parse(cli, Flag::Check)?;
     if check {
         let nothing = cli.rest_or_nothing().words.first().is_none();
-        return Err(if nothing { who(&request)? } else { Error::usage("-c takes no prog") });
+        return Err(if nothing { holder(&request)? } else { Error::usage("-c takes no prog") });
     }
     let chain = cli.rest()?;
     request.take(Kind::Exclusive, write_pid)?;
@@ -53,15 +49,15 @@ fn write_pid(fd: &OwnedFd) -> nix::Result<()> {
     }
 }
 
-/// Who holds the lock: the kernel knows the pid of a process lock, as perp's; for one of ours the file says
+/// The holder of the lock: the kernel knows the pid of a process lock, as perp's; for one of ours the file has
 /// it.
-fn who(request: &Request) -> Result<Error, Error> {
+fn holder(request: &Request) -> Result<Error, Error> {
     let Some((fd, pid)) = lock::holder(request.file())? else { return Ok(Error::answer(0, "")) };
     if pid > 0 {
         return Ok(Error::answer(1, format_args!("{pid}\n")));
     }
     let mut content = [0; 32];
-    let count = read(&fd, &mut content).or_fail(format_args!("read {}", shown(request.file().to_bytes())))?;
+    let count = read(&fd, &mut content).or_fail(format_args!("read {}", request.file()))?;
     let line = content[..count].split(|b| *b == b'\n').next().unwrap_or_default();
     // A holder that wrote no pid is a holder all the same.
     Ok(Error::answer(1, number::<u32>(line).map_or_else(String::new, |pid| format!("{pid}\n"))))

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::os::fd::{IntoRawFd, OwnedFd};
 
-use common::{Cli, Error, Link, OrFail, Outcome, Short, fds, shown};
+use common::{Cli, Error, Link, OrFail, Outcome, Short, fds};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
@@ -15,10 +15,10 @@ pub const LINK: Link = Link {
     summary: "run a program with a file opened on a file descriptor",
     options: &[
         ("-r", "open for reading"),
-        ("-w", "open for writing: create, or cut to nothing"),
+        ("-w", "open for writing: create or truncate"),
         ("-u", "open for reading and writing"),
-        ("-a", "open for appending: create if need be"),
-        ("-x", "create for writing, and fail if it is there"),
+        ("-a", "open for appending: create if missing"),
+        ("-x", "create for writing: fail if it exists"),
         ("-n", "open without waiting, in non-blocking mode"),
         ("-b", "change the blocking mode after opening"),
     ],
@@ -45,10 +45,11 @@ fn run(cli: &mut Cli) -> Outcome {
     let file = cli.operand("file")?;
     let chain = cli.rest()?;
     // A fd out of range would be noticed only when the file is there, and empty.
-    fds::check(to).or_fail(format_args!("move {} to fd {to}", shown(file.to_bytes())))?;
-    let opened = if nonblocking { open_now(file, mode | OFlag::O_NONBLOCK) } else { open(file, mode) };
-    let from = opened.or_fail(format_args!("open {}", shown(file.to_bytes())))?.into_raw_fd();
-    fds::duplicate(from, to, false).or_fail(format_args!("move {} to fd {to}", shown(file.to_bytes())))?;
+    fds::check(to).or_fail(format_args!("move {file} to fd {to}"))?;
+    let opened =
+        if nonblocking { open_nonblocking(&file, mode | OFlag::O_NONBLOCK) } else { open(&file, mode) };
+    let from = opened.or_fail(format_args!("open {file}"))?.into_raw_fd();
+    fds::duplicate(from, to, false).or_fail(format_args!("move {file} to fd {to}"))?;
     if change {
         fds::set_nonblocking(to, !nonblocking).or_fail(format_args!("change the mode of fd {to}"))?;
     }
@@ -62,7 +63,7 @@ fn open(file: &CStr, mode: OFlag) -> nix::Result<OwnedFd> {
 }
 
 /// A FIFO without a reader cannot be opened for writing alone without waiting: be its reader meanwhile.
-fn open_now(file: &CStr, mode: OFlag) -> nix::Result<OwnedFd> {
+fn open_nonblocking(file: &CStr, mode: OFlag) -> nix::Result<OwnedFd> {
     match open(file, mode) {
         Err(Errno::ENXIO) => {
             let _reader = open(file, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?;

@@ -1,7 +1,8 @@
 //! setuidgid: run a program as another account.
 
 use common::credentials::{self, Account, Groups, Keep};
-use common::{Cli, Link, Outcome, Short, caps};
+use common::identity::Own;
+use common::{Chain, Cli, Link, Outcome, Short, caps};
 
 use crate::chroot;
 
@@ -11,7 +12,7 @@ pub const LINK: Link = Link {
     usage: "[-s] [-e] account prog...",
     summary: "run a program as another account",
     options: &[
-        ("-s", "the account's groups of the database too"),
+        ("-s", "add the account's groups from the database"),
         ("-e", "set HOME, USER, LOGNAME and SHELL"),
     ],
     opens: false,
@@ -31,21 +32,30 @@ fn run(cli: &mut Cli) -> Outcome {
     }
     let account = cli.operand("account")?;
     let mut chain = cli.rest()?;
-    let account = Account::find(account, groups)?;
+    let account = Account::find(&account, groups)?;
     if export {
         account.export(&mut chain.env)?;
     }
-    // Our own chroot may come next, which would not be allowed after the change of ids: lend it the one
-    // capability that it needs, in this process. Root needs no loan, and who cannot chroot has nothing to
-    // lend.
-    let next = if account.uid == 0 { None } else { chain.expect(LINK.name, CHROOT.name) };
+    let next = own_chroot(&chain, &account);
     let keep = if next.is_some() && caps::may_chroot()? { Keep::Chroot } else { Keep::Nothing };
     if credentials::assume(&account, keep)? {
         chain.changed = Some(account.uid);
     }
-    let Some(next) = next else { return Ok(chain) };
-    // Whether it is ours is decided as the account: by what exec would find now.
-    if chain.is_next(&next) {
+    match next {
+        Some(next) => apply_chroot(chain, &next),
+        None => Ok(chain),
+    }
+}
+
+/// Our own chroot, if it may come next. It would not be allowed after the change of ids: it is lent the one
+/// capability that it needs, in this process. Root needs no loan.
+fn own_chroot(chain: &Chain, account: &Account) -> Option<Own> {
+    if account.uid == 0 { None } else { chain.expect(LINK.name, CHROOT.name) }
+}
+
+/// Ends the loan. Whether the next word is our chroot is decided as the account: by what exec would find now.
+fn apply_chroot(mut chain: Chain, next: &Own) -> Outcome {
+    if chain.is_next(next) {
         chain = CHROOT.apply(chain)?;
     }
     caps::clear()?; // no capability ever crosses an exec

@@ -13,7 +13,7 @@ pub const LINK: Link = Link {
     summary: "run a program with other resource limits",
     options: &[
         ("-H", "from here on set the soft and the hard limit"),
-        ("-h", "from here on set the hard limit, and the soft one where it is above"),
+        ("-h", "from here on set the hard limit, and the soft one if it is above"),
         ("-a value", "bytes of address space"),
         ("-c value", "bytes of a core file"),
         ("-d value", "bytes of the data segment"),

@@ -14,7 +14,7 @@ pub const LINK: Link = Link {
 
 fn run(cli: &mut Cli) -> Outcome {
     cli.no_options()?;
-    let text = cli.operand("mask")?.to_bytes();
+    let text = cli.operand("mask")?.0.to_bytes();
     let chain = cli.rest()?;
     // The only way to read the mask is to set it; a symbolic one starts from what it was.
     let before = mode::set(0)?;

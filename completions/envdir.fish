@@ -19,9 +19,9 @@ end
 
 complete -c envdir -f
 complete -c envdir -n 'test (count (__envdir_operands)) -eq 0' -s I -d 'a missing dir is no error'
-complete -c envdir -n 'test (count (__envdir_operands)) -eq 0' -s f -d 'the whole file is the value, less one final newline'
+complete -c envdir -n 'test (count (__envdir_operands)) -eq 0' -s f -d 'use the whole file as the value, without one final newline'
 complete -c envdir -n 'test (count (__envdir_operands)) -eq 0' -s n -d 'keep trailing blanks; with -f the final newline too'
-complete -c envdir -n 'test (count (__envdir_operands)) -eq 0' -s c -x -d 'a NUL becomes char instead of a newline'
+complete -c envdir -n 'test (count (__envdir_operands)) -eq 0' -s c -x -d 'turn a NUL into char instead of a newline'
 complete -c envdir -n 'test (count (__envdir_operands)) -eq 0' -s p -x -d 'put prefix before each name'
 complete -c envdir -n 'test (count (__envdir_operands)) -eq 0' -l help -d 'print the usage'
 complete -c envdir -n 'test (count (__envdir_operands)) -eq 0' -l version -d 'print the version'

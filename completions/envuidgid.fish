@@ -17,7 +17,7 @@ function __envuidgid_command
 end
 
 complete -c envuidgid -f
-complete -c envuidgid -n 'test (count (__envuidgid_operands)) -eq 0' -s s -d 'set GIDLIST to the other groups, those of the database too'
+complete -c envuidgid -n 'test (count (__envuidgid_operands)) -eq 0' -s s -d 'set GIDLIST to the other groups, those from the database too'
 complete -c envuidgid -n 'test (count (__envuidgid_operands)) -eq 0' -l help -d 'print the usage'
 complete -c envuidgid -n 'test (count (__envuidgid_operands)) -eq 0' -l version -d 'print the version'
 complete -c envuidgid -n 'test (count (__envuidgid_operands)) -eq 0' -a '(__fish_complete_users)'

@@ -20,11 +20,11 @@ end
 complete -c pidlock -f
 complete -c pidlock -n 'test (count (__pidlock_operands)) -eq 0' -s n -d 'fail at once if the lock is taken'
 complete -c pidlock -n 'test (count (__pidlock_operands)) -eq 0' -s N -d 'wait for the lock (this is the default)'
-complete -c pidlock -n 'test (count (__pidlock_operands)) -eq 0' -s t -x -d 'wait so long at most'
-complete -c pidlock -n 'test (count (__pidlock_operands)) -eq 0' -s x -d 'exit 0 in silence where the lock is not to be had'
-complete -c pidlock -n 'test (count (__pidlock_operands)) -eq 0' -s X -d 'exit 111 with a message there (this is the default)'
+complete -c pidlock -n 'test (count (__pidlock_operands)) -eq 0' -s t -x -d 'wait at most this long'
+complete -c pidlock -n 'test (count (__pidlock_operands)) -eq 0' -s x -d 'exit 0 silently if the lock cannot be acquired'
+complete -c pidlock -n 'test (count (__pidlock_operands)) -eq 0' -s X -d 'exit 111 with a message then (this is the default)'
 complete -c pidlock -n 'test (count (__pidlock_operands)) -eq 0' -s d -x -d 'hold the lock on this file descriptor'
-complete -c pidlock -n 'test (count (__pidlock_operands)) -eq 0' -s c -d 'print the pid of who holds the lock and exit 1, or exit 0 if it is free'
+complete -c pidlock -n 'test (count (__pidlock_operands)) -eq 0' -s c -d 'print the pid of the lock\'s holder and exit 1, or exit 0 if the lock is free'
 complete -c pidlock -n 'test (count (__pidlock_operands)) -eq 0' -l help -d 'print the usage'
 complete -c pidlock -n 'test (count (__pidlock_operands)) -eq 0' -l version -d 'print the version'
 complete -c pidlock -n 'test (count (__pidlock_operands)) -eq 0' -F

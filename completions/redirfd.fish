@@ -18,10 +18,10 @@ end
 
 complete -c redirfd -f
 complete -c redirfd -n 'test (count (__redirfd_operands)) -eq 0' -s r -d 'open for reading'
-complete -c redirfd -n 'test (count (__redirfd_operands)) -eq 0' -s w -d 'open for writing: create, or cut to nothing'
+complete -c redirfd -n 'test (count (__redirfd_operands)) -eq 0' -s w -d 'open for writing: create or truncate'
 complete -c redirfd -n 'test (count (__redirfd_operands)) -eq 0' -s u -d 'open for reading and writing'
-complete -c redirfd -n 'test (count (__redirfd_operands)) -eq 0' -s a -d 'open for appending: create if need be'
-complete -c redirfd -n 'test (count (__redirfd_operands)) -eq 0' -s x -d 'create for writing, and fail if it is there'
+complete -c redirfd -n 'test (count (__redirfd_operands)) -eq 0' -s a -d 'open for appending: create if missing'
+complete -c redirfd -n 'test (count (__redirfd_operands)) -eq 0' -s x -d 'create for writing: fail if it exists'
 complete -c redirfd -n 'test (count (__redirfd_operands)) -eq 0' -s n -d 'open without waiting, in non-blocking mode'
 complete -c redirfd -n 'test (count (__redirfd_operands)) -eq 0' -s b -d 'change the blocking mode after opening'
 complete -c redirfd -n 'test (count (__redirfd_operands)) -eq 0' -l help -d 'print the usage'

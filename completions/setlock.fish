@@ -20,9 +20,9 @@ end
 complete -c setlock -f
 complete -c setlock -n 'test (count (__setlock_operands)) -eq 0' -s n -d 'fail at once if the lock is taken'
 complete -c setlock -n 'test (count (__setlock_operands)) -eq 0' -s N -d 'wait for the lock (this is the default)'
-complete -c setlock -n 'test (count (__setlock_operands)) -eq 0' -s t -x -d 'wait so long at most'
-complete -c setlock -n 'test (count (__setlock_operands)) -eq 0' -s x -d 'exit 0 in silence where the lock is not to be had'
-complete -c setlock -n 'test (count (__setlock_operands)) -eq 0' -s X -d 'exit 111 with a message there (this is the default)'
+complete -c setlock -n 'test (count (__setlock_operands)) -eq 0' -s t -x -d 'wait at most this long'
+complete -c setlock -n 'test (count (__setlock_operands)) -eq 0' -s x -d 'exit 0 silently if the lock cannot be acquired'
+complete -c setlock -n 'test (count (__setlock_operands)) -eq 0' -s X -d 'exit 111 with a message then (this is the default)'
 complete -c setlock -n 'test (count (__setlock_operands)) -eq 0' -s r -d 'share the lock with others that use -r'
 complete -c setlock -n 'test (count (__setlock_operands)) -eq 0' -s d -x -d 'hold the lock on this file descriptor'
 complete -c setlock -n 'test (count (__setlock_operands)) -eq 0' -l help -d 'print the usage'

@@ -17,7 +17,7 @@ function __setuidgid_command
 end
 
 complete -c setuidgid -f
-complete -c setuidgid -n 'test (count (__setuidgid_operands)) -eq 0' -s s -d 'the account\'s groups of the database too'
+complete -c setuidgid -n 'test (count (__setuidgid_operands)) -eq 0' -s s -d 'add the account\'s groups from the database'
 complete -c setuidgid -n 'test (count (__setuidgid_operands)) -eq 0' -s e -d 'set HOME, USER, LOGNAME and SHELL'
 complete -c setuidgid -n 'test (count (__setuidgid_operands)) -eq 0' -l help -d 'print the usage'
 complete -c setuidgid -n 'test (count (__setuidgid_operands)) -eq 0' -l version -d 'print the version'

@@ -13,7 +13,7 @@ end
 
 complete -c sissylog -f
 complete -c sissylog -n 'test (count (__sissylog_operands)) -eq 0' -s p -d 'add the pid of the service to ident'
-complete -c sissylog -n 'test (count (__sissylog_operands)) -eq 0' -s v -d 'say in syslog why it ends'
+complete -c sissylog -n 'test (count (__sissylog_operands)) -eq 0' -s v -d 'log to syslog why it ends'
 complete -c sissylog -n 'test (count (__sissylog_operands)) -eq 0' -l help -d 'print the usage'
 complete -c sissylog -n 'test (count (__sissylog_operands)) -eq 0' -l version -d 'print the version'
 complete -c sissylog -n 'test (count (__sissylog_operands)) -eq 1' -a 'kern user mail daemon auth syslog lpr news uucp cron authpriv ftp local0 local1 local2 local3 local4 local5 local6 local7'

@@ -19,7 +19,7 @@ end
 
 complete -c softlimit -f
 complete -c softlimit -n 'test (count (__softlimit_operands)) -eq 0' -s H -d 'from here on set the soft and the hard limit'
-complete -c softlimit -n 'test (count (__softlimit_operands)) -eq 0' -s h -d 'from here on set the hard limit, and the soft one where it is above'
+complete -c softlimit -n 'test (count (__softlimit_operands)) -eq 0' -s h -d 'from here on set the hard limit, and the soft one if it is above'
 complete -c softlimit -n 'test (count (__softlimit_operands)) -eq 0' -s a -x -d 'bytes of address space'
 complete -c softlimit -n 'test (count (__softlimit_operands)) -eq 0' -s c -x -d 'bytes of a core file'
 complete -c softlimit -n 'test (count (__softlimit_operands)) -eq 0' -s d -x -d 'bytes of the data segment'

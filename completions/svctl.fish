@@ -54,8 +54,8 @@ end
 
 complete -c svctl -f
 complete -c svctl -s v -d 'wait until the command has had its effect, and say so'
-complete -c svctl -s w -x -d 'wait so long at most (without it SVWAIT, else 7); implies -v'
-complete -c svctl -l json -d 'print an object in JSON for each service, a line each'
+complete -c svctl -s w -x -d 'wait at most this long (default: SVWAIT, else 7); implies -v'
+complete -c svctl -l json -d 'print a JSON object for each service, one per line'
 complete -c svctl -l help -d 'print the usage'
 complete -c svctl -l version -d 'print the version'
 complete -c svctl -n __svctl_wants_command -a up -d 'start the service, and again whenever it ends'

@@ -13,7 +13,7 @@ function __svrun_operands
 end
 
 complete -c svrun -f
-complete -c svrun -n 'test (count (__svrun_operands)) -eq 0' -s 1 -d 'leave with the service and with its status, as process 1 does'
+complete -c svrun -n 'test (count (__svrun_operands)) -eq 0' -s 1 -d 'exit with the service and its status, as process 1 does'
 complete -c svrun -n 'test (count (__svrun_operands)) -eq 0' -s k -d 'let the service inherit fds from 3 up'
 complete -c svrun -n 'test (count (__svrun_operands)) -eq 0' -s s -x -a '(__fish_complete_directories)' -d 'keep the state in statedir, so that dir can be read-only'
 complete -c svrun -n 'test (count (__svrun_operands)) -eq 0' -l help -d 'print the usage'

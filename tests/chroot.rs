@@ -205,18 +205,18 @@ fn a_root_that_is_no_directory_is_refused() {
             let _ = symlink(to, directory.path().join(from)); // it may be there
         }
         let outcome = run(link("chroot").args([name, "echo", "ran"]).current_dir(directory.path()));
-        let message = format!("chroot: fatal: unable to open folder {name}: {}\n", says(reason));
+        let message = format!("chroot: fatal: unable to open directory {name}: {}\n", says(reason));
         assert_eq!(outcome, fails(111, message));
     }
     // The same where there is no program: the shell does not run either.
     let outcome = run(link("chroot").arg("missing").current_dir(directory.path()));
-    let message = format!("chroot: fatal: unable to open folder missing: {}\n", says(Errno::ENOENT));
+    let message = format!("chroot: fatal: unable to open directory missing: {}\n", says(Errno::ENOENT));
     assert_eq!(outcome, fails(111, message));
 }
 
 #[test]
 fn the_name_of_a_root_is_shown_on_one_line() {
-    let message = format!("unable to open folder /a\\nb\\x1b: {}", says(Errno::ENOENT));
+    let message = format!("unable to open directory /a\\nb\\x1b: {}", says(Errno::ENOENT));
     assert_eq!(
         run(link("chroot").args(["/a\nb\x1b", "echo", "ran"])),
         fails(111, format!("chroot: fatal: {message}\n"))
@@ -246,7 +246,7 @@ fn a_directory_without_permissions_is_no_hindrance_to_root_but_to_others() {
     fs::create_dir(&hidden).unwrap();
     let mut nobody = by_setpriv(&programs, &[&NOBODY[..], &may_chroot].concat());
     let message =
-        format!("chroot: fatal: unable to open folder {}: {}\n", hidden.display(), says(Errno::EACCES));
+        format!("chroot: fatal: unable to open directory {}: {}\n", hidden.display(), says(Errno::EACCES));
     assert_eq!(run(nobody.arg(&hidden).args(["/bin/echo", "ran"])), fails(111, message));
 }
 

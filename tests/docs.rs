@@ -26,6 +26,9 @@ const OF_NO_PROGRAM: [&str; 11] = [
     "transparency",
 ];
 
+/// Modules of bins/ that are no programs.
+const OF_NO_PROGRAM_IN_BINS: [&str; 2] = ["lib", "supervise"];
+
 /// The sections of a page, in their order; the bracketed ones may be missing.
 const SECTIONS: [&str; 12] = [
     "NAME",
@@ -91,19 +94,19 @@ fn sorted(mut list: Vec<String>) -> Vec<String> {
     list
 }
 
-/// The files in a folder that end in `ending`, without it.
-fn files(folder: &str, ending: &str) -> Vec<String> {
-    let entries = read_dir(house().join(folder)).unwrap().map(|entry| entry.unwrap().file_name());
+/// The files in a directory that end in `ending`, without it.
+fn files(directory: &str, ending: &str) -> Vec<String> {
+    let entries = read_dir(house().join(directory)).unwrap().map(|entry| entry.unwrap().file_name());
     let names = entries.filter_map(|name| Some(name.to_str().unwrap().strip_suffix(ending)?.to_owned()));
     sorted(names.collect())
 }
 
-/// The modules in a folder, of one file or of a folder with a `mod.rs`.
-fn modules_in(folder: &str) -> Vec<String> {
-    let entries = read_dir(house().join(folder)).unwrap().map(|entry| entry.unwrap());
-    let folders = entries.filter(|entry| entry.path().join("mod.rs").exists());
-    let folders = folders.map(|entry| entry.file_name().into_string().unwrap()).collect();
-    sorted([files(folder, ".rs"), folders].concat())
+/// The modules in a directory, of one file or of a directory with a `mod.rs`.
+fn modules_in(directory: &str) -> Vec<String> {
+    let entries = read_dir(house().join(directory)).unwrap().map(|entry| entry.unwrap());
+    let directories = entries.filter(|entry| entry.path().join("mod.rs").exists());
+    let directories = directories.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    sorted([files(directory, ".rs"), directories].concat())
 }
 
 /// What stands between `before` and `after` in each line that has both, in that order.
@@ -169,41 +172,77 @@ fn options(page: &str) -> Vec<String> {
     items.map(|item| format!("-{}", item.replace(" Ar ", " "))).collect()
 }
 
+/// That two lists are equal; where they are not, what is missing and what is too much in `file`, and what to do there.
+fn same(file: &str, list: &[String], expected: &[String], edit: &str) {
+    let without = |all: &[String], these: &[String]| -> Vec<String> {
+        all.iter().filter(|item| !these.contains(item)).cloned().collect()
+    };
+    let (missing, too_many) = (without(expected, list), without(list, expected));
+    assert!(
+        list == expected,
+        "{file}: {edit}. Missing: {missing:?}; too many: {too_many:?}; of both none: the order, which is {expected:?}"
+    );
+}
+
 #[test]
 fn every_list_of_the_programs_names_the_same_ones() {
-    let parts = [modules(), others(), vec!["lib".to_owned()]].concat();
-    let edit = "add `pub mod` and a row of LINKS or PROGRAMS in bins/lib.rs, or the file of the module";
-    assert_eq!(modules_in("bins"), sorted(parts), "bins/: {edit}");
-    assert_eq!(files("bins/main", ".rs"), programs(), "bins/main/: add the shim of the program");
-    assert_eq!(files("man", ".1"), in_section("1"), "man/: add the page of the program");
-    assert_eq!(files("man", ".8"), in_section("8"), "man/: add the page of the program");
-    assert_eq!((files("man", ".5"), files("man", ".7")), (vec!["service".into()], vec!["catena".into()]));
-
-    let manifest = text("Cargo.toml");
-    let bins: Vec<&str> = manifest.split("[[bin]]\n").skip(1).collect();
-    let bins: Vec<String> = bins.iter().flat_map(|bin| bin.lines().take(2)).map(str::to_owned).collect();
-    let expected = programs()
+    let parts: Vec<String> = modules_in("bins")
         .into_iter()
-        .flat_map(|name| [format!("name = \"{name}\""), format!("path = \"bins/main/{name}.rs\"")]);
-    assert_eq!(bins, expected.collect::<Vec<_>>(), "Cargo.toml: add a [[bin]] for the program, in order");
+        .filter(|name| !OF_NO_PROGRAM_IN_BINS.contains(&name.as_str()))
+        .collect();
+    let of_programs = sorted([modules(), others()].concat());
+    same(
+        "bins/",
+        &parts,
+        &of_programs,
+        "a file for each program, `pub mod` and a row of a table in bins/lib.rs",
+    );
+    same("bins/main/", &files("bins/main", ".rs"), &programs(), "a shim for each program");
+    same("man/", &files("man", ".1"), &in_section("1"), "a page for each program");
+    same(
+        "man/",
+        &files("man", ".8"),
+        &in_section("8"),
+        "a page for each program, see section_of in tests/docs.rs",
+    );
+    same("man/", &files("man", ".5"), &["service".to_owned()], "the page of the formats");
+    same("man/", &files("man", ".7"), &["catena".to_owned()], "the overview");
 
     let modules_of_tests = modules_in("tests");
-    let of_programs = modules_of_tests.iter().filter(|name| !OF_NO_PROGRAM.contains(&name.as_str()));
+    let with_tests = modules_of_tests.iter().filter(|name| !OF_NO_PROGRAM.contains(&name.as_str()));
     // What has too many tests for one file has several, which begin with its name.
     let of_others = |name: &str| {
         others().into_iter().find(|other| name.strip_prefix(other.as_str()).is_some_and(begins_a_part))
     };
     let mut tests: Vec<String> =
-        of_programs.map(|name| of_others(name).unwrap_or_else(|| name.to_owned())).collect();
+        with_tests.map(|name| of_others(name).unwrap_or_else(|| name.to_owned())).collect();
     tests.sort();
     tests.dedup();
-    assert_eq!(tests, sorted([modules(), others()].concat()), "tests/: add a module for the program");
-    let compiled = between(&text("tests/main.rs"), "mod ", ";");
-    assert_eq!(
-        sorted([compiled, vec!["main".to_owned()]].concat()),
-        modules_of_tests,
-        "tests/main.rs: add `mod`"
+    same(
+        "tests/",
+        &tests,
+        &of_programs,
+        "a module for each program, or its name in OF_NO_PROGRAM of tests/docs.rs",
     );
+    let compiled = between(&text("tests/main.rs"), "mod ", ";");
+    let compiled = sorted([compiled, vec!["main".to_owned()]].concat());
+    same("tests/main.rs", &compiled, &modules_of_tests, "`mod` for each module");
+}
+
+#[test]
+fn the_manifest_has_each_program_and_the_makefile_those_that_have_a_base_tools_name() {
+    let manifest = text("Cargo.toml");
+    let bins = || manifest.split("[[bin]]\n").skip(1);
+    let found: Vec<String> = bins().map(|bin| bin.lines().take(2).collect::<Vec<_>>().join(", ")).collect();
+    let bin = |name: String| format!("name = \"{name}\", path = \"bins/main/{name}.rs\"");
+    let expected: Vec<String> = programs().into_iter().map(bin).collect();
+    same("Cargo.toml", &found, &expected, "a [[bin]] for each program, in order");
+    let apart = bins().filter(|bin| bin.contains("required-features = [\"base-names\"]"));
+    let apart = apart.map(|bin| bin.split('"').nth(1).unwrap().to_owned()).collect::<Vec<_>>();
+    let makefile = text("Makefile");
+    let base = makefile.lines().find_map(|line| line.strip_prefix("BASE = ")).unwrap();
+    let base: Vec<String> = base.split(' ').map(str::to_owned).collect();
+    same("Makefile", &base, &apart, "in BASE the names with required-features in Cargo.toml");
 }
 
 /// Whether this follows a program's name in the name of a module of its tests.
@@ -219,7 +258,7 @@ fn every_shim_is_of_its_own_program() {
         let expected = format!(
             "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!(catena::{module}::LINK);\n"
         );
-        assert_eq!(shim, expected);
+        assert_eq!(shim, expected, "bins/main/{name}.rs");
     }
     for name in others() {
         let shim = text(format!("bins/main/{name}.rs"));
@@ -228,17 +267,26 @@ fn every_shim_is_of_its_own_program() {
         let expected = format!(
             "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!({malloc}catena::{name}::PROGRAM);\n"
         );
-        assert_eq!(shim, expected);
+        assert_eq!(shim, expected, "bins/main/{name}.rs");
     }
 }
 
 #[test]
 fn the_readme_has_one_row_for_each_program() {
     let readme = text("README.md");
-    assert_eq!(between(&readme, "| [`", "`](man/"), [names(), others()].concat(), "README.md: add a row");
+    same(
+        "README.md",
+        &between(&readme, "| [`", "`](man/"),
+        &[names(), others()].concat(),
+        "a row for each program",
+    );
     for Link { name, .. } in described() {
         let row = format!("| [`{name}`](man/{name}.{}) | ", section_of(name));
-        assert_eq!(between(&readme, &row, " |").len(), 1, "{name}");
+        assert_eq!(
+            between(&readme, &row, " |").len(),
+            1,
+            "README.md: a row with the page and what {name} does"
+        );
     }
 }
 
@@ -247,11 +295,8 @@ fn the_overview_lists_each_program() {
     let with_section = |name: String| format!("{name} {}", section_of(&name));
     let expected: Vec<String> = [names(), others()].concat().into_iter().map(with_section).collect();
     let page = text("man/catena.7");
-    assert_eq!(
-        page.lines().filter_map(|line| line.strip_prefix(".It Xr ")).collect::<Vec<_>>(),
-        expected,
-        "man/catena.7: add to the list"
-    );
+    let listed = page.lines().filter_map(|line| line.strip_prefix(".It Xr ")).map(str::to_owned);
+    same("man/catena.7", &listed.collect::<Vec<_>>(), &expected, "an `.It Xr` for each program");
 }
 
 #[test]
@@ -262,12 +307,13 @@ fn the_page_and_help_say_the_same() {
         assert_eq!((help.status, help.stderr.as_str()), (0, ""), "{name}");
         let mut lines = help.stdout.lines();
         let usage = lines.next().unwrap();
-        assert_eq!(usage, format!("usage: {}", section(name, "SYNOPSIS")));
-        assert_eq!(section(name, "NAME"), format!("{name} - {}", lines.next().unwrap()));
+        let page_of = page(name).display().to_string();
+        assert_eq!(usage, format!("usage: {}", section(name, "SYNOPSIS")), "{page_of}: SYNOPSIS");
+        assert_eq!(section(name, "NAME"), format!("{name} - {}", lines.next().unwrap()), "{page_of}: NAME");
         let options: Vec<String> =
             // Commands, if it has any, come after the options.
             lines.take_while(|line| *line != "commands:").map(|line| line.trim_start().split("  ").next().unwrap().to_owned()).collect();
-        assert_eq!(options, self::options(&text(page(name))), "{}: options", page(name).display());
+        same(&page_of, &self::options(&text(page(name))), &options, "an `.It Fl` for each option of --help");
         let letters: String =
             usage.split([' ', '[', ']', '|']).filter_map(|word| word.strip_prefix('-')).collect();
         for option in options {
@@ -295,7 +341,12 @@ fn every_page_of_a_program_has_its_sections_in_order() {
             None => Some((*section).to_owned()),
             Some(_) => Some(section[1..section.len() - 1].to_owned()).filter(|name| headings.contains(name)),
         });
-        assert_eq!(headings, expected.collect::<Vec<_>>(), "{name}");
+        same(
+            &page(name).display().to_string(),
+            &headings,
+            &expected.collect::<Vec<_>>(),
+            "sections in order",
+        );
     }
 }
 
@@ -313,6 +364,7 @@ fn the_page_of_the_formats_has_its_sections_in_order() {
 #[test]
 fn every_page_of_a_program_names_its_statuses() {
     for Link { name, .. } in described() {
+        let page_of = page(name).display().to_string();
         let page = text(page(name));
         let section = page.split(".Sh EXIT STATUS\n").nth(1).unwrap().split(".Sh ").next().unwrap();
         let statuses: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix(".It ")).collect();
@@ -324,9 +376,12 @@ fn every_page_of_a_program_names_its_statuses() {
             "svctl" => &statuses, // a count of services is among them
             _ => &["100", "111", "126", "127"],
         };
-        assert_eq!(statuses, expected, "{name}");
+        assert_eq!(statuses, expected, "{page_of}: EXIT STATUS");
         if others().iter().all(|other| other != name) {
-            assert!(section.starts_with("The status is that of\n.Ar prog ,\nunless"), "{name}");
+            assert!(
+                section.starts_with("The status is that of\n.Ar prog ,\nunless"),
+                "{page_of}: EXIT STATUS"
+            );
         } else {
             assert!(["0", "100"].iter().all(|status| statuses.contains(status)), "{name}: {statuses:?}");
         }

@@ -138,7 +138,7 @@ fn p_puts_a_prefix_before_each_name() {
 fn a_missing_directory_is_no_error_with_capital_i() {
     let directory = directory(&[("X", "v\n")]);
     let no_directory = |name: &str, errno| {
-        fails(111, format!("envdir: fatal: unable to open folder {name}: {}\n", says(errno)))
+        fails(111, format!("envdir: fatal: unable to open directory {name}: {}\n", says(errno)))
     };
     assert_eq!(run_in(&directory, "ln -s nowhere l; ln -s d link; >f; mkfifo p"), prints(""));
     for missing in ["no", "no/d", "l"] {
@@ -175,7 +175,7 @@ fn a_directory_that_is_removed_meanwhile_is_an_error() {
     let says = says(Errno::ENOENT);
     assert_eq!(
         run_in(&directory, "cd d; rmdir ../d; exec envdir . echo x"),
-        fails(111, format!("envdir: fatal: unable to read folder .: {says}\n"))
+        fails(111, format!("envdir: fatal: unable to read directory .: {says}\n"))
     );
 }
 
@@ -264,7 +264,7 @@ fn an_unreadable_file_is_named() {
     for mode in [0, 300] {
         assert_eq!(
             outcome(&format!("chmod {mode} d")),
-            fails(111, format!("envdir: fatal: unable to open folder d: {denied}\n"))
+            fails(111, format!("envdir: fatal: unable to open directory d: {denied}\n"))
         );
     }
 }

@@ -244,7 +244,7 @@ fn an_account_that_may_not_enter_the_new_root_does_not_get_there() {
     let refused =
         |action: &str| fails(111, format!("chroot: fatal: unable to {action}: {}\n", says(Errno::EACCES)));
     assert_eq!(chroot("root"), refused("enter root"));
-    assert_eq!(chroot("root/proc"), refused("open folder root/proc"));
+    assert_eq!(chroot("root/proc"), refused("open directory root/proc"));
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn a_root_that_is_no_directory_or_not_there_is_named() {
         let name = root.trim_matches('\'');
         assert_eq!(
             world.run(&format!("setuidgid :8001:8002 chroot {root} /state")),
-            fails(111, format!("chroot: fatal: unable to open folder {name}: {}\n", says(errno)))
+            fails(111, format!("chroot: fatal: unable to open directory {name}: {}\n", says(errno)))
         );
     }
 }

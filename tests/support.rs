@@ -222,7 +222,7 @@ pub(crate) fn mode(file: &Path) -> u32 {
 }
 
 /// The text of a file, or nothing; bytes that are no UTF-8 are replaced.
-pub(crate) fn text(file: impl AsRef<Path>) -> String {
+pub(crate) fn text(file: &Path) -> String {
     String::from_utf8_lossy(&std::fs::read(file).unwrap_or_default()).into_owned()
 }
 

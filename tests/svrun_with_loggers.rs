@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use crate::needs;
 use crate::sissylog::harness::{Kind, MOUNT, Syslogd};
 use crate::support::*;
-use crate::svlog::harness::{archives, files_of};
+use crate::svlog::harness::archives;
 use crate::svrun::harness::{PUPPET, Service};
 
 both!(svrun; a_logger_knows_the_pid_of_its_service);

@@ -1,6 +1,6 @@
 //! Law 2: what a link does not change reaches the program as it was received. Every link runs under every odd
-//! state that `tests/programs/pose.rs` makes, and `tests/programs/state.rs` at its end prints what it prints in a control
-//! run, in which the program is executed without the link.
+//! state that `tests/programs/pose.rs` makes, and `tests/programs/state.rs` at its end prints what it prints in a
+//! control run, in which the program is executed without the link.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

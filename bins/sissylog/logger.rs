@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use common::clock::{monotonic, wall};
-use common::input::{Input, Look};
+use common::input::{Input, Look, Room};
 use common::poll::{POLLIN, POLLOUT, poll, poll_for, watch};
 use common::{Text, Voice, signals};
 use nix::errno::Errno;
@@ -178,10 +178,10 @@ impl Logger {
             self.write_tag(pid);
         }
         let finished = self.input.bytes().contains(&b'\n')
-            || self.input.is_full() && self.input.bytes().contains(&b'\n');
+            || self.input.look_further() == Room::Full && self.input.bytes().contains(&b'\n');
         if !finished {
             let length = self.input.bytes().len();
-            if self.input.is_full() {
+            if self.input.look_further() == Room::Full {
                 let length = Some(whole(self.input.bytes())).filter(|whole| *whole > 0).unwrap_or(length);
                 self.begin(length, false);
             } else if self.input.is_closed() {
@@ -247,7 +247,7 @@ impl Logger {
             }
         }
         if let Some(line) = self.line.take() {
-            self.input.take(line.size, None)?;
+            self.input.consume(line.size, None)?;
             self.taken += line.size as u64;
         }
         Ok(None)
@@ -331,7 +331,7 @@ impl Logger {
 
     /// How many bytes of the input are to be sent.
     fn waiting(&mut self) -> usize {
-        let read = if self.input.stays() { 0 } else { self.input.bytes().len() };
+        let read = if self.input.is_pipe() { 0 } else { self.input.bytes().len() };
         read + self.input.unread()
     }
 

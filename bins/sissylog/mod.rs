@@ -19,7 +19,7 @@ pub const PROGRAM: Link = Link {
     name: "sissylog",
     usage: "[-p] [-v] [ident [facility]]",
     summary: "send each line of the standard input to syslog",
-    options: &[("-p", "add the pid of the service to ident"), ("-v", "say in syslog why it ends")],
+    options: &[("-p", "add the pid of the service to ident"), ("-v", "log to syslog why it ends")],
     opens: true,
     run,
 };

@@ -120,7 +120,7 @@ impl PidSpace {
 
 /// Whether a process of another pid namespace is among those that /proc shows.
 fn sees(there: Place) -> bool {
-    let Ok(proc) = fds::open_folder(AT_FDCWD, c"/proc") else { return true }; // nobody can say
+    let Ok(proc) = fds::open_directory(AT_FDCWD, c"/proc") else { return true }; // nobody can say
     let mut seen = false;
     let looked = fds::each_name(proc.as_fd(), |name| {
         let Some(pid) = number::<u32>(name.to_bytes()).filter(|_| !seen) else { return };

@@ -68,7 +68,7 @@ impl State {
                 let _ = mkdirat(parent, target, mode); // opening it tells
             }
         }
-        let directory = fds::open_folder(parent, c"supervise").map_err(|errno| match made {
+        let directory = fds::open_directory(parent, c"supervise").map_err(|errno| match made {
             Err(why) if why != Errno::EEXIST => NotOurs::Unusable("make supervise", why),
             _ => NotOurs::Unusable("open supervise/lock", errno),
         })?;

@@ -34,8 +34,8 @@ pub const PROGRAM: Link = Link {
     summary: "control services and show their state",
     options: &[
         ("-v", "wait until the command has had its effect, and say so"),
-        ("-w seconds", "wait so long at most (without it SVWAIT, else 7); implies -v"),
-        ("--json", "print an object in JSON for each service, a line each"),
+        ("-w seconds", "wait at most this long (default: SVWAIT, else 7); implies -v"),
+        ("--json", "print a JSON object for each service, one per line"),
     ],
     opens: true,
     run,

@@ -44,7 +44,7 @@ pub(super) fn here() -> Result<Option<Status>, Trouble> {
 /// The state directory of the service here, which may be reached through a link: it is the administrator's.
 /// What is in it may be anybody's, to whom the administrator has given it.
 pub(super) fn state() -> nix::Result<OwnedFd> {
-    fds::open_folder(AT_FDCWD, c"supervise")
+    fds::open_directory(AT_FDCWD, c"supervise")
 }
 
 /// Opens a FIFO of the state for writing. What is a link, or no FIFO, is left alone: a byte written there

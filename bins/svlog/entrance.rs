@@ -16,7 +16,7 @@ const MOST: usize = 1 << 20;
 
 /// The directory and its lock; the reason why not was told.
 pub(super) fn enter(path: &CStr, voice: Voice) -> Option<(OwnedFd, OwnedFd)> {
-    let folder = match fds::open_folder(AT_FDCWD, path) {
+    let folder = match fds::open_directory(AT_FDCWD, path) {
         Ok(folder) => folder,
         Err(errno) => {
             let so = match errno {

@@ -338,7 +338,7 @@ impl Folder {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(errno) => return Err(errno),
         }
-        let folder = fds::open_folder(AT_FDCWD, self.path)?;
+        let folder = fds::open_directory(AT_FDCWD, self.path)?;
         let lock = take(&folder, 1)?.ok_or(Errno::EBUSY)?;
         self.id = id(&fstat(&folder)?);
         (self.fd, self.lock, self.place) = (folder, lock, Place::default());

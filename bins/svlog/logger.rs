@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use common::input::{Input, Look};
+use common::input::{Input, Look, Room};
 use common::signals::{self, ALRM, CHLD, HUP, INT, QUIT, TERM};
 use common::voice::say;
 use common::{Text, Voice, Words, clock, memory, poll, process};
@@ -90,7 +90,7 @@ impl Logger {
         let mut folders: Vec<Folder> = options.folders.iter().filter_map(open).collect();
         let Some(first) = folders.first() else { return Ok(None) };
         let mut record = None;
-        if input.stays() {
+        if input.is_pipe() {
             record = Record::open(first.fd(), options.folders.len(), &fstat(common::fds::stdin())?)
                 .unwrap_or_else(|errno| {
                     let so = beside(errno, "what is written when svlog is killed may come twice");
@@ -179,7 +179,7 @@ impl Logger {
         if signal == CHLD {
             return self.reap();
         }
-        let before = if self.input.stays() { self.input.unread() } else { self.input.bytes().len() };
+        let before = if self.input.is_pipe() { self.input.unread() } else { self.input.bytes().len() };
         match signal {
             HUP => self.orders.configure = Some(before),
             ALRM => self.orders.rotate = Some(before),
@@ -306,7 +306,7 @@ impl Logger {
         let mut finish = false;
         let end = match self.input.bytes().iter().rposition(|byte| *byte == b'\n') {
             Some(last) => last + 1,
-            None if self.input.is_full() => self.input.bytes().len(),
+            None if self.input.look_further() == Room::Full => self.input.bytes().len(),
             None if self.input.is_closed() || self.orders.leave.is_some() && self.input.is_only_reader() => {
                 finish = true;
                 self.input.bytes().len()
@@ -425,7 +425,7 @@ impl Logger {
             (batch.after, batch.again) = (None, true);
             batch.folder += 1;
         }
-        let (end, taken) = (batch.end, input.take(batch.end, record.as_mut().map(Record::mark)));
+        let (end, taken) = (batch.end, input.consume(batch.end, record.as_mut().map(Record::mark)));
         if let Err(errno) = taken {
             self.voice
                 .unable(&[b"take from the pipe what has been written: another process reads from it"], errno);

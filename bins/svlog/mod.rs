@@ -32,11 +32,11 @@ pub const PROGRAM: Link = Link {
         ("-t", "begin each line with a TAI64N time stamp"),
         ("-tt", "with one as 2026-11-22_10:30:01.98765, UTC"),
         ("-ttt", "with one as 2026-11-22T10:30:01.98765, UTC"),
-        ("-r c", "write c in place of each byte that is no printable ASCII"),
-        ("-R chars", "and in place of these; without -r an underscore"),
-        ("-l len", "patterns see so many bytes of a line (1000)"),
-        ("-b bytes", "read so many bytes at a time, if that is more than 12288"),
-        ("-v", "tell on stderr what is done"),
+        ("-r c", "write c in place of each byte that is not printable ASCII"),
+        ("-R chars", "and in place of each of these; c is _ without -r"),
+        ("-l len", "match patterns against the first len bytes (1000)"),
+        ("-b bytes", "read up to this many bytes at a time (at least 12288)"),
+        ("-v", "report on stderr what is done"),
     ],
     opens: true,
     run,
@@ -122,7 +122,7 @@ fn options(cli: &mut Cli) -> Result<(Options, Words), Error> {
     let these = these.unwrap_or_default();
     let plain = |byte: &u8| *byte == b'\n' || (b' '..=b'~').contains(byte) && !these.contains(byte);
     let replaced = by.map(|c| (0..=255).map(|byte| if plain(&byte) { byte } else { c }).collect());
-    let mut folders = vec![cli.operand("dir")?];
+    let mut folders = vec![cli.operand("dir")?.0];
     let rest = cli.rest_or_nothing();
     folders.extend(rest.words);
     let stamp = [Stamp::None, Stamp::Tai, Stamp::Utc("_"), Stamp::Utc("T")][stamps.min(3)];

@@ -27,7 +27,7 @@ pub const PROGRAM: Link = Link {
     usage: "[-1k] [-s statedir] dir",
     summary: "run a service and its logger, and start them again when they end",
     options: &[
-        ("-1", "leave with the service and with its status, as process 1 does"),
+        ("-1", "exit with the service and its status, as process 1 does"),
         ("-k", "let the service inherit fds from 3 up"),
         ("-s statedir", "keep the state in statedir, so that dir can be read-only"),
     ],
@@ -81,7 +81,7 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
             other => return Err(other.unexpected().into()),
         }
     }
-    let directory = cli.operand("dir")?;
+    let directory = cli.operand("dir")?.0;
     words.extend(Some(c"--").filter(|_| directory.to_bytes().starts_with(b"-")));
     words.push(directory);
     let rest = cli.rest_or_nothing();
@@ -111,7 +111,7 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Error> {
     // What the service leaves behind becomes ours, to be counted and reaped.
     nix::sys::prctl::set_child_subreaper(true).or_fail("become a subreaper")?;
     let open = |path: &'static CStr| {
-        fds::open_folder(AT_FDCWD, path).or_fail(format_args!("open {}", shown(path.to_bytes())))
+        fds::open_directory(AT_FDCWD, path).or_fail(format_args!("open {}", shown(path.to_bytes())))
     };
     let origin = open(c".")?;
     let service = open(directory)?;

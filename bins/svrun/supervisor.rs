@@ -88,7 +88,7 @@ impl Supervisor {
                     if refused.replace(errno) != Some(errno) {
                         self.report_refused(errno);
                     }
-                    common::lock::nap();
+                    common::lock::pause_1ms();
                 }
             }
             self.service.fire_timers(now);

@@ -9,27 +9,13 @@
 mod line;
 mod pieces;
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 
 use nix::errno::Errno;
 
 use self::line::{Id, Line};
 pub use self::pieces::Pieces;
-
-/// What the user database says of a user.
-#[derive(Debug, PartialEq)]
-pub struct User {
-    /// The name.
-    pub name: CString,
-    /// The user id.
-    pub uid: u32,
-    /// The primary group.
-    pub gid: u32,
-    /// The home directory, which may be empty.
-    pub home: CString,
-    /// The shell, which may be empty.
-    pub shell: CString,
-}
+pub use crate::sys::account::User;
 
 /// Why there is no answer, neither yes nor no.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -13,7 +13,7 @@ const CHROOT: u64 = 1 << 18;
 const LARGE_PIPES: u64 = 1 << 21 | 1 << 24;
 
 /// Whether the pages of this process's pipes are not counted against its user's few, pipe(7). Where that cannot be
-/// told they are.
+/// known they are.
 #[must_use]
 pub fn may_have_large_pipes() -> bool {
     capget().is_ok_and(|sets| sets.effective & LARGE_PIPES != 0)
@@ -24,7 +24,7 @@ pub fn may_chroot() -> Result<bool, Error> {
     Ok(capget().or_fail("read capabilities")?.permitted & CHROOT != 0)
 }
 
-/// Lets a change of ids leave the permitted set as it is, until it is told otherwise or the next exec.
+/// Lets a change of ids leave the permitted set as it is, until this is called again or the next exec.
 pub fn keep_across_ids(keep: bool) -> Result<(), Error> {
     set_keepcaps(keep).or_fail("keep capabilities")
 }
@@ -39,7 +39,7 @@ pub fn clear() -> Result<(), Error> {
     set(Capabilities::default())
 }
 
-/// Takes `CAP_SYS_CHROOT` out of every set but bounding, unless this is root, who would get it back.
+/// Takes `CAP_SYS_CHROOT` out of every set but bounding, unless this is root, which would get it back.
 pub fn give_up_chroot() -> Result<(), Error> {
     if getresuid().or_fail("read the uids")?.effective.is_root() {
         return Ok(());

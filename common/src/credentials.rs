@@ -10,11 +10,12 @@ use crate::accounts::Files;
 use crate::accounts::{Trouble, User};
 use crate::caps;
 use crate::env::Env;
-use crate::error::{Error, OrFail, shown};
+use crate::error::{Error, OrFail};
 use crate::quantity::number;
 #[cfg(not(target_env = "musl"))]
-use crate::sys::nss::Switch;
+use crate::switch::Switch;
 use crate::sys::{ids, signal};
+use crate::word::shown;
 
 /// Where this program looks accounts up.
 #[cfg(target_env = "musl")]
@@ -116,15 +117,17 @@ impl Account {
     pub fn export(&self, env: &mut Env) -> Result<(), Error> {
         let looked_up = if self.user.is_none() { user_of(self.uid)? } else { None };
         let Some(user) = self.user.as_ref().or(looked_up.as_ref()) else {
-            env.unset(b"USER");
-            env.unset(b"LOGNAME");
+            env.unset(b"USER")?;
+            env.unset(b"LOGNAME")?;
             env.set(b"HOME", b"/")?;
-            return env.set(b"SHELL", b"/bin/sh");
+            env.set(b"SHELL", b"/bin/sh")?;
+            return Ok(());
         };
         env.set(b"HOME", non_empty(&user.home, b"/"))?;
         env.set(b"USER", user.name.to_bytes())?;
         env.set(b"LOGNAME", user.name.to_bytes())?;
-        env.set(b"SHELL", non_empty(&user.shell, b"/bin/sh"))
+        env.set(b"SHELL", non_empty(&user.shell, b"/bin/sh"))?;
+        Ok(())
     }
 }
 
@@ -189,7 +192,7 @@ pub enum Keep {
 
 /// Gives this process the ids of `account`, real, effective and saved, and proves that root cannot be
 /// regained. Unless the account is uid 0, no capability is left in any set but bounding, but for what
-/// `keep` says. Who is the account already needs no privilege. Returns whether the uid or the gid was
+/// `keep` says. A process that is the account already needs no privilege. Returns whether the uid or the gid was
 /// another one; root's gid counts for nothing.
 pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
     let Account { uid, gid, .. } = *account;
@@ -202,11 +205,11 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
     let (new_uid, new_gid) = (!has_uid(uid)?, !has_gid(gid)?);
     // Groups, gid, uid, in this order: each needs a privilege that the change of the uid takes away. None
     // is left out where it seems to change nothing: in a user namespace every id that is not mapped looks
-    // like 65534. Who has an id already may set it without privilege, but for the groups.
+    // like 65534. A process that has an id already may set it without privilege, but for the groups.
     let mut without = None;
     match ids::setgroups(&account.groups) {
         Err(Errno::EPERM) if has_groups(account, None)? => {}
-        // Who is the account already may lack the gid in the list, as in containers, where it would allow
+        // A process that is the account already may lack the gid in the list, as in containers, where it would allow
         // nothing more.
         Err(Errno::EPERM) if !new_uid && !new_gid && has_groups(account, Some(gid))? => without = Some(gid),
         other => other.map_err(|errno| refused("set supplementary groups", errno))?,
@@ -308,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_peers_take_for_0_or_cut_is_wrong_use() {
+    fn what_peers_take_for_0_or_cut_is_a_usage_error() {
         for bad in [
             "", ":", "::", ":1", ":1:", "::1", ":1::2", "a:", "a::b", ":a:1", ":1:g", ":-1:1", ":+1:1",
             ": 1:1",

@@ -4,7 +4,7 @@
 //! Their owner may put anything by any name, at any moment. So no symbolic link is followed, no open waits (a
 //! FIFO has no other end, a lease is held), nothing becomes our controlling terminal, and what was opened is
 //! looked at before it is used: its kind, and that this is its only name, since a hard link is a way to a file
-//! elsewhere. What is not as it has to be is an error that no absence of a file gives: ELOOP for a link,
+//! elsewhere. A file that is not as it has to be is an error that a missing file never gives: ELOOP for a link,
 //! EEXIST for another kind or a second name, EPERM for another owner.
 
 use std::ffi::CStr;
@@ -23,7 +23,7 @@ use crate::{fds, procfs};
 /// Whose a file has to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Owner {
-    /// Anybody's: who may write into the directory may say what is in it.
+    /// Anybody's: an account that may write into the directory may say what is in it.
     Any,
     /// Ours, and writable by nobody else: what it says is believed.
     Us,
@@ -174,7 +174,7 @@ pub fn replacing<T>(directory: BorrowedFd, name: &CStr, open: impl Fn() -> nix::
     open()
 }
 
-/// Whether an error of this module tells that something else has the name: a link, another kind, another
+/// Whether an error of this module says that something else has the name: a link, another kind, another
 /// owner, a socket, a directory, a file on which a lease is held.
 fn is_other(errno: Errno) -> bool {
     use Errno::{EACCES, EAGAIN, EEXIST, EISDIR, ELOOP, ENOTDIR, ENXIO, EPERM};

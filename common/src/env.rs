@@ -1,6 +1,7 @@
-//! The environment: as it was received until it is edited, byte for byte, and folders of variables.
+//! The environment: as it was received until it is edited, byte for byte, and directories of variables.
 
 use std::ffi::{CStr, CString};
+use std::fmt::{self, Display};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -8,10 +9,11 @@ use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
 use nix::unistd::read;
 
-use crate::error::{Error, OrFail, shown};
+use crate::error::{Error, OrFail};
 use crate::fds;
 use crate::sys::file;
 use crate::sys::words::Words;
+use crate::word::{Word, shown};
 
 /// An environment. Entries that are no variable, and duplicates of one, stay where they are unless that one
 /// is edited.
@@ -37,20 +39,26 @@ impl Env {
     }
 
     /// Gives `name` a value, in place of the first of its kind; its duplicates go.
-    /// Fails if `name` has a `=`, or either a NUL.
-    pub fn set(&mut self, name: &[u8], value: &[u8]) -> Result<(), Error> {
+    pub fn set(&mut self, name: &[u8], value: &[u8]) -> Result<(), NotAVariable> {
         let entry = CString::new([name, b"=", value].concat()).ok().filter(|_| !name.contains(&b'='));
-        let entry =
-            entry.ok_or_else(|| Error::fatal(format_args!("not a variable name: {}", shown(name))))?;
+        let entry = entry.ok_or(NotAVariable)?;
         let place = self.own().iter().position(|entry| is(entry, name));
-        self.unset(name);
+        self.remove(name);
         let place = place.unwrap_or(self.edited.len());
         self.edited.insert(place, Box::leak(entry.into_boxed_c_str())); // it is for the exec that follows
         Ok(())
     }
 
     /// Removes every variable called `name`.
-    pub fn unset(&mut self, name: &[u8]) {
+    pub fn unset(&mut self, name: &[u8]) -> Result<(), NotAVariable> {
+        if name.contains(&b'=') {
+            return Err(NotAVariable);
+        }
+        self.remove(name);
+        Ok(())
+    }
+
+    fn remove(&mut self, name: &[u8]) {
         self.own().retain(|entry| !is(entry, name));
     }
 
@@ -63,6 +71,22 @@ impl Env {
     fn own(&mut self) -> &mut Vec<&'static CStr> {
         self.edited.extend(self.received.take().into_iter().flatten());
         &mut self.edited
+    }
+}
+
+/// A name that has a `=`, or a value or name that has a NUL.
+#[derive(Debug)]
+pub struct NotAVariable;
+
+impl Display for NotAVariable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a variable name")
+    }
+}
+
+impl From<NotAVariable> for Error {
+    fn from(problem: NotAVariable) -> Self {
+        Self::fatal(problem)
     }
 }
 
@@ -100,29 +124,28 @@ impl Format {
     }
 }
 
-/// A folder of variables, a file each: what daemontools' envdir reads.
-pub struct Folder {
-    path: &'static CStr,
+/// A directory of variables, a file each: what daemontools' envdir reads.
+pub struct Directory {
+    path: Word,
     fd: OwnedFd,
 }
 
-impl Folder {
-    /// Opens the folder.
-    pub fn open(path: &'static CStr) -> nix::Result<Self> {
-        Ok(Self { path, fd: fds::open_folder(AT_FDCWD, path)? })
+impl Directory {
+    /// Opens the directory.
+    pub fn open(path: Word) -> nix::Result<Self> {
+        Ok(Self { path, fd: fds::open_directory(AT_FDCWD, &path)? })
     }
 
     /// The names of its files but those that start with a dot.
     pub fn names(&self) -> Result<impl Iterator<Item = CString> + use<>, Error> {
-        let names = file::names(self.fd.as_fd())
-            .or_fail(format_args!("read folder {}", shown(self.path.to_bytes())))?;
+        let names = file::names(self.fd.as_fd()).or_fail(format_args!("read directory {}", self.path))?;
         Ok(names.into_iter().filter(|name| !name.to_bytes().starts_with(b".")))
     }
 
     /// The value that the file `name` gives its variable.
     pub fn value(&self, name: &CStr, format: Format) -> Result<Option<Vec<u8>>, Error> {
-        let (folder, file) = (shown(self.path.to_bytes()), shown(name.to_bytes()));
-        let action = format_args!("read {folder}/{file}");
+        let (directory, file) = (self.path, shown(name.to_bytes()));
+        let action = format_args!("read {directory}/{file}");
         // Without waiting for the other end of a FIFO, and no terminal becomes ours.
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         let fd = fds::open(self.fd.as_fd(), name, flags, Mode::empty()).or_fail(action)?;
@@ -213,7 +236,7 @@ mod tests {
         assert_eq!(env.get(c"junk"), None);
         env.set(b"A", b"x").unwrap();
         env.set(b"C", b"").unwrap();
-        env.unset(b"B");
+        env.unset(b"B").unwrap();
         assert_eq!(env.get(c"A"), Some(c"x"));
         assert_eq!(entries(env), [c"A=x", c"junk", c"", c"=x", c"AA=4", c"C="]);
     }
@@ -223,6 +246,7 @@ mod tests {
         let mut env = env(&[]);
         assert!(env.set(b"A=B", b"x").is_err());
         assert!(env.set(b"A", b"x\0").is_err());
+        assert!(env.unset(b"A=B").is_err());
         assert_eq!(entries(env), [c""; 0]);
     }
 }

@@ -1,11 +1,12 @@
 //! Why a program stops: what it prints and the status with which it exits.
 
 use std::borrow::Cow;
-use std::fmt::{self, Display, Write};
+use std::fmt::Display;
 
 use nix::errno::Errno;
 
 use crate::sys::{errno, file};
+use crate::word::shown;
 
 /// The reason why a link executes nothing. A pointer, so that what may fail returns no more than a
 /// register.
@@ -18,7 +19,7 @@ struct Reason {
     status: i32,
     text: String,
     hint: Option<Cow<'static, str>>,
-    /// The name and the usage line of who speaks.
+    /// The name and the usage line of the program in whose name it speaks.
     link: Option<(&'static str, &'static str)>,
 }
 
@@ -35,12 +36,12 @@ impl Error {
         Self(Box::new(Reason { kind, status, text: text.to_string(), hint: None, link: None }))
     }
 
-    /// No error: the program was asked for `text`, which goes to stdout as it is.
+    /// Not an error: the program was asked for `text`, which goes to stdout as it is.
     pub fn answer(status: i32, text: impl Display) -> Self {
         Self::new(Kind::Answer, status, &text)
     }
 
-    /// Wrong use, status 100: trying again cannot help.
+    /// A usage error, status 100: trying again cannot help.
     pub fn usage(problem: impl Display) -> Self {
         Self::new(Kind::Usage, 100, &problem)
     }
@@ -115,7 +116,7 @@ impl Error {
     /// Writes the message in one write, an answer to stdout and a complaint to stderr, and returns the exit
     /// status.
     #[cold]
-    #[inline(never)] // its buffers are no part of the frame of who runs for long
+    #[inline(never)] // its buffers are not part of the frame of a caller that runs for long
     pub(crate) fn report(&self) -> i32 {
         let Reason { ref kind, status, ref text, ref hint, link } = *self.0;
         let (name, usage) = link.unwrap_or_default(); // rt has named it
@@ -130,7 +131,7 @@ impl Error {
         if let Some(hint) = hint {
             message.extend([name, ": hint: ", hint, "\n"]);
         }
-        // Where stderr is closed the status alone has to tell.
+        // Where stderr is closed the status alone has to do.
         let _ = file::write_last(libc::STDERR_FILENO, message.as_bytes());
         status
     }
@@ -169,48 +170,9 @@ pub fn reason(errno: Errno) -> impl Display {
     shown(errno::text(errno))
 }
 
-/// `bytes` for a message: one line whatever they are, control characters and what is not UTF-8 escaped.
-pub fn shown<B: AsRef<[u8]> + ?Sized>(bytes: &B) -> impl Display {
-    Shown(bytes.as_ref())
-}
-
-struct Shown<'a>(&'a [u8]);
-
-impl Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
-            for character in chunk.valid().chars() {
-                match character {
-                    '\n' => f.write_str("\\n")?,
-                    control if control.is_control() => hex(f, control.encode_utf8(&mut [0; 4]).as_bytes())?,
-                    printable => f.write_char(printable)?,
-                }
-            }
-            hex(f, chunk.invalid())?;
-        }
-        Ok(())
-    }
-}
-
-fn hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| {
-        let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('?');
-        f.write_str("\\x")?;
-        f.write_char(digit(byte >> 4))?;
-        f.write_char(digit(byte & 15))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_shown_on_one_line() {
-        assert_eq!(shown("a b=é").to_string(), "a b=é");
-        assert_eq!(shown("a\nb\x1b[1m\0").to_string(), "a\\nb\\x1b[1m\\x00");
-        assert_eq!(shown(b"caf\xe9!").to_string(), "caf\\xe9!");
-    }
 
     #[test]
     fn the_status_tells_the_kind() {

@@ -59,7 +59,7 @@ impl Chain {
         self.own.expect(self.words.first()?, this, name)
     }
 
-    /// Whether the next word is what was expected, for who this process is now.
+    /// Whether the next word is what was expected, with the ids that this process has now.
     #[must_use]
     pub fn is_next(&self, expected: &Own) -> bool {
         expected.is(|| self.program())
@@ -76,9 +76,9 @@ impl Chain {
         let (mut found, mut at) = (Errno::ENOENT, None);
         for candidate in candidates(program, self.path) {
             match process::execve(&candidate, &self.words, &envp) {
-                // Something is there that may not be executed: remember it, a later folder may do better.
+                // Something is there that may not be executed: remember it, a later directory may do better.
                 Errno::EACCES => (found, at) = (Errno::EACCES, Some(candidate)),
-                // A folder with too long a name holds nothing.
+                // A directory with too long a name holds nothing.
                 Errno::ENAMETOOLONG if found == Errno::ENOENT => found = Errno::ENAMETOOLONG,
                 Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG => {}
                 errno => {
@@ -118,17 +118,17 @@ impl Chain {
     }
 }
 
-/// The files to try for `program`, in order: itself if it has a slash, else one for each folder of `path`,
-/// of which an empty one is the current folder; none for an empty name.
+/// The files to try for `program`, in order: itself if it has a slash, else one for each directory of `path`,
+/// of which an empty one is the working directory; none for an empty name.
 pub fn candidates(program: &CStr, path: &CStr) -> impl Iterator<Item = CString> {
     let name = program.to_bytes();
-    // A name with a slash is searched nowhere: as if in one folder, whose name it has already.
+    // A name with a slash is searched nowhere: as if in one directory, whose name it has already.
     let searched = !name.contains(&b'/');
-    let folders = if searched { path.to_bytes() } else { b"" };
-    folders.split(|b| *b == b':').filter(|_| !name.is_empty()).map(move |folder| {
-        let mut file = Vec::with_capacity(folder.len() + name.len() + 3);
+    let directories = if searched { path.to_bytes() } else { b"" };
+    directories.split(|b| *b == b':').filter(|_| !name.is_empty()).map(move |directory| {
+        let mut file = Vec::with_capacity(directory.len() + name.len() + 3);
         if searched {
-            file.extend_from_slice(if folder.is_empty() { b"." } else { folder });
+            file.extend_from_slice(if directory.is_empty() { b"." } else { directory });
             file.push(b'/');
         }
         file.extend_from_slice(name);
@@ -145,13 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_searched_in_each_folder_of_the_path() {
+    fn a_name_is_searched_in_each_directory_of_the_path() {
         assert_eq!(found(c"p", c"/bin:/usr/bin"), ["/bin/p", "/usr/bin/p"]);
         assert_eq!(found(c"p", c"/"), ["//p"]);
     }
 
     #[test]
-    fn an_empty_folder_is_the_current_one() {
+    fn an_empty_directory_is_the_working_directory() {
         assert_eq!(found(c"p", c""), ["./p"]);
         assert_eq!(found(c"-p", c":/bin:"), ["./-p", "/bin/-p", "./-p"]);
     }

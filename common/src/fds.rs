@@ -14,24 +14,24 @@ pub use crate::sys::fd::{close_others, set_nonblocking, stdin, stdout, unread};
 
 /// Opens a file on a fd from 3 up, though 0-2 be closed: there it would receive our own messages, or be the
 /// program's stdin.
-pub fn open(folder: BorrowedFd, path: &CStr, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
-    raw::above_standard(openat(folder, path, flags, mode)?, flags.contains(OFlag::O_CLOEXEC))
+pub fn open(directory: BorrowedFd, path: &CStr, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
+    raw::above_standard(openat(directory, path, flags, mode)?, flags.contains(OFlag::O_CLOEXEC))
 }
 
-/// Opens a folder, as [`open`], to read it and to reach what is in it.
-pub fn open_folder(folder: BorrowedFd, path: &CStr) -> nix::Result<OwnedFd> {
-    open(folder, path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+/// Opens a directory, as [`open`], to read it and to reach what is in it.
+pub fn open_directory(directory: BorrowedFd, path: &CStr) -> nix::Result<OwnedFd> {
+    open(directory, path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
 }
 
 /// Whether a file could be opened for reading, by its permissions: this takes no fd.
-pub fn may_read(folder: BorrowedFd, path: &CStr) -> nix::Result<()> {
-    file::may_read(folder.as_raw_fd(), path)
+pub fn may_read(directory: BorrowedFd, path: &CStr) -> nix::Result<()> {
+    file::may_read(directory.as_raw_fd(), path)
 }
 
-/// Tells the names in a folder but `.` and `..`, without allocating.
-pub fn each_name(folder: BorrowedFd, tell: impl FnMut(&CStr)) -> nix::Result<()> {
-    let all = open_folder(folder, c".")?; // which is read from its beginning
-    file::each_name(all.as_fd(), tell)
+/// Reports the names in a directory but `.` and `..`, without allocating.
+pub fn each_name(directory: BorrowedFd, report: impl FnMut(&CStr)) -> nix::Result<()> {
+    let all = open_directory(directory, c".")?; // which is read from its beginning
+    file::each_name(all.as_fd(), report)
 }
 
 /// Makes sure that fds 0 to 2 are open: what a program that lives on opens must not land there. /dev/null takes
@@ -93,7 +93,7 @@ pub fn hand_on(fd: BorrowedFd) -> nix::Result<Handed> {
     let before = loop {
         match raw::is_cloexec(at) {
             Ok(true) => break Some(raw::copy_from(at, at + 1, libc::F_DUPFD_CLOEXEC)?),
-            Ok(false) => at += 1, // somebody else's, who has started us with it
+            Ok(false) => at += 1, // that of another, with which we were started
             Err(Errno::EBADF) => break None,
             Err(errno) => return Err(errno),
         }

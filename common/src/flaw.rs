@@ -1,4 +1,4 @@
-//! Why a file cannot be executed, where looking at it tells more than the errno of execve(2).
+//! Why a file cannot be executed, where a look at it says more than the errno of execve(2).
 
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -12,7 +12,7 @@ use crate::fds;
 use crate::sys::file as raw;
 
 /// What is wrong with `file`, relative to `directory`, for which execve(2) gave `errno`: a sentence for a
-/// message, where there is something to tell.
+/// message, if there is something to say.
 #[must_use]
 #[cold]
 #[inline(never)] // its buffer is no part of the frame of a caller that lives on
@@ -33,7 +33,7 @@ pub fn of(directory: BorrowedFd, file: &CStr, errno: Errno) -> Option<&'static s
         return Some(if directory { "it is a directory" } else { "it is not a regular file" });
     }
     let mut buffer = [0; 256];
-    // Without the text, as of a file that may be executed but not read, the errno alone has to tell.
+    // Without the text, as of a file that may be executed but not read, the errno alone has to do.
     let start =
         || fds::open(directory, file, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty());
     let text = start().and_then(|file| read(file, &mut buffer)).map(|length| &buffer[..length]).ok();
@@ -83,10 +83,10 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
-    fn a_file_that_cannot_be_executed_is_told_by_what_is_in_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let fd: OwnedFd = fs::File::open(folder.path()).unwrap().into();
-        let path = folder.path().join("f");
+    fn why_a_file_cannot_be_executed_is_seen_by_what_is_in_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let fd: OwnedFd = fs::File::open(directory.path()).unwrap().into();
+        let path = directory.path().join("f");
         let cases: [(&[u8], u32, Errno, &str); 12] = [
             (b"#!/bin/sh\r\nexec x\r\n", 0o755, Errno::ENOENT, "carriage return"),
             (b"#!/no/sh\necho \r\n", 0o755, Errno::ENOENT, "the interpreter in its first line is not"),
@@ -104,8 +104,8 @@ mod tests {
         for (text, mode, errno, expected) in cases {
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let told = of(fd.as_fd(), c"f", errno).unwrap_or_default();
-            assert!(told.contains(expected), "{:?}: {told}", String::from_utf8_lossy(text));
+            let hint = of(fd.as_fd(), c"f", errno).unwrap_or_default();
+            assert!(hint.contains(expected), "{:?}: {hint}", String::from_utf8_lossy(text));
         }
         assert_eq!(of(fd.as_fd(), c"f", Errno::E2BIG), None);
         fs::remove_file(&path).unwrap();

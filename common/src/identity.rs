@@ -30,7 +30,7 @@ impl Own {
         if process::real_ids_differ() {
             return None;
         }
-        // Where it cannot be told each link is executed, which gives the same.
+        // Where it cannot be known each link is executed, which gives the same.
         let own = c"/proc/self/exe";
         let found = stat(own).ok().filter(|_| procfs::is_there())?;
         let plain = gives_rights(&found, file::xattr_size(own, CAPABILITIES)) == Ok(false);

@@ -1,6 +1,6 @@
-//! Standard input of a logger. From a pipe nothing is taken out before it has been worked off: tee(2) copies
-//! what is there into a pipe of our own, and what is done with is read away. Who is killed in between has
-//! lost nothing.
+//! Standard input of a logger. Nothing is taken out of a pipe before it has been processed: tee(2) copies what is
+//! there into a pipe of our own, and what has been processed is consumed. A logger that is killed in between has lost
+//! nothing.
 
 use std::io::IoSliceMut;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -17,7 +17,7 @@ use crate::fds::{self, stdin};
 use crate::procfs;
 use crate::sys::poll;
 
-/// What a look at the input has found.
+/// What a look at the input finds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Look {
     /// There are bytes.
@@ -28,12 +28,21 @@ pub enum Look {
     End,
 }
 
+/// Whether more can be seen before something is consumed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Room {
+    /// Once there is more.
+    Left,
+    /// Not at all.
+    Full,
+}
+
 /// Standard input.
 #[derive(Debug)]
 pub struct Input {
     pipe: Option<Looking>,
     buffer: Vec<u8>,
-    /// What of the buffer has been seen, and not been taken.
+    /// What of the buffer has been seen and not been consumed.
     seen: std::ops::Range<usize>,
     closed: bool,
     /// How often in a row a look has found what was there before.
@@ -47,7 +56,7 @@ pub struct Input {
 struct Looking {
     reader: OwnedFd,
     writer: OwnedFd,
-    /// Tells when something new has come into the pipe, also where something is in it already.
+    /// Becomes readable when something new has come into the pipe, also where something is in it already.
     news: Epoll,
 }
 
@@ -64,7 +73,7 @@ impl Looking {
     fn copy(&self, buffer: &mut [u8], ask: bool) -> nix::Result<(usize, bool)> {
         let count = tee(stdin(), &self.writer, buffer.len(), SpliceFFlags::SPLICE_F_NONBLOCK)?;
         let mut room = [poll::watch(self.writer.as_raw_fd(), poll::POLLOUT)];
-        // Where the kernel cannot be asked there is room: then another look copies no more, and tells nothing new.
+        // Where the kernel cannot be asked there is room: then another look copies no more, and finds nothing new.
         let full = ask && poll::poll(&mut room, Some(0)).is_ok() && room[0].revents == 0;
         let mut filled = 0;
         while filled < count {
@@ -86,7 +95,7 @@ impl Input {
         Ok(Self { pipe, buffer: vec![0; size], seen: 0..0, closed: false, quiet: 0, waited: false })
     }
 
-    /// Looks what is there, without waiting.
+    /// Looks at what is there, without waiting.
     pub fn look(&mut self) -> nix::Result<Look> {
         let Some(pipe) = &self.pipe else { return self.read() };
         if std::mem::take(&mut self.waited) {
@@ -129,18 +138,18 @@ impl Input {
         })
     }
 
-    /// What has been seen and not been taken.
+    /// What has been seen and not been consumed.
     pub fn bytes(&mut self) -> &mut [u8] {
         &mut self.buffer[self.seen.clone()]
     }
 
-    /// Whether nobody writes any more: what is there is the last.
+    /// Whether all writers have closed the pipe: there will be no more than what is in it.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// Whether nobody writes any more, asked where what has been seen cannot be worked off, so that no look comes
+    /// Whether nobody writes any more, asked where what has been seen cannot be processed, so that no look comes
     /// to the end.
     pub fn has_ended(&mut self) -> bool {
         // Where either cannot be found out, the next try asks again.
@@ -151,13 +160,13 @@ impl Input {
         poll::poll(&mut end, Some(0)).is_ok() && end[0].revents & poll::POLLHUP != 0
     }
 
-    /// Whether no more can be seen before something is taken.
-    pub fn is_full(&mut self) -> bool {
+    /// Looks as far as can be seen before something is consumed.
+    pub fn look_further(&mut self) -> Room {
         if self.seen.len() == self.buffer.len() {
-            return true;
+            return Room::Full;
         }
         // A pipe has few places, and some writers fill each with few bytes. Ours has no more than it.
-        let Some(pipe) = &self.pipe else { return false };
+        let Some(pipe) = &self.pipe else { return Room::Left };
         if let Ok(size) = fcntl(stdin(), FcntlArg::F_GETPIPE_SZ) {
             // Where there may be no larger one, ours is full earlier, and a long line comes in parts.
             let _ = fcntl(&pipe.writer, FcntlArg::F_SETPIPE_SZ(size.min(1 << 16)));
@@ -165,16 +174,16 @@ impl Input {
         match pipe.copy(&mut self.buffer, true) {
             Ok((count, full)) => {
                 self.seen = 0..count;
-                full
+                if full { Room::Full } else { Room::Left }
             }
-            Err(_) => false, // the next look fails too, and tells
+            Err(_) => Room::Left, // the next look fails too, and returns the error
         }
     }
 
-    /// Takes the first `count` bytes, for good. The last of them is read into `mark`, where there is one: by
-    /// the kernel, together with the others, so that `mark` tells whether they are gone whenever this process
-    /// is killed.
-    pub fn take(&mut self, count: usize, mark: Option<&mut u8>) -> nix::Result<()> {
+    /// Takes the first `count` bytes out of the pipe, for good. The last of them is read into `mark`, if there is one:
+    /// by the kernel, together with the others, so that `mark` says whether they are gone whenever this process is
+    /// killed.
+    pub fn consume(&mut self, count: usize, mark: Option<&mut u8>) -> nix::Result<()> {
         let taken = self.seen.start..self.seen.start + count;
         self.seen.start = taken.end;
         if self.pipe.is_none() || count == 0 {
@@ -192,8 +201,8 @@ impl Input {
         self.pipe.as_ref().map_or(0, |pipe| pipe.news.0.as_raw_fd())
     }
 
-    /// How long to wait at most where what is there is not enough. The kernel tells of every write to a pipe, but
-    /// not of each piece of one that is larger than the room in it.
+    /// How long to wait at most where what is there is not enough. The kernel reports every write to a pipe, but
+    /// not each piece of one that is larger than the room in it.
     #[must_use]
     pub fn patience(&self) -> Option<Duration> {
         let first = Duration::from_micros(100);
@@ -203,7 +212,7 @@ impl Input {
 
     /// Whether it is a pipe at which we can look without taking from it.
     #[must_use]
-    pub fn stays(&self) -> bool {
+    pub fn is_pipe(&self) -> bool {
         self.pipe.is_some()
     }
 
@@ -214,7 +223,7 @@ impl Input {
     }
 
     /// Whether nobody else could read what we leave in the pipe, asked at the end: no more can be seen then.
-    /// Where the pipe is that of another account it cannot be found out: who has made it for us holds it.
+    /// Where the pipe is that of another account it cannot be found out: its maker, another process, holds it.
     pub fn is_only_reader(&mut self) -> bool {
         if self.pipe.is_none() {
             return true;
@@ -234,8 +243,9 @@ impl Input {
     }
 }
 
-/// A pipe without a reader is an error for its writers: so, as one of them, we leave it as a reader. `None` if
-/// there is another one; else whether we could come back.
+/// A pipe without a reader is an error for its writers (POLLERR). So we open it as a writer in place of our own end for
+/// reading, and poll that: without POLLERR there is another reader. `None` if there is; else whether we could open our
+/// end again, by /proc/self/fd, which another account's pipe refuses.
 fn only_reader() -> nix::Result<Option<bool>> {
     let (own, flags) = (c"fd/0", OFlag::O_WRONLY | OFlag::O_NONBLOCK);
     let writer = procfs::This::open()?.file(own, flags)?;

@@ -23,17 +23,22 @@ pub mod quantity;
 pub mod root;
 pub mod rt;
 pub mod signals;
+pub mod spawn;
+#[cfg(not(target_env = "musl"))]
+mod switch;
 mod sys;
 pub mod terminal;
 pub mod text;
 pub mod voice;
+pub mod word;
 
 pub use env::Env;
-pub use error::{Error, OrFail, shown};
+pub use error::{Error, OrFail};
 pub use exec::Chain;
 pub use lexopt::Arg::{Long, Short};
 pub use link::{Cli, Link, Outcome};
 pub use sys::words::Words;
-pub use sys::{clock, file, memory, namespace, poll, process, random, socket, spawn};
+pub use sys::{clock, file, memory, namespace, poll, process, random, socket};
 pub use text::Text;
 pub use voice::Voice;
+pub use word::{Word, shown};

@@ -68,7 +68,7 @@ pub fn set(resource: Resource, which: Which, value: Value) -> Result<(), Error> 
 }
 
 /// How many open files a process may have at most, whoever it is: `fs.nr_open`, `proc_sys_fs(5)`. `None` where
-/// /proc does not tell: it is for a hint.
+/// /proc does not say: it is for a hint.
 fn most_files() -> Option<rlim_t> {
     let mut buffer = [0; 32];
     number(procfs::read(c"/proc/sys/fs/nr_open", &mut buffer).ok()?.trim_ascii_end())

@@ -8,9 +8,10 @@ use std::time::Duration;
 use lexopt::Arg;
 
 use crate::env::Env;
-use crate::error::{Error, shown};
+use crate::error::Error;
 use crate::exec::Chain;
 use crate::quantity::{self, number};
+use crate::word::{Word, shown};
 
 /// What a link's `run` returns: what is left to execute, or why nothing is executed.
 pub type Outcome = Result<Chain, Error>;
@@ -97,7 +98,7 @@ impl Cli {
         self.called.unwrap_or(c"")
     }
 
-    /// The name that the program was called by, without folders.
+    /// The name that the program was called by, without directories.
     #[must_use]
     pub fn called(&self) -> &'static [u8] {
         let path = self.first().to_bytes();
@@ -169,8 +170,8 @@ impl Cli {
     }
 
     /// The next operand; `name` is what the usage line calls it.
-    pub fn operand(&mut self, name: &str) -> Result<&'static CStr, Error> {
-        self.chain.words.next().ok_or_else(|| Error::usage(format_args!("missing {name}")))
+    pub fn operand(&mut self, name: &str) -> Result<Word, Error> {
+        self.chain.words.next().map(Word).ok_or_else(|| Error::usage(format_args!("missing {name}")))
     }
 
     /// The next operand as a fd number.

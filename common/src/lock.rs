@@ -9,9 +9,10 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{Mode, fstat, fstatat};
 
-use crate::error::{Error, OrFail, shown};
+use crate::error::{Error, OrFail};
 use crate::link::Cli;
 use crate::sys::{clock, fd as raw, file, process};
+use crate::word::{Word, shown};
 use crate::{fds, identity};
 
 /// How long to wait for a lock.
@@ -21,11 +22,11 @@ pub enum Wait {
     Forever,
     /// Not at all.
     Never,
-    /// So long.
+    /// At most this long.
     For(Duration),
 }
 
-/// Who else may hold a lock.
+/// Which others may hold the lock at the same time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// Nobody.
@@ -36,18 +37,38 @@ pub enum Kind {
 
 mod holder;
 
+/// The options that setlock and pidlock have in common, as [`crate::Link::options`] has them.
+pub const OPTIONS: [(&str, &str); 6] = [
+    ("-n", "fail at once if the lock is taken"),
+    ("-N", "wait for the lock (this is the default)"),
+    ("-t seconds", "wait at most this long"),
+    ("-x", "exit 0 silently if the lock cannot be acquired"),
+    ("-X", "exit 111 with a message then (this is the default)"),
+    ("-d fd", "hold the lock on this file descriptor"),
+];
+
+/// The option that only one of the two has.
+#[derive(Clone, Copy, Debug)]
+pub enum Flag {
+    /// `-r`: share the lock.
+    Shared = b'r' as isize,
+    /// `-c`: ask for the holder.
+    Check = b'c' as isize,
+}
+
 /// What setlock and pidlock are asked for.
 #[derive(Debug)]
 pub struct Request {
     wait: Wait,
     quiet: bool,
     at: Option<RawFd>,
-    file: &'static CStr,
+    file: Word,
 }
 
 impl Request {
-    /// Reads the options that both have, and one `flag` of the program's own, then the operand `file`.
-    pub fn parse(cli: &mut Cli, flag: char) -> Result<(Self, bool), Error> {
+    /// Reads [`OPTIONS`] and the program's own `flag`, then the operand `file`. Returns also whether the flag was
+    /// there.
+    pub fn parse(cli: &mut Cli, flag: Flag) -> Result<(Self, bool), Error> {
         let (mut wait, mut quiet, mut at, mut flagged) = (Wait::Forever, false, None, false);
         while let Some(option) = cli.option()? {
             match option {
@@ -57,7 +78,7 @@ impl Request {
                 Short('x') => quiet = true,
                 Short('X') => quiet = false,
                 Short('d') => at = Some(cli.fd_value()?),
-                Short(option) if option == flag => flagged = true,
+                Short(option) if option == flag as u8 as char => flagged = true,
                 other => return Err(other.unexpected().into()),
             }
         }
@@ -72,8 +93,8 @@ impl Request {
     /// Takes the lock, lets `then` work on the file, and leaves its fd to the program, which so holds the
     /// lock.
     pub fn take(&self, kind: Kind, then: impl Fn(&OwnedFd) -> nix::Result<()>) -> Result<(), Error> {
-        let file = shown(self.file.to_bytes());
-        let locked = match acquire(self.file, kind, self.wait) {
+        let file = self.file;
+        let locked = match acquire(file, kind, self.wait) {
             Ok(Some(fd)) => Ok(fd),
             Ok(None) if self.quiet => return Err(Error::answer(0, "")),
             Ok(None) => return Err(self.taken()),
@@ -91,9 +112,8 @@ impl Request {
     /// The message where somebody else has the lock.
     #[cold]
     fn taken(&self) -> Error {
-        let error =
-            Error::fatal(format_args!("unable to lock {}: it is locked", shown(self.file.to_bytes())));
-        match holder::find(self.file) {
+        let error = Error::fatal(format_args!("unable to lock {}: it is locked", self.file));
+        match holder::find(&self.file) {
             Ok(Some((pid, _))) if process::id() == Ok(pid) => {
                 error.hint("this process holds it itself, by a descriptor that it has already: see -d")
             }
@@ -107,7 +127,7 @@ impl Request {
 
     /// The file.
     #[must_use]
-    pub fn file(&self) -> &'static CStr {
+    pub fn file(&self) -> Word {
         self.file
     }
 }
@@ -136,21 +156,20 @@ pub fn flock_within(fd: BorrowedFd, tries: &mut u32) -> nix::Result<bool> {
         if *tries == 0 {
             return Ok(false);
         }
-        nap();
+        pause_1ms();
     }
     Ok(true)
 }
 
 /// Waits a millisecond, between two tries.
-pub fn nap() {
+pub fn pause_1ms() {
     // Where it cannot wait it tries again at once.
     let _ = clock::sleep(Duration::from_millis(1));
 }
 
-/// Opens `file`, creating it if need be, and locks it; `None` if it was not to be had in time.
-fn acquire(file: &CStr, kind: Kind, wait: Wait) -> Result<Option<OwnedFd>, Error> {
-    let name = shown(file.to_bytes());
-    let failed = |errno| Error::system(format_args!("lock {name}"), errno);
+/// Opens `file`, creating it if missing, and locks it; `None` if the lock could not be acquired in time.
+fn acquire(file: Word, kind: Kind, wait: Wait) -> Result<Option<OwnedFd>, Error> {
+    let failed = |errno| Error::system(format_args!("lock {file}"), errno);
     // No clock is asked without need: to a process that may not read the time stamp counter it is death.
     let (limit, each) = match wait {
         Wait::For(time) => (Some((time, Instant::now())), Wait::Never),
@@ -159,7 +178,7 @@ fn acquire(file: &CStr, kind: Kind, wait: Wait) -> Result<Option<OwnedFd>, Error
     loop {
         let fd = open(file, kind)?;
         match lock(&fd, kind, each) {
-            Ok(()) if still_at(&fd, file).map_err(failed)? => return Ok(Some(fd)),
+            Ok(()) if still_at(&fd, &file).map_err(failed)? => return Ok(Some(fd)),
             Err(Errno::EAGAIN | Errno::EACCES) => {
                 let left = limit.map(|(time, start)| time.saturating_sub(start.elapsed()));
                 match left.filter(|left| !left.is_zero()) {
@@ -180,17 +199,17 @@ fn acquire(file: &CStr, kind: Kind, wait: Wait) -> Result<Option<OwnedFd>, Error
 
 /// Opens a lock file, as narrowly as its lock can do with: never truncated, never through a symbolic link,
 /// never waiting for the other end of a FIFO.
-fn open(file: &CStr, kind: Kind) -> Result<OwnedFd, Error> {
+fn open(file: Word, kind: Kind) -> Result<OwnedFd, Error> {
     let access = match kind {
         Kind::Exclusive => OFlag::O_WRONLY,
         Kind::Shared => OFlag::O_RDONLY,
     };
     let flags = access | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    fds::open(AT_FDCWD, file, flags, Mode::S_IRUSR | Mode::S_IWUSR).map_err(|errno| not_opened(file, errno))
+    fds::open(AT_FDCWD, &file, flags, Mode::S_IRUSR | Mode::S_IWUSR).map_err(|errno| not_opened(file, errno))
 }
 
-fn not_opened(file: &CStr, errno: Errno) -> Error {
-    let error = Error::system(format_args!("open {}", shown(file.to_bytes())), errno);
+fn not_opened(file: Word, errno: Errno) -> Error {
+    let error = Error::system(format_args!("open {file}"), errno);
     if errno == Errno::ELOOP { error.hint("a lock file may not be a symbolic link") } else { error }
 }
 
@@ -222,14 +241,13 @@ fn still_at(fd: &OwnedFd, path: &CStr) -> nix::Result<bool> {
 
 /// The pid of a process that holds a lock of fcntl(2) on `file`, without touching the lock: -1 where an
 /// open file description holds it, as a lock of ours; `None` if none does or there is no file.
-pub fn holder(file: &CStr) -> Result<Option<(OwnedFd, i32)>, Error> {
-    let name = shown(file.to_bytes());
+pub fn holder(file: Word) -> Result<Option<(OwnedFd, i32)>, Error> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let fd = match fds::open(AT_FDCWD, file, flags, Mode::empty()) {
+    let fd = match fds::open(AT_FDCWD, &file, flags, Mode::empty()) {
         Err(Errno::ENOENT) => return Ok(None),
         other => other.map_err(|errno| not_opened(file, errno))?,
     };
     let (kind, pid) = file::ofd_lock(fd.as_fd(), libc::F_OFD_GETLK, libc::F_WRLCK)
-        .or_fail(format_args!("ask for the lock on {name}"))?;
+        .or_fail(format_args!("ask for the lock on {file}"))?;
     Ok((kind != libc::F_UNLCK).then_some((fd, pid)))
 }

@@ -4,13 +4,14 @@ use std::ffi::CStr;
 use std::mem;
 
 use crate::env::Env;
-use crate::error::{Error, OrFail, shown};
+use crate::error::{Error, OrFail};
 use crate::exec::Chain;
 use crate::identity::{Own, is_called};
 use crate::link::{Link, help, version, with_columns};
 use crate::procfs;
 use crate::sys::process;
 use crate::sys::words::Words;
+use crate::word::shown;
 
 /// The program itself, for its messages.
 pub(crate) static CATENA: Link = Link {
@@ -23,7 +24,7 @@ pub(crate) static CATENA: Link = Link {
 };
 
 /// Applies the link that the program was called as, or those that its words name. Returns also the last
-/// one, which is who executes the rest.
+/// one, which executes the rest.
 pub(crate) fn called(
     links: &'static [Link],
     mut words: Words,
@@ -71,7 +72,7 @@ fn apply(
         let by_name = matches!(chain.own, Own::Named);
         match (next, chain.changed) {
             (Some(next), None) => link = next,
-            // Until an exec the files in /proc of who has changed its ids are root's, and so they must be:
+            // Until an exec the files in /proc of a process that has changed its ids are root's, and so they must be:
             // there is still in memory what root has read. A link that opens files finds the account's by
             // its own exec.
             (Some(next), Some(1..)) if !next.opens => link = next,

@@ -31,7 +31,7 @@ pub fn read<'a>(path: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]> {
 /// Whether /proc is that of our own pid namespace: whether `/proc/self` is the pid that we know ourselves by. In
 /// another one's each pid is that of somebody else.
 pub fn is_own() -> nix::Result<bool> {
-    // What has been ours stays so: only who may mount over it could change it.
+    // Once ours, always ours: only a process that may mount over it could change it.
     static OWN: AtomicBool = AtomicBool::new(false);
     if OWN.load(Ordering::Relaxed) {
         return Ok(true);
@@ -51,7 +51,7 @@ pub struct This(OwnedFd);
 impl This {
     /// Opens it.
     pub fn open() -> nix::Result<Self> {
-        // From the root, whose `self` is made by the kernel: who may write in / could make one of /proc that
+        // From the root, whose `self` is made by the kernel: with the right to write in / one could make a /proc that
         // leads to another process.
         believed(root()?.as_fd(), c"self", DIRECTORY).map(Self)
     }
@@ -72,7 +72,7 @@ impl This {
     }
 }
 
-/// Whether there is a procfs on /proc, for what is no more than a matter of speed: who may write in / could
+/// Whether there is a procfs on /proc, where nothing but speed depends on it: a process that may write in / could
 /// change it before it is used by name.
 #[must_use]
 pub(crate) fn is_there() -> bool {
@@ -86,8 +86,8 @@ fn root() -> nix::Result<OwnedFd> {
     believed(AT_FDCWD, c"/proc", DIRECTORY)
 }
 
-fn believed(folder: BorrowedFd, path: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
-    let file = fds::open(folder, path, flags | OFlag::O_CLOEXEC, Mode::empty())?;
+fn believed(directory: BorrowedFd, path: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
+    let file = fds::open(directory, path, flags | OFlag::O_CLOEXEC, Mode::empty())?;
     if fstatfs(&file)?.filesystem_type() == PROC_SUPER_MAGIC { Ok(file) } else { Err(Errno::ENOENT) }
 }
 
@@ -155,10 +155,10 @@ pub fn boot_id(buffer: &mut [u8; 64]) -> nix::Result<&[u8]> {
     Ok(id.strip_suffix(b"\n").unwrap_or(id))
 }
 
-/// Tells the pids of the children of this thread, as /proc has them; none where it has none, or is that of another
+/// Reports the pids of the children of this thread, as /proc has them; none where it has none, or is that of another
 /// pid namespace, in which each of these numbers is that of somebody else.
-pub fn children(mut tell: impl FnMut(u32)) {
-    // Where it cannot be read there is nobody that could be told of: who asks does without.
+pub fn children(mut report: impl FnMut(u32)) {
+    // Where it cannot be read there is nothing to report: callers do without.
     if is_own() != Ok(true) {
         return;
     }
@@ -173,12 +173,12 @@ pub fn children(mut tell: impl FnMut(u32)) {
         end = buffer.len() - count >= 16;
         count
     };
-    numbers(read, &mut tell);
+    numbers(read, &mut report);
 }
 
-/// Tells the numbers that `read` gives piece by piece. One counts with the blank behind it: a piece may end
+/// Reports the numbers that `read` gives piece by piece. One counts with the blank behind it: a piece may end
 /// inside of it, and half of a pid is that of somebody else.
-fn numbers(mut read: impl FnMut(&mut [u8]) -> usize, tell: &mut impl FnMut(u32)) {
+fn numbers(mut read: impl FnMut(&mut [u8]) -> usize, report: &mut impl FnMut(u32)) {
     let mut buffer = [0; 512];
     let mut filled = 0;
     loop {
@@ -188,7 +188,7 @@ fn numbers(mut read: impl FnMut(&mut [u8]) -> usize, tell: &mut impl FnMut(u32))
         }
         filled += count;
         let end = buffer[..filled].iter().rposition(u8::is_ascii_whitespace).map_or(0, |blank| blank + 1);
-        buffer[..end].split(u8::is_ascii_whitespace).filter_map(number).for_each(&mut *tell);
+        buffer[..end].split(u8::is_ascii_whitespace).filter_map(number).for_each(&mut *report);
         buffer.copy_within(end..filled, 0);
         filled -= end;
     }
@@ -234,14 +234,14 @@ mod tests {
     #[test]
     fn a_number_in_two_pieces_is_one() {
         let mut pieces = [&b"12 345"[..], b"6 7", b" 8"].into_iter();
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         let read = |buffer: &mut [u8]| {
             let piece = pieces.next().unwrap_or(b"");
             buffer[..piece.len()].copy_from_slice(piece);
             piece.len()
         };
-        numbers(read, &mut |number| told.push(number));
-        assert_eq!(told, [12, 3456, 7], "what no blank follows may not be whole");
+        numbers(read, &mut |number| reported.push(number));
+        assert_eq!(reported, [12, 3456, 7], "a number without a blank behind it may not be whole");
     }
 
     #[test]

@@ -100,7 +100,7 @@ pub unsafe fn start_many(
     unsafe { start_with(&CATENA, argv, envp, |words, env| multicall::called(links, words, env)) }
 }
 
-/// As [`start`], with what applies the links and says which was the last; `name` is who speaks until then.
+/// As [`start`], with a function that applies the links and returns the last; `name` speaks until then.
 ///
 /// # Safety
 /// As [`start`].

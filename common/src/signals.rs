@@ -11,7 +11,7 @@ pub use libc::{
 };
 
 /// The first of the real-time signals, as glibc counts and so the shells of most systems. musl leaves one more
-/// out; but who sends `RTMIN+3` means what the manual of the receiver says, not what we were built with.
+/// out; but `RTMIN+3` means what the manual of the receiver says, not what we were built with.
 pub const RTMIN: i32 = 34;
 /// The last of them, and of all signals of Linux.
 pub const RTMAX: i32 = 64;

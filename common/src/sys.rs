@@ -2,6 +2,7 @@
 //! the kernel gave them, on fd numbers instead of owned fds, or without what libc adds. A file for each subject.
 #![allow(unsafe_code)]
 
+pub(crate) mod account;
 pub mod clock;
 pub(crate) mod errno;
 pub(crate) mod fd;
@@ -9,12 +10,10 @@ pub mod file;
 pub(crate) mod ids;
 pub mod memory;
 pub mod namespace;
-#[cfg(not(target_env = "musl"))]
-pub(crate) mod nss;
 pub mod poll;
 pub mod process;
 pub mod random;
 pub(crate) mod signal;
 pub mod socket;
-pub mod spawn;
+pub(crate) mod spawn;
 pub(crate) mod words;

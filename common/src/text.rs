@@ -124,7 +124,7 @@ impl<const N: usize> Text<N> {
         self
     }
 
-    /// Adds `text` for a message: what is no printable character of ASCII as `?`.
+    /// Adds `text` for a message: all but printable characters of ASCII as `?`.
     pub fn printable(&mut self, text: &[u8]) -> &mut Self {
         for byte in text {
             self.append(&[if matches!(byte, b' '..=b'~') { *byte } else { b'?' }]);

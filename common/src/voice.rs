@@ -1,11 +1,11 @@
-//! What a program that lives on says on stderr, to whom it was started by.
+//! Messages of long-lived programs, on stderr.
 
 use nix::errno::Errno;
 
 use crate::sys::poll;
 use crate::text::Text;
 
-/// Who speaks, and of what.
+/// The speaker, and the subject.
 #[derive(Clone, Copy, Debug)]
 pub struct Voice {
     /// The name that the program was called by.
@@ -25,6 +25,11 @@ impl Voice {
     /// The system refused something, and the program goes on; the parts follow "unable to".
     pub fn unable(self, parts: &[&[u8]], errno: Errno) {
         self.say(b"warning", parts, Some(errno), None);
+    }
+
+    /// As [`Voice::unable`], with what follows from it behind the reason.
+    pub fn unable_so(self, parts: &[&[u8]], errno: Errno, consequence: &[u8]) {
+        say(self.about(self.called, text(b"warning", parts, Some((errno, consequence))).bytes()).bytes());
     }
 
     /// As [`Voice::unable`], with a second line that says what is wrong, if that is known.
@@ -56,25 +61,15 @@ impl Voice {
         self.say(b"info", parts, None, None);
     }
 
-    /// A line that was meant for another place, newline included: that of a log, which has told of what it is.
+    /// A line that was meant for another place, newline included: that of a log, which has its own beginning.
     pub fn line(self, line: &[u8]) {
         let mut text = Text::<TEXT>::of(": ");
         say(self.about(b"", text.add(line).bytes()).bytes());
     }
 
     fn say(self, kind: &[u8], parts: &[&[u8]], errno: Option<Errno>, hint: Option<&str>) {
-        let mut text = Text::<TEXT>::of(": ");
-        text.add(kind).add(": ");
-        if errno.is_some() {
-            text.add("unable to ");
-        }
-        for part in parts {
-            text.add(part);
-        }
-        if let Some(errno) = errno {
-            text.add(": ").errno(errno);
-        }
-        say(self.about(self.called, text.end_line().bytes()).bytes());
+        let mut text = text(kind, parts, errno.map(|errno| (errno, &b""[..])));
+        say(self.about(self.called, text.bytes()).bytes());
         if let Some(hint) = hint {
             text.clear();
             text.add(": hint: ").add(hint);
@@ -103,12 +98,33 @@ impl Voice {
     }
 }
 
+/// What a message says, behind the name: for an errno "unable to", the action, the reason, and what follows from
+/// it, if that is not empty.
+fn text(kind: &[u8], parts: &[&[u8]], refused: Option<(Errno, &[u8])>) -> Text<TEXT> {
+    let mut text = Text::of(": ");
+    text.add(kind).add(": ");
+    if refused.is_some() {
+        text.add("unable to ");
+    }
+    for part in parts {
+        text.add(part);
+    }
+    if let Some((errno, consequence)) = refused {
+        text.add(": ").errno(errno);
+        if !consequence.is_empty() {
+            text.add("; ").add(consequence);
+        }
+    }
+    text.end_line();
+    text
+}
+
 /// How long a message is at most; what of it is the text; and what the name.
 const LINE: usize = 512;
 const TEXT: usize = 384;
 const NAME: usize = 32;
 
-/// Writes to stderr. Where that fails, or would have to wait, there is nobody to tell.
+/// Writes to stderr. Where that fails, or would have to wait, nobody is listening.
 pub fn say(bytes: &[u8]) {
     let mut stderr = [poll::watch(2, poll::POLLOUT)];
     if poll::poll(&mut stderr, Some(0)).is_ok() && stderr[0].revents == 0 {
@@ -120,6 +136,19 @@ pub fn say(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_is_the_action_the_reason_and_the_consequence() {
+        let text = |refused| text(b"warning", &[b"write to ", b"current"], refused).bytes().to_vec();
+        let text = |refused| String::from_utf8(text(refused)).unwrap();
+        assert_eq!(text(None), ": warning: write to current\n");
+        let unable = ": warning: unable to write to current: No space left on device";
+        assert_eq!(text(Some((Errno::ENOSPC, b""))), format!("{unable}\n"));
+        assert_eq!(
+            text(Some((Errno::ENOSPC, b"dropping new lines"))),
+            format!("{unable}; dropping new lines\n")
+        );
+    }
 
     #[test]
     fn of_a_long_folder_the_end_is_shown_and_the_text_stays_whole() {

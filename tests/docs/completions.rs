@@ -1,5 +1,5 @@
 //! What the shells complete is written from the same tables as `--help`: the files of completions/ are generated here,
-//! and checked in, so that who builds or packages the programs needs nothing for them.
+//! and checked in, so that builds and packages need nothing for them.
 //!
 //! For each program: its options with what they do, and each operand by the name that the usage line gives it; behind
 //! the operands of a link any command, with its own completion.

@@ -12,7 +12,7 @@ use nix::sys::socket::{
 };
 
 fn main() -> io::Result<()> {
-    #[allow(clippy::disallowed_methods, reason = "an example is no link: it has std's entry point")]
+    #[allow(clippy::disallowed_methods, reason = "a test program is no link: it has std's entry point")]
     let words: Vec<String> = env::args().skip(1).collect();
     let name = env::var_os("NOTIFY_SOCKET").ok_or_else(|| io::Error::other("no NOTIFY_SOCKET"))?;
     let address = match name.as_bytes() {

@@ -56,7 +56,7 @@ const TIMERS: &CStr =
 
 fn run(cli: &mut Cli) -> Outcome {
     cli.no_options()?;
-    let state = cli.operand("state")?.to_str().map_err(|_| Error::usage("not UTF-8"))?;
+    let state = cli.operand("state")?.0.to_str().map_err(|_| Error::usage("not UTF-8"))?;
     let (state, value) = state.split_once('=').unwrap_or((state, ""));
     let mut chain = cli.rest()?;
     if let Some((_, before)) = BEFORE.iter().find(|(name, _)| *name == state) {

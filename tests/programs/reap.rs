@@ -10,7 +10,7 @@ use nix::sys::prctl;
 use nix::sys::wait::wait;
 
 fn main() -> io::Result<()> {
-    #[allow(clippy::disallowed_methods, reason = "an example is no link: it has std's entry point")]
+    #[allow(clippy::disallowed_methods, reason = "a test program is no link: it has std's entry point")]
     let words: Vec<_> = env::args_os().skip(1).collect();
     let (program, rest) = words.split_first().ok_or_else(|| io::Error::other("usage: reap PROG..."))?;
     prctl::set_child_subreaper(true)?;

@@ -118,7 +118,7 @@ fn stall(world: &World, running: &Running, writer: File, lines: &[String]) -> Jo
     assert!(in_time(|| {
         let before = unread(&holder);
         running.wait_until_it_waits();
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(100));
         before > 0 && unread(&holder) == before
     }));
     assert_eq!(world.stderr(), "");

@@ -59,3 +59,31 @@ pub(crate) fn cmdline(pid: u32) -> String {
     let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&words).replace('\0', " ").trim_end().to_owned()
 }
+
+/// The files that a process has open.
+pub(crate) fn files_of(pid: u32) -> Vec<String> {
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let files = files.filter_map(|fd| fs::read_link(fd.path()).ok());
+    files.map(|file| file.to_string_lossy().into_owned()).collect()
+}
+
+/// How many other processes hold this pipe.
+pub(crate) fn holders(pipe: &str) -> usize {
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    let pids = all.filter_map(|process| process.file_name().to_str()?.parse().ok());
+    let others = pids.filter(|pid| *pid != std::process::id());
+    others.filter(|pid| files_of(*pid).iter().any(|file| file == pipe)).count()
+}
+
+/// The resident memory of a process, in kB.
+pub(crate) fn memory(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
+}
+
+/// How often a process has called write and its like.
+pub(crate) fn writes(pid: u32) -> u64 {
+    let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
+    io.lines().find_map(|line| line.strip_prefix("syscw: ")).unwrap().parse().unwrap()
+}

@@ -17,6 +17,11 @@ use crate::support::*;
 /// What a service runs that is to stay.
 pub(super) const STAYS: &str = "#!/bin/sh\nexec sleep 1000\n";
 
+/// Our supervisor.
+pub(super) fn svrun() -> String {
+    bin().join("svrun").display().to_string()
+}
+
 /// Services and their supervisors. Dropped, nothing of them is left.
 pub(super) struct House {
     directory: tempfile::TempDir,
@@ -103,7 +108,7 @@ impl House {
 
     /// The text of a file below the directory.
     pub(super) fn text(&self, path: &str) -> String {
-        text(self.at(path))
+        text(&self.at(path))
     }
 
     /// Waits until runsv's or svrun's text file says so.

@@ -4,10 +4,6 @@ use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
-fn svrun() -> String {
-    bin().join("svrun").display().to_string()
-}
-
 /// A house with a service in each state.
 fn full() -> (House, Vec<Fake>) {
     let house = House::new();

@@ -6,10 +6,6 @@ use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
-fn svrun() -> String {
-    bin().join("svrun").display().to_string()
-}
-
 /// What svctl says, without numbers.
 fn line(house: &House, words: &str) -> (i32, String) {
     let outcome = house.svctl(words);

@@ -6,10 +6,6 @@ use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
-fn svrun() -> String {
-    bin().join("svrun").display().to_string()
-}
-
 /// A status of a run of this age, as the socket says it.
 fn aged(pid: u32, seconds: &str) -> String {
     said("run", pid, "up", false).replace("\"seconds\":12.345", &format!("\"seconds\":{seconds}"))

@@ -305,7 +305,7 @@ fn a_locked_directory_cannot_be_used(of: Program) {
     // Another test may have forked while it was held.
     drop(lock);
     log.set_directories(&["log"]);
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + DEADLINE;
     loop {
         log.spawn(log.command());
         log.write("two\n");

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc::{O_NONBLOCK, SYS_poll, SYS_ppoll, SYS_wait4};
@@ -18,8 +18,12 @@ use tempfile::TempDir;
 
 use crate::support::*;
 
-/// Log directories in a scratch directory `$D`, a logger, and the pipe that it reads. When this is dropped, no process
-/// of it is left.
+mod stamps;
+
+pub(crate) use stamps::*;
+
+/// Log directories in a scratch directory `$D`, a logger, and the pipe that it reads. When this is dropped, no
+/// process of it is left.
 pub(crate) struct Log {
     pub(crate) of: Program,
     pub(crate) scratch: TempDir,
@@ -528,34 +532,6 @@ pub(crate) fn archives(directory: &Path) -> Vec<String> {
     names(directory).into_iter().filter(|name| name.starts_with('@') && name.len() == 27).collect()
 }
 
-/// The files that a process has open.
-pub(crate) fn files_of(pid: u32) -> Vec<String> {
-    let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let files = files.filter_map(|fd| fs::read_link(fd.path()).ok());
-    files.map(|file| file.to_string_lossy().into_owned()).collect()
-}
-
-/// How many other processes hold this pipe.
-fn holders(pipe: &str) -> usize {
-    let all = fs::read_dir("/proc").unwrap().flatten();
-    let pids = all.filter_map(|process| process.file_name().to_str()?.parse().ok());
-    let others = pids.filter(|pid| *pid != std::process::id());
-    others.filter(|pid| files_of(*pid).iter().any(|file| file == pipe)).count()
-}
-
-/// The resident memory of a process, in kB.
-pub(crate) fn memory(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
-}
-
-/// How often a process has called write and its like.
-pub(crate) fn writes(pid: u32) -> u64 {
-    let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
-    io.lines().find_map(|line| line.strip_prefix("syscw: ")).unwrap().parse().unwrap()
-}
-
 /// What an archive is, by the last letter of its name.
 pub(crate) fn kind(name: &str) -> char {
     name.chars().next_back().unwrap()
@@ -569,58 +545,6 @@ pub(crate) fn behind(text: &str, count: usize) -> String {
 /// Lines of 11 bytes with the numbers from `first` to `last`.
 pub(crate) fn lines(first: usize, last: usize) -> String {
     (first..=last).map(|number| format!("line {number:5}\n")).collect::<Vec<_>>().concat()
-}
-
-/// The time that `@` and 24 hexadecimal digits name, as the time since 1970.
-pub(crate) fn label_time(label: &str) -> Duration {
-    let digits = label.strip_prefix('@').unwrap();
-    let number = |digits: &str| u64::from_str_radix(digits, 16).unwrap();
-    assert_eq!(digits.len(), 24, "{label}");
-    assert!(digits.bytes().all(|digit| b"0123456789abcdef".contains(&digit)), "{label}");
-    let nanoseconds = u32::try_from(number(&digits[16..])).unwrap();
-    assert!(nanoseconds < 1_000_000_000, "{label}");
-    Duration::new(number(&digits[..16]) - ((1 << 62) + 10), nanoseconds)
-}
-
-/// Asserts that a time lies between two others; svlogd's have half a microsecond in the place of what it
-/// does not know.
-#[track_caller]
-pub(crate) fn assert_between(before: Duration, time: Duration, after: Duration) {
-    let slack = Duration::from_micros(1);
-    assert!(before <= time + slack && time <= after + slack, "{before:?} {time:?} {after:?}");
-}
-
-/// The label of a time.
-pub(crate) fn label(time: Duration) -> String {
-    format!("@{:016x}{:08x}", time.as_secs() + ((1 << 62) + 10), time.subsec_nanos())
-}
-
-/// The time that an archive is named by.
-pub(crate) fn archive_time(name: &str) -> Duration {
-    label_time(&name[..25])
-}
-
-/// The name of the `n`th archive of long ago.
-pub(crate) fn old_archive(n: u64, state: char) -> String {
-    format!("{}.{state}", label(Duration::from_secs(1_000_000_000 + n)))
-}
-
-/// The time that `YYYY-MM-DD_HH:MM:SS.xxxxx` names, with this letter in its middle.
-pub(crate) fn date_time(stamp: &str, middle: char) -> Duration {
-    let shape: String =
-        stamp.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect();
-    assert_eq!(shape, format!("0000-00-00{middle}00:00:00.00000"), "{stamp}");
-    let number = |from: usize, to: usize| stamp[from..to].parse::<u64>().unwrap();
-    let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
-    assert!((1..=12).contains(&month) && (1..=31).contains(&day), "{stamp}");
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let of_years: u64 = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum();
-    let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let of_months: u64 = lengths[..usize::try_from(month).unwrap() - 1].iter().sum();
-    let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
-    assert!(hour < 24 && minute < 60 && second < 60, "{stamp}");
-    let seconds = (((of_years + of_months + day - 1) * 24 + hour) * 60 + minute) * 60 + second;
-    Duration::new(seconds, u32::try_from(number(20, 25)).unwrap() * 10_000)
 }
 
 /// A FIFO in the directory that a processor waits at, and a test lets it go on.

@@ -1,7 +1,6 @@
 //! Lines that are sent away: `u` and `U`.
 
 use std::net::{Ipv4Addr, UdpSocket};
-use std::time::Duration;
 
 use super::harness::*;
 use crate::needs;
@@ -27,7 +26,7 @@ fn listener() -> (UdpSocket, String) {
 
 /// The next packets.
 fn received(socket: &UdpSocket, count: usize) -> Vec<String> {
-    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
     let packet = || {
         let mut buffer = vec![0; 70_000];
         let length = socket.recv(&mut buffer).expect("a packet");

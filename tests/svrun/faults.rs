@@ -256,7 +256,7 @@ fn a_control_script_that_hangs_before_the_start_is_in_nobodys_way() {
         let script: u32 = service.nth(count, "control/u ").parse().unwrap();
         let asked = Instant::now();
         service.send("k");
-        service.until("the script has ended", || !lives(script));
+        service.until("the script is reaped", || state(script).is_none());
         assert!(asked.elapsed().as_secs() < 10, "by its own time limit");
     };
     // k ends it while the start is due, and where it is not due any more.
@@ -521,6 +521,6 @@ fn a_flood_of_deaths_is_bounded() {
     let asked = Instant::now();
     service.send("d");
     service.until_flags((0, 'd', 0, 0));
-    assert!(asked.elapsed().as_secs() < 5);
+    assert!(asked.elapsed() < DEADLINE / 2);
     service.exit();
 }

@@ -2,10 +2,9 @@
 
 use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread;
@@ -16,6 +15,12 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::support::*;
+
+mod client;
+mod status;
+
+pub(crate) use client::*;
+pub(crate) use status::*;
 
 /// A service that executes a line of shell at a time ([`Service::tell`]), and notes when it
 /// starts and which signals it gets. It leaves at TERM.
@@ -69,61 +74,8 @@ fn nudge(directory: PathBuf) {
     });
 }
 
-/// What clients read: the 20 bytes of `supervise/status`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Status {
-    pub(crate) seconds: u64,
-    pub(crate) nanoseconds: u32,
-    pub(crate) pid: u32,
-    pub(crate) paused: u8,
-    pub(crate) want: char,
-    pub(crate) term: u8,
-    pub(crate) state: u8,
-}
-
-impl Status {
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; 20] = bytes.try_into().ok()?;
-        Some(Self {
-            seconds: u64::from_be_bytes(bytes[..8].try_into().unwrap()),
-            nanoseconds: u32::from_be_bytes(bytes[8..12].try_into().unwrap()),
-            pid: u32::from_le_bytes(bytes[12..16].try_into().unwrap()),
-            paused: bytes[16],
-            want: bytes[17].into(),
-            term: bytes[18],
-            state: bytes[19],
-        })
-    }
-
-    /// The bytes after the time and the pid.
-    pub(crate) fn flags(&self) -> (u8, char, u8, u8) {
-        (self.paused, self.want, self.term, self.state)
-    }
-
-    /// Whether it says what the text of the file `stat` says.
-    fn agrees(&self, text: &str) -> bool {
-        let has = |word| text.contains(word);
-        let state = ["down", "run", "finish"].iter().position(|word| text.starts_with(word)).unwrap();
-        let want = if has("want ") { 'd' } else { 'u' };
-        usize::from(self.state) == state
-            && (self.paused == 1) == has(", paused")
-            && (self.term == 1) == has(", got TERM")
-            && (state == 0 || self.want == want)
-    }
-
-    /// The same, with other flags.
-    pub(crate) fn with(self, (paused, want, term, state): (u8, char, u8, u8)) -> Self {
-        Self { paused, want, term, state, ..self }
-    }
-
-    /// The time, as the time since 1970.
-    pub(crate) fn time(&self) -> Duration {
-        Duration::new(self.seconds - ((1 << 62) + 10), self.nanoseconds)
-    }
-}
-
-/// A service directory `service` in a scratch directory `$D`, the files that its scripts write there (`lines` above
-/// all), and its supervisor. When this is dropped, no process of it is left.
+/// A service directory `service` in a scratch directory `$D`, the files that its scripts write there (`lines`
+/// above all), and its supervisor. When this is dropped, no process of it is left.
 pub(crate) struct Service {
     pub(crate) program: Program,
     pub(crate) scratch: TempDir,
@@ -267,7 +219,7 @@ impl Service {
 
     /// The text of a file in the scratch directory, or nothing.
     pub(crate) fn text(&self, name: &str) -> String {
-        text(self.path(name))
+        text(&self.path(name))
     }
 
     /// What the supervisor, and whoever has its stderr, said.
@@ -482,63 +434,4 @@ impl Drop for Service {
 pub(crate) fn opens(fifo: &Path) -> bool {
     let fifo = OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(fifo);
     fifo.is_ok_and(|fifo| fifo.metadata().unwrap().file_type().is_fifo())
-}
-
-/// A client of our own socket.
-pub(crate) struct Client(BufReader<UnixStream>);
-
-impl Client {
-    fn try_connect(socket: &Path) -> std::io::Result<Self> {
-        // The path of a socket is short: it is reached through its directory.
-        let directory = File::open(socket.parent().unwrap())?;
-        let short = format!(
-            "/proc/self/fd/{}/{}",
-            std::os::fd::AsRawFd::as_raw_fd(&directory),
-            socket.file_name().unwrap().to_str().unwrap()
-        );
-        let stream = UnixStream::connect(short)?;
-        stream.set_read_timeout(Some(DEADLINE))?;
-        Ok(Self(BufReader::new(stream)))
-    }
-
-    pub(crate) fn say(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
-        self.0.get_mut().write_all(bytes.as_ref())
-    }
-
-    /// The next line, or nothing at the end.
-    pub(crate) fn line(&mut self) -> String {
-        let mut line = String::new();
-        match self.0.read_line(&mut line) {
-            Ok(_) => line.trim_end_matches('\n').to_owned(),
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => String::new(),
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    pub(crate) fn ask(&mut self, request: &str) -> String {
-        self.say(format!("{request}\n")).unwrap();
-        self.line()
-    }
-
-    /// Waits for the end of the connection; returns what came before it.
-    pub(crate) fn rest(&mut self) -> String {
-        let mut rest = String::new();
-        let _ = self.0.read_to_string(&mut rest);
-        rest
-    }
-}
-
-/// The value of a key in a line of JSON, as it is written there.
-pub(crate) fn field<'a>(line: &'a str, key: &str) -> &'a str {
-    let mark = format!("\"{key}\":");
-    let start = line.find(&mark).unwrap_or_else(|| panic!("no {key} in {line}")) + mark.len();
-    let rest = &line[start..];
-    let end = if let Some(text) = rest.strip_prefix('"') {
-        2 + text.find('"').unwrap()
-    } else if rest.starts_with('{') {
-        1 + rest.find('}').unwrap()
-    } else {
-        rest.find([',', '}']).unwrap()
-    };
-    &rest[..end]
 }

@@ -79,7 +79,7 @@ impl Supervised {
             return Ok(());
         }
         let service = &self.parts.service;
-        let directory = match fds::open_folder(service.directory.as_fd(), c"log") {
+        let directory = match fds::open_directory(service.directory.as_fd(), c"log") {
             Ok(directory) => directory,
             Err(Errno::ENOENT) => return Ok(()),
             Err(errno) => {
@@ -93,7 +93,7 @@ impl Supervised {
         let want = if exists(directory.as_fd(), c"down") { Want::Down } else { Want::Up };
         let parent = service.state_parent.as_ref().map(|state| {
             let _ = make_folder(state, c"log", 0o755); // opening it tells
-            fds::open_folder(state.as_fd(), c"log")
+            fds::open_directory(state.as_fd(), c"log")
         });
         let refusal = |what| move |errno| Refusal::unable(Part::Service, what, errno);
         let parent = parent.transpose().map_err(refusal("open log in the state directory"))?;
@@ -151,7 +151,7 @@ impl Supervised {
                 Err(Errno::EXDEV)
                     if patience == Patience::Brief && now.monotonic < began.monotonic + PATIENCE =>
                 {
-                    common::lock::nap();
+                    common::lock::pause_1ms();
                 }
                 Ok(_) => return Ok(()),
                 Err(errno) => return Err(Refusal::recorded(Part::Service, errno)),

@@ -3,8 +3,8 @@
 
 use std::ffi::CString;
 
-use super::User;
 use crate::quantity::number;
+use crate::sys::account::User;
 
 /// A line up to a NUL, where glibc takes it to end.
 pub(super) struct Line<'a> {

@@ -1,4 +1,4 @@
-//! Who holds a lock, as /proc tells: `proc_pid_fdinfo(5)`. The kernel's own list, `proc_locks(5)`, has the process that
+//! The holder of a lock, from /proc: `proc_pid_fdinfo(5)`. The kernel's own list, `proc_locks(5)`, has the process that
 //! took it, which may be gone while a child still has the descriptor.
 
 use std::ffi::{CStr, CString};
@@ -32,7 +32,7 @@ fn holds(proc: BorrowedFd, pid: u32, file: &FileStat) -> nix::Result<bool> {
     // A line for each lock, which names the file by its inode's number. Only then the file itself is looked at: a
     // look at any file of another file system may wait for ever.
     let inode = format!(":{} ", file.st_ino);
-    let all = fds::open_folder(proc, &path(pid, b"fdinfo", b""))?;
+    let all = fds::open_directory(proc, &path(pid, b"fdinfo", b""))?;
     for fd in file::names(all.as_fd())? {
         let info = beginning(all.as_fd(), &fd).unwrap_or_default(); // closed meanwhile
         let locked = |line: &[u8]| {
@@ -53,10 +53,10 @@ fn path(pid: u32, what: &[u8], of: &[u8]) -> CString {
     CString::new([format!("{pid}/").as_bytes(), what, of].concat()).unwrap_or_default() // none has a NUL
 }
 
-fn beginning(folder: BorrowedFd, name: &CStr) -> nix::Result<Vec<u8>> {
+fn beginning(directory: BorrowedFd, name: &CStr) -> nix::Result<Vec<u8>> {
     let mut buffer = vec![0; 1024];
     let count =
-        read(fds::open(folder, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?, &mut buffer)?;
+        read(fds::open(directory, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?, &mut buffer)?;
     buffer.truncate(count);
     Ok(buffer)
 }

@@ -19,17 +19,17 @@ pub fn stdout() -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) }
 }
 
-// File descriptors by number: a link works on the numbers that it was told, open or not.
+// File descriptors by number: a link works on the numbers that it was given, open or not.
 
 /// dup2(2).
 pub(crate) fn dup2(from: RawFd, to: RawFd) -> nix::Result<()> {
-    // SAFETY: two integers; what was open at `to` is not ours, the caller was told to replace it.
+    // SAFETY: two integers; what was open at `to` is not ours, the user has asked to replace it.
     Errno::result(unsafe { libc::dup2(from, to) }).map(drop)
 }
 
 /// close(2).
 pub(crate) fn close(fd: RawFd) -> nix::Result<()> {
-    // SAFETY: an integer; the fd is not ours, the caller was told to close it.
+    // SAFETY: an integer; the fd is not ours, the user has asked to close it.
     Errno::result(unsafe { libc::close(fd) }).map(drop)
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn dup_cloexec(from: RawFd, to: RawFd) -> nix::Result<()> {
     Errno::result(unsafe { libc::dup3(from, to, libc::O_CLOEXEC) }).map(drop)
 }
 
-/// Makes `fd` wait (or not) where it is not ready, for everyone who shares its open file: `O_NONBLOCK`.
+/// Makes `fd` wait (or not) where it is not ready, for all that share its open file: `O_NONBLOCK`.
 pub fn set_nonblocking(fd: RawFd, on: bool) -> nix::Result<()> {
     // SAFETY: F_GETFL takes nothing and F_SETFL an integer.
     let flags = Errno::result(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;

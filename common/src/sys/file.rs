@@ -6,20 +6,20 @@ use std::{mem, ptr};
 
 use nix::errno::Errno;
 
-/// The names in a folder but `.` and `..`.
-pub(crate) fn names(folder: BorrowedFd) -> nix::Result<Vec<CString>> {
+/// The names in a directory but `.` and `..`.
+pub(crate) fn names(directory: BorrowedFd) -> nix::Result<Vec<CString>> {
     let mut names = Vec::new();
-    each_name(folder, |name| names.push(name.to_owned()))?;
+    each_name(directory, |name| names.push(name.to_owned()))?;
     Ok(names)
 }
 
-/// Tells the names in a folder but `.` and `..`, from where the fd stands. Not readdir(3), which takes ENOENT
-/// for the end: a folder removed meanwhile would look like one that was read whole.
-pub(crate) fn each_name(folder: BorrowedFd, mut tell: impl FnMut(&CStr)) -> nix::Result<()> {
+/// Reports the names in a directory but `.` and `..`, from where the fd stands. Not readdir(3), which takes ENOENT
+/// for the end: a directory removed meanwhile would look like one that was read whole.
+pub(crate) fn each_name(directory: BorrowedFd, mut report: impl FnMut(&CStr)) -> nix::Result<()> {
     const NAME: usize = mem::offset_of!(libc::dirent64, d_name);
     let mut buffer = [0u64; 256]; // 2 KiB, aligned for the entries
     loop {
-        let (fd, size) = (folder.as_raw_fd(), mem::size_of_val(&buffer));
+        let (fd, size) = (directory.as_raw_fd(), mem::size_of_val(&buffer));
         // SAFETY: getdents64 writes at most `size` bytes into the buffer.
         let filled =
             Errno::result(unsafe { libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), size) })?;
@@ -27,14 +27,14 @@ pub(crate) fn each_name(folder: BorrowedFd, mut tell: impl FnMut(&CStr)) -> nix:
         if filled == 0 {
             return Ok(());
         }
-        // SAFETY: the kernel has written so many bytes of the buffer, and it is borrowed for this round
+        // SAFETY: the kernel has written `filled` bytes of the buffer, and it is borrowed for this round
         // only.
         let mut entries = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), filled) };
         while let Some(name) = entries.get(NAME..).and_then(|rest| CStr::from_bytes_until_nul(rest).ok()) {
             let length = mem::offset_of!(libc::dirent64, d_reclen);
             let length = u16::from_ne_bytes([entries[length], entries[length + 1]]);
             if !matches!(name.to_bytes(), b"." | b"..") {
-                tell(name);
+                report(name);
             }
             entries = &entries[usize::from(length)..];
         }
@@ -49,10 +49,10 @@ pub fn write_at(file: BorrowedFd, bytes: &[u8], offset: u64) -> nix::Result<()> 
 
 /// What a symbolic link names, readlinkat(2), if that is shorter than the buffer. nix's allocates, and a
 /// supervisor has nothing that takes it back.
-pub fn read_link<'a>(folder: BorrowedFd, name: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]> {
+pub fn read_link<'a>(directory: BorrowedFd, name: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]> {
     let (to, size) = (buffer.as_mut_ptr().cast(), buffer.len());
     // SAFETY: a C string; pointer and length are of one slice.
-    let length = Errno::result(unsafe { libc::readlinkat(folder.as_raw_fd(), name.as_ptr(), to, size) })?;
+    let length = Errno::result(unsafe { libc::readlinkat(directory.as_raw_fd(), name.as_ptr(), to, size) })?;
     let length = usize::try_from(length).ok().filter(|length| *length < size).ok_or(Errno::ENAMETOOLONG)?;
     Ok(&buffer[..length])
 }
@@ -87,24 +87,24 @@ pub(crate) fn xattr_size_of(file: &OwnedFd, name: &CStr) -> nix::Result<isize> {
     Errno::result(unsafe { libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), ptr::null_mut(), 0) })
 }
 
-/// Whether the effective ids and capabilities may execute `path`, in an open folder.
-pub(crate) fn may_execute(folder: RawFd, path: &CStr) -> nix::Result<()> {
-    may_access(folder, path, libc::X_OK)
+/// Whether the effective ids and capabilities may execute `path`, in an open directory.
+pub(crate) fn may_execute(directory: RawFd, path: &CStr) -> nix::Result<()> {
+    may_access(directory, path, libc::X_OK)
 }
 
-/// Whether they may read `path`, in an open folder.
-pub(crate) fn may_read(folder: RawFd, path: &CStr) -> nix::Result<()> {
-    may_access(folder, path, libc::R_OK)
+/// Whether they may read `path`, in an open directory.
+pub(crate) fn may_read(directory: RawFd, path: &CStr) -> nix::Result<()> {
+    may_access(directory, path, libc::R_OK)
 }
 
 /// faccessat2(2). Not through libc, whose stand-in for old kernels asks with less.
-fn may_access(folder: RawFd, path: &CStr, mode: c_int) -> nix::Result<()> {
+fn may_access(directory: RawFd, path: &CStr, mode: c_int) -> nix::Result<()> {
     let (path, flags) = (path.as_ptr(), libc::AT_EACCESS);
     // SAFETY: a C string and integers.
-    Errno::result(unsafe { libc::syscall(libc::SYS_faccessat2, folder, path, mode, flags) }).map(drop)
+    Errno::result(unsafe { libc::syscall(libc::SYS_faccessat2, directory, path, mode, flags) }).map(drop)
 }
 
-/// umask(2), which cannot fail; what is no mask is taken for a failure all the same.
+/// umask(2), which cannot fail; a value that is not a mask is a failure all the same.
 pub(crate) fn umask(mask: u32) -> nix::Result<u32> {
     // SAFETY: an integer.
     let before = unsafe { libc::umask(mask) };

@@ -21,9 +21,9 @@ unsafe extern "C" {
     static etext: u8;
 }
 
-/// Gives back what deeper calls have used of the stack, and the pages of code that are mapped: who waits for
+/// Gives back what deeper calls have used of the stack, and the pages of code that are mapped: a program that waits for
 /// days needs neither. What is needed again is found in the page cache.
-#[inline(never)] // whatever is in the frame of who calls it lies above it
+#[inline(never)] // whatever is in the frame of the caller lies above it
 pub fn give_back() {
     const PAGE: usize = 1 << 12;
     const MARGIN: usize = 1 << 9;
@@ -50,7 +50,7 @@ impl Page {
     /// The bytes of a page.
     pub const SIZE: usize = 4096;
 
-    /// Maps the first page of a file, which must be open for both and have so many bytes: a store where there
+    /// Maps the first page of a file, which must be open for both and have all its bytes: a store where there
     /// are none kills.
     ///
     /// # Errors

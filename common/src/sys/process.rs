@@ -34,15 +34,15 @@ pub(crate) fn at_secure() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// Whether a real id of this process was another one than the effective when it started, as the kernel told
-/// it.
+/// Whether a real id of this process was another one than the effective when it started, by the auxiliary
+/// vector.
 pub(crate) fn real_ids_differ() -> bool {
     // SAFETY: reads the auxiliary vector.
     let value = |name| unsafe { libc::getauxval(name) };
     value(libc::AT_UID) != value(libc::AT_EUID) || value(libc::AT_GID) != value(libc::AT_EGID)
 }
 
-/// getpid(2), which cannot fail; what is no pid is taken for a failure all the same.
+/// getpid(2), which cannot fail; a value that is not a pid is a failure all the same.
 pub fn id() -> nix::Result<u32> {
     // SAFETY: takes nothing.
     u32::try_from(unsafe { libc::getpid() }).map_err(|_| Errno::EINVAL)
@@ -112,7 +112,7 @@ pub fn reap() -> nix::Result<Option<(u32, i32)>> {
     }
 }
 
-/// The wait status of a process that is no child of ours, as its pidfd tells once it has been reaped, Linux
+/// The wait status of a process that is not a child of ours, as its pidfd gives it once it has been reaped, Linux
 /// 6.15. ESRCH before that.
 pub fn exit_status(pidfd: BorrowedFd) -> nix::Result<i32> {
     const EXIT: u64 = 1 << 3;

@@ -96,7 +96,7 @@ pub fn send(socket: BorrowedFd, bytes: &[u8]) -> nix::Result<usize> {
     usize::try_from(sent).map_err(|_| Errno::EIO)
 }
 
-/// A datagram socket at the abstract `name`, whose messages tell who sent them.
+/// A datagram socket at the abstract `name`, whose messages come with the pid of their sender.
 pub fn datagrams(name: &[u8]) -> nix::Result<OwnedFd> {
     let socket = bound(libc::SOCK_DGRAM, name, None)?;
     let (on, size): (c_int, _) = (1, mem::size_of::<c_int>() as libc::socklen_t);
@@ -133,9 +133,9 @@ pub fn abstract_name(fd: RawFd, buffer: &mut [u8; 32]) -> nix::Result<&[u8]> {
     Ok(name)
 }
 
-/// The next message and the pid of its sender, 0 where it is not told or the message is longer than the
+/// The next message and the pid of its sender, 0 where it is not known or the message is longer than the
 /// buffer. There is no room for fds that come with it: the kernel closes them, which is what a barrier of
-/// `sd_notify(3)` waits for. We must not: close(2) can wait for who has sent a file of a file system of its own.
+/// `sd_notify(3)` waits for. We must not: close(2) can wait for a sender whose file is on a file system of its own.
 pub fn receive<'a>(socket: BorrowedFd, buffer: &'a mut [u8]) -> nix::Result<(&'a [u8], u32)> {
     // SAFETY: arithmetic.
     const ROOM: usize = unsafe { libc::CMSG_SPACE(mem::size_of::<libc::ucred>() as u32) } as usize;

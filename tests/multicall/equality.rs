@@ -1,0 +1,221 @@
+//! Links that are applied in one process leave what separate programs leave.
+
+use catena::LINKS;
+use std::fs;
+
+use super::harness::*;
+use crate::needs;
+use crate::support::*;
+
+#[test]
+fn each_pair_leaves_what_separate_programs_leave() {
+    needs!(tool("strace"));
+    let mut pairs = Vec::new();
+    for one in &LINKS {
+        for other in &LINKS {
+            pairs.push(([one.name, other.name], None));
+            if root().is_ok() && [one.name, other.name].contains(&"setuidgid") {
+                pairs.push(([one.name, other.name], Some(":65534:65533:65532")));
+            }
+        }
+    }
+    let verdicts = for_each(&pairs, |house, (names, account)| {
+        house.compare(&[Symbolic, Named], &chain(house, names, *account), None)
+    });
+    let wrong: Vec<_> = verdicts.iter().filter_map(|verdict| verdict.as_ref().err()).cloned().collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let ran = verdicts.iter().flatten().filter(|outcome| outcome.status == 0).count();
+    tell(&format!("multicall: {} pairs, of which {ran} ran the program", pairs.len()));
+    // Without root no chroot works.
+    assert_eq!(ran, if root().is_ok() { 144 + 23 } else { 144 - 23 });
+}
+
+#[test]
+fn three_and_four_in_a_row_leave_what_separate_programs_leave() {
+    needs!(tool("strace"));
+    let name = |i: usize| LINKS[i % LINKS.len()].name;
+    let mut chains = Vec::new();
+    for i in 0..LINKS.len() {
+        for account in [None, Some(":65534:65533:65532")].iter().take(if root().is_ok() { 2 } else { 1 }) {
+            chains.push((vec![name(i), name(i + 4), name(i + 9)], *account));
+            chains.push((vec![name(i), name(i + 11), name(i + 7), name(i + 2)], *account));
+        }
+    }
+    let verdicts = for_each(&chains, |house, (names, account)| {
+        house.compare(&EACH, &chain(house, names, *account), None)
+    });
+    let wrong: Vec<_> = verdicts.iter().filter_map(|verdict| verdict.as_ref().err()).cloned().collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let ran = verdicts.iter().flatten().filter(|outcome| outcome.status == 0).count();
+    tell(&format!("multicall: {} chains of three and four, of which {ran} ran the program", chains.len()));
+    // One has chroot behind setuidgid with a link in between.
+    assert_eq!(ran, if root().is_ok() { 47 } else { 17 });
+}
+
+#[test]
+fn all_of_them_in_one_row() {
+    needs!(root(), tool("strace"));
+    let house = House::new();
+    let names = [
+        "umask",
+        "setsid-free",
+        "envdir",
+        "envuidgid",
+        "fdclose",
+        "redirfd",
+        "fdmove",
+        "setlock",
+        "pidlock",
+        "softlimit",
+        "setuidgid",
+        "chroot",
+        "umask",
+        "envdir",
+    ];
+    let outcome = house.fused(&EACH, &chain(&house, &names, Some(":65534:65533:65532")));
+    assert_eq!(outcome.status, 0);
+    for item in ["uids 65534 65534 65534", "gids 65533 65533 65533", "groups 65532 65533", "cwd /"] {
+        assert!(outcome.stdout.lines().any(|line| line == item), "{item}: {}", outcome.stdout);
+    }
+}
+
+/// Chains in which one link can see what the one before it did.
+#[test]
+fn a_link_sees_what_the_one_before_it_did() {
+    needs!(tool("strace"));
+    let house = House::new();
+    house.write("env/NAME", "one");
+    house.write("more/NAME", "two");
+    house.write("more/OTHER", "");
+    house.write("file", "");
+    for line in [
+        "envdir @/env envdir @/more envdir -p X_ @/env @/state",
+        "umask 077 umask g+w @/state",
+        "umask 027 redirfd -w 5 @/made @/state",
+        "softlimit -c 100 softlimit -c = @/state",
+        "softlimit -H -o 50 softlimit -o 60 @/state",
+        "softlimit -o 20 fdmove -c 30 1 @/state",
+        "fdclose 0 setlock @/lock @/state",
+        "fdclose 0 redirfd -r 0 @/file fdmove 5 0 @/state",
+        "fdclose 2 fdmove -c 2 1 @/state",
+        "setlock @/lock pidlock @/pid setlock -d 9 @/other @/state",
+        "setlock -t 99 @/lock pidlock -t 99 @/pid @/state",
+        "setlock @/lock setlock -n @/lock @/state",
+        "setlock @/lock setlock -nx @/lock @/state",
+        "setlock @/lock fdclose 3 setlock -n @/lock @/state",
+        "setlock -r @/lock setlock -nr @/lock @/state",
+        "redirfd -w 6 @/out umask 022 fdmove -c 7 6 @/state",
+        "fdmove 8 1 redirfd -w 1 @/out fdmove 1 8 @/state",
+        "setsid-free setsid-free @/state",
+    ] {
+        house.fused(&EACH, line);
+    }
+    needs!(root());
+    for line in [
+        "chroot / envuidgid -s root @/state",
+        "setuidgid :65534:65533 setuidgid :65534:65533 @/state",
+        "setuidgid :65534:65533 setuidgid :65534:65532 @/state",
+        "setuidgid :65534:65533 redirfd -w 5 @/forbidden @/state",
+        "setuidgid :65534:65533 softlimit -H -o 99999999 @/state",
+        "setuidgid :65534:65533 setuidgid :0:0 @/state",
+        "setuidgid :65534:65533 umask 022 chroot / @/state",
+        "setuidgid :0:5 setuidgid -s root setuidgid :65534:5 @/state",
+    ] {
+        house.fused(&EACH, line);
+    }
+}
+
+#[test]
+fn the_files_in_proc_are_those_of_the_account_after_a_change_of_ids() {
+    needs!(root(), tool("strace"));
+    let house = House::new();
+    for file in ["oom_score_adj", "coredump_filter", "comm"] {
+        let line = format!("setuidgid :65534:65533 redirfd -u 5 /proc/self/{file} echo ran");
+        assert_eq!(house.run(Separate, &line).0, prints("ran\n"));
+        for way in EACH {
+            assert_eq!(house.run(way, &line).0, prints("ran\n"), "{way:?} {file}");
+        }
+    }
+    let line = "setuidgid :65534:65533 redirfd -r 3 /proc/self/environ sh -c 'read -r line <&3; echo ran'";
+    assert_eq!(run(sh(&format!("catena {line}")).current_dir("/")).stdout, "ran\n");
+}
+
+#[test]
+fn by_name_a_link_behind_a_change_of_ids_is_applied_here_where_our_file_cannot_be_executed() {
+    needs!(root(), tool("strace"), tool("unshare"));
+    let house = House::new().behind("unshare --mount --propagation=private @/without");
+    let line = "setuidgid :65534:65533 redirfd -r 3 /dev/null @/state";
+    for mount in ["mount -t tmpfs none /proc", "chmod 700 @/Symbolic/catena @/Hard/catena"] {
+        house.script("without", &format!("#!/bin/sh\n{mount} && exec $*\n"));
+        let (outcome, files) = house.run(Named, line);
+        assert_eq!((outcome.status, &*files), (0, &["@/state".to_owned()][..]), "{mount}: {outcome:?}");
+    }
+}
+
+#[test]
+fn no_descriptor_of_ours_is_left() {
+    needs!(root(), tool("strace"));
+    let house = House::new();
+    house.write("env/NAME", "value");
+    house.write("file", "");
+    let line = "setsid-free envdir @/env setlock @/lock envdir @/env pidlock @/pid redirfd -r 9 @/file \
+                setuidgid :65534:65533 chroot / envuidgid -s root @/state";
+    let outcome = house.fused(&EACH, line);
+    let numbers = |text: &str| {
+        let fds = text.lines().filter_map(|line| line.strip_prefix("fd ")?.split(' ').next());
+        fds.filter(|number| number.len() == 1).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(numbers(&outcome.stdout), "0 1 2 3 4 9");
+    // The lowest numbers are those that the chain left free, not those that a link used meanwhile.
+    let outcome = house.fused(&EACH, "setlock @/lock fdclose 3 envdir @/env pidlock @/pid @/state");
+    assert_eq!(numbers(&outcome.stdout), "0 1 2 3");
+}
+
+#[test]
+fn a_link_that_fails_says_what_its_program_says() {
+    needs!(tool("strace"));
+    let house = House::new();
+    house.write("env/NAME", "value");
+    house.write("file", "content");
+    house.write("plain", "");
+    for (line, name, status) in [
+        ("umask 027 softlimit -c x @/state", "softlimit", 100),
+        ("umask 027 softlimit -Z @/state", "softlimit", 100),
+        ("envdir @/env umask 888 @/state", "umask", 100),
+        ("envdir @/env umask", "umask", 100),
+        ("envdir @/env umask 022", "umask", 100),
+        ("envdir", "envdir", 100),
+        ("umask 022 envdir @/none softlimit -c 0 @/state", "envdir", 111),
+        ("umask 022 softlimit -c 0 fdmove 9 88 @/state", "fdmove", 111),
+        ("umask 022 envuidgid no-such-account umask 022 @/state", "envuidgid", 111),
+        ("setlock @/lock setlock -n @/lock umask 022 @/state", "setlock", 111),
+        ("umask 022 softlimit -c 0 @/none", "softlimit", 127),
+        ("umask 022 softlimit -c 0 @/plain", "softlimit", 126),
+        ("softlimit -c 0 umask 022 no-such-program", "umask", 127),
+    ] {
+        let outcome = house.fused(&EACH, line);
+        assert_eq!(outcome.status, status, "{line}: {outcome:?}");
+        assert!(outcome.stderr.starts_with(&format!("{name}: ")), "{line}: {outcome:?}");
+    }
+    // What stood before the one that fails is done, what stands behind it is not.
+    for (line, content) in
+        [("redirfd -w 9 @/file umask 888 @/state", ""), ("umask 888 redirfd -w 9 @/file @/state", "content")]
+    {
+        for way in EACH {
+            house.write("file", "content");
+            assert_eq!(house.run(way, line).0, misuse("umask", "invalid mask: 888"));
+            assert_eq!(fs::read_to_string(house.at("file")).unwrap(), content, "{way:?} {line}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_in_the_middle_ends_the_chain() {
+    needs!(tool("strace"));
+    let house = House::new();
+    for line in
+        ["umask 022 softlimit --help", "umask 022 softlimit --version x", "umask 022 pidlock -c @/none"]
+    {
+        assert_eq!(house.fused(&EACH, line).status, 0);
+    }
+}

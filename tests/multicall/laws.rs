@@ -1,0 +1,83 @@
+//! The laws of a link hold for several in one process too.
+
+use catena::LINKS;
+use common::Link;
+use std::fs;
+use std::os::unix::fs::symlink;
+use tempfile::TempDir;
+
+use crate::support::*;
+use crate::{all_or_nothing, needs, transparency};
+
+/// Makes the links in `bin` of a furnished directory links to `catena`.
+fn linked(directory: TempDir) -> TempDir {
+    let bin = directory.path().join("bin");
+    install(&crate::support::bin().join("catena"), &bin.join("catena"));
+    for Link { name, .. } in &LINKS {
+        fs::remove_file(bin.join(name)).unwrap();
+        symlink("catena", bin.join(name)).unwrap();
+    }
+    directory
+}
+
+#[test]
+fn they_hand_on_every_state() {
+    use transparency::Caller::{Anybody, Root};
+    use transparency::{furnished, under_every_state};
+
+    let lines = [
+        ("envdir @/empty @/bin/umask 027", "umask", Anybody),
+        ("umask 027 @/bin/softlimit -c 0", "umask, limit RLIMIT_CORE", Anybody),
+        ("softlimit @/bin/fdmove 60 61", "fd 60, fd 61", Anybody),
+        ("fdclose 61 @/bin/setlock -t 99.5 -d 60 @/lock", "fd 61, fd 60, lock 60", Anybody),
+        ("setlock -d 60 @/lock @/bin/pidlock -t 9 -d 62 @/pid", "fd 60, lock 60, fd 62, lock 62", Anybody),
+        ("redirfd -wnb 60 @/fifo @/bin/setsid-free", "fd 60, group, terminal", Anybody),
+        ("fdmove -c 60 77 @/bin/redirfd -a 62 @/file", "fd 60, fd 62", Anybody),
+        ("envuidgid :5:6 @/bin/envdir -fn -p ADDED_ @/env", "env UID=, env GID=, env ADDED_", Anybody),
+        ("umask 027 @/bin/setuidgid :65534:65533", "umask, ids", Root),
+        ("setuidgid :65534:65533 @/bin/umask 027", "umask, ids", Root),
+        ("setuidgid :65534:65533 @/bin/setuidgid :65534:65533", "ids", Root),
+        ("setuidgid :65534:65533 @/bin/chroot / @/bin/softlimit", "ids, cwd, directory", Root),
+        ("chroot / @/bin/setuidgid :65534:65533", "ids, cwd, directory", Root),
+        ("setuidgid :0:0 @/bin/envdir @/empty", "Groups, groups", Root),
+    ];
+    // The same by name.
+    let named = lines.map(|(line, changes, caller)| {
+        let line = format!("catena {}", line.replace("@/bin/", ""));
+        (&*line.leak(), changes, caller)
+    });
+    let verdicts = under_every_state(&[lines, named].concat(), || linked(furnished()));
+    let count = verdicts.len();
+    tell(&format!("multicall: {count} pairs of a chain and a state"));
+    let wrong: Vec<_> = verdicts.into_iter().filter_map(Result::err).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count >= 600, "{count}");
+    needs!(root());
+    assert!(count >= 1200, "{count}");
+}
+
+#[test]
+fn they_run_the_program_as_promised_or_not_at_all() {
+    use all_or_nothing::Caller::{Anybody, Host, Root};
+    use all_or_nothing::{furnished, inject_everywhere};
+
+    needs!(tool("strace"));
+    let verdicts = inject_everywhere(
+        &[
+            (Host, "envdir @/env setuidgid apache chroot @/root @/bin/state"),
+            (Host, "catena envdir @/env setuidgid apache chroot @/root @/bin/state"),
+            (Anybody, "setlock -t 99 @/lock pidlock @/pid redirfd -w 9 @/file @/bin/state"),
+            (Anybody, "catena setlock -t 99 @/lock pidlock @/pid redirfd -w 9 @/file @/bin/state"),
+            (Anybody, "softlimit -c 0 umask 027 fdmove -c 9 0 @/bin/state"),
+            (Root, "pose ambient setuidgid :5001:5002 umask 027 setuidgid :5001:5002 @/bin/state"),
+        ],
+        || linked(furnished()),
+    );
+    let count = verdicts.len();
+    tell(&format!("multicall: {count} injections"));
+    let wrong: Vec<_> = verdicts.into_iter().filter_map(Result::err).collect();
+    assert!(wrong.is_empty(), "{} of {count} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(count >= 200, "{count}");
+    needs!(root());
+    assert!(count >= 500, "{count}");
+}
