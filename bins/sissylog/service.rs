@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use common::door::{self, Owner};
 use common::quantity::number;
+use common::supervise::Status;
 use common::{Text, Voice};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
@@ -56,10 +57,9 @@ fn look() -> nix::Result<Option<u32>> {
     Ok(in_status(status))
 }
 
-/// The pid in the first bytes of a status, which daemontools, runit and svrun write alike.
+/// The pid in a status, as daemontools, runit and svrun write it.
 fn in_status(status: &[u8]) -> Option<u32> {
-    let pid = status.get(12..16).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
-    pid.filter(|pid| *pid != 0)
+    Status::unpack(status).map(|status| status.pid).filter(|pid| *pid != 0)
 }
 
 #[cfg(test)]

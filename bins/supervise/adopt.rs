@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use common::{process, procfs};
 use nix::errno::Errno;
 
-use super::machine::{Asked, Death, Event, Phase, Want};
+use super::machine::{Asked, Death, Event, Phase, Timer, Want};
 use super::now::Now;
 use super::part::Part;
 use super::process::Process;
@@ -56,14 +56,20 @@ pub(super) fn adopt(process: &mut Process, shared: &Shared, now: Now) -> nix::Re
     match verdict {
         Verdict::NeverRan => {}
         Verdict::Alive => return adopt_living(process, shared, snapshot.as_ref(), &child),
-        Verdict::StartVanished => (machine.phase, machine.pid, machine.due) = (Phase::Wait, 0, Some(0)),
+        Verdict::StartVanished => {
+            (machine.phase, machine.pid) = (Phase::Wait, 0);
+            machine.timers.set(Timer::Start, 0);
+        }
         Verdict::Settled => {
             machine.pid = 0;
             if machine.phase == Phase::Prepare {
                 machine.phase = Phase::Down;
             }
         }
-        Verdict::FinishDue => (machine.pid, machine.due) = (0, Some(0)),
+        Verdict::FinishDue => {
+            machine.pid = 0;
+            machine.timers.set(Timer::Finish, 0);
+        }
         Verdict::DiedUnseen => {
             if of != Snapshots::Same {
                 machine.since = child.since;
@@ -94,7 +100,9 @@ fn take_over(process: &mut Process, snapshot: Option<&Snapshot>, child: &Child, 
     if machine.want == Want::Exit {
         machine.want = normally;
     }
-    machine.due = machine.due.filter(|_| machine.phase == Phase::Wait);
+    if machine.phase != Phase::Wait {
+        machine.timers.stop(Timer::Start);
+    }
 }
 
 /// Takes over a process that is alive, or was a moment ago. `snapshot`: what was said of this run, if anything was.
@@ -109,7 +117,7 @@ fn adopt_living(
     machine.phase = if child.finish { Phase::Finish } else { Phase::Run };
     machine.pid = child.pid;
     if snapshot.is_none() {
-        (machine.paused, machine.termed) = (false, false);
+        (machine.paused, machine.stop_sent) = (false, false);
     }
     if !child.finish {
         (machine.since, process.since) = (child.since, child.wall);

@@ -5,6 +5,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use common::{Text, fds, poll, socket};
 use nix::unistd::read;
 
+use common::supervise::{GAVE_UP, Object, key};
+
 use super::machine::{Event, Machine, Phase};
 use super::now::Now;
 use super::order::{Ask, Late};
@@ -227,8 +229,7 @@ impl Clients {
 
     /// Sends why a command was not carried out.
     pub(super) fn refuse(&mut self, i: usize, why: &[u8]) {
-        let mut text = Text::<LINE>::of("{\"ok\":false,\"error\":\"");
-        self.send(i, text.quoted(why).add("\"}\n").bytes());
+        self.send(i, Object::error(why).line());
     }
 
     /// Lets a client wait, at most so many milliseconds, unless what it waits for holds already.
@@ -277,7 +278,7 @@ impl Clients {
     /// Lets a client follow the events of what `view` shows.
     #[inline(never)]
     pub(super) fn follow(&mut self, i: usize, view: &View, now: Now) {
-        self.send(i, report::status(view, now).bytes());
+        self.send(i, report::status(view, now).line());
         if let Some(client) = self.client_mut(i) {
             client.doing = Doing::Follows(view.part);
         }
@@ -286,17 +287,17 @@ impl Clients {
     /// Sends a client the state.
     #[inline(never)]
     pub(super) fn show(&mut self, i: usize, view: &View, now: Now) {
-        self.send(i, report::status(view, now).bytes());
+        self.send(i, report::status(view, now).line());
     }
 
     fn has_follower(&self, part: Part) -> bool {
         self.all().any(|client| client.doing == Doing::Follows(part))
     }
 
-    /// Sends those who follow a part the line that `line` makes, if there are any.
-    fn publish<const N: usize>(&mut self, part: Part, line: impl FnOnce() -> Text<N>) {
+    /// Sends the object that `object` makes to the followers of a part, if there are any.
+    fn publish(&mut self, part: Part, object: impl FnOnce() -> Object) {
         if self.has_follower(part) {
-            self.send_followers(part, line().bytes());
+            self.send_followers(part, object().line());
         }
     }
 
@@ -312,7 +313,9 @@ impl Clients {
     pub(super) fn tell(&mut self, view: &View, before: &Machine, event: Event, now: Now) {
         self.changed(view);
         if self.has_follower(view.part) {
-            report::changes(view, before, event, now, |line| self.send_followers(view.part, line));
+            report::changes(view, before, event, now, |mut object| {
+                self.send_followers(view.part, object.line());
+            });
         }
     }
 
@@ -360,8 +363,8 @@ impl Clients {
             any = true;
             match reached {
                 Reached::GaveUp => {
-                    let mut text = Text::<LINE>::of("{\"ok\":false,\"error\":\"gave up\",\"reason\":");
-                    self.send(i, text.add(report::reason(view.machine.hold)).add("}\n").bytes());
+                    let mut object = Object::error(GAVE_UP.as_bytes());
+                    self.send(i, object.text(key::REASON, view.machine.hold.reason()).line());
                 }
                 Reached::Holds => self.show(i, view, now),
             }

@@ -1,4 +1,4 @@
-//! How a process died: from its wait status, to finish, in words and in JSON.
+//! How a process died: from its wait status, to finish, and in words.
 
 use std::ffi::CStr;
 
@@ -12,7 +12,7 @@ use super::now::Wall;
 /// not be executed, if that is known.
 pub(super) fn log_line(death: Death, machine: &Machine, rules: &Rules, hint: Option<&str>) -> Text<320> {
     let mut line = Text::of("warning: svrun: run ");
-    let tenths = machine.lived / 100;
+    let tenths = machine.ran_for / 100;
     let mut after = Text::<24>::of(" after ");
     after.number(tenths / 10).add(".").number(tenths % 10).add(" s");
     describe(&mut line, "exited ", death, after.bytes());
@@ -113,28 +113,6 @@ impl Word {
     }
 }
 
-/// Adds how a process died, as three members of an object.
-pub(super) fn json_members<const N: usize>(text: &mut Text<N>, death: Death) {
-    text.add(",\"code\":");
-    match death {
-        Death::Exit(code) => text.number(code),
-        Death::Exec(_) => text.number(111u32),
-        _ => text.add("null"),
-    };
-    text.add(",\"signal\":");
-    match death {
-        Death::Signal(signal, _) => {
-            match signals::name(signal.into()) {
-                Some(name) => text.add("\"").add(name).add("\""),
-                None => text.add("\"").number(signal).add("\""),
-            };
-        }
-        _ => drop(text.add("null")),
-    }
-    let core = matches!(death, Death::Signal(_, true));
-    text.add(",\"core\":").truth(core);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,7 +134,7 @@ mod tests {
     fn the_log_gets_how_run_died_and_what_follows() {
         let line = |death, hint, ran, want, max| {
             let mut machine = Machine::new(want);
-            (machine.lived, machine.shorts) = (ran, 1);
+            (machine.ran_for, machine.short_runs) = (ran, 1);
             let mut rules = Rules { max, ..Rules::default() };
             (rules.delays[0], rules.delay_count) = (1500, usize::from(max == 9));
             String::from_utf8(log_line(death, &machine, &rules, hint).bytes().to_vec()).unwrap()

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::door::{self, Owner};
 use common::lock::{TRIES, flock_within};
+use common::supervise;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, fstat, fstatat};
@@ -62,7 +63,7 @@ impl Lock {
 /// The file, and whether it is new; none where there can be none, as on a full disk.
 fn open(directory: BorrowedFd) -> Result<Option<(OwnedFd, bool)>, NotOurs> {
     let access = OFlag::O_WRONLY | OFlag::O_APPEND;
-    let there = |access| door::file(directory, c"lock", access, Owner::Any);
+    let there = |access| door::file(directory, supervise::LOCK, access, Owner::Any);
     let found = match there(access) {
         // What cannot be written can be locked by whoever may open it.
         Err(Errno::EROFS) => there(OFlag::O_RDONLY),
@@ -71,7 +72,7 @@ fn open(directory: BorrowedFd) -> Result<Option<(OwnedFd, bool)>, NotOurs> {
     match found {
         Ok(file) => Ok(Some((file, false))),
         Err(Errno::ENOENT) => {
-            match door::file_or_new(directory, c"lock", access | OFlag::O_EXCL, 0o600, Owner::Any) {
+            match door::file_or_new(directory, supervise::LOCK, access | OFlag::O_EXCL, 0o600, Owner::Any) {
                 Ok(file) => Ok(Some((file, true))),
                 Err(Errno::EEXIST) => open(directory), // another was first
                 Err(errno) if is_for_want_of_room(errno) => Ok(None),
@@ -97,7 +98,7 @@ fn wait(file: BorrowedFd, tries: &mut u32) -> Result<(), NotOurs> {
 fn is_there(directory: BorrowedFd, file: &OwnedFd) -> bool {
     let same = |one: FileStat, other: FileStat| (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino);
     // Without an answer the lock counts as good.
-    match (fstat(file), fstatat(directory, c"lock", AtFlags::AT_SYMLINK_NOFOLLOW)) {
+    match (fstat(file), fstatat(directory, supervise::LOCK, AtFlags::AT_SYMLINK_NOFOLLOW)) {
         (Ok(one), Ok(other)) => same(one, other),
         (_, Err(Errno::ENOENT)) => false,
         _ => true,
@@ -106,7 +107,7 @@ fn is_there(directory: BorrowedFd, file: &OwnedFd) -> bool {
 
 /// Whether a supervisor has `ok` open, which tells every client that it is there.
 fn has_reader(directory: BorrowedFd) -> bool {
-    door::fifo(directory, c"ok", OFlag::O_WRONLY, Owner::Any).is_ok()
+    door::fifo(directory, supervise::OK, OFlag::O_WRONLY, Owner::Any).is_ok()
 }
 
 fn is_private(directory: &OwnedFd) -> Result<bool, NotOurs> {

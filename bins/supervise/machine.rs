@@ -1,6 +1,6 @@
 //! The life of one process, as a pure function of events: what runs it carries the actions out.
 //!
-//! | phase \ event | `u` | `d` | `x` | `o` | signal bytes | death | time |
+//! | phase \ event | `Up` | `Down` | `Exit` | `Once` | `Signal` | death | time |
 //! |---|---|---|---|---|---|---|---|
 //! | Down: nothing runs, nothing is due | prepare | want | want, gone | prepare | flags alone | - | - |
 //! | Wait: a start is due later | prepare | Down | Down, gone | prepare | flags alone | - | prepare |
@@ -12,14 +12,22 @@
 //! *stop* is control/t or else the down signal, then CONT, then control/d (control/x). *next* is Down where
 //! the service is not wanted up (and gone where the exit is), Prepare at once, or Wait. *gone* is the end of
 //! this process, once no control script runs any more. A script asked for while another runs has to wait its
-//! turn, and of two of a kind the last one counts; `k` ends the one that runs and calls off those that wait;
+//! turn, and of two of a kind the last one counts; KILL ends the one that runs and calls off those that wait;
 //! a start ends one that was to stop or signal what is dead by now.
 //! A supervisor that takes a process over ([`Event::Resume`]) lets the scripts run again that were under way or
 //! had to wait ([`Asked`]), and what follows from each of them happens: a stop is never lost.
 //! An action that is answered by an event ([`Action::Try`], [`Action::Start`], [`Action::Finish`]) is the
 //! last of its step.
 
+mod scripts;
+mod timers;
+
 use common::signals;
+use common::supervise::{Control, State};
+pub(super) use common::supervise::{Death, Hold, Want};
+pub(super) use scripts::Script;
+use scripts::{Scripts, Turn, WAITING};
+pub(super) use timers::{Timer, Timers};
 
 /// Where the process is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -38,31 +46,14 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    /// What of it clients see, as byte 19 of the status: 0 down, 1 run, 2 finish.
-    pub(super) fn state(self) -> u8 {
+    /// What of it clients see.
+    pub(super) fn state(self) -> State {
         match self {
-            Self::Down | Self::Wait | Self::Prepare => 0,
-            Self::Run => 1,
-            Self::Finish => 2,
+            Self::Down | Self::Wait | Self::Prepare => State::Down,
+            Self::Run => State::Run,
+            Self::Finish => State::Finish,
         }
     }
-
-    /// The same in a word.
-    pub(super) fn word(self) -> &'static str {
-        ["down", "run", "finish"][usize::from(self.state())]
-    }
-}
-
-/// What its clients want, from that which stops least.
-#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
-pub(super) enum Want {
-    /// That it runs, again and again.
-    Up,
-    /// That it does not run, or not again.
-    #[default]
-    Down,
-    /// That it is down for good, and the supervisor leaves.
-    Exit,
 }
 
 /// How often a process is to run.
@@ -75,49 +66,11 @@ pub(super) enum Runs {
     Once,
 }
 
-/// Why a service that is wanted up does not run.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) enum Hold {
-    /// It does, or is not wanted up.
-    #[default]
-    None,
-    /// The wait for the next start is longer than a second.
-    BackingOff,
-    /// There were too many short runs.
-    GaveUp,
-    /// finish said so by its status.
-    FinishGaveUp,
-}
-
-impl Hold {
-    /// Whether it is not even waited for.
-    pub(super) fn gave_up(self) -> bool {
-        matches!(self, Self::GaveUp | Self::FinishGaveUp)
-    }
-}
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Death {
-    /// It exited.
-    Exit(u8),
-    /// A signal killed it; whether its core was dumped.
-    Signal(u8, bool),
-    /// It could not be executed: the errno.
-    Exec(i32),
-    /// Nobody knows.
-    Unknown,
-}
-
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Event {
-    /// A control byte: one of `udoxtkpchaiq12`. Others do nothing.
-    Byte(u8),
-    /// As `t` for a process that runs, but with the down signal, and as `u`.
-    Restart,
-    /// A signal that has no byte.
-    Signal(i32),
+    /// Somebody asks for something. A restart is a stop of a process that runs, and up in any case.
+    Control(Control),
     /// The control script tried is over, or there was none: whether its exit status was 0.
     Script(bool),
     /// run was started, or finish.
@@ -141,21 +94,18 @@ pub(super) enum Event {
 pub(super) struct Asked {
     /// When KILL follows: monotonic, ms; [`ANEW`]: the time limit begins anew.
     pub(super) kill_at: Option<u64>,
-    /// The letters of the control scripts that are under way or have to wait, in their order and then zeros; `T`
-    /// for that of a stop.
-    pub(super) letters: [u8; WAITING + 1],
+    /// The control scripts that are under way or have to wait, in their order.
+    pub(super) scripts: [Option<Script>; WAITING + 1],
 }
 
 /// See [`Asked`].
 pub(super) const ANEW: u64 = u64::MAX;
-/// How many scripts may have to wait: one for every signal's letter and a stop's.
-const WAITING: usize = 11;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Action {
-    /// Run control/C, if there is one: answered by [`Event::Script`].
-    Try(u8),
+    /// Run a control script, if it is there: answered by [`Event::Script`].
+    Try(Script),
     /// Kill the control script that runs.
     KillScript,
     /// Start run: answered by [`Event::Started`] or [`Event::NotStarted`].
@@ -180,7 +130,7 @@ pub(super) struct Rules {
     pub(super) delay_count: usize,
     /// `restart-reset`: a run shorter than this is short.
     pub(super) reset: u64,
-    /// `restart-max`: so many short runs in a row are too many; 0: never.
+    /// `restart-max`: this many short runs in a row are too many; 0: never.
     pub(super) max: u32,
     /// `down-signal`.
     pub(super) down_signal: i32,
@@ -242,55 +192,24 @@ pub(super) struct Machine {
     /// `p` came, and since then neither `c` nor a start.
     pub(super) paused: bool,
     /// The stop signal was sent by us.
-    pub(super) termed: bool,
+    pub(super) stop_sent: bool,
     /// When run was started, or what ran ended: monotonic, ms.
     pub(super) since: u64,
     /// How long run ran.
-    pub(super) lived: u64,
+    pub(super) ran_for: u64,
     /// How run died last.
     pub(super) death: Option<Death>,
     /// Short runs in a row.
-    pub(super) shorts: u32,
+    pub(super) short_runs: u32,
     /// How often run was started after it had died.
     pub(super) restarts: u32,
-    /// When the next start is due, in [`Phase::Wait`]; when finish is tried again, in [`Phase::Finish`].
-    pub(super) due: Option<u64>,
+    /// What is due by time alone.
+    pub(super) timers: Timers,
     /// How often it is to run.
     pub(super) runs: Runs,
     /// Whether the process is gone: until something else than the exit is wanted.
     pub(super) gone: bool,
-    kill_at: Option<u64>,
-    script: Option<Script>,
-    queue: [u8; WAITING],
-    queued: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Script {
-    letter: u8,
-    /// It is a part of a stop, whose signal is the down signal.
-    stop: bool,
-    /// What it was asked for is over or has been overtaken: its status does not matter.
-    void: bool,
-    kill_at: Option<u64>,
-}
-
-/// The signal that a control byte sends.
-#[must_use]
-pub(super) fn signal(byte: u8) -> Option<i32> {
-    Some(match byte {
-        b't' => signals::TERM,
-        b'k' => signals::KILL,
-        b'p' => signals::STOP,
-        b'c' => signals::CONT,
-        b'h' => signals::HUP,
-        b'a' => signals::ALRM,
-        b'i' => signals::INT,
-        b'q' => signals::QUIT,
-        b'1' => signals::USR1,
-        b'2' => signals::USR2,
-        _ => return None,
-    })
+    scripts: Scripts,
 }
 
 impl Machine {
@@ -303,21 +222,18 @@ impl Machine {
     /// What is not done yet, for whoever takes the process over.
     #[must_use]
     pub(super) fn asked(&self) -> Asked {
-        let mut letters = [0; WAITING + 1];
-        let running = self.script.filter(|script| !script.void);
-        let running = running.map(|script| if script.stop { b'T' } else { script.letter });
-        let all = running.into_iter().chain(self.queue[..self.queued].iter().copied());
-        for (place, letter) in letters.iter_mut().zip(all) {
-            *place = letter;
+        let mut asked = Asked { kill_at: self.timers.get(Timer::Kill), ..Asked::default() };
+        for (place, script) in asked.scripts.iter_mut().zip(self.scripts.all()) {
+            *place = Some(script);
         }
-        Asked { kill_at: self.kill_at, letters }
+        asked
     }
 
     /// What `event` leads to at `now`, a monotonic time in milliseconds.
     pub(super) fn step(&mut self, event: Event, now: u64, rules: &Rules) -> Actions {
         let mut actions = Actions::default();
         self.apply(event, now, rules, &mut actions);
-        let gone = self.phase == Phase::Down && self.want == Want::Exit && self.script.is_none();
+        let gone = self.phase == Phase::Down && self.want == Want::Exit && !self.scripts.runs();
         if gone && !self.gone {
             actions.push(Action::Gone);
         }
@@ -328,14 +244,20 @@ impl Machine {
     /// When time alone will lead to something.
     #[must_use]
     pub(super) fn deadline(&self) -> Option<u64> {
-        [self.due, self.kill_at, self.script.and_then(|script| script.kill_at)].into_iter().flatten().min()
+        self.timers.next()
+    }
+
+    /// Whether it is time for a start, or for another try of finish.
+    #[must_use]
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        self.timers.is_due(Timer::Start, now) || self.timers.is_due(Timer::Finish, now)
     }
 
     /// How run died last, where that was the end of it, and nobody has asked for that end: it was given up, or ran
     /// for once.
     #[must_use]
     pub(super) fn ended(&self) -> Option<Death> {
-        let over = self.phase == Phase::Down && self.script.is_none();
+        let over = self.phase == Phase::Down && !self.scripts.runs();
         self.death.filter(|_| over && (self.hold.gave_up() || self.runs == Runs::Once))
     }
 
@@ -348,56 +270,33 @@ impl Machine {
     /// Whether a control script runs, on whose exit status it depends what follows.
     #[must_use]
     pub(super) fn scripted(&self) -> bool {
-        self.script.is_some()
+        self.scripts.runs()
     }
 
     /// Whether control/`letter` runs or has to wait its turn, and the signal is still to come.
     #[must_use]
     pub(super) fn asks(&self, letter: u8) -> bool {
-        let runs = self.script.is_some_and(|script| script.letter == letter && !script.void);
-        runs || self.queue[..self.queued].contains(&letter)
+        self.scripts.asks(letter)
     }
 
     fn apply(&mut self, event: Event, now: u64, rules: &Rules, actions: &mut Actions) {
         match event {
-            Event::Byte(b'u') => self.up(actions),
-            Event::Byte(b'd') => self.down(Want::Down, now, rules, actions),
-            Event::Byte(b'x') => self.down(Want::Exit, now, rules, actions),
-            Event::Byte(b'o') => {
-                self.wants(Want::Down);
-                self.runs = Runs::Once;
-                match self.phase {
-                    Phase::Down | Phase::Wait => self.prepare(actions),
-                    Phase::Prepare | Phase::Run => {}
-                    Phase::Finish => self.limit_finish(now, rules),
-                }
-            }
-            Event::Byte(byte) => self.byte(byte, actions),
-            Event::Signal(signal) => {
-                if self.pid != 0 {
-                    actions.push(Action::Signal(signal));
-                }
-            }
-            Event::Restart => {
-                if self.phase == Phase::Run {
-                    self.wants(Want::Up);
-                    self.stop(now, rules, actions);
-                } else {
-                    self.up(actions);
-                }
-            }
+            Event::Control(control) => self.control(control, now, rules, actions),
             Event::Script(handled) => self.script_over(handled, rules, actions),
             Event::Started(pid) => self.started(pid, now, rules),
             Event::NotStarted => {
-                if self.phase == Phase::Prepare {
+                let timer = if self.phase == Phase::Prepare {
                     self.phase = Phase::Wait;
-                }
-                self.due = Some(now + SECOND);
+                    Timer::Start
+                } else {
+                    Timer::Finish
+                };
+                self.timers.set(timer, now + SECOND);
             }
             Event::NoFinish => self.next(now, rules, actions),
             Event::Later(time) => {
                 if self.phase == Phase::Finish && self.pid == 0 {
-                    self.due = Some(time);
+                    self.timers.set(Timer::Finish, time);
                 }
             }
             Event::Died(death) => self.died(death, now, rules, actions),
@@ -413,174 +312,166 @@ impl Machine {
         let left = |limit| asked.kill_at.and_then(|at| Some(after(now, limit)?.min(at)));
         match self.phase {
             Phase::Run => {
-                self.kill_at = left(rules.timeout_kill);
-                if asked.letters.contains(&b'T') && !self.termed {
-                    self.kill_at = after(now, rules.timeout_kill);
-                }
+                let anew = asked.scripts.contains(&Some(Script::Stop)) && !self.stop_sent;
+                let limit = if anew { after(now, rules.timeout_kill) } else { left(rules.timeout_kill) };
+                self.timers.set(Timer::Kill, limit);
                 let down = self.want == Want::Down;
-                let wanted =
-                    |letter: &u8| signal(letter.to_ascii_lowercase()).is_some() || *letter == b'd' && down;
-                for letter in asked.letters.into_iter().filter(wanted) {
-                    self.enqueue(letter);
+                let wanted = |script: &Script| script.is_for_signal() || *script == Script::Down && down;
+                for script in asked.scripts.into_iter().flatten().filter(wanted) {
+                    self.scripts.wait(script);
                 }
                 self.next_script(actions);
             }
             Phase::Finish => {
-                self.kill_at = left(rules.timeout_finish).filter(|_| self.want != Want::Up);
+                let limit = left(rules.timeout_finish).filter(|_| self.want != Want::Up);
+                self.timers.set(Timer::Kill, limit);
                 self.limit_finish(now, rules);
             }
             _ => {}
         }
     }
 
+    fn control(&mut self, control: Control, now: u64, rules: &Rules, actions: &mut Actions) {
+        match control {
+            Control::Up => self.up(actions),
+            Control::Down => self.down(Want::Down, now, rules, actions),
+            Control::Exit => self.down(Want::Exit, now, rules, actions),
+            Control::Once => {
+                self.set_want(Want::Down);
+                self.runs = Runs::Once;
+                match self.phase {
+                    Phase::Down | Phase::Wait => self.prepare(actions),
+                    Phase::Prepare | Phase::Run => {}
+                    Phase::Finish => self.limit_finish(now, rules),
+                }
+            }
+            Control::Restart if self.phase == Phase::Run => {
+                self.set_want(Want::Up);
+                self.stop(now, rules, actions);
+            }
+            Control::Restart => self.up(actions),
+            Control::Signal(signal) => self.signal(signal, actions),
+        }
+    }
+
     /// A new want ends what holds the service back; one that gave up begins to count anew.
-    fn wants(&mut self, want: Want) {
+    fn set_want(&mut self, want: Want) {
         if self.hold.gave_up() {
-            self.shorts = 0;
+            self.short_runs = 0;
         }
         (self.want, self.hold, self.runs) = (want, Hold::None, Runs::Asked);
     }
 
     fn up(&mut self, actions: &mut Actions) {
-        self.wants(Want::Up);
+        self.set_want(Want::Up);
         match self.phase {
             Phase::Down | Phase::Wait => self.prepare(actions),
             Phase::Prepare | Phase::Run => {}
-            Phase::Finish => self.kill_at = None,
+            Phase::Finish => self.timers.stop(Timer::Kill),
         }
     }
 
     fn down(&mut self, want: Want, now: u64, rules: &Rules, actions: &mut Actions) {
-        self.wants(want);
+        self.set_want(want);
         match self.phase {
             Phase::Down => {}
-            Phase::Wait | Phase::Prepare => (self.phase, self.due) = (Phase::Down, None),
+            Phase::Wait | Phase::Prepare => {
+                self.phase = Phase::Down;
+                self.timers.stop(Timer::Start);
+            }
             Phase::Run => self.stop(now, rules, actions),
             Phase::Finish => self.limit_finish(now, rules),
         }
     }
 
     fn prepare(&mut self, actions: &mut Actions) {
-        self.phase = Phase::Prepare;
-        self.due = None;
-        // A script that was to stop or signal what is dead by now must not keep the next start.
-        if let Some(script) = self.script.as_mut().filter(|script| !b"udx".contains(&script.letter)) {
-            if !script.void {
-                script.void = true;
-                actions.push(Action::KillScript);
-            }
+        (self.phase, self.hold) = (Phase::Prepare, Hold::None);
+        self.timers.stop(Timer::Start);
+        if self.scripts.overtake() {
+            actions.push(Action::KillScript);
         }
-        self.hold = Hold::None;
-        self.script(b'u', false, actions);
+        self.script(Script::Up, actions);
     }
 
     /// control/t or the down signal, CONT, control/d or control/x; KILL in time.
     fn stop(&mut self, now: u64, rules: &Rules, actions: &mut Actions) {
         // A stop that is asked for again does not put the end off.
-        self.kill_at = self.kill_at.or_else(|| after(now, rules.timeout_kill));
-        self.script(b't', true, actions);
+        let limit = self.timers.get(Timer::Kill).or_else(|| after(now, rules.timeout_kill));
+        self.timers.set(Timer::Kill, limit);
+        self.script(Script::Stop, actions);
     }
 
     fn limit_finish(&mut self, now: u64, rules: &Rules) {
-        if self.want != Want::Up && self.pid != 0 && self.kill_at.is_none() {
-            self.kill_at = after(now, rules.timeout_finish);
+        if self.want != Want::Up && self.pid != 0 && self.timers.get(Timer::Kill).is_none() {
+            self.timers.set(Timer::Kill, after(now, rules.timeout_finish));
         }
     }
 
-    /// A control byte that sends a signal.
-    fn byte(&mut self, byte: u8, actions: &mut Actions) {
-        let Some(signal) = signal(byte) else { return };
-        match byte {
-            b'p' => self.paused = true,
-            b'c' => self.paused = false,
+    /// A signal: by way of its control script, if it has a letter.
+    fn signal(&mut self, signal: i32, actions: &mut Actions) {
+        match signal {
+            signals::STOP => self.paused = true,
+            signals::CONT => self.paused = false,
             _ => {}
         }
+        let scripted = Control::Signal(signal).letter().is_some();
         match self.phase {
-            Phase::Run => self.script(byte, false, actions),
+            Phase::Run if scripted => self.script(Script::Signal(signal), actions),
             // A script that hangs before a start, or after the end.
-            _ if byte == b'k' && self.script.is_some() && self.pid == 0 => actions.push(Action::KillScript),
-            Phase::Finish if self.pid != 0 => actions.push(Action::Signal(signal)),
+            _ if signal == signals::KILL && self.scripts.runs() && self.pid == 0 => {
+                actions.push(Action::KillScript);
+            }
+            Phase::Run | Phase::Finish if self.pid != 0 => actions.push(Action::Signal(signal)),
             _ => {}
         }
     }
 
-    /// Runs control/`letter`, now or after the one that runs.
-    fn script(&mut self, letter: u8, stop: bool, actions: &mut Actions) {
-        let Some(running) = &mut self.script else {
-            self.script = Some(Script { letter, stop, void: false, kill_at: None });
-            actions.push(Action::Try(letter));
-            return;
-        };
-        if letter == b'u' && running.letter == b'u' {
-            return; // that of a start that was called off and is wanted again
-        }
-        if letter == b'k' {
-            actions.push(Action::KillScript);
-            if running.letter == b'k' {
-                return; // KILL follows, as after any script that fails
-            }
-            running.void = true;
-            self.queued = 0;
-        }
-        // A stop is remembered by a letter of its own: the signal that follows is another.
-        self.enqueue(if stop { b'T' } else { letter });
-    }
-
-    fn enqueue(&mut self, letter: u8) {
-        // The last of its kind counts: after `p`, `c` and `p` the process has to be stopped.
-        if let Some(at) = self.queue[..self.queued].iter().position(|other| *other == letter) {
-            self.queue.copy_within(at + 1..self.queued, at);
-            self.queued -= 1;
-        }
-        if self.queued < self.queue.len() {
-            self.queue[self.queued] = letter;
-            self.queued += 1;
+    /// Runs a control script, now or after the one that runs.
+    fn script(&mut self, script: Script, actions: &mut Actions) {
+        match self.scripts.ask(script) {
+            Turn::Now => actions.push(Action::Try(script)),
+            Turn::Kill => actions.push(Action::KillScript),
+            Turn::Later => {}
         }
     }
 
-    /// A script was started, and may run for so long.
+    /// A script was started, and has this long to end.
     pub(super) fn script_runs(&mut self, now: u64) {
-        if let Some(script) = &mut self.script {
-            script.kill_at = Some(now + SCRIPT_LIMIT);
+        if self.scripts.runs() {
+            self.timers.set(Timer::Script, now + SCRIPT_LIMIT);
         }
     }
 
     fn script_over(&mut self, handled: bool, rules: &Rules, actions: &mut Actions) {
-        let Some(script) = self.script.take() else { return };
-        let alive = self.phase == Phase::Run && !script.void;
-        match script.letter {
-            b'u' => {
-                if self.phase == Phase::Prepare && !script.void {
-                    actions.push(Action::Start);
-                    return;
-                }
+        let Some(ended) = self.scripts.end() else { return };
+        self.timers.stop(Timer::Script);
+        let alive = self.phase == Phase::Run && !ended.void;
+        match ended.script {
+            Script::Up if self.phase == Phase::Prepare && !ended.void => {
+                actions.push(Action::Start);
+                return;
             }
-            b't' => {
-                let wanted_down = self.want != Want::Up;
-                if alive {
-                    if !handled {
-                        self.termed = true;
-                        actions.push(Action::Signal(if script.stop {
-                            rules.down_signal
-                        } else {
-                            signals::TERM
-                        }));
-                    }
-                    if script.stop || wanted_down {
-                        actions.push(Action::Signal(signals::CONT));
-                    }
+            Script::Up | Script::Down | Script::Exit => {}
+            Script::Stop | Script::Signal(signals::TERM) => {
+                let stop = ended.script == Script::Stop;
+                if alive && !handled {
+                    self.stop_sent = true;
+                    actions.push(Action::Signal(if stop { rules.down_signal } else { signals::TERM }));
+                }
+                if alive && (stop || self.want != Want::Up) {
+                    actions.push(Action::Signal(signals::CONT));
                 }
                 // Also where the service was gone before its script was, as after a script that waits for it.
-                let again = self.queue[..self.queued].contains(&b'T');
-                if wanted_down && !script.void && !again && self.queued < self.queue.len() {
-                    let letter = if self.want == Want::Exit { b'x' } else { b'd' };
-                    self.queue.copy_within(..self.queued, 1);
-                    self.queue[0] = letter;
-                    self.queued += 1;
+                if !ended.void && !self.scripts.waits(Script::Stop) {
+                    match self.want {
+                        Want::Up => {}
+                        Want::Down => self.scripts.put_first(Script::Down),
+                        Want::Exit => self.scripts.put_first(Script::Exit),
+                    }
                 }
             }
-            letter => {
-                if let Some(signal) = signal(letter).filter(|_| alive && !handled) {
+            Script::Signal(signal) => {
+                if alive && !handled {
                     actions.push(Action::Signal(signal));
                 }
             }
@@ -589,25 +480,19 @@ impl Machine {
     }
 
     fn next_script(&mut self, actions: &mut Actions) {
-        while self.queued > 0 && self.script.is_none() {
-            let letter = self.queue[0];
-            self.queue.copy_within(1..self.queued, 0);
-            self.queued -= 1;
-            match letter {
-                b'T' => self.script(b't', true, actions),
-                b'u' if self.phase != Phase::Prepare => {} // the start was called off
-                letter => self.script(letter, false, actions),
-            }
+        if let Some(script) = self.scripts.next(self.phase == Phase::Prepare) {
+            actions.push(Action::Try(script));
         }
     }
 
     fn started(&mut self, pid: u32, now: u64, rules: &Rules) {
         self.pid = pid;
-        self.due = None;
+        self.timers.stop(Timer::Finish);
         if self.phase == Phase::Prepare {
             self.restarts = self.restarts.saturating_add(u32::from(self.death.is_some()));
             (self.phase, self.hold, self.since) = (Phase::Run, Hold::None, now);
-            (self.paused, self.termed, self.kill_at) = (false, false, None);
+            (self.paused, self.stop_sent) = (false, false);
+            self.timers.stop(Timer::Kill);
         } else {
             self.paused = false;
             self.limit_finish(now, rules);
@@ -615,14 +500,15 @@ impl Machine {
     }
 
     fn died(&mut self, death: Death, now: u64, rules: &Rules, actions: &mut Actions) {
-        self.pid = 0;
-        (self.kill_at, self.termed) = (None, false);
+        (self.pid, self.stop_sent) = (0, false);
+        self.timers.stop(Timer::Kill);
         match self.phase {
             Phase::Run => {
-                self.lived = now.saturating_sub(self.since);
+                self.ran_for = now.saturating_sub(self.since);
                 self.death = Some(death);
-                self.shorts = if self.lived < rules.reset { self.shorts.saturating_add(1) } else { 0 };
-                self.queued = 0;
+                self.short_runs =
+                    if self.ran_for < rules.reset { self.short_runs.saturating_add(1) } else { 0 };
+                self.scripts.call_off();
                 self.phase = Phase::Finish;
                 actions.push(Action::Tell);
                 actions.push(Action::Finish);
@@ -647,15 +533,15 @@ impl Machine {
     /// When the next start is due after the death of run, in milliseconds; `None`: never.
     #[must_use]
     pub(super) fn delay(&self, rules: &Rules) -> Option<u64> {
-        if rules.max != 0 && self.shorts >= rules.max {
+        if rules.max != 0 && self.short_runs >= rules.max {
             return None;
         }
         Some(match rules.delay_count {
-            0 if self.lived >= SECOND => 0,
+            0 if self.ran_for >= SECOND => 0,
             0 => SECOND,
-            _ if self.shorts == 0 => 0,
+            _ if self.short_runs == 0 => 0,
             count => {
-                let nth = usize::try_from(self.shorts).unwrap_or(count).min(count);
+                let nth = usize::try_from(self.short_runs).unwrap_or(count).min(count);
                 u64::from(rules.delays[nth - 1])
             }
         })
@@ -663,8 +549,11 @@ impl Machine {
 
     /// After run and its finish.
     fn next(&mut self, now: u64, rules: &Rules, actions: &mut Actions) {
-        let died = self.since.saturating_add(self.lived); // of a record, which may hold anything
-        (self.phase, self.since, self.kill_at, self.due) = (Phase::Down, now, None, None);
+        let died = self.since.saturating_add(self.ran_for); // of a record, which may hold anything
+        (self.phase, self.since) = (Phase::Down, now);
+        for timer in [Timer::Kill, Timer::Start, Timer::Finish] {
+            self.timers.stop(timer);
+        }
         if self.want != Want::Up {
             return;
         }
@@ -673,31 +562,24 @@ impl Machine {
             Some(due) if due <= now => self.prepare(actions),
             Some(due) => {
                 self.phase = Phase::Wait;
-                self.due = Some(due);
+                self.timers.set(Timer::Start, due);
                 self.hold = if due - now > SECOND { Hold::BackingOff } else { Hold::None };
             }
         }
     }
 
     fn time(&mut self, now: u64, actions: &mut Actions) {
-        let over = |time: Option<u64>| time.is_some_and(|time| time <= now);
-        if over(self.kill_at) {
-            self.kill_at = None;
-            if self.pid != 0 {
-                actions.push(Action::Signal(signals::KILL));
-            }
+        if self.timers.fires(Timer::Kill, now) && self.pid != 0 {
+            actions.push(Action::Signal(signals::KILL));
         }
-        if let Some(script) = self.script.as_mut().filter(|script| over(script.kill_at)) {
-            script.kill_at = None;
+        if self.timers.fires(Timer::Script, now) {
             actions.push(Action::KillScript);
         }
-        if over(self.due) {
-            self.due = None;
-            match self.phase {
-                Phase::Wait => self.prepare(actions),
-                Phase::Finish if self.pid == 0 => actions.push(Action::Finish),
-                _ => {}
-            }
+        if self.timers.fires(Timer::Finish, now) && self.phase == Phase::Finish && self.pid == 0 {
+            actions.push(Action::Finish);
+        }
+        if self.timers.fires(Timer::Start, now) && self.phase == Phase::Wait {
+            self.prepare(actions);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The time as a value: read once per wake-up, and again after what may have taken long.
 
-use common::{Text, clock};
+use common::clock;
 
 /// Wall clock time: seconds since 1970, and nanoseconds.
 pub(crate) type Wall = (u64, u32);
@@ -19,9 +19,4 @@ impl Now {
     pub(crate) fn read() -> Self {
         Self { monotonic: clock::monotonic(), wall: clock::wall() }
     }
-}
-
-/// Adds a wall clock time as Unix time in seconds, with three places.
-pub(super) fn add_wall<const N: usize>(text: &mut Text<N>, (seconds, nanoseconds): Wall) -> &mut Text<N> {
-    text.number(seconds).add(".").padded(nanoseconds / 1_000_000, 3)
 }

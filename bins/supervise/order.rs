@@ -13,7 +13,9 @@
 //! A door is read for so many bytes a round, so that a flood keeps nobody else waiting. A stop does not wait
 //! for the rest of one, which it overtakes; a death waits for it, as long as a pipe has room for.
 
-use super::machine::{Event, Want};
+use common::supervise::Control;
+
+use super::machine::Want;
 
 /// What is asked for, from that which stops least to that which stops most.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -29,25 +31,25 @@ pub(super) enum Ask {
 }
 
 impl Ask {
-    /// What an event asks for, if that is one of these.
-    pub(super) fn of(event: Event) -> Option<Self> {
-        match event {
-            Event::Byte(b'u') | Event::Restart => Some(Self::Up),
-            Event::Byte(b'o') => Some(Self::Once),
-            Event::Byte(b'd') => Some(Self::Down),
-            Event::Byte(b'x') => Some(Self::Exit),
-            _ => None,
+    /// What a command asks for; nothing where it is a signal.
+    pub(super) fn of(control: Control) -> Option<Self> {
+        match control {
+            Control::Up | Control::Restart => Some(Self::Up),
+            Control::Once => Some(Self::Once),
+            Control::Down => Some(Self::Down),
+            Control::Exit => Some(Self::Exit),
+            Control::Signal(_) => None,
         }
     }
 
-    /// The event that asks for it.
-    pub(super) fn event(self) -> Event {
-        Event::Byte(match self {
-            Self::Up => b'u',
-            Self::Once => b'o',
-            Self::Down => b'd',
-            Self::Exit => b'x',
-        })
+    /// The command that asks for it.
+    pub(super) fn control(self) -> Control {
+        match self {
+            Self::Up => Control::Up,
+            Self::Once => Control::Once,
+            Self::Down => Control::Down,
+            Self::Exit => Control::Exit,
+        }
     }
 }
 
@@ -75,46 +77,46 @@ impl Late {
     }
 }
 
-/// What is carried out in place of an event that `stop` has overtaken; `want` is what is wanted now.
-pub(super) fn heard(event: Event, stop: Option<Ask>, want: Want) -> Option<Event> {
-    let (Some(ask), Some(stop)) = (Ask::of(event), stop) else { return Some(event) };
+/// The command to carry out in place of one that `stop` has overtaken; `want` is what is wanted now.
+pub(super) fn heard(control: Control, stop: Option<Ask>, want: Want) -> Option<Control> {
+    let (Some(ask), Some(stop)) = (Ask::of(control), stop) else { return Some(control) };
     let wanted = match stop {
         Ask::Up => Want::Up,
         Ask::Once | Ask::Down => Want::Down,
         Ask::Exit => Want::Exit,
     };
     if ask >= stop || want < wanted {
-        return Some(event); // no less of a stop, or that one was taken back
+        return Some(control); // no less of a stop, or that one was taken back
     }
     // It takes back an exit that its own door has asked for before, and no more than that.
-    (want > wanted).then(|| stop.event())
+    (want > wanted).then(|| stop.control())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const UP: Event = Event::Byte(b'u');
+    use Control::{Down, Exit, Once, Restart, Signal, Up};
 
     #[test]
     fn what_a_stop_has_overtaken_does_not_take_it_back() {
         for (late, stop, want, expected) in [
-            (UP, Ask::Exit, Want::Exit, None),
-            (Event::Restart, Ask::Exit, Want::Exit, None),
-            (Event::Byte(b'o'), Ask::Exit, Want::Exit, None),
-            (Event::Byte(b'd'), Ask::Exit, Want::Exit, None),
-            (Event::Byte(b'x'), Ask::Exit, Want::Exit, Some(Event::Byte(b'x'))),
-            (UP, Ask::Down, Want::Down, None),
-            (Event::Byte(b'd'), Ask::Down, Want::Down, Some(Event::Byte(b'd'))),
-            (Event::Byte(b'x'), Ask::Down, Want::Down, Some(Event::Byte(b'x'))),
-            (UP, Ask::Once, Want::Down, None),
+            (Up, Ask::Exit, Want::Exit, None),
+            (Restart, Ask::Exit, Want::Exit, None),
+            (Once, Ask::Exit, Want::Exit, None),
+            (Down, Ask::Exit, Want::Exit, None),
+            (Exit, Ask::Exit, Want::Exit, Some(Exit)),
+            (Up, Ask::Down, Want::Down, None),
+            (Down, Ask::Down, Want::Down, Some(Down)),
+            (Exit, Ask::Down, Want::Down, Some(Exit)),
+            (Up, Ask::Once, Want::Down, None),
             // Its own door has asked for more, and takes that back.
-            (UP, Ask::Down, Want::Exit, Some(Event::Byte(b'd'))),
+            (Up, Ask::Down, Want::Exit, Some(Down)),
             // Somebody has taken the stop back since.
-            (UP, Ask::Exit, Want::Up, Some(UP)),
-            (Event::Byte(b'd'), Ask::Exit, Want::Up, Some(Event::Byte(b'd'))),
+            (Up, Ask::Exit, Want::Up, Some(Up)),
+            (Down, Ask::Exit, Want::Up, Some(Down)),
             // What asks for nothing of the kind is nobody's rival.
-            (Event::Byte(b'h'), Ask::Exit, Want::Exit, Some(Event::Byte(b'h'))),
+            (Signal(1), Ask::Exit, Want::Exit, Some(Signal(1))),
         ] {
             assert_eq!(heard(late, Some(stop), want), expected, "{late:?} {stop:?} {want:?}");
             assert_eq!(heard(late, None, want), Some(late));

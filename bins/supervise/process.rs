@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::spawn::{self, Plan, Slot};
+use common::supervise::Control;
 use common::{Text, fds, process, signals};
 use nix::errno::Errno;
 use nix::sys::stat::fstatat;
@@ -12,7 +13,7 @@ use nix::sys::stat::fstatat;
 use super::death;
 use super::failure;
 use super::leftovers::{self, Leftovers};
-use super::machine::{self, Action, Death, Event, Machine, Phase, Want};
+use super::machine::{Action, Actions, Death, Event, Machine, Phase, Want};
 use super::notify::Notify;
 use super::now::{Now, Wall};
 use super::part::Part;
@@ -194,11 +195,13 @@ impl Process {
         let (voice, directory) = (shared.voice(self.part), self.directory.as_fd());
         self.settings.look(directory, now.wall.0, voice);
         match event {
-            Event::Byte(b'd' | b'x') | Event::Restart => self.settings.for_stop(directory, voice),
+            Event::Control(Control::Down | Control::Exit | Control::Restart) => {
+                self.settings.for_stop(directory, voice);
+            }
             Event::Died(_) if self.machine.phase == Phase::Run => {
                 self.settings.for_restart(directory, voice);
                 self.died = (now.wall, self.machine.pid);
-                self.stopped = self.machine.termed;
+                self.stopped = self.machine.stop_sent;
                 self.leftovers.run_died();
             }
             _ => {}
@@ -206,7 +209,7 @@ impl Process {
     }
 
     /// Lets `event` happen in its life: what is to be done.
-    pub(super) fn step(&mut self, event: Event, now: Now) -> machine::Actions {
+    pub(super) fn step(&mut self, event: Event, now: Now) -> Actions {
         let runs = |machine: &Machine| matches!(machine.phase, Phase::Run | Phase::Finish);
         let ran = runs(&self.machine);
         let actions = self.machine.step(event, now.monotonic, &self.settings.rules);
@@ -229,15 +232,15 @@ impl Process {
     ) -> Option<Event> {
         match action {
             // There is nobody to signal any more, and the pid may be somebody else's.
-            Action::Try(letter) if self.lost.is_some() && machine::signal(letter).is_some() => {
+            Action::Try(script) if self.lost.is_some() && script.is_for_signal() => {
                 Some(Event::Script(false))
             }
-            Action::Try(letter) => {
+            Action::Try(script) => {
                 // Before anybody can see what comes of it: who kills us then must not take it back.
-                if machine::signal(letter).is_some() {
+                if script.is_for_signal() {
                     self.remember(shared, now);
                 }
-                self.try_script(shared, letter, now)
+                self.try_script(shared, script.letter(), now)
             }
             Action::KillScript if self.script == 0 => Some(Event::Script(false)),
             Action::KillScript => {
@@ -348,7 +351,7 @@ impl Process {
         }
         self.book.serial = self.book.serial.wrapping_add(1);
         let mut starting = self.machine;
-        (starting.phase, starting.paused, starting.termed) = (Phase::Run, false, false);
+        (starting.phase, starting.paused, starting.stop_sent) = (Phase::Run, false, false);
         // As it will be: who finds the new run and not us has to know what was wanted of it, and who finds
         // no new run that one was under way.
         self.remember_as(shared, starting, now);
@@ -563,7 +566,7 @@ impl Process {
             self.to_log(shared, line.bytes());
         }
         if let Some(state) = &mut self.state {
-            let entry = death::entry(death, self.died, self.machine.lived);
+            let entry = death::entry(death, self.died, self.machine.ran_for);
             if let Err(errno) = state.add_death(entry.bytes()) {
                 state.complain(shared.voice(self.part), b"write supervise/deaths", errno);
             }

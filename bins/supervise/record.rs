@@ -16,7 +16,7 @@ use common::spawn::Slot;
 use common::{Text, file, process, procfs};
 use nix::errno::Errno;
 
-use super::machine::{ANEW, Asked, Death, Hold, Machine, Phase, Runs, Want};
+use super::machine::{ANEW, Asked, Death, Hold, Machine, Phase, Runs, Script, Timer, Want};
 use super::now::Wall;
 use super::pid_space::{PidSpace, Then};
 
@@ -99,12 +99,12 @@ pub(super) fn write(file: BorrowedFd, snapshot: &Snapshot, space: &PidSpace) -> 
         if machine.runs == Runs::Once { ONCE } else { machine.want as u64 },
         machine.hold as u64,
         u64::from(machine.paused),
-        u64::from(machine.termed),
+        u64::from(machine.stop_sent),
         machine.since,
-        machine.due.unwrap_or(0),
-        u64::from(machine.shorts),
+        machine.timers.get(Timer::Start).unwrap_or(0),
+        u64::from(machine.short_runs),
         u64::from(machine.restarts),
-        machine.lived,
+        machine.ran_for,
         wall.0,
         u64::from(wall.1),
         kind,
@@ -119,9 +119,12 @@ pub(super) fn write(file: BorrowedFd, snapshot: &Snapshot, space: &PidSpace) -> 
         text.number(number).add(" ");
     }
     text.add("kill:").number(asked.kill_at.unwrap_or(0)).add(" ");
-    let letters = asked.letters.split(|letter| *letter == 0).next().unwrap_or_default();
-    if !letters.is_empty() {
-        text.add("asked:").add(letters).add(" ");
+    if asked.scripts[0].is_some() {
+        text.add("asked:");
+        for script in asked.scripts.into_iter().flatten() {
+            text.add([script.sign()]);
+        }
+        text.add(" ");
     }
     space.add(&mut text);
     text.add(" ").fill(CHILD - 1).add("\n");
@@ -160,7 +163,8 @@ pub(super) fn read(
     if let Some(Snapshot { machine, asked, .. }) = snapshot.as_mut().filter(|_| then == Then::Undated) {
         // Its times are of another clock.
         machine.since = now;
-        machine.due = machine.due.map(|_| machine.since);
+        let due = machine.timers.get(Timer::Start).map(|_| machine.since);
+        machine.timers.set(Timer::Start, due);
         asked.kill_at = asked.kill_at.map(|_| ANEW);
     }
     let then = space.then(child);
@@ -189,8 +193,9 @@ fn parse_snapshot(place: &[u8]) -> Option<Snapshot> {
     for place in &mut numbers {
         *place = number::<u64>(words.next()?)?;
     }
-    let [serial, phase, want, hold, paused, termed, since, due, rest @ ..] = numbers;
-    let [shorts, restarts, lived, wall, nanoseconds, kind, value, core, died, dead, notify, ready] = rest;
+    let [serial, phase, want, hold, paused, stop_sent, since, due, rest @ ..] = numbers;
+    let [short_runs, restarts, ran_for, wall, nanoseconds, kind, value, core, died, dead, notify, ready] =
+        rest;
     let small = |number: u64| u32::try_from(number).unwrap_or(0);
     let mut machine = Machine::new(match want {
         0 => Want::Up,
@@ -211,9 +216,10 @@ fn parse_snapshot(place: &[u8]) -> Option<Snapshot> {
         3 => Hold::FinishGaveUp,
         _ => Hold::None,
     };
-    (machine.paused, machine.termed) = (paused != 0, termed != 0);
-    (machine.since, machine.due, machine.lived) = (since, (due != 0).then_some(due), lived);
-    (machine.shorts, machine.restarts) = (small(shorts), small(restarts));
+    (machine.paused, machine.stop_sent) = (paused != 0, stop_sent != 0);
+    machine.timers.set(Timer::Start, (due != 0).then_some(due));
+    (machine.since, machine.ran_for) = (since, ran_for);
+    (machine.short_runs, machine.restarts) = (small(short_runs), small(restarts));
     let byte = u8::try_from(value).unwrap_or(0);
     machine.death = match kind {
         1 => Some(Death::Exit(byte)),
@@ -224,13 +230,14 @@ fn parse_snapshot(place: &[u8]) -> Option<Snapshot> {
     };
     let (serial, wall, dead) = (small(serial), (wall, small(nanoseconds)), small(dead));
     // An older record, without the words, tells of a stop alone.
-    let stopped = machine.termed && machine.want != Want::Up;
+    let stopped = machine.stop_sent && machine.want != Want::Up;
     let mut asked = Asked { kill_at: stopped.then_some(ANEW), ..Asked::default() };
     for word in words {
         if let Some(time) = word.strip_prefix(b"kill:") {
             asked.kill_at = number::<u64>(time).filter(|time| *time != 0);
         } else if let Some(letters) = word.strip_prefix(b"asked:") {
-            asked.letters.iter_mut().zip(letters).for_each(|(place, letter)| *place = *letter);
+            let scripts = letters.iter().filter_map(|sign| Script::from_sign(*sign));
+            asked.scripts.iter_mut().zip(scripts).for_each(|(place, script)| *place = Some(script));
         }
     }
     Some(Snapshot { machine, asked, serial, wall, died, dead, notify, ready: ready != 0 })
@@ -325,11 +332,12 @@ mod tests {
         machine.runs = Runs::Once;
         machine.phase = Phase::Wait;
         machine.hold = Hold::BackingOff;
-        (machine.paused, machine.since, machine.due, machine.shorts) = (true, 77, Some(99), 3);
+        (machine.paused, machine.since, machine.short_runs) = (true, 77, 3);
+        machine.timers.set(Timer::Start, 99);
         machine.death = Some(Death::Signal(11, true));
         let (wall, notify) = ((1_764_000_000, 999_999_999), u64::MAX);
-        let letters = *b"hT1\0\0\0\0\0\0\0\0\0";
-        let asked = Asked { kill_at: Some(99_999), letters };
+        let mut asked = Asked { kill_at: Some(99_999), ..Asked::default() };
+        asked.scripts[..3].copy_from_slice(&b"hT1".map(Script::from_sign));
         let snapshot = Snapshot { machine, asked, serial: 5, wall, died: 8, dead: 9, notify, ready: true };
         clear(file.as_fd()).unwrap();
         assert!(matches!(read(file.as_fd(), &space, 5), Ok((None, None))));

@@ -1,11 +1,12 @@
-//! What clients are shown of a process: the JSON object of its state, the lines of the event stream, the 20 bytes
-//! of `status` and the words of `stat`. All of it is made of one value, [`View`].
+//! What clients are shown of a process: the object of its state, the objects of the event stream, the bytes of
+//! `status` and the words of `stat`. All of it is made of one value, [`View`].
 
-use common::{Text, clock};
+use common::Text;
+use common::supervise::{LastDeath, Object, Report, State, Status, key};
 
 use super::death;
-use super::machine::{Event, Hold, Machine, Phase, Want};
-use super::now::{Now, Wall, add_wall};
+use super::machine::{Event, Hold, Machine, Phase, Timer, Want};
+use super::now::{Now, Wall};
 use super::part::Part;
 
 /// A process as its clients may see it.
@@ -35,203 +36,133 @@ pub(super) struct View<'a> {
     pub(super) supervisor: u32,
 }
 
-/// A line of the event stream.
-type Line = Text<256>;
-
-/// Gives `publish` a line for each change that `event` has made to a process that was `before`.
-pub(super) fn changes(view: &View, before: &Machine, event: Event, now: Now, mut publish: impl FnMut(&[u8])) {
+/// Gives `publish` an object for each change that `event` has made to a process that was `before`.
+pub(super) fn changes(
+    view: &View,
+    before: &Machine,
+    event: Event,
+    now: Now,
+    mut publish: impl FnMut(Object),
+) {
     let machine = view.machine;
-    let line = |name| -> Line { line(name, now.wall) };
-    let mut publish = |mut line: Line| publish(line.add("}\n").bytes());
     match event {
         Event::Started(pid) => {
-            let mut line = line(if machine.phase == Phase::Run { "start" } else { "finish" });
-            line.add(",\"pid\":").number(pid);
-            publish(line);
+            let name = if machine.phase == Phase::Run { "start" } else { "finish" };
+            let mut start = Object::event(name, now.wall);
+            start.number(key::PID, Some(pid));
+            publish(start);
         }
-        Event::Died(death) => {
-            let finish = before.phase == Phase::Finish;
-            let mut line = line(if finish { "finished" } else { "death" });
-            if !finish {
-                line.add(",\"pid\":").number(before.pid);
-            }
-            death::json_members(&mut line, death);
-            if !finish {
-                line.add(",\"lived\":").seconds(machine.lived);
-            }
-            publish(line);
+        Event::Died(how) if before.phase == Phase::Finish => {
+            let mut finished = Object::event("finished", now.wall);
+            finished.death(how);
+            publish(finished);
+        }
+        Event::Died(how) => {
+            let mut death = Object::event("death", now.wall);
+            let ran_for = Some(machine.ran_for);
+            death.number(key::PID, Some(before.pid)).death(how).seconds(key::LIVED, ran_for);
+            publish(death);
         }
         _ => {}
     }
     if machine.want != before.want {
-        let mut line = line("want");
-        line.add(",\"want\":\"").add(want(machine.want)).add("\"");
-        publish(line);
+        let mut want = Object::event("want", now.wall);
+        want.text(key::WANT, machine.want.word());
+        publish(want);
     }
     if machine.paused != before.paused {
-        let mut line = line("paused");
-        line.add(",\"paused\":").truth(machine.paused);
-        publish(line);
+        let mut paused = Object::event("paused", now.wall);
+        paused.truth(key::PAUSED, Some(machine.paused));
+        publish(paused);
     }
     if machine.hold != before.hold {
-        let mut line = line("hold");
-        line.add(",\"hold\":").add(hold(machine.hold)).add(",\"next\":");
-        match machine.due {
-            Some(due) => line.seconds(due.saturating_sub(now.monotonic)),
-            None => line.add("null"),
-        };
-        publish(line);
+        let mut hold = Object::event("hold", now.wall);
+        hold.text(key::HOLD, machine.hold.words()).seconds(key::NEXT, until_start(machine, now));
+        publish(hold);
     }
 }
 
-/// The line for a change of readiness.
-pub(super) fn readiness(view: &View, now: Now) -> Text<256> {
-    let mut line = line(if view.ready == Some(true) { "ready" } else { "stopping" }, now.wall);
-    line.add(",\"pid\":").number(view.machine.pid).add("}\n");
-    line
+/// The object for a change of readiness.
+pub(super) fn readiness(view: &View, now: Now) -> Object {
+    let name = if view.ready == Some(true) { "ready" } else { "stopping" };
+    let mut object = Object::event(name, now.wall);
+    object.number(key::PID, Some(view.machine.pid));
+    object
 }
 
-/// The line for what the service says of itself.
-pub(super) fn announcement(view: &View, now: Now) -> Text<512> {
-    let mut line = line("status", now.wall);
-    line.add(",\"pid\":").number(view.machine.pid).add(",\"status\":");
-    words(&mut line, view.words).add("}\n");
-    line
+/// The object for what the service says of itself.
+pub(super) fn announcement(view: &View, now: Now) -> Object {
+    let mut object = Object::event("status", now.wall);
+    object.number(key::PID, Some(view.machine.pid)).text(key::STATUS, view.words);
+    object
 }
 
-/// What a service says of itself, as JSON.
-fn words<'a, const N: usize>(text: &'a mut Text<N>, words: &[u8]) -> &'a mut Text<N> {
-    match words {
-        b"" => text.add("null"),
-        words => text.add("\"").quoted(words).add("\""),
-    }
-}
-
-/// The beginning of an event's line.
-fn line<const N: usize>(name: &str, time: Wall) -> Text<N> {
-    let mut line = Text::of("{\"event\":\"");
-    line.add(name).add("\",\"time\":");
-    add_wall(&mut line, time);
-    line
-}
-
-fn want(want: Want) -> &'static str {
-    match want {
-        Want::Up => "up",
-        Want::Down => "down",
-        Want::Exit => "exit",
-    }
-}
-
-/// Why it does not run, as JSON.
-fn hold(hold: Hold) -> &'static str {
-    match hold {
-        Hold::None => "null",
-        Hold::BackingOff => "\"backing off\"",
-        Hold::GaveUp | Hold::FinishGaveUp => "\"gave up\"",
-    }
-}
-
-/// Which file has decided that it is given up, as JSON.
-pub(super) fn reason(hold: Hold) -> &'static str {
-    match hold {
-        Hold::None | Hold::BackingOff => "null",
-        Hold::GaveUp => "\"restart-max\"",
-        Hold::FinishGaveUp => "\"finish\"",
-    }
-}
-
-/// The state of a process as one JSON object.
-pub(super) fn status(view: &View, now: Now) -> Text<768> {
+/// The state of a process as one object.
+pub(super) fn status(view: &View, now: Now) -> Object {
     let machine = view.machine;
-    let mut text = Text::of("{\"ok\":true,\"state\":\"");
-    text.add(machine.phase.word());
-    text.add("\",\"pid\":");
-    match machine.pid {
-        0 => text.add("null"),
-        pid => text.number(pid),
-    };
-    text.add(",\"want\":\"").add(want(machine.want)).add("\",\"since\":");
-    add_wall(&mut text, view.since);
     let age = now.monotonic.saturating_sub(machine.since);
-    text.add(",\"seconds\":").seconds(age);
-    text.add(",\"paused\":").truth(machine.paused).add(",\"term\":").truth(machine.termed);
-    text.add(",\"hold\":").add(hold(machine.hold));
-    text.add(",\"reason\":").add(reason(machine.hold)).add(",\"next\":");
-    match machine.due.filter(|_| machine.phase == Phase::Wait) {
-        Some(due) => text.seconds(due.saturating_sub(now.monotonic)),
-        None => text.add("null"),
-    };
-    text.add(",\"ready\":");
-    match view.ready {
-        Some(ready) => text.truth(ready),
-        None => text.add("null"),
-    };
-    text.add(",\"status\":");
-    words(&mut text, view.words);
-    text.add(",\"restarts\":").number(machine.restarts).add(",\"short\":");
     // A run that has lasted is the end of the row.
     let lasts = machine.phase == Phase::Run && age >= view.reset;
-    text.number(if lasts { 0 } else { machine.shorts }).add(",\"death\":");
-    match machine.death {
-        None => drop(text.add("null")),
-        Some(death) => {
-            text.add("{\"time\":");
-            add_wall(&mut text, view.died.0);
-            text.add(",\"pid\":").number(view.died.1);
-            death::json_members(&mut text, death);
-            text.add(",\"lived\":").seconds(machine.lived);
-            text.add(",\"stopped\":").truth(view.stopped).add("}");
-        }
+    let (time, pid) = view.died;
+    let last = |how| LastDeath { time, pid, how, lived: machine.ran_for, stopped: view.stopped };
+    let (letter, failure) = view.control;
+    Report {
+        state: machine.phase.state(),
+        pid: machine.pid,
+        want: Some(machine.want),
+        since: view.since,
+        age,
+        paused: machine.paused,
+        term: machine.stop_sent,
+        hold: (machine.hold.words(), machine.hold.reason()),
+        next: until_start(machine, now),
+        ready: view.ready,
+        words: view.words,
+        restarts: Some(machine.restarts),
+        short: Some(if lasts { 0 } else { machine.short_runs }),
+        death: machine.death.map(last),
+        control: failure.map(|status| (letter, death::from_wait_status(status))),
+        log: Some(view.log),
+        supervisor: Some(view.supervisor),
     }
-    text.add(",\"control\":");
-    match view.control {
-        (letter, Some(status)) => {
-            text.add("{\"script\":\"").add([letter]).add("\"");
-            death::json_members(&mut text, death::from_wait_status(status));
-            text.add("}");
-        }
-        _ => drop(text.add("null")),
-    }
-    text.add(",\"log\":").truth(view.log);
-    text.add(",\"supervisor\":").number(view.supervisor).add("}\n");
-    text
+    .object()
 }
 
-/// The 20 bytes of runit's `supervise/status`: a TAI64N label (big endian), the pid (little endian), whether
-/// it is paused, what is wanted, whether the stop signal was sent, and the state.
-pub(super) fn status_bytes(machine: &Machine, (seconds, nanoseconds): Wall) -> [u8; 20] {
-    let mut status = [0; 20];
-    status[..8].copy_from_slice(&seconds.saturating_add(clock::TAI64).to_be_bytes());
-    status[8..12].copy_from_slice(&nanoseconds.to_be_bytes());
-    status[12..16].copy_from_slice(&machine.pid.to_le_bytes());
-    status[16] = u8::from(machine.paused);
-    // sv writes no `u` where it reads one: a start that is far off has to look unwanted.
-    status[17] = if machine.want == Want::Up && machine.hold == Hold::None { b'u' } else { b'd' };
-    status[18] = u8::from(machine.termed);
-    status[19] = machine.phase.state();
-    status
+/// How long it is until the next start.
+fn until_start(machine: &Machine, now: Now) -> Option<u64> {
+    machine.timers.get(Timer::Start).map(|due| due.saturating_sub(now.monotonic))
+}
+
+/// What the bytes of `status` say of `machine`, which is so since a time.
+pub(super) fn status_bytes(machine: &Machine, since: Wall) -> Status {
+    Status {
+        since,
+        pid: machine.pid,
+        paused: machine.paused,
+        // sv writes no `u` where it reads one: a start that is far off has to look unwanted.
+        want: Some(if machine.hold == Hold::None { machine.want } else { Want::Down }),
+        term: machine.stop_sent,
+        state: machine.phase.state(),
+    }
 }
 
 /// The text of `supervise/stat`.
 pub(super) fn stat(machine: &Machine) -> Text<64> {
-    let mut text = Text::of(machine.phase.word());
+    let mut text = Text::of(machine.phase.state().word());
     if machine.paused {
         text.add(", paused");
     }
-    if machine.termed {
+    if machine.stop_sent {
         text.add(", got TERM");
     }
     match machine.want {
-        _ if machine.phase.state() == 0 => {}
+        _ if machine.phase.state() == State::Down => {}
         Want::Up => {}
-        Want::Down => drop(text.add(", want down")),
-        Want::Exit => drop(text.add(", want exit")),
+        want => drop(text.add(", want ").add(want.word())),
     }
     match machine.hold {
         Hold::None => {}
-        Hold::BackingOff => drop(text.add(", backing off")),
-        Hold::GaveUp | Hold::FinishGaveUp => drop(text.add(", gave up")),
+        hold => drop(text.add(", ").add(hold.words())),
     }
     text.add("\n");
     text
@@ -266,22 +197,23 @@ mod tests {
         }
     }
 
-    fn text<const N: usize>(text: &Text<N>) -> String {
-        String::from_utf8(text.bytes().to_vec()).unwrap()
+    fn text(bytes: &[u8]) -> String {
+        String::from_utf8(bytes.to_vec()).unwrap()
     }
 
     #[test]
     fn the_object_shows_the_whole_state() {
         let up = machine(Want::Up, Phase::Run, 812);
         assert_eq!(
-            text(&status(&view(&up), NOW)),
+            text(status(&view(&up), NOW).line()),
             "{\"ok\":true,\"state\":\"run\",\"pid\":812,\"want\":\"up\",\"since\":1799999997.905,\"seconds\":2.345,\
              \"paused\":false,\"term\":false,\"hold\":null,\"reason\":null,\"next\":null,\"ready\":null,\
              \"status\":null,\"restarts\":0,\"short\":0,\"death\":null,\"control\":null,\"log\":true,\
              \"supervisor\":99}\n"
         );
         let mut waits = machine(Want::Up, Phase::Wait, 0);
-        (waits.hold, waits.due, waits.shorts, waits.lived) = (Hold::BackingOff, Some(14_345), 3, 15);
+        (waits.hold, waits.short_runs, waits.ran_for) = (Hold::BackingOff, 3, 15);
+        waits.timers.set(Timer::Start, 14_345);
         waits.death = Some(Death::Signal(11, true));
         let view = View {
             died: ((1_700_000_000, 5_000_000), 7),
@@ -293,7 +225,7 @@ mod tests {
             ..view(&waits)
         };
         assert_eq!(
-            text(&status(&view, NOW)),
+            text(status(&view, NOW).line()),
             "{\"ok\":true,\"state\":\"down\",\"pid\":null,\"want\":\"up\",\"since\":1799999997.905,\"seconds\":2.345,\
              \"paused\":false,\"term\":false,\"hold\":\"backing off\",\"reason\":null,\"next\":2.000,\"ready\":false,\
              \"status\":\"say \\\"hi\\\"\",\"restarts\":0,\"short\":3,\"death\":{\"time\":1700000000.005,\"pid\":7,\
@@ -306,8 +238,8 @@ mod tests {
     #[test]
     fn a_run_that_has_lasted_ends_the_row_of_short_ones() {
         let mut up = machine(Want::Up, Phase::Run, 1);
-        up.shorts = 4;
-        let shorts = |reset| text(&status(&View { reset, ..view(&up) }, NOW)).contains("\"short\":4");
+        up.short_runs = 4;
+        let shorts = |reset| text(status(&View { reset, ..view(&up) }, NOW).line()).contains("\"short\":4");
         assert!(shorts(2346) && !shorts(2345));
     }
 
@@ -315,7 +247,7 @@ mod tests {
     fn each_change_is_a_line() {
         let lines = |before: Machine, event, after: Machine| {
             let mut all = String::new();
-            let add = |line: &[u8]| all.push_str(str::from_utf8(line).unwrap());
+            let add = |mut object: Object| all.push_str(str::from_utf8(object.line()).unwrap());
             changes(&view(&after), &before, event, NOW, add);
             all
         };
@@ -333,7 +265,8 @@ mod tests {
             "{\"event\":\"start\",\"time\":1800000000.250,\"pid\":8}\n"
         );
         let mut wait = machine(Want::Up, Phase::Wait, 0);
-        (wait.hold, wait.due, wait.lived) = (Hold::BackingOff, Some(20_000), 1500);
+        (wait.hold, wait.ran_for) = (Hold::BackingOff, 1500);
+        wait.timers.set(Timer::Start, 20_000);
         assert_eq!(
             lines(up, Event::Died(Death::Exit(3)), wait),
             "{\"event\":\"death\",\"time\":1800000000.250,\"pid\":8,\"code\":3,\"signal\":null,\"core\":false,\
@@ -344,15 +277,18 @@ mod tests {
     #[test]
     fn the_words_and_the_bytes_say_the_same() {
         let mut run = machine(Want::Down, Phase::Run, 0x0102);
-        (run.paused, run.termed) = (true, true);
-        assert_eq!(text(&stat(&run)), "run, paused, got TERM, want down\n");
+        (run.paused, run.stop_sent) = (true, true);
+        assert_eq!(text(stat(&run).bytes()), "run, paused, got TERM, want down\n");
         let expected = *b"\x40\0\0\0\0\0\0\x0b\0\0\0\x05\x02\x01\0\0\x01d\x01\x01";
-        assert_eq!(status_bytes(&run, (1, 5)), expected);
+        assert_eq!(status_bytes(&run, (1, 5)).pack(), expected);
         let mut held = machine(Want::Up, Phase::Wait, 0);
-        assert_eq!((text(&stat(&held)).as_str(), status_bytes(&held, (0, 0))[17]), ("down\n", b'u'));
+        assert_eq!(
+            (text(stat(&held).bytes()).as_str(), status_bytes(&held, (0, 0)).pack()[17]),
+            ("down\n", b'u')
+        );
         held.hold = Hold::BackingOff;
         assert_eq!(
-            (text(&stat(&held)).as_str(), status_bytes(&held, (0, 0))[17]),
+            (text(stat(&held).bytes()).as_str(), status_bytes(&held, (0, 0)).pack()[17]),
             ("down, backing off\n", b'd')
         );
     }

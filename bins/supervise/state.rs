@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::door::{self, Owner};
+use common::supervise;
 use common::{Text, fds, file};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, renameat};
@@ -13,7 +14,7 @@ use nix::unistd::{Gid, UnlinkatFlags, Whence, fchown, geteuid, lseek, read, unli
 
 use super::lock::{Lock, NotOurs, Patience};
 use super::machine::Machine;
-use super::now::{Wall, add_wall};
+use super::now::Wall;
 use super::report;
 use common::Voice;
 
@@ -60,15 +61,15 @@ impl State {
         patience: Patience,
     ) -> Result<Self, NotOurs> {
         let mode = Mode::from_bits_truncate(0o700);
-        let made = mkdirat(parent, c"supervise", mode);
+        let made = mkdirat(parent, supervise::DIRECTORY, mode);
         // A link may point to where nothing is yet, as to a directory in /run.
         if made == Err(Errno::EEXIST) {
             let mut buffer = [0; 1023]; // nix copies a path so long without allocating
-            if let Ok(target) = file::read_link(parent, c"supervise", &mut buffer) {
+            if let Ok(target) = file::read_link(parent, supervise::DIRECTORY, &mut buffer) {
                 let _ = mkdirat(parent, target, mode); // opening it tells
             }
         }
-        let directory = fds::open_directory(parent, c"supervise").map_err(|errno| match made {
+        let directory = fds::open_directory(parent, supervise::DIRECTORY).map_err(|errno| match made {
             Err(why) if why != Errno::EEXIST => NotOurs::Unusable("make supervise", why),
             _ => NotOurs::Unusable("open supervise/lock", errno),
         })?;
@@ -95,7 +96,7 @@ impl State {
             Err(Errno::EROFS | Errno::EACCES | Errno::EPERM) => state.look_at_record()?,
             Err(errno) => return Err(NotOurs::Unusable("open supervise/record", errno)),
         }
-        state.control = state.control_fifo(c"control", OFlag::O_RDWR).ok(); // else open_fifos tries again, and tells
+        state.control = state.control_fifo(supervise::CONTROL, OFlag::O_RDWR).ok(); // else open_fifos tries again, and tells
         Ok(state)
     }
 
@@ -168,10 +169,10 @@ impl State {
             fchmod(&self.directory, Mode::from_bits_truncate(0o710))?;
         }
         if self.control.is_none() {
-            self.control = Some(self.control_fifo(c"control", OFlag::O_RDWR)?);
+            self.control = Some(self.control_fifo(supervise::CONTROL, OFlag::O_RDWR)?);
         }
         if self.ok.is_none() {
-            self.ok = Some(self.control_fifo(c"ok", OFlag::O_RDONLY)?);
+            self.ok = Some(self.control_fifo(supervise::OK, OFlag::O_RDONLY)?);
         }
         Ok(())
     }
@@ -189,7 +190,7 @@ impl State {
     /// Shows `machine` to whoever reads: the pid, the words, and the 20 bytes, each only if it changed. An
     /// old file stays until the new one is whole. True where all is written.
     pub(super) fn show(&mut self, machine: &Machine, since: Wall, voice: Voice) -> bool {
-        let (status, words) = (report::status_bytes(machine, since), report::stat(machine));
+        let (status, words) = (report::status_bytes(machine, since).pack(), report::stat(machine));
         if status == self.status && words.bytes() == self.words.bytes() {
             return true;
         }
@@ -220,14 +221,14 @@ impl State {
             if pid != 0 {
                 text.number(pid).add("\n");
             }
-            self.replace(c"pid.new", c"pid", text.bytes()).map_err(of("pid"))?;
+            self.replace(c"pid.new", supervise::PID, text.bytes()).map_err(of("pid"))?;
             self.pid = Some(pid);
         }
         if self.words.bytes() != words.bytes() {
-            self.replace(c"stat.new", c"stat", words.bytes()).map_err(of("stat"))?;
+            self.replace(c"stat.new", supervise::STAT, words.bytes()).map_err(of("stat"))?;
             self.words = Text::of(words.bytes());
         }
-        self.replace(c"status.new", c"status", status).map_err(of("status"))?;
+        self.replace(c"status.new", supervise::STATUS, status).map_err(of("status"))?;
         self.status = *status;
         Ok(())
     }
@@ -243,9 +244,9 @@ impl State {
         match since {
             Some(time) => {
                 let mut text = Text::<32>::new();
-                self.replace(c"ready.new", c"ready", add_wall(&mut text, time).add("\n").bytes())
+                self.replace(c"ready.new", supervise::READY, text.instant(time).add("\n").bytes())
             }
-            None => match unlinkat(&self.directory, c"ready", UnlinkatFlags::NoRemoveDir) {
+            None => match unlinkat(&self.directory, supervise::READY, UnlinkatFlags::NoRemoveDir) {
                 Err(Errno::ENOENT) => Ok(()),
                 other => other,
             },
@@ -255,7 +256,7 @@ impl State {
     /// Adds a line to `deaths`, which keeps the last 32.
     pub(super) fn add_death(&mut self, line: &[u8]) -> nix::Result<()> {
         if let Some(deaths) = self.deaths.as_mut().filter(|deaths| deaths.lines < DEATHS) {
-            match fstatat(&self.directory, c"deaths", AtFlags::AT_SYMLINK_NOFOLLOW) {
+            match fstatat(&self.directory, supervise::DEATHS, AtFlags::AT_SYMLINK_NOFOLLOW) {
                 Ok(stat) if deaths.identity == (stat.st_dev, stat.st_ino) => {
                     deaths.lines += 1;
                     return whole(write(&deaths.file, line), line.len());
@@ -266,8 +267,8 @@ impl State {
         }
         self.deaths = None;
         let access = OFlag::O_RDWR | OFlag::O_APPEND;
-        let open = || door::file_or_new(self.directory(), c"deaths", access, 0o644, Owner::Any);
-        let file = door::replacing(self.directory(), c"deaths", open)?;
+        let open = || door::file_or_new(self.directory(), supervise::DEATHS, access, 0o644, Owner::Any);
+        let file = door::replacing(self.directory(), supervise::DEATHS, open)?;
         let stat = fstat(&file)?;
         // The last lines alone, however long the file is: whoever may write it may have made it so.
         let from = (stat.st_size - TAIL).max(0);
@@ -290,7 +291,7 @@ impl State {
             }
         }
         whole(write(&new, line), line.len())?;
-        renameat(&self.directory, c"deaths.new", &self.directory, c"deaths")
+        renameat(&self.directory, c"deaths.new", &self.directory, supervise::DEATHS)
     }
 }
 

@@ -14,7 +14,8 @@ mod start;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::poll::{self, POLLIN, pollfd, watch};
-use common::{Text, Voice, Words, fds, socket};
+use common::supervise::Control;
+use common::{Text, Voice, Words, fds, signals, socket};
 use nix::errno::Errno;
 use nix::unistd::{Gid, read};
 
@@ -299,7 +300,7 @@ impl Supervised {
         if std::mem::take(&mut self.asked.stop) {
             // Whoever wants us to leave at once may say so again; a stop must not be lost.
             self.asked.leave = false;
-            self.ask(Part::Service, Event::Byte(b'x'), None, Some(Way::Signal), now);
+            self.ask(Part::Service, Control::Exit, None, Some(Way::Signal), now);
         }
         let waits = more && (died != [false; 2] || self.has_learnt()) && self.waited < ROUNDS;
         self.waited = if waits { self.waited + 1 } else { 0 };
@@ -378,15 +379,17 @@ impl Supervised {
             let fifo = self.parts.get(part).and_then(Process::control_fifo);
             // It does not wait: what is not to be read now is read in the next round.
             let count = fifo.and_then(|fifo| read(fifo, &mut bytes).ok()).unwrap_or(0);
-            let event =
-                |byte: &u8| Some(Event::Byte(*byte)).filter(|_| !(part == Part::Log && *byte == b'x'));
-            let last = bytes[..count].iter().rposition(|byte| event(byte).and_then(Ask::of).is_some());
+            let control = |byte: &u8| {
+                Control::from_letter(*byte)
+                    .filter(|control| !(part == Part::Log && *control == Control::Exit))
+            };
+            let last = bytes[..count].iter().rposition(|byte| control(byte).and_then(Ask::of).is_some());
             for (at, byte) in bytes[..count].iter().enumerate() {
                 let late = self.late[part as usize].take(1);
                 // What is asked for in the end overtakes what others have asked for.
                 let way = (last == Some(at)).then_some(Way::Bytes);
-                if let Some(event) = event(byte) {
-                    self.ask(part, event, late, way, now);
+                if let Some(control) = control(byte) {
+                    self.ask(part, control, late, way, now);
                 }
             }
             if count < SIZE {
@@ -420,13 +423,13 @@ impl Supervised {
 
     /// Carries out what is asked for, unless the stop `late` has overtaken it. A stop that comes by `way`
     /// overtakes all that lies unread in other ways: before anybody can see that it was heard.
-    fn ask(&mut self, part: Part, event: Event, late: Option<Ask>, way: Option<Way>, now: Now) {
+    fn ask(&mut self, part: Part, control: Control, late: Option<Ask>, way: Option<Way>, now: Now) {
         let want = self.parts.get(part).map(|process| process.machine.want);
-        let Some(event) = order::heard(event, late, want.unwrap_or_default()) else { return };
-        if let (Some(way), Some(stop)) = (way, Ask::of(event).filter(|ask| *ask != Ask::Up)) {
+        let Some(control) = order::heard(control, late, want.unwrap_or_default()) else { return };
+        if let (Some(way), Some(stop)) = (way, Ask::of(control).filter(|ask| *ask != Ask::Up)) {
             self.overtake(part, stop, way);
         }
-        self.command(part, event, now);
+        self.command(part, control, now);
     }
 
     fn overtake(&mut self, part: Part, stop: Ask, way: Way) {
@@ -446,24 +449,24 @@ impl Supervised {
     }
 
     /// Carries out what is asked for.
-    fn command(&mut self, part: Part, event: Event, now: Now) {
+    fn command(&mut self, part: Part, control: Control, now: Now) {
         if part == Part::Service {
-            match event {
-                Event::Byte(b'u' | b'o') | Event::Restart => {
+            match control {
+                Control::Up | Control::Once | Control::Restart => {
                     self.before_start(now);
                     self.take_back_exit(now);
                 }
-                Event::Byte(b'd') => self.take_back_exit(now),
-                _ => {}
+                Control::Down => self.take_back_exit(now),
+                Control::Exit | Control::Signal(_) => {}
             }
         } else {
             let locked = self.parts.logger.as_ref().is_none_or(|logger| logger.locked.is_some());
             // One that reads the rest has lost its pipe, and ends with it.
-            if locked || self.draining.is_some() && Ask::of(event).is_some() {
+            if locked || self.draining.is_some() && Ask::of(control).is_some() {
                 return;
             }
         }
-        self.happen(part, event, now);
+        self.happen(part, Event::Control(control), now);
     }
 
     /// A logger that was added is noticed by the next start of the service, which otherwise runs without.
@@ -480,7 +483,7 @@ impl Supervised {
     #[inline(never)]
     pub(crate) fn fire_timers(&mut self, now: Now) {
         let over = |time: Option<u64>| time.is_some_and(|time| time <= now.monotonic);
-        if over(self.parts.service.machine.due) {
+        if self.parts.service.machine.is_due(now.monotonic) {
             self.before_start(now);
         }
         for part in Part::BOTH {
@@ -518,7 +521,7 @@ impl Supervised {
         }
         if let Some((outdated, _)) = self.outdated.take_if(|(_, until)| *until <= now.monotonic) {
             if outdated == pid && phase == Phase::Run {
-                self.happen(Part::Log, Event::Byte(b't'), now);
+                self.happen(Part::Log, Event::Control(Control::Signal(signals::TERM)), now);
             }
         }
     }

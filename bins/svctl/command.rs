@@ -49,20 +49,20 @@ impl Goal {
 
     /// Whether the status bytes say that it is reached; `before` is what they said before the command.
     pub(super) fn is_reached(self, before: &Status, now: &Status) -> bool {
-        let down = now.pid == 0 && now.state == State::Down && now.want != Want::Up;
+        let down = now.pid == 0 && now.state == State::Down && now.want != Some(Want::Up);
         let run = now.state == State::Run;
         // The label changes with each start and end. An old process says that it was told to end.
         let other = run && !now.term && now.label != before.label;
         match self {
-            Self::Up => run && !now.term && now.want == Want::Up,
+            Self::Up => run && !now.term && now.want == Some(Want::Up),
             Self::Down => down,
             Self::Restarted => other,
             Self::Ended => down || other,
-            Self::Once => now.label != before.label || now.pid != 0 && now.want != Want::Up,
+            Self::Once => now.label != before.label || now.pid != 0 && now.want != Some(Want::Up),
             Self::Paused => now.pid == 0 || now.paused,
             Self::Continued => now.pid == 0 || !now.paused,
             Self::AsWanted => {
-                if now.want == Want::Up {
+                if now.want == Some(Want::Up) {
                     run
                 } else {
                     down

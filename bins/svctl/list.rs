@@ -132,7 +132,7 @@ fn row(name: &[u8], status: &Status) -> Row {
         _ if status.hold == "gave up" => RED,
         _ if !status.hold.is_empty() || status.paused => YELLOW,
         State::Run => GREEN,
-        State::Down if status.want != Want::Up => PLAIN,
+        State::Down if status.want != Some(Want::Up) => PLAIN,
         _ => YELLOW,
     };
     let ready = match value.get("ready") {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use common::door;
 use common::poll::{POLLIN, poll, pollfd, watch};
 use common::socket::send;
+use common::supervise;
 use nix::errno::Errno;
 use nix::unistd::read;
 
@@ -42,7 +43,7 @@ impl Conn {
     pub(super) fn open(names: &Names, name: &[u8]) -> Option<Self> {
         let log = names.enter_served(name).ok()?;
         // Whatever keeps us from it, there is another way.
-        let fd = door::socket(sv::state().ok()?.as_fd(), c"socket", c"supervise/socket").ok()?;
+        let fd = door::socket(sv::state().ok()?.as_fd(), supervise::SOCKET, c"supervise/socket").ok()?;
         Some(Self { fd, buffer: Vec::new(), log, unsent: false })
     }
 

@@ -3,43 +3,12 @@
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use common::clock::TAI64;
 use common::shown;
+use common::supervise::{self, Report, key};
+pub(super) use common::supervise::{State, Want};
 
-use super::json::{Value, quoted};
+use super::json::Value;
 use super::list::death;
-
-/// What runs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum State {
-    Down,
-    Run,
-    Finish,
-    /// A state that no supervisor known to us has.
-    Unknown,
-}
-
-impl State {
-    /// The word for it.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Down => "down",
-            Self::Run => "run",
-            Self::Finish => "finish",
-            Self::Unknown => "",
-        }
-    }
-}
-
-/// What is wanted.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Want {
-    Up,
-    Down,
-    Exit,
-    /// daemontools, after `once`: neither.
-    Once,
-}
 
 /// What is known of a service.
 #[derive(Clone, Debug)]
@@ -47,7 +16,8 @@ pub(super) struct Status {
     pub(super) state: State,
     /// 0: none.
     pub(super) pid: u32,
-    pub(super) want: Want,
+    /// None where neither up nor down is: to daemontools, after `once`.
+    pub(super) want: Option<Want>,
     pub(super) paused: bool,
     /// Whether the bytes are those of daemontools.
     pub(super) daemontools: bool,
@@ -72,77 +42,58 @@ pub(super) struct Status {
 impl Status {
     /// From runit's 20 bytes or daemontools' 18.
     pub(super) fn from_bytes(bytes: &[u8], now: SystemTime) -> Option<Self> {
-        let (label, pid) = (bytes.first_chunk::<12>()?, bytes.get(12..16)?.first_chunk::<4>()?);
-        let pid = u32::from_le_bytes(*pid);
-        let state = match bytes.len() {
-            18 => [State::Down, State::Run][usize::from(pid != 0)],
-            20 => match bytes[19] {
-                0 => State::Down,
-                1 => State::Run,
-                2 => State::Finish,
-                _ => State::Unknown,
-            },
-            _ => return None,
-        };
-        let seconds = u64::from_be_bytes(*label.first_chunk()?);
-        let nanoseconds = u32::from_be_bytes(*label.last_chunk()?).min(999_999_999);
+        let told = supervise::Status::unpack(bytes)?;
         let now = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        let start = Duration::new(seconds.saturating_sub(TAI64), nanoseconds);
-        let want = match bytes[17] {
-            b'u' => Want::Up,
-            b'd' => Want::Down,
-            _ => Want::Once,
+        let age = now.saturating_sub(Duration::new(told.since.0, told.since.1));
+        let report = Report {
+            state: told.state,
+            pid: told.pid,
+            want: told.want,
+            since: told.since,
+            age: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+            paused: told.paused,
+            term: told.term,
+            ..Report::default()
         };
-        let mut status = Self {
-            state,
-            pid,
-            want,
-            paused: bytes[16] != 0,
-            daemontools: bytes.len() == 18,
-            term: bytes.get(18).is_some_and(|term| *term != 0),
-            seconds: now.as_secs().saturating_sub(start.as_secs()),
-            age: now.saturating_sub(start),
-            label: *label,
+        Some(Self {
+            state: told.state,
+            pid: told.pid,
+            want: told.want,
+            paused: told.paused,
+            daemontools: bytes.len() == supervise::Status::DAEMONTOOLS,
+            term: told.term,
+            seconds: now.as_secs().saturating_sub(told.since.0),
+            age,
+            label: *bytes.first_chunk()?,
             ready: None,
             hold: String::new(),
             words: String::new(),
-            json: String::new(),
-        };
-        status.json = status.written(start);
-        Some(status)
+            // What the socket would say, were there one.
+            json: String::from_utf8_lossy(report.object().line()).trim_end().to_owned(),
+        })
     }
 
     /// From what the socket says.
     pub(super) fn from_json(line: &str) -> Option<Self> {
-        let value = Value::parse(line).filter(|value| value.get("ok").is_true())?;
-        let state = match value.get("state").text() {
-            "down" => State::Down,
-            "run" => State::Run,
-            "finish" => State::Finish,
-            "" => return None,
-            _ => State::Unknown,
-        };
-        let want = match value.get("want").text() {
-            "up" => Want::Up,
-            "exit" => Want::Exit,
-            _ => Want::Down,
-        };
+        let value = Value::parse(line).filter(|value| value.get(key::OK).is_true())?;
+        let state = Some(value.get(key::STATE).text()).filter(|word| !word.is_empty())?;
+        let since = duration(value.get(key::SINCE));
         Some(Self {
-            state,
-            pid: value.get("pid").whole(),
-            want,
-            paused: value.get("paused").is_true(),
+            state: State::from_word(state),
+            pid: value.get(key::PID).whole(),
+            want: Some(Want::from_word(value.get(key::WANT).text()).unwrap_or_default()),
+            paused: value.get(key::PAUSED).is_true(),
             daemontools: false,
-            term: value.get("term").is_true(),
-            seconds: value.get("seconds").whole(),
-            age: duration(value.get("seconds")),
-            label: label(duration(value.get("since"))),
-            ready: match value.get("ready") {
+            term: value.get(key::TERM).is_true(),
+            seconds: value.get(key::SECONDS).whole(),
+            age: duration(value.get(key::SECONDS)),
+            label: supervise::Status::label((since.as_secs(), since.subsec_nanos())),
+            ready: match value.get(key::READY) {
                 Value::Bool(ready) => Some(*ready),
                 _ => None,
             },
-            hold: value.get("hold").text().to_owned(),
-            words: value.get("status").text().to_owned(),
+            hold: value.get(key::HOLD).text().to_owned(),
+            words: value.get(key::STATUS).text().to_owned(),
             json: line.to_owned(),
         })
     }
@@ -151,47 +102,24 @@ impl Status {
     /// it is better.
     pub(super) fn is_crash_loop(&self) -> bool {
         let value = Value::parse(&self.json).unwrap_or(Value::Null);
-        value.get("short").whole::<u32>() > 1 && !value.get("death").get("stopped").is_true()
+        value.get(key::SHORT).whole::<u32>() > 1 && !value.get(key::DEATH).get(key::STOPPED).is_true()
     }
 
     /// How the control script of this letter has failed, if it was the last one that ran.
     pub(super) fn failed_script(&self, letter: &str) -> Option<String> {
         let value = Value::parse(&self.json)?;
-        let control = value.get("control");
-        (control.get("script").text() == letter).then(|| death(control))
+        let control = value.get(key::CONTROL);
+        (control.get(key::SCRIPT).text() == letter).then(|| death(control))
     }
 
     /// How run ended last, behind a comma; nothing where it never did, or nobody tells.
     pub(super) fn last_end(&self) -> String {
         let value = Value::parse(&self.json).unwrap_or(Value::Null);
-        let last = value.get("death");
+        let last = value.get(key::DEATH);
         if *last == Value::Null {
             return String::new();
         }
-        format!(", run ended after {}s: {}", last.get("lived").digits(), death(last))
-    }
-
-    /// What the socket would say, were there one.
-    fn written(&self, since: Duration) -> String {
-        let or_null = |known: bool, text: String| if known { text } else { "null".into() };
-        let want = match self.want {
-            Want::Up => "\"up\"",
-            Want::Down => "\"down\"",
-            Want::Exit => "\"exit\"",
-            Want::Once => "null",
-        };
-        format!(
-            "{{\"ok\":true,\"state\":{},\"pid\":{},\"want\":{want},\"since\":{}.{:03},\"seconds\":{},\
-             \"paused\":{},\"term\":{},\"hold\":null,\"reason\":null,\"next\":null,\"ready\":null,\
-             \"status\":null,\"restarts\":null,\"short\":null,\"death\":null,\"control\":null,\"log\":null,\"supervisor\":null}}",
-            or_null(self.state != State::Unknown, quoted(self.state.word().as_bytes())),
-            or_null(self.pid != 0, self.pid.to_string()),
-            since.as_secs(),
-            since.subsec_millis(),
-            self.seconds,
-            self.paused,
-            self.term,
-        )
+        format!(", run ended after {}s: {}", last.get(key::LIVED).digits(), death(last))
     }
 
     /// sv's words for it. `normally` is whether it is up without a command, if that is known; `held` lets
@@ -209,13 +137,13 @@ impl Status {
         let _ = write!(rest, "{}s", self.seconds);
         let runs = self.pid != 0;
         // A supervisor that holds a service back writes no want in the bytes, for sv's sake.
-        let up = self.want == Want::Up && (held || self.hold.is_empty());
+        let up = self.want == Some(Want::Up) && (held || self.hold.is_empty());
         for (holds, words) in [
             (runs && normally == Some(false), ", normally down"),
             (!runs && normally == Some(true), ", normally up"),
             (runs && self.paused, ", paused"),
             (!runs && up, ", want up"),
-            (runs && matches!(self.want, Want::Down | Want::Exit), ", want down"),
+            (runs && matches!(self.want, Some(Want::Down | Want::Exit)), ", want down"),
             (runs && self.term, ", got TERM"),
         ] {
             rest.push_str(if holds { words } else { "" });
@@ -234,14 +162,6 @@ impl Status {
 /// A number of seconds; none for all else.
 fn duration(value: &Value) -> Duration {
     common::quantity::seconds(value.digits().as_bytes()).unwrap_or_default()
-}
-
-/// A time since 1970 as the status bytes have it.
-fn label(time: Duration) -> [u8; 12] {
-    let mut label = [0; 12];
-    label[..8].copy_from_slice(&(time.as_secs() + TAI64).to_be_bytes());
-    label[8..].copy_from_slice(&time.subsec_nanos().to_be_bytes());
-    label
 }
 
 #[cfg(test)]
@@ -308,7 +228,10 @@ mod tests {
             status.json.contains("\"state\":\"run\",\"pid\":12814,\"want\":\"up\",\"since\":1795326283.182,")
         );
         let again = Status::from_json(&status.json).unwrap();
-        assert_eq!((again.state, again.pid, again.want, again.seconds), (State::Run, 12814, Want::Up, 6));
+        assert_eq!(
+            (again.state, again.pid, again.want, again.seconds),
+            (State::Run, 12814, Some(Want::Up), 5)
+        );
     }
 
     #[test]

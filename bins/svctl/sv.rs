@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::SystemTime;
 
 use common::door::{self, Owner};
-use common::fds;
+use common::{fds, supervise};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::unistd::write;
@@ -23,14 +23,14 @@ pub(super) fn status(names: &Names, name: &[u8]) -> Result<Option<Status>, Troub
 
 /// The same for the service in the current directory.
 pub(super) fn here() -> Result<Option<Status>, Trouble> {
-    match fifo(c"ok", "open supervise/ok") {
+    match fifo(supervise::OK, "open supervise/ok") {
         Ok(_) => {}
         Err(Trouble { errno: Some(Errno::ENXIO), .. }) => return Ok(None),
         Err(trouble) => return Err(trouble),
     }
     let state = state().map_err(|errno| refused("open supervise/status", errno))?;
     let mut bytes = [0; 64];
-    let bytes = door::read_file(state.as_fd(), c"status", Owner::Any, &mut bytes)
+    let bytes = door::read_file(state.as_fd(), supervise::STATUS, Owner::Any, &mut bytes)
         .map_err(|errno| refused("open supervise/status", errno))?;
     let status = Status::from_bytes(bytes, SystemTime::now());
     status.map(Some).ok_or_else(|| {
@@ -44,7 +44,7 @@ pub(super) fn here() -> Result<Option<Status>, Trouble> {
 /// The state directory of the service here, which may be reached through a link: it is the administrator's.
 /// What is in it may be anybody's, to whom the administrator has given it.
 pub(super) fn state() -> nix::Result<OwnedFd> {
-    fds::open_directory(AT_FDCWD, c"supervise")
+    fds::open_directory(AT_FDCWD, supervise::DIRECTORY)
 }
 
 /// Opens a FIFO of the state for writing. What is a link, or no FIFO, is left alone: a byte written there
@@ -78,7 +78,7 @@ pub(super) fn no_socket(names: &Names, name: &[u8]) -> Trouble {
 
 /// Sends command bytes to the service here, all in one write; `false` where no supervisor has it any more.
 pub(super) fn control(bytes: &str) -> Result<bool, Trouble> {
-    let fifo = match fifo(c"control", "open supervise/control") {
+    let fifo = match fifo(supervise::CONTROL, "open supervise/control") {
         Ok(fifo) => fifo,
         Err(Trouble { errno: Some(Errno::ENXIO), .. }) => return Ok(false),
         Err(trouble) => return Err(trouble),

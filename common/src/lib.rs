@@ -24,6 +24,7 @@ pub mod root;
 pub mod rt;
 pub mod signals;
 pub mod spawn;
+pub mod supervise;
 #[cfg(not(target_env = "musl"))]
 mod switch;
 mod sys;

@@ -75,6 +75,11 @@ impl<const N: usize> Text<N> {
         self.number(milliseconds / 1000).add(".").padded(milliseconds % 1000, 3)
     }
 
+    /// Adds a time since 1970, in seconds and nanoseconds, as seconds with three places.
+    pub fn instant(&mut self, (seconds, nanoseconds): (u64, u32)) -> &mut Self {
+        self.number(seconds).add(".").padded(nanoseconds / 1_000_000, 3)
+    }
+
     /// Adds a time since 1970 as `2026-11-22T10:00:00.123Z`.
     pub fn date(&mut self, seconds: u64, milliseconds: u32) -> &mut Self {
         self.date_time(seconds, "T").add(".").padded(milliseconds, 3).add("Z")
@@ -101,21 +106,11 @@ impl<const N: usize> Text<N> {
         self.add(errno::text(errno))
     }
 
-    /// Adds JSON's word for it.
-    pub fn truth(&mut self, truth: bool) -> &mut Self {
-        self.add(if truth { "true" } else { "false" })
-    }
-
-    /// Adds `text` as the inside of a JSON string: control characters as `?`, what is not UTF-8 as U+FFFD.
+    /// Adds `text` as the inside of a JSON string, see [`escaped`]: what is not UTF-8 as U+FFFD.
     pub fn quoted(&mut self, text: &[u8]) -> &mut Self {
         for chunk in text.utf8_chunks() {
             for character in chunk.valid().chars() {
-                match character {
-                    '"' => self.append(b"\\\""),
-                    '\\' => self.append(b"\\\\"),
-                    control if control.is_control() => self.append(b"?"),
-                    other => self.append(other.encode_utf8(&mut [0; 4]).as_bytes()),
-                }
+                self.append(escaped(character).bytes());
             }
             if !chunk.invalid().is_empty() {
                 self.append("\u{fffd}".as_bytes());
@@ -153,6 +148,24 @@ impl<const N: usize> Text<N> {
     }
 }
 
+/// A character as it stands in a JSON string: with a backslash what would end it, and `\u00XX` what a terminal obeys.
+#[must_use]
+pub fn escaped(character: char) -> Text<6> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = Text::new();
+    match character {
+        '"' | '\\' => text.add("\\"),
+        // All of them are below U+0100.
+        control if control.is_control() => {
+            let code = control as usize;
+            return Text::of([b'\\', b'u', b'0', b'0', DIGITS[code >> 4 & 15], DIGITS[code & 15]]);
+        }
+        _ => &mut text,
+    }
+    .add(character.encode_utf8(&mut [0; 4]));
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,8 +183,11 @@ mod tests {
             .seconds(61_007);
         assert_eq!(text.bytes(), b"a 0 18446744073709551615 007 61.007");
         assert_eq!(Text::<4>::of("abcdef").bytes(), b"abcd");
-        assert_eq!(Text::<16>::new().quoted(b"a\"\\\n\xff").bytes(), "a\\\"\\\\?\u{fffd}".as_bytes());
-        assert_eq!(Text::<16>::new().quoted("é\u{1}\u{9b}".as_bytes()).bytes(), "é??".as_bytes());
+        assert_eq!(Text::<16>::new().quoted(b"a\"\\\n\xff").bytes(), "a\\\"\\\\\\u000a\u{fffd}".as_bytes());
+        assert_eq!(
+            Text::<32>::new().quoted("é\u{1}\u{7f}\u{9b}".as_bytes()).bytes(),
+            "é\\u0001\\u007f\\u009b".as_bytes()
+        );
         assert_eq!(Text::<16>::new().printable("a \x1b[é\n".as_bytes()).bytes(), b"a ?[???");
         assert_eq!(Text::<4>::of("a").fill(3).bytes(), b"a  ");
         assert_eq!(Text::<4>::of("ab").end_line().bytes(), b"ab\n");

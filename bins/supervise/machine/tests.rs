@@ -34,8 +34,9 @@ impl Life {
                 if word == "late" {
                     self.now += 100_000;
                 }
-                let actions = self.machine.step(event(word), self.now, &self.rules);
-                told.extend(actions.iter().map(told_as));
+                // A byte without a meaning is no event.
+                let actions = event(word).map(|event| self.machine.step(event, self.now, &self.rules));
+                told.extend(actions.iter().flat_map(Actions::iter).map(told_as));
             }
         }
         told.join(" ")
@@ -48,10 +49,10 @@ impl Life {
     }
 }
 
-fn event(word: &str) -> Event {
-    match word {
-        "restart" => Event::Restart,
-        "winch" => Event::Signal(28),
+fn event(word: &str) -> Option<Event> {
+    Some(match word {
+        "restart" => Event::Control(Control::Restart),
+        "winch" => Event::Control(Control::Signal(28)),
         "handled" => Event::Script(true),
         "unhandled" => Event::Script(false),
         "started" => Event::Started(7),
@@ -63,13 +64,16 @@ fn event(word: &str) -> Event {
         "not-executed" => Event::Died(Death::Exec(2)),
         "lost" => Event::Died(Death::Unknown),
         "time" | "late" => Event::Time,
-        letter => Event::Byte(letter.bytes().next().filter(|_| letter.len() == 1).unwrap()),
-    }
+        letter => {
+            assert_eq!(letter.len(), 1, "{letter}");
+            return Control::from_letter(letter.as_bytes()[0]).map(Event::Control);
+        }
+    })
 }
 
 fn told_as(action: Action) -> String {
     match action {
-        Action::Try(letter) => format!("control/{}", char::from(letter)),
+        Action::Try(script) => format!("control/{}", char::from(script.letter())),
         Action::KillScript => "end-script".to_owned(),
         Action::Start => "start".to_owned(),
         Action::Tell => "tell".to_owned(),
@@ -456,7 +460,10 @@ fn every_event_leads_in_every_situation_to_what_is_written() {
             let mut life = Life::new(strict());
             life.hear(history);
             let (letter, want) = (word.as_bytes()[0], life.machine.want);
-            let sent = signal(letter).and_then(signals::name).unwrap_or_default();
+            let sent = match Control::from_letter(letter) {
+                Some(Control::Signal(signal)) => signals::name(signal).unwrap(),
+                _ => "",
+            };
             let mut expected = expected.replace('*', &word[..1]).replace("SIG", sent);
             if expected.split_whitespace().count() == 2 {
                 // What waits for the script alone: the want is there at once.
@@ -480,11 +487,11 @@ fn wanted(word: &str) -> Option<Want> {
 #[test]
 fn the_table_of_the_documentation_says_what_happens() {
     const COLUMNS: [(&str, &str); 7] = [
-        ("`u`", "u"),
-        ("`d`", "d"),
-        ("`x`", "x"),
-        ("`o`", "o"),
-        ("signal bytes", "h"),
+        ("`Up`", "u"),
+        ("`Down`", "d"),
+        ("`Exit`", "x"),
+        ("`Once`", "o"),
+        ("`Signal`", "h"),
         ("death", "exit-0"),
         ("time", "late"),
     ];
@@ -611,7 +618,9 @@ fn kill_follows_a_stop_after_timeout_kill() {
 /// `normally` is what is wanted where the exit was.
 fn taken_over(machine: &Machine, normally: Want) -> (Machine, Asked) {
     let want = if machine.want == Want::Exit { normally } else { machine.want };
-    let fresh = Machine { want, gone: false, kill_at: None, script: None, queued: 0, ..*machine };
+    let mut fresh = Machine { want, gone: false, scripts: Scripts::default(), ..*machine };
+    fresh.timers.stop(Timer::Kill);
+    fresh.timers.stop(Timer::Script);
     (fresh, machine.asked())
 }
 
@@ -668,14 +677,13 @@ fn whoever_takes_a_process_over_does_what_is_left_to_do() {
 
 #[test]
 fn a_time_limit_goes_on_under_another_supervisor_unless_the_signal_is_still_to_come() {
-    let mut test = |history: &str, record: fn(Asked) -> Asked, left: Option<u64>| {
+    let test = |history: &str, record: fn(Asked) -> Asked, left: Option<u64>| {
         let mut life = Life::running(strict());
         life.hear(history);
         let (machine, asked) = taken_over(&life.machine, Want::Up);
         life.machine = machine;
         life.machine.step(Event::Resume(record(asked)), life.now, &life.rules);
-        let scriptless = Machine { script: None, ..life.machine };
-        assert_eq!(scriptless.deadline(), left.map(|left| life.now + left), "{history}");
+        assert_eq!(life.machine.deadline(), left.map(|left| life.now + left), "{history}");
     };
     for stop in ["d", "restart", "x"] {
         test(&format!("{stop} unhandled unhandled +2000"), |asked| asked, Some(3000));
@@ -691,7 +699,8 @@ fn a_time_limit_goes_on_under_another_supervisor_unless_the_signal_is_still_to_c
     let anew = |asked| Asked { kill_at: Some(ANEW), ..asked };
     test("d unhandled unhandled +2000", anew, Some(5000));
     test("exit-0 started d +2000", anew, Some(7000));
-    test("d unhandled unhandled", |asked| Asked { letters: *b"xyzX\xff \ndu:,;", ..asked }, Some(5000));
+    let spoilt = |asked| Asked { scripts: b"xudxudxudxud".map(Script::from_sign), ..asked };
+    test("d unhandled unhandled", spoilt, Some(5000));
 }
 
 #[test]
@@ -703,7 +712,7 @@ fn numbers_that_are_too_large_mean_never() {
     // As of a record that was spoilt.
     life.machine.restarts = u32::MAX;
     life.hear("exit-0");
-    (life.machine.since, life.machine.lived) = (u64::MAX, u64::MAX);
+    (life.machine.since, life.machine.ran_for) = (u64::MAX, u64::MAX);
     life.hear("u no-finish");
     assert_eq!(life.machine.phase, Phase::Wait);
     life.hear("u unhandled started");
@@ -776,8 +785,8 @@ fn paused_is_what_p_and_c_say_until_the_next_start() {
 }
 
 #[test]
-fn termed_is_what_we_sent_and_ends_with_the_process() {
-    for (words, termed) in [
+fn stop_sent_is_what_we_sent_and_ends_with_the_process() {
+    for (words, sent) in [
         ("d unhandled unhandled", true),
         ("x unhandled unhandled", true),
         ("t unhandled", true),
@@ -787,9 +796,9 @@ fn termed_is_what_we_sent_and_ends_with_the_process() {
     ] {
         let mut life = Life::running(strict());
         life.hear(words);
-        assert_eq!(life.machine.termed, termed, "{words}");
+        assert_eq!(life.machine.stop_sent, sent, "{words}");
         life.hear("exit-0");
-        assert!(!life.machine.termed, "{words}");
+        assert!(!life.machine.stop_sent, "{words}");
     }
 }
 
@@ -891,7 +900,7 @@ fn as_many_scripts_wait_as_there_are_bytes() {
         "control/k KILL control/h HUP control/a ALRM control/i INT control/q QUIT control/1 USR1 \
          control/2 USR2 control/p STOP control/c CONT control/t TERM CONT control/t QUIT CONT control/d"
     );
-    assert_eq!(life.machine.queued, 0);
+    assert!(life.machine.scripts.none_waits());
 }
 
 #[test]
@@ -961,17 +970,17 @@ fn pause(life: &mut Life, lived: u64, finish: u64) -> Option<u64> {
     life.hear(&format!("started +{finish} exit-0"));
     let pause = match life.machine.phase {
         Phase::Prepare => Some(0),
-        Phase::Wait => life.machine.due.map(|due| due - died),
+        Phase::Wait => life.machine.timers.get(Timer::Start).map(|due| due - died),
         _ => None,
     };
-    let held = match life.machine.due {
+    let held = match life.machine.timers.get(Timer::Start) {
         Some(due) if due - life.now > 1000 => Hold::BackingOff,
         None if pause.is_none() => Hold::GaveUp,
         _ => Hold::None,
     };
     assert_eq!(life.machine.hold, held);
     assert!(pause == promised || promised.unwrap() <= finish, "the log is told something else");
-    if let Some(due) = life.machine.due {
+    if let Some(due) = life.machine.timers.get(Timer::Start) {
         life.now = due - 1;
         assert_eq!(life.hear("time"), "");
         life.now = due;
@@ -1123,7 +1132,7 @@ struct Process {
 }
 
 struct Running {
-    letter: u8,
+    script: Script,
     handled: bool,
     ends: Option<u64>,
 }
@@ -1214,42 +1223,45 @@ impl World {
         let run = self.process.as_ref().is_some_and(|process| process.run);
         self.check((machine.phase == Phase::Run) == run, "run runs, or it does not");
         let settled = match machine.phase {
-            Phase::Down => machine.due.is_none() && machine.want != Want::Up,
-            Phase::Wait => machine.due.is_some(),
+            Phase::Down => machine.timers.get(Timer::Start).is_none() && machine.want != Want::Up,
+            Phase::Wait => machine.timers.get(Timer::Start).is_some(),
             Phase::Prepare => self.script.is_some(),
             Phase::Run => true,
-            Phase::Finish => self.process.is_some() || machine.due.is_some(),
+            Phase::Finish => self.process.is_some() || machine.timers.get(Timer::Finish).is_some(),
         };
         self.check(settled, "nothing will ever happen");
-        self.check(self.script.is_some() || machine.queued == 0, "a script waits for none");
+        self.check(self.script.is_some() || machine.scripts.none_waits(), "a script waits for none");
     }
 
     /// What is known before the machine hears of it.
     fn reckon(&mut self, event: Event, before: Machine) {
         match event {
-            Event::Byte(b'u' | b'd' | b'o' | b'x') | Event::Restart if before.hold.gave_up() => {
-                self.shorts = 0;
+            Event::Control(Control::Signal(_)) => {}
+            Event::Control(_) if before.hold.gave_up() => self.shorts = 0,
+            Event::Control(Control::Down | Control::Exit | Control::Restart)
+                if before.phase == Phase::Run =>
+            {
+                self.stopping = true;
             }
-            Event::Byte(b'd' | b'x') | Event::Restart if before.phase == Phase::Run => self.stopping = true,
             _ => {}
         }
     }
 
     fn carry_out(&mut self, action: Action, event: Event) -> Option<Event> {
         match action {
-            Action::Try(letter) => {
+            Action::Try(script) => {
                 self.check(self.script.is_none(), "two scripts at once");
                 let run = self.process.as_ref().is_some_and(|process| process.run);
-                self.check(run || signal(letter).is_none(), "a script for a service that does not run");
+                self.check(run || !script.is_for_signal(), "a script for a service that does not run");
                 let due = self.machine.phase == Phase::Prepare && self.process.is_none();
-                self.check(letter != b'u' || due, "control/u without a start");
+                self.check(script != Script::Up || due, "control/u without a start");
                 if self.dice.one_in(2) {
                     return Some(Event::Script(false));
                 }
                 let hangs = self.dice.one_in(4);
                 let ends = self.now + self.dice.below(300);
                 let handled = self.dice.one_in(2);
-                self.script = Some(Running { letter, handled, ends: (!hangs).then_some(ends) });
+                self.script = Some(Running { script, handled, ends: (!hangs).then_some(ends) });
                 self.machine.script_runs(self.now);
                 return None;
             }
@@ -1350,9 +1362,9 @@ impl World {
     fn compare(&mut self, event: Event, before: Machine) {
         let after = self.machine;
         let want = match event {
-            Event::Byte(b'u') | Event::Restart => Want::Up,
-            Event::Byte(b'd' | b'o') => Want::Down,
-            Event::Byte(b'x') => Want::Exit,
+            Event::Control(Control::Up | Control::Restart) => Want::Up,
+            Event::Control(Control::Down | Control::Once) => Want::Down,
+            Event::Control(Control::Exit) => Want::Exit,
             _ if after.hold.gave_up() => Want::Down,
             _ => before.want,
         };
@@ -1366,8 +1378,8 @@ impl World {
         };
         self.check(held, "it runs and is held back");
         if before.phase == Phase::Wait && after.phase == Phase::Prepare {
-            let asked = matches!(event, Event::Byte(b'u' | b'o') | Event::Restart);
-            self.check(asked || before.due.is_some_and(|due| due <= self.now), "a start before its time");
+            let asked = matches!(event, Event::Control(Control::Up | Control::Once | Control::Restart));
+            self.check(asked || before.timers.is_due(Timer::Start, self.now), "a start before its time");
         }
         if before.phase == Phase::Finish && after.phase != Phase::Finish && before.want == Want::Up {
             self.compare_delay(event);
@@ -1399,7 +1411,7 @@ impl World {
             let long = due > self.now + 1000;
             (Phase::Wait, Some(due), if long { Hold::BackingOff } else { Hold::None })
         };
-        let found = (self.machine.phase, self.machine.due, self.machine.hold);
+        let found = (self.machine.phase, self.machine.timers.get(Timer::Start), self.machine.hold);
         self.check(found == expected, "the next start is due at another time");
     }
 
@@ -1444,15 +1456,18 @@ impl World {
     fn script_ends(&mut self) {
         let Some(script) = self.script.take() else { return };
         if script.handled && (self.calm || self.dice.one_in(2)) {
-            match script.letter {
+            match script.script {
                 // A script that says so has seen to it.
-                b't' | b'k' => self.kill(signals::KILL),
-                b'p' => self.kill(signals::STOP),
-                b'c' => self.kill(signals::CONT),
+                Script::Stop | Script::Signal(signals::TERM | signals::KILL) => self.kill(signals::KILL),
+                Script::Signal(signal @ (signals::STOP | signals::CONT)) => self.kill(signal),
                 _ => {}
             }
         }
         self.happens(Event::Script(script.handled));
+    }
+
+    fn ask(&mut self, letter: u8) {
+        self.happens(Event::Control(Control::from_letter(letter).unwrap()));
     }
 
     /// The supervisor is killed, and another one takes over what runs, or what is due. A control script goes on, and
@@ -1466,8 +1481,8 @@ impl World {
         }
         match (self.machine.phase, self.machine.pid) {
             (Phase::Run, _) | (Phase::Finish, 1..) => self.happens(Event::Resume(asked)),
-            (Phase::Finish, 0) => self.machine.due = Some(self.now),
-            (Phase::Down, _) if self.machine.want == Want::Up => self.happens(Event::Byte(b'u')),
+            (Phase::Finish, 0) => self.machine.timers.set(Timer::Finish, self.now),
+            (Phase::Down, _) if self.machine.want == Want::Up => self.ask(b'u'),
             _ => {}
         }
     }
@@ -1479,11 +1494,12 @@ impl World {
         }
         match self.dice.below(16) {
             0..7 => {
-                let byte = self.dice.pick(b"uuuuudddoooxtkpchaiq12?");
-                self.happens(Event::Byte(byte));
+                let letter = self.dice.pick(b"uuuuudddoooxtkpchaiq12");
+                self.ask(letter);
             }
             7 => {
-                let event = self.dice.pick(&[Event::Restart, Event::Signal(28), Event::Time]);
+                let asked = [Control::Restart, Control::Signal(28)].map(Event::Control);
+                let event = self.dice.pick(&[asked[0], asked[1], Event::Time]);
                 self.happens(event);
             }
             8..12 => {
@@ -1505,7 +1521,7 @@ impl World {
     fn ends(&mut self) {
         self.calm = true;
         let last = self.dice.pick(b"udx");
-        self.happens(Event::Byte(last));
+        self.ask(last);
         if last != b'x' && self.dice.one_in(2) {
             self.is_followed(); // an exit is over then
         }
@@ -1523,7 +1539,7 @@ impl World {
             match &self.process {
                 None => {
                     self.check(last == b'u' && self.machine.hold.gave_up(), "it is down and stays it");
-                    self.happens(Event::Byte(b'u'));
+                    self.ask(b'u');
                 }
                 Some(process) => {
                     let (limit, hangs) = if process.run {
@@ -1532,7 +1548,7 @@ impl World {
                         (self.rules.timeout_finish, process.ends.is_none() || process.stopped)
                     };
                     self.check(hangs && (limit == 0 || last == b'u'), "it should have been stopped");
-                    self.happens(Event::Byte(b'k'));
+                    self.ask(b'k');
                 }
             }
         }

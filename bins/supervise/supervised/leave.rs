@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 
+use common::supervise::{self, Control};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::{DRAIN, Ending, Ends, Supervised};
@@ -23,7 +24,7 @@ impl Supervised {
                 Ok(pipe) => self.shared.pipe = Some(pipe),
                 Err(errno) => self.shared.voice.unable(&[b"make a pipe for the log"], errno),
             }
-            self.happen(Part::Log, Event::Byte(b'u'), now);
+            self.happen(Part::Log, Event::Control(Control::Up), now);
         }
     }
 
@@ -32,7 +33,7 @@ impl Supervised {
     pub(super) fn end(&mut self, now: Now) -> Option<Ending> {
         if self.ends == Ends::WithService {
             if let Some(death) = self.parts.service.machine.ended() {
-                self.command(Part::Service, Event::Byte(b'x'), now);
+                self.command(Part::Service, Control::Exit, now);
                 self.ended = Some(death);
             }
         }
@@ -64,7 +65,7 @@ impl Supervised {
                     let _ = record::clear(file.as_fd()); // what it says is dead in any case
                 }
                 // A socket that stays is dead, and the next one removes it.
-                let _ = unlinkat(state.directory(), c"socket", UnlinkatFlags::NoRemoveDir);
+                let _ = unlinkat(state.directory(), supervise::SOCKET, UnlinkatFlags::NoRemoveDir);
             }
         }
         self.clients.drop_all();
@@ -79,7 +80,7 @@ impl Supervised {
             return;
         };
         if logger.machine.phase == Phase::Wait && unread > 0 {
-            self.happen(Part::Log, Event::Byte(b'o'), now);
+            self.happen(Part::Log, Event::Control(Control::Once), now);
         }
         self.shared.pipe = None;
         match &mut self.parts.logger {
@@ -87,7 +88,7 @@ impl Supervised {
                 logger.machine.want = Want::Exit;
                 logger.unsaved = true;
             }
-            _ => self.happen(Part::Log, Event::Byte(b'x'), now),
+            _ => self.happen(Part::Log, Event::Control(Control::Exit), now),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What clients ask for over the socket.
 
 use common::quantity::SECONDS;
+use common::supervise::Control;
 use common::{Text, signals};
 use nix::errno::Errno;
 
 use super::{Next, Supervised, Way};
 use crate::supervise::clients::{Condition, Input};
-use crate::supervise::machine::{self, Event, Want};
+use crate::supervise::machine::Want;
 use crate::supervise::now::Now;
 use crate::supervise::order::Ask;
 use crate::supervise::part::Part;
@@ -38,7 +39,7 @@ impl Supervised {
         let runs = process.machine.pid != 0;
         let mut words = line.split(|b| *b == b' ').filter(|word| !word.is_empty());
         let list = [words.next(), words.next(), words.next(), words.next()];
-        let event = match list {
+        let control = match list {
             [Some(b"status"), None, ..] => {
                 self.save(now); // what a client reads in the answer is in the files too
                 return self.reply(i, part, None, now);
@@ -58,43 +59,27 @@ impl Supervised {
             [Some(b"exit"), None, ..] if part == Part::Log => {
                 return self.clients.refuse(i, b"not for the log");
             }
-            [Some(b"up"), None, ..] => Event::Byte(b'u'),
-            [Some(b"down"), None, ..] => Event::Byte(b'd'),
-            [Some(b"once"), None, ..] => Event::Byte(b'o'),
-            [Some(b"exit"), None, ..] => Event::Byte(b'x'),
-            [Some(b"restart"), None, ..] => Event::Restart,
-            [Some(b"pause"), None, ..] => Event::Byte(b'p'),
-            [Some(b"continue"), None, ..] => Event::Byte(b'c'),
             [Some(b"signal"), Some(name), None, _] => match signals::parse(name) {
-                Some(signal) => b"tkpchaiq12"
-                    .iter()
-                    .find(|byte| machine::signal(**byte) == Some(signal))
-                    .map_or(Event::Signal(signal), |byte| Event::Byte(*byte)),
+                Some(signal) => Some(Control::Signal(signal)),
                 None => return self.clients.refuse(i, b"unknown signal"),
             },
-            _ => {
-                self.clients.refuse(i, b"unknown command");
-                return self.clients.drop(i);
-            }
-        };
-        let needs_process = match event {
-            Event::Signal(_) => true,
-            Event::Byte(byte) => machine::signal(byte).is_some(),
-            _ => false,
-        };
-        if needs_process && !runs {
-            return self.clients.refuse(i, b"not running");
-        }
-        if event == Event::Byte(b'x') {
-            self.clients.keep(i);
-        }
-        self.ask(part, event, late[part as usize], Some(Way::Client(i)), now);
-        self.save(now);
-        let letter = match event {
-            Event::Byte(byte) if needs_process => Some(byte),
+            [Some(word), None, ..] => Control::from_word(word),
             _ => None,
         };
-        self.reply(i, part, letter, now);
+        let Some(control) = control else {
+            self.clients.refuse(i, b"unknown command");
+            return self.clients.drop(i);
+        };
+        let signal = matches!(control, Control::Signal(_));
+        if signal && !runs {
+            return self.clients.refuse(i, b"not running");
+        }
+        if control == Control::Exit {
+            self.clients.keep(i);
+        }
+        self.ask(part, control, late[part as usize], Some(Way::Client(i)), now);
+        self.save(now);
+        self.reply(i, part, control.letter().filter(|_| signal), now);
     }
 
     /// Answers with the state, once a start that is under way is over, and the control script of this letter.

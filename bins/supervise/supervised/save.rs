@@ -1,6 +1,6 @@
 //! What is written of the state, for clients and for a new supervisor, and made anew where it is gone.
 
-use common::door;
+use common::{door, supervise};
 use nix::errno::Errno;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
@@ -100,13 +100,13 @@ impl Supervised {
         let mode = if self.operators.is_some() { 0o660 } else { 0o600 };
         let open = || {
             // It is a dead one's: we hold the lock.
-            match unlinkat(state.directory(), c"socket", UnlinkatFlags::NoRemoveDir) {
+            match unlinkat(state.directory(), supervise::SOCKET, UnlinkatFlags::NoRemoveDir) {
                 Ok(()) | Err(Errno::ENOENT) => {}
                 Err(errno) => return Err(errno),
             }
-            let socket = door::listen(state.directory(), c"socket", mode)?;
+            let socket = door::listen(state.directory(), supervise::SOCKET, mode)?;
             if let Some(group) = self.operators {
-                door::give_socket(state.directory(), c"socket", group)?;
+                door::give_socket(state.directory(), supervise::SOCKET, group)?;
             }
             Ok(socket)
         };

@@ -3,6 +3,7 @@
 use std::os::fd::AsFd;
 
 use common::fds;
+use common::supervise::Control;
 use nix::errno::Errno;
 
 use super::{AGAIN, Asked, Options, Places, Supervised};
@@ -170,7 +171,7 @@ impl Supervised {
         let Some(process) = self.parts.get_mut(part) else { return Ok(()) };
         process.unsaved = true;
         if process.machine.phase == Phase::Down && process.machine.want == Want::Up {
-            self.happen(part, Event::Byte(b'u'), now);
+            self.happen(part, Event::Control(Control::Up), now);
         }
         Ok(())
     }

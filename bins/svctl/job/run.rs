@@ -179,7 +179,7 @@ impl Job {
         if goal == Goal::Reloaded {
             return self.told(Way::Socket(bell), status);
         }
-        let wanted = status.want == Want::Up || goal == Goal::Ready;
+        let wanted = status.want == Some(Want::Up) || goal == Goal::Ready;
         let gave_up = status.hold == "gave up";
         if status.state == State::Down && (!wanted || gave_up) {
             return match goal {

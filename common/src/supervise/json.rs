@@ -1,0 +1,243 @@
+//! JSON, as far as the protocol needs it: one-line objects are read, and texts are written.
+//!
+//! Numbers stay text: nobody here calculates with a fraction.
+
+use crate::quantity::number;
+use crate::text::escaped;
+
+/// How deep objects may be in each other. The protocol has two levels.
+const DEPTH: usize = 8;
+
+/// A value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// null
+    Null,
+    /// true or false
+    Bool(bool),
+    /// A number, in its digits.
+    Number(String),
+    /// A string.
+    Text(String),
+    /// An array.
+    List(Vec<Value>),
+    /// An object, in the order of its members.
+    Object(Vec<(String, Value)>),
+}
+
+impl Value {
+    /// The value of a whole line; `None` for what is no JSON.
+    #[must_use]
+    pub fn parse(line: &str) -> Option<Self> {
+        let mut reader = Reader { rest: line };
+        let value = reader.value(DEPTH)?;
+        reader.skip();
+        reader.rest.is_empty().then_some(value)
+    }
+
+    /// What `key` is in this object, null if it is not there.
+    #[must_use]
+    pub fn get(&self, key: &str) -> &Self {
+        let Self::Object(entries) = self else { return &Self::Null };
+        entries.iter().find(|(name, _)| name == key).map_or(&Self::Null, |(_, value)| value)
+    }
+
+    /// A text, empty for all else.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        if let Self::Text(text) = self { text } else { "" }
+    }
+
+    /// Whether it is true.
+    #[must_use]
+    pub fn is_true(&self) -> bool {
+        *self == Self::Bool(true)
+    }
+
+    /// The digits of a number, empty for all else.
+    #[must_use]
+    pub fn digits(&self) -> &str {
+        if let Self::Number(digits) = self { digits } else { "" }
+    }
+
+    /// The whole part of a number, 0 for all else.
+    #[must_use]
+    pub fn whole<T: TryFrom<u64> + Default>(&self) -> T {
+        let whole = self.digits().split(['.', 'e', 'E']).next().unwrap_or_default();
+        number(whole.as_bytes()).unwrap_or_default()
+    }
+}
+
+struct Reader<'a> {
+    rest: &'a str,
+}
+
+impl Reader<'_> {
+    fn skip(&mut self) {
+        self.rest = self.rest.trim_start_matches([' ', '\t', '\r', '\n']);
+    }
+
+    /// Whether `token` is next; then it is read.
+    fn takes(&mut self, token: &str) -> bool {
+        self.skip();
+        let rest = self.rest.strip_prefix(token);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn value(&mut self, depth: usize) -> Option<Value> {
+        self.skip();
+        match self.rest.bytes().next()? {
+            b'{' => self.object(depth.checked_sub(1)?),
+            b'[' => self.list(depth.checked_sub(1)?),
+            b'"' => self.text().map(Value::Text),
+            b'-' | b'0'..=b'9' => {
+                let end = self.rest.find(|c: char| !c.is_ascii_digit() && !"+-.eE".contains(c));
+                let (digits, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+                self.rest = rest;
+                Some(Value::Number(digits.to_owned()))
+            }
+            _ if self.takes("null") => Some(Value::Null),
+            _ if self.takes("true") => Some(Value::Bool(true)),
+            _ if self.takes("false") => Some(Value::Bool(false)),
+            _ => None,
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Option<Value> {
+        let mut entries = Vec::new();
+        self.takes("{");
+        if self.takes("}") {
+            return Some(Value::Object(entries));
+        }
+        loop {
+            self.skip();
+            let key = self.text()?;
+            let value = if self.takes(":") { self.value(depth)? } else { return None };
+            entries.push((key, value));
+            if self.takes("}") {
+                return Some(Value::Object(entries));
+            }
+            self.takes(",").then_some(())?;
+        }
+    }
+
+    fn list(&mut self, depth: usize) -> Option<Value> {
+        let mut values = Vec::new();
+        self.takes("[");
+        if self.takes("]") {
+            return Some(Value::List(values));
+        }
+        loop {
+            values.push(self.value(depth)?);
+            if self.takes("]") {
+                return Some(Value::List(values));
+            }
+            self.takes(",").then_some(())?;
+        }
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let mut text = String::new();
+        let mut characters = self.rest.strip_prefix('"')?.chars();
+        loop {
+            match characters.next()? {
+                '"' => break,
+                '\\' => text.push(match characters.next()? {
+                    'b' => '\u{8}',
+                    'f' => '\u{c}',
+                    'n' => '\n',
+                    'r' => '\r',
+                    't' => '\t',
+                    'u' => {
+                        // Half of a pair stands for nothing by itself.
+                        let code = hex(&mut characters)?;
+                        char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+                    }
+                    other @ ('"' | '\\' | '/') => other,
+                    _ => return None,
+                }),
+                other => text.push(other),
+            }
+        }
+        self.rest = characters.as_str();
+        Some(text)
+    }
+}
+
+fn hex(characters: &mut std::str::Chars) -> Option<u32> {
+    (0..4).try_fold(0, |code, _| Some(code * 16 + characters.next()?.to_digit(16)?))
+}
+
+/// `text` as a JSON string, as [`crate::Text::quoted`] writes one.
+#[must_use]
+pub fn quoted(text: &[u8]) -> String {
+    let mut quoted = String::from("\"");
+    for character in String::from_utf8_lossy(text).chars() {
+        quoted.push_str(&String::from_utf8_lossy(escaped(character).bytes()));
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_read() {
+        let value = Value::parse(
+            r#"{"ok":true, "pid":812,"since":1764000000.123,"status":"a \"b\"\n\u00e9",
+                "death":{"code":null,"signal":"SEGV"},"next":-1.5e3}"#,
+        )
+        .unwrap();
+        assert!(value.get("ok").is_true());
+        assert_eq!(value.get("pid").whole::<u32>(), 812);
+        assert_eq!(value.get("since").whole::<u64>(), 1_764_000_000);
+        assert_eq!(value.get("status").text(), "a \"b\"\né");
+        assert_eq!(value.get("death").get("signal").text(), "SEGV");
+        assert_eq!(value.get("next").digits(), "-1.5e3");
+        assert_eq!(value.get("nothing"), &Value::Null);
+    }
+
+    #[test]
+    fn what_is_no_json_is_nothing() {
+        for bad in
+            ["", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "nul", "\"\\x\"", "\"", "1 2", "[1"]
+        {
+            assert_eq!(Value::parse(bad), None, "{bad}");
+        }
+        assert_eq!(Value::parse(&"[".repeat(100_000)), None);
+        let lists = Value::List(vec![Value::List(vec![]), Value::Null]);
+        assert_eq!(Value::parse(" [ [] , null ] "), Some(lists));
+        assert_eq!(Value::parse("{}"), Some(Value::Object(vec![])));
+    }
+
+    #[test]
+    fn no_line_ends_the_program() {
+        let line = r#"{"ok":true,"death":{"code":null,"core":[false,-1.5e3]},"s":"a\"\u00e9\\é","n":[]}"#;
+        let mut random = 0x9e37_79b9_u32;
+        for _ in 0..20_000 {
+            let mut bytes = line.as_bytes().to_vec();
+            for _ in 0..3 {
+                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let [from, place, to, kind] = random.to_be_bytes();
+                let place = usize::from(place) % bytes.len();
+                match kind % 3 {
+                    0 => bytes[place] = line.as_bytes()[usize::from(from) % line.len()],
+                    1 => bytes[place] = to,
+                    _ => bytes.truncate(place.max(1)),
+                }
+            }
+            if let Some(value) = Value::parse(&String::from_utf8_lossy(&bytes)) {
+                let _ = (value.get("n").whole::<u32>(), value.get("s").text().len());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let text = "a\"b\\c\n\u{1}\u{9b}é";
+        assert_eq!(Value::parse(&quoted(text.as_bytes())), Some(Value::Text(text.to_owned())));
+    }
+}
