@@ -21,4 +21,5 @@ mod setup;
 mod signals;
 mod socket;
 mod statedir;
+mod succession;
 mod values;

@@ -50,9 +50,9 @@ pub(crate) fn handed_on() -> nix::Result<[Option<OwnedFd>; 2]> {
     Ok([fds::handed_on(ours)?, fds::handed_on(ours)?])
 }
 
-/// Whether a FIFO is not by its name any more, and the trouble not a lack of something.
+/// Whether a FIFO is not by its name any more, and the trouble not one that passes.
 fn is_lost(errno: Errno) -> bool {
-    !matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM)
+    !fds::passes(errno)
 }
 
 impl Pipe {

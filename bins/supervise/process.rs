@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::spawn::{self, Plan, Slot};
 use common::supervise::Control;
-use common::{Text, fds, process, signals};
+use common::{Text, fds, process, procfs, signals};
 use nix::errno::Errno;
 use nix::sys::stat::fstatat;
 
@@ -309,9 +309,11 @@ impl Process {
         let mut pid = Text::<16>::new();
         pid.number(self.machine.pid).add("\0");
         let words = [path, CStr::from_bytes_with_nul(pid.bytes()).unwrap_or(c"")];
-        // Without its pipe the script runs all the same, and says what it says where we do.
+        // Without its pipe the script runs all the same, as what it is to do must not be lost, and its output goes where
+        // our own words for the log go by then: standard output belongs to nobody who expects them. The errno is
+        // reported by whatever needs the pipe next.
         let end = shared.pipe.as_ref().map(|pipe| pipe.end(End::Write));
-        let fds = end.iter().flatten().map(|end| (end.as_raw_fd(), 1)).next();
+        let fds = end.as_ref().map(|end| (end.as_ref().map_or(2, AsRawFd::as_raw_fd), 1));
         let plan = Plan {
             group: false,
             folder: self.directory.as_fd(),
@@ -377,7 +379,7 @@ impl Process {
         }
         let (voice, file) = (shared.voice(self.part), c"./finish");
         let found = match service::open(self.directory.as_fd(), c"finish") {
-            Err(errno) if service::passes(errno) => fds::may_read(self.directory.as_fd(), c"finish"),
+            Err(errno) if fds::passes(errno) => fds::may_read(self.directory.as_fd(), c"finish"),
             found => found.map(drop),
         };
         match found {
@@ -387,7 +389,7 @@ impl Process {
                 return Event::NoFinish;
             }
             // It may be there, and is due as long as nobody knows.
-            Err(errno) if service::passes(errno) => {
+            Err(errno) if fds::passes(errno) => {
                 return self.not_started(shared, b"open ./finish, trying again", errno);
             }
             Err(errno) => {
@@ -538,8 +540,12 @@ impl Process {
             Err(Errno::ESRCH) if now.monotonic < since + PATIENCE => return None,
             Err(_) => Death::Unknown, // the kernel does not tell, or nobody has reaped it in time
         };
+        // It was reaped a while ago: where its number is another's by now, so is the group of that number.
+        let reused = procfs::process(self.machine.pid).is_ok_and(|process| !process.zombie);
         (self.adopted, self.asking) = (None, None);
-        self.leftovers.death_was_seen();
+        if !reused {
+            self.leftovers.death_was_seen();
+        }
         Some(Event::Died(death))
     }
 

@@ -348,4 +348,29 @@ mod tests {
         assert_eq!(format!("{again:?}"), format!("{snapshot:?}"));
         assert_eq!(child, Some(expected));
     }
+
+    #[test]
+    fn an_older_record_tells_of_a_stop_alone_and_unknown_words_are_passed_over() {
+        let asked = |place: &[u8]| parse_memory(place).map(|memory| memory.asked);
+        let stop = |signs: &[u8], kill_at| {
+            let mut asked = Asked { kill_at, ..Asked::default() };
+            let scripts = signs.iter().map(|sign| Script::from_sign(*sign));
+            asked.scripts.iter_mut().zip(scripts).for_each(|(place, script)| *place = script);
+            Some(asked)
+        };
+        for (want, termed, words, expected) in [
+            (0, 0, "", stop(b"", None)),
+            (0, 1, "", stop(b"", None)),
+            (1, 1, "", stop(b"", Some(ANEW))),
+            (1, 1, "kill:0 ", stop(b"", None)),
+            (1, 1, "later:7 kill:4711 asked ", stop(b"", Some(4711))),
+            (1, 0, "asked:Th kill:9 ", stop(b"Th", Some(9))),
+            (0, 0, "asked:0123456789abcdefgh ", stop(b"12acdh", None)),
+            (0, 0, "asked:tkpchaiq12tkpch ", stop(b"tkpchaiq12tk", None)),
+        ] {
+            let numbers = format!("5 3 {want} 0 0 {termed}") + &" 0".repeat(14);
+            let place = format!("state {numbers} {words}0a1b-2c 7.1.3.0   \n");
+            assert_eq!(asked(place.as_bytes()), expected, "{place}");
+        }
+    }
 }

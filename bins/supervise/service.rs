@@ -85,18 +85,13 @@ pub(super) enum Optional {
 /// missing all the same.
 pub(super) fn open(folder: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
     match open_now(folder, name) {
-        Err(errno) if passes(errno) && !exists(folder, name) => Err(Errno::ENOENT),
+        Err(errno) if fds::passes(errno) && !exists(folder, name) => Err(Errno::ENOENT),
         other => other,
     }
 }
 
 fn open_now(folder: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
     fds::open(folder, name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())
-}
-
-/// Whether the system lacks something for the moment: the file itself may well be there.
-pub(super) fn passes(errno: Errno) -> bool {
-    matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::EINTR | Errno::EAGAIN)
 }
 
 /// Makes a folder, if there is nothing by its name.
@@ -184,38 +179,40 @@ impl Settings {
 
     /// Reads what counts for the next restart.
     pub(super) fn for_restart(&mut self, folder: BorrowedFd, voice: Voice) {
-        let default = Rules::default();
-        let mut delays = default.delays;
+        let (default, last) = (Rules::default(), self.rules);
         let list = |text: &[u8]| {
-            let mut count = 0;
+            let (mut delays, mut count) = (default.delays, 0);
             for word in words(text) {
                 *delays.get_mut(count)? = SECONDS.parse(word)?.try_into().ok()?;
                 count += 1;
             }
-            (count > 0).then_some(count)
+            (count > 0).then_some((delays, count))
         };
         let delay =
             File(Optional::Delay, c"restart-delay", "up to 16 of: seconds, or times with their units");
-        self.rules.delay_count = self.file(folder, voice, delay, list).unwrap_or(0);
-        self.rules.delays = delays;
+        let both = [(default.delays, 0), (last.delays, last.delay_count)];
+        (self.rules.delays, self.rules.delay_count) = self.file(folder, voice, delay, both, list);
         let reset = File(Optional::Reset, c"restart-reset", SECONDS.expected);
         let parse = |text: &[u8]| SECONDS.parse(one(text)?);
-        self.rules.reset = self.file(folder, voice, reset, parse).unwrap_or(default.reset);
+        self.rules.reset = self.file(folder, voice, reset, [default.reset, last.reset], parse);
         let max = File(Optional::Max, c"restart-max", COUNT.expected);
         let parse = |text: &[u8]| COUNT.parse(one(text)?)?.try_into().ok();
-        self.rules.max = self.file(folder, voice, max, parse).unwrap_or(default.max);
+        self.rules.max = self.file(folder, voice, max, [default.max, last.max], parse);
     }
 
     /// Reads what counts for a stop.
     pub(super) fn for_stop(&mut self, folder: BorrowedFd, voice: Voice) {
-        let default = Rules::default();
+        let (default, last) = (Rules::default(), self.rules);
         let signal = File(Optional::DownSignal, c"down-signal", "one signal, by name or number");
         let parse = |text: &[u8]| signals::parse(one(text)?);
-        self.rules.down_signal = self.file(folder, voice, signal, parse).unwrap_or(default.down_signal);
+        let both = [default.down_signal, last.down_signal];
+        self.rules.down_signal = self.file(folder, voice, signal, both, parse);
         let kill = File(Optional::TimeoutKill, c"timeout-kill", MILLISECONDS.expected);
-        self.rules.timeout_kill = self.limit(folder, voice, kill).unwrap_or(default.timeout_kill);
+        let both = [default.timeout_kill, last.timeout_kill];
+        self.rules.timeout_kill = self.limit(folder, voice, kill, both);
         let finish = File(Optional::TimeoutFinish, c"timeout-finish", MILLISECONDS.expected);
-        self.rules.timeout_finish = self.limit(folder, voice, finish).unwrap_or(default.timeout_finish);
+        let both = [default.timeout_finish, last.timeout_finish];
+        self.rules.timeout_finish = self.limit(folder, voice, finish, both);
     }
 
     /// Reads what counts for a start.
@@ -224,9 +221,9 @@ impl Settings {
         let fd = File(Optional::NotificationFd, c"notification-fd", "a number from 3 to 1023");
         let parse = |text: &[u8]| {
             let fd = COUNT.parse(one(text)?)?.try_into().ok()?;
-            (3..1024).contains(&fd).then_some(fd)
+            (3..1024).contains(&fd).then_some(Some(fd))
         };
-        self.notification = self.file(folder, voice, fd, parse);
+        self.notification = self.file(folder, voice, fd, [None, self.notification], parse);
         if !self.misses(Optional::SdNotify) {
             self.sd_notify = exists(folder, c"sd-notify");
             if !self.sd_notify {
@@ -241,7 +238,7 @@ impl Settings {
     pub(super) fn for_leftovers(&mut self, folder: BorrowedFd, voice: Voice) {
         let expected = "signals by name, and times to wait before them, as kill or term 2s kill";
         let file = File(Optional::Leftovers, c"leftovers", expected);
-        self.leftovers = self.file(folder, voice, file, steps).unwrap_or_default();
+        self.leftovers = self.file(folder, voice, file, [[None; STEPS], self.leftovers], steps);
         let waits = self.leftovers.iter().flatten().filter_map(|step| match step {
             Step::Wait(time) => Some(*time),
             Step::Signal(_) => None,
@@ -251,9 +248,9 @@ impl Settings {
     }
 
     /// A time limit of a stop.
-    fn limit(&mut self, folder: BorrowedFd, voice: Voice, file: File) -> Option<u64> {
-        let limit = self.file(folder, voice, file, |text| MILLISECONDS.parse(one(text)?));
-        self.doubt(voice, file, limit.filter(|limit| *limit != 0)); // which means never
+    fn limit(&mut self, folder: BorrowedFd, voice: Voice, file: File, both: [u64; 2]) -> u64 {
+        let limit = self.file(folder, voice, file, both, |text| MILLISECONDS.parse(one(text)?));
+        self.doubt(voice, file, Some(limit).filter(|limit| *limit != 0)); // which means never
         limit
     }
 
@@ -274,43 +271,45 @@ impl Settings {
         }
     }
 
-    /// What `parse` makes of a file; `None` where there is no file. What is bad is said once.
+    /// What `parse` makes of a file; `default` where there is no file, or a bad one, which is said once; `last`, the
+    /// value until now, where it cannot be read for a reason that passes.
     fn file<T>(
         &mut self,
         folder: BorrowedFd,
         voice: Voice,
         File(which, name, expected): File,
+        [default, last]: [T; 2],
         parse: impl FnOnce(&[u8]) -> Option<T>,
-    ) -> Option<T> {
+    ) -> T {
         let bit = which as u32;
         if self.misses(which) {
-            return None;
+            return default;
         }
         let mut buffer = [0; 128];
         let (value, errno, length) = match open(folder, name).and_then(|file| read(file, &mut buffer)) {
             Err(Errno::ENOENT) => {
                 self.missed(folder, which, name);
                 self.told &= !(1 << bit);
-                return None;
+                return default;
             }
             Ok(count) if count < buffer.len() => (parse(&buffer[..count]), None, count),
             Ok(count) => (None, None, count),
             Err(errno) => (None, Some(errno), 0),
         };
-        if value.is_some() {
+        if let Some(value) = value {
             self.told &= !(1 << bit);
-        } else if self.told & 1 << bit == 0 {
+            return value;
+        }
+        let passes = errno.is_some_and(fds::passes);
+        if self.told & 1 << bit == 0 {
             self.told |= 1 << bit;
-            if let Some(errno) = errno {
-                voice.unable(&[b"read ", name.to_bytes()], errno);
-            } else {
-                let mut value = Text::<64>::new();
-                value.printable(buffer[..length].trim_ascii());
-                let what: &[u8] = b"' is not understood, the default is taken; expected ";
-                voice.warning(&[name.to_bytes(), b": '", value.bytes(), what, expected.as_bytes()]);
+            let keeps: &[u8] = if passes { b", keeping its last value" } else { b"" };
+            match errno {
+                Some(errno) => voice.unable(&[b"read ", name.to_bytes(), keeps], errno),
+                None => voice.invalid(name.to_bytes(), buffer[..length].trim_ascii(), expected),
             }
         }
-        value
+        if passes { last } else { default }
     }
 }
 

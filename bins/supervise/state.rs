@@ -234,9 +234,17 @@ impl State {
     }
 
     fn replace(&self, new: &CStr, name: &CStr, bytes: &[u8]) -> nix::Result<()> {
-        let file = door::new_file(self.directory(), new, 0o644)?;
-        whole(write(&file, bytes), bytes.len())?;
-        renameat(&self.directory, new, &self.directory, name)
+        // Where the new file is gone before it has its name, somebody clears up. ENOENT is for the directory, in which
+        // no file can be made then.
+        for _ in 0..2 {
+            let file = door::new_file(self.directory(), new, 0o644)?;
+            whole(write(&file, bytes), bytes.len())?;
+            match renameat(&self.directory, new, &self.directory, name) {
+                Err(Errno::ENOENT) => {}
+                other => return other,
+            }
+        }
+        Err(Errno::EAGAIN)
     }
 
     /// Says in `ready` since when the service is, or takes that back.

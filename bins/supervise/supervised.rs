@@ -22,7 +22,7 @@ use nix::unistd::{Gid, read};
 use super::clients::{CLIENTS, Clients};
 use super::leftovers::Orphans;
 use super::lock::Patience;
-use super::machine::{Death, Event, Hold, Phase};
+use super::machine::{Death, Event, Hold, Phase, Timer};
 use super::now::Now;
 use super::order::{self, Ask, Late};
 use super::part::Part;
@@ -335,9 +335,23 @@ impl Supervised {
 
     fn ask_adopted(&mut self, part: Part, now: Now) {
         let event = self.parts.get_mut(part).and_then(|process| process.ask_adopted(now));
-        if let Some(event) = event {
-            self.happen(part, event, now);
+        let Some(event) = event else { return };
+        self.happen(part, event, now);
+        if part == Part::Log {
+            self.hurry_logger(now);
         }
+    }
+
+    /// Starts the logger now that would wait for its start, where the one before was another supervisor's. That may
+    /// have ended for no other reason than that no supervisor had its pipe open; and whoever writes to the pipe needs a
+    /// reader, should we be killed next. One that ends at once waits for all starts but this one.
+    fn hurry_logger(&mut self, now: Now) {
+        let Some(logger) = self.parts.logger.as_mut().filter(|logger| logger.machine.phase == Phase::Wait)
+        else {
+            return;
+        };
+        logger.machine.timers.set(Timer::Start, 0);
+        self.happen(Part::Log, Event::Time, now);
     }
 
     /// Lets clients in, and hears what they have sent: who is in the queue has been there before what is

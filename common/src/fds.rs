@@ -18,6 +18,18 @@ pub fn open(directory: BorrowedFd, path: &CStr, flags: OFlag, mode: Mode) -> nix
     raw::above_standard(openat(directory, path, flags, mode)?, flags.contains(OFlag::O_CLOEXEC))
 }
 
+/// Whether a refusal passes: it says nothing about the file, which may well be there and be as it should, and the same
+/// call may succeed a moment later. Where it counts whether there is a file it is asked for again.
+///
+/// An fd or memory is short; EINTR and EAGAIN are what a call ends with that had to wait, as on a network file system;
+/// EIO is a disk or a server that does not answer, and nobody knows what is there: to take the file for missing would
+/// be worse than to wait for it, even if that takes until somebody has mended the disk.
+#[must_use]
+pub fn passes(errno: Errno) -> bool {
+    use Errno::{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOMEM};
+    matches!(errno, EMFILE | ENFILE | ENOMEM | EINTR | EAGAIN | EIO)
+}
+
 /// Opens a directory, as [`open`], to read it and to reach what is in it.
 pub fn open_directory(directory: BorrowedFd, path: &CStr) -> nix::Result<OwnedFd> {
     open(directory, path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())

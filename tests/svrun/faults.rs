@@ -3,6 +3,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
@@ -141,6 +143,32 @@ trap 'exit 0' TERM
 echo start $$ >>$D/lines
 while :; do read -r words <&3 && eval "$words"; done
 "#;
+
+#[test]
+fn a_new_state_file_that_is_removed_before_it_has_its_name_is_no_lost_state() {
+    let mut service = Service::start(Svrun, &[("run", SLEEPER)]);
+    let run = service.started(1);
+    let (new, over) = (service.at("supervise/status.new"), AtomicBool::new(false));
+    let removed = thread::scope(|scope| {
+        let remover = scope.spawn(|| {
+            let mut count = 0;
+            while !over.load(Ordering::Relaxed) {
+                count += usize::from(fs::remove_file(&new).is_ok());
+            }
+            count
+        });
+        for _ in 0..1000 {
+            service.ask("pause");
+            service.ask("continue");
+        }
+        over.store(true, Ordering::Relaxed);
+        remover.join().unwrap()
+    });
+    assert!(!service.stderr().contains("gone"), "{removed}: {}", service.stderr());
+    service.until_flags((0, 'u', 0, 1));
+    assert_eq!(service.status().pid, run);
+    service.exit();
+}
 
 #[test]
 fn leftovers_of_a_service_are_counted_and_named_once() {

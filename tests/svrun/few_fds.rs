@@ -62,6 +62,49 @@ fn a_run_that_gets_no_log_pipe_for_want_of_an_fd_waits_for_it() {
 }
 
 #[test]
+fn a_setting_that_cannot_be_read_for_want_of_an_fd_keeps_its_value() {
+    needs!(tool("prlimit"));
+    let run = STUBBORN.replace("exec 3", "trap 'echo got INT >>$D/lines; exit' INT\nexec 3");
+    let mut service = Service::start(Svrun, &[("run", &run), ("down-signal", "INT")]);
+    service.started(1);
+    assert_eq!(field(&service.ask("restart"), "ok"), "true");
+    service.started(2);
+    limit(&service, 8);
+    service.send("d");
+    service.nth(2, "got INT");
+    assert_eq!(service.count("got TERM"), 0);
+    let line = format!("unable to read down-signal, keeping its last value: {}\n", says(Errno::EMFILE));
+    assert_eq!(service.stderr().matches(&line).count(), 1, "{}", service.stderr());
+    limit(&service, 1024);
+    service.until_flags((0, 'd', 0, 0));
+    service.exit();
+}
+
+#[test]
+fn a_control_script_that_gets_no_log_pipe_says_what_it_says_on_standard_error() {
+    needs!(tool("prlimit"));
+    // The limit is inherited, and a shell needs more.
+    let script =
+        "#!/usr/bin/env -S prlimit --nofile=4096 sh\necho said by control/h\necho script >>$D/lines\n";
+    let files = [("run", PUPPET), ("log/run", LOGGER), ("control/h", script)];
+    let mut service = Service::prepare(Svrun, &files);
+    let mut command = service.command();
+    command.stdout(std::fs::File::create(service.path("stdout")).unwrap());
+    service.supervise_by(command);
+    service.started(1);
+    service.until_log_stat("run");
+    service.send("h");
+    service.until("the log", || service.text("logged") == "said by control/h\n");
+    limit(&service, 10);
+    service.send("h");
+    service.nth(2, "script");
+    assert_eq!(service.text("stdout"), "");
+    assert_eq!(service.stderr(), "said by control/h\n");
+    limit(&service, 1024);
+    service.exit();
+}
+
+#[test]
 fn doors_that_cannot_be_opened_for_want_of_an_fd_are_reported_once() {
     let mut service = Service::prepare(Svrun, &[("run", SLEEPER)]);
     for count in 8..14 {

@@ -86,7 +86,7 @@ fn a_message_names_the_file_the_value_and_what_is_expected() {
         ("timeout-kill", "5sec", "milliseconds, or a time with its unit: 500ms, 5s, 2m, 1h"),
     ];
     let expected = expected.map(|(file, value, what)| {
-        format!("{file}: '{value}' is not understood, the default is taken; expected {what}")
+        format!("{file}: invalid value \"{value}\": expected {what}; using the default")
     });
     assert_eq!(found, expected);
     service.exit();

@@ -32,7 +32,7 @@ impl Supervised {
         let patience = options.patience;
         let mut supervised = Self::take(places, options, now)?;
         supervised.look_for_log(now)?;
-        if let Some(errno) = supervised.no_log.filter(|errno| passes(*errno)) {
+        if let Some(errno) = supervised.no_log.filter(|errno| fds::passes(*errno)) {
             // A service whose log could be there must not run without it.
             return Err(Refusal::unable(Part::Service, "open log", errno));
         }
@@ -173,12 +173,9 @@ impl Supervised {
         if process.machine.phase == Phase::Down && process.machine.want == Want::Up {
             self.happen(part, Event::Control(Control::Up), now);
         }
+        if part == Part::Log {
+            self.hurry_logger(now);
+        }
         Ok(())
     }
-}
-
-/// Whether what the system has refused may be had a moment later: it says nothing about a file.
-fn passes(errno: Errno) -> bool {
-    use Errno::{EINTR, EIO, EMFILE, ENFILE, ENOMEM};
-    matches!(errno, EINTR | EIO | EMFILE | ENFILE | ENOMEM)
 }
