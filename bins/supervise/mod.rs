@@ -40,7 +40,7 @@ pub(crate) use notify::handed_on as notify_handed_on;
 pub(crate) use now::Now;
 pub(crate) use pid_space::PidSpace;
 pub(crate) use pipe::handed_on as pipes_handed_on;
-pub(crate) use service::{exists, make_folder};
+pub(crate) use service::{exists, make_directory};
 pub(crate) use supervised::{Ending, Ends, FIXED_FDS, Next, Options, Places, Supervised};
 
 #[cfg(test)]

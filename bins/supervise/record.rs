@@ -351,7 +351,7 @@ mod tests {
 
     #[test]
     fn an_older_record_tells_of_a_stop_alone_and_unknown_words_are_passed_over() {
-        let asked = |place: &[u8]| parse_memory(place).map(|memory| memory.asked);
+        let asked = |place: &[u8]| parse_snapshot(place).map(|snapshot| snapshot.asked);
         let stop = |signs: &[u8], kill_at| {
             let mut asked = Asked { kill_at, ..Asked::default() };
             let scripts = signs.iter().map(|sign| Script::from_sign(*sign));

@@ -17,7 +17,7 @@ use nix::fcntl::AT_FDCWD;
 use nix::unistd::{chdir, getcwd, symlinkat};
 
 use crate::supervise::{
-    self, Ending, Ends, Now, Options, Orphans, Patience, PidSpace, Places, Supervised, make_folder,
+    self, Ending, Ends, Now, Options, Orphans, Patience, PidSpace, Places, Supervised, make_directory,
 };
 use supervisor::{HEARD, Role, Supervisor};
 
@@ -117,7 +117,7 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Error> {
     let service = open(directory)?;
     let state = match state {
         Some(path) => {
-            make_folder(AT_FDCWD, path, 0o755).or_fail(format_args!("make {}", shown(path.to_bytes())))?;
+            make_directory(AT_FDCWD, path, 0o755).or_fail(format_args!("make {}", shown(path.to_bytes())))?;
             Some(open(path)?)
         }
         None => None,
@@ -157,7 +157,7 @@ fn link_beside(state: &OwnedFd, service: &OwnedFd) -> nix::Result<()> {
     let directory = getcwd()?;
     let log = supervise::exists(service.as_fd(), c"log");
     if log {
-        make_folder(state, c"log", 0o755)?;
+        make_directory(state, c"log", 0o755)?;
     }
     for file in [c"down", c"check", c"log/down"].into_iter().take(if log { 3 } else { 2 }) {
         match symlinkat(&directory.join(OsStr::from_bytes(file.to_bytes())), state, file) {

@@ -18,7 +18,7 @@ use crate::supervise::parts::Parts;
 use crate::supervise::pipe::Pipe;
 use crate::supervise::process::Process;
 use crate::supervise::refusal::Refusal;
-use crate::supervise::service::{exists, make_folder, operators};
+use crate::supervise::service::{exists, make_directory, operators};
 use crate::supervise::shared::Shared;
 use crate::supervise::state::State;
 
@@ -93,7 +93,7 @@ impl Supervised {
         let Some(state) = &service.state else { return Ok(()) };
         let want = if exists(directory.as_fd(), c"down") { Want::Down } else { Want::Up };
         let parent = service.state_parent.as_ref().map(|state| {
-            let _ = make_folder(state, c"log", 0o755); // opening it tells
+            let _ = make_directory(state, c"log", 0o755); // opening it tells
             fds::open_directory(state.as_fd(), c"log")
         });
         let refusal = |what| move |errno| Refusal::unable(Part::Service, what, errno);
