@@ -76,7 +76,7 @@ impl Notify {
         let mut refused = None;
         if settings.notification.is_some() {
             if let Err(errno) = self.open_fifo(state) {
-                refused = Some((&b"open supervise/pipe/notify"[..], errno));
+                refused = Some((&b"open supervise/pipe/notify"[..], errno, &b""[..]));
             }
         } else {
             (self.fifo, self.end) = (None, None);
@@ -85,14 +85,14 @@ impl Notify {
             self.socket = None;
         } else if self.socket.is_none() {
             if let Err(errno) = self.open_socket() {
-                let what = &b"open the notification socket: what the service announces before its next start is lost"[..];
-                refused = Some((what, errno));
+                let lost = &b"what the service announces before its next start is lost"[..];
+                refused = Some((b"open the notification socket", errno, lost));
             }
         }
         // Once, however often run is started meanwhile.
-        let before = std::mem::replace(&mut self.refused, refused.map(|(_, errno)| errno));
-        if let Some((what, errno)) = refused.filter(|(_, errno)| before != Some(*errno)) {
-            voice.unable(&[what], errno);
+        let before = std::mem::replace(&mut self.refused, refused.map(|(_, errno, _)| errno));
+        if let Some((what, errno, lost)) = refused.filter(|(_, errno, _)| before != Some(*errno)) {
+            voice.unable_so(&[what], errno, lost);
         }
     }
 

@@ -66,7 +66,7 @@ impl Pipe {
         };
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
         let both = writer.try_clone().map_err(|_| Errno::EMFILE)?;
-        voice.unable(&[b"make supervise/pipe/fifo: nobody could take this service over"], errno);
+        voice.unable_so(&[b"make supervise/pipe/fifo"], errno, b"this service cannot be adopted");
         Ok(Self { directories: None, name, both, ends: Some((reader, writer)), replaces: false })
     }
 

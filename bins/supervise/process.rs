@@ -31,8 +31,9 @@ const PATIENCE: u64 = 500;
 const AGAIN: u64 = 1000;
 /// What cannot be done with a script.
 const START: &str = "start";
-/// What is reported where there is no record.
-const NO_RECORD: &[u8] = b"write supervise/record: what runs could not be adopted";
+/// What cannot be done where there is no record, and what follows.
+const RECORD: &[u8] = b"write supervise/record";
+const NO_RECORD: &[u8] = b"the present run cannot be adopted";
 
 /// What is reported once, until it is over.
 #[derive(Clone, Copy, Debug)]
@@ -259,7 +260,6 @@ impl Process {
                 self.signal(shared, signal);
                 None
             }
-            Action::Gone => None,
         }
     }
 
@@ -390,7 +390,7 @@ impl Process {
             }
             // It may be there, and is due as long as nobody knows.
             Err(errno) if fds::passes(errno) => {
-                return self.not_started(shared, b"open ./finish, trying again", errno);
+                return self.not_started(shared, b"open ./finish", errno);
             }
             Err(errno) => {
                 self.finish_failures.report(voice, (0, "open"), (self.directory.as_fd(), file), errno);
@@ -445,7 +445,7 @@ impl Process {
         let end = match end.transpose() {
             Ok(end) => end,
             // Without its pipe it must not run: what it says would go elsewhere.
-            Err(errno) => return self.not_started(shared, b"open the log pipe, trying again", errno),
+            Err(errno) => return self.not_started(shared, b"open the log pipe", errno),
         };
         let mut fds = [(-1, -1); 2];
         let mut count = 0;
@@ -479,18 +479,18 @@ impl Process {
                 self.book.spawned = (now.monotonic, now.wall);
                 self.book.unrecorded = shared.adoption() && (file.is_none() || spawned.record.is_some());
                 if let Some(errno) = spawned.record.filter(|_| self.said.is_new(Said::NoRecord)) {
-                    voice.unable(&[NO_RECORD], errno);
+                    voice.unable_so(&[RECORD], errno, NO_RECORD);
                 }
                 Event::Started(spawned.pid)
             }
-            Err(errno) => self.not_started(shared, b"fork, trying again", errno),
+            Err(errno) => self.not_started(shared, b"fork", errno),
         }
     }
 
     /// What is due could not be started: it is tried again, and reported once until something was started.
     fn not_started(&mut self, shared: &Shared, what: &[u8], errno: Errno) -> Event {
         if self.said.is_new(Said::NotStarted) {
-            shared.voice(self.part).unable(&[what], errno);
+            shared.voice(self.part).unable_so(&[what], errno, b"trying again");
         }
         Event::NotStarted
     }
@@ -574,7 +574,7 @@ impl Process {
         if let Some(state) = &mut self.state {
             let entry = death::entry(death, self.died, self.machine.ran_for);
             if let Err(errno) = state.add_death(entry.bytes()) {
-                state.complain(shared.voice(self.part), b"write supervise/deaths", errno);
+                state.complain(shared.voice(self.part), &[b"write supervise/deaths"], errno, b"");
             }
         }
         self.run_is_over();
@@ -611,7 +611,7 @@ impl Process {
             Some(Ok(new)) => self.book.unrecorded |= new,
             Some(Err(errno)) => {
                 if self.said.is_new(Said::NoRecord) {
-                    shared.voice(self.part).unable(&[NO_RECORD], errno);
+                    shared.voice(self.part).unable_so(&[RECORD], errno, NO_RECORD);
                 }
                 // Who may write it, and to the directory, is decided by people.
                 if errno != Errno::EPERM {

@@ -23,22 +23,23 @@ impl Refusal {
     /// The state directory is not ours.
     pub(super) fn state(part: Part, not_ours: &NotOurs) -> Self {
         match *not_ours {
+            // In the words of runsv.
             NotOurs::Locked => Self::unable(part, "lock supervise/lock", Errno::EAGAIN),
             NotOurs::Unusable(what, errno) => Self::unable(part, what, errno),
         }
     }
 
-    /// What is recorded of a process does not allow to say whether it is alive.
+    /// It cannot be determined from the record whether a process is alive.
     pub(super) fn recorded(part: Part, errno: Errno) -> Self {
         let what = match errno {
             Errno::EXDEV => {
-                "what supervise/record names may live in another pid namespace: nothing is started"
+                "the recorded process may be running in another pid namespace: nothing is started"
             }
             Errno::EPERM => {
-                "what supervise/record names lives, but others may write the record: nothing is started"
+                "the recorded process is running, but other users may write the record: nothing is started"
             }
             errno => {
-                return Self::unable(part, "tell whether the process in supervise/record lives", errno);
+                return Self::unable(part, "determine whether the recorded process is still running", errno);
             }
         };
         Self { part, what, errno: None }

@@ -125,7 +125,7 @@ pub(super) fn operators(directory: &OwnedFd, voice: Voice) -> Option<Gid> {
         name => common::credentials::group_of(name),
     };
     let report = |error: Error| {
-        voice.warning(&[b"operators: ", error.text().as_bytes(), b"; nobody gets through"]);
+        voice.warning(&[b"operators: ", error.text().as_bytes(), b"; only root and this user may control the service"]);
     };
     found.map(Gid::from_raw).map_err(report).ok() // which has been reported
 }
@@ -304,9 +304,9 @@ impl Settings {
         let passes = errno.is_some_and(fds::passes);
         if self.reported & 1 << bit == 0 {
             self.reported |= 1 << bit;
-            let keeps: &[u8] = if passes { b", keeping its last value" } else { b"" };
+            let keeps: &[u8] = if passes { b"keeping its last value" } else { b"" };
             match errno {
-                Some(errno) => voice.unable(&[b"read ", name.to_bytes(), keeps], errno),
+                Some(errno) => voice.unable_so(&[b"read ", name.to_bytes()], errno, keeps),
                 None => voice.invalid(name.to_bytes(), buffer[..length].trim_ascii(), expected),
             }
         }

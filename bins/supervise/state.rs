@@ -197,8 +197,7 @@ impl State {
         match self.write(machine.pid, &words, &status) {
             Ok(()) => self.refused = None,
             Err((name, errno)) => {
-                let mut what = Text::<64>::of("write supervise/");
-                self.complain(voice, what.add(name).add(", trying again").bytes(), errno);
+                self.complain(voice, &[b"write supervise/", name.as_bytes()], errno, b"trying again");
             }
         }
         self.refused.is_none()
@@ -206,10 +205,10 @@ impl State {
 
     /// Says that something cannot be done here, once until all is well again: the next thing will fail for
     /// the same reason.
-    pub(super) fn complain(&mut self, voice: Voice, what: &[u8], errno: Errno) {
+    pub(super) fn complain(&mut self, voice: Voice, what: &[&[u8]], errno: Errno, consequence: &[u8]) {
         // A directory that is gone is another matter.
         if self.refused != Some(errno) && errno != Errno::ENOENT {
-            voice.unable(&[what], errno);
+            voice.unable_so(what, errno, consequence);
         }
         self.refused = Some(errno);
     }

@@ -58,7 +58,7 @@ impl Supervised {
         }
         let open = state.open_fifos();
         if let Err(errno) = open {
-            state.complain(voice, b"open supervise/control and supervise/ok, trying again", errno);
+            state.complain(voice, &[b"open supervise/control and supervise/ok"], errno, b"trying again");
         }
         if !shown || open.is_err() {
             process.retry_at = Some(now.monotonic + AGAIN);
@@ -112,7 +112,9 @@ impl Supervised {
         };
         match open() {
             Ok(socket) => self.socket = Some(socket),
-            Err(errno) => state.complain(self.shared.voice, b"open supervise/socket, trying again", errno),
+            Err(errno) => {
+                state.complain(self.shared.voice, &[b"open supervise/socket"], errno, b"trying again");
+            }
         }
     }
 }

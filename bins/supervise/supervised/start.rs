@@ -85,7 +85,7 @@ impl Supervised {
             Err(Errno::ENOENT) => return Ok(()),
             Err(errno) => {
                 if self.no_log.replace(errno).is_none() {
-                    self.shared.voice.unable(&[b"open log, which gets nothing"], errno);
+                    self.shared.voice.unable_so(&[b"open log"], errno, b"the service runs without a logger");
                 }
                 return Ok(());
             }
@@ -121,10 +121,10 @@ impl Supervised {
                 return self.adopt_or_start(Part::Log, now);
             }
             Err(NotOurs::Locked) if first => {
-                voice.unable(&[b"lock supervise/lock, trying again"], Errno::EAGAIN);
+                voice.unable_so(&[b"lock supervise/lock"], Errno::EAGAIN, b"trying again");
             }
             Err(NotOurs::Unusable(what, errno)) if first => {
-                voice.unable(&[what.as_bytes(), b", trying again"], errno);
+                voice.unable_so(&[what.as_bytes()], errno, b"trying again");
             }
             Err(_) => {}
         }
