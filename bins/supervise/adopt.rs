@@ -96,7 +96,7 @@ fn take_over(process: &mut Process, snapshot: Option<&Snapshot>, child: &Child, 
         }
     }
     let machine = &mut process.machine;
-    // Whoever starts a supervisor means it to stay: an exit that was under way is over with the old one.
+    // A supervisor is started to stay: an exit that was under way is over with the old one.
     if machine.want == Want::Exit {
         machine.want = normally;
     }

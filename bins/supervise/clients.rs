@@ -1,4 +1,4 @@
-//! Who is connected to the socket: lines in, JSON objects out, and nobody is waited for.
+//! The clients of the socket: lines in, JSON objects out, without waiting for any of them.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
@@ -27,7 +27,7 @@ pub(super) enum Condition {
     Down,
     /// That neither run nor finish runs.
     Finished,
-    /// That the service has said that it is ready; that it runs, where it cannot say so.
+    /// That the service has announced that it is ready; that it runs, if it cannot announce it.
     Ready,
     /// That a start which is under way is over, and the control script of this letter.
     Settled(Option<u8>),
@@ -93,7 +93,7 @@ struct Slot {
     buffer: [u8; LINE],
 }
 
-/// Who is connected.
+/// The clients.
 #[derive(Debug, Default)]
 pub(super) struct Clients {
     /// Each is made for its first client and kept for the next: memory that is never given back ends there.
@@ -232,7 +232,7 @@ impl Clients {
         self.send(i, Object::error(why).line());
     }
 
-    /// Lets a client wait, at most so many milliseconds, unless what it waits for holds already.
+    /// Lets a client wait, at most this many milliseconds, unless what it waits for holds already.
     pub(super) fn wait(
         &mut self,
         i: usize,
@@ -309,7 +309,7 @@ impl Clients {
         }
     }
 
-    /// Publishes what `event` has changed of a process that was `before`, and notes who has waited for that.
+    /// Publishes what `event` has changed of a process that was `before`, and notes which clients have waited for that.
     pub(super) fn tell(&mut self, view: &View, before: &Machine, event: Event, now: Now) {
         self.changed(view);
         if self.has_follower(view.part) {
@@ -319,7 +319,7 @@ impl Clients {
         }
     }
 
-    /// Publishes that its readiness has changed, and notes who has waited for that.
+    /// Publishes that its readiness has changed, and notes which clients have waited for that.
     #[inline(never)]
     pub(super) fn readiness_changed(&mut self, view: &View, now: Now) {
         self.changed(view);
@@ -332,7 +332,7 @@ impl Clients {
         self.publish(view.part, || report::announcement(view, now));
     }
 
-    /// Notes who has waited for what `view` shows. They are answered once the state is written.
+    /// Notes which clients have waited for what `view` shows. They are answered once the state is written.
     fn changed(&mut self, view: &View) {
         for i in 0..CLIENTS {
             let Some(client) = self.client_mut(i) else { continue };

@@ -46,7 +46,7 @@ impl Lock {
             if !is_there(directory.as_fd(), &file) {
                 continue;
             }
-            // One may have been removed long ago, and who holds it be at work.
+            // One may have been removed long ago while its holder goes on.
             if new && has_reader(directory.as_fd()) {
                 return Err(NotOurs::Locked);
             }
@@ -65,7 +65,7 @@ fn open(directory: BorrowedFd) -> Result<Option<(OwnedFd, bool)>, NotOurs> {
     let access = OFlag::O_WRONLY | OFlag::O_APPEND;
     let there = |access| door::file(directory, supervise::LOCK, access, Owner::Any);
     let found = match there(access) {
-        // What cannot be written can be locked by whoever may open it.
+        // What cannot be written can be locked by anybody who may open it.
         Err(Errno::EROFS) => there(OFlag::O_RDONLY),
         other => other,
     };
@@ -105,7 +105,7 @@ fn is_there(directory: BorrowedFd, file: &OwnedFd) -> bool {
     }
 }
 
-/// Whether a supervisor has `ok` open, which tells every client that it is there.
+/// Whether a supervisor has `ok` open: the sign for every client that it is there.
 fn has_reader(directory: BorrowedFd) -> bool {
     door::fifo(directory, supervise::OK, OFlag::O_WRONLY, Owner::Any).is_ok()
 }

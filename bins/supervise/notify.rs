@@ -115,7 +115,7 @@ impl Notify {
         Ok(())
     }
 
-    /// A socket with an abstract name: a path would be out of reach for who has changed its user or root.
+    /// A socket with an abstract name: a path would be out of reach after a change of user or root.
     /// The name lasts, so that a new supervisor can take it, if nobody else has.
     fn open_socket(&mut self) -> nix::Result<()> {
         if self.name == 0 {
@@ -186,7 +186,7 @@ impl Notify {
     pub(super) fn hear(&mut self, pid: u32, now: u64) -> bool {
         let before = self.ready;
         let mut buffer = [0; 4096];
-        // Both so often in a round at most, and such a round so often in a second: no flood keeps us from the
+        // Both at most this often in a round, and such a round at most this often in a second: no flood keeps us from the
         // rest of our work, or takes a processor. What cannot be read now is reported again by a later wait.
         self.deaf = [now + PAUSE; 2];
         for _ in 0..ROUND {
@@ -240,7 +240,7 @@ pub(crate) fn handed_on() -> nix::Result<Option<OwnedFd>> {
 /// The random part of the name of a notification socket.
 fn number_of(fd: RawFd) -> Option<u64> {
     let mut buffer = [0; 32];
-    let name = socket::abstract_name(fd, &mut buffer).ok()?; // anything else, of whoever has started us
+    let name = socket::abstract_name(fd, &mut buffer).ok()?; // anything else, inherited from our parent
     name.strip_prefix(NAME).and_then(number)
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct PidSpace {
 struct Place {
     /// The inode number of the pid namespace, which another gets when this one is gone.
     namespace: u64,
-    /// When process 1 started, in ticks since boot: where the numbers are the same it tells two namespaces apart.
+    /// When process 1 started, in ticks since boot: where the numbers are the same it distinguishes two namespaces.
     first: u64,
     /// The inode number of the time namespace, by which start times are shifted.
     time: u64,
@@ -69,7 +69,7 @@ impl PidSpace {
         Ok(Self { boot, place, held: false })
     }
 
-    /// Looks for somebody who has the log pipe below this state directory open: before we open it ourselves.
+    /// Looks whether a process has the log pipe below this state directory open: before we open it ourselves.
     pub(super) fn look_for_sign(&mut self, state: BorrowedFd) {
         self.held = match is_held(state) {
             Ok(held) => held,
@@ -100,7 +100,7 @@ impl PidSpace {
         }
     }
 
-    /// Whether another pid namespace lives, or, where the kernel does not tell, whether there is a sign of it.
+    /// Whether another pid namespace lives, or, where the kernel does not show it, whether there is a sign of it.
     fn lives(&self, there: Place) -> bool {
         if there.namespace == namespace::INITIAL {
             return true;
@@ -127,7 +127,7 @@ fn sees(there: Place) -> bool {
         let mut path = Text::<32>::new();
         path.number(pid).add("/ns/pid\0");
         let Ok(path) = CStr::from_bytes_with_nul(path.bytes()) else { return };
-        // Who is gone by now, or is not shown to us, is no sign.
+        // A process that is gone by now, or not shown to us, is no sign.
         seen = fstatat(&proc, path, AtFlags::empty()).is_ok_and(|stat| fds::inode(&stat) == there.namespace);
     });
     seen || looked.is_err()

@@ -237,7 +237,7 @@ impl Process {
                 Some(Event::Script(false))
             }
             Action::Try(script) => {
-                // Before anybody can see what comes of it: who kills us then must not take it back.
+                // Before anybody can see what comes of it: a kill after that must not take it back.
                 if script.is_for_signal() {
                     self.remember(shared, now);
                 }
@@ -354,8 +354,8 @@ impl Process {
         self.book.serial = self.book.serial.wrapping_add(1);
         let mut starting = self.machine;
         (starting.phase, starting.paused, starting.stop_sent) = (Phase::Run, false, false);
-        // As it will be: who finds the new run and not us has to know what was wanted of it, and who finds
-        // no new run that one was under way.
+        // As it will be: a successor that finds the new run has to know what was wanted of it, and one that finds
+        // no new run that a start was under way.
         self.remember_as(shared, starting, now);
         let event = self.spawn(shared, c"./run", &[c"./run"], false);
         match (event, self.exec) {
@@ -398,7 +398,7 @@ impl Process {
             }
         }
         let (code, status) = death::finish_arguments(self.machine.death);
-        // Before the fork: who finds this knows that finish is due, until finish itself has said that it
+        // Before the fork: a successor that finds this knows that finish is due, until finish itself has said that it
         // runs.
         self.remember(shared, now);
         let numbers = [code.as_c_str(), status.as_c_str()];
@@ -429,7 +429,7 @@ impl Process {
         progress.until
     }
 
-    /// What tells the leftovers of the last run from the rest.
+    /// What distinguishes the leftovers of the last run from the rest.
     fn run_before(&self, shared: &Shared, logger: u32) -> leftovers::Run {
         leftovers::Run { pid: self.died.1, spare: [self.script, logger], orphans: shared.orphans }
     }
@@ -538,7 +538,7 @@ impl Process {
         let death = match process::exit_status(pidfd.as_fd()) {
             Ok(status) => death::from_wait_status(status),
             Err(Errno::ESRCH) if now.monotonic < since + PATIENCE => return None,
-            Err(_) => Death::Unknown, // the kernel does not tell, or nobody has reaped it in time
+            Err(_) => Death::Unknown, // the kernel does not show it, or it was not reaped in time
         };
         // It was reaped a while ago: where its number is another's by now, so is the group of that number.
         let reused = procfs::process(self.machine.pid).is_ok_and(|process| !process.zombie);
@@ -613,7 +613,7 @@ impl Process {
                 if self.said.is_new(Said::NoRecord) {
                     shared.voice(self.part).unable_so(&[RECORD], errno, NO_RECORD);
                 }
-                // Who may write it, and to the directory, is decided by people.
+                // Its mode and that of the directory are decided by people.
                 if errno != Errno::EPERM {
                     self.retry_at.get_or_insert(now.monotonic + AGAIN);
                 }
@@ -644,7 +644,7 @@ impl Process {
         }
     }
 
-    /// The fd that tells of the adopted process's death, while there is no need to ask again and again.
+    /// The fd that is ready at the adopted process's death, while there is no need to ask again and again.
     pub(super) fn death_fd(&self) -> RawFd {
         match &self.adopted {
             Some(pidfd) if self.asking.is_none() => pidfd.as_raw_fd(),

@@ -145,7 +145,7 @@ pub(super) fn clear(file: BorrowedFd) -> nix::Result<()> {
     file::write_at(file, blank.fill(SIZE).bytes(), 0)
 }
 
-/// What is recorded and may live. EXDEV where that is in another pid namespace, of which its pids tell nothing
+/// What is recorded and may live. EXDEV where that is in another pid namespace, whose pids mean nothing
 /// here. `now`: for what another clock has dated, monotonic, ms.
 pub(super) fn read(
     file: BorrowedFd,
@@ -229,7 +229,7 @@ fn parse_snapshot(place: &[u8]) -> Option<Snapshot> {
         _ => None,
     };
     let (serial, wall, dead) = (small(serial), (wall, small(nanoseconds)), small(dead));
-    // An older record, without the words, tells of a stop alone.
+    // An older record, without the words, has a stop alone.
     let stopped = machine.stop_sent && machine.want != Want::Up;
     let mut asked = Asked { kill_at: stopped.then_some(ANEW), ..Asked::default() };
     for word in words {
@@ -271,7 +271,7 @@ impl Child {
             Ok(process) if process.zombie && process.parent != std::process::id() => Ok(false),
             Ok(_) if self.start == 0 => Err(Errno::ENODATA),
             Ok(process) => Ok(process.start == self.start),
-            // Nothing is there; or /proc does not say who it is.
+            // Nothing is there; or /proc does not show it.
             Err(Errno::ENOENT | Errno::ESRCH) => match process::has_ended(self.pid) {
                 Ok(true) | Err(Errno::ESRCH) => Ok(false),
                 Ok(false) => Err(Errno::ENODATA),

@@ -63,7 +63,7 @@ pub(super) struct Settings {
     names: lookalikes::Reported,
 }
 
-/// A stop in less milliseconds than this cannot be meant: whoever writes so has seconds in mind.
+/// A stop in less milliseconds than this cannot be meant: seconds were.
 const HASTE: u64 = 100;
 
 /// The files of a service directory that may be missing, each a bit.
@@ -125,7 +125,11 @@ pub(super) fn operators(directory: &OwnedFd, voice: Voice) -> Option<Gid> {
         name => common::credentials::group_of(name),
     };
     let report = |error: Error| {
-        voice.warning(&[b"operators: ", error.text().as_bytes(), b"; only root and this user may control the service"]);
+        voice.warning(&[
+            b"operators: ",
+            error.text().as_bytes(),
+            b"; only root and this user may control the service",
+        ]);
     };
     found.map(Gid::from_raw).map_err(report).ok() // which has been reported
 }
@@ -255,7 +259,7 @@ impl Settings {
         limit
     }
 
-    /// Tells once that a time is shorter than can be meant.
+    /// Reports once that a time is shorter than can be meant.
     fn doubt(&mut self, voice: Voice, File(which, name, _): File, time: Option<u64>) {
         let bit = 1 << which as u32;
         let Some(time) = time.filter(|time| *time < HASTE) else {

@@ -49,7 +49,7 @@ struct Deaths {
 
 /// How many lines `deaths` keeps.
 const DEATHS: usize = 32;
-/// How much of `deaths` is read: more than so many lines of ours take.
+/// How much of `deaths` is read: more than that many lines of ours take.
 const TAIL: off_t = 256 * 32;
 
 impl State {
@@ -64,9 +64,9 @@ impl State {
         let made = mkdirat(parent, supervise::DIRECTORY, mode);
         // A link may point to where nothing is yet, as to a directory in /run.
         if made == Err(Errno::EEXIST) {
-            let mut buffer = [0; 1023]; // nix copies a path so long without allocating
+            let mut buffer = [0; 1023]; // nix copies a path of this length without allocating
             if let Ok(target) = file::read_link(parent, supervise::DIRECTORY, &mut buffer) {
-                let _ = mkdirat(parent, target, mode); // opening it tells
+                let _ = mkdirat(parent, target, mode); // opening it reports
             }
         }
         let directory = fds::open_directory(parent, supervise::DIRECTORY).map_err(|errno| match made {
@@ -90,13 +90,13 @@ impl State {
         };
         match state.open_record() {
             Ok(file) => state.record = Some(file),
-            // There is none, and no room for one: it is tried again, and told.
+            // There is none, and no room for one: it is tried again, and reported.
             Err(Errno::ENOENT | Errno::ENOSPC | Errno::EDQUOT) => {}
             // One that we cannot write, or that others can, may be there all the same.
             Err(Errno::EROFS | Errno::EACCES | Errno::EPERM) => state.look_at_record()?,
             Err(errno) => return Err(NotOurs::Unusable("open supervise/record", errno)),
         }
-        state.control = state.control_fifo(supervise::CONTROL, OFlag::O_RDWR).ok(); // else open_fifos tries again, and tells
+        state.control = state.control_fifo(supervise::CONTROL, OFlag::O_RDWR).ok(); // else open_fifos tries again, and reports
         Ok(state)
     }
 
@@ -125,7 +125,7 @@ impl State {
         let looked = match door::file(self.directory(), c"record", OFlag::O_RDONLY, Owner::Any) {
             Ok(file) => directory.and_then(|directory| Ok((directory && ours_alone(&file)?, file))),
             Err(Errno::ENOENT) => return Ok(()),
-            // Whoever owns the directory has put there what no supervisor has written.
+            // The owner of the directory has put there what no supervisor has written.
             Err(Errno::ELOOP | Errno::EEXIST | Errno::ENXIO) if directory == Ok(false) => return Ok(()),
             Err(errno) => Err(errno),
         };
@@ -162,7 +162,7 @@ impl State {
         Ok(true)
     }
 
-    /// Makes and opens what clients reach us by. After the first status: who gets through has to find one.
+    /// Makes and opens what clients reach us by. After the first status: a client that gets through has to find one.
     pub(super) fn open_fifos(&mut self) -> nix::Result<()> {
         if let Some(group) = self.operators.filter(|_| self.ok.is_none()) {
             fchown(&self.directory, None, Some(group))?;
@@ -187,7 +187,7 @@ impl State {
         Ok(fifo)
     }
 
-    /// Shows `machine` to whoever reads: the pid, the words, and the 20 bytes, each only if it changed. An
+    /// Shows `machine` to all readers: the pid, the words, and the 20 bytes, each only if it changed. An
     /// old file stays until the new one is whole. True where all is written.
     pub(super) fn show(&mut self, machine: &Machine, since: Wall, voice: Voice) -> bool {
         let (status, words) = (report::status_bytes(machine, since).pack(), report::stat(machine));
@@ -277,10 +277,10 @@ impl State {
         let open = || door::file_or_new(self.directory(), supervise::DEATHS, access, 0o644, Owner::Any);
         let file = door::replacing(self.directory(), supervise::DEATHS, open)?;
         let stat = fstat(&file)?;
-        // The last lines alone, however long the file is: whoever may write it may have made it so.
+        // The last lines alone, however long the file is: others may write to it.
         let from = (stat.st_size - TAIL).max(0);
         let (lines, keep) = last_lines(&file, from)?;
-        // Whoever else owns the directory may have moved a file of ours here: nothing is added to that.
+        // Another owner of the directory may have moved a file of ours here: nothing is added to that.
         if from == 0 && lines < DEATHS && ours_alone(&self.directory)? {
             whole(write(&file, line), line.len())?;
             self.deaths = Some(Deaths { file, identity: (stat.st_dev, stat.st_ino), lines: lines + 1 });

@@ -1,6 +1,6 @@
 //! A supervised service: the service, its logger, and what their clients ask for.
 //!
-//! It is a value: whoever holds it waits for its fds and its times, and for the deaths of children, and calls it.
+//! It is a value: the program that holds it waits for its fds and its times, and for the deaths of children, and calls it.
 //! It works with the directories that it was given and changes nothing that the process has but once.
 //!
 //! What has come by several ways is handled in this order: bytes and lines, notifications, and then what was
@@ -37,7 +37,7 @@ const DRAIN: u64 = 10_000;
 /// How long until something that failed is tried again.
 const AGAIN: u64 = 1000;
 
-/// How much of a control FIFO is read in a round: whoever floods us is not alone.
+/// How much of a control FIFO is read in a round: a flood must not keep out the others.
 const MOST: usize = 4096;
 /// How many rounds a death waits for what was written before it: as long as there can be more of it than this
 /// in a FIFO, which holds 64 KiB as a rule.
@@ -67,7 +67,7 @@ enum Way {
     Client(usize),
 }
 
-/// What was asked for by who holds the service, and is carried out once all doors have been looked at again.
+/// What its holder has asked for, and is carried out once all doors have been looked at again.
 #[derive(Clone, Copy, Debug, Default)]
 struct Asked {
     stop: bool,
@@ -154,7 +154,7 @@ pub(crate) struct Supervised {
     /// How many rounds deaths have waited for what was written before them.
     waited: u32,
     /// What the control FIFOs of both parts hold from before a stop that others have asked for, and the stops that
-    /// have overtaken whoever waits to be let in.
+    /// have overtaken the clients that wait to be let in.
     late: [Late; 2],
     late_clients: [Option<Ask>; 2],
     /// When clients are let in again: there was no fd or no memory for one.
@@ -175,7 +175,7 @@ impl Supervised {
             return Next::Over(outcome);
         }
         self.save(now);
-        // Those who were answered may have sent more meanwhile.
+        // A client that was answered may have sent more meanwhile.
         if self.answer_waiting(now) { Next::Again } else { Next::Wait }
     }
 
@@ -298,7 +298,7 @@ impl Supervised {
     /// end. `died`: the adopted service and the adopted logger.
     fn carry_out(&mut self, more: bool, died: [bool; 2], now: Now) -> Option<Ending> {
         if std::mem::take(&mut self.asked.stop) {
-            // Whoever wants us to leave at once may say so again; a stop must not be lost.
+            // A request to leave at once may come again; a stop must not be lost.
             self.asked.leave = false;
             self.ask(Part::Service, Control::Exit, None, Some(Way::Signal), now);
         }
@@ -343,7 +343,7 @@ impl Supervised {
     }
 
     /// Starts the logger now that would wait for its start, where the one before was another supervisor's. That may
-    /// have ended for no other reason than that no supervisor had its pipe open; and whoever writes to the pipe needs a
+    /// have ended for no other reason than that no supervisor had its pipe open; and the writers of the pipe need a
     /// reader, should we be killed next. One that ends at once waits for all starts but this one.
     fn hurry_logger(&mut self, now: Now) {
         let Some(logger) = self.parts.logger.as_mut().filter(|logger| logger.machine.phase == Phase::Wait)
@@ -354,8 +354,8 @@ impl Supervised {
         self.happen(Part::Log, Event::Time, now);
     }
 
-    /// Lets clients in, and hears what they have sent: who is in the queue has been there before what is
-    /// learnt of next.
+    /// Lets clients in, and hears what they have sent: a client in the queue was there before what is learnt
+    /// of next.
     fn let_in(&mut self, now: Now) {
         for _ in 0..CLIENTS {
             let Some(socket) = &self.socket else { return };
@@ -374,7 +374,7 @@ impl Supervised {
                     self.late_clients = [None; 2];
                     return;
                 }
-                // Whoever is gone already is not missed.
+                // A client that is gone already is not missed.
                 Err(Errno::ECONNABORTED | Errno::EINTR) => {}
                 // It stays in the queue, which would be reported again and again.
                 Err(_) => {
@@ -385,7 +385,7 @@ impl Supervised {
         }
     }
 
-    /// Reads and carries out the bytes of a control FIFO, up to so many. Whether there may be more.
+    /// Reads and carries out the bytes of a control FIFO, up to [`MOST`]. Whether there may be more.
     fn read_bytes(&mut self, part: Part, now: Now) -> bool {
         const SIZE: usize = 256;
         let mut bytes = [0; SIZE];

@@ -132,7 +132,7 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Error> {
         Error::answer(111, "")
     };
     let signals = common::signals::as_fd(&HEARD).map_err(|errno| fatal(b"open a signalfd", errno))?;
-    let space = PidSpace::now().map_err(|errno| fatal(b"tell which boot and namespaces these are", errno))?;
+    let space = PidSpace::now().map_err(|errno| fatal(b"identify the boot and the namespaces", errno))?;
     let options = Options {
         voice,
         env: env.clone(),

@@ -44,7 +44,7 @@ pub(super) struct Supervisor {
     pub(super) env: Words,
     /// Nothing has happened for a second.
     pub(super) resting: bool,
-    /// There may be more who have died.
+    /// There may be more deaths.
     pub(super) unreaped: bool,
 }
 
@@ -54,7 +54,7 @@ impl Supervisor {
     pub(super) fn run(&mut self) -> Ending {
         let mut watched = [watch(-1, 0); 1 + FIXED_FDS];
         let mut refused = None;
-        // Who has died before our signal dispositions were set has sent us nothing.
+        // A death before our signal dispositions were set has sent us nothing.
         self.learn();
         loop {
             match self.service.settle(Now::read()) {
@@ -109,7 +109,7 @@ impl Supervisor {
     }
 
     /// Where nothing is due, what is not needed for the wait is given back once a second has been quiet:
-    /// whoever has much to do would fetch it again and again.
+    /// under load it would be fetched again and again.
     fn idle_timeout(&mut self, timeout: Option<u64>) -> Option<u64> {
         if timeout.is_some() || !self.resting {
             self.resting = timeout.is_none();
@@ -124,7 +124,7 @@ impl Supervisor {
         self.voice.unable(&[b"wait for events"], errno);
     }
 
-    /// Takes notice of the signals that have arrived and of who has died. What follows from them happens once
+    /// Takes notice of the signals that have arrived and of deaths. What follows from them happens once
     /// everything else has been looked at again.
     #[inline(never)]
     fn learn(&mut self) {

@@ -122,7 +122,7 @@ impl Supervised {
             self.bury([false; 2], now);
         }
         let refused: Option<&[u8]> = match () {
-            () if leaves => Some(b"unable to upgrade: told to leave"),
+            () if leaves => Some(b"unable to upgrade: asked to exit"),
             () if self.parts.service.machine.scripted() => {
                 Some(b"unable to upgrade: a control script runs, try again")
             }

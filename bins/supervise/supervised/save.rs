@@ -13,7 +13,7 @@ use crate::supervise::process::Said;
 use crate::supervise::state::State;
 
 impl Supervised {
-    /// Answers who has waited for what is written now. Whether anybody has.
+    /// Answers the clients that have waited for what is written now. Whether there were any.
     pub(super) fn answer_waiting(&mut self, now: Now) -> bool {
         let log = self.parts.logger.is_some();
         let mut any = false;
@@ -44,7 +44,7 @@ impl Supervised {
         let Some(process) = self.parts.get_mut(part) else { return };
         process.unsaved = false;
         process.make_record(&self.shared, now);
-        // Before anybody can see it: who kills us then must not take us back behind it.
+        // Before anybody can see it: a kill after that must not take us back behind it.
         process.remember(&self.shared, now);
         let Some(state) = &mut process.state else { return };
         let mut shown = state.show(&process.machine, process.since, voice);

@@ -93,7 +93,7 @@ impl Supervised {
         let Some(state) = &service.state else { return Ok(()) };
         let want = if exists(directory.as_fd(), c"down") { Want::Down } else { Want::Up };
         let parent = service.state_parent.as_ref().map(|state| {
-            let _ = make_directory(state, c"log", 0o755); // opening it tells
+            let _ = make_directory(state, c"log", 0o755); // opening it reports
             fds::open_directory(state.as_fd(), c"log")
         });
         let refusal = |what| move |errno| Refusal::unable(Part::Service, what, errno);
@@ -135,7 +135,7 @@ impl Supervised {
     fn begin(&mut self, patience: Patience, now: Now) -> Result<(), Refusal> {
         self.verify(patience)?;
         self.lock_log(patience, now)?;
-        // Who sees the service finds its logger too.
+        // A client that sees the service finds its logger too.
         self.save(now);
         self.adopt_or_start(Part::Service, now)?;
         self.save(now);
