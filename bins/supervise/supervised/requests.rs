@@ -1,4 +1,4 @@
-//! What clients ask for over the socket.
+//! The requests of clients over the socket.
 
 use common::quantity::SECONDS;
 use common::supervise::Control;
@@ -41,7 +41,7 @@ impl Supervised {
         let list = [words.next(), words.next(), words.next(), words.next()];
         let control = match list {
             [Some(b"status"), None, ..] => {
-                self.save(now); // what a client reads in the answer is in the files too
+                self.save(now); // the files are never behind an answer
                 return self.reply(i, part, None, now);
             }
             [Some(b"events"), None, ..] => {
@@ -122,7 +122,7 @@ impl Supervised {
             self.bury([false; 2], now);
         }
         let refused: Option<&[u8]> = match () {
-            () if leaves => Some(b"unable to upgrade: asked to exit"),
+            () if leaves => Some(b"unable to upgrade: leaving"),
             () if self.parts.service.machine.scripted() => {
                 Some(b"unable to upgrade: a control script runs, try again")
             }

@@ -1,18 +1,21 @@
 //! sissylog: send each line of the standard input to syslog.
 //!
-//! `logger` is the loop; `level` finds out how urgent a line is, `message` writes what is sent of it, `syslog`
-//! sends it; `service` knows whose lines these are.
+//! [`logger`] is the loop; [`level`] finds out how urgent a line is, [`line`], [`header`] and [`message`] write
+//! what is sent of it, [`syslog`] sends it; [`service`] knows whose lines these are.
 
 pub mod level;
-mod logger;
 pub mod message;
+
+mod header;
+mod line;
+mod logger;
 mod service;
 mod syslog;
 
 use common::input::Input;
 use common::{Cli, Error, Link, OrFail, Outcome, Short, Text, Voice, fds, shown, signals};
 
-use logger::{Logger, Orders};
+use logger::{Logger, Options};
 
 /// sissylog: send each line of the standard input to syslog.
 pub const PROGRAM: Link = Link {
@@ -24,7 +27,7 @@ pub const PROGRAM: Link = Link {
     run,
 };
 
-/// How much of the input is looked at at once: a longer line is sent part by part.
+/// How many bytes of the input are looked at at once: a longer line is sent part by part.
 const BATCH: usize = 16 << 10;
 
 fn run(cli: &mut Cli) -> Outcome {
@@ -32,7 +35,7 @@ fn run(cli: &mut Cli) -> Outcome {
     Err(Error::answer(status, ""))
 }
 
-/// What the command line asks for. A function of its own, so that what it needs of the stack is free again.
+/// Reads the command line. A function of its own, so that the stack it needs is free again.
 #[inline(never)]
 fn start(cli: &mut Cli) -> Result<Logger, Error> {
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
@@ -44,7 +47,7 @@ fn start(cli: &mut Cli) -> Result<Logger, Error> {
             other => return Err(other.unexpected().into()),
         }
     }
-    // Where log/run itself is a link to us we have the name of a script.
+    // Where log/run itself is a link to this program, its name is that of a script.
     let is_run = cli.called() == b"run";
     let called = if is_run { PROGRAM.name.as_bytes() } else { cli.called() };
     let voice = Voice { called, folder: b"", part: b"" };
@@ -58,11 +61,11 @@ fn start(cli: &mut Cli) -> Result<Logger, Error> {
     if words.next().is_some() {
         return Err(Error::usage("nothing may follow facility"));
     }
-    // All come through the fd, those too that are ignored, or do nothing.
+    // All come through the fd, even those that are ignored or do nothing.
     signals::block_all().or_fail("block signals")?;
     let signals = signals::as_fd(&logger::ENDS).or_fail("make a signalfd")?;
     let input = Input::new(BATCH).or_fail("look at the standard input")?;
-    Ok(Logger::new(Orders { voice, ident, facility, pid, last_word }, signals, input))
+    Ok(Logger::new(Options { ident, facility, pid, last_word }, voice, signals, input))
 }
 
 fn ident(word: &[u8]) -> Result<Text<{ message::IDENT }>, Error> {
