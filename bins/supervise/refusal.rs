@@ -36,7 +36,7 @@ impl Refusal {
                 "the recorded process may be running in another pid namespace: nothing is started"
             }
             Errno::EPERM => {
-                "the recorded process is running, but other users may write the record: nothing is started"
+                "the recorded process is running, but others may write the record: nothing is started"
             }
             errno => {
                 return Self::unable(part, "determine whether the recorded process is still running", errno);
