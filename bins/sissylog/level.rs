@@ -1,11 +1,11 @@
-//! What syslog calls facility and severity: how they are written.
+//! The facilities and severities of syslog, as they are written.
 
-/// The facilities, each at the place of its number, and the other names of some.
+/// The facilities, each at the index that is its number.
 const FACILITIES: [&str; 12] =
     ["kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp"];
 const LOCAL: u8 = 16;
 
-/// The names of the facilities, for people.
+/// The names of the facilities, for messages.
 pub const NAMES: &str = "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp local0 to local7";
 
 /// The number of a facility: by its name in any case, with `LOG_` before it or without.
@@ -36,7 +36,7 @@ pub const NOTICE: u8 = 5;
 /// The level of a line that names none.
 pub const INFO: u8 = 6;
 
-/// The words for each level, at the place of its number. Syslog has nothing below debug.
+/// The words for each level, at the index that is its number. Syslog has nothing below debug.
 const WORDS: [&[&str]; 8] = [
     &["emergency", "emerg", "panic"],
     &["alert"],
@@ -48,7 +48,7 @@ const WORDS: [&[&str]; 8] = [
     &["debug", "trace"],
 ];
 
-/// The level that a line names at its start, and what of the line is logged: a word stays, `<N>` does not.
+/// The level that a line names at its start, and the text that is logged: a word is part of it, `<N>` is not.
 #[must_use]
 pub fn level(line: &[u8]) -> (u8, &[u8]) {
     if let [b'<', digit @ b'0'..=b'7', b'>', text @ ..] = line {

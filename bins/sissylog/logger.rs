@@ -4,59 +4,46 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-use common::clock::{monotonic, wall};
+use common::clock::monotonic;
 use common::input::{Input, Look, Room};
 use common::poll::{POLLIN, POLLOUT, poll, poll_for, watch};
 use common::{Text, Voice, signals};
 use nix::errno::Errno;
 
+use super::header::Header;
 use super::level::{NOTICE, level};
-use super::message::{IDENT, LEAST, LIMIT, Message, Stamp, push, whole};
+use super::line::Line;
+use super::message::{IDENT, LEAST, LIMIT, Message, whole};
 use super::service::Service;
 use super::syslog::{Sent, Syslog};
 
-/// What ends it.
+/// The signals that end it.
 pub(super) const ENDS: [i32; 2] = [signals::TERM, signals::INT];
 
-/// How long a syslogd that does nothing is still waited for at the end, in milliseconds.
+/// How long to wait at the end for a syslogd that reads nothing, in milliseconds.
 const PATIENCE: u64 = 1000;
 
-/// What the command line says.
-pub(super) struct Orders {
-    pub(super) voice: Voice,
+/// What the command line asks for.
+pub(super) struct Options {
     pub(super) ident: Text<IDENT>,
     pub(super) facility: u8,
     /// Whether the pid of the service follows the ident.
     pub(super) pid: bool,
-    /// Whether to say in syslog why it ends.
+    /// Whether to say in syslog why the logger ends.
     pub(super) last_word: bool,
 }
 
-/// A line, or the part of it that has been seen; places are in the bytes of the input.
-struct Line {
-    level: u8,
-    /// Whether a piece of it has been sent.
-    continued: bool,
-    /// Where the next piece begins, and where the one after it, once the next is written.
-    next: usize,
-    after: usize,
-    /// Where its text ends.
-    end: usize,
-    /// How much is taken from the input once it is sent.
-    size: usize,
-}
-
-/// What it takes to go on.
+/// What has to come before anything more can be sent.
 enum Wait {
     /// Room behind this fd.
     Room(RawFd),
-    /// So many milliseconds.
+    /// This many milliseconds.
     Time(u64),
     /// More input.
     Input,
 }
 
-/// What more input has brought.
+/// The result of a look at the input.
 #[derive(PartialEq)]
 enum Seen {
     /// Something to send.
@@ -67,55 +54,58 @@ enum Seen {
     End,
 }
 
+/// Why it ends.
 enum End {
     Input,
     Signal(i32),
 }
 
 pub(super) struct Logger {
-    orders: Orders,
+    voice: Voice,
     signals: OwnedFd,
     input: Input,
     syslog: Syslog,
     service: Service,
-    /// The ident, as it stands in messages.
-    tag: Text<{ IDENT + 14 }>,
-    stamp: Stamp,
-    /// What a text has at most.
+    /// Whether the pid of the service follows the ident.
+    pid: bool,
+    /// Whether to say in syslog why the logger ends.
+    last_word: bool,
+    header: Header,
+    /// The bytes that a text has at most.
     limit: usize,
     line: Option<Line>,
-    /// The piece of the line that is to be sent, if one is written.
+    /// The piece of the line that is to be sent next, or nothing.
     message: Message,
     /// The level of a line whose first parts have been sent and taken.
     long: Option<u8>,
     /// How many bytes have been taken from the input.
     taken: u64,
-    /// Since when there has been no room.
-    full: Option<u64>,
+    /// Since when syslogd has had no room: monotonic, ms.
+    full_since: Option<u64>,
 }
 
 impl Logger {
-    pub(super) fn new(orders: Orders, signals: OwnedFd, input: Input) -> Self {
-        let mut logger = Self {
-            syslog: Syslog::new(orders.voice),
-            orders,
+    pub(super) fn new(options: Options, voice: Voice, signals: OwnedFd, input: Input) -> Self {
+        let Options { ident, facility, pid, last_word } = options;
+        Self {
+            syslog: Syslog::new(voice),
+            voice,
             signals,
             input,
             service: Service::default(),
-            tag: Text::new(),
-            stamp: Stamp::default(),
+            pid,
+            last_word,
+            header: Header::new(facility, ident),
             limit: LIMIT,
             line: None,
             message: Message::new(),
             long: None,
             taken: 0,
-            full: None,
-        };
-        logger.write_tag(None);
-        logger
+            full_since: None,
+        }
     }
 
-    /// Serves to the end; returns the exit status.
+    /// Sends lines until the input or a signal ends it. Returns the exit status.
     pub(super) fn run(mut self) -> i32 {
         let mut status = 0;
         let end = self.serve().and_then(|end| {
@@ -128,7 +118,7 @@ impl Logger {
             Ok(End::Input) => self.last_word(&["end of input"]),
             Ok(End::Signal(signal)) => self.last_word(&["SIG", signals::name(signal).unwrap_or("")]),
             Err(errno) => {
-                self.orders.voice.fatal(&[b"read the standard input"], errno);
+                self.voice.fatal(&[b"read the standard input"], errno);
                 self.last_word(&["trouble with the input"]);
                 return 111;
             }
@@ -137,7 +127,7 @@ impl Logger {
     }
 
     fn serve(&mut self) -> nix::Result<End> {
-        // Whether to look at once, for more than one look has seen.
+        // There may be more than one look has seen.
         let mut at_once = true;
         loop {
             let wait = self.work()?;
@@ -166,34 +156,42 @@ impl Logger {
         }
     }
 
-    /// Looks for more.
+    /// Looks at the input, and begins with a line that is not finished where that is to be sent.
     fn see(&mut self) -> nix::Result<Seen> {
         match self.input.look()? {
             Look::End => return Ok(Seen::End),
             Look::Nothing => return Ok(Seen::Nothing),
             Look::Bytes => {}
         }
-        if self.orders.pid {
-            let pid = self.service.pid(self.orders.voice);
-            self.write_tag(pid);
+        if self.pid {
+            self.header.set_pid(self.service.pid(self.voice));
         }
-        let finished = self.input.bytes().contains(&b'\n')
-            || self.input.look_further() == Room::Full && self.input.bytes().contains(&b'\n');
-        if !finished {
+        if self.has_line() {
+            return Ok(Seen::Lines);
+        }
+        let room = self.input.look_further();
+        if self.has_line() {
+            return Ok(Seen::Lines);
+        }
+        let bytes = self.input.bytes();
+        if room == Room::Full {
+            let length = Some(whole(bytes)).filter(|whole| *whole > 0).unwrap_or(bytes.len());
+            self.begin(length, false);
+        } else if self.input.is_closed() {
             let length = self.input.bytes().len();
-            if self.input.look_further() == Room::Full {
-                let length = Some(whole(self.input.bytes())).filter(|whole| *whole > 0).unwrap_or(length);
-                self.begin(length, false);
-            } else if self.input.is_closed() {
-                self.begin(length, true);
-            } else {
-                return Ok(Seen::Nothing);
-            }
+            self.begin(length, true);
+        } else {
+            return Ok(Seen::Nothing);
         }
         Ok(Seen::Lines)
     }
 
-    /// Begins with the line in the first `end` bytes, or a part of it, behind which there may be a newline.
+    /// Whether a finished line has been seen.
+    fn has_line(&mut self) -> bool {
+        self.input.bytes().contains(&b'\n')
+    }
+
+    /// Begins with the line in the first `end` bytes, which a newline may follow, or with a part of it.
     fn begin(&mut self, end: usize, last: bool) {
         let bytes = self.input.bytes();
         let newline = usize::from(bytes.get(end) == Some(&b'\n'));
@@ -203,11 +201,11 @@ impl Logger {
             None => level(&bytes[..end]),
         };
         let next = end - text.len();
-        self.line = Some(Line { level, continued, next, after: next, end, size: end + newline });
+        self.line = Some(Line::new(level, continued, next, end, end + newline));
         self.long = Some(level).filter(|_| !last);
     }
 
-    /// Sends lines, as long as there are any and syslogd takes them.
+    /// Sends lines while there are any and syslogd takes them.
     fn work(&mut self) -> nix::Result<Wait> {
         loop {
             if let Some(wait) = self.send()? {
@@ -226,13 +224,11 @@ impl Logger {
             match self.syslog.send(self.message.bytes()) {
                 Sent::All => {
                     self.message.clear();
-                    self.full = None;
-                    if let Some(line) = &mut self.line {
-                        (line.next, line.continued) = (line.after, true);
-                    }
+                    self.full_since = None;
+                    self.line.iter_mut().for_each(Line::piece_sent);
                 }
                 Sent::NoRoom(fd) => {
-                    self.full.get_or_insert_with(monotonic);
+                    self.full_since.get_or_insert_with(monotonic);
                     return Ok(Some(Wait::Room(fd)));
                 }
                 Sent::Away(time) => return Ok(Some(Wait::Time(time))),
@@ -247,34 +243,19 @@ impl Logger {
             }
         }
         if let Some(line) = self.line.take() {
-            self.input.consume(line.size, None)?;
-            self.taken += line.size as u64;
+            self.input.consume(line.size(), None)?;
+            self.taken += line.size() as u64;
         }
         Ok(None)
     }
 
     /// Writes the next message of the line, unless it is written. False if there is none.
     fn write_piece(&mut self) -> bool {
-        let Some(Line { level, continued, next, end, .. }) = self.line else { return false };
-        if next == end {
-            return false;
-        }
-        if self.message.bytes().is_empty() {
-            self.head(level);
-            if continued {
-                self.message.add("+");
-            }
-            let room = self.limit - usize::from(continued);
-            let read = push(&mut self.message, &self.input.bytes()[next..end], room);
-            self.message.add("\0");
-            if let Some(line) = &mut self.line {
-                line.after = next + read;
-            }
-        }
-        true
+        let Self { line, message, header, input, limit, .. } = self;
+        line.as_mut().is_some_and(|line| line.write_piece(message, header, input.bytes(), *limit))
     }
 
-    /// What is to be done at a signal: returns the exit status.
+    /// After a signal: sends what no other logger would. Returns the exit status.
     fn leave(&mut self) -> nix::Result<i32> {
         let sent = self.send_what_is_there()?;
         if self.waiting() == 0 || !self.input.is_only_reader() {
@@ -294,7 +275,7 @@ impl Logger {
         }
         let mut count = Text::<24>::new();
         count.number(lost as u64);
-        self.orders.voice.fatal(&[count.bytes(), b" bytes of the input were not sent and are lost"], None);
+        self.voice.fatal(&[count.bytes(), b" bytes of the input were not sent and are lost"], None);
         Ok(111)
     }
 
@@ -311,14 +292,14 @@ impl Logger {
         }
     }
 
-    /// Sends lines, as [`Logger::work`], and waits for a syslogd that is not so fast. Whether it takes them.
+    /// As [`Logger::work`], but waits for a slow syslogd. Whether it takes all lines.
     fn work_with_patience(&mut self) -> nix::Result<bool> {
         loop {
             match self.work()? {
                 Wait::Input => return Ok(true),
                 Wait::Time(_) => return Ok(false),
                 Wait::Room(fd) => {
-                    let since = self.full.unwrap_or_else(monotonic);
+                    let since = self.full_since.unwrap_or_else(monotonic);
                     let mut room = [watch(fd, POLLOUT)];
                     let time = (since + PATIENCE).saturating_sub(monotonic());
                     if poll(&mut room, Some(time))? && room[0].revents == 0 {
@@ -329,38 +310,23 @@ impl Logger {
         }
     }
 
-    /// How many bytes of the input are to be sent.
+    /// How many bytes of the input are still to be sent.
     fn waiting(&mut self) -> usize {
         let read = if self.input.is_pipe() { 0 } else { self.input.bytes().len() };
         read + self.input.unread()
     }
 
-    /// Says in syslog why it ends, if that is wanted, and possible without waiting.
+    /// Says in syslog why the logger ends, if that is wanted, and possible without waiting.
     fn last_word(&mut self, reason: &[&str]) {
-        if !self.orders.last_word || self.line.is_some() {
+        if !self.last_word || self.line.is_some() {
             return;
         }
-        self.head(NOTICE);
+        self.header.write(&mut self.message, NOTICE);
         self.message.add("sissylog ends: ");
         for part in reason {
             self.message.add(part);
         }
         self.message.add("\0");
         let _ = self.syslog.send(self.message.bytes()); // it is said only where that is possible at once
-    }
-
-    /// Writes the beginning of a message.
-    fn head(&mut self, level: u8) {
-        self.message.add("<").number(self.orders.facility << 3 | level).add(">");
-        self.message.add(self.stamp.at(wall().0)).add(self.tag.bytes());
-    }
-
-    fn write_tag(&mut self, pid: Option<u32>) {
-        self.tag.clear();
-        self.tag.add(self.orders.ident.bytes());
-        if let Some(pid) = pid {
-            self.tag.add("[").number(pid).add("]");
-        }
-        self.tag.add(": ");
     }
 }

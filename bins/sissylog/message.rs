@@ -3,13 +3,13 @@
 use common::Text;
 use common::clock::{Local, local_time};
 
-/// What the text of a message has at most, in bytes.
+/// The longest text of a message, in bytes.
 pub const LIMIT: usize = 800;
 
-/// What [`push`] needs for any character.
+/// The bytes that [`push`] needs for any character.
 pub const LEAST: usize = 8;
 
-/// What an ident has at most, in bytes as they are sent.
+/// The longest ident, in bytes as they are sent.
 pub const IDENT: usize = 200;
 
 /// `<191>`, the time and its blank, `ident[4294967295]: `, the text, and a NUL.
@@ -18,10 +18,10 @@ const SIZE: usize = 5 + 16 + IDENT + 14 + LIMIT + 1;
 /// A message.
 pub type Message = Text<SIZE>;
 
-/// Adds `text` to a message, as much of it as has place in `room` bytes; returns how much that is. Control
+/// Adds `text` to a message, as much of it as fits into `room` bytes; returns how much that is. Control
 /// characters but tab, and what is not UTF-8, are added as `\xNN` for each byte.
 pub fn push<const N: usize>(to: &mut Text<N>, text: &[u8], room: usize) -> usize {
-    // Each byte takes one at least. Where this cuts a character there is less than an escape's place left.
+    // Each byte takes one at least. Where this cuts a character, less room is left than an escape takes.
     let text = &text[..text.len().min(room)];
     let (mut read, mut left) = (0, room);
     for chunk in text.utf8_chunks() {
@@ -58,7 +58,7 @@ fn escape<const N: usize>(to: &mut Text<N>, byte: u8) {
     to.add([b'\\', b'x', digit(byte >> 4), digit(byte & 15)]);
 }
 
-/// How much of `text`, which goes on, there is without a last character that is not whole yet.
+/// How many bytes of `text`, which goes on, come before a last character that is not whole yet.
 #[must_use]
 pub fn whole(text: &[u8]) -> usize {
     let begins = |length: &usize| {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_cut_before_what_has_no_place() {
+    fn a_text_is_cut_before_a_character_that_does_not_fit() {
         let of = |text: &str, room| pushed(text.as_bytes(), room);
         assert_eq!(of("abc", 3), ("abc".into(), 3));
         assert_eq!(of("abcd", 3), ("abc".into(), 3));
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_message_has_place() {
+    fn the_longest_message_fits() {
         let mut message = Message::of("<191>");
         message.add(Stamp::default().at(1_795_343_401)).add([b'i'; IDENT]);
         message.add("[").number(u32::MAX).add("]: ");

@@ -1,4 +1,4 @@
-//! The service whose lines these are: its directory has its name, and its supervisor knows its pid.
+//! The service that writes the lines: its directory has its name, and its supervisor knows its pid.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -12,13 +12,13 @@ use nix::unistd::getcwd;
 
 use super::message::{IDENT, push};
 
-/// The name of the service whose `log` is our working directory, as an ident; `None` where it is that of no service,
-/// or cannot be found out: then the lines have our own name, and nothing else is amiss.
+/// The name of the service whose `log` is the working directory, as an ident. `None`: it is that of no service, or
+/// unknown; then the lines have the program's own name, and nothing else is amiss.
 pub(super) fn name() -> Option<Text<IDENT>> {
     let path = getcwd().ok()?;
     let service = path.parent().filter(|_| path.ends_with("log"))?.file_name()?;
     let mut ident = Text::new();
-    push(&mut ident, service.as_bytes(), IDENT); // what is too long is cut
+    push(&mut ident, service.as_bytes(), IDENT); // a name that is too long is cut
     Some(ident)
 }
 
@@ -27,7 +27,7 @@ pub(super) fn name() -> Option<Text<IDENT>> {
 #[derive(Default)]
 pub(super) struct Service {
     pid: Option<u32>,
-    said: bool,
+    reported: bool,
 }
 
 impl Service {
@@ -35,8 +35,8 @@ impl Service {
     pub(super) fn pid(&mut self, voice: Voice) -> Option<u32> {
         match look() {
             Ok(pid) => self.pid = pid.or(self.pid),
-            Err(errno) if !self.said => {
-                self.said = true;
+            Err(errno) if !self.reported => {
+                self.reported = true;
                 voice.unable(&[b"read ../supervise/pid or ../supervise/status"], errno);
             }
             Err(_) => {}

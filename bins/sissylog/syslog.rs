@@ -9,17 +9,17 @@ use nix::errno::Errno;
 
 const PATH: &[u8] = b"/dev/log";
 
-/// How long to wait for a syslogd that is not there before the next look, in milliseconds.
+/// The pause before the next look for a syslogd that does not run, in milliseconds.
 const PAUSE: u64 = 1000;
 
 /// What has become of a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Sent {
-    /// It is syslogd's.
+    /// Syslogd has it.
     All,
-    /// Syslogd is not so fast, or stopped: it can go on when there is room behind this fd.
+    /// Syslogd is slow, or stopped: there is more to send when there is room behind this fd.
     NoRoom(RawFd),
-    /// Syslogd is not there; the next attempt is in so many milliseconds.
+    /// Syslogd cannot be reached; the next attempt is in this many milliseconds.
     Away(u64),
     /// It is too long.
     TooLong,
@@ -34,18 +34,18 @@ enum Socket {
 pub(super) struct Syslog {
     voice: Voice,
     socket: Option<Socket>,
-    /// Not to be tried before.
-    again: u64,
-    /// What was said last of why it is not there.
-    said: Option<Errno>,
+    /// No attempt before then: monotonic, ms.
+    retry_at: u64,
+    /// The last error that was reported.
+    reported: Option<Errno>,
 }
 
 impl Syslog {
     pub(super) fn new(voice: Voice) -> Self {
-        Self { voice, socket: None, again: 0, said: None }
+        Self { voice, socket: None, retry_at: 0, reported: None }
     }
 
-    /// Sends a message, or goes on with it: until it is sent, or cannot be, it must be the same. It ends in a
+    /// Sends a message, or the rest of it: it must stay the same until it is sent, or cannot be. It ends in a
     /// NUL, which is sent where messages come in a stream.
     pub(super) fn send(&mut self, message: &[u8]) -> Sent {
         let mut old = self.socket.is_some();
@@ -65,19 +65,19 @@ impl Syslog {
         }
     }
 
-    /// How long it is to the next attempt, in milliseconds.
+    /// The milliseconds until the next attempt.
     fn pause(&self) -> Option<u64> {
         if self.socket.is_some() {
             return None;
         }
-        self.again.checked_sub(monotonic()).filter(|pause| *pause > 0)
+        self.retry_at.checked_sub(monotonic()).filter(|pause| *pause > 0)
     }
 
-    /// Leaves syslogd alone until the next attempt: in so many milliseconds.
+    /// Leaves syslogd alone until the next attempt. Returns the milliseconds until then.
     pub(super) fn give_up(&mut self, errno: Errno) -> u64 {
         self.socket = None;
-        self.again = monotonic() + PAUSE;
-        if self.said.replace(errno) != Some(errno) {
+        self.retry_at = monotonic() + PAUSE;
+        if self.reported.replace(errno) != Some(errno) {
             self.voice.unable(&[b"reach /dev/log"], errno);
         }
         PAUSE
@@ -112,7 +112,7 @@ impl Syslog {
             None => return Err(Errno::ENOTCONN),
         };
         if sent == Sent::All {
-            self.said = None;
+            self.reported = None;
         }
         Ok(sent)
     }

@@ -173,18 +173,18 @@ const OF_SV: &[Row] = &[
     row(&["2"], "send SIGUSR2", Send(&[USR2], Goal::Sent, Sends)),
     row(&["term", "t"], "send SIGTERM", Send(&[TERM], Goal::Ended, Sends)),
     row(&["kill", "k"], "send SIGKILL", Send(&[KILL], Goal::Ended, Sends)),
-    row(&["exit", "x", "e"], "stop it, and let its supervisor leave", Send(&[Exit], Goal::Gone, Sends)),
+    row(&["exit", "x", "e"], "stop it, and let its supervisor exit", Send(&[Exit], Goal::Gone, Sends)),
     row(&["start"], "as up, and wait until it has come up", Send(&[Up], Goal::Up, Waits)),
     row(&["stop"], "as down, and wait until it is down", Send(&[Down], Goal::Down, Waits)),
-    row(&["shutdown"], "as exit, and wait until the supervisor has left", Send(&[Exit], Goal::Gone, Waits)),
-    row(&["reload"], "as hup, and see that it lives on", Send(&[HUP], Goal::Reloaded, Waits)),
+    row(&["shutdown"], "as exit, and wait until the supervisor has exited", Send(&[Exit], Goal::Gone, Waits)),
+    row(&["reload"], "as hup, and check that it lives on", Send(&[HUP], Goal::Reloaded, Waits)),
     row(
         &["restart"],
         "stop and start it, and wait until it has come up",
         Send(&[Restart], Goal::Restarted, Waits),
     ),
     row(&["try-restart"], "restart it if it is up", Send(&[TERM, CONT], Goal::Ended, Waits)),
-    row(&["check"], "wait until it is as it is wanted", Send(&[], Goal::AsWanted, Waits)),
+    row(&["check"], "wait until it is in the wanted state", Send(&[], Goal::AsWanted, Waits)),
     row(&["force-stop", "D"], "as stop, and kill it when the time is up", Send(&[Down], Goal::Down, Kills)),
     row(
         &["force-reload", "T"],
@@ -207,10 +207,10 @@ const OF_SV: &[Row] = &[
 const OF_SVCTL: &[Row] = &[
     row(&["status", "s"], "print the state of each service and its logger", Verb::Status),
     row(&["list"], "print a table of these services, or of all", Verb::List),
-    row(&["events"], "print what happens to services, when it happens", Verb::Events),
+    row(&["events"], "print events of services as they happen", Verb::Events),
     row(&["wait"], "[-a|-o] up|down|ready|finished: wait until it is so", Verb::Wait),
     row(&["signal"], "name: send any signal", Verb::Signal),
-    row(&["upgrade"], "let svrun execute its program file anew", Send(&[], Goal::Upgraded, Waits)),
+    row(&["upgrade"], "make svrun execute its program file again", Send(&[], Goal::Upgraded, Waits)),
 ];
 
 /// All that svctl understands.

@@ -1,13 +1,18 @@
-//! The archives of a log directory: `@`, 24 hexadecimal digits of the TAI64N time of their making, and what
-//! they are.
+//! The archives of a log directory: `@`, 24 hexadecimal digits of the TAI64N time at which each was made, and its
+//! kind.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
 use common::{clock, fds};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::errno::Errno;
+use nix::sys::stat::Mode;
+use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
 
 use super::lines::{tai, tai_number};
+
+/// The mode of an archive that a processor has made, as svlogd's.
+pub(super) const SAFE: Mode = Mode::from_bits_truncate(0o744);
 
 /// The length of a name.
 const LENGTH: usize = 27;
@@ -26,7 +31,7 @@ impl Name {
         Self(name)
     }
 
-    /// A name that svlogd or we could have made: nothing else of somebody's is counted, removed or shown.
+    /// A name that svlogd or we could have made: no other file is counted, removed or shown.
     fn parse(name: &CStr) -> Option<Self> {
         let bytes = name.to_bytes();
         let right = bytes.len() == LENGTH
@@ -57,7 +62,7 @@ impl Name {
     }
 }
 
-/// What an archive is.
+/// The kinds of archives.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(u8)]
 pub(super) enum Kind {
@@ -65,8 +70,16 @@ pub(super) enum Kind {
     Safe = b's',
     /// Not yet processed, or not known to be whole.
     Unprocessed = b'u',
-    /// What a processor is writing.
+    /// The output of a processor that runs.
     Temporary = b't',
+}
+
+/// fsync(2), where there is a disk.
+pub(super) fn sync(file: &OwnedFd) -> nix::Result<()> {
+    match fsync(file) {
+        Err(Errno::EINVAL | Errno::EROFS) => Ok(()),
+        other => other,
+    }
 }
 
 /// Archives of one kind.
@@ -85,7 +98,7 @@ impl Group {
     }
 }
 
-/// What is in a log directory.
+/// The archives in a log directory.
 #[derive(Debug, Default)]
 pub(super) struct Archives {
     /// How many there are.
@@ -100,16 +113,16 @@ pub(super) struct Archives {
 }
 
 impl Archives {
-    /// Looks. `busy` is being processed: it is not to go, and what its processor writes neither; other
-    /// leftovers of processors are removed.
-    pub(super) fn look(folder: &OwnedFd, busy: Option<Name>) -> nix::Result<Self> {
+    /// Looks. `busy` is being processed: it is not to go, and neither is the output of its processor; output that
+    /// other processors have left is removed.
+    pub(super) fn look(directory: &OwnedFd, busy: Option<Name>) -> nix::Result<Self> {
         let mut found = Self::default();
-        fds::each_name(folder.as_fd(), |name| {
+        fds::each_name(directory.as_fd(), |name| {
             let Some(name) = Name::parse(name) else { return };
             if name == name.of_kind(Kind::Temporary) {
                 if busy.map(|busy| busy.of_kind(Kind::Temporary)) != Some(name) {
                     // It does no harm where it stays: the next processor needs that name, and says so.
-                    let _ = unlinkat(folder, name.path(), UnlinkatFlags::NoRemoveDir);
+                    let _ = unlinkat(directory, name.path(), UnlinkatFlags::NoRemoveDir);
                 }
                 return;
             }
@@ -138,12 +151,12 @@ impl Archives {
         }
     }
 
-    /// The name of the next one: now, but behind all that are there, whatever the clock says.
+    /// The name of the next one: now, but after all that are there, whatever the clock says.
     pub(super) fn next(&self, kind: Kind) -> Name {
         let (seconds, nanoseconds) = clock::wall();
         let now = tai_number(seconds, nanoseconds);
-        let behind = (self.newest + 1) & ((1 << 96) - 1);
-        Name::new(now.max(behind), kind)
+        let after = (self.newest + 1) & ((1 << 96) - 1);
+        Name::new(now.max(after), kind)
     }
 }
 
@@ -152,10 +165,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_next_name_is_behind_all_others() {
-        let folder = tempfile::tempdir().unwrap();
-        let fd = OwnedFd::from(std::fs::File::open(folder.path()).unwrap());
-        let touch = |name: &str| std::fs::write(folder.path().join(name), "").unwrap();
+    fn the_next_name_comes_after_all_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let fd = OwnedFd::from(std::fs::File::open(dir.path()).unwrap());
+        let touch = |name: &str| std::fs::write(dir.path().join(name), "").unwrap();
         let now = Archives::look(&fd, None).unwrap().next(Kind::Safe);
         assert!(now.bytes().starts_with(b"@40000000") && now.bytes().ends_with(b".s"), "{now:?}");
         let future = "@4000000090000000ffffffff";
@@ -167,16 +180,16 @@ mod tests {
         let found = Archives::look(&fd, None).unwrap();
         assert_eq!((found.count, found.oldest.unwrap().bytes()), (2, &b"@4000000010000000000000ff.s"[..]));
         assert_eq!(found.next(Kind::Unprocessed).bytes(), b"@400000009000000100000000.u");
-        assert!(!folder.path().join("@400000001000000000000000.t").exists());
-        // What is being processed stays.
+        assert!(!dir.path().join("@400000001000000000000000.t").exists());
+        // The archive that is being processed stays.
         let busy = found.unprocessed.oldest.unwrap();
         assert_eq!(busy.bytes(), format!("{future}.u").as_bytes());
         touch(&format!("{future}.t"));
-        std::fs::remove_file(folder.path().join("@4000000010000000000000ff.s")).unwrap();
+        std::fs::remove_file(dir.path().join("@4000000010000000000000ff.s")).unwrap();
         let found = Archives::look(&fd, Some(busy)).unwrap();
         assert_eq!((found.count, found.oldest, found.unprocessed.count), (1, None, 0));
-        assert!(folder.path().join(format!("{future}.t")).exists());
-        // A name that nobody has made of a time does not count as one.
+        assert!(dir.path().join(format!("{future}.t")).exists());
+        // A name that was not made of a time does not count as one.
         touch("@zzzzzzzzzzzzzzzzzzzzzzzz.s");
         touch("@ffffffffffffffffffffffff.s");
         let next = Archives::look(&fd, None).unwrap().next(Kind::Safe);

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use common::quantity::{AGE, BYTES, COUNT};
 
-/// What a log directory is to be like. `config`, a line each, names what is not as here.
+/// The settings of a log directory: the defaults, but for those that a line of `config` names.
 #[derive(Debug)]
 pub struct Config {
     /// The text of `config`, each line with a NUL at its end: nothing is allocated to read it again.
@@ -16,16 +16,16 @@ pub struct Config {
     pub size: u64,
     /// `nNUM`: how many archives are kept; 0: all.
     pub keep: u64,
-    /// `NMIN`: how many of them are kept though the disk be full.
+    /// `NMIN`: how many of them are kept although the disk is full.
     pub least: u64,
     /// `tAGE[s|m|h|d]`: the age in milliseconds at which `current` is rotated; 0: any.
     pub age: u64,
-    /// `uADDRESS[:PORT]`: where each line is sent too.
+    /// `uADDRESS[:PORT]`: where each line is sent in addition.
     pub udp: Option<SocketAddrV4>,
     /// `U` in place of `u`: only there.
     pub udp_only: bool,
-    /// `oPOLICY`: what happens where nothing can be written.
-    pub full: Full,
+    /// `oPOLICY`: what happens when nothing can be written.
+    pub on_full: OnFull,
     processor: Range<usize>,
     prefix: Range<usize>,
     rules: Vec<Rule>,
@@ -39,15 +39,15 @@ struct Rule {
     pattern: Range<usize>,
 }
 
-/// What happens where nothing can be written.
+/// What happens when nothing can be written.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Full {
-    /// Lines wait, and so does who writes them.
+pub enum OnFull {
+    /// Lines wait, and so does the service.
     Block,
-    /// The oldest archive goes, then the next, until there is room.
-    Oldest,
+    /// The oldest archive is removed, then the next, until there is room.
+    RemoveOldest,
     /// New lines are dropped, and counted.
-    New,
+    DropNew,
 }
 
 impl Default for Config {
@@ -66,19 +66,19 @@ impl Config {
             age: 0,
             udp: None,
             udp_only: false,
-            full: Full::Block,
+            on_full: OnFull::Block,
             processor: 0..0,
             prefix: 0..0,
             rules,
         }
     }
 
-    /// Reads it anew with `fill`, which appends the text of a `config`; `complain` is told each line that is
-    /// invalid, for which the default stays, and what was expected. Lines that begin with another letter are
-    /// passed over, as svlogd does with ours.
+    /// Reads it anew with `fill`, which appends the text of a `config`; `complain` gets each line that is
+    /// invalid, for which the default is used, and what was expected. Lines that begin with another letter are
+    /// ignored, as svlogd ignores ours.
     ///
     /// # Errors
-    /// What `fill` returns: then all is the default.
+    /// That of `fill`: then the defaults are used.
     pub fn read<E>(
         &mut self,
         fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
@@ -104,7 +104,7 @@ impl Config {
         Ok(())
     }
 
-    /// Does what a line says; else what was expected.
+    /// Applies a line. The error is what was expected.
     fn set(&mut self, line: Range<usize>) -> Result<(), &'static str> {
         let (letter, rest) = (self.text[line.start], line.start + 1..line.end);
         let value = &self.text[rest.clone()];
@@ -121,10 +121,10 @@ impl Config {
             b'p' => self.prefix = rest,
             b'+' | b'-' | b'e' | b'E' => self.rules.push(Rule { kind: letter, pattern: rest }),
             b'o' => {
-                self.full = match value.trim_ascii() {
-                    b"block" => Full::Block,
-                    b"oldest" => Full::Oldest,
-                    b"new" => Full::New,
+                self.on_full = match value.trim_ascii() {
+                    b"block" => OnFull::Block,
+                    b"oldest" => OnFull::RemoveOldest,
+                    b"new" => OnFull::DropNew,
                     _ => return Err("block, oldest or new"),
                 }
             }
@@ -133,19 +133,28 @@ impl Config {
         Ok(())
     }
 
+    /// How many archives stay although the disk is full; `None`: all.
+    #[must_use]
+    pub fn kept_on_full(&self) -> Option<u64> {
+        match self.on_full {
+            OnFull::RemoveOldest => Some(0),
+            _ => Some(self.least).filter(|least| *least < self.keep),
+        }
+    }
+
     /// Leaves out `!COMMAND`.
     pub fn without_processor(&mut self) {
         self.processor = 0..0;
     }
 
-    /// `!COMMAND`: what each archive is worked up with.
+    /// `!COMMAND`: the processor, which each archive is given to.
     #[must_use]
     pub fn processor(&self) -> Option<&CStr> {
         let command = CStr::from_bytes_until_nul(self.text.get(self.processor.start..)?).ok()?;
         (!self.processor.is_empty()).then_some(command)
     }
 
-    /// `pPREFIX`: what stands before each line.
+    /// `pPREFIX`: the beginning of each line.
     #[must_use]
     pub fn prefix(&self) -> &[u8] {
         &self.text[self.prefix.clone()]
@@ -157,7 +166,7 @@ impl Config {
     }
 }
 
-/// What follows is passed over, as svlogd does.
+/// Anything after it is ignored, as by svlogd.
 fn address(text: &[u8]) -> Option<SocketAddrV4> {
     let end = text.iter().position(|byte| !byte.is_ascii_digit() && !b".:".contains(byte));
     let mut parts = text[..end.unwrap_or(text.len())].split(|byte| *byte == b':');
@@ -192,8 +201,8 @@ mod tests {
         assert_eq!(bad, [""; 0]);
         assert_eq!((config.size, config.keep, config.least, config.age), (10_240, 3, 2, 120_000));
         assert_eq!(
-            (config.processor(), config.prefix(), config.full),
-            (Some(c"gzip -9"), &b"foo: "[..], Full::Oldest)
+            (config.processor(), config.prefix(), config.on_full),
+            (Some(c"gzip -9"), &b"foo: "[..], OnFull::RemoveOldest)
         );
         assert_eq!(
             (config.udp, config.udp_only),
@@ -208,13 +217,22 @@ mod tests {
         let (config, bad) =
             parsed("s1m\ns5\ns7 bytes\nnx\nn5x\nN\nt1w\nU1.2.3\nU1.2.3.4.5\nU1.2.3.4:0\nofoo\nonew\n!\n");
         assert_eq!((config.size, config.keep, config.least, config.age), (5, 10, 10, 0));
-        assert_eq!((config.udp, config.full, config.processor()), (None, Full::New, None));
+        assert_eq!((config.udp, config.on_full, config.processor()), (None, OnFull::DropNew, None));
         let expected = ["s7 bytes", "nx", "n5x", "N", "t1w", "U1.2.3", "U1.2.3.4.5", "U1.2.3.4:0", "ofoo"];
         assert_eq!(bad, expected);
         let (config, bad) = parsed("s99999999999999999999\ns18446744073709551615m\nU127.0.0.1");
         assert_eq!((config.size, bad.len(), config.udp_only), (1_000_000, 2, true));
         assert_eq!(config.udp.map(|address| address.port()), Some(514));
         assert_eq!(parsed("").0.prefix(), b"");
+    }
+
+    #[test]
+    fn a_full_disk_takes_archives_where_the_policy_or_the_least_number_says_so() {
+        for (text, kept) in
+            [("", None), ("n5\nN2", Some(2)), ("n2\nN2", None), ("n0\nN2", None), ("ooldest", Some(0))]
+        {
+            assert_eq!(parsed(text).0.kept_on_full(), kept, "{text}");
+        }
     }
 
     #[test]

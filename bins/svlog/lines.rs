@@ -1,4 +1,4 @@
-//! From what comes in to what is written: the lines that are selected, each with its head.
+//! From the input to the text of the log: the lines that are selected, each with its head.
 
 use std::io::BufRead;
 
@@ -56,7 +56,7 @@ pub(super) struct Place {
     pub(super) length: u64,
 }
 
-/// What makes lines of the log.
+/// A maker of lines of the log.
 #[derive(Debug)]
 pub(super) struct Maker<'a> {
     pub(super) config: &'a Config,
@@ -66,15 +66,15 @@ pub(super) struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    /// Adds to `out` what is written of `input`, as far as there is room for `room` bytes, and until
-    /// `rotate`, which is told how much there is and where it is, says that it is enough.
-    /// Returns how much of the input that was, and where the log is then. At least one line is taken.
+    /// Adds to `out` the text that `input` becomes, until there is no room for `room` bytes more, or `enough` holds for
+    /// the length and the place reached. Returns how much of the input that was, and where the log is then. At least
+    /// one line is taken.
     pub(super) fn make(
         &self,
         mut place: Place,
         input: &[u8],
         room: usize,
-        rotate: impl Fn(usize, Place) -> bool,
+        enough: impl Fn(usize, Place) -> bool,
         out: &mut Vec<u8>,
     ) -> (usize, Place) {
         let all = out.len() + room;
@@ -99,14 +99,14 @@ impl Maker<'_> {
             place.within = !ends;
             place.length = if ends { 0 } else { place.length + line.len() as u64 };
             used += line.len();
-            if place.selected && rotate(out.len(), place) {
+            if place.selected && enough(out.len(), place) {
                 break;
             }
         }
         (used, place)
     }
 
-    /// What patterns see of a line.
+    /// The part of a line that patterns see.
     fn seen<'a>(&self, line: &'a [u8]) -> &'a [u8] {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         &line[..line.len().min(self.length)]
@@ -133,7 +133,8 @@ impl Maker<'_> {
         self.config.udp.is_some() || self.config.rules().any(|(kind, _)| kind == b'e')
     }
 
-    /// Tells `stderr` and `udp` the lines that go there, cut to what patterns see; `text` is room to make them in.
+    /// Passes the lines that go there to `stderr` and `udp`, cut to the part that patterns see; `text` is room to make
+    /// them in.
     pub(super) fn alert(
         &self,
         mut within: bool,
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_elsewhere_is_cut() {
+    fn lines_that_go_elsewhere_are_cut() {
         let config = config("pP\n-*x\neab*\nu127.0.0.1");
         let maker = Maker { config: &config, stamp: b"", length: 4 };
         assert!(maker.alerts());

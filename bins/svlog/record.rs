@@ -1,5 +1,10 @@
-//! The file `batch` in the first log directory, mapped: what a next svlog has to know where this one is
-//! killed. A batch of lines stands in it from before it is written until it has been taken out of the pipe.
+//! The file `batch` in the first log directory, mapped, for the next svlog where this one is killed. A batch of lines stands in it from before it is written until it has been taken out of the pipe.
+//!
+//! A kill may fall between any two stores, so their order is the point of this file: [`barrier`] stands wherever
+//! one must not come before another. [`layout`] says which word is which.
+
+mod hash;
+mod layout;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{Ordering, fence};
@@ -14,51 +19,32 @@ use nix::sys::stat::FileStat;
 use nix::sys::uio::pread;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
+use self::hash::hash;
+use self::layout::{BOOT, EntryAt, HASH, LENGTH, MAGIC, MARK, MOST, OPEN, PIPE, Slot, pack, unpack};
 use super::lines::Place;
 
 /// The name of the file. svlogd takes no notice of it.
 const NAME: &std::ffi::CStr = c"batch";
 
-// Its words, each of eight bytes in the order of this machine.
-const MAGIC: usize = 0; // what the file begins with
-const OPEN: usize = 1; // the number of the batch while it is being written, else 0
-const MARK: usize = 2; // two bytes, which are the same until the batch has been taken out of the pipe
-const LENGTH: usize = 3; // bytes of the batch
-const HASH: usize = 4;
-const PIPE: usize = 5; // device and inode
-const BOOT: usize = 7; // five words
-const FOLDERS: usize = 12;
-
-// A log directory: its device and inode, and two entries, so that one is whole while the other is made.
-const FOLDER: usize = 2 + 2 * ENTRY;
-const MOST: usize = (Page::SIZE / 8 - FOLDERS) / FOLDER;
-
-// An entry: device and inode of `current`.
-const OFFSET: usize = 2;
-const BYTES: usize = 3;
-const PLACES: usize = 4; // before and after
-const NUMBER: usize = 5; // of the batch, or of the start of a process; 0: this is none
-const ENTRY: usize = 6;
-
-/// What it begins with in any version.
+/// The beginning of the file in any version.
 const OURS: &[u8] = b"svlog ";
 const WORD: u64 = u64::from_ne_bytes(*b"svlog 4\n");
 
-/// What names a file or a folder: device and inode.
+/// The identity of a file or a directory: device and inode.
 pub(super) type Id = [u64; 2];
 
-/// The record: what another process has left until [`Record::ready`], then that of this one.
+/// The record: until [`Record::ready`] that which another process has left, then that of this one.
 #[derive(Debug)]
 pub(super) struct Record {
     page: Page,
-    folder: OwnedFd,
-    /// Of the batch, or of our start before the first one. It goes on from one process to the next.
+    directory: OwnedFd,
+    /// That of the batch, or of our start before the first one. It goes on from one process to the next.
     number: u64,
     /// The last batch was written, in part or in whole, and is still in the pipe.
     unfinished: bool,
 }
 
-/// What it says of a `current`.
+/// An entry for a `current`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Entry {
     pub(super) file: Id,
@@ -68,52 +54,18 @@ pub(super) struct Entry {
     pub(super) length: u64,
     /// Where the log was in a line before it.
     pub(super) before: Place,
-    /// Where it is behind it.
+    /// Where it is after it.
     pub(super) after: Place,
 }
 
-/// Two places in one word.
-fn pack(before: Place, after: Place) -> u64 {
-    [before.within, before.selected, after.within, after.selected]
-        .iter()
-        .enumerate()
-        .fold(0, |word, (i, bit)| word | u64::from(*bit) << i)
-}
-
-fn unpack(word: u64) -> (Place, Place) {
-    let place =
-        |at: u32| Place { within: word >> at & 1 != 0, selected: word >> (at + 1) & 1 != 0, length: 0 };
-    (place(0), place(2))
-}
-
-/// What names it.
+/// Its identity.
 pub(super) fn id(stat: &FileStat) -> Id {
     [stat.st_dev, fds::inode(stat)]
 }
 
-/// Where what is said of each folder begins, and each entry.
-fn folders() -> impl Iterator<Item = usize> {
-    (0..MOST).map(|i| FOLDERS + FOLDER * i)
-}
-
-fn entries() -> impl Iterator<Item = usize> {
-    folders().flat_map(|start| [start + 2, start + 2 + ENTRY])
-}
-
-/// FNV-1a, 64 bits, of whole words in place of bytes, in the order of this machine and the last one with zeros
-/// behind it; what only its high bits know is folded into the low ones. The next version must have the same.
-fn hash(bytes: &[u8]) -> u64 {
-    const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
-    let step = |hash: u64, word: [u8; 8]| {
-        let hash = (hash ^ u64::from_ne_bytes(word)).wrapping_mul(PRIME);
-        hash ^ hash >> 32
-    };
-    let words = bytes.chunks_exact(8);
-    let mut last = [0; 8];
-    last[..words.remainder().len()].copy_from_slice(words.remainder());
-    let word = |word: &[u8]| word.try_into().unwrap_or(last); // which is eight bytes
-    step(words.map(word).fold(BASIS, step), last)
+/// Whatever was stored before it is there, wherever this process is killed, before what is stored after it.
+fn barrier() {
+    fence(Ordering::SeqCst);
 }
 
 /// This boot, in words.
@@ -126,16 +78,16 @@ fn boot() -> nix::Result<[u64; 5]> {
 }
 
 impl Record {
-    /// The record in this folder, with what another one has left of this boot. `None` where there are too many
+    /// The record in this directory, with what another one has left of this boot. `None` where there are too many
     /// log directories for it; an error also where this boot has no name, without which none is of use.
-    pub(super) fn open(folder: &OwnedFd, count: usize, pipe: &FileStat) -> nix::Result<Option<Self>> {
+    pub(super) fn open(directory: &OwnedFd, count: usize, pipe: &FileStat) -> nix::Result<Option<Self>> {
         if count > MOST {
             return Ok(None);
         }
         let boot = boot()?;
         let pipe = id(pipe);
-        // Ours alone: what it says cuts the files of other directories too, and who may cut it ends us by SIGBUS.
-        let file = door::file_or_new(folder.as_fd(), NAME, OFlag::O_RDWR, 0o600, Owner::Us)?;
+        // Ours alone: it decides where the files of other directories are cut, and to truncate it ends us by SIGBUS.
+        let file = door::file_or_new(directory.as_fd(), NAME, OFlag::O_RDWR, 0o600, Owner::Us)?;
         let mut bytes = [0; Page::SIZE];
         let there = pread(&file, &mut bytes, 0)?;
         let ours = bytes.starts_with(OURS) || bytes.iter().all(|byte| *byte == 0);
@@ -147,26 +99,26 @@ impl Record {
             // All of it, and now: a store into the mapping finds no room later.
             file::write_at(file.as_fd(), &bytes, 0)?;
         }
-        let folder = fds::copy_from(folder.as_fd(), 3)?;
+        let directory = fds::copy_from(directory.as_fd(), 3)?;
         let page = Page::map(file.as_fd())?;
         page.populate()?;
-        let mut record = Self { page, folder, number: 0, unfinished: false };
+        let mut record = Self { page, directory, number: 0, unfinished: false };
         if record.get(MAGIC) != WORD || !record.has(BOOT, &boot) {
-            // In this order: where we are killed it is still ours, and of no boot or another one.
+            // In this order: after a kill in between it is still ours, and of no boot or another one.
             record.page.bytes()[8..].fill(0);
-            fence(Ordering::SeqCst);
+            barrier();
             record.set(MAGIC, WORD);
-            fence(Ordering::SeqCst);
+            barrier();
             record.set_all(BOOT, &boot);
         }
         if !record.has(PIPE, &pipe) {
             // That batch was in another pipe, and the lines that had begun do not go on in this one.
             record.end();
-            entries().for_each(|at| record.set(at + PLACES, 0));
-            fence(Ordering::SeqCst);
+            EntryAt::all().for_each(|at| record.set(at.places(), 0));
+            barrier();
             record.set_all(PIPE, &pipe);
         }
-        let last = entries().map(|at| record.get(at + NUMBER)).max().unwrap_or(0);
+        let last = EntryAt::all().map(|at| record.get(at.number())).max().unwrap_or(0);
         record.number = last.max(record.get(OPEN)).wrapping_add(1).max(1);
         Ok(Some(record))
     }
@@ -185,51 +137,55 @@ impl Record {
         }
     }
 
-    /// What it says last of a `current` in this folder; and whether that is of the batch that is still in the
+    /// The last entry of this `current` in this directory; and whether the batch of that entry is still in the
     /// pipe, and comes once more.
-    pub(super) fn left(&self, folder: Id, file: Id) -> Option<(Entry, bool)> {
-        let at = self.last(folder, |record, at| record.has(at, &file))?;
-        let (before, after) = unpack(self.get(at + PLACES));
-        let entry =
-            Entry { file, offset: self.get(at + OFFSET), length: self.get(at + BYTES), before, after };
-        Some((entry, self.unfinished && self.get(at + NUMBER) == self.get(OPEN)))
+    pub(super) fn left(&self, directory: Id, file: Id) -> Option<(Entry, bool)> {
+        let at = self.last(directory, |record, at| record.has(at.file(), &file))?;
+        let (before, after) = unpack(self.get(at.places()));
+        let (offset, length) = (self.get(at.offset()), self.get(at.length()));
+        let comes_again = self.unfinished && self.get(at.number()) == self.get(OPEN);
+        Some((Entry { file, offset, length, before, after }, comes_again))
     }
 
-    /// Where the log was last in a line in this folder, whatever file that was in.
-    pub(super) fn place(&self, folder: Id) -> Place {
-        self.last(folder, |_, _| true).map_or(Place::default(), |at| unpack(self.get(at + PLACES)).1)
+    /// Where the log was last in a line in this directory, whatever file that was in.
+    pub(super) fn place(&self, directory: Id) -> Place {
+        self.last(directory, |_, _| true).map_or(Place::default(), |at| unpack(self.get(at.places())).1)
     }
 
-    /// The last of the entries of a folder that are so.
-    fn last(&self, folder: Id, is: impl Fn(&Self, usize) -> bool) -> Option<usize> {
-        let start = folders().find(|start| self.has(*start, &folder))?;
-        let there = |at: &usize| self.get(at + NUMBER) != 0 && is(self, *at);
-        [start + 2, start + 2 + ENTRY].into_iter().filter(there).max_by_key(|at| self.get(at + NUMBER))
+    /// The slot of a directory.
+    fn slot(&self, directory: Id) -> Option<Slot> {
+        Slot::all().find(|slot| self.has(slot.directory(), &directory))
     }
 
-    /// All that was left has been seen to. Not before: who is killed earlier is followed by one that sees to it
-    /// again.
+    /// The last entry of a directory for which `is` holds.
+    fn last(&self, directory: Id, is: impl Fn(&Self, EntryAt) -> bool) -> Option<EntryAt> {
+        let there = |at: &EntryAt| self.get(at.number()) != 0 && is(self, *at);
+        self.slot(directory)?.entries().into_iter().filter(there).max_by_key(|at| self.get(at.number()))
+    }
+
+    /// The record is that of this process from now on. Not before all that was left has been seen to: a kill before
+    /// it is followed by a logger that sees to it again.
     pub(super) fn ready(&mut self) {
         self.end();
         self.unfinished = false;
-        // The lines of folders that have no part in this go on without them.
-        for start in folders() {
-            let entries = [start + 2, start + 2 + ENTRY];
-            if !entries.iter().any(|at| self.get(at + NUMBER) == self.number) {
+        // The lines of directories that have no part in this go on without them.
+        for slot in Slot::all() {
+            let entries = slot.entries();
+            if !entries.iter().any(|at| self.get(at.number()) == self.number) {
                 for at in entries {
-                    self.set(at + PLACES, 0);
+                    self.set(at.places(), 0);
                 }
             }
         }
     }
 
-    /// Removes a record from a folder that is not the first one any more: it will not be true later.
-    pub(super) fn discard(folder: &OwnedFd) {
+    /// Removes a record from a directory that is not the first one any more: it will not be true later.
+    pub(super) fn discard(directory: &OwnedFd) {
         let mut begin = [0; OURS.len()];
-        // What cannot be read is not known to be ours.
-        let read = door::read_file(folder.as_fd(), NAME, Owner::Any, &mut begin);
+        // A file that cannot be read is not known to be ours.
+        let read = door::read_file(directory.as_fd(), NAME, Owner::Any, &mut begin);
         if read == Ok(OURS) {
-            let _ = unlinkat(folder, NAME, UnlinkatFlags::NoRemoveDir); // there is no harm in one of no use
+            let _ = unlinkat(directory, NAME, UnlinkatFlags::NoRemoveDir); // there is no harm in one of no use
         }
     }
 
@@ -250,8 +206,8 @@ impl Record {
         values.iter().enumerate().for_each(|(i, value)| self.set(from + i, *value));
     }
 
-    /// Whether it can be written: where somebody has cut the file, or the disk has no room for a page that is to
-    /// be copied, a store would kill.
+    /// Whether it can be written: where the file was truncated, or the disk has no room for a page that is to be
+    /// copied, a store would kill.
     pub(super) fn check(&self) -> nix::Result<()> {
         self.page.populate()
     }
@@ -261,106 +217,80 @@ impl Record {
         self.end();
         self.unfinished = false;
         self.number = self.number.wrapping_add(1).max(1);
-        // What is not its last byte, twice.
+        // Twice a byte that is not its last one.
         let mark = batch.last().map_or(0, |last| !last);
         let mark = u64::from_ne_bytes([mark, mark, 0, 0, 0, 0, 0, 0]);
         self.set_all(MARK, &[mark, batch.len() as u64, hash(batch)]);
-        fence(Ordering::SeqCst);
+        barrier();
         self.set(OPEN, self.number);
     }
 
-    /// It is about to be written to `current` in this folder; or, before the first batch, that is how it is. What
-    /// was said of it before is true until all of this is.
-    pub(super) fn file(&mut self, folder: Id, entry: Entry) {
-        let at = self.present(folder).unwrap_or_else(|| self.oldest(folder));
-        self.set(at + NUMBER, 0);
-        fence(Ordering::SeqCst);
-        self.set_all(at, &entry.file);
-        self.set_all(at + OFFSET, &[entry.offset, entry.length, pack(entry.before, entry.after)]);
-        fence(Ordering::SeqCst);
-        self.set(at + NUMBER, self.number);
+    /// It is about to be written to `current` in this directory; or, before the first batch, that is how it is. The
+    /// other entry stays true until all of this one is.
+    pub(super) fn file(&mut self, directory: Id, entry: Entry) {
+        let at = self.present(directory).unwrap_or_else(|| self.oldest(directory));
+        self.set(at.number(), 0);
+        barrier();
+        self.set_all(at.file(), &entry.file);
+        self.set(at.offset(), entry.offset);
+        self.set(at.length(), entry.length);
+        self.set(at.places(), pack(entry.before, entry.after));
+        barrier();
+        self.set(at.number(), self.number);
     }
 
-    /// So many bytes were written there.
-    pub(super) fn wrote(&mut self, folder: Id, length: u64) {
-        if let Some(at) = self.present(folder) {
-            self.set(at + BYTES, length);
+    /// As many bytes were written there.
+    pub(super) fn wrote(&mut self, directory: Id, length: u64) {
+        if let Some(at) = self.present(directory) {
+            self.set(at.length(), length);
         }
     }
 
     /// It was not written there.
-    pub(super) fn forget(&mut self, folder: Id) {
-        if let Some(at) = self.present(folder) {
-            let (before, _) = unpack(self.get(at + PLACES));
-            self.set_all(at + BYTES, &[0, pack(before, before)]);
+    pub(super) fn forget(&mut self, directory: Id) {
+        if let Some(at) = self.present(directory) {
+            let (before, _) = unpack(self.get(at.places()));
+            self.set(at.length(), 0);
+            self.set(at.places(), pack(before, before));
         }
     }
 
     /// The entry of this batch.
-    fn present(&self, folder: Id) -> Option<usize> {
+    fn present(&self, directory: Id) -> Option<EntryAt> {
         let number = self.number;
-        self.last(folder, |record, at| record.get(at + NUMBER) == number)
+        self.last(directory, |record, at| record.get(at.number()) == number)
     }
 
-    /// The older entry of a folder, which gets a place of its own if it has none: the one that was not used for
-    /// the longest time.
-    fn oldest(&mut self, folder: Id) -> usize {
-        let start = folders().find(|start| self.has(*start, &folder)).unwrap_or_else(|| {
-            let used = |start: &usize| self.get(start + 2 + NUMBER).max(self.get(start + 2 + ENTRY + NUMBER));
-            let start = folders().min_by_key(used).unwrap_or(FOLDERS);
-            self.set(start + 2 + NUMBER, 0);
-            self.set(start + 2 + ENTRY + NUMBER, 0);
-            fence(Ordering::SeqCst);
-            self.set_all(start, &folder);
-            start
-        });
-        let [one, other] = [start + 2, start + 2 + ENTRY];
-        if self.get(one + NUMBER) <= self.get(other + NUMBER) { one } else { other }
+    /// The older entry of a directory. One without a slot gets that which was not used for the longest time.
+    fn oldest(&mut self, directory: Id) -> EntryAt {
+        let slot = self.slot(directory).unwrap_or_else(|| self.take_slot(directory));
+        let [one, other] = slot.entries();
+        if self.get(one.number()) <= self.get(other.number()) { one } else { other }
     }
 
-    /// What becomes the last byte of the batch in the very moment at which that is taken out of the pipe.
+    fn take_slot(&mut self, directory: Id) -> Slot {
+        let last_used = |slot: &Slot| slot.entries().map(|at| self.get(at.number())).into_iter().max();
+        let slot = Slot::all().min_by_key(last_used).unwrap_or(Slot::FIRST);
+        slot.entries().iter().for_each(|at| self.set(at.number(), 0));
+        barrier();
+        self.set_all(slot.directory(), &directory);
+        slot
+    }
+
+    /// The byte that becomes the last one of the batch in the very moment at which that is taken out of the pipe.
     pub(super) fn mark(&mut self) -> &mut u8 {
         &mut self.page.bytes()[8 * MARK]
     }
 
     /// The batch has been written, and taken out of the pipe.
     pub(super) fn end(&mut self) {
-        fence(Ordering::SeqCst);
+        barrier();
         self.set(OPEN, 0);
-        fence(Ordering::SeqCst);
+        barrier();
     }
 
     /// Nothing is left to know.
     pub(super) fn remove(self) {
-        let _ = unlinkat(&self.folder, NAME, UnlinkatFlags::NoRemoveDir); // it does no harm
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[cfg(target_endian = "little")]
-    fn the_hash_is_the_same_in_every_version_and_from_every_compiler() {
-        assert_eq!(hash(b""), 0xaf63_bd4c_2962_0a93);
-        assert_eq!(hash(b"one\n"), 0xd48d_e25d_17a5_b6e3);
-        assert_eq!(hash(b"eight by"), 0xae2f_cec7_1010_95f4);
-        assert_eq!(hash(b"a line of the log\nand another one\n"), 0xf15b_fdcf_a265_15f4);
-    }
-
-    #[test]
-    fn each_byte_counts_wherever_it_stands() {
-        let text = [b'x'; 40];
-        let changed = |at: usize, bit: u8| {
-            let mut text = text;
-            text[at] ^= bit;
-            hash(&text)
-        };
-        let mut all: Vec<u64> = (0..40).flat_map(|at| [1, 64, 128].map(|bit| changed(at, bit))).collect();
-        all.push(hash(&text));
-        all.sort_unstable();
-        all.dedup();
-        assert_eq!(all.len(), 3 * 40 + 1);
+        let _ = unlinkat(&self.directory, NAME, UnlinkatFlags::NoRemoveDir); // it does no harm
     }
 }

@@ -4,7 +4,7 @@
 
 use std::net::SocketAddrV4;
 
-use catena::svlog::config::{Config, Full};
+use catena::svlog::config::{Config, OnFull};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -46,7 +46,7 @@ struct Seen {
     numbers: [u64; 4],
     udp: Option<SocketAddrV4>,
     udp_only: bool,
-    full: Full,
+    full: OnFull,
     processor: Option<Vec<u8>>,
     prefix: Vec<u8>,
     rules: Vec<(u8, Vec<u8>)>,
@@ -58,7 +58,7 @@ impl Default for Seen {
             numbers: [1_000_000, 10, 10, 0],
             udp: None,
             udp_only: false,
-            full: Full::Block,
+            full: OnFull::Block,
             processor: None,
             prefix: Vec::new(),
             rules: Vec::new(),
@@ -71,7 +71,7 @@ fn seen(config: &Config) -> Seen {
         numbers: [config.size, config.keep, config.least, config.age],
         udp: config.udp,
         udp_only: config.udp_only,
-        full: config.full,
+        full: config.on_full,
         processor: config.processor().map(|command| command.to_bytes().to_owned()),
         prefix: config.prefix().to_owned(),
         rules: config.rules().map(|(kind, pattern)| (kind, pattern.to_owned())).collect(),
@@ -169,12 +169,12 @@ fn address(text: &[u8]) -> Option<SocketAddrV4> {
     (port > 0).then(|| SocketAddrV4::new(address.into(), port))
 }
 
-fn full(text: &[u8]) -> Option<Full> {
+fn full(text: &[u8]) -> Option<OnFull> {
     let text: Vec<&[u8]> = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
     match text[..] {
-        [b"block"] => Some(Full::Block),
-        [b"oldest"] => Some(Full::Oldest),
-        [b"new"] => Some(Full::New),
+        [b"block"] => Some(OnFull::Block),
+        [b"oldest"] => Some(OnFull::RemoveOldest),
+        [b"new"] => Some(OnFull::DropNew),
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! What svlog does better than svlogd, on purpose: lines without an end, clocks that step, files that go.
+//! Where svlog goes beyond svlogd, on purpose: lines without an end, clocks that step, files that go.
 
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -330,7 +330,7 @@ fn a_second_logger_learns_that_there_is_one() {
         "{second:?}"
     );
     let second = run(link("svlog").arg("log").current_dir(log.scratch.path()));
-    let text = "another process has the lock of this log directory, and writes to it";
+    let text = "another process has locked this log directory and writes to it";
     let fatal = "svlog: fatal: no functional log directories\n";
     assert_eq!(second, fails(111, format!("svlog log: warning: {text}\n{fatal}")));
     log.says("two\n", "one\ntwo\n");

@@ -10,7 +10,7 @@ use crate::support::*;
 
 both!(svlog; archives_are_deleted_for_room_down_to_a_number, lines_wait_for_room_and_none_is_lost);
 
-/// A log on a disk of so many kB, whose pipe the test holds; the logger runs and has logged the first line.
+/// A log on a disk of this size in kB, whose pipe the test holds; the logger runs and has logged the first line.
 fn started(of: Program, options: &[&str], config: &str, kilobytes: u32) -> Log {
     let mut log = Log::prepare(of, "");
     log.mount_disk(kilobytes);
@@ -139,7 +139,7 @@ fn memory_does_not_grow_while_the_disk_is_full() {
             if policy == "new" {
                 log.write(lines(next, next + 50_000));
                 next += 50_001;
-                log.until_said("dropped");
+                log.until_said("dropping");
             } else {
                 next = write_until_full(&log, next);
                 until_tried(&log, 2);
@@ -290,7 +290,7 @@ fn the_report_of_dropped_lines_has_a_stamp_too() {
     let mut log = started(Svlog, &["-tt"], "s0\no new\n", 256);
     log.fill();
     log.write(lines(2, 20_000));
-    log.until_said("dropped");
+    log.until_said("dropping");
     log.free();
     log.until("the count", || {
         log.all().contains(&format!(" lines dropped: {}\n", says(nix::errno::Errno::ENOSPC)))
@@ -310,7 +310,7 @@ fn term_ends_it_within_a_second_while_lines_are_dropped() {
         let mut log = started(Svlog, &[], "s0\no new\n", 256);
         log.fill();
         log.write(lines(2, 20_000));
-        log.until_said("dropped");
+        log.until_said("dropping");
         let (status, time) = term(&mut log);
         assert_eq!((status, log.left().as_str()), (0, ""), "{}", log.report());
         time
@@ -462,7 +462,7 @@ fn dropped_parts_of_a_long_line_are_counted_too() {
     log.until("a piece", || log.all().len() > 4096);
     log.fill();
     log.write(&long[20_000..]);
-    log.until_said("dropped");
+    log.until_said("dropping");
     log.free();
     log.write("end\nnext\n");
     log.until("the next line", || log.all().lines().any(|line| line == "next"));

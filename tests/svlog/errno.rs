@@ -42,7 +42,8 @@ fn a_record_that_cannot_be_made_is_reported_even_where_the_boot_has_no_name() {
         log.finish();
         assert_eq!(log.all(), "one\n");
         let stderr = log.stderr();
-        let words = ["unable to make batch: ", "; what is written when svlog is killed may come twice"];
+        let words =
+            ["unable to make batch: ", "; lines that are being written when svlog is killed may come twice"];
         assert!(log.warns(&stderr, &words) && stderr.lines().count() == 1, "{stderr}");
     }
 }
@@ -88,7 +89,7 @@ fn a_failed_sync_at_the_end_is_in_the_status() {
     log.write("one\n");
     log.close();
     assert_eq!(log.ended(), 111, "{}", log.report());
-    let expected = format!("unable to bring current to the disk: {}", says(Errno::EIO));
+    let expected = format!("unable to sync current: {}", says(Errno::EIO));
     assert!(log.warns(&log.stderr(), &[&expected]), "{}", log.stderr());
     assert_eq!((log.current().as_str(), mode(&log.at("current"))), ("one\n", 0o644));
 }

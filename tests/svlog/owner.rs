@@ -149,7 +149,7 @@ fn a_config_without_end_is_not_read_to_its_end() {
     let mut log = of_nobody("");
     attack(&log, "truncate -s 1T config");
     assert_eq!(logged(&mut log), 0, "{}", log.report());
-    let expected = format!("unable to read config: {}; all is the default", says(Errno::EFBIG));
+    let expected = format!("unable to read config: {}; using the defaults", says(Errno::EFBIG));
     assert!(log.warns(&log.stderr(), &[&expected]), "{}", log.stderr());
     assert_eq!(log.current(), "one\n");
 }
@@ -174,7 +174,7 @@ fn root_executes_no_command_of_another_account() {
         log.write(lines(1, 300));
         log.finish();
         assert!(!log.path("executed").exists(), "{}", log.report());
-        assert!(log.warns(&log.stderr(), &["config: the processor is left out"]), "{}", log.stderr());
+        assert!(log.warns(&log.stderr(), &["config: ignoring the processor"]), "{}", log.stderr());
         assert_eq!(log.stderr().lines().count(), 1);
         // All else in the config counts, and all is logged.
         assert!(log.archives().len() > 1 && log.archives().iter().all(|name| kind(name) == 's'));
@@ -239,7 +239,7 @@ fn a_link_in_the_place_of_the_output_of_a_processor_is_not_followed() {
     assert_eq!(logged(&mut log), 0, "{}", log.report());
     assert_untouched(&log);
     assert_eq!(log.all(), "left\none\n");
-    assert!(log.stderr().contains("unable to put what the processor has made"), "{}", log.stderr());
+    assert!(log.stderr().contains("unable to put the output of the processor"), "{}", log.stderr());
 }
 
 #[test]

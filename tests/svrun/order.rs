@@ -1,4 +1,4 @@
-//! What comes by several doors while the supervisor has its eyes elsewhere: the control FIFOs, the socket,
+//! Events that come by several doors while the supervisor has its eyes elsewhere: the control FIFOs, the socket,
 //! signals, and deaths. None of it is lost, each door keeps its order, and between two of them a stop wins.
 
 use std::thread;

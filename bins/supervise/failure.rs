@@ -1,0 +1,54 @@
+//! Why a script was not started: reported once, and again when the reason or the file is another.
+
+use std::ffi::CStr;
+use std::os::fd::BorrowedFd;
+
+use common::{Voice, flaw};
+use nix::errno::Errno;
+use nix::fcntl::AtFlags;
+use nix::sys::stat::fstatat;
+
+use super::service::Stamp;
+
+/// What was reported last of a script that could not be started.
+#[derive(Debug, Default)]
+pub(super) struct Failures(Option<Failure>);
+
+#[derive(Debug, PartialEq)]
+struct Failure {
+    what: u8,
+    errno: Errno,
+    /// The file by then, if there was one.
+    file: Option<Stamp>,
+    hint: Option<&'static str>,
+}
+
+impl Failures {
+    /// Reports why `path` in `directory` could not be started, unless it was reported before. `what` is a number for
+    /// what could not be done.
+    pub(super) fn report(
+        &mut self,
+        voice: Voice,
+        (what, action): (u8, &str),
+        (directory, path): (BorrowedFd, &CStr),
+        errno: Errno,
+    ) {
+        let file = fstatat(directory, path, AtFlags::empty()).map(|stat| Stamp::of(&stat)).ok(); // none, then
+        if self.0.as_ref().is_some_and(|last| (last.what, last.errno, last.file) == (what, errno, file)) {
+            return;
+        }
+        let hint = flaw::of(directory, path, errno);
+        voice.unable_hint(&[action.as_bytes(), b" ", path.to_bytes()], errno, hint);
+        self.0 = Some(Failure { what, errno, file, hint });
+    }
+
+    /// It was started: whatever comes next is new.
+    pub(super) fn clear(&mut self) {
+        self.0 = None;
+    }
+
+    /// What is wrong with the file, if that is known.
+    pub(super) fn hint(&self) -> Option<&'static str> {
+        self.0.as_ref()?.hint
+    }
+}

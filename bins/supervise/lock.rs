@@ -1,0 +1,116 @@
+//! The lock of a state directory: that of the file `lock`, as runit's and daemontools' supervisors take it. Who
+//! may only read the directory can lock the directory, but not open this file.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use common::door::{self, Owner};
+use common::lock::{TRIES, flock_within};
+use common::supervise;
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag};
+use nix::sys::stat::{FileStat, fstat, fstatat};
+use nix::unistd::geteuid;
+
+/// Why a state directory is not ours.
+#[derive(Debug)]
+pub(super) enum NotOurs {
+    /// Another supervisor holds the lock.
+    Locked,
+    /// It cannot be used: what cannot be done, and why.
+    Unusable(&'static str, Errno),
+}
+
+/// Whether a lock that is busy is waited for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Patience {
+    /// Not at all.
+    None,
+    /// For 200 ms: it may be that of a child which has not executed yet.
+    Brief,
+}
+
+/// A lock that is held, on the file, or where there can be none on the directory.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: Option<OwnedFd>,
+}
+
+impl Lock {
+    /// Takes the lock of a state directory.
+    pub(super) fn take(directory: &OwnedFd, patience: Patience) -> Result<Self, NotOurs> {
+        let mut tries = if patience == Patience::Brief { TRIES } else { 1 };
+        let file = loop {
+            let Some((file, new)) = open(directory.as_fd())? else { break None };
+            wait(file.as_fd(), &mut tries)?;
+            // A file that was removed meanwhile is nobody's lock any more.
+            if !is_there(directory.as_fd(), &file) {
+                continue;
+            }
+            // One may have been removed long ago while its holder goes on.
+            if new && has_reader(directory.as_fd()) {
+                return Err(NotOurs::Locked);
+            }
+            break Some(file);
+        };
+        // Nobody else can lock a directory that nobody else can open; so it keeps others out without the file.
+        if file.is_none() || is_private(directory)? {
+            wait(directory.as_fd(), &mut tries)?;
+        }
+        Ok(Self { _file: file })
+    }
+}
+
+/// The file, and whether it is new; none where there can be none, as on a full disk.
+fn open(directory: BorrowedFd) -> Result<Option<(OwnedFd, bool)>, NotOurs> {
+    let access = OFlag::O_WRONLY | OFlag::O_APPEND;
+    let there = |access| door::file(directory, supervise::LOCK, access, Owner::Any);
+    let found = match there(access) {
+        // What cannot be written can be locked by anybody who may open it.
+        Err(Errno::EROFS) => there(OFlag::O_RDONLY),
+        other => other,
+    };
+    match found {
+        Ok(file) => Ok(Some((file, false))),
+        Err(Errno::ENOENT) => {
+            match door::file_or_new(directory, supervise::LOCK, access | OFlag::O_EXCL, 0o600, Owner::Any) {
+                Ok(file) => Ok(Some((file, true))),
+                Err(Errno::EEXIST) => open(directory), // another was first
+                Err(errno) if is_for_want_of_room(errno) => Ok(None),
+                Err(errno) => Err(NotOurs::Unusable("make supervise/lock", errno)),
+            }
+        }
+        Err(errno) => Err(NotOurs::Unusable("open supervise/lock", errno)),
+    }
+}
+
+fn is_for_want_of_room(errno: Errno) -> bool {
+    matches!(errno, Errno::ENOSPC | Errno::EDQUOT | Errno::EROFS | Errno::EACCES | Errno::EPERM)
+}
+
+fn wait(file: BorrowedFd, tries: &mut u32) -> Result<(), NotOurs> {
+    match flock_within(file, tries) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(NotOurs::Locked),
+        Err(errno) => Err(NotOurs::Unusable("lock supervise/lock", errno)),
+    }
+}
+
+fn is_there(directory: BorrowedFd, file: &OwnedFd) -> bool {
+    let same = |one: FileStat, other: FileStat| (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino);
+    // Without an answer the lock counts as good.
+    match (fstat(file), fstatat(directory, supervise::LOCK, AtFlags::AT_SYMLINK_NOFOLLOW)) {
+        (Ok(one), Ok(other)) => same(one, other),
+        (_, Err(Errno::ENOENT)) => false,
+        _ => true,
+    }
+}
+
+/// Whether a supervisor has `ok` open: the sign for every client that it is there.
+fn has_reader(directory: BorrowedFd) -> bool {
+    door::fifo(directory, supervise::OK, OFlag::O_WRONLY, Owner::Any).is_ok()
+}
+
+fn is_private(directory: &OwnedFd) -> Result<bool, NotOurs> {
+    let stat = fstat(directory).map_err(|errno| NotOurs::Unusable("look at supervise", errno))?;
+    Ok(stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o044 == 0)
+}

@@ -1,0 +1,586 @@
+//! The life of one process, as a pure function of events. Its caller carries out the actions.
+//!
+//! | phase \ event | `Up` | `Down` | `Exit` | `Once` | `Signal` | death | time |
+//! |---|---|---|---|---|---|---|---|
+//! | Down: nothing runs, nothing is due | prepare | want | want, gone | prepare | flags alone | - | - |
+//! | Wait: a start is due later | prepare | Down | Down, gone | prepare | flags alone | - | prepare |
+//! | Prepare: control/u runs before a start | want | Down | Down, gone | want | flags alone | - | - |
+//! | Run: run runs | want | stop | stop | want | script or signal | finish, else next | KILL |
+//! | Finish: finish runs | want | want | want | want | signal | next | KILL |
+//!
+//! *prepare* runs control/u and then starts run. *want* changes the want alone.
+//! *stop* is control/t or else the down signal, then CONT, then control/d (control/x). *next* is Down where
+//! the service is not wanted up (and gone where the exit is), Prepare at once, or Wait. *gone* is the end of
+//! this process, once no control script runs any more. A script asked for while another runs has to wait its
+//! turn, and of two of a kind the last one counts; KILL ends the one that runs and calls off those that wait;
+//! a start ends one that was to stop or signal the last run.
+//! A supervisor that takes a process over ([`Event::Resume`]) lets the scripts run again that were under way or
+//! had to wait ([`Asked`]), with all their consequences: a stop is never lost.
+//! An action that is answered by an event ([`Action::Try`], [`Action::Start`], [`Action::Finish`]) is the
+//! last of its step.
+
+mod scripts;
+mod timers;
+
+use common::signals;
+use common::supervise::{Control, State};
+pub(super) use common::supervise::{Death, Hold, Want};
+pub(super) use scripts::Script;
+use scripts::{Scripts, Turn, WAITING};
+pub(super) use timers::{Timer, Timers};
+
+/// Where the process is in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Phase {
+    /// Nothing runs and nothing is due.
+    #[default]
+    Down,
+    /// Nothing runs until a time.
+    Wait,
+    /// control/u runs, or run is about to be started.
+    Prepare,
+    /// run runs.
+    Run,
+    /// run has died, and finish runs or is about to be started.
+    Finish,
+}
+
+impl Phase {
+    /// What of it clients see.
+    pub(super) fn state(self) -> State {
+        match self {
+            Self::Down | Self::Wait | Self::Prepare => State::Down,
+            Self::Run => State::Run,
+            Self::Finish => State::Finish,
+        }
+    }
+}
+
+/// How often a process is to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Runs {
+    /// As long as it is wanted up.
+    #[default]
+    Asked,
+    /// Once, and then it is over of itself: it was not stopped.
+    Once,
+}
+
+/// An event.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Event {
+    /// Somebody asks for something. A restart is a stop of a process that runs, and up in any case.
+    Control(Control),
+    /// The control script tried is over, or there was none: whether its exit status was 0.
+    Script(bool),
+    /// run was started, or finish.
+    Started(u32),
+    /// It could not be started: no memory, or too many processes.
+    NotStarted,
+    /// There is no finish.
+    NoFinish,
+    /// finish is to be asked for again at this time: what run left behind comes first.
+    Later(u64),
+    /// The process died.
+    Died(Death),
+    /// Time has passed.
+    Time,
+    /// Another supervisor has taken the process over, run or finish, with these commands unfinished.
+    Resume(Asked),
+}
+
+/// The commands to a process that are not done yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Asked {
+    /// When KILL follows: monotonic, ms; [`ANEW`]: the time limit begins anew.
+    pub(super) kill_at: Option<u64>,
+    /// The control scripts that are under way or have to wait, in their order.
+    pub(super) scripts: [Option<Script>; WAITING + 1],
+}
+
+/// See [`Asked`].
+pub(super) const ANEW: u64 = u64::MAX;
+
+/// An action.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Action {
+    /// Run a control script, if it is there: answered by [`Event::Script`].
+    Try(Script),
+    /// Kill the control script that runs.
+    KillScript,
+    /// Start run: answered by [`Event::Started`] or [`Event::NotStarted`].
+    Start,
+    /// Report the death of run, and what follows, in the log.
+    Tell,
+    /// Start finish: answered by [`Event::Started`], [`Event::NotStarted`], [`Event::NoFinish`] or
+    /// [`Event::Later`].
+    Finish,
+    /// Send a signal to the process.
+    Signal(i32),
+}
+
+/// The files that say how a service is restarted and stopped. Times are in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// `restart-delay`: after the first, second, … short run; none: a second after a run that was shorter.
+    pub(super) delays: [u32; 16],
+    /// How many delays there are.
+    pub(super) delay_count: usize,
+    /// `restart-reset`: a run shorter than this is short.
+    pub(super) reset: u64,
+    /// `restart-max`: this many short runs in a row are too many; 0: never.
+    pub(super) max: u32,
+    /// `down-signal`.
+    pub(super) down_signal: i32,
+    /// `timeout-kill`; 0: never.
+    pub(super) timeout_kill: u64,
+    /// `timeout-finish`; 0: never.
+    pub(super) timeout_finish: u64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            delays: [0; 16],
+            delay_count: 0,
+            reset: 10_000,
+            max: 0,
+            down_signal: signals::TERM,
+            timeout_kill: 0,
+            timeout_finish: 0,
+        }
+    }
+}
+
+/// How long a control script may run, in milliseconds.
+pub(super) const SCRIPT_LIMIT: u64 = 30_000;
+/// What a run has to last to be started again at once, and the wait of one that does not.
+const SECOND: u64 = 1000;
+
+/// The actions after one event, in order.
+#[derive(Debug, Default)]
+pub(super) struct Actions {
+    list: [Option<Action>; 6],
+    count: usize,
+}
+
+impl Actions {
+    fn push(&mut self, action: Action) {
+        self.list[self.count] = Some(action);
+        self.count += 1;
+    }
+
+    /// The actions.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Action> + '_ {
+        self.list.iter().take(self.count).filter_map(|action| *action)
+    }
+}
+
+/// One process: the service's or its logger's.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Machine {
+    /// Where it is.
+    pub(super) phase: Phase,
+    /// Its want.
+    pub(super) want: Want,
+    /// Why it waits, or does not even wait.
+    pub(super) hold: Hold,
+    /// The process that runs, run or finish; 0: none.
+    pub(super) pid: u32,
+    /// `p` came, and since then neither `c` nor a start.
+    pub(super) paused: bool,
+    /// The stop signal was sent by us.
+    pub(super) stop_sent: bool,
+    /// When run was started, or what ran ended: monotonic, ms.
+    pub(super) since: u64,
+    /// How long run ran.
+    pub(super) ran_for: u64,
+    /// How run died last.
+    pub(super) death: Option<Death>,
+    /// Short runs in a row.
+    pub(super) short_runs: u32,
+    /// How often run was started after it had died.
+    pub(super) restarts: u32,
+    /// Its timers.
+    pub(super) timers: Timers,
+    /// How often it is to run.
+    pub(super) runs: Runs,
+    /// Whether the process is gone: until something else than the exit is wanted.
+    pub(super) gone: bool,
+    scripts: Scripts,
+}
+
+impl Machine {
+    /// A process that nothing is known of, wanted up or down.
+    #[must_use]
+    pub(super) fn new(want: Want) -> Self {
+        Self { want, ..Self::default() }
+    }
+
+    /// The unfinished commands, for a supervisor that takes the process over.
+    #[must_use]
+    pub(super) fn asked(&self) -> Asked {
+        let mut asked = Asked { kill_at: self.timers.get(Timer::Kill), ..Asked::default() };
+        for (place, script) in asked.scripts.iter_mut().zip(self.scripts.all()) {
+            *place = Some(script);
+        }
+        asked
+    }
+
+    /// What `event` leads to at `now`, a monotonic time in milliseconds.
+    pub(super) fn step(&mut self, event: Event, now: u64, rules: &Rules) -> Actions {
+        let mut actions = Actions::default();
+        self.apply(event, now, rules, &mut actions);
+        self.gone = self.phase == Phase::Down && self.want == Want::Exit && !self.scripts.runs();
+        actions
+    }
+
+    /// When time alone will lead to something.
+    #[must_use]
+    pub(super) fn deadline(&self) -> Option<u64> {
+        self.timers.next()
+    }
+
+    /// Whether it is time for a start, or for another try of finish.
+    #[must_use]
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        self.timers.is_due(Timer::Start, now) || self.timers.is_due(Timer::Finish, now)
+    }
+
+    /// How run died last, where that was the end of it, and nobody has asked for that end: it was given up, or ran
+    /// for once.
+    #[must_use]
+    pub(super) fn ended(&self) -> Option<Death> {
+        let over = self.phase == Phase::Down && !self.scripts.runs();
+        self.death.filter(|_| over && (self.hold.gave_up() || self.runs == Runs::Once))
+    }
+
+    /// Whether a start is under way: control/u runs.
+    #[must_use]
+    pub(super) fn preparing(&self) -> bool {
+        self.phase == Phase::Prepare
+    }
+
+    /// Whether a control script runs, whose exit status decides what follows.
+    #[must_use]
+    pub(super) fn scripted(&self) -> bool {
+        self.scripts.runs()
+    }
+
+    /// Whether control/`letter` runs or has to wait its turn, and the signal is still to come.
+    #[must_use]
+    pub(super) fn asks(&self, letter: u8) -> bool {
+        self.scripts.asks(letter)
+    }
+
+    fn apply(&mut self, event: Event, now: u64, rules: &Rules, actions: &mut Actions) {
+        match event {
+            Event::Control(control) => self.control(control, now, rules, actions),
+            Event::Script(handled) => self.script_over(handled, rules, actions),
+            Event::Started(pid) => self.started(pid, now, rules),
+            Event::NotStarted => {
+                let timer = if self.phase == Phase::Prepare {
+                    self.phase = Phase::Wait;
+                    Timer::Start
+                } else {
+                    Timer::Finish
+                };
+                self.timers.set(timer, now + SECOND);
+            }
+            Event::NoFinish => self.next(now, rules, actions),
+            Event::Later(time) => {
+                if self.phase == Phase::Finish && self.pid == 0 {
+                    self.timers.set(Timer::Finish, time);
+                }
+            }
+            Event::Died(death) => self.died(death, now, rules, actions),
+            Event::Time => self.time(now, actions),
+            Event::Resume(asked) => self.resume(asked, now, rules, actions),
+        }
+    }
+
+    /// Goes on with the unfinished commands. A time limit has the time that is left of it, so that no upgrade and no
+    /// crash puts the end off; that of a stop whose signal is still to come begins anew, so that KILL is not the
+    /// first sign of it.
+    fn resume(&mut self, asked: Asked, now: u64, rules: &Rules, actions: &mut Actions) {
+        let left = |limit| asked.kill_at.and_then(|at| Some(after(now, limit)?.min(at)));
+        match self.phase {
+            Phase::Run => {
+                let anew = asked.scripts.contains(&Some(Script::Stop)) && !self.stop_sent;
+                let limit = if anew { after(now, rules.timeout_kill) } else { left(rules.timeout_kill) };
+                self.timers.set(Timer::Kill, limit);
+                let down = self.want == Want::Down;
+                let wanted = |script: &Script| script.is_for_signal() || *script == Script::Down && down;
+                for script in asked.scripts.into_iter().flatten().filter(wanted) {
+                    self.scripts.wait(script);
+                }
+                self.next_script(actions);
+            }
+            Phase::Finish => {
+                let limit = left(rules.timeout_finish).filter(|_| self.want != Want::Up);
+                self.timers.set(Timer::Kill, limit);
+                self.limit_finish(now, rules);
+            }
+            _ => {}
+        }
+    }
+
+    fn control(&mut self, control: Control, now: u64, rules: &Rules, actions: &mut Actions) {
+        match control {
+            Control::Restart if self.phase == Phase::Run => {
+                self.set_want(Want::Up);
+                self.stop(now, rules, actions);
+            }
+            Control::Up | Control::Restart => self.up(actions),
+            Control::Down => self.down(Want::Down, now, rules, actions),
+            Control::Exit => self.down(Want::Exit, now, rules, actions),
+            Control::Once => {
+                self.set_want(Want::Down);
+                self.runs = Runs::Once;
+                match self.phase {
+                    Phase::Down | Phase::Wait => self.prepare(actions),
+                    Phase::Prepare | Phase::Run => {}
+                    Phase::Finish => self.limit_finish(now, rules),
+                }
+            }
+            Control::Signal(signal) => self.signal(signal, actions),
+        }
+    }
+
+    /// A new want lifts the hold; after a hold that gave up the short runs count from 0.
+    fn set_want(&mut self, want: Want) {
+        if self.hold.gave_up() {
+            self.short_runs = 0;
+        }
+        (self.want, self.hold, self.runs) = (want, Hold::None, Runs::Asked);
+    }
+
+    fn up(&mut self, actions: &mut Actions) {
+        self.set_want(Want::Up);
+        match self.phase {
+            Phase::Down | Phase::Wait => self.prepare(actions),
+            Phase::Prepare | Phase::Run => {}
+            Phase::Finish => self.timers.stop(Timer::Kill),
+        }
+    }
+
+    fn down(&mut self, want: Want, now: u64, rules: &Rules, actions: &mut Actions) {
+        self.set_want(want);
+        match self.phase {
+            Phase::Down => {}
+            Phase::Wait | Phase::Prepare => {
+                self.phase = Phase::Down;
+                self.timers.stop(Timer::Start);
+            }
+            Phase::Run => self.stop(now, rules, actions),
+            Phase::Finish => self.limit_finish(now, rules),
+        }
+    }
+
+    fn prepare(&mut self, actions: &mut Actions) {
+        (self.phase, self.hold) = (Phase::Prepare, Hold::None);
+        self.timers.stop(Timer::Start);
+        if self.scripts.overtake() {
+            actions.push(Action::KillScript);
+        }
+        self.script(Script::Up, actions);
+    }
+
+    /// control/t or the down signal, CONT, control/d or control/x; KILL in time.
+    fn stop(&mut self, now: u64, rules: &Rules, actions: &mut Actions) {
+        // A stop that is asked for again does not put the end off.
+        let limit = self.timers.get(Timer::Kill).or_else(|| after(now, rules.timeout_kill));
+        self.timers.set(Timer::Kill, limit);
+        self.script(Script::Stop, actions);
+    }
+
+    fn limit_finish(&mut self, now: u64, rules: &Rules) {
+        if self.want != Want::Up && self.pid != 0 && self.timers.get(Timer::Kill).is_none() {
+            self.timers.set(Timer::Kill, after(now, rules.timeout_finish));
+        }
+    }
+
+    /// A signal: by way of its control script, if it has a letter.
+    fn signal(&mut self, signal: i32, actions: &mut Actions) {
+        match signal {
+            signals::STOP => self.paused = true,
+            signals::CONT => self.paused = false,
+            _ => {}
+        }
+        let scripted = Control::Signal(signal).letter().is_some();
+        match self.phase {
+            Phase::Run if scripted => self.script(Script::Signal(signal), actions),
+            // A script that hangs before a start, or after the end.
+            _ if signal == signals::KILL && self.scripts.runs() && self.pid == 0 => {
+                actions.push(Action::KillScript);
+            }
+            Phase::Run | Phase::Finish if self.pid != 0 => actions.push(Action::Signal(signal)),
+            _ => {}
+        }
+    }
+
+    /// Runs a control script, now or after the one that runs.
+    fn script(&mut self, script: Script, actions: &mut Actions) {
+        match self.scripts.ask(script) {
+            Turn::Now => actions.push(Action::Try(script)),
+            Turn::Kill => actions.push(Action::KillScript),
+            Turn::Later => {}
+        }
+    }
+
+    /// A script was started, and has this long to end.
+    pub(super) fn script_runs(&mut self, now: u64) {
+        if self.scripts.runs() {
+            self.timers.set(Timer::Script, now + SCRIPT_LIMIT);
+        }
+    }
+
+    fn script_over(&mut self, handled: bool, rules: &Rules, actions: &mut Actions) {
+        let Some(ended) = self.scripts.end() else { return };
+        self.timers.stop(Timer::Script);
+        let alive = self.phase == Phase::Run && !ended.void;
+        match ended.script {
+            Script::Up if self.phase == Phase::Prepare && !ended.void => {
+                actions.push(Action::Start);
+                return;
+            }
+            Script::Up | Script::Down | Script::Exit => {}
+            Script::Stop | Script::Signal(signals::TERM) => {
+                let stop = ended.script == Script::Stop;
+                if alive && !handled {
+                    self.stop_sent = true;
+                    actions.push(Action::Signal(if stop { rules.down_signal } else { signals::TERM }));
+                }
+                if alive && (stop || self.want != Want::Up) {
+                    actions.push(Action::Signal(signals::CONT));
+                }
+                // Also where the service was gone before its script was, as after a script that waits for it.
+                if !ended.void && !self.scripts.waits(Script::Stop) {
+                    match self.want {
+                        Want::Up => {}
+                        Want::Down => self.scripts.put_first(Script::Down),
+                        Want::Exit => self.scripts.put_first(Script::Exit),
+                    }
+                }
+            }
+            Script::Signal(signal) => {
+                if alive && !handled {
+                    actions.push(Action::Signal(signal));
+                }
+            }
+        }
+        self.next_script(actions);
+    }
+
+    fn next_script(&mut self, actions: &mut Actions) {
+        if let Some(script) = self.scripts.next(self.phase == Phase::Prepare) {
+            actions.push(Action::Try(script));
+        }
+    }
+
+    fn started(&mut self, pid: u32, now: u64, rules: &Rules) {
+        self.pid = pid;
+        self.timers.stop(Timer::Finish);
+        if self.phase == Phase::Prepare {
+            self.restarts = self.restarts.saturating_add(u32::from(self.death.is_some()));
+            (self.phase, self.hold, self.since) = (Phase::Run, Hold::None, now);
+            (self.paused, self.stop_sent) = (false, false);
+            self.timers.stop(Timer::Kill);
+        } else {
+            self.paused = false;
+            self.limit_finish(now, rules);
+        }
+    }
+
+    fn died(&mut self, death: Death, now: u64, rules: &Rules, actions: &mut Actions) {
+        (self.pid, self.stop_sent) = (0, false);
+        self.timers.stop(Timer::Kill);
+        match self.phase {
+            Phase::Run => {
+                self.ran_for = now.saturating_sub(self.since);
+                self.death = Some(death);
+                self.short_runs =
+                    if self.ran_for < rules.reset { self.short_runs.saturating_add(1) } else { 0 };
+                self.scripts.call_off();
+                self.phase = Phase::Finish;
+                actions.push(Action::Tell);
+                actions.push(Action::Finish);
+            }
+            Phase::Finish => {
+                if death == Death::Exit(125) {
+                    self.give_up(Hold::FinishGaveUp);
+                }
+                self.next(now, rules, actions);
+            }
+            _ => {}
+        }
+    }
+
+    fn give_up(&mut self, hold: Hold) {
+        if self.want == Want::Up {
+            self.want = Want::Down;
+            self.hold = hold;
+        }
+    }
+
+    /// When the next start is due after the death of run, in milliseconds; `None`: never.
+    #[must_use]
+    pub(super) fn delay(&self, rules: &Rules) -> Option<u64> {
+        if rules.max != 0 && self.short_runs >= rules.max {
+            return None;
+        }
+        Some(match rules.delay_count {
+            0 if self.ran_for >= SECOND => 0,
+            0 => SECOND,
+            _ if self.short_runs == 0 => 0,
+            count => {
+                let nth = usize::try_from(self.short_runs).unwrap_or(count).min(count);
+                u64::from(rules.delays[nth - 1])
+            }
+        })
+    }
+
+    /// After run and its finish.
+    fn next(&mut self, now: u64, rules: &Rules, actions: &mut Actions) {
+        let died = self.since.saturating_add(self.ran_for); // of a record, which may hold anything
+        (self.phase, self.since) = (Phase::Down, now);
+        for timer in [Timer::Kill, Timer::Start, Timer::Finish] {
+            self.timers.stop(timer);
+        }
+        if self.want != Want::Up {
+            return;
+        }
+        match self.delay(rules).map(|delay| died.saturating_add(delay)) {
+            None => self.give_up(Hold::GaveUp),
+            Some(due) if due <= now => self.prepare(actions),
+            Some(due) => {
+                self.phase = Phase::Wait;
+                self.timers.set(Timer::Start, due);
+                self.hold = if due - now > SECOND { Hold::BackingOff } else { Hold::None };
+            }
+        }
+    }
+
+    fn time(&mut self, now: u64, actions: &mut Actions) {
+        if self.timers.fires(Timer::Kill, now) && self.pid != 0 {
+            actions.push(Action::Signal(signals::KILL));
+        }
+        if self.timers.fires(Timer::Script, now) {
+            actions.push(Action::KillScript);
+        }
+        if self.timers.fires(Timer::Finish, now) && self.phase == Phase::Finish && self.pid == 0 {
+            actions.push(Action::Finish);
+        }
+        if self.timers.fires(Timer::Start, now) && self.phase == Phase::Wait {
+            self.prepare(actions);
+        }
+    }
+}
+
+/// The time that is `limit` after `now`; none where there is no limit.
+fn after(now: u64, limit: u64) -> Option<u64> {
+    (limit != 0).then(|| now.saturating_add(limit))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1471 @@
+//! Every cell of the table, the rules one by one, and long random lives in a simulated world.
+
+use super::*;
+
+/// A machine with a clock, for tests that list events word by word.
+struct Life {
+    machine: Machine,
+    rules: Rules,
+    now: u64,
+}
+
+impl Life {
+    fn new(rules: Rules) -> Self {
+        Self { machine: Machine::default(), rules, now: 5_000_000 }
+    }
+
+    /// A life that has run for two seconds.
+    fn running(rules: Rules) -> Self {
+        let mut life = Self::new(rules);
+        life.hear("u unhandled started +2000");
+        life
+    }
+
+    /// What all the words lead to. A word is an event, or `+MS` for time that goes by unnoticed, or `runs`:
+    /// the script that was tried runs.
+    fn hear(&mut self, words: &str) -> String {
+        let mut done = Vec::new();
+        for word in words.split_whitespace() {
+            if let Some(time) = word.strip_prefix('+') {
+                self.now += time.parse::<u64>().unwrap();
+            } else if word == "runs" {
+                self.machine.script_runs(self.now);
+            } else {
+                if word == "late" {
+                    self.now += 100_000;
+                }
+                // A byte without a meaning is no event.
+                let gone = self.machine.gone;
+                let actions = event(word).map(|event| self.machine.step(event, self.now, &self.rules));
+                done.extend(actions.iter().flat_map(Actions::iter).map(word_for));
+                done.extend((self.machine.gone && !gone).then(|| "gone".to_owned()));
+            }
+        }
+        done.join(" ")
+    }
+
+    /// As `hear`, with what came of it.
+    fn outcome(&mut self, words: &str) -> String {
+        let done = self.hear(words);
+        format!("{done} > {:?} {:?}", self.machine.phase, self.machine.want).trim_start().to_owned()
+    }
+}
+
+fn event(word: &str) -> Option<Event> {
+    Some(match word {
+        "restart" => Event::Control(Control::Restart),
+        "winch" => Event::Control(Control::Signal(28)),
+        "handled" => Event::Script(true),
+        "unhandled" => Event::Script(false),
+        "started" => Event::Started(7),
+        "not-started" => Event::NotStarted,
+        "no-finish" => Event::NoFinish,
+        "exit-0" => Event::Died(Death::Exit(0)),
+        "exit-125" => Event::Died(Death::Exit(125)),
+        "killed" => Event::Died(Death::Signal(11, true)),
+        "not-executed" => Event::Died(Death::Exec(2)),
+        "lost" => Event::Died(Death::Unknown),
+        "time" | "late" => Event::Time,
+        letter => {
+            assert_eq!(letter.len(), 1, "{letter}");
+            return Control::from_letter(letter.as_bytes()[0]).map(Event::Control);
+        }
+    })
+}
+
+fn word_for(action: Action) -> String {
+    match action {
+        Action::Try(script) => format!("control/{}", char::from(script.letter())),
+        Action::KillScript => "end-script".to_owned(),
+        Action::Start => "start".to_owned(),
+        Action::Tell => "tell".to_owned(),
+        Action::Finish => "finish".to_owned(),
+        Action::Signal(28) => "WINCH".to_owned(),
+        Action::Signal(number) => signals::name(number).unwrap().to_owned(),
+    }
+}
+
+/// All that can happen.
+const EVENTS: &str = "u d o x t k p c h a i q 1 2 ? restart winch handled unhandled \
+                      started not-started no-finish exit-0 exit-125 killed not-executed lost time late";
+
+/// Situations, as `name: what led there`, and what each event leads to there: `events: actions > phase want`.
+/// A `*` is the letter of the event, `SIG` its signal; `never` is what cannot happen there. `died` is every
+/// death but the status 125. `late` is after all times that were set, `time` before. Where the outcome has no
+/// want, it is what the event asks for, or that of before. `as` takes the rest from a situation above.
+const CELLS: &str = "
+Down:
+    u restart: control/u > Prepare Up
+    d: > Down Down
+    x: gone > Down Exit
+    o: control/u > Prepare Down
+    t k p c h a i q 1 2 ? winch handled unhandled time late: > Down Down
+    never: started not-started no-finish died exit-125
+
+Down, gone: x
+    u restart: control/u > Prepare Up
+    d: > Down Down
+    o: control/u > Prepare Down
+    x t k p c h a i q 1 2 ? winch handled unhandled time late: > Down Exit
+    never: started not-started no-finish died exit-125
+
+Down, given up: u unhandled started +2000 exit-0 started exit-125
+    u restart: control/u > Prepare Up
+    d: > Down Down
+    x: gone > Down Exit
+    o: control/u > Prepare Down
+    t k p c h a i q 1 2 ? winch handled unhandled time late: > Down Down
+    never: started not-started no-finish died exit-125
+
+Down, control/d runs: u unhandled started d unhandled runs exit-0 no-finish
+    u restart: > Prepare Up
+    d: > Down Down
+    x: > Down Exit
+    o: > Prepare Down
+    t p c h a i q 1 2 ? winch handled unhandled time: > Down Down
+    k: end-script > Down Down
+    late: end-script > Down Down
+    never: started not-started no-finish died exit-125
+
+Down, control/x runs: u unhandled started x unhandled runs exit-0 no-finish
+    u restart: > Prepare Up
+    d: > Down Down
+    o: > Prepare Down
+    x t p c h a i q 1 2 ? winch time: > Down Exit
+    k: end-script > Down Exit
+    handled unhandled: gone > Down Exit
+    late: end-script > Down Exit
+    never: started not-started no-finish died exit-125
+
+Down, control/u runs: u runs d
+    u restart: > Prepare Up
+    d: > Down Down
+    x: > Down Exit
+    o: > Prepare Down
+    t p c h a i q 1 2 ? winch handled unhandled time: > Down Down
+    k: end-script > Down Down
+    late: end-script > Down Down
+    never: started not-started no-finish died exit-125
+
+Wait: u unhandled started +100 exit-0 no-finish
+    u restart: control/u > Prepare Up
+    d: > Down Down
+    x: gone > Down Exit
+    o: control/u > Prepare Down
+    t k p c h a i q 1 2 ? winch handled unhandled time: > Wait Up
+    late: control/u > Prepare Up
+    never: started not-started no-finish died exit-125
+
+Wait, once: o unhandled not-started
+    u restart: control/u > Prepare Up
+    d: > Down Down
+    x: gone > Down Exit
+    o: control/u > Prepare Down
+    t k p c h a i q 1 2 ? winch handled unhandled time: > Wait Down
+    late: control/u > Prepare Down
+    never: started not-started no-finish died exit-125
+
+Prepare: u runs
+    u restart: > Prepare Up
+    d: > Down Down
+    x: > Down Exit
+    o: > Prepare Down
+    t p c h a i q 1 2 ? winch time: > Prepare Up
+    k: end-script > Prepare Up
+    handled unhandled: start > Prepare Up
+    late: end-script > Prepare Up
+    never: started not-started no-finish died exit-125
+
+Prepare, after control/d: u unhandled started d unhandled runs exit-0 no-finish u
+    u restart: > Prepare Up
+    d: > Down Down
+    x: > Down Exit
+    o: > Prepare Down
+    t p c h a i q 1 2 ? winch time: > Prepare Up
+    k: end-script > Prepare Up
+    handled unhandled: control/u > Prepare Up
+    late: end-script > Prepare Up
+    never: started not-started no-finish died exit-125
+
+Prepare, asked to start: u unhandled
+    started: > Run Up
+    not-started: > Wait Up
+    never: u d o x t k p c h a i q 1 2 ? restart winch handled unhandled no-finish died exit-125 time late
+
+Run: u unhandled started +2000
+    u: > Run Up
+    d: control/t > Run Down
+    x: control/t > Run Exit
+    o: > Run Down
+    restart: control/t > Run Up
+    t k p c h a i q 1 2: control/* > Run Up
+    ? handled unhandled time late: > Run Up
+    winch: WINCH > Run Up
+    died exit-125: tell finish > Finish Up
+    never: started not-started no-finish
+
+Run, once: o unhandled started +2000
+    u: > Run Up
+    d: control/t > Run Down
+    x: control/t > Run Exit
+    o: > Run Down
+    restart: control/t > Run Up
+    t k p c h a i q 1 2: control/* > Run Down
+    ? handled unhandled time late: > Run Down
+    winch: WINCH > Run Down
+    died exit-125: tell finish > Finish Down
+    never: started not-started no-finish
+
+Run, being stopped: u unhandled started +2000 d unhandled unhandled
+    u: > Run Up
+    d: control/t > Run Down
+    x: control/t > Run Exit
+    o: > Run Down
+    restart: control/t > Run Up
+    t k p c h a i q 1 2: control/* > Run Down
+    ? handled unhandled time: > Run Down
+    winch: WINCH > Run Down
+    late: KILL > Run Down
+    died exit-125: tell finish > Finish Down
+    never: started not-started no-finish
+
+Run, control/h runs: u unhandled started +2000 h runs
+    u d o x restart t p c h a i q 1 2 ?: > Run
+    k: end-script > Run Up
+    winch: WINCH > Run Up
+    handled time: > Run Up
+    unhandled: HUP > Run Up
+    late: end-script > Run Up
+    died exit-125: tell finish > Finish Up
+    never: started not-started no-finish
+
+Run, control/a runs: u unhandled started +2000 a runs
+    handled: > Run Up
+    unhandled: ALRM > Run Up
+    as: Run, control/h runs
+
+Run, control/i runs: u unhandled started +2000 i runs
+    handled: > Run Up
+    unhandled: INT > Run Up
+    as: Run, control/h runs
+
+Run, control/q runs: u unhandled started +2000 q runs
+    handled: > Run Up
+    unhandled: QUIT > Run Up
+    as: Run, control/h runs
+
+Run, control/1 runs: u unhandled started +2000 1 runs
+    handled: > Run Up
+    unhandled: USR1 > Run Up
+    as: Run, control/h runs
+
+Run, control/2 runs: u unhandled started +2000 2 runs
+    handled: > Run Up
+    unhandled: USR2 > Run Up
+    as: Run, control/h runs
+
+Run, control/p runs: u unhandled started +2000 p runs
+    handled: > Run Up
+    unhandled: STOP > Run Up
+    as: Run, control/h runs
+
+Run, control/c runs: u unhandled started +2000 c runs
+    handled: > Run Up
+    unhandled: CONT > Run Up
+    as: Run, control/h runs
+
+Run, control/k runs: u unhandled started +2000 k runs
+    handled: > Run Up
+    unhandled: KILL > Run Up
+    as: Run, control/h runs
+
+Run, control/t runs: u unhandled started +2000 t runs
+    handled: > Run Up
+    unhandled: TERM > Run Up
+    as: Run, control/h runs
+
+Run, control/t runs for a restart: u unhandled started +2000 restart runs
+    handled: CONT > Run Up
+    unhandled: QUIT CONT > Run Up
+    late: KILL end-script > Run Up
+    as: Run, control/h runs
+
+Run once, control/t runs: o unhandled started +2000 t runs
+    u d o x restart t p c h a i q 1 2 ?: > Run
+    k: end-script > Run Down
+    winch: WINCH > Run Down
+    time: > Run Down
+    handled: CONT control/d > Run Down
+    unhandled: TERM CONT control/d > Run Down
+    late: end-script > Run Down
+    died exit-125: tell finish > Finish Down
+    never: started not-started no-finish
+
+Run, control/t runs for d: u unhandled started +2000 d runs
+    handled: CONT control/d > Run Down
+    unhandled: QUIT CONT control/d > Run Down
+    late: KILL end-script > Run Down
+    as: Run once, control/t runs
+
+Run, control/t runs for d, then o: u unhandled started +2000 d runs o
+    handled: CONT control/d > Run Down
+    unhandled: QUIT CONT control/d > Run Down
+    late: KILL end-script > Run Down
+    as: Run once, control/t runs
+
+Run, control/t runs for d, then u: u unhandled started +2000 d runs u
+    handled: CONT > Run Up
+    unhandled: QUIT CONT > Run Up
+    late: KILL end-script > Run Up
+    as: Run, control/h runs
+
+Run, control/d runs: u unhandled started +2000 d unhandled runs
+    handled unhandled: > Run Down
+    late: KILL end-script > Run Down
+    as: Run once, control/t runs
+
+Run, control/t runs for x: u unhandled started +2000 x runs
+    u d o x restart t p c h a i q 1 2 ?: > Run
+    k: end-script > Run Exit
+    winch: WINCH > Run Exit
+    time: > Run Exit
+    handled: CONT control/x > Run Exit
+    unhandled: QUIT CONT control/x > Run Exit
+    late: KILL end-script > Run Exit
+    died exit-125: tell finish > Finish Exit
+    never: started not-started no-finish
+
+Run, control/x runs: u unhandled started +2000 x unhandled runs
+    handled unhandled: > Run Exit
+    as: Run, control/t runs for x
+
+Run, control/h is ended for k: u unhandled started +2000 h runs k
+    u d o x restart t p c h a i q 1 2 ?: > Run
+    k: end-script > Run Up
+    winch: WINCH > Run Up
+    time: > Run Up
+    handled unhandled: control/k > Run Up
+    late: end-script > Run Up
+    died exit-125: tell finish > Finish Up
+    never: started not-started no-finish
+
+Run, asked for finish: u unhandled started +2000 exit-0
+    started: > Finish Up
+    not-started: > Finish Up
+    no-finish: control/u > Prepare Up
+    never: u d o x t k p c h a i q 1 2 ? restart winch handled unhandled died exit-125 time late
+
+Finish: u unhandled started +2000 exit-0 started
+    u restart: > Finish Up
+    d o: > Finish Down
+    x: > Finish Exit
+    t k p c h a i q 1 2: SIG > Finish Up
+    ? handled unhandled time late: > Finish Up
+    winch: WINCH > Finish Up
+    died: control/u > Prepare Up
+    exit-125: > Down Down
+    never: started not-started no-finish
+
+Finish, of a short run: u unhandled started +100 exit-0 started
+    died: > Wait Up
+    as: Finish
+
+Finish, not wanted up: u unhandled started +2000 exit-0 started d
+    u restart: > Finish Up
+    d o: > Finish Down
+    x: > Finish Exit
+    t k p c h a i q 1 2: SIG > Finish Down
+    ? handled unhandled time: > Finish Down
+    late: KILL > Finish Down
+    winch: WINCH > Finish Down
+    died exit-125: > Down Down
+    never: started not-started no-finish
+
+Finish, then the exit: u unhandled started +2000 exit-0 started x
+    t k p c h a i q 1 2: SIG > Finish Exit
+    ? handled unhandled time: > Finish Exit
+    late: KILL > Finish Exit
+    winch: WINCH > Finish Exit
+    died exit-125: gone > Down Exit
+    as: Finish, not wanted up
+
+Finish, control/t runs: u unhandled started +2000 t runs exit-0 started
+    late: end-script > Finish Up
+    died: end-script > Prepare Up
+    as: Finish
+
+Finish, to be tried again: u unhandled started +2000 exit-0 not-started
+    u restart: > Finish Up
+    d o: > Finish Down
+    x: > Finish Exit
+    t k p c h a i q 1 2 ? winch handled unhandled time: > Finish Up
+    late: finish > Finish Up
+    never: started not-started no-finish died exit-125
+";
+
+/// The rules of the cells.
+fn strict() -> Rules {
+    Rules { down_signal: signals::QUIT, timeout_kill: 5000, timeout_finish: 7000, ..Rules::default() }
+}
+
+struct Situation {
+    name: &'static str,
+    history: &'static str,
+    /// Each event and what it leads to; `None`: it cannot happen.
+    cells: Vec<(&'static str, Option<&'static str>)>,
+}
+
+/// The situations of `CELLS`, each with every event.
+fn situations() -> Vec<Situation> {
+    let mut all: Vec<Situation> = Vec::new();
+    for line in CELLS.lines().filter(|line| !line.is_empty()) {
+        let (events, outcome) = line.split_once(':').unwrap();
+        let outcome = outcome.trim();
+        if !line.starts_with(' ') {
+            all.push(Situation { name: events, history: outcome, cells: Vec::new() });
+        } else if events.trim() == "as" {
+            let like = all.iter().find(|other| other.name == outcome).unwrap().cells.clone();
+            let cells = &mut all.last_mut().unwrap().cells;
+            let own = cells.clone();
+            cells.extend(like.into_iter().filter(|(event, _)| own.iter().all(|(other, _)| other != event)));
+        } else {
+            let (events, outcome) =
+                if events.trim() == "never" { (outcome, None) } else { (events, Some(outcome)) };
+            let events = events.split_whitespace().flat_map(|event| match event {
+                "died" => vec!["exit-0", "killed", "not-executed", "lost"],
+                event => vec![event],
+            });
+            all.last_mut().unwrap().cells.extend(events.map(|event| (event, outcome)));
+        }
+    }
+    all
+}
+
+fn situation(name: &str) -> Life {
+    let history = situations().into_iter().find(|other| other.name == name).unwrap().history;
+    let mut life = Life::new(strict());
+    life.hear(history);
+    life
+}
+
+#[test]
+fn every_event_leads_in_every_situation_to_what_is_written() {
+    for Situation { name, history, cells } in situations() {
+        let mut listed: Vec<_> = cells.iter().map(|(event, _)| *event).collect();
+        let mut events: Vec<_> = EVENTS.split_whitespace().collect();
+        listed.sort_unstable();
+        events.sort_unstable();
+        assert_eq!(listed, events, "{name}: an event is missing or there twice");
+        for (word, expected) in cells {
+            let Some(expected) = expected else { continue };
+            let mut life = Life::new(strict());
+            life.hear(history);
+            let (letter, want) = (word.as_bytes()[0], life.machine.want);
+            let sent = match Control::from_letter(letter) {
+                Some(Control::Signal(signal)) => signals::name(signal).unwrap(),
+                _ => "",
+            };
+            let mut expected = expected.replace('*', &word[..1]).replace("SIG", sent);
+            if expected.split_whitespace().count() == 2 {
+                // What waits for the script alone: the want is there at once.
+                expected = format!("{expected} {:?}", wanted(word).unwrap_or(want));
+            }
+            assert_eq!(life.outcome(word), expected, "{name}: {word}");
+        }
+    }
+}
+
+/// What an event asks for.
+fn wanted(word: &str) -> Option<Want> {
+    match word {
+        "u" | "restart" => Some(Want::Up),
+        "d" | "o" => Some(Want::Down),
+        "x" => Some(Want::Exit),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_table_of_the_documentation_says_what_happens() {
+    const COLUMNS: [(&str, &str); 7] = [
+        ("`Up`", "u"),
+        ("`Down`", "d"),
+        ("`Exit`", "x"),
+        ("`Once`", "o"),
+        ("`Signal`", "h"),
+        ("death", "exit-0"),
+        ("time", "late"),
+    ];
+    let mut table = include_str!("../machine.rs")
+        .lines()
+        .map_while(|line| line.strip_prefix("//!"))
+        .filter_map(|line| line.trim().strip_prefix('|')?.strip_suffix('|'))
+        .map(|line| line.split(" | ").map(str::trim).collect::<Vec<_>>());
+
+    let header = table.next().unwrap();
+    assert_eq!(header[0], r"phase \ event");
+    assert_eq!(header[1..], COLUMNS.map(|(title, _)| title));
+    assert!(table.next().unwrap()[0].chars().all(|character| "-|".contains(character)));
+
+    let rows: Vec<_> = table.collect();
+    let phases = [Phase::Down, Phase::Wait, Phase::Prepare, Phase::Run, Phase::Finish];
+    let names: Vec<_> = rows.iter().map(|row| row[0].split(':').next().unwrap()).collect();
+    assert_eq!(names, phases.map(|phase| format!("{phase:?}")));
+
+    for (row, phase) in rows.iter().zip(names) {
+        assert_eq!(row.len(), header.len(), "{phase}");
+        for ((title, word), cell) in COLUMNS.iter().zip(&row[1..]) {
+            let name = match (phase, *word) {
+                ("Run", "late") => "Run, being stopped",
+                ("Finish", "late") => "Finish, not wanted up",
+                _ => phase,
+            };
+            let never = situations()
+                .iter()
+                .any(|situation| situation.name == name && situation.cells.contains(&(word, None)));
+            if never {
+                assert_eq!(*cell, "-", "{phase}, {title}: it cannot happen");
+                continue;
+            }
+            let mut life = situation(name);
+            let want = wanted(word).unwrap_or(life.machine.want);
+            let mut done = life.hear(word);
+            if (phase, *word) == ("Prepare", "x") {
+                done += &life.hear("unhandled"); // gone is the process only with its script
+            }
+            let (expected, next) = match *cell {
+                "prepare" | "next" => ("control/u", "Prepare"),
+                "want" | "-" | "flags alone" => ("", phase),
+                "want, gone" => ("gone", phase),
+                "Down" => ("", "Down"),
+                "Down, gone" => ("gone", "Down"),
+                "stop" => ("control/t", phase),
+                "script or signal" => ("control/h", phase),
+                "signal" => ("HUP", phase),
+                "KILL" => ("KILL", phase),
+                "finish, else next" => ("tell finish", "Finish"),
+                other => panic!("{phase}, {title}: nobody knows what {other:?} means"),
+            };
+            // That a script is ended in time has nothing to do with the phase.
+            assert_eq!(done.replace("end-script", ""), expected, "{phase}, {title}");
+            assert_eq!(format!("{:?}", life.machine.phase), next, "{phase}, {title}");
+            assert_eq!(life.machine.want, want, "{phase}, {title}");
+        }
+    }
+}
+
+#[test]
+fn finish_that_has_to_wait_comes_at_its_time_and_the_next_start_after_it() {
+    let mut life = Life::running(Rules::default());
+    assert_eq!(life.hear("exit-0"), "tell finish");
+    let later = |life: &mut Life, time| life.machine.step(Event::Later(time), life.now, &life.rules);
+    let time = life.now + 700;
+    assert_eq!(later(&mut life, time).iter().count(), 0);
+    // Nobody else has to wait, and nothing else comes of it.
+    assert_eq!(life.outcome("d u t"), "> Finish Up");
+    assert_eq!(life.hear("+699 time"), "");
+    assert_eq!(life.hear("+1 time"), "finish");
+    life.hear("started");
+    // It runs: there is nothing to wait for.
+    let now = life.now;
+    later(&mut life, now);
+    assert_eq!(life.machine.deadline(), None);
+    assert_eq!(life.hear("exit-0"), "control/u");
+    // And at once, where it need not wait any longer.
+    let mut life = Life::running(Rules::default());
+    life.hear("exit-0");
+    let now = life.now;
+    later(&mut life, now + 700);
+    later(&mut life, now);
+    assert_eq!(life.hear("time"), "finish");
+}
+
+#[test]
+fn kill_follows_a_stop_after_timeout_kill() {
+    let rules = Rules { timeout_kill: 500, ..Rules::default() };
+    for stop in ["d", "x", "restart"] {
+        let mut life = Life::running(rules);
+        life.hear(stop);
+        life.hear("unhandled unhandled");
+        assert_eq!(life.machine.deadline(), Some(life.now + 500), "{stop}");
+        assert_eq!(life.hear("+499 time"), "", "{stop}");
+        assert_eq!(life.hear("+1 time"), "KILL", "{stop}");
+        assert_eq!(life.hear("late"), "", "{stop}");
+    }
+    // Neither t, nor o, nor a stop of the last run.
+    let mut life = Life::running(rules);
+    assert_eq!(life.hear("t unhandled o +500 time"), "control/t TERM");
+    let mut life = Life::running(rules);
+    life.hear("d unhandled unhandled exit-0 no-finish u unhandled started");
+    assert_eq!(life.machine.deadline(), None);
+}
+
+/// The machine of another supervisor that takes the process over, and what the record says is left to do.
+/// `normally` is what is wanted where the exit was.
+fn taken_over(machine: &Machine, normally: Want) -> (Machine, Asked) {
+    let want = if machine.want == Want::Exit { normally } else { machine.want };
+    let mut fresh = Machine { want, gone: false, scripts: Scripts::default(), ..*machine };
+    fresh.timers.stop(Timer::Kill);
+    fresh.timers.stop(Timer::Script);
+    (fresh, machine.asked())
+}
+
+/// What follows in each situation with a process once another supervisor has taken it over, where scripts fail and
+/// the process obeys nothing. The exit is over: up is wanted.
+const TAKEN_OVER: &str = "
+Run:
+Run, once:
+Run, being stopped: KILL
+Run, control/h runs: control/h HUP
+Run, control/a runs: control/a ALRM
+Run, control/i runs: control/i INT
+Run, control/q runs: control/q QUIT
+Run, control/1 runs: control/1 USR1
+Run, control/2 runs: control/2 USR2
+Run, control/p runs: control/p STOP
+Run, control/c runs: control/c CONT
+Run, control/k runs: control/k KILL
+Run, control/t runs: control/t TERM
+Run, control/t runs for a restart: control/t QUIT CONT KILL
+Run once, control/t runs: control/t TERM CONT control/d
+Run, control/t runs for d: control/t QUIT CONT control/d KILL
+Run, control/t runs for d, then o: control/t QUIT CONT control/d KILL
+Run, control/t runs for d, then u: control/t QUIT CONT KILL
+Run, control/d runs: control/d KILL
+Run, control/t runs for x: control/t QUIT CONT KILL
+Run, control/x runs: KILL
+Run, control/h is ended for k: control/k KILL
+Finish:
+Finish, of a short run:
+Finish, not wanted up: KILL
+Finish, then the exit:
+Finish, control/t runs:
+";
+
+#[test]
+fn whoever_takes_a_process_over_does_what_is_left_to_do() {
+    let all = situations().into_iter().filter_map(|situation| {
+        let machine = self::situation(situation.name).machine;
+        (machine.pid != 0).then_some(situation.name)
+    });
+    let lines = TAKEN_OVER.lines().filter_map(|line| line.rsplit_once(':'));
+    assert!(all.eq(lines.clone().map(|(name, _)| name)), "a situation is missing or there twice");
+    for (name, expected) in lines {
+        let mut life = situation(name);
+        let (machine, asked) = taken_over(&life.machine, Want::Up);
+        life.machine = machine;
+        let actions = life.machine.step(Event::Resume(asked), life.now, &life.rules);
+        let mut done: Vec<_> = actions.iter().map(word_for).collect();
+        done.extend([life.hear("unhandled unhandled late")].into_iter().filter(|done| !done.is_empty()));
+        assert_eq!(done.join(" "), expected.trim(), "{name}");
+    }
+}
+
+#[test]
+fn a_time_limit_goes_on_under_another_supervisor_unless_the_signal_is_still_to_come() {
+    let test = |history: &str, record: fn(Asked) -> Asked, left: Option<u64>| {
+        let mut life = Life::running(strict());
+        life.hear(history);
+        let (machine, asked) = taken_over(&life.machine, Want::Up);
+        life.machine = machine;
+        life.machine.step(Event::Resume(record(asked)), life.now, &life.rules);
+        assert_eq!(life.machine.deadline(), left.map(|left| life.now + left), "{history}");
+    };
+    for stop in ["d", "restart", "x"] {
+        test(&format!("{stop} unhandled unhandled +2000"), |asked| asked, Some(3000));
+        test(&format!("{stop} unhandled unhandled +9000 time"), |asked| asked, None); // KILL was sent
+        test(&format!("{stop} runs +2000"), |asked| asked, Some(5000));
+        test(&format!("{stop} unhandled unhandled +2000 {stop} runs"), |asked| asked, Some(3000));
+    }
+    test("d handled runs +2000", |asked| asked, Some(3000));
+    test("exit-0 started d +2000", |asked| asked, Some(5000));
+    test("exit-0 started d +2000 u", |asked| asked, None);
+    test("t unhandled o", |asked| asked, None);
+    // Of another clock, or of an older supervisor; and one that was spoilt.
+    let anew = |asked| Asked { kill_at: Some(ANEW), ..asked };
+    test("d unhandled unhandled +2000", anew, Some(5000));
+    test("exit-0 started d +2000", anew, Some(7000));
+    let spoilt = |asked| Asked { scripts: b"xudxudxudxud".map(Script::from_sign), ..asked };
+    test("d unhandled unhandled", spoilt, Some(5000));
+}
+
+#[test]
+fn numbers_that_are_too_large_mean_never() {
+    let rules = Rules { timeout_kill: u64::MAX, timeout_finish: u64::MAX, ..Rules::default() };
+    let mut life = Life::running(rules);
+    life.hear("d unhandled");
+    assert_eq!(life.machine.deadline(), Some(u64::MAX));
+    // As of a record that was spoilt.
+    life.machine.restarts = u32::MAX;
+    life.hear("exit-0");
+    (life.machine.since, life.machine.ran_for) = (u64::MAX, u64::MAX);
+    life.hear("u no-finish");
+    assert_eq!(life.machine.phase, Phase::Wait);
+    life.hear("u unhandled started");
+    assert_eq!((life.machine.phase, life.machine.restarts), (Phase::Run, u32::MAX));
+}
+
+#[test]
+fn a_stop_that_is_asked_for_again_is_not_put_off() {
+    let mut life = Life::running(Rules { timeout_kill: 500, ..Rules::default() });
+    life.hear("d unhandled unhandled +300 d unhandled unhandled");
+    assert_eq!(life.hear("+199 time"), "");
+    assert_eq!(life.hear("+1 time"), "KILL");
+}
+
+#[test]
+fn timeout_finish_counts_only_while_up_is_not_wanted() {
+    let rules = Rules { timeout_finish: 500, ..Rules::default() };
+    let mut life = Life::running(rules);
+    assert_eq!(life.hear("exit-0 started late"), "tell finish");
+    assert_eq!(life.machine.deadline(), None);
+    for byte in ["d", "x", "o"] {
+        assert_eq!(life.hear("u +500 time"), "", "{byte}");
+        life.hear(byte);
+        assert_eq!(life.hear("+499 time"), "", "{byte}");
+        assert_eq!(life.hear("+1 time"), "KILL", "{byte}");
+    }
+    // It begins with finish where that was asked for before.
+    let mut life = Life::running(rules);
+    assert_eq!(
+        life.hear("d unhandled unhandled exit-0 started +499 time"),
+        "control/t TERM CONT control/d tell finish"
+    );
+    assert_eq!(life.hear("+1 time"), "KILL");
+    // And not before there is a finish.
+    let mut life = Life::running(Rules { timeout_finish: 1500, ..rules });
+    assert_eq!(life.hear("exit-0 not-started d +1000 time started +1499 time"), "tell finish finish");
+    assert_eq!(life.hear("+1 time"), "KILL");
+    let mut life = Life::running(rules);
+    assert_eq!(life.hear("exit-0 not-started d +999 u +1 time started late"), "tell finish finish");
+    let mut life = Life::running(rules);
+    assert_eq!(life.hear("exit-0 started d u late"), "tell finish");
+}
+
+#[test]
+fn paused_is_what_p_and_c_say_until_the_next_start() {
+    let mut life = Life::running(Rules::default());
+    life.hear("p unhandled");
+    assert!(life.machine.paused);
+    life.hear("c unhandled");
+    assert!(!life.machine.paused);
+    // A stop's own CONT does not count, nor does the death; the start of finish does.
+    life.hear("p unhandled d unhandled unhandled");
+    assert!(life.machine.paused);
+    life.hear("exit-0 started");
+    assert!(!life.machine.paused);
+    life.hear("p exit-0");
+    assert_eq!((life.machine.phase, life.machine.paused), (Phase::Down, true));
+    life.hear("u unhandled");
+    assert!(life.machine.paused);
+    life.hear("started");
+    assert!(!life.machine.paused);
+    // In any phase, and whatever the script says.
+    let mut life = Life::new(Rules::default());
+    for before in ["p", "c u", "p unhandled not-started", "c +1000 time unhandled started", "p handled"] {
+        life.hear(before);
+        assert_eq!(life.machine.paused, before.contains('p'), "{before}");
+    }
+    assert_eq!(life.hear("exit-0 started c"), "tell finish CONT");
+    assert!(!life.machine.paused);
+}
+
+#[test]
+fn stop_sent_is_what_we_sent_and_ends_with_the_process() {
+    for (words, sent) in [
+        ("d unhandled unhandled", true),
+        ("x unhandled unhandled", true),
+        ("t unhandled", true),
+        ("restart unhandled", true),
+        ("d handled unhandled", false),
+        ("k unhandled i unhandled winch", false),
+    ] {
+        let mut life = Life::running(strict());
+        life.hear(words);
+        assert_eq!(life.machine.stop_sent, sent, "{words}");
+        life.hear("exit-0");
+        assert!(!life.machine.stop_sent, "{words}");
+    }
+}
+
+#[test]
+fn tcu_in_one_go_is_a_restart() {
+    let mut life = Life::running(Rules::default());
+    assert_eq!(life.hear("t unhandled c unhandled u"), "control/t TERM control/c CONT");
+    assert_eq!(
+        life.outcome("exit-0 started killed unhandled started"),
+        "tell finish control/u start > Run Up"
+    );
+    // With a control/t that runs for a while.
+    let mut life = Life::running(Rules::default());
+    assert_eq!(life.hear("t runs c u +50 unhandled unhandled"), "control/t TERM control/c CONT");
+    // Of one that ran once: it is up for good.
+    let mut life = Life::running(Rules::default());
+    assert_eq!(
+        life.outcome("o t unhandled unhandled c unhandled u exit-0 no-finish"),
+        "control/t TERM CONT control/d control/c CONT tell finish control/u > Prepare Up"
+    );
+    // Of one that is down.
+    let mut life = Life::new(Rules::default());
+    assert_eq!(life.outcome("t c u unhandled started"), "control/u start > Run Up");
+}
+
+#[test]
+fn a_control_t_that_outlives_the_service_gets_its_control_d_and_no_signal() {
+    let mut life = Life::running(Rules::default());
+    assert_eq!(life.hear("d runs exit-0 no-finish"), "control/t tell finish");
+    assert_eq!(life.outcome("x unhandled"), "control/x > Down Exit");
+    assert_eq!(life.hear("handled"), "gone");
+    // The next run does not wait for it, and is not what it was meant for.
+    let mut life = Life::running(Rules::default());
+    assert_eq!(life.hear("t runs exit-0 no-finish"), "control/t tell finish end-script");
+    assert_eq!(life.outcome("unhandled unhandled started"), "control/u start > Run Up");
+}
+
+#[test]
+fn k_ends_a_script_that_hangs() {
+    let mut life = Life::running(Rules::default());
+    assert_eq!(life.hear("h runs a d k"), "control/h end-script");
+    assert_eq!(life.hear("unhandled unhandled"), "control/k KILL");
+    // Also control/k, whose failure is then KILL.
+    let mut life = Life::running(Rules::default());
+    assert_eq!(life.hear("k runs k"), "control/k end-script");
+    assert_eq!(life.hear("unhandled"), "KILL");
+    // A stop is over with that: what waits is not carried out on what is being killed.
+    let mut life = Life::running(Rules::default());
+    assert_eq!(life.hear("d runs k unhandled unhandled"), "control/t end-script control/k KILL");
+    assert_eq!(life.outcome("killed no-finish"), "tell finish > Down Down");
+}
+
+#[test]
+fn a_script_is_ended_at_its_limit_and_counts_as_failed() {
+    let mut life = Life::running(Rules::default());
+    life.hear("h runs");
+    assert_eq!(life.machine.deadline(), Some(life.now + SCRIPT_LIMIT));
+    assert_eq!(life.hear("+29999 time"), "");
+    assert_eq!(life.hear("+1 time"), "end-script");
+    assert_eq!(life.machine.deadline(), None);
+    assert_eq!(life.hear("unhandled"), "HUP");
+}
+
+#[test]
+fn scripts_take_their_turns_in_the_order_of_the_bytes() {
+    let mut life = Life::running(strict());
+    assert_eq!(life.hear("h runs 1 i d 2"), "control/h");
+    assert_eq!(life.hear("unhandled"), "HUP control/1");
+    assert_eq!(life.hear("unhandled"), "USR1 control/i");
+    assert_eq!(life.hear("handled"), "control/t");
+    assert_eq!(life.hear("unhandled"), "QUIT CONT control/d");
+    assert_eq!(life.hear("unhandled"), "control/2");
+    assert_eq!(life.hear("unhandled"), "USR2");
+    // None of them is for the next run.
+    life.hear("h runs 1 i d 2 exit-0 started");
+    assert_eq!(life.outcome("unhandled exit-0"), "> Down Down");
+    assert_eq!(life.outcome("u unhandled started"), "control/u start > Run Up");
+}
+
+/// How long after the death the next start is due, where run lived for `lived` and finish for `finish`
+/// milliseconds; `None`: never.
+fn pause(life: &mut Life, lived: u64, finish: u64) -> Option<u64> {
+    if life.machine.phase != Phase::Run {
+        life.hear("u unhandled started");
+    }
+    life.hear(&format!("+{lived} exit-0"));
+    let died = life.now;
+    let promised = life.machine.delay(&life.rules);
+    life.hear(&format!("started +{finish} exit-0"));
+    let pause = match life.machine.phase {
+        Phase::Prepare => Some(0),
+        Phase::Wait => life.machine.timers.get(Timer::Start).map(|due| due - died),
+        _ => None,
+    };
+    let held = match life.machine.timers.get(Timer::Start) {
+        Some(due) if due - life.now > 1000 => Hold::BackingOff,
+        None if pause.is_none() => Hold::GaveUp,
+        _ => Hold::None,
+    };
+    assert_eq!(life.machine.hold, held);
+    assert!(pause == promised || promised.unwrap() <= finish, "the log says something else");
+    if let Some(due) = life.machine.timers.get(Timer::Start) {
+        life.now = due - 1;
+        assert_eq!(life.hear("time"), "");
+        life.now = due;
+        assert_eq!(life.hear("time"), "control/u");
+    }
+    if pause.is_some() {
+        life.hear("unhandled started");
+    }
+    pause
+}
+
+#[test]
+fn without_files_a_run_of_a_second_starts_at_once_and_a_shorter_one_a_second_after_its_death() {
+    let mut life = Life::new(Rules::default());
+    for (lived, finish, expected) in [
+        (0, 0, 1000),
+        (999, 0, 1000),
+        (1000, 0, 0),
+        (1000, 5000, 0),
+        (10, 400, 1000),
+        (10, 999, 1000),
+        (10, 1000, 0),
+    ] {
+        assert_eq!(pause(&mut life, lived, finish), Some(expected), "{lived} {finish}");
+    }
+}
+
+#[test]
+fn restart_delay_is_a_list_whose_last_stays() {
+    let mut rules = Rules { delay_count: 3, ..Rules::default() };
+    rules.delays[..3].copy_from_slice(&[0, 500, 4000]);
+    let mut life = Life::new(rules);
+    for expected in [0, 500, 4000, 4000, 4000] {
+        assert_eq!(pause(&mut life, 9999, 0), Some(expected));
+    }
+    assert_eq!(pause(&mut life, 1, 3500), Some(4000));
+    assert_eq!(pause(&mut life, 1, 4500), Some(0));
+    // A run that is not short begins it anew.
+    for expected in [0, 0, 500] {
+        assert_eq!(pause(&mut life, if expected == 0 { 10_000 } else { 1 }, 0), Some(expected));
+        assert_eq!(pause(&mut life, 10_000, 0), Some(0));
+        assert_eq!(pause(&mut life, 1, 0), Some(0));
+    }
+}
+
+#[test]
+fn restart_reset_says_what_is_short() {
+    let mut rules = Rules { delay_count: 1, reset: 300, ..Rules::default() };
+    rules.delays[0] = 2000;
+    let mut life = Life::new(rules);
+    for (lived, expected) in [(299, 2000), (300, 0), (0, 2000)] {
+        assert_eq!(pause(&mut life, lived, 0), Some(expected));
+    }
+}
+
+#[test]
+fn restart_max_gives_up_after_so_many_short_runs_and_u_begins_anew() {
+    let rules = Rules { max: 3, ..Rules::default() };
+    for back in ["", "d", "o unhandled started +20000 exit-0 no-finish"] {
+        let mut life = Life::new(rules);
+        for _ in 0..2 {
+            for expected in [Some(0), Some(0), None] {
+                assert_eq!(pause(&mut life, 2000, 0), expected, "{back}");
+            }
+            assert_eq!((life.machine.phase, life.machine.want), (Phase::Down, Want::Down));
+            life.hear(back);
+        }
+    }
+    // A long run comes between.
+    let mut life = Life::new(rules);
+    for lived in [2000, 2000, 10_000, 2000, 2000] {
+        assert_eq!(pause(&mut life, lived, 0), Some(0));
+    }
+    assert_eq!(pause(&mut life, 2000, 0), None);
+}
+
+#[test]
+fn u_ends_a_wait_and_d_cancels_it() {
+    let mut rules = Rules { delay_count: 1, ..Rules::default() };
+    rules.delays[0] = 30_000;
+    let mut life = Life::running(rules);
+    life.hear("exit-0 no-finish");
+    assert_eq!((life.machine.phase, life.machine.hold), (Phase::Wait, Hold::BackingOff));
+    let since = life.machine.since;
+    assert_eq!(life.outcome("+500 d"), "> Down Down");
+    assert_eq!((life.machine.hold, life.machine.deadline()), (Hold::None, None));
+    assert_eq!(life.machine.since, since, "it is down since its end, not since it is no longer wanted up");
+    assert_eq!(life.outcome("u unhandled started exit-0 no-finish"), "control/u start tell finish > Wait Up");
+    assert_eq!(life.outcome("u unhandled started"), "control/u start > Run Up");
+}
+
+#[test]
+fn a_start_that_fails_is_tried_again_after_a_second() {
+    let mut life = Life::new(Rules::default());
+    assert_eq!(life.outcome("u unhandled not-started +999 time"), "control/u start > Wait Up");
+    assert_eq!(life.outcome("+1 time unhandled started"), "control/u start > Run Up");
+    assert_eq!(life.machine.restarts, 0);
+    life.hear("+2000 exit-0 no-finish unhandled started");
+    assert_eq!(life.machine.restarts, 1);
+}
+
+/// xorshift64
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+
+    fn one_in(&mut self, sides: u64) -> bool {
+        self.below(sides) == 0
+    }
+
+    fn pick<T: Copy>(&mut self, all: &[T]) -> T {
+        let sides = u64::try_from(all.len()).unwrap();
+        all[usize::try_from(self.below(sides)).unwrap()]
+    }
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+struct Process {
+    pid: u32,
+    run: bool,
+    born: u64,
+    /// It ignores all but KILL.
+    stubborn: bool,
+    stopped: bool,
+    /// A signal that ends it came while it was stopped.
+    doomed: bool,
+    ends: Option<u64>,
+    how: Death,
+}
+
+struct Running {
+    script: Script,
+    handled: bool,
+    ends: Option<u64>,
+}
+
+/// The surroundings of a machine, and what can be known of it from outside.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+struct World {
+    dice: Dice,
+    rules: Rules,
+    machine: Machine,
+    now: u64,
+    has_finish: bool,
+    /// From now on all starts succeed, run stays, finish ends and what a control script handles is done.
+    calm: bool,
+    process: Option<Process>,
+    script: Option<Running>,
+    pids: u32,
+    /// A run has died that had no finish yet.
+    owed: bool,
+    reported: bool,
+    died: u64,
+    lived: u64,
+    shorts: u32,
+    /// A stop was asked for since the start.
+    stopping: bool,
+    gone: bool,
+    trail: Vec<(u64, Event)>,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut rules = Rules {
+            reset: dice.pick(&[10_000, 500]),
+            max: dice.pick(&[0, 0, 2, 4]),
+            down_signal: dice.pick(&[signals::TERM, signals::INT]),
+            timeout_kill: dice.pick(&[0, 40, 3000]),
+            timeout_finish: dice.pick(&[0, 40, 3000]),
+            ..Rules::default()
+        };
+        let delays = dice.pick(&[&[][..], &[], &[1000, 2000, 8000], &[0, 500]]);
+        rules.delays[..delays.len()].copy_from_slice(delays);
+        rules.delay_count = delays.len();
+        Self {
+            has_finish: dice.one_in(2),
+            machine: Machine::new(Want::Down),
+            dice,
+            rules,
+            now: 1_000_000,
+            calm: false,
+            process: None,
+            script: None,
+            pids: 0,
+            owed: false,
+            reported: false,
+            died: 0,
+            lived: 0,
+            shorts: 0,
+            stopping: false,
+            gone: false,
+            trail: Vec::new(),
+        }
+    }
+
+    #[track_caller]
+    fn check(&self, holds: bool, what: &str) {
+        assert!(holds, "{what}\n{:?}\n{:?}\n{:?}", self.trail, self.rules, self.machine);
+    }
+
+    /// An event, and the answers to what it leads to.
+    fn happens(&mut self, event: Event) {
+        let mut next = Some(event);
+        while let Some(event) = next {
+            self.trail.push((self.now, event));
+            let before = self.machine;
+            self.reckon(event, before);
+            let actions = self.machine.step(event, self.now, &self.rules);
+            next = None;
+            for action in actions.iter() {
+                self.check(next.is_none(), "an action follows one that is answered");
+                next = self.carry_out(action, event);
+            }
+            if self.machine.gone && !before.gone {
+                self.check(!self.gone, "gone twice");
+                let idle = self.process.is_none() && self.script.is_none() && !self.owed;
+                self.check(idle && self.machine.want == Want::Exit, "gone too early");
+                self.gone = true;
+            }
+            self.compare(event, before);
+        }
+        let machine = &self.machine;
+        let pid = self.process.as_ref().map_or(0, |process| process.pid);
+        self.check(machine.pid == pid, "a process is forgotten");
+        let run = self.process.as_ref().is_some_and(|process| process.run);
+        self.check((machine.phase == Phase::Run) == run, "run runs, or it does not");
+        let settled = match machine.phase {
+            Phase::Down => machine.timers.get(Timer::Start).is_none() && machine.want != Want::Up,
+            Phase::Wait => machine.timers.get(Timer::Start).is_some(),
+            Phase::Prepare => self.script.is_some(),
+            Phase::Run => true,
+            Phase::Finish => self.process.is_some() || machine.timers.get(Timer::Finish).is_some(),
+        };
+        self.check(settled, "nothing will ever happen");
+        self.check(self.script.is_some() || machine.scripts.none_waits(), "a script waits for none");
+    }
+
+    /// What is known before the machine hears of it.
+    fn reckon(&mut self, event: Event, before: Machine) {
+        match event {
+            Event::Control(Control::Signal(_)) => {}
+            Event::Control(_) if before.hold.gave_up() => self.shorts = 0,
+            Event::Control(Control::Down | Control::Exit | Control::Restart)
+                if before.phase == Phase::Run =>
+            {
+                self.stopping = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn carry_out(&mut self, action: Action, event: Event) -> Option<Event> {
+        match action {
+            Action::Try(script) => {
+                self.check(self.script.is_none(), "two scripts at once");
+                let run = self.process.as_ref().is_some_and(|process| process.run);
+                self.check(run || !script.is_for_signal(), "a script for a service that does not run");
+                let due = self.machine.phase == Phase::Prepare && self.process.is_none();
+                self.check(script != Script::Up || due, "control/u without a start");
+                if self.dice.one_in(2) {
+                    return Some(Event::Script(false));
+                }
+                let hangs = self.dice.one_in(4);
+                let ends = self.now + self.dice.below(300);
+                let handled = self.dice.one_in(2);
+                self.script = Some(Running { script, handled, ends: (!hangs).then_some(ends) });
+                self.machine.script_runs(self.now);
+                return None;
+            }
+            Action::KillScript => {
+                self.check(self.script.is_some(), "no script to kill");
+                let ends = Some(self.now + self.dice.below(3));
+                let script = self.script.as_mut()?;
+                (script.ends, script.handled) = (ends, false);
+            }
+            Action::Start => {
+                self.check(self.process.is_none(), "two processes at once");
+                self.check(!self.owed, "a start before finish");
+                if !self.calm && self.dice.one_in(8) {
+                    return Some(Event::NotStarted);
+                }
+                self.stopping = false;
+                return Some(self.fork(true));
+            }
+            Action::Tell => {
+                self.check(self.owed && !self.reported, "a death is reported once");
+                self.reported = true;
+            }
+            Action::Finish => {
+                self.check(self.process.is_none(), "two processes at once");
+                self.check(self.owed && self.reported, "finish without a death");
+                if !self.calm && self.dice.one_in(8) {
+                    return Some(Event::NotStarted);
+                }
+                if !self.calm && self.dice.one_in(8) {
+                    return Some(Event::Later(self.now + 1 + self.dice.below(3000)));
+                }
+                self.owed = false;
+                return Some(if self.has_finish { self.fork(false) } else { Event::NoFinish });
+            }
+            Action::Signal(signal) => {
+                self.check(self.process.is_some(), "a signal for nobody");
+                let (run, want) = (self.process.as_ref()?.run, self.machine.want);
+                if event == Event::Time {
+                    let limit = if run { self.rules.timeout_kill } else { self.rules.timeout_finish };
+                    self.check(signal == signals::KILL && limit != 0, "time sends KILL, where it is limited");
+                    self.check(if run { self.stopping } else { want != Want::Up }, "KILL without a stop");
+                }
+                self.kill(signal);
+            }
+        }
+        None
+    }
+
+    fn fork(&mut self, run: bool) -> Event {
+        self.pids += 1;
+        let stays = if run { self.calm || self.dice.one_in(3) } else { !self.calm && self.dice.one_in(6) };
+        let limit = self.dice.pick(&[2, 50, 3000, 15_000]);
+        let ends = self.now + 1 + self.dice.below(limit);
+        let how = match self.dice.below(8) {
+            0 => Death::Exit(125),
+            1 => Death::Signal(11, true),
+            2 => Death::Exec(2),
+            3 => Death::Unknown,
+            _ => Death::Exit(0),
+        };
+        self.process = Some(Process {
+            pid: self.pids,
+            run,
+            born: self.now,
+            stubborn: !self.calm && self.dice.one_in(4),
+            stopped: false,
+            doomed: false,
+            ends: (!stays).then_some(ends),
+            how,
+        });
+        Event::Started(self.pids)
+    }
+
+    /// A signal reaches the process.
+    fn kill(&mut self, signal: i32) {
+        let soon = self.now + self.dice.below(4);
+        let Some(process) = &mut self.process else { return };
+        match signal {
+            signals::STOP => process.stopped = true,
+            signals::CONT => process.stopped = false,
+            signals::KILL => (process.doomed, process.stopped) = (true, false),
+            28 => {}
+            _ => process.doomed |= !process.stubborn,
+        }
+        if process.doomed && !process.stopped {
+            process.ends = Some(process.ends.map_or(soon, |ends| ends.min(soon)));
+            process.how = Death::Signal(9, false);
+        }
+    }
+
+    /// What has to hold after a step.
+    fn compare(&mut self, event: Event, before: Machine) {
+        let after = self.machine;
+        let want = match event {
+            Event::Control(Control::Up | Control::Restart) => Want::Up,
+            Event::Control(Control::Down | Control::Once) => Want::Down,
+            Event::Control(Control::Exit) => Want::Exit,
+            _ if after.hold.gave_up() => Want::Down,
+            _ => before.want,
+        };
+        self.check(after.want == want, "it wants what nobody asked for");
+        self.gone &= after.want == Want::Exit;
+        self.check(after.gone == self.gone, "gone without saying so");
+        let held = match after.hold {
+            Hold::None => true,
+            Hold::BackingOff => after.phase == Phase::Wait,
+            Hold::GaveUp | Hold::FinishGaveUp => after.phase == Phase::Down,
+        };
+        self.check(held, "it runs and is held back");
+        if before.phase == Phase::Wait && after.phase == Phase::Prepare {
+            let asked = matches!(event, Event::Control(Control::Up | Control::Once | Control::Restart));
+            self.check(asked || before.timers.is_due(Timer::Start, self.now), "a start before its time");
+        }
+        if before.phase == Phase::Finish && after.phase != Phase::Finish && before.want == Want::Up {
+            self.compare_delay(event);
+        }
+        if matches!(event, Event::Time) {
+            self.check(after.deadline().is_none_or(|deadline| deadline > self.now), "time stands still");
+        }
+    }
+
+    /// What has to hold after run and its finish, by the rules as they are written.
+    fn compare_delay(&self, event: Event) {
+        let rules = &self.rules;
+        let shorts = usize::try_from(self.shorts).unwrap();
+        let finish_gives_up = event == Event::Died(Death::Exit(125));
+        let gives_up = rules.max != 0 && self.shorts >= rules.max;
+        let delay = match &rules.delays[..rules.delay_count] {
+            [] if self.lived < 1000 => 1000,
+            [_, ..] if shorts != 0 => u64::from(rules.delays[(shorts - 1).min(rules.delay_count - 1)]),
+            _ => 0,
+        };
+        let due = self.died + delay;
+        let expected = if finish_gives_up {
+            (Phase::Down, None, Hold::FinishGaveUp)
+        } else if gives_up {
+            (Phase::Down, None, Hold::GaveUp)
+        } else if due <= self.now {
+            (Phase::Prepare, None, Hold::None)
+        } else {
+            let long = due > self.now + 1000;
+            (Phase::Wait, Some(due), if long { Hold::BackingOff } else { Hold::None })
+        };
+        let found = (self.machine.phase, self.machine.timers.get(Timer::Start), self.machine.hold);
+        self.check(found == expected, "the next start is due at another time");
+    }
+
+    /// Lets time pass.
+    fn pass(&mut self, time: u64) {
+        let end = self.now + time;
+        for round in 0.. {
+            self.check(round < 100_000, "a busy loop");
+            let process =
+                self.process.as_ref().filter(|process| !process.stopped).and_then(|process| process.ends);
+            let script = self.script.as_ref().and_then(|script| script.ends);
+            let deadline = self.machine.deadline();
+            let Some(next) =
+                [process, script, deadline].into_iter().flatten().min().filter(|next| *next <= end)
+            else {
+                break;
+            };
+            self.now = self.now.max(next);
+            if process == Some(next) {
+                self.dies();
+            } else if script == Some(next) {
+                self.script_ends();
+            } else {
+                self.happens(Event::Time);
+            }
+        }
+        self.now = end;
+    }
+
+    fn dies(&mut self) {
+        let Some(process) = self.process.take() else { return };
+        if process.run {
+            self.check(!self.owed, "a run before the finish of the last");
+            (self.owed, self.reported) = (true, false);
+            (self.died, self.lived) = (self.now, self.now - process.born);
+            self.shorts = if self.lived < self.rules.reset { self.shorts + 1 } else { 0 };
+        }
+        self.happens(Event::Died(process.how));
+        self.check(self.reported, "a death that is not reported");
+    }
+
+    fn script_ends(&mut self) {
+        let Some(script) = self.script.take() else { return };
+        if script.handled && (self.calm || self.dice.one_in(2)) {
+            match script.script {
+                // A script that says so has seen to it.
+                Script::Stop | Script::Signal(signals::TERM | signals::KILL) => self.kill(signals::KILL),
+                Script::Signal(signal @ (signals::STOP | signals::CONT)) => self.kill(signal),
+                _ => {}
+            }
+        }
+        self.happens(Event::Script(script.handled));
+    }
+
+    fn ask(&mut self, letter: u8) {
+        self.happens(Event::Control(Control::from_letter(letter).unwrap()));
+    }
+
+    /// The supervisor is killed, and another one takes over what runs, or what is due. A control script goes on, and
+    /// nobody looks.
+    fn is_followed(&mut self) {
+        let normally = self.dice.pick(&[Want::Up, Want::Down]);
+        let (machine, asked) = taken_over(&self.machine, normally);
+        (self.machine, self.script, self.gone) = (machine, None, false);
+        if self.machine.phase == Phase::Prepare {
+            self.machine.phase = Phase::Down;
+        }
+        match (self.machine.phase, self.machine.pid) {
+            (Phase::Run, _) | (Phase::Finish, 1..) => self.happens(Event::Resume(asked)),
+            (Phase::Finish, 0) => self.machine.timers.set(Timer::Finish, self.now),
+            (Phase::Down, _) if self.machine.want == Want::Up => self.ask(b'u'),
+            _ => {}
+        }
+    }
+
+    /// Anything.
+    fn anything(&mut self) {
+        if self.dice.one_in(12) {
+            self.is_followed();
+        }
+        match self.dice.below(16) {
+            0..7 => {
+                let letter = self.dice.pick(b"uuuuudddoooxtkpchaiq12");
+                self.ask(letter);
+            }
+            7 => {
+                let asked = [Control::Restart, Control::Signal(28)].map(Event::Control);
+                let event = self.dice.pick(&[asked[0], asked[1], Event::Time]);
+                self.happens(event);
+            }
+            8..12 => {
+                let time = self.dice.below(20);
+                self.pass(time);
+            }
+            12..15 => {
+                let time = self.dice.below(1500);
+                self.pass(time);
+            }
+            _ => {
+                let time = self.dice.pick(&[5000, 40_000]);
+                self.pass(time);
+            }
+        }
+    }
+
+    /// What is asked for at the end is what comes, whatever came before.
+    fn ends(&mut self) {
+        self.calm = true;
+        let last = self.dice.pick(b"udx");
+        self.ask(last);
+        if last != b'x' && self.dice.one_in(2) {
+            self.is_followed(); // an exit is over then
+        }
+        for round in 0.. {
+            self.pass(500_000); // a dozen scripts may hang, one after the other
+            let arrived = match last {
+                b'u' => self.machine.phase == Phase::Run,
+                b'd' => self.machine.phase == Phase::Down,
+                _ => self.gone,
+            };
+            if arrived {
+                break;
+            }
+            self.check(round < 3, "what was asked for last does not come");
+            match &self.process {
+                None => {
+                    self.check(last == b'u' && self.machine.hold.gave_up(), "it is down and stays it");
+                    self.ask(b'u');
+                }
+                Some(process) => {
+                    let (limit, hangs) = if process.run {
+                        (self.rules.timeout_kill, process.stubborn)
+                    } else {
+                        (self.rules.timeout_finish, process.ends.is_none() || process.stopped)
+                    };
+                    self.check(hangs && (limit == 0 || last == b'u'), "it should have been stopped");
+                    self.ask(b'k');
+                }
+            }
+        }
+        self.check(self.script.is_none() && !self.owed, "something is left over");
+        self.check(self.process.is_some() == (last == b'u'), "something is left over");
+        self.check(last == b'u' || self.machine.deadline().is_none(), "there is nothing to wait for");
+    }
+}
+
+fn live(seeds: std::ops::Range<u64>) {
+    for seed in seeds {
+        let mut world = World::new(seed + 1);
+        for _ in 0..60 {
+            world.anything();
+        }
+        world.ends();
+    }
+}
+
+#[test]
+fn what_is_asked_for_last_comes_and_no_process_is_lost_or_doubled() {
+    live(0..10_000);
+}
+
+#[test]
+fn the_same_in_ten_thousand_other_lives() {
+    live(10_000..20_000);
+}

@@ -1,0 +1,259 @@
+//! Readiness: how a service says that it serves.
+//!
+//! By a newline on the fd that `notification-fd` names, as s6 has it: the other end is a FIFO, so that a new
+//! supervisor finds what was said in between. Or by `sd_notify(3)`, with the file `sd-notify`.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use common::quantity::number;
+use common::{Text, Words, fds, procfs, random, socket};
+use nix::errno::Errno;
+use nix::unistd::read;
+
+use super::pipe::{End, Pipe};
+use super::service::Settings;
+use common::Voice;
+
+/// How far up a message's sender is looked for among the ancestors, so that the search ends.
+const GENERATIONS: usize = 64;
+/// What the abstract names of our sockets begin with.
+const NAME: &[u8] = b"\0catena-";
+
+/// How many messages are read in a round; and for how many milliseconds a source that had as many is left alone.
+const ROUND: usize = 16;
+const PAUSE: u64 = 50;
+/// The places of the two sources.
+const FIFO: usize = 0;
+const SOCKET: usize = 1;
+
+/// The readiness of a service.
+#[derive(Debug, Default)]
+pub(super) struct Notify {
+    /// It has said that it is ready, and did not take it back.
+    pub(super) ready: bool,
+    /// There is a way to announce it.
+    pub(super) announces: bool,
+    /// The random part of the name of the socket; 0: none.
+    pub(super) name: u64,
+    /// What it says of itself.
+    pub(super) words: Text<80>,
+    fifo: Option<Pipe>,
+    end: Option<OwnedFd>,
+    socket: Option<OwnedFd>,
+    env: Option<Words>,
+    /// Until when neither is listened to: monotonic, ms.
+    deaf: [u64; 2],
+    /// Why it could not be opened, which was reported.
+    refused: Option<Errno>,
+}
+
+impl Notify {
+    /// Before run starts: nothing that was said of another run counts. `state`: the state directory.
+    pub(super) fn prepare(&mut self, settings: &Settings, state: Option<BorrowedFd>, voice: Voice) {
+        if self.socket.is_none() {
+            // Somebody else may have the name by now, to hear what the next run says.
+            (self.name, self.env) = (0, None);
+        }
+        self.open(settings, state, voice);
+        if let Err(errno) = self.open_end(state) {
+            voice.unable(&[b"open supervise/pipe/notify"], errno);
+        }
+        let mut buffer = [0; 4096];
+        if let Some(fifo) = &self.fifo {
+            // As much as a pipe holds at most: what the last run left behind may write on and on.
+            for _ in 0..256 {
+                if !read(fifo.both(), &mut buffer).is_ok_and(|count| count > 0) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Opens what the settings ask for, if it is not open.
+    pub(super) fn open(&mut self, settings: &Settings, state: Option<BorrowedFd>, voice: Voice) {
+        self.announces = settings.notification.is_some() || settings.sd_notify;
+        let mut refused = None;
+        if settings.notification.is_some() {
+            if let Err(errno) = self.open_fifo(state) {
+                refused = Some((&b"open supervise/pipe/notify"[..], errno, &b""[..]));
+            }
+        } else {
+            (self.fifo, self.end) = (None, None);
+        }
+        if !settings.sd_notify {
+            self.socket = None;
+        } else if self.socket.is_none() {
+            if let Err(errno) = self.open_socket() {
+                let lost = &b"what the service announces before its next start is lost"[..];
+                refused = Some((b"open the notification socket", errno, lost));
+            }
+        }
+        // Once, however often run is started meanwhile.
+        let before = std::mem::replace(&mut self.refused, refused.map(|(_, errno, _)| errno));
+        if let Some((what, errno, lost)) = refused.filter(|(_, errno, _)| before != Some(*errno)) {
+            voice.unable_so(&[what], errno, lost);
+        }
+    }
+
+    fn open_fifo(&mut self, state: Option<BorrowedFd>) -> nix::Result<()> {
+        let Some(state) = state.filter(|_| self.fifo.is_none()) else { return Ok(()) };
+        self.fifo = Some(Pipe::fifo(state, c"notify")?);
+        Ok(())
+    }
+
+    /// An end for the run to come, which so shares nothing with another: of a new FIFO where the name of the
+    /// old one has been lost.
+    fn open_end(&mut self, state: Option<BorrowedFd>) -> nix::Result<()> {
+        self.end = None;
+        let Some(fifo) = &self.fifo else { return Ok(()) };
+        if !fifo.is_there() {
+            self.fifo = None;
+            self.open_fifo(state)?;
+        }
+        self.end = self.fifo.as_ref().map(|fifo| fifo.end(End::Write)).transpose()?;
+        Ok(())
+    }
+
+    /// A socket with an abstract name: a path would be out of reach after a change of user or root.
+    /// The name lasts, so that a new supervisor can take it, if nobody else has.
+    fn open_socket(&mut self) -> nix::Result<()> {
+        if self.name == 0 {
+            self.name = random::number()? | 1;
+        }
+        let mut name = Text::<32>::of(NAME);
+        name.number(self.name);
+        self.socket = Some(socket::datagrams(name.bytes())?);
+        Ok(())
+    }
+
+    /// Takes the socket that was handed on.
+    pub(super) fn take(&mut self, socket: OwnedFd) {
+        if let Some(name) = number_of(socket.as_raw_fd()) {
+            (self.name, self.socket) = (name, Some(socket));
+        }
+    }
+
+    /// The name is this, as a record says: a socket of another name was that of another service.
+    pub(super) fn is_named(&mut self, name: u64) {
+        self.socket = self.socket.take().filter(|_| self.name == name);
+        self.name = name;
+    }
+
+    /// The socket is to be found by the program that we become: nobody else can get its name, or what was sent
+    /// meanwhile. So is, with `fifo`, the FIFO, which must not lack a reader.
+    pub(super) fn hand_on(&self, fifo: bool) -> nix::Result<[Option<fds::Handed>; 2]> {
+        let socket = self.socket.as_ref().map(|socket| fds::hand_on(socket.as_fd())).transpose()?;
+        Ok([socket, self.fifo.as_ref().filter(|_| fifo).map(Pipe::hand_on).transpose()?])
+    }
+
+    /// The fd pair for the service: ours, and the number that it expects.
+    pub(super) fn fd(&self, settings: &Settings) -> Option<(RawFd, RawFd)> {
+        Some((self.end.as_ref()?.as_raw_fd(), settings.notification?))
+    }
+
+    /// The environment of run.
+    pub(super) fn env<'a>(&'a mut self, settings: &Settings, received: &'a Words) -> &'a Words {
+        if !settings.sd_notify || self.socket.is_none() {
+            return received;
+        }
+        let name = self.name;
+        self.env.get_or_insert_with(|| {
+            let mut entry = Text::<48>::of("NOTIFY_SOCKET=@catena-");
+            entry.number(name);
+            // Kept for good, as the environment is: made once.
+            let entry = CString::new(entry.bytes()).unwrap_or_default();
+            let entry: &'static CStr = Box::leak(entry.into_boxed_c_str());
+            let other = |word: &&'static CStr| !word.to_bytes().starts_with(b"NOTIFY_SOCKET=");
+            received.clone().filter(other).chain([entry]).collect()
+        })
+    }
+
+    /// The fds to wait for: the FIFO's and the socket's, but for one that is flooded.
+    pub(super) fn fds(&self, now: u64) -> [RawFd; 2] {
+        let listens = |which: usize| self.deaf[which] <= now;
+        let fifo = self.fifo.as_ref().filter(|_| listens(FIFO)).map_or(-1, |fifo| fifo.both().as_raw_fd());
+        let socket = self.socket.as_ref().filter(|_| listens(SOCKET)).map_or(-1, AsRawFd::as_raw_fd);
+        [fifo, socket]
+    }
+
+    /// When one that is flooded is listened to again.
+    pub(super) fn deadline(&self, now: u64) -> Option<u64> {
+        self.deaf.into_iter().filter(|until| *until > now).min()
+    }
+
+    /// Reads what has come, of the service whose pid is `pid`. Whether its readiness has changed.
+    pub(super) fn hear(&mut self, pid: u32, now: u64) -> bool {
+        let before = self.ready;
+        let mut buffer = [0; 4096];
+        // Both at most this often in a round, and such a round at most this often in a second: no flood keeps us from the
+        // rest of our work, or takes a processor. What cannot be read now is reported again by a later wait.
+        self.deaf = [now + PAUSE; 2];
+        for _ in 0..ROUND {
+            let Some(Ok(count @ 1..)) = self.fifo.as_ref().map(|fifo| read(fifo.both(), &mut buffer)) else {
+                self.deaf[FIFO] = 0;
+                break;
+            };
+            self.ready |= pid != 0 && buffer[..count].contains(&b'\n');
+        }
+        let mut stranger = 0;
+        for _ in 0..ROUND {
+            let message = self.socket.as_ref().map(|socket| socket::receive(socket.as_fd(), &mut buffer));
+            let Some(Ok((message, sender))) = message else {
+                self.deaf[SOCKET] = 0;
+                break;
+            };
+            if pid == 0 || sender == stranger {
+                continue;
+            }
+            if !descends(sender, pid) {
+                stranger = sender;
+                continue;
+            }
+            for line in message.split(|b| *b == b'\n') {
+                match line {
+                    b"READY=1" => self.ready = true,
+                    b"STOPPING=1" => self.ready = false,
+                    _ => {
+                        if let Some(words) = line.strip_prefix(b"STATUS=") {
+                            self.words = Text::of(words);
+                        }
+                    }
+                }
+            }
+        }
+        self.ready != before
+    }
+
+    /// The run is over, and its readiness with it: whether it was ready.
+    pub(super) fn over(&mut self) -> bool {
+        self.words = Text::new();
+        std::mem::take(&mut self.ready)
+    }
+}
+
+/// The socket of a service that the program before us has handed on, if there is one.
+pub(crate) fn handed_on() -> nix::Result<Option<OwnedFd>> {
+    fds::handed_on(|fd| number_of(fd).is_some())
+}
+
+/// The random part of the name of a notification socket.
+fn number_of(fd: RawFd) -> Option<u64> {
+    let mut buffer = [0; 32];
+    let name = socket::abstract_name(fd, &mut buffer).ok()?; // anything else, inherited from our parent
+    name.strip_prefix(NAME).and_then(number)
+}
+
+/// Whether a process is another, or descends from it.
+fn descends(mut pid: u32, ancestor: u32) -> bool {
+    for _ in 0..GENERATIONS {
+        if pid == ancestor {
+            return true;
+        }
+        match procfs::process(pid) {
+            Ok(process) if process.parent > 1 => pid = process.parent,
+            _ => return false,
+        }
+    }
+    false
+}

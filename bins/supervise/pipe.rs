@@ -1,0 +1,220 @@
+//! The pipe between a service and its logger, held so that neither the death of one of them nor our own
+//! loses a byte.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use common::door::{self, Owner};
+use common::{Text, Voice, caps, fds, procfs};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice, tee};
+use nix::sys::stat::{Mode, fchmod};
+use nix::unistd::{pipe2, read, write};
+
+/// How large the pipe is made where the kernel counts no user's pages.
+const SIZE: i32 = 1 << 20;
+
+/// A pipe whose ends are opened anew for each process, so that nobody shares `O_NONBLOCK` with us.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    /// The state directory, and `pipe` in it; none where there can be no FIFO.
+    directories: Option<(OwnedFd, OwnedFd)>,
+    name: &'static CStr,
+    /// Both ends, without waiting. So there is always a reader.
+    both: OwnedFd,
+    /// An anonymous pipe's ends, where there can be no FIFO.
+    ends: Option<(OwnedFd, OwnedFd)>,
+    /// It has taken the place of another, which the logger still reads.
+    replaces: bool,
+}
+
+/// An end of a pipe.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum End {
+    /// For the logger, which gets the end of file once nobody may write any more.
+    Read,
+    /// For the service, which cannot take out what it or another part of it has written.
+    Write,
+}
+
+impl End {
+    fn access(self) -> OFlag {
+        if self == Self::Read { OFlag::O_RDONLY } else { OFlag::O_WRONLY }
+    }
+}
+
+/// The pipes that the program before us has handed on, so that they never lack a reader: held until they have
+/// been opened by their names.
+pub(crate) fn handed_on() -> nix::Result<[Option<OwnedFd>; 2]> {
+    let ours = |fd: RawFd| fds::is_open_fifo(fd, OFlag::O_RDWR | OFlag::O_NONBLOCK);
+    Ok([fds::handed_on(ours)?, fds::handed_on(ours)?])
+}
+
+/// Whether a FIFO is not by its name any more, and the trouble not one that passes.
+fn is_lost(errno: Errno) -> bool {
+    !fds::passes(errno)
+}
+
+impl Pipe {
+    /// The pipe for the log, `pipe/fifo` in the state directory; an anonymous one where there can be none, which
+    /// is reported.
+    pub(super) fn for_log(state: BorrowedFd, voice: Voice) -> nix::Result<Self> {
+        let name = c"fifo";
+        let errno = match Self::fifo(state, name) {
+            Ok(pipe) => return Ok(pipe),
+            Err(errno) => errno,
+        };
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
+        let both = writer.try_clone().map_err(|_| Errno::EMFILE)?;
+        voice.unable_so(&[b"make supervise/pipe/fifo"], errno, b"this service cannot be adopted");
+        Ok(Self { directories: None, name, both, ends: Some((reader, writer)), replaces: false })
+    }
+
+    /// The FIFO of this name in `pipe`, which is made if it is not there, or not ours.
+    pub(super) fn fifo(state: BorrowedFd, name: &'static CStr) -> nix::Result<Self> {
+        let directory = door::replacing(state, c"pipe", || door::own_directory(state, c"pipe"))?;
+        // A user whom the service has become must be able to open /dev/stdout, so all may write to it; the
+        // directory keeps everybody else out.
+        let mode = 0o622;
+        let make = || door::fifo_or_new(directory.as_fd(), name, OFlag::O_RDWR, mode, Owner::Us);
+        let both = door::replacing(directory.as_fd(), name, make)?;
+        fchmod(&both, Mode::from_bits_truncate(mode))?; // one that was there may be open to more
+        if name == c"fifo" && caps::may_have_large_pipes() {
+            let _ = fcntl(&both, FcntlArg::F_SETPIPE_SZ(SIZE)); // the usual size serves too
+        }
+        let state = state.try_clone_to_owned().map_err(|_| Errno::EMFILE)?;
+        Ok(Self { directories: Some((state, directory)), name, both, ends: None, replaces: false })
+    }
+
+    /// An end for the next run. Where the name has been lost, or is another's, it is that of a new pipe: the old
+    /// one lives as long as those who have it open, and the logger reads it to its end. Where there can be no
+    /// new one it stays the old one, so that no log holds a service back.
+    pub(super) fn end_or_new(&mut self, voice: Voice) -> nix::Result<OwnedFd> {
+        if let Some((state, directory)) = &self.directories {
+            match self.named(directory.as_fd(), End::Write) {
+                Err(errno) if is_lost(errno) => match Self::fifo(state.as_fd(), self.name) {
+                    Ok(new) => {
+                        voice.warning(&[b"supervise/pipe/fifo is gone: made anew"]);
+                        *self = Self { replaces: true, ..new };
+                    }
+                    // The directory is gone too, which is reported elsewhere.
+                    Err(Errno::ENOENT) => {}
+                    Err(errno) => voice.unable(&[b"make supervise/pipe/fifo anew"], errno),
+                },
+                other => return other,
+            }
+        }
+        self.end(End::Write)
+    }
+
+    /// An end of this very pipe, though its name has been lost.
+    pub(super) fn end(&self, end: End) -> nix::Result<OwnedFd> {
+        if let Some((_, directory)) = &self.directories {
+            match self.named(directory.as_fd(), end) {
+                Err(errno) if is_lost(errno) => {}
+                other => return other,
+            }
+            let mut path = Text::<24>::of("fd/");
+            path.number(self.both.as_raw_fd().unsigned_abs()).add("\0");
+            let path = CStr::from_bytes_with_nul(path.bytes()).map_err(|_| Errno::EINVAL)?;
+            return procfs::This::open()?.file(path, end.access());
+        }
+        let copy = |end: &OwnedFd| end.try_clone().map_err(|_| Errno::EMFILE);
+        match (&self.ends, end) {
+            (Some((reader, _)), End::Read) => copy(reader),
+            (Some((_, writer)), End::Write) => copy(writer),
+            (None, _) => copy(&self.both),
+        }
+    }
+
+    fn named(&self, directory: BorrowedFd, end: End) -> nix::Result<OwnedFd> {
+        let file = door::fifo(directory, self.name, end.access(), Owner::Us)?;
+        fcntl(&file, FcntlArg::F_SETFL(OFlag::empty()))?; // its process waits
+        Ok(file)
+    }
+
+    /// Whether it can be opened by its name.
+    pub(super) fn is_there(&self) -> bool {
+        self.directories
+            .as_ref()
+            .is_some_and(|(_, directory)| self.named(directory.as_fd(), End::Write).is_ok())
+    }
+
+    /// The state directory was made anew: there the next new pipe will be.
+    pub(super) fn move_to(&mut self, state: BorrowedFd) {
+        if let (Some((place, _)), Ok(state)) = (&mut self.directories, state.try_clone_to_owned()) {
+            *place = state; // else the old pipe stays, as long as it can
+        }
+    }
+
+    /// Both ends of a FIFO, to wait for what comes and to read it without waiting.
+    pub(super) fn both(&self) -> &OwnedFd {
+        &self.both
+    }
+
+    /// Whether it has taken the place of another since this was asked.
+    pub(super) fn has_replaced(&mut self) -> bool {
+        std::mem::take(&mut self.replaces)
+    }
+
+    /// To be held by the program that we become, until that has opened it by its name.
+    pub(super) fn hand_on(&self) -> nix::Result<fds::Handed> {
+        fds::hand_on(self.both.as_fd())
+    }
+
+    /// Whether a new supervisor could open it.
+    pub(super) fn has_name(&self) -> bool {
+        self.directories.is_some()
+    }
+
+    /// How many bytes nobody has read.
+    pub(super) fn unread(&self) -> usize {
+        fds::unread(self.both.as_fd()).unwrap_or(0) // FIONREAD of a pipe cannot fail
+    }
+
+    /// Adds a line of our own, if there is room for it; in a line of its own where the last byte of the
+    /// service is known not to end one.
+    pub(super) fn tell(&self, line: &[u8]) -> nix::Result<()> {
+        if self.ends_in_mid_line() == Ok(true) {
+            self.write(b"\n")?;
+        }
+        self.write(line)
+    }
+
+    fn write(&self, bytes: &[u8]) -> nix::Result<()> {
+        if self.ends.is_some() {
+            // Shared with the service: it must not be made not to wait, and we must not wait.
+            let mut fds = [common::poll::watch(self.both.as_raw_fd(), common::poll::POLLOUT)];
+            common::poll::poll(&mut fds, Some(0))?;
+            if fds[0].revents & common::poll::POLLOUT == 0 {
+                return Err(Errno::EAGAIN);
+            }
+        }
+        write(&self.both, bytes).map(drop)
+    }
+
+    /// Whether the last of the bytes that nobody has read is no newline. Looked at in a copy, which tee(2)
+    /// makes without taking them out.
+    fn ends_in_mid_line(&self) -> nix::Result<bool> {
+        let unread = self.unread();
+        if unread == 0 || self.ends.is_some() {
+            return Ok(false);
+        }
+        let (copy, into) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+        let copied = tee(&self.both, &into, unread, SpliceFFlags::SPLICE_F_NONBLOCK)?;
+        if copied < unread {
+            return Ok(false); // the end of it does not fit
+        }
+        let nowhere =
+            fds::open(nix::fcntl::AT_FDCWD, c"/dev/null", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+        let mut left = copied - 1;
+        while left > 0 {
+            match splice(&copy, None, &nowhere, None, left, SpliceFFlags::empty())? {
+                0 => return Ok(false),
+                gone => left -= gone,
+            }
+        }
+        let mut last = [0];
+        Ok(read(&copy, &mut last)? == 1 && last != *b"\n")
+    }
+}

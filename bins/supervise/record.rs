@@ -1,0 +1,376 @@
+//! The file `supervise/record`: what a new supervisor has to know where the old one was killed.
+//!
+//! It has two places of fixed size, each written by one pwrite(2). The first is the supervisor's: where the
+//! process is in its life. The second is the child's own, written between fork and exec: which run of the
+//! service it is, its pid and start time, and the pid space in which these count.
+//!
+//! The supervisor's is `state`, numbers, words, and the pid space. What a word is of is in its first part, and one
+//! that is not known is passed over: so older and newer supervisors read each other's. The words are `kill:`, the
+//! time of the KILL that ends a stop or finish, 0 where there is none; and `asked:`, the control scripts that run or
+//! have to wait.
+
+use std::os::fd::BorrowedFd;
+
+use common::quantity::number;
+use common::spawn::Slot;
+use common::{Text, file, process, procfs};
+use nix::errno::Errno;
+
+use super::machine::{ANEW, Asked, Death, Hold, Machine, Phase, Runs, Script, Timer, Want};
+use super::now::Wall;
+use super::pid_space::{PidSpace, Then};
+
+/// Where the child's place begins.
+pub(super) const CHILD: usize = 384;
+/// The size of the file.
+pub(super) const SIZE: usize = CHILD + Slot::SIZE;
+/// In the place of what is wanted: down, after one run.
+const ONCE: u64 = 3;
+
+/// What a child says of itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Child {
+    /// It is finish, and not run.
+    pub(super) finish: bool,
+    /// Its pid.
+    pub(super) pid: u32,
+    /// When it started, in ticks since boot; 0 where that is not known, or cannot be compared.
+    pub(super) start: u64,
+    /// Which run it belongs to, counting from 1.
+    pub(super) serial: u32,
+    /// When it was started: monotonic, ms.
+    pub(super) since: u64,
+    /// The same as wall clock time.
+    pub(super) wall: Wall,
+}
+
+/// What the supervisor says of a process.
+#[derive(Clone, Debug)]
+pub(super) struct Snapshot {
+    /// Its life so far, as far as it lives on.
+    pub(super) machine: Machine,
+    /// What it was asked for and is not done yet.
+    pub(super) asked: Asked,
+    /// Which run this is, counting from 1.
+    pub(super) serial: u32,
+    /// The wall clock time of `machine.since`.
+    pub(super) wall: Wall,
+    /// Wall clock seconds of the last death.
+    pub(super) died: u64,
+    /// The pid that died.
+    pub(super) dead: u32,
+    /// The random part of the name of the notification socket; 0: none.
+    pub(super) notify: u64,
+    /// Whether the service has said that it is ready.
+    pub(super) ready: bool,
+}
+
+/// The head of a child's place.
+#[must_use]
+pub(super) fn head(finish: bool) -> &'static [u8] {
+    if finish { b"finish " } else { b"run " }
+}
+
+/// The tail of a child's place.
+#[must_use]
+pub(super) fn tail(serial: u32, since: u64, wall: Wall, space: &PidSpace) -> Text<160> {
+    let mut text = Text::of(" ");
+    text.number(serial).add(" ").number(since).add(" ").number(wall.0).add(" ").number(wall.1);
+    text.add(" ");
+    space.add(&mut text);
+    text.add(" ");
+    text
+}
+
+/// Writes the supervisor's place.
+pub(super) fn write(file: BorrowedFd, snapshot: &Snapshot, space: &PidSpace) -> nix::Result<()> {
+    let Snapshot { machine, asked, serial, wall, died, dead, notify, ready } = snapshot;
+    let (kind, value, core) = match machine.death {
+        None => (0, 0, false),
+        Some(Death::Exit(code)) => (1, u32::from(code), false),
+        Some(Death::Signal(signal, core)) => (2, u32::from(signal), core),
+        Some(Death::Exec(errno)) => (3, u32::try_from(errno).unwrap_or(0), false),
+        Some(Death::Unknown) => (4, 0, false),
+    };
+    let mut text = Text::<{ CHILD }>::of("state ");
+    let numbers = [
+        u64::from(*serial),
+        machine.phase as u64,
+        if machine.runs == Runs::Once { ONCE } else { machine.want as u64 },
+        machine.hold as u64,
+        u64::from(machine.paused),
+        u64::from(machine.stop_sent),
+        machine.since,
+        machine.timers.get(Timer::Start).unwrap_or(0),
+        u64::from(machine.short_runs),
+        u64::from(machine.restarts),
+        machine.ran_for,
+        wall.0,
+        u64::from(wall.1),
+        kind,
+        u64::from(value),
+        u64::from(core),
+        *died,
+        u64::from(*dead),
+        *notify,
+        u64::from(*ready),
+    ];
+    for number in numbers {
+        text.number(number).add(" ");
+    }
+    text.add("kill:").number(asked.kill_at.unwrap_or(0)).add(" ");
+    if asked.scripts[0].is_some() {
+        text.add("asked:");
+        for script in asked.scripts.into_iter().flatten() {
+            text.add([script.sign()]);
+        }
+        text.add(" ");
+    }
+    space.add(&mut text);
+    text.add(" ").fill(CHILD - 1).add("\n");
+    file::write_at(file, text.bytes(), 0)
+}
+
+/// Writes the child's place in its stead: it runs already.
+pub(super) fn write_child(file: BorrowedFd, child: &Child, space: &PidSpace) -> nix::Result<()> {
+    let mut text = Text::<{ Slot::SIZE }>::of(head(child.finish));
+    text.number(child.pid).add(" ").number(child.start);
+    text.add(tail(child.serial, child.since, child.wall, space).bytes()).fill(Slot::SIZE - 1).add("\n");
+    file::write_at(file, text.bytes(), CHILD as u64)
+}
+
+/// Forgets what the supervisor knew: after a clean exit only the files of the service directory count.
+pub(super) fn clear(file: BorrowedFd) -> nix::Result<()> {
+    let mut blank = Text::<SIZE>::new();
+    file::write_at(file, blank.fill(SIZE).bytes(), 0)
+}
+
+/// What is recorded and may live. EXDEV where that is in another pid namespace, whose pids mean nothing
+/// here. `now`: for what another clock has dated, monotonic, ms.
+pub(super) fn read(
+    file: BorrowedFd,
+    space: &PidSpace,
+    now: u64,
+) -> nix::Result<(Option<Snapshot>, Option<Child>)> {
+    let mut bytes = [0; SIZE];
+    let count = nix::sys::uio::pread(file, &mut bytes, 0)?;
+    if count < SIZE {
+        return Ok((None, None));
+    }
+    let (snapshot, child) = bytes.split_at(CHILD);
+    let then = space.then(snapshot);
+    let mut snapshot = counts(then)?.then(|| parse_snapshot(snapshot)).flatten();
+    if let Some(Snapshot { machine, asked, .. }) = snapshot.as_mut().filter(|_| then == Then::Undated) {
+        // Its times are of another clock.
+        machine.since = now;
+        let due = machine.timers.get(Timer::Start).map(|_| machine.since);
+        machine.timers.set(Timer::Start, due);
+        asked.kill_at = asked.kill_at.map(|_| ANEW);
+    }
+    let then = space.then(child);
+    let mut child = counts(then)?.then(|| parse_child(child)).flatten();
+    if let Some(child) = child.as_mut().filter(|_| then == Then::Undated) {
+        (child.start, child.since) = (0, now);
+    }
+    Ok((snapshot, child))
+}
+
+/// Whether a place of this pid space counts.
+fn counts(then: Then) -> nix::Result<bool> {
+    match then {
+        Then::Now | Then::Undated => Ok(true),
+        Then::Over => Ok(false),
+        Then::Elsewhere => Err(Errno::EXDEV),
+    }
+}
+
+fn parse_snapshot(place: &[u8]) -> Option<Snapshot> {
+    let mut words = place.split(|b| *b == b' ');
+    if words.next()? != b"state" {
+        return None;
+    }
+    let mut numbers = [0; 20];
+    for place in &mut numbers {
+        *place = number::<u64>(words.next()?)?;
+    }
+    let [serial, phase, want, hold, paused, stop_sent, since, due, rest @ ..] = numbers;
+    let [short_runs, restarts, ran_for, wall, nanoseconds, kind, value, core, died, dead, notify, ready] =
+        rest;
+    let small = |number: u64| u32::try_from(number).unwrap_or(0);
+    let mut machine = Machine::new(match want {
+        0 => Want::Up,
+        1 | ONCE => Want::Down,
+        _ => Want::Exit,
+    });
+    machine.runs = if want == ONCE { Runs::Once } else { Runs::Asked };
+    machine.phase = match phase {
+        1 => Phase::Wait,
+        2 => Phase::Prepare,
+        3 => Phase::Run,
+        4 => Phase::Finish,
+        _ => Phase::Down,
+    };
+    machine.hold = match hold {
+        1 => Hold::BackingOff,
+        2 => Hold::GaveUp,
+        3 => Hold::FinishGaveUp,
+        _ => Hold::None,
+    };
+    (machine.paused, machine.stop_sent) = (paused != 0, stop_sent != 0);
+    machine.timers.set(Timer::Start, (due != 0).then_some(due));
+    (machine.since, machine.ran_for) = (since, ran_for);
+    (machine.short_runs, machine.restarts) = (small(short_runs), small(restarts));
+    let byte = u8::try_from(value).unwrap_or(0);
+    machine.death = match kind {
+        1 => Some(Death::Exit(byte)),
+        2 => Some(Death::Signal(byte, core != 0)),
+        3 => Some(Death::Exec(i32::try_from(value).unwrap_or(0))),
+        4 => Some(Death::Unknown),
+        _ => None,
+    };
+    let (serial, wall, dead) = (small(serial), (wall, small(nanoseconds)), small(dead));
+    // An older record, without the words, has a stop alone.
+    let stopped = machine.stop_sent && machine.want != Want::Up;
+    let mut asked = Asked { kill_at: stopped.then_some(ANEW), ..Asked::default() };
+    for word in words {
+        if let Some(time) = word.strip_prefix(b"kill:") {
+            asked.kill_at = number::<u64>(time).filter(|time| *time != 0);
+        } else if let Some(letters) = word.strip_prefix(b"asked:") {
+            let scripts = letters.iter().filter_map(|sign| Script::from_sign(*sign));
+            asked.scripts.iter_mut().zip(scripts).for_each(|(place, script)| *place = Some(script));
+        }
+    }
+    Some(Snapshot { machine, asked, serial, wall, died, dead, notify, ready: ready != 0 })
+}
+
+fn parse_child(place: &[u8]) -> Option<Child> {
+    let mut words = place.split(|b| *b == b' ');
+    let finish = match words.next()? {
+        b"run" => false,
+        b"finish" => true,
+        _ => return None,
+    };
+    let mut next = || number::<u64>(words.next()?);
+    let (pid, start, serial) = (next()?, next()?, next()?);
+    let (since, wall, nanoseconds) = (next()?, next()?, next()?);
+    Some(Child {
+        finish,
+        pid: u32::try_from(pid).ok()?,
+        start,
+        serial: u32::try_from(serial).ok()?,
+        since,
+        wall: (wall, u32::try_from(nanoseconds).ok()?),
+    })
+}
+
+impl Child {
+    /// Whether it lives. An error where that cannot be said.
+    pub(super) fn lives(&self) -> nix::Result<bool> {
+        match procfs::process(self.pid) {
+            // A child of ours that is dead already has a status, which we get when we reap it.
+            Ok(process) if process.zombie && process.parent != std::process::id() => Ok(false),
+            Ok(_) if self.start == 0 => Err(Errno::ENODATA),
+            Ok(process) => Ok(process.start == self.start),
+            // Nothing is there; or /proc does not show it.
+            Err(Errno::ENOENT | Errno::ESRCH) => match process::has_ended(self.pid) {
+                Ok(true) | Err(Errno::ESRCH) => Ok(false),
+                Ok(false) => Err(Errno::ENODATA),
+                Err(errno) => Err(errno),
+            },
+            Err(errno) => Err(errno),
+        }
+    }
+}
+
+/// What of the record is in the file: it has to name the run that was started last, since a new supervisor takes
+/// the rest to be about that one.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    /// Which run was started last, counting from 1.
+    pub(super) serial: u32,
+    /// When that was: monotonic, ms, and wall clock.
+    pub(super) spawned: (u64, Wall),
+    /// What runs is not named in the file: that is a new one, or was not written by the child.
+    pub(super) unrecorded: bool,
+}
+
+impl Book {
+    /// Writes what a new supervisor has to know, the child's place first if it is not there; `adopts`: whether what
+    /// runs can be adopted at all. False where that has to be tried again.
+    pub(super) fn keep(
+        &mut self,
+        file: BorrowedFd,
+        snapshot: &Snapshot,
+        space: &PidSpace,
+        adopts: bool,
+    ) -> bool {
+        let Snapshot { machine, .. } = snapshot;
+        let (since, wall) = self.spawned;
+        let name = || {
+            let start = procfs::process(machine.pid)?.start;
+            let finish = machine.phase == Phase::Finish;
+            let child = Child { finish, pid: machine.pid, start, serial: self.serial, since, wall };
+            write_child(file, &child, space)
+        };
+        let named = !self.unrecorded || machine.pid == 0 || !adopts || name().is_ok();
+        self.unrecorded &= !named;
+        // Where it was not written a new supervisor takes what it finds alive, and what that says of itself.
+        write(file, snapshot, space).is_ok() && named
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let file = tempfile::tempfile().unwrap();
+        let space = PidSpace::now().unwrap();
+        let mut machine = Machine::new(Want::Down);
+        machine.runs = Runs::Once;
+        machine.phase = Phase::Wait;
+        machine.hold = Hold::BackingOff;
+        (machine.paused, machine.since, machine.short_runs) = (true, 77, 3);
+        machine.timers.set(Timer::Start, 99);
+        machine.death = Some(Death::Signal(11, true));
+        let (wall, notify) = ((1_764_000_000, 999_999_999), u64::MAX);
+        let mut asked = Asked { kill_at: Some(99_999), ..Asked::default() };
+        asked.scripts[..3].copy_from_slice(&b"hT1".map(Script::from_sign));
+        let snapshot = Snapshot { machine, asked, serial: 5, wall, died: 8, dead: 9, notify, ready: true };
+        clear(file.as_fd()).unwrap();
+        assert!(matches!(read(file.as_fd(), &space, 5), Ok((None, None))));
+        write(file.as_fd(), &snapshot, &space).unwrap();
+        let expected = Child { finish: true, pid: 812, start: 4711, serial: 5, since: 77, wall };
+        write_child(file.as_fd(), &expected, &space).unwrap();
+        let (Some(again), child) = read(file.as_fd(), &space, 5).unwrap() else { panic!("no snapshot") };
+        assert_eq!(format!("{again:?}"), format!("{snapshot:?}"));
+        assert_eq!(child, Some(expected));
+    }
+
+    #[test]
+    fn an_older_record_tells_of_a_stop_alone_and_unknown_words_are_passed_over() {
+        let asked = |place: &[u8]| parse_snapshot(place).map(|snapshot| snapshot.asked);
+        let stop = |signs: &[u8], kill_at| {
+            let mut asked = Asked { kill_at, ..Asked::default() };
+            let scripts = signs.iter().map(|sign| Script::from_sign(*sign));
+            asked.scripts.iter_mut().zip(scripts).for_each(|(place, script)| *place = script);
+            Some(asked)
+        };
+        for (want, termed, words, expected) in [
+            (0, 0, "", stop(b"", None)),
+            (0, 1, "", stop(b"", None)),
+            (1, 1, "", stop(b"", Some(ANEW))),
+            (1, 1, "kill:0 ", stop(b"", None)),
+            (1, 1, "later:7 kill:4711 asked ", stop(b"", Some(4711))),
+            (1, 0, "asked:Th kill:9 ", stop(b"Th", Some(9))),
+            (0, 0, "asked:0123456789abcdefgh ", stop(b"12acdh", None)),
+            (0, 0, "asked:tkpchaiq12tkpch ", stop(b"tkpchaiq12tk", None)),
+        ] {
+            let numbers = format!("5 3 {want} 0 0 {termed}") + &" 0".repeat(14);
+            let place = format!("state {numbers} {words}0a1b-2c 7.1.3.0   \n");
+            assert_eq!(asked(place.as_bytes()), expected, "{place}");
+        }
+    }
+}

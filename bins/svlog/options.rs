@@ -1,0 +1,82 @@
+//! The command line.
+
+use std::ffi::CStr;
+use std::os::unix::ffi::OsStringExt;
+
+use common::{Cli, Error, Short, Words, shown};
+
+use super::lines::Stamp;
+
+/// The least number of bytes that are read at a time. Larger batches are hardly faster, and cost memory.
+const BATCH: usize = 12 << 10;
+
+/// The options and operands.
+#[derive(Debug)]
+pub(super) struct Options {
+    pub(super) stamp: Stamp,
+    /// Each byte's replacement, if any is replaced.
+    replaced: Option<Vec<u8>>,
+    /// How many bytes of a line patterns see.
+    pub(super) length: usize,
+    /// How many bytes are read at a time.
+    pub(super) batch: usize,
+    pub(super) verbose: bool,
+    pub(super) directories: Vec<&'static CStr>,
+}
+
+impl Options {
+    #[inline(never)] // out of the way of what runs on
+    pub(super) fn parse(cli: &mut Cli) -> Result<(Self, Words), Error> {
+        let (mut stamps, mut by, mut these, mut length, mut batch, mut verbose) =
+            (0, None, None, 1000, BATCH, false);
+        while let Some(option) = cli.option()? {
+            match option {
+                Short('t') => stamps += 1,
+                Short('r') => by = Some(cli.value()?.into_vec()),
+                Short('R') => these = Some(cli.value()?.into_vec()),
+                Short('l') => length = size(cli)?,
+                Short('b') => batch = size(cli)?,
+                Short('v') => verbose = true,
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        let by = match by.as_deref() {
+            None => these.is_some().then_some(b'_'),
+            Some([c]) => Some(*c),
+            Some(_) => return Err(Error::usage("-r takes one character")),
+        };
+        if batch <= length {
+            return Err(Error::usage("-b must be more than -l"));
+        }
+        let these = these.unwrap_or_default();
+        let plain = |byte: &u8| *byte == b'\n' || (b' '..=b'~').contains(byte) && !these.contains(byte);
+        let replaced = by.map(|c| (0..=255).map(|byte| if plain(&byte) { byte } else { c }).collect());
+        let mut directories = vec![cli.operand("dir")?.0];
+        let rest = cli.rest_or_nothing();
+        directories.extend(rest.words);
+        let stamp = [Stamp::None, Stamp::Tai, Stamp::Utc("_"), Stamp::Utc("T")][stamps.min(3)];
+        let batch = batch.max(BATCH);
+        Ok((Self { stamp, replaced, length, batch, verbose, directories }, rest.env.into_words()))
+    }
+
+    /// Whether any byte is replaced.
+    pub(super) fn replaces(&self) -> bool {
+        self.replaced.is_some()
+    }
+
+    /// Replaces as `-r` and `-R` demand. Newlines stay.
+    pub(super) fn replace(&self, bytes: &mut [u8]) {
+        if let Some(replaced) = &self.replaced {
+            for byte in bytes {
+                *byte = replaced[usize::from(*byte)];
+            }
+        }
+    }
+}
+
+/// The value of the option just read, a number of bytes.
+fn size(cli: &mut Cli) -> Result<usize, Error> {
+    let value = cli.value()?.into_vec();
+    let size = common::quantity::number(&value).filter(|size| (1..=1 << 30).contains(size));
+    size.ok_or_else(|| Error::usage(format_args!("not a number of bytes: {}", shown(&value))))
+}
