@@ -440,7 +440,7 @@ fn hacking_names_files_that_exist() {
             && !word.contains([' ', '…', '$'])
             && !word.contains("nice")
             && !word.contains('X');
-        if is_path && !word.starts_with("/") {
+        if is_path && !word.starts_with('/') {
             assert!(house().join(word).exists(), "HACKING.md: there is no {word}");
         }
     }
