@@ -59,7 +59,9 @@ mod tests {
         ] {
             let mut dropped = Dropped::default();
             assert!(dropped.is_none());
-            batches.iter().for_each(|(batch, within)| dropped.add(batch, *within, Errno::ENOSPC));
+            for (batch, within) in batches {
+                dropped.add(batch, *within, Errno::ENOSPC);
+            }
             let notice = dropped.notice(b"S ", b"svlog").bytes().to_owned();
             assert_eq!(String::from_utf8(notice).unwrap(), format!("{expected}: {reason}\n"));
         }

@@ -1,4 +1,5 @@
-//! The file `batch` in the first log directory, mapped, for the next svlog where this one is killed. A batch of lines stands in it from before it is written until it has been taken out of the pipe.
+//! The file `batch` in the first log directory, mapped, for the next svlog where this one is killed. A batch of lines
+//! stands in it from before it is written until it has been taken out of the pipe.
 //!
 //! A kill may fall between any two stores, so their order is the point of this file: [`barrier`] stands wherever
 //! one must not come before another. [`layout`] says which word is which.
