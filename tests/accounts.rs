@@ -1,4 +1,4 @@
-//! The user and group databases: what is no account, and beside glibc what is one.
+//! The user and group databases: entries that are refused, and beside glibc those that are found.
 
 use nix::errno::Errno;
 

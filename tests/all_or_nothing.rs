@@ -94,6 +94,10 @@ const SHORT: [(&str, &str); 3] =
 
 #[test]
 fn whichever_call_fails_the_program_runs_as_promised_or_not_at_all() {
+    for link in &catena::LINKS {
+        let has = LINES.iter().any(|(_, line)| line.split(' ').any(|word| word == link.name));
+        assert!(has, "tests/all_or_nothing.rs: add a line of {} to LINES", link.name);
+    }
     needs!(tool("strace"));
     let verdicts = inject_everywhere(&LINES, furnished);
     let count = verdicts.len();

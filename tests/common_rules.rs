@@ -1,4 +1,4 @@
-//! What holds for every link: its options, its statuses, its messages, and how it finds the program.
+//! The rules of every link: its options, statuses and messages, and how it finds the program.
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};

@@ -172,16 +172,17 @@ fn options(page: &str) -> Vec<String> {
     items.map(|item| format!("-{}", item.replace(" Ar ", " "))).collect()
 }
 
-/// That two lists are equal; where they are not, what is missing and what is too much in `file`, and what to do there.
+/// That a list in `file` is as expected; else the message says what to do there.
 fn same(file: &str, list: &[String], expected: &[String], edit: &str) {
     let without = |all: &[String], these: &[String]| -> Vec<String> {
         all.iter().filter(|item| !these.contains(item)).cloned().collect()
     };
     let (missing, too_many) = (without(expected, list), without(list, expected));
     assert!(
-        list == expected,
-        "{file}: {edit}. Missing: {missing:?}; too many: {too_many:?}; of both none: the order, which is {expected:?}"
+        missing.is_empty() && too_many.is_empty(),
+        "{file}: {edit}; missing: {missing:?}, too many: {too_many:?}"
     );
+    assert!(list == expected, "{file}: {edit}, each once and in this order: {expected:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! pidlock. What it shares with setlock is tested there in part: the two share the code.
+//! pidlock. Setlock's tests cover part of it: the two share the code.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

@@ -113,7 +113,7 @@ pub(crate) fn musl() -> bool {
     })
 }
 
-/// What the C library of the programs under test says for `errno`: the two that we build with differ in
+/// The text of the C library of the programs under test for `errno`: the two that we build with differ in
 /// some.
 pub(crate) fn says(errno: Errno) -> &'static str {
     let musl = musl();
@@ -149,7 +149,7 @@ pub(crate) fn given(value: &str) -> String {
     if value.is_empty() { "the value is empty".into() } else { value.replace('\n', "\\n") }
 }
 
-/// What a test needs, each checked in turn; where it is not there the test is skipped, and counted so.
+/// Needs of a test, each checked in turn; without one of them the test is skipped, and counted so.
 #[macro_export]
 macro_rules! needs {
     ($($need:expr),+ $(,)?) => {
@@ -302,7 +302,7 @@ pub(crate) fn install_root(root: &Path, programs: &[&Path]) {
     }
 }
 
-/// What two texts differ in, line by line: empty if they are one.
+/// The differences of two texts, line by line: empty if they are equal.
 pub(crate) fn differences(expected: &str, found: &str) -> String {
     let only = |one: &str, other: &str, sign: &str| {
         let lines = one.lines().filter(|line| !other.lines().any(|same| same == *line));

@@ -132,7 +132,8 @@ const REFUSED: [(&str, &str); 3] = [
 #[test]
 fn every_link_hands_on_every_state() {
     for link in &catena::LINKS {
-        assert!(LINES.iter().any(|(line, ..)| line.split(' ').next() == Some(link.name)), "{}", link.name);
+        let has = LINES.iter().any(|(line, ..)| line.split(' ').next() == Some(link.name));
+        assert!(has, "tests/transparency.rs: add a line of {} to LINES", link.name);
     }
     let verdicts = under_every_state(&LINES, furnished);
     let pairs = verdicts.len();

@@ -1,4 +1,4 @@
-//! The script ./check, which a client runs to see whether a service does its work.
+//! The script ./check, which a client runs to learn whether a service does its work.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Instant;
@@ -9,12 +9,21 @@ use common::spawn::{Plan, spawn};
 use common::{Words, fds, shown};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
-use nix::sys::stat::{Mode, stat};
+use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use super::failure::words;
 use super::out::complain;
-use super::trouble::words;
+use super::place::Place;
+use super::style::Dialect;
+
+/// Whether the service does its work.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Verdict {
+    Works,
+    Fails,
+}
 
 /// Why no script runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,58 +45,58 @@ pub(super) struct Check {
 }
 
 impl Check {
-    /// Starts the script of the service here; its stdout is nobody's. `runit` is for warnings in its words.
-    pub(super) fn start(name: &[u8], env: &Words, end: Instant, runit: bool) -> Result<Self, NoCheck> {
+    /// Starts the script of a service, in its directory; its stdout is nobody's. Warnings have the words of
+    /// `dialect`.
+    pub(super) fn start(place: &Place, env: &Words, end: Instant, dialect: Dialect) -> Result<Self, NoCheck> {
         let warn = |unable: &str, errno| {
-            let text =
-                format!("warning: unable to {unable} {}/check: {}\n", shown(name), words(errno, runit));
-            complain(text.as_bytes());
+            let (name, reason) = (shown(&place.name), words(errno, dialect));
+            complain(format!("warning: unable to {unable} {name}/check: {reason}\n").as_bytes());
         };
-        match stat(c"check") {
-            Ok(_) => {}
-            Err(Errno::ENOENT) => return Err(NoCheck::None),
+        match place.has(c"check") {
+            Ok(true) => {}
+            Ok(false) => return Err(NoCheck::None),
             Err(errno) => {
                 warn("stat", errno);
                 return Err(NoCheck::Later);
             }
         }
-        let (child, exec) = start(env).map_err(|errno| {
+        let (child, exec) = start(place, env).map_err(|errno| {
             warn("start", errno);
             NoCheck::Later
         })?;
         if let Some(errno) = exec {
             warn("run", errno);
-            let _ = waitpid(child, None);
+            let _ = waitpid(child, None); // it has ended, and is our child
             return Err(NoCheck::None); // as to sv
         }
+        // Without a pidfd it is looked at again and again.
         let pidfd = u32::try_from(child.as_raw()).ok().and_then(|pid| pidfd(pid).ok());
         Ok(Self { child: Some(child), pidfd, end })
     }
 
-    /// Whether the service does its work, once that is known.
-    pub(super) fn result(&mut self) -> Option<bool> {
+    /// The verdict of the script, once it is there; a script that takes too long has failed.
+    pub(super) fn result(&mut self) -> Option<Verdict> {
         let status = waitpid(self.child?, Some(WaitPidFlag::WNOHANG));
         if matches!(status, Ok(WaitStatus::StillAlive) | Err(Errno::EINTR)) {
-            return (Instant::now() >= self.end).then_some(false);
+            return (Instant::now() >= self.end).then_some(Verdict::Fails);
         }
         self.child = None;
-        Some(matches!(status, Ok(WaitStatus::Exited(_, 0))))
+        let works = matches!(status, Ok(WaitStatus::Exited(_, 0)));
+        Some(if works { Verdict::Works } else { Verdict::Fails })
     }
 
-    /// What can be waited for.
+    /// To wait for its end.
     pub(super) fn fd(&self) -> Option<RawFd> {
         self.pidfd.as_ref().map(AsRawFd::as_raw_fd)
     }
 }
 
 /// The pid, and why it could not be executed.
-fn start(env: &Words) -> nix::Result<(Pid, Option<Errno>)> {
-    let open = |path, flags| fds::open(AT_FDCWD, path, flags | OFlag::O_CLOEXEC, Mode::empty());
-    let null = open(c"/dev/null", OFlag::O_WRONLY)?;
-    let folder = open(c".", OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+fn start(place: &Place, env: &Words) -> nix::Result<(Pid, Option<Errno>)> {
+    let null = fds::open(AT_FDCWD, c"/dev/null", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     let plan = Plan {
         group: false,
-        folder: folder.as_fd(),
+        folder: place.own()?.as_fd(),
         record: None,
         fds: &[(null.as_raw_fd(), 1)],
         path: c"./check",

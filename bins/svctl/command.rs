@@ -1,16 +1,19 @@
-//! The commands: what each sends to a supervisor, and what it waits for.
+//! The commands: their bytes and requests, and their goals.
 
 use common::signals;
+use common::supervise::Control::{self, Down, Exit, Once, Restart, Up};
 
-use super::out::Style;
 use super::status::{State, Status, Want};
+use super::style::Style;
+use Patience::{Kills, Sends, Waits};
+use Verb::Send;
 
 /// What a command waits for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Goal {
-    /// Nothing: it is done once it is told.
-    Told,
-    /// The run that was told lives on, for as long as a new one has to.
+    /// Nothing: it is done once it is sent.
+    Sent,
+    /// The run that got the signal lives on, for as long as a new one has to.
     Reloaded,
     /// The service has come up, and is wanted so.
     Up,
@@ -39,7 +42,7 @@ pub(super) enum Goal {
 }
 
 impl Goal {
-    /// Whether it is that a run has come up, see [`super::job::Job`]: with what says so, or by living on.
+    /// Whether it is that a run has come up, see [`super::job::Job`]: as it announces, or by living on.
     pub(super) fn is_a_run(self) -> bool {
         matches!(
             self,
@@ -51,7 +54,7 @@ impl Goal {
     pub(super) fn is_reached(self, before: &Status, now: &Status) -> bool {
         let down = now.pid == 0 && now.state == State::Down && now.want != Some(Want::Up);
         let run = now.state == State::Run;
-        // The label changes with each start and end. An old process says that it was told to end.
+        // The label changes with each start and end. An old process shows that it got the stop signal.
         let other = run && !now.term && now.label != before.label;
         match self {
             Self::Up => run && !now.term && now.want == Some(Want::Up),
@@ -71,7 +74,7 @@ impl Goal {
             Self::Running | Self::Ready => run,
             // runsv says finish before it has started it.
             Self::Finished => now.pid == 0 && now.state == State::Down,
-            Self::Told | Self::Reloaded => true,
+            Self::Sent | Self::Reloaded => true,
             Self::Gone | Self::Upgraded => false,
         }
     }
@@ -94,10 +97,10 @@ impl Goal {
 
 /// A command to supervisors.
 #[derive(Clone, Debug)]
-pub(super) struct Deed {
-    /// What goes into the control FIFO: empty for nothing, `None` where there are no bytes for it.
-    pub(super) bytes: Option<&'static str>,
-    /// What goes to the socket, one after the other.
+pub(super) struct Command {
+    /// The bytes for the control FIFO: empty for nothing, `None` where there are none for it.
+    pub(super) bytes: Option<String>,
+    /// The requests to the socket, one after the other.
     pub(super) requests: Vec<String>,
     pub(super) goal: Goal,
     /// Whether to wait for the goal without being asked.
@@ -108,111 +111,121 @@ pub(super) struct Deed {
     pub(super) strict: bool,
 }
 
-/// What a word asks for.
-#[derive(Clone, Debug)]
-pub(super) enum Command {
+/// The meaning of a word.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Verb {
+    /// To send these, for a goal.
+    Send(&'static [Control], Goal, Patience),
     Status,
-    Deed(Deed),
     Signal,
     Wait,
     Events,
     List,
 }
 
-/// A command of the table: all from which words, help and completions come.
+/// How long a command takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Patience {
+    /// Until it is sent.
+    Sends,
+    /// Until its goal is reached, or the time is up.
+    Waits,
+    /// As that, and then the service is killed.
+    Kills,
+}
+
+/// A word of the tables, from which words, help and completions come.
 struct Row {
-    /// What is said for it: the word, then its short forms.
+    /// The word, then its short forms.
     words: &'static [&'static str],
     /// What `--help` says of it.
     help: &'static str,
-    kind: Kind,
+    verb: Verb,
 }
 
-/// What a row does.
-#[derive(Clone, Copy)]
-enum Kind {
-    /// Control bytes, requests to the socket, goal, and how: `w` waits, `k` kills.
-    Deed(&'static str, &'static [&'static str], Goal, &'static str),
-    Status,
-    Signal,
-    Wait,
-    Events,
-    List,
+const fn row(words: &'static [&'static str], help: &'static str, verb: Verb) -> Row {
+    Row { words, help, verb }
 }
 
-const fn row(words: &'static [&'static str], help: &'static str, kind: Kind) -> Row {
-    Row { words, help, kind }
-}
+const TERM: Control = Control::Signal(signals::TERM);
+const KILL: Control = Control::Signal(signals::KILL);
+const STOP: Control = Control::Signal(signals::STOP);
+const CONT: Control = Control::Signal(signals::CONT);
+const HUP: Control = Control::Signal(signals::HUP);
+const ALRM: Control = Control::Signal(signals::ALRM);
+const INT: Control = Control::Signal(signals::INT);
+const QUIT: Control = Control::Signal(signals::QUIT);
+const USR1: Control = Control::Signal(signals::USR1);
+const USR2: Control = Control::Signal(signals::USR2);
 
-use Kind::Deed as D;
-
-/// The commands, sv's first.
-const TABLE: [Row; 31] = [
-    row(&["up", "u"], "start the service, and again whenever it ends", D("u", &["up"], Goal::Up, "")),
-    row(&["down", "d"], "stop it, and do not start it again", D("d", &["down"], Goal::Down, "")),
-    row(&["once", "o"], "start it, and do not start it again", D("o", &["once"], Goal::Once, "")),
-    row(&["pause", "p"], "send SIGSTOP", D("p", &["pause"], Goal::Paused, "")),
-    row(&["cont", "continue", "c"], "send SIGCONT", D("c", &["continue"], Goal::Continued, "")),
-    row(&["hup", "h"], "send SIGHUP", D("h", &["signal HUP"], Goal::Told, "")),
-    row(&["alarm", "a"], "send SIGALRM", D("a", &["signal ALRM"], Goal::Told, "")),
-    row(&["interrupt", "i"], "send SIGINT", D("i", &["signal INT"], Goal::Told, "")),
-    row(&["quit", "q"], "send SIGQUIT", D("q", &["signal QUIT"], Goal::Told, "")),
-    row(&["1"], "send SIGUSR1", D("1", &["signal USR1"], Goal::Told, "")),
-    row(&["2"], "send SIGUSR2", D("2", &["signal USR2"], Goal::Told, "")),
-    row(&["term", "t"], "send SIGTERM", D("t", &["signal TERM"], Goal::Ended, "")),
-    row(&["kill", "k"], "send SIGKILL", D("k", &["signal KILL"], Goal::Ended, "")),
-    row(&["exit", "x", "e"], "stop it, and let its supervisor leave", D("x", &["exit"], Goal::Gone, "")),
-    row(&["start"], "as up, and wait until it has come up", D("u", &["up"], Goal::Up, "w")),
-    row(&["stop"], "as down, and wait until it is down", D("d", &["down"], Goal::Down, "w")),
-    row(&["shutdown"], "as exit, and wait until the supervisor has left", D("x", &["exit"], Goal::Gone, "w")),
-    row(&["reload"], "as hup, and see that it lives on", D("h", &["signal HUP"], Goal::Reloaded, "w")),
+/// What sv understands.
+const OF_SV: &[Row] = &[
+    row(&["up", "u"], "start the service, and again whenever it ends", Send(&[Up], Goal::Up, Sends)),
+    row(&["down", "d"], "stop it, and do not start it again", Send(&[Down], Goal::Down, Sends)),
+    row(&["once", "o"], "start it, and do not start it again", Send(&[Once], Goal::Once, Sends)),
+    row(&["pause", "p"], "send SIGSTOP", Send(&[STOP], Goal::Paused, Sends)),
+    row(&["cont", "continue", "c"], "send SIGCONT", Send(&[CONT], Goal::Continued, Sends)),
+    row(&["hup", "h"], "send SIGHUP", Send(&[HUP], Goal::Sent, Sends)),
+    row(&["alarm", "a"], "send SIGALRM", Send(&[ALRM], Goal::Sent, Sends)),
+    row(&["interrupt", "i"], "send SIGINT", Send(&[INT], Goal::Sent, Sends)),
+    row(&["quit", "q"], "send SIGQUIT", Send(&[QUIT], Goal::Sent, Sends)),
+    row(&["1"], "send SIGUSR1", Send(&[USR1], Goal::Sent, Sends)),
+    row(&["2"], "send SIGUSR2", Send(&[USR2], Goal::Sent, Sends)),
+    row(&["term", "t"], "send SIGTERM", Send(&[TERM], Goal::Ended, Sends)),
+    row(&["kill", "k"], "send SIGKILL", Send(&[KILL], Goal::Ended, Sends)),
+    row(&["exit", "x", "e"], "stop it, and let its supervisor exit", Send(&[Exit], Goal::Gone, Sends)),
+    row(&["start"], "as up, and wait until it has come up", Send(&[Up], Goal::Up, Waits)),
+    row(&["stop"], "as down, and wait until it is down", Send(&[Down], Goal::Down, Waits)),
+    row(&["shutdown"], "as exit, and wait until the supervisor has exited", Send(&[Exit], Goal::Gone, Waits)),
+    row(&["reload"], "as hup, and check that it lives on", Send(&[HUP], Goal::Reloaded, Waits)),
     row(
         &["restart"],
         "stop and start it, and wait until it has come up",
-        D("tcu", &["restart"], Goal::Restarted, "w"),
+        Send(&[Restart], Goal::Restarted, Waits),
     ),
-    row(&["try-restart"], "restart it if it is up", D("tc", &["signal TERM", "continue"], Goal::Ended, "w")),
-    row(&["check"], "wait until it is as it is wanted", D("", &[], Goal::AsWanted, "w")),
-    row(
-        &["force-stop", "D"],
-        "as stop, and kill it when the time is up",
-        D("d", &["down"], Goal::Down, "wk"),
-    ),
+    row(&["try-restart"], "restart it if it is up", Send(&[TERM, CONT], Goal::Ended, Waits)),
+    row(&["check"], "wait until it is in the wanted state", Send(&[], Goal::AsWanted, Waits)),
+    row(&["force-stop", "D"], "as stop, and kill it when the time is up", Send(&[Down], Goal::Down, Kills)),
     row(
         &["force-reload", "T"],
         "as try-restart, and kill it when the time is up",
-        D("tc", &["signal TERM", "continue"], Goal::Ended, "wk"),
+        Send(&[TERM, CONT], Goal::Ended, Kills),
     ),
     row(
         &["force-restart"],
         "as restart, and kill it when the time is up",
-        D("tcu", &["restart"], Goal::Restarted, "wk"),
+        Send(&[Restart], Goal::Restarted, Kills),
     ),
     row(
         &["force-shutdown", "X", "E"],
         "as shutdown, and kill it when the time is up",
-        D("x", &["exit"], Goal::Gone, "wk"),
+        Send(&[Exit], Goal::Gone, Kills),
     ),
-    // svctl's alone, from here.
-    row(&["status", "s"], "print the state of each service and its logger", Kind::Status),
-    row(&["list"], "print a table of these services, or of all", Kind::List),
-    row(&["events"], "print what happens to services, when it happens", Kind::Events),
-    row(&["wait"], "[-a|-o] up|down|ready|finished: wait until it is so", Kind::Wait),
-    row(&["signal"], "name: send any signal", Kind::Signal),
-    row(&["upgrade"], "let svrun execute its program file anew", D("", &["upgrade"], Goal::Upgraded, "w")),
 ];
 
-/// How many rows of the table are sv's.
-const OF_SV: usize = 25;
+/// What svctl understands besides.
+const OF_SVCTL: &[Row] = &[
+    row(&["status", "s"], "print the state of each service and its logger", Verb::Status),
+    row(&["list"], "print a table of these services, or of all", Verb::List),
+    row(&["events"], "print events of services as they happen", Verb::Events),
+    row(&["wait"], "[-a|-o] up|down|ready|finished: wait until it is so", Verb::Wait),
+    row(&["signal"], "name: send any signal", Verb::Signal),
+    row(&["upgrade"], "make svrun execute its program file again", Send(&[], Goal::Upgraded, Waits)),
+];
+
+/// All that svctl understands.
+fn all() -> impl Iterator<Item = &'static Row> + Clone {
+    OF_SV.iter().chain(OF_SVCTL)
+}
 
 /// The commands with what they do, for `--help`.
 pub(super) fn help() -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
-    TABLE.iter().map(|row| (row.words[0], row.help))
+    all().map(|row| (row.words[0], row.help))
 }
 
 /// The command whose word is most like `word`; none where nothing is like it.
 pub(super) fn nearest(word: &str) -> Option<&'static str> {
-    let words = TABLE.iter().map(|row| row.words[0]).filter(|word| word.len() > 1);
+    let words = all().map(|row| row.words[0]).filter(|word| word.len() > 1);
     let (distance, found) = words.map(|known| (distance(word, known), known)).min()?;
     // Of a short word two other letters would leave little.
     (distance <= 2 && distance * 2 < found.len()).then_some(found)
@@ -238,52 +251,42 @@ fn distance(from: &str, to: &str) -> usize {
     above[to.len()]
 }
 
-impl Command {
-    /// The command that a word means to whom the program is called as.
+impl Verb {
+    /// The verb that a word means to whom the program is called as.
     pub(super) fn find(word: &str, style: Style) -> Option<Self> {
-        let of = |word: &str, rows: &[Row]| {
-            rows.iter().find(|row| row.words.contains(&word)).map(|row| Self::of(row.kind, style))
-        };
+        let is = |word: &str, row: &&Row| row.words.contains(&word);
         if style == Style::Svctl {
-            return of(word, &TABLE);
+            return all().find(|row| is(word, row)).map(|row| row.verb);
         }
         // runit's sv looks at the first letter, but for words that are not those of daemontools' svc.
         let letter = word.get(..1)?;
-        match of(word, &TABLE[..OF_SV]).or_else(|| of(letter, &TABLE[..OF_SV])) {
-            None if letter == "s" && (style == Style::Sv || word == "status") => Some(Self::Status),
-            found => found,
-        }
-    }
-
-    fn of(kind: Kind, style: Style) -> Self {
-        let (bytes, requests, goal, how) = match kind {
-            Kind::Status => return Self::Status,
-            Kind::Signal => return Self::Signal,
-            Kind::Wait => return Self::Wait,
-            Kind::Events => return Self::Events,
-            Kind::List => return Self::List,
-            // To sv a signal is sent, whatever comes of it.
-            Kind::Deed(bytes, requests, Goal::Reloaded, how) if style != Style::Svctl => {
-                (bytes, requests, Goal::Told, how)
-            }
-            Kind::Deed(bytes, requests, goal, how) => (bytes, requests, goal, how),
-        };
-        Self::Deed(Deed {
-            bytes: (goal != Goal::Upgraded).then_some(bytes),
-            requests: requests.iter().map(|request| (*request).to_owned()).collect(),
-            goal,
-            waits: how.contains('w'),
-            kills: how.contains('k'),
-            strict: goal == Goal::Reloaded,
-        })
+        let of_sv = |word: &str| OF_SV.iter().find(|row| is(word, row)).map(|row| row.verb);
+        let status = letter == "s" && (style == Style::Sv || word == "status");
+        of_sv(word).or_else(|| of_sv(letter)).or(status.then_some(Self::Status))
     }
 }
 
-impl Deed {
-    /// Whether what it waits for includes a supervisor that is about to come.
-    pub(super) fn is_patient(&self) -> bool {
-        let waits = self.requests.is_empty() || self.goal == Goal::Up;
-        waits && self.goal != Goal::Upgraded
+impl Command {
+    /// Sends these, for a goal.
+    pub(super) fn send(controls: &[Control], goal: Goal, patience: Patience) -> Self {
+        let upgrade = (goal == Goal::Upgraded).then(|| "upgrade".to_owned());
+        Self {
+            bytes: if upgrade.is_none() {
+                controls.iter().map(|control| control.letters()).collect()
+            } else {
+                None
+            },
+            requests: controls.iter().map(|control| control.request()).chain(upgrade).collect(),
+            goal,
+            waits: patience != Patience::Sends,
+            kills: patience == Patience::Kills,
+            strict: goal == Goal::Reloaded,
+        }
+    }
+
+    /// As sv does it: a signal is sent, whatever comes of it.
+    pub(super) fn send_as_sv(controls: &[Control], goal: Goal, patience: Patience) -> Self {
+        Self::send(controls, if goal == Goal::Reloaded { Goal::Sent } else { goal }, patience)
     }
 
     /// Waits for a condition, and sends nothing.
@@ -295,27 +298,80 @@ impl Deed {
             "finished" => Goal::Finished,
             _ => return None,
         };
-        Some(Self { bytes: Some(""), requests: Vec::new(), goal, waits: true, kills: false, strict: false })
+        Some(Self::send(&[], goal, Patience::Waits))
     }
 
     /// Sends any signal, by name or number.
     pub(super) fn signal(name: &[u8]) -> Option<Self> {
-        let signal = signals::parse(name)?;
-        let word = signals::name(signal).map_or_else(|| signal.to_string(), str::to_owned);
-        let bytes = match signal {
-            signals::TERM => Some("t"),
-            signals::KILL => Some("k"),
-            signals::HUP => Some("h"),
-            signals::ALRM => Some("a"),
-            signals::INT => Some("i"),
-            signals::QUIT => Some("q"),
-            signals::USR1 => Some("1"),
-            signals::USR2 => Some("2"),
-            signals::STOP => Some("p"),
-            signals::CONT => Some("c"),
+        let control = Control::Signal(signals::parse(name)?);
+        Some(Self { strict: true, ..Self::send(&[control], Goal::Sent, Patience::Sends) })
+    }
+
+    /// Whether what it waits for includes a supervisor that is about to come.
+    pub(super) fn is_patient(&self) -> bool {
+        let waits = self.requests.is_empty() || self.goal == Goal::Up;
+        waits && self.goal != Goal::Upgraded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes and the requests that svctl sends for a word, or for a signal.
+    fn sent(words: &str) -> (Option<String>, String) {
+        let command = match (words.split_once(' '), Verb::find(words, Style::Svctl)) {
+            (Some(("signal", name)), _) => Command::signal(name.as_bytes()).unwrap(),
+            (None, Some(Verb::Send(controls, goal, patience))) => Command::send(controls, goal, patience),
+            (_, other) => panic!("{words}: {other:?}"),
+        };
+        (command.bytes, command.requests.join(", "))
+    }
+
+    #[test]
+    fn a_command_goes_as_letters_into_the_fifo_and_as_words_to_the_socket() {
+        for (word, bytes, requests) in [
+            ("up", "u", "up"),
+            ("force-stop", "d", "down"),
+            ("once", "o", "once"),
+            ("shutdown", "x", "exit"),
+            ("pause", "p", "pause"),
+            ("cont", "c", "continue"),
+            ("alarm", "a", "signal ALRM"),
+            ("2", "2", "signal USR2"),
+            ("restart", "tcu", "restart"),
+            ("try-restart", "tc", "signal TERM, continue"),
+            ("check", "", ""),
+            ("signal stop", "p", "pause"),
+            ("signal 15", "t", "signal TERM"),
+        ] {
+            assert_eq!(sent(word), (Some(bytes.to_owned()), requests.to_owned()), "{word}");
+        }
+        for (word, requests) in
+            [("upgrade", "upgrade"), ("signal WINCH", "signal WINCH"), ("signal 40", "signal 40")]
+        {
+            assert_eq!(sent(word), (None, requests.to_owned()), "{word}");
+        }
+    }
+
+    #[test]
+    fn no_word_means_two_things() {
+        let mut words: Vec<_> = all().flat_map(|row| row.words).collect();
+        words.sort_unstable();
+        assert!(words.windows(2).all(|pair| pair[0] != pair[1]), "{words:?}");
+    }
+
+    #[test]
+    fn sv_knows_its_own_words_and_first_letters() {
+        let goal = |word, style| match Verb::find(word, style) {
+            Some(Verb::Send(_, goal, _)) => Some(goal),
             _ => None,
         };
-        let requests = vec![format!("signal {word}")];
-        Some(Self { bytes, requests, goal: Goal::Told, waits: false, kills: false, strict: true })
+        assert_eq!(goal("upgrade", Style::Sv), Some(Goal::Up), "by its first letter");
+        assert_eq!(goal("upgrade", Style::Svctl), Some(Goal::Upgraded));
+        assert_eq!(goal("start", Style::Script), Some(Goal::Up));
+        assert!(matches!(Verb::find("so", Style::Sv), Some(Verb::Status)));
+        assert!(Verb::find("so", Style::Script).is_none() && Verb::find("so", Style::Svctl).is_none());
+        assert!(Verb::find("list", Style::Sv).is_none());
     }
 }

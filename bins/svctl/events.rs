@@ -1,4 +1,4 @@
-//! The command `events`: what happens to services, when it happens.
+//! The command `events`: what happens to services, as it happens.
 
 use std::io::stdout;
 use std::os::fd::AsRawFd;
@@ -8,61 +8,49 @@ use common::poll::{POLLERR, POLLIN, watch};
 use common::quantity::number;
 use common::{Error, Text, shown};
 
+use super::conn::{Conn, Received, wait};
+use super::death::death;
+use super::failure::Failure;
+use super::files;
 use super::json::{Value, of_service};
-use super::list::death;
 use super::names::Names;
 use super::out::{Out, print};
-use super::socket::{Conn, Received, wait};
+use super::place::Place;
 use super::status::Status;
-use super::sv;
-use super::trouble::Trouble;
 
 /// How long to wait where there is nothing to wait for but events.
 const LONG: Duration = Duration::from_secs(1000);
 
 /// Prints the state of each service, then a line for each event until all supervisors have left.
 pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> Result<Error, Error> {
-    let mut conns = Vec::new();
+    let mut sources = Vec::new();
     for name in services {
-        if let Some(mut conn) = Conn::open(names, name) {
-            conn.send("events");
-            conns.push((*name, conn));
-        } else {
-            out.trouble(names, name, &sv::no_socket(names, name))?;
+        match names.find(name) {
+            Ok(place) => {
+                if let Some(mut conn) = Conn::open(&place) {
+                    conn.send("events");
+                    sources.push((place, conn));
+                } else {
+                    out.failure(&place, &files::no_socket(&place))?;
+                }
+            }
+            Err(failure) => out.not_found(name, &failure)?,
         }
     }
     loop {
         let mut open = Vec::new();
-        for (name, mut conn) in conns {
-            loop {
-                match conn.receive() {
-                    Received::Line(line) => tell(names, name, &line, out)?,
-                    Received::Nothing => {
-                        open.push((name, conn));
-                        break;
-                    }
-                    Received::Unread => {
-                        out.trouble(
-                            names,
-                            name,
-                            &Trouble::fails("its supervisor has too many clients", None),
-                        )?;
-                        break;
-                    }
-                    Received::End => {
-                        out.trouble(names, name, &Trouble::fails("the supervisor has left", None))?;
-                        break;
-                    }
-                }
+        for (place, mut conn) in sources {
+            if print_all(&place, &mut conn, out)? == Connected::Still {
+                open.push((place, conn));
             }
         }
-        conns = open;
-        if conns.is_empty() {
+        sources = open;
+        if sources.is_empty() {
             return Ok(out.exit());
         }
-        // Of stdout only an error is told: nobody reads it any more.
+        // Of stdout only an error is of interest: nobody reads it any more.
         let mut fds = vec![watch(stdout().as_raw_fd(), 0)];
-        fds.extend(conns.iter().map(|(_, conn)| watch(conn.fd(), POLLIN)));
+        fds.extend(sources.iter().map(|(_, conn)| watch(conn.fd(), POLLIN)));
         wait(&mut fds, LONG);
         if fds[0].revents & POLLERR != 0 {
             return Err(Error::answer(111, ""));
@@ -70,18 +58,41 @@ pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> 
     }
 }
 
-fn tell(names: &Names, name: &[u8], line: &str, out: &mut Out) -> Result<(), Error> {
+/// Whether more events may come.
+#[derive(PartialEq)]
+enum Connected {
+    Still,
+    NoMore,
+}
+
+/// Prints all that has come from a service.
+fn print_all(place: &Place, conn: &mut Conn, out: &mut Out) -> Result<Connected, Error> {
+    loop {
+        let end = match conn.receive() {
+            Received::Line(line) => {
+                print_line(place, &line, out)?;
+                continue;
+            }
+            Received::Nothing => return Ok(Connected::Still),
+            Received::Unread => "its supervisor has too many clients",
+            Received::End => "the supervisor has left",
+        };
+        out.failure(place, &Failure::fails(end))?;
+        return Ok(Connected::NoMore);
+    }
+}
+
+fn print_line(place: &Place, line: &str, out: &mut Out) -> Result<(), Error> {
     if out.json {
-        return print(of_service(name, line).as_bytes());
+        return print(of_service(&place.name, line).as_bytes());
     }
     if let Some(status) = Status::from_json(line) {
-        let _ = names.enter(name); // for what the line looks at
-        return out.done("", name, &status);
+        return out.done("", place, &status);
     }
     let value = Value::parse(line).unwrap_or(Value::Null);
     match value.get("error").text() {
-        "" => print(format!("{} {}: {}\n", date(&value), shown(name), happened(&value)).as_bytes()),
-        error => out.trouble(names, name, &Trouble::fails(shown(error).to_string(), None)),
+        "" => print(format!("{} {}: {}\n", date(&value), shown(&place.name), happened(&value)).as_bytes()),
+        error => out.failure(place, &Failure::fails(shown(error).to_string())),
     }
 }
 
@@ -130,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_told_in_words() {
+    fn events_have_words() {
         for (event, words) in [
             (r#"{"event":"start","pid":7}"#, "run started (pid 7)"),
             (r#"{"event":"ready","pid":7}"#, "ready"),

@@ -2,91 +2,38 @@
 //!
 //! A job never waits. It goes as far as it can, and says what has to happen before it can go on.
 
-mod bytes;
-mod run;
-mod socket;
-
 use std::os::fd::RawFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use common::{Error, Words};
+use common::Error;
 
-use super::check::Check;
-use super::command::{Deed, Goal};
-use super::names::Names;
+use super::command::Command;
+use super::conn::Conn;
+use super::failure::Failure;
+use super::order::{ABSENT, Order, Step, TICK};
 use super::out::Out;
-use super::socket::Conn;
-use super::status::Status;
-use super::trouble::Trouble;
-use super::{look, sv};
-pub(super) use run::PROOF;
-use run::Runs;
-
-/// How often what tells nobody is looked at.
-pub(super) const TICK: Duration = Duration::from_millis(20);
-/// After a ./check that failed, the next one.
-const AGAIN: Duration = Duration::from_millis(200);
-/// How often a supervisor is looked for that is not there, or has no place for us.
-const ABSENT: Duration = Duration::from_millis(100);
-
-/// What all jobs of a command share.
-pub(super) struct Order<'a> {
-    pub(super) names: &'a Names,
-    pub(super) deed: &'a Deed,
-    pub(super) env: &'a Words,
-    /// Whether to wait for the goal.
-    pub(super) waits: bool,
-    /// Whether to wait for a supervisor too.
-    pub(super) patient: bool,
-    /// Whether runit's words are expected.
-    pub(super) runit: bool,
-    /// Until when.
-    pub(super) end: Instant,
-    /// Until when a supervisor has to answer.
-    pub(super) answered: Instant,
-}
+use super::place::Place;
+use super::run::{PROOF, Watch};
+use super::status::{State, Status};
+use super::task::Task;
+use super::way::fifo::Look;
+use super::way::socket::{Talk, closed};
+use super::{files, look};
 
 /// How the supervisor is reached.
 enum Way {
-    Socket(Conn),
-    /// The status bytes, as they were before the command.
-    Bytes(Status),
-}
-
-/// How far it is.
-enum Stage {
-    Start,
-    /// There is no supervisor: to be looked for again.
-    Absent(Instant),
-    /// Its place went to another client: so many requests were answered, and the next one is to be sent over
-    /// another connection, not before this.
-    Evicted(usize, Instant),
-    /// So many requests were answered.
-    Asked(usize),
-    /// The socket will say when the condition holds.
-    Waiting,
-    /// The supervisor will close the connection when it leaves.
-    Leaving,
-    /// The status bytes will say it, or events on the socket, or it is to be asked at a time.
-    Looking(Option<Instant>),
-    /// The state after an event, on a connection of its own; until when that may take, be the time up or not.
-    Asking(Conn, Instant),
-    Checking(Check, Status),
-    /// ./check has failed.
-    Resting(Instant),
-    /// The supervisor is to open its socket anew.
-    Returning,
-}
-
-/// What becomes of a job.
-enum Step {
-    /// It has to wait; where there is no way to go on, to begin anew.
-    Wait,
-    /// It can go on.
-    On(Way, Stage),
-    Done(Status),
-    Gone,
-    Fail(Trouble),
+    /// Not yet.
+    Begin,
+    /// Not before this: the service is found anew, and the command begun.
+    Anew(Instant),
+    /// Over another connection, not before this: with the request of this number.
+    Resume(usize, Instant),
+    /// As soon as it has opened its socket anew.
+    Return,
+    Socket(Talk),
+    /// By the FIFO, into which nothing is written yet.
+    Control,
+    Fifo(Look),
 }
 
 /// How a job ended.
@@ -99,45 +46,34 @@ pub(super) enum End {
 
 /// A command for one service.
 pub(super) struct Job {
-    name: &'static [u8],
-    way: Option<Way>,
-    stage: Stage,
-    runs: Runs,
-    requests: Vec<String>,
+    task: Task,
+    way: Way,
     pub(super) end: End,
 }
 
 impl Job {
-    pub(super) fn new(name: &'static [u8], deed: &Deed) -> Self {
-        let mut requests = deed.requests.clone();
-        // Who is to end must be known before it does; and who sends nothing asks how it is.
-        if requests.is_empty() || matches!(deed.goal, Goal::Restarted | Goal::Ended | Goal::Reloaded) {
-            requests.insert(0, "status".to_owned());
-        }
-        Self { name, way: None, stage: Stage::Start, runs: Runs::default(), requests, end: End::Not }
+    pub(super) fn new(place: Place, command: &Command) -> Self {
+        Self { task: Task::new(place, command), way: Way::Begin, end: End::Not }
     }
 
     /// What has to be readable before it can go on; `None` where it has to look again.
     pub(super) fn fd(&self) -> Option<RawFd> {
-        match (&self.stage, &self.way) {
-            (Stage::Checking(check, _), _) => check.fd(),
-            (Stage::Asking(conn, _), _)
-            | (
-                Stage::Asked(_) | Stage::Waiting | Stage::Leaving | Stage::Looking(_),
-                Some(Way::Socket(conn)),
-            ) => Some(conn.fd()),
+        match &self.way {
+            Way::Socket(talk) => talk.fd(),
+            Way::Fifo(Look { watch: Watch::Checking(check, _), .. }) => check.fd(),
             _ => None,
         }
     }
 
     /// When it has to look again, whatever becomes readable.
     pub(super) fn due(&self) -> Option<Instant> {
-        match (&self.stage, &self.way) {
-            (Stage::Absent(until) | Stage::Evicted(_, until) | Stage::Resting(until), _) => Some(*until),
-            (Stage::Looking(until), Some(Way::Socket(_))) => *until,
-            _ if self.fd().is_none() => Some(Instant::now() + TICK),
+        let due = match &self.way {
+            Way::Anew(at) | Way::Resume(_, at) => Some(*at),
+            Way::Fifo(Look { watch: Watch::Resting(until), .. }) => Some(*until),
+            Way::Socket(talk) => talk.due(),
             _ => None,
-        }
+        };
+        due.or_else(|| self.fd().is_none().then(|| Instant::now() + TICK))
     }
 
     /// Goes as far as it can.
@@ -145,97 +81,109 @@ impl Job {
         while self.end == End::Not {
             match self.step(order) {
                 Step::Wait => break,
-                Step::On(way, stage) => (self.way, self.stage) = (Some(way), stage),
-                Step::Fail(trouble) => {
+                Step::On => {}
+                Step::Anew(pause) => self.way = Way::Anew(Instant::now() + pause),
+                Step::Resume(request) => self.way = Way::Resume(request, Instant::now() + ABSENT),
+                Step::Return => self.way = Way::Return,
+                Step::Fifo => self.way = Way::Control,
+                Step::Fail(failure) => {
                     self.end = End::Badly;
-                    let _ = order.names.enter(self.name); // for what its hint looks at
-                    out.trouble(order.names, self.name, &trouble)?;
+                    out.failure(&self.task.place, &failure)?;
                 }
                 Step::Done(status) => {
                     self.end = End::Well;
                     if order.waits || out.json {
-                        let _ = order.names.enter(self.name); // for what the line looks at
-                        out.done("ok: ", self.name, &status)?;
+                        out.done("ok: ", &self.task.place, &status)?;
                     }
                 }
                 Step::Gone => {
                     self.end = End::Well;
-                    out.gone(self.name)?;
+                    out.gone(&self.task.place)?;
                 }
             }
         }
-        let end = match self.stage {
-            Stage::Asked(_) => order.answered,
-            Stage::Asking(_, until) => order.end.max(until),
-            Stage::Checking(..) => return Ok(()), // it has an end of its own
-            _ => order.end,
+        let end = match &self.way {
+            Way::Socket(talk) => talk.end(order),
+            Way::Fifo(Look { watch: Watch::Checking(..), .. }) => None, // it has an end of its own
+            _ => Some(order.end),
         };
-        if self.end == End::Not && Instant::now() >= end { self.give_up(order, out) } else { Ok(()) }
+        let late = end.is_some_and(|end| Instant::now() >= end);
+        if self.end == End::Not && late { self.give_up(order, out) } else { Ok(()) }
     }
 
     fn step(&mut self, order: &Order) -> Step {
-        let stage = std::mem::replace(&mut self.stage, Stage::Start);
-        match (self.way.take(), stage) {
-            (None, stage @ (Stage::Absent(until) | Stage::Evicted(_, until))) if Instant::now() < until => {
-                self.stage = stage;
-                Step::Wait
+        let task = &mut self.task;
+        match &mut self.way {
+            Way::Begin => self.begin(order, 0),
+            Way::Anew(at) | Way::Resume(_, at) if Instant::now() < *at => Step::Wait,
+            Way::Anew(_) => match order.names.find(&task.place.name) {
+                Ok(place) => {
+                    task.place = place;
+                    self.begin(order, 0)
+                }
+                Err(failure) => Step::Fail(failure),
+            },
+            Way::Resume(request, _) => {
+                let request = *request;
+                self.begin(order, request)
             }
-            (None, Stage::Evicted(count, _)) => self.go_on(order, count),
-            (None, _) => self.start(order),
-            (Some(Way::Socket(conn)), stage) => self.hear(order, conn, stage),
-            (Some(Way::Bytes(before)), stage) => self.see(order, before, stage),
+            Way::Return => look::by_socket(&task.place).map_or(Step::Wait, Step::Done),
+            Way::Socket(talk) => talk.step(task, order),
+            Way::Control => match Look::begin(task, order) {
+                Ok(look) => {
+                    self.way = Way::Fifo(look);
+                    Step::On
+                }
+                Err(step) => step,
+            },
+            Way::Fifo(look) => look.step(task, order),
         }
     }
 
-    /// Keeps things as they are until something happens.
-    fn keep(&mut self, way: Way, stage: Stage) -> Step {
-        (self.way, self.stage) = (Some(way), stage);
-        Step::Wait
-    }
-
-    fn start(&mut self, order: &Order) -> Step {
-        if let Some(mut conn) = Conn::open(order.names, self.name) {
-            conn.send(&self.requests[0]);
-            return Step::On(Way::Socket(conn), Stage::Asked(0));
-        }
-        self.by_bytes(order)
-    }
-
-    /// No supervisor has the service: the end, or one may come.
-    fn without_supervisor(&mut self, order: &Order) -> Step {
-        match order.deed.goal {
-            Goal::Gone => Step::Gone,
-            _ if order.patient => {
-                self.stage = Stage::Absent(Instant::now() + ABSENT);
-                Step::Wait
+    /// Sends the request of this number, and goes on from there.
+    fn begin(&mut self, order: &Order, request: usize) -> Step {
+        let task = &self.task;
+        match Conn::open(&task.place) {
+            Some(conn) => {
+                self.way = Way::Socket(Talk::begin(conn, task, order, request));
+                Step::On
             }
-            _ => Step::Fail(Trouble::gone()),
+            None if matches!(self.way, Way::Resume(..)) => match files::status(&task.place) {
+                Ok(Some(_)) => Step::Resume(request), // it may be about to open its socket anew
+                _ if order.patient => order.without_supervisor(),
+                _ => Step::Fail(closed()),
+            },
+            None => Step::Fifo,
         }
     }
 
     /// Its time is up.
     fn give_up(&mut self, order: &Order, out: &mut Out) -> Result<(), Error> {
         self.end = End::Badly;
-        let sign = if order.deed.kills { "kill: " } else { "timeout: " };
-        match look::status(order.names, self.name) {
-            Ok(Some(status)) if !out.json => {
-                let _ = order.names.enter(self.name); // for what the line looks at
-                out.late(sign, self.name, &status, order.deed.goal.is_a_run())?;
+        let place = &self.task.place;
+        let sign = if order.command.kills { "kill: " } else { "timeout: " };
+        let run = order.command.goal.is_a_run();
+        let last = |status: &Status, matters: bool| if matters { status.last_end() } else { String::new() };
+        match look::status(place) {
+            Ok(Some(status)) if out.json => {
+                let failure = Failure::fails("timeout".to_owned() + &last(&status, run));
+                out.failure(place, &failure)?;
             }
             Ok(Some(status)) => {
-                let last = if order.deed.goal.is_a_run() { status.last_end() } else { String::new() };
-                out.trouble(order.names, self.name, &Trouble::fails("timeout".to_owned() + &last, None))?;
+                let is_new = status.state != State::Run || status.age < PROOF;
+                out.late(sign, place, &status, &last(&status, run && is_new))?;
             }
-            Ok(None) => out.trouble(order.names, self.name, &Trouble::gone())?,
-            Err(trouble) => out.trouble(order.names, self.name, &trouble)?,
+            Ok(None) => out.failure(place, &Failure::gone())?,
+            Err(failure) => out.failure(place, &failure)?,
         }
-        if !order.deed.kills {
+        if !order.command.kills {
             return Ok(());
         }
-        if let Some(mut conn) = Conn::open(order.names, self.name) {
+        if let Some(mut conn) = Conn::open(place) {
             conn.ask("signal KILL", look::LIMIT);
-        } else if order.names.enter(self.name).is_ok() {
-            let _ = sv::control("k"); // that it did not end is told already
+        } else {
+            // That it did not end in time is reported already.
+            let _ = files::control(place, "k");
         }
         Ok(())
     }

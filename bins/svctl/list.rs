@@ -1,17 +1,19 @@
 //! The command `list`: a table of services.
 
 use std::io::{IsTerminal, stdout};
-use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::{Env, Error, shown};
 use nix::errno::Errno;
-use nix::sys::stat::stat;
 
+use super::death::death;
+use super::failure::Failure;
+use super::hint::advice;
 use super::json::{Value, of_service, quoted};
 use super::look;
 use super::names::Names;
 use super::out::{Out, print};
+use super::place::Place;
 use super::status::{State, Status, Want};
 
 const HEAD: [&str; 7] = ["NAME", "STATE", "PID", "SINCE", "RESTARTS", "READY", "LAST DEATH"];
@@ -47,66 +49,60 @@ impl List<'_> {
         let mut rows = Vec::new();
         let named = services.iter().map(|name| name.to_vec()).collect();
         for name in if services.is_empty() { self.all()? } else { named } {
-            match look::status(self.names, &name) {
-                Ok(Some(status)) => self.add(&name, &status, &mut rows, out)?,
-                // That nobody serves it is a state as any other.
-                Ok(None) => absent(&name, "no supervisor", &mut rows, out)?,
-                Err(trouble) if trouble.is_absence() => absent(&name, "no supervisor", &mut rows, out)?,
-                Err(trouble) if trouble.errno == Some(Errno::EACCES) => {
+            match self.names.find(&name) {
+                Ok(place) => self.look(&place, &mut rows, out)?,
+                Err(Failure { errno: Some(Errno::EACCES), .. }) => {
                     absent(&name, "no access", &mut rows, out)?;
-                    let _ = self.names.enter(&name); // for what its hint looks at
-                    out.hint(trouble.advice(self.names, &name));
                 }
-                Err(trouble) => out.trouble(self.names, &name, &trouble)?,
+                Err(failure) => out.not_found(&name, &failure)?,
             }
         }
         if rows.is_empty() { Ok(out.exit()) } else { print(&table(&rows, self.colours)).map(|()| out.exit()) }
     }
 
-    /// The names of the services in SVDIR, sorted.
     fn all(&self) -> Result<Vec<Vec<u8>>, Error> {
-        let svdir = self.names.svdir();
-        let refused = |errno| {
-            Error::system(format_args!("read {}", shown(svdir)), errno)
+        self.names.all().map_err(|errno| {
+            Error::system(format_args!("read {}", shown(self.names.svdir())), errno)
                 .hint("services are where SVDIR says, or name them")
-        };
-        self.names.enter_svdir().map_err(refused)?;
-        let entries = std::fs::read_dir(".").map_err(|error| refused(errno(&error)))?;
-        let mut names = Vec::new();
-        for entry in entries {
-            let name = entry.map_err(|error| refused(errno(&error)))?.file_name();
-            let hidden = name.as_bytes().starts_with(b".");
-            if !hidden && std::fs::metadata(&name).is_ok_and(|data| data.is_dir()) {
-                names.push(name.as_bytes().to_owned());
-            }
-        }
-        names.sort();
-        Ok(names)
+        })
     }
 
-    fn add(&self, name: &[u8], status: &Status, rows: &mut Vec<Row>, out: &mut Out) -> Result<(), Error> {
-        if out.json {
-            out.done("", name, status)?;
-        } else {
-            rows.push(row(name, status));
-        }
-        if self.logs && self.names.enter(name).is_ok() && stat(c"log").is_ok() {
-            let log = [name, b"/log"].concat();
-            match look::status(self.names, &log) {
-                Ok(Some(status)) if out.json => out.done("", &log, &status)?,
-                Ok(Some(status)) => rows.push(row(&log, &status)),
-                _ => absent(&log, "no supervisor", rows, out)?,
+    fn look(&self, place: &Place, rows: &mut Vec<Row>, out: &mut Out) -> Result<(), Error> {
+        match look::status(place) {
+            Ok(Some(status)) => self.add(place, &status, rows, out),
+            // That it has no supervisor is a state as any other.
+            Ok(None) => absent(&place.name, "no supervisor", rows, out),
+            Err(failure) if failure.is_absence() => absent(&place.name, "no supervisor", rows, out),
+            Err(failure) if failure.errno == Some(Errno::EACCES) => {
+                absent(&place.name, "no access", rows, out)?;
+                out.hint(advice(&failure, place));
+                Ok(())
             }
+            Err(failure) => out.failure(place, &failure),
         }
-        Ok(())
+    }
+
+    fn add(&self, place: &Place, status: &Status, rows: &mut Vec<Row>, out: &mut Out) -> Result<(), Error> {
+        show(place, status, rows, out)?;
+        if !self.logs || place.has(c"log") != Ok(true) {
+            return Ok(());
+        }
+        match place.log().map(|log| (look::status(&log), log)) {
+            Ok((Ok(Some(status)), log)) => show(&log, &status, rows, out),
+            _ => absent(&[&place.name[..], b"/log"].concat(), "no supervisor", rows, out),
+        }
     }
 }
 
-fn errno(error: &std::io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw)
+fn show(place: &Place, status: &Status, rows: &mut Vec<Row>, out: &Out) -> Result<(), Error> {
+    if out.json {
+        return out.done("", place, status);
+    }
+    rows.push(row(&place.name, status));
+    Ok(())
 }
 
-/// A service whose state is not to be had.
+/// A service whose state cannot be known.
 fn absent(name: &[u8], why: &str, rows: &mut Vec<Row>, out: &Out) -> Result<(), Error> {
     if out.json {
         let object = format!("{{\"ok\":false,\"error\":{},\"hint\":null}}", quoted(why.as_bytes()));
@@ -162,20 +158,6 @@ fn last(last: &Value) -> String {
     format!("{}, {} ago", death(last), age(now.saturating_sub(last.get("time").whole())))
 }
 
-/// How a process died.
-pub(super) fn death(death: &Value) -> String {
-    let core = if death.get("core").is_true() { " (core dumped)" } else { "" };
-    match (death.get("signal"), death.get("code").digits()) {
-        (Value::Text(signal), _) => {
-            let sig = if signal.starts_with(|c: char| c.is_ascii_digit()) { "signal " } else { "SIG" };
-            format!("{sig}{}{core}", shown(signal))
-        }
-        (Value::Number(signal), _) => format!("signal {signal}{core}"),
-        (_, "") => "unknown".to_owned(),
-        (_, code) => format!("exit {code}"),
-    }
-}
-
 /// Seconds, in the two largest units.
 fn age(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
@@ -224,18 +206,6 @@ mod tests {
             [(0, "0s"), (59, "59s"), (60, "1m00s"), (3599, "59m59s"), (3661, "1h01m"), (90_000, "1d01h")]
         {
             assert_eq!(age(seconds), text);
-        }
-    }
-
-    #[test]
-    fn a_death_is_told_as_the_log_tells_it() {
-        for (object, text) in [
-            (r#"{"code":1,"signal":null,"core":false}"#, "exit 1"),
-            (r#"{"code":null,"signal":"SEGV","core":true}"#, "SIGSEGV (core dumped)"),
-            (r#"{"code":null,"signal":"40","core":false}"#, "signal 40"),
-            (r#"{"code":null,"signal":null,"core":false}"#, "unknown"),
-        ] {
-            assert_eq!(death(&Value::parse(object).unwrap()), text);
         }
     }
 

@@ -1,81 +1,82 @@
-//! How a service is, whichever way that can be known.
+//! The command `status`, and how a service is, over the socket or from its files.
 
 use std::time::Duration;
 
 use common::{Error, shown};
+use nix::errno::Errno;
 
+use super::conn::Conn;
+use super::failure::{Failure, Sign};
+use super::files;
 use super::names::Names;
-use super::out::{Out, Style, print};
-use super::socket::Conn;
+use super::out::{Out, print};
+use super::place::Place;
 use super::status::Status;
-use super::sv;
-use super::trouble::Trouble;
+use super::style::Style;
 
-/// How long a supervisor may take to say how it is. Later than that, its files say it.
+/// How long a supervisor may take to answer. After that, its files do.
 pub(super) const LIMIT: Duration = Duration::from_secs(1);
 
-/// What the socket says.
-pub(super) fn by_socket(names: &Names, name: &[u8]) -> Option<Status> {
-    Status::from_json(&Conn::open(names, name)?.ask("status", LIMIT)?)
+/// The state that the socket gives.
+pub(super) fn by_socket(place: &Place) -> Option<Status> {
+    Status::from_json(&Conn::open(place)?.ask("status", LIMIT)?)
 }
 
-/// What the socket says or else the status bytes, `None` without a supervisor.
-pub(super) fn status(names: &Names, name: &[u8]) -> Result<Option<Status>, Trouble> {
-    by_socket(names, name).map_or_else(|| sv::status(names, name), |status| Ok(Some(status)))
+/// The state from the socket or else from the status bytes, `None` without a supervisor.
+pub(super) fn status(place: &Place) -> Result<Option<Status>, Failure> {
+    by_socket(place).map_or_else(|| files::status(place), |status| Ok(Some(status)))
 }
 
-/// The command `status`.
+/// Prints the state of each service and its log.
 pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> Result<Error, Error> {
     for name in services {
-        let failed = match status(names, name) {
+        let place = match names.find(name) {
+            Ok(place) => place,
+            Err(failure) => {
+                out.not_found(name, &failure)?;
+                continue;
+            }
+        };
+        let failure = match status(&place) {
             Ok(Some(status)) => {
-                show_one(names, name, &status, out)?;
+                show_one(&place, &status, out)?;
                 if out.style == Style::Script {
                     return Ok(Error::answer(Out::script(&status), ""));
                 }
                 continue;
             }
-            Ok(None) => Trouble::gone(),
-            Err(trouble) => trouble,
+            Ok(None) => Failure::gone(),
+            Err(failure) => failure,
         };
-        let _ = names.enter(name); // for what its hint looks at
-        out.trouble(names, name, &failed)?;
-        if out.style == Style::Script && failed.sign == "warning" {
+        out.failure(&place, &failure)?;
+        if out.style == Style::Script && failure.sign == Sign::Warning {
             return Ok(Error::answer(4, ""));
         }
     }
     Ok(out.exit())
 }
 
-fn show_one(names: &Names, name: &'static [u8], status: &Status, out: &mut Out) -> Result<(), Error> {
+fn show_one(place: &Place, status: &Status, out: &mut Out) -> Result<(), Error> {
     if out.json {
-        return out.done("", name, status);
+        return out.done("", place, status);
     }
-    let _ = names.enter(name); // where the status is from
-    let mut line = out.line(name, status);
-    let mut warning = None;
-    match nix::unistd::chdir(c"log") {
-        Err(nix::errno::Errno::ENOENT) => {}
-        Err(errno) => {
-            warning = Some(Trouble::warns("unable to change to log service directory", Some(errno)));
-        }
-        Ok(()) => {
-            let by_socket = Conn::open(names, name).and_then(|mut conn| {
-                conn.turn_to_log();
-                Status::from_json(&conn.ask("status", LIMIT)?)
-            });
-            let _ = names.enter(name).map(|()| nix::unistd::chdir(c"log"));
-            match by_socket.map_or_else(sv::here, |status| Ok(Some(status))) {
-                Ok(Some(log)) => line.extend([b"; ", &out.line(b"log", &log)[..]].concat()),
-                Ok(None) => warning = Some(Trouble::gone()),
-                Err(trouble) => warning = Some(trouble),
+    let mut line = out.line(&place.name, place, status);
+    let log = match place.log() {
+        Err(Errno::ENOENT) => Ok(()),
+        Err(errno) => Err(Failure::warns("unable to change to log service directory").because(errno)),
+        Ok(log) => match self::status(&log) {
+            Ok(Some(status)) => {
+                line.extend([b"; ", &out.line(b"log", &log, &status)[..]].concat());
+                Ok(())
             }
-        }
-    }
-    if let Some(trouble) = warning {
-        let reason = trouble.reason(out.style != Style::Svctl);
+            Ok(None) => Err(Failure::gone()),
+            Err(failure) => Err(failure),
+        },
+    };
+    if let Err(failure) = log {
+        let reason = failure.reason(out.style.dialect());
         out.failed();
-        line.extend(format!("; {}: {}/log: {reason}", trouble.sign, shown(name)).bytes());
+        line.extend(format!("; {}: {}/log: {reason}", failure.sign.word(), shown(&place.name)).bytes());
     }
     line.push(b'\n');
     print(&line)

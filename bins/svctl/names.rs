@@ -1,88 +1,97 @@
 //! The names of services: where they are.
 
+use std::cell::OnceCell;
 use std::ffi::CStr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use common::{Env, Error, OrFail, fds, shown};
+use common::{Env, fds, shown};
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag};
-use nix::sys::stat::{Mode, SFlag, stat};
-use nix::unistd::{chdir, fchdir};
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::sys::stat::{SFlag, fstatat, stat};
 
-use super::trouble::Trouble;
+use super::failure::Failure;
+use super::place::{self, Place};
 
 /// Where services are searched by their names, unless SVDIR says otherwise.
 const SVDIR: &str = match option_env!("CATENA_SVDIR") {
-    Some(folder) => folder,
+    Some(path) => path,
     None => "/etc/service",
 };
 
-/// Finds services. Their files are then reached by relative paths: that of a socket may not have more than
-/// 107 bytes.
+/// Finds services. Relative names and a relative SVDIR are looked up from the current directory, here alone.
 pub(super) struct Names {
     svdir: Vec<u8>,
-    start: OwnedFd,
+    /// That directory, once it was needed.
+    open: OnceCell<OwnedFd>,
 }
 
 impl Names {
-    pub(super) fn new(env: &Env) -> Result<Self, Error> {
-        let svdir = svdir(env).to_owned();
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let start = fds::open(AT_FDCWD, c".", flags, Mode::empty()).or_fail("open the current directory")?;
-        Ok(Self { svdir, start })
+    pub(super) fn new(env: &Env) -> Self {
+        Self { svdir: svdir(env).to_owned(), open: OnceCell::new() }
     }
 
-    /// The folder of the services that are called by a name alone.
+    /// The path of the directory of the services that are called by a name alone.
     pub(super) fn svdir(&self) -> &[u8] {
         &self.svdir
     }
 
-    /// Goes into that folder.
-    pub(super) fn enter_svdir(&self) -> nix::Result<()> {
-        fchdir(self.start.as_fd())?;
-        chdir(&self.svdir[..])
+    fn open_svdir(&self) -> nix::Result<BorrowedFd<'_>> {
+        if self.open.get().is_none() {
+            // It was empty a moment ago.
+            let _ = self.open.set(place::directory(AT_FDCWD, &self.svdir)?);
+        }
+        self.open.get().map(AsFd::as_fd).ok_or(Errno::EBADF)
     }
 
-    /// Goes into the service directory.
-    pub(super) fn enter(&self, name: &[u8]) -> Result<(), Trouble> {
-        self.go(is_path(name), name).map_err(|errno| {
-            let trouble = Trouble::fails("unable to change to service directory", Some(errno));
-            match errno {
-                Errno::ENOENT if is_path(name) => trouble.hint("no such service directory".into()),
-                Errno::ENOTDIR => trouble.hint("a service is a directory with a script run in it".into()),
-                Errno::ENOENT if self.go(true, name).is_ok() => {
-                    trouble.hint(format!("a path begins with a dot or a slash: ./{}", shown(name)))
-                }
-                Errno::ENOENT => trouble.hint(format!(
-                    "services are in {} or where SVDIR says, or write a path",
-                    shown(&self.svdir)
-                )),
-                _ => trouble,
+    /// The names of the services in SVDIR, sorted.
+    pub(super) fn all(&self) -> nix::Result<Vec<Vec<u8>>> {
+        let svdir = self.open_svdir()?;
+        let mut names = Vec::new();
+        fds::each_name(svdir, |name| {
+            let is_directory =
+                || fstatat(svdir, name, AtFlags::empty()).is_ok_and(|found| fds::is(&found, SFlag::S_IFDIR));
+            if !name.to_bytes().starts_with(b".") && is_directory() {
+                names.push(name.to_bytes().to_owned());
             }
-        })
+        })?;
+        names.sort();
+        Ok(names)
     }
 
-    /// Goes into the directory of the service whose supervisor serves this one, and says whether this one is
-    /// its log.
-    pub(super) fn enter_served(&self, name: &[u8]) -> nix::Result<bool> {
-        match log_of(name) {
-            Some(service) => self.go(is_path(name), service).map(|()| true),
-            None => self.go(is_path(name), name).map(|()| false),
+    /// Finds a service, or the log of one, which need not be there for its service to be found.
+    pub(super) fn find(&self, name: &[u8]) -> Result<Place, Failure> {
+        let served = log_of(name);
+        let directory = self.directory(is_path(name), served.unwrap_or(name));
+        let directory = directory.map_err(|errno| self.refused(name, errno))?;
+        let path = self.path(is_path(name), served.unwrap_or(name));
+        if served.is_none() {
+            return Ok(Place::service(name, path, directory));
+        }
+        let own = place::directory(directory.as_fd(), b"log").map_err(|errno| self.refused(name, errno));
+        Ok(Place::log_of(name, path, directory, own))
+    }
+
+    /// Why a service cannot be found.
+    fn refused(&self, name: &[u8], errno: Errno) -> Failure {
+        let failure = Failure::fails("unable to change to service directory").because(errno);
+        match errno {
+            Errno::ENOENT if is_path(name) => failure.hint("no such service directory"),
+            Errno::ENOTDIR => failure.hint("a service is a directory with a script run in it"),
+            Errno::ENOENT if self.directory(true, name).is_ok() => {
+                failure.hint(format!("a path begins with a dot or a slash: ./{}", shown(name)))
+            }
+            Errno::ENOENT => failure
+                .hint(format!("services are in {} or where SVDIR says, or write a path", shown(&self.svdir))),
+            _ => failure,
         }
     }
 
-    /// The path of a service.
-    pub(super) fn path(&self, name: &[u8]) -> Vec<u8> {
-        if is_path(name) { name.to_owned() } else { [&self.svdir, &b"/"[..], name].concat() }
+    fn path(&self, is_path: bool, name: &[u8]) -> Vec<u8> {
+        if is_path { name.to_owned() } else { [&self.svdir, &b"/"[..], name].concat() }
     }
 
-    fn go(&self, path: bool, name: &[u8]) -> nix::Result<()> {
-        if path {
-            fchdir(self.start.as_fd())?;
-        } else {
-            self.enter_svdir()?;
-        }
-        chdir(name)
+    fn directory(&self, is_path: bool, name: &[u8]) -> nix::Result<OwnedFd> {
+        place::directory(if is_path { AT_FDCWD } else { self.open_svdir()? }, name)
     }
 }
 
@@ -96,13 +105,13 @@ pub(super) fn is_service(name: &[u8], env: &Env) -> bool {
     stat(&path[..]).is_ok_and(|found| fds::is(&found, SFlag::S_IFDIR))
 }
 
-/// Whether a service is meant by its path, and not by its name in SVDIR.
+/// Whether this is the path of a service, and not its name in SVDIR.
 fn is_path(name: &[u8]) -> bool {
     matches!(name.first(), Some(b'/' | b'.')) || name.ends_with(b"/")
 }
 
 /// The service of which this is the log.
-pub(super) fn log_of(name: &[u8]) -> Option<&[u8]> {
+fn log_of(name: &[u8]) -> Option<&[u8]> {
     let end = name.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1);
     name[..end].strip_suffix(b"/log").filter(|service| !service.is_empty())
 }

@@ -8,28 +8,20 @@ use common::{Error, OrFail, shown};
 use nix::errno::Errno;
 use nix::unistd::write;
 
-use super::job::PROOF;
+use super::failure::{Failure, Sign, words};
+use super::hint::advice;
 use super::json::{of_service, quoted};
-use super::names::Names;
+use super::place::Place;
 use super::status::{State, Status};
-use super::trouble::{Trouble, words};
+use super::style::Style;
 
-/// Whom the program is called as.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Style {
-    Svctl,
-    /// runit's sv.
-    Sv,
-    /// sv under a service's name, as an init script.
-    Script,
-}
-
-/// How results are told, and how many were failures.
+/// How results are printed, and how many were failures.
 pub(super) struct Out {
     pub(super) style: Style,
     pub(super) json: bool,
     failed: i32,
-    hints: Vec<String>, // those given: nobody needs one twice
+    /// Those that were given: nobody needs one twice.
+    hints: Vec<String>,
 }
 
 impl Out {
@@ -48,55 +40,54 @@ impl Out {
     }
 
     /// A command is done for a service.
-    pub(super) fn done(&self, sign: &str, name: &[u8], status: &Status) -> Result<(), Error> {
+    pub(super) fn done(&self, sign: &str, place: &Place, status: &Status) -> Result<(), Error> {
         if self.json {
-            return print(of_service(name, &status.json).as_bytes());
+            return print(of_service(&place.name, &status.json).as_bytes());
         }
-        print(&[sign.as_bytes(), &self.line(name, status), b"\n"].concat())
+        print(&[sign.as_bytes(), &self.line(&place.name, place, status), b"\n"].concat())
     }
 
-    /// A command has not reached its goal in time; of one that a run comes up, how the last one ended.
-    pub(super) fn late(&mut self, sign: &str, name: &[u8], status: &Status, run: bool) -> Result<(), Error> {
+    /// A command has not reached its goal in time; `last` is how the last run ended, empty where that does not
+    /// matter.
+    pub(super) fn late(
+        &mut self,
+        sign: &str,
+        place: &Place,
+        status: &Status,
+        last: &str,
+    ) -> Result<(), Error> {
         self.failed += 1;
-        let last = if run && (status.state != State::Run || status.age < PROOF) {
-            status.last_end()
-        } else {
-            String::new()
-        };
-        let line = [sign.as_bytes(), &self.line(name, status)].concat();
+        let line = [sign.as_bytes(), &self.line(&place.name, place, status)].concat();
         if self.style == Style::Svctl {
             return print(&[&line, last.as_bytes(), b"\n"].concat());
         }
         // sv's line has no place for it.
         if let Some(last) = last.strip_prefix(", ") {
-            complain(format!("warning: {}: {last}\n", shown(name)).as_bytes());
+            complain(format!("warning: {}: {last}\n", shown(&place.name)).as_bytes());
         }
         print(&[&line[..], b"\n"].concat())
     }
 
     /// A service has no supervisor any more, as was asked for.
-    pub(super) fn gone(&self, name: &[u8]) -> Result<(), Error> {
+    pub(super) fn gone(&self, place: &Place) -> Result<(), Error> {
         if self.json {
-            return print(of_service(name, "{\"ok\":true,\"supervisor\":null}").as_bytes());
+            return print(of_service(&place.name, "{\"ok\":true,\"supervisor\":null}").as_bytes());
         }
-        print(
-            format!("ok: {}: {}\n", shown(name), Trouble::gone().reason(self.style != Style::Svctl))
-                .as_bytes(),
-        )
+        let reason = Failure::gone().reason(self.style.dialect());
+        print(format!("ok: {}: {reason}\n", shown(&place.name)).as_bytes())
     }
 
-    /// A status in one line. The current directory has to be the service's.
-    pub(super) fn line(&self, name: &[u8], status: &Status) -> Vec<u8> {
-        status.line(name, self.normally(name), self.style == Style::Svctl)
+    /// A status in one line, that of `place` under this name.
+    pub(super) fn line(&self, name: &[u8], place: &Place, status: &Status) -> Vec<u8> {
+        status.line(name, self.normally_up(name, place), self.style == Style::Svctl)
     }
 
-    /// Whether the service here is up without a command.
-    fn normally(&self, name: &[u8]) -> Option<bool> {
-        match nix::sys::stat::stat(c"down") {
-            Ok(_) => Some(false),
-            Err(Errno::ENOENT) => Some(true),
+    /// Whether a service is up without a command, if that can be known.
+    fn normally_up(&self, name: &[u8], place: &Place) -> Option<bool> {
+        match place.has(c"down") {
+            Ok(down) => Some(!down),
             Err(errno) => {
-                let reason = words(errno, self.style != Style::Svctl);
+                let reason = words(errno, self.style.dialect());
                 complain(format!("warning: unable to stat {}/down: {reason}\n", shown(name)).as_bytes());
                 None
             }
@@ -104,18 +95,27 @@ impl Out {
     }
 
     /// A command failed for a service.
-    pub(super) fn trouble(&mut self, names: &Names, name: &[u8], trouble: &Trouble) -> Result<(), Error> {
+    pub(super) fn failure(&mut self, place: &Place, failure: &Failure) -> Result<(), Error> {
+        self.report(&place.name, failure, advice(failure, place))
+    }
+
+    /// There is no service of this name.
+    pub(super) fn not_found(&mut self, name: &[u8], failure: &Failure) -> Result<(), Error> {
+        self.report(name, failure, failure.hint.clone())
+    }
+
+    fn report(&mut self, name: &[u8], failure: &Failure, hint: Option<String>) -> Result<(), Error> {
         self.failed += 1;
-        let (reason, advice) = (trouble.reason(self.style != Style::Svctl), trouble.advice(names, name));
+        let reason = failure.reason(self.style.dialect());
         if self.json {
-            let hint = advice.map_or_else(|| "null".to_owned(), |hint| quoted(hint.as_bytes()));
+            let hint = hint.map_or_else(|| "null".to_owned(), |hint| quoted(hint.as_bytes()));
             let object = format!("{{\"ok\":false,\"error\":{},\"hint\":{hint}}}", quoted(reason.as_bytes()));
             return print(of_service(name, &object).as_bytes());
         }
-        let runit = self.style != Style::Svctl;
-        let sign = if !runit && trouble.is_gone() { "fail" } else { trouble.sign };
-        print(format!("{sign}: {}: {reason}\n", shown(name)).as_bytes())?;
-        self.hint(advice);
+        // sv warns where it cannot tell; that there is no supervisor is a failure.
+        let sign = if self.style == Style::Svctl && failure.is_gone() { Sign::Fail } else { failure.sign };
+        print(format!("{}: {}: {reason}\n", sign.word(), shown(name)).as_bytes())?;
+        self.hint(hint);
         Ok(())
     }
 
@@ -134,7 +134,7 @@ impl Out {
     }
 }
 
-/// Writes to stdout. Where nobody reads any more, there is nobody to be told.
+/// Writes to stdout. Where nobody reads it any more, the program ends without a message.
 pub(super) fn print(mut bytes: &[u8]) -> Result<(), Error> {
     let stdout = stdout();
     while !bytes.is_empty() {
@@ -153,5 +153,5 @@ pub(super) fn print(mut bytes: &[u8]) -> Result<(), Error> {
 
 /// Writes to stderr. Where that is closed, the lines on stdout and the status have to do.
 pub(super) fn complain(bytes: &[u8]) {
-    let _ = write(stderr(), bytes);
+    let _ = write(stderr(), bytes); // see above
 }

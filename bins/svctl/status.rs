@@ -7,8 +7,8 @@ use common::shown;
 use common::supervise::{self, Report, key};
 pub(super) use common::supervise::{State, Want};
 
+use super::death::death;
 use super::json::Value;
-use super::list::death;
 
 /// What is known of a service.
 #[derive(Clone, Debug)]
@@ -42,27 +42,27 @@ pub(super) struct Status {
 impl Status {
     /// From runit's 20 bytes or daemontools' 18.
     pub(super) fn from_bytes(bytes: &[u8], now: SystemTime) -> Option<Self> {
-        let told = supervise::Status::unpack(bytes)?;
+        let said = supervise::Status::unpack(bytes)?;
         let now = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        let age = now.saturating_sub(Duration::new(told.since.0, told.since.1));
+        let age = now.saturating_sub(Duration::new(said.since.0, said.since.1));
         let report = Report {
-            state: told.state,
-            pid: told.pid,
-            want: told.want,
-            since: told.since,
+            state: said.state,
+            pid: said.pid,
+            want: said.want,
+            since: said.since,
             age: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
-            paused: told.paused,
-            term: told.term,
+            paused: said.paused,
+            term: said.term,
             ..Report::default()
         };
         Some(Self {
-            state: told.state,
-            pid: told.pid,
-            want: told.want,
-            paused: told.paused,
+            state: said.state,
+            pid: said.pid,
+            want: said.want,
+            paused: said.paused,
             daemontools: bytes.len() == supervise::Status::DAEMONTOOLS,
-            term: told.term,
-            seconds: now.as_secs().saturating_sub(told.since.0),
+            term: said.term,
+            seconds: now.as_secs().saturating_sub(said.since.0),
             age,
             label: *bytes.first_chunk()?,
             ready: None,

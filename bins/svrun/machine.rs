@@ -1,4 +1,4 @@
-//! The life of one process, as a pure function of events: what runs it carries the actions out.
+//! The life of one process, as a pure function of events. Its caller carries out the actions.
 //!
 //! | phase \ event | `Up` | `Down` | `Exit` | `Once` | `Signal` | death | time |
 //! |---|---|---|---|---|---|---|---|
@@ -8,14 +8,14 @@
 //! | Run: run runs | want | stop | stop | want | script or signal | finish, else next | KILL |
 //! | Finish: finish runs | want | want | want | want | signal | next | KILL |
 //!
-//! *prepare* runs control/u and then starts run. *want* remembers what is wanted and does nothing else.
+//! *prepare* runs control/u and then starts run. *want* changes the want alone.
 //! *stop* is control/t or else the down signal, then CONT, then control/d (control/x). *next* is Down where
 //! the service is not wanted up (and gone where the exit is), Prepare at once, or Wait. *gone* is the end of
 //! this process, once no control script runs any more. A script asked for while another runs has to wait its
 //! turn, and of two of a kind the last one counts; KILL ends the one that runs and calls off those that wait;
-//! a start ends one that was to stop or signal what is dead by now.
+//! a start ends one that was to stop or signal the last run.
 //! A supervisor that takes a process over ([`Event::Resume`]) lets the scripts run again that were under way or
-//! had to wait ([`Asked`]), and what follows from each of them happens: a stop is never lost.
+//! had to wait ([`Asked`]), with all their consequences: a stop is never lost.
 //! An action that is answered by an event ([`Action::Try`], [`Action::Start`], [`Action::Finish`]) is the
 //! last of its step.
 
@@ -66,7 +66,7 @@ pub(super) enum Runs {
     Once,
 }
 
-/// What happens.
+/// An event.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Event {
     /// Somebody asks for something. A restart is a stop of a process that runs, and up in any case.
@@ -85,11 +85,11 @@ pub(super) enum Event {
     Died(Death),
     /// Time has passed.
     Time,
-    /// Another supervisor has taken the process over, run or finish, of which this was left to do.
+    /// Another supervisor has taken the process over, run or finish, with these commands unfinished.
     Resume(Asked),
 }
 
-/// What a process was asked for and is not done yet.
+/// The commands to a process that are not done yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Asked {
     /// When KILL follows: monotonic, ms; [`ANEW`]: the time limit begins anew.
@@ -101,7 +101,7 @@ pub(super) struct Asked {
 /// See [`Asked`].
 pub(super) const ANEW: u64 = u64::MAX;
 
-/// What is to be done.
+/// An action.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Action {
     /// Run a control script, if it is there: answered by [`Event::Script`].
@@ -110,7 +110,7 @@ pub(super) enum Action {
     KillScript,
     /// Start run: answered by [`Event::Started`] or [`Event::NotStarted`].
     Start,
-    /// Tell the log how run died, and what follows.
+    /// Report the death of run, and what follows, in the log.
     Tell,
     /// Start finish: answered by [`Event::Started`], [`Event::NotStarted`], [`Event::NoFinish`] or
     /// [`Event::Later`].
@@ -159,7 +159,7 @@ pub(super) const SCRIPT_LIMIT: u64 = 30_000;
 /// What a run has to last to be started again at once, and the wait of one that does not.
 const SECOND: u64 = 1000;
 
-/// What is to be done after one event, in order.
+/// The actions after one event, in order.
 #[derive(Debug, Default)]
 pub(super) struct Actions {
     list: [Option<Action>; 6],
@@ -183,7 +183,7 @@ impl Actions {
 pub(super) struct Machine {
     /// Where it is.
     pub(super) phase: Phase,
-    /// What is wanted.
+    /// Its want.
     pub(super) want: Want,
     /// Why it waits, or does not even wait.
     pub(super) hold: Hold,
@@ -203,7 +203,7 @@ pub(super) struct Machine {
     pub(super) short_runs: u32,
     /// How often run was started after it had died.
     pub(super) restarts: u32,
-    /// What is due by time alone.
+    /// Its timers.
     pub(super) timers: Timers,
     /// How often it is to run.
     pub(super) runs: Runs,
@@ -219,7 +219,7 @@ impl Machine {
         Self { want, ..Self::default() }
     }
 
-    /// What is not done yet, for whoever takes the process over.
+    /// The unfinished commands, for a supervisor that takes the process over.
     #[must_use]
     pub(super) fn asked(&self) -> Asked {
         let mut asked = Asked { kill_at: self.timers.get(Timer::Kill), ..Asked::default() };
@@ -267,7 +267,7 @@ impl Machine {
         self.phase == Phase::Prepare
     }
 
-    /// Whether a control script runs, on whose exit status it depends what follows.
+    /// Whether a control script runs, whose exit status decides what follows.
     #[must_use]
     pub(super) fn scripted(&self) -> bool {
         self.scripts.runs()
@@ -305,9 +305,9 @@ impl Machine {
         }
     }
 
-    /// Goes on with what was left to do. A time limit has the time that is left of it, so that no upgrade and no
+    /// Goes on with the unfinished commands. A time limit has the time that is left of it, so that no upgrade and no
     /// crash puts the end off; that of a stop whose signal is still to come begins anew, so that KILL is not the
-    /// first that the process hears of it.
+    /// first sign of it.
     fn resume(&mut self, asked: Asked, now: u64, rules: &Rules, actions: &mut Actions) {
         let left = |limit| asked.kill_at.and_then(|at| Some(after(now, limit)?.min(at)));
         match self.phase {
@@ -333,7 +333,11 @@ impl Machine {
 
     fn control(&mut self, control: Control, now: u64, rules: &Rules, actions: &mut Actions) {
         match control {
-            Control::Up => self.up(actions),
+            Control::Restart if self.phase == Phase::Run => {
+                self.set_want(Want::Up);
+                self.stop(now, rules, actions);
+            }
+            Control::Up | Control::Restart => self.up(actions),
             Control::Down => self.down(Want::Down, now, rules, actions),
             Control::Exit => self.down(Want::Exit, now, rules, actions),
             Control::Once => {
@@ -345,16 +349,11 @@ impl Machine {
                     Phase::Finish => self.limit_finish(now, rules),
                 }
             }
-            Control::Restart if self.phase == Phase::Run => {
-                self.set_want(Want::Up);
-                self.stop(now, rules, actions);
-            }
-            Control::Restart => self.up(actions),
             Control::Signal(signal) => self.signal(signal, actions),
         }
     }
 
-    /// A new want ends what holds the service back; one that gave up begins to count anew.
+    /// A new want lifts the hold; after a hold that gave up the short runs count from 0.
     fn set_want(&mut self, want: Want) {
         if self.hold.gave_up() {
             self.short_runs = 0;

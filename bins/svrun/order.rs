@@ -1,23 +1,23 @@
-//! What comes first, of what comes by several doors: the control FIFOs, each client of the socket, signals,
-//! and deaths.
+//! The order of events that come by several doors: the control FIFOs, each client of the socket, signals, and
+//! deaths.
 //!
-//! Each door keeps its own order. Between two of them the kernel tells none, so this is the rule:
+//! Each door keeps its own order. Between two of them the kernel has none, so this is the rule:
 //!
 //! - A signal and a death are learnt of first and carried out last: in between all other doors are looked at.
 //!   So whatever was written before a signal, or before a death, is handled before it.
-//! - A stop overtakes what lies unread in the other doors at the moment when it is heard: nobody knows
-//!   whether that was written before it or after, and a stop must not be lost. What asks for less of a stop
-//!   ([`Ask`]) is passed over there; all else is carried out.
-//! - What is written after the stop was heard takes it back.
+//! - A stop overtakes all that lies unread in the other doors at the moment when it is heard: that may have been
+//!   written before it or after, and a stop must not be lost. A command there for less of a stop ([`Ask`]) is
+//!   passed over; all others are carried out.
+//! - A command that is written after the stop was heard takes it back.
 //!
-//! A door is read for so many bytes a round, so that a flood keeps nobody else waiting. A stop does not wait
+//! A door is read for a limited number of bytes a round, so that a flood keeps nobody else waiting. A stop does not wait
 //! for the rest of one, which it overtakes; a death waits for it, as long as a pipe has room for.
 
 use common::supervise::Control;
 
 use super::machine::Want;
 
-/// What is asked for, from that which stops least to that which stops most.
+/// What a command asks for, from that which stops least to that which stops most.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub(super) enum Ask {
     /// To run, also `restart`.
@@ -61,7 +61,7 @@ pub(super) struct Late {
 }
 
 impl Late {
-    /// A stop has come by another door, while so many bytes of this one were not handled yet.
+    /// A stop has come by another door, while this many bytes of this one were not handled yet.
     pub(super) fn overtaken(&mut self, stop: Ask, unread: usize) {
         *self = Self { bytes: unread, stop: Some(stop).filter(|_| unread > 0) };
     }
@@ -115,7 +115,7 @@ mod tests {
             // Somebody has taken the stop back since.
             (Up, Ask::Exit, Want::Up, Some(Up)),
             (Down, Ask::Exit, Want::Up, Some(Down)),
-            // What asks for nothing of the kind is nobody's rival.
+            // A signal competes with no stop.
             (Signal(1), Ask::Exit, Want::Exit, Some(Signal(1))),
         ] {
             assert_eq!(heard(late, Some(stop), want), expected, "{late:?} {stop:?} {want:?}");

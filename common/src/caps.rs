@@ -4,7 +4,8 @@ use nix::sys::prctl::set_keepcaps;
 use nix::unistd::getresuid;
 
 use crate::error::{Error, OrFail};
-use crate::sys::ids::{Capabilities, capget, capset, securebits as get_securebits};
+pub use crate::sys::ids::securebits; // what a chain must not change: for the tests
+use crate::sys::ids::{Capabilities, capget, capset};
 
 /// `CAP_SYS_CHROOT` of linux/capability.h, as a bit of a set.
 const CHROOT: u64 = 1 << 18;
@@ -50,11 +51,6 @@ pub fn give_up_chroot() -> Result<(), Error> {
         permitted: permitted & !CHROOT,
         inheritable: inheritable & !CHROOT,
     })
-}
-
-/// The securebits, as capabilities(7) numbers them.
-pub fn securebits() -> Result<i32, Error> {
-    get_securebits().or_fail("read the securebits")
 }
 
 fn set(sets: Capabilities) -> Result<(), Error> {

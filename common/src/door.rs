@@ -12,9 +12,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, mkdirat};
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, geteuid, mkfifoat, read, unlinkat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchdir, fchown, fchownat, geteuid, mkfifoat, read, unlinkat};
 
 use crate::sys::socket;
 use crate::text::Text;
@@ -181,18 +181,26 @@ fn is_other(errno: Errno) -> bool {
     matches!(errno, ELOOP | EEXIST | EPERM | EACCES | ENXIO | ENOTDIR | EISDIR | EAGAIN)
 }
 
-/// Connects to a socket of streams, which is `path` from the current directory. The kernel is given what was
-/// looked at, by way of /proc; where that is not mounted, the path, which may lead elsewhere by then.
+/// Connects to a socket of streams. An address takes 107 bytes, and the path of a directory may have more: the
+/// kernel is given what was looked at, by way of /proc. Where that is not mounted, it is given the name, which may
+/// lead elsewhere by then, and this process is in `directory` meanwhile.
 ///
 /// # Errors
-/// As [`file`] and connect(2).
-pub fn socket(directory: BorrowedFd, name: &CStr, path: &CStr) -> nix::Result<OwnedFd> {
+/// As [`file`], connect(2) and fchdir(2).
+pub fn socket(directory: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let found = fds::open(directory, name, flags, Mode::empty())?;
     look(&fstat(found.as_fd())?, SFlag::S_IFSOCK, Owner::Any)?;
-    let mut by_fd = Text::<32>::of("/proc/self/fd/");
-    by_fd.number(found.as_raw_fd().unsigned_abs());
-    socket::connect(if procfs::is_own() == Ok(true) { by_fd.bytes() } else { path.to_bytes() })
+    if procfs::is_own() == Ok(true) {
+        let mut by_fd = Text::<32>::of("/proc/self/fd/");
+        return socket::connect(by_fd.number(found.as_raw_fd().unsigned_abs()).bytes());
+    }
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let back = fds::open(AT_FDCWD, c".", flags, Mode::empty())?;
+    fchdir(directory)?;
+    let connected = socket::connect(name.to_bytes());
+    fchdir(back)?;
+    connected
 }
 
 fn open(

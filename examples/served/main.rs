@@ -1,5 +1,5 @@
 //! served: a small daemon for the demo. `served` listens on a port of 127.0.0.1 and tells who asks it as
-//! whom it runs and what it sees; `served ask PORT` asks; USR1 makes it log how many it has told. It does not
+//! whom it runs and what it sees; `served ask PORT` asks; USR1 makes it log how many it has answered. It does not
 //! fork, drops no privilege, writes no pid file and logs to stdout: the chain in front of it does what is left
 //! of that.
 #![allow(clippy::print_stdout, reason = "a daemon that logs to stdout")]
@@ -29,7 +29,7 @@ fn main() -> io::Result<()> {
     }
 }
 
-static TOLD: AtomicU32 = AtomicU32::new(0);
+static ANSWERED: AtomicU32 = AtomicU32::new(0);
 
 fn serve() -> io::Result<()> {
     // Blocked before there is a thread, so that only the one that waits for it gets it.
@@ -37,7 +37,7 @@ fn serve() -> io::Result<()> {
     usr1.thread_block()?;
     thread::spawn(move || {
         while usr1.wait().is_ok() {
-            println!("notice: USR1: told {} so far", TOLD.load(Ordering::Relaxed));
+            println!("notice: USR1: answered {} so far", ANSWERED.load(Ordering::Relaxed));
         }
     });
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -45,8 +45,8 @@ fn serve() -> io::Result<()> {
     for client in listener.incoming() {
         let mut client = client?;
         client.write_all(tell()?.as_bytes())?;
-        TOLD.fetch_add(1, Ordering::Relaxed);
-        println!("notice: told {}", client.peer_addr()?);
+        ANSWERED.fetch_add(1, Ordering::Relaxed);
+        println!("notice: answered {}", client.peer_addr()?);
     }
     Ok(())
 }

@@ -13,9 +13,9 @@ static BOUND: OnceLock<glibc::Bound> = OnceLock::new();
 
 fuzz_target!(
     init: {
-        let folder = env::temp_dir().join(format!("accounts-{}", process::id()));
-        fs::create_dir(&folder).unwrap();
-        let bound = glibc::Bound::new(&folder, !nix::unistd::geteuid().is_root());
+        let directory = env::temp_dir().join(format!("accounts-{}", process::id()));
+        fs::create_dir(&directory).unwrap();
+        let bound = glibc::Bound::new(&directory, !nix::unistd::geteuid().is_root());
         assert!(BOUND.set(bound).is_ok());
     },
     |text: &[u8]| {

@@ -32,11 +32,11 @@ fn expected(program: &CStr, path: &CStr) -> Vec<CString> {
             byte => files.last_mut().unwrap().push(*byte),
         }
     }
-    let file = |mut folder: Vec<u8>| {
-        if folder.is_empty() {
-            folder.push(b'.');
+    let file = |mut directory: Vec<u8>| {
+        if directory.is_empty() {
+            directory.push(b'.');
         }
-        CString::new([&folder, &b"/"[..], name].concat()).unwrap()
+        CString::new([&directory, &b"/"[..], name].concat()).unwrap()
     };
     files.into_iter().map(file).collect()
 }

@@ -1,4 +1,4 @@
-//! What our parser makes of a user and a group database beside what glibc makes of them; also for the fuzz target.
+//! Our parser of user and group databases beside that of glibc; also for the fuzz target.
 
 use std::ffi::{CStr, CString};
 use std::fs;

@@ -1,4 +1,4 @@
-//! What becomes of a line.
+//! From a line to messages.
 
 use std::fs;
 

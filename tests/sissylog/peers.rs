@@ -1,4 +1,4 @@
-//! Real ones: a syslogd of another package, and what programs log.
+//! A syslogd of another package, and the output of other programs.
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;

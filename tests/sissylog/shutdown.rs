@@ -1,4 +1,4 @@
-//! How it ends, and what becomes of the lines then.
+//! Shutdown, and the lines that are on their way then.
 
 use std::io::Write;
 

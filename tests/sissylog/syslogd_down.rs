@@ -1,4 +1,4 @@
-//! Lines are lost neither where syslogd is away or stopped, nor where sissylog is killed.
+//! A syslogd that is down or stopped, and a sissylog that is killed: no line is lost.
 
 use std::fs::File;
 use std::io::Write;

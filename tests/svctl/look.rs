@@ -1,4 +1,4 @@
-//! What svctl shows: the table, JSON, and what it says of misuse.
+//! The output of svctl: the table, JSON, and usage errors.
 
 use super::harness::*;
 use crate::needs;

@@ -1,4 +1,4 @@
-//! When a start counts as a start: what dies again at once has not come up.
+//! When a start counts: a service that dies at once has not started.
 
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ fn fails_to_start(supervisor: &str) {
 
 /// That a command has failed on what dies again at once.
 fn failed(house: &House, supervisor: &str, what: &str, outcome: Outcome) {
-    // A machine that is slow enough lets even these live for so long.
+    // A machine that is slow enough lets even these live for that long.
     let long = |lived: f64| lived >= 0.42;
     let slow = ["0", "0.1", "0.3"].iter().any(|delay| {
         let deaths = house.text(&format!("a{delay}/supervise/deaths"));

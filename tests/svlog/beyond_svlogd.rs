@@ -1,4 +1,4 @@
-//! What svlog does better than svlogd, on purpose: lines without an end, clocks that step, files that go.
+//! Where svlog goes beyond svlogd, on purpose: lines without an end, clocks that step, files that go.
 
 use std::fs;
 use std::os::unix::net::UnixStream;

@@ -10,7 +10,7 @@ use crate::support::*;
 
 both!(svlog; archives_are_deleted_for_room_down_to_a_number, lines_wait_for_room_and_none_is_lost);
 
-/// A log on a disk of so many kB, whose pipe the test holds; the logger runs and has logged the first line.
+/// A log on a disk of this size in kB, whose pipe the test holds; the logger runs and has logged the first line.
 fn started(of: Program, options: &[&str], config: &str, kilobytes: u32) -> Log {
     let mut log = Log::prepare(of, "");
     log.mount_disk(kilobytes);

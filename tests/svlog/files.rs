@@ -1,4 +1,4 @@
-//! The files of a log directory: their names, modes and sizes, rotation, and who may have it.
+//! The files of a log directory: their names, modes and sizes, rotation, and its lock.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -172,7 +172,7 @@ fn old_archives_are_deleted_one_by_one(of: Program) {
     }
     log.finish();
     assert_eq!(log.all(), "waits\n".repeat(2) + &lines(4, 8));
-    // And where there are not so many, none.
+    // And where there are fewer, none.
     let log = fed(of, &[], "s2000\nn3\n", lines(1, 600));
     assert_eq!(log.archives().len(), 3);
     let log = fed(of, &[], "s2000\nn6\n", lines(1, 600));

@@ -191,7 +191,7 @@ impl Log {
         OpenOptions::new().write(true).open(format!("/proc/self/fd/{fd}")).unwrap()
     }
 
-    /// Takes so many bytes out of the pipe that the test holds.
+    /// Takes this many bytes out of the pipe that the test holds.
     pub(crate) fn steal(&self, count: usize) -> String {
         let mut bytes = vec![0; count];
         self.reader.as_ref().unwrap().read_exact(&mut bytes).unwrap();
@@ -442,7 +442,7 @@ impl Log {
         files.chain(["current".into()]).map(|name| text(&path.join(name))).collect()
     }
 
-    /// Waits; where it is in vain the test fails, and tells all there is to know.
+    /// Waits; in vain, the test fails with all there is to know.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, reached: impl Fn() -> bool) {
         assert!(in_time(reached), "{what}: not reached\n{}", self.report());
@@ -458,7 +458,7 @@ impl Log {
         self.until(&format!("{count} archives"), || self.archives().len() == count);
     }
 
-    /// Waits until all archives are `.s`, so many.
+    /// Waits until there is this number of archives, all of them `.s`.
     #[track_caller]
     pub(crate) fn until_processed(&self, count: usize) {
         let done = |names: Vec<String>| names.len() == count && names.iter().all(|name| kind(name) == 's');
@@ -537,7 +537,7 @@ pub(crate) fn kind(name: &str) -> char {
     name.chars().next_back().unwrap()
 }
 
-/// A text without so many bytes in front of each line.
+/// A text without this many bytes in front of each line.
 pub(crate) fn behind(text: &str, count: usize) -> String {
     text.lines().map(|line| [&line[count..], "\n"].concat()).collect::<Vec<_>>().concat()
 }

@@ -1,4 +1,4 @@
-//! kill -9: what is not in a file has not left the pipe, and what was written twice is there once.
+//! kill -9: lines that are not in a file are still in the pipe, and none is there twice.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
@@ -205,7 +205,7 @@ fn wherever_it_is_killed_a_long_line_is_one_and_comes_once() {
                 log.hold_pipe();
                 log.write(format!("a\n{long}"));
                 log.spawn_to_be_killed_at(call, count);
-                // It may come to the end of what there is before it has made so many calls.
+                // It may come to the end of what there is before it has made that many calls.
                 let idle = || {
                     state(log.pid()).is_none_or(|state| state == 'Z') || log.all().contains(&long[..24_000])
                 };

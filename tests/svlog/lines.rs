@@ -1,4 +1,4 @@
-//! What becomes of a line: stamps, replaced characters, its length, stderr.
+//! The form of a line: stamps, replaced characters, its length, stderr.
 
 use std::fs::File;
 use std::io::Read;

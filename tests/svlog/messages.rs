@@ -1,4 +1,4 @@
-//! What it says, and its exit statuses.
+//! Messages and exit statuses.
 
 use std::os::unix::fs::symlink;
 use std::process::Command;

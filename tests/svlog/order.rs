@@ -1,4 +1,4 @@
-//! What comes to the logger in one moment, from signals and from the pipe: the pipe comes first.
+//! Signals and lines that arrive in one moment: the lines come first.
 
 use std::fs;
 

@@ -1,5 +1,4 @@
-//! What the next logger has to know of the one that was killed, or has left: where it was in a line, and which
-//! `current` is its own.
+//! Resuming after a logger that was killed, or has left: its place in a line, and which `current` is its own.
 
 use nix::libc::{SYS_madvise, SYS_readv, SYS_renameat, SYS_tee};
 use nix::sys::signal::Signal;
@@ -204,7 +203,7 @@ fn a_line_without_an_end_gets_it_when_there_is_room() {
 fn a_batch_is_known_in_a_current_that_is_new() {
     needs!(mounts());
     let mut log = Log::prepare(Svlog, "");
-    // Of so many files one is the directory: a rotation finds no room for a new `current`.
+    // One file of these is the directory: a rotation finds no room for a new `current`.
     log.mount("mount -t tmpfs -o size=1m,nr_inodes=12,mode=755 tmpfs log");
     log.configure("s2000\nn5\no oldest\n");
     log.hold_pipe();

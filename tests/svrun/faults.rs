@@ -1,4 +1,4 @@
-//! What goes wrong around a supervisor, and what it makes of that.
+//! Faults around a supervisor: full disks, scripts that hang, floods.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;

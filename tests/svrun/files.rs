@@ -1,4 +1,4 @@
-//! What is in `supervise/`, when, and byte for byte; and what the supervisor needs of the disk.
+//! The files in `supervise/`, byte for byte, and when they change; and what the supervisor needs of the disk.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};

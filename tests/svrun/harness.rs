@@ -59,7 +59,7 @@ while :; do read -r words <&3 && eval "$words"; done
 "#;
 
 /// A signal that comes just before a shell reads is noted after the read alone. Empty lines end the reads, of
-/// every FIFO in the directory by which a test tells something, as long as there is one.
+/// every FIFO in the directory that a test writes commands to, as long as there is one.
 fn nudge(directory: PathBuf) {
     thread::spawn(move || {
         while let Ok(entries) = fs::read_dir(&directory) {
@@ -254,7 +254,7 @@ impl Service {
         pid
     }
 
-    /// Waits; where it is in vain the test fails, and tells all there is to know.
+    /// Waits; in vain, the test fails with all there is to know.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, reached: impl Fn() -> bool) {
         assert!(in_time(reached), "{what}: not reached\n{}", self.report());

@@ -1,4 +1,4 @@
-//! What a run leaves behind, and the file `leftovers`.
+//! Processes that a run leaves behind, and the file `leftovers`.
 
 use std::time::{Duration, Instant};
 

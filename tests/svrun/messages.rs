@@ -1,4 +1,4 @@
-//! What ours says in the log, and what it keeps of deaths.
+//! Messages in the log, and the record of deaths.
 
 use super::harness::*;
 use crate::support::*;

@@ -1,4 +1,4 @@
-//! What comes by several doors while the supervisor has its eyes elsewhere: the control FIFOs, the socket,
+//! Events that come by several doors while the supervisor has its eyes elsewhere: the control FIFOs, the socket,
 //! signals, and deaths. None of it is lost, each door keeps its order, and between two of them a stop wins.
 
 use std::thread;
@@ -461,7 +461,7 @@ fn an_upgrade_takes_back_no_exit_that_is_under_way_and_loses_no_stop_whose_scrip
     service.until_stat("run");
     service.send("x");
     service.nth(2, "script");
-    assert_eq!(error(&service), "\"unable to upgrade: told to leave\"");
+    assert_eq!(error(&service), "\"unable to upgrade: leaving\"");
     std::fs::write(service.path("hold"), "\n").unwrap();
     assert_eq!(service.ended(), 0);
     assert_eq!(service.count("start "), 2);

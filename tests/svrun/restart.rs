@@ -9,7 +9,7 @@ use crate::support::*;
 
 both!(svrun; a_short_run_is_followed_by_a_pause_of_one_second, after_a_second_of_running_it_is_started_at_once);
 
-/// Waits until the service has run so long.
+/// Waits until the service has run for this time.
 fn age(service: &Service, time: Duration) {
     let start = service.status().time();
     service.until("its age", || now() >= start + time);
@@ -132,7 +132,7 @@ fn restart_delay_has_a_wait_for_each_short_run_in_a_row() {
     let service = latest.unwrap();
     let death = Instant::now();
     service.tell("exit 0");
-    // A second is not so long that byte 17 would have to say so.
+    // A second is too short for byte 17 to show it.
     service.until_flags((0, 'u', 0, 0));
     service.until_stat("down");
     service.started(4);

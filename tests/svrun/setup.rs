@@ -1,4 +1,4 @@
-//! What the supervisor's children start with.
+//! The state that the supervisor's children start with.
 
 use std::fs;
 

@@ -82,7 +82,7 @@ fn a_message_names_the_file_the_value_and_what_is_expected() {
         ("restart-delay", "1 2x", "up to 16 of: seconds, or times with their units"),
         ("restart-max", "3 times", "a number"),
         ("restart-reset", "5 s", "seconds, or a time with its unit: 500ms, 5s, 2m, 1h"),
-        ("timeout-finish", "?[1m", "milliseconds, or a time with its unit: 500ms, 5s, 2m, 1h"),
+        ("timeout-finish", "\\u001b[1m", "milliseconds, or a time with its unit: 500ms, 5s, 2m, 1h"),
         ("timeout-kill", "5sec", "milliseconds, or a time with its unit: 500ms, 5s, 2m, 1h"),
     ];
     let expected = expected.map(|(file, value, what)| {

@@ -65,7 +65,7 @@ pub(super) const WAITING: usize = 11;
 
 const KILL: Script = Script::Signal(signals::KILL);
 
-/// What becomes of a script that is asked for.
+/// The turn of a script that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Turn {
     /// It runs now.
@@ -87,7 +87,7 @@ pub(super) struct Scripts {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Running {
     pub(super) script: Script,
-    /// What it was asked for is over or has been overtaken: its status does not matter.
+    /// Its reason is over or has been overtaken: its status does not matter.
     pub(super) void: bool,
 }
 
@@ -148,7 +148,7 @@ impl Scripts {
         self.waiting.push_first(script);
     }
 
-    /// The next start overtakes a script that was to stop or signal what is dead by now. Whether that has to be killed.
+    /// The next start overtakes a script that was to stop or signal the last run. Whether that has to be killed.
     pub(super) fn overtake(&mut self) -> bool {
         let found = self.running.as_mut().filter(|running| running.script.is_for_signal() && !running.void);
         found.is_some_and(|running| !std::mem::replace(&mut running.void, true))
@@ -182,7 +182,7 @@ impl Scripts {
     }
 }
 
-/// At most `N` scripts in a row, those that are there first. What does not fit is left out.
+/// At most `N` scripts in a row, in order. One that does not fit is left out.
 #[derive(Clone, Copy, Debug)]
 struct Queue<const N: usize>([Option<Script>; N]);
 
@@ -233,7 +233,7 @@ mod tests {
     const HUP: Script = Script::Signal(signals::HUP);
     const TERM: Script = Script::Signal(signals::TERM);
 
-    /// What waits, in order.
+    /// Those that wait, in order.
     fn waiting(scripts: &Scripts) -> Vec<Script> {
         scripts.waiting.0.into_iter().flatten().collect()
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A machine with a clock, for tests that say word by word what happens to it.
+/// A machine with a clock, for tests that list events word by word.
 struct Life {
     machine: Machine,
     rules: Rules,
@@ -24,7 +24,7 @@ impl Life {
     /// What all the words lead to. A word is an event, or `+MS` for time that goes by unnoticed, or `runs`:
     /// the script that was tried runs.
     fn hear(&mut self, words: &str) -> String {
-        let mut told = Vec::new();
+        let mut done = Vec::new();
         for word in words.split_whitespace() {
             if let Some(time) = word.strip_prefix('+') {
                 self.now += time.parse::<u64>().unwrap();
@@ -36,16 +36,16 @@ impl Life {
                 }
                 // A byte without a meaning is no event.
                 let actions = event(word).map(|event| self.machine.step(event, self.now, &self.rules));
-                told.extend(actions.iter().flat_map(Actions::iter).map(told_as));
+                done.extend(actions.iter().flat_map(Actions::iter).map(word_for));
             }
         }
-        told.join(" ")
+        done.join(" ")
     }
 
     /// As `hear`, with what came of it.
     fn outcome(&mut self, words: &str) -> String {
-        let told = self.hear(words);
-        format!("{told} > {:?} {:?}", self.machine.phase, self.machine.want).trim_start().to_owned()
+        let done = self.hear(words);
+        format!("{done} > {:?} {:?}", self.machine.phase, self.machine.want).trim_start().to_owned()
     }
 }
 
@@ -71,7 +71,7 @@ fn event(word: &str) -> Option<Event> {
     })
 }
 
-fn told_as(action: Action) -> String {
+fn word_for(action: Action) -> String {
     match action {
         Action::Try(script) => format!("control/{}", char::from(script.letter())),
         Action::KillScript => "end-script".to_owned(),
@@ -215,7 +215,7 @@ Run, once: o unhandled started +2000
     died exit-125: tell finish > Finish Down
     never: started not-started no-finish
 
-Run, told to stop: u unhandled started +2000 d unhandled unhandled
+Run, being stopped: u unhandled started +2000 d unhandled unhandled
     u: > Run Up
     d: control/t > Run Down
     x: control/t > Run Exit
@@ -515,7 +515,7 @@ fn the_table_of_the_documentation_says_what_happens() {
         assert_eq!(row.len(), header.len(), "{phase}");
         for ((title, word), cell) in COLUMNS.iter().zip(&row[1..]) {
             let name = match (phase, *word) {
-                ("Run", "late") => "Run, told to stop",
+                ("Run", "late") => "Run, being stopped",
                 ("Finish", "late") => "Finish, not wanted up",
                 _ => phase,
             };
@@ -528,9 +528,9 @@ fn the_table_of_the_documentation_says_what_happens() {
             }
             let mut life = situation(name);
             let want = wanted(word).unwrap_or(life.machine.want);
-            let mut told = life.hear(word);
+            let mut done = life.hear(word);
             if (phase, *word) == ("Prepare", "x") {
-                told += &life.hear("unhandled"); // gone is the process only with its script
+                done += &life.hear("unhandled"); // gone is the process only with its script
             }
             let (expected, next) = match *cell {
                 "prepare" | "next" => ("control/u", "Prepare"),
@@ -546,26 +546,11 @@ fn the_table_of_the_documentation_says_what_happens() {
                 other => panic!("{phase}, {title}: nobody knows what {other:?} means"),
             };
             // That a script is ended in time has nothing to do with the phase.
-            assert_eq!(told.replace("end-script", ""), expected, "{phase}, {title}");
+            assert_eq!(done.replace("end-script", ""), expected, "{phase}, {title}");
             assert_eq!(format!("{:?}", life.machine.phase), next, "{phase}, {title}");
             assert_eq!(life.machine.want, want, "{phase}, {title}");
         }
     }
-}
-
-#[test]
-fn a_finish_that_exits_125_gives_up_until_u() {
-    let mut life = Life::running(Rules::default());
-    assert_eq!(life.outcome("exit-0 started exit-125"), "tell finish > Down Down");
-    assert_eq!((life.machine.hold, life.machine.deadline()), (Hold::FinishGaveUp, None));
-    assert_eq!(life.outcome("u unhandled started"), "control/u start > Run Up");
-    assert_eq!(life.machine.hold, Hold::None);
-    // One that nobody wants up has nothing to give up.
-    assert_eq!(life.outcome("o exit-0 started exit-125"), "tell finish > Down Down");
-    assert_eq!(life.machine.hold, Hold::None);
-    // For run the status means nothing.
-    let mut life = Life::running(Rules::default());
-    assert_eq!(life.outcome("exit-125 started exit-0"), "tell finish control/u > Prepare Up");
 }
 
 #[test]
@@ -629,7 +614,7 @@ fn taken_over(machine: &Machine, normally: Want) -> (Machine, Asked) {
 const TAKEN_OVER: &str = "
 Run:
 Run, once:
-Run, told to stop: KILL
+Run, being stopped: KILL
 Run, control/h runs: control/h HUP
 Run, control/a runs: control/a ALRM
 Run, control/i runs: control/i INT
@@ -669,9 +654,9 @@ fn whoever_takes_a_process_over_does_what_is_left_to_do() {
         let (machine, asked) = taken_over(&life.machine, Want::Up);
         life.machine = machine;
         let actions = life.machine.step(Event::Resume(asked), life.now, &life.rules);
-        let mut told: Vec<_> = actions.iter().map(told_as).collect();
-        told.extend([life.hear("unhandled unhandled late")].into_iter().filter(|told| !told.is_empty()));
-        assert_eq!(told.join(" "), expected.trim(), "{name}");
+        let mut done: Vec<_> = actions.iter().map(word_for).collect();
+        done.extend([life.hear("unhandled unhandled late")].into_iter().filter(|done| !done.is_empty()));
+        assert_eq!(done.join(" "), expected.trim(), "{name}");
     }
 }
 
@@ -825,19 +810,6 @@ fn tcu_in_one_go_is_a_restart() {
 }
 
 #[test]
-fn control_t_that_exits_0_takes_the_place_of_the_signal() {
-    let mut life = Life::running(strict());
-    assert_eq!(life.hear("t handled"), "control/t");
-    assert_eq!(life.hear("t unhandled"), "control/t TERM");
-    assert_eq!(life.hear("restart handled"), "control/t CONT");
-    assert_eq!(life.hear("restart unhandled"), "control/t QUIT CONT");
-    assert_eq!(life.hear("d handled unhandled"), "control/t CONT control/d");
-    assert_eq!(life.hear("d unhandled unhandled"), "control/t QUIT CONT control/d");
-    assert_eq!(life.hear("x handled unhandled"), "control/t CONT control/x");
-    assert_eq!(life.hear("x unhandled unhandled"), "control/t QUIT CONT control/x");
-}
-
-#[test]
 fn a_control_t_that_outlives_the_service_gets_its_control_d_and_no_signal() {
     let mut life = Life::running(Rules::default());
     assert_eq!(life.hear("d runs exit-0 no-finish"), "control/t tell finish");
@@ -891,73 +863,6 @@ fn scripts_take_their_turns_in_the_order_of_the_bytes() {
     assert_eq!(life.outcome("u unhandled started"), "control/u start > Run Up");
 }
 
-#[test]
-fn as_many_scripts_wait_as_there_are_bytes() {
-    let mut life = Life::running(strict());
-    assert_eq!(life.hear("h runs k h a i q 1 2 p c t d"), "control/h end-script");
-    assert_eq!(
-        life.hear(&"unhandled ".repeat(13)),
-        "control/k KILL control/h HUP control/a ALRM control/i INT control/q QUIT control/1 USR1 \
-         control/2 USR2 control/p STOP control/c CONT control/t TERM CONT control/t QUIT CONT control/d"
-    );
-    assert!(life.machine.scripts.none_waits());
-}
-
-#[test]
-fn of_two_of_a_kind_that_wait_the_last_counts() {
-    let mut life = Life::running(strict());
-    assert_eq!(
-        life.hear("h runs p c p unhandled unhandled unhandled"),
-        "control/h HUP control/c CONT control/p STOP"
-    );
-    assert!(life.machine.paused);
-    assert_eq!(life.hear("h runs d p d unhandled unhandled"), "control/h HUP control/p STOP control/t");
-    assert_eq!(life.hear("unhandled unhandled"), "QUIT CONT control/d");
-}
-
-#[test]
-fn finish_runs_once_for_each_death_whatever_is_asked_for_meanwhile() {
-    for (words, told, end) in [
-        ("k", "KILL", "> Prepare Up"),
-        ("k x", "KILL", "> Down Exit"),
-        ("x", "", "> Down Exit"),
-        ("x k", "KILL", "> Down Exit"),
-        ("d u", "", "> Prepare Up"),
-        ("restart", "", "> Prepare Up"),
-    ] {
-        let mut life = Life::running(Rules::default());
-        assert_eq!(life.hear("k unhandled killed started"), "control/k KILL tell finish");
-        assert_eq!(life.hear(words), told, "{words}");
-        assert!(life.outcome("killed").ends_with(end), "{words}");
-    }
-    let mut life = Life::running(Rules::default());
-    assert_eq!(life.hear("k unhandled x runs killed"), "control/k KILL control/t tell finish");
-    assert_eq!(life.hear("started exit-0 unhandled unhandled"), "control/x gone");
-    // One that cannot be started is tried again, and said once.
-    let mut life = Life::running(Rules::default());
-    assert_eq!(life.hear("exit-0 not-started +999 time"), "tell finish");
-    assert_eq!(life.hear("+1 time not-started +1000 time started"), "finish finish");
-    assert_eq!(life.hear("late exit-0"), "control/u");
-}
-
-#[test]
-fn gone_is_taken_back_and_said_again() {
-    for byte in ["u", "o", "d", "restart"] {
-        let mut life = Life::new(Rules::default());
-        assert_eq!(life.hear("x"), "gone");
-        assert_eq!(life.hear("x late"), "", "{byte}");
-        life.hear(byte);
-        assert!(!life.machine.gone, "{byte}");
-        if byte == "d" {
-            assert_eq!(life.hear("x"), "gone", "{byte}");
-        } else {
-            life.hear("unhandled started x unhandled unhandled exit-0 started");
-            assert_eq!(life.hear("exit-0"), "gone", "{byte}");
-        }
-        assert!(life.machine.gone, "{byte}");
-    }
-}
-
 /// How long after the death the next start is due, where run lived for `lived` and finish for `finish`
 /// milliseconds; `None`: never.
 fn pause(life: &mut Life, lived: u64, finish: u64) -> Option<u64> {
@@ -979,7 +884,7 @@ fn pause(life: &mut Life, lived: u64, finish: u64) -> Option<u64> {
         _ => Hold::None,
     };
     assert_eq!(life.machine.hold, held);
-    assert!(pause == promised || promised.unwrap() <= finish, "the log is told something else");
+    assert!(pause == promised || promised.unwrap() <= finish, "the log says something else");
     if let Some(due) = life.machine.timers.get(Timer::Start) {
         life.now = due - 1;
         assert_eq!(life.hear("time"), "");
@@ -1073,20 +978,6 @@ fn u_ends_a_wait_and_d_cancels_it() {
 }
 
 #[test]
-fn a_start_that_is_called_off_and_wanted_again_runs_control_u_once() {
-    let mut life = Life::new(Rules::default());
-    assert_eq!(life.hear("u runs d u"), "control/u");
-    assert_eq!(life.outcome("unhandled started"), "start > Run Up");
-    let mut life = Life::new(Rules::default());
-    assert_eq!(life.outcome("u runs d handled"), "control/u > Down Down");
-    assert_eq!(life.outcome("u runs x handled"), "control/u gone > Down Exit");
-    // Nor is it run for nothing when its turn comes.
-    let mut life = Life::new(Rules::default());
-    life.hear("o unhandled started d unhandled runs exit-0 no-finish");
-    assert_eq!(life.outcome("u d handled"), "> Down Down");
-}
-
-#[test]
 fn a_start_that_fails_is_tried_again_after_a_second() {
     let mut life = Life::new(Rules::default());
     assert_eq!(life.outcome("u unhandled not-started +999 time"), "control/u start > Wait Up");
@@ -1137,7 +1028,7 @@ struct Running {
     ends: Option<u64>,
 }
 
-/// What a machine lives in, and what is known of it from outside.
+/// The surroundings of a machine, and what can be known of it from outside.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct World {
     dice: Dice,
@@ -1152,7 +1043,7 @@ struct World {
     pids: u32,
     /// A run has died that had no finish yet.
     owed: bool,
-    told: bool,
+    reported: bool,
     died: u64,
     lived: u64,
     shorts: u32,
@@ -1187,7 +1078,7 @@ impl World {
             script: None,
             pids: 0,
             owed: false,
-            told: false,
+            reported: false,
             died: 0,
             lived: 0,
             shorts: 0,
@@ -1281,12 +1172,12 @@ impl World {
                 return Some(self.fork(true));
             }
             Action::Tell => {
-                self.check(self.owed && !self.told, "a death is told once");
-                self.told = true;
+                self.check(self.owed && !self.reported, "a death is reported once");
+                self.reported = true;
             }
             Action::Finish => {
                 self.check(self.process.is_none(), "two processes at once");
-                self.check(self.owed && self.told, "finish without a death");
+                self.check(self.owed && self.reported, "finish without a death");
                 if !self.calm && self.dice.one_in(8) {
                     return Some(Event::NotStarted);
                 }
@@ -1445,12 +1336,12 @@ impl World {
         let Some(process) = self.process.take() else { return };
         if process.run {
             self.check(!self.owed, "a run before the finish of the last");
-            (self.owed, self.told) = (true, false);
+            (self.owed, self.reported) = (true, false);
             (self.died, self.lived) = (self.now, self.now - process.born);
             self.shorts = if self.lived < self.rules.reset { self.shorts + 1 } else { 0 };
         }
         self.happens(Event::Died(process.how));
-        self.check(self.told, "a death that nobody told");
+        self.check(self.reported, "a death that is not reported");
     }
 
     fn script_ends(&mut self) {

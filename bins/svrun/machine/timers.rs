@@ -1,6 +1,6 @@
-//! The times at which something is due though nothing happens.
+//! The timers of a process: events that come with time alone.
 
-/// What is due.
+/// A timer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::svrun) enum Timer {
     /// The next start, in `Wait`.

@@ -1,4 +1,4 @@
-//! What clients ask for over the socket.
+//! The requests of clients over the socket.
 
 use std::ffi::CStr;
 
@@ -42,7 +42,7 @@ impl Supervisor {
         let list = [words.next(), words.next(), words.next(), words.next()];
         let control = match list {
             [Some(b"status"), None, ..] => {
-                self.save(); // who is told something finds it in the files too
+                self.save(); // the files are never behind an answer
                 return self.reply(i, logger, None);
             }
             [Some(b"events"), None, ..] => {
@@ -116,7 +116,7 @@ impl Supervisor {
     fn upgrade(&mut self, i: usize) {
         // The next program would begin anew, and stay.
         if self.told.exit || self.told.leave || self.service.machine.want == Want::Exit {
-            return self.world.clients.refuse(i, b"unable to upgrade: told to leave");
+            return self.world.clients.refuse(i, b"unable to upgrade: leaving");
         }
         // What we know of them dies with this program.
         self.bury([false; 2]);

@@ -3,7 +3,7 @@
 use super::object::key;
 use super::{Death, Object, State, Want};
 
-/// What is known of a process. Times are in milliseconds, instants in seconds since 1970 and nanoseconds.
+/// The state of a process. Times are in milliseconds, instants in seconds since 1970 and nanoseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Report<'a> {
     /// What runs.

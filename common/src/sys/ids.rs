@@ -47,8 +47,8 @@ pub(crate) fn setresuid(uid: u32) -> nix::Result<()> {
     Errno::result(unsafe { libc::syscall(SYS_SETRESUID, uid, uid, uid) }).map(drop)
 }
 
-/// The securebits, `PR_GET_SECUREBITS` in prctl(2).
-pub(crate) fn securebits() -> nix::Result<c_int> {
+/// The securebits, as capabilities(7) numbers them: `PR_GET_SECUREBITS` in prctl(2).
+pub fn securebits() -> nix::Result<c_int> {
     super::process::prctl(libc::PR_GET_SECUREBITS, 0)
 }
 

@@ -3,29 +3,26 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
-use common::door;
 use common::poll::{POLLIN, poll, pollfd, watch};
 use common::socket::send;
-use common::supervise;
 use nix::errno::Errno;
 use nix::unistd::read;
 
-use super::names::Names;
-use super::sv;
+use super::place::{Part, Place};
 
-/// More than any answer has.
+/// More bytes than any answer has.
 const LONGEST: usize = 1 << 16;
 
 /// A connection.
 pub(super) struct Conn {
     fd: OwnedFd,
     buffer: Vec<u8>,
-    log: bool,
+    part: Part,
     /// The last request could not be sent.
     unsent: bool,
 }
 
-/// What a connection had.
+/// What came over a connection.
 #[derive(Debug)]
 pub(super) enum Received {
     Line(String),
@@ -38,24 +35,20 @@ pub(super) enum Received {
 }
 
 impl Conn {
-    /// Connects to the supervisor of a service; `None` where it has no socket, or none for us. The current
-    /// directory is then that of the service, or the one above of a log.
-    pub(super) fn open(names: &Names, name: &[u8]) -> Option<Self> {
-        let log = names.enter_served(name).ok()?;
+    /// Connects to the supervisor of a service; `None` where it has no socket, or none for us.
+    pub(super) fn open(place: &Place) -> Option<Self> {
         // Whatever keeps us from it, there is another way.
-        let fd = door::socket(sv::state().ok()?.as_fd(), supervise::SOCKET, c"supervise/socket").ok()?;
-        Some(Self { fd, buffer: Vec::new(), log, unsent: false })
+        let fd = place.connect().ok()?;
+        Some(Self { fd, buffer: Vec::new(), part: place.part, unsent: false })
     }
 
     /// Sends a request for the service or for its log. A failure shows as the end of what is received.
     pub(super) fn send(&mut self, request: &str) {
-        let log = if self.log { "log " } else { "" };
-        self.unsent = send(self.fd.as_fd(), format!("{log}{request}\n").as_bytes()).is_err();
-    }
-
-    /// From now on this connection is about the log.
-    pub(super) fn turn_to_log(&mut self) {
-        self.log = true;
+        let part = match self.part {
+            Part::Service => "",
+            Part::Log => "log ",
+        };
+        self.unsent = send(self.fd.as_fd(), format!("{part}{request}\n").as_bytes()).is_err();
     }
 
     /// The next line, if it is there.
@@ -68,7 +61,7 @@ impl Conn {
             let mut part = [0; 1024];
             match read(&self.fd, &mut part) {
                 Ok(count) if count > 0 && self.buffer.len() < LONGEST => self.buffer.extend(&part[..count]),
-                Ok(count) if count > 0 => return Received::Line(String::new()), // no answer is so long
+                Ok(count) if count > 0 => return Received::Line(String::new()), // longer than any answer
                 Err(Errno::EAGAIN) => return Received::Nothing,
                 Err(Errno::EINTR) => {}
                 // So Linux says that a peer has closed a socket with something unread in it.
@@ -95,14 +88,15 @@ impl Conn {
         }
     }
 
-    /// What can be waited for.
+    /// To wait for the next line.
     pub(super) fn fd(&self) -> RawFd {
         self.fd.as_raw_fd()
     }
 }
 
-/// Waits until one of these is ready, or so long at most. A signal may end it earlier.
+/// Waits until one of these is ready, at most this long. A signal may end it earlier.
 pub(super) fn wait(fds: &mut [pollfd], limit: Duration) {
     let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-    let _ = poll(fds, Some(milliseconds.saturating_add(1))); // what is less than one is one
+    // Rounded up. Where it fails, what is ready is looked for all the same.
+    let _ = poll(fds, Some(milliseconds.saturating_add(1)));
 }

@@ -1,0 +1,279 @@
+//! svctl: control services and show their state.
+
+mod check;
+mod command;
+mod conn;
+mod death;
+mod events;
+mod failure;
+mod files;
+mod hint;
+mod job;
+mod json;
+mod list;
+mod look;
+mod names;
+mod options;
+mod order;
+mod out;
+mod place;
+mod run;
+mod status;
+mod style;
+mod task;
+mod way;
+
+use std::ffi::CStr;
+use std::time::{Duration, Instant};
+
+use common::poll::{POLLIN, watch};
+use common::{Cli, Env, Error, Link, OrFail, Outcome, Words, fds, shown, signals};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use command::{Command, Verb};
+use job::{End, Job};
+use list::List;
+use names::Names;
+use options::whole_seconds;
+use order::{Order, TICK};
+use out::Out;
+use style::Style;
+
+/// svctl: control services and show their state.
+pub const PROGRAM: Link = Link {
+    name: "svctl",
+    usage: "[-v] [-w seconds] [--json] [command service...]",
+    summary: "control services and show their state",
+    options: &[
+        ("-v", "wait until the command has taken effect, and print the state"),
+        ("-w seconds", "wait at most this long (default: SVWAIT, else 7); implies -v"),
+        ("--json", "print a JSON object for each service, one per line"),
+    ],
+    opens: true,
+    run,
+};
+
+/// How long to wait by default.
+const WAIT: Duration = Duration::from_secs(7);
+
+/// The least time for a supervisor to carry a command out at all.
+const LEAST: Duration = Duration::from_millis(50);
+
+fn run(cli: &mut Cli) -> Outcome {
+    let style = match cli.called() {
+        b"sv" => Style::Sv,
+        name if name.ends_with(PROGRAM.name.as_bytes()) => Style::Svctl,
+        name if names::is_service(name, cli.env()) => Style::Script,
+        _ => Style::Svctl,
+    };
+    Err(start(cli, style).unwrap_or_else(|error| match style {
+        Style::Script if error.status() == 111 => error.with_status(151),
+        Style::Sv if error.status() == 111 => error.with_status(100),
+        _ => error,
+    }))
+}
+
+fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
+    fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
+    // A write that nobody reads is to fail, not to kill us.
+    signals::block_only(signals::PIPE).or_fail("block SIGPIPE")?;
+    let called = cli.called();
+    let mut style = style;
+    cli.explain(command::help());
+    let (options, mut words) = match options::parse(cli, style) {
+        Err(error) if style != Style::Svctl && error.status() != 0 => return Ok(misuse(called, style)),
+        words => words?,
+    };
+    let chain = cli.rest_or_nothing();
+    words.extend(chain.words.map(CStr::to_bytes));
+    let env = chain.env;
+    // A name of no service is svctl under another name; but an init script has to report that its service is gone.
+    let one = |words: &[&[u8]]| matches!(words, [word] if Verb::find(str_of(word), Style::Script).is_some());
+    if style == Style::Svctl && !called.windows(5).any(|part| part == PROGRAM.name.as_bytes()) && one(&words)
+    {
+        style = Style::Script;
+    }
+    let wait = options.wait.or_else(|| env.get(c"SVWAIT").map(|text| whole_seconds(text.to_bytes())));
+    let request = Request {
+        names: Names::new(&env),
+        wait: wait.unwrap_or(WAIT),
+        verbose: options.verbose,
+        patient: style == Style::Svctl && options.wait.is_some(),
+        env,
+    };
+    let out = Out::new(style, options.json);
+    match style {
+        Style::Svctl => request.carry_out(words, options.any, out),
+        Style::Sv | Style::Script => {
+            if style == Style::Script {
+                words.truncate(1);
+                words.push(called);
+            }
+            request.carry_out_as_sv(&words, out).unwrap_or_else(|| Ok(misuse(called, style)))
+        }
+    }
+}
+
+/// sv's usage error.
+fn misuse(called: &[u8], style: Style) -> Error {
+    let (usage, status) = match style {
+        Style::Script => (" [-w sec] command\n\n", 2),
+        _ => (" [-v] [-w sec] command service ...\n\n", 100),
+    };
+    out::complain(&[b"usage: ", called, usage.as_bytes()].concat());
+    Error::answer(status, "")
+}
+
+/// A word as a text, empty where it is not UTF-8: no word of ours either.
+fn str_of(word: &[u8]) -> &str {
+    std::str::from_utf8(word).unwrap_or_default()
+}
+
+/// A word that is no command, with the one that is most like it.
+fn unknown(word: &[u8]) -> Error {
+    let error = Error::usage(format_args!("unknown command: {}", shown(word)));
+    match command::nearest(str_of(word)) {
+        Some(nearest) => error.hint(format!("did you mean '{nearest}'?")),
+        None => error.hint("'svctl --help' lists the commands"),
+    }
+}
+
+/// All of a command line but the command.
+struct Request {
+    names: Names,
+    wait: Duration,
+    verbose: bool,
+    /// Whether to wait for the supervisor too, as `-w` asks for.
+    patient: bool,
+    env: Env,
+}
+
+impl Request {
+    fn carry_out(self, words: Vec<&'static [u8]>, any: bool, mut out: Out) -> Result<Error, Error> {
+        let mut words = words.into_iter();
+        let Some(word) = words.next() else { return self.list(&[], &mut out) };
+        let verb = Verb::find(str_of(word), Style::Svctl).ok_or_else(|| unknown(word))?;
+        let command = match verb {
+            Verb::Send(controls, goal, patience) => Some(Command::send(controls, goal, patience)),
+            Verb::Signal => {
+                let name = words.next().ok_or_else(|| Error::usage("missing signal"))?;
+                let wrong = || Error::usage(format_args!("not a signal: {}", shown(name)));
+                Some(Command::signal(name).ok_or_else(wrong)?)
+            }
+            Verb::Wait => {
+                let condition = words.next().ok_or_else(|| Error::usage("missing condition"))?;
+                let wrong =
+                    || Error::usage(format_args!("not up, down, ready or finished: {}", shown(condition)));
+                Some(Command::wait(str_of(condition)).ok_or_else(wrong)?)
+            }
+            Verb::Status | Verb::Events | Verb::List => None,
+        };
+        let services: Vec<&'static [u8]> = words.collect();
+        if services.is_empty() && !matches!(verb, Verb::List) {
+            return Err(Error::usage("missing service"));
+        }
+        match (command, verb) {
+            (Some(command), _) => self.send(&command, &services, any, &mut out),
+            (None, Verb::Status) => look::show(&self.names, &services, &mut out),
+            (None, Verb::Events) => events::show(&self.names, &services, &mut out),
+            (None, _) => self.list(&services, &mut out),
+        }
+    }
+
+    /// As sv does; `None` for a usage error.
+    fn carry_out_as_sv(self, words: &[&'static [u8]], mut out: Out) -> Option<Result<Error, Error>> {
+        let (word, services) = words.split_first()?;
+        let verb = Verb::find(str_of(word), out.style)?;
+        if services.is_empty() {
+            return None;
+        }
+        Some(match verb {
+            Verb::Send(controls, goal, patience) => {
+                self.send(&Command::send_as_sv(controls, goal, patience), services, false, &mut out)
+            }
+            _ => look::show(&self.names, services, &mut out),
+        })
+    }
+
+    fn list(&self, services: &[&'static [u8]], out: &mut Out) -> Result<Error, Error> {
+        let list = List { names: &self.names, logs: self.verbose, colours: list::colours(&self.env) };
+        list.show(services, out)
+    }
+
+    /// Lets this process have as many fds as it may need: for each service two connections, two directories and a
+    /// child.
+    fn allow_fds(services: usize) {
+        let needed = nix::libc::rlim_t::try_from(services)
+            .unwrap_or(nix::libc::rlim_t::MAX)
+            .saturating_mul(5)
+            .saturating_add(64);
+        if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+            if soft < needed {
+                // Where that fails, so do the services for which there is no fd.
+                let _ = setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard);
+            }
+        }
+    }
+
+    /// Gives a command to all services at once, and waits for each; with `any` for the first.
+    ///
+    /// In a round the services come in the order in which they were named, and each takes in this order: the lines
+    /// of its supervisor, in their order; the verdict of ./check; its own time limit. So an effect that is there
+    /// counts though the time is up too, as after a stop by a signal; and no answer of one service waits for
+    /// another's. The first requests of all services are sent before anything is waited for, and each later one
+    /// only once that before it is answered. Bytes go into a FIFO only where there is no connection, or none any
+    /// more: they never overtake what was sent over it. Signals have their usual effect, at once.
+    fn send(
+        self,
+        command: &Command,
+        services: &[&'static [u8]],
+        any: bool,
+        out: &mut Out,
+    ) -> Result<Error, Error> {
+        Self::allow_fds(services.len());
+        let env: Words = self.env.into_words();
+        let now = Instant::now();
+        let order = Order {
+            names: &self.names,
+            command,
+            env: &env,
+            waits: command.waits || self.verbose,
+            patient: self.patient && command.is_patient(),
+            dialect: out.style.dialect(),
+            end: now + self.wait.max(LEAST),
+            answered: now + self.wait.max(look::LIMIT),
+        };
+        let mut jobs: Vec<Job> = Vec::new();
+        for name in services {
+            match self.names.find(name) {
+                Ok(place) => {
+                    let mut job = Job::new(place, command);
+                    job.go(&order, out)?;
+                    if any && job.end == End::Well {
+                        return Ok(Error::answer(0, ""));
+                    }
+                    jobs.push(job);
+                }
+                Err(failure) => out.not_found(name, &failure)?,
+            }
+        }
+        loop {
+            jobs.retain(|job| job.end == End::Not);
+            if jobs.is_empty() {
+                return Ok(out.exit());
+            }
+            let mut fds: Vec<_> = jobs.iter().filter_map(Job::fd).map(|fd| watch(fd, POLLIN)).collect();
+            let now = Instant::now();
+            // Past its end some job may still have time.
+            let left = order.end.checked_duration_since(now).unwrap_or(TICK);
+            let due = jobs.iter().filter_map(Job::due).min();
+            conn::wait(&mut fds, due.map_or(left, |due| left.min(due.saturating_duration_since(now))));
+            for job in &mut jobs {
+                job.go(&order, out)?;
+                if any && job.end == End::Well {
+                    return Ok(Error::answer(0, ""));
+                }
+            }
+        }
+    }
+}

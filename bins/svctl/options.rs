@@ -1,0 +1,63 @@
+//! The command line.
+
+use std::time::Duration;
+
+use common::{Cli, Error, Long, Short};
+
+use super::style::Style;
+
+/// The options of a command line.
+#[derive(Default)]
+pub(super) struct Options {
+    pub(super) verbose: bool,
+    pub(super) wait: Option<Duration>,
+    pub(super) json: bool,
+    /// `wait -o`: one service is enough.
+    pub(super) any: bool,
+}
+
+/// Takes the options and the operands, in any order as svctl, and the options first as sv.
+pub(super) fn parse(cli: &mut Cli, style: Style) -> Result<(Options, Vec<&'static [u8]>), Error> {
+    let mut options = Options::default();
+    let mut words = Vec::new();
+    if style != Style::Svctl {
+        options.read(cli, style, None)?;
+        return Ok((options, words));
+    }
+    loop {
+        options.read(cli, style, words.first().copied())?;
+        let Some(word) = cli.operand_among_options() else { return Ok((options, words)) };
+        words.push(word.to_bytes());
+    }
+}
+
+impl Options {
+    /// Reads options up to the next operand; `command` is the first operand, once it is known.
+    fn read(&mut self, cli: &mut Cli, style: Style, command: Option<&[u8]>) -> Result<(), Error> {
+        while let Some(option) = cli.option()? {
+            match option {
+                Short('v') => {}
+                Short('w') if style == Style::Svctl => self.wait = Some(cli.seconds()?),
+                Short('w') => self.wait = Some(whole_seconds(cli.value()?.as_encoded_bytes())),
+                Short(which @ ('a' | 'o')) if command == Some(b"wait") => {
+                    self.any = which == 'o';
+                    continue;
+                }
+                Long("json") if style == Style::Svctl => {
+                    self.json = true;
+                    continue;
+                }
+                other => return Err(other.unexpected().into()),
+            }
+            self.verbose = true;
+        }
+        Ok(())
+    }
+}
+
+/// The number that a text begins with, as sv reads it: 0 without one.
+pub(super) fn whole_seconds(text: &[u8]) -> Duration {
+    let end = text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
+    let seconds = common::quantity::number(&text[..end]).unwrap_or(if end == 0 { 0 } else { u32::MAX });
+    Duration::from_secs(seconds.into())
+}

@@ -1,0 +1,101 @@
+//! Where a service is: its directory, open, and what can be reached from it.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
+
+use common::{door, fds, supervise};
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag};
+use nix::sys::stat::{FileStat, Mode, fstatat};
+
+use super::failure::Failure;
+
+/// Which of the two that a supervisor has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Part {
+    Service,
+    Log,
+}
+
+/// A service or the log of one, as it was found once: whatever becomes of its name, this is its directory.
+pub(super) struct Place {
+    /// What it is called on the command line.
+    pub(super) name: Vec<u8>,
+    /// The path of the service directory whose supervisor serves it.
+    pub(super) path: Vec<u8>,
+    pub(super) part: Part,
+    /// The directory at that path.
+    served: Rc<OwnedFd>,
+    /// Its own directory. A log may have none, and its service a supervisor that says so.
+    own: Result<Rc<OwnedFd>, Failure>,
+}
+
+impl Place {
+    pub(super) fn service(name: &[u8], path: Vec<u8>, directory: OwnedFd) -> Self {
+        let served = Rc::new(directory);
+        Self { name: name.to_owned(), path, part: Part::Service, own: Ok(served.clone()), served }
+    }
+
+    /// The log of the service whose directory is `served`.
+    pub(super) fn log_of(name: &[u8], path: Vec<u8>, served: OwnedFd, own: Result<OwnedFd, Failure>) -> Self {
+        let own = own.map(Rc::new);
+        Self { name: name.to_owned(), path, part: Part::Log, served: Rc::new(served), own }
+    }
+
+    /// The log in this directory. ENOENT if there is none.
+    pub(super) fn log(&self) -> nix::Result<Self> {
+        let own = self.own()?;
+        let log = directory(own.as_fd(), b"log")?;
+        Ok(Self {
+            name: [&self.name[..], b"/log"].concat(),
+            path: self.path.clone(),
+            part: Part::Log,
+            served: own.clone(),
+            own: Ok(Rc::new(log)),
+        })
+    }
+
+    /// Its own directory, or why there is none.
+    pub(super) fn directory(&self) -> Result<BorrowedFd<'_>, &Failure> {
+        self.own.as_ref().map(AsFd::as_fd)
+    }
+
+    /// The same, for what fails with an errno.
+    pub(super) fn own(&self) -> nix::Result<&Rc<OwnedFd>> {
+        self.own.as_ref().map_err(|failure| failure.errno.unwrap_or(Errno::ENOENT))
+    }
+
+    /// What is known of a file in its directory.
+    pub(super) fn stat(&self, file: &CStr) -> nix::Result<FileStat> {
+        fstatat(self.own()?, file, AtFlags::empty())
+    }
+
+    /// Whether there is a file in its directory.
+    pub(super) fn has(&self, file: &CStr) -> nix::Result<bool> {
+        match self.stat(file) {
+            Ok(_) => Ok(true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Connects to the socket of the supervisor that serves it. The state directory may be reached through a
+    /// link: it is the administrator's. What is in it may be anybody's, to whom the administrator has given it.
+    pub(super) fn connect(&self) -> nix::Result<OwnedFd> {
+        let state = fds::open_directory(self.served.as_fd(), supervise::DIRECTORY)?;
+        door::socket(state.as_fd(), supervise::SOCKET)
+    }
+}
+
+/// Opens a directory as a place to reach its files from. As chdir(2) does, it fails at once for a directory that
+/// may not be searched.
+pub(super) fn directory(from: BorrowedFd, path: &[u8]) -> nix::Result<OwnedFd> {
+    let mut path = path.to_owned();
+    if !path.is_empty() {
+        path.extend(b"/.");
+    }
+    path.push(0);
+    let path = CStr::from_bytes_with_nul(&path).map_err(|_| Errno::EINVAL)?;
+    fds::open(from, path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+}

@@ -1,0 +1,4 @@
+//! The two ways to a supervisor.
+
+pub(super) mod fifo;
+pub(super) mod socket;
