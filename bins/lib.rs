@@ -16,6 +16,7 @@ pub mod setsid_free;
 pub mod setuidgid;
 pub mod sissylog;
 pub mod softlimit;
+mod supervise;
 pub mod svctl;
 pub mod svlog;
 pub mod svrun;

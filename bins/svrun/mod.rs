@@ -1,32 +1,11 @@
 //! svrun: run a service and its logger, and start them again when they end.
 //!
-//! `machine` is the life of one process as a pure function; `process` carries it out; `supervisor` is the loop,
-//! and `order` the rule by which it handles what has come by several ways.
-//! `state`, which `lock` makes ours, is what clients and a new supervisor find in `supervise/`, `record` the part
-//! of it by which `adopt` takes over what another has left, and `era` where that counts; `service` reads the
-//! service directory, `lookalikes` its names; `failure` tells why a script was not started; `pipe`, `notify`,
-//! `leftovers`, `output`, `clients`, `death` and `events` are what their names say.
+//! What a supervised service is and does is in `crate::supervise`; here is the program around one: its command line,
+//! the loop (`supervisor`), its role as process 1, and the `upgrade`.
 
-mod adopt;
-mod clients;
-mod death;
-mod era;
-mod events;
-mod failure;
-mod leftovers;
-mod lock;
-mod lookalikes;
-mod machine;
-mod notify;
-mod order;
 mod output;
-mod pipe;
-mod process;
-mod record;
-mod service;
-mod state;
 mod supervisor;
-mod world;
+mod upgrade;
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
@@ -37,8 +16,10 @@ use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::unistd::{chdir, getcwd, symlinkat};
 
-use service::make_folder;
-use supervisor::{End, Orders, Role, Supervisor};
+use crate::supervise::{
+    self, Ending, Ends, Now, Options, Orphans, Patience, PidSpace, Places, Supervised, make_directory,
+};
+use supervisor::{HEARD, Role, Supervisor};
 
 /// svrun: run a service and its logger, and start them again when they end.
 pub const PROGRAM: Link = Link {
@@ -55,26 +36,28 @@ pub const PROGRAM: Link = Link {
 };
 
 fn run(cli: &mut Cli) -> Outcome {
-    let orders = orders(cli).map_err(|error| match (cli.called(), error.status()) {
+    let mut supervisor = start(cli).map_err(|error| match (cli.called(), error.status()) {
         (b"runsv", 100) => error.with_status(1),
         _ => error,
     })?;
-    let status = match Supervisor::start(orders) {
-        Ok(supervisor) => match supervisor.run() {
-            End::Told => 0,
-            End::Ended(death) => death::status(death).into(),
-            End::Failed => 111,
-        },
-        Err(_) => 111,
+    let status = match supervisor.run() {
+        Ending::Asked => 0,
+        Ending::Ended(death) => supervise::exit_status(death).into(),
     };
     Err(Error::answer(status, ""))
 }
 
-/// What the command line asks for, and a process that is fit for it. A function of its own, so that what it
-/// needs of the stack is free again.
-#[inline(never)]
+/// What the command line asks for.
+struct Orders {
+    role: Role,
+    keep: bool,
+    state: Option<&'static CStr>,
+    directory: &'static CStr,
+    words: Words,
+    env: Words,
+}
+
 fn orders(cli: &mut Cli) -> Result<Orders, Error> {
-    fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     let (mut keep, mut state) = (false, None);
     let mut role = if std::process::id() == 1 { Role::Whole } else { Role::Part };
     let mut words = vec![cli.first()];
@@ -98,21 +81,31 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
             other => return Err(other.unexpected().into()),
         }
     }
-    let folder = cli.operand("dir")?.0;
-    words.extend(Some(c"--").filter(|_| folder.to_bytes().starts_with(b"-")));
-    words.push(folder);
+    let directory = cli.operand("dir")?.0;
+    words.extend(Some(c"--").filter(|_| directory.to_bytes().starts_with(b"-")));
+    words.push(directory);
     let rest = cli.rest_or_nothing();
     if rest.words.first().is_some() {
         return Err(Error::usage("one dir, and nothing behind it"));
     }
+    let (words, env) = (words.into_iter().collect::<Words>(), rest.env.into_words());
+    Ok(Orders { role, keep, state, directory, words, env })
+}
+
+/// Makes this process fit for its work, and takes the service. A function of its own, so that what it needs of the
+/// stack is free again.
+#[inline(never)]
+fn start(cli: &mut Cli) -> Result<Supervisor, Error> {
+    fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
+    let Orders { role, keep, state, directory, words, env } = orders(cli)?;
     // Before the first child: nothing that arrives may be lost, or end us, from here on.
     signals::block_all().or_fail("block signals")?;
     signals::reset_all();
     output::let_reopen();
-    let notify = notify::handed_on().or_fail("take the notification socket")?;
-    let mut pipes = [None, None];
+    let notify = supervise::notify_handed_on().or_fail("take the notification socket")?;
+    let mut pipes = [None, None]; // held until they have been opened by their names
     if !keep {
-        pipes = pipe::handed_on().or_fail("take the pipes")?;
+        pipes = supervise::pipes_handed_on().or_fail("take the pipes")?;
         fds::close_others(&notify.iter().chain(pipes.iter().flatten()));
     }
     // What the service leaves behind becomes ours, to be counted and reaped.
@@ -121,40 +114,53 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
         fds::open_directory(AT_FDCWD, path).or_fail(format_args!("open {}", shown(path.to_bytes())))
     };
     let origin = open(c".")?;
-    let service = open(folder)?;
+    let service = open(directory)?;
     let state = match state {
         Some(path) => {
-            make_folder(AT_FDCWD, path, 0o755).or_fail(format_args!("make {}", shown(path.to_bytes())))?;
+            make_directory(AT_FDCWD, path, 0o755).or_fail(format_args!("make {}", shown(path.to_bytes())))?;
             Some(open(path)?)
         }
         None => None,
     };
-    chdir(folder).or_fail(format_args!("change to {}", shown(folder.to_bytes())))?;
+    chdir(directory).or_fail(format_args!("change to {}", shown(directory.to_bytes())))?;
     if let Some(state) = &state {
         link_beside(state, &service).or_fail("link down and check into the state directory")?;
     }
-    Ok(Orders {
-        role,
-        voice: Voice { called: cli.called(), folder: folder.to_bytes(), part: b"" },
-        words: words.into_iter().collect::<Words>(),
-        origin,
-        env: rest.env.into_words(),
+    let voice = Voice { called: cli.called(), folder: directory.to_bytes(), part: b"" };
+    let fatal = |what: &[u8], errno: Errno| {
+        voice.fatal(&[what], errno);
+        Error::answer(111, "")
+    };
+    let signals = common::signals::as_fd(&HEARD).map_err(|errno| fatal(b"open a signalfd", errno))?;
+    let space = PidSpace::now().map_err(|errno| fatal(b"identify the boot and the namespaces", errno))?;
+    let options = Options {
+        voice,
+        env: env.clone(),
+        supervisor: std::process::id(),
+        space,
+        ends: if role == Role::Whole { Ends::WithService } else { Ends::WhenAsked },
+        orphans: Orphans::TheServices,
+        patience: Patience::Brief,
         notify,
-        pipes,
-        folder: service,
-        state,
-    })
+    };
+    let service = Supervised::open(Places { service, state }, options, Now::read()).map_err(|refusal| {
+        refusal.fatal(voice);
+        Error::answer(111, "")
+    })?;
+    drop(pipes);
+    let (resting, unreaped) = (false, false);
+    Ok(Supervisor { service, signals, role, voice, words, origin, env, resting, unreaped })
 }
 
 /// Links in a state directory that lies elsewhere to what clients look for beside it.
 fn link_beside(state: &OwnedFd, service: &OwnedFd) -> nix::Result<()> {
-    let folder = getcwd()?;
-    let log = service::exists(service.as_fd(), c"log");
+    let directory = getcwd()?;
+    let log = supervise::exists(service.as_fd(), c"log");
     if log {
-        make_folder(state, c"log", 0o755)?;
+        make_directory(state, c"log", 0o755)?;
     }
     for file in [c"down", c"check", c"log/down"].into_iter().take(if log { 3 } else { 2 }) {
-        match symlinkat(&folder.join(OsStr::from_bytes(file.to_bytes())), state, file) {
+        match symlinkat(&directory.join(OsStr::from_bytes(file.to_bytes())), state, file) {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(errno) => return Err(errno),
         }

@@ -11,7 +11,7 @@ use nix::unistd::geteuid;
 /// Lets a service that has changed its user open `/dev/stdout` and `/dev/stderr` again where they are pipes.
 ///
 /// The kernel looks at the mode of the pipe then, which is 0600 of the user who has made it, though the service has it
-/// open already. It can only be reached by whoever has it open, through /proc: to nobody else the mode gives anything.
+/// open already. It can only be reached by processes that have it open, through /proc: the mode gives nothing to others.
 /// A FIFO that has a name keeps what its owner has chosen.
 pub(super) fn let_reopen() {
     for fd in [fds::stdout(), std::io::stderr().as_fd()] {

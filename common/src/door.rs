@@ -203,6 +203,25 @@ pub fn socket(directory: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
     connected
 }
 
+/// Listens at a new socket of streams, `name` in a directory, whose file gets `mode`. An address has no room for a
+/// long path: the directory is reached by way of /proc, or where that is not mounted by being the current directory
+/// for the moment of the call.
+///
+/// # Errors
+/// As bind(2).
+pub fn listen(directory: BorrowedFd, name: &CStr, mode: u32) -> nix::Result<OwnedFd> {
+    if procfs::is_own() == Ok(true) {
+        let mut path = Text::<96>::of("/proc/self/fd/");
+        path.number(directory.as_raw_fd().unsigned_abs()).add("/").add(name.to_bytes());
+        return socket::listen(path.bytes(), mode);
+    }
+    let here = fds::open(AT_FDCWD, c".", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+    fchdir(directory)?;
+    let listening = socket::listen(name.to_bytes(), mode);
+    fchdir(here)?;
+    listening
+}
+
 fn open(
     directory: BorrowedFd,
     name: &CStr,

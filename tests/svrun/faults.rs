@@ -536,7 +536,7 @@ fn without_operators_the_socket_is_for_its_owner_alone() {
         bad.started(1);
         bad.connect();
         assert_eq!((mode(&bad.at("supervise")), mode(&bad.at("supervise/socket"))), (0o700, 0o600));
-        let warning = format!("operators: {why}; nobody gets through\n");
+        let warning = format!("operators: {why}; only root and this user may control the service\n");
         assert!(bad.stderr().contains(&warning), "{warning}: {}", bad.stderr());
     }
 }

@@ -19,7 +19,7 @@ fn limit(service: &Service, count: u32) {
 
 /// The message about something that cannot be opened, which is said once however often it is tried.
 fn assert_reported_once(service: &Service, what: &str) {
-    let line = format!("warning: unable to {what}, trying again: {}\n", says(Errno::EMFILE));
+    let line = format!("warning: unable to {what}: {}; trying again\n", says(Errno::EMFILE));
     service.until("a warning", || service.stderr().contains(&line));
     thread::sleep(Duration::from_millis(2500)); // of which there is no event: it is tried each second
     assert_eq!(service.stderr().matches(&line).count(), 1, "{}", service.stderr());
@@ -73,7 +73,7 @@ fn a_setting_that_cannot_be_read_for_want_of_an_fd_keeps_its_value() {
     service.send("d");
     service.nth(2, "got INT");
     assert_eq!(service.count("got TERM"), 0);
-    let line = format!("unable to read down-signal, keeping its last value: {}\n", says(Errno::EMFILE));
+    let line = format!("unable to read down-signal: {}; keeping its last value\n", says(Errno::EMFILE));
     assert_eq!(service.stderr().matches(&line).count(), 1, "{}", service.stderr());
     limit(&service, 1024);
     service.until_flags((0, 'd', 0, 0));
@@ -115,7 +115,7 @@ fn doors_that_cannot_be_opened_for_want_of_an_fd_are_reported_once() {
         service.spawn(command);
         thread::sleep(Duration::from_millis(2500)); // as above; or it has ended already
         let stderr = service.stderr();
-        let mut lines: Vec<&str> = stderr.lines().filter(|line| line.contains("trying again: ")).collect();
+        let mut lines: Vec<&str> = stderr.lines().filter(|line| line.contains("; trying again")).collect();
         let all = lines.len();
         lines.sort_unstable();
         lines.dedup();

@@ -1,4 +1,4 @@
-//! Why a script was not started: told once, and again when the reason or the file is another.
+//! Why a script was not started: reported once, and again when the reason or the file is another.
 
 use std::ffi::CStr;
 use std::os::fd::BorrowedFd;
@@ -10,9 +10,9 @@ use nix::sys::stat::fstatat;
 
 use super::service::Stamp;
 
-/// What was told last of a script that could not be started.
+/// What was reported last of a script that could not be started.
 #[derive(Debug, Default)]
-pub(super) struct Told(Option<Failure>);
+pub(super) struct Failures(Option<Failure>);
 
 #[derive(Debug, PartialEq)]
 struct Failure {
@@ -23,10 +23,10 @@ struct Failure {
     hint: Option<&'static str>,
 }
 
-impl Told {
-    /// Tells why `path` in `directory` could not be started, unless it was told before. `what` is a number for
+impl Failures {
+    /// Reports why `path` in `directory` could not be started, unless it was reported before. `what` is a number for
     /// what could not be done.
-    pub(super) fn tell(
+    pub(super) fn report(
         &mut self,
         voice: Voice,
         (what, action): (u8, &str),
@@ -34,7 +34,7 @@ impl Told {
         errno: Errno,
     ) {
         let file = fstatat(directory, path, AtFlags::empty()).map(|stat| Stamp::of(&stat)).ok(); // none, then
-        if self.0.as_ref().is_some_and(|told| (told.what, told.errno, told.file) == (what, errno, file)) {
+        if self.0.as_ref().is_some_and(|last| (last.what, last.errno, last.file) == (what, errno, file)) {
             return;
         }
         let hint = flaw::of(directory, path, errno);

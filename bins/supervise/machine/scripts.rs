@@ -5,7 +5,7 @@ use common::supervise::Control;
 
 /// A control script, by its reason.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::svrun) enum Script {
+pub(in crate::supervise) enum Script {
     /// control/u, before a start.
     Up,
     /// control/t, as a part of a stop: the signal that follows is the down signal.
@@ -31,17 +31,17 @@ impl Script {
     }
 
     /// The letter that is its name in `control`; 0 where no letter sends the signal.
-    pub(in crate::svrun) fn letter(self) -> u8 {
+    pub(in crate::supervise) fn letter(self) -> u8 {
         self.control().letter().unwrap_or(0)
     }
 
     /// Its sign in a record: its letter, or `T` for a stop, whose letter is that of another.
-    pub(in crate::svrun) fn sign(self) -> u8 {
+    pub(in crate::supervise) fn sign(self) -> u8 {
         if self == Self::Stop { b'T' } else { self.letter() }
     }
 
     /// The script with this sign.
-    pub(in crate::svrun) fn from_sign(sign: u8) -> Option<Self> {
+    pub(in crate::supervise) fn from_sign(sign: u8) -> Option<Self> {
         if sign == b'T' {
             return Some(Self::Stop);
         }
@@ -55,7 +55,7 @@ impl Script {
     }
 
     /// Whether it is for a process that runs, and in place of a signal.
-    pub(in crate::svrun) fn is_for_signal(self) -> bool {
+    pub(in crate::supervise) fn is_for_signal(self) -> bool {
         matches!(self, Self::Stop | Self::Signal(_))
     }
 }

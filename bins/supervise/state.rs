@@ -4,21 +4,24 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::door::{self, Owner};
-use common::supervise::{self, Status};
-use common::{Text, Voice, fds, file};
+use common::supervise;
+use common::{Text, fds, file};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, renameat};
 use nix::libc::{dev_t, ino_t, off_t};
 use nix::sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, UnlinkatFlags, Whence, fchown, geteuid, lseek, read, unlinkat, write};
 
-use super::lock::Lock;
-use super::machine::{Hold, Machine, Want};
+use super::lock::{Lock, NotOurs, Patience};
+use super::machine::Machine;
+use super::now::Wall;
+use super::report;
+use common::Voice;
 
 /// A state directory that is ours: we hold its lock.
 #[derive(Debug)]
 pub(super) struct State {
-    folder: OwnedFd,
+    directory: OwnedFd,
     _lock: Lock,
     /// Control bytes come out of here.
     pub(super) control: Option<OwnedFd>,
@@ -46,38 +49,33 @@ struct Deaths {
 
 /// How many lines `deaths` keeps.
 const DEATHS: usize = 32;
-/// How much of `deaths` is read: more than so many lines of ours take.
+/// How much of `deaths` is read: more than that many lines of ours take.
 const TAIL: off_t = 256 * 32;
-
-/// Why a state directory is not ours.
-#[derive(Debug)]
-pub(super) enum NotOurs {
-    /// Another supervisor holds the lock.
-    Locked,
-    /// It cannot be used: what cannot be done, and why.
-    Unusable(&'static str, Errno),
-}
 
 impl State {
     /// Takes the state directory below `parent`, which is made if it is not there. A lock that is busy may
-    /// be that of a child that has not executed yet: it is tried for 200 ms.
-    pub(super) fn take(parent: BorrowedFd, operators: Option<Gid>, patience: bool) -> Result<Self, NotOurs> {
+    /// be that of a child that has not executed yet: that is what `patience` is for.
+    pub(super) fn take(
+        parent: BorrowedFd,
+        operators: Option<Gid>,
+        patience: Patience,
+    ) -> Result<Self, NotOurs> {
         let mode = Mode::from_bits_truncate(0o700);
         let made = mkdirat(parent, supervise::DIRECTORY, mode);
-        // A link may point to where nothing is yet, as to a folder in /run.
+        // A link may point to where nothing is yet, as to a directory in /run.
         if made == Err(Errno::EEXIST) {
-            let mut buffer = [0; 1023]; // nix copies a path so long without allocating
+            let mut buffer = [0; 1023]; // nix copies a path of this length without allocating
             if let Ok(target) = file::read_link(parent, supervise::DIRECTORY, &mut buffer) {
-                let _ = mkdirat(parent, target, mode); // opening it tells
+                let _ = mkdirat(parent, target, mode); // opening it reports
             }
         }
-        let folder = fds::open_directory(parent, supervise::DIRECTORY).map_err(|errno| match made {
+        let directory = fds::open_directory(parent, supervise::DIRECTORY).map_err(|errno| match made {
             Err(why) if why != Errno::EEXIST => NotOurs::Unusable("make supervise", why),
             _ => NotOurs::Unusable("open supervise/lock", errno),
         })?;
-        let lock = Lock::take(&folder, patience)?;
+        let lock = Lock::take(&directory, patience)?;
         let mut state = Self {
-            folder,
+            directory,
             _lock: lock,
             control: None,
             ok: None,
@@ -92,19 +90,19 @@ impl State {
         };
         match state.open_record() {
             Ok(file) => state.record = Some(file),
-            // There is none, and no room for one: it is tried again, and told.
+            // There is none, and no room for one: it is tried again, and reported.
             Err(Errno::ENOENT | Errno::ENOSPC | Errno::EDQUOT) => {}
             // One that we cannot write, or that others can, may be there all the same.
             Err(Errno::EROFS | Errno::EACCES | Errno::EPERM) => state.look_at_record()?,
             Err(errno) => return Err(NotOurs::Unusable("open supervise/record", errno)),
         }
-        state.control = state.door(supervise::CONTROL, OFlag::O_RDWR).ok(); // else open_doors tries again, and tells
+        state.control = state.control_fifo(supervise::CONTROL, OFlag::O_RDWR).ok(); // else open_fifos tries again, and reports
         Ok(state)
     }
 
-    /// The folder, for what else lies in it.
-    pub(super) fn folder(&self) -> BorrowedFd<'_> {
-        self.folder.as_fd()
+    /// The directory, for what else lies in it.
+    pub(super) fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
     }
 
     /// Whether it was removed: there is no room for a name in it any more.
@@ -123,12 +121,12 @@ impl State {
 
     /// Opens a record that cannot be written.
     fn look_at_record(&mut self) -> Result<(), NotOurs> {
-        let folder = ours_alone(&self.folder);
-        let looked = match door::file(self.folder(), c"record", OFlag::O_RDONLY, Owner::Any) {
-            Ok(file) => folder.and_then(|folder| Ok((folder && ours_alone(&file)?, file))),
+        let directory = ours_alone(&self.directory);
+        let looked = match door::file(self.directory(), c"record", OFlag::O_RDONLY, Owner::Any) {
+            Ok(file) => directory.and_then(|directory| Ok((directory && ours_alone(&file)?, file))),
             Err(Errno::ENOENT) => return Ok(()),
-            // Whoever owns the folder has put there what no supervisor has written.
-            Err(Errno::ELOOP | Errno::EEXIST | Errno::ENXIO) if folder == Ok(false) => return Ok(()),
+            // The owner of the directory has put there what no supervisor has written.
+            Err(Errno::ELOOP | Errno::EEXIST | Errno::ENXIO) if directory == Ok(false) => return Ok(()),
             Err(errno) => Err(errno),
         };
         let (believed, file) = looked.map_err(|errno| NotOurs::Unusable("open supervise/record", errno))?;
@@ -138,10 +136,10 @@ impl State {
 
     /// The record, if nobody else may write it.
     fn open_record(&self) -> nix::Result<OwnedFd> {
-        if !ours_alone(&self.folder)? {
+        if !ours_alone(&self.directory)? {
             return Err(Errno::EPERM);
         }
-        let file = door::file_or_new(self.folder(), c"record", OFlag::O_RDWR, 0o600, Owner::Us)?;
+        let file = door::file_or_new(self.directory(), c"record", OFlag::O_RDWR, 0o600, Owner::Us)?;
         if fstat(&file)?.st_size == 0 {
             // All of its room now: a child must not fail for a full disk.
             super::record::clear(file.as_fd())?;
@@ -158,49 +156,48 @@ impl State {
         }
         // What another one says is of another time, and what is not ours says nothing.
         self.record = None;
-        let file = door::replacing(self.folder(), c"record", || self.open_record())?;
+        let file = door::replacing(self.directory(), c"record", || self.open_record())?;
         super::record::clear(file.as_fd())?;
         self.record = Some(file);
         Ok(true)
     }
 
-    /// Makes and opens what clients reach us by. After the first status: who gets through has to find one.
-    pub(super) fn open_doors(&mut self) -> nix::Result<()> {
+    /// Makes and opens what clients reach us by. After the first status: a client that gets through has to find one.
+    pub(super) fn open_fifos(&mut self) -> nix::Result<()> {
         if let Some(group) = self.operators.filter(|_| self.ok.is_none()) {
-            fchown(&self.folder, None, Some(group))?;
-            fchmod(&self.folder, Mode::from_bits_truncate(0o710))?;
+            fchown(&self.directory, None, Some(group))?;
+            fchmod(&self.directory, Mode::from_bits_truncate(0o710))?;
         }
         if self.control.is_none() {
-            self.control = Some(self.door(supervise::CONTROL, OFlag::O_RDWR)?);
+            self.control = Some(self.control_fifo(supervise::CONTROL, OFlag::O_RDWR)?);
         }
         if self.ok.is_none() {
-            self.ok = Some(self.door(supervise::OK, OFlag::O_RDONLY)?);
+            self.ok = Some(self.control_fifo(supervise::OK, OFlag::O_RDONLY)?);
         }
         Ok(())
     }
 
-    fn door(&self, name: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
-        let open = || door::fifo_or_new(self.folder(), name, flags, 0o600, Owner::Any);
-        let door = door::replacing(self.folder(), name, open)?;
+    fn control_fifo(&self, name: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
+        let open = || door::fifo_or_new(self.directory(), name, flags, 0o600, Owner::Any);
+        let fifo = door::replacing(self.directory(), name, open)?;
         if let Some(group) = self.operators {
-            fchown(&door, None, Some(group))?;
-            fchmod(&door, Mode::from_bits_truncate(0o620))?;
+            fchown(&fifo, None, Some(group))?;
+            fchmod(&fifo, Mode::from_bits_truncate(0o620))?;
         }
-        Ok(door)
+        Ok(fifo)
     }
 
-    /// Shows `machine` to whoever reads: the pid, the words, and the 20 bytes, each only if it changed. An
+    /// Shows `machine` to all readers: the pid, the words, and the 20 bytes, each only if it changed. An
     /// old file stays until the new one is whole. True where all is written.
-    pub(super) fn show(&mut self, machine: &Machine, since: (u64, u32), voice: Voice) -> bool {
-        let (status, words) = (status(machine, since).pack(), words(machine));
+    pub(super) fn show(&mut self, machine: &Machine, since: Wall, voice: Voice) -> bool {
+        let (status, words) = (report::status_bytes(machine, since).pack(), report::stat(machine));
         if status == self.status && words.bytes() == self.words.bytes() {
             return true;
         }
         match self.write(machine.pid, &words, &status) {
             Ok(()) => self.refused = None,
             Err((name, errno)) => {
-                let mut what = Text::<64>::of("write supervise/");
-                self.complain(voice, what.add(name).add(", trying again").bytes(), errno);
+                self.complain(voice, &[b"write supervise/", name.as_bytes()], errno, b"trying again");
             }
         }
         self.refused.is_none()
@@ -208,10 +205,10 @@ impl State {
 
     /// Says that something cannot be done here, once until all is well again: the next thing will fail for
     /// the same reason.
-    pub(super) fn complain(&mut self, voice: Voice, what: &[u8], errno: Errno) {
-        // A folder that is gone is another matter.
+    pub(super) fn complain(&mut self, voice: Voice, what: &[&[u8]], errno: Errno, consequence: &[u8]) {
+        // A directory that is gone is another matter.
         if self.refused != Some(errno) && errno != Errno::ENOENT {
-            voice.unable(&[what], errno);
+            voice.unable_so(what, errno, consequence);
         }
         self.refused = Some(errno);
     }
@@ -239,9 +236,9 @@ impl State {
         // Where the new file is gone before it has its name, somebody clears up. ENOENT is for the directory, in which
         // no file can be made then.
         for _ in 0..2 {
-            let file = door::new_file(self.folder(), new, 0o644)?;
+            let file = door::new_file(self.directory(), new, 0o644)?;
             whole(write(&file, bytes), bytes.len())?;
-            match renameat(&self.folder, new, &self.folder, name) {
+            match renameat(&self.directory, new, &self.directory, name) {
                 Err(Errno::ENOENT) => {}
                 other => return other,
             }
@@ -250,13 +247,13 @@ impl State {
     }
 
     /// Says in `ready` since when the service is, or takes that back.
-    pub(super) fn show_ready(&self, since: Option<(u64, u32)>) -> nix::Result<()> {
+    pub(super) fn show_ready(&self, since: Option<Wall>) -> nix::Result<()> {
         match since {
             Some(time) => {
                 let mut text = Text::<32>::new();
                 self.replace(c"ready.new", supervise::READY, text.instant(time).add("\n").bytes())
             }
-            None => match unlinkat(&self.folder, supervise::READY, UnlinkatFlags::NoRemoveDir) {
+            None => match unlinkat(&self.directory, supervise::READY, UnlinkatFlags::NoRemoveDir) {
                 Err(Errno::ENOENT) => Ok(()),
                 other => other,
             },
@@ -266,7 +263,7 @@ impl State {
     /// Adds a line to `deaths`, which keeps the last 32.
     pub(super) fn add_death(&mut self, line: &[u8]) -> nix::Result<()> {
         if let Some(deaths) = self.deaths.as_mut().filter(|deaths| deaths.lines < DEATHS) {
-            match fstatat(&self.folder, supervise::DEATHS, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            match fstatat(&self.directory, supervise::DEATHS, AtFlags::AT_SYMLINK_NOFOLLOW) {
                 Ok(stat) if deaths.identity == (stat.st_dev, stat.st_ino) => {
                     deaths.lines += 1;
                     return whole(write(&deaths.file, line), line.len());
@@ -277,21 +274,21 @@ impl State {
         }
         self.deaths = None;
         let access = OFlag::O_RDWR | OFlag::O_APPEND;
-        let open = || door::file_or_new(self.folder(), supervise::DEATHS, access, 0o644, Owner::Any);
-        let file = door::replacing(self.folder(), supervise::DEATHS, open)?;
+        let open = || door::file_or_new(self.directory(), supervise::DEATHS, access, 0o644, Owner::Any);
+        let file = door::replacing(self.directory(), supervise::DEATHS, open)?;
         let stat = fstat(&file)?;
-        // The last lines alone, however long the file is: whoever may write it may have made it so.
+        // The last lines alone, however long the file is: others may write to it.
         let from = (stat.st_size - TAIL).max(0);
         let (lines, keep) = last_lines(&file, from)?;
-        // Whoever else owns the directory may have moved a file of ours here: nothing is added to that.
-        if from == 0 && lines < DEATHS && ours_alone(&self.folder)? {
+        // Another owner of the directory may have moved a file of ours here: nothing is added to that.
+        if from == 0 && lines < DEATHS && ours_alone(&self.directory)? {
             whole(write(&file, line), line.len())?;
             self.deaths = Some(Deaths { file, identity: (stat.st_dev, stat.st_ino), lines: lines + 1 });
             return Ok(());
         }
         // Nor may the copy be read by more than could read it.
         let mode = if stat.st_mode & 0o004 == 0 { 0o600 } else { 0o644 };
-        let new = door::new_file(self.folder(), c"deaths.new", mode)?;
+        let new = door::new_file(self.directory(), c"deaths.new", mode)?;
         lseek(&file, keep, Whence::SeekSet)?;
         let mut part = [0; 256];
         for _ in 0..DEATHS {
@@ -301,7 +298,7 @@ impl State {
             }
         }
         whole(write(&new, line), line.len())?;
-        renameat(&self.folder, c"deaths.new", &self.folder, supervise::DEATHS)
+        renameat(&self.directory, c"deaths.new", &self.directory, supervise::DEATHS)
     }
 }
 
@@ -341,51 +338,16 @@ fn whole(written: nix::Result<usize>, length: usize) -> nix::Result<()> {
     if written? == length { Ok(()) } else { Err(Errno::ENOSPC) }
 }
 
-/// What the bytes say of `machine`, which is so since a time.
-fn status(machine: &Machine, since: (u64, u32)) -> Status {
-    Status {
-        since,
-        pid: machine.pid,
-        paused: machine.paused,
-        // sv writes no `u` where it reads one: a start that is far off has to look unwanted.
-        want: Some(if machine.hold == Hold::None { machine.want } else { Want::Down }),
-        term: machine.stop_sent,
-        state: machine.phase.state(),
-    }
-}
-
-/// The text of `supervise/stat`.
-fn words(machine: &Machine) -> Text<64> {
-    let mut text = Text::of(machine.phase.state().word());
-    if machine.paused {
-        text.add(", paused");
-    }
-    if machine.stop_sent {
-        text.add(", got TERM");
-    }
-    match machine.want {
-        _ if machine.phase.state() == supervise::State::Down => {}
-        Want::Up => {}
-        want => drop(text.add(", want ").add(want.word())),
-    }
-    match machine.hold {
-        Hold::None => {}
-        hold => drop(text.add(", ").add(hold.words())),
-    }
-    text.add("\n");
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn deaths_keeps_the_last_32_of_however_many() {
-        let folder = tempfile::tempdir().unwrap();
-        let parent = std::fs::File::open(folder.path()).unwrap();
-        let mut state = State::take(parent.as_fd(), None, false).unwrap();
-        let file = folder.path().join("supervise/deaths");
+        let directory = tempfile::tempdir().unwrap();
+        let parent = std::fs::File::open(directory.path()).unwrap();
+        let mut state = State::take(parent.as_fd(), None, Patience::None).unwrap();
+        let file = directory.path().join("supervise/deaths");
         let lines =
             |range: std::ops::Range<u32>| range.map(|i| format!("line {i}\n")).collect::<Vec<_>>().concat();
         std::fs::write(&file, lines(0..5000)).unwrap();
@@ -396,14 +358,14 @@ mod tests {
     }
 
     #[test]
-    fn a_door_is_a_fifo_and_what_else_has_its_name_is_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let parent = std::fs::File::open(folder.path()).unwrap();
-        let mut state = State::take(parent.as_fd(), None, false).unwrap();
-        let control = folder.path().join("supervise/control");
+    fn control_is_a_fifo_and_what_else_has_its_name_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let parent = std::fs::File::open(directory.path()).unwrap();
+        let mut state = State::take(parent.as_fd(), None, Patience::None).unwrap();
+        let control = directory.path().join("supervise/control");
         let mut replaced = || {
             state.control = None;
-            let opened = state.open_doors();
+            let opened = state.open_fifos();
             let kind = control.symlink_metadata().unwrap().file_type();
             opened.map(|()| std::os::unix::fs::FileTypeExt::is_fifo(&kind))
         };
@@ -420,16 +382,16 @@ mod tests {
 
     #[test]
     fn of_deaths_no_more_than_the_end_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let parent = std::fs::File::open(folder.path()).unwrap();
-        let mut state = State::take(parent.as_fd(), None, false).unwrap();
-        let path = folder.path().join("supervise/deaths");
+        let directory = tempfile::tempdir().unwrap();
+        let parent = std::fs::File::open(directory.path()).unwrap();
+        let mut state = State::take(parent.as_fd(), None, Patience::None).unwrap();
+        let path = directory.path().join("supervise/deaths");
         std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
         state.add_death(b"one\n").unwrap();
         state.add_death(b"two\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\n");
         // One that was removed, or is another, is not written to any more.
-        std::fs::rename(&path, folder.path().join("old")).unwrap();
+        std::fs::rename(&path, directory.path().join("old")).unwrap();
         state.add_death(b"three\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "three\n");
     }

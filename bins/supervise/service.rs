@@ -13,6 +13,7 @@ use nix::unistd::{Gid, read};
 
 use super::lookalikes;
 use super::machine::Rules;
+use super::part::Part;
 
 /// What is done about what a service leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,18 +49,21 @@ pub(super) struct Settings {
     pub(super) sd_notify: bool,
     /// `leftovers`, step by step; none: they are counted and named.
     pub(super) leftovers: [Option<Step>; STEPS],
-    told: u32,
+    /// Whose value was reported as bad.
+    reported: u32,
     /// Whose value was doubted.
     doubted: u32,
-    /// What was not there, and the state of the folder by then; none where that may change unseen.
+    /// What was not there, and the state of the directory by then; none where that may change unseen.
     absent: u32,
+    /// There are none of these files, whatever the directory holds.
+    fixed: bool,
     seen: Option<Stamp>,
-    /// The names that were looked at: in which state of the folder.
+    /// The names that were looked at: in which state of the directory.
     listed: Option<Stamp>,
-    names: lookalikes::Told,
+    names: lookalikes::Reported,
 }
 
-/// A stop in less milliseconds than this cannot be meant: whoever writes so has seconds in mind.
+/// A stop in less milliseconds than this cannot be meant: seconds were.
 const HASTE: u64 = 100;
 
 /// The files of a service directory that may be missing, each a bit.
@@ -80,19 +84,19 @@ pub(super) enum Optional {
 
 /// Opens a file of a service directory for reading. Where an fd or memory is short, what is not there is
 /// missing all the same.
-pub(super) fn open(folder: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
-    match open_now(folder, name) {
-        Err(errno) if fds::passes(errno) && !exists(folder, name) => Err(Errno::ENOENT),
+pub(super) fn open(directory: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
+    match open_now(directory, name) {
+        Err(errno) if fds::passes(errno) && !exists(directory, name) => Err(Errno::ENOENT),
         other => other,
     }
 }
 
-fn open_now(folder: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
-    fds::open(folder, name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())
+fn open_now(directory: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
+    fds::open(directory, name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())
 }
 
-/// Makes a folder, if there is nothing by its name.
-pub(super) fn make_folder(parent: impl AsFd, path: &CStr, mode: u32) -> nix::Result<()> {
+/// Makes a directory, if there is nothing by its name.
+pub(crate) fn make_directory(parent: impl AsFd, path: &CStr, mode: u32) -> nix::Result<()> {
     match mkdirat(parent, path, Mode::from_bits_truncate(mode)) {
         Err(Errno::EEXIST) => Ok(()),
         other => other,
@@ -101,14 +105,14 @@ pub(super) fn make_folder(parent: impl AsFd, path: &CStr, mode: u32) -> nix::Res
 
 /// Whether there is a file of this name. What cannot be looked at is there: so a service whose `down` is
 /// unreadable stays down.
-pub(super) fn exists(folder: BorrowedFd, name: &CStr) -> bool {
-    !matches!(fstatat(folder, name, AtFlags::empty()), Err(Errno::ENOENT | Errno::ENOTDIR))
+pub(crate) fn exists(directory: BorrowedFd, name: &CStr) -> bool {
+    !matches!(fstatat(directory, name, AtFlags::empty()), Err(Errno::ENOENT | Errno::ENOTDIR))
 }
 
 /// The group of the file `operators`, whose members may control the service.
-pub(super) fn operators(folder: &OwnedFd, voice: Voice) -> Option<Gid> {
+pub(super) fn operators(directory: &OwnedFd, voice: Voice) -> Option<Gid> {
     let mut buffer = [0; 64];
-    let count = match open(folder.as_fd(), c"operators").and_then(|file| read(file, &mut buffer)) {
+    let count = match open(directory.as_fd(), c"operators").and_then(|file| read(file, &mut buffer)) {
         Err(Errno::ENOENT) => return None,
         Ok(count) => count,
         Err(errno) => {
@@ -120,17 +124,29 @@ pub(super) fn operators(folder: &OwnedFd, voice: Voice) -> Option<Gid> {
         _ if count == buffer.len() => Err(Error::fatal("it is too long")), // what was read may name another group
         name => common::credentials::group_of(name),
     };
-    let told = |error: Error| {
-        voice.warning(&[b"operators: ", error.text().as_bytes(), b"; nobody gets through"]);
+    let report = |error: Error| {
+        voice.warning(&[
+            b"operators: ",
+            error.text().as_bytes(),
+            b"; only root and this user may control the service",
+        ]);
     };
-    found.map(Gid::from_raw).map_err(told).ok() // which has been told
+    found.map(Gid::from_raw).map_err(report).ok() // which has been reported
 }
 
 impl Settings {
-    /// Before the files are read: what was missing is not looked for again where the folder has not changed
+    /// The settings of a process that has none of these files: all defaults.
+    pub(super) fn none() -> Self {
+        Self { absent: !0, fixed: true, ..Self::default() }
+    }
+
+    /// Before the files are read: what was missing is not looked for again where the directory has not changed
     /// since. A change in the present second may be followed by another that leaves the same time.
-    pub(super) fn look(&mut self, folder: BorrowedFd, now: u64, voice: Voice) {
-        let stat = fstat(folder).ok(); // without it nothing is known to be missing, and all is looked for
+    pub(super) fn look(&mut self, directory: BorrowedFd, now: u64, voice: Voice) {
+        if self.fixed {
+            return;
+        }
+        let stat = fstat(directory).ok(); // without it nothing is known to be missing, and all is looked for
         let second = stat.map_or(0, |stat| stat.st_ctime);
         let old = u64::try_from(second).is_ok_and(|second| second > 0 && second + 1 < now);
         let stamp = stat.as_ref().map(Stamp::of);
@@ -140,16 +156,16 @@ impl Settings {
         }
         if self.listed != stamp {
             self.listed = stamp;
-            self.names.look(folder, false, voice);
+            self.names.look(directory, Part::Service, voice);
         }
     }
 
     /// As [`Settings::look`], for a logger, which has no files but `run` and `down`.
-    pub(super) fn look_at_names(&mut self, folder: BorrowedFd, voice: Voice) {
-        let stamp = fstat(folder).map(|stat| Stamp::of(&stat)).ok(); // then it is looked at once
+    pub(super) fn look_at_names(&mut self, directory: BorrowedFd, voice: Voice) {
+        let stamp = fstat(directory).map(|stat| Stamp::of(&stat)).ok(); // then it is looked at once
         if self.listed.is_none() || self.listed != stamp {
             self.listed = Some(stamp.unwrap_or(Stamp(0, TimeSpec::new(0, 0))));
-            self.names.look(folder, true, voice);
+            self.names.look(directory, Part::Log, voice);
         }
     }
 
@@ -159,15 +175,15 @@ impl Settings {
     }
 
     /// A file was not there; a link that leads nowhere is, and may lead somewhere the next time.
-    pub(super) fn missed(&mut self, folder: BorrowedFd, file: Optional, name: &CStr) {
-        let link = || fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok();
+    pub(super) fn missed(&mut self, directory: BorrowedFd, file: Optional, name: &CStr) {
+        let link = || fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok();
         if self.seen.is_some() && !link() {
             self.absent |= 1 << file as u32;
         }
     }
 
     /// Reads what counts for the next restart.
-    pub(super) fn for_restart(&mut self, folder: BorrowedFd, voice: Voice) {
+    pub(super) fn for_restart(&mut self, directory: BorrowedFd, voice: Voice) {
         let (default, last) = (Rules::default(), self.rules);
         let list = |text: &[u8]| {
             let (mut delays, mut count) = (default.delays, 0);
@@ -180,54 +196,54 @@ impl Settings {
         let delay =
             File(Optional::Delay, c"restart-delay", "up to 16 of: seconds, or times with their units");
         let both = [(default.delays, 0), (last.delays, last.delay_count)];
-        (self.rules.delays, self.rules.delay_count) = self.file(folder, voice, delay, both, list);
+        (self.rules.delays, self.rules.delay_count) = self.file(directory, voice, delay, both, list);
         let reset = File(Optional::Reset, c"restart-reset", SECONDS.expected);
         let parse = |text: &[u8]| SECONDS.parse(one(text)?);
-        self.rules.reset = self.file(folder, voice, reset, [default.reset, last.reset], parse);
+        self.rules.reset = self.file(directory, voice, reset, [default.reset, last.reset], parse);
         let max = File(Optional::Max, c"restart-max", COUNT.expected);
         let parse = |text: &[u8]| COUNT.parse(one(text)?)?.try_into().ok();
-        self.rules.max = self.file(folder, voice, max, [default.max, last.max], parse);
+        self.rules.max = self.file(directory, voice, max, [default.max, last.max], parse);
     }
 
     /// Reads what counts for a stop.
-    pub(super) fn for_stop(&mut self, folder: BorrowedFd, voice: Voice) {
+    pub(super) fn for_stop(&mut self, directory: BorrowedFd, voice: Voice) {
         let (default, last) = (Rules::default(), self.rules);
         let signal = File(Optional::DownSignal, c"down-signal", "one signal, by name or number");
         let parse = |text: &[u8]| signals::parse(one(text)?);
         let both = [default.down_signal, last.down_signal];
-        self.rules.down_signal = self.file(folder, voice, signal, both, parse);
+        self.rules.down_signal = self.file(directory, voice, signal, both, parse);
         let kill = File(Optional::TimeoutKill, c"timeout-kill", MILLISECONDS.expected);
         let both = [default.timeout_kill, last.timeout_kill];
-        self.rules.timeout_kill = self.limit(folder, voice, kill, both);
+        self.rules.timeout_kill = self.limit(directory, voice, kill, both);
         let finish = File(Optional::TimeoutFinish, c"timeout-finish", MILLISECONDS.expected);
         let both = [default.timeout_finish, last.timeout_finish];
-        self.rules.timeout_finish = self.limit(folder, voice, finish, both);
+        self.rules.timeout_finish = self.limit(directory, voice, finish, both);
     }
 
     /// Reads what counts for a start.
-    pub(super) fn for_start(&mut self, folder: BorrowedFd, voice: Voice) {
-        // 0 to 2 are stdin, stdout and stderr: no number to be told on.
+    pub(super) fn for_start(&mut self, directory: BorrowedFd, voice: Voice) {
+        // 0 to 2 are stdin, stdout and stderr: no number to announce it on.
         let fd = File(Optional::NotificationFd, c"notification-fd", "a number from 3 to 1023");
         let parse = |text: &[u8]| {
             let fd = COUNT.parse(one(text)?)?.try_into().ok()?;
             (3..1024).contains(&fd).then_some(Some(fd))
         };
-        self.notification = self.file(folder, voice, fd, [None, self.notification], parse);
+        self.notification = self.file(directory, voice, fd, [None, self.notification], parse);
         if !self.misses(Optional::SdNotify) {
-            self.sd_notify = exists(folder, c"sd-notify");
+            self.sd_notify = exists(directory, c"sd-notify");
             if !self.sd_notify {
-                self.missed(folder, Optional::SdNotify, c"sd-notify");
+                self.missed(directory, Optional::SdNotify, c"sd-notify");
             }
         }
-        self.for_leftovers(folder, voice);
+        self.for_leftovers(directory, voice);
     }
 
     /// Signals, and the times between them. At a start it says whether run leads a process group, at its death
     /// what is done.
-    pub(super) fn for_leftovers(&mut self, folder: BorrowedFd, voice: Voice) {
+    pub(super) fn for_leftovers(&mut self, directory: BorrowedFd, voice: Voice) {
         let expected = "signals by name, and times to wait before them, as kill or term 2s kill";
         let file = File(Optional::Leftovers, c"leftovers", expected);
-        self.leftovers = self.file(folder, voice, file, [[None; STEPS], self.leftovers], steps);
+        self.leftovers = self.file(directory, voice, file, [[None; STEPS], self.leftovers], steps);
         let waits = self.leftovers.iter().flatten().filter_map(|step| match step {
             Step::Wait(time) => Some(*time),
             Step::Signal(_) => None,
@@ -237,13 +253,13 @@ impl Settings {
     }
 
     /// A time limit of a stop.
-    fn limit(&mut self, folder: BorrowedFd, voice: Voice, file: File, both: [u64; 2]) -> u64 {
-        let limit = self.file(folder, voice, file, both, |text| MILLISECONDS.parse(one(text)?));
+    fn limit(&mut self, directory: BorrowedFd, voice: Voice, file: File, both: [u64; 2]) -> u64 {
+        let limit = self.file(directory, voice, file, both, |text| MILLISECONDS.parse(one(text)?));
         self.doubt(voice, file, Some(limit).filter(|limit| *limit != 0)); // which means never
         limit
     }
 
-    /// Tells once that a time is shorter than can be meant.
+    /// Reports once that a time is shorter than can be meant.
     fn doubt(&mut self, voice: Voice, File(which, name, _): File, time: Option<u64>) {
         let bit = 1 << which as u32;
         let Some(time) = time.filter(|time| *time < HASTE) else {
@@ -260,11 +276,11 @@ impl Settings {
         }
     }
 
-    /// What `parse` makes of a file; `default` where there is no file, or a bad one, which is said once; `last`, the
+    /// What `parse` makes of a file; `default` where there is no file, or a bad one, which is reported once; `last`, the
     /// value until now, where it cannot be read for a reason that passes.
     fn file<T>(
         &mut self,
-        folder: BorrowedFd,
+        directory: BorrowedFd,
         voice: Voice,
         File(which, name, expected): File,
         [default, last]: [T; 2],
@@ -275,10 +291,10 @@ impl Settings {
             return default;
         }
         let mut buffer = [0; 128];
-        let (value, errno, length) = match open(folder, name).and_then(|file| read(file, &mut buffer)) {
+        let (value, errno, length) = match open(directory, name).and_then(|file| read(file, &mut buffer)) {
             Err(Errno::ENOENT) => {
-                self.missed(folder, which, name);
-                self.told &= !(1 << bit);
+                self.missed(directory, which, name);
+                self.reported &= !(1 << bit);
                 return default;
             }
             Ok(count) if count < buffer.len() => (parse(&buffer[..count]), None, count),
@@ -286,15 +302,15 @@ impl Settings {
             Err(errno) => (None, Some(errno), 0),
         };
         if let Some(value) = value {
-            self.told &= !(1 << bit);
+            self.reported &= !(1 << bit);
             return value;
         }
         let passes = errno.is_some_and(fds::passes);
-        if self.told & 1 << bit == 0 {
-            self.told |= 1 << bit;
-            let keeps: &[u8] = if passes { b", keeping its last value" } else { b"" };
+        if self.reported & 1 << bit == 0 {
+            self.reported |= 1 << bit;
+            let keeps: &[u8] = if passes { b"keeping its last value" } else { b"" };
             match errno {
-                Some(errno) => voice.unable(&[b"read ", name.to_bytes(), keeps], errno),
+                Some(errno) => voice.unable_so(&[b"read ", name.to_bytes()], errno, keeps),
                 None => voice.invalid(name.to_bytes(), buffer[..length].trim_ascii(), expected),
             }
         }

@@ -35,8 +35,10 @@ impl Life {
                     self.now += 100_000;
                 }
                 // A byte without a meaning is no event.
+                let gone = self.machine.gone;
                 let actions = event(word).map(|event| self.machine.step(event, self.now, &self.rules));
                 done.extend(actions.iter().flat_map(Actions::iter).map(word_for));
+                done.extend((self.machine.gone && !gone).then(|| "gone".to_owned()));
             }
         }
         done.join(" ")
@@ -80,7 +82,6 @@ fn word_for(action: Action) -> String {
         Action::Finish => "finish".to_owned(),
         Action::Signal(28) => "WINCH".to_owned(),
         Action::Signal(number) => signals::name(number).unwrap().to_owned(),
-        Action::Gone => "gone".to_owned(),
     }
 }
 
@@ -1106,6 +1107,12 @@ impl World {
                 self.check(next.is_none(), "an action follows one that is answered");
                 next = self.carry_out(action, event);
             }
+            if self.machine.gone && !before.gone {
+                self.check(!self.gone, "gone twice");
+                let idle = self.process.is_none() && self.script.is_none() && !self.owed;
+                self.check(idle && self.machine.want == Want::Exit, "gone too early");
+                self.gone = true;
+            }
             self.compare(event, before);
         }
         let machine = &self.machine;
@@ -1196,12 +1203,6 @@ impl World {
                     self.check(if run { self.stopping } else { want != Want::Up }, "KILL without a stop");
                 }
                 self.kill(signal);
-            }
-            Action::Gone => {
-                self.check(!self.gone, "gone twice");
-                let idle = self.process.is_none() && self.script.is_none() && !self.owed;
-                self.check(idle && self.machine.want == Want::Exit, "gone too early");
-                self.gone = true;
             }
         }
         None

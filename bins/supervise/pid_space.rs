@@ -1,5 +1,5 @@
-//! In what world a record counts: the boot, the pid namespace and the time namespace; and whether another pid
-//! namespace still lives, of which a record is.
+//! The space of pids in which a record counts: the boot, the pid namespace and the time namespace; and whether the
+//! other pid namespace of a record is still alive.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -14,19 +14,19 @@ use nix::unistd::pipe2;
 
 /// Where pids and start times count.
 #[derive(Debug)]
-pub(super) struct Era {
+pub(crate) struct PidSpace {
     boot: Text<48>,
     place: Place,
     /// Whether somebody has the service's log pipe open: a sign that what another pid namespace has left lives.
     held: bool,
 }
 
-/// The numbers of an era; 0 is one that is not known, or that the kernel does not have.
+/// The numbers of a pid space; 0 is one that is not known, or that the kernel does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Place {
     /// The inode number of the pid namespace, which another gets when this one is gone.
     namespace: u64,
-    /// When process 1 started, in ticks since boot: where the numbers are the same it tells two namespaces apart.
+    /// When process 1 started, in ticks since boot: where the numbers are the same it distinguishes two namespaces.
     first: u64,
     /// The inode number of the time namespace, by which start times are shifted.
     time: u64,
@@ -36,7 +36,7 @@ struct Place {
     one: bool,
 }
 
-/// What a record's era is to the present one.
+/// What a record's pid space is to the present one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Then {
     /// The same.
@@ -49,9 +49,9 @@ pub(super) enum Then {
     Elsewhere,
 }
 
-impl Era {
+impl PidSpace {
     /// The present one. What the kernel does not show is not known; an error where it might have shown it.
-    pub(super) fn now() -> nix::Result<Self> {
+    pub(crate) fn now() -> nix::Result<Self> {
         let mut buffer = [0; 64];
         let boot = shown(procfs::boot_id(&mut buffer))?.map_or_else(|| Text::of("-"), Text::of);
         let this = shown(procfs::This::open())?;
@@ -69,7 +69,7 @@ impl Era {
         Ok(Self { boot, place, held: false })
     }
 
-    /// Looks for somebody who has the log pipe below this state directory open: before we open it ourselves.
+    /// Looks whether a process has the log pipe below this state directory open: before we open it ourselves.
     pub(super) fn look_for_sign(&mut self, state: BorrowedFd) {
         self.held = match is_held(state) {
             Ok(held) => held,
@@ -84,7 +84,7 @@ impl Era {
         text.add(".").number(id).add(if one { "+" } else { "" });
     }
 
-    /// What the era at the end of `record` is to this one.
+    /// What the pid space at the end of `record` is to this one.
     pub(super) fn then(&self, record: &[u8]) -> Then {
         let mut words = record.rsplit(|b| *b == b' ').filter(|word| !matches!(*word, b"" | b"\n"));
         let (Some(place), Some(boot)) = (words.next().and_then(Place::parse), words.next()) else {
@@ -100,7 +100,7 @@ impl Era {
         }
     }
 
-    /// Whether another pid namespace lives, or, where the kernel does not tell, whether there is a sign of it.
+    /// Whether another pid namespace lives, or, where the kernel does not show it, whether there is a sign of it.
     fn lives(&self, there: Place) -> bool {
         if there.namespace == namespace::INITIAL {
             return true;
@@ -127,7 +127,7 @@ fn sees(there: Place) -> bool {
         let mut path = Text::<32>::new();
         path.number(pid).add("/ns/pid\0");
         let Ok(path) = CStr::from_bytes_with_nul(path.bytes()) else { return };
-        // Who is gone by now, or is not shown to us, is no sign.
+        // A process that is gone by now, or not shown to us, is no sign.
         seen = fstatat(&proc, path, AtFlags::empty()).is_ok_and(|stat| fds::inode(&stat) == there.namespace);
     });
     seen || looked.is_err()
@@ -195,20 +195,20 @@ mod tests {
 
     #[test]
     fn what_is_written_is_of_now() {
-        let era = Era::now().unwrap();
+        let space = PidSpace::now().unwrap();
         let mut text = Text::<160>::of("run 7 ");
-        era.add(&mut text);
+        space.add(&mut text);
         text.fill(150).add("\n");
-        assert_eq!(era.then(text.bytes()), Then::Now);
-        assert_eq!(era.then(b"                \n"), Then::Over, "nothing was written");
+        assert_eq!(space.then(text.bytes()), Then::Now);
+        assert_eq!(space.then(b"                \n"), Then::Over, "nothing was written");
     }
 
     #[test]
     fn a_record_counts_where_its_boot_and_namespaces_are_ours() {
-        let era = |text: &str| {
+        let space = |text: &str| {
             let (boot, place) = text.split_once(' ').unwrap();
             let place = Place::parse(place.as_bytes()).unwrap();
-            Era { boot: Text::of(boot), place, held: false }
+            PidSpace { boot: Text::of(boot), place, held: false }
         };
         for (now, then, answer) in [
             ("a 7.1.3.0", "a 7.1.3.0", Then::Now),
@@ -231,7 +231,7 @@ mod tests {
             ("- 7.1.3.0", "- 7.1.3.0", Then::Undated),
             ("a 7.1.3.0", "- 0.0.0.0+", Then::Over),
         ] {
-            assert_eq!(era(now).then(format!("run 7 {then}   \n").as_bytes()), answer, "{now}: {then}");
+            assert_eq!(space(now).then(format!("run 7 {then}   \n").as_bytes()), answer, "{now}: {then}");
         }
     }
 
@@ -239,8 +239,8 @@ mod tests {
     fn another_namespace_of_which_the_kernel_tells_nothing_lives_where_there_is_a_sign() {
         for (held, answer) in [(false, Then::Over), (true, Then::Elsewhere)] {
             let place = Place { namespace: 8, ..Place::default() };
-            let era = Era { boot: Text::of("a"), place, held };
-            assert_eq!(era.then(b"run 7 a 7.1.3.0\n"), answer);
+            let space = PidSpace { boot: Text::of("a"), place, held };
+            assert_eq!(space.then(b"run 7 a 7.1.3.0\n"), answer);
         }
     }
 }

@@ -5,6 +5,8 @@ use std::os::fd::BorrowedFd;
 
 use common::{Voice, fds};
 
+use super::part::Part;
+
 /// The files of a service directory of which a logger has none; the others, `run` and `down`, come after.
 const OURS: [&[u8]; 15] = [
     b"finish",
@@ -42,17 +44,17 @@ const OTHERS: [(&[u8], &[u8]); 12] = [
     (b"notify-fd", b"notification-fd"),
 ];
 
-/// Which of them were told, each a bit.
+/// Which of them were reported, each a bit.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Told(u32);
+pub(super) struct Reported(u32);
 
-impl Told {
-    /// Looks at the names in `directory`, and tells what was not told of those that are there.
-    pub(super) fn look(&mut self, directory: BorrowedFd, logger: bool, voice: Voice) {
+impl Reported {
+    /// Looks at the names in `directory`, and reports those that were not reported.
+    pub(super) fn look(&mut self, directory: BorrowedFd, part: Part, voice: Voice) {
         let mut there = 0;
-        let told = self.0;
-        let mut tell = |bit: usize, parts: &[&[u8]]| {
-            if told & 1 << bit == 0 && there & 1 << bit == 0 {
+        let reported = self.0;
+        let mut report = |bit: usize, parts: &[&[u8]]| {
+            if reported & 1 << bit == 0 && there & 1 << bit == 0 {
                 voice.warning(parts);
             }
             there |= 1 << bit;
@@ -60,17 +62,17 @@ impl Told {
         let all = fds::each_name(directory, |name| {
             let name = name.to_bytes();
             if let Some(place) = OURS.iter().position(|ours| *ours == name) {
-                if logger && place < NOT_THE_LOGGERS {
-                    tell(place, &[name, b" means nothing to a logger"]);
+                if part == Part::Log && place < NOT_THE_LOGGERS {
+                    report(place, &[name, b" means nothing to a logger"]);
                 }
             } else if let Some(place) = OURS.iter().position(|ours| alike(ours, name)) {
-                tell(place, &[name, b" means nothing here: the file is called ", OURS[place]]);
+                report(place, &[name, b" means nothing here: the file is called ", OURS[place]]);
             } else if let Some(place) = OTHERS.iter().position(|(others, _)| alike(others, name)) {
                 let ours = OTHERS[place].1;
-                tell(OURS.len() + place, &[name, b" means nothing here: what is nearest is ", ours]);
+                report(OURS.len() + place, &[name, b" means nothing here: what is nearest is ", ours]);
             }
         });
-        // A directory that cannot be read, as one with mode 0311, has names that nobody can tell.
+        // A directory that cannot be read, as one with mode 0311, has names that cannot be known.
         if all.is_ok() {
             self.0 = there;
         }

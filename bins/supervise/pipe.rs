@@ -18,7 +18,7 @@ const SIZE: i32 = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Pipe {
     /// The state directory, and `pipe` in it; none where there can be no FIFO.
-    folders: Option<(OwnedFd, OwnedFd)>,
+    directories: Option<(OwnedFd, OwnedFd)>,
     name: &'static CStr,
     /// Both ends, without waiting. So there is always a reader.
     both: OwnedFd,
@@ -45,7 +45,7 @@ impl End {
 
 /// The pipes that the program before us has handed on, so that they never lack a reader: held until they have
 /// been opened by their names.
-pub(super) fn handed_on() -> nix::Result<[Option<OwnedFd>; 2]> {
+pub(crate) fn handed_on() -> nix::Result<[Option<OwnedFd>; 2]> {
     let ours = |fd: RawFd| fds::is_open_fifo(fd, OFlag::O_RDWR | OFlag::O_NONBLOCK);
     Ok([fds::handed_on(ours)?, fds::handed_on(ours)?])
 }
@@ -57,7 +57,7 @@ fn is_lost(errno: Errno) -> bool {
 
 impl Pipe {
     /// The pipe for the log, `pipe/fifo` in the state directory; an anonymous one where there can be none, which
-    /// is said.
+    /// is reported.
     pub(super) fn for_log(state: BorrowedFd, voice: Voice) -> nix::Result<Self> {
         let name = c"fifo";
         let errno = match Self::fifo(state, name) {
@@ -66,38 +66,38 @@ impl Pipe {
         };
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
         let both = writer.try_clone().map_err(|_| Errno::EMFILE)?;
-        voice.unable(&[b"make supervise/pipe/fifo: nobody could take this service over"], errno);
-        Ok(Self { folders: None, name, both, ends: Some((reader, writer)), replaces: false })
+        voice.unable_so(&[b"make supervise/pipe/fifo"], errno, b"this service cannot be adopted");
+        Ok(Self { directories: None, name, both, ends: Some((reader, writer)), replaces: false })
     }
 
     /// The FIFO of this name in `pipe`, which is made if it is not there, or not ours.
     pub(super) fn fifo(state: BorrowedFd, name: &'static CStr) -> nix::Result<Self> {
-        let folder = door::replacing(state, c"pipe", || door::own_directory(state, c"pipe"))?;
+        let directory = door::replacing(state, c"pipe", || door::own_directory(state, c"pipe"))?;
         // A user whom the service has become must be able to open /dev/stdout, so all may write to it; the
-        // folder keeps everybody else out.
+        // directory keeps everybody else out.
         let mode = 0o622;
-        let make = || door::fifo_or_new(folder.as_fd(), name, OFlag::O_RDWR, mode, Owner::Us);
-        let both = door::replacing(folder.as_fd(), name, make)?;
+        let make = || door::fifo_or_new(directory.as_fd(), name, OFlag::O_RDWR, mode, Owner::Us);
+        let both = door::replacing(directory.as_fd(), name, make)?;
         fchmod(&both, Mode::from_bits_truncate(mode))?; // one that was there may be open to more
         if name == c"fifo" && caps::may_have_large_pipes() {
             let _ = fcntl(&both, FcntlArg::F_SETPIPE_SZ(SIZE)); // the usual size serves too
         }
         let state = state.try_clone_to_owned().map_err(|_| Errno::EMFILE)?;
-        Ok(Self { folders: Some((state, folder)), name, both, ends: None, replaces: false })
+        Ok(Self { directories: Some((state, directory)), name, both, ends: None, replaces: false })
     }
 
     /// An end for the next run. Where the name has been lost, or is another's, it is that of a new pipe: the old
     /// one lives as long as those who have it open, and the logger reads it to its end. Where there can be no
     /// new one it stays the old one, so that no log holds a service back.
     pub(super) fn end_or_new(&mut self, voice: Voice) -> nix::Result<OwnedFd> {
-        if let Some((state, folder)) = &self.folders {
-            match self.named(folder.as_fd(), End::Write) {
+        if let Some((state, directory)) = &self.directories {
+            match self.named(directory.as_fd(), End::Write) {
                 Err(errno) if is_lost(errno) => match Self::fifo(state.as_fd(), self.name) {
                     Ok(new) => {
                         voice.warning(&[b"supervise/pipe/fifo is gone: made anew"]);
                         *self = Self { replaces: true, ..new };
                     }
-                    // The directory is gone too, which is told elsewhere.
+                    // The directory is gone too, which is reported elsewhere.
                     Err(Errno::ENOENT) => {}
                     Err(errno) => voice.unable(&[b"make supervise/pipe/fifo anew"], errno),
                 },
@@ -109,8 +109,8 @@ impl Pipe {
 
     /// An end of this very pipe, though its name has been lost.
     pub(super) fn end(&self, end: End) -> nix::Result<OwnedFd> {
-        if let Some((_, folder)) = &self.folders {
-            match self.named(folder.as_fd(), end) {
+        if let Some((_, directory)) = &self.directories {
+            match self.named(directory.as_fd(), end) {
                 Err(errno) if is_lost(errno) => {}
                 other => return other,
             }
@@ -127,20 +127,22 @@ impl Pipe {
         }
     }
 
-    fn named(&self, folder: BorrowedFd, end: End) -> nix::Result<OwnedFd> {
-        let file = door::fifo(folder, self.name, end.access(), Owner::Us)?;
+    fn named(&self, directory: BorrowedFd, end: End) -> nix::Result<OwnedFd> {
+        let file = door::fifo(directory, self.name, end.access(), Owner::Us)?;
         fcntl(&file, FcntlArg::F_SETFL(OFlag::empty()))?; // its process waits
         Ok(file)
     }
 
     /// Whether it can be opened by its name.
     pub(super) fn is_there(&self) -> bool {
-        self.folders.as_ref().is_some_and(|(_, folder)| self.named(folder.as_fd(), End::Write).is_ok())
+        self.directories
+            .as_ref()
+            .is_some_and(|(_, directory)| self.named(directory.as_fd(), End::Write).is_ok())
     }
 
     /// The state directory was made anew: there the next new pipe will be.
     pub(super) fn move_to(&mut self, state: BorrowedFd) {
-        if let (Some((place, _)), Ok(state)) = (&mut self.folders, state.try_clone_to_owned()) {
+        if let (Some((place, _)), Ok(state)) = (&mut self.directories, state.try_clone_to_owned()) {
             *place = state; // else the old pipe stays, as long as it can
         }
     }
@@ -162,7 +164,7 @@ impl Pipe {
 
     /// Whether a new supervisor could open it.
     pub(super) fn has_name(&self) -> bool {
-        self.folders.is_some()
+        self.directories.is_some()
     }
 
     /// How many bytes nobody has read.

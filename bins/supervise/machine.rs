@@ -117,8 +117,6 @@ pub(super) enum Action {
     Finish,
     /// Send a signal to the process.
     Signal(i32),
-    /// The process is down for good.
-    Gone,
 }
 
 /// The files that say how a service is restarted and stopped. Times are in milliseconds.
@@ -233,11 +231,7 @@ impl Machine {
     pub(super) fn step(&mut self, event: Event, now: u64, rules: &Rules) -> Actions {
         let mut actions = Actions::default();
         self.apply(event, now, rules, &mut actions);
-        let gone = self.phase == Phase::Down && self.want == Want::Exit && !self.scripts.runs();
-        if gone && !self.gone {
-            actions.push(Action::Gone);
-        }
-        self.gone = gone;
+        self.gone = self.phase == Phase::Down && self.want == Want::Exit && !self.scripts.runs();
         actions
     }
 

@@ -11,7 +11,23 @@ use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, fstat, fstatat};
 use nix::unistd::geteuid;
 
-use super::state::NotOurs;
+/// Why a state directory is not ours.
+#[derive(Debug)]
+pub(super) enum NotOurs {
+    /// Another supervisor holds the lock.
+    Locked,
+    /// It cannot be used: what cannot be done, and why.
+    Unusable(&'static str, Errno),
+}
+
+/// Whether a lock that is busy is waited for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Patience {
+    /// Not at all.
+    None,
+    /// For 200 ms: it may be that of a child which has not executed yet.
+    Brief,
+}
 
 /// A lock that is held, on the file, or where there can be none on the directory.
 #[derive(Debug)]
@@ -21,8 +37,8 @@ pub(super) struct Lock {
 
 impl Lock {
     /// Takes the lock of a state directory.
-    pub(super) fn take(directory: &OwnedFd, patience: bool) -> Result<Self, NotOurs> {
-        let mut tries = if patience { TRIES } else { 1 };
+    pub(super) fn take(directory: &OwnedFd, patience: Patience) -> Result<Self, NotOurs> {
+        let mut tries = if patience == Patience::Brief { TRIES } else { 1 };
         let file = loop {
             let Some((file, new)) = open(directory.as_fd())? else { break None };
             wait(file.as_fd(), &mut tries)?;
@@ -30,7 +46,7 @@ impl Lock {
             if !is_there(directory.as_fd(), &file) {
                 continue;
             }
-            // One may have been removed long ago, and who holds it be at work.
+            // One may have been removed long ago while its holder goes on.
             if new && has_reader(directory.as_fd()) {
                 return Err(NotOurs::Locked);
             }
@@ -49,7 +65,7 @@ fn open(directory: BorrowedFd) -> Result<Option<(OwnedFd, bool)>, NotOurs> {
     let access = OFlag::O_WRONLY | OFlag::O_APPEND;
     let there = |access| door::file(directory, supervise::LOCK, access, Owner::Any);
     let found = match there(access) {
-        // What cannot be written can be locked by whoever may open it.
+        // What cannot be written can be locked by anybody who may open it.
         Err(Errno::EROFS) => there(OFlag::O_RDONLY),
         other => other,
     };
@@ -81,7 +97,7 @@ fn wait(file: BorrowedFd, tries: &mut u32) -> Result<(), NotOurs> {
 
 fn is_there(directory: BorrowedFd, file: &OwnedFd) -> bool {
     let same = |one: FileStat, other: FileStat| (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino);
-    // Without an answer the lock is as good as one can be told.
+    // Without an answer the lock counts as good.
     match (fstat(file), fstatat(directory, supervise::LOCK, AtFlags::AT_SYMLINK_NOFOLLOW)) {
         (Ok(one), Ok(other)) => same(one, other),
         (_, Err(Errno::ENOENT)) => false,
@@ -89,7 +105,7 @@ fn is_there(directory: BorrowedFd, file: &OwnedFd) -> bool {
     }
 }
 
-/// Whether a supervisor has `ok` open, which tells every client that it is there.
+/// Whether a supervisor has `ok` open: the sign for every client that it is there.
 fn has_reader(directory: BorrowedFd) -> bool {
     door::fifo(directory, supervise::OK, OFlag::O_WRONLY, Owner::Any).is_ok()
 }

@@ -2,7 +2,7 @@
 
 /// A timer.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::svrun) enum Timer {
+pub(in crate::supervise) enum Timer {
     /// The next start, in `Wait`.
     Start,
     /// Another try of finish, in `Finish`.
@@ -15,26 +15,26 @@ pub(in crate::svrun) enum Timer {
 
 /// One time for each of them, monotonic, in milliseconds.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::svrun) struct Timers([Option<u64>; 4]);
+pub(in crate::supervise) struct Timers([Option<u64>; 4]);
 
 impl Timers {
     /// When it is due.
-    pub(in crate::svrun) fn get(&self, timer: Timer) -> Option<u64> {
+    pub(in crate::supervise) fn get(&self, timer: Timer) -> Option<u64> {
         self.0[timer as usize]
     }
 
     /// Makes it due at `time`, instead of any other; never, if that is none.
-    pub(in crate::svrun) fn set(&mut self, timer: Timer, time: impl Into<Option<u64>>) {
+    pub(in crate::supervise) fn set(&mut self, timer: Timer, time: impl Into<Option<u64>>) {
         self.0[timer as usize] = time.into();
     }
 
     /// Makes it due never.
-    pub(in crate::svrun) fn stop(&mut self, timer: Timer) {
+    pub(in crate::supervise) fn stop(&mut self, timer: Timer) {
         self.set(timer, None);
     }
 
     /// Whether it is due.
-    pub(in crate::svrun) fn is_due(&self, timer: Timer, now: u64) -> bool {
+    pub(in crate::supervise) fn is_due(&self, timer: Timer, now: u64) -> bool {
         self.get(timer).is_some_and(|time| time <= now)
     }
 

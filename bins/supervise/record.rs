@@ -2,22 +2,23 @@
 //!
 //! It has two places of fixed size, each written by one pwrite(2). The first is the supervisor's: where the
 //! process is in its life. The second is the child's own, written between fork and exec: which run of the
-//! service it is, its pid and start time, and the era in which these count.
+//! service it is, its pid and start time, and the pid space in which these count.
 //!
-//! The supervisor's is `state`, numbers, words, and the era. What a word is of is told by its first part, and one that
-//! is not known is passed over: so older and newer supervisors read each other's. The words are `kill:`, the time of
-//! the KILL that ends a stop or finish, 0 where there is none; and `asked:`, the control scripts that run or have
-//! to wait.
+//! The supervisor's is `state`, numbers, words, and the pid space. What a word is of is in its first part, and one
+//! that is not known is passed over: so older and newer supervisors read each other's. The words are `kill:`, the
+//! time of the KILL that ends a stop or finish, 0 where there is none; and `asked:`, the control scripts that run or
+//! have to wait.
 
 use std::os::fd::BorrowedFd;
 
 use common::quantity::number;
 use common::spawn::Slot;
-use common::{Text, clock, file, process, procfs};
+use common::{Text, file, process, procfs};
 use nix::errno::Errno;
 
-use super::era::{Era, Then};
 use super::machine::{ANEW, Asked, Death, Hold, Machine, Phase, Runs, Script, Timer, Want};
+use super::now::Wall;
+use super::pid_space::{PidSpace, Then};
 
 /// Where the child's place begins.
 pub(super) const CHILD: usize = 384;
@@ -35,25 +36,25 @@ pub(super) struct Child {
     pub(super) pid: u32,
     /// When it started, in ticks since boot; 0 where that is not known, or cannot be compared.
     pub(super) start: u64,
-    /// The how-manieth run it belongs to.
+    /// Which run it belongs to, counting from 1.
     pub(super) serial: u32,
     /// When it was started: monotonic, ms.
     pub(super) since: u64,
     /// The same as wall clock time.
-    pub(super) wall: (u64, u32),
+    pub(super) wall: Wall,
 }
 
 /// What the supervisor says of a process.
 #[derive(Clone, Debug)]
-pub(super) struct Memory {
+pub(super) struct Snapshot {
     /// Its life so far, as far as it lives on.
     pub(super) machine: Machine,
     /// What it was asked for and is not done yet.
     pub(super) asked: Asked,
-    /// The how-manieth run it is.
+    /// Which run this is, counting from 1.
     pub(super) serial: u32,
     /// The wall clock time of `machine.since`.
-    pub(super) wall: (u64, u32),
+    pub(super) wall: Wall,
     /// Wall clock seconds of the last death.
     pub(super) died: u64,
     /// The pid that died.
@@ -72,18 +73,18 @@ pub(super) fn head(finish: bool) -> &'static [u8] {
 
 /// The tail of a child's place.
 #[must_use]
-pub(super) fn tail(serial: u32, since: u64, wall: (u64, u32), era: &Era) -> Text<160> {
+pub(super) fn tail(serial: u32, since: u64, wall: Wall, space: &PidSpace) -> Text<160> {
     let mut text = Text::of(" ");
     text.number(serial).add(" ").number(since).add(" ").number(wall.0).add(" ").number(wall.1);
     text.add(" ");
-    era.add(&mut text);
+    space.add(&mut text);
     text.add(" ");
     text
 }
 
 /// Writes the supervisor's place.
-pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result<()> {
-    let Memory { machine, asked, serial, wall, died, dead, notify, ready } = memory;
+pub(super) fn write(file: BorrowedFd, snapshot: &Snapshot, space: &PidSpace) -> nix::Result<()> {
+    let Snapshot { machine, asked, serial, wall, died, dead, notify, ready } = snapshot;
     let (kind, value, core) = match machine.death {
         None => (0, 0, false),
         Some(Death::Exit(code)) => (1, u32::from(code), false),
@@ -125,16 +126,16 @@ pub(super) fn write(file: BorrowedFd, memory: &Memory, era: &Era) -> nix::Result
         }
         text.add(" ");
     }
-    era.add(&mut text);
+    space.add(&mut text);
     text.add(" ").fill(CHILD - 1).add("\n");
     file::write_at(file, text.bytes(), 0)
 }
 
 /// Writes the child's place in its stead: it runs already.
-pub(super) fn write_child(file: BorrowedFd, child: &Child, era: &Era) -> nix::Result<()> {
+pub(super) fn write_child(file: BorrowedFd, child: &Child, space: &PidSpace) -> nix::Result<()> {
     let mut text = Text::<{ Slot::SIZE }>::of(head(child.finish));
     text.number(child.pid).add(" ").number(child.start);
-    text.add(tail(child.serial, child.since, child.wall, era).bytes()).fill(Slot::SIZE - 1).add("\n");
+    text.add(tail(child.serial, child.since, child.wall, space).bytes()).fill(Slot::SIZE - 1).add("\n");
     file::write_at(file, text.bytes(), CHILD as u64)
 }
 
@@ -144,33 +145,37 @@ pub(super) fn clear(file: BorrowedFd) -> nix::Result<()> {
     file::write_at(file, blank.fill(SIZE).bytes(), 0)
 }
 
-/// What is recorded and may live. EXDEV where that is in another pid namespace, of which its pids tell nothing
-/// here.
-pub(super) fn read(file: BorrowedFd, era: &Era) -> nix::Result<(Option<Memory>, Option<Child>)> {
+/// What is recorded and may live. EXDEV where that is in another pid namespace, whose pids mean nothing
+/// here. `now`: for what another clock has dated, monotonic, ms.
+pub(super) fn read(
+    file: BorrowedFd,
+    space: &PidSpace,
+    now: u64,
+) -> nix::Result<(Option<Snapshot>, Option<Child>)> {
     let mut bytes = [0; SIZE];
     let count = nix::sys::uio::pread(file, &mut bytes, 0)?;
     if count < SIZE {
         return Ok((None, None));
     }
-    let (memory, child) = bytes.split_at(CHILD);
-    let then = era.then(memory);
-    let mut memory = counts(then)?.then(|| parse_memory(memory)).flatten();
-    if let Some(Memory { machine, asked, .. }) = memory.as_mut().filter(|_| then == Then::Undated) {
+    let (snapshot, child) = bytes.split_at(CHILD);
+    let then = space.then(snapshot);
+    let mut snapshot = counts(then)?.then(|| parse_snapshot(snapshot)).flatten();
+    if let Some(Snapshot { machine, asked, .. }) = snapshot.as_mut().filter(|_| then == Then::Undated) {
         // Its times are of another clock.
-        machine.since = clock::monotonic();
+        machine.since = now;
         let due = machine.timers.get(Timer::Start).map(|_| machine.since);
         machine.timers.set(Timer::Start, due);
         asked.kill_at = asked.kill_at.map(|_| ANEW);
     }
-    let then = era.then(child);
+    let then = space.then(child);
     let mut child = counts(then)?.then(|| parse_child(child)).flatten();
     if let Some(child) = child.as_mut().filter(|_| then == Then::Undated) {
-        (child.start, child.since) = (0, clock::monotonic());
+        (child.start, child.since) = (0, now);
     }
-    Ok((memory, child))
+    Ok((snapshot, child))
 }
 
-/// Whether a place of this era counts.
+/// Whether a place of this pid space counts.
 fn counts(then: Then) -> nix::Result<bool> {
     match then {
         Then::Now | Then::Undated => Ok(true),
@@ -179,7 +184,7 @@ fn counts(then: Then) -> nix::Result<bool> {
     }
 }
 
-fn parse_memory(place: &[u8]) -> Option<Memory> {
+fn parse_snapshot(place: &[u8]) -> Option<Snapshot> {
     let mut words = place.split(|b| *b == b' ');
     if words.next()? != b"state" {
         return None;
@@ -223,7 +228,8 @@ fn parse_memory(place: &[u8]) -> Option<Memory> {
         4 => Some(Death::Unknown),
         _ => None,
     };
-    // An older record, without the words, tells of a stop alone.
+    let (serial, wall, dead) = (small(serial), (wall, small(nanoseconds)), small(dead));
+    // An older record, without the words, has a stop alone.
     let stopped = machine.stop_sent && machine.want != Want::Up;
     let mut asked = Asked { kill_at: stopped.then_some(ANEW), ..Asked::default() };
     for word in words {
@@ -234,8 +240,7 @@ fn parse_memory(place: &[u8]) -> Option<Memory> {
             asked.scripts.iter_mut().zip(scripts).for_each(|(place, script)| *place = Some(script));
         }
     }
-    let (serial, wall, dead) = (small(serial), (wall, small(nanoseconds)), small(dead));
-    Some(Memory { machine, asked, serial, wall, died, dead, notify, ready: ready != 0 })
+    Some(Snapshot { machine, asked, serial, wall, died, dead, notify, ready: ready != 0 })
 }
 
 fn parse_child(place: &[u8]) -> Option<Child> {
@@ -266,7 +271,7 @@ impl Child {
             Ok(process) if process.zombie && process.parent != std::process::id() => Ok(false),
             Ok(_) if self.start == 0 => Err(Errno::ENODATA),
             Ok(process) => Ok(process.start == self.start),
-            // Nothing is there; or /proc does not say who it is.
+            // Nothing is there; or /proc does not show it.
             Err(Errno::ENOENT | Errno::ESRCH) => match process::has_ended(self.pid) {
                 Ok(true) | Err(Errno::ESRCH) => Ok(false),
                 Ok(false) => Err(Errno::ENODATA),
@@ -274,6 +279,43 @@ impl Child {
             },
             Err(errno) => Err(errno),
         }
+    }
+}
+
+/// What of the record is in the file: it has to name the run that was started last, since a new supervisor takes
+/// the rest to be about that one.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    /// Which run was started last, counting from 1.
+    pub(super) serial: u32,
+    /// When that was: monotonic, ms, and wall clock.
+    pub(super) spawned: (u64, Wall),
+    /// What runs is not named in the file: that is a new one, or was not written by the child.
+    pub(super) unrecorded: bool,
+}
+
+impl Book {
+    /// Writes what a new supervisor has to know, the child's place first if it is not there; `adopts`: whether what
+    /// runs can be adopted at all. False where that has to be tried again.
+    pub(super) fn keep(
+        &mut self,
+        file: BorrowedFd,
+        snapshot: &Snapshot,
+        space: &PidSpace,
+        adopts: bool,
+    ) -> bool {
+        let Snapshot { machine, .. } = snapshot;
+        let (since, wall) = self.spawned;
+        let name = || {
+            let start = procfs::process(machine.pid)?.start;
+            let finish = machine.phase == Phase::Finish;
+            let child = Child { finish, pid: machine.pid, start, serial: self.serial, since, wall };
+            write_child(file, &child, space)
+        };
+        let named = !self.unrecorded || machine.pid == 0 || !adopts || name().is_ok();
+        self.unrecorded &= !named;
+        // Where it was not written a new supervisor takes what it finds alive, and what that says of itself.
+        write(file, snapshot, space).is_ok() && named
     }
 }
 
@@ -285,7 +327,7 @@ mod tests {
     #[test]
     fn what_was_written_is_read_again() {
         let file = tempfile::tempfile().unwrap();
-        let era = Era::now().unwrap();
+        let space = PidSpace::now().unwrap();
         let mut machine = Machine::new(Want::Down);
         machine.runs = Runs::Once;
         machine.phase = Phase::Wait;
@@ -296,20 +338,20 @@ mod tests {
         let (wall, notify) = ((1_764_000_000, 999_999_999), u64::MAX);
         let mut asked = Asked { kill_at: Some(99_999), ..Asked::default() };
         asked.scripts[..3].copy_from_slice(&b"hT1".map(Script::from_sign));
-        let memory = Memory { machine, asked, serial: 5, wall, died: 8, dead: 9, notify, ready: true };
+        let snapshot = Snapshot { machine, asked, serial: 5, wall, died: 8, dead: 9, notify, ready: true };
         clear(file.as_fd()).unwrap();
-        assert!(matches!(read(file.as_fd(), &era), Ok((None, None))));
-        write(file.as_fd(), &memory, &era).unwrap();
+        assert!(matches!(read(file.as_fd(), &space, 5), Ok((None, None))));
+        write(file.as_fd(), &snapshot, &space).unwrap();
         let expected = Child { finish: true, pid: 812, start: 4711, serial: 5, since: 77, wall };
-        write_child(file.as_fd(), &expected, &era).unwrap();
-        let (Some(again), child) = read(file.as_fd(), &era).unwrap() else { panic!("no memory") };
-        assert_eq!(format!("{again:?}"), format!("{memory:?}"));
+        write_child(file.as_fd(), &expected, &space).unwrap();
+        let (Some(again), child) = read(file.as_fd(), &space, 5).unwrap() else { panic!("no snapshot") };
+        assert_eq!(format!("{again:?}"), format!("{snapshot:?}"));
         assert_eq!(child, Some(expected));
     }
 
     #[test]
     fn an_older_record_tells_of_a_stop_alone_and_unknown_words_are_passed_over() {
-        let asked = |place: &[u8]| parse_memory(place).map(|memory| memory.asked);
+        let asked = |place: &[u8]| parse_snapshot(place).map(|snapshot| snapshot.asked);
         let stop = |signs: &[u8], kill_at| {
             let mut asked = Asked { kill_at, ..Asked::default() };
             let scripts = signs.iter().map(|sign| Script::from_sign(*sign));

@@ -4,16 +4,16 @@
 //! supervisor finds what was said in between. Or by `sd_notify(3)`, with the file `sd-notify`.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::quantity::number;
-use common::{Text, Voice, Words, fds, procfs, random, socket};
+use common::{Text, Words, fds, procfs, random, socket};
 use nix::errno::Errno;
 use nix::unistd::read;
 
 use super::pipe::{End, Pipe};
 use super::service::Settings;
-use super::state::State;
+use common::Voice;
 
 /// How far up a message's sender is looked for among the ancestors, so that the search ends.
 const GENERATIONS: usize = 64;
@@ -32,8 +32,8 @@ const SOCKET: usize = 1;
 pub(super) struct Notify {
     /// It has said that it is ready, and did not take it back.
     pub(super) ready: bool,
-    /// There is a way to say so.
-    pub(super) told: bool,
+    /// There is a way to announce it.
+    pub(super) announces: bool,
     /// The random part of the name of the socket; 0: none.
     pub(super) name: u64,
     /// What it says of itself.
@@ -44,14 +44,13 @@ pub(super) struct Notify {
     env: Option<Words>,
     /// Until when neither is listened to: monotonic, ms.
     deaf: [u64; 2],
-    /// Why it could not be opened, which was said.
+    /// Why it could not be opened, which was reported.
     refused: Option<Errno>,
 }
 
 impl Notify {
-    /// Before run starts: nothing that was said of another run counts.
-    pub(super) fn prepare(&mut self, settings: &Settings, state: Option<&State>, voice: Voice) {
-        self.over(state);
+    /// Before run starts: nothing that was said of another run counts. `state`: the state directory.
+    pub(super) fn prepare(&mut self, settings: &Settings, state: Option<BorrowedFd>, voice: Voice) {
         if self.socket.is_none() {
             // Somebody else may have the name by now, to hear what the next run says.
             (self.name, self.env) = (0, None);
@@ -72,12 +71,12 @@ impl Notify {
     }
 
     /// Opens what the settings ask for, if it is not open.
-    pub(super) fn open(&mut self, settings: &Settings, state: Option<&State>, voice: Voice) {
-        self.told = settings.notification.is_some() || settings.sd_notify;
+    pub(super) fn open(&mut self, settings: &Settings, state: Option<BorrowedFd>, voice: Voice) {
+        self.announces = settings.notification.is_some() || settings.sd_notify;
         let mut refused = None;
         if settings.notification.is_some() {
             if let Err(errno) = self.open_fifo(state) {
-                refused = Some((&b"open supervise/pipe/notify"[..], errno));
+                refused = Some((&b"open supervise/pipe/notify"[..], errno, &b""[..]));
             }
         } else {
             (self.fifo, self.end) = (None, None);
@@ -86,26 +85,26 @@ impl Notify {
             self.socket = None;
         } else if self.socket.is_none() {
             if let Err(errno) = self.open_socket() {
-                let what = &b"open the notification socket: what the service announces before its next start is lost"[..];
-                refused = Some((what, errno));
+                let lost = &b"what the service announces before its next start is lost"[..];
+                refused = Some((b"open the notification socket", errno, lost));
             }
         }
         // Once, however often run is started meanwhile.
-        let before = std::mem::replace(&mut self.refused, refused.map(|(_, errno)| errno));
-        if let Some((what, errno)) = refused.filter(|(_, errno)| before != Some(*errno)) {
-            voice.unable(&[what], errno);
+        let before = std::mem::replace(&mut self.refused, refused.map(|(_, errno, _)| errno));
+        if let Some((what, errno, lost)) = refused.filter(|(_, errno, _)| before != Some(*errno)) {
+            voice.unable_so(&[what], errno, lost);
         }
     }
 
-    fn open_fifo(&mut self, state: Option<&State>) -> nix::Result<()> {
+    fn open_fifo(&mut self, state: Option<BorrowedFd>) -> nix::Result<()> {
         let Some(state) = state.filter(|_| self.fifo.is_none()) else { return Ok(()) };
-        self.fifo = Some(Pipe::fifo(state.folder(), c"notify")?);
+        self.fifo = Some(Pipe::fifo(state, c"notify")?);
         Ok(())
     }
 
     /// An end for the run to come, which so shares nothing with another: of a new FIFO where the name of the
     /// old one has been lost.
-    fn open_end(&mut self, state: Option<&State>) -> nix::Result<()> {
+    fn open_end(&mut self, state: Option<BorrowedFd>) -> nix::Result<()> {
         self.end = None;
         let Some(fifo) = &self.fifo else { return Ok(()) };
         if !fifo.is_there() {
@@ -116,7 +115,7 @@ impl Notify {
         Ok(())
     }
 
-    /// A socket with an abstract name: a path would be out of reach for who has changed its user or root.
+    /// A socket with an abstract name: a path would be out of reach after a change of user or root.
     /// The name lasts, so that a new supervisor can take it, if nobody else has.
     fn open_socket(&mut self) -> nix::Result<()> {
         if self.name == 0 {
@@ -187,8 +186,8 @@ impl Notify {
     pub(super) fn hear(&mut self, pid: u32, now: u64) -> bool {
         let before = self.ready;
         let mut buffer = [0; 4096];
-        // Both so often in a round at most, and such a round so often in a second: no flood keeps us from the
-        // rest of our work, or takes a processor. What cannot be read now is told of again by a later wait.
+        // Both at most this often in a round, and such a round at most this often in a second: no flood keeps us from the
+        // rest of our work, or takes a processor. What cannot be read now is reported again by a later wait.
         self.deaf = [now + PAUSE; 2];
         for _ in 0..ROUND {
             let Some(Ok(count @ 1..)) = self.fifo.as_ref().map(|fifo| read(fifo.both(), &mut buffer)) else {
@@ -226,24 +225,22 @@ impl Notify {
         self.ready != before
     }
 
-    /// The run is over, and its readiness with it.
-    pub(super) fn over(&mut self, state: Option<&State>) {
+    /// The run is over, and its readiness with it: whether it was ready.
+    pub(super) fn over(&mut self) -> bool {
         self.words = Text::new();
-        if let Some(state) = state.filter(|_| std::mem::take(&mut self.ready)) {
-            let _ = state.show_ready(None); // nobody is misled for long: the status says that it is down
-        }
+        std::mem::take(&mut self.ready)
     }
 }
 
 /// The socket of a service that the program before us has handed on, if there is one.
-pub(super) fn handed_on() -> nix::Result<Option<OwnedFd>> {
+pub(crate) fn handed_on() -> nix::Result<Option<OwnedFd>> {
     fds::handed_on(|fd| number_of(fd).is_some())
 }
 
 /// The random part of the name of a notification socket.
 fn number_of(fd: RawFd) -> Option<u64> {
     let mut buffer = [0; 32];
-    let name = socket::abstract_name(fd, &mut buffer).ok()?; // anything else, of whoever has started us
+    let name = socket::abstract_name(fd, &mut buffer).ok()?; // anything else, inherited from our parent
     name.strip_prefix(NAME).and_then(number)
 }
 

@@ -1,0 +1,157 @@
+//! Taking over what a supervisor that was killed has left.
+
+mod verdict;
+
+use std::os::fd::AsFd;
+
+use common::{process, procfs};
+use nix::errno::Errno;
+
+use super::machine::{Asked, Death, Event, Phase, Timer, Want};
+use super::now::Now;
+use super::part::Part;
+use super::process::Process;
+use super::record::{self, Child, Snapshot};
+use super::shared::Shared;
+use super::state::State;
+use verdict::{Snapshots, Verdict, verdict};
+
+/// What is recorded: a life, and a process, with whether it is alive.
+type Recorded = (Option<Snapshot>, Option<(Child, bool)>);
+
+/// What is recorded, and whether the process that it names is alive. An error where that cannot be determined:
+/// EXDEV where the record is of another pid namespace, EPERM where it names a living process but is not believed.
+pub(super) fn recorded(process: &Process, shared: &Shared, now: Now) -> nix::Result<Recorded> {
+    let left = process.state.as_ref().and_then(State::left);
+    let Some((file, believed)) = left else { return Ok((None, None)) };
+    let (snapshot, child) = record::read(file, &shared.space, now.monotonic)?;
+    let child = match child {
+        Some(child) => Some((child, child.lives()?)),
+        None => None,
+    };
+    match child {
+        Some((_, true)) if !believed => Err(Errno::EPERM),
+        _ if !believed => Ok((None, None)),
+        child => Ok((snapshot, child)),
+    }
+}
+
+/// Takes over what a supervisor that was killed has left: its process, or what is to follow. What has happened to
+/// the process meanwhile, if anything has. An error where it cannot be determined whether it is alive: then
+/// nothing may be started.
+pub(super) fn adopt(process: &mut Process, shared: &Shared, now: Now) -> nix::Result<Option<Event>> {
+    let (snapshot, child) = recorded(process, shared, now)?;
+    let verdict = verdict(snapshot.as_ref(), child.as_ref().map(|(child, alive)| (child, *alive)));
+    let Some((child, alive)) = child else {
+        if let Some(snapshot) = snapshot.filter(|snapshot| snapshot.machine.want != Want::Exit) {
+            process.machine.want = snapshot.machine.want;
+        }
+        return Ok(None);
+    };
+    let of = Snapshots::of(snapshot.as_ref(), &child);
+    // Of one that is alive, only what was said of that very run counts.
+    let snapshot = snapshot.filter(|_| !alive || of == Snapshots::Same);
+    take_over(process, snapshot.as_ref(), &child, of);
+    let machine = &mut process.machine;
+    match verdict {
+        Verdict::NeverRan => {}
+        Verdict::Alive => return adopt_living(process, shared, snapshot.as_ref(), &child),
+        Verdict::StartVanished => {
+            (machine.phase, machine.pid) = (Phase::Wait, 0);
+            machine.timers.set(Timer::Start, 0);
+        }
+        Verdict::Settled => {
+            machine.pid = 0;
+            if machine.phase == Phase::Prepare {
+                machine.phase = Phase::Down;
+            }
+        }
+        Verdict::FinishDue => {
+            machine.pid = 0;
+            machine.timers.set(Timer::Finish, 0);
+        }
+        Verdict::DiedUnseen => {
+            if of != Snapshots::Same {
+                machine.since = child.since;
+            }
+            machine.pid = child.pid;
+            return Ok(Some(died_unseen(process, &child)));
+        }
+    }
+    Ok(None)
+}
+
+/// Makes what was recorded its own.
+fn take_over(process: &mut Process, snapshot: Option<&Snapshot>, child: &Child, of: Snapshots) {
+    let normally = process.machine.want;
+    process.book.serial = child.serial;
+    process.book.spawned = (child.since, child.wall);
+    if let Some(snapshot) = snapshot {
+        process.machine = snapshot.machine;
+        process.since = snapshot.wall;
+        process.died = ((snapshot.died, 0), snapshot.dead);
+        process.notify.is_named(snapshot.notify);
+        if of == Snapshots::Ahead {
+            process.book.serial = snapshot.serial;
+        }
+    }
+    let machine = &mut process.machine;
+    // A supervisor is started to stay: an exit that was under way is over with the old one.
+    if machine.want == Want::Exit {
+        machine.want = normally;
+    }
+    if machine.phase != Phase::Wait {
+        machine.timers.stop(Timer::Start);
+    }
+}
+
+/// Takes over a process that is alive, or was a moment ago. `snapshot`: what was said of this run, if anything was.
+fn adopt_living(
+    process: &mut Process,
+    shared: &Shared,
+    snapshot: Option<&Snapshot>,
+    child: &Child,
+) -> nix::Result<Option<Event>> {
+    let voice = shared.voice(process.part);
+    let machine = &mut process.machine;
+    machine.phase = if child.finish { Phase::Finish } else { Phase::Run };
+    machine.pid = child.pid;
+    if snapshot.is_none() {
+        (machine.paused, machine.stop_sent) = (false, false);
+    }
+    if !child.finish {
+        (machine.since, process.since) = (child.since, child.wall);
+    }
+    let parent = match procfs::process(child.pid) {
+        Ok(process) => process.parent,
+        Err(Errno::ENOENT | Errno::ESRCH) => 0, // it has died since
+        Err(errno) => return Err(errno),
+    };
+    if parent != shared.supervisor {
+        match process::pidfd(child.pid) {
+            Ok(pidfd) => process.adopted = Some(pidfd),
+            Err(Errno::ESRCH) => return Ok(Some(died_unseen(process, child))),
+            Err(errno) => return Err(errno),
+        }
+        // Between the look and the open another may have got the pid.
+        if !child.lives()? {
+            process.adopted = None;
+            return Ok(Some(died_unseen(process, child)));
+        }
+    }
+    process.settings.for_stop(process.directory.as_fd(), voice);
+    if process.part == Part::Service && !child.finish {
+        process.settings.for_start(process.directory.as_fd(), voice);
+        process.notify.ready = snapshot.is_some_and(|snapshot| snapshot.ready);
+        process.notify.open(&process.settings, process.state.as_ref().map(State::directory), voice);
+    }
+    let same = |snapshot: &&Snapshot| snapshot.machine.phase == process.machine.phase;
+    let asked = snapshot.filter(same).map_or(Asked::default(), |snapshot| snapshot.asked);
+    Ok(Some(Event::Resume(asked)))
+}
+
+/// Nobody knows how the recorded process died.
+fn died_unseen(process: &mut Process, child: &Child) -> Event {
+    process.machine.phase = if child.finish { Phase::Finish } else { Phase::Run };
+    Event::Died(Death::Unknown)
+}

@@ -1,0 +1,492 @@
+//! The clients of the socket: lines in, JSON objects out, without waiting for any of them.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+
+use common::{Text, fds, poll, socket};
+use nix::unistd::read;
+
+use common::supervise::{GAVE_UP, Object, key};
+
+use super::machine::{Event, Machine, Phase};
+use super::now::Now;
+use super::order::{Ask, Late};
+use super::part::Part;
+use super::report::{self, View};
+
+/// How many clients there can be.
+pub(super) const CLIENTS: usize = 16;
+/// The longest line, with its newline.
+pub(super) const LINE: usize = 256;
+
+/// What a client waits for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Condition {
+    /// That run runs.
+    Up,
+    /// That nothing runs, and nothing is due.
+    Down,
+    /// That neither run nor finish runs.
+    Finished,
+    /// That the service has announced that it is ready; that it runs, if it cannot announce it.
+    Ready,
+    /// That a start which is under way is over, and the control script of this letter.
+    Settled(Option<u8>),
+}
+
+impl Condition {
+    /// Whether it holds.
+    fn holds(self, view: &View) -> bool {
+        let machine = view.machine;
+        match self {
+            Self::Up => machine.phase == Phase::Run,
+            Self::Down => machine.phase == Phase::Down,
+            Self::Finished => !matches!(machine.phase, Phase::Run | Phase::Finish),
+            Self::Ready => machine.phase == Phase::Run && view.ready != Some(false),
+            Self::Settled(letter) => {
+                !machine.preparing() && !letter.is_some_and(|letter| machine.asks(letter))
+            }
+        }
+    }
+}
+
+/// What a client does. Unless it is idle, what else it sends has to wait.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Doing {
+    /// Nothing: its next line is read.
+    Idle,
+    /// It waits for a condition of a part, until a time.
+    Waits(Part, Condition, Option<u64>),
+    /// What it has waited for has come, or, where the part was given up, never will: it is answered once the
+    /// state is written.
+    Reached(Part, Reached),
+    /// It follows the events of a part.
+    Follows(Part),
+    /// It has asked for the upgrade.
+    Upgrades,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Reached {
+    Holds,
+    GaveUp,
+}
+
+#[derive(Debug)]
+struct Client {
+    fd: OwnedFd,
+    filled: usize,
+    doing: Doing,
+    /// When it was heard of last: monotonic, ms.
+    last: u64,
+    /// It has asked for the exit, whose sign is the end of its connection.
+    ends_with_us: bool,
+    /// It will send no more.
+    ended: bool,
+    /// What it has sent before a stop of a part that others have asked for.
+    late: [Late; 2],
+}
+
+/// The place of a client, with what it has sent.
+#[derive(Debug)]
+struct Slot {
+    client: Option<Client>,
+    buffer: [u8; LINE],
+}
+
+/// The clients.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    /// Each is made for its first client and kept for the next: memory that is never given back ends there.
+    slots: [Option<Box<Slot>>; CLIENTS],
+}
+
+/// A line of a client.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "nothing is allocated for a line")]
+pub(super) enum Input {
+    /// A line, without its newline; the stops of the service and of the logger that have overtaken it.
+    Line(Text<LINE>, [Option<Ask>; 2]),
+    /// There is none yet.
+    Nothing,
+    /// It was too long.
+    TooLong,
+}
+
+impl Clients {
+    /// A new client. Where there are too many it takes the place of that which has been idle longest; where
+    /// all of them wait for something it is turned away.
+    pub(super) fn add(&mut self, fd: OwnedFd, now: Now) -> Option<usize> {
+        let idle = |i: usize| match self.client(i) {
+            None => Some(0),
+            Some(client) if client.doing == Doing::Idle && !client.ends_with_us => Some(client.last + 1),
+            Some(_) => None,
+        };
+        let (_, i) = (0..CLIENTS).filter_map(|i| Some((idle(i)?, i))).min()?;
+        let empty = || Box::new(Slot { client: None, buffer: [0; LINE] });
+        self.slots[i].get_or_insert_with(empty).client = Some(Client {
+            fd,
+            filled: 0,
+            doing: Doing::Idle,
+            last: now.monotonic,
+            ends_with_us: false,
+            ended: false,
+            late: [Late::default(); 2],
+        });
+        Some(i)
+    }
+
+    fn client(&self, i: usize) -> Option<&Client> {
+        self.slots[i].as_ref()?.client.as_ref()
+    }
+
+    fn client_mut(&mut self, i: usize) -> Option<&mut Client> {
+        self.slots[i].as_mut()?.client.as_mut()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Client> {
+        (0..CLIENTS).filter_map(|i| self.client(i))
+    }
+
+    /// The fd of a client and the events to wait for; below 0 where there is none.
+    pub(super) fn watched(&self, i: usize) -> (RawFd, i16) {
+        match self.client(i) {
+            // What there is no room for has to wait: else it would be reported again and again.
+            Some(client) if client.ended || client.filled == LINE => (client.fd.as_raw_fd(), 0),
+            Some(client) => (client.fd.as_raw_fd(), poll::POLLIN),
+            None => (-1, 0),
+        }
+    }
+
+    /// A client is gone.
+    pub(super) fn drop(&mut self, i: usize) {
+        if let Some(slot) = &mut self.slots[i] {
+            slot.client = None;
+        }
+    }
+
+    /// All of them.
+    pub(super) fn drop_all(&mut self) {
+        (0..CLIENTS).for_each(|i| self.drop(i));
+    }
+
+    /// Reads what a client has sent. Whether that was as much as there was room for.
+    pub(super) fn fill(&mut self, i: usize, now: Now) -> bool {
+        let Some(Slot { client: Some(client), buffer }) = self.slots[i].as_deref_mut() else { return false };
+        client.last = now.monotonic;
+        if client.filled == buffer.len() {
+            return false;
+        }
+        match read(&client.fd, &mut buffer[client.filled..]) {
+            Ok(0) => client.ended = true,
+            Ok(count) => client.filled += count,
+            Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => {}
+            Err(_) => self.drop(i),
+        }
+        self.client(i).is_some_and(|client| client.filled == LINE)
+    }
+
+    /// A stop of `part` overtakes what a client has sent and nobody has answered yet.
+    pub(super) fn overtake(&mut self, i: usize, part: Part, stop: Ask) {
+        let Some(client) = self.client_mut(i) else { return };
+        let unread = fds::unread(client.fd.as_fd()).unwrap_or(0); // a socket can always be asked
+        client.late[part as usize].overtaken(stop, client.filled + unread);
+    }
+
+    /// The next line of a client that is not waiting for the answer to the one before. One that has ended,
+    /// and whose lines are all answered, is closed.
+    pub(super) fn line(&mut self, i: usize) -> Input {
+        let Some(Slot { client: Some(client), buffer }) = self.slots[i].as_deref_mut() else {
+            return Input::Nothing;
+        };
+        if client.doing != Doing::Idle {
+            return Input::Nothing;
+        }
+        let filled = &buffer[..client.filled];
+        match filled.iter().position(|b| *b == b'\n') {
+            Some(end) => {
+                let line = Text::of(&filled[..end]);
+                buffer.copy_within(end + 1..client.filled, 0);
+                client.filled -= end + 1;
+                Input::Line(line, client.late.each_mut().map(|late| late.take(end + 1)))
+            }
+            None if client.filled == LINE => Input::TooLong,
+            None => {
+                if client.ended {
+                    self.drop(i);
+                }
+                Input::Nothing
+            }
+        }
+    }
+
+    /// Sends a line; a client that does not take it at once is too slow, and dropped.
+    pub(super) fn send(&mut self, i: usize, line: &[u8]) {
+        let Some(client) = self.client(i) else { return };
+        if socket::send(client.fd.as_fd(), line) != Ok(line.len()) {
+            self.drop(i);
+        }
+    }
+
+    /// Sends why a command was not carried out.
+    pub(super) fn refuse(&mut self, i: usize, why: &[u8]) {
+        self.send(i, Object::error(why).line());
+    }
+
+    /// Lets a client wait, at most this many milliseconds, unless what it waits for holds already.
+    pub(super) fn wait(
+        &mut self,
+        i: usize,
+        condition: Condition,
+        milliseconds: Option<u64>,
+        view: &View,
+        now: Now,
+    ) {
+        let until = milliseconds.map(|milliseconds| now.monotonic.saturating_add(milliseconds));
+        if let Some(client) = self.client_mut(i) {
+            client.doing = Doing::Waits(view.part, condition, until);
+        }
+        self.changed(view);
+    }
+
+    /// A client's connection is to end with the supervisor, and not before.
+    pub(super) fn keep(&mut self, i: usize) {
+        if let Some(client) = self.client_mut(i) {
+            client.ends_with_us = true;
+        }
+    }
+
+    /// A client has asked for the upgrade.
+    pub(super) fn upgrade(&mut self, i: usize) {
+        if let Some(client) = self.client_mut(i) {
+            client.doing = Doing::Upgrades;
+        }
+    }
+
+    /// A client that has asked for it.
+    pub(super) fn upgrading(&self) -> Option<usize> {
+        (0..CLIENTS).find(|i| self.client(*i).is_some_and(|client| client.doing == Doing::Upgrades))
+    }
+
+    /// Sends why there is no upgrade.
+    pub(super) fn refuse_upgrade(&mut self, i: usize, why: &[u8]) {
+        if let Some(client) = self.client_mut(i) {
+            client.doing = Doing::Idle;
+        }
+        self.refuse(i, why);
+    }
+
+    /// Lets a client follow the events of what `view` shows.
+    #[inline(never)]
+    pub(super) fn follow(&mut self, i: usize, view: &View, now: Now) {
+        self.send(i, report::status(view, now).line());
+        if let Some(client) = self.client_mut(i) {
+            client.doing = Doing::Follows(view.part);
+        }
+    }
+
+    /// Sends a client the state.
+    #[inline(never)]
+    pub(super) fn show(&mut self, i: usize, view: &View, now: Now) {
+        self.send(i, report::status(view, now).line());
+    }
+
+    fn has_follower(&self, part: Part) -> bool {
+        self.all().any(|client| client.doing == Doing::Follows(part))
+    }
+
+    /// Sends the object that `object` makes to the followers of a part, if there are any.
+    fn publish(&mut self, part: Part, object: impl FnOnce() -> Object) {
+        if self.has_follower(part) {
+            self.send_followers(part, object().line());
+        }
+    }
+
+    fn send_followers(&mut self, part: Part, line: &[u8]) {
+        for i in 0..CLIENTS {
+            if self.client(i).is_some_and(|client| client.doing == Doing::Follows(part)) {
+                self.send(i, line);
+            }
+        }
+    }
+
+    /// Publishes what `event` has changed of a process that was `before`, and notes which clients have waited for that.
+    pub(super) fn tell(&mut self, view: &View, before: &Machine, event: Event, now: Now) {
+        self.changed(view);
+        if self.has_follower(view.part) {
+            report::changes(view, before, event, now, |mut object| {
+                self.send_followers(view.part, object.line());
+            });
+        }
+    }
+
+    /// Publishes that its readiness has changed, and notes which clients have waited for that.
+    #[inline(never)]
+    pub(super) fn readiness_changed(&mut self, view: &View, now: Now) {
+        self.changed(view);
+        self.publish(view.part, || report::readiness(view, now));
+    }
+
+    /// Publishes what it says of itself.
+    #[inline(never)]
+    pub(super) fn words_changed(&mut self, view: &View, now: Now) {
+        self.publish(view.part, || report::announcement(view, now));
+    }
+
+    /// Notes which clients have waited for what `view` shows. They are answered once the state is written.
+    fn changed(&mut self, view: &View) {
+        for i in 0..CLIENTS {
+            let Some(client) = self.client_mut(i) else { continue };
+            let Doing::Waits(part, condition, _) = client.doing else { continue };
+            if part != view.part {
+                continue;
+            }
+            let up = matches!(condition, Condition::Up | Condition::Ready);
+            if up && view.machine.hold.gave_up() {
+                client.doing = Doing::Reached(part, Reached::GaveUp);
+            } else if condition.holds(view) {
+                client.doing = Doing::Reached(part, Reached::Holds);
+            }
+        }
+    }
+
+    /// Answers those who have waited long enough for this part. Whether there were any.
+    #[inline(never)] // its buffers would be part of the frame that waits
+    pub(super) fn answer(&mut self, view: &View, now: Now) -> bool {
+        let mut any = false;
+        for i in 0..CLIENTS {
+            let Some(client) = self.client_mut(i) else { continue };
+            let Doing::Reached(part, reached) = client.doing else { continue };
+            if part != view.part {
+                continue;
+            }
+            client.doing = Doing::Idle;
+            any = true;
+            match reached {
+                Reached::GaveUp => {
+                    let mut object = Object::error(GAVE_UP.as_bytes());
+                    self.send(i, object.text(key::REASON, view.machine.hold.reason()).line());
+                }
+                Reached::Holds => self.show(i, view, now),
+            }
+        }
+        any
+    }
+
+    /// When the first wait ends.
+    pub(super) fn deadline(&self) -> Option<u64> {
+        self.all().filter_map(Client::until).min()
+    }
+
+    /// Answers those whose time is up.
+    #[inline(never)]
+    pub(super) fn expire(&mut self, now: Now) {
+        for i in 0..CLIENTS {
+            let Some(client) = self.client_mut(i) else { continue };
+            if client.until().is_some_and(|until| until <= now.monotonic) {
+                client.doing = Doing::Idle;
+                self.refuse(i, b"timeout");
+            }
+        }
+    }
+}
+
+impl Client {
+    /// Until when it waits.
+    fn until(&self) -> Option<u64> {
+        match self.doing {
+            Doing::Waits(_, _, until) => until,
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+
+    use super::super::machine::{Hold, Want};
+    use super::*;
+
+    fn at(monotonic: u64) -> Now {
+        Now { monotonic, ..Now::default() }
+    }
+
+    fn client(clients: &mut Clients, now: u64) -> (Option<usize>, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (clients.add(ours.into(), at(now)), theirs)
+    }
+
+    fn received(mut stream: &UnixStream) -> String {
+        stream.set_nonblocking(true).unwrap();
+        let mut text = String::new();
+        // It is not at its end: what has come so far.
+        let _ = stream.read_to_string(&mut text);
+        text
+    }
+
+    fn view(machine: &Machine) -> View<'_> {
+        View {
+            part: Part::Service,
+            machine,
+            since: (0, 0),
+            died: ((0, 0), 0),
+            stopped: false,
+            ready: None,
+            words: b"",
+            control: (0, None),
+            reset: 0,
+            log: false,
+            supervisor: 1,
+        }
+    }
+
+    #[test]
+    fn a_wait_ends_with_its_condition_or_its_time_and_no_clock_is_read() {
+        let mut clients = Clients::default();
+        let down = Machine::new(Want::Down);
+        let (first, stream) = client(&mut clients, 0);
+        let first = first.unwrap();
+        clients.wait(first, Condition::Up, Some(500), &view(&down), at(1000));
+        assert_eq!(clients.deadline(), Some(1500));
+        clients.expire(at(1499));
+        assert_eq!(received(&stream), "");
+        clients.expire(at(1500));
+        assert_eq!(received(&stream), "{\"ok\":false,\"error\":\"timeout\"}\n");
+        assert_eq!(clients.deadline(), None);
+
+        clients.wait(first, Condition::Up, None, &view(&down), at(2000));
+        let mut up = down;
+        up.phase = Phase::Run;
+        clients.tell(&view(&up), &down, Event::Started(7), at(2001));
+        assert_eq!(received(&stream), "", "not before the state is written");
+        assert!(clients.answer(&view(&up), at(2001)));
+        assert!(received(&stream).starts_with("{\"ok\":true,\"state\":\"run\""));
+        assert!(!clients.answer(&view(&up), at(2001)));
+    }
+
+    #[test]
+    fn a_wait_for_what_was_given_up_is_refused() {
+        let mut clients = Clients::default();
+        let (first, stream) = client(&mut clients, 0);
+        let mut machine = Machine::new(Want::Down);
+        machine.hold = Hold::GaveUp;
+        clients.wait(first.unwrap(), Condition::Ready, None, &view(&machine), at(0));
+        clients.answer(&view(&machine), at(0));
+        assert_eq!(received(&stream), "{\"ok\":false,\"error\":\"gave up\",\"reason\":\"restart-max\"}\n");
+    }
+
+    #[test]
+    fn the_longest_idle_client_makes_room_and_none_that_waits() {
+        let mut clients = Clients::default();
+        let down = Machine::new(Want::Down);
+        let streams: Vec<_> = (0..CLIENTS as u64).map(|i| client(&mut clients, 100 - i).1).collect();
+        let (last, _new) = client(&mut clients, 200);
+        assert_eq!(last, Some(CLIENTS - 1), "heard of last at 85");
+        for i in 0..CLIENTS {
+            clients.wait(i, Condition::Up, None, &view(&down), at(300));
+        }
+        assert_eq!(client(&mut clients, 400).0, None);
+        drop(streams);
+    }
+}

@@ -1,0 +1,256 @@
+//! What a run of a service leaves behind: processes of its process group, and those that have become our
+//! children because their parents are gone.
+//!
+//! They are counted and named first. Then come the steps of the file `leftovers`, before finish, so that
+//! finish, which may remove what they use, finds nothing of the run alive. A step that waits is over as soon
+//! as nothing is left; while it lasts the supervisor goes on with everything else.
+
+use std::mem;
+
+use common::{Text, process, procfs, signals};
+use nix::errno::Errno;
+
+use super::service::{STEPS, Step};
+
+/// How long the kernel gets to end what has got KILL, in milliseconds.
+const SETTLING: u64 = 1000;
+
+/// Whose the children are that nobody has started here: those whose parents are gone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Orphans {
+    /// The service's: there is no other in this process.
+    TheServices,
+    /// Anybody's: the service's are those in the process group that run led.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for a program that holds several services"))]
+    Anybodys,
+}
+
+/// How far the steps have come, for the run that has died last.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Stage {
+    /// Nobody has looked yet.
+    #[default]
+    Due,
+    /// This step comes at that time, unless nothing is left before; behind the last one: nothing more comes.
+    Waiting(usize, u64),
+    /// All is done.
+    Over,
+}
+
+/// What is done about the leftovers of a service.
+#[derive(Debug, Default)]
+pub(super) struct Leftovers {
+    stage: Stage,
+    /// Those that were named already.
+    named: [u32; 8],
+    /// The death of run was seen as it happened.
+    fresh: bool,
+    /// A child has died while there is a wait for those that were left behind.
+    fewer: bool,
+}
+
+/// Which of our children a run has left behind.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    /// Its pid, which is the number of its process group if it led one.
+    pub(super) pid: u32,
+    /// Those that are no leftovers: a control script, and the logger.
+    pub(super) spare: [u32; 2],
+    /// Whose the others are.
+    pub(super) orphans: Orphans,
+}
+
+/// What comes of a look.
+#[derive(Debug)]
+pub(super) struct Progress {
+    /// A line for the log, if there is something to report.
+    pub(super) line: Option<Text<360>>,
+    /// Until when finish has to wait, if it has to: monotonic, ms.
+    pub(super) until: Option<u64>,
+}
+
+/// What is there of a run: how many processes, and their names.
+struct Left {
+    count: u32,
+    names: Text<224>,
+    /// The first of their pids.
+    first: [u32; 8],
+    /// One of them is in the process group that run led: so nobody else can have got its number.
+    group: bool,
+}
+
+impl Leftovers {
+    /// Run has died: what it left behind is due for a look.
+    pub(super) fn run_died(&mut self) {
+        self.stage = Stage::Due;
+    }
+
+    /// Its death was seen as it happened, so that its process group is still its own.
+    pub(super) fn death_was_seen(&mut self) {
+        self.fresh = true;
+    }
+
+    /// A child that is nobody's has died.
+    pub(super) fn child_died(&mut self) {
+        self.fewer |= matches!(self.stage, Stage::Waiting(..));
+    }
+
+    /// Whether a child has died since the last look.
+    pub(super) fn are_fewer(&self) -> bool {
+        self.fewer
+    }
+
+    /// Whether nobody has looked yet.
+    pub(super) fn are_due(&self) -> bool {
+        self.stage == Stage::Due
+    }
+
+    /// Goes on with the steps, at `now`.
+    #[inline(never)] // its buffers would be part of the frame of what starts finish
+    pub(super) fn go_on(&mut self, run: Run, steps: &[Option<Step>; STEPS], now: u64) -> Progress {
+        // Right after the death the number of its group cannot be another's yet.
+        let (mut at, mut group) = match self.stage {
+            Stage::Over => return Progress { line: None, until: None },
+            Stage::Due => (0, mem::take(&mut self.fresh)),
+            Stage::Waiting(at, _) => (at, false),
+        };
+        let first_look = self.are_due();
+        let left = run.look();
+        group |= left.group;
+        let mut line = Text::of("warning: svrun: ");
+        if first_look {
+            line.add("run left ").number(left.count);
+            line.add(if left.count == 1 { " process behind" } else { " processes behind" });
+        } else {
+            line.number(left.count);
+            line.add(if left.count == 1 { " process is" } else { " processes are" }).add(" still there");
+        }
+        line.add(left.names.bytes());
+        let new = left.first.iter().take(left.count as usize).any(|pid| !self.named.contains(pid));
+        let report = left.count > 0 && (new || !first_look);
+        self.named = left.first;
+        self.stage = Stage::Over;
+        let step = |at: usize| steps.get(at).copied().flatten();
+        while let Some(next) = step(at) {
+            at += 1;
+            match next {
+                Step::Signal(signal) => {
+                    line.add("; ");
+                    match run.send(group, signal) {
+                        Ok(()) => line.add("sent ").add(name_of(signal).bytes()),
+                        Err(errno) => {
+                            line.add("unable to send ").add(name_of(signal).bytes()).add(": ").errno(errno)
+                        }
+                    };
+                    if step(at).is_none() && signal == signals::KILL && left.count > 0 {
+                        self.stage = Stage::Waiting(STEPS, now + SETTLING);
+                    }
+                }
+                Step::Wait(time) => {
+                    if left.count > 0 {
+                        line.add("; waiting ").number(time).add(" ms");
+                        self.stage = Stage::Waiting(at, now.saturating_add(time));
+                    }
+                    break;
+                }
+            }
+        }
+        line.add("\n");
+        let until = match self.stage {
+            Stage::Waiting(_, until) => Some(until),
+            _ => None,
+        };
+        Progress { line: Some(line).filter(|_| report), until }
+    }
+
+    /// Where a child has died since the last look: whether finish need not wait any longer.
+    #[inline(never)]
+    pub(super) fn none_are_left(&mut self, run: Run) -> bool {
+        if !mem::take(&mut self.fewer) {
+            return false;
+        }
+        let Stage::Waiting(at, _) = self.stage else { return false };
+        let left = run.look();
+        if left.count == 0 {
+            self.stage = Stage::Over;
+            return true;
+        }
+        if at == STEPS {
+            // Their children are ours now. What cannot be signalled was reported.
+            let _ = run.send(left.group, signals::KILL);
+        }
+        false
+    }
+}
+
+impl Run {
+    /// Sends a signal to all that is left, and to the process group of run if that is still its. The first
+    /// error; what is gone meanwhile is none.
+    fn send(self, group: bool, signal: i32) -> nix::Result<()> {
+        let gone = |sent: nix::Result<()>| if sent == Err(Errno::ESRCH) { Ok(()) } else { sent };
+        let mut sent = if group { gone(process::kill_group(self.pid, signal)) } else { Ok(()) };
+        self.each(|pid, _| {
+            let this = gone(process::kill_child(pid, signal)); // our child, not reaped yet: it is what it was
+            sent = sent.and(this);
+        });
+        sent
+    }
+
+    /// Counts and names what is left.
+    fn look(self) -> Left {
+        let mut left = Left { count: 0, names: Text::new(), first: [0; 8], group: false };
+        self.each(|pid, group| {
+            if let Some(place) = left.first.get_mut(left.count as usize) {
+                *place = pid;
+                let between = if left.count == 0 { ": " } else { ", " };
+                left.names.add(between).number(pid).add(" ").add(name(pid).bytes());
+            }
+            left.count += 1;
+            left.group |= group == Some(self.pid);
+        });
+        left
+    }
+
+    /// Gives each of our children that are no part of the service, with its process group where /proc has it.
+    fn each(self, mut give: impl FnMut(u32, Option<u32>)) {
+        procfs::children(|pid| {
+            if self.spare.contains(&pid) {
+                return;
+            }
+            let stat = procfs::process(pid);
+            let group = stat.ok().map(|stat| stat.group); // without /proc: a child all the same
+            let its = self.orphans == Orphans::TheServices || group == Some(self.pid);
+            if its && !stat.is_ok_and(|stat| stat.zombie) {
+                give(pid, group);
+            }
+        });
+    }
+}
+
+/// The name of a signal, or its number.
+fn name_of(signal: i32) -> Text<16> {
+    let mut text = Text::new();
+    match signals::name(signal) {
+        Some(name) => text.add(name),
+        None => text.add("signal ").number(signal.unsigned_abs()),
+    };
+    text
+}
+
+/// The name of a process, in parentheses as ps(1) shows one without a command line.
+fn name(pid: u32) -> Text<24> {
+    let mut path = Text::<32>::of("/proc/");
+    path.number(pid).add("/comm\0");
+    let mut buffer = [0; 20];
+    let path = std::ffi::CStr::from_bytes_with_nul(path.bytes()).unwrap_or(c"");
+    let mut name = Text::of("(");
+    for byte in procfs::read(path, &mut buffer).unwrap_or(b"?") {
+        match byte {
+            b'\n' => {}
+            b' '..=b'~' => drop(name.add([*byte])),
+            _ => drop(name.add("?")),
+        }
+    }
+    name.add(")");
+    name
+}

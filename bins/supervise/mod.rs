@@ -1,0 +1,47 @@
+//! The engine of a supervisor: a service and its logger as a value, [`Supervised`], which a program holds once or
+//! many times.
+//!
+//! `machine` is the life of one process as a pure function; `process` carries it out; `supervised` is both
+//! processes of a service with their clients, and the only place where something happens to one of them; `order`
+//! is the rule by which it handles what has come by several ways.
+//! `state`, which `lock` makes ours, is what clients and a new supervisor find in `supervise/`, `record` the part
+//! of it by which `adopt` takes over what another has left, and `pid_space` where that counts; `service` reads the
+//! service directory, `lookalikes` its names; `failure` reports why a script was not started; `report` is what
+//! clients are shown; `pipe`, `notify`, `leftovers`, `clients` and `death` are what their names say.
+
+mod adopt;
+mod clients;
+mod death;
+mod failure;
+mod leftovers;
+mod lock;
+mod lookalikes;
+mod machine;
+mod notify;
+mod now;
+mod order;
+mod part;
+mod parts;
+mod pid_space;
+mod pipe;
+mod process;
+mod record;
+mod refusal;
+mod report;
+mod service;
+mod shared;
+mod state;
+mod supervised;
+
+pub(crate) use death::exit_status;
+pub(crate) use leftovers::Orphans;
+pub(crate) use lock::Patience;
+pub(crate) use notify::handed_on as notify_handed_on;
+pub(crate) use now::Now;
+pub(crate) use pid_space::PidSpace;
+pub(crate) use pipe::handed_on as pipes_handed_on;
+pub(crate) use service::{exists, make_directory};
+pub(crate) use supervised::{Ending, Ends, FIXED_FDS, Next, Options, Places, Supervised};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+//! Both processes of a service.
+
+use super::part::Part;
+use super::process::Process;
+
+/// The daemon, and its logger if there is one.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) service: Process,
+    pub(super) logger: Option<Process>,
+}
+
+impl Parts {
+    /// This one, if it is there.
+    pub(super) fn get(&self, part: Part) -> Option<&Process> {
+        match part {
+            Part::Service => Some(&self.service),
+            Part::Log => self.logger.as_ref(),
+        }
+    }
+
+    /// As [`Parts::get`].
+    pub(super) fn get_mut(&mut self, part: Part) -> Option<&mut Process> {
+        match part {
+            Part::Service => Some(&mut self.service),
+            Part::Log => self.logger.as_mut(),
+        }
+    }
+
+    /// Those that are there, the service first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Process> {
+        [Some(&self.service), self.logger.as_ref()].into_iter().flatten()
+    }
+
+    /// As [`Parts::iter`].
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Process> {
+        [Some(&mut self.service), self.logger.as_mut()].into_iter().flatten()
+    }
+
+    /// The pid of the logger; 0: it does not run.
+    pub(super) fn logger_pid(&self) -> u32 {
+        self.logger.as_ref().map_or(0, |logger| logger.machine.pid)
+    }
+}

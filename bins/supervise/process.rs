@@ -1,0 +1,660 @@
+//! One process of a service, the daemon or its logger: its life, its state directory, and the carrying out
+//! of what its life asks for.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use common::spawn::{self, Plan, Slot};
+use common::supervise::Control;
+use common::{Text, fds, process, procfs, signals};
+use nix::errno::Errno;
+use nix::sys::stat::fstatat;
+
+use super::death;
+use super::failure;
+use super::leftovers::{self, Leftovers};
+use super::machine::{Action, Actions, Death, Event, Machine, Phase, Want};
+use super::notify::Notify;
+use super::now::{Now, Wall};
+use super::part::Part;
+use super::pipe::End;
+use super::record::{self, Book, Snapshot};
+use super::report::View;
+use super::service::{self, Optional, Settings};
+use super::shared::Shared;
+use super::state::State;
+
+/// How long the exit status of a process that is no child of ours is asked for: its parent has to reap it
+/// first.
+const PATIENCE: u64 = 500;
+/// How long until a write that failed is tried again, in milliseconds.
+const AGAIN: u64 = 1000;
+/// What cannot be done with a script.
+const START: &str = "start";
+/// What cannot be done where there is no record, and what follows.
+const RECORD: &[u8] = b"write supervise/record";
+const NO_RECORD: &[u8] = b"the present run cannot be adopted";
+
+/// What is reported once, until it is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Said {
+    /// What was due could not be started.
+    NotStarted,
+    /// The record cannot be written.
+    NoRecord,
+    /// The state directory is gone.
+    StateGone,
+}
+
+/// What was reported already, each a bit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct AllSaid(u8);
+
+impl AllSaid {
+    /// Whether this was not reported yet; now it is.
+    pub(super) fn is_new(&mut self, what: Said) -> bool {
+        let bit = 1 << what as u8;
+        let new = self.0 & bit == 0;
+        self.0 |= bit;
+        new
+    }
+
+    /// It is over, and news the next time.
+    pub(super) fn forget(&mut self, what: Said) {
+        self.0 &= !(1 << what as u8);
+    }
+}
+
+/// The daemon of a service, or its logger.
+#[derive(Debug)]
+pub(super) struct Process {
+    /// Which of them.
+    pub(super) part: Part,
+    /// Its part of the service directory.
+    pub(super) directory: OwnedFd,
+    /// Where its state directory lies, if that is not the same.
+    pub(super) state_parent: Option<OwnedFd>,
+    /// Its life.
+    pub(super) machine: Machine,
+    /// Its settings.
+    pub(super) settings: Settings,
+    /// Its state directory, once that is ours.
+    pub(super) state: Option<State>,
+    /// Its readiness.
+    pub(super) notify: Notify,
+    /// What its record says of the run.
+    pub(super) book: Book,
+    /// What is done about what a run leaves behind.
+    leftovers: Leftovers,
+    /// A process that was adopted, and is no child of ours.
+    pub(super) adopted: Option<OwnedFd>,
+    /// Since when the exit status of the adopted one is asked for.
+    pub(super) asking: Option<u64>,
+    /// The control script that runs; 0: none.
+    script: u32,
+    /// The wait status of the process, and of its control script, which are dead, while the machine does not know.
+    lost: Option<i32>,
+    lost_script: Option<i32>,
+    /// The wall clock time of `machine.since`.
+    pub(super) since: Wall,
+    /// When run died last, and the pid that died.
+    pub(super) died: (Wall, u32),
+    /// It has got the stop signal from us, so that its death is no news.
+    stopped: bool,
+    /// How run died last, as the log was given it.
+    last_death: Option<Death>,
+    /// Why run could not be executed, by the present process.
+    exec: Option<Errno>,
+    /// What was reported of run, finish and control scripts that could not be started.
+    run_failures: failure::Failures,
+    finish_failures: failure::Failures,
+    script_failures: failure::Failures,
+    /// The control script that was started last, and, once it has failed, its wait status.
+    control: (u8, Option<i32>),
+    /// What was reported.
+    pub(super) said: AllSaid,
+    /// Something of its state is not written yet.
+    pub(super) unsaved: bool,
+    /// When that is tried again.
+    pub(super) retry_at: Option<u64>,
+    /// When a lock that another holds is tried again.
+    pub(super) locked: Option<u64>,
+}
+
+impl Process {
+    /// A process of which nothing runs.
+    pub(super) fn new(
+        part: Part,
+        directory: OwnedFd,
+        state_parent: Option<OwnedFd>,
+        want: Want,
+        now: Now,
+    ) -> Self {
+        let mut machine = Machine::new(want);
+        machine.since = now.monotonic;
+        Self {
+            part,
+            directory,
+            state_parent,
+            machine,
+            // A logger has no files but run and down.
+            settings: if part == Part::Log { Settings::none() } else { Settings::default() },
+            state: None,
+            notify: Notify::default(),
+            book: Book::default(),
+            leftovers: Leftovers::default(),
+            adopted: None,
+            asking: None,
+            script: 0,
+            lost: None,
+            lost_script: None,
+            since: now.wall,
+            died: ((0, 0), 0),
+            stopped: false,
+            last_death: None,
+            exec: None,
+            run_failures: failure::Failures::default(),
+            finish_failures: failure::Failures::default(),
+            script_failures: failure::Failures::default(),
+            control: (0, None),
+            said: AllSaid::default(),
+            unsaved: false,
+            retry_at: None,
+            locked: None,
+        }
+    }
+
+    /// Where its state directory lies.
+    pub(super) fn parent(&self) -> BorrowedFd<'_> {
+        self.state_parent.as_ref().unwrap_or(&self.directory).as_fd()
+    }
+
+    /// The fd of its control FIFO.
+    pub(super) fn control_fifo(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.state.as_ref()?.control.as_ref()?.as_fd())
+    }
+
+    /// What clients may see of it; `log`: whether the service has a logger.
+    pub(super) fn view(&self, shared: &Shared, log: bool) -> View<'_> {
+        View {
+            part: self.part,
+            machine: &self.machine,
+            since: self.since,
+            died: self.died,
+            stopped: self.stopped,
+            ready: self.notify.announces.then_some(self.notify.ready),
+            words: self.notify.words.bytes(),
+            control: self.control,
+            reset: self.settings.rules.reset,
+            log: log && self.part == Part::Service,
+            supervisor: shared.supervisor,
+        }
+    }
+
+    /// Reads the files that count for what `event` may lead to, and notes a death as it happens.
+    pub(super) fn prepare(&mut self, shared: &Shared, event: Event, now: Now) {
+        let (voice, directory) = (shared.voice(self.part), self.directory.as_fd());
+        self.settings.look(directory, now.wall.0, voice);
+        match event {
+            Event::Control(Control::Down | Control::Exit | Control::Restart) => {
+                self.settings.for_stop(directory, voice);
+            }
+            Event::Died(_) if self.machine.phase == Phase::Run => {
+                self.settings.for_restart(directory, voice);
+                self.died = (now.wall, self.machine.pid);
+                self.stopped = self.machine.stop_sent;
+                self.leftovers.run_died();
+            }
+            _ => {}
+        }
+    }
+
+    /// Lets `event` happen in its life: what is to be done.
+    pub(super) fn step(&mut self, event: Event, now: Now) -> Actions {
+        let runs = |machine: &Machine| matches!(machine.phase, Phase::Run | Phase::Finish);
+        let ran = runs(&self.machine);
+        let actions = self.machine.step(event, now.monotonic, &self.settings.rules);
+        // The label of the status is wall clock time: of the end of what ran, or, set where it is started, of the
+        // start of run.
+        if ran && !runs(&self.machine) {
+            self.since = now.wall;
+        }
+        actions
+    }
+
+    /// Does what its life asks for; `logger` is the pid of the logger. The event that answers it, if it is one that
+    /// is answered.
+    pub(super) fn carry_out(
+        &mut self,
+        shared: &mut Shared,
+        action: Action,
+        logger: u32,
+        now: Now,
+    ) -> Option<Event> {
+        match action {
+            // There is nobody to signal any more, and the pid may be somebody else's.
+            Action::Try(script) if self.lost.is_some() && script.is_for_signal() => {
+                Some(Event::Script(false))
+            }
+            Action::Try(script) => {
+                // Before anybody can see what comes of it: a kill after that must not take it back.
+                if script.is_for_signal() {
+                    self.remember(shared, now);
+                }
+                self.try_script(shared, script.letter(), now)
+            }
+            Action::KillScript if self.script == 0 => Some(Event::Script(false)),
+            Action::KillScript => {
+                if self.lost_script.is_none() {
+                    let _ = process::kill_child(self.script, signals::KILL); // it is ours, not reaped yet
+                }
+                None
+            }
+            Action::Start => Some(self.start(shared, now)),
+            Action::Tell => {
+                self.report_death(shared);
+                None
+            }
+            Action::Finish => Some(self.finish(shared, logger, now)),
+            Action::Signal(signal) => {
+                self.signal(shared, signal);
+                None
+            }
+        }
+    }
+
+    /// Sends a signal to the process, which is a child not reaped yet, or known by its pidfd: never to
+    /// another that has got its pid since.
+    fn signal(&mut self, shared: &Shared, signal: i32) {
+        let sent = match &self.adopted {
+            _ if self.lost.is_some() => return,
+            Some(pidfd) => process::signal_pidfd(pidfd.as_fd(), signal),
+            None => process::kill_child(self.machine.pid, signal),
+        };
+        match sent {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(errno) => shared.voice(self.part).unable(&[b"send a signal"], errno),
+        }
+    }
+
+    fn try_script(&mut self, shared: &Shared, letter: u8, now: Now) -> Option<Event> {
+        let path = [b'c', b'o', b'n', b't', b'r', b'o', b'l', b'/', letter, 0];
+        let path = CStr::from_bytes_with_nul(&path).unwrap_or(c"");
+        let voice = shared.voice(self.part);
+        self.control = (letter, None);
+        if self.settings.misses(Optional::Control) {
+            return Some(Event::Script(false));
+        }
+        match fstatat(&self.directory, path, nix::fcntl::AtFlags::empty()) {
+            Ok(stat) if stat.st_mode & 0o100 != 0 => {}
+            Ok(_) => return Some(Event::Script(false)),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => {
+                if !service::exists(self.directory.as_fd(), c"control") {
+                    self.settings.missed(self.directory.as_fd(), Optional::Control, c"control");
+                }
+                return Some(Event::Script(false));
+            }
+            Err(errno) => {
+                self.script_failures.report(
+                    voice,
+                    (letter, "look at"),
+                    (self.directory.as_fd(), path),
+                    errno,
+                );
+                return Some(Event::Script(false));
+            }
+        }
+        // None where nothing runs: 0 would be kill(1)'s own process group.
+        let runs = self.machine.phase == Phase::Run && self.lost.is_none();
+        let mut pid = Text::<16>::new();
+        pid.number(self.machine.pid).add("\0");
+        let words = [path, CStr::from_bytes_with_nul(pid.bytes()).unwrap_or(c"")];
+        // Without its pipe the script runs all the same, as what it is to do must not be lost, and its output goes where
+        // our own words for the log go by then: standard output belongs to nobody who expects them. The errno is
+        // reported by whatever needs the pipe next.
+        let end = shared.pipe.as_ref().map(|pipe| pipe.end(End::Write));
+        let fds = end.as_ref().map(|end| (end.as_ref().map_or(2, AsRawFd::as_raw_fd), 1));
+        let plan = Plan {
+            group: false,
+            folder: self.directory.as_fd(),
+            record: None,
+            fds: fds.as_slice(),
+            path,
+            argv: &words[..=usize::from(runs)],
+            env: &shared.env,
+        };
+        let failed = match spawn::spawn(&plan) {
+            Ok(spawned) => {
+                self.script = spawned.pid;
+                self.machine.script_runs(now.monotonic);
+                spawned.exec
+            }
+            Err(errno) => Some(errno),
+        };
+        match failed {
+            Some(errno) => {
+                self.script_failures.report(voice, (letter, START), (self.directory.as_fd(), path), errno)
+            }
+            None => self.script_failures.clear(),
+        }
+        (self.script == 0).then_some(Event::Script(false))
+    }
+
+    /// Starts run.
+    fn start(&mut self, shared: &mut Shared, now: Now) -> Event {
+        let voice = shared.voice(self.part);
+        if self.part == Part::Log {
+            self.settings.look_at_names(self.directory.as_fd(), voice);
+        } else {
+            self.settings.for_start(self.directory.as_fd(), voice);
+            self.run_is_over();
+            let state = self.state.as_ref().map(State::directory);
+            self.notify.prepare(&self.settings, state, voice);
+        }
+        self.book.serial = self.book.serial.wrapping_add(1);
+        let mut starting = self.machine;
+        (starting.phase, starting.paused, starting.stop_sent) = (Phase::Run, false, false);
+        // As it will be: a successor that finds the new run has to know what was wanted of it, and one that finds
+        // no new run that a start was under way.
+        self.remember_as(shared, starting, now);
+        let event = self.spawn(shared, c"./run", &[c"./run"], false);
+        match (event, self.exec) {
+            (Event::Started(_), Some(errno)) => {
+                self.run_failures.report(voice, (0, START), (self.directory.as_fd(), c"./run"), errno);
+            }
+            (Event::Started(_), None) => self.run_failures.clear(),
+            _ => {}
+        }
+        event
+    }
+
+    /// Starts finish, if there is one that can be read: so it has always been looked for. What run left behind
+    /// comes first.
+    fn finish(&mut self, shared: &mut Shared, logger: u32, now: Now) -> Event {
+        if let Some(until) = self.see_to_leftovers(shared, logger, now) {
+            return Event::Later(until);
+        }
+        if self.settings.misses(Optional::Finish) {
+            return Event::NoFinish;
+        }
+        let (voice, file) = (shared.voice(self.part), c"./finish");
+        let found = match service::open(self.directory.as_fd(), c"finish") {
+            Err(errno) if fds::passes(errno) => fds::may_read(self.directory.as_fd(), c"finish"),
+            found => found.map(drop),
+        };
+        match found {
+            Ok(()) => {}
+            Err(Errno::ENOENT) => {
+                self.settings.missed(self.directory.as_fd(), Optional::Finish, c"finish");
+                return Event::NoFinish;
+            }
+            // It may be there, and is due as long as nobody knows.
+            Err(errno) if fds::passes(errno) => {
+                return self.not_started(shared, b"open ./finish", errno);
+            }
+            Err(errno) => {
+                self.finish_failures.report(voice, (0, "open"), (self.directory.as_fd(), file), errno);
+                return Event::NoFinish;
+            }
+        }
+        let (code, status) = death::finish_arguments(self.machine.death);
+        // Before the fork: a successor that finds this knows that finish is due, until finish itself has said that it
+        // runs.
+        self.remember(shared, now);
+        let numbers = [code.as_c_str(), status.as_c_str()];
+        let event = self.spawn(shared, file, &[file, numbers[0], numbers[1]], true);
+        match (event, self.exec.take()) {
+            (Event::Started(_), Some(errno)) => {
+                self.finish_failures.report(voice, (1, START), (self.directory.as_fd(), file), errno);
+            }
+            (Event::Started(_), None) => self.finish_failures.clear(),
+            _ => {}
+        }
+        event
+    }
+
+    /// What the last run left behind. Until when finish has to wait, if it has to.
+    fn see_to_leftovers(&mut self, shared: &Shared, logger: u32, now: Now) -> Option<u64> {
+        if self.part == Part::Log {
+            return None; // all of them are the service's
+        }
+        if self.leftovers.are_due() {
+            self.settings.for_leftovers(self.directory.as_fd(), shared.voice(self.part));
+        }
+        let run = self.run_before(shared, logger);
+        let progress = self.leftovers.go_on(run, &self.settings.leftovers, now.monotonic);
+        if let Some(line) = progress.line {
+            self.to_log(shared, line.bytes());
+        }
+        progress.until
+    }
+
+    /// What distinguishes the leftovers of the last run from the rest.
+    fn run_before(&self, shared: &Shared, logger: u32) -> leftovers::Run {
+        leftovers::Run { pid: self.died.1, spare: [self.script, logger], orphans: shared.orphans }
+    }
+
+    fn spawn(&mut self, shared: &mut Shared, path: &CStr, argv: &[&CStr], finish: bool) -> Event {
+        let voice = shared.voice(self.part);
+        let whole = shared.voice;
+        let end = shared.pipe.as_mut().map(|pipe| match (self.part, finish) {
+            (Part::Log, _) => pipe.end(End::Read),
+            (Part::Service, true) => pipe.end(End::Write),
+            (Part::Service, false) => pipe.end_or_new(whole),
+        });
+        let end = match end.transpose() {
+            Ok(end) => end,
+            // Without its pipe it must not run: what it says would go elsewhere.
+            Err(errno) => return self.not_started(shared, b"open the log pipe", errno),
+        };
+        let mut fds = [(-1, -1); 2];
+        let mut count = 0;
+        if let Some(end) = &end {
+            fds[count] = (end.as_raw_fd(), if self.part == Part::Log { 0 } else { 1 });
+            count += 1;
+        }
+        if let Some(pair) = self.notify.fd(&self.settings).filter(|_| !finish) {
+            fds[count] = pair;
+            count += 1;
+        }
+        let now = Now::read(); // what came before may have taken its time
+        let tail = record::tail(self.book.serial, now.monotonic, now.wall, &shared.space);
+        let file = self.state.as_ref().and_then(|state| state.record.as_ref());
+        let record = file.filter(|_| shared.adoption()).map(|file| Slot {
+            file: file.as_fd(),
+            offset: record::CHILD as u64,
+            head: record::head(finish),
+            tail: tail.bytes(),
+        });
+        let env = if finish { &shared.env } else { self.notify.env(&self.settings, &shared.env) };
+        let group = !finish && self.settings.leftovers[0].is_some();
+        let folder = self.directory.as_fd();
+        match spawn::spawn(&Plan { group, folder, record, fds: &fds[..count], path, argv, env }) {
+            Ok(spawned) => {
+                self.said.forget(Said::NotStarted);
+                if !finish {
+                    self.since = now.wall;
+                }
+                self.exec = spawned.exec;
+                self.book.spawned = (now.monotonic, now.wall);
+                self.book.unrecorded = shared.adoption() && (file.is_none() || spawned.record.is_some());
+                if let Some(errno) = spawned.record.filter(|_| self.said.is_new(Said::NoRecord)) {
+                    voice.unable_so(&[RECORD], errno, NO_RECORD);
+                }
+                Event::Started(spawned.pid)
+            }
+            Err(errno) => self.not_started(shared, b"fork", errno),
+        }
+    }
+
+    /// What is due could not be started: it is tried again, and reported once until something was started.
+    fn not_started(&mut self, shared: &Shared, what: &[u8], errno: Errno) -> Event {
+        if self.said.is_new(Said::NotStarted) {
+            shared.voice(self.part).unable_so(&[what], errno, b"trying again");
+        }
+        Event::NotStarted
+    }
+
+    /// A child has died: true if it was this process's. What follows from that is for [`Process::bury`].
+    pub(super) fn lost(&mut self, pid: u32, status: i32) -> bool {
+        for (own, lost) in [(self.machine.pid, &mut self.lost), (self.script, &mut self.lost_script)] {
+            if pid == own && lost.is_none() {
+                *lost = Some(status);
+                return true;
+            }
+        }
+        self.leftovers.child_died();
+        false
+    }
+
+    /// Whether there is something to bury.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.is_some() || self.lost_script.is_some() || self.leftovers.are_fewer()
+    }
+
+    /// The next of the deaths that were noticed, to happen now; `logger` is the pid of the logger.
+    pub(super) fn bury(&mut self, shared: &Shared, logger: u32, now: Now) -> Option<Event> {
+        if let Some(status) = self.lost.take() {
+            let death = match self.exec.take() {
+                Some(errno) if self.machine.phase == Phase::Run => Death::Exec(errno as i32),
+                _ => death::from_wait_status(status),
+            };
+            self.leftovers.death_was_seen();
+            return Some(Event::Died(death));
+        }
+        if let Some(status) = self.lost_script.take() {
+            self.script = 0;
+            self.control.1 = Some(status).filter(|status| *status != 0);
+            return Some(Event::Script(status == 0));
+        }
+        let none_are_left = self.leftovers.none_are_left(self.run_before(shared, logger));
+        none_are_left.then_some(Event::Later(now.monotonic))
+    }
+
+    /// The adopted process may have died: its death, once somebody has reaped it.
+    pub(super) fn ask_adopted(&mut self, now: Now) -> Option<Event> {
+        let pidfd = self.adopted.as_ref()?;
+        let since = *self.asking.get_or_insert(now.monotonic);
+        let death = match process::exit_status(pidfd.as_fd()) {
+            Ok(status) => death::from_wait_status(status),
+            Err(Errno::ESRCH) if now.monotonic < since + PATIENCE => return None,
+            Err(_) => Death::Unknown, // the kernel does not show it, or it was not reaped in time
+        };
+        // It was reaped a while ago: where its number is another's by now, so is the group of that number.
+        let reused = procfs::process(self.machine.pid).is_ok_and(|process| !process.zombie);
+        (self.adopted, self.asking) = (None, None);
+        if !reused {
+            self.leftovers.death_was_seen();
+        }
+        Some(Event::Died(death))
+    }
+
+    /// Reports how run died: where the log goes, and to `deaths`.
+    fn report_death(&mut self, shared: &Shared) {
+        let Some(death) = self.machine.death else { return };
+        let again = matches!(death, Death::Exec(_)) && self.last_death == Some(death);
+        self.last_death = Some(death);
+        let expected = match death {
+            Death::Exit(0) => true,
+            // Without a log stderr has it already.
+            Death::Exec(_) => again || shared.pipe.is_none(),
+            Death::Signal(signal, false) => {
+                let signal = i32::from(signal);
+                self.stopped && (signal == self.settings.rules.down_signal || signal == signals::TERM)
+            }
+            // That of a logger is none of the service's.
+            Death::Unknown => self.part == Part::Log,
+            Death::Exit(_) | Death::Signal(_, true) => false,
+        };
+        if !expected {
+            let hint = self.run_failures.hint();
+            let line = death::log_line(death, &self.machine, &self.settings.rules, hint);
+            self.to_log(shared, line.bytes());
+        }
+        if let Some(state) = &mut self.state {
+            let entry = death::entry(death, self.died, self.machine.ran_for);
+            if let Err(errno) = state.add_death(entry.bytes()) {
+                state.complain(shared.voice(self.part), &[b"write supervise/deaths"], errno, b"");
+            }
+        }
+        self.run_is_over();
+    }
+
+    /// The readiness of a run ends with it.
+    fn run_is_over(&mut self) {
+        if self.notify.over() {
+            if let Some(state) = &self.state {
+                let _ = state.show_ready(None); // nobody is misled for long: the status says that it is down
+            }
+        }
+    }
+
+    /// finish has decided that the service is given up.
+    pub(super) fn report_finish_gave_up(&self, shared: &Shared) {
+        self.to_log(shared, b"warning: svrun: finish exited 125: gave up\n");
+    }
+
+    /// A line to where the service logs; to stderr where that is nowhere, full, or ours to read.
+    fn to_log(&self, shared: &Shared, line: &[u8]) {
+        let logged = match &shared.pipe {
+            Some(pipe) if self.part == Part::Service => pipe.tell(line),
+            _ => Err(Errno::EPIPE),
+        };
+        if logged.is_err() {
+            shared.voice(self.part).line(line);
+        }
+    }
+
+    /// Makes the record where there could be none so far.
+    pub(super) fn make_record(&mut self, shared: &Shared, now: Now) {
+        match self.state.as_mut().map(State::make_record) {
+            Some(Ok(new)) => self.book.unrecorded |= new,
+            Some(Err(errno)) => {
+                if self.said.is_new(Said::NoRecord) {
+                    shared.voice(self.part).unable_so(&[RECORD], errno, NO_RECORD);
+                }
+                // Its mode and that of the directory are decided by people.
+                if errno != Errno::EPERM {
+                    self.retry_at.get_or_insert(now.monotonic + AGAIN);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Writes what a new supervisor has to know.
+    pub(super) fn remember(&mut self, shared: &Shared, now: Now) {
+        self.remember_as(shared, self.machine, now);
+    }
+
+    fn remember_as(&mut self, shared: &Shared, machine: Machine, now: Now) {
+        let Some(file) = self.state.as_ref().and_then(|state| state.record.as_ref()) else { return };
+        let snapshot = Snapshot {
+            machine,
+            asked: machine.asked(),
+            serial: self.book.serial,
+            wall: self.since,
+            died: self.died.0.0,
+            dead: self.died.1,
+            notify: self.notify.name,
+            ready: self.notify.ready,
+        };
+        if !self.book.keep(file.as_fd(), &snapshot, &shared.space, shared.adoption()) {
+            self.retry_at.get_or_insert(now.monotonic + AGAIN);
+        }
+    }
+
+    /// The fd that is ready at the adopted process's death, while there is no need to ask again and again.
+    pub(super) fn death_fd(&self) -> RawFd {
+        match &self.adopted {
+            Some(pidfd) if self.asking.is_none() => pidfd.as_raw_fd(),
+            _ => -1,
+        }
+    }
+
+    /// When time alone will lead to something.
+    pub(super) fn deadline(&self, now: Now) -> Option<u64> {
+        let asking = self.asking.map(|_| now.monotonic + 5);
+        [self.machine.deadline(), asking, self.retry_at, self.locked].into_iter().flatten().min()
+    }
+}

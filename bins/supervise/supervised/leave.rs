@@ -1,0 +1,99 @@
+//! How it ends: the service is down for good, and its logger has read all.
+
+use std::os::fd::AsFd;
+
+use common::supervise::{self, Control};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+use super::{DRAIN, Ending, Ends, Supervised};
+use crate::supervise::machine::{Event, Phase, Want};
+use crate::supervise::now::Now;
+use crate::supervise::part::Part;
+use crate::supervise::pipe::Pipe;
+use crate::supervise::record;
+
+impl Supervised {
+    /// The service is wanted again while its logger reads the rest.
+    pub(super) fn take_back_exit(&mut self, now: Now) {
+        self.ended = None;
+        if self.draining.take().is_none() || self.parts.logger.is_none() {
+            return;
+        }
+        if let Some(state) = &self.parts.service.state {
+            match Pipe::for_log(state.directory(), self.shared.voice) {
+                Ok(pipe) => self.shared.pipe = Some(pipe),
+                Err(errno) => self.shared.voice.unable(&[b"make a pipe for the log"], errno),
+            }
+            self.happen(Part::Log, Event::Control(Control::Up), now);
+        }
+    }
+
+    /// Whether it is time to end: the service is down for good, and its logger has read all.
+    #[inline(never)]
+    pub(super) fn end(&mut self, now: Now) -> Option<Ending> {
+        if self.ends == Ends::WithService {
+            if let Some(death) = self.parts.service.machine.ended() {
+                self.command(Part::Service, Control::Exit, now);
+                self.ended = Some(death);
+            }
+        }
+        if !self.parts.service.machine.gone {
+            return None;
+        }
+        let since = match self.draining {
+            Some(since) => since,
+            None => {
+                self.draining = Some(now.monotonic);
+                self.drain(now);
+                now.monotonic
+            }
+        };
+        let reads = |logger: &&_| !is_done(logger);
+        if self.parts.logger.as_ref().filter(reads).is_some() {
+            if now.monotonic < since + DRAIN {
+                return None;
+            }
+            let what = b"a process that the service left behind may still write to the log: the logger is left running";
+            self.shared.voice.warning(&[what]);
+        }
+        self.save(now);
+        for process in
+            self.parts.iter().filter(|process| process.part == Part::Service || process.machine.pid == 0)
+        {
+            if let Some(state) = &process.state {
+                if let Some(file) = &state.record {
+                    let _ = record::clear(file.as_fd()); // what it says is dead in any case
+                }
+                // A socket that stays is dead, and the next one removes it.
+                let _ = unlinkat(state.directory(), supervise::SOCKET, UnlinkatFlags::NoRemoveDir);
+            }
+        }
+        self.clients.drop_all();
+        Some(self.ended.map_or(Ending::Asked, Ending::Ended))
+    }
+
+    /// The logger reads the pipe to its end, which comes once we and the service have closed it. It gets no
+    /// signal. One that waits for its next start is started, if there is something to read.
+    fn drain(&mut self, now: Now) {
+        let unread = self.shared.pipe.as_ref().map_or(0, Pipe::unread);
+        let Some(logger) = self.parts.logger.as_ref().filter(|logger| logger.locked.is_none()) else {
+            return;
+        };
+        if logger.machine.phase == Phase::Wait && unread > 0 {
+            self.happen(Part::Log, Event::Control(Control::Once), now);
+        }
+        self.shared.pipe = None;
+        match &mut self.parts.logger {
+            Some(logger) if logger.machine.phase == Phase::Run => {
+                logger.machine.want = Want::Exit;
+                logger.unsaved = true;
+            }
+            _ => self.happen(Part::Log, Event::Control(Control::Exit), now),
+        }
+    }
+}
+
+/// Whether a logger has nothing to read any more: it has ended, or is another supervisor's.
+fn is_done(logger: &crate::supervise::process::Process) -> bool {
+    logger.machine.gone || logger.locked.is_some()
+}

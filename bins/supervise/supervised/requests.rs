@@ -1,0 +1,144 @@
+//! The requests of clients over the socket.
+
+use common::quantity::SECONDS;
+use common::supervise::Control;
+use common::{Text, signals};
+use nix::errno::Errno;
+
+use super::{Next, Supervised, Way};
+use crate::supervise::clients::{Condition, Input};
+use crate::supervise::machine::Want;
+use crate::supervise::now::Now;
+use crate::supervise::order::Ask;
+use crate::supervise::part::Part;
+
+impl Supervised {
+    /// Answers a client's lines.
+    #[inline(never)] // its buffers would be part of the frame that waits
+    pub(super) fn serve(&mut self, i: usize, now: Now) {
+        loop {
+            match self.clients.line(i) {
+                Input::Nothing => return,
+                Input::TooLong => {
+                    self.clients.refuse(i, b"too long");
+                    self.clients.drop(i);
+                }
+                Input::Line(line, late) => self.answer(i, line.bytes(), late, now),
+            }
+        }
+    }
+
+    fn answer(&mut self, i: usize, line: &[u8], late: [Option<Ask>; 2], now: Now) {
+        let (part, line) = match line.strip_prefix(b"log ") {
+            Some(rest) => (Part::Log, rest),
+            None => (Part::Service, line),
+        };
+        let Some(process) = self.parts.get(part) else {
+            return self.clients.refuse(i, b"no log");
+        };
+        let runs = process.machine.pid != 0;
+        let mut words = line.split(|b| *b == b' ').filter(|word| !word.is_empty());
+        let list = [words.next(), words.next(), words.next(), words.next()];
+        let control = match list {
+            [Some(b"status"), None, ..] => {
+                self.save(now); // the files are never behind an answer
+                return self.reply(i, part, None, now);
+            }
+            [Some(b"events"), None, ..] => {
+                self.save(now);
+                if let Some(process) = self.parts.get(part) {
+                    let view = process.view(&self.shared, self.parts.logger.is_some());
+                    self.clients.follow(i, &view, now);
+                }
+                return;
+            }
+            [Some(b"wait"), Some(condition), seconds, None] => {
+                return self.wait(i, part, condition, seconds, now);
+            }
+            [Some(b"upgrade"), None, ..] if part == Part::Service => return self.clients.upgrade(i),
+            [Some(b"exit"), None, ..] if part == Part::Log => {
+                return self.clients.refuse(i, b"not for the log");
+            }
+            [Some(b"signal"), Some(name), None, _] => match signals::parse(name) {
+                Some(signal) => Some(Control::Signal(signal)),
+                None => return self.clients.refuse(i, b"unknown signal"),
+            },
+            [Some(word), None, ..] => Control::from_word(word),
+            _ => None,
+        };
+        let Some(control) = control else {
+            self.clients.refuse(i, b"unknown command");
+            return self.clients.drop(i);
+        };
+        let signal = matches!(control, Control::Signal(_));
+        if signal && !runs {
+            return self.clients.refuse(i, b"not running");
+        }
+        if control == Control::Exit {
+            self.clients.keep(i);
+        }
+        self.ask(part, control, late[part as usize], Some(Way::Client(i)), now);
+        self.save(now);
+        self.reply(i, part, control.letter().filter(|_| signal), now);
+    }
+
+    /// Answers with the state, once a start that is under way is over, and the control script of this letter.
+    fn reply(&mut self, i: usize, part: Part, letter: Option<u8>, now: Now) {
+        let Some(process) = self.parts.get(part) else { return };
+        let view = process.view(&self.shared, self.parts.logger.is_some());
+        if process.machine.preparing() || letter.is_some_and(|letter| process.machine.asks(letter)) {
+            return self.clients.wait(i, Condition::Settled(letter), None, &view, now);
+        }
+        self.clients.show(i, &view, now);
+    }
+
+    fn wait(&mut self, i: usize, part: Part, condition: &[u8], seconds: Option<&[u8]>, now: Now) {
+        let condition = match condition {
+            b"up" => Condition::Up,
+            b"down" => Condition::Down,
+            b"finished" => Condition::Finished,
+            b"ready" => Condition::Ready,
+            _ => return self.clients.refuse(i, b"unknown command"),
+        };
+        let milliseconds = match seconds.map(|text| SECONDS.parse(text)) {
+            None => None,
+            Some(Some(milliseconds)) => Some(milliseconds),
+            Some(None) => return self.clients.refuse(i, b"not a number of seconds"),
+        };
+        if let Some(process) = self.parts.get(part) {
+            let view = process.view(&self.shared, self.parts.logger.is_some());
+            self.clients.wait(i, condition, milliseconds, &view, now);
+        }
+    }
+
+    /// Makes ready for the upgrade that a client has asked for, if one has: all is written that the next program has
+    /// to know.
+    pub(super) fn prepare_upgrade(&mut self, now: Now) -> Option<Next> {
+        let i = self.clients.upgrading()?;
+        // The next program would begin anew, and stay.
+        let leaves = self.asked.stop || self.asked.leave || self.parts.service.machine.want == Want::Exit;
+        if !leaves {
+            // What we know of them dies with this program.
+            self.bury([false; 2], now);
+        }
+        let refused: Option<&[u8]> = match () {
+            () if leaves => Some(b"unable to upgrade: leaving"),
+            () if self.parts.service.machine.scripted() => {
+                Some(b"unable to upgrade: a control script runs, try again")
+            }
+            () => None,
+        };
+        if let Some(why) = refused {
+            self.clients.refuse_upgrade(i, why);
+            return Some(Next::Again);
+        }
+        self.save(now);
+        Some(Next::Upgrade(i))
+    }
+
+    /// The program could not become another, which it was to do for a client.
+    pub(crate) fn refuse_upgrade(&mut self, client: usize, errno: Errno) {
+        let mut why = Text::<128>::of("unable to execute the supervisor's file: ");
+        self.clients.refuse_upgrade(client, why.errno(errno).bytes());
+    }
+}

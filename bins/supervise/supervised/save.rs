@@ -1,0 +1,120 @@
+//! What is written of the state, for clients and for a new supervisor, and made anew where it is gone.
+
+use common::{door, supervise};
+use nix::errno::Errno;
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+use super::{AGAIN, Supervised};
+use crate::supervise::lock::Patience;
+use crate::supervise::now::Now;
+use crate::supervise::order::Late;
+use crate::supervise::part::Part;
+use crate::supervise::process::Said;
+use crate::supervise::state::State;
+
+impl Supervised {
+    /// Answers the clients that have waited for what is written now. Whether there were any.
+    pub(super) fn answer_waiting(&mut self, now: Now) -> bool {
+        let log = self.parts.logger.is_some();
+        let mut any = false;
+        for process in self.parts.iter() {
+            any |= self.clients.answer(&process.view(&self.shared, log), now);
+        }
+        any
+    }
+
+    /// Writes what has changed, for clients and for a new supervisor.
+    #[inline(never)]
+    pub(super) fn save(&mut self, now: Now) {
+        if self.socket.is_none() {
+            self.open_socket();
+        }
+        for part in Part::BOTH {
+            if self.parts.get(part).is_some_and(|process| process.unsaved) {
+                self.save_part(part, now);
+            }
+        }
+        if self.socket.is_none() {
+            self.parts.service.retry_at.get_or_insert(now.monotonic + AGAIN);
+        }
+    }
+
+    fn save_part(&mut self, part: Part, now: Now) {
+        let voice = self.shared.voice(part);
+        let Some(process) = self.parts.get_mut(part) else { return };
+        process.unsaved = false;
+        process.make_record(&self.shared, now);
+        // Before anybody can see it: a kill after that must not take us back behind it.
+        process.remember(&self.shared, now);
+        let Some(state) = &mut process.state else { return };
+        let mut shown = state.show(&process.machine, process.since, voice);
+        if state.is_lost() {
+            self.make_state_anew(part, now);
+        }
+        let Some(process) = self.parts.get_mut(part) else { return };
+        let Some(state) = &mut process.state else { return };
+        if !shown {
+            shown = state.show(&process.machine, process.since, voice);
+        }
+        let open = state.open_fifos();
+        if let Err(errno) = open {
+            state.complain(voice, &[b"open supervise/control and supervise/ok"], errno, b"trying again");
+        }
+        if !shown || open.is_err() {
+            process.retry_at = Some(now.monotonic + AGAIN);
+        }
+    }
+
+    /// The state directory was removed: another one is made.
+    #[inline(never)]
+    fn make_state_anew(&mut self, part: Part, now: Now) {
+        let voice = self.shared.voice(part);
+        let Some(process) = self.parts.get_mut(part) else { return };
+        let made = State::take(process.parent(), self.operators, Patience::None);
+        let is_made = made.is_ok();
+        if process.said.is_new(Said::StateGone) {
+            let what = if is_made { &b"made anew"[..] } else { b"it cannot be made anew" };
+            voice.warning(&[b"supervise is gone: ", what]);
+        }
+        if is_made {
+            process.said.forget(Said::StateGone);
+        }
+        if let Ok(state) = made {
+            process.state = Some(state);
+            self.late[part as usize] = Late::default();
+            process.book.unrecorded = true;
+        }
+        process.make_record(&self.shared, now);
+        process.remember(&self.shared, now);
+        if part == Part::Service {
+            self.socket = None;
+            if let (Some(pipe), Some(state)) = (&mut self.shared.pipe, &process.state) {
+                pipe.move_to(state.directory());
+            }
+        }
+    }
+
+    /// Listens at `socket` in the state directory.
+    fn open_socket(&mut self) {
+        let Some(state) = &mut self.parts.service.state else { return };
+        let mode = if self.operators.is_some() { 0o660 } else { 0o600 };
+        let open = || {
+            // It is a dead one's: we hold the lock.
+            match unlinkat(state.directory(), supervise::SOCKET, UnlinkatFlags::NoRemoveDir) {
+                Ok(()) | Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(errno),
+            }
+            let socket = door::listen(state.directory(), supervise::SOCKET, mode)?;
+            if let Some(group) = self.operators {
+                door::give_socket(state.directory(), supervise::SOCKET, group)?;
+            }
+            Ok(socket)
+        };
+        match open() {
+            Ok(socket) => self.socket = Some(socket),
+            Err(errno) => {
+                state.complain(self.shared.voice, &[b"open supervise/socket"], errno, b"trying again");
+            }
+        }
+    }
+}

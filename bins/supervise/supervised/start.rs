@@ -1,0 +1,181 @@
+//! How it begins: it takes the service directory and what lives of it, or returns why not.
+
+use std::os::fd::AsFd;
+
+use common::fds;
+use common::supervise::Control;
+use nix::errno::Errno;
+
+use super::{AGAIN, Asked, Options, Places, Supervised};
+use crate::supervise::adopt;
+use crate::supervise::clients::Clients;
+use crate::supervise::lock::{NotOurs, Patience};
+use crate::supervise::machine::{Event, Phase, Want};
+use crate::supervise::now::Now;
+use crate::supervise::order::Late;
+use crate::supervise::part::Part;
+use crate::supervise::parts::Parts;
+use crate::supervise::pipe::Pipe;
+use crate::supervise::process::Process;
+use crate::supervise::refusal::Refusal;
+use crate::supervise::service::{exists, make_directory, operators};
+use crate::supervise::shared::Shared;
+use crate::supervise::state::State;
+
+/// How long a pid namespace that is on its way out is waited for.
+const PATIENCE: u64 = 2000;
+
+impl Supervised {
+    /// Takes a service directory, and what lives of it, and starts what is wanted.
+    #[inline(never)]
+    pub(crate) fn open(places: Places, options: Options, now: Now) -> Result<Box<Self>, Refusal> {
+        let patience = options.patience;
+        let mut supervised = Self::take(places, options, now)?;
+        supervised.look_for_log(now)?;
+        if let Some(errno) = supervised.no_log.filter(|errno| fds::passes(*errno)) {
+            // A service whose log could be there must not run without it.
+            return Err(Refusal::unable(Part::Service, "open log", errno));
+        }
+        supervised.begin(patience, now)?;
+        Ok(supervised)
+    }
+
+    /// Takes the state directory. A function of its own, so that what it needs of the stack is free again.
+    #[inline(never)]
+    fn take(places: Places, options: Options, now: Now) -> Result<Box<Self>, Refusal> {
+        let Options { voice, env, supervisor, mut space, ends, orphans, patience, notify } = options;
+        let directory = places.service;
+        let operators = operators(&directory, voice);
+        let want = if exists(directory.as_fd(), c"down") { Want::Down } else { Want::Up };
+        let mut service = Process::new(Part::Service, directory, places.state, want, now);
+        if let Some(socket) = notify {
+            service.notify.take(socket);
+        }
+        let state = State::take(service.parent(), operators, patience)
+            .map_err(|not_ours| Refusal::state(Part::Service, &not_ours))?;
+        space.look_for_sign(state.directory());
+        service.state = Some(state);
+        Ok(Box::new(Self {
+            shared: Shared { voice, env, supervisor, space, orphans, pipe: None },
+            parts: Parts { service, logger: None },
+            clients: Clients::default(),
+            socket: None,
+            operators,
+            ends,
+            ended: None,
+            draining: None,
+            no_log: None,
+            asked: Asked::default(),
+            waited: 0,
+            late: [Late::default(); 2],
+            late_clients: [None; 2],
+            crowded: None,
+            outdated: None,
+        }))
+    }
+
+    /// Makes a logger of `log`, if that is there and was not before.
+    pub(super) fn look_for_log(&mut self, now: Now) -> Result<(), Refusal> {
+        if self.parts.logger.is_some() {
+            return Ok(());
+        }
+        let service = &self.parts.service;
+        let directory = match fds::open_directory(service.directory.as_fd(), c"log") {
+            Ok(directory) => directory,
+            Err(Errno::ENOENT) => return Ok(()),
+            Err(errno) => {
+                if self.no_log.replace(errno).is_none() {
+                    self.shared.voice.unable_so(&[b"open log"], errno, b"the service runs without a logger");
+                }
+                return Ok(());
+            }
+        };
+        let Some(state) = &service.state else { return Ok(()) };
+        let want = if exists(directory.as_fd(), c"down") { Want::Down } else { Want::Up };
+        let parent = service.state_parent.as_ref().map(|state| {
+            let _ = make_directory(state, c"log", 0o755); // opening it reports
+            fds::open_directory(state.as_fd(), c"log")
+        });
+        let refusal = |what| move |errno| Refusal::unable(Part::Service, what, errno);
+        let parent = parent.transpose().map_err(refusal("open log in the state directory"))?;
+        let pipe = Pipe::for_log(state.directory(), self.shared.voice);
+        self.shared.pipe = Some(pipe.map_err(refusal("make a pipe for the log"))?);
+        let mut logger = Process::new(Part::Log, directory, parent, want, now);
+        logger.locked = Some(0);
+        self.parts.logger = Some(logger);
+        Ok(())
+    }
+
+    /// Takes the logger's state directory. Another that holds its lock has its logger there: it is tried
+    /// again, and the pipe keeps what the service says.
+    pub(super) fn lock_log(&mut self, patience: Patience, now: Now) -> Result<(), Refusal> {
+        let Some(logger) = self.parts.logger.as_mut().filter(|logger| logger.locked.is_some()) else {
+            return Ok(());
+        };
+        let voice = self.shared.voice(Part::Log);
+        let first = logger.locked == Some(0);
+        match State::take(logger.parent(), self.operators, patience) {
+            Ok(state) => {
+                logger.locked = None;
+                logger.state = Some(state);
+                return self.adopt_or_start(Part::Log, now);
+            }
+            Err(NotOurs::Locked) if first => {
+                voice.unable_so(&[b"lock supervise/lock"], Errno::EAGAIN, b"trying again");
+            }
+            Err(NotOurs::Unusable(what, errno)) if first => {
+                voice.unable_so(&[what.as_bytes()], errno, b"trying again");
+            }
+            Err(_) => {}
+        }
+        logger.locked = Some(now.monotonic + AGAIN);
+        Ok(())
+    }
+
+    fn begin(&mut self, patience: Patience, now: Now) -> Result<(), Refusal> {
+        self.verify(patience)?;
+        self.lock_log(patience, now)?;
+        // A client that sees the service finds its logger too.
+        self.save(now);
+        self.adopt_or_start(Part::Service, now)?;
+        self.save(now);
+        Ok(())
+    }
+
+    /// Fails where it cannot be determined whether what is recorded is alive: before anything is started.
+    fn verify(&self, patience: Patience) -> Result<(), Refusal> {
+        let began = Now::read();
+        loop {
+            let now = Now::read();
+            match adopt::recorded(&self.parts.service, &self.shared, now) {
+                // A container is started again while the kernel still clears away what it was before.
+                Err(Errno::EXDEV)
+                    if patience == Patience::Brief && now.monotonic < began.monotonic + PATIENCE =>
+                {
+                    common::lock::pause_1ms();
+                }
+                Ok(_) => return Ok(()),
+                Err(errno) => return Err(Refusal::recorded(Part::Service, errno)),
+            }
+        }
+    }
+
+    /// Takes over what is left of a process, or starts it if it is wanted.
+    fn adopt_or_start(&mut self, part: Part, now: Now) -> Result<(), Refusal> {
+        let Some(process) = self.parts.get_mut(part) else { return Ok(()) };
+        let event =
+            adopt::adopt(process, &self.shared, now).map_err(|errno| Refusal::recorded(part, errno))?;
+        if let Some(event) = event {
+            self.happen(part, event, now);
+        }
+        let Some(process) = self.parts.get_mut(part) else { return Ok(()) };
+        process.unsaved = true;
+        if process.machine.phase == Phase::Down && process.machine.want == Want::Up {
+            self.happen(part, Event::Control(Control::Up), now);
+        }
+        if part == Part::Log {
+            self.hurry_logger(now);
+        }
+        Ok(())
+    }
+}

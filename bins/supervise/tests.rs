@@ -1,0 +1,125 @@
+//! Two services in one loop of one process.
+
+use std::fs;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use common::poll::{self, POLLIN, pollfd, watch};
+use common::{Voice, process, signals};
+use nix::errno::Errno;
+
+use super::*;
+
+/// How long anything may take, in milliseconds.
+const DEADLINE: u64 = 60_000;
+
+fn script(path: &Path, text: &str) {
+    fs::write(path, format!("#!/bin/sh\nexec 2>/dev/null\n{text}\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn open(directory: &Path) -> Box<Supervised> {
+    let options = Options {
+        voice: Voice { called: b"test", folder: b"service", part: b"" },
+        env: [c"PATH=/usr/local/bin:/usr/bin:/bin"].into_iter().collect(),
+        supervisor: std::process::id(),
+        space: PidSpace::now().unwrap(),
+        ends: Ends::WhenAsked,
+        orphans: Orphans::Anybodys,
+        patience: Patience::None,
+        notify: None,
+    };
+    let service = fs::File::open(directory).unwrap().into();
+    Supervised::open(Places { service, state: None }, options, Now::read()).unwrap()
+}
+
+/// Holds two services, until `done` says so of how they have ended so far.
+fn hold(held: &mut [Option<Box<Supervised>>; 2], done: impl Fn([Option<Ending>; 2]) -> bool) {
+    let began = Now::read().monotonic;
+    let mut endings = [None; 2];
+    loop {
+        for (held, ending) in held.iter_mut().zip(&mut endings) {
+            while let Some(service) = held {
+                match service.settle(Now::read()) {
+                    Next::Again => {}
+                    Next::Wait => break,
+                    Next::Upgrade(client) => service.refuse_upgrade(client, Errno::ENOSYS),
+                    Next::Over(how) => (*held, *ending) = (None, Some(how)),
+                }
+            }
+        }
+        if done(endings) {
+            return;
+        }
+        assert!(Now::read().monotonic < began + DEADLINE, "it takes too long");
+        let mut watched: Vec<pollfd> = Vec::new();
+        for service in held.iter().flatten() {
+            let mut its = [watch(-1, 0); FIXED_FDS];
+            service.watch(&mut its, Now::read());
+            watched.extend(its);
+        }
+        let pids = held.iter().flatten().flat_map(|service| service.pids());
+        // One that is reaped already has no fd, and is due at once.
+        let deaths: Vec<OwnedFd> = pids.filter_map(|pid| process::pidfd(pid).ok()).collect();
+        watched.extend(deaths.iter().map(|death| watch(death.as_raw_fd(), POLLIN)));
+        let now = Now::read();
+        let due = held.iter().flatten().filter_map(|service| service.deadline(now)).min();
+        let timeout = due.map_or(1000, |due| due.saturating_sub(now.monotonic).min(1000));
+        poll::poll(&mut watched, Some(timeout)).unwrap();
+        for (service, its) in held.iter_mut().flatten().zip(watched.chunks(FIXED_FDS)) {
+            assert_eq!(service.ready(its, Now::read()), None);
+            service.fire_timers(Now::read());
+        }
+        while let Ok(Some((pid, status))) = process::reap() {
+            let lost =
+                held.iter_mut().flatten().filter_map(|service| service.lost(pid, status).then_some(()));
+            assert_eq!(lost.count(), 1, "{pid} is of one of them");
+        }
+    }
+}
+
+#[test]
+fn two_services_live_in_one_loop_and_end_each_for_itself() {
+    // As a program does that holds services: what arrives waits.
+    signals::block_all().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let (first, second) = (directory.path().join("first"), directory.path().join("second"));
+    let current = std::env::current_dir().unwrap();
+    for path in [&first, &second] {
+        fs::create_dir(path).unwrap();
+        // What the logger of the first has is to be complete at its end.
+        script(&path.join("run"), "echo began in \"$PWD\"\nexec sleep 300");
+        fs::write(path.join("leftovers"), "kill\n").unwrap();
+        fs::create_dir(path.join("log")).unwrap();
+        script(&path.join("log/run"), "exec cat >>../log.text");
+    }
+    let stat = |path: &Path| fs::read_to_string(path.join("supervise/stat")).unwrap_or_default();
+    let log = |path: &Path| fs::read_to_string(path.join("log.text")).unwrap_or_default();
+    let pid = |path: &Path| fs::read_to_string(path.join("supervise/pid")).unwrap_or_default();
+    let began = |path: &Path| format!("began in {}\n", path.display());
+
+    let mut held = [Some(open(&first)), Some(open(&second))];
+    hold(&mut held, |_| {
+        [&first, &second].iter().all(|path| stat(path) == "run\n" && log(path) == began(path))
+    });
+    assert_eq!(std::env::current_dir().unwrap(), current);
+    let lives_on = pid(&second);
+
+    fs::write(first.join("supervise/control"), "x").unwrap();
+    hold(&mut held, |endings| endings[0] == Some(Ending::Asked));
+    assert_eq!(
+        (stat(&first).as_str(), log(&first)),
+        ("down\n", began(&first)),
+        "and nothing was left behind"
+    );
+    assert_eq!((stat(&second).as_str(), pid(&second)), ("run\n", lives_on), "the other one does not notice");
+
+    // What another has held is free for a third, while the second goes on.
+    held[0] = Some(open(&first));
+    hold(&mut held, |_| stat(&first) == "run\n" && log(&first) == began(&first).repeat(2));
+    held.iter_mut().flatten().for_each(|service| service.stop());
+    hold(&mut held, |endings| endings == [Some(Ending::Asked); 2]);
+    assert_eq!((stat(&first).as_str(), stat(&second).as_str()), ("down\n", "down\n"));
+    assert_eq!(std::env::current_dir().unwrap(), current);
+}
