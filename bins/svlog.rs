@@ -71,7 +71,7 @@ fn log(cli: &mut Cli) -> Outcome {
     signals::block_all().or_fail("block signals")?;
     signals::reset_all();
     let signals = signals::as_fd(&SIGNALS).or_fail("watch for signals")?;
-    let voice = Voice { called, folder: b"", part: b"" };
+    let voice = Voice { called, directory: b"", part: b"" };
     match Logger::start(options, voice, env, signals).or_fail("look at the input")? {
         Some(logger) => Err(Error::answer(logger.run(), "")),
         None => Err(Error::fatal("no functional log directories")),

@@ -138,7 +138,7 @@ fn spawn(directory: &OwnedFd, command: &CStr, env: &Words, name: Name) -> nix::R
     let given = [(input, 0), (output, 1), (state, 4), (new_state, 5)];
     let plan = Plan {
         group: true, // so that all of a pipeline can be ended
-        folder: directory.as_fd(),
+        directory: directory.as_fd(),
         record: None,
         fds: &given.map(|(fd, to)| (fd.as_raw_fd(), to)),
         path: c"/bin/sh",

@@ -36,7 +36,7 @@ pub(super) struct Site {
 impl Site {
     /// Opens and locks the directory of this path. `None`: why not has been reported.
     pub(super) fn enter(path: &'static CStr, voice: Voice, verbose: bool) -> Option<Self> {
-        let voice = Voice { folder: path.to_bytes(), ..voice };
+        let voice = Voice { directory: path.to_bytes(), ..voice };
         let (fd, lock) = enter(path, voice)?;
         match fstat(&fd) {
             Ok(stat) => Some(Self { path, id: id(&stat), fd, lock, gone: false, voice, verbose }),
