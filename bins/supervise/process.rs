@@ -175,6 +175,7 @@ impl Process {
     }
 
     /// What clients may see of it; `log`: whether the service has a logger.
+    #[inline(never)] // it is made in many places
     pub(super) fn view(&self, shared: &Shared, log: bool) -> View<'_> {
         View {
             part: self.part,
