@@ -20,6 +20,7 @@ use crate::supervise::{
     self, Ending, Ends, Now, Options, Orphans, Patience, PidSpace, Places, Supervised, make_directory,
 };
 use supervisor::{HEARD, Role, Supervisor};
+use upgrade::Invocation;
 
 /// svrun: run a service and its logger, and start them again when they end.
 pub const PROGRAM: Link = Link {
@@ -48,7 +49,7 @@ fn run(cli: &mut Cli) -> Outcome {
 }
 
 /// What the command line asks for.
-struct Orders {
+struct CommandLine {
     role: Role,
     keep: bool,
     state: Option<&'static CStr>,
@@ -57,7 +58,7 @@ struct Orders {
     env: Words,
 }
 
-fn orders(cli: &mut Cli) -> Result<Orders, Error> {
+fn command_line(cli: &mut Cli) -> Result<CommandLine, Error> {
     let (mut keep, mut state) = (false, None);
     let mut role = if std::process::id() == 1 { Role::Whole } else { Role::Part };
     let mut words = vec![cli.first()];
@@ -86,10 +87,10 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
     words.push(directory);
     let rest = cli.rest_or_nothing();
     if rest.words.first().is_some() {
-        return Err(Error::usage("one dir, and nothing behind it"));
+        return Err(Error::usage("nothing may follow dir"));
     }
     let (words, env) = (words.into_iter().collect::<Words>(), rest.env.into_words());
-    Ok(Orders { role, keep, state, directory, words, env })
+    Ok(CommandLine { role, keep, state, directory, words, env })
 }
 
 /// Makes this process fit for its work, and takes the service. A function of its own, so that what it needs of the
@@ -97,7 +98,7 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
 #[inline(never)]
 fn start(cli: &mut Cli) -> Result<Supervisor, Error> {
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
-    let Orders { role, keep, state, directory, words, env } = orders(cli)?;
+    let CommandLine { role, keep, state, directory, words, env } = command_line(cli)?;
     // Before the first child: nothing that arrives may be lost, or end us, from here on.
     signals::block_all().or_fail("block signals")?;
     signals::reset_all();
@@ -149,7 +150,8 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Error> {
     })?;
     drop(pipes);
     let (resting, unreaped) = (false, false);
-    Ok(Supervisor { service, signals, role, voice, words, origin, env, resting, unreaped })
+    let invocation = Invocation { words, env, directory: origin };
+    Ok(Supervisor { service, signals, role, voice, invocation, resting, unreaped })
 }
 
 /// Links in a state directory that lies elsewhere to what clients look for beside it.

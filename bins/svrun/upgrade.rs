@@ -2,32 +2,44 @@
 //! moment that the exec takes.
 
 use std::ffi::CStr;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 
-use common::{Text, fds, process, procfs};
+use common::{Text, Voice, Words, fds, process, procfs};
 use nix::errno::Errno;
 use nix::unistd::fchdir;
 
-use super::supervisor::Supervisor;
+use crate::supervise::Supervised;
+
+/// How this program was started.
+#[derive(Debug)]
+pub(super) struct Invocation {
+    /// The command line.
+    pub(super) words: Words,
+    /// The environment.
+    pub(super) env: Words,
+    /// The working directory in which the command line counts.
+    pub(super) directory: OwnedFd,
+}
 
 /// Returns why it did not.
 #[inline(never)] // its buffer would be part of the frame that waits
-pub(super) fn become_own_file(supervisor: &Supervisor) -> Errno {
+pub(super) fn become_own_file(invocation: &Invocation, service: &Supervised, voice: Voice) -> Errno {
     let mut path = Text::<512>::new();
-    let (Ok(errno) | Err(errno)) = own_path(&mut path).and_then(|path| execute(supervisor, path));
-    if let Err(errno) = fchdir(supervisor.service.directory()) {
-        supervisor.voice.unable(&[b"change back to the service directory"], errno);
+    let (Ok(errno) | Err(errno)) = own_path(&mut path).and_then(|path| execute(invocation, service, path));
+    if let Err(errno) = fchdir(service.directory()) {
+        voice.unable(&[b"change back to the service directory"], errno);
     }
     errno
 }
 
-fn execute(supervisor: &Supervisor, path: &CStr) -> nix::Result<Errno> {
-    fchdir(&supervisor.origin)?;
+fn execute(invocation: &Invocation, service: &Supervised, path: &CStr) -> nix::Result<Errno> {
+    fchdir(&invocation.directory)?;
     // With -k a pipe that is handed on would be the service's too.
-    let pipes = !supervisor.words.clone().any(|word| word == c"-k");
-    let handed = supervisor.service.hand_on(pipes)?;
+    let pipes = !invocation.words.clone().any(|word| word == c"-k");
+    let handed = service.hand_on(pipes)?;
     // Clients see their end: the new program listens in a moment.
-    let errno = process::execve(path, &supervisor.words, &supervisor.env);
+    let errno = process::execve(path, &invocation.words, &invocation.env);
     handed.into_iter().flatten().rev().try_for_each(fds::Handed::take_back)?;
     Ok(errno)
 }
