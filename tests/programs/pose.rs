@@ -118,7 +118,7 @@ fn entries(value: &str) -> Result<Vec<&'static CStr>, Error> {
 
 fn deed(state: &str, value: &str) -> Result<(), Error> {
     match state {
-        "out" => fds::duplicate(1, 77, true).or_fail("copy stdout"),
+        "out" => fds::copy_to(1, 77).or_fail("copy stdout"),
         "closed" => {
             value.bytes().try_for_each(|digit| fds::close(i32::from(digit - b'0'))).or_fail("close a fd")
         }

@@ -83,7 +83,7 @@ fn run(cli: &mut Cli) -> Outcome {
         from_proc(&mut text);
     }
     from_calls(&mut text);
-    let _ = fds::duplicate(77, 1, false); // not open: stdout it is
+    let _ = fds::move_to(77, 1); // not open: stdout it is
     Err(Error::answer(0, text.0))
 }
 
