@@ -30,11 +30,11 @@ use common::poll::{POLLIN, watch};
 use common::{Cli, Env, Error, Link, OrFail, Outcome, Words, fds, shown, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use command::{Command, Verb};
+use command::{Command, Patience, Verb};
 use job::{End, Job};
 use list::List;
 use names::Names;
-use options::whole_seconds;
+use options::{Enough, whole_seconds};
 use order::{Order, TICK};
 use out::Out;
 use style::Style;
@@ -103,7 +103,7 @@ fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
     };
     let out = Out::new(style, options.json);
     match style {
-        Style::Svctl => request.carry_out(words, options.any, out),
+        Style::Svctl => request.carry_out(words, options.enough, out),
         Style::Sv | Style::Script => {
             if style == Style::Script {
                 words.truncate(1);
@@ -149,7 +149,7 @@ struct Request {
 }
 
 impl Request {
-    fn carry_out(self, words: Vec<&'static [u8]>, any: bool, mut out: Out) -> Result<Error, Error> {
+    fn carry_out(self, words: Vec<&'static [u8]>, enough: Enough, mut out: Out) -> Result<Error, Error> {
         let mut words = words.into_iter();
         let Some(word) = words.next() else { return self.list(&[], &mut out) };
         let verb = Verb::find(str_of(word), Style::Svctl).ok_or_else(|| unknown(word))?;
@@ -173,7 +173,7 @@ impl Request {
             return Err(Error::usage("missing service"));
         }
         match (command, verb) {
-            (Some(command), _) => self.send(&command, &services, any, &mut out),
+            (Some(command), _) => self.send(&command, &services, enough, &mut out),
             (None, Verb::Status) => look::show(&self.names, &services, &mut out),
             (None, Verb::Events) => events::show(&self.names, &services, &mut out),
             (None, _) => self.list(&services, &mut out),
@@ -189,7 +189,7 @@ impl Request {
         }
         Some(match verb {
             Verb::Send(controls, goal, patience) => {
-                self.send(&Command::send_as_sv(controls, goal, patience), services, false, &mut out)
+                self.send(&Command::send_as_sv(controls, goal, patience), services, Enough::All, &mut out)
             }
             _ => look::show(&self.names, services, &mut out),
         })
@@ -215,7 +215,7 @@ impl Request {
         }
     }
 
-    /// Gives a command to all services at once, and waits for each; with `any` for the first.
+    /// Gives a command to all services at once, and waits for each; or for the first, as `enough` says.
     ///
     /// In a round the services come in the order in which they were named, and each takes in this order: the lines
     /// of its supervisor, in their order; the verdict of ./check; its own time limit. So an effect that is there
@@ -227,7 +227,7 @@ impl Request {
         self,
         command: &Command,
         services: &[&'static [u8]],
-        any: bool,
+        enough: Enough,
         out: &mut Out,
     ) -> Result<Error, Error> {
         Self::allow_fds(services.len());
@@ -237,7 +237,7 @@ impl Request {
             names: &self.names,
             command,
             env: &env,
-            waits: command.waits || self.verbose,
+            waits: command.patience != Patience::Sends || self.verbose,
             patient: self.patient && command.is_patient(),
             dialect: out.style.dialect(),
             end: now + self.wait.max(LEAST),
@@ -249,7 +249,7 @@ impl Request {
                 Ok(place) => {
                     let mut job = Job::new(place, command);
                     job.go(&order, out)?;
-                    if any && job.end == End::Well {
+                    if enough == Enough::One && job.end == End::Well {
                         return Ok(Error::answer(0, ""));
                     }
                     jobs.push(job);
@@ -270,7 +270,7 @@ impl Request {
             conn::wait(&mut fds, due.map_or(left, |due| left.min(due.saturating_duration_since(now))));
             for job in &mut jobs {
                 job.go(&order, out)?;
-                if any && job.end == End::Well {
+                if enough == Enough::One && job.end == End::Well {
                     return Ok(Error::answer(0, ""));
                 }
             }

@@ -12,8 +12,16 @@ pub(super) struct Options {
     pub(super) verbose: bool,
     pub(super) wait: Option<Duration>,
     pub(super) json: bool,
-    /// `wait -o`: one service is enough.
-    pub(super) any: bool,
+    /// `wait -a` and `-o`.
+    pub(super) enough: Enough,
+}
+
+/// How many of the services have to reach the goal.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Enough {
+    #[default]
+    All,
+    One,
 }
 
 /// Takes the options and the operands, in any order as svctl, and the options first as sv.
@@ -40,7 +48,7 @@ impl Options {
                 Short('w') if style == Style::Svctl => self.wait = Some(cli.seconds()?),
                 Short('w') => self.wait = Some(whole_seconds(cli.value()?.as_encoded_bytes())),
                 Short(which @ ('a' | 'o')) if command == Some(b"wait") => {
-                    self.any = which == 'o';
+                    self.enough = if which == 'o' { Enough::One } else { Enough::All };
                     continue;
                 }
                 Long("json") if style == Style::Svctl => {

@@ -122,7 +122,7 @@ impl Runs {
     /// The run that got a signal is to live on.
     pub(super) fn lives_on(&mut self, status: Status) -> ControlFlow<Step, Watch> {
         if status.state != State::Run || self.old != Some(of(&status)) {
-            let text = "it did not live on".to_owned() + &status.last_end();
+            let text = "it did not keep running".to_owned() + &status.last_end();
             return Break(Step::Fail(Failure::fails(text)));
         }
         let lived = self.lived(&status);

@@ -150,7 +150,7 @@ impl Talk {
                     Goal::Gone => Step::Gone,
                     Goal::Sent => Step::Fifo,
                     _ if request == 0 && !order.waits => Step::Fifo,
-                    _ if request == 0 => Step::Anew(TICK),
+                    _ if request == 0 => Step::Restart(TICK),
                     _ => Step::Fail(closed()),
                 };
             }
@@ -256,7 +256,7 @@ impl Talk {
 /// The connection on which something was awaited is closed: its place was needed for another client, or the
 /// supervisor has become another program, which does not know that we wait.
 fn ask_again(task: &Task, order: &Order) -> Step {
-    if order.command.requests.is_empty() { Step::Anew(TICK) } else { Step::Resume(task.requests.len()) }
+    if order.command.requests.is_empty() { Step::Restart(TICK) } else { Step::Resume(task.requests.len()) }
 }
 
 /// The error that an answer reports; empty for none.
