@@ -1,6 +1,5 @@
-//! The loop: lines come in, messages go out, and what has gone out is taken from the input. Of what arrives in
-//! one round the pipe comes before the signal: what is in it when the signal is seen was there before, and is
-//! sent.
+//! The loop: reads lines, sends messages, and consumes the lines that are sent. In each round the pipe comes
+//! before the signals: bytes that are in it when a signal is seen were there before the signal, and are sent.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
@@ -34,7 +33,7 @@ pub(super) struct Options {
     pub(super) last_word: bool,
 }
 
-/// What has to come before anything more can be sent.
+/// What to wait for before more can be sent.
 enum Wait {
     /// Room behind this fd.
     Room(RawFd),
@@ -192,7 +191,7 @@ impl Logger {
         self.input.bytes().contains(&b'\n')
     }
 
-    /// Begins with the line in the first `end` bytes, which a newline may follow, or with a part of it.
+    /// Begins with the line in the first `end` bytes, with or without its newline, or with a part of it.
     fn begin(&mut self, end: usize, last: bool) {
         let bytes = self.input.bytes();
         let newline = usize::from(bytes.get(end) == Some(&b'\n'));

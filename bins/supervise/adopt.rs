@@ -1,4 +1,4 @@
-//! Taking over what a supervisor that was killed has left.
+//! Adoption: taking over from a supervisor that was killed.
 
 mod verdict;
 
@@ -36,9 +36,9 @@ pub(super) fn recorded(process: &Process, shared: &Shared, now: Now) -> nix::Res
     }
 }
 
-/// Takes over what a supervisor that was killed has left: its process, or what is to follow. What has happened to
-/// the process meanwhile, if anything has. An error where it cannot be determined whether it is alive: then
-/// nothing may be started.
+/// Takes over from a supervisor that was killed: its process, or the step that is due. Returns what has
+/// happened to the process meanwhile, if anything. An error where it cannot be determined whether it is alive:
+/// then nothing may be started.
 pub(super) fn adopt(process: &mut Process, shared: &Shared, now: Now) -> nix::Result<Option<Event>> {
     let (snapshot, child) = recorded(process, shared, now)?;
     let verdict = verdict(snapshot.as_ref(), child.as_ref().map(|(child, alive)| (child, *alive)));
@@ -49,7 +49,7 @@ pub(super) fn adopt(process: &mut Process, shared: &Shared, now: Now) -> nix::Re
         return Ok(None);
     };
     let of = Snapshots::of(snapshot.as_ref(), &child);
-    // Of one that is alive, only what was said of that very run counts.
+    // For a process that is alive the snapshot counts only if it is of the same run.
     let snapshot = snapshot.filter(|_| !alive || of == Snapshots::Same);
     take_over(process, snapshot.as_ref(), &child, of);
     let machine = &mut process.machine;
@@ -81,7 +81,7 @@ pub(super) fn adopt(process: &mut Process, shared: &Shared, now: Now) -> nix::Re
     Ok(None)
 }
 
-/// Makes what was recorded its own.
+/// Restores what was recorded.
 fn take_over(process: &mut Process, snapshot: Option<&Snapshot>, child: &Child, of: Snapshots) {
     let normally = process.machine.want;
     process.book.serial = child.serial;
@@ -96,7 +96,7 @@ fn take_over(process: &mut Process, snapshot: Option<&Snapshot>, child: &Child, 
         }
     }
     let machine = &mut process.machine;
-    // A supervisor is started to stay: an exit that was under way is over with the old one.
+    // An exit that was under way has ended with the old supervisor: a new one is started to stay.
     if machine.want == Want::Exit {
         machine.want = normally;
     }
@@ -133,7 +133,7 @@ fn adopt_living(
             Err(Errno::ESRCH) => return Ok(Some(died_unseen(process, child))),
             Err(errno) => return Err(errno),
         }
-        // Between the look and the open another may have got the pid.
+        // Another process may have got the pid between the check and pidfd_open(2).
         if !child.lives()? {
             process.adopted = None;
             return Ok(Some(died_unseen(process, child)));

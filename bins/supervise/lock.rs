@@ -1,5 +1,5 @@
-//! The lock of a state directory: that of the file `lock`, as runit's and daemontools' supervisors take it. Who
-//! may only read the directory can lock the directory, but not open this file.
+//! The lock of a state directory: that of the file `lock`, as runit's and daemontools' supervisors take it. A
+//! user with mere read access can lock a directory, but cannot open this file.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -42,7 +42,7 @@ impl Lock {
         let file = loop {
             let Some((file, new)) = open(directory.as_fd())? else { break None };
             wait(file.as_fd(), &mut tries)?;
-            // A file that was removed meanwhile is nobody's lock any more.
+            // A file that was removed meanwhile keeps nobody out.
             if !is_there(directory.as_fd(), &file) {
                 continue;
             }

@@ -17,7 +17,8 @@ use nix::unistd::pipe2;
 pub(crate) struct PidSpace {
     boot: Text<48>,
     place: Place,
-    /// Whether somebody has the service's log pipe open: a sign that what another pid namespace has left lives.
+    /// Whether any process has the service's log pipe open: a sign that processes of another pid namespace
+    /// live.
     held: bool,
 }
 
@@ -43,7 +44,7 @@ pub(super) enum Then {
     Now,
     /// Its pids are ours; when they started cannot be compared.
     Undated,
-    /// Over: nobody of then lives.
+    /// Over: no process of that time lives.
     Over,
     /// Another pid namespace, which may live.
     Elsewhere,

@@ -223,8 +223,8 @@ impl Process {
         actions
     }
 
-    /// Does what its life asks for; `logger` is the pid of the logger. The event that answers it, if it is one that
-    /// is answered.
+    /// Carries out `action`; `logger` is the pid of the logger. Returns the event that answers it, if there is
+    /// one.
     pub(super) fn carry_out(
         &mut self,
         shared: &mut Shared,
@@ -369,8 +369,7 @@ impl Process {
         event
     }
 
-    /// Starts finish, if there is one that can be read: so it has always been looked for. What run left behind
-    /// comes first.
+    /// Starts finish, if there is one that can be read, as runsv looks for it. The leftovers of run come first.
     fn finish(&mut self, shared: &mut Shared, logger: u32, now: Now) -> Event {
         if let Some(until) = self.see_to_leftovers(shared, logger, now) {
             return Event::Later(until);

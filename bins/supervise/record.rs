@@ -16,7 +16,7 @@ use common::spawn::Slot;
 use common::{Text, file, process, procfs};
 use nix::errno::Errno;
 
-use super::machine::{ANEW, Asked, Death, Hold, Machine, Phase, Runs, Script, Timer, Want};
+use super::machine::{Asked, Death, FROM_NOW, Hold, Machine, Phase, Runs, Script, Timer, Want};
 use super::now::Wall;
 use super::pid_space::{PidSpace, Then};
 
@@ -165,7 +165,7 @@ pub(super) fn read(
         machine.since = now;
         let due = machine.timers.get(Timer::Start).map(|_| machine.since);
         machine.timers.set(Timer::Start, due);
-        asked.kill_at = asked.kill_at.map(|_| ANEW);
+        asked.kill_at = asked.kill_at.map(|_| FROM_NOW);
     }
     let then = space.then(child);
     let mut child = counts(then)?.then(|| parse_child(child)).flatten();
@@ -231,7 +231,7 @@ fn parse_snapshot(place: &[u8]) -> Option<Snapshot> {
     let (serial, wall, dead) = (small(serial), (wall, small(nanoseconds)), small(dead));
     // An older record, without the words, has a stop alone.
     let stopped = machine.stop_sent && machine.want != Want::Up;
-    let mut asked = Asked { kill_at: stopped.then_some(ANEW), ..Asked::default() };
+    let mut asked = Asked { kill_at: stopped.then_some(FROM_NOW), ..Asked::default() };
     for word in words {
         if let Some(time) = word.strip_prefix(b"kill:") {
             asked.kill_at = number::<u64>(time).filter(|time| *time != 0);
@@ -361,7 +361,7 @@ mod tests {
         for (want, termed, words, expected) in [
             (0, 0, "", stop(b"", None)),
             (0, 1, "", stop(b"", None)),
-            (1, 1, "", stop(b"", Some(ANEW))),
+            (1, 1, "", stop(b"", Some(FROM_NOW))),
             (1, 1, "kill:0 ", stop(b"", None)),
             (1, 1, "later:7 kill:4711 asked ", stop(b"", Some(4711))),
             (1, 0, "asked:Th kill:9 ", stop(b"Th", Some(9))),

@@ -20,7 +20,7 @@ use super::part::Part;
 pub(super) enum Step {
     /// This signal is sent.
     Signal(i32),
-    /// So long is waited, in milliseconds.
+    /// A wait, in milliseconds.
     Wait(u64),
 }
 
@@ -109,6 +109,9 @@ pub(crate) fn exists(directory: BorrowedFd, name: &CStr) -> bool {
     !matches!(fstatat(directory, name, AtFlags::empty()), Err(Errno::ENOENT | Errno::ENOTDIR))
 }
 
+/// What follows where `operators` names no group.
+const ROOT_ALONE: &[u8] = b"only root and this user may control the service";
+
 /// The group of the file `operators`, whose members may control the service.
 pub(super) fn operators(directory: &OwnedFd, voice: Voice) -> Option<Gid> {
     let mut buffer = [0; 64];
@@ -116,7 +119,7 @@ pub(super) fn operators(directory: &OwnedFd, voice: Voice) -> Option<Gid> {
         Err(Errno::ENOENT) => return None,
         Ok(count) => count,
         Err(errno) => {
-            voice.unable(&[b"read operators"], errno);
+            voice.unable_so(&[b"read operators"], errno, ROOT_ALONE);
             return None;
         }
     };
@@ -125,11 +128,7 @@ pub(super) fn operators(directory: &OwnedFd, voice: Voice) -> Option<Gid> {
         name => common::credentials::group_of(name),
     };
     let report = |error: Error| {
-        voice.warning(&[
-            b"operators: ",
-            error.text().as_bytes(),
-            b"; only root and this user may control the service",
-        ]);
+        voice.warning(&[b"operators: ", error.text().as_bytes(), b"; ", ROOT_ALONE]);
     };
     found.map(Gid::from_raw).map_err(report).ok() // which has been reported
 }

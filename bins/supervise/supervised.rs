@@ -59,7 +59,7 @@ const DOORS: usize = 7;
 /// How many fds a service has at most that are waited for.
 pub(crate) const FIXED_FDS: usize = DOORS + CLIENTS;
 
-/// By which way something was asked for.
+/// The way by which a command came.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
     Signal,

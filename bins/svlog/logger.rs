@@ -398,8 +398,8 @@ impl Logger {
         }
         let mut text = Text::<96>::new();
         text.number(self.input.unread().max(self.input.bytes().len()) as u64);
-        text.add(" bytes could not be written, and ");
-        text.add(if goes_on { "stay in the pipe for another reader" } else { "are lost" });
+        text.add(" bytes could not be written; ");
+        text.add(if goes_on { "they stay in the pipe for another reader" } else { "they are lost" });
         self.voice.warning(&[text.bytes()]);
         self.status = 111;
     }

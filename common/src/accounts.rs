@@ -17,7 +17,7 @@ use self::line::{Id, Line};
 pub use self::pieces::Pieces;
 pub use crate::sys::account::User;
 
-/// Why there is no answer, neither yes nor no.
+/// Why a look-up fails, other than by finding no entry.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Trouble {
     /// The system refused something.

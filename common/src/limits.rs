@@ -10,7 +10,7 @@ use crate::quantity::number;
 /// What to make a limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
-    /// So much.
+    /// This value.
     Number(rlim_t),
     /// What the hard limit is.
     Hard,

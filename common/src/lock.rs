@@ -248,6 +248,6 @@ pub fn holder(file: Word) -> Result<Option<(OwnedFd, i32)>, Error> {
         other => other.map_err(|errno| not_opened(file, errno))?,
     };
     let (kind, pid) = file::ofd_lock(fd.as_fd(), libc::F_OFD_GETLK, libc::F_WRLCK)
-        .or_fail(format_args!("ask for the lock on {file}"))?;
+        .or_fail(format_args!("query the lock on {file}"))?;
     Ok((kind != libc::F_UNLCK).then_some((fd, pid)))
 }

@@ -389,7 +389,11 @@ fn a_logger_that_reads_the_rest_is_not_started_again() {
         std::fs::write(doors.service.path("hold"), "\n").unwrap();
         assert_eq!(doors.service.ended(), 0, "{words}");
         assert_eq!(doors.service.count("log start"), 1, "{words}");
-        assert!(!doors.service.stderr().contains("left running"), "{words}: {}", doors.service.stderr());
+        assert!(
+            !doors.service.stderr().contains("leaving the logger running"),
+            "{words}: {}",
+            doors.service.stderr()
+        );
     }
 }
 

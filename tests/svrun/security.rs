@@ -429,7 +429,7 @@ fn a_log_pipe_whose_name_is_removed_does_not_hold_the_service_back() {
         service.until("all is in the log", || service.text("logged").ends_with("two\nthree\n"));
         service.exit();
         assert_eq!(service.count("start "), 2);
-        assert_eq!(service.stderr().matches("supervise/pipe/fifo is gone: made anew\n").count(), 1);
+        assert_eq!(service.stderr().matches("supervise/pipe/fifo is gone; made a new one\n").count(), 1);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is to be done about the process that a record names, decided from what was found alone.
+//! The verdict on the process that a record names: a pure function of what was found.
 
 use super::super::machine::Phase;
 use super::super::record::{Child, Snapshot};
@@ -10,9 +10,9 @@ pub(in super::super) enum Verdict {
     NeverRan,
     /// It is alive, and taken over.
     Alive,
-    /// A start was under way that has left no trace: the run before it is over and done with, and the start due.
+    /// A start was under way and left no trace: the run before it is over, and the start is due.
     StartVanished,
-    /// Its death was seen, and all that was due has been done; what is left is the next start.
+    /// Its death was seen and dealt with; the next start is due.
     Settled,
     /// Its death was seen, and finish is due.
     FinishDue,
@@ -27,7 +27,7 @@ pub(in super::super) enum Snapshots {
     Behind,
     /// Of that run.
     Same,
-    /// Of a later run, which has not come to write its place.
+    /// Of a later run, whose child has not written its place.
     Ahead,
 }
 

@@ -682,9 +682,9 @@ fn a_time_limit_goes_on_under_another_supervisor_unless_the_signal_is_still_to_c
     test("exit-0 started d +2000 u", |asked| asked, None);
     test("t unhandled o", |asked| asked, None);
     // Of another clock, or of an older supervisor; and one that was spoilt.
-    let anew = |asked| Asked { kill_at: Some(ANEW), ..asked };
-    test("d unhandled unhandled +2000", anew, Some(5000));
-    test("exit-0 started d +2000", anew, Some(7000));
+    let from_now = |asked| Asked { kill_at: Some(FROM_NOW), ..asked };
+    test("d unhandled unhandled +2000", from_now, Some(5000));
+    test("exit-0 started d +2000", from_now, Some(7000));
     let spoilt = |asked| Asked { scripts: b"xudxudxudxud".map(Script::from_sign), ..asked };
     test("d unhandled unhandled", spoilt, Some(5000));
 }
@@ -924,7 +924,7 @@ fn restart_delay_is_a_list_whose_last_stays() {
     }
     assert_eq!(pause(&mut life, 1, 3500), Some(4000));
     assert_eq!(pause(&mut life, 1, 4500), Some(0));
-    // A run that is not short begins it anew.
+    // A run that is not short resets it.
     for expected in [0, 0, 500] {
         assert_eq!(pause(&mut life, if expected == 0 { 10_000 } else { 1 }, 0), Some(expected));
         assert_eq!(pause(&mut life, 10_000, 0), Some(0));

@@ -1,5 +1,5 @@
-//! A line of passwd(5) or group(5): what it says where it is well formed, and what glibc may make of it where it is
-//! not (nss/nss_files/files-parse.c and files-initgroups.c tell; all of it was tried).
+//! A line of passwd(5) or group(5): its meaning where it is well formed, and what glibc may make of it where it
+//! is not (from nss/nss_files/files-parse.c and files-initgroups.c, and tested).
 
 use std::ffi::CString;
 

@@ -66,7 +66,8 @@ impl Pieces {
         self.count
     }
 
-    /// Makes what was not told yet the beginning of the buffer, and reads more behind it. Whether there was any.
+    /// Moves the unread rest to the beginning of the buffer, and reads more after it. Returns whether there was
+    /// any.
     fn more(&mut self) -> nix::Result<bool> {
         self.buffer.drain(..self.next);
         self.next = 0;

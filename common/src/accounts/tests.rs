@@ -18,7 +18,7 @@ impl Written {
 
 impl Drop for Written {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0); // what is left in a folder for temporary files is in nobody's way
+        let _ = fs::remove_file(&self.0); // what is left in a temporary directory does no harm
     }
 }
 
