@@ -305,6 +305,10 @@ impl Process {
                 return Some(Event::Script(false));
             }
         }
+        if matches!(letter, b'd' | b'x') {
+            // As above, where there is such a script: it may kill us at once.
+            self.remember(shared, now);
+        }
         // None where nothing runs: 0 would be kill(1)'s own process group.
         let runs = self.machine.phase == Phase::Run && self.lost.is_none();
         let mut pid = Text::<16>::new();
