@@ -50,7 +50,7 @@ fn start(cli: &mut Cli) -> Result<Logger, Error> {
     // Where log/run itself is a link to this program, its name is that of a script.
     let is_run = cli.called() == b"run";
     let called = if is_run { PROGRAM.name.as_bytes() } else { cli.called() };
-    let voice = Voice { called, folder: b"", part: b"" };
+    let voice = Voice { called, directory: b"", part: b"" };
     let mut words = cli.rest_or_nothing().words;
     let ident = match words.next() {
         Some(word) => ident(word.to_bytes())?,

@@ -1,7 +1,7 @@
 //! svlog: write standard input to log directories that rotate.
 //!
-//! [`options`] is the command line, [`logger`] the loop, [`requests`] what signals have asked for. A [`batch`] of
-//! lines goes to one [`directory`] after the other, and [`alerts`] elsewhere; [`lines`] makes its text, with
+//! [`options`] is the command line, [`logger`] the loop, [`requests`] what signals have asked for. A [`batch`]
+//! of lines goes to one [`directory`] after the other, and [`alerts`] elsewhere; [`lines`] makes its text, with
 //! [`pattern`]. A directory has a [`site`], a [`config`], a [`current`] with its [`rotation`], a [`shelf`] of
 //! archives ([`archive`]), a [`processor`], and lines that were [`dropped`]. [`record`] is what outlives a kill,
 //! [`resume`] what follows from it.
@@ -71,7 +71,7 @@ fn log(cli: &mut Cli) -> Outcome {
     signals::block_all().or_fail("block signals")?;
     signals::reset_all();
     let signals = signals::as_fd(&SIGNALS).or_fail("watch for signals")?;
-    let voice = Voice { called, folder: b"", part: b"" };
+    let voice = Voice { called, directory: b"", part: b"" };
     match Logger::start(options, voice, env, signals).or_fail("look at the input")? {
         Some(logger) => Err(Error::answer(logger.run(), "")),
         None => Err(Error::fatal("no functional log directories")),

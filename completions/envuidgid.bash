@@ -12,6 +12,8 @@ _envuidgid() {
 		*) break ;;
 		esac
 	done
+	# bash takes the colons of an account for words of their own.
+	while ((i < COMP_CWORD)) && [[ ${COMP_WORDS[i]} == *: || ${COMP_WORDS[i + 1]} == :* ]]; do i=$((i + 1)); done
 	case $((COMP_CWORD - i)):$cur in
 	0:-*)
 		mapfile -t COMPREPLY < <(compgen -W '-s --help --version' -- "$cur")

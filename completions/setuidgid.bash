@@ -12,6 +12,8 @@ _setuidgid() {
 		*) break ;;
 		esac
 	done
+	# bash takes the colons of an account for words of their own.
+	while ((i < COMP_CWORD)) && [[ ${COMP_WORDS[i]} == *: || ${COMP_WORDS[i + 1]} == :* ]]; do i=$((i + 1)); done
 	case $((COMP_CWORD - i)):$cur in
 	0:-*)
 		mapfile -t COMPREPLY < <(compgen -W '-s -e --help --version' -- "$cur")

@@ -28,8 +28,8 @@ impl Line {
         self.size
     }
 
-    /// Writes the next piece, with a text of `limit` bytes at most, unless `message` has it already. False if there is
-    /// none.
+    /// Writes the next piece, with a text of `limit` bytes at most, unless `message` has it already. False if
+    /// there is none.
     pub(super) fn write_piece(
         &mut self,
         message: &mut Message,

@@ -1,5 +1,6 @@
-//! The loop: lines come in, messages go out, and what has gone out is taken from the input. Of what arrives in one
-//! round the pipe comes before the signal: what is in it when the signal is seen was there before, and is sent.
+//! The loop: lines come in, messages go out, and what has gone out is taken from the input. Of what arrives in
+//! one round the pipe comes before the signal: what is in it when the signal is seen was there before, and is
+//! sent.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;

@@ -12,8 +12,8 @@ use nix::unistd::getcwd;
 
 use super::message::{IDENT, push};
 
-/// The name of the service whose `log` is the working directory, as an ident. `None`: it is that of no service, or
-/// unknown; then the lines have the program's own name, and nothing else is amiss.
+/// The name of the service whose `log` is the working directory, as an ident. `None`: it is that of no service,
+/// or unknown; then the lines have the program's own name, and nothing else is amiss.
 pub(super) fn name() -> Option<Text<IDENT>> {
     let path = getcwd().ok()?;
     let service = path.parent().filter(|_| path.ends_with("log"))?.file_name()?;

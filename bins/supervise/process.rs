@@ -321,7 +321,7 @@ impl Process {
         let fds = end.as_ref().map(|end| (end.as_ref().map_or(2, AsRawFd::as_raw_fd), 1));
         let plan = Plan {
             group: false,
-            folder: self.directory.as_fd(),
+            directory: self.directory.as_fd(),
             record: None,
             fds: fds.as_slice(),
             path,
@@ -473,8 +473,8 @@ impl Process {
         });
         let env = if finish { &shared.env } else { self.notify.env(&self.settings, &shared.env) };
         let group = !finish && self.settings.leftovers[0].is_some();
-        let folder = self.directory.as_fd();
-        match spawn::spawn(&Plan { group, folder, record, fds: &fds[..count], path, argv, env }) {
+        let directory = self.directory.as_fd();
+        match spawn::spawn(&Plan { group, directory, record, fds: &fds[..count], path, argv, env }) {
             Ok(spawned) => {
                 self.said.forget(Said::NotStarted);
                 if !finish {

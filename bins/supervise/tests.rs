@@ -21,7 +21,7 @@ fn script(path: &Path, text: &str) {
 
 fn open(directory: &Path) -> Box<Supervised> {
     let options = Options {
-        voice: Voice { called: b"test", folder: b"service", part: b"" },
+        voice: Voice { called: b"test", directory: b"service", part: b"" },
         env: [c"PATH=/usr/local/bin:/usr/bin:/bin"].into_iter().collect(),
         supervisor: std::process::id(),
         space: PidSpace::now().unwrap(),

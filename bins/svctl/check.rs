@@ -96,7 +96,7 @@ fn start(place: &Place, env: &Words) -> nix::Result<(Pid, Option<Errno>)> {
     let null = fds::open(AT_FDCWD, c"/dev/null", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     let plan = Plan {
         group: false,
-        folder: place.own()?.as_fd(),
+        directory: place.own()?.as_fd(),
         record: None,
         fds: &[(null.as_raw_fd(), 1)],
         path: c"./check",

@@ -22,7 +22,7 @@ pub(super) struct Conn {
     unsent: bool,
 }
 
-/// What came over a connection.
+/// A line or the end of a connection.
 #[derive(Debug)]
 pub(super) enum Received {
     Line(String),
@@ -42,7 +42,7 @@ impl Conn {
         Some(Self { fd, buffer: Vec::new(), part: place.part, unsent: false })
     }
 
-    /// Sends a request for the service or for its log. A failure shows as the end of what is received.
+    /// Sends a request for the service or for its log. A failure shows as the end of the connection.
     pub(super) fn send(&mut self, request: &str) {
         let part = match self.part {
             Part::Service => "",
@@ -97,6 +97,6 @@ impl Conn {
 /// Waits until one of these is ready, at most this long. A signal may end it earlier.
 pub(super) fn wait(fds: &mut [pollfd], limit: Duration) {
     let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-    // Rounded up. Where it fails, what is ready is looked for all the same.
+    // Rounded up. Where it fails, the caller looks at its fds all the same.
     let _ = poll(fds, Some(milliseconds.saturating_add(1)));
 }

@@ -41,7 +41,7 @@ pub(super) struct Failure {
     kind: Kind,
     text: String,
     pub(super) errno: Option<Errno>,
-    /// What to do about it.
+    /// The remedy.
     pub(super) hint: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The advice for a failure, which depends on what is in the service directory.
+//! The advice for a failure, which depends on the files of the service directory.
 
 use common::shown;
 use nix::unistd::{Gid, Group, Uid, User};
@@ -6,7 +6,7 @@ use nix::unistd::{Gid, Group, Uid, User};
 use super::failure::Failure;
 use super::place::Place;
 
-/// What to do about a failure, in a line.
+/// The remedy for a failure, in a line.
 pub(super) fn advice(failure: &Failure, place: &Place) -> Option<String> {
     if failure.is_gone() {
         Some(start(place))

@@ -1,6 +1,6 @@
 //! A command on its way to one service: over the socket, or the way of sv.
 //!
-//! A job never waits. It goes as far as it can, and says what has to happen before it can go on.
+//! A job never waits. It goes as far as it can, and names the fd or the time at which it can go on.
 
 use std::os::fd::RawFd;
 use std::time::Instant;
@@ -56,7 +56,7 @@ impl Job {
         Self { task: Task::new(place, command), way: Way::Begin, end: End::Not }
     }
 
-    /// What has to be readable before it can go on; `None` where it has to look again.
+    /// The fd that has to be readable before it can go on; `None` where it has to look again.
     pub(super) fn fd(&self) -> Option<RawFd> {
         match &self.way {
             Way::Socket(talk) => talk.fd(),

@@ -29,7 +29,7 @@ const PLAIN: &str = "";
 /// A line of the table, and the colour of its state.
 struct Row([String; HEAD.len()], &'static str);
 
-/// What to list, and how.
+/// A list to print.
 pub(super) struct List<'a> {
     pub(super) names: &'a Names,
     /// Whether to list the logs of the services too.

@@ -31,7 +31,7 @@ pub(super) struct Order<'a> {
     pub(super) answered: Instant,
 }
 
-/// What a step comes to.
+/// The outcome of a step.
 pub(super) enum Step {
     /// Something has to happen first, or time to pass.
     Wait,

@@ -20,7 +20,7 @@ pub(super) enum Part {
 
 /// A service or the log of one, as it was found once: whatever becomes of its name, this is its directory.
 pub(super) struct Place {
-    /// What it is called on the command line.
+    /// Its name on the command line.
     pub(super) name: Vec<u8>,
     /// The path of the service directory whose supervisor serves it.
     pub(super) path: Vec<u8>,
@@ -61,12 +61,12 @@ impl Place {
         self.own.as_ref().map(AsFd::as_fd)
     }
 
-    /// The same, for what fails with an errno.
+    /// The same, with an errno in place of the reason.
     pub(super) fn own(&self) -> nix::Result<&Rc<OwnedFd>> {
         self.own.as_ref().map_err(|failure| failure.errno.unwrap_or(Errno::ENOENT))
     }
 
-    /// What is known of a file in its directory.
+    /// stat(2) of a file in its directory.
     pub(super) fn stat(&self, file: &CStr) -> nix::Result<FileStat> {
         fstatat(self.own()?, file, AtFlags::empty())
     }

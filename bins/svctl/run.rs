@@ -1,6 +1,6 @@
 //! Whether a run has come up: it is ready, or ./check agrees, or, where neither is there, it lives on.
 //!
-//! What fails at its start must not be called started, and most of what fails does so within the time that
+//! A run that fails at its start must not be called started, and most of those fail within the time that
 //! runit's sv lets pass between two looks. So a run that has nothing to say has to live that long; then it is as
 //! good as there. One that dies does not end the wait: another may follow, until the time is up.
 
@@ -45,12 +45,12 @@ fn proof(status: &Status, said: bool) -> Duration {
     }
 }
 
-/// What is left of a time; none where nothing is.
+/// The rest of a time; none where it has passed.
 fn left(time: Duration, passed: Duration) -> Option<Duration> {
     time.checked_sub(passed).filter(|left| !left.is_zero())
 }
 
-/// What is known of the runs of a service.
+/// The runs of a service, as far as they are known.
 #[derive(Default)]
 pub(super) struct Runs {
     /// Before the command.

@@ -4,11 +4,11 @@ use super::command::{Command, Goal};
 use super::place::Place;
 use super::run::Runs;
 
-/// The service, and what is known of it by now.
+/// The service, and the state of the command.
 pub(super) struct Task {
     pub(super) place: Place,
     pub(super) runs: Runs,
-    /// What goes to the socket, one after the other.
+    /// The requests to the socket, one after the other.
     pub(super) requests: Vec<String>,
 }
 

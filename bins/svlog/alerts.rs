@@ -19,8 +19,8 @@ pub(super) struct Alerts {
 }
 
 impl Alerts {
-    /// Passes on the lines of `input` that `maker` selects for it; the log is `within` a line at its beginning. A
-    /// signal ends the wait for stderr.
+    /// Passes on the lines of `input` that `maker` selects for it; the log is `within` a line at its beginning.
+    /// A signal ends the wait for stderr.
     pub(super) fn pass_on(&mut self, maker: &Maker, within: bool, input: &[u8], signals: BorrowedFd) {
         let Self { socket, text, unsent } = self;
         let send = |line: &[u8]| {
@@ -47,8 +47,8 @@ fn sent(socket: &mut Option<UdpSocket>, address: SocketAddrV4, line: &[u8]) -> b
     socket.as_ref().is_some_and(|socket| socket.send_to(line, address).ok() == Some(line.len()))
 }
 
-/// Writes a line to stderr, if need be as soon as its reader makes room, until a signal comes: in pieces that fit
-/// wherever anything does.
+/// Writes a line to stderr, if need be as soon as its reader makes room, until a signal comes: in pieces that
+/// fit wherever anything does.
 fn to_stderr(signals: BorrowedFd, line: &[u8]) {
     for piece in line.chunks(4096) {
         let mut fds = [poll::watch(2, poll::POLLOUT), poll::watch(signals.as_raw_fd(), poll::POLLIN)];

@@ -1,5 +1,5 @@
-//! The archives of a log directory: `@`, 24 hexadecimal digits of the TAI64N time at which each was made, and its
-//! kind.
+//! The archives of a log directory: `@`, 24 hexadecimal digits of the TAI64N time at which each was made, and
+//! its kind.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -113,8 +113,8 @@ pub(super) struct Archives {
 }
 
 impl Archives {
-    /// Looks. `busy` is being processed: it is not to go, and neither is the output of its processor; output that
-    /// other processors have left is removed.
+    /// Looks. `busy` is being processed: it is not to go, and neither is the output of its processor; output
+    /// that other processors have left is removed.
     pub(super) fn look(directory: &OwnedFd, busy: Option<Name>) -> nix::Result<Self> {
         let mut found = Self::default();
         fds::each_name(directory.as_fd(), |name| {

@@ -19,8 +19,8 @@ use super::shared::Shared;
 use super::shelf::Shelf;
 use super::site::Site;
 
-/// The pause before something that has failed is tried again, in milliseconds, and between two looks whether all is
-/// where it was.
+/// The pause before something that has failed is tried again, in milliseconds, and between two looks whether all
+/// is where it was.
 const PAUSE: u64 = 1000;
 
 /// A log directory.
@@ -165,8 +165,8 @@ impl Directory {
         self.current.as_mut().map_or(Ok(()), Current::mark_open)
     }
 
-    /// Makes sure that `current` is open, is the file of that name, and has room; before each batch. The record is
-    /// for one that could not be opened at the start.
+    /// Makes sure that `current` is open, is the file of that name, and has room; before each batch. The record
+    /// is for one that could not be opened at the start.
     pub(super) fn prepare(&mut self, shared: Shared, record: Option<&mut Record>) -> nix::Result<()> {
         self.current.as_mut().map_or(Ok(()), Current::refresh)?;
         let removed = self.current.as_ref().is_none_or(Current::is_removed);
@@ -212,11 +212,13 @@ impl Directory {
         let unended = self.current.as_ref().is_some_and(Current::is_unended);
         // With room for the notice of missing lines, and for the end of the last one.
         let more = if !self.dropped.is_none() || unended { 129 } else { 0 };
-        let file = self.current.as_ref().map_or([0; 2], Current::id); // also where there is none: the line goes on
+        // Also where there is none: the line goes on.
+        let file = self.current.as_ref().map_or([0; 2], Current::id);
         Entry { file, offset: self.size(), length: length as u64 + more, before: self.place, after }
     }
 
-    /// Writes a batch, all or nothing, after which the log is at this place; or does not, where it is not `prepared`.
+    /// Writes a batch, all or nothing, after which the log is at this place; or does not, where it is not
+    /// `prepared`.
     pub(super) fn deliver(
         &mut self,
         prepared: nix::Result<()>,
@@ -293,8 +295,8 @@ impl Directory {
         }
     }
 
-    /// After SIGALRM, or at its age. Where it is `busy`, a batch that was written here is still in the pipe: until it
-    /// is out of it all stays as the record says.
+    /// After SIGALRM, or at its age. Where it is `busy`, a batch that was written here is still in the pipe:
+    /// until it is out of it all stays as the record says.
     pub(super) fn rotate_now(&mut self, shared: Shared, busy: bool) {
         if self.place.within || busy {
             self.rotation = Rotation::Late;

@@ -66,9 +66,9 @@ pub(super) struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    /// Adds to `out` the text that `input` becomes, until there is no room for `room` bytes more, or `enough` holds for
-    /// the length and the place reached. Returns how much of the input that was, and where the log is then. At least
-    /// one line is taken.
+    /// Adds to `out` the text that `input` becomes, until there is no room for `room` bytes more, or `enough`
+    /// holds for the length and the place reached. Returns how much of the input that was, and where the log is
+    /// then. At least one line is taken.
     pub(super) fn make(
         &self,
         mut place: Place,
@@ -133,8 +133,8 @@ impl Maker<'_> {
         self.config.udp.is_some() || self.config.rules().any(|(kind, _)| kind == b'e')
     }
 
-    /// Passes the lines that go there to `stderr` and `udp`, cut to the part that patterns see; `text` is room to make
-    /// them in.
+    /// Passes the lines that go there to `stderr` and `udp`, cut to the part that patterns see; `text` is room
+    /// to make them in.
     pub(super) fn alert(
         &self,
         mut within: bool,

@@ -1,5 +1,5 @@
-//! The loop: looks at the input, has it written to every log directory, and takes it out of the pipe. In each round
-//! the pipe comes before the signals, as [`super::requests`] says.
+//! The loop: looks at the input, has it written to every log directory, and takes it out of the pipe. In each
+//! round the pipe comes before the signals, as [`super::requests`] says.
 
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -185,7 +185,8 @@ impl Logger {
         }
     }
 
-    /// Carries out the requests before which nothing is to be written any more. Whether there is a directory left.
+    /// Carries out the requests before which nothing is to be written any more. Whether there is a directory
+    /// left.
     fn carry_out(&mut self) -> bool {
         if self.requests.reload.take_if(|before| *before == 0).is_some() {
             self.reload();
@@ -317,8 +318,8 @@ impl Logger {
         *batch = Some(new);
     }
 
-    /// Writes the batch to the directories that do not have it yet, and takes it out of the pipe. Where it cannot be
-    /// written: the time at which that is tried again.
+    /// Writes the batch to the directories that do not have it yet, and takes it out of the pipe. Where it
+    /// cannot be written: the time at which that is tried again.
     fn write(&mut self) -> Option<u64> {
         let Self { options, env, signals, input, directories, record, batch, alerts, .. } = self;
         let shared = shared(options, env, signals);
@@ -387,8 +388,9 @@ impl Logger {
         }
     }
 
-    /// Where the pipe goes on, the next logger writes the batch: some of the directories may have it already, so that
-    /// the record stays. A signal that `asked` to leave counts on that; at the end of the input there may be none.
+    /// Where the pipe goes on, the next logger writes the batch: some of the directories may have it already, so
+    /// that the record stays. A signal that `asked` to leave counts on that; at the end of the input there may
+    /// be none.
     fn leave_batch(&mut self, asked: bool) {
         let goes_on = !self.input.is_only_reader();
         if goes_on && asked {

@@ -125,8 +125,8 @@ impl Processor {
     }
 }
 
-/// Starts `sh -c command` on an archive, as svlogd does: the archive on stdin, its output on stdout, the state that
-/// the last one has left on fd 4, that for the next one on fd 5.
+/// Starts `sh -c command` on an archive, as svlogd does: the archive on stdin, its output on stdout, the state
+/// that the last one has left on fd 4, that for the next one on fd 5.
 fn spawn(directory: &OwnedFd, command: &CStr, env: &Words, name: Name) -> nix::Result<u32> {
     let input = door::file(directory.as_fd(), name.path(), OFlag::O_RDONLY, Owner::Any)?;
     // New files: a processor whose svlog was killed may still write to the old ones.
@@ -138,7 +138,7 @@ fn spawn(directory: &OwnedFd, command: &CStr, env: &Words, name: Name) -> nix::R
     let given = [(input, 0), (output, 1), (state, 4), (new_state, 5)];
     let plan = Plan {
         group: true, // so that all of a pipeline can be ended
-        folder: directory.as_fd(),
+        directory: directory.as_fd(),
         record: None,
         fds: &given.map(|(fd, to)| (fd.as_raw_fd(), to)),
         path: c"/bin/sh",
@@ -157,7 +157,8 @@ fn above_all(fd: &OwnedFd) -> nix::Result<OwnedFd> {
 /// Puts the output of the processor in place of the archive.
 fn keep(directory: &OwnedFd, name: Name) -> nix::Result<()> {
     let (made, safe) = (name.of_kind(Kind::Temporary), name.of_kind(Kind::Safe));
-    // On the disk before the archive that it was made of is removed. Its mode by the fd: the name may be another file's by now.
+    // On the disk before the archive that it was made of is removed. Its mode by the fd: the name may be another
+    // file's by now.
     let file = door::file(directory.as_fd(), made.path(), OFlag::O_RDONLY, Owner::Any)?;
     sync(&file)?;
     fchmod(&file, SAFE)?;

@@ -1,4 +1,5 @@
-//! The file `batch` in the first log directory, mapped, for the next svlog where this one is killed. A batch of lines stands in it from before it is written until it has been taken out of the pipe.
+//! The file `batch` in the first log directory, mapped, for the next svlog where this one is killed. A batch of
+//! lines stands in it from before it is written until it has been taken out of the pipe.
 //!
 //! A kill may fall between any two stores, so their order is the point of this file: [`barrier`] stands wherever
 //! one must not come before another. [`layout`] says which word is which.
@@ -78,15 +79,16 @@ fn boot() -> nix::Result<[u64; 5]> {
 }
 
 impl Record {
-    /// The record in this directory, with what another one has left of this boot. `None` where there are too many
-    /// log directories for it; an error also where this boot has no name, without which none is of use.
+    /// The record in this directory, with what another one has left of this boot. `None` where there are too
+    /// many log directories for it; an error also where this boot has no name, without which none is of use.
     pub(super) fn open(directory: &OwnedFd, count: usize, pipe: &FileStat) -> nix::Result<Option<Self>> {
         if count > MOST {
             return Ok(None);
         }
         let boot = boot()?;
         let pipe = id(pipe);
-        // Ours alone: it decides where the files of other directories are cut, and to truncate it ends us by SIGBUS.
+        // Ours alone: it decides where the files of other directories are cut, and to truncate it ends us by
+        // SIGBUS.
         let file = door::file_or_new(directory.as_fd(), NAME, OFlag::O_RDWR, 0o600, Owner::Us)?;
         let mut bytes = [0; Page::SIZE];
         let there = pread(&file, &mut bytes, 0)?;
@@ -163,8 +165,8 @@ impl Record {
         self.slot(directory)?.entries().into_iter().filter(there).max_by_key(|at| self.get(at.number()))
     }
 
-    /// The record is that of this process from now on. Not before all that was left has been seen to: a kill before
-    /// it is followed by a logger that sees to it again.
+    /// The record is that of this process from now on. Not before all that was left has been seen to: a kill
+    /// before it is followed by a logger that sees to it again.
     pub(super) fn ready(&mut self) {
         self.end();
         self.unfinished = false;
@@ -225,8 +227,8 @@ impl Record {
         self.set(OPEN, self.number);
     }
 
-    /// It is about to be written to `current` in this directory; or, before the first batch, that is how it is. The
-    /// other entry stays true until all of this one is.
+    /// It is about to be written to `current` in this directory; or, before the first batch, that is how it is.
+    /// The other entry stays true until all of this one is.
     pub(super) fn file(&mut self, directory: Id, entry: Entry) {
         let at = self.present(directory).unwrap_or_else(|| self.oldest(directory));
         self.set(at.number(), 0);
@@ -277,7 +279,8 @@ impl Record {
         slot
     }
 
-    /// The byte that becomes the last one of the batch in the very moment at which that is taken out of the pipe.
+    /// The byte that becomes the last one of the batch in the very moment at which that is taken out of the
+    /// pipe.
     pub(super) fn mark(&mut self) -> &mut u8 {
         &mut self.page.bytes()[8 * MARK]
     }

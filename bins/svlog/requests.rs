@@ -1,9 +1,9 @@
 //! The requests of signals.
 //!
-//! The rule of the loop: bytes that are in the pipe when a signal is seen were there before it, and their whole lines
-//! are written before the request is carried out; later ones are written after it, or with the last of those lines. Of
-//! signals that are seen together SIGHUP comes first, then SIGALRM, then the end: none takes another one back. Where
-//! nothing can be written all are carried out at once, since they may be what helps.
+//! The rule of the loop: bytes that are in the pipe when a signal is seen were there before it, and their whole
+//! lines are written before the request is carried out; later ones are written after it, or with the last of
+//! those lines. Of signals that are seen together SIGHUP comes first, then SIGALRM, then the end: none takes
+//! another one back. Where nothing can be written all are carried out at once, since they may be what helps.
 
 /// Each request, with the number of bytes of the input that are to be written before it.
 #[derive(Debug, Default)]

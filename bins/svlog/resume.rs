@@ -1,5 +1,5 @@
-//! How a log goes on after the previous logger: a verdict on the `current` that it has left, for [`super::directory`]
-//! to carry out.
+//! How a log goes on after the previous logger: a verdict on the `current` that it has left, for
+//! [`super::directory`] to carry out.
 
 use super::current::Found;
 use super::lines::Place;

@@ -47,8 +47,8 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Whether a rotation is due at this size: at the end of a line, or in one that alone is longer than `current` may
-    /// be.
+    /// Whether a rotation is due at this size: at the end of a line, or in one that alone is longer than
+    /// `current` may be.
     pub(super) fn is_enough(self, size: u64, line: Place) -> bool {
         let Self { size: max, length } = self;
         if line.within {

@@ -20,8 +20,8 @@ impl<'a> Shelf<'a> {
         Self { site, busy }
     }
 
-    /// Gives `current`, which has `size` bytes, the name of an archive, and removes the oldest if there are more than
-    /// `keep`.
+    /// Gives `current`, which has `size` bytes, the name of an archive, and removes the oldest if there are more
+    /// than `keep`.
     pub(super) fn put(self, kind: Kind, size: u64, keep: u64) -> nix::Result<()> {
         let fd = self.site.fd();
         let mut found = Archives::look(fd, self.busy)?;
@@ -51,7 +51,8 @@ impl<'a> Shelf<'a> {
         }
     }
 
-    /// On a full disk: removes the oldest archive if there are more than `least`. Returns whether one is removed.
+    /// On a full disk: removes the oldest archive if there are more than `least`. Returns whether one is
+    /// removed.
     pub(super) fn make_room(self, least: u64) -> bool {
         let found = Archives::look(self.site.fd(), self.busy).ok(); // else the next try may see them
         let oldest = found.filter(|found| found.count > least).and_then(|found| found.oldest);

@@ -1,5 +1,6 @@
-//! Where a log directory is, and the way into it: it is opened, locked, and its `config` is read. Its owner may be
-//! another account, which must not make a logger that runs as root read, write or execute what is not its own.
+//! Where a log directory is, and the way into it: it is opened, locked, and its `config` is read. Its owner may
+//! be another account, which must not make a logger that runs as root read, write or execute what is not its
+//! own.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -35,7 +36,7 @@ pub(super) struct Site {
 impl Site {
     /// Opens and locks the directory of this path. `None`: why not has been reported.
     pub(super) fn enter(path: &'static CStr, voice: Voice, verbose: bool) -> Option<Self> {
-        let voice = Voice { folder: path.to_bytes(), ..voice };
+        let voice = Voice { directory: path.to_bytes(), ..voice };
         let (fd, lock) = enter(path, voice)?;
         match fstat(&fd) {
             Ok(stat) => Some(Self { path, id: id(&stat), fd, lock, gone: false, voice, verbose }),
@@ -219,8 +220,8 @@ fn read_config(directory: &OwnedFd, text: &mut Vec<u8>) -> nix::Result<bool> {
     }
 }
 
-/// Whether nobody but root and our own account has a say there. Another account than root has nothing of which the
-/// directory that its logger uses could rob it.
+/// Whether nobody but root and our own account has a say there. Another account than root has nothing of which
+/// the directory that its logger uses could rob it.
 fn believed(stat: &FileStat) -> bool {
     !geteuid().is_root() || stat.st_uid == 0 && stat.st_mode & 0o022 == 0
 }

@@ -126,7 +126,7 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Error> {
     if let Some(state) = &state {
         link_beside(state, &service).or_fail("link down and check into the state directory")?;
     }
-    let voice = Voice { called: cli.called(), folder: directory.to_bytes(), part: b"" };
+    let voice = Voice { called: cli.called(), directory: directory.to_bytes(), part: b"" };
     let fatal = |what: &[u8], errno: Errno| {
         voice.fatal(&[what], errno);
         Error::answer(111, "")

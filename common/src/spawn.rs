@@ -18,7 +18,7 @@ pub struct Plan<'a> {
     /// Whether it leads a process group of its own.
     pub group: bool,
     /// Its working directory.
-    pub folder: BorrowedFd<'a>,
+    pub directory: BorrowedFd<'a>,
     /// Where it writes its record, if anywhere, and what it puts around its pid and start time.
     pub record: Option<Slot<'a>>,
     /// The fds that it gets: from, to.
@@ -86,7 +86,7 @@ fn become_program(plan: &Plan, pid: u32, record: &mut Option<Errno>) -> nix::Res
         let this = Pid::from_raw(0);
         setpgid(this, this)?;
     }
-    fchdir(plan.folder)?;
+    fchdir(plan.directory)?;
     if let Some(slot) = &plan.record {
         // Before the exec: until then this process holds the lock of the one that started it, so that
         // nobody looks for a record that is not there yet.

@@ -10,8 +10,8 @@ use crate::text::Text;
 pub struct Voice {
     /// The name that the program was called by.
     pub called: &'static [u8],
-    /// The folder that it is about as it was given, if it is about one.
-    pub folder: &'static [u8],
+    /// The directory that the message is about, as it was given, if it is about one.
+    pub directory: &'static [u8],
     /// What of it: nothing, or what follows its name.
     pub part: &'static [u8],
 }
@@ -77,21 +77,21 @@ impl Voice {
         }
     }
 
-    /// The name and the folder, and `text` behind them as it is: what there is no room for is the beginning of
-    /// the folder, whose end tells more.
+    /// The name and the directory, and `text` behind them as it is: what there is no room for is the beginning of
+    /// the directory, whose end says more.
     fn about(self, called: &[u8], text: &[u8]) -> Text<LINE> {
         let mut line = Text::of(&called[..called.len().min(NAME)]);
-        if self.folder.is_empty() {
+        if self.directory.is_empty() {
             line.add(text);
             return line;
         }
         line.add(if called.is_empty() { "" } else { " " });
         let room = LINE.saturating_sub(line.bytes().len() + self.part.len() + text.len());
-        let cut = self.folder.len().saturating_sub(room);
+        let cut = self.directory.len().saturating_sub(room);
         if cut > 0 {
-            line.add("...").add(self.folder.get(cut + 3..).unwrap_or(b""));
+            line.add("...").add(self.directory.get(cut + 3..).unwrap_or(b""));
         } else {
-            line.add(self.folder);
+            line.add(self.directory);
         }
         line.add(self.part).add(text);
         line
@@ -151,15 +151,15 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_folder_the_end_is_shown_and_the_text_stays_whole() {
-        let folder: &'static [u8] =
+    fn of_a_long_directory_the_end_is_shown_and_the_text_stays_whole() {
+        let directory: &'static [u8] =
             Box::leak(format!("{}/the-end", "d/".repeat(400)).into_boxed_str()).as_bytes();
-        let voice = Voice { called: b"svrun", folder, part: b"/log" };
+        let voice = Voice { called: b"svrun", directory, part: b"/log" };
         let line = voice.about(voice.called, b": warning: text\n");
         assert_eq!(line.bytes().len(), LINE);
         assert!(line.bytes().starts_with(b"svrun .../") || line.bytes().starts_with(b"svrun ...d/"));
         assert!(line.bytes().ends_with(b"/the-end/log: warning: text\n"));
-        let short = Voice { folder: b"web", ..voice }.about(b"svrun", b": text\n");
+        let short = Voice { directory: b"web", ..voice }.about(b"svrun", b": text\n");
         assert_eq!(short.bytes(), b"svrun web/log: text\n");
     }
 }

@@ -11,7 +11,7 @@ _@FUNCTION@() {
 		*) break ;;
 		esac
 @VALUE@	done
-	case $((COMP_CWORD - i)):$cur in
+@ACCOUNT@	case $((COMP_CWORD - i)):$cur in
 @CASES@	esac
 }
 

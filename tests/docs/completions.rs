@@ -210,11 +210,16 @@ fn bash(program: &Program) -> String {
     let value = program.before_value().map_or_else(String::new, |pattern| {
         format!("\t\tif [[ ${{COMP_WORDS[i]}} =~ {pattern} ]]; then i=$((i + 1)); fi\n")
     });
+    let account = match program.operands.first() {
+        Some((_, Kind::Account)) => include_str!("account.bash"),
+        _ => "",
+    };
     include_str!("any.bash")
         .replace("@HEAD@", &program.head("bash"))
         .replace("@FUNCTION@", &program.function())
         .replace("@NAME@", &program.name)
         .replace("@VALUE@", &value)
+        .replace("@ACCOUNT@", account)
         .replace("@CASES@", &cases)
 }
 

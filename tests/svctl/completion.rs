@@ -6,6 +6,10 @@ use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
+/// Accounts with colons; what zsh is seen to complete ends at one here.
+const COLONS: [(&str, &str); 2] =
+    [("setuidgid :0:0 fdm", "fdmove"), ("envuidgid -s root:root fdm", "fdmove")];
+
 /// A command behind links is completed as if it stood alone.
 const CHAINS: [(&str, &str); 4] = [
     ("setuidgid nobody envdir --he", "--help"),
@@ -91,11 +95,11 @@ fn bash_completes_commands_and_services() {
     needs!(tool("bash"));
     let house = services();
     let script = format!(
-        "source {}${{1%% *}}.bash; read -ra COMP_WORDS <<<\"$1\"; [[ $1 != *' ' ]] || COMP_WORDS+=('')
+        "source {}${{1%% *}}.bash; read -ra COMP_WORDS <<<\"${{1//:/ : }}\"; [[ $1 != *' ' ]] || COMP_WORDS+=('')
          COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _${{1%% *}}; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
         completion("")
     );
-    for (line, expected) in CASES {
+    for (line, expected) in CASES.into_iter().chain(COLONS) {
         assert_eq!(words(&house, "bash", &script, line), expected, "{line}");
     }
     house.write("a b/run", STAYS);
@@ -115,7 +119,7 @@ fn fish_completes_commands_and_services() {
     let house = services();
     let script =
         format!("set fish_complete_path {} $fish_complete_path; complete -C $argv[2]", completion(""));
-    for (line, expected) in CASES.iter().chain(&CHAINS) {
+    for (line, expected) in CASES.iter().chain(&COLONS).chain(&CHAINS) {
         let expected = *expected;
         assert_eq!(words(&house, "fish", &script, line), expected, "{line}");
     }

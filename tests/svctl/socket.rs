@@ -398,3 +398,15 @@ fn more_clients_than_a_supervisor_has_places_for_all_have_what_they_asked_for() 
         }
     }
 }
+
+#[test]
+fn without_a_proc_the_socket_is_reached_and_relative_paths_stay_valid() {
+    needs!(root(), tool("unshare"));
+    let mut house = House::new();
+    house.serve(&svrun(), "a");
+    house.serve(&svrun(), "b");
+    let script = "mount -t tmpfs none /proc && exec svctl --json status ./a ./b";
+    let outcome = run(house.command("unshare", "-m sh -c").arg(script));
+    assert_eq!((outcome.status, &*outcome.stderr), (0, ""));
+    assert_eq!(without_numbers(&outcome.stdout).matches("\"supervisor\":N").count(), 2);
+}

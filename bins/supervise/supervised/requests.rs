@@ -66,10 +66,7 @@ impl Supervised {
             [Some(word), None, ..] => Control::from_word(word),
             _ => None,
         };
-        let Some(control) = control else {
-            self.clients.refuse(i, b"unknown command");
-            return self.clients.drop(i);
-        };
+        let Some(control) = control else { return self.unknown(i) };
         let signal = matches!(control, Control::Signal(_));
         if signal && !runs {
             return self.clients.refuse(i, b"not running");
@@ -92,13 +89,19 @@ impl Supervised {
         self.clients.show(i, &view, now);
     }
 
+    /// A request with an unknown command, or unknown arguments, is the last of its connection.
+    fn unknown(&mut self, i: usize) {
+        self.clients.refuse(i, b"unknown command");
+        self.clients.drop(i);
+    }
+
     fn wait(&mut self, i: usize, part: Part, condition: &[u8], seconds: Option<&[u8]>, now: Now) {
         let condition = match condition {
             b"up" => Condition::Up,
             b"down" => Condition::Down,
             b"finished" => Condition::Finished,
             b"ready" => Condition::Ready,
-            _ => return self.clients.refuse(i, b"unknown command"),
+            _ => return self.unknown(i),
         };
         let milliseconds = match seconds.map(|text| SECONDS.parse(text)) {
             None => None,

@@ -1,4 +1,4 @@
-//! The way of svrun: requests over the socket, their answers, and what is reported later.
+//! The way of svrun: requests over the socket, their answers, and later reports.
 
 use std::ops::ControlFlow::{Break, Continue};
 use std::os::fd::RawFd;
@@ -27,7 +27,7 @@ pub(in crate::svctl) struct Talk {
     late: usize,
 }
 
-/// What is awaited.
+/// The line or the end that is awaited.
 enum Stage {
     /// The answer to the request of this number.
     Answer(usize),
@@ -63,7 +63,7 @@ impl Talk {
         Self { conn, stage, late: 0 }
     }
 
-    /// What has to be readable before it can go on.
+    /// The fd that has to be readable before it can go on.
     pub(in crate::svctl) fn fd(&self) -> Option<RawFd> {
         match &self.stage {
             Stage::State(conn, _) => Some(conn.fd()),
@@ -92,7 +92,7 @@ impl Talk {
         }
     }
 
-    /// Goes on with what has come.
+    /// Goes on with the lines that have come.
     pub(in crate::svctl) fn step(&mut self, task: &mut Task, order: &Order) -> Step {
         match &mut self.stage {
             Stage::Answer(request) => {

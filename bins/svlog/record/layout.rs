@@ -10,8 +10,9 @@
 //!     12-    slots of 14 words, one for each log directory: its device and inode, and two entries, so that one is
 //!            whole while the other is made
 //!
-//! An entry has six words: device and inode of `current`, the offset of the batch and its length there, the places
-//! in a line before and after it, and the number of the batch, or of the start of a process; 0: this is none.
+//! An entry has six words: device and inode of `current`, the offset of the batch and its length there, the
+//! places in a line before and after it, and the number of the batch, or of the start of a process; 0: this is
+//! none.
 
 use common::memory::Page;
 

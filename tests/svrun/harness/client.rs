@@ -46,8 +46,10 @@ impl Client {
     /// Waits for the end of the connection; returns what came before it.
     pub(crate) fn rest(&mut self) -> String {
         let mut rest = String::new();
-        let _ = self.0.read_to_string(&mut rest);
-        rest
+        match self.0.read_to_string(&mut rest) {
+            Err(error) if error.kind() != std::io::ErrorKind::ConnectionReset => panic!("{error}"),
+            _ => rest,
+        }
     }
 }
 
