@@ -338,7 +338,7 @@ impl Process {
         };
         match failed {
             Some(errno) => {
-                self.script_failures.report(voice, (letter, START), (self.directory.as_fd(), path), errno)
+                self.script_failures.report(voice, (letter, START), (self.directory.as_fd(), path), errno);
             }
             None => self.script_failures.clear(),
         }
@@ -455,7 +455,7 @@ impl Process {
         let mut fds = [(-1, -1); 2];
         let mut count = 0;
         if let Some(end) = &end {
-            fds[count] = (end.as_raw_fd(), if self.part == Part::Log { 0 } else { 1 });
+            fds[count] = (end.as_raw_fd(), i32::from(self.part == Part::Service));
             count += 1;
         }
         if let Some(pair) = self.notify.fd(&self.settings).filter(|_| !finish) {
