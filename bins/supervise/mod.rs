@@ -6,7 +6,7 @@
 //! is the rule by which it handles what has come by several ways.
 //! `state`, which `lock` makes ours, is what clients and a new supervisor find in `supervise/`, `record` the part
 //! of it by which `adopt` takes over what another has left, and `pid_space` where that counts; `service` reads the
-//! service directory, `lookalikes` its names; `failure` reports why a script was not started; `report` is what
+//! service directory, `lookalikes` its names; `failure` reports why a script was not started, `notices` remembers what else was reported; `report` is what
 //! clients are shown; `pipe`, `notify`, `leftovers`, `clients` and `death` are what their names say.
 
 mod adopt;
@@ -17,6 +17,7 @@ mod leftovers;
 mod lock;
 mod lookalikes;
 mod machine;
+mod notices;
 mod notify;
 mod now;
 mod order;
