@@ -7,7 +7,8 @@
 //! `state`, which `lock` makes ours, is what clients and a new supervisor find in `supervise/`, `record` the part
 //! of it by which `adopt` takes over what another has left, and `pid_space` where that counts; `service` reads the
 //! service directory, `lookalikes` its names; `failure` reports why a script was not started, `notices` is what else
-//! is reported once; `report` is what clients are shown; `pipe`, `notify`, `leftovers`, `clients` and `death` are what their names say.
+//! is reported once; `report` is what clients are shown; `pipe`, `notify`, `leftovers`, `clients` and `death` are
+//! what their names say.
 
 mod adopt;
 mod clients;
