@@ -7,8 +7,8 @@
 //! `state`, locked by `lock`, is the directory `supervise` that clients and a new supervisor read; `record` is
 //! the part of it by which `adopt` takes over the processes of a killed supervisor, and `pid_space` says where
 //! its pids are valid; `service` reads the service directory, `lookalikes` its names; `failure` reports why a
-//! script was not started; `report` is what clients are shown; `pipe`, `notify`, `leftovers`, `clients` and
-//! `death` are what their names say.
+//! script was not started, `notices` is what else is reported once; `report` is what clients are shown; `pipe`,
+//! `notify`, `leftovers`, `clients` and `death` are what their names say.
 
 mod adopt;
 mod clients;
@@ -18,6 +18,7 @@ mod leftovers;
 mod lock;
 mod lookalikes;
 mod machine;
+mod notices;
 mod notify;
 mod now;
 mod order;

@@ -100,7 +100,7 @@ impl Pipe {
                     // The directory is gone too, which is reported elsewhere.
                     Err(Errno::ENOENT) => {}
                     Err(errno) => {
-                        voice.unable_so(&[b"make a new supervise/pipe/fifo"], errno, b"using the old one")
+                        voice.unable_so(&[b"make a new supervise/pipe/fifo"], errno, b"using the old one");
                     }
                 },
                 other => return other,

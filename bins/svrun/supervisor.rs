@@ -6,7 +6,7 @@ use common::poll::{self, POLLIN, watch};
 use common::{Voice, memory, process, signals};
 use nix::errno::Errno;
 
-use super::upgrade::{self, Invocation};
+use super::upgrade::Origin;
 use crate::supervise::{Ending, FIXED_FDS, Next, Now, Supervised};
 
 /// How long it has to be quiet before what is not needed for the wait is given back, in milliseconds.
@@ -38,7 +38,7 @@ pub(super) struct Supervisor {
     pub(super) role: Role,
     pub(super) voice: Voice,
     /// For the upgrade.
-    pub(super) invocation: Invocation,
+    pub(super) origin: Origin,
     /// Nothing has happened for a second.
     pub(super) resting: bool,
     /// There may be more deaths.
@@ -58,7 +58,7 @@ impl Supervisor {
                 Next::Wait => {}
                 Next::Again => continue,
                 Next::Upgrade(client) => {
-                    let errno = upgrade::become_own_file(&self.invocation, &self.service, self.voice);
+                    let errno = self.origin.become_next(&self.service, self.voice);
                     self.service.refuse_upgrade(client, errno);
                     continue;
                 }

@@ -11,37 +11,39 @@ use nix::unistd::fchdir;
 
 use crate::supervise::Supervised;
 
-/// How this program was started.
+/// What this program was started with, for the one that it becomes.
 #[derive(Debug)]
-pub(super) struct Invocation {
+pub(super) struct Origin {
     /// The command line.
     pub(super) words: Words,
+    /// The working directory in which it counts.
+    pub(super) directory: OwnedFd,
     /// The environment.
     pub(super) env: Words,
-    /// The working directory in which the command line counts.
-    pub(super) directory: OwnedFd,
 }
 
-/// Returns why it did not.
-#[inline(never)] // its buffer would be part of the frame that waits
-pub(super) fn become_own_file(invocation: &Invocation, service: &Supervised, voice: Voice) -> Errno {
-    let mut path = Text::<512>::new();
-    let (Ok(errno) | Err(errno)) = own_path(&mut path).and_then(|path| execute(invocation, service, path));
-    if let Err(errno) = fchdir(service.directory()) {
-        voice.unable(&[b"change back to the service directory"], errno);
+impl Origin {
+    /// Becomes the next program, which takes over what this one holds. Returns why it did not.
+    #[inline(never)] // its buffer would be part of the frame that waits
+    pub(super) fn become_next(&self, service: &Supervised, voice: Voice) -> Errno {
+        let mut path = Text::<512>::new();
+        let (Ok(errno) | Err(errno)) = own_path(&mut path).and_then(|path| self.execute(path, service));
+        if let Err(errno) = fchdir(service.directory()) {
+            voice.unable(&[b"change back to the service directory"], errno);
+        }
+        errno
     }
-    errno
-}
 
-fn execute(invocation: &Invocation, service: &Supervised, path: &CStr) -> nix::Result<Errno> {
-    fchdir(&invocation.directory)?;
-    // With -k a pipe that is handed on would be the service's too.
-    let pipes = !invocation.words.clone().any(|word| word == c"-k");
-    let handed = service.hand_on(pipes)?;
-    // Clients see their end: the new program listens in a moment.
-    let errno = process::execve(path, &invocation.words, &invocation.env);
-    handed.into_iter().flatten().rev().try_for_each(fds::Handed::take_back)?;
-    Ok(errno)
+    fn execute(&self, path: &CStr, service: &Supervised) -> nix::Result<Errno> {
+        fchdir(&self.directory)?;
+        // With -k a pipe that is handed on would be the service's too.
+        let pipes = !self.words.clone().any(|word| word == c"-k");
+        let handed = service.hand_on(pipes)?;
+        // Clients see their end: the new program listens in a moment.
+        let errno = process::execve(path, &self.words, &self.env);
+        handed.into_iter().flatten().rev().try_for_each(fds::Handed::take_back)?;
+        Ok(errno)
+    }
 }
 
 /// The path of our own file: of what is there now, if it was replaced.
