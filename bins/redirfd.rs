@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::os::fd::{IntoRawFd, OwnedFd};
 
-use common::{Cli, Error, Link, OrFail, Outcome, Short, fds};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, fds};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
@@ -40,7 +40,7 @@ fn run(cli: &mut Cli) -> Outcome {
             other => return Err(other.unexpected().into()),
         }
     }
-    let mode = mode.ok_or_else(|| Error::usage("missing one of -r -w -u -a -x"))?;
+    let mode = mode.ok_or_else(|| Exit::usage("missing one of -r -w -u -a -x"))?;
     let to = cli.fd("fd")?;
     let file = cli.operand("file")?;
     let chain = cli.rest()?;

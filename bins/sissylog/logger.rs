@@ -176,10 +176,10 @@ impl Logger {
         let bytes = self.input.bytes();
         if room == Room::Full {
             let length = Some(whole(bytes)).filter(|whole| *whole > 0).unwrap_or(bytes.len());
-            self.begin(length, false);
+            self.begin_part(length);
         } else if self.input.is_closed() {
             let length = self.input.bytes().len();
-            self.begin(length, true);
+            self.begin(length);
         } else {
             return Ok(Seen::Nothing);
         }
@@ -191,8 +191,19 @@ impl Logger {
         self.input.bytes().contains(&b'\n')
     }
 
-    /// Begins with the line in the first `end` bytes, with or without its newline, or with a part of it.
-    fn begin(&mut self, end: usize, last: bool) {
+    /// Begins with the line in the first `end` bytes, or with the last part of one; a newline may follow.
+    fn begin(&mut self, end: usize) {
+        self.begin_with(end);
+        self.long = None;
+    }
+
+    /// Begins with the first `end` bytes, a part of a line that goes on.
+    fn begin_part(&mut self, end: usize) {
+        self.long = Some(self.begin_with(end));
+    }
+
+    /// Returns the level of the line.
+    fn begin_with(&mut self, end: usize) -> u8 {
         let bytes = self.input.bytes();
         let newline = usize::from(bytes.get(end) == Some(&b'\n'));
         let continued = self.long.is_some();
@@ -202,7 +213,7 @@ impl Logger {
         };
         let next = end - text.len();
         self.line = Some(Line::new(level, continued, next, end, end + newline));
-        self.long = Some(level).filter(|_| !last);
+        level
     }
 
     /// Sends lines while there are any and syslogd takes them.
@@ -212,7 +223,7 @@ impl Logger {
                 return Ok(wait);
             }
             match self.input.bytes().iter().position(|byte| *byte == b'\n') {
-                Some(end) => self.begin(end, true),
+                Some(end) => self.begin(end),
                 None => return Ok(Wait::Input),
             }
         }
@@ -265,7 +276,7 @@ impl Logger {
         if sent && self.work_with_patience()? {
             let rest = self.input.bytes().len();
             if rest > 0 {
-                self.begin(rest, true);
+                self.begin(rest);
                 self.work_with_patience()?;
             }
         }

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::quantity::{COUNT, MILLISECONDS, SECONDS};
-use common::{Error, Text, Voice, fds, signals};
+use common::{Exit, Text, Voice, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat, mkdirat};
@@ -124,10 +124,10 @@ pub(super) fn operators(directory: &OwnedFd, voice: Voice) -> Option<Gid> {
         }
     };
     let found = match buffer[..count].trim_ascii() {
-        _ if count == buffer.len() => Err(Error::fatal("it is too long")), // what was read may name another group
+        _ if count == buffer.len() => Err(Exit::fatal("it is too long")), // what was read may name another group
         name => common::credentials::group_of(name),
     };
-    let report = |error: Error| {
+    let report = |error: Exit| {
         voice.warning(&[b"operators: ", error.text().as_bytes(), b"; ", ROOT_ALONE]);
     };
     found.map(Gid::from_raw).map_err(report).ok() // which has been reported

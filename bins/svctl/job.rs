@@ -5,7 +5,7 @@
 use std::os::fd::RawFd;
 use std::time::Instant;
 
-use common::Error;
+use common::Exit;
 
 use super::command::{Command, Patience};
 use super::conn::Conn;
@@ -77,7 +77,7 @@ impl Job {
     }
 
     /// Goes as far as it can.
-    pub(super) fn go(&mut self, order: &Order, out: &mut Out) -> Result<(), Error> {
+    pub(super) fn go(&mut self, order: &Order, out: &mut Out) -> Result<(), Exit> {
         while self.end == End::Not {
             match self.step(order) {
                 Step::Wait => break,
@@ -158,7 +158,7 @@ impl Job {
     }
 
     /// Its time is up.
-    fn give_up(&mut self, order: &Order, out: &mut Out) -> Result<(), Error> {
+    fn give_up(&mut self, order: &Order, out: &mut Out) -> Result<(), Exit> {
         self.end = End::Badly;
         let place = &self.task.place;
         let sign = if order.command.patience == Patience::Kills { "kill: " } else { "timeout: " };

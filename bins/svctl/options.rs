@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::{Cli, Error, Long, Short};
+use common::{Cli, Exit, Long, Short};
 
 use super::style::Style;
 
@@ -25,7 +25,7 @@ pub(super) enum Enough {
 }
 
 /// Takes the options and the operands, in any order as svctl, and the options first as sv.
-pub(super) fn parse(cli: &mut Cli, style: Style) -> Result<(Options, Vec<&'static [u8]>), Error> {
+pub(super) fn parse(cli: &mut Cli, style: Style) -> Result<(Options, Vec<&'static [u8]>), Exit> {
     let mut options = Options::default();
     let mut words = Vec::new();
     if style != Style::Svctl {
@@ -41,7 +41,7 @@ pub(super) fn parse(cli: &mut Cli, style: Style) -> Result<(Options, Vec<&'stati
 
 impl Options {
     /// Reads options up to the next operand; `command` is the first operand, once it is known.
-    fn read(&mut self, cli: &mut Cli, style: Style, command: Option<&[u8]>) -> Result<(), Error> {
+    fn read(&mut self, cli: &mut Cli, style: Style, command: Option<&[u8]>) -> Result<(), Exit> {
         while let Some(option) = cli.option()? {
             match option {
                 Short('v') => {}
