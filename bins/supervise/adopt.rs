@@ -106,7 +106,7 @@ fn take_over(process: &mut Process, snapshot: Option<&Snapshot>, child: &Child, 
     }
 }
 
-/// Takes over a process that is alive, or was a moment ago. `snapshot`: what was said of this run, if anything was.
+/// Takes over a process that is alive, or was a moment ago. `snapshot`: that of this run, if there is one.
 fn adopt_living(
     process: &mut Process,
     shared: &Shared,
@@ -115,12 +115,12 @@ fn adopt_living(
 ) -> nix::Result<Option<Event>> {
     let voice = shared.voice(process.part);
     let machine = &mut process.machine;
-    machine.phase = if child.finish { Phase::Finish } else { Phase::Run };
+    machine.phase = child.phase;
     machine.pid = child.pid;
     if snapshot.is_none() {
         (machine.paused, machine.stop_sent) = (false, false);
     }
-    if !child.finish {
+    if child.phase == Phase::Run {
         (machine.since, process.since) = (child.since, child.wall);
     }
     let parent = match procfs::process(child.pid) {
@@ -141,7 +141,7 @@ fn adopt_living(
         }
     }
     process.settings.for_stop(process.directory.as_fd(), voice);
-    if process.part == Part::Service && !child.finish {
+    if process.part == Part::Service && child.phase == Phase::Run {
         process.settings.for_start(process.directory.as_fd(), voice);
         process.notify.ready = snapshot.is_some_and(|snapshot| snapshot.ready);
         process.notify.open(&process.settings, process.state.as_ref().map(State::directory), voice);
@@ -153,6 +153,6 @@ fn adopt_living(
 
 /// Nobody knows how the recorded process died.
 fn died_unseen(process: &mut Process, child: &Child) -> Event {
-    process.machine.phase = if child.finish { Phase::Finish } else { Phase::Run };
+    process.machine.phase = child.phase;
     Event::Died(Death::Unknown)
 }

@@ -333,7 +333,7 @@ impl Process {
         // As it will be: a successor that finds the new run has to know what was wanted of it, and one that finds
         // no new run that a start was under way.
         self.remember_as(shared, starting, now);
-        let event = self.spawn(shared, c"./run", &[c"./run"], false);
+        let event = self.spawn(shared, c"./run", &[c"./run"], Phase::Run);
         match (event, self.exec) {
             (Event::Started(_), Some(errno)) => {
                 self.run_failures.report(voice, (0, START), (self.directory.as_fd(), c"./run"), errno);
@@ -377,7 +377,7 @@ impl Process {
         // runs.
         self.remember(shared, now);
         let numbers = [code.as_c_str(), status.as_c_str()];
-        let event = self.spawn(shared, file, &[file, numbers[0], numbers[1]], true);
+        let event = self.spawn(shared, file, &[file, numbers[0], numbers[1]], Phase::Finish);
         match (event, self.exec.take()) {
             (Event::Started(_), Some(errno)) => {
                 self.finish_failures.report(voice, (1, START), (self.directory.as_fd(), file), errno);
@@ -409,13 +409,14 @@ impl Process {
         leftovers::Run { pid: self.died.1, spare: [self.script, logger], orphans: shared.orphans }
     }
 
-    fn spawn(&mut self, shared: &mut Shared, path: &CStr, argv: &[&CStr], finish: bool) -> Event {
+    /// Starts run or finish, as `phase` says.
+    fn spawn(&mut self, shared: &mut Shared, path: &CStr, argv: &[&CStr], phase: Phase) -> Event {
         let voice = shared.voice(self.part);
         let whole = shared.voice;
-        let end = shared.pipe.as_mut().map(|pipe| match (self.part, finish) {
+        let end = shared.pipe.as_mut().map(|pipe| match (self.part, phase) {
             (Part::Log, _) => pipe.end(End::Read),
-            (Part::Service, true) => pipe.end(End::Write),
-            (Part::Service, false) => pipe.end_or_new(whole),
+            (Part::Service, Phase::Run) => pipe.end_or_new(whole),
+            (Part::Service, _) => pipe.end(End::Write),
         });
         let end = match end.transpose() {
             Ok(end) => end,
@@ -428,7 +429,7 @@ impl Process {
             fds[count] = (end.as_raw_fd(), i32::from(self.part == Part::Service));
             count += 1;
         }
-        if let Some(pair) = self.notify.fd(&self.settings).filter(|_| !finish) {
+        if let Some(pair) = self.notify.fd(&self.settings).filter(|_| phase == Phase::Run) {
             fds[count] = pair;
             count += 1;
         }
@@ -438,16 +439,17 @@ impl Process {
         let record = file.filter(|_| shared.adoption()).map(|file| Slot {
             file: file.as_fd(),
             offset: record::CHILD as u64,
-            head: record::head(finish),
+            head: record::head(phase),
             tail: tail.bytes(),
         });
-        let env = if finish { &shared.env } else { self.notify.env(&self.settings, &shared.env) };
-        let group = !finish && self.settings.leftovers[0].is_some();
+        let env =
+            if phase == Phase::Run { self.notify.env(&self.settings, &shared.env) } else { &shared.env };
+        let group = phase == Phase::Run && self.settings.leftovers[0].is_some();
         let directory = self.directory.as_fd();
         match spawn::spawn(&Plan { group, directory, record, fds: &fds[..count], path, argv, env }) {
             Ok(spawned) => {
                 self.notices.forget(Notice::NotStarted);
-                if !finish {
+                if phase == Phase::Run {
                     self.since = now.wall;
                 }
                 self.exec = spawned.exec;

@@ -30,8 +30,8 @@ const ONCE: u64 = 3;
 /// What a child says of itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Child {
-    /// It is finish, and not run.
-    pub(super) finish: bool,
+    /// What it is: `Run` or `Finish`.
+    pub(super) phase: Phase,
     /// Its pid.
     pub(super) pid: u32,
     /// When it started, in ticks since boot; 0 where that is not known, or cannot be compared.
@@ -67,8 +67,8 @@ pub(super) struct Snapshot {
 
 /// The head of a child's place.
 #[must_use]
-pub(super) fn head(finish: bool) -> &'static [u8] {
-    if finish { b"finish " } else { b"run " }
+pub(super) fn head(phase: Phase) -> &'static [u8] {
+    if phase == Phase::Finish { b"finish " } else { b"run " }
 }
 
 /// The tail of a child's place.
@@ -133,7 +133,7 @@ pub(super) fn write(file: BorrowedFd, snapshot: &Snapshot, space: &PidSpace) -> 
 
 /// Writes the child's place in its stead: it runs already.
 pub(super) fn write_child(file: BorrowedFd, child: &Child, space: &PidSpace) -> nix::Result<()> {
-    let mut text = Text::<{ Slot::SIZE }>::of(head(child.finish));
+    let mut text = Text::<{ Slot::SIZE }>::of(head(child.phase));
     text.number(child.pid).add(" ").number(child.start);
     text.add(tail(child.serial, child.since, child.wall, space).bytes()).fill(Slot::SIZE - 1).add("\n");
     file::write_at(file, text.bytes(), CHILD as u64)
@@ -245,16 +245,16 @@ fn parse_snapshot(place: &[u8]) -> Option<Snapshot> {
 
 fn parse_child(place: &[u8]) -> Option<Child> {
     let mut words = place.split(|b| *b == b' ');
-    let finish = match words.next()? {
-        b"run" => false,
-        b"finish" => true,
+    let phase = match words.next()? {
+        b"run" => Phase::Run,
+        b"finish" => Phase::Finish,
         _ => return None,
     };
     let mut next = || number::<u64>(words.next()?);
     let (pid, start, serial) = (next()?, next()?, next()?);
     let (since, wall, nanoseconds) = (next()?, next()?, next()?);
     Some(Child {
-        finish,
+        phase,
         pid: u32::try_from(pid).ok()?,
         start,
         serial: u32::try_from(serial).ok()?,
@@ -308,8 +308,8 @@ impl Book {
         let (since, wall) = self.spawned;
         let name = || {
             let start = procfs::process(machine.pid)?.start;
-            let finish = machine.phase == Phase::Finish;
-            let child = Child { finish, pid: machine.pid, start, serial: self.serial, since, wall };
+            let child =
+                Child { phase: machine.phase, pid: machine.pid, start, serial: self.serial, since, wall };
             write_child(file, &child, space)
         };
         let named = !self.unrecorded || machine.pid == 0 || !adopts || name().is_ok();
@@ -342,7 +342,7 @@ mod tests {
         clear(file.as_fd()).unwrap();
         assert!(matches!(read(file.as_fd(), &space, 5), Ok((None, None))));
         write(file.as_fd(), &snapshot, &space).unwrap();
-        let expected = Child { finish: true, pid: 812, start: 4711, serial: 5, since: 77, wall };
+        let expected = Child { phase: Phase::Finish, pid: 812, start: 4711, serial: 5, since: 77, wall };
         write_child(file.as_fd(), &expected, &space).unwrap();
         let (Some(again), child) = read(file.as_fd(), &space, 5).unwrap() else { panic!("no snapshot") };
         assert_eq!(format!("{again:?}"), format!("{snapshot:?}"));
