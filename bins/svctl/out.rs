@@ -79,7 +79,7 @@ impl Out {
 
     /// A status in one line, that of `place` under this name.
     pub(super) fn line(&self, name: &[u8], place: &Place, status: &Status) -> Vec<u8> {
-        status.line(name, self.normally_up(name, place), self.style == Style::Svctl)
+        status.line(name, self.normally_up(name, place), self.style.dialect())
     }
 
     /// Whether a service is up without a command, if that can be known.
