@@ -150,7 +150,7 @@ impl Clients {
     /// The fd of a client and the events to wait for; below 0 where there is none.
     pub(super) fn watched(&self, i: usize) -> (RawFd, i16) {
         match self.client(i) {
-            // What there is no room for has to wait: else it would be reported again and again.
+            // Without room, no more is read; POLLIN would report it again and again.
             Some(client) if client.ended || client.filled == LINE => (client.fd.as_raw_fd(), 0),
             Some(client) => (client.fd.as_raw_fd(), poll::POLLIN),
             None => (-1, 0),

@@ -1,5 +1,5 @@
-//! What a run of a service leaves behind: processes of its process group, and those that have become our
-//! children because their parents are gone.
+//! The leftovers of a run: processes of its process group, and those that have become our children because
+//! their parents are gone.
 //!
 //! They are counted and named first. Then come the steps of the file `leftovers`, before finish, so that
 //! finish, which may remove what they use, finds nothing of the run alive. A step that waits is over as soon
@@ -163,7 +163,7 @@ impl Leftovers {
         Progress { line: Some(line).filter(|_| report), until }
     }
 
-    /// Where a child has died since the last look: whether finish need not wait any longer.
+    /// Whether a child has died since the last look, and finish need not wait any longer.
     #[inline(never)]
     pub(super) fn none_are_left(&mut self, run: Run) -> bool {
         if !mem::take(&mut self.fewer) {

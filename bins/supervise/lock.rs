@@ -65,7 +65,7 @@ fn open(directory: BorrowedFd) -> Result<Option<(OwnedFd, bool)>, NotOurs> {
     let access = OFlag::O_WRONLY | OFlag::O_APPEND;
     let there = |access| door::file(directory, supervise::LOCK, access, Owner::Any);
     let found = match there(access) {
-        // What cannot be written can be locked by anybody who may open it.
+        // A file that cannot be written can be locked by anybody who may open it.
         Err(Errno::EROFS) => there(OFlag::O_RDONLY),
         other => other,
     };

@@ -50,7 +50,7 @@ pub(crate) fn handed_on() -> nix::Result<[Option<OwnedFd>; 2]> {
     Ok([fds::handed_on(ours)?, fds::handed_on(ours)?])
 }
 
-/// Whether a FIFO is not by its name any more, and the trouble not one that passes.
+/// Whether the name does not lead to the FIFO any more, and the error does not pass.
 fn is_lost(errno: Errno) -> bool {
     !fds::passes(errno)
 }

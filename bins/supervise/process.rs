@@ -30,9 +30,9 @@ use super::state::State;
 const PATIENCE: u64 = 500;
 /// How long until a write that failed is tried again, in milliseconds.
 const AGAIN: u64 = 1000;
-/// What cannot be done with a script.
+/// The action in the message about a script.
 const START: &str = "start";
-/// What cannot be done where there is no record, and what follows.
+/// The action in the message about a record that cannot be written, and the consequence.
 const RECORD: &[u8] = b"write supervise/record";
 const NO_RECORD: &[u8] = b"the present run cannot be adopted";
 
@@ -145,7 +145,7 @@ impl Process {
         Some(self.state.as_ref()?.control.as_ref()?.as_fd())
     }
 
-    /// What clients may see of it; `log`: whether the service has a logger.
+    /// The view of it for clients; `log`: whether the service has a logger.
     #[inline(never)] // it is made in many places
     pub(super) fn view(&self, shared: &Shared, log: bool) -> View<'_> {
         View {

@@ -282,15 +282,15 @@ impl Child {
     }
 }
 
-/// What of the record is in the file: it has to name the run that was started last, since a new supervisor takes
-/// the rest to be about that one.
+/// The state of the file: it has to name the run that was started last, since a new supervisor takes the rest
+/// to be about that run.
 #[derive(Debug, Default)]
 pub(super) struct Book {
     /// Which run was started last, counting from 1.
     pub(super) serial: u32,
     /// When that was: monotonic, ms, and wall clock.
     pub(super) spawned: (u64, Wall),
-    /// What runs is not named in the file: that is a new one, or was not written by the child.
+    /// The file does not name the process that runs: the file is new, or the child could not write its place.
     pub(super) unrecorded: bool,
 }
 
@@ -314,7 +314,7 @@ impl Book {
         };
         let named = !self.unrecorded || machine.pid == 0 || !adopts || name().is_ok();
         self.unrecorded &= !named;
-        // Where it was not written a new supervisor takes what it finds alive, and what that says of itself.
+        // If it is not written, a new supervisor relies on the child's place.
         write(file, snapshot, space).is_ok() && named
     }
 }

@@ -53,7 +53,7 @@ pub(super) struct Settings {
     reported: u32,
     /// Whose value was doubted.
     doubted: u32,
-    /// What was not there, and the state of the directory by then; none where that may change unseen.
+    /// The files that are missing, and the state of the directory when they were; none if it may change unseen.
     absent: u32,
     /// There are none of these files, whatever the directory holds.
     fixed: bool,

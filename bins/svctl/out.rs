@@ -1,4 +1,4 @@
-//! What is printed: a line for each service, or an object, and hints for people.
+//! The output: a line for each service, or an object, and hints for people.
 
 use std::io::{stderr, stdout};
 use std::os::fd::AsRawFd;

@@ -143,7 +143,7 @@ impl Runs {
         let gave_up = status.hold == "gave up";
         if status.state == State::Down && (!wanted || gave_up) {
             return Break(match goal {
-                // What had given up before the command was not up.
+                // A service that had given up before the command was not up.
                 Goal::Ended if gave_up && self.old.is_none() => Step::Done(status),
                 _ if gave_up => Step::Fail(failed_for_good(&status.last_end(), &status.json)),
                 _ if goal.is_also_down() => Step::Done(status),

@@ -99,8 +99,7 @@ impl Status {
         })
     }
 
-    /// Whether run ended again and again too soon, and the run of now has not lived long enough to tell that
-    /// it is better.
+    /// Whether run ended too soon again and again, and the present run has not lived long enough to be better.
     pub(super) fn is_crash_loop(&self) -> bool {
         let value = Value::parse(&self.json).unwrap_or(Value::Null);
         value.get(key::SHORT).whole::<u32>() > 1 && !value.get(key::DEATH).get(key::STOPPED).is_true()

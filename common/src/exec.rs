@@ -51,7 +51,7 @@ impl Chain {
         Self { words: self.words.clone(), env: mem::take(&mut self.env), ..*self }
     }
 
-    /// What the next word has to be for it to be the link `name`, which is in this process; `None` if it cannot
+    /// What the next word has to be to be the link `name`, which is in this process; `None` if it cannot
     /// be. `this` is the link that asks. Ask before any id changes, and [`Chain::is_next`] when the word's turn
     /// has come.
     #[must_use]

@@ -116,7 +116,7 @@ pub fn hand_on(fd: BorrowedFd) -> nix::Result<Handed> {
 }
 
 impl Handed {
-    /// Where there was no exec: what was at its number is there again.
+    /// If the exec failed: restores what was at its number.
     pub fn take_back(self) -> nix::Result<()> {
         match self.before {
             Some(before) => raw::dup_cloexec(before.as_raw_fd(), self.at),
@@ -128,7 +128,7 @@ impl Handed {
 /// How many fds are handed on at most: what was taken before leaves a hole in the row.
 const HANDED: usize = 3;
 
-/// What was handed on, the first that is `wanted`, close-on-exec from now on.
+/// Takes the first fd that was handed on and is `wanted`; it is close-on-exec from now on.
 pub fn handed_on(wanted: impl Fn(RawFd) -> bool) -> nix::Result<Option<OwnedFd>> {
     let mut holes = 0;
     let mut at = libc::STDERR_FILENO + 1;

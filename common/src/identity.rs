@@ -37,7 +37,7 @@ impl SelfMatch {
         plain.then_some(Self::File(found))
     }
 
-    /// What `word` has to be for it to be the link of this name, which is in this process; `None` if it cannot
+    /// What `word` has to be to be the link of this name, which is in this process; `None` if it cannot
     /// be. `this` is the name of the link that asks.
     #[must_use]
     pub(crate) fn expect(&self, word: &CStr, this: &str, name: &str) -> Option<Self> {

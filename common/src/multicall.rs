@@ -95,7 +95,7 @@ fn apply(
 fn again(chain: &mut Chain) {
     if SelfMatch::file().is_some() {
         let env = mem::take(&mut chain.env).into_words();
-        // Whatever it was that the kernel refused: the chain goes on here.
+        // Whatever the errno: the chain goes on here.
         let _ = process::execve(OWN, &by_ourselves(chain), &env);
         chain.env = Env::new(env);
     }

@@ -1,4 +1,4 @@
-//! What is read below /proc, believed only where that is a procfs: in a chroot, or before it is mounted, whoever
+//! Files below /proc, believed only if that is a procfs: in a chroot, or before it is mounted, whoever
 //! may write there says what is in a plain file of the same name. One that is not on a procfs is not there
 //! (ENOENT), as if nothing were mounted.
 

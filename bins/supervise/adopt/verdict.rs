@@ -3,7 +3,7 @@
 use super::super::machine::Phase;
 use super::super::record::{Child, Snapshot};
 
-/// What has become of a process since it was recorded.
+/// The fate of a process since it was recorded.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in super::super) enum Verdict {
     /// No run was ever started; what was wanted still is.

@@ -160,7 +160,7 @@ impl Talk {
         if status.is_none() && (error(&line) != "not running" || order.command.strict) {
             return Step::Fail(refused(&line));
         }
-        // What control/h was to see to before the signal was not done, whatever the service makes of the signal.
+        // The work of control/h before the signal was not done, whatever the service makes of the signal.
         let failed = status.as_ref().filter(|_| task.requests[request] == "signal HUP");
         if let Some(how) =
             failed.and_then(|status| status.failed_script("h")).filter(|_| order.command.strict)

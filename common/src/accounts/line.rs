@@ -60,7 +60,7 @@ impl<'a> Line<'a> {
         Self { text, sound: named && text.len() == line.len() && without_blanks(text).len() == text.len() }
     }
 
-    /// What has a name: the line without blanks in front, unless it is a comment or there is nothing else.
+    /// The line without blanks in front, unless it is a comment or empty.
     pub(super) fn entry(line: &'a [u8]) -> Option<Self> {
         let whole = Self::whole(line);
         let text = without_blanks(whole.text);
