@@ -14,7 +14,7 @@ use std::ffi::CStr;
 use nix::errno::Errno;
 
 use self::line::{Id, Line};
-pub use self::pieces::Pieces;
+use self::pieces::Pieces;
 pub use crate::sys::account::User;
 
 /// Why a look-up fails, other than by finding no entry.

@@ -26,12 +26,12 @@ pub fn may_chroot() -> Result<bool, Exit> {
 }
 
 /// Lets a change of ids leave the permitted set as it is, until this is called again or the next exec.
-pub fn keep_across_ids(keep: bool) -> Result<(), Exit> {
+pub(crate) fn keep_across_ids(keep: bool) -> Result<(), Exit> {
     set_keepcaps(keep).or_fail("keep capabilities")
 }
 
 /// Leaves `CAP_SYS_CHROOT` in the permitted and effective sets, and nothing else in any set but bounding.
-pub fn only_chroot() -> Result<(), Exit> {
+pub(crate) fn only_chroot() -> Result<(), Exit> {
     set(Capabilities { effective: CHROOT, permitted: CHROOT, inheritable: 0 })
 }
 
@@ -41,7 +41,7 @@ pub fn clear() -> Result<(), Exit> {
 }
 
 /// Takes `CAP_SYS_CHROOT` out of every set but bounding, unless this is root, which would get it back.
-pub fn give_up_chroot() -> Result<(), Exit> {
+pub(crate) fn give_up_chroot() -> Result<(), Exit> {
     if getresuid().or_fail("read the uids")?.effective.is_root() {
         return Ok(());
     }

@@ -156,7 +156,7 @@ impl Cli {
     }
 
     /// The value of the option just returned, as a fd number.
-    pub fn fd_value(&mut self) -> Result<RawFd, Exit> {
+    pub(crate) fn fd_value(&mut self) -> Result<RawFd, Exit> {
         fd(&self.value()?)
     }
 

@@ -135,7 +135,7 @@ impl Request {
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Takes flock(2)'s exclusive lock on an open file, if it is free.
-pub fn try_flock(fd: BorrowedFd) -> nix::Result<bool> {
+fn try_flock(fd: BorrowedFd) -> nix::Result<bool> {
     match file::flock(fd, libc::LOCK_EX | libc::LOCK_NB) {
         Ok(()) => Ok(true),
         Err(Errno::EAGAIN | Errno::EINTR) => Ok(false),

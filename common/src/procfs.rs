@@ -30,7 +30,7 @@ pub fn read<'a>(path: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]> {
 
 /// Whether /proc is that of our own pid namespace: whether `/proc/self` is the pid that we know ourselves by. In
 /// another one's each pid is that of somebody else.
-pub fn is_own() -> nix::Result<bool> {
+pub(crate) fn is_own() -> nix::Result<bool> {
     // Once ours, always ours: only a process that may mount over it could change it.
     static OWN: AtomicBool = AtomicBool::new(false);
     if OWN.load(Ordering::Relaxed) {
