@@ -310,7 +310,7 @@ impl Clients {
     }
 
     /// Publishes what `event` has changed of a process that was `before`, and notes which clients have waited for that.
-    pub(super) fn tell(&mut self, view: &View, before: &Machine, event: Event, now: Now) {
+    pub(super) fn state_changed(&mut self, view: &View, before: &Machine, event: Event, now: Now) {
         self.changed(view);
         if self.has_follower(view.part) {
             report::changes(view, before, event, now, |mut object| {
@@ -458,7 +458,7 @@ mod tests {
         clients.wait(first, Condition::Up, None, &view(&down), at(2000));
         let mut up = down;
         up.phase = Phase::Run;
-        clients.tell(&view(&up), &down, Event::Started(7), at(2001));
+        clients.state_changed(&view(&up), &down, Event::Started(7), at(2001));
         assert_eq!(received(&stream), "", "not before the state is written");
         assert!(clients.answer(&view(&up), at(2001)));
         assert!(received(&stream).starts_with("{\"ok\":true,\"state\":\"run\""));

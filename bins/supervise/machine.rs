@@ -111,7 +111,7 @@ pub(super) enum Action {
     /// Start run: answered by [`Event::Started`] or [`Event::NotStarted`].
     Start,
     /// Report the death of run, and what follows, in the log.
-    Tell,
+    Report,
     /// Start finish: answered by [`Event::Started`], [`Event::NotStarted`], [`Event::NoFinish`] or
     /// [`Event::Later`].
     Finish,
@@ -503,7 +503,7 @@ impl Machine {
                     if self.ran_for < rules.reset { self.short_runs.saturating_add(1) } else { 0 };
                 self.scripts.call_off();
                 self.phase = Phase::Finish;
-                actions.push(Action::Tell);
+                actions.push(Action::Report);
                 actions.push(Action::Finish);
             }
             Phase::Finish => {

@@ -176,7 +176,7 @@ impl Pipe {
 
     /// Adds a line of our own, if there is room for it; in a line of its own where the last byte of the
     /// service is known not to end one.
-    pub(super) fn tell(&self, line: &[u8]) -> nix::Result<()> {
+    pub(super) fn write_line(&self, line: &[u8]) -> nix::Result<()> {
         if self.ends_in_mid_line() == Ok(true) {
             self.write(b"\n")?;
         }

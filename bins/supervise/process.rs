@@ -223,7 +223,7 @@ impl Process {
                 None
             }
             Action::Start => Some(self.start(shared, now)),
-            Action::Tell => {
+            Action::Report => {
                 self.report_death(shared);
                 None
             }
@@ -574,7 +574,7 @@ impl Process {
     /// A line to where the service logs; to stderr where that is nowhere, full, or ours to read.
     fn to_log(&self, shared: &Shared, line: &[u8]) {
         let logged = match &shared.pipe {
-            Some(pipe) if self.part == Part::Service => pipe.tell(line),
+            Some(pipe) if self.part == Part::Service => pipe.write_line(line),
             _ => Err(Errno::EPIPE),
         };
         if logged.is_err() {

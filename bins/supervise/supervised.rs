@@ -279,7 +279,7 @@ impl Supervised {
             if process.machine.hold == Hold::FinishGaveUp && before.hold != Hold::FinishGaveUp {
                 process.report_finish_gave_up(&self.shared);
             }
-            self.clients.tell(&process.view(&self.shared, log), &before, event, now);
+            self.clients.state_changed(&process.view(&self.shared, log), &before, event, now);
             for action in actions.iter() {
                 debug_assert!(next.is_none(), "what is answered is the last action of its step");
                 next = process.carry_out(&mut self.shared, action, logger, now);
