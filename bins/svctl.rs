@@ -175,7 +175,10 @@ impl Request {
         match (command, verb) {
             (Some(command), _) => self.send(&command, &services, enough, &mut out),
             (None, Verb::Status) => look::show(&self.names, &services, &mut out),
-            (None, Verb::Events) => events::show(&self.names, &services, &mut out),
+            (None, Verb::Events) => {
+                Self::allow_fds(services.len());
+                events::show(&self.names, &services, &mut out)
+            }
             (None, _) => self.list(&services, &mut out),
         }
     }

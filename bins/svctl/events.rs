@@ -69,10 +69,13 @@ enum Connected {
 fn print_all(place: &Place, conn: &mut Conn, out: &mut Out) -> Result<Connected, Exit> {
     loop {
         let end = match conn.receive() {
-            Received::Line(line) => {
-                print_line(place, &line, out)?;
-                continue;
-            }
+            Received::Line(line) => match Value::parse(&line) {
+                Some(value @ Value::Object(_)) => {
+                    print_line(place, &line, &value, out)?;
+                    continue;
+                }
+                _ => "no answer that can be understood",
+            },
             Received::Nothing => return Ok(Connected::Still),
             Received::Unread => "its supervisor has too many clients",
             Received::End => "the supervisor has left",
@@ -82,16 +85,15 @@ fn print_all(place: &Place, conn: &mut Conn, out: &mut Out) -> Result<Connected,
     }
 }
 
-fn print_line(place: &Place, line: &str, out: &mut Out) -> Result<(), Exit> {
+fn print_line(place: &Place, line: &str, value: &Value, out: &mut Out) -> Result<(), Exit> {
     if out.json {
         return print(of_service(&place.name, line).as_bytes());
     }
     if let Some(status) = Status::from_json(line) {
         return out.done("", place, &status);
     }
-    let value = Value::parse(line).unwrap_or(Value::Null);
     match value.get("error").text() {
-        "" => print(format!("{} {}: {}\n", date(&value), shown(&place.name), happened(&value)).as_bytes()),
+        "" => print(format!("{} {}: {}\n", date(value), shown(&place.name), happened(value)).as_bytes()),
         error => out.failure(place, &Failure::fails(shown(error).to_string())),
     }
 }
