@@ -339,7 +339,7 @@ impl<'a> Line<'a> {
         // What libc does to look up an account: it may give up, or take an errno that brk never has for an
         // address.
         let by_libc = self.caller == Host && killed;
-        // Who cannot ask for the parent must take it for dead.
+        // A link that cannot ask for its parent must take it for dead.
         let by_death = self.text.contains("pose death") && outcome.status == 128 + 12;
         let fine = refused || by_loader || by_libc || by_death;
         let complaint = outcome.stderr.lines().find(|line| !line.is_empty()).unwrap_or_default();

@@ -52,7 +52,7 @@ pub(crate) fn before_prog(name: &str, scratch: &Path) -> Vec<String> {
     [options, operands].concat()
 }
 
-/// Who the tests run as, in setuidgid's words.
+/// The account that the tests run as, in setuidgid's words.
 fn own_account() -> String {
     let groups = getgroups().unwrap().into_iter().map(|gid| format!(":{gid}")).collect::<Vec<_>>();
     format!(":{}:{}{}", getuid(), getgid(), groups.concat())

@@ -14,7 +14,7 @@ use nix::unistd::mkfifo;
 use crate::needs;
 use crate::support::*;
 
-/// Who can run a line, or make a state.
+/// The privilege that a line needs to run, or a state to be made.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Caller {
     Anybody,

@@ -117,7 +117,7 @@ fn a_supervisor_that_talks_without_end_does_not_keep_the_time_from_being_up() {
             std::thread::spawn(move || {
                 let events = "{\"event\":\"want\",\"want\":\"up\"}\n".repeat(1000);
                 let mut said = writeln!(stream, "{}", super::harness::said("down", 0, "up", false));
-                // Whoever never stops to read gets this in place of the rest.
+                // A reader that never stops gets this in place of the rest.
                 let end = Instant::now() + Duration::from_secs(30);
                 while said.is_ok() && goes_on.load(Ordering::Relaxed) && Instant::now() < end {
                     said = stream.write_all(events.as_bytes());
