@@ -29,7 +29,7 @@ use Caller::{Anybody, Capable, Host, Root, Terminal};
 
 /// The lines, `@` being the test's directory. `@/bin/state` is a program outside of the root directory `@/root`,
 /// inside of it, and inside of `@` if that were the root: it runs in the wrong one too.
-const LINES: [(Caller, &str); 54] = [
+const LINES: [(Caller, &str); 56] = [
     (Host, "chroot @/root @/bin/state"),
     (Capable, "chroot @/root @/bin/state"),
     (Anybody, "envdir @/env @/bin/state"),
@@ -43,6 +43,8 @@ const LINES: [(Caller, &str); 54] = [
     (Anybody, "fdmove 5 0 @/bin/state"),
     (Anybody, "fdmove -c 5 0 @/bin/state"),
     (Anybody, "fdmove 0 0 @/bin/state"),
+    (Anybody, "nice @/bin/state"),
+    (Anybody, "nice -n 0 @/bin/state"),
     (Anybody, "pidlock @/pid @/bin/state"),
     (Anybody, "pidlock @/new @/bin/state"),
     (Anybody, "pidlock -n -d 9 @/pid @/bin/state"),

@@ -26,7 +26,7 @@ use Caller::{Anybody, Root};
 /// it so.
 pub(crate) type Line = (&'static str, &'static str, Caller);
 
-const LINES: [Line; 34] = [
+const LINES: [Line; 36] = [
     ("chroot /", "cwd, directory", Root),
     ("envdir @/empty", "", Anybody),
     ("envdir -I @/none", "", Anybody),
@@ -38,6 +38,8 @@ const LINES: [Line; 34] = [
     ("fdmove 77 77", "", Anybody),
     ("fdmove 60 61", "fd 60, fd 61", Anybody),
     ("fdmove -c 60 77", "fd 60", Anybody),
+    ("nice -n 0", "", Anybody),
+    ("nice", "nice, priority", Anybody),
     ("pidlock -d 60 @/pid", "fd 60, lock 60", Anybody),
     ("pidlock -n -d 60 @/pid", "fd 60, lock 60", Anybody),
     ("pidlock -t 99.5 -d 60 @/pid", "fd 60, lock 60", Anybody),

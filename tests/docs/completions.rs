@@ -35,9 +35,8 @@ impl Kind {
             "facility" => Self::OneOf(facilities()),
             "link" => Self::OneOf(names()),
             "command" | "service" => Self::Free, // svctl's own functions know them
-            "bytes" | "c" | "char" | "chars" | "ident" | "len" | "mask" | "prefix" | "seconds" | "value" => {
-                Self::Free
-            }
+            "bytes" | "c" | "char" | "chars" | "ident" | "increment" | "len" | "mask" | "prefix"
+            | "seconds" | "value" => Self::Free,
             other => panic!("tests/docs/completions.rs: say in Kind::of what a {other} is"),
         }
     }
