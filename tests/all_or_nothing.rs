@@ -29,7 +29,7 @@ use Caller::{Anybody, Capable, Host, Root, Terminal};
 
 /// The lines, `@` being the test's directory. `@/bin/state` is a program outside of the root directory `@/root`,
 /// inside of it, and inside of `@` if that were the root: it runs in the wrong one too.
-const LINES: [(Caller, &str); 56] = [
+const LINES: &[(Caller, &str)] = &[
     (Host, "chroot @/root @/bin/state"),
     (Capable, "chroot @/root @/bin/state"),
     (Anybody, "envdir @/env @/bin/state"),
@@ -101,7 +101,7 @@ fn whichever_call_fails_the_program_runs_as_promised_or_not_at_all() {
         assert!(has, "tests/all_or_nothing.rs: add a line of {} to LINES", link.name);
     }
     needs!(tool("strace"));
-    let verdicts = inject_everywhere(&LINES, furnished);
+    let verdicts = inject_everywhere(LINES, furnished);
     let count = verdicts.len();
     tell(&format!("all_or_nothing: {count} injections"));
     let wrong: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();

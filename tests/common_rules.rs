@@ -21,7 +21,8 @@ use crate::support::*;
 const NOBODY: u32 = 65534;
 
 /// Valid options and operands of the link `name`, to stand before prog. They work with and without root,
-/// but for chroot's, which need it. `scratch` is an empty directory for the files among them.
+/// but for chroot's, which need it; they change something that tests/programs/state.rs prints, if they can, and
+/// work twice in a chain. `scratch` is an empty directory for the files among them.
 pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, Vec<String>) {
     let file = |name: &str| scratch.join(name).display().to_string();
     let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
