@@ -41,21 +41,22 @@ pub(super) fn recorded(process: &Process, shared: &Shared, now: Now) -> nix::Res
 /// nothing may be started.
 pub(super) fn adopt(process: &mut Process, shared: &Shared, now: Now) -> nix::Result<Option<Event>> {
     let (snapshot, child) = recorded(process, shared, now)?;
-    let verdict = verdict(snapshot.as_ref(), child.as_ref().map(|(child, alive)| (child, *alive)));
+    let snapshot = snapshot.as_ref();
+    let verdict = verdict(snapshot, child.as_ref().map(|(child, alive)| (child, *alive)));
     let Some((child, alive)) = child else {
         if let Some(snapshot) = snapshot.filter(|snapshot| snapshot.machine.want != Want::Exit) {
             process.machine.want = snapshot.machine.want;
         }
         return Ok(None);
     };
-    let of = Snapshots::of(snapshot.as_ref(), &child);
+    let of = Snapshots::of(snapshot, &child);
     // Of one that is alive, only what was said of that very run counts.
     let snapshot = snapshot.filter(|_| !alive || of == Snapshots::Same);
-    take_over(process, snapshot.as_ref(), &child, of);
+    take_over(process, snapshot, &child, of);
     let machine = &mut process.machine;
     match verdict {
         Verdict::NeverRan => {}
-        Verdict::Alive => return adopt_living(process, shared, snapshot.as_ref(), &child),
+        Verdict::Alive => return adopt_living(process, shared, snapshot, &child),
         Verdict::StartVanished => {
             (machine.phase, machine.pid) = (Phase::Wait, 0);
             machine.timers.set(Timer::Start, 0);

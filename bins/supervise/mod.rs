@@ -6,8 +6,9 @@
 //! is the rule by which it handles what has come by several ways.
 //! `state`, which `lock` makes ours, is what clients and a new supervisor find in `supervise/`, `record` the part
 //! of it by which `adopt` takes over what another has left, and `pid_space` where that counts; `service` reads the
-//! service directory, `lookalikes` its names; `failure` reports why a script was not started; `report` is what
-//! clients are shown; `pipe`, `notify`, `leftovers`, `clients` and `death` are what their names say.
+//! service directory, `lookalikes` its names; `failure` reports why a script was not started, `notices` is what else
+//! is reported once; `report` is what clients are shown; `pipe`, `notify`, `leftovers`, `clients` and `death` are
+//! what their names say.
 
 mod adopt;
 mod clients;
@@ -17,6 +18,7 @@ mod leftovers;
 mod lock;
 mod lookalikes;
 mod machine;
+mod notices;
 mod notify;
 mod now;
 mod order;

@@ -14,6 +14,7 @@ use super::death;
 use super::failure;
 use super::leftovers::{self, Leftovers};
 use super::machine::{Action, Actions, Death, Event, Machine, Phase, Want};
+use super::notices::{Notice, Notices};
 use super::notify::Notify;
 use super::now::{Now, Wall};
 use super::part::Part;
@@ -34,36 +35,6 @@ const START: &str = "start";
 /// What cannot be done where there is no record, and what follows.
 const RECORD: &[u8] = b"write supervise/record";
 const NO_RECORD: &[u8] = b"the present run cannot be adopted";
-
-/// What is reported once, until it is over.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Said {
-    /// What was due could not be started.
-    NotStarted,
-    /// The record cannot be written.
-    NoRecord,
-    /// The state directory is gone.
-    StateGone,
-}
-
-/// What was reported already, each a bit.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct AllSaid(u8);
-
-impl AllSaid {
-    /// Whether this was not reported yet; now it is.
-    pub(super) fn is_new(&mut self, what: Said) -> bool {
-        let bit = 1 << what as u8;
-        let new = self.0 & bit == 0;
-        self.0 |= bit;
-        new
-    }
-
-    /// It is over, and news the next time.
-    pub(super) fn forget(&mut self, what: Said) {
-        self.0 &= !(1 << what as u8);
-    }
-}
 
 /// The daemon of a service, or its logger.
 #[derive(Debug)]
@@ -112,7 +83,7 @@ pub(super) struct Process {
     /// The control script that was started last, and, once it has failed, its wait status.
     control: (u8, Option<i32>),
     /// What was reported.
-    pub(super) said: AllSaid,
+    pub(super) notices: Notices,
     /// Something of its state is not written yet.
     pub(super) unsaved: bool,
     /// When that is tried again.
@@ -157,7 +128,7 @@ impl Process {
             finish_failures: failure::Failures::default(),
             script_failures: failure::Failures::default(),
             control: (0, None),
-            said: AllSaid::default(),
+            notices: Notices::default(),
             unsaved: false,
             retry_at: None,
             locked: None,
@@ -305,6 +276,10 @@ impl Process {
                 return Some(Event::Script(false));
             }
         }
+        if matches!(letter, b'd' | b'x') {
+            // As above, where there is such a script: it may kill us at once.
+            self.remember(shared, now);
+        }
         // None where nothing runs: 0 would be kill(1)'s own process group.
         let runs = self.machine.phase == Phase::Run && self.lost.is_none();
         let mut pid = Text::<16>::new();
@@ -334,7 +309,7 @@ impl Process {
         };
         match failed {
             Some(errno) => {
-                self.script_failures.report(voice, (letter, START), (self.directory.as_fd(), path), errno)
+                self.script_failures.report(voice, (letter, START), (self.directory.as_fd(), path), errno);
             }
             None => self.script_failures.clear(),
         }
@@ -451,7 +426,7 @@ impl Process {
         let mut fds = [(-1, -1); 2];
         let mut count = 0;
         if let Some(end) = &end {
-            fds[count] = (end.as_raw_fd(), if self.part == Part::Log { 0 } else { 1 });
+            fds[count] = (end.as_raw_fd(), i32::from(self.part == Part::Service));
             count += 1;
         }
         if let Some(pair) = self.notify.fd(&self.settings).filter(|_| !finish) {
@@ -472,14 +447,14 @@ impl Process {
         let directory = self.directory.as_fd();
         match spawn::spawn(&Plan { group, directory, record, fds: &fds[..count], path, argv, env }) {
             Ok(spawned) => {
-                self.said.forget(Said::NotStarted);
+                self.notices.forget(Notice::NotStarted);
                 if !finish {
                     self.since = now.wall;
                 }
                 self.exec = spawned.exec;
                 self.book.spawned = (now.monotonic, now.wall);
                 self.book.unrecorded = shared.adoption() && (file.is_none() || spawned.record.is_some());
-                if let Some(errno) = spawned.record.filter(|_| self.said.is_new(Said::NoRecord)) {
+                if let Some(errno) = spawned.record.filter(|_| self.notices.is_new(Notice::NoRecord)) {
                     voice.unable_so(&[RECORD], errno, NO_RECORD);
                 }
                 Event::Started(spawned.pid)
@@ -490,7 +465,7 @@ impl Process {
 
     /// What is due could not be started: it is tried again, and reported once until something was started.
     fn not_started(&mut self, shared: &Shared, what: &[u8], errno: Errno) -> Event {
-        if self.said.is_new(Said::NotStarted) {
+        if self.notices.is_new(Notice::NotStarted) {
             shared.voice(self.part).unable_so(&[what], errno, b"trying again");
         }
         Event::NotStarted
@@ -611,7 +586,7 @@ impl Process {
         match self.state.as_mut().map(State::make_record) {
             Some(Ok(new)) => self.book.unrecorded |= new,
             Some(Err(errno)) => {
-                if self.said.is_new(Said::NoRecord) {
+                if self.notices.is_new(Notice::NoRecord) {
                     shared.voice(self.part).unable_so(&[RECORD], errno, NO_RECORD);
                 }
                 // Its mode and that of the directory are decided by people.

@@ -96,7 +96,7 @@ impl State {
             Err(Errno::EROFS | Errno::EACCES | Errno::EPERM) => state.look_at_record()?,
             Err(errno) => return Err(NotOurs::Unusable("open supervise/record", errno)),
         }
-        state.control = state.control_fifo(supervise::CONTROL, OFlag::O_RDWR).ok(); // else open_fifos tries again, and reports
+        state.control = state.control_fifo(supervise::CONTROL, OFlag::O_RDWR).ok(); // open_fifos tries again, and reports
         Ok(state)
     }
 

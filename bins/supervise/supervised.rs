@@ -1,6 +1,7 @@
 //! A supervised service: the service, its logger, and what their clients ask for.
 //!
-//! It is a value: the program that holds it waits for its fds and its times, and for the deaths of children, and calls it.
+//! It is a value: the program that holds it waits for its fds and its times, and for the deaths of children, and
+//! calls it.
 //! It works with the directories that it was given and changes nothing that the process has but once.
 //!
 //! What has come by several ways is handled in this order: bytes and lines, notifications, and then what was

@@ -20,6 +20,7 @@ use crate::supervise::{
     self, Ending, Ends, Now, Options, Orphans, Patience, PidSpace, Places, Supervised, make_directory,
 };
 use supervisor::{HEARD, Role, Supervisor};
+use upgrade::Origin;
 
 /// svrun: run a service and its logger, and start them again when they end.
 pub const PROGRAM: Link = Link {
@@ -149,7 +150,8 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Error> {
     })?;
     drop(pipes);
     let (resting, unreaped) = (false, false);
-    Ok(Supervisor { service, signals, role, voice, words, origin, env, resting, unreaped })
+    let origin = Origin { words, directory: origin, env };
+    Ok(Supervisor { service, signals, role, voice, origin, resting, unreaped })
 }
 
 /// Links in a state directory that lies elsewhere to what clients look for beside it.

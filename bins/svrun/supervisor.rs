@@ -3,10 +3,10 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use common::poll::{self, POLLIN, watch};
-use common::{Voice, Words, memory, process, signals};
+use common::{Voice, memory, process, signals};
 use nix::errno::Errno;
 
-use super::upgrade;
+use super::upgrade::Origin;
 use crate::supervise::{Ending, FIXED_FDS, Next, Now, Supervised};
 
 /// How long it has to be quiet before what is not needed for the wait is given back, in milliseconds.
@@ -37,11 +37,8 @@ pub(super) struct Supervisor {
     pub(super) signals: OwnedFd,
     pub(super) role: Role,
     pub(super) voice: Voice,
-    /// The command line, for the upgrade, and the working directory in which it counts.
-    pub(super) words: Words,
-    pub(super) origin: OwnedFd,
-    /// The environment.
-    pub(super) env: Words,
+    /// For the upgrade.
+    pub(super) origin: Origin,
     /// Nothing has happened for a second.
     pub(super) resting: bool,
     /// There may be more deaths.
@@ -61,7 +58,7 @@ impl Supervisor {
                 Next::Wait => {}
                 Next::Again => continue,
                 Next::Upgrade(client) => {
-                    let errno = upgrade::become_own_file(self);
+                    let errno = self.origin.become_next(&self.service, self.voice);
                     self.service.refuse_upgrade(client, errno);
                     continue;
                 }

@@ -195,12 +195,7 @@ pub fn socket(directory: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
         let mut by_fd = Text::<32>::of("/proc/self/fd/");
         return socket::connect(by_fd.number(found.as_raw_fd().unsigned_abs()).bytes());
     }
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let back = fds::open(AT_FDCWD, c".", flags, Mode::empty())?;
-    fchdir(directory)?;
-    let connected = socket::connect(name.to_bytes());
-    fchdir(back)?;
-    connected
+    inside(directory, || socket::connect(name.to_bytes()))
 }
 
 /// Listens at a new socket of streams, `name` in a directory, whose file gets `mode`. An address has no room for a
@@ -215,11 +210,17 @@ pub fn listen(directory: BorrowedFd, name: &CStr, mode: u32) -> nix::Result<Owne
         path.number(directory.as_raw_fd().unsigned_abs()).add("/").add(name.to_bytes());
         return socket::listen(path.bytes(), mode);
     }
-    let here = fds::open(AT_FDCWD, c".", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+    inside(directory, || socket::listen(name.to_bytes(), mode))
+}
+
+/// Does something with `directory` as the current one, and comes back from it.
+fn inside<T>(directory: BorrowedFd, act: impl FnOnce() -> nix::Result<T>) -> nix::Result<T> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let back = fds::open(AT_FDCWD, c".", flags, Mode::empty())?;
     fchdir(directory)?;
-    let listening = socket::listen(name.to_bytes(), mode);
-    fchdir(here)?;
-    listening
+    let done = act();
+    fchdir(back)?;
+    done
 }
 
 fn open(
@@ -342,6 +343,20 @@ mod tests {
         fs::create_dir(&name).unwrap();
         assert_eq!(open(), Err(Errno::EISDIR));
         assert_eq!(fs::read_to_string(path.path().join("target")).unwrap(), "kept");
+    }
+
+    #[test]
+    fn a_socket_is_bound_and_reached_in_a_directory_whose_path_is_too_long_for_an_address() {
+        let (path, _) = directory();
+        let deep = path.path().join("d".repeat(120));
+        fs::create_dir(&deep).unwrap();
+        let fd = fs::File::open(&deep).unwrap();
+        let current = std::env::current_dir().unwrap();
+        let listening = listen(fd.as_fd(), c"s", 0o600).unwrap();
+        assert_eq!(fs::symlink_metadata(deep.join("s")).unwrap().permissions().mode() & 0o7777, 0o600);
+        socket(fd.as_fd(), c"s").unwrap();
+        crate::socket::accept(listening.as_fd()).unwrap();
+        assert_eq!(std::env::current_dir().unwrap(), current);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::supervise::machine::{Event, Phase, Want};
 use crate::supervise::now::Now;
 use crate::supervise::part::Part;
 use crate::supervise::pipe::Pipe;
+use crate::supervise::process::Process;
 use crate::supervise::record;
 
 impl Supervised {
@@ -40,16 +41,12 @@ impl Supervised {
         if !self.parts.service.machine.gone {
             return None;
         }
-        let since = match self.draining {
-            Some(since) => since,
-            None => {
-                self.draining = Some(now.monotonic);
-                self.drain(now);
-                now.monotonic
-            }
-        };
-        let reads = |logger: &&_| !is_done(logger);
-        if self.parts.logger.as_ref().filter(reads).is_some() {
+        if self.draining.is_none() {
+            self.draining = Some(now.monotonic);
+            self.drain(now);
+        }
+        let since = self.draining.unwrap_or(now.monotonic);
+        if self.parts.logger.as_ref().is_some_and(|logger| !is_done(logger)) {
             if now.monotonic < since + DRAIN {
                 return None;
             }
@@ -94,6 +91,6 @@ impl Supervised {
 }
 
 /// Whether a logger has nothing to read any more: it has ended, or is another supervisor's.
-fn is_done(logger: &crate::supervise::process::Process) -> bool {
+fn is_done(logger: &Process) -> bool {
     logger.machine.gone || logger.locked.is_some()
 }

@@ -6,10 +6,10 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::{AGAIN, Supervised};
 use crate::supervise::lock::Patience;
+use crate::supervise::notices::Notice;
 use crate::supervise::now::Now;
 use crate::supervise::order::Late;
 use crate::supervise::part::Part;
-use crate::supervise::process::Said;
 use crate::supervise::state::State;
 
 impl Supervised {
@@ -72,12 +72,12 @@ impl Supervised {
         let Some(process) = self.parts.get_mut(part) else { return };
         let made = State::take(process.parent(), self.operators, Patience::None);
         let is_made = made.is_ok();
-        if process.said.is_new(Said::StateGone) {
+        if process.notices.is_new(Notice::StateGone) {
             let what = if is_made { &b"made anew"[..] } else { b"it cannot be made anew" };
             voice.warning(&[b"supervise is gone: ", what]);
         }
         if is_made {
-            process.said.forget(Said::StateGone);
+            process.notices.forget(Notice::StateGone);
         }
         if let Ok(state) = made {
             process.state = Some(state);
