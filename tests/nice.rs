@@ -22,27 +22,22 @@ pub(crate) fn own() -> i32 {
     run(prepared(SHOW[0]).args(&SHOW[1..])).stdout.trim().parse().unwrap()
 }
 
-/// nice with these words, executed by an account that may not lower the niceness, from 3.
-fn unprivileged(words: &[&str]) -> Outcome {
-    let without: &[&str] =
-        if root().is_ok() { &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] } else { &[] };
+/// Words in front of a command that is executed by an account that may not lower the niceness.
+const NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+
+/// nice with these words, executed by such an account behind `before`.
+fn unprivileged(before: &[&str], words: &[&str]) -> Outcome {
     let directory = open_directory();
     let ours = directory.path().join("nice");
     install(&bin().join("nice"), &ours);
-    let mut command = prepared("env");
-    run(command.args(start(3)).args(without).arg(ours).args(words).args(["echo", "ran"]))
+    let without = if root().is_ok() { &NOBODY[..] } else { &[] };
+    run(prepared("env").args(before).args(without).arg(ours).args(words))
 }
 
-/// Words in front of a command that give it this niceness, which is not below the tests' own.
-fn start(niceness: i32) -> Vec<String> {
-    let script = "renice -n \"$0\" -p $$ >/dev/null && exec \"$@\"";
-    ["sh", "-c", script, &niceness.to_string()].map(str::to_owned).to_vec()
-}
-
-/// Whether there is room above the tests' own niceness, which is that of who started them.
-fn room() -> Result<(), String> {
-    tool("renice")?;
-    if own() <= 3 { Ok(()) } else { Err("a niceness of 3 or less to start from".into()) }
+fn refused(to: i32, hint: &str) -> Outcome {
+    let (own, denied) = (own(), says(Errno::EACCES));
+    let message = format!("unable to change the niceness from {own} to {to}: {denied}");
+    fails(111, format!("nice: fatal: {message}\nnice: hint: {hint}\n"))
 }
 
 #[test]
@@ -109,37 +104,30 @@ fn a_negative_increment_lowers_the_niceness() {
 
 /// Whether the tests may lower the niceness: root in a container may not.
 pub(crate) fn lowered() -> Result<(), String> {
+    tool("renice")?;
     let possible = run(prepared("sh").args(["-c", "renice -n -20 -p $$"])).status == 0;
     if possible { Ok(()) } else { Err("the right to lower the niceness".into()) }
 }
 
 #[test]
 fn who_may_not_lower_the_niceness_runs_nothing_and_is_told_where_to_put_it() {
-    needs!(room());
-    let denied = says(Errno::EACCES);
-    for (increment, after) in [("-1", 2), ("-3", 0), ("-30", -20)] {
-        let message = format!(
-            "nice: fatal: unable to change the niceness from 3 to {after}: {denied}\n\
-             nice: hint: only root may lower it: put nice before setuidgid\n"
-        );
-        assert_eq!(unprivileged(&["-n", increment]), fails(111, message), "{increment}");
+    let hint = "only root may lower it: put nice before setuidgid";
+    for (increment, to) in [("-1", own() - 1), ("-3", own() - 3), ("-60", -20)] {
+        let outcome = unprivileged(&[], &["-n", increment, "echo", "ran"]);
+        assert_eq!(outcome, refused(to, hint), "{increment}");
     }
     for increment in ["0", "-0", "1", "99"] {
-        assert_eq!(unprivileged(&["-n", increment]), prints("ran\n"), "{increment}");
+        assert_eq!(unprivileged(&[], &["-n", increment, "echo", "ran"]), prints("ran\n"), "{increment}");
     }
 }
 
 #[test]
 fn root_without_the_capability_is_told_so() {
-    needs!(root(), room());
-    let mut command = prepared("env");
-    command.args(start(3)).args(["setpriv", "--bounding-set=-sys_nice"]);
-    let message = format!(
-        "nice: fatal: unable to change the niceness from 3 to 2: {}\n\
-         nice: hint: root has no CAP_SYS_NICE here, as in a container that was started without it\n",
-        says(Errno::EACCES)
-    );
-    assert_eq!(run(command.args(["nice", "-n", "-1", "echo", "ran"])), fails(111, message));
+    needs!(root());
+    let mut command = prepared("setpriv");
+    command.args(["--bounding-set=-sys_nice", "nice", "-n", "-1", "echo", "ran"]);
+    let hint = "root has no CAP_SYS_NICE here, as in a container that was started without it";
+    assert_eq!(run(&mut command), refused(own() - 1, hint));
 }
 
 /// Whether the tests may raise the limit: root in a container may not.
@@ -151,25 +139,22 @@ fn raised() -> Result<(), String> {
 
 #[test]
 fn an_account_with_the_limit_for_it_may_lower_the_niceness() {
-    needs!(root(), room(), raised());
-    let directory = open_directory();
-    let ours = directory.path().join("nice");
-    install(&bin().join("nice"), &ours);
-    let mut command = prepared("env");
-    command.args(start(3)).args(["prlimit", "--nice=25"]); // down to -5
-    command.args(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]).arg(ours);
-    assert_eq!(run(command.args(["-n", "-8"]).args(SHOW)), prints("-5\n"));
+    needs!(root(), raised());
+    let least = own() - 8;
+    let limit = format!("--nice={}", 20 - least);
+    let words = [&["-n", "-8"], &SHOW[..]].concat();
+    assert_eq!(unprivileged(&["prlimit", &limit], &words), prints(format!("{least}\n")));
+    let words = [&["-n", "-9"], &SHOW[..]].concat();
+    assert_eq!(unprivileged(&["prlimit", &limit], &words).status, 111);
 }
 
 #[test]
 fn before_setuidgid_the_niceness_can_be_lowered() {
-    needs!(root(), room(), lowered());
-    let mut command = prepared("env");
-    command.args(start(3)).args(["catena", "nice", "-n", "-5", "setuidgid", ":65534:65533"]);
-    assert_eq!(run(command.args(SHOW)), prints("-2\n"));
-    let mut command = prepared("env");
-    command.args(start(3)).args(["catena", "setuidgid", ":65534:65533", "nice", "-n", "-5"]);
-    assert_eq!(run(command.args(SHOW)).status, 111);
+    needs!(root(), lowered());
+    let line = |words: &str| run(link("catena").args(words.split(' ')).args(SHOW));
+    assert_eq!(line("nice -n -5 setuidgid :65534:65533"), prints(format!("{}\n", own() - 5)));
+    let hint = "only root may lower it: put nice before setuidgid";
+    assert_eq!(line("setuidgid :65534:65533 nice -n -5"), refused(own() - 5, hint));
 }
 
 #[test]
