@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 use nix::unistd::geteuid;
 
-use crate::error::{Error, OrFail};
+use crate::exit::{Exit, OrFail};
 use crate::quantity::number;
 use crate::sys::process;
 
@@ -20,11 +20,11 @@ pub fn increment(text: &[u8]) -> Option<i32> {
 }
 
 /// Adds to the niceness, as far as the kernel has one: from -20, which is served first, to 19.
-pub fn add(increment: i32) -> Result<(), Error> {
+pub fn add(increment: i32) -> Result<(), Exit> {
     let before = process::niceness().or_fail("read the niceness")?;
     let niceness = before.saturating_add(increment).clamp(-20, 19);
     process::set_niceness(niceness).map_err(|errno| {
-        let error = Error::system(format_args!("change the niceness from {before} to {niceness}"), errno);
+        let error = Exit::system(format_args!("change the niceness from {before} to {niceness}"), errno);
         if errno != Errno::EACCES {
             return error;
         }
