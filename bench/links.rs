@@ -163,6 +163,9 @@ impl Bench {
             20,
             &[("daemontools", "/usr/bin/softlimit", &limit), ("chpst", "/usr/bin/chpst", &limit)],
         );
+        let more = ["-n", "1"];
+        self.link("nice", 20, "nice", &more, "s6-nice", &more);
+        self.debian("nice", 20, &[("chpst", "/usr/bin/chpst", &more), ("coreutils", "/usr/bin/nice", &more)]);
         let copy = ["-c", "9", "1"];
         self.link("fdmove", 20, "fdmove", &copy, "fdmove", &copy);
         // Once: twice in a chain a lock would wait for itself.

@@ -18,6 +18,7 @@ pub mod link;
 pub mod lock;
 pub mod mode;
 mod multicall;
+pub mod niceness;
 pub mod procfs;
 pub mod quantity;
 pub mod root;
