@@ -25,13 +25,13 @@ pub(crate) fn own() -> i32 {
 /// Words in front of a command that is executed by an account that may not lower the niceness.
 const NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 
-/// nice with these words, executed by such an account behind `before`.
-fn unprivileged(before: &[&str], words: &[&str]) -> Outcome {
+/// nice with these words, executed by such an account.
+fn unprivileged(words: &[&str]) -> Outcome {
     let directory = open_directory();
     let ours = directory.path().join("nice");
     install(&bin().join("nice"), &ours);
     let without = if root().is_ok() { &NOBODY[..] } else { &[] };
-    run(prepared("env").args(before).args(without).arg(ours).args(words))
+    run(prepared("env").args(without).arg(ours).args(words))
 }
 
 fn refused(to: i32, hint: &str) -> Outcome {
@@ -113,11 +113,11 @@ pub(crate) fn lowered() -> Result<(), String> {
 fn who_may_not_lower_the_niceness_runs_nothing_and_is_told_where_to_put_it() {
     let hint = "only root may lower it: put nice before setuidgid";
     for (increment, to) in [("-1", own() - 1), ("-3", own() - 3), ("-60", -20)] {
-        let outcome = unprivileged(&[], &["-n", increment, "echo", "ran"]);
+        let outcome = unprivileged(&["-n", increment, "echo", "ran"]);
         assert_eq!(outcome, refused(to, hint), "{increment}");
     }
     for increment in ["0", "-0", "1", "99"] {
-        assert_eq!(unprivileged(&[], &["-n", increment, "echo", "ran"]), prints("ran\n"), "{increment}");
+        assert_eq!(unprivileged(&["-n", increment, "echo", "ran"]), prints("ran\n"), "{increment}");
     }
 }
 
@@ -130,22 +130,16 @@ fn root_without_the_capability_is_told_so() {
     assert_eq!(run(&mut command), refused(own() - 1, hint));
 }
 
-/// Whether the tests may raise the limit: root in a container may not.
-fn raised() -> Result<(), String> {
-    tool("prlimit")?;
-    let possible = run(prepared("prlimit").args(["--nice=25", "true"])).status == 0;
-    if possible { Ok(()) } else { Err("the right to raise RLIMIT_NICE".into()) }
-}
-
 #[test]
-fn an_account_with_the_limit_for_it_may_lower_the_niceness() {
-    needs!(root(), raised());
-    let least = own() - 8;
-    let limit = format!("--nice={}", 20 - least);
-    let words = [&["-n", "-8"], &SHOW[..]].concat();
-    assert_eq!(unprivileged(&["prlimit", &limit], &words), prints(format!("{least}\n")));
-    let words = [&["-n", "-9"], &SHOW[..]].concat();
-    assert_eq!(unprivileged(&["prlimit", &limit], &words).status, 111);
+fn an_account_with_the_capability_for_it_may_lower_the_niceness() {
+    needs!(root(), lowered());
+    let directory = open_directory();
+    let ours = directory.path().join("nice");
+    install(&bin().join("nice"), &ours);
+    let capable = ["--inh-caps=+sys_nice", "--ambient-caps=+sys_nice"];
+    let mut command = prepared(NOBODY[0]);
+    command.args(&NOBODY[1..]).args(capable).arg(ours).args(["-n", "-8"]).args(SHOW);
+    assert_eq!(run(&mut command), prints(format!("{}\n", own() - 8)));
 }
 
 #[test]
