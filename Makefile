@@ -16,7 +16,7 @@ LINKS = $(LIBEXECDIR)/catena
 # Where their names are too, but for those of base tools; packages leave it at $(LINKS)
 LINKDIR = $(BINDIR)
 # The names that a base tool has as well; with BASE_NAMES=yes they are in LINKDIR like all others, in front of it in PATH
-BASE = chroot umask
+BASE = chroot nice umask
 BASE_NAMES = no
 DESTDIR =
 # In front of the name of every installed program and page, as x-chroot for PROGRAM_PREFIX=x-
@@ -44,7 +44,7 @@ help:
 	@echo 'make bench      what a link, a supervisor and a logger cost, beside the peers installed'
 	@echo 'make install    what make built, and the pages (DESTDIR PREFIX BINDIR LIBEXECDIR MANDIR PROGRAM_PREFIX)'
 	@echo '                and completions for bash, zsh and fish (BASHDIR ZSHDIR FISHDIR); the links are in'
-	@echo '                $$(LIBEXECDIR)/catena, and their names in LINKDIR=$$(BINDIR) too, but for chroot and umask,'
+	@echo '                $$(LIBEXECDIR)/catena, and their names in LINKDIR=$$(BINDIR) too, but for $(BASE),'
 	@echo '                which a base tool has as well (BASE_NAMES=yes: these too)'
 	@echo 'make install-multicall  instead: catena, and links to it'
 	@echo 'make install-runit-names  links to what is installed, with pages: runsv, sv and svlogd (BINDIR MANDIR)'

@@ -1,4 +1,4 @@
-/* A link in C that does what envdir does for an empty folder: what static C costs. */
+/* A link in C that does what envdir does for an empty directory: what static C costs. */
 #include <dirent.h>
 #include <unistd.h>
 

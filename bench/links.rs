@@ -30,7 +30,7 @@ struct Row {
 
 fn main() {
     let build = PathBuf::from(env::var_os("BUILD").unwrap_or_else(|| "target/catena".into()));
-    let work = tempfile::tempdir().expect("a temporary folder");
+    let work = tempfile::tempdir().expect("a temporary directory");
     // Ours as installed: what the linker has just written lies in memory in other pieces than a file that
     // was copied.
     let ours = work.path().join("bin");
@@ -38,17 +38,17 @@ fn main() {
     assert!(copied.is_ok_and(|status| status.success()), "run `make` first: BUILD has no programs");
     let end = compile(work.path(), "cc", "least.S", &["-nostdlib", "-static"]).expect("needs cc");
     let c_link = compile(work.path(), "musl-gcc", "link.c", &["-Os", "-static", "-s"]);
-    let folder = work.path().join("env");
-    fs::create_dir(&folder).expect("a folder");
+    let directory = work.path().join("env");
+    fs::create_dir(&directory).expect("a directory");
     let multicall = work.path().join("multicall");
-    fs::create_dir(&multicall).expect("a folder");
+    fs::create_dir(&multicall).expect("a directory");
     fs::copy(ours.join("catena"), multicall.join("catena")).expect("catena");
     for link in &catena::LINKS {
         std::os::unix::fs::symlink("catena", multicall.join(link.name)).expect("a link");
     }
     let synced = Command::new("sync").status(); // pages that are not written yet cost more
     assert!(synced.is_ok_and(|status| status.success()), "sync");
-    let mut bench = Bench { ours, multicall, folder: folder.display().to_string(), rows: Vec::new() };
+    let mut bench = Bench { ours, multicall, directory: directory.display().to_string(), rows: Vec::new() };
     bench.add("nothing", "the least possible", 20, &end, &[]);
     bench.links(c_link.as_deref(), &work.path().join("lock").display().to_string());
     bench.chains();
@@ -78,7 +78,7 @@ fn main() {
 struct Bench {
     ours: PathBuf,
     multicall: PathBuf,
-    folder: String,
+    directory: String,
     rows: Vec<Row>,
 }
 
@@ -100,7 +100,7 @@ impl Bench {
         }
     }
 
-    /// The rows of our link `name`, and those of s6 or execline: Debian's, and static ones in the folder
+    /// The rows of our link `name`, and those of s6 or execline: Debian's, and static ones in the directory
     /// `S6_STATIC`.
     fn link(
         &mut self,
@@ -115,25 +115,25 @@ impl Bench {
         if name != "setlock" {
             self.add(group, "catena, fused", repeat.max(4), &self.multicall.join(name), words);
         }
-        for folder in ["/usr/bin", "/usr/lib/execline/bin"].map(Path::new) {
-            self.add(group, "s6 or execline", repeat, &folder.join(s6), s6_words);
+        for directory in ["/usr/bin", "/usr/lib/execline/bin"].map(Path::new) {
+            self.add(group, "s6 or execline", repeat, &directory.join(s6), s6_words);
         }
-        if let Some(folder) = env::var_os("S6_STATIC").map(PathBuf::from) {
-            self.add(group, "s6 or execline, static", repeat, &folder.join(s6), s6_words);
+        if let Some(directory) = env::var_os("S6_STATIC").map(PathBuf::from) {
+            self.add(group, "s6 or execline, static", repeat, &directory.join(s6), s6_words);
         }
     }
 
     fn links(&mut self, c_link: Option<&Path>, lock: &str) {
-        let folder = self.folder.clone();
-        let folder = [&*folder];
-        self.link("envdir", 20, "envdir", &folder, "s6-envdir", &folder);
-        self.add("envdir", "static C", 20, c_link.unwrap_or(Path::new("")), &folder);
+        let directory = self.directory.clone();
+        let directory = [&*directory];
+        self.link("envdir", 20, "envdir", &directory, "s6-envdir", &directory);
+        self.add("envdir", "static C", 20, c_link.unwrap_or(Path::new("")), &directory);
         self.debian(
             "envdir",
             20,
             &[
-                ("daemontools", "/usr/bin/envdir", &folder),
-                ("chpst", "/usr/bin/chpst", &["-e", folder[0]]),
+                ("daemontools", "/usr/bin/envdir", &directory),
+                ("chpst", "/usr/bin/chpst", &["-e", directory[0]]),
                 ("env A=b, coreutils", "/usr/bin/env", &["A=b"]),
             ],
         );
@@ -163,6 +163,9 @@ impl Bench {
             20,
             &[("daemontools", "/usr/bin/softlimit", &limit), ("chpst", "/usr/bin/chpst", &limit)],
         );
+        let more = ["-n", "1"];
+        self.link("nice", 20, "nice", &more, "s6-nice", &more);
+        self.debian("nice", 20, &[("chpst", "/usr/bin/chpst", &more), ("coreutils", "/usr/bin/nice", &more)]);
         let copy = ["-c", "9", "1"];
         self.link("fdmove", 20, "fdmove", &copy, "fdmove", &copy);
         // Once: twice in a chain a lock would wait for itself.
@@ -187,9 +190,10 @@ impl Bench {
     /// Whole chains: separate, found to be ours by their file, and by name; the promised one in the order
     /// that each toolkit can run.
     fn chains(&mut self) {
-        let folder = self.folder.clone();
-        let four = ["envdir", &folder, "softlimit", "-o", "1024", "fdmove", "-c", "9", "1", "umask", "022"];
-        let promised = ["envdir", &folder, "setuidgid", "nobody", "chroot", "/"];
+        let directory = self.directory.clone();
+        let four =
+            ["envdir", &directory, "softlimit", "-o", "1024", "fdmove", "-c", "9", "1", "umask", "022"];
+        let promised = ["envdir", &directory, "setuidgid", "nobody", "chroot", "/"];
         for (group, words) in [("a chain of four", &four[..]), ("envdir, setuidgid, chroot", &promised)] {
             for (who, bin) in [("catena", self.ours.clone()), ("catena, fused", self.multicall.clone())] {
                 let ours = |word: &str| catena::LINKS.iter().any(|link| link.name == word);
@@ -205,23 +209,23 @@ impl Bench {
             "envdir, setuidgid, chroot",
             1,
             &[
-                ("chpst, in one exec", "/usr/bin/chpst", &["-e", &folder, "-u", "nobody", "-/", "/"]),
+                ("chpst, in one exec", "/usr/bin/chpst", &["-e", &directory, "-u", "nobody", "-/", "/"]),
                 (
                     "daemontools, coreutils",
                     "/usr/bin/envdir",
-                    &[&folder, "/usr/sbin/chroot", "/", "/usr/bin/setuidgid", "nobody"],
+                    &[&directory, "/usr/sbin/chroot", "/", "/usr/bin/setuidgid", "nobody"],
                 ),
                 (
                     "s6, coreutils",
                     "/usr/bin/s6-envdir",
-                    &[&folder, "/usr/sbin/chroot", "/", "/usr/bin/s6-setuidgid", "nobody"],
+                    &[&directory, "/usr/sbin/chroot", "/", "/usr/bin/s6-setuidgid", "nobody"],
                 ),
             ],
         );
     }
 }
 
-/// Compiles a source of this folder.
+/// Compiles a source of this directory.
 fn compile(work: &Path, compiler: &str, source: &str, flags: &[&str]) -> Option<PathBuf> {
     let program = work.join(source).with_extension("");
     let source = Path::new("bench").join(source);

@@ -1,7 +1,7 @@
 //! What a logger costs, beside its peers: the time for many lines from a file and through a pipe, system calls,
 //! memory, and what a `kill -9` loses or doubles.
 //!
-//! All write to a new folder in `/dev/shm`, rotate at 16 MB and keep every archive. What is timed is done in
+//! All write to a new directory in `/dev/shm`, rotate at 16 MB and keep every archive. What is timed is done in
 //! turn, round after round, and medians are quoted: a shared machine is noisy, and what counts is the ratio of
 //! figures of one run. `make bench` builds what it needs and prints the table of README.md. `LINES` and `KILLS`
 //! are how many, else 2,000,000 and 200.
@@ -50,7 +50,7 @@ fn main() {
         write(&mut File::from(to), number(2) as usize, number(3));
         return;
     }
-    let work = tempfile::tempdir_in("/dev/shm").expect("a folder in /dev/shm");
+    let work = tempfile::tempdir_in("/dev/shm").expect("a directory in /dev/shm");
     let _guard = Guard::new([work.path().to_owned()]);
     let mut bench = Bench::new(work.path());
     bench.table.sizes("size, kB", bench.peers.iter().map(|peer| peer.program.clone()));
@@ -64,7 +64,7 @@ fn main() {
 
 // The programs.
 
-/// How a logger is told what to do.
+/// How a logger is configured.
 #[derive(Clone, Copy)]
 enum Kind {
     Svlogd,
@@ -79,25 +79,25 @@ struct Peer {
 }
 
 impl Peer {
-    /// A logger to a folder, which is made.
-    fn command(&self, folder: &Path, stamps: bool, size: u32, trace: Option<&Path>) -> Command {
-        fs::create_dir(folder).expect("a new folder");
-        self.again(folder, stamps, size, trace)
+    /// A logger to a directory, which is made.
+    fn command(&self, directory: &Path, stamps: bool, size: u32, trace: Option<&Path>) -> Command {
+        fs::create_dir(directory).expect("a new directory");
+        self.again(directory, stamps, size, trace)
     }
 
-    /// A logger to a folder that is there.
-    fn again(&self, folder: &Path, stamps: bool, size: u32, trace: Option<&Path>) -> Command {
+    /// A logger to a directory that is there.
+    fn again(&self, directory: &Path, stamps: bool, size: u32, trace: Option<&Path>) -> Command {
         let mut command = trace.map_or_else(|| Command::new(&self.program), |log| strace(&self.program, log));
         match self.kind {
             Kind::Svlogd => {
-                fs::write(folder.join("config"), format!("s{size}\nn0\n")).expect("a config");
+                fs::write(directory.join("config"), format!("s{size}\nn0\n")).expect("a config");
                 command.args(stamps.then_some("-t"))
             }
             Kind::S6 | Kind::Multilog => {
                 command.args(stamps.then_some("t")).arg("n100000").arg(format!("s{size}"))
             }
         };
-        command.arg(folder).stdout(Stdio::null()).stderr(Stdio::null());
+        command.arg(directory).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
 }
@@ -106,7 +106,7 @@ impl Peer {
 #[derive(Clone, Copy, PartialEq)]
 enum Feed {
     File,
-    /// A pipe, into which so many bytes are written at a time.
+    /// A pipe, and how many bytes are written to it at a time.
     Pipe(usize),
 }
 
@@ -136,10 +136,10 @@ impl Bench {
             ("multilog", Kind::Multilog, "multilog", in_path("multilog")),
         ];
         let (mut names, mut found, mut missing) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, (name, kind, file, folder)) in peers.into_iter().enumerate() {
+        for (at, (name, kind, file, directory)) in peers.into_iter().enumerate() {
             // What the linker has just written lies in memory in other pieces than a file that was copied.
             let program = work.join(format!("{file}{at}"));
-            if folder.is_some_and(|folder| fs::copy(folder.join(file), &program).is_ok()) {
+            if directory.is_some_and(|directory| fs::copy(directory.join(file), &program).is_ok()) {
                 names.push(name);
                 found.push(Peer { kind, program });
             } else {
@@ -155,11 +155,11 @@ impl Bench {
         Self { work: work.to_owned(), lines, peers: found, table: Table::new(names) }
     }
 
-    fn folder(&self) -> PathBuf {
+    fn directory(&self) -> PathBuf {
         self.work.join("log")
     }
 
-    /// Starts to write `count` lines. Returns what to read, and who writes, if it is not there already.
+    /// Starts to write `count` lines. Returns its input, and the process that writes it, if there is one.
     fn feed(&self, feed: Feed, count: u32) -> (Stdio, Option<Child>) {
         let Feed::Pipe(piece) = feed else {
             return (File::open(self.work.join("input")).expect("the input").into(), None);
@@ -180,9 +180,9 @@ impl Bench {
         assert!(logger.wait().is_ok_and(|status| status.success()), "a logger");
         let spent = spent() - before;
         let size = |file: &PathBuf| fs::metadata(file).expect("a file").len();
-        let sum: u64 = logs(&self.folder()).iter().map(size).sum();
+        let sum: u64 = logs(&self.directory()).iter().map(size).sum();
         assert_eq!(usize::try_from(sum), Ok(expected), "a logger has lost something");
-        fs::remove_dir_all(self.folder()).expect("the folder");
+        fs::remove_dir_all(self.directory()).expect("the directory");
         spent
     }
 }
@@ -196,7 +196,7 @@ impl Bench {
         for _ in 0..ROUNDS {
             for (((feed, _), stamps), [wall, cpu]) in rows.iter().zip(&mut figures) {
                 for (at, peer) in self.peers.iter().enumerate() {
-                    let mut command = peer.command(&self.folder(), *stamps, ARCHIVE, None);
+                    let mut command = peer.command(&self.directory(), *stamps, ARCHIVE, None);
                     let start = Instant::now();
                     let (stdin, writer) = self.feed(*feed, self.lines);
                     let logger = command.stdin(stdin).spawn().expect("a logger");
@@ -218,7 +218,7 @@ impl Bench {
         let log = self.work.join("strace");
         for (feed, what) in &FEEDS[1..] {
             let count = |peer: &Peer| {
-                let mut command = peer.command(&self.folder(), true, ARCHIVE, Some(&log));
+                let mut command = peer.command(&self.directory(), true, ARCHIVE, Some(&log));
                 let (stdin, writer) = self.feed(*feed, COUNTED);
                 let logger = command.stdin(stdin).spawn().expect("strace");
                 drop(command);
@@ -234,7 +234,7 @@ impl Bench {
     fn alone(&mut self) {
         let log = self.work.join("strace");
         let run = |peer: &Peer, count: u32, trace: Option<&Path>| {
-            let mut command = peer.command(&self.folder(), true, ARCHIVE, trace);
+            let mut command = peer.command(&self.directory(), true, ARCHIVE, trace);
             let (reader, mut writer) = pipe();
             let logger = command.stdin(reader).spawn().expect("a logger");
             drop(command);
@@ -271,7 +271,7 @@ impl Bench {
                     figures[at].extend(proc_number(logger.id(), file, label).map(f64::from));
                 }
             };
-            let mut command = peer.command(&self.folder(), true, ARCHIVE, None);
+            let mut command = peer.command(&self.directory(), true, ARCHIVE, None);
             let (stdin, writer) = self.feed(Feed::Pipe(PIECE), self.lines);
             let logger = command.stdin(stdin).spawn().expect("a logger");
             drop(command);
@@ -281,7 +281,7 @@ impl Bench {
                 thread::sleep(Duration::from_millis(10));
             }
             self.finish(None, logger, length(self.lines, true));
-            let mut command = peer.command(&self.folder(), true, ARCHIVE, None);
+            let mut command = peer.command(&self.directory(), true, ARCHIVE, None);
             let (reader, mut writer) = pipe();
             let logger = command.stdin(reader).spawn().expect("a logger");
             drop(command);
@@ -312,12 +312,12 @@ impl Bench {
     }
 
     fn killed(&self, peer: &Peer, kills: u32) -> Found {
-        let folder = self.folder();
-        fs::create_dir(&folder).expect("a new folder");
+        let directory = self.directory();
+        fs::create_dir(&directory).expect("a new directory");
         let (reader, mut writer) = pipe();
         let start = |reader: &OwnedFd| {
             let stdin = reader.try_clone().expect("a descriptor");
-            peer.again(&folder, true, SMALL, None).stdin(stdin).spawn().expect("a logger")
+            peer.again(&directory, true, SMALL, None).stdin(stdin).spawn().expect("a logger")
         };
         let enough = AtomicBool::new(false);
         let (mut chance, mut pieces) = (Chance(1), Chance(2));
@@ -348,8 +348,8 @@ impl Bench {
         });
         drop(reader);
         assert!(last.wait().is_ok_and(|status| status.success()), "the last logger");
-        let found = Found::new(written, &logs(&folder));
-        fs::remove_dir_all(folder).expect("the folder");
+        let found = Found::new(written, &logs(&directory));
+        fs::remove_dir_all(directory).expect("the directory");
         found
     }
 }
@@ -425,19 +425,19 @@ fn write(to: &mut impl Write, piece: usize, count: u32) {
     }
 }
 
-/// The bytes of so many lines in the log.
+/// The bytes of `count` lines in the log.
 fn length(count: u32, stamps: bool) -> usize {
     count as usize * (LINE + if stamps { STAMP } else { 0 })
 }
 
 /// The files of a log in the order of their making.
-fn logs(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("the folder").flatten();
+fn logs(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("the directory").flatten();
     let is_archive = |name: &str| name.starts_with('@');
     let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.retain(|name| is_archive(name) || name == "current");
     names.sort_unstable();
-    names.into_iter().map(|name| folder.join(name)).collect()
+    names.into_iter().map(|name| directory.join(name)).collect()
 }
 
 /// The system calls in strace's log.
@@ -453,10 +453,10 @@ fn spent() -> f64 {
     Duration::from_micros(microseconds.unsigned_abs()).as_secs_f64()
 }
 
-/// The folder of PATH that has a program.
+/// The directory of PATH that has a program.
 fn in_path(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path).find(|folder| folder.join(program).is_file())
+    env::split_paths(&path).find(|directory| directory.join(program).is_file())
 }
 
 fn amount(variable: &str, otherwise: u32) -> u32 {

@@ -41,9 +41,9 @@ const LIFE: Duration = Duration::from_millis(1200);
 const STILL: Duration = Duration::from_millis(400);
 
 fn main() {
-    let work = tempfile::tempdir().expect("a temporary folder");
-    let ram = tempfile::tempdir_in("/dev/shm").expect("a folder in /dev/shm");
-    let _guard = Guard::new([&work, &ram].map(|folder| folder.path().to_owned()));
+    let work = tempfile::tempdir().expect("a temporary directory");
+    let ram = tempfile::tempdir_in("/dev/shm").expect("a directory in /dev/shm");
+    let _guard = Guard::new([&work, &ram].map(|directory| directory.path().to_owned()));
     let mut bench = Bench::new(work.path());
     bench.sizes();
     bench.memory();
@@ -123,15 +123,15 @@ impl Kind {
 struct Peer {
     name: &'static str,
     kind: Kind,
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Peer {
     fn program(&self, which: usize) -> PathBuf {
-        self.folder.join(self.kind.programs()[which])
+        self.directory.join(self.kind.programs()[which])
     }
 
-    /// A command of this folder, which finds what it executes there too.
+    /// A command of this directory, which finds what it executes there too.
     fn command(&self, which: usize, trace: Option<&Path>) -> Command {
         let program = self.program(which);
         let mut command = match trace {
@@ -139,23 +139,23 @@ impl Peer {
             None => Command::new(program),
         };
         let path = env::var_os("PATH").unwrap_or_default();
-        let folders = [self.folder.clone()].into_iter().chain(env::split_paths(&path));
+        let directories = [self.directory.clone()].into_iter().chain(env::split_paths(&path));
         command
-            .env("PATH", env::join_paths(folders).expect("a PATH"))
+            .env("PATH", env::join_paths(directories).expect("a PATH"))
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         command
     }
 
-    /// Copies the programs of a folder to one of their own, if the supervisor is there: what the linker has
+    /// Copies the programs of a directory to one of their own, if the supervisor is there: what the linker has
     /// just written lies in memory in other pieces than a file that was copied.
     fn copied(name: &'static str, kind: Kind, from: &Path, to: PathBuf) -> Option<Self> {
         from.join(kind.programs()[0]).is_file().then(|| {
-            fs::create_dir_all(&to).expect("a folder");
+            fs::create_dir_all(&to).expect("a directory");
             for program in kind.programs() {
                 let _ = fs::copy(from.join(program), to.join(program)); // what is not there has no figure
             }
-            Self { name, kind, folder: to }
+            Self { name, kind, directory: to }
         })
     }
 }
@@ -172,7 +172,7 @@ enum Run {
 /// A supervised service.
 struct Service {
     kind: Kind,
-    folder: PathBuf,
+    directory: PathBuf,
     stamps: File,
     supervisors: Vec<Child>,
     last: Stamp,
@@ -190,7 +190,7 @@ impl Service {
     fn next(&mut self) -> Stamp {
         let mut fds = [PollFd::new(self.stamps.as_fd(), PollFlags::POLLIN)];
         let ready = poll(&mut fds, PollTimeout::from(10_000u16));
-        assert_eq!(ready, Ok(1), "{}: the service does not run", self.folder.display());
+        assert_eq!(ready, Ok(1), "{}: the service does not run", self.directory.display());
         self.arrived().expect("a stamp")
     }
 
@@ -206,11 +206,11 @@ impl Service {
     }
 
     fn is_down(&self) -> bool {
-        fs::read(self.folder.join("supervise/status")).is_ok_and(|status| self.kind.is_down(&status))
+        fs::read(self.directory.join("supervise/status")).is_ok_and(|status| self.kind.is_down(&status))
     }
 
     fn write_control(&self, byte: u8) {
-        let control = File::options().write(true).open(self.folder.join("supervise/control"));
+        let control = File::options().write(true).open(self.directory.join("supervise/control"));
         control.and_then(|mut control| control.write_all(&[byte])).expect("a supervisor that listens");
     }
 
@@ -221,7 +221,7 @@ impl Service {
     }
 }
 
-/// The programs, the work folder and the table.
+/// The programs, the work directory and the table.
 struct Bench {
     work: PathBuf,
     place: PathBuf,
@@ -268,22 +268,22 @@ impl Bench {
     fn start(&mut self, peer: usize, run: Run, finish: bool, trace: Option<&Path>) -> Service {
         let kind = self.peers[peer].kind;
         self.services += 1;
-        let folder = self.place.join(format!("service{}", self.services));
-        let log = folder.join("log");
-        fs::create_dir_all(&log).expect("a folder");
+        let directory = self.place.join(format!("service{}", self.services));
+        let log = directory.join("log");
+        fs::create_dir_all(&log).expect("a directory");
         let link = |program: &str, place: PathBuf| symlink(self.work.join(program), place).expect("a link");
-        link(if matches!(run, Run::Stays) { "stays" } else { "crashes" }, folder.join("run"));
+        link(if matches!(run, Run::Stays) { "stays" } else { "crashes" }, directory.join("run"));
         link("log", log.join("run"));
         if finish {
-            link("finish", folder.join("finish"));
+            link("finish", directory.join("finish"));
         }
-        let stamps = folder.join("stamps");
+        let stamps = directory.join("stamps");
         mkfifo(&stamps, Mode::S_IRUSR | Mode::S_IWUSR).expect("a FIFO");
         let flags = OFlag::O_NONBLOCK.bits();
         let stamps =
             File::options().read(true).write(true).custom_flags(flags).open(stamps).expect("the FIFO");
         let mut commands = vec![self.peers[peer].command(0, trace)];
-        commands[0].arg(&folder);
+        commands[0].arg(&directory);
         if kind.supervisors() == 2 {
             let (reader, writer) = pipe2(OFlag::O_CLOEXEC).expect("a pipe");
             commands[0].stdout(writer);
@@ -293,7 +293,7 @@ impl Bench {
         }
         let supervisors = commands.iter_mut().map(|command| command.spawn().expect("a supervisor")).collect();
         let last = Stamp { time: Duration::ZERO, pid: Pid::this() };
-        let mut service = Service { kind, folder, stamps, supervisors, last };
+        let mut service = Service { kind, directory, stamps, supervisors, last };
         service.next();
         service
     }
@@ -440,7 +440,7 @@ impl Bench {
                 while due < now() {
                     due += Duration::from_secs(1);
                 }
-                loops.push(CrashLoop { due, told: None, down: None, starts: 0 });
+                loops.push(CrashLoop { due, asked: None, down: None, starts: 0 });
             }
             let end = now() + Duration::from_secs(5);
             while now() < end {
@@ -460,7 +460,7 @@ impl Bench {
     /// One status request: over our socket, and by the control programs.
     fn status(&mut self) {
         let services = self.start_all(1, false);
-        let socket = services[0].1.folder.join("supervise/socket");
+        let socket = services[0].1.directory.join("supervise/socket");
         let (mut open, mut new) = (Vec::new(), Vec::new());
         let mut connection = UnixStream::connect(&socket).expect("our socket");
         for _ in 0..1000 {
@@ -480,7 +480,7 @@ impl Bench {
                 if self.peers[*peer].kind.programs()[2] == self.peers[*peer].kind.programs()[1] {
                     command.arg("status");
                 }
-                times[*peer].extend(succeeds(command.arg(&service.folder)));
+                times[*peer].extend(succeeds(command.arg(&service.directory)));
             }
         }
         sweep();
@@ -526,7 +526,7 @@ impl Bench {
     ) -> Option<Command> {
         let words = self.peers[peer].kind.control(up)?;
         let mut command = self.peers[peer].command(1, trace);
-        command.args(words).arg(&service.folder);
+        command.args(words).arg(&service.directory);
         Some(command)
     }
 
@@ -537,33 +537,33 @@ impl Bench {
     }
 }
 
-/// A service that crashes, and is told to stop at a time of its own.
+/// A service that crashes, and gets the command to stop at a time of its own.
 struct CrashLoop {
     due: Duration,
-    told: Option<Duration>,
+    asked: Option<Duration>,
     down: Option<Duration>,
     starts: u32,
 }
 
 impl CrashLoop {
     fn look(&mut self, service: &mut Service) {
-        if self.told.is_none() && now() >= self.due {
-            self.told = Some(now());
+        if self.asked.is_none() && now() >= self.due {
+            self.asked = Some(now());
             service.write_control(b'd');
         }
         while let Some(stamp) = service.arrived() {
-            self.starts += u32::from(self.told.is_some_and(|told| stamp.time > told));
+            self.starts += u32::from(self.asked.is_some_and(|asked| stamp.time > asked));
         }
         if !service.is_down() {
             self.down = None;
-        } else if self.told.is_some() {
+        } else if self.asked.is_some() {
             self.down = self.down.or_else(|| Some(now()));
         }
     }
 
     /// Milliseconds from the command to the state that stayed.
     fn time(&self) -> Option<f64> {
-        Some(milliseconds(self.told?, self.down?))
+        Some(milliseconds(self.asked?, self.down?))
     }
 }
 

@@ -119,7 +119,7 @@ pub(crate) struct Guard;
 
 impl Guard {
     /// Makes this program the parent of whatever loses its own.
-    pub(crate) fn new<const N: usize>(folders: [PathBuf; N]) -> Self {
+    pub(crate) fn new<const N: usize>(directories: [PathBuf; N]) -> Self {
         set_child_subreaper(true).expect("a subreaper");
         let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
         signals.thread_block().expect("a mask");
@@ -127,8 +127,8 @@ impl Guard {
         thread::spawn(move || {
             let _ = signals.wait();
             sweep();
-            for folder in folders {
-                let _ = fs::remove_dir_all(folder);
+            for directory in directories {
+                let _ = fs::remove_dir_all(directory);
             }
             std::process::exit(1);
         });

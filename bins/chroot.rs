@@ -21,6 +21,6 @@ fn run(cli: &mut Cli) -> Outcome {
         chain.words = [shell.unwrap_or(c"/bin/sh"), c"-i"].into_iter().collect();
     }
     root::change(root)?;
-    chain.root = Some(root.0).filter(|root| *root != c"/"); // in which nothing is elsewhere
+    chain.root = Some(root.0).filter(|root| *root != c"/"); // "/" moves no path
     Ok(chain)
 }

@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 
 use common::env::{Directory, Format};
-use common::{Cli, Error, Link, OrFail, Outcome, Short, shown};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, shown};
 use nix::errno::Errno;
 
 /// The link.
@@ -33,11 +33,11 @@ fn run(cli: &mut Cli) -> Outcome {
             Short('n') => format.keep = true,
             Short('c') => match cli.value()?.as_bytes() {
                 [one] => format.nul = *one,
-                other => return Err(Error::value("not one character", other)),
+                other => return Err(Exit::value("not one character", other)),
             },
             Short('p') => match cli.value()?.as_bytes() {
                 name if name.contains(&b'=') => {
-                    return Err(Error::usage(format_args!("not the start of a name: {}", shown(name))));
+                    return Err(Exit::usage(format_args!("not the start of a name: {}", shown(name))));
                 }
                 name => prefix = name.to_vec(),
             },
@@ -47,7 +47,7 @@ fn run(cli: &mut Cli) -> Outcome {
     let dir = cli.operand("dir")?;
     let mut chain = cli.rest()?;
     if dir.is_empty() {
-        return Err(Error::usage("dir is empty")); // which -I would take for a missing one
+        return Err(Exit::usage("dir is empty")); // which -I would take for a missing one
     }
     let directory = match Directory::open(dir) {
         Err(Errno::ENOENT) if missing_is_fine => return Ok(chain),
@@ -60,7 +60,7 @@ fn run(cli: &mut Cli) -> Outcome {
             None => chain.env.unset(&name),
         };
         edited.map_err(|problem| {
-            Error::fatal(format_args!("unable to use {dir}/{}: {problem}", shown(file.to_bytes())))
+            Exit::fatal(format_args!("unable to use {dir}/{}: {problem}", shown(file.to_bytes())))
         })?;
     }
     Ok(chain)

@@ -23,6 +23,7 @@ fn run(cli: &mut Cli) -> Outcome {
     let to = cli.fd("to")?;
     let from = cli.fd("from")?;
     let chain = cli.rest()?;
-    fds::duplicate(from, to, copy).or_fail(format_args!("move fd {from} to fd {to}"))?;
+    let moved = if copy { fds::copy_to(from, to) } else { fds::move_to(from, to) };
+    moved.or_fail(format_args!("move fd {from} to fd {to}"))?;
     Ok(chain)
 }

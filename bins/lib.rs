@@ -9,6 +9,7 @@ pub mod envdir;
 pub mod envuidgid;
 pub mod fdclose;
 pub mod fdmove;
+pub mod nice;
 pub mod pidlock;
 pub mod redirfd;
 pub mod setlock;
@@ -23,12 +24,13 @@ pub mod svrun;
 pub mod umask;
 
 /// Every link, by name.
-pub static LINKS: [Link; 12] = [
+pub static LINKS: [Link; 13] = [
     chroot::LINK,
     envdir::LINK,
     envuidgid::LINK,
     fdclose::LINK,
     fdmove::LINK,
+    nice::LINK,
     pidlock::LINK,
     redirfd::LINK,
     setlock::LINK,

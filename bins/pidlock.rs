@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use common::lock::{self, Flag, Kind, OPTIONS, Request};
 use common::quantity::number;
-use common::{Cli, Error, Link, OrFail, Outcome, fds, process};
+use common::{Cli, Exit, Link, OrFail, Outcome, fds, process};
 use nix::errno::Errno;
 use nix::sys::stat::{SFlag, fstat};
 use nix::sys::uio::pwrite;
@@ -28,7 +28,7 @@ fn run(cli: &mut Cli) -> Outcome {
     let (request, check) = Request::parse(cli, Flag::Check)?;
     if check {
         let nothing = cli.rest_or_nothing().words.first().is_none();
-        return Err(if nothing { holder(&request)? } else { Error::usage("-c takes no prog") });
+        return Err(if nothing { holder(&request)? } else { Exit::usage("-c takes no prog") });
     }
     let chain = cli.rest()?;
     request.take(Kind::Exclusive, write_pid)?;
@@ -51,14 +51,14 @@ fn write_pid(fd: &OwnedFd) -> nix::Result<()> {
 
 /// The holder of the lock: the kernel knows the pid of a process lock, as perp's; for one of ours the file has
 /// it.
-fn holder(request: &Request) -> Result<Error, Error> {
-    let Some((fd, pid)) = lock::holder(request.file())? else { return Ok(Error::answer(0, "")) };
+fn holder(request: &Request) -> Result<Exit, Exit> {
+    let Some((fd, pid)) = lock::holder(request.file())? else { return Ok(Exit::answer(0, "")) };
     if pid > 0 {
-        return Ok(Error::answer(1, format_args!("{pid}\n")));
+        return Ok(Exit::answer(1, format_args!("{pid}\n")));
     }
     let mut content = [0; 32];
     let count = read(&fd, &mut content).or_fail(format_args!("read {}", request.file()))?;
     let line = content[..count].split(|b| *b == b'\n').next().unwrap_or_default();
     // A holder that wrote no pid is a holder all the same.
-    Ok(Error::answer(1, number::<u32>(line).map_or_else(String::new, |pid| format!("{pid}\n"))))
+    Ok(Exit::answer(1, number::<u32>(line).map_or_else(String::new, |pid| format!("{pid}\n"))))
 }

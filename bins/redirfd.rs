@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::os::fd::{IntoRawFd, OwnedFd};
 
-use common::{Cli, Error, Link, OrFail, Outcome, Short, fds};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, fds};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
@@ -40,7 +40,7 @@ fn run(cli: &mut Cli) -> Outcome {
             other => return Err(other.unexpected().into()),
         }
     }
-    let mode = mode.ok_or_else(|| Error::usage("missing one of -r -w -u -a -x"))?;
+    let mode = mode.ok_or_else(|| Exit::usage("missing one of -r -w -u -a -x"))?;
     let to = cli.fd("fd")?;
     let file = cli.operand("file")?;
     let chain = cli.rest()?;
@@ -49,14 +49,14 @@ fn run(cli: &mut Cli) -> Outcome {
     let opened =
         if nonblocking { open_nonblocking(&file, mode | OFlag::O_NONBLOCK) } else { open(&file, mode) };
     let from = opened.or_fail(format_args!("open {file}"))?.into_raw_fd();
-    fds::duplicate(from, to, false).or_fail(format_args!("move {file} to fd {to}"))?;
+    fds::move_to(from, to).or_fail(format_args!("move {file} to fd {to}"))?;
     if change {
         fds::set_nonblocking(to, !nonblocking).or_fail(format_args!("change the mode of fd {to}"))?;
     }
     Ok(chain)
 }
 
-/// No terminal becomes the controlling one by this: that would be a second change.
+/// `O_NOCTTY`: acquiring a controlling terminal would be a second change.
 fn open(file: &CStr, mode: OFlag) -> nix::Result<OwnedFd> {
     let flags = mode | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
     fds::open(AT_FDCWD, file, flags, Mode::from_bits_truncate(0o666))

@@ -1,6 +1,6 @@
 //! setsid-free: run a program in its own process group and without controlling terminal.
 
-use common::{Cli, Error, Link, OrFail, Outcome, terminal};
+use common::{Cli, Exit, Link, OrFail, Outcome, terminal};
 use nix::unistd::{Pid, getpid, getsid, setpgid};
 
 /// The link.
@@ -20,7 +20,7 @@ fn run(cli: &mut Cli) -> Outcome {
     if getsid(None).or_fail("read the session")? == getpid() {
         let hint = "a leader stays one until it forks: leave out setsid, pgrphack or chpst -P; \
                     under s6-supervise leave out setsid-free";
-        return Err(Error::fatal("unable to leave the session: this process leads it").hint(hint));
+        return Err(Exit::fatal("unable to leave the session: this process leads it").hint(hint));
     }
     setpgid(this, this).or_fail("make a process group")?;
     terminal::give_up()?;

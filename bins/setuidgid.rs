@@ -1,7 +1,7 @@
 //! setuidgid: run a program as another account.
 
 use common::credentials::{self, Account, Groups, Keep};
-use common::identity::Own;
+use common::identity::SelfMatch;
 use common::{Chain, Cli, Link, Outcome, Short, caps};
 
 use crate::chroot;
@@ -49,12 +49,12 @@ fn run(cli: &mut Cli) -> Outcome {
 
 /// Our own chroot, if it may come next. It would not be allowed after the change of ids: it is lent the one
 /// capability that it needs, in this process. Root needs no loan.
-fn own_chroot(chain: &Chain, account: &Account) -> Option<Own> {
+fn own_chroot(chain: &Chain, account: &Account) -> Option<SelfMatch> {
     if account.uid == 0 { None } else { chain.expect(LINK.name, CHROOT.name) }
 }
 
 /// Ends the loan. Whether the next word is our chroot is decided as the account: by what exec would find now.
-fn apply_chroot(mut chain: Chain, next: &Own) -> Outcome {
+fn apply_chroot(mut chain: Chain, next: &SelfMatch) -> Outcome {
     if chain.is_next(next) {
         chain = CHROOT.apply(chain)?;
     }

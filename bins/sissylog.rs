@@ -1,7 +1,7 @@
 //! sissylog: send each line of the standard input to syslog.
 //!
-//! [`logger`] is the loop; [`level`] finds out how urgent a line is, [`line`], [`header`] and [`message`] write
-//! what is sent of it, [`syslog`] sends it; [`service`] knows whose lines these are.
+//! [`logger`] is the loop; [`level`] reads the severity of a line; [`line`], [`header`] and [`message`] make
+//! its messages; [`syslog`] sends them; [`service`] finds the name and the pid of the service.
 
 pub mod level;
 pub mod message;
@@ -13,7 +13,7 @@ mod service;
 mod syslog;
 
 use common::input::Input;
-use common::{Cli, Error, Link, OrFail, Outcome, Short, Text, Voice, fds, shown, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, Text, Voice, fds, shown, signals};
 
 use logger::{Logger, Options};
 
@@ -32,12 +32,12 @@ const BATCH: usize = 16 << 10;
 
 fn run(cli: &mut Cli) -> Outcome {
     let status = start(cli)?.run();
-    Err(Error::answer(status, ""))
+    Err(Exit::answer(status, ""))
 }
 
 /// Reads the command line. A function of its own, so that the stack it needs is free again.
 #[inline(never)]
-fn start(cli: &mut Cli) -> Result<Logger, Error> {
+fn start(cli: &mut Cli) -> Result<Logger, Exit> {
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     let (mut pid, mut last_word) = (false, false);
     while let Some(option) = cli.option()? {
@@ -59,7 +59,7 @@ fn start(cli: &mut Cli) -> Result<Logger, Error> {
     };
     let facility = facility(words.next().map_or(b"daemon", |word| word.to_bytes()))?;
     if words.next().is_some() {
-        return Err(Error::usage("nothing may follow facility"));
+        return Err(Exit::usage("nothing may follow facility"));
     }
     // All come through the fd, even those that are ignored or do nothing.
     signals::block_all().or_fail("block signals")?;
@@ -68,19 +68,19 @@ fn start(cli: &mut Cli) -> Result<Logger, Error> {
     Ok(Logger::new(Options { ident, facility, pid, last_word }, voice, signals, input))
 }
 
-fn ident(word: &[u8]) -> Result<Text<{ message::IDENT }>, Error> {
+fn ident(word: &[u8]) -> Result<Text<{ message::IDENT }>, Exit> {
     let mut ident = Text::new();
     if word.is_empty() {
-        return Err(Error::usage("empty ident"));
+        return Err(Exit::usage("empty ident"));
     }
     if message::push(&mut ident, word, message::IDENT) < word.len() {
-        return Err(Error::usage(format_args!("ident is longer than {} bytes", message::IDENT)));
+        return Err(Exit::usage(format_args!("ident is longer than {} bytes", message::IDENT)));
     }
     Ok(ident)
 }
 
-fn facility(word: &[u8]) -> Result<u8, Error> {
+fn facility(word: &[u8]) -> Result<u8, Exit> {
     level::facility(word).ok_or_else(|| {
-        Error::usage(format_args!("no such facility: {}; there are {}", shown(word), level::NAMES))
+        Exit::usage(format_args!("no such facility: {}; there are {}", shown(word), level::NAMES))
     })
 }

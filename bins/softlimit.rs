@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 
 use common::limits::{self, Value, Which};
-use common::{Cli, Error, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short};
 use nix::sys::resource::Resource as R;
 
 /// The link.
@@ -60,7 +60,7 @@ fn run(cli: &mut Cli) -> Outcome {
         };
         let text = cli.value()?;
         let value = Value::parse(text.as_bytes());
-        let value = value.ok_or_else(|| Error::value("invalid limit", text.as_bytes()))?;
+        let value = value.ok_or_else(|| Exit::value("invalid limit", text.as_bytes()))?;
         settings.push((resources, which, value));
     }
     let chain = cli.rest()?;

@@ -27,14 +27,14 @@ use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
 use common::poll::{POLLIN, watch};
-use common::{Cli, Env, Error, Link, OrFail, Outcome, Words, fds, shown, signals};
+use common::{Cli, Env, Exit, Link, OrFail, Outcome, Words, fds, shown, signals};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use command::{Command, Verb};
+use command::{Command, Patience, Verb};
 use job::{End, Job};
 use list::List;
 use names::Names;
-use options::whole_seconds;
+use options::{Enough, whole_seconds};
 use order::{Order, TICK};
 use out::Out;
 use style::Style;
@@ -73,7 +73,7 @@ fn run(cli: &mut Cli) -> Outcome {
     }))
 }
 
-fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
+fn start(cli: &mut Cli, style: Style) -> Result<Exit, Exit> {
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     // A write that nobody reads is to fail, not to kill us.
     signals::block_only(signals::PIPE).or_fail("block SIGPIPE")?;
@@ -103,7 +103,7 @@ fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
     };
     let out = Out::new(style, options.json);
     match style {
-        Style::Svctl => request.carry_out(words, options.any, out),
+        Style::Svctl => request.carry_out(words, options.enough, out),
         Style::Sv | Style::Script => {
             if style == Style::Script {
                 words.truncate(1);
@@ -115,13 +115,13 @@ fn start(cli: &mut Cli, style: Style) -> Result<Error, Error> {
 }
 
 /// sv's usage error.
-fn misuse(called: &[u8], style: Style) -> Error {
+fn misuse(called: &[u8], style: Style) -> Exit {
     let (usage, status) = match style {
         Style::Script => (" [-w sec] command\n\n", 2),
         _ => (" [-v] [-w sec] command service ...\n\n", 100),
     };
     out::complain(&[b"usage: ", called, usage.as_bytes()].concat());
-    Error::answer(status, "")
+    Exit::answer(status, "")
 }
 
 /// A word as a text, empty where it is not UTF-8: no word of ours either.
@@ -130,8 +130,8 @@ fn str_of(word: &[u8]) -> &str {
 }
 
 /// A word that is no command, with the one that is most like it.
-fn unknown(word: &[u8]) -> Error {
-    let error = Error::usage(format_args!("unknown command: {}", shown(word)));
+fn unknown(word: &[u8]) -> Exit {
+    let error = Exit::usage(format_args!("unknown command: {}", shown(word)));
     match command::nearest(str_of(word)) {
         Some(nearest) => error.hint(format!("did you mean '{nearest}'?")),
         None => error.hint("'svctl --help' lists the commands"),
@@ -149,39 +149,42 @@ struct Request {
 }
 
 impl Request {
-    fn carry_out(self, words: Vec<&'static [u8]>, any: bool, mut out: Out) -> Result<Error, Error> {
+    fn carry_out(self, words: Vec<&'static [u8]>, enough: Enough, mut out: Out) -> Result<Exit, Exit> {
         let mut words = words.into_iter();
         let Some(word) = words.next() else { return self.list(&[], &mut out) };
         let verb = Verb::find(str_of(word), Style::Svctl).ok_or_else(|| unknown(word))?;
         let command = match verb {
             Verb::Send(controls, goal, patience) => Some(Command::send(controls, goal, patience)),
             Verb::Signal => {
-                let name = words.next().ok_or_else(|| Error::usage("missing signal"))?;
-                let wrong = || Error::usage(format_args!("not a signal: {}", shown(name)));
+                let name = words.next().ok_or_else(|| Exit::usage("missing signal"))?;
+                let wrong = || Exit::usage(format_args!("not a signal: {}", shown(name)));
                 Some(Command::signal(name).ok_or_else(wrong)?)
             }
             Verb::Wait => {
-                let condition = words.next().ok_or_else(|| Error::usage("missing condition"))?;
+                let condition = words.next().ok_or_else(|| Exit::usage("missing condition"))?;
                 let wrong =
-                    || Error::usage(format_args!("not up, down, ready or finished: {}", shown(condition)));
+                    || Exit::usage(format_args!("not up, down, ready or finished: {}", shown(condition)));
                 Some(Command::wait(str_of(condition)).ok_or_else(wrong)?)
             }
             Verb::Status | Verb::Events | Verb::List => None,
         };
         let services: Vec<&'static [u8]> = words.collect();
         if services.is_empty() && !matches!(verb, Verb::List) {
-            return Err(Error::usage("missing service"));
+            return Err(Exit::usage("missing service"));
         }
         match (command, verb) {
-            (Some(command), _) => self.send(&command, &services, any, &mut out),
+            (Some(command), _) => self.send(&command, &services, enough, &mut out),
             (None, Verb::Status) => look::show(&self.names, &services, &mut out),
-            (None, Verb::Events) => events::show(&self.names, &services, &mut out),
+            (None, Verb::Events) => {
+                Self::allow_fds(services.len());
+                events::show(&self.names, &services, &mut out)
+            }
             (None, _) => self.list(&services, &mut out),
         }
     }
 
     /// As sv does; `None` for a usage error.
-    fn carry_out_as_sv(self, words: &[&'static [u8]], mut out: Out) -> Option<Result<Error, Error>> {
+    fn carry_out_as_sv(self, words: &[&'static [u8]], mut out: Out) -> Option<Result<Exit, Exit>> {
         let (word, services) = words.split_first()?;
         let verb = Verb::find(str_of(word), out.style)?;
         if services.is_empty() {
@@ -189,13 +192,13 @@ impl Request {
         }
         Some(match verb {
             Verb::Send(controls, goal, patience) => {
-                self.send(&Command::send_as_sv(controls, goal, patience), services, false, &mut out)
+                self.send(&Command::send_as_sv(controls, goal, patience), services, Enough::All, &mut out)
             }
             _ => look::show(&self.names, services, &mut out),
         })
     }
 
-    fn list(&self, services: &[&'static [u8]], out: &mut Out) -> Result<Error, Error> {
+    fn list(&self, services: &[&'static [u8]], out: &mut Out) -> Result<Exit, Exit> {
         let list = List { names: &self.names, logs: self.verbose, colours: list::colours(&self.env) };
         list.show(services, out)
     }
@@ -215,7 +218,7 @@ impl Request {
         }
     }
 
-    /// Gives a command to all services at once, and waits for each; with `any` for the first.
+    /// Gives a command to all services at once, and waits for each; or for the first, as `enough` says.
     ///
     /// In a round the services come in the order in which they were named, and each takes in this order: the lines
     /// of its supervisor, in their order; the verdict of ./check; its own time limit. So an effect that is there
@@ -227,9 +230,9 @@ impl Request {
         self,
         command: &Command,
         services: &[&'static [u8]],
-        any: bool,
+        enough: Enough,
         out: &mut Out,
-    ) -> Result<Error, Error> {
+    ) -> Result<Exit, Exit> {
         Self::allow_fds(services.len());
         let env: Words = self.env.into_words();
         let now = Instant::now();
@@ -237,7 +240,7 @@ impl Request {
             names: &self.names,
             command,
             env: &env,
-            waits: command.waits || self.verbose,
+            waits: command.patience != Patience::Sends || self.verbose,
             patient: self.patient && command.is_patient(),
             dialect: out.style.dialect(),
             end: now + self.wait.max(LEAST),
@@ -249,8 +252,8 @@ impl Request {
                 Ok(place) => {
                     let mut job = Job::new(place, command);
                     job.go(&order, out)?;
-                    if any && job.end == End::Well {
-                        return Ok(Error::answer(0, ""));
+                    if enough == Enough::One && job.end == End::Well {
+                        return Ok(Exit::answer(0, ""));
                     }
                     jobs.push(job);
                 }
@@ -270,8 +273,8 @@ impl Request {
             conn::wait(&mut fds, due.map_or(left, |due| left.min(due.saturating_duration_since(now))));
             for job in &mut jobs {
                 job.go(&order, out)?;
-                if any && job.end == End::Well {
-                    return Ok(Error::answer(0, ""));
+                if enough == Enough::One && job.end == End::Well {
+                    return Ok(Exit::answer(0, ""));
                 }
             }
         }

@@ -27,7 +27,7 @@ mod shared;
 mod shelf;
 mod site;
 
-use common::{Cli, Error, Link, OrFail, Outcome, Voice, fds, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, Voice, fds, signals};
 
 use logger::{Logger, SIGNALS};
 use options::Options;
@@ -73,7 +73,7 @@ fn log(cli: &mut Cli) -> Outcome {
     let signals = signals::as_fd(&SIGNALS).or_fail("watch for signals")?;
     let voice = Voice { called, directory: b"", part: b"" };
     match Logger::start(options, voice, env, signals).or_fail("look at the input")? {
-        Some(logger) => Err(Error::answer(logger.run(), "")),
-        None => Err(Error::fatal("no functional log directories")),
+        Some(logger) => Err(Exit::answer(logger.run(), "")),
+        None => Err(Exit::fatal("no functional log directories")),
     }
 }

@@ -1,6 +1,6 @@
 //! umask: run a program with another file mode creation mask.
 
-use common::{Cli, Error, Link, Outcome, mode};
+use common::{Cli, Exit, Link, Outcome, mode};
 
 /// The link.
 pub const LINK: Link = Link {
@@ -19,6 +19,6 @@ fn run(cli: &mut Cli) -> Outcome {
     // The only way to read the mask is to set it; a symbolic one starts from what it was.
     let before = mode::set(0)?;
     let mask = mode::parse(text, before);
-    mode::set(mask.ok_or_else(|| Error::value("invalid mask", text))?)?;
+    mode::set(mask.ok_or_else(|| Exit::value("invalid mask", text))?)?;
     Ok(chain)
 }

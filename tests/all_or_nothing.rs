@@ -29,7 +29,7 @@ use Caller::{Anybody, Capable, Host, Root, Terminal};
 
 /// The lines, `@` being the test's directory. `@/bin/state` is a program outside of the root directory `@/root`,
 /// inside of it, and inside of `@` if that were the root: it runs in the wrong one too.
-const LINES: [(Caller, &str); 54] = [
+const LINES: &[(Caller, &str)] = &[
     (Host, "chroot @/root @/bin/state"),
     (Capable, "chroot @/root @/bin/state"),
     (Anybody, "envdir @/env @/bin/state"),
@@ -43,6 +43,8 @@ const LINES: [(Caller, &str); 54] = [
     (Anybody, "fdmove 5 0 @/bin/state"),
     (Anybody, "fdmove -c 5 0 @/bin/state"),
     (Anybody, "fdmove 0 0 @/bin/state"),
+    (Anybody, "nice @/bin/state"),
+    (Anybody, "nice -n 0 @/bin/state"),
     (Anybody, "pidlock @/pid @/bin/state"),
     (Anybody, "pidlock @/new @/bin/state"),
     (Anybody, "pidlock -n -d 9 @/pid @/bin/state"),
@@ -99,7 +101,7 @@ fn whichever_call_fails_the_program_runs_as_promised_or_not_at_all() {
         assert!(has, "tests/all_or_nothing.rs: add a line of {} to LINES", link.name);
     }
     needs!(tool("strace"));
-    let verdicts = inject_everywhere(&LINES, furnished);
+    let verdicts = inject_everywhere(LINES, furnished);
     let count = verdicts.len();
     tell(&format!("all_or_nothing: {count} injections"));
     let wrong: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
@@ -339,7 +341,7 @@ impl<'a> Line<'a> {
         // What libc does to look up an account: it may give up, or take an errno that brk never has for an
         // address.
         let by_libc = self.caller == Host && killed;
-        // Who cannot ask for the parent must take it for dead.
+        // A link that cannot ask for its parent must take it for dead.
         let by_death = self.text.contains("pose death") && outcome.status == 128 + 12;
         let fine = refused || by_loader || by_libc || by_death;
         let complaint = outcome.stderr.lines().find(|line| !line.is_empty()).unwrap_or_default();

@@ -21,7 +21,8 @@ use crate::support::*;
 const NOBODY: u32 = 65534;
 
 /// Valid options and operands of the link `name`, to stand before prog. They work with and without root,
-/// but for chroot's, which need it. `scratch` is an empty directory for the files among them.
+/// but for chroot's, which need it; they change something that tests/programs/state.rs prints, if they can, and
+/// work twice in a chain. `scratch` is an empty directory for the files among them.
 pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, Vec<String>) {
     let file = |name: &str| scratch.join(name).display().to_string();
     let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -35,6 +36,7 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
         "envuidgid" => (words(&["-s"]), words(&["root"])),
         "fdclose" => (vec![], words(&["9"])),
         "fdmove" => (words(&["-c"]), words(&["9", "0"])),
+        "nice" => (words(&["-n", "1"]), vec![]),
         "pidlock" => (words(&["-n"]), vec![file("pid")]),
         "redirfd" => (words(&["-w"]), vec!["9".into(), file("out")]),
         "setlock" => (words(&["-n"]), vec![file("lock")]),
@@ -42,7 +44,7 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
         "setuidgid" => (words(&["-e"]), vec![own_account()]),
         "softlimit" => (words(&["-c", "0"]), vec![]),
         "umask" => (vec![], words(&["077"])),
-        other => panic!("no arguments for {other} yet"),
+        other => panic!("tests/common_rules.rs: say in options_and_operands what {other} can be called with"),
     }
 }
 
@@ -52,7 +54,7 @@ pub(crate) fn before_prog(name: &str, scratch: &Path) -> Vec<String> {
     [options, operands].concat()
 }
 
-/// Who the tests run as, in setuidgid's words.
+/// The account that the tests run as, in setuidgid's words.
 fn own_account() -> String {
     let groups = getgroups().unwrap().into_iter().map(|gid| format!(":{gid}")).collect::<Vec<_>>();
     format!(":{}:{}{}", getuid(), getgid(), groups.concat())
@@ -187,12 +189,13 @@ fn help_and_version_take_no_value() {
 
 #[test]
 fn a_missing_operand_is_a_usage_error() {
-    let operands: [(&str, &[&str]); 12] = [
+    let operands: [(&str, &[&str]); 13] = [
         ("chroot", &["root"]),
         ("envdir", &["dir"]),
         ("envuidgid", &["account"]),
         ("fdclose", &["fd"]),
         ("fdmove", &["to", "from"]),
+        ("nice", &[]),
         ("pidlock", &["file"]),
         ("redirfd", &["fd", "file"]),
         ("setlock", &["file"]),

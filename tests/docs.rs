@@ -244,6 +244,13 @@ fn the_manifest_has_each_program_and_the_makefile_those_that_have_a_base_tools_n
     let base = makefile.lines().find_map(|line| line.strip_prefix("BASE = ")).unwrap();
     let base: Vec<String> = base.split(' ').map(str::to_owned).collect();
     same("Makefile", &base, &apart, "in BASE the names with required-features in Cargo.toml");
+    let (readme, overview) = (text("README.md"), text("man/catena.7"));
+    let line = readme.lines().find(|line| line.starts_with("The base system has a `")).unwrap();
+    let named: Vec<String> =
+        line.split_once(" too,").unwrap().0.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    same("README.md", &named, &base, "in `The base system has` the names in BASE of the Makefile");
+    let paged = between(&overview, ".Sy catena-", " Ns (1)");
+    same("man/catena.7", &paged, &base, "in EXAMPLES the names in BASE of the Makefile, and their pages");
 }
 
 /// Whether this follows a program's name in the name of a module of its tests.
@@ -432,14 +439,11 @@ fn the_changelog_knows_this_version() {
     assert!(changelog.lines().any(heading), "no section for {version}");
 }
 
-/// But for those of its example, the link `nice`, and of any X.
+/// But for those of any X.
 #[test]
 fn hacking_names_files_that_exist() {
     for word in text("HACKING.md").split('`').skip(1).step_by(2) {
-        let is_path = word.contains('/')
-            && !word.contains([' ', '…', '$'])
-            && !word.contains("nice")
-            && !word.contains('X');
+        let is_path = word.contains('/') && !word.contains([' ', '…', '$']) && !word.contains('X');
         if is_path && !word.starts_with('/') {
             assert!(house().join(word).exists(), "HACKING.md: there is no {word}");
         }

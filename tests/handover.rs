@@ -378,7 +378,7 @@ fn chroot_answers_and_complains_as_it_does_alone() {
         let seen = world.run(&format!("setuidgid :8001:8002 chroot {words}"));
         let alone = world.run(&format!("chroot {words}"));
         assert_eq!((seen.status, &seen.stdout), (alone.status, &alone.stdout), "{words}");
-        // Who could not execute the program is the process, which is setuidgid.
+        // The process that could not execute the program is setuidgid's.
         assert_eq!(
             seen.stderr.replace("setuidgid: fatal: unable to run", "chroot: fatal: unable to run"),
             alone.stderr

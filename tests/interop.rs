@@ -213,10 +213,12 @@ fn our_links_before_and_after_chpst_in_one_line() {
         assert_eq!((seen.status, &*seen.stderr), (0, ""), "{line}");
         seen.stdout
     };
-    let without = items("umask 027; ulimit -Sc 0; export OURS=1; ulimit -Sn 77; exec nice -n 3 STATE");
+    let without =
+        items("umask 027; ulimit -Sc 0; export OURS=1; ulimit -Sn 77; exec /usr/bin/nice -n 3 STATE");
     for line in [
         "exec envdir env umask 027 softlimit -c 0 chpst -n 3 -o 77 STATE",
         "exec chpst -n 3 -o 77 envdir env umask 027 softlimit -c 0 STATE",
+        "exec envdir env nice -n 1 chpst -n 1 umask 027 nice -n 1 softlimit -c 0 chpst -o 77 STATE",
         "exec envdir env chpst -n 3 umask 027 chpst -o 77 softlimit -c 0 STATE",
         "exec softlimit -o 77 umask 027 chpst -e env -n 3 softlimit -c 0 STATE",
     ] {

@@ -3,6 +3,7 @@
 //! and what the peer does there must be as named, so that this fails too where a difference disappears.
 
 use crate::needs;
+use crate::nice::{lowered, own};
 use crate::support::*;
 
 /// A case: its name, and a script after [`HEAD`].
@@ -23,6 +24,10 @@ without() {
     if [ "$(id -u)" = 0 ]; then setpriv --bounding-set="$capabilities" "$@"; else "$@"; fi
 }
 mortal() { without -dac_override,-dac_read_search "$@"; }
+by() {
+    before=$(cut -d ' ' -f 19 /proc/self/stat)
+    after=$("$@" cut -d ' ' -f 19 /proc/self/stat) && echo $((after - before))
+}
 mkdir d
 "#;
 
@@ -714,6 +719,91 @@ fn redirfd_and_execline() {
     compare("redirfd", "redirfd", "-r 0 /dev/null", &[PROGRAM, REDIRFD], &[SKA]);
 }
 
+// nice
+
+/// Each shows how much nicer the program is than who starts it. `by` is the same behind some words.
+const NICE: &[Case] = &[
+    ("5", "by link -n 5"),
+    ("-5", "by link -n -5"),
+    ("behind the letter", "by link -n5"),
+    ("a negative one behind the letter", "by link -n-5"),
+    ("0", "by link -n 0"),
+    ("a plus", "by link -n +5"),
+    ("zeros in front", "by link -n 005"),
+    ("40", "by link -n 40"),
+    ("-40", "by link -n -40"),
+    ("2^31", "by link -n 2147483648"),
+    ("2^32 + 1", "by link -n 4294967297"),
+    ("many digits", "by link -n 99999999999999999999"),
+    ("-n twice", "by link -n 1 -n 2"),
+    ("twice", "by link -n 1 \"$PROGRAM\" $OPTIONS -n 2"),
+    ("two dashes", "by link -n 5 --"),
+    ("nothing", "by link -n ''"),
+    ("a minus alone", "by link -n -"),
+    ("a plus and a minus", "by link -n +-5"),
+    ("a blank in front", "by link -n ' 5'"),
+    ("a blank behind", "by link -n '5 '"),
+    ("hexadecimal", "by link -n 0x5"),
+    ("a fraction", "by link -n 1.5"),
+    ("a unit", "by link -n 1k"),
+    ("a word", "by link -n x"),
+    ("no value", "link -n"),
+    ("an unknown option", "by link -q 5"),
+    ("no right to", r#"by without -sys_nice "$PROGRAM" $OPTIONS -n -1"#),
+    ("no right and no need", r#"by without -sys_nice "$PROGRAM" $OPTIONS -n 0"#),
+];
+
+/// Not for chpst, which needs a number.
+const NICE_ALONE: &[Case] = &[
+    ("no option", "by link"),
+    ("a digit for a letter", "by link -5"),
+    ("a digit after two dashes", "by link --5"),
+    ("the long option", "by link --adjustment=5"),
+];
+
+#[test]
+fn nice_and_coreutils() {
+    needs!(peer("nice"), lowered());
+    let (usage, old) = ("a usage error is 100 everywhere", "options are letters, as in POSIX");
+    let niceness: &str = format!("{}\n", own()).leak();
+    let differences = [
+        ("a program below a file", 126, "", ENOTDIR),
+        ("a script without a first line", 0, "ran\n", "no shell is started that nobody asked for"),
+        ("no program", 0, niceness, usage),
+        ("nothing at all", 0, niceness, usage),
+        ("nothing", 125, "", usage),
+        ("a minus alone", 125, "", usage),
+        ("a plus and a minus", 125, "", usage),
+        ("a blank in front", 0, "5\n", "a blank is no part of a number"),
+        ("a blank behind", 125, "", usage),
+        ("hexadecimal", 125, "", usage),
+        ("a fraction", 125, "", usage),
+        ("a unit", 125, "", usage),
+        ("a word", 125, "", usage),
+        ("no value", 125, "", usage),
+        ("an unknown option", 125, "", usage),
+        ("no right to", 0, "0\n", "a link does what its line says, or executes nothing"),
+        ("a digit for a letter", 0, "5\n", old),
+        ("a digit after two dashes", 0, "-5\n", old),
+        ("the long option", 0, "5\n", old),
+    ];
+    compare("nice", "nice", "", &[PROGRAM, NICE, NICE_ALONE], &[&differences]);
+}
+
+#[test]
+fn nice_and_chpst() {
+    needs!(peer("chpst"), lowered());
+    let wraps = "a number that is too large is not another one";
+    let least: &str = format!("{}\n", -20 - own()).leak();
+    let differences = [
+        ("2^31", 0, least, wraps),
+        ("2^32 + 1", 0, "1\n", wraps),
+        ("nothing", 0, "0\n", NO_NUMBER),
+        ("a minus alone", 0, "0\n", NO_NUMBER),
+    ];
+    compare("nice", "chpst", "-n 1", &[PROGRAM, NICE], &[DJB, &differences]);
+}
+
 // umask
 
 const OCTAL: &[Case] = &[
@@ -782,4 +872,5 @@ fn umask_and_the_symbolic_one_of_execline() {
 // - waiting for a lock, also in s6's milliseconds: the tests of exclusion in setlock do it with each peer;
 // - a FIFO that redirfd waits for: redirfd;
 // - what a program gets from a link that it did not ask for, signals above all: transparency;
+// - nice of busybox, which Debian's lacks, and s6-nice, of which Debian has no package;
 // - chroot: coreutils' takes other statuses throughout; setsid-free, pidlock: no peer does the same.

@@ -14,7 +14,7 @@ use nix::unistd::mkfifo;
 use crate::needs;
 use crate::support::*;
 
-/// Who can run a line, or make a state.
+/// The privilege that a line needs to run, or a state to be made.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Caller {
     Anybody,
@@ -26,7 +26,7 @@ use Caller::{Anybody, Root};
 /// it so.
 pub(crate) type Line = (&'static str, &'static str, Caller);
 
-const LINES: [Line; 34] = [
+const LINES: &[Line] = &[
     ("chroot /", "cwd, directory", Root),
     ("envdir @/empty", "", Anybody),
     ("envdir -I @/none", "", Anybody),
@@ -38,6 +38,8 @@ const LINES: [Line; 34] = [
     ("fdmove 77 77", "", Anybody),
     ("fdmove 60 61", "fd 60, fd 61", Anybody),
     ("fdmove -c 60 77", "fd 60", Anybody),
+    ("nice -n 0", "", Anybody),
+    ("nice", "nice, priority", Anybody),
     ("pidlock -d 60 @/pid", "fd 60, lock 60", Anybody),
     ("pidlock -n -d 60 @/pid", "fd 60, lock 60", Anybody),
     ("pidlock -t 99.5 -d 60 @/pid", "fd 60, lock 60", Anybody),
@@ -133,9 +135,13 @@ const REFUSED: [(&str, &str); 3] = [
 fn every_link_hands_on_every_state() {
     for link in &catena::LINKS {
         let has = LINES.iter().any(|(line, ..)| line.split(' ').next() == Some(link.name));
-        assert!(has, "tests/transparency.rs: add a line of {} to LINES", link.name);
+        assert!(
+            has,
+            "tests/transparency.rs: add a line of {} to LINES, with the items of tests/programs/state.rs that it changes",
+            link.name
+        );
     }
-    let verdicts = under_every_state(&LINES, furnished);
+    let verdicts = under_every_state(LINES, furnished);
     let pairs = verdicts.len();
     tell(&format!("transparency: {pairs} pairs of a link and a state"));
     let differences: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();

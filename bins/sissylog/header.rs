@@ -1,4 +1,4 @@
-//! What a message begins with: priority, time, and whose it is.
+//! The beginning of a message: priority, time, and ident.
 
 use common::Text;
 use common::clock::wall;
@@ -31,7 +31,7 @@ impl Header {
         self.tag.add(": ");
     }
 
-    /// Writes the beginning of a message of now.
+    /// Writes the beginning of a message, with the present time.
     pub(super) fn write(&mut self, message: &mut Message, level: u8) {
         message.add("<").number(self.facility << 3 | level).add(">");
         message.add(self.stamp.at(wall().0)).add(self.tag.bytes());

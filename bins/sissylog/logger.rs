@@ -1,6 +1,5 @@
-//! The loop: lines come in, messages go out, and what has gone out is taken from the input. Of what arrives in
-//! one round the pipe comes before the signal: what is in it when the signal is seen was there before, and is
-//! sent.
+//! The loop: reads lines, sends messages, and consumes the lines that are sent. In each round the pipe comes
+//! before the signals: bytes that are in it when a signal is seen were there before the signal, and are sent.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
@@ -34,7 +33,7 @@ pub(super) struct Options {
     pub(super) last_word: bool,
 }
 
-/// What has to come before anything more can be sent.
+/// What to wait for before more can be sent.
 enum Wait {
     /// Room behind this fd.
     Room(RawFd),
@@ -177,10 +176,10 @@ impl Logger {
         let bytes = self.input.bytes();
         if room == Room::Full {
             let length = Some(whole(bytes)).filter(|whole| *whole > 0).unwrap_or(bytes.len());
-            self.begin(length, false);
+            self.begin_part(length);
         } else if self.input.is_closed() {
             let length = self.input.bytes().len();
-            self.begin(length, true);
+            self.begin(length);
         } else {
             return Ok(Seen::Nothing);
         }
@@ -192,8 +191,19 @@ impl Logger {
         self.input.bytes().contains(&b'\n')
     }
 
-    /// Begins with the line in the first `end` bytes, which a newline may follow, or with a part of it.
-    fn begin(&mut self, end: usize, last: bool) {
+    /// Begins with the line in the first `end` bytes, or with the last part of one; a newline may follow.
+    fn begin(&mut self, end: usize) {
+        self.begin_with(end);
+        self.long = None;
+    }
+
+    /// Begins with the first `end` bytes, a part of a line that goes on.
+    fn begin_part(&mut self, end: usize) {
+        self.long = Some(self.begin_with(end));
+    }
+
+    /// Returns the level of the line.
+    fn begin_with(&mut self, end: usize) -> u8 {
         let bytes = self.input.bytes();
         let newline = usize::from(bytes.get(end) == Some(&b'\n'));
         let continued = self.long.is_some();
@@ -203,7 +213,7 @@ impl Logger {
         };
         let next = end - text.len();
         self.line = Some(Line::new(level, continued, next, end, end + newline));
-        self.long = Some(level).filter(|_| !last);
+        level
     }
 
     /// Sends lines while there are any and syslogd takes them.
@@ -213,7 +223,7 @@ impl Logger {
                 return Ok(wait);
             }
             match self.input.bytes().iter().position(|byte| *byte == b'\n') {
-                Some(end) => self.begin(end, true),
+                Some(end) => self.begin(end),
                 None => return Ok(Wait::Input),
             }
         }
@@ -266,7 +276,7 @@ impl Logger {
         if sent && self.work_with_patience()? {
             let rest = self.input.bytes().len();
             if rest > 0 {
-                self.begin(rest, true);
+                self.begin(rest);
                 self.work_with_patience()?;
             }
         }

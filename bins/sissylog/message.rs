@@ -58,7 +58,7 @@ fn escape<const N: usize>(to: &mut Text<N>, byte: u8) {
     to.add([b'\\', b'x', digit(byte >> 4), digit(byte & 15)]);
 }
 
-/// How many bytes of `text`, which goes on, come before a last character that is not whole yet.
+/// The length of `text` without an incomplete character at its end: more of it is still to come.
 #[must_use]
 pub fn whole(text: &[u8]) -> usize {
     let begins = |length: &usize| {

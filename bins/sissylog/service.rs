@@ -12,8 +12,8 @@ use nix::unistd::getcwd;
 
 use super::message::{IDENT, push};
 
-/// The name of the service whose `log` is the working directory, as an ident. `None`: it is that of no service,
-/// or unknown; then the lines have the program's own name, and nothing else is amiss.
+/// The name of the service whose `log` is the working directory, as an ident. `None`: there is no such service,
+/// or its name is unknown; then the ident is the name of this program.
 pub(super) fn name() -> Option<Text<IDENT>> {
     let path = getcwd().ok()?;
     let service = path.parent().filter(|_| path.ends_with("log"))?.file_name()?;
@@ -22,8 +22,8 @@ pub(super) fn name() -> Option<Text<IDENT>> {
     Some(ident)
 }
 
-/// Its pid, once it is known. The last words of a process are read when it is gone: until there is another
-/// one they are still its own.
+/// Its pid, once it is known. The last lines of a process are read after its death: they get its pid as long as
+/// there is no other process.
 #[derive(Default)]
 pub(super) struct Service {
     pid: Option<u32>,
@@ -31,7 +31,7 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Asks for it, from a logger's working directory, which is in the service directory.
+    /// Reads it, from a logger's working directory, which is in the service directory.
     pub(super) fn pid(&mut self, voice: Voice) -> Option<u32> {
         match look() {
             Ok(pid) => self.pid = pid.or(self.pid),

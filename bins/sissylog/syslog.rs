@@ -12,7 +12,7 @@ const PATH: &[u8] = b"/dev/log";
 /// The pause before the next look for a syslogd that does not run, in milliseconds.
 const PAUSE: u64 = 1000;
 
-/// What has become of a message.
+/// The result of sending a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Sent {
     /// Syslogd has it.
@@ -45,8 +45,8 @@ impl Syslog {
         Self { voice, socket: None, retry_at: 0, reported: None }
     }
 
-    /// Sends a message, or the rest of it: it must stay the same until it is sent, or cannot be. It ends in a
-    /// NUL, which is sent where messages come in a stream.
+    /// Sends a message, or the rest of it: the message must stay the same until it is sent or refused. It ends
+    /// in a NUL, which is sent where messages come in a stream.
     pub(super) fn send(&mut self, message: &[u8]) -> Sent {
         let mut old = self.socket.is_some();
         loop {
@@ -73,7 +73,7 @@ impl Syslog {
         self.retry_at.checked_sub(monotonic()).filter(|pause| *pause > 0)
     }
 
-    /// Leaves syslogd alone until the next attempt. Returns the milliseconds until then.
+    /// Puts off the next attempt. Returns the milliseconds until then.
     pub(super) fn give_up(&mut self, errno: Errno) -> u64 {
         self.socket = None;
         self.retry_at = monotonic() + PAUSE;

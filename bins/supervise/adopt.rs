@@ -1,4 +1,4 @@
-//! Taking over what a supervisor that was killed has left.
+//! Adoption: taking over from a supervisor that was killed.
 
 mod verdict;
 
@@ -36,9 +36,9 @@ pub(super) fn recorded(process: &Process, shared: &Shared, now: Now) -> nix::Res
     }
 }
 
-/// Takes over what a supervisor that was killed has left: its process, or what is to follow. What has happened to
-/// the process meanwhile, if anything has. An error where it cannot be determined whether it is alive: then
-/// nothing may be started.
+/// Takes over from a supervisor that was killed: its process, or the step that is due. Returns what has
+/// happened to the process meanwhile, if anything. An error where it cannot be determined whether it is alive:
+/// then nothing may be started.
 pub(super) fn adopt(process: &mut Process, shared: &Shared, now: Now) -> nix::Result<Option<Event>> {
     let (snapshot, child) = recorded(process, shared, now)?;
     let snapshot = snapshot.as_ref();
@@ -50,7 +50,7 @@ pub(super) fn adopt(process: &mut Process, shared: &Shared, now: Now) -> nix::Re
         return Ok(None);
     };
     let of = Snapshots::of(snapshot, &child);
-    // Of one that is alive, only what was said of that very run counts.
+    // For a process that is alive the snapshot counts only if it is of the same run.
     let snapshot = snapshot.filter(|_| !alive || of == Snapshots::Same);
     take_over(process, snapshot, &child, of);
     let machine = &mut process.machine;
@@ -82,7 +82,7 @@ pub(super) fn adopt(process: &mut Process, shared: &Shared, now: Now) -> nix::Re
     Ok(None)
 }
 
-/// Makes what was recorded its own.
+/// Restores what was recorded.
 fn take_over(process: &mut Process, snapshot: Option<&Snapshot>, child: &Child, of: Snapshots) {
     let normally = process.machine.want;
     process.book.serial = child.serial;
@@ -97,7 +97,7 @@ fn take_over(process: &mut Process, snapshot: Option<&Snapshot>, child: &Child, 
         }
     }
     let machine = &mut process.machine;
-    // A supervisor is started to stay: an exit that was under way is over with the old one.
+    // An exit that was under way has ended with the old supervisor: a new one is started to stay.
     if machine.want == Want::Exit {
         machine.want = normally;
     }
@@ -106,7 +106,7 @@ fn take_over(process: &mut Process, snapshot: Option<&Snapshot>, child: &Child, 
     }
 }
 
-/// Takes over a process that is alive, or was a moment ago. `snapshot`: what was said of this run, if anything was.
+/// Takes over a process that is alive, or was a moment ago. `snapshot`: that of this run, if there is one.
 fn adopt_living(
     process: &mut Process,
     shared: &Shared,
@@ -115,12 +115,12 @@ fn adopt_living(
 ) -> nix::Result<Option<Event>> {
     let voice = shared.voice(process.part);
     let machine = &mut process.machine;
-    machine.phase = if child.finish { Phase::Finish } else { Phase::Run };
+    machine.phase = child.phase;
     machine.pid = child.pid;
     if snapshot.is_none() {
         (machine.paused, machine.stop_sent) = (false, false);
     }
-    if !child.finish {
+    if child.phase == Phase::Run {
         (machine.since, process.since) = (child.since, child.wall);
     }
     let parent = match procfs::process(child.pid) {
@@ -134,14 +134,14 @@ fn adopt_living(
             Err(Errno::ESRCH) => return Ok(Some(died_unseen(process, child))),
             Err(errno) => return Err(errno),
         }
-        // Between the look and the open another may have got the pid.
+        // Another process may have got the pid between the check and pidfd_open(2).
         if !child.lives()? {
             process.adopted = None;
             return Ok(Some(died_unseen(process, child)));
         }
     }
     process.settings.for_stop(process.directory.as_fd(), voice);
-    if process.part == Part::Service && !child.finish {
+    if process.part == Part::Service && child.phase == Phase::Run {
         process.settings.for_start(process.directory.as_fd(), voice);
         process.notify.ready = snapshot.is_some_and(|snapshot| snapshot.ready);
         process.notify.open(&process.settings, process.state.as_ref().map(State::directory), voice);
@@ -153,6 +153,6 @@ fn adopt_living(
 
 /// Nobody knows how the recorded process died.
 fn died_unseen(process: &mut Process, child: &Child) -> Event {
-    process.machine.phase = if child.finish { Phase::Finish } else { Phase::Run };
+    process.machine.phase = child.phase;
     Event::Died(Death::Unknown)
 }

@@ -56,8 +56,8 @@ enum Doing {
     Idle,
     /// It waits for a condition of a part, until a time.
     Waits(Part, Condition, Option<u64>),
-    /// What it has waited for has come, or, where the part was given up, never will: it is answered once the
-    /// state is written.
+    /// The condition holds, or never will because the part was given up: the answer follows once the state is
+    /// written.
     Reached(Part, Reached),
     /// It follows the events of a part.
     Follows(Part),
@@ -76,13 +76,13 @@ struct Client {
     fd: OwnedFd,
     filled: usize,
     doing: Doing,
-    /// When it was heard of last: monotonic, ms.
+    /// When it was last heard from: monotonic, ms.
     last: u64,
     /// It has asked for the exit, whose sign is the end of its connection.
     ends_with_us: bool,
     /// It will send no more.
     ended: bool,
-    /// What it has sent before a stop of a part that others have asked for.
+    /// How much of what it has sent was overtaken by a stop that others asked for, for each part.
     late: [Late; 2],
 }
 
@@ -96,7 +96,7 @@ struct Slot {
 /// The clients.
 #[derive(Debug, Default)]
 pub(super) struct Clients {
-    /// Each is made for its first client and kept for the next: memory that is never given back ends there.
+    /// Each is allocated for its first client and kept for the next: so memory stays bounded.
     slots: [Option<Box<Slot>>; CLIENTS],
 }
 
@@ -113,8 +113,8 @@ pub(super) enum Input {
 }
 
 impl Clients {
-    /// A new client. Where there are too many it takes the place of that which has been idle longest; where
-    /// all of them wait for something it is turned away.
+    /// Adds a client. If there are too many, it replaces the one that has been idle longest; if all of them
+    /// wait for something, it is refused.
     pub(super) fn add(&mut self, fd: OwnedFd, now: Now) -> Option<usize> {
         let idle = |i: usize| match self.client(i) {
             None => Some(0),
@@ -150,14 +150,14 @@ impl Clients {
     /// The fd of a client and the events to wait for; below 0 where there is none.
     pub(super) fn watched(&self, i: usize) -> (RawFd, i16) {
         match self.client(i) {
-            // What there is no room for has to wait: else it would be reported again and again.
+            // Without room, no more is read; POLLIN would report it again and again.
             Some(client) if client.ended || client.filled == LINE => (client.fd.as_raw_fd(), 0),
             Some(client) => (client.fd.as_raw_fd(), poll::POLLIN),
             None => (-1, 0),
         }
     }
 
-    /// A client is gone.
+    /// Closes the connection of a client.
     pub(super) fn drop(&mut self, i: usize) {
         if let Some(slot) = &mut self.slots[i] {
             slot.client = None;
@@ -310,7 +310,7 @@ impl Clients {
     }
 
     /// Publishes what `event` has changed of a process that was `before`, and notes which clients have waited for that.
-    pub(super) fn tell(&mut self, view: &View, before: &Machine, event: Event, now: Now) {
+    pub(super) fn state_changed(&mut self, view: &View, before: &Machine, event: Event, now: Now) {
         self.changed(view);
         if self.has_follower(view.part) {
             report::changes(view, before, event, now, |mut object| {
@@ -458,7 +458,7 @@ mod tests {
         clients.wait(first, Condition::Up, None, &view(&down), at(2000));
         let mut up = down;
         up.phase = Phase::Run;
-        clients.tell(&view(&up), &down, Event::Started(7), at(2001));
+        clients.state_changed(&view(&up), &down, Event::Started(7), at(2001));
         assert_eq!(received(&stream), "", "not before the state is written");
         assert!(clients.answer(&view(&up), at(2001)));
         assert!(received(&stream).starts_with("{\"ok\":true,\"state\":\"run\""));

@@ -1,4 +1,4 @@
-//! Why a script was not started: reported once, and again when the reason or the file is another.
+//! Why a script was not started: reported once, and again when the reason or the file has changed.
 
 use std::ffi::CStr;
 use std::os::fd::BorrowedFd;
@@ -18,7 +18,7 @@ pub(super) struct Failures(Option<Failure>);
 struct Failure {
     what: u8,
     errno: Errno,
-    /// The file by then, if there was one.
+    /// The file at that time, if there was one.
     file: Option<Stamp>,
     hint: Option<&'static str>,
 }

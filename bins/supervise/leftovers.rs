@@ -1,5 +1,5 @@
-//! What a run of a service leaves behind: processes of its process group, and those that have become our
-//! children because their parents are gone.
+//! The leftovers of a run: processes of its process group, and those that have become our children because
+//! their parents are gone.
 //!
 //! They are counted and named first. Then come the steps of the file `leftovers`, before finish, so that
 //! finish, which may remove what they use, finds nothing of the run alive. A step that waits is over as soon
@@ -12,10 +12,10 @@ use nix::errno::Errno;
 
 use super::service::{STEPS, Step};
 
-/// How long the kernel gets to end what has got KILL, in milliseconds.
+/// How long the end of processes that were sent KILL may take, in milliseconds.
 const SETTLING: u64 = 1000;
 
-/// Whose the children are that nobody has started here: those whose parents are gone.
+/// Whose the orphans are: processes that became our children because their parents died.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Orphans {
     /// The service's: there is no other in this process.
@@ -60,7 +60,7 @@ pub(super) struct Run {
     pub(super) orphans: Orphans,
 }
 
-/// What comes of a look.
+/// The result of a look.
 #[derive(Debug)]
 pub(super) struct Progress {
     /// A line for the log, if there is something to report.
@@ -69,13 +69,13 @@ pub(super) struct Progress {
     pub(super) until: Option<u64>,
 }
 
-/// What is there of a run: how many processes, and their names.
+/// What is left of a run: how many processes, and their names.
 struct Left {
     count: u32,
     names: Text<224>,
     /// The first of their pids.
     first: [u32; 8],
-    /// One of them is in the process group that run led: so nobody else can have got its number.
+    /// One of them is in the process group that run led, so that its number cannot have been reused.
     group: bool,
 }
 
@@ -163,7 +163,7 @@ impl Leftovers {
         Progress { line: Some(line).filter(|_| report), until }
     }
 
-    /// Where a child has died since the last look: whether finish need not wait any longer.
+    /// Whether a child has died since the last look, and finish need not wait any longer.
     #[inline(never)]
     pub(super) fn none_are_left(&mut self, run: Run) -> bool {
         if !mem::take(&mut self.fewer) {

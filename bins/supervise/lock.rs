@@ -1,5 +1,5 @@
-//! The lock of a state directory: that of the file `lock`, as runit's and daemontools' supervisors take it. Who
-//! may only read the directory can lock the directory, but not open this file.
+//! The lock of a state directory: that of the file `lock`, as runit's and daemontools' supervisors take it. A
+//! user with mere read access can lock a directory, but cannot open this file.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -42,7 +42,7 @@ impl Lock {
         let file = loop {
             let Some((file, new)) = open(directory.as_fd())? else { break None };
             wait(file.as_fd(), &mut tries)?;
-            // A file that was removed meanwhile is nobody's lock any more.
+            // A file that was removed meanwhile keeps nobody out.
             if !is_there(directory.as_fd(), &file) {
                 continue;
             }
@@ -65,7 +65,7 @@ fn open(directory: BorrowedFd) -> Result<Option<(OwnedFd, bool)>, NotOurs> {
     let access = OFlag::O_WRONLY | OFlag::O_APPEND;
     let there = |access| door::file(directory, supervise::LOCK, access, Owner::Any);
     let found = match there(access) {
-        // What cannot be written can be locked by anybody who may open it.
+        // A file that cannot be written can be locked by anybody who may open it.
         Err(Errno::EROFS) => there(OFlag::O_RDONLY),
         other => other,
     };

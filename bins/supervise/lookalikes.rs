@@ -63,13 +63,13 @@ impl Reported {
             let name = name.to_bytes();
             if let Some(place) = OURS.iter().position(|ours| *ours == name) {
                 if part == Part::Log && place < NOT_THE_LOGGERS {
-                    report(place, &[name, b" means nothing to a logger"]);
+                    report(place, &[b"ignoring ", name, b": a logger has none"]);
                 }
             } else if let Some(place) = OURS.iter().position(|ours| alike(ours, name)) {
-                report(place, &[name, b" means nothing here: the file is called ", OURS[place]]);
+                report(place, &[b"ignoring ", name, b": the file is called ", OURS[place]]);
             } else if let Some(place) = OTHERS.iter().position(|(others, _)| alike(others, name)) {
                 let ours = OTHERS[place].1;
-                report(OURS.len() + place, &[name, b" means nothing here: what is nearest is ", ours]);
+                report(OURS.len() + place, &[b"ignoring ", name, b": the nearest is ", ours]);
             }
         });
         // A directory that cannot be read, as one with mode 0311, has names that cannot be known.

@@ -92,14 +92,14 @@ pub(super) enum Event {
 /// The commands to a process that are not done yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Asked {
-    /// When KILL follows: monotonic, ms; [`ANEW`]: the time limit begins anew.
+    /// When KILL follows: monotonic, ms; [`FROM_NOW`]: the time limit starts now.
     pub(super) kill_at: Option<u64>,
     /// The control scripts that are under way or have to wait, in their order.
     pub(super) scripts: [Option<Script>; WAITING + 1],
 }
 
 /// See [`Asked`].
-pub(super) const ANEW: u64 = u64::MAX;
+pub(super) const FROM_NOW: u64 = u64::MAX;
 
 /// An action.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -111,7 +111,7 @@ pub(super) enum Action {
     /// Start run: answered by [`Event::Started`] or [`Event::NotStarted`].
     Start,
     /// Report the death of run, and what follows, in the log.
-    Tell,
+    Report,
     /// Start finish: answered by [`Event::Started`], [`Event::NotStarted`], [`Event::NoFinish`] or
     /// [`Event::Later`].
     Finish,
@@ -300,14 +300,14 @@ impl Machine {
     }
 
     /// Goes on with the unfinished commands. A time limit has the time that is left of it, so that no upgrade and no
-    /// crash puts the end off; that of a stop whose signal is still to come begins anew, so that KILL is not the
+    /// crash puts the end off; that of a stop whose signal is still to come starts now, so that KILL is not the
     /// first sign of it.
     fn resume(&mut self, asked: Asked, now: u64, rules: &Rules, actions: &mut Actions) {
         let left = |limit| asked.kill_at.and_then(|at| Some(after(now, limit)?.min(at)));
         match self.phase {
             Phase::Run => {
-                let anew = asked.scripts.contains(&Some(Script::Stop)) && !self.stop_sent;
-                let limit = if anew { after(now, rules.timeout_kill) } else { left(rules.timeout_kill) };
+                let from_now = asked.scripts.contains(&Some(Script::Stop)) && !self.stop_sent;
+                let limit = if from_now { after(now, rules.timeout_kill) } else { left(rules.timeout_kill) };
                 self.timers.set(Timer::Kill, limit);
                 let down = self.want == Want::Down;
                 let wanted = |script: &Script| script.is_for_signal() || *script == Script::Down && down;
@@ -503,7 +503,7 @@ impl Machine {
                     if self.ran_for < rules.reset { self.short_runs.saturating_add(1) } else { 0 };
                 self.scripts.call_off();
                 self.phase = Phase::Finish;
-                actions.push(Action::Tell);
+                actions.push(Action::Report);
                 actions.push(Action::Finish);
             }
             Phase::Finish => {

@@ -15,7 +15,7 @@ use super::pipe::{End, Pipe};
 use super::service::Settings;
 use common::Voice;
 
-/// How far up a message's sender is looked for among the ancestors, so that the search ends.
+/// How many ancestors of a sender are searched for the service: a limit, so that the search ends.
 const GENERATIONS: usize = 64;
 /// What the abstract names of our sockets begin with.
 const NAME: &[u8] = b"\0catena-";
@@ -85,7 +85,7 @@ impl Notify {
             self.socket = None;
         } else if self.socket.is_none() {
             if let Err(errno) = self.open_socket() {
-                let lost = &b"what the service announces before its next start is lost"[..];
+                let lost = &b"readiness messages before the next start of the service are lost"[..];
                 refused = Some((b"open the notification socket", errno, lost));
             }
         }

@@ -17,7 +17,7 @@ use common::supervise::Control;
 
 use super::machine::Want;
 
-/// What a command asks for, from that which stops least to that which stops most.
+/// What a command asks for, from the least stop to the greatest.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub(super) enum Ask {
     /// To run, also `restart`.
@@ -53,7 +53,7 @@ impl Ask {
     }
 }
 
-/// What a door holds that a stop from another one has overtaken.
+/// The part of a door's content that a stop from another one has overtaken.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Late {
     bytes: usize,

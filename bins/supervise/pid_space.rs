@@ -17,7 +17,8 @@ use nix::unistd::pipe2;
 pub(crate) struct PidSpace {
     boot: Text<48>,
     place: Place,
-    /// Whether somebody has the service's log pipe open: a sign that what another pid namespace has left lives.
+    /// Whether any process has the service's log pipe open: a sign that processes of another pid namespace
+    /// live.
     held: bool,
 }
 
@@ -36,21 +37,21 @@ struct Place {
     one: bool,
 }
 
-/// What a record's pid space is to the present one.
+/// The relation of a record's pid space to the present one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Then {
     /// The same.
     Now,
     /// Its pids are ours; when they started cannot be compared.
     Undated,
-    /// Over: nobody of then lives.
+    /// Over: no process of that time lives.
     Over,
     /// Another pid namespace, which may live.
     Elsewhere,
 }
 
 impl PidSpace {
-    /// The present one. What the kernel does not show is not known; an error where it might have shown it.
+    /// The present one. A number that the kernel does not show is 0; an error if it may show it another time.
     pub(crate) fn now() -> nix::Result<Self> {
         let mut buffer = [0; 64];
         let boot = shown(procfs::boot_id(&mut buffer))?.map_or_else(|| Text::of("-"), Text::of);
@@ -84,7 +85,7 @@ impl PidSpace {
         text.add(".").number(id).add(if one { "+" } else { "" });
     }
 
-    /// What the pid space at the end of `record` is to this one.
+    /// The relation of the pid space at the end of `record` to this one.
     pub(super) fn then(&self, record: &[u8]) -> Then {
         let mut words = record.rsplit(|b| *b == b' ').filter(|word| !matches!(*word, b"" | b"\n"));
         let (Some(place), Some(boot)) = (words.next().and_then(Place::parse), words.next()) else {
@@ -109,7 +110,7 @@ impl PidSpace {
         if there.id != 0 && self.place.id != 0 {
             match lives(there) {
                 Ok(lives) => return lives,
-                // What lives and is not below us is refused; where all is refused nothing is said.
+                // EPERM is for one that lives and is not below us; if our own is refused too, it means nothing.
                 Err(Errno::EPERM) if lives(self.place) == Ok(true) => return true,
                 Err(_) => {} // the signs are asked instead
             }
@@ -142,7 +143,7 @@ impl Place {
         Some(Self { namespace, first: next(), time: next(), id: next(), one })
     }
 
-    /// What the place `then` is to this one, of a boot that is the same, or not known to be.
+    /// The relation of the place `then` to this one; `known`: it is of the same boot.
     fn of(self, then: Self, known: bool) -> Then {
         let other = |now: u64, then: u64| now != 0 && then != 0 && now != then;
         let unknown = !known || self.namespace == 0 || then.namespace == 0;
@@ -180,7 +181,7 @@ fn is_held(state: BorrowedFd) -> nix::Result<bool> {
     }
 }
 
-/// What the kernel shows; nothing where it does not show it, at all or to us.
+/// The value that the kernel shows; `None` if it does not show it, to anybody or to us.
 fn shown<T>(result: nix::Result<T>) -> nix::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),

@@ -14,7 +14,7 @@ use nix::unistd::{pipe2, read, write};
 /// How large the pipe is made where the kernel counts no user's pages.
 const SIZE: i32 = 1 << 20;
 
-/// A pipe whose ends are opened anew for each process, so that nobody shares `O_NONBLOCK` with us.
+/// A pipe whose ends are opened separately for each process, so that nobody shares `O_NONBLOCK` with us.
 #[derive(Debug)]
 pub(super) struct Pipe {
     /// The state directory, and `pipe` in it; none where there can be no FIFO.
@@ -50,7 +50,7 @@ pub(crate) fn handed_on() -> nix::Result<[Option<OwnedFd>; 2]> {
     Ok([fds::handed_on(ours)?, fds::handed_on(ours)?])
 }
 
-/// Whether a FIFO is not by its name any more, and the trouble not one that passes.
+/// Whether the name does not lead to the FIFO any more, and the error does not pass.
 fn is_lost(errno: Errno) -> bool {
     !fds::passes(errno)
 }
@@ -94,12 +94,14 @@ impl Pipe {
             match self.named(directory.as_fd(), End::Write) {
                 Err(errno) if is_lost(errno) => match Self::fifo(state.as_fd(), self.name) {
                     Ok(new) => {
-                        voice.warning(&[b"supervise/pipe/fifo is gone: made anew"]);
+                        voice.warning(&[b"supervise/pipe/fifo is gone; made a new one"]);
                         *self = Self { replaces: true, ..new };
                     }
                     // The directory is gone too, which is reported elsewhere.
                     Err(Errno::ENOENT) => {}
-                    Err(errno) => voice.unable(&[b"make supervise/pipe/fifo anew"], errno),
+                    Err(errno) => {
+                        voice.unable_so(&[b"make a new supervise/pipe/fifo"], errno, b"using the old one");
+                    }
                 },
                 other => return other,
             }
@@ -140,7 +142,7 @@ impl Pipe {
             .is_some_and(|(_, directory)| self.named(directory.as_fd(), End::Write).is_ok())
     }
 
-    /// The state directory was made anew: there the next new pipe will be.
+    /// There is a new state directory: the next new pipe is made there.
     pub(super) fn move_to(&mut self, state: BorrowedFd) {
         if let (Some((place, _)), Ok(state)) = (&mut self.directories, state.try_clone_to_owned()) {
             *place = state; // else the old pipe stays, as long as it can
@@ -174,7 +176,7 @@ impl Pipe {
 
     /// Adds a line of our own, if there is room for it; in a line of its own where the last byte of the
     /// service is known not to end one.
-    pub(super) fn tell(&self, line: &[u8]) -> nix::Result<()> {
+    pub(super) fn write_line(&self, line: &[u8]) -> nix::Result<()> {
         if self.ends_in_mid_line() == Ok(true) {
             self.write(b"\n")?;
         }

@@ -30,9 +30,9 @@ use super::state::State;
 const PATIENCE: u64 = 500;
 /// How long until a write that failed is tried again, in milliseconds.
 const AGAIN: u64 = 1000;
-/// What cannot be done with a script.
+/// The action in the message about a script.
 const START: &str = "start";
-/// What cannot be done where there is no record, and what follows.
+/// The action in the message about a record that cannot be written, and the consequence.
 const RECORD: &[u8] = b"write supervise/record";
 const NO_RECORD: &[u8] = b"the present run cannot be adopted";
 
@@ -145,7 +145,7 @@ impl Process {
         Some(self.state.as_ref()?.control.as_ref()?.as_fd())
     }
 
-    /// What clients may see of it; `log`: whether the service has a logger.
+    /// The view of it for clients; `log`: whether the service has a logger.
     #[inline(never)] // it is made in many places
     pub(super) fn view(&self, shared: &Shared, log: bool) -> View<'_> {
         View {
@@ -194,8 +194,8 @@ impl Process {
         actions
     }
 
-    /// Does what its life asks for; `logger` is the pid of the logger. The event that answers it, if it is one that
-    /// is answered.
+    /// Carries out `action`; `logger` is the pid of the logger. Returns the event that answers it, if there is
+    /// one.
     pub(super) fn carry_out(
         &mut self,
         shared: &mut Shared,
@@ -224,7 +224,7 @@ impl Process {
                 None
             }
             Action::Start => Some(self.start(shared, now)),
-            Action::Tell => {
+            Action::Report => {
                 self.report_death(shared);
                 None
             }
@@ -335,7 +335,7 @@ impl Process {
         // As it will be: a successor that finds the new run has to know what was wanted of it, and one that finds
         // no new run that a start was under way.
         self.remember_as(shared, starting, now);
-        let event = self.spawn(shared, c"./run", &[c"./run"], false);
+        let event = self.spawn(shared, c"./run", &[c"./run"], Phase::Run);
         match (event, self.exec) {
             (Event::Started(_), Some(errno)) => {
                 self.run_failures.report(voice, (0, START), (self.directory.as_fd(), c"./run"), errno);
@@ -346,8 +346,7 @@ impl Process {
         event
     }
 
-    /// Starts finish, if there is one that can be read: so it has always been looked for. What run left behind
-    /// comes first.
+    /// Starts finish, if there is one that can be read, as runsv looks for it. The leftovers of run come first.
     fn finish(&mut self, shared: &mut Shared, logger: u32, now: Now) -> Event {
         if let Some(until) = self.see_to_leftovers(shared, logger, now) {
             return Event::Later(until);
@@ -380,7 +379,7 @@ impl Process {
         // runs.
         self.remember(shared, now);
         let numbers = [code.as_c_str(), status.as_c_str()];
-        let event = self.spawn(shared, file, &[file, numbers[0], numbers[1]], true);
+        let event = self.spawn(shared, file, &[file, numbers[0], numbers[1]], Phase::Finish);
         match (event, self.exec.take()) {
             (Event::Started(_), Some(errno)) => {
                 self.finish_failures.report(voice, (1, START), (self.directory.as_fd(), file), errno);
@@ -412,13 +411,14 @@ impl Process {
         leftovers::Run { pid: self.died.1, spare: [self.script, logger], orphans: shared.orphans }
     }
 
-    fn spawn(&mut self, shared: &mut Shared, path: &CStr, argv: &[&CStr], finish: bool) -> Event {
+    /// Starts run or finish, as `phase` says.
+    fn spawn(&mut self, shared: &mut Shared, path: &CStr, argv: &[&CStr], phase: Phase) -> Event {
         let voice = shared.voice(self.part);
         let whole = shared.voice;
-        let end = shared.pipe.as_mut().map(|pipe| match (self.part, finish) {
+        let end = shared.pipe.as_mut().map(|pipe| match (self.part, phase) {
             (Part::Log, _) => pipe.end(End::Read),
-            (Part::Service, true) => pipe.end(End::Write),
-            (Part::Service, false) => pipe.end_or_new(whole),
+            (Part::Service, Phase::Run) => pipe.end_or_new(whole),
+            (Part::Service, _) => pipe.end(End::Write),
         });
         let end = match end.transpose() {
             Ok(end) => end,
@@ -431,7 +431,7 @@ impl Process {
             fds[count] = (end.as_raw_fd(), i32::from(self.part == Part::Service));
             count += 1;
         }
-        if let Some(pair) = self.notify.fd(&self.settings).filter(|_| !finish) {
+        if let Some(pair) = self.notify.fd(&self.settings).filter(|_| phase == Phase::Run) {
             fds[count] = pair;
             count += 1;
         }
@@ -441,16 +441,17 @@ impl Process {
         let record = file.filter(|_| shared.adoption()).map(|file| Slot {
             file: file.as_fd(),
             offset: record::CHILD as u64,
-            head: record::head(finish),
+            head: record::head(phase),
             tail: tail.bytes(),
         });
-        let env = if finish { &shared.env } else { self.notify.env(&self.settings, &shared.env) };
-        let group = !finish && self.settings.leftovers[0].is_some();
+        let env =
+            if phase == Phase::Run { self.notify.env(&self.settings, &shared.env) } else { &shared.env };
+        let group = phase == Phase::Run && self.settings.leftovers[0].is_some();
         let directory = self.directory.as_fd();
         match spawn::spawn(&Plan { group, directory, record, fds: &fds[..count], path, argv, env }) {
             Ok(spawned) => {
                 self.notices.forget(Notice::NotStarted);
-                if !finish {
+                if phase == Phase::Run {
                     self.since = now.wall;
                 }
                 self.exec = spawned.exec;
@@ -575,7 +576,7 @@ impl Process {
     /// A line to where the service logs; to stderr where that is nowhere, full, or ours to read.
     fn to_log(&self, shared: &Shared, line: &[u8]) {
         let logged = match &shared.pipe {
-            Some(pipe) if self.part == Part::Service => pipe.tell(line),
+            Some(pipe) if self.part == Part::Service => pipe.write_line(line),
             _ => Err(Errno::EPIPE),
         };
         if logged.is_err() {

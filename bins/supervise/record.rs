@@ -16,7 +16,7 @@ use common::spawn::Slot;
 use common::{Text, file, process, procfs};
 use nix::errno::Errno;
 
-use super::machine::{ANEW, Asked, Death, Hold, Machine, Phase, Runs, Script, Timer, Want};
+use super::machine::{Asked, Death, FROM_NOW, Hold, Machine, Phase, Runs, Script, Timer, Want};
 use super::now::Wall;
 use super::pid_space::{PidSpace, Then};
 
@@ -30,8 +30,8 @@ const ONCE: u64 = 3;
 /// What a child says of itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Child {
-    /// It is finish, and not run.
-    pub(super) finish: bool,
+    /// What it is: `Run` or `Finish`.
+    pub(super) phase: Phase,
     /// Its pid.
     pub(super) pid: u32,
     /// When it started, in ticks since boot; 0 where that is not known, or cannot be compared.
@@ -67,8 +67,8 @@ pub(super) struct Snapshot {
 
 /// The head of a child's place.
 #[must_use]
-pub(super) fn head(finish: bool) -> &'static [u8] {
-    if finish { b"finish " } else { b"run " }
+pub(super) fn head(phase: Phase) -> &'static [u8] {
+    if phase == Phase::Finish { b"finish " } else { b"run " }
 }
 
 /// The tail of a child's place.
@@ -133,7 +133,7 @@ pub(super) fn write(file: BorrowedFd, snapshot: &Snapshot, space: &PidSpace) -> 
 
 /// Writes the child's place in its stead: it runs already.
 pub(super) fn write_child(file: BorrowedFd, child: &Child, space: &PidSpace) -> nix::Result<()> {
-    let mut text = Text::<{ Slot::SIZE }>::of(head(child.finish));
+    let mut text = Text::<{ Slot::SIZE }>::of(head(child.phase));
     text.number(child.pid).add(" ").number(child.start);
     text.add(tail(child.serial, child.since, child.wall, space).bytes()).fill(Slot::SIZE - 1).add("\n");
     file::write_at(file, text.bytes(), CHILD as u64)
@@ -165,7 +165,7 @@ pub(super) fn read(
         machine.since = now;
         let due = machine.timers.get(Timer::Start).map(|_| machine.since);
         machine.timers.set(Timer::Start, due);
-        asked.kill_at = asked.kill_at.map(|_| ANEW);
+        asked.kill_at = asked.kill_at.map(|_| FROM_NOW);
     }
     let then = space.then(child);
     let mut child = counts(then)?.then(|| parse_child(child)).flatten();
@@ -231,7 +231,7 @@ fn parse_snapshot(place: &[u8]) -> Option<Snapshot> {
     let (serial, wall, dead) = (small(serial), (wall, small(nanoseconds)), small(dead));
     // An older record, without the words, has a stop alone.
     let stopped = machine.stop_sent && machine.want != Want::Up;
-    let mut asked = Asked { kill_at: stopped.then_some(ANEW), ..Asked::default() };
+    let mut asked = Asked { kill_at: stopped.then_some(FROM_NOW), ..Asked::default() };
     for word in words {
         if let Some(time) = word.strip_prefix(b"kill:") {
             asked.kill_at = number::<u64>(time).filter(|time| *time != 0);
@@ -245,16 +245,16 @@ fn parse_snapshot(place: &[u8]) -> Option<Snapshot> {
 
 fn parse_child(place: &[u8]) -> Option<Child> {
     let mut words = place.split(|b| *b == b' ');
-    let finish = match words.next()? {
-        b"run" => false,
-        b"finish" => true,
+    let phase = match words.next()? {
+        b"run" => Phase::Run,
+        b"finish" => Phase::Finish,
         _ => return None,
     };
     let mut next = || number::<u64>(words.next()?);
     let (pid, start, serial) = (next()?, next()?, next()?);
     let (since, wall, nanoseconds) = (next()?, next()?, next()?);
     Some(Child {
-        finish,
+        phase,
         pid: u32::try_from(pid).ok()?,
         start,
         serial: u32::try_from(serial).ok()?,
@@ -282,15 +282,15 @@ impl Child {
     }
 }
 
-/// What of the record is in the file: it has to name the run that was started last, since a new supervisor takes
-/// the rest to be about that one.
+/// The state of the file: it has to name the run that was started last, since a new supervisor takes the rest
+/// to be about that run.
 #[derive(Debug, Default)]
 pub(super) struct Book {
     /// Which run was started last, counting from 1.
     pub(super) serial: u32,
     /// When that was: monotonic, ms, and wall clock.
     pub(super) spawned: (u64, Wall),
-    /// What runs is not named in the file: that is a new one, or was not written by the child.
+    /// The file does not name the process that runs: the file is new, or the child could not write its place.
     pub(super) unrecorded: bool,
 }
 
@@ -308,13 +308,13 @@ impl Book {
         let (since, wall) = self.spawned;
         let name = || {
             let start = procfs::process(machine.pid)?.start;
-            let finish = machine.phase == Phase::Finish;
-            let child = Child { finish, pid: machine.pid, start, serial: self.serial, since, wall };
+            let child =
+                Child { phase: machine.phase, pid: machine.pid, start, serial: self.serial, since, wall };
             write_child(file, &child, space)
         };
         let named = !self.unrecorded || machine.pid == 0 || !adopts || name().is_ok();
         self.unrecorded &= !named;
-        // Where it was not written a new supervisor takes what it finds alive, and what that says of itself.
+        // If it is not written, a new supervisor relies on the child's place.
         write(file, snapshot, space).is_ok() && named
     }
 }
@@ -342,7 +342,7 @@ mod tests {
         clear(file.as_fd()).unwrap();
         assert!(matches!(read(file.as_fd(), &space, 5), Ok((None, None))));
         write(file.as_fd(), &snapshot, &space).unwrap();
-        let expected = Child { finish: true, pid: 812, start: 4711, serial: 5, since: 77, wall };
+        let expected = Child { phase: Phase::Finish, pid: 812, start: 4711, serial: 5, since: 77, wall };
         write_child(file.as_fd(), &expected, &space).unwrap();
         let (Some(again), child) = read(file.as_fd(), &space, 5).unwrap() else { panic!("no snapshot") };
         assert_eq!(format!("{again:?}"), format!("{snapshot:?}"));
@@ -361,7 +361,7 @@ mod tests {
         for (want, termed, words, expected) in [
             (0, 0, "", stop(b"", None)),
             (0, 1, "", stop(b"", None)),
-            (1, 1, "", stop(b"", Some(ANEW))),
+            (1, 1, "", stop(b"", Some(FROM_NOW))),
             (1, 1, "kill:0 ", stop(b"", None)),
             (1, 1, "later:7 kill:4711 asked ", stop(b"", Some(4711))),
             (1, 0, "asked:Th kill:9 ", stop(b"Th", Some(9))),

@@ -32,11 +32,9 @@ impl Refusal {
     /// It cannot be determined from the record whether a process is alive.
     pub(super) fn recorded(part: Part, errno: Errno) -> Self {
         let what = match errno {
-            Errno::EXDEV => {
-                "the recorded process may be running in another pid namespace: nothing is started"
-            }
+            Errno::EXDEV => "the recorded process may be running in another pid namespace; starting nothing",
             Errno::EPERM => {
-                "the recorded process is running, but others may write the record: nothing is started"
+                "the recorded process is running, but others may write the record; starting nothing"
             }
             errno => {
                 return Self::unable(part, "determine whether the recorded process is still running", errno);

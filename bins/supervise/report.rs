@@ -133,7 +133,7 @@ fn until_start(machine: &Machine, now: Now) -> Option<u64> {
     machine.timers.get(Timer::Start).map(|due| due.saturating_sub(now.monotonic))
 }
 
-/// What the bytes of `status` say of `machine`, which is so since a time.
+/// The bytes of `status` for `machine`, which has been in its state since `since`.
 pub(super) fn status_bytes(machine: &Machine, since: Wall) -> Status {
     Status {
         since,

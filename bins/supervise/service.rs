@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::quantity::{COUNT, MILLISECONDS, SECONDS};
-use common::{Error, Text, Voice, fds, signals};
+use common::{Exit, Text, Voice, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat, mkdirat};
@@ -20,7 +20,7 @@ use super::part::Part;
 pub(super) enum Step {
     /// This signal is sent.
     Signal(i32),
-    /// So long is waited, in milliseconds.
+    /// A wait, in milliseconds.
     Wait(u64),
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Settings {
     reported: u32,
     /// Whose value was doubted.
     doubted: u32,
-    /// What was not there, and the state of the directory by then; none where that may change unseen.
+    /// The files that are missing, and the state of the directory when they were; none if it may change unseen.
     absent: u32,
     /// There are none of these files, whatever the directory holds.
     fixed: bool,
@@ -109,6 +109,9 @@ pub(crate) fn exists(directory: BorrowedFd, name: &CStr) -> bool {
     !matches!(fstatat(directory, name, AtFlags::empty()), Err(Errno::ENOENT | Errno::ENOTDIR))
 }
 
+/// What follows where `operators` names no group.
+const ROOT_ALONE: &[u8] = b"only root and this user may control the service";
+
 /// The group of the file `operators`, whose members may control the service.
 pub(super) fn operators(directory: &OwnedFd, voice: Voice) -> Option<Gid> {
     let mut buffer = [0; 64];
@@ -116,20 +119,16 @@ pub(super) fn operators(directory: &OwnedFd, voice: Voice) -> Option<Gid> {
         Err(Errno::ENOENT) => return None,
         Ok(count) => count,
         Err(errno) => {
-            voice.unable(&[b"read operators"], errno);
+            voice.unable_so(&[b"read operators"], errno, ROOT_ALONE);
             return None;
         }
     };
     let found = match buffer[..count].trim_ascii() {
-        _ if count == buffer.len() => Err(Error::fatal("it is too long")), // what was read may name another group
+        _ if count == buffer.len() => Err(Exit::fatal("it is too long")), // what was read may name another group
         name => common::credentials::group_of(name),
     };
-    let report = |error: Error| {
-        voice.warning(&[
-            b"operators: ",
-            error.text().as_bytes(),
-            b"; only root and this user may control the service",
-        ]);
+    let report = |error: Exit| {
+        voice.warning(&[b"operators: ", error.text().as_bytes(), b"; ", ROOT_ALONE]);
     };
     found.map(Gid::from_raw).map_err(report).ok() // which has been reported
 }

@@ -105,12 +105,12 @@ impl State {
         self.directory.as_fd()
     }
 
-    /// Whether it was removed: there is no room for a name in it any more.
+    /// Whether it was removed: no file can be made in it.
     pub(super) fn is_lost(&self) -> bool {
         self.refused == Some(Errno::ENOENT)
     }
 
-    /// What another supervisor has left, and whether it is believed: not where others may write it.
+    /// The record of another supervisor, and whether it is believed: not if others may write it.
     pub(super) fn left(&self) -> Option<(BorrowedFd<'_>, bool)> {
         match (&self.record, &self.unwritten) {
             (Some(file), _) => Some((file.as_fd(), true)),
@@ -125,7 +125,7 @@ impl State {
         let looked = match door::file(self.directory(), c"record", OFlag::O_RDONLY, Owner::Any) {
             Ok(file) => directory.and_then(|directory| Ok((directory && ours_alone(&file)?, file))),
             Err(Errno::ENOENT) => return Ok(()),
-            // The owner of the directory has put there what no supervisor has written.
+            // The owner of the directory has put something else there.
             Err(Errno::ELOOP | Errno::EEXIST | Errno::ENXIO) if directory == Ok(false) => return Ok(()),
             Err(errno) => Err(errno),
         };
@@ -154,7 +154,7 @@ impl State {
                 return Ok(false);
             }
         }
-        // What another one says is of another time, and what is not ours says nothing.
+        // A record of another time does not count, nor does one that is not ours.
         self.record = None;
         let file = door::replacing(self.directory(), c"record", || self.open_record())?;
         super::record::clear(file.as_fd())?;
@@ -233,8 +233,8 @@ impl State {
     }
 
     fn replace(&self, new: &CStr, name: &CStr, bytes: &[u8]) -> nix::Result<()> {
-        // Where the new file is gone before it has its name, somebody clears up. ENOENT is for the directory, in which
-        // no file can be made then.
+        // If the new file is gone before it has its name, somebody is clearing up: try again. ENOENT means that
+        // the directory is gone, in which no file can be made.
         for _ in 0..2 {
             let file = door::new_file(self.directory(), new, 0o644)?;
             whole(write(&file, bytes), bytes.len())?;

@@ -44,7 +44,8 @@ const MOST: usize = 4096;
 /// in a FIFO, which holds 64 KiB as a rule.
 const ROUNDS: u32 = 16;
 
-/// What is waited for besides clients, in the order in which the kernel looks: first what is handled last.
+/// The fds to wait for besides those of clients, in the order in which the kernel checks them: the first is
+/// handled last.
 #[derive(Clone, Copy, Debug)]
 enum Door {
     Death,
@@ -60,7 +61,7 @@ const DOORS: usize = 7;
 /// How many fds a service has at most that are waited for.
 pub(crate) const FIXED_FDS: usize = DOORS + CLIENTS;
 
-/// By which way something was asked for.
+/// The way by which a command came.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
     Signal,
@@ -247,8 +248,8 @@ impl Supervised {
         self.asked.leave = true;
     }
 
-    /// What a program that takes over by exec has to get: the notification socket, and with `pipes` the FIFOs, which
-    /// must not lack a reader.
+    /// Hands on what a program that takes over by exec needs: the notification socket, and with `pipes` the
+    /// FIFOs, which must not lack a reader.
     pub(crate) fn hand_on(&self, pipes: bool) -> nix::Result<[Option<fds::Handed>; 3]> {
         let [socket, fifo] = self.parts.service.notify.hand_on(pipes)?;
         let pipe = self.shared.pipe.as_ref().filter(|_| pipes).map(Pipe::hand_on).transpose()?;
@@ -278,7 +279,7 @@ impl Supervised {
             if process.machine.hold == Hold::FinishGaveUp && before.hold != Hold::FinishGaveUp {
                 process.report_finish_gave_up(&self.shared);
             }
-            self.clients.tell(&process.view(&self.shared, log), &before, event, now);
+            self.clients.state_changed(&process.view(&self.shared, log), &before, event, now);
             for action in actions.iter() {
                 debug_assert!(next.is_none(), "what is answered is the last action of its step");
                 next = process.carry_out(&mut self.shared, action, logger, now);
@@ -457,7 +458,7 @@ impl Supervised {
             self.clients.overtake(i, part, stop);
         }
         let mut queue = [watch(self.socket.as_ref().map_or(-1, AsRawFd::as_raw_fd), POLLIN)];
-        // Where it cannot be asked it counts as one that somebody waits in.
+        // If poll(2) fails, it counts as a queue in which somebody waits.
         if poll::poll(&mut queue, Some(0)).is_err() || queue[0].revents != 0 {
             self.late_clients[part as usize] = Some(stop);
         }

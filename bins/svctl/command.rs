@@ -103,10 +103,8 @@ pub(super) struct Command {
     /// The requests to the socket, one after the other.
     pub(super) requests: Vec<String>,
     pub(super) goal: Goal,
-    /// Whether to wait for the goal without being asked.
-    pub(super) waits: bool,
-    /// Whether to kill the service that does not reach it in time.
-    pub(super) kills: bool,
+    /// How long it takes, unless the command line asks to wait.
+    pub(super) patience: Patience,
     /// Whether it is a failure where nothing runs.
     pub(super) strict: bool,
 }
@@ -177,7 +175,7 @@ const OF_SV: &[Row] = &[
     row(&["start"], "as up, and wait until it has come up", Send(&[Up], Goal::Up, Waits)),
     row(&["stop"], "as down, and wait until it is down", Send(&[Down], Goal::Down, Waits)),
     row(&["shutdown"], "as exit, and wait until the supervisor has exited", Send(&[Exit], Goal::Gone, Waits)),
-    row(&["reload"], "as hup, and check that it lives on", Send(&[HUP], Goal::Reloaded, Waits)),
+    row(&["reload"], "as hup, and check that it keeps running", Send(&[HUP], Goal::Reloaded, Waits)),
     row(
         &["restart"],
         "stop and start it, and wait until it has come up",
@@ -278,8 +276,7 @@ impl Command {
             },
             requests: controls.iter().map(|control| control.request()).chain(upgrade).collect(),
             goal,
-            waits: patience != Patience::Sends,
-            kills: patience == Patience::Kills,
+            patience,
             strict: goal == Goal::Reloaded,
         }
     }

@@ -37,7 +37,7 @@ pub(super) enum Received {
 impl Conn {
     /// Connects to the supervisor of a service; `None` where it has no socket, or none for us.
     pub(super) fn open(place: &Place) -> Option<Self> {
-        // Whatever keeps us from it, there is another way.
+        // Whatever the error, there is another way.
         let fd = place.connect().ok()?;
         Some(Self { fd, buffer: Vec::new(), part: place.part, unsent: false })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::poll::{POLLERR, POLLIN, watch};
 use common::quantity::number;
-use common::{Error, Text, shown};
+use common::{Exit, Text, shown};
 
 use super::conn::{Conn, Received, wait};
 use super::death::death;
@@ -22,7 +22,7 @@ use super::status::Status;
 const LONG: Duration = Duration::from_secs(1000);
 
 /// Prints the state of each service, then a line for each event until all supervisors have left.
-pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> Result<Error, Error> {
+pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> Result<Exit, Exit> {
     let mut sources = Vec::new();
     for name in services {
         match names.find(name) {
@@ -53,7 +53,7 @@ pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> 
         fds.extend(sources.iter().map(|(_, conn)| watch(conn.fd(), POLLIN)));
         wait(&mut fds, LONG);
         if fds[0].revents & POLLERR != 0 {
-            return Err(Error::answer(111, ""));
+            return Err(Exit::answer(111, ""));
         }
     }
 }
@@ -66,13 +66,16 @@ enum Connected {
 }
 
 /// Prints all that has come from a service.
-fn print_all(place: &Place, conn: &mut Conn, out: &mut Out) -> Result<Connected, Error> {
+fn print_all(place: &Place, conn: &mut Conn, out: &mut Out) -> Result<Connected, Exit> {
     loop {
         let end = match conn.receive() {
-            Received::Line(line) => {
-                print_line(place, &line, out)?;
-                continue;
-            }
+            Received::Line(line) => match Value::parse(&line) {
+                Some(value @ Value::Object(_)) => {
+                    print_line(place, &line, &value, out)?;
+                    continue;
+                }
+                _ => "no answer that can be understood",
+            },
             Received::Nothing => return Ok(Connected::Still),
             Received::Unread => "its supervisor has too many clients",
             Received::End => "the supervisor has left",
@@ -82,16 +85,15 @@ fn print_all(place: &Place, conn: &mut Conn, out: &mut Out) -> Result<Connected,
     }
 }
 
-fn print_line(place: &Place, line: &str, out: &mut Out) -> Result<(), Error> {
+fn print_line(place: &Place, line: &str, value: &Value, out: &mut Out) -> Result<(), Exit> {
     if out.json {
         return print(of_service(&place.name, line).as_bytes());
     }
     if let Some(status) = Status::from_json(line) {
         return out.done("", place, &status);
     }
-    let value = Value::parse(line).unwrap_or(Value::Null);
     match value.get("error").text() {
-        "" => print(format!("{} {}: {}\n", date(&value), shown(&place.name), happened(&value)).as_bytes()),
+        "" => print(format!("{} {}: {}\n", date(value), shown(&place.name), happened(value)).as_bytes()),
         error => out.failure(place, &Failure::fails(shown(error).to_string())),
     }
 }

@@ -1,6 +1,6 @@
 //! Why a command fails for one service, in the shape of sv's lines.
 
-use common::error::reason;
+use common::exit::reason;
 use nix::errno::Errno;
 
 use super::style::Dialect;

@@ -5,9 +5,9 @@
 use std::os::fd::RawFd;
 use std::time::Instant;
 
-use common::Error;
+use common::Exit;
 
-use super::command::Command;
+use super::command::{Command, Patience};
 use super::conn::Conn;
 use super::failure::Failure;
 use super::order::{ABSENT, Order, Step, TICK};
@@ -24,11 +24,11 @@ use super::{files, look};
 enum Way {
     /// Not yet.
     Begin,
-    /// Not before this: the service is found anew, and the command begun.
-    Anew(Instant),
+    /// Not before this: the service is found again, and the command begins.
+    Restart(Instant),
     /// Over another connection, not before this: with the request of this number.
     Resume(usize, Instant),
-    /// As soon as it has opened its socket anew.
+    /// As soon as it has opened its socket again.
     Return,
     Socket(Talk),
     /// By the FIFO, into which nothing is written yet.
@@ -68,7 +68,7 @@ impl Job {
     /// When it has to look again, whatever becomes readable.
     pub(super) fn due(&self) -> Option<Instant> {
         let due = match &self.way {
-            Way::Anew(at) | Way::Resume(_, at) => Some(*at),
+            Way::Restart(at) | Way::Resume(_, at) => Some(*at),
             Way::Fifo(Look { watch: Watch::Resting(until), .. }) => Some(*until),
             Way::Socket(talk) => talk.due(),
             _ => None,
@@ -77,12 +77,12 @@ impl Job {
     }
 
     /// Goes as far as it can.
-    pub(super) fn go(&mut self, order: &Order, out: &mut Out) -> Result<(), Error> {
+    pub(super) fn go(&mut self, order: &Order, out: &mut Out) -> Result<(), Exit> {
         while self.end == End::Not {
             match self.step(order) {
                 Step::Wait => break,
                 Step::On => {}
-                Step::Anew(pause) => self.way = Way::Anew(Instant::now() + pause),
+                Step::Restart(pause) => self.way = Way::Restart(Instant::now() + pause),
                 Step::Resume(request) => self.way = Way::Resume(request, Instant::now() + ABSENT),
                 Step::Return => self.way = Way::Return,
                 Step::Fifo => self.way = Way::Control,
@@ -115,8 +115,8 @@ impl Job {
         let task = &mut self.task;
         match &mut self.way {
             Way::Begin => self.begin(order, 0),
-            Way::Anew(at) | Way::Resume(_, at) if Instant::now() < *at => Step::Wait,
-            Way::Anew(_) => match order.names.find(&task.place.name) {
+            Way::Restart(at) | Way::Resume(_, at) if Instant::now() < *at => Step::Wait,
+            Way::Restart(_) => match order.names.find(&task.place.name) {
                 Ok(place) => {
                     task.place = place;
                     self.begin(order, 0)
@@ -149,7 +149,7 @@ impl Job {
                 Step::On
             }
             None if matches!(self.way, Way::Resume(..)) => match files::status(&task.place) {
-                Ok(Some(_)) => Step::Resume(request), // it may be about to open its socket anew
+                Ok(Some(_)) => Step::Resume(request), // it may be about to open its socket again
                 _ if order.patient => order.without_supervisor(),
                 _ => Step::Fail(closed()),
             },
@@ -158,10 +158,10 @@ impl Job {
     }
 
     /// Its time is up.
-    fn give_up(&mut self, order: &Order, out: &mut Out) -> Result<(), Error> {
+    fn give_up(&mut self, order: &Order, out: &mut Out) -> Result<(), Exit> {
         self.end = End::Badly;
         let place = &self.task.place;
-        let sign = if order.command.kills { "kill: " } else { "timeout: " };
+        let sign = if order.command.patience == Patience::Kills { "kill: " } else { "timeout: " };
         let run = order.command.goal.is_a_run();
         let last = |status: &Status, matters: bool| if matters { status.last_end() } else { String::new() };
         match look::status(place) {
@@ -176,7 +176,7 @@ impl Job {
             Ok(None) => out.failure(place, &Failure::gone())?,
             Err(failure) => out.failure(place, &failure)?,
         }
-        if !order.command.kills {
+        if order.command.patience != Patience::Kills {
             return Ok(());
         }
         if let Some(mut conn) = Conn::open(place) {

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stdout};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use common::{Env, Error, shown};
+use common::{Env, Exit, shown};
 use nix::errno::Errno;
 
 use super::death::death;
@@ -45,7 +45,7 @@ pub(super) fn colours(env: &Env) -> bool {
 
 impl List<'_> {
     /// Prints the table of these services, or of those in SVDIR.
-    pub(super) fn show(&self, services: &[&'static [u8]], out: &mut Out) -> Result<Error, Error> {
+    pub(super) fn show(&self, services: &[&'static [u8]], out: &mut Out) -> Result<Exit, Exit> {
         let mut rows = Vec::new();
         let named = services.iter().map(|name| name.to_vec()).collect();
         for name in if services.is_empty() { self.all()? } else { named } {
@@ -60,14 +60,14 @@ impl List<'_> {
         if rows.is_empty() { Ok(out.exit()) } else { print(&table(&rows, self.colours)).map(|()| out.exit()) }
     }
 
-    fn all(&self) -> Result<Vec<Vec<u8>>, Error> {
+    fn all(&self) -> Result<Vec<Vec<u8>>, Exit> {
         self.names.all().map_err(|errno| {
-            Error::system(format_args!("read {}", shown(self.names.svdir())), errno)
+            Exit::system(format_args!("read {}", shown(self.names.svdir())), errno)
                 .hint("services are where SVDIR says, or name them")
         })
     }
 
-    fn look(&self, place: &Place, rows: &mut Vec<Row>, out: &mut Out) -> Result<(), Error> {
+    fn look(&self, place: &Place, rows: &mut Vec<Row>, out: &mut Out) -> Result<(), Exit> {
         match look::status(place) {
             Ok(Some(status)) => self.add(place, &status, rows, out),
             // That it has no supervisor is a state as any other.
@@ -82,7 +82,7 @@ impl List<'_> {
         }
     }
 
-    fn add(&self, place: &Place, status: &Status, rows: &mut Vec<Row>, out: &mut Out) -> Result<(), Error> {
+    fn add(&self, place: &Place, status: &Status, rows: &mut Vec<Row>, out: &mut Out) -> Result<(), Exit> {
         show(place, status, rows, out)?;
         if !self.logs || place.has(c"log") != Ok(true) {
             return Ok(());
@@ -94,7 +94,7 @@ impl List<'_> {
     }
 }
 
-fn show(place: &Place, status: &Status, rows: &mut Vec<Row>, out: &Out) -> Result<(), Error> {
+fn show(place: &Place, status: &Status, rows: &mut Vec<Row>, out: &Out) -> Result<(), Exit> {
     if out.json {
         return out.done("", place, status);
     }
@@ -103,7 +103,7 @@ fn show(place: &Place, status: &Status, rows: &mut Vec<Row>, out: &Out) -> Resul
 }
 
 /// A service whose state cannot be known.
-fn absent(name: &[u8], why: &str, rows: &mut Vec<Row>, out: &Out) -> Result<(), Error> {
+fn absent(name: &[u8], why: &str, rows: &mut Vec<Row>, out: &Out) -> Result<(), Exit> {
     if out.json {
         let object = format!("{{\"ok\":false,\"error\":{},\"hint\":null}}", quoted(why.as_bytes()));
         return print(of_service(name, &object).as_bytes());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::{Error, shown};
+use common::{Exit, shown};
 use nix::errno::Errno;
 
 use super::conn::Conn;
@@ -28,7 +28,7 @@ pub(super) fn status(place: &Place) -> Result<Option<Status>, Failure> {
 }
 
 /// Prints the state of each service and its log.
-pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> Result<Error, Error> {
+pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> Result<Exit, Exit> {
     for name in services {
         let place = match names.find(name) {
             Ok(place) => place,
@@ -41,7 +41,7 @@ pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> 
             Ok(Some(status)) => {
                 show_one(&place, &status, out)?;
                 if out.style == Style::Script {
-                    return Ok(Error::answer(Out::script(&status), ""));
+                    return Ok(Exit::answer(Out::script(&status), ""));
                 }
                 continue;
             }
@@ -50,13 +50,13 @@ pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> 
         };
         out.failure(&place, &failure)?;
         if out.style == Style::Script && failure.sign == Sign::Warning {
-            return Ok(Error::answer(4, ""));
+            return Ok(Exit::answer(4, ""));
         }
     }
     Ok(out.exit())
 }
 
-fn show_one(place: &Place, status: &Status, out: &mut Out) -> Result<(), Error> {
+fn show_one(place: &Place, status: &Status, out: &mut Out) -> Result<(), Exit> {
     if out.json {
         return out.done("", place, status);
     }

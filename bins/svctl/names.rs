@@ -77,7 +77,7 @@ impl Names {
         match errno {
             Errno::ENOENT if is_path(name) => failure.hint("no such service directory"),
             Errno::ENOTDIR => failure.hint("a service is a directory with a script run in it"),
-            Errno::ENOENT if self.directory(true, name).is_ok() => {
+            Errno::ENOENT if place::directory(AT_FDCWD, name).is_ok() => {
                 failure.hint(format!("a path begins with a dot or a slash: ./{}", shown(name)))
             }
             Errno::ENOENT => failure

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::{Cli, Error, Long, Short};
+use common::{Cli, Exit, Long, Short};
 
 use super::style::Style;
 
@@ -12,12 +12,20 @@ pub(super) struct Options {
     pub(super) verbose: bool,
     pub(super) wait: Option<Duration>,
     pub(super) json: bool,
-    /// `wait -o`: one service is enough.
-    pub(super) any: bool,
+    /// `wait -a` and `-o`.
+    pub(super) enough: Enough,
+}
+
+/// How many of the services have to reach the goal.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Enough {
+    #[default]
+    All,
+    One,
 }
 
 /// Takes the options and the operands, in any order as svctl, and the options first as sv.
-pub(super) fn parse(cli: &mut Cli, style: Style) -> Result<(Options, Vec<&'static [u8]>), Error> {
+pub(super) fn parse(cli: &mut Cli, style: Style) -> Result<(Options, Vec<&'static [u8]>), Exit> {
     let mut options = Options::default();
     let mut words = Vec::new();
     if style != Style::Svctl {
@@ -33,14 +41,14 @@ pub(super) fn parse(cli: &mut Cli, style: Style) -> Result<(Options, Vec<&'stati
 
 impl Options {
     /// Reads options up to the next operand; `command` is the first operand, once it is known.
-    fn read(&mut self, cli: &mut Cli, style: Style, command: Option<&[u8]>) -> Result<(), Error> {
+    fn read(&mut self, cli: &mut Cli, style: Style, command: Option<&[u8]>) -> Result<(), Exit> {
         while let Some(option) = cli.option()? {
             match option {
                 Short('v') => {}
                 Short('w') if style == Style::Svctl => self.wait = Some(cli.seconds()?),
                 Short('w') => self.wait = Some(whole_seconds(cli.value()?.as_encoded_bytes())),
                 Short(which @ ('a' | 'o')) if command == Some(b"wait") => {
-                    self.any = which == 'o';
+                    self.enough = if which == 'o' { Enough::One } else { Enough::All };
                     continue;
                 }
                 Long("json") if style == Style::Svctl => {

@@ -38,12 +38,12 @@ pub(super) enum Step {
     /// It can go on at once.
     On,
     /// From the beginning, in a while.
-    Anew(Duration),
+    Restart(Duration),
     /// The connection is lost: over another one, with the request of this number.
     Resume(usize),
     /// Through the FIFO.
     Fifo,
-    /// The supervisor is to open its socket anew.
+    /// The supervisor has to open its socket again.
     Return,
     Done(Status),
     Gone,
@@ -55,7 +55,7 @@ impl Order<'_> {
     pub(super) fn without_supervisor(&self) -> Step {
         match self.command.goal {
             Goal::Gone => Step::Gone,
-            _ if self.patient => Step::Anew(ABSENT),
+            _ if self.patient => Step::Restart(ABSENT),
             _ => Step::Fail(Failure::gone()),
         }
     }

@@ -1,10 +1,10 @@
-//! What is printed: a line for each service, or an object, and hints for people.
+//! The output: a line for each service, or an object, and hints for people.
 
 use std::io::{stderr, stdout};
 use std::os::fd::AsRawFd;
 
 use common::poll::{POLLOUT, poll, watch};
-use common::{Error, OrFail, shown};
+use common::{Exit, OrFail, shown};
 use nix::errno::Errno;
 use nix::unistd::write;
 
@@ -30,8 +30,8 @@ impl Out {
     }
 
     /// The exit status: how many services failed.
-    pub(super) fn exit(&self) -> Error {
-        Error::answer(self.failed.min(99), "")
+    pub(super) fn exit(&self) -> Exit {
+        Exit::answer(self.failed.min(99), "")
     }
 
     /// Counts a failure.
@@ -40,7 +40,7 @@ impl Out {
     }
 
     /// A command is done for a service.
-    pub(super) fn done(&self, sign: &str, place: &Place, status: &Status) -> Result<(), Error> {
+    pub(super) fn done(&self, sign: &str, place: &Place, status: &Status) -> Result<(), Exit> {
         if self.json {
             return print(of_service(&place.name, &status.json).as_bytes());
         }
@@ -55,7 +55,7 @@ impl Out {
         place: &Place,
         status: &Status,
         last: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Exit> {
         self.failed += 1;
         let line = [sign.as_bytes(), &self.line(&place.name, place, status)].concat();
         if self.style == Style::Svctl {
@@ -69,7 +69,7 @@ impl Out {
     }
 
     /// A service has no supervisor any more, as was asked for.
-    pub(super) fn gone(&self, place: &Place) -> Result<(), Error> {
+    pub(super) fn gone(&self, place: &Place) -> Result<(), Exit> {
         if self.json {
             return print(of_service(&place.name, "{\"ok\":true,\"supervisor\":null}").as_bytes());
         }
@@ -79,7 +79,7 @@ impl Out {
 
     /// A status in one line, that of `place` under this name.
     pub(super) fn line(&self, name: &[u8], place: &Place, status: &Status) -> Vec<u8> {
-        status.line(name, self.normally_up(name, place), self.style == Style::Svctl)
+        status.line(name, self.normally_up(name, place), self.style.dialect())
     }
 
     /// Whether a service is up without a command, if that can be known.
@@ -95,16 +95,16 @@ impl Out {
     }
 
     /// A command failed for a service.
-    pub(super) fn failure(&mut self, place: &Place, failure: &Failure) -> Result<(), Error> {
+    pub(super) fn failure(&mut self, place: &Place, failure: &Failure) -> Result<(), Exit> {
         self.report(&place.name, failure, advice(failure, place))
     }
 
     /// There is no service of this name.
-    pub(super) fn not_found(&mut self, name: &[u8], failure: &Failure) -> Result<(), Error> {
+    pub(super) fn not_found(&mut self, name: &[u8], failure: &Failure) -> Result<(), Exit> {
         self.report(name, failure, failure.hint.clone())
     }
 
-    fn report(&mut self, name: &[u8], failure: &Failure, hint: Option<String>) -> Result<(), Error> {
+    fn report(&mut self, name: &[u8], failure: &Failure, hint: Option<String>) -> Result<(), Exit> {
         self.failed += 1;
         let reason = failure.reason(self.style.dialect());
         if self.json {
@@ -135,7 +135,7 @@ impl Out {
 }
 
 /// Writes to stdout. Where nobody reads it any more, the program ends without a message.
-pub(super) fn print(mut bytes: &[u8]) -> Result<(), Error> {
+pub(super) fn print(mut bytes: &[u8]) -> Result<(), Exit> {
     let stdout = stdout();
     while !bytes.is_empty() {
         match write(&stdout, bytes) {
@@ -144,8 +144,8 @@ pub(super) fn print(mut bytes: &[u8]) -> Result<(), Error> {
             Err(Errno::EAGAIN) => {
                 poll(&mut [watch(stdout.as_raw_fd(), POLLOUT)], None).or_fail("wait for stdout")?;
             }
-            Err(Errno::EPIPE) => return Err(Error::answer(111, "")),
-            Err(errno) => return Err(Error::system("write", errno)),
+            Err(Errno::EPIPE) => return Err(Exit::answer(111, "")),
+            Err(errno) => return Err(Exit::system("write", errno)),
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Where a service is: its directory, open, and what can be reached from it.
+//! The place of a service: its directory, open, and the files in it.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -122,7 +122,7 @@ impl Runs {
     /// The run that got a signal is to live on.
     pub(super) fn lives_on(&mut self, status: Status) -> ControlFlow<Step, Watch> {
         if status.state != State::Run || self.old != Some(of(&status)) {
-            let text = "it did not live on".to_owned() + &status.last_end();
+            let text = "it did not keep running".to_owned() + &status.last_end();
             return Break(Step::Fail(Failure::fails(text)));
         }
         let lived = self.lived(&status);
@@ -143,7 +143,7 @@ impl Runs {
         let gave_up = status.hold == "gave up";
         if status.state == State::Down && (!wanted || gave_up) {
             return Break(match goal {
-                // What had given up before the command was not up.
+                // A service that had given up before the command was not up.
                 Goal::Ended if gave_up && self.old.is_none() => Step::Done(status),
                 _ if gave_up => Step::Fail(failed_for_good(&status.last_end(), &status.json)),
                 _ if goal.is_also_down() => Step::Done(status),

@@ -9,6 +9,7 @@ pub(super) use common::supervise::{State, Want};
 
 use super::death::death;
 use super::json::Value;
+use super::style::Dialect;
 
 /// What is known of a service.
 #[derive(Clone, Debug)]
@@ -98,8 +99,7 @@ impl Status {
         })
     }
 
-    /// Whether run ended again and again too soon, and the run of now has not lived long enough to tell that
-    /// it is better.
+    /// Whether run ended too soon again and again, and the present run has not lived long enough to be better.
     pub(super) fn is_crash_loop(&self) -> bool {
         let value = Value::parse(&self.json).unwrap_or(Value::Null);
         value.get(key::SHORT).whole::<u32>() > 1 && !value.get(key::DEATH).get(key::STOPPED).is_true()
@@ -122,9 +122,10 @@ impl Status {
         format!(", run ended after {}s: {}", last.get(key::LIVED).digits(), death(last))
     }
 
-    /// sv's words for it. `normally` is whether it is up without a command, if that is known; `held` lets
-    /// them say that it is held back, which sv does not know.
-    pub(super) fn line(&self, name: &[u8], normally: Option<bool>, held: bool) -> Vec<u8> {
+    /// The state in sv's words. `normally` is whether it is up without a command, if that is known. In our own
+    /// dialect it also says that a service is held back, and its status.
+    pub(super) fn line(&self, name: &[u8], normally: Option<bool>, dialect: Dialect) -> Vec<u8> {
+        let held = dialect == Dialect::Own;
         let mut text = match self.state {
             State::Unknown => Vec::new(),
             state => [state.word().as_bytes(), b": "].concat(),
@@ -178,7 +179,7 @@ mod tests {
 
     fn line(bytes: &[u8], normally: Option<bool>) -> String {
         let status = Status::from_bytes(bytes, later(6)).unwrap();
-        String::from_utf8(status.line(b"a", normally, true)).unwrap()
+        String::from_utf8(status.line(b"a", normally, Dialect::Own)).unwrap()
     }
 
     fn with(changes: &[(usize, u8)]) -> [u8; 20] {
@@ -240,7 +241,10 @@ mod tests {
             r#"{"ok":true,"state":"down","pid":null,"want":"up","seconds":3.9,"hold":"backing off"}"#,
         )
         .unwrap();
-        assert_eq!(status.line(b"a", Some(true), true), b"down: a: 3s, normally up, want up, backing off");
-        assert_eq!(status.line(b"a", Some(true), false), b"down: a: 3s, normally up");
+        assert_eq!(
+            status.line(b"a", Some(true), Dialect::Own),
+            b"down: a: 3s, normally up, want up, backing off"
+        );
+        assert_eq!(status.line(b"a", Some(true), Dialect::Runit), b"down: a: 3s, normally up");
     }
 }

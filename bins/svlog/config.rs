@@ -73,7 +73,7 @@ impl Config {
         }
     }
 
-    /// Reads it anew with `fill`, which appends the text of a `config`; `complain` gets each line that is
+    /// Reads it again with `fill`, which appends the text of a `config`; `complain` gets each line that is
     /// invalid, for which the default is used, and what was expected. Lines that begin with another letter are
     /// ignored, as svlogd ignores ours.
     ///

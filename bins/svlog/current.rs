@@ -91,7 +91,7 @@ impl Current {
         self.unended
     }
 
-    /// Looks at the file anew: its size may have been changed by another process.
+    /// Looks at the file again: another process may have changed its size.
     pub(super) fn refresh(&mut self) -> nix::Result<()> {
         self.stat = fstat(&self.fd)?;
         self.size = size(&self.stat);

@@ -399,7 +399,7 @@ impl Directory {
         let said = self.append(b"", shared).is_ok() && self.dropped.is_none();
         if !said {
             let mut text = Text::<64>::new();
-            text.number(self.dropped.count()).add(" lines were dropped, and the log does not say so");
+            text.number(self.dropped.count()).add(" lines were dropped; the log does not say so");
             self.voice().warning(&[text.bytes()]);
         }
         said

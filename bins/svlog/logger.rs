@@ -139,11 +139,11 @@ impl Logger {
         (shared.now, directories.filter_map(|(i, directory)| directory.tick(shared, i < done)).min())
     }
 
-    /// Waits for a signal, for input where it is wanted, or for `time` at most; sees to signals.
+    /// Waits for a signal, for input where it is wanted, or for `time` at most; handles signals.
     fn wait(&mut self, time: Option<Duration>, input: bool) {
         let input = if input { self.input.watched() } else { -1 };
         let mut fds = [poll::watch(self.signals.as_raw_fd(), poll::POLLIN), poll::watch(input, poll::POLLIN)];
-        // Where the kernel has no memory for it nothing has been waited for, and all is looked at again.
+        // If the kernel has no memory for it, nothing was waited for, and all is checked again.
         if poll::poll_for(&mut fds, time).is_err() || fds[0].revents == 0 {
             return;
         }
@@ -398,8 +398,8 @@ impl Logger {
         }
         let mut text = Text::<96>::new();
         text.number(self.input.unread().max(self.input.bytes().len()) as u64);
-        text.add(" bytes could not be written, and ");
-        text.add(if goes_on { "stay in the pipe for another reader" } else { "are lost" });
+        text.add(" bytes could not be written; ");
+        text.add(if goes_on { "they stay in the pipe for another reader" } else { "they are lost" });
         self.voice.warning(&[text.bytes()]);
         self.status = 111;
     }

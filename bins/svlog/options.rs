@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::os::unix::ffi::OsStringExt;
 
-use common::{Cli, Error, Short, Words, shown};
+use common::{Cli, Exit, Short, Words, shown};
 
 use super::lines::Stamp;
 
@@ -26,7 +26,7 @@ pub(super) struct Options {
 
 impl Options {
     #[inline(never)] // out of the way of what runs on
-    pub(super) fn parse(cli: &mut Cli) -> Result<(Self, Words), Error> {
+    pub(super) fn parse(cli: &mut Cli) -> Result<(Self, Words), Exit> {
         let (mut stamps, mut by, mut these, mut length, mut batch, mut verbose) =
             (0, None, None, 1000, BATCH, false);
         while let Some(option) = cli.option()? {
@@ -43,10 +43,10 @@ impl Options {
         let by = match by.as_deref() {
             None => these.is_some().then_some(b'_'),
             Some([c]) => Some(*c),
-            Some(_) => return Err(Error::usage("-r takes one character")),
+            Some(_) => return Err(Exit::usage("-r takes one character")),
         };
         if batch <= length {
-            return Err(Error::usage("-b must be more than -l"));
+            return Err(Exit::usage("-b must be more than -l"));
         }
         let these = these.unwrap_or_default();
         let plain = |byte: &u8| *byte == b'\n' || (b' '..=b'~').contains(byte) && !these.contains(byte);
@@ -75,8 +75,8 @@ impl Options {
 }
 
 /// The value of the option just read, a number of bytes.
-fn size(cli: &mut Cli) -> Result<usize, Error> {
+fn size(cli: &mut Cli) -> Result<usize, Exit> {
     let value = cli.value()?.into_vec();
     let size = common::quantity::number(&value).filter(|size| (1..=1 << 30).contains(size));
-    size.ok_or_else(|| Error::usage(format_args!("not a number of bytes: {}", shown(&value))))
+    size.ok_or_else(|| Exit::usage(format_args!("not a number of bytes: {}", shown(&value))))
 }

@@ -34,7 +34,7 @@ const WORD: u64 = u64::from_ne_bytes(*b"svlog 4\n");
 /// The identity of a file or a directory: device and inode.
 pub(super) type Id = [u64; 2];
 
-/// The record: until [`Record::ready`] that which another process has left, then that of this one.
+/// The record: that of the previous process until [`Record::ready`], then that of this one.
 #[derive(Debug)]
 pub(super) struct Record {
     page: Page,
@@ -165,8 +165,8 @@ impl Record {
         self.slot(directory)?.entries().into_iter().filter(there).max_by_key(|at| self.get(at.number()))
     }
 
-    /// The record is that of this process from now on. Not before all that was left has been seen to: a kill
-    /// before it is followed by a logger that sees to it again.
+    /// The record is that of this process from now on. Call it once all that was left is dealt with: after a
+    /// kill before that, the next logger deals with it again.
     pub(super) fn ready(&mut self) {
         self.end();
         self.unfinished = false;
@@ -263,7 +263,8 @@ impl Record {
         self.last(directory, |record, at| record.get(at.number()) == number)
     }
 
-    /// The older entry of a directory. One without a slot gets that which was not used for the longest time.
+    /// The older entry of a directory. A directory without a slot gets the one that has not been used for
+    /// longest.
     fn oldest(&mut self, directory: Id) -> EntryAt {
         let slot = self.slot(directory).unwrap_or_else(|| self.take_slot(directory));
         let [one, other] = slot.entries();

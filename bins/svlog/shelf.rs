@@ -57,7 +57,7 @@ impl<'a> Shelf<'a> {
         let found = Archives::look(self.site.fd(), self.busy).ok(); // else the next try may see them
         let oldest = found.filter(|found| found.count > least).and_then(|found| found.oldest);
         oldest.is_some_and(|oldest| {
-            self.site.voice().warning(&[b"the disk is full: removing ", oldest.bytes()]);
+            self.site.voice().warning(&[b"the disk is full; removing ", oldest.bytes()]);
             self.remove(oldest)
         })
     }

@@ -1,6 +1,6 @@
-//! Where a log directory is, and the way into it: it is opened, locked, and its `config` is read. Its owner may
-//! be another account, which must not make a logger that runs as root read, write or execute what is not its
-//! own.
+//! The place of a log directory: it is opened and locked, and its `config` is read. Its owner may be another
+//! account, which must not be able to make a logger that runs as root read, write or execute anything but its
+//! own files.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};

@@ -10,9 +10,9 @@ use nix::unistd::geteuid;
 
 /// Lets a service that has changed its user open `/dev/stdout` and `/dev/stderr` again where they are pipes.
 ///
-/// The kernel looks at the mode of the pipe then, which is 0600 of the user who has made it, though the service has it
-/// open already. It can only be reached by processes that have it open, through /proc: the mode gives nothing to others.
-/// A FIFO that has a name keeps what its owner has chosen.
+/// The kernel checks the mode of the pipe then, 0600 and owned by its creator, though the service has it open
+/// already. It can only be reached by processes that have it open, through /proc: the mode gives nothing to
+/// others. A FIFO that has a name keeps what its owner has chosen.
 pub(super) fn let_reopen() {
     for fd in [fds::stdout(), std::io::stderr().as_fd()] {
         // Where it is refused nothing is lost but that: the page says what to do.

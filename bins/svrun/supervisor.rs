@@ -20,7 +20,7 @@ pub(super) const HEARD: [i32; 7] =
 /// `SIGRTMIN+3`, with which container engines stop an init that is systemd. They count from 34, whatever the libc.
 const RTMIN_3: i32 = 37;
 
-/// What a supervisor is to what runs beside it.
+/// The role of a supervisor among the programs beside it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Role {
     /// One program of several: it stays until it is asked to leave.
@@ -105,8 +105,8 @@ impl Supervisor {
         self.service.deadline(now).map(|deadline| deadline.saturating_sub(now.monotonic))
     }
 
-    /// Where nothing is due, what is not needed for the wait is given back once a second has been quiet:
-    /// under load it would be fetched again and again.
+    /// If nothing is due, memory that the wait does not need is given back after a quiet second: under load it
+    /// would be fetched again and again.
     fn idle_timeout(&mut self, timeout: Option<u64>) -> Option<u64> {
         if timeout.is_some() || !self.resting {
             self.resting = timeout.is_none();

@@ -14,12 +14,12 @@ use std::ffi::CStr;
 use nix::errno::Errno;
 
 use self::line::{Id, Line};
-pub use self::pieces::Pieces;
+use self::pieces::Pieces;
 pub use crate::sys::account::User;
 
-/// Why there is no answer, neither yes nor no.
+/// Why a look-up fails, other than by finding no entry.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Trouble {
+pub enum LookupError {
     /// The system refused something.
     System(Errno),
     /// This line of this file could be the answer, and is not well formed.
@@ -28,7 +28,7 @@ pub enum Trouble {
     Answer(&'static str),
 }
 
-impl From<Errno> for Trouble {
+impl From<Errno> for LookupError {
     fn from(errno: Errno) -> Self {
         Self::System(errno)
     }
@@ -48,45 +48,45 @@ impl Files {
     pub const SYSTEM: Self = Self { users: c"/etc/passwd", groups: c"/etc/group" };
 
     /// The first user of this name.
-    pub fn user_by_name(&self, name: &CStr) -> Result<Option<User>, Trouble> {
+    pub fn user_by_name(&self, name: &CStr) -> Result<Option<User>, LookupError> {
         self.user(&|line| line.name() == name.to_bytes())
     }
 
     /// The first user with this id.
-    pub fn user_by_uid(&self, uid: u32) -> Result<Option<User>, Trouble> {
+    pub fn user_by_uid(&self, uid: u32) -> Result<Option<User>, LookupError> {
         self.user(&|line| !line.is_of_nis() && line.uid().may_be(uid) && line.gid() != Id::None)
     }
 
-    fn user(&self, is_asked_for: &dyn Fn(&Line) -> bool) -> Result<Option<User>, Trouble> {
+    fn user(&self, is_asked_for: &dyn Fn(&Line) -> bool) -> Result<Option<User>, LookupError> {
         let mut lines = Pieces::of(self.users)?;
         while let Some(text) = lines.line()? {
             if let Some(line) = Line::entry(text).filter(is_asked_for) {
-                return line.user().map(Some).ok_or(Trouble::Line(self.users, lines.count()));
+                return line.user().map(Some).ok_or(LookupError::Line(self.users, lines.count()));
             }
         }
         Ok(None)
     }
 
     /// The id of the first group of this name.
-    pub fn group_by_name(&self, name: &CStr) -> Result<Option<u32>, Trouble> {
+    pub fn group_by_name(&self, name: &CStr) -> Result<Option<u32>, LookupError> {
         let mut lines = Pieces::of(self.groups)?;
         while let Some(text) = lines.line()? {
             if let Some(line) = Line::entry(text).filter(|line| line.name() == name.to_bytes()) {
-                return line.group().map(Some).ok_or(Trouble::Line(self.groups, lines.count()));
+                return line.group().map(Some).ok_or(LookupError::Line(self.groups, lines.count()));
             }
         }
         Ok(None)
     }
 
     /// `gid` and the groups that have `user` as a member, in the order of the file; one can be there twice.
-    pub fn groups_of(&self, user: &CStr, gid: u32) -> Result<Vec<u32>, Trouble> {
+    pub fn groups_of(&self, user: &CStr, gid: u32) -> Result<Vec<u32>, LookupError> {
         let mut groups = vec![gid];
         let mut lines = Pieces::of(self.groups)?;
         while let Some(text) = lines.line()? {
             // Comments are no exception: getgrouplist(3) of glibc and musl takes groups from them.
             let line = Line::whole(text);
             if line.may_be_group() && line.has_member(user.to_bytes()) {
-                groups.push(line.group().ok_or(Trouble::Line(self.groups, lines.count()))?);
+                groups.push(line.group().ok_or(LookupError::Line(self.groups, lines.count()))?);
             }
         }
         Ok(groups)

@@ -3,7 +3,7 @@
 use nix::sys::prctl::set_keepcaps;
 use nix::unistd::getresuid;
 
-use crate::error::{Error, OrFail};
+use crate::exit::{Exit, OrFail};
 pub use crate::sys::ids::securebits; // what a chain must not change: for the tests
 use crate::sys::ids::{Capabilities, capget, capset};
 
@@ -21,27 +21,27 @@ pub fn may_have_large_pipes() -> bool {
 }
 
 /// Whether this process could chroot: `CAP_SYS_CHROOT` is permitted.
-pub fn may_chroot() -> Result<bool, Error> {
+pub fn may_chroot() -> Result<bool, Exit> {
     Ok(capget().or_fail("read capabilities")?.permitted & CHROOT != 0)
 }
 
 /// Lets a change of ids leave the permitted set as it is, until this is called again or the next exec.
-pub fn keep_across_ids(keep: bool) -> Result<(), Error> {
+pub(crate) fn keep_across_ids(keep: bool) -> Result<(), Exit> {
     set_keepcaps(keep).or_fail("keep capabilities")
 }
 
 /// Leaves `CAP_SYS_CHROOT` in the permitted and effective sets, and nothing else in any set but bounding.
-pub fn only_chroot() -> Result<(), Error> {
+pub(crate) fn only_chroot() -> Result<(), Exit> {
     set(Capabilities { effective: CHROOT, permitted: CHROOT, inheritable: 0 })
 }
 
 /// Empties every set but bounding.
-pub fn clear() -> Result<(), Error> {
+pub fn clear() -> Result<(), Exit> {
     set(Capabilities::default())
 }
 
 /// Takes `CAP_SYS_CHROOT` out of every set but bounding, unless this is root, which would get it back.
-pub fn give_up_chroot() -> Result<(), Error> {
+pub(crate) fn give_up_chroot() -> Result<(), Exit> {
     if getresuid().or_fail("read the uids")?.effective.is_root() {
         return Ok(());
     }
@@ -53,6 +53,6 @@ pub fn give_up_chroot() -> Result<(), Error> {
     })
 }
 
-fn set(sets: Capabilities) -> Result<(), Error> {
+fn set(sets: Capabilities) -> Result<(), Exit> {
     capset(sets).or_fail("give up capabilities")
 }

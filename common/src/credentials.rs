@@ -7,10 +7,10 @@ use nix::unistd::{Gid, Uid, getppid, getresgid, getresuid};
 
 #[cfg(target_env = "musl")]
 use crate::accounts::Files;
-use crate::accounts::{Trouble, User};
+use crate::accounts::{LookupError, User};
 use crate::caps;
 use crate::env::Env;
-use crate::error::{Error, OrFail};
+use crate::exit::{Exit, OrFail};
 use crate::quantity::number;
 #[cfg(not(target_env = "musl"))]
 use crate::switch::Switch;
@@ -36,10 +36,10 @@ pub enum Spec {
 impl Spec {
     /// Reads an account; an error says what is wrong with it. 4294967295 is no id: to the kernel it means
     /// "leave as it is".
-    pub fn parse(text: &[u8]) -> Result<Self, Error> {
-        let wrong = |problem: &str| Error::usage(format_args!("invalid account {}: {problem}", shown(text)));
+    pub fn parse(text: &[u8]) -> Result<Self, Exit> {
+        let wrong = |problem: &str| Exit::usage(format_args!("invalid account {}: {problem}", shown(text)));
         if text.is_empty() {
-            return Err(Error::value("invalid account", text));
+            return Err(Exit::value("invalid account", text));
         }
         let (numeric, rest) = text.strip_prefix(b":").map_or((false, text), |numbers| (true, numbers));
         let (mut names, mut ids) = (Vec::new(), Vec::new());
@@ -85,7 +85,7 @@ pub struct Account {
 
 impl Account {
     /// Looks up the account that `text` writes, and nothing that it does not need.
-    pub fn find(text: &CStr, groups: Groups) -> Result<Self, Error> {
+    pub fn find(text: &CStr, groups: Groups) -> Result<Self, Exit> {
         let (uid, mut gids, user) = match Spec::parse(text.to_bytes())? {
             Spec::Names(name, listed) => {
                 let user = SOURCE.user_by_name(&name).map_err(|why| no_answer("account", &name, why))?;
@@ -114,7 +114,7 @@ impl Account {
 
     /// Sets HOME, USER, LOGNAME and SHELL; for a uid without entry HOME is `/`, SHELL `/bin/sh`, and the
     /// names go.
-    pub fn export(&self, env: &mut Env) -> Result<(), Error> {
+    pub fn export(&self, env: &mut Env) -> Result<(), Exit> {
         let looked_up = if self.user.is_none() { user_of(self.uid)? } else { None };
         let Some(user) = self.user.as_ref().or(looked_up.as_ref()) else {
             env.unset(b"USER")?;
@@ -136,7 +136,7 @@ fn non_empty<'a>(field: &'a CStr, default: &'a [u8]) -> &'a [u8] {
     if field.is_empty() { default } else { field.to_bytes() }
 }
 
-fn user_of(uid: u32) -> Result<Option<User>, Error> {
+fn user_of(uid: u32) -> Result<Option<User>, Exit> {
     SOURCE.user_by_uid(uid).map_err(|why| {
         let digits = CString::new(uid.to_string()).unwrap_or_default(); // which have no NUL
         no_answer("uid", &digits, why)
@@ -144,40 +144,40 @@ fn user_of(uid: u32) -> Result<Option<User>, Error> {
 }
 
 /// The id of a group by its number or name, as a file has it.
-pub fn group_of(text: &[u8]) -> Result<u32, Error> {
+pub fn group_of(text: &[u8]) -> Result<u32, Exit> {
     if let Some(gid) = number(text).filter(|gid| *gid != u32::MAX) {
         return Ok(gid);
     }
-    let no_name = |_| Error::fatal(format_args!("unable to find group {}: a NUL", shown(text)));
+    let no_name = |_| Exit::fatal(format_args!("unable to find group {}: a NUL", shown(text)));
     group(&CString::new(text).map_err(no_name)?)
 }
 
 /// The id of a group by its name.
-pub fn group(name: &CStr) -> Result<u32, Error> {
+pub fn group(name: &CStr) -> Result<u32, Exit> {
     let gid = SOURCE.group_by_name(name).map_err(|why| no_answer("group", name, why))?;
     let hint = "names and numbers do not mix: for numbers write :uid:gid[:gid...]";
     gid.ok_or_else(|| unknown("group", "group", name, hint))
 }
 
 /// The error where a database has not answered.
-fn no_answer(thing: &str, name: &CStr, why: Trouble) -> Error {
+fn no_answer(thing: &str, name: &CStr, why: LookupError) -> Exit {
     let name = shown(name.to_bytes());
     match why {
-        Trouble::System(errno) => Error::system(format_args!("look up {thing} {name}"), errno),
-        Trouble::Line(file, line) => {
+        LookupError::System(errno) => Exit::system(format_args!("look up {thing} {name}"), errno),
+        LookupError::Line(file, line) => {
             let file = shown(file.to_bytes());
-            Error::fatal(format_args!(
+            Exit::fatal(format_args!(
                 "unable to find {thing} {name}: line {line} of {file} is not well formed"
             ))
         }
-        Trouble::Answer(problem) => Error::fatal(format_args!("unable to find {thing} {name}: {problem}")),
+        LookupError::Answer(problem) => Exit::fatal(format_args!("unable to find {thing} {name}: {problem}")),
     }
 }
 
 /// The error for a name that is in no database, with a hint if it is a number.
-fn unknown(thing: &str, what: &str, name: &CStr, hint: &'static str) -> Error {
+fn unknown(thing: &str, what: &str, name: &CStr, hint: &'static str) -> Exit {
     let shown = shown(name.to_bytes());
-    let error = Error::fatal(format_args!("unable to find {thing} {shown}: no such {what}"));
+    let error = Exit::fatal(format_args!("unable to find {thing} {shown}: no such {what}"));
     if number::<u64>(name.to_bytes()).is_some() { error.hint(hint) } else { error }
 }
 
@@ -194,7 +194,7 @@ pub enum Keep {
 /// regained. Unless the account is uid 0, no capability is left in any set but bounding, but for what
 /// `keep` says. A process that is the account already needs no privilege. Returns whether the uid or the gid was
 /// another one; root's gid counts for nothing.
-pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
+pub fn assume(account: &Account, keep: Keep) -> Result<bool, Exit> {
     let Account { uid, gid, .. } = *account;
     let death = signal::parent_death_signal().or_fail("read the parent-death signal")?;
     let parent = if death == 0 { None } else { Some(getppid()) };
@@ -225,7 +225,7 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
         caps::clear()?;
     }
     if !(has_uid(uid)? && has_gid(gid)? && has_groups(account, without)?) {
-        return Err(Error::fatal(format_args!(
+        return Err(Exit::fatal(format_args!(
             "the ids are not those of uid {uid}, gid {gid} after the change"
         )));
     }
@@ -233,8 +233,8 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
         match ids::setresuid(0) {
             // Not allowed; or there is no uid 0 in this user namespace.
             Err(Errno::EPERM | Errno::EINVAL) => {}
-            Ok(()) => return Err(Error::fatal("root could be regained after the change of ids")),
-            Err(errno) => return Err(Error::system("prove that root cannot be regained", errno)),
+            Ok(()) => return Err(Exit::fatal("root could be regained after the change of ids")),
+            Err(errno) => return Err(Exit::system("prove that root cannot be regained", errno)),
         }
     }
     if let Some(parent) = parent {
@@ -247,23 +247,23 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Error> {
     Ok(new_uid || new_gid && uid != 0)
 }
 
-fn refused(action: impl std::fmt::Display, errno: Errno) -> Error {
-    let error = Error::system(action, errno);
+fn refused(action: impl std::fmt::Display, errno: Errno) -> Exit {
+    let error = Exit::system(action, errno);
     if errno == Errno::EPERM { error.hint("only root may become another account") } else { error }
 }
 
-fn has_uid(uid: u32) -> Result<bool, Error> {
+fn has_uid(uid: u32) -> Result<bool, Exit> {
     let ids = getresuid().or_fail("read the uids")?;
     Ok([ids.real, ids.effective, ids.saved].iter().all(|id| *id == Uid::from_raw(uid)))
 }
 
-fn has_gid(gid: u32) -> Result<bool, Error> {
+fn has_gid(gid: u32) -> Result<bool, Exit> {
     let ids = getresgid().or_fail("read the gids")?;
     Ok([ids.real, ids.effective, ids.saved].iter().all(|id| *id == Gid::from_raw(gid)))
 }
 
 /// Whether the supplementary groups are the account's, `without` one of them.
-fn has_groups(account: &Account, without: Option<u32>) -> Result<bool, Error> {
+fn has_groups(account: &Account, without: Option<u32>) -> Result<bool, Exit> {
     let groups = ids::getgroups().or_fail("read the supplementary groups")?;
     let asked = account.groups.iter().filter(|gid| Some(**gid) != without);
     Ok(asked.eq(&sorted(&groups)) && groups.len() + usize::from(without.is_some()) == account.groups.len())

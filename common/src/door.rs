@@ -161,7 +161,7 @@ pub fn give_socket(directory: BorrowedFd, name: &CStr, group: Gid) -> nix::Resul
 }
 
 /// Opens by `open` what has this name; where that is not as it has to be, it is removed, and `open` called once
-/// more, which makes it anew. A directory stays, and the error with it.
+/// more, to make a new one. A directory stays, and the error with it.
 ///
 /// # Errors
 /// As `open`.

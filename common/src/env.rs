@@ -9,7 +9,7 @@ use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
 use nix::unistd::read;
 
-use crate::error::{Error, OrFail};
+use crate::exit::{Exit, OrFail};
 use crate::fds;
 use crate::sys::file;
 use crate::sys::words::Words;
@@ -84,7 +84,7 @@ impl Display for NotAVariable {
     }
 }
 
-impl From<NotAVariable> for Error {
+impl From<NotAVariable> for Exit {
     fn from(problem: NotAVariable) -> Self {
         Self::fatal(problem)
     }
@@ -137,13 +137,13 @@ impl Directory {
     }
 
     /// The names of its files but those that start with a dot.
-    pub fn names(&self) -> Result<impl Iterator<Item = CString> + use<>, Error> {
+    pub fn names(&self) -> Result<impl Iterator<Item = CString> + use<>, Exit> {
         let names = file::names(self.fd.as_fd()).or_fail(format_args!("read directory {}", self.path))?;
         Ok(names.into_iter().filter(|name| !name.to_bytes().starts_with(b".")))
     }
 
     /// The value that the file `name` gives its variable.
-    pub fn value(&self, name: &CStr, format: Format) -> Result<Option<Vec<u8>>, Error> {
+    pub fn value(&self, name: &CStr, format: Format) -> Result<Option<Vec<u8>>, Exit> {
         let (directory, file) = (self.path, shown(name.to_bytes()));
         let action = format_args!("read {directory}/{file}");
         // Without waiting for the other end of a FIFO, and no terminal becomes ours.
@@ -153,8 +153,8 @@ impl Directory {
         match SFlag::from_bits_truncate(status.st_mode & SFlag::S_IFMT.bits()) {
             SFlag::S_IFREG => Ok(format.value(&content(fd.as_fd(), format.whole).or_fail(action)?)),
             SFlag::S_IFCHR if (major(status.st_rdev), minor(status.st_rdev)) == (1, 3) => Ok(None), // /dev/null
-            SFlag::S_IFDIR => Err(Error::system(action, Errno::EISDIR)),
-            _ => Err(Error::fatal(format_args!("unable to {action}: not a regular file"))),
+            SFlag::S_IFDIR => Err(Exit::system(action, Errno::EISDIR)),
+            _ => Err(Exit::fatal(format_args!("unable to {action}: not a regular file"))),
         }
     }
 }

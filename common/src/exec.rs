@@ -9,8 +9,8 @@ use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::{FileStat, SFlag, stat};
 
 use crate::env::Env;
-use crate::error::Error;
-use crate::identity::Own;
+use crate::exit::Exit;
+use crate::identity::SelfMatch;
 use crate::sys::words::Words;
 use crate::sys::{file, process};
 use crate::{fds, flaw};
@@ -22,7 +22,7 @@ pub struct Chain {
     /// The environment that the program gets.
     pub env: Env,
     /// Which of the words this process would apply itself.
-    pub own: Own,
+    pub own: SelfMatch,
     /// The uid, if a link changed a uid or gid since this process was executed.
     pub changed: Option<u32>,
     /// The new root directory, if the link that was applied last has changed it: for a message.
@@ -36,7 +36,7 @@ impl Chain {
 
     /// A chain that searches its program in the PATH that `env` has now, whatever a link makes of it later.
     #[must_use]
-    pub(crate) fn new(words: Words, env: Env, own: Own) -> Self {
+    pub(crate) fn new(words: Words, env: Env, own: SelfMatch) -> Self {
         let path = env.get(c"PATH").unwrap_or(Self::DEFAULT_PATH);
         Self { words, env, own, changed: None, root: None, path }
     }
@@ -51,26 +51,26 @@ impl Chain {
         Self { words: self.words.clone(), env: mem::take(&mut self.env), ..*self }
     }
 
-    /// What the next word has to be for it to be the link `name`, which is in this process; `None` if it cannot
+    /// What the next word has to be to be the link `name`, which is in this process; `None` if it cannot
     /// be. `this` is the link that asks. Ask before any id changes, and [`Chain::is_next`] when the word's turn
     /// has come.
     #[must_use]
-    pub fn expect(&self, this: &str, name: &str) -> Option<Own> {
+    pub fn expect(&self, this: &str, name: &str) -> Option<SelfMatch> {
         self.own.expect(self.words.first()?, this, name)
     }
 
     /// Whether the next word is what was expected, with the ids that this process has now.
     #[must_use]
-    pub fn is_next(&self, expected: &Own) -> bool {
+    pub fn is_next(&self, expected: &SelfMatch) -> bool {
         expected.is(|| self.program())
     }
 
     /// Becomes the program, found as the shell does but for a file that the kernel cannot run, which no
     /// shell gets. Signal dispositions, fds and all else pass as they are. Returns only on failure.
     #[must_use]
-    pub fn exec(self) -> Error {
+    pub fn exec(self) -> Exit {
         let Some(program) = self.words.first() else {
-            return Error::usage("missing prog");
+            return Exit::usage("missing prog");
         };
         let envp = self.env.into_words();
         let (mut found, mut at) = (Errno::ENOENT, None);
@@ -87,7 +87,7 @@ impl Chain {
                 }
             }
         }
-        let error = Error::exec(program.to_bytes(), self.root.map(CStr::to_bytes), found);
+        let error = Exit::exec(program.to_bytes(), self.root.map(CStr::to_bytes), found);
         // A file that is there says more than the directory that lets nobody look.
         let there = candidates(program, self.path).find(|file| stat(file.as_c_str()).is_ok());
         match there.or(at).and_then(|file| flaw::of(AT_FDCWD, &file, found)) {

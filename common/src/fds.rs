@@ -82,14 +82,15 @@ pub fn check(fd: RawFd) -> nix::Result<()> {
     if libc::rlim_t::try_from(fd).is_ok_and(|fd| fd < limit) { Ok(()) } else { Err(Errno::EBADF) }
 }
 
-/// Makes `to` the same file as `from`, open across exec; unless `copy`, `from` is closed then. Nothing
-/// happens where both are one number, which must be open.
-pub fn duplicate(from: RawFd, to: RawFd, copy: bool) -> nix::Result<()> {
-    if from == to {
-        return raw::clear_cloexec(to);
-    }
-    raw::dup2(from, to)?;
-    if copy { Ok(()) } else { raw::close(from) }
+/// Makes `to` the same file as `from`, open across exec. If both are one number, it must be open, and stays.
+pub fn copy_to(from: RawFd, to: RawFd) -> nix::Result<()> {
+    if from == to { raw::clear_cloexec(to) } else { raw::dup2(from, to) }
+}
+
+/// As [`copy_to`], and closes `from`, unless both are one number.
+pub fn move_to(from: RawFd, to: RawFd) -> nix::Result<()> {
+    copy_to(from, to)?;
+    if from == to { Ok(()) } else { raw::close(from) }
 }
 
 /// A fd that the program which this process becomes finds again: see [`hand_on`].
@@ -110,12 +111,12 @@ pub fn hand_on(fd: BorrowedFd) -> nix::Result<Handed> {
             Err(errno) => return Err(errno),
         }
     };
-    duplicate(fd.as_raw_fd(), at, true)?;
+    copy_to(fd.as_raw_fd(), at)?;
     Ok(Handed { at, before })
 }
 
 impl Handed {
-    /// Where there was no exec: what was at its number is there again.
+    /// If the exec failed: restores what was at its number.
     pub fn take_back(self) -> nix::Result<()> {
         match self.before {
             Some(before) => raw::dup_cloexec(before.as_raw_fd(), self.at),
@@ -127,7 +128,7 @@ impl Handed {
 /// How many fds are handed on at most: what was taken before leaves a hole in the row.
 const HANDED: usize = 3;
 
-/// What was handed on, the first that is `wanted`, close-on-exec from now on.
+/// Takes the first fd that was handed on and is `wanted`; it is close-on-exec from now on.
 pub fn handed_on(wanted: impl Fn(RawFd) -> bool) -> nix::Result<Option<OwnedFd>> {
     let mut holes = 0;
     let mut at = libc::STDERR_FILENO + 1;
@@ -165,7 +166,7 @@ pub fn close(fd: RawFd) -> nix::Result<()> {
 pub fn leave(fd: OwnedFd, at: Option<RawFd>) -> nix::Result<()> {
     let from = fd.into_raw_fd();
     match at {
-        Some(to) if to != from => duplicate(from, to, false),
+        Some(to) if to != from => move_to(from, to),
         _ => Ok(()),
     }
 }

@@ -13,7 +13,7 @@ use crate::sys::{file, process};
 
 /// How a link in this process is recognized.
 #[derive(Clone, Copy)]
-pub enum Own {
+pub enum SelfMatch {
     /// Not at all: this program is one link.
     Alone,
     /// By its name without a slash, as the user asked by calling `catena`.
@@ -22,7 +22,7 @@ pub enum Own {
     File(FileStat),
 }
 
-impl Own {
+impl SelfMatch {
     /// This process's own file: `None` without a real /proc, where an exec of the file would refuse to
     /// work, and where the real and effective ids differ, which no change of ids here leaves them.
     #[must_use]
@@ -37,7 +37,7 @@ impl Own {
         plain.then_some(Self::File(found))
     }
 
-    /// What `word` has to be for it to be the link of this name, which is in this process; `None` if it cannot
+    /// What `word` has to be to be the link of this name, which is in this process; `None` if it cannot
     /// be. `this` is the name of the link that asks.
     #[must_use]
     pub(crate) fn expect(&self, word: &CStr, this: &str, name: &str) -> Option<Self> {

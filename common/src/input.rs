@@ -42,7 +42,7 @@ pub enum Room {
 pub struct Input {
     pipe: Option<Looking>,
     buffer: Vec<u8>,
-    /// What of the buffer has been seen and not been consumed.
+    /// The part of the buffer that has been seen and not consumed.
     seen: std::ops::Range<usize>,
     closed: bool,
     /// How often in a row a look has found what was there before.
@@ -73,7 +73,7 @@ impl Looking {
     fn copy(&self, buffer: &mut [u8], ask: bool) -> nix::Result<(usize, bool)> {
         let count = tee(stdin(), &self.writer, buffer.len(), SpliceFFlags::SPLICE_F_NONBLOCK)?;
         let mut room = [poll::watch(self.writer.as_raw_fd(), poll::POLLOUT)];
-        // Where the kernel cannot be asked there is room: then another look copies no more, and finds nothing new.
+        // If poll(2) fails there is room: then another look copies no more, and finds nothing new.
         let full = ask && poll::poll(&mut room, Some(0)).is_ok() && room[0].revents == 0;
         let mut filled = 0;
         while filled < count {
@@ -138,7 +138,7 @@ impl Input {
         })
     }
 
-    /// What has been seen and not been consumed.
+    /// The bytes that have been seen and not consumed.
     pub fn bytes(&mut self) -> &mut [u8] {
         &mut self.buffer[self.seen.clone()]
     }
@@ -152,7 +152,7 @@ impl Input {
     /// Whether nobody writes any more, asked where what has been seen cannot be processed, so that no look comes
     /// to the end.
     pub fn has_ended(&mut self) -> bool {
-        // Where either cannot be found out, the next try asks again.
+        // If either is unknown, the next try asks again.
         if self.pipe.is_none() {
             return self.read().is_ok() && self.closed;
         }

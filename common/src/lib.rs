@@ -1,4 +1,4 @@
-//! The library below the links: the way in (`rt`, `link`), the way out (`exec`, `error`), and one
+//! The library below the links: the way in (`rt`, `link`), the way out (`exec`, `exit`), and one
 //! module for each kind of process state that a link changes.
 
 pub mod accounts;
@@ -7,8 +7,8 @@ pub mod caps;
 pub mod credentials;
 pub mod door;
 pub mod env;
-pub mod error;
 pub mod exec;
+pub mod exit;
 pub mod fds;
 pub mod flaw;
 pub mod identity;
@@ -18,6 +18,7 @@ pub mod link;
 pub mod lock;
 pub mod mode;
 mod multicall;
+pub mod niceness;
 pub mod procfs;
 pub mod quantity;
 pub mod root;
@@ -34,8 +35,8 @@ pub mod voice;
 pub mod word;
 
 pub use env::Env;
-pub use error::{Error, OrFail};
 pub use exec::Chain;
+pub use exit::{Exit, OrFail};
 pub use lexopt::Arg::{Long, Short};
 pub use link::{Cli, Link, Outcome};
 pub use sys::words::Words;

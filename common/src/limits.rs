@@ -3,14 +3,14 @@
 use nix::errno::Errno;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
 
-use crate::error::Error;
+use crate::exit::Exit;
 use crate::procfs;
 use crate::quantity::number;
 
 /// What to make a limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
-    /// So much.
+    /// This value.
     Number(rlim_t),
     /// What the hard limit is.
     Hard,
@@ -50,8 +50,8 @@ pub enum Which {
 }
 
 /// Sets a limit.
-pub fn set(resource: Resource, which: Which, value: Value) -> Result<(), Error> {
-    let failed = |errno| Error::system(format_args!("set {resource:?}"), errno);
+pub fn set(resource: Resource, which: Which, value: Value) -> Result<(), Exit> {
+    let failed = |errno| Exit::system(format_args!("set {resource:?}"), errno);
     let (soft, hard) = getrlimit(resource).map_err(failed)?;
     let value = value.or_hard(hard);
     let (soft, hard) = match which {

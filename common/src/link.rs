@@ -8,13 +8,13 @@ use std::time::Duration;
 use lexopt::Arg;
 
 use crate::env::Env;
-use crate::error::Error;
 use crate::exec::Chain;
+use crate::exit::Exit;
 use crate::quantity::{self, number};
 use crate::word::{Word, shown};
 
 /// What a link's `run` returns: what is left to execute, or why nothing is executed.
-pub type Outcome = Result<Chain, Error>;
+pub type Outcome = Result<Chain, Exit>;
 
 /// A link: one change to the process state, by name.
 #[derive(Debug)]
@@ -112,7 +112,7 @@ impl Cli {
     }
 
     /// The next option; `None` once the first operand is reached. Options never follow an operand.
-    pub fn option(&mut self) -> Result<Option<Arg<'static>>, Error> {
+    pub fn option(&mut self) -> Result<Option<Arg<'static>>, Exit> {
         match self.parser.next()? {
             Some(Arg::Short(option)) => return Ok(Some(Arg::Short(option))),
             Some(Arg::Long("help")) => {
@@ -137,45 +137,43 @@ impl Cli {
     }
 
     /// What `option` asks for, which takes no value.
-    fn answer(&mut self, option: &str, text: String) -> Error {
+    fn answer(&mut self, option: &str, text: String) -> Exit {
         match self.parser.optional_value() {
-            None => Error::answer(0, text),
-            Some(value) => {
-                Error::usage(format_args!("invalid option '{option}={}'", shown(value.as_bytes())))
-            }
+            None => Exit::answer(0, text),
+            Some(value) => Exit::usage(format_args!("invalid option '{option}={}'", shown(value.as_bytes()))),
         }
     }
 
     /// For a link without options: understands `--help`, `--version` and `--`, and comes to the first
     /// operand.
-    pub fn no_options(&mut self) -> Result<(), Error> {
+    pub fn no_options(&mut self) -> Result<(), Exit> {
         self.option()?.map_or(Ok(()), |option| Err(option.unexpected().into()))
     }
 
     /// The value of the option just returned.
-    pub fn value(&mut self) -> Result<OsString, Error> {
+    pub fn value(&mut self) -> Result<OsString, Exit> {
         Ok(self.parser.value()?)
     }
 
     /// The value of the option just returned, as a fd number.
-    pub fn fd_value(&mut self) -> Result<RawFd, Error> {
+    pub(crate) fn fd_value(&mut self) -> Result<RawFd, Exit> {
         fd(&self.value()?)
     }
 
     /// The value of the option just returned, as a time in seconds, with a fraction after a point.
-    pub fn seconds(&mut self) -> Result<Duration, Error> {
+    pub fn seconds(&mut self) -> Result<Duration, Exit> {
         let value = self.value()?;
         quantity::seconds(value.as_bytes())
-            .ok_or_else(|| Error::value("not a number of seconds", value.as_bytes()))
+            .ok_or_else(|| Exit::value("not a number of seconds", value.as_bytes()))
     }
 
     /// The next operand; `name` is what the usage line calls it.
-    pub fn operand(&mut self, name: &str) -> Result<Word, Error> {
-        self.chain.words.next().map(Word).ok_or_else(|| Error::usage(format_args!("missing {name}")))
+    pub fn operand(&mut self, name: &str) -> Result<Word, Exit> {
+        self.chain.words.next().map(Word).ok_or_else(|| Exit::usage(format_args!("missing {name}")))
     }
 
     /// The next operand as a fd number.
-    pub fn fd(&mut self, name: &str) -> Result<RawFd, Error> {
+    pub fn fd(&mut self, name: &str) -> Result<RawFd, Exit> {
         fd(OsStr::from_bytes(self.operand(name)?.to_bytes()))
     }
 
@@ -198,8 +196,8 @@ impl Cli {
 
     /// What is left to execute. Take it before the deed: a line without a program must not change so much
     /// as a file.
-    pub fn rest(&mut self) -> Result<Chain, Error> {
-        self.chain.words.first().ok_or_else(|| Error::usage("missing prog"))?;
+    pub fn rest(&mut self) -> Result<Chain, Exit> {
+        self.chain.words.first().ok_or_else(|| Exit::usage("missing prog"))?;
         Ok(self.rest_or_nothing())
     }
 
@@ -226,8 +224,8 @@ fn option_words(words: impl Iterator<Item = &'static CStr>) -> Vec<OsString> {
     taken
 }
 
-fn fd(word: &OsStr) -> Result<RawFd, Error> {
-    number(word.as_bytes()).ok_or_else(|| Error::value("not a file descriptor", word.as_bytes()))
+fn fd(word: &OsStr) -> Result<RawFd, Exit> {
+    number(word.as_bytes()).ok_or_else(|| Exit::value("not a file descriptor", word.as_bytes()))
 }
 
 #[cfg(test)]

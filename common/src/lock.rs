@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{Mode, fstat, fstatat};
 
-use crate::error::{Error, OrFail};
+use crate::exit::{Exit, OrFail};
 use crate::link::Cli;
 use crate::sys::{clock, fd as raw, file, process};
 use crate::word::{Word, shown};
@@ -68,7 +68,7 @@ pub struct Request {
 impl Request {
     /// Reads [`OPTIONS`] and the program's own `flag`, then the operand `file`. Returns also whether the flag was
     /// there.
-    pub fn parse(cli: &mut Cli, flag: Flag) -> Result<(Self, bool), Error> {
+    pub fn parse(cli: &mut Cli, flag: Flag) -> Result<(Self, bool), Exit> {
         let (mut wait, mut quiet, mut at, mut flagged) = (Wait::Forever, false, None, false);
         while let Some(option) = cli.option()? {
             match option {
@@ -83,26 +83,24 @@ impl Request {
             }
         }
         if let Some(fd @ 0..=2) = at {
-            return Err(Error::usage(format_args!(
-                "a lock on fd {fd} would be lost with it: use 3 or above"
-            )));
+            return Err(Exit::usage(format_args!("a lock on fd {fd} would be lost with it: use 3 or above")));
         }
         Ok((Self { wait, quiet, at, file: cli.operand("file")? }, flagged))
     }
 
     /// Takes the lock, lets `then` work on the file, and leaves its fd to the program, which so holds the
     /// lock.
-    pub fn take(&self, kind: Kind, then: impl Fn(&OwnedFd) -> nix::Result<()>) -> Result<(), Error> {
+    pub fn take(&self, kind: Kind, then: impl Fn(&OwnedFd) -> nix::Result<()>) -> Result<(), Exit> {
         let file = self.file;
         let locked = match acquire(file, kind, self.wait) {
             Ok(Some(fd)) => Ok(fd),
-            Ok(None) if self.quiet => return Err(Error::answer(0, "")),
+            Ok(None) if self.quiet => return Err(Exit::answer(0, "")),
             Ok(None) => return Err(self.taken()),
             Err(error) => Err(error),
         };
         let fd = match locked {
             // Not only where it is locked: daemontools' -x is silent too where the file cannot be opened.
-            Err(_) if self.quiet => return Err(Error::answer(0, "")),
+            Err(_) if self.quiet => return Err(Exit::answer(0, "")),
             other => other?,
         };
         then(&fd).or_fail(format_args!("write {file}"))?;
@@ -111,8 +109,8 @@ impl Request {
 
     /// The message where somebody else has the lock.
     #[cold]
-    fn taken(&self) -> Error {
-        let error = Error::fatal(format_args!("unable to lock {}: it is locked", self.file));
+    fn taken(&self) -> Exit {
+        let error = Exit::fatal(format_args!("unable to lock {}: it is locked", self.file));
         match holder::find(&self.file) {
             Ok(Some((pid, _))) if process::id() == Ok(pid) => {
                 error.hint("this process holds it itself, by a descriptor that it has already: see -d")
@@ -137,7 +135,7 @@ impl Request {
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Takes flock(2)'s exclusive lock on an open file, if it is free.
-pub fn try_flock(fd: BorrowedFd) -> nix::Result<bool> {
+fn try_flock(fd: BorrowedFd) -> nix::Result<bool> {
     match file::flock(fd, libc::LOCK_EX | libc::LOCK_NB) {
         Ok(()) => Ok(true),
         Err(Errno::EAGAIN | Errno::EINTR) => Ok(false),
@@ -168,8 +166,8 @@ pub fn pause_1ms() {
 }
 
 /// Opens `file`, creating it if missing, and locks it; `None` if the lock could not be acquired in time.
-fn acquire(file: Word, kind: Kind, wait: Wait) -> Result<Option<OwnedFd>, Error> {
-    let failed = |errno| Error::system(format_args!("lock {file}"), errno);
+fn acquire(file: Word, kind: Kind, wait: Wait) -> Result<Option<OwnedFd>, Exit> {
+    let failed = |errno| Exit::system(format_args!("lock {file}"), errno);
     // No clock is asked without need: to a process that may not read the time stamp counter it is death.
     let (limit, each) = match wait {
         Wait::For(time) => (Some((time, Instant::now())), Wait::Never),
@@ -199,7 +197,7 @@ fn acquire(file: Word, kind: Kind, wait: Wait) -> Result<Option<OwnedFd>, Error>
 
 /// Opens a lock file, as narrowly as its lock can do with: never truncated, never through a symbolic link,
 /// never waiting for the other end of a FIFO.
-fn open(file: Word, kind: Kind) -> Result<OwnedFd, Error> {
+fn open(file: Word, kind: Kind) -> Result<OwnedFd, Exit> {
     let access = match kind {
         Kind::Exclusive => OFlag::O_WRONLY,
         Kind::Shared => OFlag::O_RDONLY,
@@ -208,8 +206,8 @@ fn open(file: Word, kind: Kind) -> Result<OwnedFd, Error> {
     fds::open(AT_FDCWD, &file, flags, Mode::S_IRUSR | Mode::S_IWUSR).map_err(|errno| not_opened(file, errno))
 }
 
-fn not_opened(file: Word, errno: Errno) -> Error {
-    let error = Error::system(format_args!("open {file}"), errno);
+fn not_opened(file: Word, errno: Errno) -> Exit {
+    let error = Exit::system(format_args!("open {file}"), errno);
     if errno == Errno::ELOOP { error.hint("a lock file may not be a symbolic link") } else { error }
 }
 
@@ -241,13 +239,13 @@ fn still_at(fd: &OwnedFd, path: &CStr) -> nix::Result<bool> {
 
 /// The pid of a process that holds a lock of fcntl(2) on `file`, without touching the lock: -1 where an
 /// open file description holds it, as a lock of ours; `None` if none does or there is no file.
-pub fn holder(file: Word) -> Result<Option<(OwnedFd, i32)>, Error> {
+pub fn holder(file: Word) -> Result<Option<(OwnedFd, i32)>, Exit> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let fd = match fds::open(AT_FDCWD, &file, flags, Mode::empty()) {
         Err(Errno::ENOENT) => return Ok(None),
         other => other.map_err(|errno| not_opened(file, errno))?,
     };
     let (kind, pid) = file::ofd_lock(fd.as_fd(), libc::F_OFD_GETLK, libc::F_WRLCK)
-        .or_fail(format_args!("ask for the lock on {file}"))?;
+        .or_fail(format_args!("query the lock on {file}"))?;
     Ok((kind != libc::F_UNLCK).then_some((fd, pid)))
 }

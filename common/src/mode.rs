@@ -1,10 +1,10 @@
 //! The file mode creation mask, as sh's umask reads it.
 
-use crate::error::{Error, OrFail};
+use crate::exit::{Exit, OrFail};
 use crate::sys::file;
 
 /// Sets the mask, umask(2). Returns what it was.
-pub fn set(mask: u32) -> Result<u32, Error> {
+pub fn set(mask: u32) -> Result<u32, Exit> {
     file::umask(mask).or_fail("set the mask")
 }
 

@@ -4,9 +4,9 @@ use std::ffi::CStr;
 use std::mem;
 
 use crate::env::Env;
-use crate::error::{Error, OrFail};
 use crate::exec::Chain;
-use crate::identity::{Own, is_called};
+use crate::exit::{Exit, OrFail};
+use crate::identity::{SelfMatch, is_called};
 use crate::link::{Link, help, version, with_columns};
 use crate::procfs;
 use crate::sys::process;
@@ -29,33 +29,33 @@ pub(crate) fn called(
     links: &'static [Link],
     mut words: Words,
     env: Env,
-) -> Result<(&'static Link, Chain), Error> {
+) -> Result<(&'static Link, Chain), Exit> {
     let by = |name: &CStr| links.iter().find(|link| is_called(name, link.name));
     if let Some(link) = words.first().and_then(by) {
         // Whether one of the words can be a link is seen without a look at any file.
         let more = words.clone().skip(1).any(|word| by(word).is_some());
-        let own = if more { Own::file() } else { None };
-        return apply(links, link, Chain::new(words, env, own.unwrap_or(Own::Alone)));
+        let own = if more { SelfMatch::file() } else { None };
+        return apply(links, link, Chain::new(words, env, own.unwrap_or(SelfMatch::Alone)));
     }
     words.next();
     if words.first() == Some(c"--") {
         words.next();
     }
     let named = |word: &CStr| {
-        let unknown = || Error::usage(format_args!("no link is called {}", shown(word.to_bytes())));
+        let unknown = || Exit::usage(format_args!("no link is called {}", shown(word.to_bytes())));
         links.iter().find(|link| link.name.as_bytes() == word.to_bytes()).ok_or_else(unknown)
     };
-    let Some(first) = words.first() else { return Err(Error::answer(0, list(links))) };
+    let Some(first) = words.first() else { return Err(Exit::answer(0, list(links))) };
     match first.to_bytes() {
         b"--help" => {
             words.next();
             Err(words.first().map_or_else(
-                || Error::answer(0, list(links)),
-                |word| named(word).map_or_else(|error| error, |link| Error::answer(0, help(link))),
+                || Exit::answer(0, list(links)),
+                |word| named(word).map_or_else(|error| error, |link| Exit::answer(0, help(link))),
             ))
         }
-        b"--version" => Err(Error::answer(0, version(&CATENA))),
-        _ => apply(links, named(first)?, Chain::new(words, env, Own::Named)),
+        b"--version" => Err(Exit::answer(0, version(&CATENA))),
+        _ => apply(links, named(first)?, Chain::new(words, env, SelfMatch::Named)),
     }
 }
 
@@ -64,12 +64,12 @@ fn apply(
     links: &'static [Link],
     mut link: &'static Link,
     mut chain: Chain,
-) -> Result<(&'static Link, Chain), Error> {
+) -> Result<(&'static Link, Chain), Exit> {
     loop {
         chain = link.apply(chain)?;
         let own = |next: &&Link| chain.expect(link.name, next.name).is_some_and(|own| chain.is_next(&own));
-        let next = if matches!(chain.own, Own::Alone) { None } else { links.iter().find(own) };
-        let by_name = matches!(chain.own, Own::Named);
+        let next = if matches!(chain.own, SelfMatch::Alone) { None } else { links.iter().find(own) };
+        let by_name = matches!(chain.own, SelfMatch::Named);
         match (next, chain.changed) {
             (Some(next), None) => link = next,
             // Until an exec the files in /proc of a process that has changed its ids are root's, and so they must be:
@@ -93,9 +93,9 @@ fn apply(
 
 /// Executes our own file for what is left of the chain. Returns where that cannot be done, and nothing has changed.
 fn again(chain: &mut Chain) {
-    if Own::file().is_some() {
+    if SelfMatch::file().is_some() {
         let env = mem::take(&mut chain.env).into_words();
-        // Whatever it was that the kernel refused: the chain goes on here.
+        // Whatever the errno: the chain goes on here.
         let _ = process::execve(OWN, &by_ourselves(chain), &env);
         chain.env = Env::new(env);
     }

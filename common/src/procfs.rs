@@ -1,4 +1,4 @@
-//! What is read below /proc, believed only where that is a procfs: in a chroot, or before it is mounted, whoever
+//! Files below /proc, believed only if that is a procfs: in a chroot, or before it is mounted, whoever
 //! may write there says what is in a plain file of the same name. One that is not on a procfs is not there
 //! (ENOENT), as if nothing were mounted.
 
@@ -30,7 +30,7 @@ pub fn read<'a>(path: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]> {
 
 /// Whether /proc is that of our own pid namespace: whether `/proc/self` is the pid that we know ourselves by. In
 /// another one's each pid is that of somebody else.
-pub fn is_own() -> nix::Result<bool> {
+pub(crate) fn is_own() -> nix::Result<bool> {
     // Once ours, always ours: only a process that may mount over it could change it.
     static OWN: AtomicBool = AtomicBool::new(false);
     if OWN.load(Ordering::Relaxed) {

@@ -103,7 +103,7 @@ pub fn seconds(text: &[u8]) -> Option<Duration> {
         return None;
     }
     let nanos = fraction.iter().chain(b"000000000").take(9).fold(0, |sum, b| sum * 10 + u32::from(b - b'0'));
-    // What is longer than a timer takes is as good as for ever.
+    // A time that is longer than a timer takes is as good as for ever.
     Some(Duration::new(number::<u64>(whole)?.min(i32::MAX as u64), nanos))
 }
 

@@ -5,7 +5,7 @@ use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
 use nix::unistd::{chroot, fchdir};
 
-use crate::error::{Error, OrFail};
+use crate::exit::{Exit, OrFail};
 use crate::word::Word;
 use crate::{caps, fds};
 
@@ -14,13 +14,13 @@ const HINT: &str = "only root may: put chroot right after setuidgid, which lends
 /// Makes `path` the root directory and the working directory. One fd serves both, so it is one directory whatever
 /// happens to its name. A process that is not root gives up `CAP_SYS_CHROOT` then, with which it could leave the
 /// chroot.
-pub fn change(path: Word) -> Result<(), Error> {
+pub fn change(path: Word) -> Result<(), Exit> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let directory =
         fds::open(AT_FDCWD, &path, flags, Mode::empty()).or_fail(format_args!("open directory {path}"))?;
     fchdir(&directory).or_fail(format_args!("enter {path}"))?;
     chroot(c".").map_err(|errno| {
-        let error = Error::system(format_args!("change root to {path}"), errno);
+        let error = Exit::system(format_args!("change root to {path}"), errno);
         match errno {
             Errno::EPERM => error.hint(HINT),
             _ => error,

@@ -10,9 +10,9 @@ use std::ffi::c_char;
 use nix::fcntl::OFlag;
 
 use crate::env::Env;
-use crate::error::{Error, OrFail};
 use crate::exec::Chain;
-use crate::identity::{Own, gives_rights_away};
+use crate::exit::{Exit, OrFail};
+use crate::identity::{SelfMatch, gives_rights_away};
 use crate::link::Link;
 use crate::multicall::{self, CATENA};
 use crate::procfs;
@@ -83,7 +83,9 @@ macro_rules! main {
 pub unsafe fn start(link: &'static Link, argv: *const *const c_char, envp: *const *const c_char) -> ! {
     // SAFETY: by the contract.
     unsafe {
-        start_with(link, argv, envp, |words, env| Ok((link, link.apply(Chain::new(words, env, Own::Alone))?)))
+        start_with(link, argv, envp, |words, env| {
+            Ok((link, link.apply(Chain::new(words, env, SelfMatch::Alone))?))
+        })
     }
 }
 
@@ -108,7 +110,7 @@ unsafe fn start_with(
     name: &'static Link,
     argv: *const *const c_char,
     envp: *const *const c_char,
-    apply: impl FnOnce(Words, Env) -> Result<(&'static Link, Chain), Error>,
+    apply: impl FnOnce(Words, Env) -> Result<(&'static Link, Chain), Exit>,
 ) -> ! {
     // SAFETY: the kernel ends both in a null pointer, they live as long as the process, and nothing here
     // changes them.
@@ -123,14 +125,14 @@ unsafe fn start_with(
 /// Refuses to work where this program's own file is set-id or has file capabilities: it would run anybody's
 /// command line with them. `AT_SECURE` alone is no proof: it is also set for a link under a set-id program
 /// that runs it on purpose.
-fn never_a_way_up() -> Result<(), Error> {
+fn never_a_way_up() -> Result<(), Exit> {
     if !process::at_secure() {
         return Ok(());
     }
     let action = "look at this program's own file";
     let open = procfs::This::open().and_then(|this| this.file(c"exe", OFlag::O_RDONLY)).or_fail(action)?;
     if gives_rights_away(&open).or_fail(action)? {
-        return Err(Error::fatal("this program's file is set-id or has file capabilities")
+        return Err(Exit::fatal("this program's file is set-id or has file capabilities")
             .hint("it would give them to anybody: remove them with 'chmod ug-s' and 'setcap -r'"));
     }
     Ok(())

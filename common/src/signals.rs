@@ -2,7 +2,7 @@
 
 use crate::quantity::number;
 
-pub use crate::sys::signal::{as_fd, block_all, block_none, block_only, next, reset_all};
+pub use crate::sys::signal::{as_fd, block_all, block_only, next, reset_all};
 
 pub use libc::{
     SIGALRM as ALRM, SIGCHLD as CHLD, SIGCONT as CONT, SIGHUP as HUP, SIGINT as INT, SIGKILL as KILL,
@@ -14,7 +14,7 @@ pub use libc::{
 /// out; but `RTMIN+3` means what the manual of the receiver says, not what we were built with.
 pub const RTMIN: i32 = 34;
 /// The last of them, and of all signals of Linux.
-pub const RTMAX: i32 = 64;
+const RTMAX: i32 = 64;
 
 /// Those that have a name, without SIG, see signal(7).
 const NAMES: [(&str, i32); 31] = [

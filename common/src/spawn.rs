@@ -49,7 +49,8 @@ impl Slot<'_> {
     pub const SIZE: usize = 192;
 
     fn write(&self, pid: u32) -> nix::Result<()> {
-        // Where /proc is not there, or another pid namespace's: 0, with which nobody is believed to be dead or alive.
+        // Without /proc, or with that of another pid namespace: 0, by which no process is believed to be dead
+        // or alive.
         let start = procfs::this(pid).map_or(0, |process| process.start);
         let mut text = Text::<{ Slot::SIZE }>::of(self.head);
         text.number(pid).add(" ").number(start).add(self.tail).fill(Self::SIZE - 1).add("\n");

@@ -74,7 +74,7 @@ impl State {
     }
 }
 
-/// What is wanted of a service, from that which stops it least.
+/// What is wanted of a service, from the least stop to the greatest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub enum Want {
     /// That it runs, again and again.

@@ -6,13 +6,13 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
 
-use crate::error::{Error, OrFail};
+use crate::exit::{Exit, OrFail};
 use crate::fds;
 use crate::sys::process;
 
 /// Gives up the controlling terminal of this process, which must not lead its session; does nothing without
 /// one.
-pub fn give_up() -> Result<(), Error> {
+pub fn give_up() -> Result<(), Exit> {
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     match fds::open(AT_FDCWD, c"/dev/tty", flags, Mode::empty()) {
         Err(Errno::ENXIO) => Ok(()), // what the kernel says where there is no controlling terminal

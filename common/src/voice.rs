@@ -77,8 +77,8 @@ impl Voice {
         }
     }
 
-    /// The name and the directory, and `text` behind them as it is: what there is no room for is the beginning of
-    /// the directory, whose end says more.
+    /// The name and the directory, then `text` as it is. If there is no room for all, the beginning of the
+    /// directory is cut: its end says more.
     fn about(self, called: &[u8], text: &[u8]) -> Text<LINE> {
         let mut line = Text::of(&called[..called.len().min(NAME)]);
         if self.directory.is_empty() {

@@ -1,7 +1,7 @@
-//! served: a small daemon for the demo. `served` listens on a port of 127.0.0.1 and tells who asks it as
-//! whom it runs and what it sees; `served ask PORT` asks; USR1 makes it log how many it has answered. It does not
-//! fork, drops no privilege, writes no pid file and logs to stdout: the chain in front of it does what is left
-//! of that.
+//! served: a small daemon for the demo. `served` listens on a port of 127.0.0.1 and reports to each client the
+//! user that it runs as and what it sees; `served ask PORT` is such a client; USR1 makes it log how many it has
+//! answered. It does not fork, drops no privilege, writes no pid file and logs to stdout: the chain in front of
+//! it does what is left of that.
 #![allow(clippy::print_stdout, reason = "a daemon that logs to stdout")]
 
 use std::fmt::Write as _;

@@ -23,13 +23,13 @@ fuzz_target!(|data: &[u8]| {
                 to.extend_from_slice(before);
                 Err(())
             },
-            |_, _| panic!("told of what was not read"),
+            |_, _| panic!("reported a line that was not read"),
         )
         .unwrap_err();
     assert_eq!(seen(&config), Seen::default());
 });
 
-/// Reads it. Returns the lines that it was told mean nothing.
+/// Reads it. Returns the lines that were reported as invalid.
 fn read(config: &mut Config, text: &[u8]) -> Vec<Vec<u8>> {
     let mut bad = Vec::new();
     let fill = |to: &mut Vec<u8>| {
@@ -78,7 +78,7 @@ fn seen(config: &Config) -> Seen {
     }
 }
 
-/// The same, and the lines that mean nothing. A NUL ends a line as a newline does.
+/// The same, and the invalid lines. A NUL ends a line as a newline does.
 fn expected(text: &[u8]) -> (Seen, Vec<Vec<u8>>) {
     let (mut seen, mut bad) = (Seen::default(), Vec::new());
     for line in text.split(|byte| matches!(byte, 0 | b'\n')).filter(|line| !line.is_empty()) {

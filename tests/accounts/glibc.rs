@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::accounts::{Files, Trouble};
+use common::accounts::{Files, LookupError};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
@@ -87,7 +87,7 @@ impl Count {
     #[allow(clippy::ref_option, reason = "as it is compared")]
     fn judge<T: PartialEq + std::fmt::Debug>(
         &mut self,
-        ours: Result<Option<T>, Trouble>,
+        ours: Result<Option<T>, LookupError>,
         theirs: &Option<T>,
         file: &[u8],
     ) {
@@ -97,7 +97,7 @@ impl Count {
                 assert_eq!(&ours, theirs, "{}", shown());
                 *if ours.is_some() { &mut self.found } else { &mut self.none } += 1;
             }
-            Err(Trouble::Line(name, number)) => {
+            Err(LookupError::Line(name, number)) => {
                 let line = file.split(|b| *b == b'\n').nth(usize::try_from(number).unwrap() - 1).unwrap();
                 assert!(!is_well_formed(line, name), "{:?} of {}", String::from_utf8_lossy(line), shown());
                 *if theirs.is_some() { &mut self.refused.0 } else { &mut self.refused.1 } += 1;

@@ -173,7 +173,7 @@ fn executed_again(chain: &str) -> Option<String> {
     opening.next().map(|(_, word)| format!("@/bin/{word}"))
 }
 
-/// Links with valid arguments and an own directory for the files of each, and `@/state`.
+/// Links with valid arguments and a directory of its own for the files of each, and `@/state`.
 pub(super) fn chain(house: &House, names: &[&str], account: Option<&str>) -> String {
     let words = names.iter().enumerate().flat_map(|(i, name)| {
         let scratch = house.at(&format!("work{i}"));

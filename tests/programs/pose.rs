@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use caps::{CapSet, Capability};
 use common::limits::{self, Value, Which};
-use common::{Cli, Env, Error, Link, OrFail, Outcome, fds, shown};
+use common::{Cli, Env, Exit, Link, OrFail, Outcome, fds, shown};
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::resource::Resource;
@@ -34,7 +34,7 @@ const BEFORE: [(&str, &[&CStr]); 15] = [
     ("all-ignored", &[c"env", c"--ignore-signal"]),
     ("all-blocked", &[c"env", c"--block-signal"]),
     ("pending", &[c"env", c"--block-signal=USR1", c"sh", c"-c", c"kill -USR1 $$; exec \"$@\"", c"sh"]),
-    ("nice", &[c"nice", c"-n7"]),
+    ("nice", &[c"/usr/bin/nice", c"-n7"]), // not the link
     ("batch", &[c"chrt", c"-b", c"0"]),
     ("one-processor", &[c"taskset", c"1"]),
     ("personality", &[c"setarch", c"--addr-no-randomize", c"--addr-compat-layout"]),
@@ -56,7 +56,7 @@ const TIMERS: &CStr =
 
 fn run(cli: &mut Cli) -> Outcome {
     cli.no_options()?;
-    let state = cli.operand("state")?.0.to_str().map_err(|_| Error::usage("not UTF-8"))?;
+    let state = cli.operand("state")?.0.to_str().map_err(|_| Exit::usage("not UTF-8"))?;
     let (state, value) = state.split_once('=').unwrap_or((state, ""));
     let mut chain = cli.rest()?;
     if let Some((_, before)) = BEFORE.iter().find(|(name, _)| *name == state) {
@@ -79,11 +79,11 @@ fn leaked(text: impl Into<Vec<u8>>) -> &'static CStr {
     Box::leak(CString::new(text).unwrap_or_default().into_boxed_c_str())
 }
 
-fn unknown(value: &str) -> Error {
-    Error::usage(format_args!("no such state: {}", shown(value)))
+fn unknown(value: &str) -> Exit {
+    Exit::usage(format_args!("no such state: {}", shown(value)))
 }
 
-fn more_words(value: &str) -> Result<Vec<&'static CStr>, Error> {
+fn more_words(value: &str) -> Result<Vec<&'static CStr>, Exit> {
     match value {
         "odd" => Ok(vec![c"", c"--", c"-x", c"caf\xe9 \xff\xfe", c"a\nb\t\x01", c"", c"=", c""]),
         "many" => Ok((0..2000).map(|i| leaked(format!("word {i}"))).collect()),
@@ -92,7 +92,7 @@ fn more_words(value: &str) -> Result<Vec<&'static CStr>, Error> {
     }
 }
 
-fn entries(value: &str) -> Result<Vec<&'static CStr>, Error> {
+fn entries(value: &str) -> Result<Vec<&'static CStr>, Exit> {
     match value {
         "none" => Ok(vec![]),
         "odd" => Ok(vec![
@@ -116,9 +116,9 @@ fn entries(value: &str) -> Result<Vec<&'static CStr>, Error> {
     }
 }
 
-fn deed(state: &str, value: &str) -> Result<(), Error> {
+fn deed(state: &str, value: &str) -> Result<(), Exit> {
     match state {
-        "out" => fds::duplicate(1, 77, true).or_fail("copy stdout"),
+        "out" => fds::copy_to(1, 77).or_fail("copy stdout"),
         "closed" => {
             value.bytes().try_for_each(|digit| fds::close(i32::from(digit - b'0'))).or_fail("close a fd")
         }
@@ -168,11 +168,11 @@ fn deed(state: &str, value: &str) -> Result<(), Error> {
     }
 }
 
-fn change_caps(change: impl Fn() -> Result<(), caps::errors::CapsError>) -> Result<(), Error> {
-    change().map_err(|error| Error::fatal(format_args!("unable to change capabilities: {error}")))
+fn change_caps(change: impl Fn() -> Result<(), caps::errors::CapsError>) -> Result<(), Exit> {
+    change().map_err(|error| Exit::fatal(format_args!("unable to change capabilities: {error}")))
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-fn failed(error: std::io::Error) -> Error {
-    Error::system("make the state", Errno::from_raw(error.raw_os_error().unwrap_or(0)))
+fn failed(error: std::io::Error) -> Exit {
+    Exit::system("make the state", Errno::from_raw(error.raw_os_error().unwrap_or(0)))
 }

@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use caps::{CapSet, Capability};
-use common::{Cli, Error, Link, Outcome, fds};
+use common::{Cli, Exit, Link, Outcome, fds};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource as R, getrlimit};
 use nix::sys::stat::{Mode, stat, umask};
@@ -83,8 +83,8 @@ fn run(cli: &mut Cli) -> Outcome {
         from_proc(&mut text);
     }
     from_calls(&mut text);
-    let _ = fds::duplicate(77, 1, false); // not open: stdout it is
-    Err(Error::answer(0, text.0))
+    let _ = fds::move_to(77, 1); // not open: stdout it is
+    Err(Exit::answer(0, text.0))
 }
 
 struct Text(String);

@@ -324,7 +324,7 @@ pub(crate) fn texts(messages: &[Message]) -> Vec<&str> {
     messages.iter().map(|message| &*message.text).collect()
 }
 
-/// So many numbered lines, from this number on.
+/// `count` numbered lines, from this number on.
 pub(crate) fn numbered(lines: std::ops::Range<usize>) -> Vec<String> {
     lines.map(|number| format!("line {number} of the service")).collect()
 }

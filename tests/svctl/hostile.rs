@@ -1,13 +1,14 @@
 //! State directories that belong to others: what they put there gets no byte of ours, and shows nothing.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use common::supervise::json::Value;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
@@ -116,7 +117,7 @@ fn a_supervisor_that_talks_without_end_does_not_keep_the_time_from_being_up() {
             std::thread::spawn(move || {
                 let events = "{\"event\":\"want\",\"want\":\"up\"}\n".repeat(1000);
                 let mut said = writeln!(stream, "{}", super::harness::said("down", 0, "up", false));
-                // Whoever never stops to read gets this in place of the rest.
+                // A reader that never stops gets this in place of the rest.
                 let end = Instant::now() + Duration::from_secs(30);
                 while said.is_ok() && goes_on.load(Ordering::Relaxed) && Instant::now() < end {
                     said = stream.write_all(events.as_bytes());
@@ -129,6 +130,50 @@ fn a_supervisor_that_talks_without_end_does_not_keep_the_time_from_being_up() {
         assert_eq!((outcome.status, &outcome.stdout[..9]), (1, "timeout: "), "{words}");
     }
     floods.store(false, Ordering::Relaxed);
+}
+
+#[test]
+fn an_object_that_is_printed_is_json_and_names_its_own_service_whatever_a_supervisor_says() {
+    let house = House::new();
+    house.write("a/supervise/deaths", "");
+    let path = house.at("a/supervise/socket");
+    for said in [
+        "no object",
+        "{}}",
+        "[1]",
+        "",
+        "{\"ok\":true,\"state\":\"run\",\"service\":\"b\"}",
+        "{\"event\":\"death\",\"service\":\"b\"}",
+        "{\"event\":\"death\",\"time\":--1}",
+        "{\"ok\":true,\"state\":\"run\",\t\"pid\":7}",
+        "{\"ok\":true,\"state\":\"run\",\"pid\":1..2}",
+        &"1".repeat(70_000),
+    ] {
+        let listener = UnixListener::bind(&path).unwrap();
+        let line = format!("{said}\n");
+        let speaker = std::thread::spawn(move || {
+            while let Ok((mut stream, _)) = listener.accept() {
+                let mut request = [0; 64];
+                if stream.read(&mut request).unwrap_or(0) == 0 {
+                    break;
+                }
+                let _ = stream.write_all(line.as_bytes()); // it may have heard enough
+            }
+        });
+        for words in ["events", "status", "list", "up"] {
+            let outcome = house.svctl(&format!("--json {words} a"));
+            for line in outcome.stdout.lines() {
+                let object = Value::parse(line).unwrap_or_else(|| panic!("{words}: {said}: {line}"));
+                let Value::Object(members) = &object else { panic!("{words}: {said}: {line}") };
+                let services: Vec<_> = members.iter().filter(|(key, _)| key == "service").collect();
+                assert!(matches!(&services[..], [(_, Value::Text(name))] if name == "a"), "{words}: {line}");
+                assert!(!line.contains(char::is_control), "{words}: {line}");
+            }
+        }
+        drop(UnixStream::connect(&path).unwrap()); // the end of the speaker
+        speaker.join().unwrap();
+        fs::remove_file(&path).unwrap();
+    }
 }
 
 #[test]

@@ -366,6 +366,9 @@ fn many_services_are_controlled_at_once_whatever_the_limit_of_open_files() {
     let script = format!("ulimit -Sn 32; exec svctl up {}", "a ".repeat(200));
     assert_eq!(run(sh(&script).env("SVDIR", house.at("."))), prints(""));
     assert_eq!(talker.heard(), vec!["up"; 200]);
+    let script = format!("ulimit -Sn 32; svctl events {} | head -n 40", "a ".repeat(40));
+    let outcome = run(sh(&script).env("SVDIR", house.at(".")));
+    assert_eq!(without_numbers(&outcome.stdout), "run: a: (pid N) Ns\n".repeat(40));
 }
 
 #[test]

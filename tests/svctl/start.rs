@@ -277,9 +277,9 @@ fn reloads(supervisor: &str) {
     };
     assert_eq!(reload("a"), (0, "ok: run: a: (pid N) Ns\n".into()));
     let (status, said) = reload("b");
-    assert!(status == 1 && said.starts_with("fail: b: it did not live on"), "{said}");
+    assert!(status == 1 && said.starts_with("fail: b: it did not keep running"), "{said}");
     if supervisor != peer("runsv").unwrap_or_default() {
-        assert_eq!(said, "fail: b: it did not live on, run ended after N.Ns: SIGHUP\n");
+        assert_eq!(said, "fail: b: it did not keep running, run ended after N.Ns: SIGHUP\n");
     }
     assert_eq!(house.svctl("stop b").status, 0);
     assert_eq!(reload("b"), (1, "fail: b: not running\n".into()));

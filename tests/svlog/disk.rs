@@ -216,7 +216,7 @@ fn lines_that_nobody_can_read_any_more_are_counted() {
     let logged = log.all().len();
     assert!(log.all() == lines(1, logged / 11), "{}", log.report());
     let lost = lines(1, 2000).len() - logged;
-    log.until_said(&format!("{lost} bytes could not be written, and are lost"));
+    log.until_said(&format!("{lost} bytes could not be written; they are lost"));
 }
 
 #[test]
@@ -517,7 +517,7 @@ fn at_the_end_of_its_input_it_does_not_wait_for_room_and_its_status_tells() {
     let logged = log.all().len();
     assert!(log.all() == lines(1, logged / 11), "{}", log.report());
     let lost = lines(1, 2000).len() - logged;
-    log.until_said(&format!("{lost} bytes could not be written, and are lost"));
+    log.until_said(&format!("{lost} bytes could not be written; they are lost"));
     // Also where somebody else holds the pipe, who may be the next logger, or a shell.
     let mut log = Log::prepare(Svlog, "");
     log.hold_pipe();
@@ -526,7 +526,7 @@ fn at_the_end_of_its_input_it_does_not_wait_for_room_and_its_status_tells() {
     log.write("one\n");
     log.close_writer();
     assert_eq!(log.ended(), 111, "{}", log.report());
-    assert!(log.stderr().contains("4 bytes could not be written, and stay in the pipe"), "{}", log.stderr());
+    assert!(log.stderr().contains("4 bytes could not be written; they stay in the pipe"), "{}", log.stderr());
     assert_eq!(log.left(), "one\n");
     // Nor for a current that is none; and what came from a file is counted as far as it was read.
     for input in ["echo one |", "(echo one; echo two) | cat |", "echo one >input; <input"] {
@@ -536,7 +536,7 @@ fn at_the_end_of_its_input_it_does_not_wait_for_room_and_its_status_tells() {
             &format!("mkdir d; mkfifo d/current; {input} {}/svlog d", bin().display()),
         );
         assert_eq!(seen.status, 111, "{seen:?}");
-        assert!(seen.stderr.ends_with(" bytes could not be written, and are lost\n"), "{seen:?}");
+        assert!(seen.stderr.ends_with(" bytes could not be written; they are lost\n"), "{seen:?}");
     }
 }
 
@@ -549,5 +549,5 @@ fn dropped_lines_of_which_the_log_cannot_tell_are_in_the_status() {
     log.write("one\ntwo\n");
     log.close();
     assert_eq!(log.ended(), 111, "{}", log.report());
-    assert!(log.stderr().contains("2 lines were dropped, and the log does not say so"), "{}", log.stderr());
+    assert!(log.stderr().contains("2 lines were dropped; the log does not say so"), "{}", log.stderr());
 }

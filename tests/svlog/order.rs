@@ -28,7 +28,7 @@ fn contents(log: &Log) -> Vec<String> {
     log.archives().iter().map(|name| log.read(name)).collect()
 }
 
-/// So many lines behind a prefix.
+/// `count` lines after a prefix.
 fn prefixed(prefix: &str, first: usize, last: usize) -> String {
     lines(first, last).lines().flat_map(|line| [prefix, " ", line, "\n"]).collect()
 }

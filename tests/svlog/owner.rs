@@ -61,7 +61,7 @@ fn current_is_a_file_of_the_directory_or_nothing_is_written() {
         assert_untouched(&log);
         let stderr = log.stderr();
         assert!(log.warns(stderr.lines().next().unwrap(), &["unable to open current"]), "{stderr}");
-        assert!(stderr.ends_with("4 bytes could not be written, and are lost\n"), "{stderr}");
+        assert!(stderr.ends_with("4 bytes could not be written; they are lost\n"), "{stderr}");
         assert!(log.archives().is_empty(), "{}", log.report());
     }
 }
@@ -201,7 +201,7 @@ fn another_account_than_root_has_its_processor_where_it_logs() {
 #[test]
 fn the_files_of_a_processor_are_files_of_the_directory() {
     needs!(root());
-    // `state` is handed to it, the others are made anew.
+    // `state` is handed to it, the others are new.
     for (name, starts) in [("state", false), ("newstate", true), ("@400000000000000000000000.t", true)] {
         for place in [PLACES[0], PLACES[1], PLACES[3]] {
             let mut log = of_nobody("!cat; cat <&4 >&5; echo done\n");

@@ -222,7 +222,7 @@ fn a_batch_is_known_in_a_current_that_is_new() {
     log.write(line("c"));
     log.write(line("d"));
     let mut traced = Traced::start(&mut log);
-    while traced.before(SYS_readv) && !traced.said("the disk is full: removing") {}
+    while traced.before(SYS_readv) && !traced.said("the disk is full; removing") {}
     assert!(traced.said("unable to open current") || traced.said("unable to rotate current"));
     traced.kill();
     (0..fillers).for_each(|i| std::fs::remove_file(log.at(&format!("f{i}"))).unwrap());

@@ -534,7 +534,7 @@ fn runsvdir_starts_it_and_ends_it(of: Program) {
     assert_eq!(sv(&["stop", "web"]).status, 0);
     assert_eq!(sv(&["start", "web"]).status, 0);
     service.started(2);
-    // It is started anew when it is killed, though what ran under runsv then runs twice.
+    // It is started again when it is killed, though what ran under runsv then runs twice.
     if of == Svrun {
         let pid = service.status().pid;
         send_signal(parent, SIGKILL);

@@ -160,7 +160,7 @@ fn a_service_that_is_to_be_down_is_not_started_by_another_door_in_the_same_round
                 let count = doors.service.count("start ");
                 doors.say_at_once(&order);
                 doors.service.until_stat("down");
-                // Whoever comes now comes after all of that.
+                // A client that comes now comes after all of that.
                 let status = doors.service.ask("status");
                 assert_eq!(
                     (field(&status, "state"), field(&status, "want")),
@@ -389,7 +389,11 @@ fn a_logger_that_reads_the_rest_is_not_started_again() {
         std::fs::write(doors.service.path("hold"), "\n").unwrap();
         assert_eq!(doors.service.ended(), 0, "{words}");
         assert_eq!(doors.service.count("log start"), 1, "{words}");
-        assert!(!doors.service.stderr().contains("left running"), "{words}: {}", doors.service.stderr());
+        assert!(
+            !doors.service.stderr().contains("leaving the logger running"),
+            "{words}: {}",
+            doors.service.stderr()
+        );
     }
 }
 

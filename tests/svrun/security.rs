@@ -374,7 +374,7 @@ fn readers_of_a_state_directory_cannot_keep_the_supervisor_out() {
     // Those who wait for it do not get it where the supervisor makes way for another program.
     let waiting: Vec<_> = (0..8).map(|_| lock(&service, ".", "-x")).collect();
     assert_eq!(field(&service.connect().ask("status"), "pid"), pid.to_string());
-    service.connect().say("upgrade\n").unwrap();
+    assert_eq!(service.ask("upgrade"), "");
     service.until("the new program", || {
         let mut client = service.connect();
         client.say("status\n").is_ok() && client.line().contains("\"ok\":true")
@@ -429,7 +429,7 @@ fn a_log_pipe_whose_name_is_removed_does_not_hold_the_service_back() {
         service.until("all is in the log", || service.text("logged").ends_with("two\nthree\n"));
         service.exit();
         assert_eq!(service.count("start "), 2);
-        assert_eq!(service.stderr().matches("supervise/pipe/fifo is gone: made anew\n").count(), 1);
+        assert_eq!(service.stderr().matches("supervise/pipe/fifo is gone; made a new one\n").count(), 1);
     }
 }
 
@@ -494,7 +494,7 @@ fn an_upgrade_leaves_no_pipe_without_a_reader() {
         "until [ -e $D/enough ]; do printf x >&7; printf .; printf x >&7; done; echo enough >>$D/lines",
     );
     for _ in 0..20 {
-        service.connect().say("upgrade\n").unwrap();
+        assert_eq!(service.ask("upgrade"), "");
         service.until("the new program", || {
             let mut client = service.connect();
             client.say("status\n").is_ok() && client.line().contains("\"ok\":true")

@@ -79,7 +79,7 @@ fn a_stop_whose_control_script_outlives_the_supervisor_is_carried_out_by_the_nex
         assert_eq!(service.count("control/t"), 2, "the script is asked again: {request}");
         match request {
             "down" => drop(service.until_flags((0, 'd', 0, 0))),
-            // Whoever starts a supervisor means the service to run.
+            // A supervisor is started for the service to run.
             _ => drop(service.started(2)),
         }
         service.exit();

@@ -139,17 +139,17 @@ fn a_misspelled_file_name_is_reported_once() {
     let mut found = warnings(&service);
     found.sort();
     let mut expected = vec![
-        "/log".to_owned() + "notification-fd means nothing to a logger",
-        "Restart.Delay means nothing here: the file is called restart-delay".to_owned(),
-        "max-death-tally means nothing here: what is nearest is restart-max".to_owned(),
-        "timeout_kill means nothing here: the file is called timeout-kill".to_owned(),
+        "/log".to_owned() + "ignoring notification-fd: a logger has none",
+        "ignoring Restart.Delay: the file is called restart-delay".to_owned(),
+        "ignoring max-death-tally: the nearest is restart-max".to_owned(),
+        "ignoring timeout_kill: the file is called timeout-kill".to_owned(),
     ];
     assert_eq!(found, expected);
     // One that is added while the service runs, by the next thing that happens.
     service.write(&[("sd_notify", "")]);
     service.tell("exit 0");
     service.started(5);
-    expected.push("sd_notify means nothing here: the file is called sd-notify".to_owned());
+    expected.push("ignoring sd_notify: the file is called sd-notify".to_owned());
     let mut found = warnings(&service);
     found.sort();
     expected.sort();

@@ -1,18 +1,18 @@
-//! What is to be done about the process that a record names, decided from what was found alone.
+//! The verdict on the process that a record names: a pure function of what was found.
 
 use super::super::machine::Phase;
 use super::super::record::{Child, Snapshot};
 
-/// What has become of a process since it was recorded.
+/// The fate of a process since it was recorded.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in super::super) enum Verdict {
     /// No run was ever started; what was wanted still is.
     NeverRan,
     /// It is alive, and taken over.
     Alive,
-    /// A start was under way that has left no trace: the run before it is over and done with, and the start due.
+    /// A start was under way and left no trace: the run before it is over, and the start is due.
     StartVanished,
-    /// Its death was seen, and all that was due has been done; what is left is the next start.
+    /// Its death was seen and dealt with; the next start is due.
     Settled,
     /// Its death was seen, and finish is due.
     FinishDue,
@@ -27,7 +27,7 @@ pub(in super::super) enum Snapshots {
     Behind,
     /// Of that run.
     Same,
-    /// Of a later run, which has not come to write its place.
+    /// Of a later run, whose child has not written its place.
     Ahead,
 }
 
@@ -53,7 +53,7 @@ pub(in super::super) fn verdict(snapshot: Option<&Snapshot>, child: Option<(&Chi
         (Snapshots::Behind, _) | (_, None) => Verdict::DiedUnseen,
         (Snapshots::Ahead, Some(Phase::Run)) => Verdict::StartVanished,
         (_, Some(Phase::Down | Phase::Wait | Phase::Prepare)) => Verdict::Settled,
-        (Snapshots::Same, Some(Phase::Finish)) if !child.finish => Verdict::FinishDue,
+        (Snapshots::Same, Some(Phase::Finish)) if child.phase == Phase::Run => Verdict::FinishDue,
         (_, Some(Phase::Run | Phase::Finish)) => Verdict::DiedUnseen,
     }
 }
@@ -78,8 +78,8 @@ mod tests {
         }
     }
 
-    fn child(finish: bool) -> Child {
-        Child { finish, pid: 7, start: 1, serial: 5, since: 0, wall: (0, 0) }
+    fn child(phase: Phase) -> Child {
+        Child { phase, pid: 7, start: 1, serial: 5, since: 0, wall: (0, 0) }
     }
 
     #[test]
@@ -104,22 +104,22 @@ mod tests {
             (6, Finish, DiedUnseen, DiedUnseen),
         ] {
             let snapshot = snapshot(serial, phase);
-            for (finish, expected) in [(false, after_run), (true, after_finish)] {
-                let child = child(finish);
+            for (runs, expected) in [(Run, after_run), (Finish, after_finish)] {
+                let child = child(runs);
                 let given = verdict(Some(&snapshot), Some((&child, false)));
-                assert_eq!(given, expected, "{serial} {phase:?}, finish: {finish}");
+                assert_eq!(given, expected, "{serial} {phase:?}, {runs:?}");
                 assert_eq!(verdict(Some(&snapshot), Some((&child, true))), Verdict::Alive);
                 assert_eq!(verdict(Some(&snapshot), None), Verdict::NeverRan);
             }
         }
-        assert_eq!(verdict(None, Some((&child(false), false))), DiedUnseen);
-        assert_eq!(verdict(None, Some((&child(false), true))), Verdict::Alive);
+        assert_eq!(verdict(None, Some((&child(Phase::Run), false))), DiedUnseen);
+        assert_eq!(verdict(None, Some((&child(Phase::Run), true))), Verdict::Alive);
         assert_eq!(verdict(None, None), Verdict::NeverRan);
     }
 
     #[test]
     fn serial_numbers_wrap_around() {
-        let child = Child { serial: u32::MAX, ..child(false) };
+        let child = Child { serial: u32::MAX, ..child(Phase::Run) };
         let of = |serial| Snapshots::of(Some(&snapshot(serial, Phase::Run)), &child);
         assert_eq!(of(0), Snapshots::Ahead);
         assert_eq!(of(u32::MAX), Snapshots::Same);

@@ -78,7 +78,7 @@ fn word_for(action: Action) -> String {
         Action::Try(script) => format!("control/{}", char::from(script.letter())),
         Action::KillScript => "end-script".to_owned(),
         Action::Start => "start".to_owned(),
-        Action::Tell => "tell".to_owned(),
+        Action::Report => "report".to_owned(),
         Action::Finish => "finish".to_owned(),
         Action::Signal(28) => "WINCH".to_owned(),
         Action::Signal(number) => signals::name(number).unwrap().to_owned(),
@@ -201,7 +201,7 @@ Run: u unhandled started +2000
     t k p c h a i q 1 2: control/* > Run Up
     ? handled unhandled time late: > Run Up
     winch: WINCH > Run Up
-    died exit-125: tell finish > Finish Up
+    died exit-125: report finish > Finish Up
     never: started not-started no-finish
 
 Run, once: o unhandled started +2000
@@ -213,7 +213,7 @@ Run, once: o unhandled started +2000
     t k p c h a i q 1 2: control/* > Run Down
     ? handled unhandled time late: > Run Down
     winch: WINCH > Run Down
-    died exit-125: tell finish > Finish Down
+    died exit-125: report finish > Finish Down
     never: started not-started no-finish
 
 Run, being stopped: u unhandled started +2000 d unhandled unhandled
@@ -226,7 +226,7 @@ Run, being stopped: u unhandled started +2000 d unhandled unhandled
     ? handled unhandled time: > Run Down
     winch: WINCH > Run Down
     late: KILL > Run Down
-    died exit-125: tell finish > Finish Down
+    died exit-125: report finish > Finish Down
     never: started not-started no-finish
 
 Run, control/h runs: u unhandled started +2000 h runs
@@ -236,7 +236,7 @@ Run, control/h runs: u unhandled started +2000 h runs
     handled time: > Run Up
     unhandled: HUP > Run Up
     late: end-script > Run Up
-    died exit-125: tell finish > Finish Up
+    died exit-125: report finish > Finish Up
     never: started not-started no-finish
 
 Run, control/a runs: u unhandled started +2000 a runs
@@ -298,7 +298,7 @@ Run once, control/t runs: o unhandled started +2000 t runs
     handled: CONT control/d > Run Down
     unhandled: TERM CONT control/d > Run Down
     late: end-script > Run Down
-    died exit-125: tell finish > Finish Down
+    died exit-125: report finish > Finish Down
     never: started not-started no-finish
 
 Run, control/t runs for d: u unhandled started +2000 d runs
@@ -332,7 +332,7 @@ Run, control/t runs for x: u unhandled started +2000 x runs
     handled: CONT control/x > Run Exit
     unhandled: QUIT CONT control/x > Run Exit
     late: KILL end-script > Run Exit
-    died exit-125: tell finish > Finish Exit
+    died exit-125: report finish > Finish Exit
     never: started not-started no-finish
 
 Run, control/x runs: u unhandled started +2000 x unhandled runs
@@ -346,7 +346,7 @@ Run, control/h is ended for k: u unhandled started +2000 h runs k
     time: > Run Up
     handled unhandled: control/k > Run Up
     late: end-script > Run Up
-    died exit-125: tell finish > Finish Up
+    died exit-125: report finish > Finish Up
     never: started not-started no-finish
 
 Run, asked for finish: u unhandled started +2000 exit-0
@@ -543,7 +543,7 @@ fn the_table_of_the_documentation_says_what_happens() {
                 "script or signal" => ("control/h", phase),
                 "signal" => ("HUP", phase),
                 "KILL" => ("KILL", phase),
-                "finish, else next" => ("tell finish", "Finish"),
+                "finish, else next" => ("report finish", "Finish"),
                 other => panic!("{phase}, {title}: nobody knows what {other:?} means"),
             };
             // That a script is ended in time has nothing to do with the phase.
@@ -557,7 +557,7 @@ fn the_table_of_the_documentation_says_what_happens() {
 #[test]
 fn finish_that_has_to_wait_comes_at_its_time_and_the_next_start_after_it() {
     let mut life = Life::running(Rules::default());
-    assert_eq!(life.hear("exit-0"), "tell finish");
+    assert_eq!(life.hear("exit-0"), "report finish");
     let later = |life: &mut Life, time| life.machine.step(Event::Later(time), life.now, &life.rules);
     let time = life.now + 700;
     assert_eq!(later(&mut life, time).iter().count(), 0);
@@ -682,9 +682,9 @@ fn a_time_limit_goes_on_under_another_supervisor_unless_the_signal_is_still_to_c
     test("exit-0 started d +2000 u", |asked| asked, None);
     test("t unhandled o", |asked| asked, None);
     // Of another clock, or of an older supervisor; and one that was spoilt.
-    let anew = |asked| Asked { kill_at: Some(ANEW), ..asked };
-    test("d unhandled unhandled +2000", anew, Some(5000));
-    test("exit-0 started d +2000", anew, Some(7000));
+    let from_now = |asked| Asked { kill_at: Some(FROM_NOW), ..asked };
+    test("d unhandled unhandled +2000", from_now, Some(5000));
+    test("exit-0 started d +2000", from_now, Some(7000));
     let spoilt = |asked| Asked { scripts: b"xudxudxudxud".map(Script::from_sign), ..asked };
     test("d unhandled unhandled", spoilt, Some(5000));
 }
@@ -717,7 +717,7 @@ fn a_stop_that_is_asked_for_again_is_not_put_off() {
 fn timeout_finish_counts_only_while_up_is_not_wanted() {
     let rules = Rules { timeout_finish: 500, ..Rules::default() };
     let mut life = Life::running(rules);
-    assert_eq!(life.hear("exit-0 started late"), "tell finish");
+    assert_eq!(life.hear("exit-0 started late"), "report finish");
     assert_eq!(life.machine.deadline(), None);
     for byte in ["d", "x", "o"] {
         assert_eq!(life.hear("u +500 time"), "", "{byte}");
@@ -729,17 +729,17 @@ fn timeout_finish_counts_only_while_up_is_not_wanted() {
     let mut life = Life::running(rules);
     assert_eq!(
         life.hear("d unhandled unhandled exit-0 started +499 time"),
-        "control/t TERM CONT control/d tell finish"
+        "control/t TERM CONT control/d report finish"
     );
     assert_eq!(life.hear("+1 time"), "KILL");
     // And not before there is a finish.
     let mut life = Life::running(Rules { timeout_finish: 1500, ..rules });
-    assert_eq!(life.hear("exit-0 not-started d +1000 time started +1499 time"), "tell finish finish");
+    assert_eq!(life.hear("exit-0 not-started d +1000 time started +1499 time"), "report finish finish");
     assert_eq!(life.hear("+1 time"), "KILL");
     let mut life = Life::running(rules);
-    assert_eq!(life.hear("exit-0 not-started d +999 u +1 time started late"), "tell finish finish");
+    assert_eq!(life.hear("exit-0 not-started d +999 u +1 time started late"), "report finish finish");
     let mut life = Life::running(rules);
-    assert_eq!(life.hear("exit-0 started d u late"), "tell finish");
+    assert_eq!(life.hear("exit-0 started d u late"), "report finish");
 }
 
 #[test]
@@ -766,7 +766,7 @@ fn paused_is_what_p_and_c_say_until_the_next_start() {
         life.hear(before);
         assert_eq!(life.machine.paused, before.contains('p'), "{before}");
     }
-    assert_eq!(life.hear("exit-0 started c"), "tell finish CONT");
+    assert_eq!(life.hear("exit-0 started c"), "report finish CONT");
     assert!(!life.machine.paused);
 }
 
@@ -794,7 +794,7 @@ fn tcu_in_one_go_is_a_restart() {
     assert_eq!(life.hear("t unhandled c unhandled u"), "control/t TERM control/c CONT");
     assert_eq!(
         life.outcome("exit-0 started killed unhandled started"),
-        "tell finish control/u start > Run Up"
+        "report finish control/u start > Run Up"
     );
     // With a control/t that runs for a while.
     let mut life = Life::running(Rules::default());
@@ -803,7 +803,7 @@ fn tcu_in_one_go_is_a_restart() {
     let mut life = Life::running(Rules::default());
     assert_eq!(
         life.outcome("o t unhandled unhandled c unhandled u exit-0 no-finish"),
-        "control/t TERM CONT control/d control/c CONT tell finish control/u > Prepare Up"
+        "control/t TERM CONT control/d control/c CONT report finish control/u > Prepare Up"
     );
     // Of one that is down.
     let mut life = Life::new(Rules::default());
@@ -813,12 +813,12 @@ fn tcu_in_one_go_is_a_restart() {
 #[test]
 fn a_control_t_that_outlives_the_service_gets_its_control_d_and_no_signal() {
     let mut life = Life::running(Rules::default());
-    assert_eq!(life.hear("d runs exit-0 no-finish"), "control/t tell finish");
+    assert_eq!(life.hear("d runs exit-0 no-finish"), "control/t report finish");
     assert_eq!(life.outcome("x unhandled"), "control/x > Down Exit");
     assert_eq!(life.hear("handled"), "gone");
     // The next run does not wait for it, and is not what it was meant for.
     let mut life = Life::running(Rules::default());
-    assert_eq!(life.hear("t runs exit-0 no-finish"), "control/t tell finish end-script");
+    assert_eq!(life.hear("t runs exit-0 no-finish"), "control/t report finish end-script");
     assert_eq!(life.outcome("unhandled unhandled started"), "control/u start > Run Up");
 }
 
@@ -834,7 +834,7 @@ fn k_ends_a_script_that_hangs() {
     // A stop is over with that: what waits is not carried out on what is being killed.
     let mut life = Life::running(Rules::default());
     assert_eq!(life.hear("d runs k unhandled unhandled"), "control/t end-script control/k KILL");
-    assert_eq!(life.outcome("killed no-finish"), "tell finish > Down Down");
+    assert_eq!(life.outcome("killed no-finish"), "report finish > Down Down");
 }
 
 #[test]
@@ -924,7 +924,7 @@ fn restart_delay_is_a_list_whose_last_stays() {
     }
     assert_eq!(pause(&mut life, 1, 3500), Some(4000));
     assert_eq!(pause(&mut life, 1, 4500), Some(0));
-    // A run that is not short begins it anew.
+    // A run that is not short resets it.
     for expected in [0, 0, 500] {
         assert_eq!(pause(&mut life, if expected == 0 { 10_000 } else { 1 }, 0), Some(expected));
         assert_eq!(pause(&mut life, 10_000, 0), Some(0));
@@ -974,7 +974,10 @@ fn u_ends_a_wait_and_d_cancels_it() {
     assert_eq!(life.outcome("+500 d"), "> Down Down");
     assert_eq!((life.machine.hold, life.machine.deadline()), (Hold::None, None));
     assert_eq!(life.machine.since, since, "it is down since its end, not since it is no longer wanted up");
-    assert_eq!(life.outcome("u unhandled started exit-0 no-finish"), "control/u start tell finish > Wait Up");
+    assert_eq!(
+        life.outcome("u unhandled started exit-0 no-finish"),
+        "control/u start report finish > Wait Up"
+    );
     assert_eq!(life.outcome("u unhandled started"), "control/u start > Run Up");
 }
 
@@ -1178,7 +1181,7 @@ impl World {
                 self.stopping = false;
                 return Some(self.fork(true));
             }
-            Action::Tell => {
+            Action::Report => {
                 self.check(self.owed && !self.reported, "a death is reported once");
                 self.reported = true;
             }

@@ -1,4 +1,4 @@
-//! How it ends: the service is down for good, and its logger has read all.
+//! The end: the service is down for good, and its logger has read the rest.
 
 use std::os::fd::AsFd;
 
@@ -50,7 +50,7 @@ impl Supervised {
             if now.monotonic < since + DRAIN {
                 return None;
             }
-            let what = b"a process that the service left behind may still write to the log: the logger is left running";
+            let what = b"a process that the service left behind may still write to the log; leaving the logger running";
             self.shared.voice.warning(&[what]);
         }
         self.save(now);

@@ -118,7 +118,7 @@ impl Supervised {
     /// to know.
     pub(super) fn prepare_upgrade(&mut self, now: Now) -> Option<Next> {
         let i = self.clients.upgrading()?;
-        // The next program would begin anew, and stay.
+        // The next program would start from the beginning, and stay.
         let leaves = self.asked.stop || self.asked.leave || self.parts.service.machine.want == Want::Exit;
         if !leaves {
             // What we know of them dies with this program.

@@ -1,4 +1,5 @@
-//! What is written of the state, for clients and for a new supervisor, and made anew where it is gone.
+//! The state is written, for clients and for a new supervisor; a state directory that was removed is made
+//! again.
 
 use common::{door, supervise};
 use nix::errno::Errno;
@@ -49,7 +50,7 @@ impl Supervised {
         let Some(state) = &mut process.state else { return };
         let mut shown = state.show(&process.machine, process.since, voice);
         if state.is_lost() {
-            self.make_state_anew(part, now);
+            self.make_new_state(part, now);
         }
         let Some(process) = self.parts.get_mut(part) else { return };
         let Some(state) = &mut process.state else { return };
@@ -67,14 +68,14 @@ impl Supervised {
 
     /// The state directory was removed: another one is made.
     #[inline(never)]
-    fn make_state_anew(&mut self, part: Part, now: Now) {
+    fn make_new_state(&mut self, part: Part, now: Now) {
         let voice = self.shared.voice(part);
         let Some(process) = self.parts.get_mut(part) else { return };
         let made = State::take(process.parent(), self.operators, Patience::None);
         let is_made = made.is_ok();
         if process.notices.is_new(Notice::StateGone) {
-            let what = if is_made { &b"made anew"[..] } else { b"it cannot be made anew" };
-            voice.warning(&[b"supervise is gone: ", what]);
+            let what = if is_made { &b"made a new one"[..] } else { b"unable to make a new one" };
+            voice.warning(&[b"supervise is gone; ", what]);
         }
         if is_made {
             process.notices.forget(Notice::StateGone);

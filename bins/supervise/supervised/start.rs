@@ -1,4 +1,4 @@
-//! How it begins: it takes the service directory and what lives of it, or returns why not.
+//! The start: takes the service directory and the processes that live, or returns why not.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -26,7 +26,7 @@ use crate::supervise::state::State;
 const PATIENCE: u64 = 2000;
 
 impl Supervised {
-    /// Takes a service directory, and what lives of it, and starts what is wanted.
+    /// Takes a service directory and the processes that live, and starts what is wanted.
     #[inline(never)]
     pub(crate) fn open(places: Places, options: Options, now: Now) -> Result<Box<Self>, Refusal> {
         let patience = options.patience;

@@ -150,7 +150,7 @@ impl Talk {
                     Goal::Gone => Step::Gone,
                     Goal::Sent => Step::Fifo,
                     _ if request == 0 && !order.waits => Step::Fifo,
-                    _ if request == 0 => Step::Anew(TICK),
+                    _ if request == 0 => Step::Restart(TICK),
                     _ => Step::Fail(closed()),
                 };
             }
@@ -160,7 +160,7 @@ impl Talk {
         if status.is_none() && (error(&line) != "not running" || order.command.strict) {
             return Step::Fail(refused(&line));
         }
-        // What control/h was to see to before the signal was not done, whatever the service makes of the signal.
+        // The work of control/h before the signal was not done, whatever the service makes of the signal.
         let failed = status.as_ref().filter(|_| task.requests[request] == "signal HUP");
         if let Some(how) =
             failed.and_then(|status| status.failed_script("h")).filter(|_| order.command.strict)
@@ -256,7 +256,7 @@ impl Talk {
 /// The connection on which something was awaited is closed: its place was needed for another client, or the
 /// supervisor has become another program, which does not know that we wait.
 fn ask_again(task: &Task, order: &Order) -> Step {
-    if order.command.requests.is_empty() { Step::Anew(TICK) } else { Step::Resume(task.requests.len()) }
+    if order.command.requests.is_empty() { Step::Restart(TICK) } else { Step::Resume(task.requests.len()) }
 }
 
 /// The error that an answer reports; empty for none.

@@ -1,5 +1,5 @@
-//! A line of passwd(5) or group(5): what it says where it is well formed, and what glibc may make of it where it is
-//! not (nss/nss_files/files-parse.c and files-initgroups.c tell; all of it was tried).
+//! A line of passwd(5) or group(5): its meaning where it is well formed, and what glibc may make of it where it
+//! is not (from nss/nss_files/files-parse.c and files-initgroups.c, and tested).
 
 use std::ffi::CString;
 
@@ -60,7 +60,7 @@ impl<'a> Line<'a> {
         Self { text, sound: named && text.len() == line.len() && without_blanks(text).len() == text.len() }
     }
 
-    /// What has a name: the line without blanks in front, unless it is a comment or there is nothing else.
+    /// The line without blanks in front, unless it is a comment or empty.
     pub(super) fn entry(line: &'a [u8]) -> Option<Self> {
         let whole = Self::whole(line);
         let text = without_blanks(whole.text);

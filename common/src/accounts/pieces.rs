@@ -13,7 +13,7 @@ use crate::fds;
 
 /// A text file of which one line at a time is in memory, whole whatever its length.
 #[derive(Debug)]
-pub struct Pieces {
+pub(super) struct Pieces {
     file: Option<OwnedFd>, // until its end was read
     buffer: Vec<u8>,
     next: usize, // of the buffer
@@ -26,7 +26,7 @@ impl Pieces {
 
     /// The file at `path`; without lines where there is none. An editor that does not replace a file by rename(2)
     /// leaves none for a moment: absent is what is not there when it is looked for again.
-    pub fn of(path: &CStr) -> nix::Result<Self> {
+    pub(super) fn of(path: &CStr) -> nix::Result<Self> {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
         let open = || match fds::open(AT_FDCWD, path, flags, Mode::empty()) {
             Err(Errno::ENOENT) => Ok(None),
@@ -40,7 +40,7 @@ impl Pieces {
     }
 
     /// The next line, without its newline; the last one of a file may have none.
-    pub fn line(&mut self) -> nix::Result<Option<&[u8]>> {
+    pub(super) fn line(&mut self) -> nix::Result<Option<&[u8]>> {
         let mut seen = self.next;
         let line = loop {
             let newline = self.buffer[seen..].iter().position(|b| *b == b'\n');
@@ -62,11 +62,12 @@ impl Pieces {
 
     /// How many lines there were up to this one.
     #[must_use]
-    pub fn count(&self) -> u64 {
+    pub(super) fn count(&self) -> u64 {
         self.count
     }
 
-    /// Makes what was not told yet the beginning of the buffer, and reads more behind it. Whether there was any.
+    /// Moves the unread rest to the beginning of the buffer, and reads more after it. Returns whether there was
+    /// any.
     fn more(&mut self) -> nix::Result<bool> {
         self.buffer.drain(..self.next);
         self.next = 0;

@@ -2,7 +2,7 @@ use std::ffi::{CStr, CString};
 use std::path::PathBuf;
 use std::{env, fs, process};
 
-use super::{Files, Pieces, Trouble};
+use super::{Files, LookupError, Pieces};
 
 /// A file of this content, until the end of the test.
 struct Written(PathBuf, &'static CStr);
@@ -18,7 +18,7 @@ impl Written {
 
 impl Drop for Written {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0); // what is left in a folder for temporary files is in nobody's way
+        let _ = fs::remove_file(&self.0); // what is left in a temporary directory does no harm
     }
 }
 
@@ -58,10 +58,10 @@ fn the_first_line_of_a_name_decides() {
     let files = Files { users: users.1, groups: users.1 };
     let user = files.user_by_name(c"a").unwrap().unwrap();
     assert_eq!((user.uid, user.gid, &*user.home, &*user.shell), (1, 2, c"/h", c"/s"));
-    assert_eq!(files.user_by_name(c"b"), Err(Trouble::Line(users.1, 3)));
+    assert_eq!(files.user_by_name(c"b"), Err(LookupError::Line(users.1, 3)));
     assert_eq!(files.user_by_uid(5).unwrap().unwrap().name.as_c_str(), c"b");
     // Somebody may take the line without a name for the one of this id.
-    assert_eq!(files.user_by_uid(7), Err(Trouble::Line(users.1, 5)));
+    assert_eq!(files.user_by_uid(7), Err(LookupError::Line(users.1, 5)));
     assert_eq!((files.user_by_name(c"d"), files.user_by_uid(9)), (Ok(None), Ok(None)));
 }
 
@@ -75,9 +75,9 @@ fn a_line_with_an_id_that_cannot_be_the_one_asked_for_is_in_nobodys_way() {
     assert_eq!(files.user_by_uid(6), Ok(None));
     // These may: strtoul(3) takes the sign, and below zero counts back from the end of a long.
     for (uid, line) in [(4_294_967_294, 1), (7, 2), (8, 3), (9, 4)] {
-        assert_eq!(files.user_by_uid(uid), Err(Trouble::Line(users.1, line)), "{uid}");
+        assert_eq!(files.user_by_uid(uid), Err(LookupError::Line(users.1, line)), "{uid}");
     }
-    assert_eq!(files.user_by_name(c"nobody"), Err(Trouble::Line(users.1, 1)));
+    assert_eq!(files.user_by_name(c"nobody"), Err(LookupError::Line(users.1, 1)));
 }
 
 #[test]
@@ -86,13 +86,13 @@ fn what_is_not_well_formed_is_no_group_and_an_error_for_who_is_a_member() {
     let groups = Written::new("members", text);
     let files = Files { users: groups.1, groups: groups.1 };
     assert_eq!(files.groups_of(c"a", 9), Ok(vec![9, 5]));
-    assert_eq!(files.groups_of(c"b", 9), Err(Trouble::Line(groups.1, 4)));
+    assert_eq!(files.groups_of(c"b", 9), Err(LookupError::Line(groups.1, 4)));
     assert_eq!(files.groups_of(c"c ", 9), Ok(vec![9, 6]));
     assert_eq!(files.groups_of(c"d", 6), Ok(vec![6, 6]));
-    assert_eq!(files.groups_of(c"e", 9), Err(Trouble::Line(groups.1, 6)));
+    assert_eq!(files.groups_of(c"e", 9), Err(LookupError::Line(groups.1, 6)));
     assert_eq!(files.group_by_name(c"g"), Ok(Some(5)));
     for (name, line) in [(c"h", 3), (c"k", 4), (c"n", 7)] {
-        assert_eq!(files.group_by_name(name), Err(Trouble::Line(groups.1, line)));
+        assert_eq!(files.group_by_name(name), Err(LookupError::Line(groups.1, line)));
     }
     assert_eq!(files.group_by_name(c"# g"), Ok(None));
 }

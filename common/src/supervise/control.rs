@@ -42,7 +42,7 @@ const TABLE: [(&str, Control, &str); 15] = [
 ];
 
 impl Control {
-    /// What a letter asks for; nothing where it has no meaning.
+    /// The command of a letter; `None` if it has no meaning.
     #[must_use]
     pub fn from_letter(letter: u8) -> Option<Self> {
         TABLE.iter().find(|row| row.0.as_bytes() == [letter]).map(|row| row.1)

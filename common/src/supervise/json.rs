@@ -35,6 +35,32 @@ impl Value {
         reader.rest.is_empty().then_some(value)
     }
 
+    /// Adds it to `text`, as JSON without blanks.
+    pub fn write(&self, text: &mut String) {
+        match self {
+            Self::Null => text.push_str("null"),
+            Self::Bool(truth) => text.push_str(if *truth { "true" } else { "false" }),
+            Self::Number(digits) => text.push_str(digits),
+            Self::Text(of) => text.push_str(&quoted(of.as_bytes())),
+            Self::List(values) => {
+                text.push('[');
+                for (place, value) in values.iter().enumerate() {
+                    text.push_str(if place == 0 { "" } else { "," });
+                    value.write(text);
+                }
+                text.push(']');
+            }
+            Self::Object(members) => {
+                text.push('{');
+                for (place, (key, value)) in members.iter().enumerate() {
+                    text.extend([if place == 0 { "" } else { "," }, &quoted(key.as_bytes()), ":"]);
+                    value.write(text);
+                }
+                text.push('}');
+            }
+        }
+    }
+
     /// What `key` is in this object, null if it is not there.
     #[must_use]
     pub fn get(&self, key: &str) -> &Self {
@@ -95,7 +121,7 @@ impl Reader<'_> {
                 let end = self.rest.find(|c: char| !c.is_ascii_digit() && !"+-.eE".contains(c));
                 let (digits, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
                 self.rest = rest;
-                Some(Value::Number(digits.to_owned()))
+                is_number(digits).then(|| Value::Number(digits.to_owned()))
             }
             _ if self.takes("null") => Some(Value::Null),
             _ if self.takes("true") => Some(Value::Bool(true)),
@@ -165,6 +191,17 @@ impl Reader<'_> {
     }
 }
 
+/// Whether this is a number as RFC 8259 has it: `-1.5e3`, but neither `01` nor `1.`.
+fn is_number(text: &str) -> bool {
+    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (text, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let starts_well = whole == "0" || !whole.starts_with('0');
+    starts_well && [whole, fraction, exponent].into_iter().all(are_digits)
+}
+
 fn hex(characters: &mut std::str::Chars) -> Option<u32> {
     (0..4).try_fold(0, |code, _| Some(code * 16 + characters.next()?.to_digit(16)?))
 }
@@ -202,9 +239,27 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_nothing() {
-        for bad in
-            ["", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "nul", "\"\\x\"", "\"", "1 2", "[1"]
-        {
+        for bad in [
+            "",
+            "{",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{a:1}",
+            "nul",
+            "\"\\x\"",
+            "\"",
+            "1 2",
+            "[1",
+            "01",
+            "-",
+            "1.",
+            ".5",
+            "1e",
+            "--1",
+            "1..2",
+            "1e5.5",
+        ] {
             assert_eq!(Value::parse(bad), None, "{bad}");
         }
         assert_eq!(Value::parse(&"[".repeat(100_000)), None);
@@ -239,5 +294,9 @@ mod tests {
     fn what_is_written_is_read_again() {
         let text = "a\"b\\c\n\u{1}\u{9b}é";
         assert_eq!(Value::parse(&quoted(text.as_bytes())), Some(Value::Text(text.to_owned())));
+        let line = r#"{"ok":true,"a":[],"b":[null,-1.5e+3,0],"c":{},"d\"":{"e":"\u009b","f":false}}"#;
+        let mut written = String::new();
+        Value::parse(line).unwrap().write(&mut written);
+        assert_eq!(written, line);
     }
 }

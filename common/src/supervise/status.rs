@@ -62,8 +62,8 @@ impl Status {
         bytes
     }
 
-    /// What 20 bytes say, or 18; nothing where they are of another number, and so of another supervisor. A label that
-    /// is no time is the nearest one.
+    /// Reads 20 bytes, or 18; `None` for another number of bytes, which is that of another supervisor. A label
+    /// that is no time is the nearest one.
     #[must_use]
     pub fn unpack(bytes: &[u8]) -> Option<Self> {
         if ![Self::SIZE, Self::DAEMONTOOLS].contains(&bytes.len()) {

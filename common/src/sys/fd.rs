@@ -8,7 +8,7 @@ use nix::errno::Errno;
 /// Standard input. std's own brings a buffer with it.
 #[must_use]
 pub fn stdin() -> BorrowedFd<'static> {
-    // SAFETY: a number that stays: programs that live on see to it that there is a file behind it.
+    // SAFETY: a number that stays valid: long-lived programs open it if it is closed.
     unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) }
 }
 

@@ -54,6 +54,20 @@ pub(crate) fn prctl(option: c_int, argument: c_ulong) -> nix::Result<c_int> {
     Errno::result(unsafe { libc::prctl(option, argument, 0 as c_ulong, 0 as c_ulong, 0 as c_ulong) })
 }
 
+/// The niceness of this process, getpriority(2). As a raw call: libc's returns a -1 that may be a niceness, the kernel's
+/// is 20 less it, and so never looks like a failure.
+pub(crate) fn niceness() -> nix::Result<c_int> {
+    // SAFETY: two integers.
+    let rank = Errno::result(unsafe { libc::syscall(libc::SYS_getpriority, libc::PRIO_PROCESS, 0) })?;
+    Ok(20 - rank as c_int)
+}
+
+/// Sets the niceness of this process, setpriority(2). As a raw call: the types of libc's differ between libcs.
+pub(crate) fn set_niceness(niceness: c_int) -> nix::Result<()> {
+    // SAFETY: three integers.
+    Errno::result(unsafe { libc::syscall(libc::SYS_setpriority, libc::PRIO_PROCESS, 0, niceness) }).map(drop)
+}
+
 /// Gives up the controlling terminal behind `fd`, `TIOCNOTTY` in `ioctl_tty(2)`.
 pub(crate) fn give_up_terminal(fd: BorrowedFd) -> nix::Result<()> {
     // SAFETY: TIOCNOTTY takes nothing.

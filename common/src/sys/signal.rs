@@ -34,7 +34,7 @@ pub fn block_all() -> nix::Result<()> {
 }
 
 /// Blocks none.
-pub fn block_none() -> nix::Result<()> {
+pub(crate) fn block_none() -> nix::Result<()> {
     set_mask(0)
 }
 

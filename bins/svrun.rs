@@ -12,7 +12,7 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use common::{Cli, Error, Link, OrFail, Outcome, Short, Voice, Words, fds, shown, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, Voice, Words, fds, shown, signals};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::unistd::{chdir, getcwd, symlinkat};
@@ -48,11 +48,11 @@ fn run(cli: &mut Cli) -> Outcome {
         Ending::Asked => 0,
         Ending::Ended(death) => supervise::exit_status(death).into(),
     };
-    Err(Error::answer(status, ""))
+    Err(Exit::answer(status, ""))
 }
 
 /// What the command line asks for.
-struct Orders {
+struct CommandLine {
     role: Role,
     keep: bool,
     state: Option<&'static CStr>,
@@ -61,7 +61,7 @@ struct Orders {
     env: Words,
 }
 
-fn orders(cli: &mut Cli) -> Result<Orders, Error> {
+fn command_line(cli: &mut Cli) -> Result<CommandLine, Exit> {
     let (mut keep, mut state) = (false, None);
     let mut role = if std::process::id() == 1 { Role::Whole } else { Role::Part };
     let mut words = vec![cli.first()];
@@ -77,7 +77,7 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
             }
             Short('s') => {
                 let value = std::os::unix::ffi::OsStringExt::into_vec(cli.value()?);
-                let value = CString::new(value).map_err(|_| Error::usage("invalid statedir"))?;
+                let value = CString::new(value).map_err(|_| Exit::usage("invalid statedir"))?;
                 let value: &'static CStr = Box::leak(value.into_boxed_c_str());
                 words.extend([c"-s", value]);
                 state = Some(value);
@@ -90,18 +90,18 @@ fn orders(cli: &mut Cli) -> Result<Orders, Error> {
     words.push(directory);
     let rest = cli.rest_or_nothing();
     if rest.words.first().is_some() {
-        return Err(Error::usage("one dir, and nothing behind it"));
+        return Err(Exit::usage("nothing may follow dir"));
     }
     let (words, env) = (words.into_iter().collect::<Words>(), rest.env.into_words());
-    Ok(Orders { role, keep, state, directory, words, env })
+    Ok(CommandLine { role, keep, state, directory, words, env })
 }
 
 /// Makes this process fit for its work, and takes the service. A function of its own, so that what it needs of the
 /// stack is free again.
 #[inline(never)]
-fn start(cli: &mut Cli) -> Result<Supervisor, Error> {
+fn start(cli: &mut Cli) -> Result<Supervisor, Exit> {
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
-    let Orders { role, keep, state, directory, words, env } = orders(cli)?;
+    let CommandLine { role, keep, state, directory, words, env } = command_line(cli)?;
     // Before the first child: nothing that arrives may be lost, or end us, from here on.
     signals::block_all().or_fail("block signals")?;
     signals::reset_all();
@@ -133,7 +133,7 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Error> {
     let voice = Voice { called: cli.called(), directory: directory.to_bytes(), part: b"" };
     let fatal = |what: &[u8], errno: Errno| {
         voice.fatal(&[what], errno);
-        Error::answer(111, "")
+        Exit::answer(111, "")
     };
     let signals = common::signals::as_fd(&HEARD).map_err(|errno| fatal(b"open a signalfd", errno))?;
     let space = PidSpace::now().map_err(|errno| fatal(b"identify the boot and the namespaces", errno))?;
@@ -149,7 +149,7 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Error> {
     };
     let service = Supervised::open(Places { service, state }, options, Now::read()).map_err(|refusal| {
         refusal.fatal(voice);
-        Error::answer(111, "")
+        Exit::answer(111, "")
     })?;
     drop(pipes);
     let (resting, unreaped) = (false, false);

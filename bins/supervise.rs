@@ -4,11 +4,11 @@
 //! `machine` is the life of one process as a pure function; `process` carries it out; `supervised` is both
 //! processes of a service with their clients, and the only place where something happens to one of them; `order`
 //! is the rule by which it handles what has come by several ways.
-//! `state`, which `lock` makes ours, is what clients and a new supervisor find in `supervise/`, `record` the part
-//! of it by which `adopt` takes over what another has left, and `pid_space` where that counts; `service` reads the
-//! service directory, `lookalikes` its names; `failure` reports why a script was not started, `notices` is what else
-//! is reported once; `report` is what clients are shown; `pipe`, `notify`, `leftovers`, `clients` and `death` are
-//! what their names say.
+//! `state`, locked by `lock`, is the directory `supervise` that clients and a new supervisor read; `record` is
+//! the part of it by which `adopt` takes over the processes of a killed supervisor, and `pid_space` says where
+//! its pids are valid; `service` reads the service directory, `lookalikes` its names; `failure` reports why a
+//! script was not started, `notices` is what else is reported once; `report` is what clients are shown; `pipe`,
+//! `notify`, `leftovers`, `clients` and `death` are what their names say.
 
 mod adopt;
 mod clients;

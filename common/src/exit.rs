@@ -11,7 +11,7 @@ use crate::word::shown;
 /// The reason why a link executes nothing. A pointer, so that what may fail returns no more than a
 /// register.
 #[derive(Debug)]
-pub struct Error(Box<Reason>);
+pub struct Exit(Box<Reason>);
 
 #[derive(Debug)]
 struct Reason {
@@ -30,13 +30,13 @@ enum Kind {
     Fatal,
 }
 
-impl Error {
+impl Exit {
     #[cold]
     fn new(kind: Kind, status: i32, text: &dyn Display) -> Self {
         Self(Box::new(Reason { kind, status, text: text.to_string(), hint: None, link: None }))
     }
 
-    /// Not an error: the program was asked for `text`, which goes to stdout as it is.
+    /// No failure: the program was asked for `text`, which goes to stdout as it is.
     pub fn answer(status: i32, text: impl Display) -> Self {
         Self::new(Kind::Answer, status, &text)
     }
@@ -137,7 +137,7 @@ impl Error {
     }
 }
 
-impl From<lexopt::Error> for Error {
+impl From<lexopt::Error> for Exit {
     fn from(error: lexopt::Error) -> Self {
         // In lexopt's words, but without what its own texts need to quote any value.
         match error {
@@ -154,13 +154,13 @@ impl From<lexopt::Error> for Error {
 
 /// Names the action that failed.
 pub trait OrFail<T> {
-    /// Turns an errno into [`Error::system`]; `action` follows "unable to".
-    fn or_fail(self, action: impl Display) -> Result<T, Error>;
+    /// Turns an errno into [`Exit::system`]; `action` follows "unable to".
+    fn or_fail(self, action: impl Display) -> Result<T, Exit>;
 }
 
 impl<T> OrFail<T> for nix::Result<T> {
-    fn or_fail(self, action: impl Display) -> Result<T, Error> {
-        self.map_err(|errno| Error::system(action, errno))
+    fn or_fail(self, action: impl Display) -> Result<T, Exit> {
+        self.map_err(|errno| Exit::system(action, errno))
     }
 }
 
@@ -176,10 +176,10 @@ mod tests {
 
     #[test]
     fn the_status_tells_the_kind() {
-        assert_eq!(Error::usage("x").status(), 100);
-        assert_eq!(Error::system("x", Errno::EIO).status(), 111);
-        assert_eq!(Error::exec(b"x", None, Errno::ENOENT).status(), 127);
-        assert_eq!(Error::exec(b"x", None, Errno::EACCES).status(), 126);
-        assert_eq!(Error::answer(1, "x").status(), 1);
+        assert_eq!(Exit::usage("x").status(), 100);
+        assert_eq!(Exit::system("x", Errno::EIO).status(), 111);
+        assert_eq!(Exit::exec(b"x", None, Errno::ENOENT).status(), 127);
+        assert_eq!(Exit::exec(b"x", None, Errno::EACCES).status(), 126);
+        assert_eq!(Exit::answer(1, "x").status(), 1);
     }
 }

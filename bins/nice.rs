@@ -1,0 +1,32 @@
+//! nice: run a program with another niceness.
+
+use std::os::unix::ffi::OsStrExt;
+
+use common::{Cli, Exit, Link, Outcome, Short, niceness};
+
+/// The link.
+pub const LINK: Link = Link {
+    name: "nice",
+    usage: "[-n increment] prog...",
+    summary: "run a program with another niceness",
+    options: &[("-n increment", "what to add, 10 by default; -20 to 19 is possible")],
+    opens: false,
+    run,
+};
+
+fn run(cli: &mut Cli) -> Outcome {
+    let mut increment = 10;
+    while let Some(option) = cli.option()? {
+        match option {
+            Short('n') => {
+                let text = cli.value()?;
+                let value = niceness::increment(text.as_bytes());
+                increment = value.ok_or_else(|| Exit::value("invalid increment", text.as_bytes()))?;
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let chain = cli.rest()?;
+    niceness::add(increment)?;
+    Ok(chain)
+}
