@@ -8,6 +8,7 @@ mod supervisor;
 mod upgrade;
 
 use std::ffi::{CStr, CString, OsStr};
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
@@ -37,10 +38,12 @@ pub const PROGRAM: Link = Link {
 };
 
 fn run(cli: &mut Cli) -> Outcome {
-    let mut supervisor = start(cli).map_err(|error| match (cli.called(), error.status()) {
-        (b"runsv", 100) => error.with_status(1),
-        _ => error,
-    })?;
+    // What it holds is closed by the end of this process, all at once.
+    let mut supervisor =
+        ManuallyDrop::new(start(cli).map_err(|error| match (cli.called(), error.status()) {
+            (b"runsv", 100) => error.with_status(1),
+            _ => error,
+        })?);
     let status = match supervisor.run() {
         Ending::Asked => 0,
         Ending::Ended(death) => supervise::exit_status(death).into(),

@@ -13,7 +13,7 @@ use nix::sys::stat::fstatat;
 use super::death;
 use super::failure;
 use super::leftovers::{self, Leftovers};
-use super::machine::{Action, Actions, Death, Event, Machine, Phase, Want};
+use super::machine::{Action, Actions, Death, Event, Machine, Phase, Script, Want};
 use super::notices::{Notice, Notices};
 use super::notify::Notify;
 use super::now::{Now, Wall};
@@ -209,11 +209,12 @@ impl Process {
                 Some(Event::Script(false))
             }
             Action::Try(script) => {
-                // Before anybody can see what comes of it: a kill after that must not take it back.
-                if script.is_for_signal() {
+                // Before anybody can see what comes of it: a kill after that must not take it back. Any other signal
+                // is kept for its script alone: one that was sent must not be sent again.
+                if script == Script::Stop {
                     self.remember(shared, now);
                 }
-                self.try_script(shared, script.letter(), now)
+                self.try_script(shared, script, now)
             }
             Action::KillScript if self.script == 0 => Some(Event::Script(false)),
             Action::KillScript => {
@@ -249,7 +250,8 @@ impl Process {
         }
     }
 
-    fn try_script(&mut self, shared: &Shared, letter: u8, now: Now) -> Option<Event> {
+    fn try_script(&mut self, shared: &Shared, script: Script, now: Now) -> Option<Event> {
+        let letter = script.letter();
         let path = [b'c', b'o', b'n', b't', b'r', b'o', b'l', b'/', letter, 0];
         let path = CStr::from_bytes_with_nul(&path).unwrap_or(c"");
         let voice = shared.voice(self.part);
@@ -276,8 +278,8 @@ impl Process {
                 return Some(Event::Script(false));
             }
         }
-        if matches!(letter, b'd' | b'x') {
-            // As above, where there is such a script: it may kill us at once.
+        if !matches!(script, Script::Up | Script::Stop) {
+            // It may kill us at once, and has to run again then.
             self.remember(shared, now);
         }
         // None where nothing runs: 0 would be kill(1)'s own process group.

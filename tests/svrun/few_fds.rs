@@ -26,6 +26,21 @@ fn assert_reported_once(service: &Service, what: &str) {
 }
 
 #[test]
+fn a_start_that_is_refused_for_want_of_an_fd_has_one_message() {
+    needs!(tool("prlimit"));
+    for count in 6..=10 {
+        let mut service = Service::prepare(Svrun, &[("run", SLEEPER), ("log/run", LOGGER)]);
+        let words = service.command();
+        let mut limited = service.adopt(prepared("prlimit"));
+        limited.arg(format!("--nofile={count}")).arg(words.get_program()).args(words.get_args());
+        service.spawn(limited);
+        assert_eq!(service.ended(), 111);
+        let stderr = service.stderr();
+        assert_eq!((stderr.lines().count(), stderr.matches("fatal").count()), (1, 1), "{count}: {stderr}");
+    }
+}
+
+#[test]
 fn a_finish_that_cannot_be_started_for_want_of_an_fd_is_due_until_it_can() {
     needs!(tool("prlimit"));
     let mut service = Service::start(Svrun, &[("run", SLEEPER), ("log/run", LOGGER), ("finish", FINISH)]);

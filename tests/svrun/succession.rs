@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal::{SIGKILL, SIGQUIT};
 
 use super::harness::*;
+use crate::needs;
 use crate::support::*;
 
 /// A control script that kills the supervisor which runs it first, and fails.
@@ -112,6 +113,27 @@ fn every_control_script_that_outlives_the_supervisor_runs_again_under_the_next_o
 }
 
 #[test]
+fn a_signal_that_was_sent_is_not_sent_again_by_the_next_supervisor() {
+    needs!(tool("strace"));
+    let mut service = Service::prepare(Svrun, &[("run", PUPPET)]);
+    let words = service.command();
+    let mut slow = service.adopt(prepared("strace"));
+    // So that it can be killed between the signal and whatever it does next.
+    slow.args(["-D", "-qq", "-o", "/dev/null", "-e", "trace=kill", "-e", "inject=kill:delay_exit=10000000"]);
+    slow.arg(words.get_program()).args(words.get_args());
+    service.supervise_by(slow);
+    service.started(1);
+    service.send("h");
+    service.nth(1, "got HUP");
+    service.kill_supervisor();
+    service.supervise();
+    service.send("1");
+    service.nth(1, "got USR1");
+    assert_eq!(service.count("got HUP"), 1);
+    service.exit();
+}
+
+#[test]
 fn a_second_kill_finds_the_logger_at_work() {
     let mut service = Service::start(Svrun, &[("run", PUPPET), ("log/run", LOGGER)]);
     service.started(1);
@@ -151,6 +173,7 @@ fn a_logger_that_ends_at_once_waits_for_all_starts_but_the_first() {
     let log = "#!/bin/sh\necho log start >>$D/lines\n";
     let mut service = Service::start(Svrun, &[("run", PUPPET), ("log/run", log)]);
     service.started(1);
+    service.nth(1, "log start"); // which is not to be taken for one of the next supervisor
     for _ in 0..3 {
         service.kill_supervisor();
         let before = service.count("log start");

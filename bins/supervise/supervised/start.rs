@@ -1,6 +1,6 @@
 //! The start: takes the service directory and the processes that live, or returns why not.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use common::fds;
 use common::supervise::Control;
@@ -31,11 +31,12 @@ impl Supervised {
     pub(crate) fn open(places: Places, options: Options, now: Now) -> Result<Box<Self>, Refusal> {
         let patience = options.patience;
         let mut supervised = Self::take(places, options, now)?;
-        supervised.look_for_log(now)?;
-        if let Some(errno) = supervised.no_log.filter(|errno| fds::passes(*errno)) {
+        let log = supervised.open_log();
+        if let Some(errno) = log.as_ref().err().filter(|errno| fds::passes(**errno)) {
             // A service whose log could be there must not run without it.
-            return Err(Refusal::unable(Part::Service, "open log", errno));
+            return Err(Refusal::unable(Part::Service, "open log", *errno));
         }
+        supervised.take_log(log, now)?;
         supervised.begin(patience, now)?;
         Ok(supervised)
     }
@@ -79,8 +80,17 @@ impl Supervised {
         if self.parts.logger.is_some() {
             return Ok(());
         }
+        let log = self.open_log();
+        self.take_log(log, now)
+    }
+
+    fn open_log(&self) -> nix::Result<OwnedFd> {
+        fds::open_directory(self.parts.service.directory.as_fd(), c"log")
+    }
+
+    fn take_log(&mut self, log: nix::Result<OwnedFd>, now: Now) -> Result<(), Refusal> {
         let service = &self.parts.service;
-        let directory = match fds::open_directory(service.directory.as_fd(), c"log") {
+        let directory = match log {
             Ok(directory) => directory,
             Err(Errno::ENOENT) => return Ok(()),
             Err(errno) => {
