@@ -81,7 +81,8 @@ fn hold(held: &mut [Option<Box<Supervised>>; 2], done: impl Fn([Option<Ending>; 
 
 #[test]
 fn two_services_live_in_one_loop_and_end_each_for_itself() {
-    // As a program does that holds services: what arrives waits.
+    // As a program does that holds services: what arrives waits. It reaps all children of this process: no other
+    // unit test of this crate may fork.
     signals::block_all().unwrap();
     let directory = tempfile::tempdir().unwrap();
     let (first, second) = (directory.path().join("first"), directory.path().join("second"));
