@@ -8,10 +8,12 @@
 //! the part of it by which `adopt` takes over the processes of a killed supervisor, and `pid_space` says where
 //! its pids are valid; `service` reads the service directory, `lookalikes` its names; `failure` reports why a
 //! script was not started, `notices` is what else is reported once; `report` is what clients are shown; `pipe`,
-//! `notify`, `leftovers`, `clients` and `death` are what their names say.
+//! `notify`, `leftovers`, `clients`, `adopted`, `control_script` and `death` are what their names say.
 
 mod adopt;
+mod adopted;
 mod clients;
+mod control_script;
 mod death;
 mod failure;
 mod leftovers;

@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use common::{process, procfs};
 use nix::errno::Errno;
 
+use super::adopted::Adopted;
 use super::machine::{Asked, Death, Event, Phase, Timer, Want};
 use super::now::Now;
 use super::part::Part;
@@ -130,7 +131,7 @@ fn adopt_living(
     };
     if parent != shared.supervisor {
         match process::pidfd(child.pid) {
-            Ok(pidfd) => process.adopted = Some(pidfd),
+            Ok(pidfd) => process.adopted = Some(Adopted::new(pidfd)),
             Err(Errno::ESRCH) => return Ok(Some(died_unseen(process, child))),
             Err(errno) => return Err(errno),
         }

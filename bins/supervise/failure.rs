@@ -10,6 +10,9 @@ use nix::sys::stat::fstatat;
 
 use super::service::Stamp;
 
+/// The action of the message that a script could not be started.
+pub(super) const START: &str = "start";
+
 /// What was reported last of a script that could not be started.
 #[derive(Debug, Default)]
 pub(super) struct Failures(Option<Failure>);

@@ -6,12 +6,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::spawn::{self, Plan, Slot};
 use common::supervise::Control;
-use common::{Text, fds, process, procfs, signals};
+use common::{fds, process, procfs, signals};
 use nix::errno::Errno;
-use nix::sys::stat::fstatat;
 
+use super::adopted::Adopted;
+use super::control_script::ControlScript;
 use super::death;
-use super::failure;
+use super::failure::{Failures, START};
 use super::leftovers::{self, Leftovers};
 use super::machine::{Action, Actions, Death, Event, Machine, Phase, Script, Want};
 use super::notices::{Notice, Notices};
@@ -25,13 +26,8 @@ use super::service::{self, Optional, Settings};
 use super::shared::Shared;
 use super::state::State;
 
-/// How long the exit status of a process that is no child of ours is asked for: its parent has to reap it
-/// first.
-const PATIENCE: u64 = 500;
 /// How long until a write that failed is tried again, in milliseconds.
 const AGAIN: u64 = 1000;
-/// The action in the message about a script.
-const START: &str = "start";
 /// The action in the message about a record that cannot be written, and the consequence.
 const RECORD: &[u8] = b"write supervise/record";
 const NO_RECORD: &[u8] = b"the present run cannot be adopted";
@@ -57,15 +53,12 @@ pub(super) struct Process {
     pub(super) book: Book,
     /// What is done about what a run leaves behind.
     leftovers: Leftovers,
-    /// A process that was adopted, and is no child of ours.
-    pub(super) adopted: Option<OwnedFd>,
-    /// Since when the exit status of the adopted one is asked for.
-    pub(super) asking: Option<u64>,
-    /// The control script that runs; 0: none.
-    script: u32,
-    /// The wait status of the process, and of its control script, which are dead, while the machine does not know.
+    /// The process, where it was adopted.
+    pub(super) adopted: Option<Adopted>,
+    /// The control script that runs, or ran last.
+    script: ControlScript,
+    /// The wait status of the process, which is dead, while the machine does not know.
     lost: Option<i32>,
-    lost_script: Option<i32>,
     /// The wall clock time of `machine.since`.
     pub(super) since: Wall,
     /// When run died last, and the pid that died.
@@ -76,12 +69,9 @@ pub(super) struct Process {
     last_death: Option<Death>,
     /// Why run could not be executed, by the present process.
     exec: Option<Errno>,
-    /// What was reported of run, finish and control scripts that could not be started.
-    run_failures: failure::Failures,
-    finish_failures: failure::Failures,
-    script_failures: failure::Failures,
-    /// The control script that was started last, and, once it has failed, its wait status.
-    control: (u8, Option<i32>),
+    /// What was reported of run and finish that could not be started.
+    run_failures: Failures,
+    finish_failures: Failures,
     /// What was reported.
     pub(super) notices: Notices,
     /// Something of its state is not written yet.
@@ -115,19 +105,15 @@ impl Process {
             book: Book::default(),
             leftovers: Leftovers::default(),
             adopted: None,
-            asking: None,
-            script: 0,
+            script: ControlScript::default(),
             lost: None,
-            lost_script: None,
             since: now.wall,
             died: ((0, 0), 0),
             stopped: false,
             last_death: None,
             exec: None,
-            run_failures: failure::Failures::default(),
-            finish_failures: failure::Failures::default(),
-            script_failures: failure::Failures::default(),
-            control: (0, None),
+            run_failures: Failures::default(),
+            finish_failures: Failures::default(),
             notices: Notices::default(),
             unsaved: false,
             retry_at: None,
@@ -156,7 +142,7 @@ impl Process {
             stopped: self.stopped,
             ready: self.notify.announces.then_some(self.notify.ready),
             words: self.notify.words.bytes(),
-            control: self.control,
+            control: self.script.outcome(),
             reset: self.settings.rules.reset,
             log: log && self.part == Part::Service,
             supervisor: shared.supervisor,
@@ -216,13 +202,7 @@ impl Process {
                 }
                 self.try_script(shared, script, now)
             }
-            Action::KillScript if self.script == 0 => Some(Event::Script(false)),
-            Action::KillScript => {
-                if self.lost_script.is_none() {
-                    let _ = process::kill_child(self.script, signals::KILL); // it is ours, not reaped yet
-                }
-                None
-            }
+            Action::KillScript => (!self.script.kill()).then_some(Event::Script(false)),
             Action::Start => Some(self.start(shared, now)),
             Action::Report => {
                 self.report_death(shared);
@@ -241,7 +221,7 @@ impl Process {
     fn signal(&mut self, shared: &Shared, signal: i32) {
         let sent = match &self.adopted {
             _ if self.lost.is_some() => return,
-            Some(pidfd) => process::signal_pidfd(pidfd.as_fd(), signal),
+            Some(adopted) => adopted.signal(signal),
             None => process::kill_child(self.machine.pid, signal),
         };
         match sent {
@@ -251,71 +231,21 @@ impl Process {
     }
 
     fn try_script(&mut self, shared: &Shared, script: Script, now: Now) -> Option<Event> {
-        let letter = script.letter();
-        let path = [b'c', b'o', b'n', b't', b'r', b'o', b'l', b'/', letter, 0];
-        let path = CStr::from_bytes_with_nul(&path).unwrap_or(c"");
-        let voice = shared.voice(self.part);
-        self.control = (letter, None);
-        if self.settings.misses(Optional::Control) {
+        let (voice, directory) = (shared.voice(self.part), self.directory.as_fd());
+        if !self.script.is_there(script, directory, &mut self.settings, voice) {
             return Some(Event::Script(false));
-        }
-        match fstatat(&self.directory, path, nix::fcntl::AtFlags::empty()) {
-            Ok(stat) if stat.st_mode & 0o100 != 0 => {}
-            Ok(_) => return Some(Event::Script(false)),
-            Err(Errno::ENOENT | Errno::ENOTDIR) => {
-                if !service::exists(self.directory.as_fd(), c"control") {
-                    self.settings.missed(self.directory.as_fd(), Optional::Control, c"control");
-                }
-                return Some(Event::Script(false));
-            }
-            Err(errno) => {
-                self.script_failures.report(
-                    voice,
-                    (letter, "look at"),
-                    (self.directory.as_fd(), path),
-                    errno,
-                );
-                return Some(Event::Script(false));
-            }
         }
         if !matches!(script, Script::Up | Script::Stop) {
             // It may kill us at once, and has to run again then.
             self.remember(shared, now);
         }
-        // None where nothing runs: 0 would be kill(1)'s own process group.
         let runs = self.machine.phase == Phase::Run && self.lost.is_none();
-        let mut pid = Text::<16>::new();
-        pid.number(self.machine.pid).add("\0");
-        let words = [path, CStr::from_bytes_with_nul(pid.bytes()).unwrap_or(c"")];
-        // Without its pipe the script runs all the same, as what it is to do must not be lost, and its output goes where
-        // our own words for the log go by then: standard output belongs to nobody who expects them. The errno is
-        // reported by whatever needs the pipe next.
-        let end = shared.pipe.as_ref().map(|pipe| pipe.end(End::Write));
-        let fds = end.as_ref().map(|end| (end.as_ref().map_or(2, AsRawFd::as_raw_fd), 1));
-        let plan = Plan {
-            group: false,
-            directory: self.directory.as_fd(),
-            record: None,
-            fds: fds.as_slice(),
-            path,
-            argv: &words[..=usize::from(runs)],
-            env: &shared.env,
-        };
-        let failed = match spawn::spawn(&plan) {
-            Ok(spawned) => {
-                self.script = spawned.pid;
-                self.machine.script_runs(now.monotonic);
-                spawned.exec
-            }
-            Err(errno) => Some(errno),
-        };
-        match failed {
-            Some(errno) => {
-                self.script_failures.report(voice, (letter, START), (self.directory.as_fd(), path), errno);
-            }
-            None => self.script_failures.clear(),
+        let target = runs.then_some(self.machine.pid);
+        if !self.script.start(script, self.directory.as_fd(), target, shared, voice) {
+            return Some(Event::Script(false));
         }
-        (self.script == 0).then_some(Event::Script(false))
+        self.machine.script_runs(now.monotonic);
+        None
     }
 
     /// Starts run.
@@ -408,7 +338,7 @@ impl Process {
 
     /// What distinguishes the leftovers of the last run from the rest.
     fn run_before(&self, shared: &Shared, logger: u32) -> leftovers::Run {
-        leftovers::Run { pid: self.died.1, spare: [self.script, logger], orphans: shared.orphans }
+        leftovers::Run { pid: self.died.1, spare: [self.script.pid(), logger], orphans: shared.orphans }
     }
 
     /// Starts run or finish, as `phase` says.
@@ -476,19 +406,20 @@ impl Process {
 
     /// A child has died: true if it was this process's. What follows from that is for [`Process::bury`].
     pub(super) fn lost(&mut self, pid: u32, status: i32) -> bool {
-        for (own, lost) in [(self.machine.pid, &mut self.lost), (self.script, &mut self.lost_script)] {
-            if pid == own && lost.is_none() {
-                *lost = Some(status);
-                return true;
-            }
+        if pid == self.machine.pid && self.lost.is_none() {
+            self.lost = Some(status);
+            return true;
         }
-        self.leftovers.child_died();
-        false
+        let script = self.script.lost(pid, status);
+        if !script {
+            self.leftovers.child_died();
+        }
+        script
     }
 
     /// Whether there is something to bury.
     pub(super) fn is_lost(&self) -> bool {
-        self.lost.is_some() || self.lost_script.is_some() || self.leftovers.are_fewer()
+        self.lost.is_some() || self.script.is_lost() || self.leftovers.are_fewer()
     }
 
     /// The next of the deaths that were noticed, to happen now; `logger` is the pid of the logger.
@@ -501,10 +432,8 @@ impl Process {
             self.leftovers.death_was_seen();
             return Some(Event::Died(death));
         }
-        if let Some(status) = self.lost_script.take() {
-            self.script = 0;
-            self.control.1 = Some(status).filter(|status| *status != 0);
-            return Some(Event::Script(status == 0));
+        if let Some(handled) = self.script.bury() {
+            return Some(Event::Script(handled));
         }
         let none_are_left = self.leftovers.none_are_left(self.run_before(shared, logger));
         none_are_left.then_some(Event::Later(now.monotonic))
@@ -512,16 +441,10 @@ impl Process {
 
     /// The adopted process may have died: its death, once somebody has reaped it.
     pub(super) fn ask_adopted(&mut self, now: Now) -> Option<Event> {
-        let pidfd = self.adopted.as_ref()?;
-        let since = *self.asking.get_or_insert(now.monotonic);
-        let death = match process::exit_status(pidfd.as_fd()) {
-            Ok(status) => death::from_wait_status(status),
-            Err(Errno::ESRCH) if now.monotonic < since + PATIENCE => return None,
-            Err(_) => Death::Unknown, // the kernel does not show it, or it was not reaped in time
-        };
+        let death = self.adopted.as_mut()?.death(now.monotonic)?;
         // It was reaped a while ago: where its number is another's by now, so is the group of that number.
         let reused = procfs::process(self.machine.pid).is_ok_and(|process| !process.zombie);
-        (self.adopted, self.asking) = (None, None);
+        self.adopted = None;
         if !reused {
             self.leftovers.death_was_seen();
         }
@@ -625,15 +548,12 @@ impl Process {
 
     /// The fd that is ready at the adopted process's death, while there is no need to ask again and again.
     pub(super) fn death_fd(&self) -> RawFd {
-        match &self.adopted {
-            Some(pidfd) if self.asking.is_none() => pidfd.as_raw_fd(),
-            _ => -1,
-        }
+        self.adopted.as_ref().map_or(-1, Adopted::death_fd)
     }
 
     /// When time alone will lead to something.
     pub(super) fn deadline(&self, now: Now) -> Option<u64> {
-        let asking = self.asking.map(|_| now.monotonic + 5);
-        [self.machine.deadline(), asking, self.retry_at, self.locked].into_iter().flatten().min()
+        let asked = self.adopted.as_ref().and_then(|adopted| adopted.deadline(now.monotonic));
+        [self.machine.deadline(), asked, self.retry_at, self.locked].into_iter().flatten().min()
     }
 }

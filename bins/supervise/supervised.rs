@@ -20,6 +20,7 @@ use common::{Text, Voice, Words, fds, signals, socket};
 use nix::errno::Errno;
 use nix::unistd::{Gid, read};
 
+use super::adopted::Adopted;
 use super::clients::{CLIENTS, Clients};
 use super::leftovers::Orphans;
 use super::lock::Patience;
@@ -512,7 +513,7 @@ impl Supervised {
                 process.retry_at = None;
                 process.unsaved = true;
             }
-            if process.asking.is_some() {
+            if process.adopted.as_ref().is_some_and(Adopted::is_asked) {
                 self.ask_adopted(part, now);
             }
         }
