@@ -1,14 +1,16 @@
 //! The words of the page that is the record, each of eight bytes in the order of this machine.
 //!
-//!     0      what the file begins with
-//!     1      the number of the batch while it is being written, else 0
-//!     2      the mark: two bytes, which are the same until the batch has been taken out of the pipe
-//!     3      bytes of the batch
-//!     4      its hash
-//!     5-6    device and inode of the pipe
-//!     7-11   the boot
-//!     12-    slots of 14 words, one for each log directory: its device and inode, and two entries, so that one is
-//!            whole while the other is made
+//! ```text
+//! 0      what the file begins with
+//! 1      the number of the batch while it is being written, else 0
+//! 2      the mark: two bytes, which are the same until the batch has been taken out of the pipe
+//! 3      bytes of the batch
+//! 4      its hash
+//! 5-6    device and inode of the pipe
+//! 7-11   the boot
+//! 12-    slots of 14 words, one for each log directory: its device and inode, and two entries, so that one is
+//!        whole while the other is made
+//! ```
 //!
 //! An entry has six words: device and inode of `current`, the offset of the batch and its length there, the
 //! places in a line before and after it, and the number of the batch, or of the start of a process; 0: this is
