@@ -24,7 +24,6 @@ mod notices;
 mod notify;
 mod now;
 mod order;
-mod part;
 mod parts;
 mod pid_space;
 mod pipe;

@@ -10,11 +10,11 @@ use nix::errno::Errno;
 use super::adopted::Adopted;
 use super::machine::{Asked, Death, Event, Phase, Timer, Want};
 use super::now::Now;
-use super::part::Part;
 use super::process::Process;
 use super::record::{self, Child, Snapshot};
 use super::shared::Shared;
 use super::state::State;
+use common::supervise::Part;
 use verdict::{Snapshots, Verdict, verdict};
 
 /// What is recorded: a life, and a process, with whether it is alive.
@@ -27,7 +27,7 @@ pub(super) fn recorded(process: &Process, shared: &Shared, now: Now) -> nix::Res
     let Some((file, believed)) = left else { return Ok((None, None)) };
     let (snapshot, child) = record::read(file, &shared.space, now.monotonic)?;
     let child = match child {
-        Some(child) => Some((child, child.lives()?)),
+        Some(child) => Some((child, child.lives(shared.supervisor)?)),
         None => None,
     };
     match child {
@@ -136,7 +136,7 @@ fn adopt_living(
             Err(errno) => return Err(errno),
         }
         // Another process may have got the pid between the check and pidfd_open(2).
-        if !child.lives()? {
+        if !child.lives(shared.supervisor)? {
             process.adopted = None;
             return Ok(Some(died_unseen(process, child)));
         }

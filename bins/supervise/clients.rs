@@ -10,8 +10,8 @@ use common::supervise::{GAVE_UP, Object, key};
 use super::machine::{Event, Machine, Phase};
 use super::now::Now;
 use super::order::{Ask, Late};
-use super::part::Part;
 use super::report::{self, View};
+use common::supervise::Part;
 
 /// How many clients there can be.
 pub(super) const CLIENTS: usize = 16;
@@ -35,7 +35,7 @@ pub(super) enum Condition {
 
 impl Condition {
     /// Whether it holds.
-    fn holds(self, view: &View) -> bool {
+    pub(super) fn holds(self, view: &View) -> bool {
         let machine = view.machine;
         match self {
             Self::Up => machine.phase == Phase::Run,
@@ -278,7 +278,7 @@ impl Clients {
     /// Lets a client follow the events of what `view` shows.
     #[inline(never)]
     pub(super) fn follow(&mut self, i: usize, view: &View, now: Now) {
-        self.send(i, report::status(view, now).line());
+        self.show(i, view, now);
         if let Some(client) = self.client_mut(i) {
             client.doing = Doing::Follows(view.part);
         }

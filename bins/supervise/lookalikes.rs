@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 
 use common::{Voice, fds};
 
-use super::part::Part;
+use common::supervise::Part;
 
 /// The files of a service directory of which a logger has none; the others, `run` and `down`, come after.
 const OURS: [&[u8]; 15] = [

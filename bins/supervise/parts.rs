@@ -1,7 +1,9 @@
 //! Both processes of a service.
 
-use super::part::Part;
 use super::process::Process;
+use super::report::View;
+use super::shared::Shared;
+use common::supervise::Part;
 
 /// The daemon, and its logger if there is one.
 #[derive(Debug)]
@@ -25,6 +27,11 @@ impl Parts {
             Part::Service => Some(&mut self.service),
             Part::Log => self.logger.as_mut(),
         }
+    }
+
+    /// The view of it for clients, if it is there.
+    pub(super) fn view(&self, part: Part, shared: &Shared) -> Option<View<'_>> {
+        Some(self.get(part)?.view(shared, self.logger.is_some()))
     }
 
     /// Those that are there, the service first.

@@ -18,13 +18,13 @@ use super::machine::{Action, Actions, Death, Event, Machine, Phase, Script, Want
 use super::notices::{Notice, Notices};
 use super::notify::Notify;
 use super::now::{Now, Wall};
-use super::part::Part;
 use super::pipe::End;
 use super::record::{self, Book, Snapshot};
 use super::report::View;
 use super::service::{self, Optional, Settings};
 use super::shared::Shared;
 use super::state::State;
+use common::supervise::Part;
 
 /// How long until a write that failed is tried again, in milliseconds.
 const AGAIN: u64 = 1000;

@@ -264,11 +264,11 @@ fn parse_child(place: &[u8]) -> Option<Child> {
 }
 
 impl Child {
-    /// Whether it lives. An error where that cannot be said.
-    pub(super) fn lives(&self) -> nix::Result<bool> {
+    /// Whether it lives, seen by the process `supervisor`. An error where that cannot be said.
+    pub(super) fn lives(&self, supervisor: u32) -> nix::Result<bool> {
         match procfs::process(self.pid) {
             // A child of ours that is dead already has a status, which we get when we reap it.
-            Ok(process) if process.zombie && process.parent != std::process::id() => Ok(false),
+            Ok(process) if process.zombie && process.parent != supervisor => Ok(false),
             Ok(_) if self.start == 0 => Err(Errno::ENODATA),
             Ok(process) => Ok(process.start == self.start),
             // Nothing is there; or /proc does not show it.

@@ -4,7 +4,7 @@ use common::Voice;
 use nix::errno::Errno;
 
 use super::lock::NotOurs;
-use super::part::Part;
+use common::supervise::Part;
 
 /// What could not be done for a part of a service, and the errno; without an errno, what is wrong.
 #[derive(Debug)]

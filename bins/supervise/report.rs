@@ -7,7 +7,7 @@ use common::supervise::{LastDeath, Object, Report, State, Status, key};
 use super::death;
 use super::machine::{Event, Hold, Machine, Phase, Timer, Want};
 use super::now::{Now, Wall};
-use super::part::Part;
+use common::supervise::Part;
 
 /// A process as its clients may see it.
 #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,7 @@ use nix::unistd::{Gid, read};
 
 use super::lookalikes;
 use super::machine::Rules;
-use super::part::Part;
+use common::supervise::Part;
 
 /// What is done about what a service leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq)]

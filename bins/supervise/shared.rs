@@ -3,9 +3,9 @@
 use common::{Voice, Words};
 
 use super::leftovers::Orphans;
-use super::part::Part;
 use super::pid_space::PidSpace;
 use super::pipe::Pipe;
+use common::supervise::Part;
 
 /// What both processes of a service share.
 #[derive(Debug)]

@@ -27,12 +27,12 @@ use super::lock::Patience;
 use super::machine::{Death, Event, Hold, Phase, Timer};
 use super::now::Now;
 use super::order::{self, Ask, Late};
-use super::part::Part;
 use super::parts::Parts;
 use super::pid_space::PidSpace;
 use super::pipe::Pipe;
 use super::process::Process;
 use super::shared::Shared;
+use common::supervise::Part;
 
 /// How long the logger gets to read the pipe to its end when the supervisor leaves.
 const DRAIN: u64 = 10_000;

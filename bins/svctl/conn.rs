@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use common::poll::{POLLIN, poll, pollfd, watch};
 use common::socket::send;
+use common::supervise::Part;
 use nix::errno::Errno;
 use nix::unistd::read;
 
-use super::place::{Part, Place};
+use super::place::Place;
 
 /// More bytes than any answer has.
 const LONGEST: usize = 1 << 16;
@@ -44,11 +45,8 @@ impl Conn {
 
     /// Sends a request for the service or for its log. A failure shows as the end of the connection.
     pub(super) fn send(&mut self, request: &str) {
-        let part = match self.part {
-            Part::Service => "",
-            Part::Log => "log ",
-        };
-        self.unsent = send(self.fd.as_fd(), format!("{part}{request}\n").as_bytes()).is_err();
+        let line = format!("{}{request}\n", self.part.prefix());
+        self.unsent = send(self.fd.as_fd(), line.as_bytes()).is_err();
     }
 
     /// The next line, if it is there.

@@ -1,13 +1,14 @@
 //! How a process died, in words.
 
 use common::shown;
+use common::supervise::key;
 
 use super::json::Value;
 
 /// The words for an object with `code`, `signal` and `core`.
 pub(super) fn death(death: &Value) -> String {
-    let core = if death.get("core").is_true() { " (core dumped)" } else { "" };
-    match (death.get("signal"), death.get("code").digits()) {
+    let core = if death.get(key::CORE).is_true() { " (core dumped)" } else { "" };
+    match (death.get(key::SIGNAL), death.get(key::CODE).digits()) {
         (Value::Text(signal), _) => {
             let sig = if signal.starts_with(|c: char| c.is_ascii_digit()) { "signal " } else { "SIG" };
             format!("{sig}{}{core}", shown(signal))

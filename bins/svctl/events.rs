@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use common::poll::{POLLERR, POLLIN, watch};
 use common::quantity::number;
+use common::supervise::key;
 use common::{Exit, Text, shown};
 
 use super::conn::{Conn, Received, wait};
@@ -71,7 +72,7 @@ fn print_all(place: &Place, conn: &mut Conn, out: &mut Out) -> Result<Connected,
         let end = match conn.receive() {
             Received::Line(line) => match Value::parse(&line) {
                 Some(value @ Value::Object(_)) => {
-                    print_line(place, &line, &value, out)?;
+                    print_line(place, &value, out)?;
                     continue;
                 }
                 _ => "no answer that can be understood",
@@ -85,14 +86,14 @@ fn print_all(place: &Place, conn: &mut Conn, out: &mut Out) -> Result<Connected,
     }
 }
 
-fn print_line(place: &Place, line: &str, value: &Value, out: &mut Out) -> Result<(), Exit> {
+fn print_line(place: &Place, value: &Value, out: &mut Out) -> Result<(), Exit> {
     if out.json {
-        return print(of_service(&place.name, line).as_bytes());
+        return print(of_service(&place.name, value).as_bytes());
     }
-    if let Some(status) = Status::from_json(line) {
+    if let Some(status) = Status::from_object(value) {
         return out.done("", place, &status);
     }
-    match value.get("error").text() {
+    match value.get(key::ERROR).text() {
         "" => print(format!("{} {}: {}\n", date(value), shown(&place.name), happened(value)).as_bytes()),
         error => out.failure(place, &Failure::fails(shown(error).to_string())),
     }
@@ -100,18 +101,18 @@ fn print_line(place: &Place, line: &str, value: &Value, out: &mut Out) -> Result
 
 /// An event in words.
 fn happened(event: &Value) -> String {
-    let pid = event.get("pid").digits();
-    let lived = event.get("lived").digits();
-    match event.get("event").text() {
+    let pid = event.get(key::PID).digits();
+    let lived = event.get(key::LIVED).digits();
+    match event.get(key::EVENT).text() {
         "death" => format!("run (pid {pid}) ended after {lived}s: {}", death(event)),
         "finished" => format!("finish ended: {}", death(event)),
         "finish" => format!("finish started (pid {pid})"),
         "start" => format!("run started (pid {pid})"),
-        "status" => format!("status \"{}\"", shown(event.get("status").text())),
-        "want" => format!("want {}", shown(event.get("want").text())),
-        "paused" if event.get("paused").is_true() => "paused".to_owned(),
+        "status" => format!("status \"{}\"", shown(event.get(key::STATUS).text())),
+        "want" => format!("want {}", shown(event.get(key::WANT).text())),
+        "paused" if event.get(key::PAUSED).is_true() => "paused".to_owned(),
         "paused" => "continued".to_owned(),
-        "hold" => match (event.get("hold").text(), event.get("next").digits()) {
+        "hold" => match (event.get(key::HOLD).text(), event.get(key::NEXT).digits()) {
             ("", _) => "not held back any more".to_owned(),
             (hold, "") => shown(hold).to_string(),
             (hold, next) => format!("{}, next start in {next}s", shown(hold)),
@@ -122,7 +123,7 @@ fn happened(event: &Value) -> String {
 
 /// When it happened, as `2026-11-22T10:00:00.123Z`.
 fn date(event: &Value) -> String {
-    let time = event.get("time");
+    let time = event.get(key::TIME);
     let millis = time.digits().split('.').nth(1).unwrap_or("").chars().chain("000".chars()).take(3);
     let millis = number(millis.collect::<String>().as_bytes()).unwrap_or(0);
     String::from_utf8_lossy(Text::<32>::new().date(time.whole(), millis).bytes()).into_owned()

@@ -1,18 +1,38 @@
 //! Objects of a supervisor, printed as those of a service.
 
-pub(super) use common::supervise::json::{Value, quoted};
+pub(super) use common::supervise::json::Value;
+use common::supervise::key;
 
-/// The object in `line` with the service's name in front. It is parsed and written again, so that, whatever its
-/// sender, it is one object on one line, without anything that a terminal obeys, and names no other service.
-pub(super) fn of_service(name: &[u8], line: &str) -> String {
-    let mut members = vec![("service".to_owned(), Value::Text(String::from_utf8_lossy(name).into_owned()))];
-    if let Some(Value::Object(said)) = Value::parse(line) {
-        members.extend(said.into_iter().filter(|(key, _)| key != "service"));
+/// The object `said` as a line, with the service's name in front. It is written again, so that, whatever its sender, it
+/// is one object on one line, without anything that a terminal obeys, and names no other service.
+pub(super) fn of_service(name: &[u8], said: &Value) -> String {
+    let mut members = vec![("service".to_owned(), text(name))];
+    if let Value::Object(said) = said {
+        members.extend(said.iter().filter(|(key, _)| key != "service").cloned());
     }
     let mut object = String::new();
     Value::Object(members).write(&mut object);
     object.push('\n');
     object
+}
+
+/// The object of a failure: why, and what to do.
+pub(super) fn failure(why: &[u8], hint: Option<&str>) -> Value {
+    let hint = hint.map_or(Value::Null, |hint| text(hint.as_bytes()));
+    object([(key::OK, Value::Bool(false)), (key::ERROR, text(why)), ("hint", hint)])
+}
+
+/// The object of a service whose supervisor has left, as it was asked to.
+pub(super) fn gone() -> Value {
+    object([(key::OK, Value::Bool(true)), (key::SUPERVISOR, Value::Null)])
+}
+
+fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+    Value::Object(members.map(|(key, value)| (key.to_owned(), value)).into())
+}
+
+fn text(bytes: &[u8]) -> Value {
+    Value::Text(String::from_utf8_lossy(bytes).into_owned())
 }
 
 #[cfg(test)]
@@ -21,6 +41,7 @@ mod tests {
 
     #[test]
     fn an_object_gets_the_name_of_its_service() {
+        let of_service = |name: &[u8], line| of_service(name, &Value::parse(line).unwrap_or(Value::Null));
         assert_eq!(of_service(b"web", "{\"ok\":true}\n"), "{\"service\":\"web\",\"ok\":true}\n");
         assert_eq!(of_service(b"a\"b", "{\"a\":\"\u{9b}\"}"), "{\"service\":\"a\\\"b\",\"a\":\"\\u009b\"}\n");
         assert_eq!(

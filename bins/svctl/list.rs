@@ -3,13 +3,14 @@
 use std::io::{IsTerminal, stdout};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use common::supervise::key;
 use common::{Env, Exit, shown};
 use nix::errno::Errno;
 
 use super::death::death;
 use super::failure::Failure;
 use super::hint::advice;
-use super::json::{Value, of_service, quoted};
+use super::json::{self, Value, of_service};
 use super::look;
 use super::names::Names;
 use super::out::{Out, print};
@@ -105,8 +106,7 @@ fn show(place: &Place, status: &Status, rows: &mut Vec<Row>, out: &Out) -> Resul
 /// A service whose state cannot be known.
 fn absent(name: &[u8], why: &str, rows: &mut Vec<Row>, out: &Out) -> Result<(), Exit> {
     if out.json {
-        let object = format!("{{\"ok\":false,\"error\":{},\"hint\":null}}", quoted(why.as_bytes()));
-        return print(of_service(name, &object).as_bytes());
+        return print(of_service(name, &json::failure(why.as_bytes(), None)).as_bytes());
     }
     let nothing = || "-".to_owned();
     let cells =
@@ -116,7 +116,6 @@ fn absent(name: &[u8], why: &str, rows: &mut Vec<Row>, out: &Out) -> Result<(), 
 }
 
 fn row(name: &[u8], status: &Status) -> Row {
-    let value = Value::parse(&status.json).unwrap_or(Value::Null);
     let or = |known: bool, text: String| if known { text } else { "-".to_owned() };
     let mut state = shown(status.state.word()).to_string();
     if !status.hold.is_empty() {
@@ -131,12 +130,12 @@ fn row(name: &[u8], status: &Status) -> Row {
         State::Down if status.want != Some(Want::Up) => PLAIN,
         _ => YELLOW,
     };
-    let ready = match value.get("ready") {
-        Value::Bool(true) => "yes",
-        Value::Bool(false) => "no",
-        _ => "-",
+    let ready = match status.ready {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "-",
     };
-    let restarts = value.get("restarts").digits();
+    let restarts = status.said.get(key::RESTARTS).digits();
     let cells = [
         shown(name).to_string(),
         state,
@@ -144,7 +143,7 @@ fn row(name: &[u8], status: &Status) -> Row {
         age(status.seconds),
         or(!restarts.is_empty(), restarts.to_owned()),
         ready.to_owned(),
-        last(value.get("death")),
+        last(status.said.get(key::DEATH)),
     ];
     Row(cells, colour)
 }
@@ -155,7 +154,7 @@ fn last(last: &Value) -> String {
         return "-".to_owned();
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
-    format!("{}, {} ago", death(last), age(now.saturating_sub(last.get("time").whole())))
+    format!("{}, {} ago", death(last), age(now.saturating_sub(last.get(key::TIME).whole())))
 }
 
 /// Seconds, in the two largest units.

@@ -10,7 +10,7 @@ use nix::unistd::write;
 
 use super::failure::{Failure, Sign, words};
 use super::hint::advice;
-use super::json::{of_service, quoted};
+use super::json::{self, of_service};
 use super::place::Place;
 use super::status::{State, Status};
 use super::style::Style;
@@ -42,7 +42,7 @@ impl Out {
     /// A command is done for a service.
     pub(super) fn done(&self, sign: &str, place: &Place, status: &Status) -> Result<(), Exit> {
         if self.json {
-            return print(of_service(&place.name, &status.json).as_bytes());
+            return print(of_service(&place.name, &status.said).as_bytes());
         }
         print(&[sign.as_bytes(), &self.line(&place.name, place, status), b"\n"].concat())
     }
@@ -71,7 +71,7 @@ impl Out {
     /// A service has no supervisor any more, as was asked for.
     pub(super) fn gone(&self, place: &Place) -> Result<(), Exit> {
         if self.json {
-            return print(of_service(&place.name, "{\"ok\":true,\"supervisor\":null}").as_bytes());
+            return print(of_service(&place.name, &json::gone()).as_bytes());
         }
         let reason = Failure::gone().reason(self.style.dialect());
         print(format!("ok: {}: {reason}\n", shown(&place.name)).as_bytes())
@@ -108,9 +108,8 @@ impl Out {
         self.failed += 1;
         let reason = failure.reason(self.style.dialect());
         if self.json {
-            let hint = hint.map_or_else(|| "null".to_owned(), |hint| quoted(hint.as_bytes()));
-            let object = format!("{{\"ok\":false,\"error\":{},\"hint\":{hint}}}", quoted(reason.as_bytes()));
-            return print(of_service(name, &object).as_bytes());
+            let said = json::failure(reason.as_bytes(), hint.as_deref());
+            return print(of_service(name, &said).as_bytes());
         }
         // sv warns where it cannot tell; that there is no supervisor is a failure.
         let sign = if self.style == Style::Svctl && failure.is_gone() { Sign::Fail } else { failure.sign };

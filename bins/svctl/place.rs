@@ -4,19 +4,13 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
+use common::supervise::Part;
 use common::{door, fds, supervise};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, fstatat};
 
 use super::failure::Failure;
-
-/// Which of the two that a supervisor has.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Part {
-    Service,
-    Log,
-}
 
 /// A service or the log of one, as it was found once: whatever becomes of its name, this is its directory.
 pub(super) struct Place {

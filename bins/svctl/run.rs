@@ -7,6 +7,8 @@
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::time::{Duration, Instant};
 
+use common::supervise::key;
+
 use super::check::{Check, NoCheck, Verdict};
 use super::command::Goal;
 use super::failure::Failure;
@@ -145,7 +147,7 @@ impl Runs {
             return Break(match goal {
                 // A service that had given up before the command was not up.
                 Goal::Ended if gave_up && self.old.is_none() => Step::Done(status),
-                _ if gave_up => Step::Fail(failed_for_good(&status.last_end(), &status.json)),
+                _ if gave_up => Step::Fail(failed_for_good(&status.last_end(), &status.said)),
                 _ if goal.is_also_down() => Step::Done(status),
                 _ => Step::Fail(Failure::fails("is wanted down".to_owned() + &status.last_end())),
             });
@@ -162,10 +164,9 @@ impl Runs {
     }
 }
 
-/// It gave up: `last` is how run ended, and the object in `line` has the file that is the reason.
-pub(super) fn failed_for_good(last: &str, line: &str) -> Failure {
-    let value = Value::parse(line).unwrap_or(Value::Null);
-    let why = match value.get("reason").text() {
+/// It gave up: `last` is how run ended, and `said` has the file that is the reason.
+pub(super) fn failed_for_good(last: &str, said: &Value) -> Failure {
+    let why = match said.get(key::REASON).text() {
         "finish" => "its finish exited 125",
         "restart-max" => "it ended too soon too often",
         _ => "it ended too soon too often, or finish said so", // an older supervisor

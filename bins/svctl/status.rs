@@ -34,10 +34,8 @@ pub(super) struct Status {
     pub(super) ready: Option<bool>,
     /// Why it does not run though it is wanted up: empty, or what the socket says.
     pub(super) hold: String,
-    /// What the service says of itself.
-    words: String,
     /// The whole of it, as the socket says it.
-    pub(super) json: String,
+    pub(super) said: Value,
 }
 
 impl Status {
@@ -68,15 +66,19 @@ impl Status {
             label: *bytes.first_chunk()?,
             ready: None,
             hold: String::new(),
-            words: String::new(),
             // What the socket would say, were there one.
-            json: String::from_utf8_lossy(report.object().line()).trim_end().to_owned(),
+            said: Value::parse(&String::from_utf8_lossy(report.object().line())).unwrap_or(Value::Null),
         })
     }
 
     /// From what the socket says.
     pub(super) fn from_json(line: &str) -> Option<Self> {
-        let value = Value::parse(line).filter(|value| value.get(key::OK).is_true())?;
+        Self::from_object(&Value::parse(line)?)
+    }
+
+    /// From the object that the socket says.
+    pub(super) fn from_object(value: &Value) -> Option<Self> {
+        value.get(key::OK).is_true().then_some(())?;
         let state = Some(value.get(key::STATE).text()).filter(|word| !word.is_empty())?;
         let since = duration(value.get(key::SINCE));
         Some(Self {
@@ -94,28 +96,24 @@ impl Status {
                 _ => None,
             },
             hold: value.get(key::HOLD).text().to_owned(),
-            words: value.get(key::STATUS).text().to_owned(),
-            json: line.to_owned(),
+            said: value.clone(),
         })
     }
 
     /// Whether run ended too soon again and again, and the present run has not lived long enough to be better.
     pub(super) fn is_crash_loop(&self) -> bool {
-        let value = Value::parse(&self.json).unwrap_or(Value::Null);
-        value.get(key::SHORT).whole::<u32>() > 1 && !value.get(key::DEATH).get(key::STOPPED).is_true()
+        self.said.get(key::SHORT).whole::<u32>() > 1 && !self.said.get(key::DEATH).get(key::STOPPED).is_true()
     }
 
     /// How the control script of this letter has failed, if it was the last one that ran.
     pub(super) fn failed_script(&self, letter: &str) -> Option<String> {
-        let value = Value::parse(&self.json)?;
-        let control = value.get(key::CONTROL);
+        let control = self.said.get(key::CONTROL);
         (control.get(key::SCRIPT).text() == letter).then(|| death(control))
     }
 
     /// How run ended last, behind a comma; nothing where it never did, or nobody tells.
     pub(super) fn last_end(&self) -> String {
-        let value = Value::parse(&self.json).unwrap_or(Value::Null);
-        let last = value.get(key::DEATH);
+        let last = self.said.get(key::DEATH);
         if *last == Value::Null {
             return String::new();
         }
@@ -152,8 +150,9 @@ impl Status {
         if held && !self.hold.is_empty() {
             rest.extend([", ", &shown(&self.hold).to_string()]);
         }
-        if held && !self.words.is_empty() {
-            rest.extend([", status \"", &shown(&self.words).to_string(), "\""]);
+        let words = self.said.get(key::STATUS).text();
+        if held && !words.is_empty() {
+            rest.extend([", status \"", &shown(words).to_string(), "\""]);
         }
         text.extend(rest.as_bytes());
         text
@@ -225,10 +224,10 @@ mod tests {
     #[test]
     fn what_the_bytes_say_is_written_as_the_socket_would() {
         let status = Status::from_bytes(&RUNIT, later(6)).unwrap();
-        assert!(
-            status.json.contains("\"state\":\"run\",\"pid\":12814,\"want\":\"up\",\"since\":1795326283.182,")
-        );
-        let again = Status::from_json(&status.json).unwrap();
+        let mut json = String::new();
+        status.said.write(&mut json);
+        assert!(json.contains("\"state\":\"run\",\"pid\":12814,\"want\":\"up\",\"since\":1795326283.182,"));
+        let again = Status::from_json(&json).unwrap();
         assert_eq!(
             (again.state, again.pid, again.want, again.seconds),
             (State::Run, 12814, Some(Want::Up), 5)

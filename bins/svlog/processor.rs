@@ -98,8 +98,7 @@ impl Processor {
 
     /// Returns the seconds until the next try.
     fn failed(&mut self, site: &Site, name: Name, now: u64) -> u64 {
-        // Its output is of no use; the next look at the archives removes it too.
-        let _ = unlinkat(site.fd(), name.of_kind(Kind::Temporary).path(), UnlinkatFlags::NoRemoveDir);
+        discard_output(site, name);
         self.delay(now)
     }
 
@@ -119,10 +118,15 @@ impl Processor {
                 name.bytes(),
             ]);
             let _ = process::kill_group(pid, signals::KILL); // it may have ended meanwhile
-            // Where it stays, the next look at the archives removes it.
-            let _ = unlinkat(site.fd(), name.of_kind(Kind::Temporary).path(), UnlinkatFlags::NoRemoveDir);
+            discard_output(site, name);
         }
     }
+}
+
+/// Removes the output of a processor that has not finished.
+fn discard_output(site: &Site, name: Name) {
+    // Where it stays, the next look at the archives removes it.
+    let _ = unlinkat(site.fd(), name.of_kind(Kind::Temporary).path(), UnlinkatFlags::NoRemoveDir);
 }
 
 /// Starts `sh -c command` on an archive, as svlogd does: the archive on stdin, its output on stdout, the state

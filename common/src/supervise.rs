@@ -38,6 +38,38 @@ pub const READY: &CStr = c"ready";
 /// See [`SOCKET`].
 pub const DEATHS: &CStr = c"deaths";
 
+/// Which process of a service.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Part {
+    /// The daemon.
+    Service,
+    /// Its logger, in the directory `log`.
+    Log,
+}
+
+impl Part {
+    /// Both, in the order in which they are handled.
+    pub const BOTH: [Self; 2] = [Self::Service, Self::Log];
+
+    /// What stands before a request for it on the socket.
+    #[must_use]
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Service => "",
+            Self::Log => "log ",
+        }
+    }
+
+    /// What follows the name of the service directory in a message about it.
+    #[must_use]
+    pub fn suffix(self) -> &'static [u8] {
+        match self {
+            Self::Service => b"",
+            Self::Log => b"/log",
+        }
+    }
+}
+
 /// What runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum State {

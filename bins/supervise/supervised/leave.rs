@@ -8,10 +8,10 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 use super::{DRAIN, Ending, Ends, Supervised};
 use crate::supervise::machine::{Event, Phase, Want};
 use crate::supervise::now::Now;
-use crate::supervise::part::Part;
 use crate::supervise::pipe::Pipe;
 use crate::supervise::process::Process;
 use crate::supervise::record;
+use common::supervise::Part;
 
 impl Supervised {
     /// The service is wanted again while its logger reads the rest.

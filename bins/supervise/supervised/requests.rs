@@ -10,7 +10,7 @@ use crate::supervise::clients::{Condition, Input};
 use crate::supervise::machine::Want;
 use crate::supervise::now::Now;
 use crate::supervise::order::Ask;
-use crate::supervise::part::Part;
+use common::supervise::Part;
 
 impl Supervised {
     /// Answers a client's lines.
@@ -29,7 +29,7 @@ impl Supervised {
     }
 
     fn answer(&mut self, i: usize, line: &[u8], late: [Option<Ask>; 2], now: Now) {
-        let (part, line) = match line.strip_prefix(b"log ") {
+        let (part, line) = match line.strip_prefix(Part::Log.prefix().as_bytes()) {
             Some(rest) => (Part::Log, rest),
             None => (Part::Service, line),
         };
@@ -46,8 +46,7 @@ impl Supervised {
             }
             [Some(b"events"), None, ..] => {
                 self.save(now);
-                if let Some(process) = self.parts.get(part) {
-                    let view = process.view(&self.shared, self.parts.logger.is_some());
+                if let Some(view) = self.parts.view(part, &self.shared) {
                     self.clients.follow(i, &view, now);
                 }
                 return;
@@ -81,12 +80,13 @@ impl Supervised {
 
     /// Answers with the state, once a start that is under way is over, and the control script of this letter.
     fn reply(&mut self, i: usize, part: Part, letter: Option<u8>, now: Now) {
-        let Some(process) = self.parts.get(part) else { return };
-        let view = process.view(&self.shared, self.parts.logger.is_some());
-        if process.machine.preparing() || letter.is_some_and(|letter| process.machine.asks(letter)) {
-            return self.clients.wait(i, Condition::Settled(letter), None, &view, now);
+        let Some(view) = self.parts.view(part, &self.shared) else { return };
+        let settled = Condition::Settled(letter);
+        if settled.holds(&view) {
+            self.clients.show(i, &view, now);
+        } else {
+            self.clients.wait(i, settled, None, &view, now);
         }
-        self.clients.show(i, &view, now);
     }
 
     /// A request with an unknown command, or unknown arguments, is the last of its connection.
@@ -108,8 +108,7 @@ impl Supervised {
             Some(Some(milliseconds)) => Some(milliseconds),
             Some(None) => return self.clients.refuse(i, b"not a number of seconds"),
         };
-        if let Some(process) = self.parts.get(part) {
-            let view = process.view(&self.shared, self.parts.logger.is_some());
+        if let Some(view) = self.parts.view(part, &self.shared) {
             self.clients.wait(i, condition, milliseconds, &view, now);
         }
     }

@@ -10,16 +10,16 @@ use crate::supervise::lock::Patience;
 use crate::supervise::notices::Notice;
 use crate::supervise::now::Now;
 use crate::supervise::order::Late;
-use crate::supervise::part::Part;
 use crate::supervise::state::State;
+use common::supervise::Part;
 
 impl Supervised {
     /// Answers the clients that have waited for what is written now. Whether there were any.
     pub(super) fn answer_waiting(&mut self, now: Now) -> bool {
-        let log = self.parts.logger.is_some();
         let mut any = false;
-        for process in self.parts.iter() {
-            any |= self.clients.answer(&process.view(&self.shared, log), now);
+        for part in Part::BOTH {
+            let view = self.parts.view(part, &self.shared);
+            any |= view.is_some_and(|view| self.clients.answer(&view, now));
         }
         any
     }

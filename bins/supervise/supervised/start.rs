@@ -13,7 +13,6 @@ use crate::supervise::lock::{NotOurs, Patience};
 use crate::supervise::machine::{Event, Phase, Want};
 use crate::supervise::now::Now;
 use crate::supervise::order::Late;
-use crate::supervise::part::Part;
 use crate::supervise::parts::Parts;
 use crate::supervise::pipe::Pipe;
 use crate::supervise::process::Process;
@@ -21,6 +20,7 @@ use crate::supervise::refusal::Refusal;
 use crate::supervise::service::{exists, make_directory, operators};
 use crate::supervise::shared::Shared;
 use crate::supervise::state::State;
+use common::supervise::Part;
 
 /// How long a pid namespace that is on its way out is waited for.
 const PATIENCE: u64 = 2000;
@@ -47,7 +47,7 @@ impl Supervised {
         let Options { voice, env, supervisor, mut space, ends, orphans, patience, notify } = options;
         let directory = places.service;
         let operators = operators(&directory, voice);
-        let want = if exists(directory.as_fd(), c"down") { Want::Down } else { Want::Up };
+        let want = wanted(&directory);
         let mut service = Process::new(Part::Service, directory, places.state, want, now);
         if let Some(socket) = notify {
             service.notify.take(socket);
@@ -101,7 +101,7 @@ impl Supervised {
             }
         };
         let Some(state) = &service.state else { return Ok(()) };
-        let want = if exists(directory.as_fd(), c"down") { Want::Down } else { Want::Up };
+        let want = wanted(&directory);
         let parent = service.state_parent.as_ref().map(|state| {
             let _ = make_directory(state, c"log", 0o755); // opening it reports
             fds::open_directory(state.as_fd(), c"log")
@@ -152,7 +152,8 @@ impl Supervised {
         Ok(())
     }
 
-    /// Fails where it cannot be determined whether what is recorded is alive: before anything is started.
+    /// Fails where it cannot be determined whether what is recorded is alive: before anything is started. The record is
+    /// read again for the adoption: a child of the former supervisor may write its place meanwhile.
     fn verify(&self, patience: Patience) -> Result<(), Refusal> {
         let began = Now::read();
         loop {
@@ -188,4 +189,9 @@ impl Supervised {
         }
         Ok(())
     }
+}
+
+/// What is wanted of the process of this directory while nobody has asked for anything.
+fn wanted(directory: &OwnedFd) -> Want {
+    if exists(directory.as_fd(), c"down") { Want::Down } else { Want::Up }
 }

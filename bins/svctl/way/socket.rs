@@ -5,6 +5,7 @@ use std::os::fd::RawFd;
 use std::time::Instant;
 
 use common::shown;
+use common::supervise::key;
 
 use crate::svctl::command::Goal;
 use crate::svctl::conn::{Conn, Received};
@@ -155,9 +156,10 @@ impl Talk {
                 };
             }
         };
-        let status = Status::from_json(&line);
+        let said = Value::parse(&line).unwrap_or(Value::Null);
+        let status = Status::from_object(&said);
         // As with sv, a signal to what does not run is no failure; but this answer has no status.
-        if status.is_none() && (error(&line) != "not running" || order.command.strict) {
+        if status.is_none() && (said.get(key::ERROR).text() != "not running" || order.command.strict) {
             return Step::Fail(refused(&line));
         }
         // The work of control/h before the signal was not done, whatever the service makes of the signal.
@@ -221,7 +223,7 @@ impl Talk {
                 Received::End | Received::Unread => return ask_again(task, order),
                 Received::Line(line) => match Status::from_json(&line) {
                     Some(status) => state = Some(status),
-                    None if Value::parse(&line).is_some_and(|line| line.get("event").text() != "") => {
+                    None if Value::parse(&line).is_some_and(|line| line.get(key::EVENT).text() != "") => {
                         changed = true;
                     }
                     None => return Step::Fail(refused(&line)),
@@ -259,15 +261,11 @@ fn ask_again(task: &Task, order: &Order) -> Step {
     if order.command.requests.is_empty() { Step::Restart(TICK) } else { Step::Resume(task.requests.len()) }
 }
 
-/// The error that an answer reports; empty for none.
-fn error(line: &str) -> String {
-    Value::parse(line).map_or_else(String::new, |value| value.get("error").text().to_owned())
-}
-
 fn refused(line: &str) -> Failure {
-    match error(line).as_str() {
+    let said = Value::parse(line).unwrap_or(Value::Null);
+    match said.get(key::ERROR).text() {
         "" => Failure::fails("no answer that can be understood"),
-        "gave up" => failed_for_good("", line),
+        "gave up" => failed_for_good("", &said),
         "no log" => Failure::fails("no log").hint("the service has no log/run"),
         error => Failure::fails(shown(error).to_string()),
     }
