@@ -1,7 +1,7 @@
 //! sissylog: send each line of the standard input to syslog.
 //!
-//! [`logger`] is the loop; [`level`] reads the severity of a line; [`line`], [`header`] and [`message`] make
-//! its messages; [`syslog`] sends them; [`service`] finds the name and the pid of the service.
+//! `logger` is the loop; `level` reads the severity of a line; `line`, `header` and `message` make
+//! its messages; `syslog` sends them; `service` finds the name and the pid of the service.
 
 pub mod level;
 pub mod message;

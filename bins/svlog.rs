@@ -1,10 +1,10 @@
 //! svlog: write standard input to log directories that rotate.
 //!
-//! [`options`] is the command line, [`logger`] the loop, [`requests`] what signals have asked for. A [`batch`]
-//! of lines goes to one [`directory`] after the other, and [`alerts`] elsewhere; [`lines`] makes its text, with
-//! [`pattern`]. A directory has a [`site`], a [`config`], a [`current`] with its [`rotation`], a [`shelf`] of
-//! archives ([`archive`]), a [`processor`], and lines that were [`dropped`]. [`record`] is what outlives a kill,
-//! [`resume`] what follows from it.
+//! `options` is the command line, `logger` the loop, `requests` what signals have asked for. A `batch`
+//! of lines goes to one `directory` after the other, and `alerts` elsewhere; `lines` makes its text, with
+//! `pattern`. A directory has a `site`, a `config`, a `current` with its `rotation`, a `shelf` of
+//! archives (`archive`), a `processor`, and lines that were `dropped`. `record` is what outlives a kill,
+//! `resume` what follows from it.
 
 pub mod config;
 pub mod pattern;

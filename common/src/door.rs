@@ -38,10 +38,10 @@ pub fn file(directory: BorrowedFd, name: &CStr, access: OFlag, owner: Owner) -> 
     open(directory, name, access, Mode::empty(), SFlag::S_IFREG, owner)
 }
 
-/// As [`file`], and makes the file with `mode`, less the umask, if there is none.
+/// As [`file()`], and makes the file with `mode`, less the umask, if there is none.
 ///
 /// # Errors
-/// As [`file`].
+/// As [`file()`].
 pub fn file_or_new(
     directory: BorrowedFd,
     name: &CStr,
@@ -72,7 +72,7 @@ pub fn new_file(directory: BorrowedFd, name: &CStr, mode: u32) -> nix::Result<Ow
 /// Reads a file from its beginning, as far as `buffer` goes: one that fills it may be longer.
 ///
 /// # Errors
-/// As [`file`] and read(2).
+/// As [`file()`] and read(2).
 pub fn read_file<'a>(
     directory: BorrowedFd,
     name: &CStr,
@@ -95,7 +95,7 @@ pub fn read_file<'a>(
 /// Opens a FIFO, without waiting for its other end.
 ///
 /// # Errors
-/// As [`file`]; ENXIO for `O_WRONLY` where nobody reads.
+/// As [`file()`]; ENXIO for `O_WRONLY` where nobody reads.
 pub fn fifo(directory: BorrowedFd, name: &CStr, access: OFlag, owner: Owner) -> nix::Result<OwnedFd> {
     open(directory, name, access, Mode::empty(), SFlag::S_IFIFO, owner)
 }
@@ -152,7 +152,7 @@ pub fn own_directory(parent: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
 /// Gives a socket that we have just bound to a group. Its mode is as it was bound.
 ///
 /// # Errors
-/// As [`file`], and chown(2).
+/// As [`file()`], and chown(2).
 pub fn give_socket(directory: BorrowedFd, name: &CStr, group: Gid) -> nix::Result<()> {
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let socket = fds::open(directory, name, flags, Mode::empty())?;
@@ -186,7 +186,7 @@ fn is_other(errno: Errno) -> bool {
 /// lead elsewhere by then, and this process is in `directory` meanwhile.
 ///
 /// # Errors
-/// As [`file`], connect(2) and fchdir(2).
+/// As [`file()`], connect(2) and fchdir(2).
 pub fn socket(directory: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let found = fds::open(directory, name, flags, Mode::empty())?;

@@ -147,7 +147,7 @@ fn try_flock(fd: BorrowedFd) -> nix::Result<bool> {
 /// has not executed yet: until then it has the holder's fds.
 pub const TRIES: u32 = 200;
 
-/// As [`try_flock`], as often as `tries` says, of which it takes off what it has needed.
+/// As `try_flock`, as often as `tries` says, of which it takes off what it has needed.
 pub fn flock_within(fd: BorrowedFd, tries: &mut u32) -> nix::Result<bool> {
     while !try_flock(fd)? {
         *tries = tries.saturating_sub(1);
