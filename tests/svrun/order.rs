@@ -341,6 +341,8 @@ fn a_command_before_a_death_counts_for_it_at_any_moment() {
 #[test]
 fn the_logger_has_the_same_rule() {
     let service = Service::start(Svrun, &[("run", PLAIN), ("log/run", LOGGER)]);
+    // It runs before its script has written that; stopped in between, it never would.
+    service.nth(1, "log start ");
     service.until_log_stat("run");
     let mut doors = Doors::open(service);
     for (count, order) in (1..).zip([
