@@ -43,7 +43,7 @@ fn main() {
     let multicall = work.path().join("multicall");
     fs::create_dir(&multicall).expect("a directory");
     fs::copy(ours.join("catena"), multicall.join("catena")).expect("catena");
-    for link in &catena::LINKS {
+    for link in catena::LINKS {
         std::os::unix::fs::symlink("catena", multicall.join(link.name)).expect("a link");
     }
     let synced = Command::new("sync").status(); // pages that are not written yet cost more

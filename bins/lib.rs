@@ -24,7 +24,7 @@ pub mod svrun;
 pub mod umask;
 
 /// Every link, by name.
-pub static LINKS: [Link; 13] = [
+pub static LINKS: &[Link] = &[
     chroot::LINK,
     envdir::LINK,
     envuidgid::LINK,
@@ -41,4 +41,4 @@ pub static LINKS: [Link; 13] = [
 ];
 
 /// Every program that is no link, by name.
-pub static PROGRAMS: [Link; 4] = [sissylog::PROGRAM, svctl::PROGRAM, svlog::PROGRAM, svrun::PROGRAM];
+pub static PROGRAMS: &[Link] = &[sissylog::PROGRAM, svctl::PROGRAM, svlog::PROGRAM, svrun::PROGRAM];

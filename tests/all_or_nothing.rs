@@ -96,7 +96,7 @@ const SHORT: [(&str, &str); 3] =
 
 #[test]
 fn whichever_call_fails_the_program_runs_as_promised_or_not_at_all() {
-    for link in &catena::LINKS {
+    for link in catena::LINKS {
         let has = LINES.iter().any(|(_, line)| line.split(' ').any(|word| word == link.name));
         assert!(has, "tests/all_or_nothing.rs: add a line of {} to LINES", link.name);
     }
@@ -161,7 +161,7 @@ pub(crate) fn furnished() -> tempfile::TempDir {
     let accounts = "root:x:0:0::/root:/bin/sh\napache:x:5001:5001::/home/apache:/bin/bash\n";
     fs::write(at("passwd"), accounts).unwrap();
     fs::write(at("group"), "root:x:0:\napache:x:5001:\nmore:x:5002:apache\nthird:x:5003:x,apache\n").unwrap();
-    for link in &catena::LINKS {
+    for link in catena::LINKS {
         install(&bin().join(link.name), &at("bin").join(link.name));
     }
     for name in ["pose", "state"] {

@@ -107,7 +107,7 @@ const NO_INTERPRETER: &str = "the file is there: the interpreter in its first li
 
 #[test]
 fn help_goes_to_stdout_with_status_0() {
-    for Link { name, usage, summary, options, .. } in &LINKS {
+    for Link { name, usage, summary, options, .. } in LINKS {
         let width = options.iter().map(|(option, _)| option.len()).max().unwrap_or(0);
         let lines = options.iter().map(|(option, meaning)| format!("  {option:width$}  {meaning}\n"));
         let help = format!("usage: {name} {usage}\n{summary}\n{}", lines.collect::<String>());
@@ -122,7 +122,7 @@ fn help_goes_to_stdout_with_status_0() {
 
 #[test]
 fn the_version_goes_to_stdout_with_status_0() {
-    for Link { name, .. } in &LINKS {
+    for Link { name, .. } in LINKS {
         let version = format!("{name} (catena) {}\n", env!("CARGO_PKG_VERSION"));
         assert_eq!(run(link(name).arg("--version")), prints(version), "{name}");
     }
@@ -131,7 +131,7 @@ fn the_version_goes_to_stdout_with_status_0() {
 #[test]
 fn help_and_version_may_follow_other_options() {
     let scratch = TempDir::new().unwrap();
-    for Link { name, .. } in &LINKS {
+    for Link { name, .. } in LINKS {
         let (options, _) = options_and_operands(name, scratch.path());
         for answer in ["--help", "--version"] {
             let alone = run(link(name).arg(answer));
@@ -143,7 +143,7 @@ fn help_and_version_may_follow_other_options() {
 #[test]
 fn an_answer_that_cannot_be_written_is_a_failure() {
     let broken = "mkfifo pipe; exec 3<>pipe 4>pipe 3<&-; rm pipe; exec \"$@\" >&4 4>&-";
-    for Link { name, .. } in &LINKS {
+    for Link { name, .. } in LINKS {
         for answer in ["--help", "--version"] {
             for (script, reason) in [
                 ("exec \"$@\" >/dev/full", says(Errno::ENOSPC)),
@@ -164,7 +164,7 @@ fn an_answer_that_cannot_be_written_is_a_failure() {
 #[test]
 fn an_unknown_option_is_a_usage_error() {
     let scratch = TempDir::new().unwrap();
-    for Link { name, .. } in &LINKS {
+    for Link { name, .. } in LINKS {
         for option in ["-Z", "-5", "-é", "--frob", "--Help", "--hel"] {
             let problem = format!("invalid option '{option}'");
             assert_eq!(run(link(name).arg(option)), misuse(name, &problem), "{name}");
@@ -179,7 +179,7 @@ fn an_unknown_option_is_a_usage_error() {
 
 #[test]
 fn help_and_version_take_no_value() {
-    for Link { name, .. } in &LINKS {
+    for Link { name, .. } in LINKS {
         for option in ["--help", "--version"] {
             let problem = format!("invalid option '{option}=x'");
             assert_eq!(run(link(name).arg(format!("{option}=x"))), misuse(name, &problem));
@@ -204,7 +204,8 @@ fn a_missing_operand_is_a_usage_error() {
         ("softlimit", &[]),
         ("umask", &["mask"]),
     ];
-    assert_eq!(operands.map(|(name, _)| name), LINKS.each_ref().map(|link| link.name));
+    let names: Vec<_> = LINKS.iter().map(|link| link.name).collect();
+    assert_eq!(operands.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
     for (name, missing) in operands {
         let scratch = TempDir::new().unwrap();
         let (options, operands) = options_and_operands(name, scratch.path());
@@ -674,7 +675,7 @@ fn the_name_of_a_program_is_shown_on_one_line_whatever_it_is() {
 
 #[test]
 fn an_unknown_option_is_shown_on_one_line_whatever_it_is() {
-    for Link { name, .. } in &LINKS {
+    for Link { name, .. } in LINKS {
         for (option, shown) in
             [("--new\nline", "--new\\nline"), ("--\x1b[31m", "--\\x1b[31m"), ("-\n", "-\\n")]
         {
@@ -714,7 +715,7 @@ pub(crate) fn refusal(name: &str) -> Outcome {
 fn a_set_id_copy_refuses_to_work() {
     let directory = open_directory();
     needs!(set_id(directory.path()), tool("setpriv"));
-    for Link { name, .. } in &LINKS {
+    for Link { name, .. } in LINKS {
         let copy = directory.path().join(name);
         install(&bin().join(name), &copy);
         let scratch = TempDir::new().unwrap();
@@ -745,7 +746,7 @@ fn a_set_id_copy_refuses_to_work() {
 fn a_copy_with_file_capabilities_refuses_to_work() {
     let directory = open_directory();
     needs!(set_id(directory.path()), tool("setpriv"), tool("setcap"));
-    for Link { name, .. } in &LINKS {
+    for Link { name, .. } in LINKS {
         let copy = directory.path().join(name);
         install(&bin().join(name), &copy);
         let scratch = TempDir::new().unwrap();
@@ -797,7 +798,7 @@ fn a_set_id_copy_refuses_to_work_whatever_the_owner_of_its_root_puts_in_the_plac
 fn a_plain_file_works_in_secure_execution_mode() {
     let directory = open_directory();
     needs!(root(), tool("setpriv"));
-    for Link { name, .. } in &LINKS {
+    for Link { name, .. } in LINKS {
         let copy = directory.path().join(name);
         install(&bin().join(name), &copy);
         let scratch = open_directory();

@@ -71,7 +71,7 @@ fn programs() -> Vec<String> {
 
 /// The links and the other programs, whose pages are written by the same rules.
 fn described() -> impl Iterator<Item = &'static Link> {
-    catena::LINKS.iter().chain(&catena::PROGRAMS)
+    catena::LINKS.iter().chain(catena::PROGRAMS)
 }
 
 /// The section of a program's page: 8 for what lives on, 1 for all others.

@@ -99,7 +99,7 @@ pub(crate) fn fails(status: i32, stderr: impl Into<String>) -> Outcome {
 
 /// A usage error of `name`: status 100, what is wrong, and the usage line.
 pub(crate) fn misuse(name: &str, problem: &str) -> Outcome {
-    let usage = catena::LINKS.iter().chain(&catena::PROGRAMS).find(|link| link.name == name).unwrap().usage;
+    let usage = catena::LINKS.iter().chain(catena::PROGRAMS).find(|link| link.name == name).unwrap().usage;
     fails(100, format!("{name}: {problem}\n{name}: usage: {name} {usage}\n"))
 }
 

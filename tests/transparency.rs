@@ -133,7 +133,7 @@ const REFUSED: [(&str, &str); 3] = [
 
 #[test]
 fn every_link_hands_on_every_state() {
-    for link in &catena::LINKS {
+    for link in catena::LINKS {
         let has = LINES.iter().any(|(line, ..)| line.split(' ').next() == Some(link.name));
         assert!(
             has,
@@ -188,7 +188,7 @@ pub(crate) fn furnished() -> tempfile::TempDir {
     }
     mkfifo(&at("fifo"), Mode::S_IRUSR).unwrap();
     fs::set_permissions(at("fifo"), PermissionsExt::from_mode(0o666)).unwrap();
-    for link in &catena::LINKS {
+    for link in catena::LINKS {
         install(&bin().join(link.name), &at("bin").join(link.name));
     }
     for name in ["pose", "state"] {

@@ -19,6 +19,9 @@ use crate::{fds, flaw};
 pub struct Chain {
     /// The program and its arguments, argv for argv.
     pub words: Words,
+    /// The program, where it is not the first word: then that is only what the program gets as argv\[0\], and no
+    /// link is behind it that this process could apply.
+    pub file: Option<&'static CStr>,
     /// The environment that the program gets.
     pub env: Env,
     /// Which of the words this process would apply itself.
@@ -38,7 +41,7 @@ impl Chain {
     #[must_use]
     pub(crate) fn new(words: Words, env: Env, own: SelfMatch) -> Self {
         let path = env.get(c"PATH").unwrap_or(Self::DEFAULT_PATH);
-        Self { words, env, own, changed: None, root: None, path }
+        Self { words, file: None, env, own, changed: None, root: None, path }
     }
 
     /// This chain as the next link gets it, which searches in the PATH that there is by then.
@@ -56,7 +59,7 @@ impl Chain {
     /// has come.
     #[must_use]
     pub fn expect(&self, this: &str, name: &str) -> Option<SelfMatch> {
-        self.own.expect(self.words.first()?, this, name)
+        if self.file.is_some() { None } else { self.own.expect(self.words.first()?, this, name) }
     }
 
     /// Whether the next word is what was expected, with the ids that this process has now.
@@ -69,7 +72,7 @@ impl Chain {
     /// shell gets. Signal dispositions, fds and all else pass as they are. Returns only on failure.
     #[must_use]
     pub fn exec(self) -> Exit {
-        let Some(program) = self.words.first() else {
+        let Some(program) = self.file.or(self.words.first()) else {
             return Exit::usage("missing prog");
         };
         let envp = self.env.into_words();

@@ -29,7 +29,7 @@ macro_rules! main {
         $crate::main!(@ $crate::rt::start, &LINK);
     };
     (many $links:path) => {
-        $crate::main!(@ $crate::rt::start_many, &$links);
+        $crate::main!(@ $crate::rt::start_many, $links);
     };
     (malloc $program:path) => {
         static PROGRAM: $crate::Link = $program;

@@ -11,8 +11,8 @@ use crate::support::*;
 fn each_pair_leaves_what_separate_programs_leave() {
     needs!(tool("strace"));
     let mut pairs = Vec::new();
-    for one in &LINKS {
-        for other in &LINKS {
+    for one in LINKS {
+        for other in LINKS {
             pairs.push(([one.name, other.name], None));
             if root().is_ok() && [one.name, other.name].contains(&"setuidgid") {
                 pairs.push(([one.name, other.name], Some(":65534:65533:65532")));

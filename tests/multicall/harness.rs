@@ -56,7 +56,7 @@ impl House {
             install(&bin().join("catena"), &house.at(directory).join("catena"));
         }
         symlink("Symbolic", house.at("Named")).unwrap();
-        for Link { name, .. } in &LINKS {
+        for Link { name, .. } in LINKS {
             install(&bin().join(name), &house.at("Separate").join(name));
             symlink("catena", house.at("Symbolic").join(name)).unwrap();
             fs::hard_link(house.at("Hard/catena"), house.at("Hard").join(name)).unwrap();

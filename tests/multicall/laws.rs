@@ -13,7 +13,7 @@ use crate::{all_or_nothing, needs, transparency};
 fn linked(directory: TempDir) -> TempDir {
     let bin = directory.path().join("bin");
     install(&crate::support::bin().join("catena"), &bin.join("catena"));
-    for Link { name, .. } in &LINKS {
+    for Link { name, .. } in LINKS {
         fs::remove_file(bin.join(name)).unwrap();
         symlink("catena", bin.join(name)).unwrap();
     }

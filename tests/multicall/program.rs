@@ -20,7 +20,7 @@ fn alone_it_lists_its_links() {
 fn the_help_of_a_link_is_that_of_its_program() {
     needs!(tool("strace"));
     let house = House::new();
-    for Link { name, .. } in &LINKS {
+    for Link { name, .. } in LINKS {
         let help = run(link(name).arg("--help"));
         assert_eq!(help.status, 0);
         assert_eq!(run(link("catena").args(["--help", name])), help);
