@@ -6,6 +6,7 @@ mod support;
 
 mod accounts;
 mod all_or_nothing;
+mod chpst;
 mod chroot;
 mod common_rules;
 mod docs;
@@ -17,6 +18,7 @@ mod handover;
 mod interop;
 mod multicall;
 mod nice;
+mod pgrphack;
 mod pidlock;
 mod redirfd;
 mod reference;
