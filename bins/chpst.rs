@@ -1,6 +1,5 @@
 //! chpst: run a program with a changed process state.
 
-use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 
 use common::credentials::{self, Account, Groups, Keep};
@@ -9,7 +8,7 @@ use common::limits::{self, Value, Which};
 use common::lock::{Kind, Request, Wait};
 use common::quantity::number;
 use common::{Chain, Cli, Exit, Link, OrFail, Outcome, Short, Word, fds, niceness, root, session, voice};
-use nix::sys::resource::Resource;
+use nix::sys::resource::{Resource, rlim_t};
 use nix::unistd::chdir;
 
 /// The link.
@@ -64,9 +63,9 @@ struct Plan {
     increment: Option<i32>,
     exported: Option<Word>,
     account: Option<Word>,
-    lock: Option<Request>,
-    closed: Vec<RawFd>,
-    limits: Vec<(Resource, Value)>, // each resource once
+    lock: Option<(Word, char)>,      // and the letter
+    closed: [bool; 3],               // by number
+    limits: Vec<(Resource, rlim_t)>, // each resource once
     argv0: Option<Word>,
 }
 
@@ -88,12 +87,11 @@ impl Plan {
                         Some(value.ok_or_else(|| Exit::value("invalid increment", text.as_bytes()))?);
                 }
                 Short('l' | 'L') if plan.lock.is_some() => return Err(Exit::usage("more than one lock")),
-                Short('l') => plan.lock = Some(Request::of(cli.word()?, Wait::Forever)),
-                Short('L') => plan.lock = Some(Request::of(cli.word()?, Wait::Never)),
+                Short(letter @ ('l' | 'L')) => plan.lock = Some((cli.word()?, letter)),
                 Short(letter @ ('m' | 'd' | 'o' | 'p' | 'f' | 'c' | 'r' | 't')) => {
                     let text = cli.value()?;
-                    let value = number(text.as_bytes()).map(Value::Number);
-                    let value = value.ok_or_else(|| Exit::value("invalid limit", text.as_bytes()))?;
+                    let value = number(text.as_bytes())
+                        .ok_or_else(|| Exit::value("invalid limit", text.as_bytes()))?;
                     for resource in limits::resources(letter).unwrap_or_default() {
                         // The last value alone: with a small one before it this process could not go on.
                         plan.limits.retain(|(other, _)| other != resource);
@@ -106,9 +104,9 @@ impl Plan {
                     return Err(Exit::answer(0, ""));
                 }
                 Short('P') => plan.session = true,
-                Short('0') => plan.closed.push(0),
-                Short('1') => plan.closed.push(1),
-                Short('2') => plan.closed.push(2),
+                Short('0') => plan.closed[0] = true,
+                Short('1') => plan.closed[1] = true,
+                Short('2') => plan.closed[2] = true,
                 other => return Err(other.unexpected().into()),
             }
         }
@@ -147,26 +145,27 @@ impl Plan {
         }
         // Names are those of the databases in the new root, here and for -u: the ids that the program will see.
         if let Some(account) = self.exported {
-            find(account)?.export_ids(&mut chain.env)?;
+            find(account, self.root)?.export_ids(&mut chain.env)?;
         }
         // Behind all that needs a privilege, which is gone then.
         if let Some(account) = self.account {
-            let account = find(account)?;
+            let account = find(account, self.root)?;
             if credentials::assume(&account, Keep::Nothing)? {
                 chain.changed = Some(account.uid);
             }
         }
         // As the account, whose file it is.
-        if let Some(lock) = self.lock {
-            lock.take(Kind::Exclusive, |_| Ok(()))?;
+        if let Some((file, letter)) = self.lock {
+            let wait = if letter == 'l' { Wait::Forever } else { Wait::Never };
+            Request::of(file, wait).take(Kind::Exclusive, |_| Ok(()))?;
         }
         // Behind what opens files; the lock is on 3 or above.
-        for fd in self.closed {
+        for (fd, _) in (0..).zip(self.closed).filter(|(_, is_asked_for)| *is_asked_for) {
             fds::close(fd).or_fail(format_args!("close fd {fd}"))?;
         }
         // Last, so that they bind the program and nothing before it.
         for (resource, value) in self.limits {
-            limits::set(resource, Which::Soft, value)?;
+            limits::set(resource, Which::Soft, Value::Number(value))?;
         }
         if let Some(argv0) = self.argv0 {
             chain.file = chain.words.first();
@@ -176,7 +175,13 @@ impl Plan {
     }
 }
 
-/// The account with the groups that are listed. As with runit's chpst, one that is not well formed is no usage error.
-fn find(account: Word) -> Result<Account, Exit> {
-    Account::find(&account, Groups::Listed).map_err(Exit::no_usage)
+/// The account with the groups that are listed, looked up in `root`. As with runit's chpst, one that is not well formed
+/// is no usage error.
+fn find(account: Word, root: Option<Word>) -> Result<Account, Exit> {
+    Account::find(&account, Groups::Listed).map_err(|error| match root {
+        Some(_) if error.status() == 111 => {
+            error.hint("names are those of the new root: for numbers write :uid:gid")
+        }
+        _ => error.into_fatal(),
+    })
 }

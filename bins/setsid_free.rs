@@ -17,7 +17,7 @@ fn run(cli: &mut Cli) -> Outcome {
     cli.no_options()?;
     let chain = cli.rest()?;
     let this = Pid::from_raw(0);
-    if session::is_led()? {
+    if session::is_leader()? {
         let hint = "a leader stays one until it forks: leave out setsid, pgrphack or chpst -P; \
                     under s6-supervise leave out setsid-free";
         return Err(Exit::fatal("unable to leave the session: this process leads it").hint(hint));

@@ -294,7 +294,8 @@ fn names_of_accounts_are_those_of_the_new_root() {
         }
     }
     let outcome = run_in(&directory, "exec chpst -u root -/ root /state");
-    assert_eq!(outcome, fatal("unable to find account root: no such user"));
+    let hint = "chpst: hint: names are those of the new root: for numbers write :uid:gid";
+    assert_eq!(outcome, fatal(&format!("unable to find account root: no such user\n{hint}")));
 }
 
 #[test]

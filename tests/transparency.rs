@@ -28,14 +28,14 @@ pub(crate) type Line = (&'static str, &'static str, Caller);
 
 const LINES: &[Line] = &[
     ("chpst", "", Anybody),
-    ("chpst -b name", "", Anybody),
+    ("chpst -b @/bin/state", "", Anybody),
     (
         "chpst -P -v -e @/env -C / -n 1 -c 0",
         "session, group, terminal, env VARIABLE=, cwd, directory, nice, priority, limit RLIMIT_CORE",
         Anybody,
     ),
     ("chpst -L @/lock", "fd 3, fd 4, lock 3, lock 4", Anybody),
-    ("chpst -012 -U :5:6", "fd 0, fd 1, fd 2, env UID=, env GID=", Anybody),
+    ("chpst -0 -U :5:6", "fd 0, env UID=, env GID=", Anybody),
     ("chpst -/ / -u :65534:65533", "ids, cwd, directory", Root),
     ("chroot /", "cwd, directory", Root),
     ("envdir @/empty", "", Anybody),

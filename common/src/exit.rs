@@ -57,7 +57,7 @@ impl Exit {
 
     /// This error as one of status 111, for a program that calls fewer things a usage error than others do.
     #[must_use]
-    pub fn no_usage(mut self) -> Self {
+    pub fn into_fatal(mut self) -> Self {
         (self.0.kind, self.0.status) = (Kind::Fatal, 111);
         self
     }

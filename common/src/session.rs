@@ -1,4 +1,4 @@
-//! The session, setsid(2): its leader is no one's job, and a terminal that it opens may become the controlling one.
+//! The session, setsid(2).
 
 use nix::errno::Errno;
 use nix::unistd::{Pid, getpgid, getpid, getppid, getsid, setpgid, setsid};
@@ -6,7 +6,7 @@ use nix::unistd::{Pid, getpgid, getpid, getppid, getsid, setpgid, setsid};
 use crate::exit::{Exit, OrFail};
 
 /// Whether this process leads its session.
-pub fn is_led() -> Result<bool, Exit> {
+pub fn is_leader() -> Result<bool, Exit> {
     Ok(getsid(None).or_fail("read the session")? == getpid())
 }
 
@@ -18,7 +18,7 @@ pub fn is_led() -> Result<bool, Exit> {
 pub fn lead() -> Result<(), Exit> {
     match setsid() {
         Ok(_) => return Ok(()),
-        Err(Errno::EPERM) if is_led()? => return Ok(()),
+        Err(Errno::EPERM) if is_leader()? => return Ok(()),
         Err(Errno::EPERM) => {}
         Err(errno) => return Err(Exit::system("make a session", errno)),
     }

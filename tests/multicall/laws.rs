@@ -73,7 +73,7 @@ fn they_run_the_program_as_promised_or_not_at_all() {
         &[
             (Host, "envdir @/env setuidgid apache chroot @/root @/bin/state"),
             (Host, "catena envdir @/env setuidgid apache chroot @/root @/bin/state"),
-            (Host, "chpst -P -e @/env -U apache -u apache umask 027 chpst -L @/new @/bin/state"),
+            (Host, "chpst -P -e @/env -U apache -u apache -L @/new umask 027 nice @/bin/state"),
             (Anybody, "pgrphack chpst -e @/env -0 nice @/bin/state"),
             (Anybody, "setlock -t 99 @/lock pidlock @/pid redirfd -w 9 @/file @/bin/state"),
             (Anybody, "catena setlock -t 99 @/lock pidlock @/pid redirfd -w 9 @/file @/bin/state"),
