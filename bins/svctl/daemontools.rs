@@ -3,6 +3,8 @@
 //! They take service directories as they are written, wait for nothing, and use the FIFOs and the status bytes alone,
 //! which every supervisor of the family has.
 
+use std::ffi::CStr;
+
 use common::{Cli, Exit, Link, Outcome, Short, Words, shown};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
@@ -128,7 +130,7 @@ fn state(name: &[u8]) -> Result<String, String> {
 fn words_of(cli: &mut Cli) -> Result<Words, Exit> {
     let mut words = cli.rest_or_nothing().words;
     words.next(); // the name, which is in front until an option is asked for
-    if matches!(words.first().map(|word| word.to_bytes()), Some(b"--help" | b"--version")) {
+    if matches!(words.first().map(CStr::to_bytes), Some(b"--help" | b"--version")) {
         cli.option()?;
     }
     Ok(words)

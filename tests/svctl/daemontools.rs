@@ -292,7 +292,8 @@ fn a_directory_is_never_looked_for_in_svdir() {
 fn a_supervisor_that_reads_nothing_holds_nobody_up() {
     let house = House::new();
     let _fake = Fake::new(&house, "a");
-    let full = "head -c 65536 /dev/zero >>a/supervise/control";
+    let full =
+        "dd if=/dev/zero of=a/supervise/control oflag=nonblock conv=notrunc bs=4096 count=1024 2>errors || :";
     assert_eq!(run_in(house.at("."), full), prints(""));
     let outcome = run(&mut house.command(house.called("svc"), "-u a"));
     let warning = "svc: warning: unable to control a: unable to write to supervise/control: ";
