@@ -270,8 +270,8 @@ fn every_shim_is_of_its_own_program() {
     }
     for name in others() {
         let shim = text(format!("bins/main/{name}.rs"));
-        // Supervisor and logger allocate at their start alone, as a link does.
-        let malloc = if ["svrun", "svlog"].contains(&&*name) { "" } else { "malloc " };
+        // These allocate at their start alone, as a link does.
+        let malloc = if ["pause", "svrun", "svlog"].contains(&&*name) { "" } else { "malloc " };
         let expected = format!(
             "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!({malloc}catena::{name}::PROGRAM);\n"
         );
