@@ -85,7 +85,7 @@ fn an_empty_directory_is_a_usage_error() {
 fn a_directory_that_the_account_may_not_enter_is_named_as_such() {
     needs!(tool("setpriv"));
     let directory = open_directory();
-    let script = "mkdir -m 0 closed; mkdir closed/x 2>/dev/null; chdir \"$1\" echo ran";
+    let script = "mkdir -m 0 closed; mkdir closed/x 2>/dev/null; exec \"$B/chdir\" \"$1\" echo ran";
     let hint = "chdir: hint: this account may not enter it, or a directory on the way to it\n";
     for path in ["closed", "closed/x"] {
         let outcome = run(mortal(script).args(["sh", path]).current_dir(&directory));

@@ -16,10 +16,15 @@ fn waiting(script: &str) -> Background {
 #[test]
 fn a_stop_signal_ends_it_with_status_0() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        for before in ["", "trap '' TERM INT; ", "exec env --block-signal=TERM,INT ", "exec </dev/null >&- 2>&-; "] {
-            let program = waiting(&format!("{before}exec pause"));
+        for script in [
+            "exec pause",
+            "trap '' TERM INT; exec pause",
+            "exec env --block-signal=TERM,INT pause",
+            "exec pause <&- >&- 2>&-",
+        ] {
+            let program = waiting(script);
             send_signal(program.pid(), signal);
-            assert_eq!(program.finish(), prints(""), "{before}{signal}");
+            assert_eq!(program.finish(), prints(""), "{script} {signal}");
         }
     }
 }

@@ -41,7 +41,9 @@ impl Watch {
         let mut watched = [&self.arrived, &self.pipe].map(|fd| watch(fd.as_raw_fd(), POLLIN));
         let mut status = None;
         loop {
-            poll(&mut watched, None)?;
+            if !poll(&mut watched, None)? {
+                continue; // stopped and continued
+            }
             let [arrived, pipe] = &mut watched;
             if pipe.revents & POLLIN != 0 {
                 // A program that writes to whatever is open must not have to wait: nobody wants it.

@@ -77,10 +77,13 @@ fn all_of_them_in_one_row() {
         "pidlock",
         "nice",
         "softlimit",
+        "fghack",
+        "chdir",
         "setuidgid",
         "chroot",
         "umask",
         "envdir",
+        "argv0",
     ];
     let outcome = house.fused(&EACH, &chain(&house, &names, Some(":65534:65533:65532")));
     assert_eq!(outcome.status, 0);
@@ -118,6 +121,17 @@ fn a_link_sees_what_the_one_before_it_did() {
         "fdmove 8 1 redirfd -w 1 @/out fdmove 1 8 @/state",
         "nice nice -n 3 @/state",
         "setsid-free setsid-free @/state",
+        "chdir env redirfd -r 5 NAME chdir .. @/state",
+        "chdir env envdir . chdir @/more envdir -p X_ . @/state",
+        "chdir more argv0 ../state name umask 027",
+        "umask 027 fghack softlimit -c 0 @/state",
+        "fghack setlock @/lock fghack setlock -n @/other @/state",
+        "setlock @/lock fghack setlock -n @/lock @/state",
+        "fdclose 0 fghack redirfd -r 0 @/file @/state",
+        "softlimit -o 40 fghack fdclose 39 @/state",
+        "nice fghack argv0 @/state name",
+        "fghack umask 888 @/state",
+        "fghack @/none",
     ] {
         house.fused(&EACH, line);
     }
@@ -126,6 +140,10 @@ fn a_link_sees_what_the_one_before_it_did() {
         "chroot / envuidgid -s root @/state",
         "setuidgid :65534:65533 setuidgid :65534:65533 @/state",
         "setuidgid :65534:65533 setuidgid :65534:65532 @/state",
+        "setuidgid :65534:65533 chdir / @/state",
+        "setuidgid :65534:65533 fghack umask 027 chroot / @/state",
+        "fghack setuidgid :65534:65533 chroot / argv0 @/state name",
+        "setuidgid :65534:65533 argv0 @/state chroot / @/state",
         "setuidgid :65534:65533 redirfd -w 5 @/forbidden @/state",
         "setuidgid :65534:65533 softlimit -H -o 99999999 @/state",
         "setuidgid :65534:65533 nice -n -1 @/state",

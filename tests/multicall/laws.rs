@@ -23,9 +23,14 @@ fn linked(directory: TempDir) -> TempDir {
 #[test]
 fn they_hand_on_every_state() {
     use transparency::Caller::{Anybody, Root};
-    use transparency::{furnished, under_every_state};
+    use transparency::{FORKED, furnished, under_every_state};
 
+    let forked = &*format!("{FORKED}, umask").leak();
     let lines = [
+        ("chdir @/empty @/bin/umask 027", "cwd, directory, umask", Anybody),
+        ("umask 027 @/bin/argv0 %", "umask", Anybody),
+        ("fghack @/bin/umask 027", forked, Anybody),
+        ("umask 027 @/bin/fghack", forked, Anybody),
         ("envdir @/empty @/bin/umask 027", "umask", Anybody),
         ("umask 027 @/bin/softlimit -c 0", "umask, limit RLIMIT_CORE", Anybody),
         ("softlimit @/bin/fdmove 60 61", "fd 60, fd 61", Anybody),
@@ -70,6 +75,7 @@ fn they_run_the_program_as_promised_or_not_at_all() {
             (Host, "catena envdir @/env setuidgid apache chroot @/root @/bin/state"),
             (Anybody, "setlock -t 99 @/lock pidlock @/pid redirfd -w 9 @/file @/bin/state"),
             (Anybody, "catena setlock -t 99 @/lock pidlock @/pid redirfd -w 9 @/file @/bin/state"),
+            (Anybody, "softlimit -c 0 chdir @/env argv0 @/bin/state name"),
             (Anybody, "softlimit -c 0 umask 027 nice fdmove -c 9 0 @/bin/state"),
             (Root, "pose ambient setuidgid :5001:5002 umask 027 setuidgid :5001:5002 @/bin/state"),
         ],
