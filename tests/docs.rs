@@ -380,14 +380,15 @@ fn every_page_of_a_program_names_its_statuses() {
             "setlock" => &["0", "100", "111", "126", "127"],
             "pidlock" => &["0", "100", "111", "126", "127", "0", "1", "100", "111"],
             "svrun" => &["0", "100", "111", "1"],
-            "svlog" | "sissylog" => &["0", "100", "111"],
+            "pause" | "svlog" | "sissylog" => &["0", "100", "111"],
             "svctl" => &statuses, // a count of services is among them
             _ => &["100", "111", "126", "127"],
         };
         assert_eq!(statuses, expected, "{page_of}: EXIT STATUS");
         if others().iter().all(|other| other != name) {
+            let program = if *name == "argv0" { "realprog" } else { "prog" };
             assert!(
-                section.starts_with("The status is that of\n.Ar prog ,\nunless"),
+                section.starts_with(&format!("The status is that of\n.Ar {program} ,\nunless")),
                 "{page_of}: EXIT STATUS"
             );
         } else {
