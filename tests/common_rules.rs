@@ -190,6 +190,43 @@ fn an_unknown_option_is_a_usage_error() {
     }
 }
 
+/// Where the value of an option or operand of the link can be empty, as from a variable that is not set: the words
+/// with an empty one, and what the message says of it. A link without one has none to be empty.
+fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'static str)] {
+    match name {
+        "argv0" | "chroot" | "envdir" | "fghack" | "setsid-free" => &[],
+        "chdir" => &[(&[""], "invalid directory")],
+        "envuidgid" => &[(&[""], "invalid account"), (&["-s", ""], "invalid account")],
+        "fdclose" => &[(&[""], "not a file descriptor")],
+        "fdmove" => &[(&["", "1"], "not a file descriptor"), (&["1", ""], "not a file descriptor")],
+        "nice" => &[(&["-n", ""], "invalid increment")],
+        "pidlock" | "setlock" => {
+            &[(&["-t", "", "file"], "not a number of seconds"), (&["-d", "", "file"], "not a file descriptor")]
+        }
+        "redirfd" => &[(&["-r", "", "/dev/null"], "not a file descriptor")],
+        "setuidgid" => &[(&[""], "invalid account"), (&["-s", ""], "invalid account")],
+        "softlimit" => &[
+            (&["-m", ""], "invalid limit"),
+            (&["-o", ""], "invalid limit"),
+            (&["-c", "0", "-H", "-f", ""], "invalid limit"),
+        ],
+        "umask" => &[(&[""], "invalid mask")],
+        other => panic!("tests/common_rules.rs: say in with_an_empty_value which values {other} takes"),
+    }
+}
+
+#[test]
+fn an_empty_value_is_reported_as_such_and_nothing_runs() {
+    let scratch = TempDir::new().unwrap();
+    for Link { name, .. } in LINKS {
+        for (words, problem) in with_an_empty_value(name) {
+            let outcome = run(link(name).args(*words).args(["echo", "ran"]).current_dir(&scratch));
+            assert_eq!(outcome, misuse(name, &format!("{problem}: the value is empty")), "{name} {words:?}");
+        }
+    }
+    assert_eq!(files(scratch.path()), []);
+}
+
 #[test]
 fn help_and_version_take_no_value() {
     for Link { name, .. } in LINKS {
