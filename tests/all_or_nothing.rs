@@ -463,7 +463,9 @@ impl<'a> Sides<'a> {
         let log = self.log();
         let injected = |line: &str| line.contains("(INJECTED)");
         if !log.lines().any(injected) {
-            return Err("was not made to fail".into());
+            // How often a parent wakes up while it waits is another number in each run.
+            let waits = ["ppoll", "read", "wait4"].contains(&name) && outcome == self.control;
+            return if waits { Ok(()) } else { Err("was not made to fail".into()) };
         }
         let Outcome { status, stdout, stderr } = &outcome;
         if !stdout.is_empty() && *stdout != self.control.stdout {

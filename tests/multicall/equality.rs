@@ -126,7 +126,7 @@ fn a_link_sees_what_the_one_before_it_did() {
         "chdir more argv0 ../state name umask 027",
         "umask 027 fghack softlimit -c 0 @/state",
         "fghack setlock @/lock fghack setlock -n @/other @/state",
-        "setlock @/lock fghack setlock -n @/lock @/state",
+        "setlock @/lock fghack setlock -nx @/lock @/state",
         "fdclose 0 fghack redirfd -r 0 @/file @/state",
         "softlimit -o 40 fghack fdclose 39 @/state",
         "nice fghack argv0 @/state name",
