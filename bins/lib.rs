@@ -48,5 +48,5 @@ pub static LINKS: &[Link] = &[
 ];
 
 /// Every program that is no link, by name.
-pub static PROGRAMS: &[Link] = 
+pub static PROGRAMS: &[Link] =
     &[pause::PROGRAM, sissylog::PROGRAM, svctl::PROGRAM, svlog::PROGRAM, svrun::PROGRAM];

@@ -469,7 +469,10 @@ impl<'a> Sides<'a> {
         }
         let Outcome { status, stdout, stderr } = &outcome;
         if !stdout.is_empty() && *stdout != self.control.stdout {
-            return Err(format!("ran otherwise: {status} {stderr}{}", differences(&self.control.stdout, stdout)));
+            return Err(format!(
+                "ran otherwise: {status} {stderr}{}",
+                differences(&self.control.stdout, stdout)
+            ));
         }
         let by_link = [111, 126, 127].contains(status) && stderr.starts_with("fghack: fatal: ");
         let by_loader = *status == 127 || *status > 128 && !stderr.contains("panicked") && stderr.is_empty();

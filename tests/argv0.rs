@@ -64,10 +64,14 @@ fn both_words_are_needed() {
 
 #[test]
 fn the_words_behind_it_are_the_programs_and_no_links() {
-    let line = |program: &str| run(link(program).args(["umask", "027", "argv0", "echo", "umask", "777", "x"]));
+    let line =
+        |program: &str| run(link(program).args(["umask", "027", "argv0", "echo", "umask", "777", "x"]));
     assert_eq!(line("catena"), prints("777 x\n"));
     assert_eq!(run(link("argv0").args(["echo", "umask", "777", "x"])), prints("777 x\n"));
-    assert_eq!(run(link("catena").args(["argv0", "umask", "umask", "027", "sh", "-c", "umask"])), prints("0027\n"));
+    assert_eq!(
+        run(link("catena").args(["argv0", "umask", "umask", "027", "sh", "-c", "umask"])),
+        prints("0027\n")
+    );
     // chroot is the next word, and no link that setuidgid might apply.
     let own = format!(":{}:{}", nix::unistd::getuid(), nix::unistd::getgid());
     if root().is_ok() {

@@ -66,9 +66,12 @@ fn a_directory_that_cannot_be_entered_is_an_error_and_nothing_runs() {
     let directory = open_directory();
     fs::write(directory.path().join("file"), "").unwrap();
     symlink("loop", directory.path().join("loop")).unwrap();
-    for (path, errno) in
-        [("none", Errno::ENOENT), ("file", Errno::ENOTDIR), ("file/x", Errno::ENOTDIR), ("loop", Errno::ELOOP)]
-    {
+    for (path, errno) in [
+        ("none", Errno::ENOENT),
+        ("file", Errno::ENOTDIR),
+        ("file/x", Errno::ENOTDIR),
+        ("loop", Errno::ELOOP),
+    ] {
         let outcome = run(link("chdir").args([path, "echo", "ran"]).current_dir(&directory));
         let message = format!("chdir: fatal: unable to enter {path}: {}\n", says(errno));
         assert_eq!(outcome, fails(111, message), "{path}");

@@ -200,9 +200,10 @@ fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'stat
         "fdclose" => &[(&[""], "not a file descriptor")],
         "fdmove" => &[(&["", "1"], "not a file descriptor"), (&["1", ""], "not a file descriptor")],
         "nice" => &[(&["-n", ""], "invalid increment")],
-        "pidlock" | "setlock" => {
-            &[(&["-t", "", "file"], "not a number of seconds"), (&["-d", "", "file"], "not a file descriptor")]
-        }
+        "pidlock" | "setlock" => &[
+            (&["-t", "", "file"], "not a number of seconds"),
+            (&["-d", "", "file"], "not a file descriptor"),
+        ],
         "redirfd" => &[(&["-r", "", "/dev/null"], "not a file descriptor")],
         "setuidgid" => &[(&[""], "invalid account"), (&["-s", ""], "invalid account")],
         "softlimit" => &[
@@ -422,7 +423,8 @@ fn a_program_that_may_not_be_executed_gives_126() {
     let directory = scratch.path().display().to_string();
     for Link { name, .. } in links() {
         for (program, hint) in [(&*plain, NO_X), (&*directory, "it is a directory"), ("plain", NO_X)] {
-            let outcome = run(working(name, scratch.path()).args(prog(name, [program])).env("PATH", &directory));
+            let outcome =
+                run(working(name, scratch.path()).args(prog(name, [program])).env("PATH", &directory));
             let message = unable_to_run(name, program, Errno::EACCES);
             assert_eq!(outcome, fails(126, format!("{message}{name}: hint: {hint}\n")), "{name}");
         }
@@ -521,7 +523,9 @@ fn a_file_that_may_not_be_executed_does_not_end_the_search_but_is_remembered() {
     fs::set_permissions(scratch.path().join("first/both"), Permissions::from_mode(0o644)).unwrap();
     fs::create_dir(scratch.path().join("empty")).unwrap();
     for Link { name, .. } in links() {
-        let outcome = run(working(name, scratch.path()).args(prog(name, ["both"])).env("PATH", format!("{first}:{second}")));
+        let outcome = run(working(name, scratch.path())
+            .args(prog(name, ["both"]))
+            .env("PATH", format!("{first}:{second}")));
         assert_eq!(outcome, prints("second\n"), "{name}");
         for path in [format!("{first}:{}", directory("empty")), format!("{}:{first}", directory("empty"))] {
             let outcome = run(working(name, scratch.path()).args(prog(name, ["both"])).env("PATH", &path));
@@ -543,7 +547,11 @@ fn a_directory_that_may_not_be_searched_is_remembered_too() {
         let mortal = |program: &str, path: &str| {
             let words = working(name, scratch.path());
             let mut command = mortal("PATH=$1; shift; exec \"$@\"");
-            run(command.args(["sh", path]).arg(words.get_program()).args(words.get_args()).args(prog(name, [program])))
+            run(command
+                .args(["sh", path])
+                .arg(words.get_program())
+                .args(words.get_args())
+                .args(prog(name, [program])))
         };
         assert_eq!(mortal("both", &format!("{first}:{second}")), prints("second\n"), "{name}");
         for program in ["nowhere", &format!("{first}/both")] {

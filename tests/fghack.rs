@@ -24,7 +24,8 @@ fn behind(directory: &Path, before: &str, program: &[&str]) -> Background {
 
 /// What perl runs with these lines: it says in the file `ready` that it has begun, and then waits for signals.
 fn perl(lines: &str) -> [String; 3] {
-    let wait = "open my $f, '>', 'ready~' or die; print $f $$; close $f; rename 'ready~', 'ready'; sleep while 1";
+    let wait =
+        "open my $f, '>', 'ready~' or die; print $f $$; close $f; rename 'ready~', 'ready'; sleep while 1";
     ["perl".into(), "-e".into(), format!("use POSIX (); $| = 1; {lines}; {wait}")]
 }
 
@@ -76,7 +77,8 @@ fn a_program_that_closes_its_first_files_is_still_waited_for() {
     needs!(tool("perl"));
     let directory = open_directory();
     let script = "POSIX::close($_) for 3..600; exit 4 if fork; open F, '<', 'end'; <F>; print qq(late\\n)";
-    let program = behind(directory.path(), "exec \"$@\"", &["perl", "-e", &format!("use POSIX (); {script}")]);
+    let program =
+        behind(directory.path(), "exec \"$@\"", &["perl", "-e", &format!("use POSIX (); {script}")]);
     wait_until_alone(&program);
     fs::write(directory.path().join("end"), "\n").unwrap();
     assert_eq!(program.finish(), Outcome { status: 4, ..prints("late\n") });
@@ -91,7 +93,8 @@ fn a_program_that_closes_all_files_is_waited_for_in_the_foreground_alone() {
     send_signal(pid, Signal::SIGKILL);
     assert_eq!(program.finish(), fails(137, ""));
     let script = "POSIX::close($_) for 3..1100; exit 5 if fork; open F, '<', 'end'; <F>";
-    let program = behind(directory.path(), "exec \"$@\"", &["perl", "-e", &format!("use POSIX (); {script}")]);
+    let program =
+        behind(directory.path(), "exec \"$@\"", &["perl", "-e", &format!("use POSIX (); {script}")]);
     until("it has ended", || !lives(program.pid()));
     fs::write(directory.path().join("end"), "\n").unwrap();
     assert_eq!(program.finish(), fails(5, ""));
@@ -110,7 +113,10 @@ fn a_program_that_does_not_run_gives_its_status_and_one_message() {
     for (program, status) in [("./none", 127), ("./plain", 126)] {
         let outcome = run(link("fghack").arg(program).current_dir(&directory));
         assert_eq!(outcome.status, status);
-        assert!(outcome.stderr.starts_with(&format!("fghack: fatal: unable to run {program}: ")), "{outcome:?}");
+        assert!(
+            outcome.stderr.starts_with(&format!("fghack: fatal: unable to run {program}: ")),
+            "{outcome:?}"
+        );
         assert_eq!(outcome.stderr.matches("fatal").count(), 1, "{outcome:?}");
     }
     let outcome = run(sh("fghack umask 888 echo ran").env("PATH", format!("{}:/bin", bin().display())));
@@ -159,7 +165,8 @@ fn without_a_free_number_nothing_runs() {
 #[test]
 fn an_ignored_sigchld_reaches_the_program_and_its_status_reaches_fghack() {
     needs!(tool("env"));
-    let ignored = |program: &[&str]| run(prepared("env").args(["--ignore-signal=CHLD", "fghack"]).args(program));
+    let ignored =
+        |program: &[&str]| run(prepared("env").args(["--ignore-signal=CHLD", "fghack"]).args(program));
     assert_eq!(ignored(&["sh", "-c", "exit 6"]), fails(6, ""));
     let seen = ignored(&[example("state").to_str().unwrap()]).stdout;
     let mask = seen.lines().find_map(|line| line.strip_prefix("SigIgn ")).unwrap();
@@ -168,7 +175,8 @@ fn an_ignored_sigchld_reaches_the_program_and_its_status_reaches_fghack() {
 
 #[test]
 fn it_stays_in_its_group_and_session() {
-    let script = "exec fghack sh -c 'cut -d \" \" -f 5,6 /proc/$$/stat; cut -d \" \" -f 5,6 /proc/$PPID/stat'";
+    let script =
+        "exec fghack sh -c 'cut -d \" \" -f 5,6 /proc/$$/stat; cut -d \" \" -f 5,6 /proc/$PPID/stat'";
     let outcome = run(&mut sh(script));
     let lines: Vec<_> = outcome.stdout.lines().collect();
     assert!(lines.len() == 2 && lines[0] == lines[1], "{outcome:?}");
@@ -179,11 +187,14 @@ fn it_stays_in_its_group_and_session() {
 #[test]
 fn every_signal_that_can_be_caught_is_handed_on() {
     needs!(tool("perl"));
-    let names = ["HUP", "INT", "QUIT", "USR1", "USR2", "ALRM", "TERM", "CONT", "WINCH", "PIPE", "URG", "IO", "XCPU"];
+    let names =
+        ["HUP", "INT", "QUIT", "USR1", "USR2", "ALRM", "TERM", "CONT", "WINCH", "PIPE", "URG", "IO", "XCPU"];
     let directory = open_directory();
-    let handlers: Vec<_> = names.iter().map(|name| format!("$SIG{{{name}}} = sub {{ print qq({name}\\n) }}")).collect();
+    let handlers: Vec<_> =
+        names.iter().map(|name| format!("$SIG{{{name}}} = sub {{ print qq({name}\\n) }}")).collect();
     let last = "$SIG{NUM36} = sub { exit 9 }"; // a real-time one
-    let (program, _) = ready(directory.path(), "exec \"$@\" >out", &format!("{}; {last}", handlers.join("; ")));
+    let (program, _) =
+        ready(directory.path(), "exec \"$@\" >out", &format!("{}; {last}", handlers.join("; ")));
     let out = || text(&directory.path().join("out"));
     let mut expected = String::new();
     for name in names {
@@ -227,7 +238,8 @@ fn no_signal_is_lost_whenever_it_comes() {
 fn a_signal_that_was_ignored_reaches_the_program_which_ignores_it() {
     needs!(tool("perl"));
     let directory = open_directory();
-    let (program, pid) = ready(directory.path(), "trap '' TERM HUP; exec \"$@\"", "$SIG{USR1} = sub { exit 8 }");
+    let (program, pid) =
+        ready(directory.path(), "trap '' TERM HUP; exec \"$@\"", "$SIG{USR1} = sub { exit 8 }");
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1] {
         send_signal(program.pid(), signal);
     }

@@ -86,7 +86,10 @@ fn it_works_under_every_name() {
 
 #[test]
 fn it_answers_and_knows_no_options() {
-    assert_eq!(run(link("pause").arg("--help")), prints("usage: pause [word...]\nwait until SIGTERM or SIGINT\n"));
+    assert_eq!(
+        run(link("pause").arg("--help")),
+        prints("usage: pause [word...]\nwait until SIGTERM or SIGINT\n")
+    );
     let version = format!("pause (catena) {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(run(link("pause").arg("--version")), prints(version));
     assert_eq!(run(link("pause").arg("-x")), misuse("pause", "invalid option '-x'"));
@@ -140,7 +143,8 @@ fn it_uses_no_time_and_little_memory() {
     let program = waiting("exec pause");
     let maps = text(std::path::Path::new(&format!("/proc/{}/smaps_rollup", program.pid())));
     let size = |name: &str| -> u64 {
-        let lines = maps.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.strip_suffix("kB"));
+        let lines =
+            maps.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.strip_suffix("kB"));
         lines.map(|size| size.trim().parse::<u64>().unwrap()).sum()
     };
     let private = size("Private_Dirty");

@@ -156,8 +156,14 @@ fn argv0_and_ucspi_tcp() {
 // fghack
 
 const FGHACK: &[Case] = &[
-    ("a process in the background", "mkfifo f; link sh -c '(cat f; echo late) & exit 3' & echo x >f; wait $!"),
-    ("one that closes a few files", "link sh -c 'exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; (sleep 0.1; echo late) &'"),
+    (
+        "a process in the background",
+        "mkfifo f; link sh -c '(cat f; echo late) & exit 3' & echo x >f; wait $!",
+    ),
+    (
+        "one that closes a few files",
+        "link sh -c 'exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; (sleep 0.1; echo late) &'",
+    ),
     ("one that closes the first 64", CLOSES),
     ("a write into the pipe", "link perl -e 'open F, q(>&=), $_ and syswrite F, q(x) for 3..1023; exit 3'"),
     ("the signals that are ignored", "trap '' USR1; link grep SigIgn /proc/self/status"),
@@ -203,7 +209,12 @@ fn fghack_and_s6() {
         ("an empty directory in PATH", 111, "", empty),
         ("a program that a signal ends", 111, "", BY_SIGNAL),
         ("one that closes the first 64", 0, "gone\n", "the pipe is out of the way of its files"),
-        ("a write into the pipe", 102, "", "what a program writes anywhere is no reason to report another status"),
+        (
+            "a write into the pipe",
+            102,
+            "",
+            "what a program writes anywhere is no reason to report another status",
+        ),
         ("TERM", 143, "", HANDED_ON),
     ];
     let djb: Vec<_> = DJB.iter().filter(|(.., reason)| *reason == ONE_STATUS).copied().collect();

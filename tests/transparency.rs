@@ -214,8 +214,9 @@ fn compare(directory: &Path, state: &str, lines: &[Line], plain: &Outcome) -> Ve
     let control = look(directory, state, "");
     assert_eq!((control.status, &*control.stderr), (0, ""), "{state}");
     assert_ne!(&control, plain, "{state} is no other state");
-    let refused =
-        |line: &str| REFUSED.iter().chain(&OF_NO_CHILD).any(|(part, other)| state.contains(part) && line.contains(other));
+    let refused = |line: &str| {
+        REFUSED.iter().chain(&OF_NO_CHILD).any(|(part, other)| state.contains(part) && line.contains(other))
+    };
     let possible = |caller| caller == Anybody || root().is_ok() && !state.contains("account");
     let lines = lines.iter().filter(|(line, _, caller)| !refused(line) && possible(*caller));
     let verdict = |(line, changes, _): &Line| {
@@ -249,7 +250,9 @@ fn look(directory: &Path, state: &str, line: &str) -> Outcome {
     if let Some((link, words)) =
         line.split(' ').collect::<Vec<_>>().split_first().filter(|_| !line.is_empty())
     {
-        let word = |word: &&str| word.replace('@', directory.to_str().unwrap()).replace('%', program[0].to_str().unwrap());
+        let word = |word: &&str| {
+            word.replace('@', directory.to_str().unwrap()).replace('%', program[0].to_str().unwrap())
+        };
         command.arg(here(link)).args(words.iter().map(word));
     }
     command.args(program);
