@@ -27,9 +27,8 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
     let file = |name: &str| scratch.join(name).display().to_string();
     let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
     match name {
-        "argv0" => (vec![], vec![]), // what it executes is for prog to say
-        "chdir" => (vec![], words(&["/"])),
-        "chroot" => (vec![], words(&["/"])),
+        "argv0" | "fghack" | "setsid-free" => (vec![], vec![]), // what argv0 executes is for prog to say
+        "chdir" | "chroot" => (vec![], words(&["/"])),
         "envdir" => {
             fs::create_dir_all(scratch.join("env")).unwrap();
             fs::write(scratch.join("env/CATENA"), "value\n").unwrap();
@@ -38,12 +37,10 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
         "envuidgid" => (words(&["-s"]), words(&["root"])),
         "fdclose" => (vec![], words(&["9"])),
         "fdmove" => (words(&["-c"]), words(&["9", "0"])),
-        "fghack" => (vec![], vec![]),
         "nice" => (words(&["-n", "1"]), vec![]),
         "pidlock" => (words(&["-n"]), vec![file("pid")]),
         "redirfd" => (words(&["-w"]), vec!["9".into(), file("out")]),
         "setlock" => (words(&["-n"]), vec![file("lock")]),
-        "setsid-free" => (vec![], vec![]),
         "setuidgid" => (words(&["-e"]), vec![own_account()]),
         "softlimit" => (words(&["-c", "0"]), vec![]),
         "umask" => (vec![], words(&["077"])),
@@ -196,7 +193,7 @@ fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'stat
     match name {
         "argv0" | "chroot" | "envdir" | "fghack" | "setsid-free" => &[],
         "chdir" => &[(&[""], "invalid directory")],
-        "envuidgid" => &[(&[""], "invalid account"), (&["-s", ""], "invalid account")],
+        "envuidgid" | "setuidgid" => &[(&[""], "invalid account"), (&["-s", ""], "invalid account")],
         "fdclose" => &[(&[""], "not a file descriptor")],
         "fdmove" => &[(&["", "1"], "not a file descriptor"), (&["1", ""], "not a file descriptor")],
         "nice" => &[(&["-n", ""], "invalid increment")],
@@ -205,7 +202,6 @@ fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'stat
             (&["-d", "", "file"], "not a file descriptor"),
         ],
         "redirfd" => &[(&["-r", "", "/dev/null"], "not a file descriptor")],
-        "setuidgid" => &[(&[""], "invalid account"), (&["-s", ""], "invalid account")],
         "softlimit" => &[
             (&["-m", ""], "invalid limit"),
             (&["-o", ""], "invalid limit"),

@@ -199,7 +199,7 @@ fn every_signal_that_can_be_caught_is_handed_on() {
     let mut expected = String::new();
     for name in names {
         assert_eq!(run(&mut sh(&format!("kill -{name} {}", program.pid()))), prints(""));
-        expected += &format!("{name}\n");
+        expected.extend([name, "\n"]);
         until(name, || out() == expected);
     }
     assert_eq!(run(&mut sh(&format!("kill -36 {}", program.pid()))), prints(""));
