@@ -124,6 +124,103 @@ const SKA: &[Difference] = &[
     ("an empty directory in PATH", 127, "", "an empty directory of PATH is the current one, as in the shell"),
 ];
 
+// argv0
+
+/// Its own program takes the place of `$ARGS` and its name.
+const ARGV0: &[Case] = &[
+    ("a name", "link sh other -c 'echo $0'"),
+    ("a name with a dash", "link sh -other -c 'echo $0'"),
+    ("an empty name", "link sh '' -c 'echo \"<$0>\"'"),
+    ("arguments", r#"link printf x '<%s>' '' 'a b' "$(printf '\377')" -x -- --help | od -c"#),
+    ("no arguments", "link true x"),
+    ("the status", "link sh x -c 'exit 7'"),
+    ("a program that is not there", "link no-such-program sh"),
+    ("a program that is not executable", ">x; link ./x sh"),
+    ("a file in PATH that is not executable", ">d/true; PATH=$PWD/d:$PATH; link true x"),
+    ("a file in the place of a directory of PATH", "PATH=/etc/passwd:$PATH; link true x"),
+    ("no name", "link sh"),
+    ("nothing at all", "link"),
+];
+
+#[test]
+fn argv0_and_ucspi_tcp() {
+    needs!(peer("argv0"));
+    let differences = [
+        ("a program that is not there", 111, "", ONE_STATUS),
+        ("a program that is not executable", 111, "", ONE_STATUS),
+        ("a file in the place of a directory of PATH", 111, "", ENOTDIR),
+    ];
+    compare("argv0", "argv0", "", &[ARGV0], &[&differences]);
+}
+
+// fghack
+
+const FGHACK: &[Case] = &[
+    (
+        "a process in the background",
+        "mkfifo f; link sh -c '(cat f; echo late) & exit 3' & echo x >f; wait $!",
+    ),
+    (
+        "one that closes a few files",
+        "link sh -c 'exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; (sleep 0.1; echo late) &'",
+    ),
+    ("one that closes the first 64", CLOSES),
+    ("a write into the pipe", "link perl -e 'open F, q(>&=), $_ and syswrite F, q(x) for 3..1023; exit 3'"),
+    ("the signals that are ignored", "trap '' USR1; link grep SigIgn /proc/self/status"),
+    ("TERM", TERM),
+];
+
+/// A daemon as it might be written in C, which looks whether fghack waits for it.
+const CLOSES: &str = r#"link perl -e '
+use POSIX ();
+my $fghack = getppid;
+POSIX::close($_) for 3..63;
+exit if fork;
+for (1..20) { kill 0, $fghack or print("gone\n"), exit; select undef, undef, undef, 0.1 }
+print "there\n"'"#;
+
+/// A stop of fghack, whose program goes on as long as fghack is there and the stop is not handed on.
+const TERM: &str = r#"link sh -c '
+trap "echo got; exit 4" TERM
+kill $PPID
+while kill -0 $PPID 2>/dev/null; do sleep 0.1; done
+exit 5'"#;
+
+const HANDED_ON: &str = "a signal is handed on, so that a stop stops the program";
+const BY_SIGNAL: &str = "a program that a signal ended has the status that it has in the shell";
+
+#[test]
+fn fghack_and_daemontools() {
+    needs!(peer("fghack"), tool("perl"));
+    let differences = [
+        ("a program that a signal ends", 111, "", BY_SIGNAL),
+        ("one that closes the first 64", 0, "gone\n", "the pipe is out of the way of its files"),
+        ("TERM", 143, "", HANDED_ON),
+    ];
+    compare("fghack", "fghack", "", &[PROGRAM, FGHACK], &[DJB, &differences]);
+}
+
+#[test]
+fn fghack_and_s6() {
+    needs!(peer("s6-fghack"), tool("perl"));
+    let empty = "an empty directory of PATH is the current one, as in the shell";
+    let differences = [
+        ("an empty PATH", 111, "", empty),
+        ("an empty directory in PATH", 111, "", empty),
+        ("a program that a signal ends", 111, "", BY_SIGNAL),
+        ("one that closes the first 64", 0, "gone\n", "the pipe is out of the way of its files"),
+        (
+            "a write into the pipe",
+            102,
+            "",
+            "what a program writes anywhere is no reason to report another status",
+        ),
+        ("TERM", 143, "", HANDED_ON),
+    ];
+    let djb: Vec<_> = DJB.iter().filter(|(.., reason)| *reason == ONE_STATUS).copied().collect();
+    compare("fghack", "s6-fghack", "", &[PROGRAM, FGHACK], &[&djb, &differences]);
+}
+
 // envdir
 
 const ENVDIR: &[Case] = &[
@@ -987,4 +1084,6 @@ fn umask_and_the_symbolic_one_of_execline() {
 // - a FIFO that redirfd waits for: redirfd;
 // - what a program gets from a link that it did not ask for, signals above all: transparency;
 // - nice of busybox, which Debian's lacks, and s6-nice, of which Debian has no package;
+// - chdir: nosh's has no Debian package; execline's cd and env -C have other names for what they do not do;
+// - pause: void-runit's has no Debian package;
 // - chroot: coreutils' takes other statuses throughout; setsid-free, pidlock: no peer does the same.
