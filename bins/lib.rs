@@ -9,6 +9,7 @@ pub mod envdir;
 pub mod envuidgid;
 pub mod fdclose;
 pub mod fdmove;
+pub mod mkrundir;
 pub mod nice;
 pub mod pidlock;
 pub mod redirfd;
@@ -21,7 +22,10 @@ mod supervise;
 pub mod svctl;
 pub mod svlog;
 pub mod svrun;
+pub mod tai64n;
+pub mod tai64nlocal;
 pub mod umask;
+pub mod utmpset;
 
 /// Every link, by name.
 pub static LINKS: &[Link] = &[
@@ -30,6 +34,7 @@ pub static LINKS: &[Link] = &[
     envuidgid::LINK,
     fdclose::LINK,
     fdmove::LINK,
+    mkrundir::LINK,
     nice::LINK,
     pidlock::LINK,
     redirfd::LINK,
@@ -41,4 +46,12 @@ pub static LINKS: &[Link] = &[
 ];
 
 /// Every program that is no link, by name.
-pub static PROGRAMS: &[Link] = &[sissylog::PROGRAM, svctl::PROGRAM, svlog::PROGRAM, svrun::PROGRAM];
+pub static PROGRAMS: &[Link] = &[
+    sissylog::PROGRAM,
+    svctl::PROGRAM,
+    svlog::PROGRAM,
+    svrun::PROGRAM,
+    tai64n::PROGRAM,
+    tai64nlocal::PROGRAM,
+    utmpset::PROGRAM,
+];

@@ -189,6 +189,12 @@ impl Cli {
         Some(operand)
     }
 
+    /// For a program without operands, once its options are read.
+    pub fn no_operands(&mut self) -> Result<(), Exit> {
+        let operand = self.chain.words.next();
+        operand.map_or(Ok(()), |operand| Err(Exit::value("unexpected operand", operand.to_bytes())))
+    }
+
     /// What `--help` says of the commands that the first operand can be.
     pub fn explain(&mut self, commands: impl Iterator<Item = (&'static str, &'static str)> + Clone) {
         self.commands = Some(with_columns("commands:\n".to_owned(), commands));
