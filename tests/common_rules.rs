@@ -36,6 +36,7 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
         "envuidgid" => (words(&["-s"]), words(&["root"])),
         "fdclose" => (vec![], words(&["9"])),
         "fdmove" => (words(&["-c"]), words(&["9", "0"])),
+        "mkrundir" => (words(&["-m", "700"]), vec![file("run")]),
         "nice" => (words(&["-n", "1"]), vec![]),
         "pidlock" => (words(&["-n"]), vec![file("pid")]),
         "redirfd" => (words(&["-w"]), vec!["9".into(), file("out")]),
@@ -189,12 +190,13 @@ fn help_and_version_take_no_value() {
 
 #[test]
 fn a_missing_operand_is_a_usage_error() {
-    let operands: [(&str, &[&str]); 13] = [
+    let operands: [(&str, &[&str]); 14] = [
         ("chroot", &["root"]),
         ("envdir", &["dir"]),
         ("envuidgid", &["account"]),
         ("fdclose", &["fd"]),
         ("fdmove", &["to", "from"]),
+        ("mkrundir", &["dir"]),
         ("nice", &[]),
         ("pidlock", &["file"]),
         ("redirfd", &["fd", "file"]),

@@ -38,6 +38,8 @@ const LINES: &[Line] = &[
     ("fdmove 77 77", "", Anybody),
     ("fdmove 60 61", "fd 60, fd 61", Anybody),
     ("fdmove -c 60 77", "fd 60", Anybody),
+    ("mkrundir -m 700 -o :0:0 @/made/below", "", Root),
+    ("mkrundir @/empty", "", Root),
     ("nice -n 0", "", Anybody),
     ("nice", "nice, priority", Anybody),
     ("pidlock -d 60 @/pid", "fd 60, lock 60", Anybody),

@@ -43,8 +43,13 @@ impl Link {
 
 /// What `--help` prints.
 pub(crate) fn help(link: &Link) -> String {
-    let text = format!("usage: {} {}\n{}\n", link.name, link.usage, link.summary);
+    let text = format!("usage: {}\n{}\n", form(link.name, link.usage), link.summary);
     with_columns(text, link.options.iter().copied())
+}
+
+/// A program's name and what follows it in the usage line.
+pub(crate) fn form(name: &str, usage: &str) -> String {
+    [name, if usage.is_empty() { "" } else { " " }, usage].concat()
 }
 
 /// What `--version` prints.
