@@ -24,8 +24,10 @@ fn main() {
     let work = tempfile::tempdir_in("/dev/shm").expect("a directory in /dev/shm");
     let _guard = Guard::new([work.path().to_owned()]);
     let ours = env::var_os("BUILD").map_or_else(|| "target/catena".into(), PathBuf::from).join("bin");
-    let columns = [("catena", ours, ""), ("daemontools", "/usr/bin".into(), ""), ("s6", "/usr/bin".into(), "s6-")];
-    let columns: Vec<_> = columns.into_iter().filter(|(_, at, prefix)| at.join(format!("{prefix}tai64n")).exists()).collect();
+    let columns =
+        [("catena", ours, ""), ("daemontools", "/usr/bin".into(), ""), ("s6", "/usr/bin".into(), "s6-")];
+    let columns: Vec<_> =
+        columns.into_iter().filter(|(_, at, prefix)| at.join(format!("{prefix}tai64n")).exists()).collect();
     let mut table = Table::new(columns.iter().map(|(name, ..)| *name).collect());
     let count = env::var("LINES").ok().and_then(|lines| lines.parse().ok()).unwrap_or(2_000_000);
     for (filter, what, input) in [
@@ -73,7 +75,8 @@ fn run(mut filter: Command, from: &Path, to: &Path) -> f64 {
 
 fn text(lines: u32) -> String {
     (0..lines).fold(String::new(), |mut text, i| {
-        let _ = writeln!(text, "{i:08} a line of a log, with as much text in it as such lines have on average");
+        let _ =
+            writeln!(text, "{i:08} a line of a log, with as much text in it as such lines have on average");
         text
     })
 }
@@ -82,7 +85,10 @@ fn text(lines: u32) -> String {
 fn stamped(lines: u32, each: u32) -> String {
     (0..lines).fold(String::new(), |mut text, i| {
         let (second, nano) = (0x6b02_c433 + i / each, i % each * 999_983);
-        let _ = writeln!(text, "@40000000{second:08x}{nano:08x} a line of a log, with as much text in it as usual");
+        let _ = writeln!(
+            text,
+            "@40000000{second:08x}{nano:08x} a line of a log, with as much text in it as usual"
+        );
         text
     })
 }

@@ -1,7 +1,7 @@
 //! tai64nlocal: show the time stamps in front of lines as local time.
 
 use common::clock::{self, Local};
-use common::filter::{self, After, Output};
+use common::filter::{self, After};
 use common::tai::Label;
 use common::text::first_line;
 use common::{Cli, Exit, Link, Outcome, Short, Text};
@@ -29,7 +29,7 @@ fn run(cli: &mut Cli) -> Outcome {
         }
     }
     cli.no_operands()?;
-    let mut shown = Shown { zone, second: None, text: None };
+    let mut shown = Shown::new(zone);
     let mut within = false;
     filter::run(|input, after, output| {
         let mut rest = input;
@@ -39,7 +39,8 @@ fn run(cli: &mut Cli) -> Outcome {
                 if rest.len() == 1 + digits && digits <= DIGITS && after == After::More {
                     break; // the stamp may go on
                 }
-                if digits <= DIGITS && shown.add(label, output)? {
+                if let Some(time) = shown.time(label).filter(|_| digits <= DIGITS) {
+                    output.add(time)?;
                     rest = &rest[1 + digits..];
                 }
             }
@@ -53,26 +54,77 @@ fn run(cli: &mut Cli) -> Outcome {
     Err(Exit::answer(0, ""))
 }
 
-/// The last time that was shown: of the lines in a log many are of the same second.
+/// How many seconds are looked at together: the least that offsets of time zones differ by, so that no day begins within.
+const QUARTER: i64 = 15 * 60;
+
+/// The last time that was shown: in a log many lines are of the same second, and nearly all of the same quarter of an
+/// hour.
 struct Shown {
     zone: fn(i64) -> Option<Local>,
+    /// Where the quarter begins, and the time there, if it goes on from there second by second.
+    quarter: (Option<i64>, Option<Local>),
     second: Option<i64>,
-    /// Date and time up to the point.
-    text: Option<Text<48>>,
+    /// Date and time up to the point, and room for the rest. Empty if there is no such time.
+    text: Vec<u8>,
+    point: usize,
 }
 
 impl Shown {
-    /// Adds the time of `label`, as `2026-11-22 10:30:01.987654321`. False if there is no such time.
-    fn add(&mut self, label: Label, output: &mut Output) -> Result<bool, Exit> {
-        let (second, nanoseconds) = label.since_1970();
-        if self.second != Some(second) {
-            (self.second, self.text) = (Some(second), (self.zone)(second).and_then(date_time));
-        }
-        let Some(text) = &self.text else { return Ok(false) };
-        output.add(text.bytes())?;
-        output.add(Text::<10>::new().padded(nanoseconds, 9).bytes())?;
-        Ok(true)
+    fn new(zone: fn(i64) -> Option<Local>) -> Self {
+        Self { zone, quarter: (None, None), second: None, text: Vec::with_capacity(64), point: 0 }
     }
+
+    /// The time of `label`, as `2026-11-22 10:30:01.987654321`; none if there is no such time.
+    fn time(&mut self, label: Label) -> Option<&[u8]> {
+        let (second, mut nanoseconds) = label.since_1970();
+        if self.second != Some(second) {
+            self.second = Some(second);
+            self.text.clear();
+            if let Some(text) = self.local(second).and_then(date_time) {
+                self.text.extend_from_slice(text.bytes());
+            }
+            self.point = self.text.len();
+        }
+        if self.point == 0 {
+            return None;
+        }
+        self.text.truncate(self.point);
+        if nanoseconds >= 1_000_000_000 {
+            // As daemontools, all the digits of a number that is no part of a second.
+            self.text.push(digit(nanoseconds / 1_000_000_000));
+            nanoseconds %= 1_000_000_000;
+        }
+        let mut digits = [0; 9];
+        for place in digits.iter_mut().rev() {
+            *place = digit(nanoseconds);
+            nanoseconds /= 10;
+        }
+        self.text.extend_from_slice(&digits);
+        Some(&self.text)
+    }
+
+    fn local(&mut self, second: i64) -> Option<Local> {
+        let begin = second.saturating_sub(second.rem_euclid(QUARTER));
+        if self.quarter.0 != Some(begin) {
+            // With the same offset at both ends, there has been no change of it in between, and no leap second.
+            let ends = (self.zone)(begin).zip((self.zone)(begin.saturating_add(QUARTER - 1)));
+            let even = ends.filter(|(first, last)| of_day(last) - of_day(first) == QUARTER - 1);
+            self.quarter = (Some(begin), even.map(|(first, _)| first));
+        }
+        let Some(first) = self.quarter.1 else { return (self.zone)(second) };
+        let since = u32::try_from(of_day(&first) + second - begin).ok()?;
+        Some(Local { hour: since / 3600, minute: since / 60 % 60, second: since % 60, ..first })
+    }
+}
+
+/// The second of the day.
+fn of_day(time: &Local) -> i64 {
+    i64::from(time.hour * 3600 + time.minute * 60 + time.second)
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "it is below 10")]
+fn digit(number: u32) -> u8 {
+    b'0' + (number % 10) as u8
 }
 
 /// None before the year 0.

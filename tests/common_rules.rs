@@ -816,6 +816,7 @@ fn a_plain_file_works_in_secure_execution_mode() {
             for file in ["out", "lock", "pid"].map(|file| scratch.path().join(file)) {
                 let _ = fs::remove_file(file); // the next one may be another account
             }
+            let _ = fs::remove_dir(scratch.path().join("run"));
         }
     }
     let mut mode = prepared("setpriv");

@@ -101,7 +101,8 @@ fn a_mode_is_octal_or_symbolic_from_755() {
 #[test]
 fn an_invalid_mode_is_a_usage_error() {
     let scratch = open_directory();
-    for bad in ["", "8", "758", "10000", "0o755", "+7", "rwx", "u", "u+s", "g=rxs", "+t", "755 ", "u=rwx;o=", "é"]
+    for bad in
+        ["", "8", "758", "10000", "0o755", "+7", "rwx", "u", "u+s", "g=rxs", "+t", "755 ", "u=rwx;o=", "é"]
     {
         let outcome = mkrundir(scratch.path(), &["-m", bad, "d"]);
         assert_eq!(outcome, misuse("mkrundir", &format!("invalid mode: {}", given(bad))), "{bad:?}");
@@ -269,7 +270,10 @@ fn a_link_that_root_has_made_where_only_root_may_is_followed() {
     ] {
         assert_eq!(mkrundir(scratch.path(), &["-m", "711", path]), ran(), "{path}");
         assert_eq!(state(at(made)), ours(0o711), "{path}");
-        assert!(!at(path).symlink_metadata().unwrap().is_dir() || path.contains('/'), "{path} is still a link");
+        assert!(
+            !at(path).symlink_metadata().unwrap().is_dir() || path.contains('/'),
+            "{path} is still a link"
+        );
     }
     symlink("b", at("a")).unwrap();
     symlink("a", at("b")).unwrap();
@@ -287,7 +291,10 @@ fn a_link_of_another_account_is_not_followed() {
     std::os::unix::fs::lchown(at("link"), Some(65534), Some(65534)).unwrap();
     for path in ["link", "link/d"] {
         let outcome = mkrundir(scratch.path(), &["-o", ":5:6", path]);
-        assert_eq!(outcome, unsafe_way(&format!("unable to make {path}: the link link in . is another account's")));
+        assert_eq!(
+            outcome,
+            unsafe_way(&format!("unable to make {path}: the link link in . is another account's"))
+        );
     }
     assert_eq!(state(at("victim")), ours(0o755));
     assert!(!at("victim/d").exists());
@@ -394,7 +401,14 @@ fn in_a_user_namespace_the_owner_of_the_root_directory_is_trusted_as_root_is() {
     let program = open_directory();
     install(&bin().join("mkrundir"), &program.path().join("mkrundir"));
     let mut command = prepared("setpriv");
-    command.args(["--reuid=65533", "--regid=65533", "--clear-groups", "unshare", "--user", "--map-root-user"]);
+    command.args([
+        "--reuid=65533",
+        "--regid=65533",
+        "--clear-groups",
+        "unshare",
+        "--user",
+        "--map-root-user",
+    ]);
     chown(&own, Some(65533), Some(65533)).unwrap();
     command.arg(program.path().join("mkrundir")).arg(own.join("d")).args(["stat", "-c", "%u:%g %a"]);
     assert_eq!(run(command.arg(own.join("d"))), prints("0:0 755\n"));
@@ -454,7 +468,8 @@ impl Drop for Attacker {
     }
 }
 
-const SWAPS: &str = "while (1) { mkdir 'x'; rename 'x', 'y'; symlink '../victim', 'x'; unlink 'x'; rmdir 'y' }";
+const SWAPS: &str =
+    "while (1) { mkdir 'x'; rename 'x', 'y'; symlink '../victim', 'x'; unlink 'x'; rmdir 'y' }";
 
 #[test]
 fn whoever_swaps_links_and_directories_gets_nothing() {

@@ -45,20 +45,35 @@ fn each_line_gets_the_time_at_which_it_was_read() {
     let long = ["x".repeat(200_000), "\nlast\n".into()].concat();
     let many = "line\n\n".repeat(50_000);
     let all: Vec<u8> = (0..=255).collect();
-    for input in [&b""[..], b"\n", b"a\n", b"a", b"a\nb", b"\n\n\n", b"@4000 \n", &all, long.as_bytes(), many.as_bytes()]
-    {
+    for input in [
+        &b""[..],
+        b"\n",
+        b"a\n",
+        b"a",
+        b"a\nb",
+        b"\n\n\n",
+        b"@4000 \n",
+        &all,
+        long.as_bytes(),
+        many.as_bytes(),
+    ] {
         let before = label();
         let (status, output, messages) = filtered(&mut link("tai64n"), input);
         assert_eq!((status, &*messages), (0, ""));
-        assert!(unstamped(&output, (before, label())) == input, "{}", input[..input.len().min(99)].escape_ascii());
+        assert!(
+            unstamped(&output, (before, label())) == input,
+            "{}",
+            input[..input.len().min(99)].escape_ascii()
+        );
     }
 }
 
 #[test]
 fn a_line_is_answered_before_the_next_one_comes() {
-    for (filter, line, shown) in
-        [("tai64n", "text\n", "text\n"), ("tai64nlocal", "@4000000037c219bf2ef02e94 text\n", "787492500 text\n")]
-    {
+    for (filter, line, shown) in [
+        ("tai64n", "text\n", "text\n"),
+        ("tai64nlocal", "@4000000037c219bf2ef02e94 text\n", "787492500 text\n"),
+    ] {
         let mut child = link(filter).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut input = child.stdin.take().unwrap();

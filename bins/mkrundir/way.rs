@@ -210,6 +210,8 @@ impl Place {
             )),
             _ => return Ok(()),
         };
-        Err(error.hint("that account could lead it elsewhere: put mkrundir after setuidgid, to act as that account"))
+        Err(error.hint(
+            "that account could lead it elsewhere: put mkrundir after setuidgid, to act as that account",
+        ))
     }
 }

@@ -63,7 +63,7 @@ pub fn run(mut take: impl FnMut(&[u8], After, &mut Output) -> Result<usize, Exit
             return Ok(());
         }
         input.copy_within(taken..left + count, 0);
-        left += count - taken;
+        left = left + count - taken;
     }
 }
 

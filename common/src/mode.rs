@@ -30,7 +30,8 @@ pub fn permissions(text: &[u8], from: u32) -> Option<u32> {
 }
 
 fn octal(text: &[u8], most: u32) -> Option<u32> {
-    let more = |number, digit: &u8| (b'0'..=b'7').contains(digit).then(|| number * 8 + u32::from(digit - b'0'));
+    let more =
+        |number, digit: &u8| (b'0'..=b'7').contains(digit).then(|| number * 8 + u32::from(digit - b'0'));
     text.iter().try_fold(0, |number, digit| more(number, digit).filter(|number| *number <= most))
 }
 

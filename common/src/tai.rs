@@ -2,6 +2,19 @@
 
 use crate::clock::TAI64;
 
+/// What each byte is worth as a digit. A table, since no processor can guess which of the digits are letters.
+static VALUES: [u8; 256] = {
+    let mut values = [NONE; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[DIGITS[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
+const NONE: u8 = u8::MAX;
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// A label as one number: 64 bits of seconds, 32 of nanoseconds. Labels sort as their times do.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Label(pub u128);
@@ -20,22 +33,22 @@ impl Label {
     /// are those of [`Label::digits`], and of more than 24 the last ones count, as in daemontools.
     #[must_use]
     pub fn read(text: &[u8]) -> (Self, usize) {
-        let mut number = 0u128;
-        for (i, byte) in text.iter().enumerate() {
-            let digit = match byte {
-                b'0'..=b'9' => byte - b'0',
-                b'a'..=b'f' => byte - b'a' + 10,
-                _ => return (Self(number & ((1 << 96) - 1)), i),
-            };
-            number = number << 4 | u128::from(digit);
+        let (mut number, mut length) = (0u128, 0);
+        for byte in text {
+            let value = VALUES[usize::from(*byte)];
+            if value == NONE {
+                break;
+            }
+            number = number << 4 | u128::from(value);
+            length += 1;
         }
-        (Self(number & ((1 << 96) - 1)), text.len())
+        (Self(number & ((1 << 96) - 1)), length)
     }
 
     /// Its hexadecimal digits.
     #[must_use]
     pub fn digits(self) -> [u8; Self::DIGITS] {
-        std::array::from_fn(|i| b"0123456789abcdef"[(self.0 >> (92 - 4 * i) & 15) as usize])
+        std::array::from_fn(|i| DIGITS[(self.0 >> (92 - 4 * i) & 15) as usize])
     }
 
     /// The time: seconds since 1970, which may be negative, and nanoseconds, which may be more than a second has.
