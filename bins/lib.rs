@@ -5,8 +5,11 @@
 use common::Link;
 
 pub mod chroot;
+pub mod emptyenv;
 pub mod envdir;
+pub mod envfile;
 pub mod envuidgid;
+pub mod export;
 pub mod fdclose;
 pub mod fdmove;
 pub mod nice;
@@ -22,12 +25,16 @@ pub mod svctl;
 pub mod svlog;
 pub mod svrun;
 pub mod umask;
+pub mod unexport;
 
 /// Every link, by name.
 pub static LINKS: &[Link] = &[
     chroot::LINK,
+    emptyenv::LINK,
     envdir::LINK,
+    envfile::LINK,
     envuidgid::LINK,
+    export::LINK,
     fdclose::LINK,
     fdmove::LINK,
     nice::LINK,
@@ -38,6 +45,7 @@ pub static LINKS: &[Link] = &[
     setuidgid::LINK,
     softlimit::LINK,
     umask::LINK,
+    unexport::LINK,
 ];
 
 /// Every program that is no link, by name.

@@ -32,12 +32,20 @@ use Caller::{Anybody, Capable, Host, Root, Terminal};
 const LINES: &[(Caller, &str)] = &[
     (Host, "chroot @/root @/bin/state"),
     (Capable, "chroot @/root @/bin/state"),
+    (Anybody, "emptyenv @/bin/state"),
+    (Anybody, "emptyenv -p -k NAME @/bin/state"),
+    (Anybody, "emptyenv -oP @/bin/state"),
     (Anybody, "envdir @/env @/bin/state"),
     (Anybody, "envdir -f -c : -p X_ @/env @/bin/state"),
     (Anybody, "envdir -I @/none @/bin/state"),
+    (Anybody, "envfile @/conf @/bin/state"),
+    (Anybody, "envfile -I @/none @/bin/state"),
+    (Anybody, "envfile -d systemd @/conf @/bin/state"),
+    (Anybody, "envfile - @/bin/state"),
     (Anybody, "envuidgid :5:6 @/bin/state"),
     (Host, "envuidgid apache @/bin/state"),
     (Host, "envuidgid -s apache @/bin/state"),
+    (Anybody, "export NAME value @/bin/state"),
     (Anybody, "fdclose 0 @/bin/state"),
     (Anybody, "fdclose 300 @/bin/state"),
     (Anybody, "fdmove 5 0 @/bin/state"),
@@ -86,6 +94,7 @@ const LINES: &[(Caller, &str)] = &[
     (Anybody, "umask 027 @/bin/state"),
     (Anybody, "umask g-w,o= @/bin/state"),
     (Anybody, "umask 027 state"), // the last directory of PATH has it
+    (Anybody, "unexport HOME @/bin/state"),
 ];
 
 const ERRORS: [&str; 4] = ["error=EIO", "error=ENOENT", "error=EPERM", "error=EINTR"];
@@ -157,6 +166,7 @@ pub(crate) fn furnished() -> tempfile::TempDir {
     }
     fs::write(at("file"), "content\n").unwrap();
     fs::write(at("lock"), "").unwrap();
+    fs::write(at("conf"), format!("SHORT = value\nPATH=\nLONG=\"{long}\"\n")).unwrap();
     mkfifo(&at("fifo"), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
     let accounts = "root:x:0:0::/root:/bin/sh\napache:x:5001:5001::/home/apache:/bin/bash\n";
     fs::write(at("passwd"), accounts).unwrap();

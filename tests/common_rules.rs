@@ -28,12 +28,18 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
     let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
     match name {
         "chroot" => (vec![], words(&["/"])),
+        "emptyenv" => (words(&["-p"]), vec![]),
         "envdir" => {
             fs::create_dir_all(scratch.join("env")).unwrap();
             fs::write(scratch.join("env/CATENA"), "value\n").unwrap();
             (words(&["-f"]), vec![file("env")])
         }
+        "envfile" => {
+            fs::write(scratch.join("conf"), "CATENA = value\n").unwrap();
+            (words(&["-d", "systemd"]), vec![file("conf")])
+        }
         "envuidgid" => (words(&["-s"]), words(&["root"])),
+        "export" => (vec![], words(&["CATENA", "value"])),
         "fdclose" => (vec![], words(&["9"])),
         "fdmove" => (words(&["-c"]), words(&["9", "0"])),
         "nice" => (words(&["-n", "1"]), vec![]),
@@ -44,6 +50,7 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
         "setuidgid" => (words(&["-e"]), vec![own_account()]),
         "softlimit" => (words(&["-c", "0"]), vec![]),
         "umask" => (vec![], words(&["077"])),
+        "unexport" => (vec![], words(&["B"])),
         other => panic!("tests/common_rules.rs: say in options_and_operands what {other} can be called with"),
     }
 }
@@ -189,10 +196,13 @@ fn help_and_version_take_no_value() {
 
 #[test]
 fn a_missing_operand_is_a_usage_error() {
-    let operands: [(&str, &[&str]); 13] = [
+    let operands: [(&str, &[&str]); 17] = [
         ("chroot", &["root"]),
+        ("emptyenv", &[]),
         ("envdir", &["dir"]),
+        ("envfile", &["file"]),
         ("envuidgid", &["account"]),
+        ("export", &["name", "value"]),
         ("fdclose", &["fd"]),
         ("fdmove", &["to", "from"]),
         ("nice", &[]),
@@ -203,6 +213,7 @@ fn a_missing_operand_is_a_usage_error() {
         ("setuidgid", &["account"]),
         ("softlimit", &[]),
         ("umask", &["mask"]),
+        ("unexport", &["name"]),
     ];
     let names: Vec<_> = LINKS.iter().map(|link| link.name).collect();
     assert_eq!(operands.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);

@@ -34,6 +34,7 @@ const FREE: &[&str] = &[
     "increment",
     "len",
     "mask",
+    "name",
     "prefix",
     "seconds",
     "value",
@@ -51,6 +52,7 @@ impl Kind {
             "fd" | "to" | "from" => Self::Fd,
             "facility" => Self::OneOf(facilities()),
             "link" => Self::OneOf(names()),
+            "dialect" => Self::OneOf(["docker", "execline", "systemd"].map(str::to_owned).to_vec()),
             free if FREE.contains(&free) => Self::Free,
             other => panic!("tests/docs/completions.rs: say in Kind::of or FREE what a {other} is"),
         }
