@@ -3,7 +3,7 @@
 //! and of libc's start-up too, with one errno after the other.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::sync::Mutex;
 use std::thread;
 
@@ -30,24 +30,46 @@ use Caller::{Anybody, Capable, Host, Root, Terminal};
 /// The lines, `@` being the test's directory. `@/bin/state` is a program outside of the root directory `@/root`,
 /// inside of it, and inside of `@` if that were the root: it runs in the wrong one too.
 const LINES: &[(Caller, &str)] = &[
+    (Anybody, "chpst -b name @/bin/state"),
+    (Anybody, "chpst -P -e @/env -C / -n 1 -L @/lock -0 -o 70 -m 900000000 @/bin/state"),
+    (Host, "chpst -U apache:third -u apache:more:third -l @/new @/bin/state"),
+    (Host, "chpst -/ @/root -C @/bin -u :5001:5002 -t 99 @/bin/state"),
+    (Capable, "chpst -/ @/root @/bin/state"),
+    (Root, "pose death chpst -u :5001:5002 @/bin/state"),
+    (Root, "pose ambient chpst -u :5001:5002 @/bin/state"),
     (Anybody, "argv0 @/bin/state @/bin/state"),
     (Anybody, "argv0 state name"),
     (Anybody, "chdir @/env @/bin/state"),
     (Host, "chroot @/root @/bin/state"),
     (Capable, "chroot @/root @/bin/state"),
+    (Anybody, "emptyenv @/bin/state"),
+    (Anybody, "emptyenv -p -k NAME @/bin/state"),
+    (Anybody, "emptyenv -oP @/bin/state"),
     (Anybody, "envdir @/env @/bin/state"),
     (Anybody, "envdir -f -c : -p X_ @/env @/bin/state"),
     (Anybody, "envdir -I @/none @/bin/state"),
+    (Anybody, "envfile @/conf @/bin/state"),
+    (Anybody, "envfile -I @/none @/bin/state"),
+    (Anybody, "envfile -d systemd @/conf @/bin/state"),
+    (Anybody, "envfile - @/bin/state"),
     (Anybody, "envuidgid :5:6 @/bin/state"),
     (Host, "envuidgid apache @/bin/state"),
     (Host, "envuidgid -s apache @/bin/state"),
+    (Anybody, "export NAME value @/bin/state"),
     (Anybody, "fdclose 0 @/bin/state"),
     (Anybody, "fdclose 300 @/bin/state"),
     (Anybody, "fdmove 5 0 @/bin/state"),
     (Anybody, "fdmove -c 5 0 @/bin/state"),
     (Anybody, "fdmove 0 0 @/bin/state"),
+    (Root, "mkrundir -m 2750 -o :5001:5002 @/made/below @/bin/state"),
+    (Anybody, "mkrundir -m 750 @/made @/bin/state"),
+    (Host, "mkrundir -o apache:more @/made @/bin/state"),
+    (Root, "mkrundir -m 700 -o :5001:5002 @/root/link/there @/bin/state"),
     (Anybody, "nice @/bin/state"),
     (Anybody, "nice -n 0 @/bin/state"),
+    (Anybody, "pgrphack @/bin/state"),
+    (Anybody, "pose group pgrphack @/bin/state"),
+    (Terminal, "pgrphack @/bin/state"),
     (Anybody, "pidlock @/pid @/bin/state"),
     (Anybody, "pidlock @/new @/bin/state"),
     (Anybody, "pidlock -n -d 9 @/pid @/bin/state"),
@@ -89,6 +111,7 @@ const LINES: &[(Caller, &str)] = &[
     (Anybody, "umask 027 @/bin/state"),
     (Anybody, "umask g-w,o= @/bin/state"),
     (Anybody, "umask 027 state"), // the last directory of PATH has it
+    (Anybody, "unexport HOME @/bin/state"),
 ];
 
 /// The lines of links that fork: the first for the calls of the parent, the second for those of the child, which is to
@@ -159,16 +182,18 @@ fn possible(caller: Caller) -> bool {
 pub(crate) fn furnished() -> tempfile::TempDir {
     let directory = open_directory();
     let at = |name: &str| directory.path().join(name);
-    fs::set_permissions(at(""), PermissionsExt::from_mode(0o777)).unwrap(); // strace writes as the caller
-    for name in ["bin", "env", "root", "root/proc"] {
+    fs::set_permissions(at(""), PermissionsExt::from_mode(0o1777)).unwrap(); // strace writes as the caller
+    for name in ["bin", "env", "root", "root/proc", "run", "run/there"] {
         fs::create_dir(at(name)).unwrap();
     }
     let long = "long ".repeat(500);
     for (name, content) in [("PLAIN", "value\nmore\n"), ("PATH", ""), ("LONG", &long), ("NUL", "a\0b")] {
         fs::write(at("env").join(name), content).unwrap();
     }
+    symlink("../run", at("root/link")).unwrap();
     fs::write(at("file"), "content\n").unwrap();
     fs::write(at("lock"), "").unwrap();
+    fs::write(at("conf"), format!("SHORT = value\nPATH=\nLONG=\"{long}\"\n")).unwrap();
     mkfifo(&at("fifo"), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
     let accounts = "root:x:0:0::/root:/bin/sh\napache:x:5001:5001::/home/apache:/bin/bash\n";
     fs::write(at("passwd"), accounts).unwrap();
@@ -242,6 +267,10 @@ impl<'a> Line<'a> {
         for left in ["@/new", "@/log"] {
             let _ = fs::remove_file(at(left));
         }
+        for left in ["@/made/below", "@/made", "@/run/there"] {
+            let _ = fs::remove_dir(at(left));
+        }
+        fs::create_dir(at("@/run/there")).unwrap();
         fs::write(at("@/pid"), "1234567890123\n").unwrap();
         let program = |word: &str| {
             let ours = ["pose", "catena"].contains(&word) || !self.named() && self.links.contains(&word);
@@ -334,13 +363,13 @@ impl<'a> Line<'a> {
             return Err("was not made to fail".into());
         }
         if outcome == self.control {
-            return self.pid_file();
+            return self.pid_file().and_then(|()| self.directory());
         }
-        // Where the loader cannot close a file of its own, which exec will, the lowest fds for locks are 4
-        // and 5.
+        // Where the loader, or a link with several deeds, cannot close a file of its own, which exec will, the lowest
+        // fds for locks are 4 and 5.
         let lower = outcome.stdout.replace(" 4 ", " 3 ").replace(" 5 ", " 4 ");
-        if in_startup && name == "close" && lower == self.control.stdout {
-            return self.pid_file();
+        if name == "close" && lower == self.control.stdout {
+            return self.pid_file().and_then(|()| self.directory());
         }
         if !outcome.stdout.is_empty() {
             let differences = differences(&self.control.stdout, &outcome.stdout);
@@ -368,6 +397,21 @@ impl<'a> Line<'a> {
         let content = fs::read_to_string((self.at)("@/pid")).unwrap();
         let pid = content.strip_suffix('\n').filter(|pid| pid.len() < 10 && pid.parse::<u32>().is_ok());
         pid.map(drop).ok_or(format!("ran with a pid file that says {content:?}"))
+    }
+
+    /// After a run of mkrundir there is the directory, as the line has it.
+    fn directory(&self) -> Result<(), String> {
+        let (directory, owner, mode) = match self.text.split(' ').collect::<Vec<_>>()[..] {
+            ["mkrundir", "-m", "2750", ..] => ("@/made/below", Some((5001, 5002)), 0o2750),
+            ["mkrundir", "-m", "750", ..] => ("@/made", None, 0o750),
+            ["mkrundir", "-o", ..] => ("@/made", Some((5001, 5002)), 0o755),
+            ["mkrundir", ..] => ("@/run/there", Some((5001, 5002)), 0o700),
+            _ => return Ok(()),
+        };
+        let found = fs::symlink_metadata((self.at)(directory)).map_err(|error| error.to_string())?;
+        let right = owner.is_none_or(|owner| owner == (found.uid(), found.gid()));
+        let all = right && found.is_dir() && found.mode() & 0o7777 == mode;
+        if all { Ok(()) } else { Err(format!("ran with a directory of another owner or mode: {found:?}")) }
     }
 }
 

@@ -27,6 +27,7 @@ enum Kind {
 
 /// Arguments for which nothing is offered; of the last two svctl's own functions know.
 const FREE: &[&str] = &[
+    "argv0",
     "arg",
     "bytes",
     "c",
@@ -35,8 +36,10 @@ const FREE: &[&str] = &[
     "ident",
     "increment",
     "len",
+    "line",
     "mask",
     "name",
+    "mode",
     "prefix",
     "seconds",
     "value",
@@ -56,6 +59,7 @@ impl Kind {
             "realprog" => Self::Command,
             "facility" => Self::OneOf(facilities()),
             "link" => Self::OneOf(names()),
+            "dialect" => Self::OneOf(["docker", "execline", "systemd"].map(str::to_owned).to_vec()),
             free if FREE.contains(&free) => Self::Free,
             other => panic!("tests/docs/completions.rs: say in Kind::of or FREE what a {other} is"),
         }
@@ -155,7 +159,7 @@ impl Program {
 fn operands(usage: &str) -> Vec<String> {
     let mut operands = Vec::new();
     let (mut depth, mut in_option) = (0, None);
-    for word in usage.split(' ') {
+    for word in usage.split_whitespace() {
         let opened = word.chars().take_while(|c| *c == '[').count();
         depth += opened;
         let bare = word.trim_matches(['[', ']']);
@@ -183,6 +187,7 @@ fn operands_are_what_is_no_option() {
     assert_eq!(of("[-p] [ident [facility]]"), "ident facility");
     assert_eq!(of("root [prog...]"), "root prog...");
     assert_eq!(of("[-t | -tt] dir..."), "dir...");
+    assert_eq!(of(""), "");
 }
 
 /// As it stands between single quotes in bash and zsh.
