@@ -18,7 +18,7 @@ pub const PROGRAM: Link = Link {
 
 /// Of more digits than these no stamp is made.
 const DIGITS: usize = 255;
-const _: () = assert!(1 + DIGITS <= filter::LEFT);
+const _: () = assert!(DIGITS < filter::LEFT);
 
 fn run(cli: &mut Cli) -> Outcome {
     let mut zone: fn(i64) -> Option<Local> = clock::local_time;
