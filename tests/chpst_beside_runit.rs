@@ -21,10 +21,10 @@ fn chpst_does_what_runits_does_but_for_the_differences_that_are_named() {
     needs!(mounts(), lowered(), peer("chpst"), tool("setpriv"), tool("script"));
     let lines = table::lines();
     assert!(lines.len() >= 300, "{}", lines.len());
-    let (place, accounts) = (open_directory(), Accounts::new());
+    let place = open_directory();
     let queue = Mutex::new(lines.iter());
     let work = || {
-        let sandbox = Sandbox::new(place.path(), &accounts);
+        let sandbox = Sandbox::new(place.path());
         let mut complaints = Vec::new();
         loop {
             let Some(line) = queue.lock().unwrap().next() else { return complaints };

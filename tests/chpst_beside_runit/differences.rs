@@ -40,6 +40,9 @@ const RAN: &[&str] = &["status 0", "stderr nothing"];
 const REFUSED: &[&str] = &["status 111", "stderr something"];
 const MISUSED: &[&str] = &["status 100", "stderr something"];
 
+const NO_C: &str =
+    "-C is of runit 2.3, and Debian has 2.1.2; with it the new directory counts for the lock, and not for -e";
+
 pub(super) const DIFFERENCES: &[Difference] = &[
     // The program.
     Difference {
@@ -89,29 +92,51 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     },
     // Options.
     Difference {
-        lines: &[
-            "chpst -C dir state",
-            "chpst -Cdir state",
-            "chpst -C / state",
-            "chpst -/ ../root -C /bin state",
-            "chpst -u alice -C closed state",
-            "chpst -C dir -e env state",
-        ],
+        lines: &["chpst -C dir state", "chpst -Cdir state", "chpst -C none -C dir state"],
         theirs: MISUSED,
-        ours: RAN,
-        reason: "-C is of runit 2.3, which Debian does not have yet",
+        ours: &["status 0", "stderr nothing", "cwd @/box/dir", "directory box/dir"],
+        reason: NO_C,
+    },
+    Difference {
+        lines: &["chpst -C / state"],
+        theirs: MISUSED,
+        ours: &["status 0", "stderr nothing", "cwd /", "directory /"],
+        reason: NO_C,
+    },
+    Difference {
+        lines: &["chpst -/ ../root -C /bin state"],
+        theirs: MISUSED,
+        ours: &["status 0", "stderr nothing", "cwd /bin", "root root"],
+        reason: NO_C,
+    },
+    Difference {
+        lines: &["chpst -u alice -C closed state"],
+        theirs: MISUSED,
+        ours: &["status 0", "stderr nothing", "cwd @/box/closed", "uids 5001 5001 5001"],
+        reason: NO_C,
+    },
+    Difference {
+        lines: &["chpst -C dir -e env state"],
+        theirs: MISUSED,
+        ours: &["status 0", "stderr nothing", "cwd @/box/dir", "env A=of env", "env PWD=@/box"],
+        reason: NO_C,
     },
     Difference {
         lines: &["chpst -C dir -l lock state"],
         theirs: MISUSED,
         ours: &["status 0", "stderr nothing", "left box/dir/lock 100600 *"],
-        reason: "with -C the lock is in the new directory, as in runit 2.3",
+        reason: NO_C,
     },
     Difference {
-        lines: &["chpst -C none state", "chpst -C file state", "chpst -C '' state"],
+        lines: &[
+            "chpst -C none state",
+            "chpst -C file state",
+            "chpst -C dir -e ../env state",
+            "chpst -C '' state",
+        ],
         theirs: &["status 100"],
         ours: &["status 111"],
-        reason: "-C is of runit 2.3, which Debian does not have yet",
+        reason: NO_C,
     },
     Difference {
         lines: &["chpst -V", "chpst -V state", "chpst -VP -o 64 state"],

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use nix::fcntl::{FcntlArg, Flock, FlockArg, fcntl};
 use nix::libc::{self, c_short};
 use nix::mount::{MsFlags, mount};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::{gettid, mkfifo};
 
 use crate::support::locks::WAITING;
@@ -83,13 +83,16 @@ const DIRECTORIES: &[(&str, &Variables)] = &[
 pub(super) struct Sandbox {
     /// A file system of its own.
     place: PathBuf,
+    _accounts: Accounts,
 }
 
 impl Sandbox {
-    /// Takes this thread into a mount namespace with these accounts, where `place` is an empty directory, and to the
-    /// niceness 0.
-    pub(super) fn new(place: &Path, accounts: &Accounts) -> Self {
+    /// Takes this thread into a mount namespace with accounts of its own, where `place` is an empty directory, and to
+    /// the niceness 0.
+    pub(super) fn new(place: &Path) -> Self {
         own_mounts();
+        umask(Mode::from_bits_truncate(0o022)); // that of this thread
+        let accounts = Accounts::new();
         accounts.mount();
         let renice = run(prepared("renice").args(["-n", "0", "-p", &gettid().to_string()]));
         assert_eq!(renice.status, 0, "{renice:?}");
@@ -111,7 +114,7 @@ impl Sandbox {
             fs::rename(root.join("state"), root.join("bin/state")).unwrap();
         }
         mount(Some("proc"), &at("root/proc"), Some("proc"), MsFlags::empty(), None::<&str>).unwrap();
-        Self { place: place.into() }
+        Self { place: place.into(), _accounts: accounts }
     }
 
     fn at(&self, name: &str) -> PathBuf {

@@ -314,12 +314,14 @@ const WRITTEN: &[&[&str]] = &[
         "chpst -Cdir state",
         "chpst -C / state",
         "chpst -C none state",
+        "chpst -C none -C dir state",
         "chpst -C file state",
         "chpst -C '' state",
         "chpst -/ ../root -C /bin state",
         "chpst -u alice -C closed state",
         "chpst -C dir -l lock state",
         "chpst -C dir -e env state",
+        "chpst -C dir -e ../env state",
     ],
     // What is no option, and options without their value.
     &[
