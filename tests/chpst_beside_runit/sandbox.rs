@@ -198,11 +198,14 @@ impl Sandbox {
         command.env("PATH", format!("{place}/box/bin:{place}/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
         command.envs([("HOME", "/root"), ("REMOVED", "no"), ("A", "outer")]).stdin(Stdio::null());
         let running = Background::start(&mut command);
+        // The lock is released only for those that wait for it.
+        let waits = || call_of(running.pid()).is_some_and(|call| WAITING.contains(&call));
+        let has_ended = || state(running.pid()).is_none_or(|state| state == 'Z');
         if line.contains("-l taken") {
-            let waits = || call_of(running.pid()).is_some_and(|call| WAITING.contains(&call));
-            let has_ended = || state(running.pid()).is_none_or(|state| state == 'Z');
-            until("the lock is waited for", || waits() || has_ended());
+            until(line, || waits() || has_ended());
             drop(taken);
+        } else if line.contains("-L taken") || line.contains("-L record") {
+            until(line, has_ended);
         }
         let outcome = running.finish();
         let mut left: Vec<String> = self

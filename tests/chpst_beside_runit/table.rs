@@ -488,6 +488,8 @@ const WRITTEN: &[&[&str]] = &[
         "chpst -l taken state",
         "chpst -u alice -l taken state",
         "chpst -L taken state",
+        "chpst -2 -L taken state",
+        "chpst -e none -L taken state",
         "chpst -L record state",
         "chpst -L lock -u alice state",
         "chpst -L hers/lock -u alice state",
