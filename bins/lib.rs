@@ -4,12 +4,14 @@
 
 use common::Link;
 
+pub mod chpst;
 pub mod chroot;
 pub mod envdir;
 pub mod envuidgid;
 pub mod fdclose;
 pub mod fdmove;
 pub mod nice;
+pub mod pgrphack;
 pub mod pidlock;
 pub mod redirfd;
 pub mod setlock;
@@ -25,12 +27,14 @@ pub mod umask;
 
 /// Every link, by name.
 pub static LINKS: &[Link] = &[
+    chpst::LINK,
     chroot::LINK,
     envdir::LINK,
     envuidgid::LINK,
     fdclose::LINK,
     fdmove::LINK,
     nice::LINK,
+    pgrphack::LINK,
     pidlock::LINK,
     redirfd::LINK,
     setlock::LINK,

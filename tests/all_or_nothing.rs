@@ -30,6 +30,13 @@ use Caller::{Anybody, Capable, Host, Root, Terminal};
 /// The lines, `@` being the test's directory. `@/bin/state` is a program outside of the root directory `@/root`,
 /// inside of it, and inside of `@` if that were the root: it runs in the wrong one too.
 const LINES: &[(Caller, &str)] = &[
+    (Anybody, "chpst -b name @/bin/state"),
+    (Anybody, "chpst -P -e @/env -C / -n 1 -L @/lock -0 -o 70 -m 900000000 @/bin/state"),
+    (Host, "chpst -U apache:third -u apache:more:third -l @/new @/bin/state"),
+    (Host, "chpst -/ @/root -C @/bin -u :5001:5002 -t 99 @/bin/state"),
+    (Capable, "chpst -/ @/root @/bin/state"),
+    (Root, "pose death chpst -u :5001:5002 @/bin/state"),
+    (Root, "pose ambient chpst -u :5001:5002 @/bin/state"),
     (Host, "chroot @/root @/bin/state"),
     (Capable, "chroot @/root @/bin/state"),
     (Anybody, "envdir @/env @/bin/state"),
@@ -45,6 +52,9 @@ const LINES: &[(Caller, &str)] = &[
     (Anybody, "fdmove 0 0 @/bin/state"),
     (Anybody, "nice @/bin/state"),
     (Anybody, "nice -n 0 @/bin/state"),
+    (Anybody, "pgrphack @/bin/state"),
+    (Anybody, "pose group pgrphack @/bin/state"),
+    (Terminal, "pgrphack @/bin/state"),
     (Anybody, "pidlock @/pid @/bin/state"),
     (Anybody, "pidlock @/new @/bin/state"),
     (Anybody, "pidlock -n -d 9 @/pid @/bin/state"),
@@ -324,10 +334,10 @@ impl<'a> Line<'a> {
         if outcome == self.control {
             return self.pid_file();
         }
-        // Where the loader cannot close a file of its own, which exec will, the lowest fds for locks are 4
-        // and 5.
+        // Where the loader, or a link with several deeds, cannot close a file of its own, which exec will, the lowest
+        // fds for locks are 4 and 5.
         let lower = outcome.stdout.replace(" 4 ", " 3 ").replace(" 5 ", " 4 ");
-        if in_startup && name == "close" && lower == self.control.stdout {
+        if name == "close" && lower == self.control.stdout {
             return self.pid_file();
         }
         if !outcome.stdout.is_empty() {

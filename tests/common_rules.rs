@@ -27,6 +27,11 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
     let file = |name: &str| scratch.join(name).display().to_string();
     let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
     match name {
+        "chpst" => {
+            fs::create_dir_all(scratch.join("vars")).unwrap();
+            fs::write(scratch.join("vars/CHPST"), "value\n").unwrap();
+            (vec!["-e".into(), file("vars"), "-n".into(), "1".into()], vec![])
+        }
         "chroot" => (vec![], words(&["/"])),
         "envdir" => {
             fs::create_dir_all(scratch.join("env")).unwrap();
@@ -40,7 +45,7 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
         "pidlock" => (words(&["-n"]), vec![file("pid")]),
         "redirfd" => (words(&["-w"]), vec!["9".into(), file("out")]),
         "setlock" => (words(&["-n"]), vec![file("lock")]),
-        "setsid-free" => (vec![], vec![]),
+        "pgrphack" | "setsid-free" => (vec![], vec![]),
         "setuidgid" => (words(&["-e"]), vec![own_account()]),
         "softlimit" => (words(&["-c", "0"]), vec![]),
         "umask" => (vec![], words(&["077"])),
@@ -189,13 +194,15 @@ fn help_and_version_take_no_value() {
 
 #[test]
 fn a_missing_operand_is_a_usage_error() {
-    let operands: [(&str, &[&str]); 13] = [
+    let operands: [(&str, &[&str]); 15] = [
+        ("chpst", &[]),
         ("chroot", &["root"]),
         ("envdir", &["dir"]),
         ("envuidgid", &["account"]),
         ("fdclose", &["fd"]),
         ("fdmove", &["to", "from"]),
         ("nice", &[]),
+        ("pgrphack", &[]),
         ("pidlock", &["file"]),
         ("redirfd", &["fd", "file"]),
         ("setlock", &["file"]),

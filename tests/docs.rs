@@ -74,9 +74,10 @@ fn described() -> impl Iterator<Item = &'static Link> {
     catena::LINKS.iter().chain(catena::PROGRAMS)
 }
 
-/// The section of a program's page: 8 for what lives on, 1 for all others.
+/// The section of a program's page: 8 for what lives on, and for what has its page there as long as it exists; 1 for
+/// all others.
 fn section_of(name: &str) -> &'static str {
-    if ["sissylog", "svlog", "svrun"].contains(&name) { "8" } else { "1" }
+    if ["chpst", "sissylog", "svlog", "svrun"].contains(&name) { "8" } else { "1" }
 }
 
 /// The names of the programs whose page is in this section.

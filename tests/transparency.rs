@@ -27,6 +27,16 @@ use Caller::{Anybody, Root};
 pub(crate) type Line = (&'static str, &'static str, Caller);
 
 const LINES: &[Line] = &[
+    ("chpst", "", Anybody),
+    ("chpst -b @/bin/state", "", Anybody),
+    (
+        "chpst -P -v -e @/env -C / -n 1 -c 0",
+        "session, group, terminal, env VARIABLE=, cwd, directory, nice, priority, limit RLIMIT_CORE",
+        Anybody,
+    ),
+    ("chpst -L @/lock", "fd 3, fd 4, lock 3, lock 4", Anybody),
+    ("chpst -0 -U :5:6", "fd 0, env UID=, env GID=", Anybody),
+    ("chpst -/ / -u :65534:65533", "ids, cwd, directory", Root),
     ("chroot /", "cwd, directory", Root),
     ("envdir @/empty", "", Anybody),
     ("envdir -I @/none", "", Anybody),
@@ -40,6 +50,7 @@ const LINES: &[Line] = &[
     ("fdmove -c 60 77", "fd 60", Anybody),
     ("nice -n 0", "", Anybody),
     ("nice", "nice, priority", Anybody),
+    ("pgrphack", "session, group, terminal", Anybody),
     ("pidlock -d 60 @/pid", "fd 60, lock 60", Anybody),
     ("pidlock -n -d 60 @/pid", "fd 60, lock 60", Anybody),
     ("pidlock -t 99.5 -d 60 @/pid", "fd 60, lock 60", Anybody),

@@ -26,6 +26,7 @@ enum Kind {
 
 /// Arguments for which nothing is offered; of the last two svctl's own functions know.
 const FREE: &[&str] = &[
+    "argv0",
     "bytes",
     "c",
     "char",

@@ -54,6 +54,10 @@ fn three_and_four_in_a_row_leave_what_separate_programs_leave() {
 /// change to another account but right behind it.
 fn runs(names: &[&str], account: Option<&str>) -> bool {
     let place = |link| names.iter().position(|name| *name == link);
+    // The leader of a session stays one.
+    if place("setsid-free").is_some_and(|last| names[..last].contains(&"pgrphack")) {
+        return false;
+    }
     match (place("setuidgid"), place("chroot")) {
         (_, Some(_)) if root().is_err() => false,
         (Some(change), Some(chroot)) if account.is_some() => chroot <= change + 1,
@@ -68,6 +72,8 @@ fn all_of_them_in_one_row() {
     let names = [
         "umask",
         "setsid-free",
+        "pgrphack",
+        "chpst",
         "envdir",
         "envuidgid",
         "fdclose",
@@ -118,6 +124,14 @@ fn a_link_sees_what_the_one_before_it_did() {
         "fdmove 8 1 redirfd -w 1 @/out fdmove 1 8 @/state",
         "nice nice -n 3 @/state",
         "setsid-free setsid-free @/state",
+        "setsid-free pgrphack pgrphack @/state",
+        "pgrphack setsid-free @/state",
+        "chpst -P chpst -P setsid-free @/state",
+        "chpst -e @/env envdir @/more chpst -e @/env @/state",
+        "chpst -n 1 -o 50 softlimit -o = chpst -o 60 @/state",
+        "chpst -0 -l @/lock chpst -L @/lock @/state",
+        "chpst -l @/lock pidlock @/pid chpst -12 @/state",
+        "umask 022 chpst -b umask @/state",
     ] {
         house.fused(&EACH, line);
     }
@@ -132,6 +146,11 @@ fn a_link_sees_what_the_one_before_it_did() {
         "nice -n -1 setuidgid :65534:65533 @/state",
         "setuidgid :65534:65533 setuidgid :0:0 @/state",
         "setuidgid :65534:65533 umask 022 chroot / @/state",
+        "chpst -u :65534:65533 umask 022 nice @/state",
+        "chpst -u :65534:65533 chpst -n -1 @/state",
+        "chpst -u :65534:65533 umask 022 chpst -/ / @/state",
+        "chpst -/ / -C /tmp -u :65534:65533 setuidgid :65534:65533 umask 022 @/state",
+        "setuidgid :65534:65533 chpst -e @/more -U :5:6 @/state",
         "setuidgid :0:5 setuidgid -s root setuidgid :65534:5 @/state",
     ] {
         house.fused(&EACH, line);
