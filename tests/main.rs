@@ -6,8 +6,8 @@ mod support;
 
 mod accounts;
 mod all_or_nothing;
-mod chpst_beside_runit;
 mod chpst;
+mod chpst_beside_runit;
 mod chroot;
 mod common_rules;
 mod docs;
