@@ -51,7 +51,7 @@ fn chpst_does_what_runits_does_but_for_the_differences_that_are_named() {
 fn judge(line: &str, theirs: &Seen, ours: &Seen) -> Option<String> {
     let (mut only_theirs, mut only_ours) = (theirs.items(), ours.items());
     only_theirs.retain(|item| !take(&mut only_ours, item));
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     for difference in DIFFERENCES.iter().filter(|difference| difference.applies(line, theirs, ours)) {
         for (items, named, whose) in
             [(&mut only_theirs, difference.theirs, '-'), (&mut only_ours, difference.ours, '+')]
@@ -59,7 +59,7 @@ fn judge(line: &str, theirs: &Seen, ours: &Seen) -> Option<String> {
             for name in named {
                 let there = items.iter().any(|item| is(name, item));
                 if !there {
-                    wrong += &format!("\n  named, but not there: {whose} {name} ({})", difference.reason);
+                    wrong.push(format!("named, but not there: {whose} {name} ({})", difference.reason));
                 }
                 items.retain(|item| !is(name, item));
             }
@@ -70,20 +70,19 @@ fn judge(line: &str, theirs: &Seen, ours: &Seen) -> Option<String> {
         only_theirs.retain(|item| !theirs.state.contains(item));
         only_ours.retain(|item| !ours.state.contains(item));
     }
-    for (items, sign) in [(only_theirs, '-'), (only_ours, '+')] {
-        items.iter().for_each(|item| wrong += &format!("\n  {sign} {item}"));
-    }
+    wrong.extend(only_theirs.iter().map(|item| format!("- {item}")));
+    wrong.extend(only_ours.iter().map(|item| format!("+ {item}")));
     if ours.status != 0 && ours.stderr != theirs.stderr && !is_message(&ours.stderr) {
-        wrong += "\n  not a message";
+        wrong.push("not a message of chpst".into());
     }
     if wrong.is_empty() {
         return None;
     }
-    Some(format!(
-        "{line}:{wrong}\n  theirs says: {}\n  ours says: {}",
-        theirs.stderr.trim_end(),
-        ours.stderr.trim_end()
-    ))
+    wrong.extend(
+        [("theirs", theirs), ("ours", ours)]
+            .map(|(whose, seen)| format!("{whose} says: {}", seen.stderr.trim_end())),
+    );
+    Some(format!("{line}:\n  {}", wrong.join("\n  ")))
 }
 
 /// Takes one such item away, if there is one.

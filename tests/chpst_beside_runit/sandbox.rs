@@ -252,7 +252,7 @@ impl Sandbox {
                 let file = entry.metadata().unwrap();
                 let (name, id) = (entry.file_name(), (file.uid(), file.gid()));
                 let size = if file.is_file() { file.len() } else { 0 };
-                files.push(format!("{directory}/{} {:o} {id:?} {size}", name.display(), file.mode()));
+                files.push(format!("{directory}/{} {:o} {id:?} {size}", name.to_string_lossy(), file.mode()));
             }
         }
         files

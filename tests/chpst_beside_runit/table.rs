@@ -20,6 +20,8 @@ pub(super) fn lines() -> Vec<String> {
         lines.extend(["-f", "-r"].map(|option| format!("chpst {option} {number} state")));
     }
     lines.extend(INCREMENTS.iter().map(|increment| format!("chpst -n {increment} state")));
+    lines.sort_unstable();
+    lines.dedup();
     lines
 }
 
