@@ -9,6 +9,7 @@ mod all_or_nothing;
 mod argv0;
 mod chdir;
 mod chpst;
+mod chpst_beside_runit;
 mod chroot;
 mod common_rules;
 mod docs;

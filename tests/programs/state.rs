@@ -122,6 +122,10 @@ fn from_proc(text: &mut Text) {
             text.item("lock", format_args!("{number} {}", kind.join(" ")));
         }
     }
+    let words = fs::read("/proc/self/cmdline").unwrap_or_default();
+    text.item("argv0", words.split(|b| *b == 0).next().unwrap_or_default().escape_ascii());
+    let file = fs::read_link("/proc/self/exe");
+    text.result("file", file.map(|file| file.as_os_str().as_bytes().escape_ascii().to_string()));
     match fs::read("/proc/self/environ") {
         Ok(bytes) => {
             let entries = bytes.strip_suffix(b"\0").map(|bytes| bytes.split(|b| *b == 0));
