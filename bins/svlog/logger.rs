@@ -363,7 +363,9 @@ impl Logger {
             if self.batch.is_none() && !goes_on {
                 directory.end_line();
             }
-            if !directory.report_dropped(shared) || !directory.close() {
+            // It is closed whatever its log can say.
+            let said = directory.report_dropped(shared);
+            if !directory.close() || !said {
                 self.status = 111;
             }
         }
