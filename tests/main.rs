@@ -16,6 +16,7 @@ mod fdmove;
 mod handover;
 mod interop;
 mod multicall;
+mod multilog;
 mod nice;
 mod pidlock;
 mod redirfd;

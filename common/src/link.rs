@@ -39,6 +39,16 @@ impl Link {
     pub fn apply(&'static self, chain: Chain) -> Outcome {
         (self.run)(&mut Cli::new(self, chain)).map_err(|error| error.of(self.name, self.usage))
     }
+
+    /// The answer to `--help` or `--version`, for a program whose words are no options.
+    #[must_use]
+    pub fn answer(&self, word: &[u8]) -> Option<Exit> {
+        match word {
+            b"--help" => Some(Exit::answer(0, help(self))),
+            b"--version" => Some(Exit::answer(0, version(self))),
+            _ => None,
+        }
+    }
 }
 
 /// What `--help` prints.
