@@ -60,12 +60,13 @@ pub const PROGRAM: Link = Link {
 static SVLOGD: Link = Link { name: "svlogd", ..PROGRAM };
 
 /// The same under the name of daemontools', whose command line it takes.
-pub static MULTILOG: Link = Link {
+static MULTILOG: Link = Link {
     name: "multilog",
     usage: "action...",
     summary: "write selected lines to log directories that rotate, by a script of actions",
     options: &[],
-    ..PROGRAM
+    opens: true,
+    run: log_by_script,
 };
 
 fn run(cli: &mut Cli) -> Outcome {
@@ -74,9 +75,7 @@ fn run(cli: &mut Cli) -> Outcome {
             100 => error.with_status(111).of(SVLOGD.name, SVLOGD.usage),
             _ => error.of(SVLOGD.name, SVLOGD.usage),
         }),
-        name if name.ends_with(MULTILOG.name.as_bytes()) => {
-            log_by_script(cli).map_err(|error| error.of(MULTILOG.name, MULTILOG.usage))
-        }
+        name if name.ends_with(MULTILOG.name.as_bytes()) => cli.run_as(&MULTILOG),
         _ => log(cli),
     }
 }
@@ -88,15 +87,9 @@ fn log(cli: &mut Cli) -> Outcome {
 }
 
 fn log_by_script(cli: &mut Cli) -> Outcome {
+    cli.answer_alone()?; // beside other actions they are patterns
     let (called, mut rest) = (cli.called(), cli.rest_or_nothing());
     rest.words.next(); // its own name
-    let mut words = rest.words.clone();
-    // With any other action it is one itself, a pattern.
-    if let (Some(alone), None) = (words.next(), words.next()) {
-        if let Some(answer) = MULTILOG.answer(alone.to_bytes()) {
-            return Err(answer);
-        }
-    }
     let Script { options, outlets } = Script::parse(rest.words)?;
     log_with(called, options, outlets, rest.env.into_words())
 }

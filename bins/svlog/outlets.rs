@@ -37,7 +37,7 @@ pub(super) struct Status {
     path: &'static CStr,
     file: Option<OwnedFd>,
     /// The line, and newlines behind it.
-    line: [u8; STAMPED + 1],
+    line: Vec<u8>,
     /// It is not in the file yet.
     due: bool,
     /// The file could not be written, which was said.
@@ -46,7 +46,7 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) fn new(path: &'static CStr) -> Self {
-        Self { path, file: None, line: [b'\n'; STAMPED + 1], due: false, failed: false }
+        Self { path, file: None, line: vec![b'\n'; STAMPED + 1], due: false, failed: false }
     }
 
     fn set(&mut self, line: &[u8]) {

@@ -39,16 +39,6 @@ impl Link {
     pub fn apply(&'static self, chain: Chain) -> Outcome {
         (self.run)(&mut Cli::new(self, chain)).map_err(|error| error.of(self.name, self.usage))
     }
-
-    /// The answer to `--help` or `--version`, for a program whose words are no options.
-    #[must_use]
-    pub fn answer(&self, word: &[u8]) -> Option<Exit> {
-        match word {
-            b"--help" => Some(Exit::answer(0, help(self))),
-            b"--version" => Some(Exit::answer(0, version(self))),
-            _ => None,
-        }
-    }
 }
 
 /// What `--help` prints.
@@ -165,6 +155,13 @@ impl Cli {
     /// operand.
     pub fn no_options(&mut self) -> Result<(), Exit> {
         self.option()?.map_or(Ok(()), |option| Err(option.unexpected().into()))
+    }
+
+    /// For a program whose words are no options: understands `--help` and `--version` alone.
+    pub fn answer_alone(&mut self) -> Result<(), Exit> {
+        let mut words = self.chain.words.clone().skip(1);
+        let alone = words.next().filter(|_| words.next().is_none());
+        if alone == Some(c"--help") || alone == Some(c"--version") { self.option().map(drop) } else { Ok(()) }
     }
 
     /// The value of the option just returned.

@@ -183,7 +183,8 @@ fn generated_scripts_make_the_same_of_generated_lines() {
 fn rotations_keep_the_same_lines_in_as_many_archives() {
     needs!(Multilog.there());
     let lines = |count: usize, length: usize| -> String {
-        (0..count).map(|n| format!("{n:08} {}\n", "x".repeat(n * 7919 % length))).collect()
+        let line = |n: usize| format!("{n:08} {}\n", "x".repeat(n * 7919 % length));
+        (0..count).map(line).collect()
     };
     for (script, count, length) in [
         (&["s4096", "n1000"][..], 3000, 50),
@@ -227,7 +228,8 @@ fn rotations_keep_the_same_lines_in_as_many_archives() {
 #[test]
 fn as_many_files_are_kept_as_the_number_says_and_they_are_the_newest() {
     needs!(Multilog.there());
-    let lines: String = (0..4000).map(|n| format!("line {n:08}\n")).collect();
+    let line = |n: usize| format!("line {n:08}\n");
+    let lines: String = (0..4000).map(line).collect();
     for (number, kept) in [("n0", 1), ("n2", 1), ("n3", 2), ("n7", 6), ("n10", 9)] {
         for of in [Multilog, OurMultilog] {
             for processor in ["", "!cat"] {

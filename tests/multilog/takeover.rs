@@ -99,7 +99,8 @@ fn directories_of_killed_loggers_can_be_exchanged() {
 /// 40 lines of 64 bytes: multilog reads 1024 bytes at a time and writes 512, and with a size of 4096 it rotates at the
 /// end of all of them.
 fn input() -> String {
-    (1..=40).map(|n| format!("{n:063}\n")).collect()
+    let line = |n: usize| format!("{n:063}\n");
+    (1..=40).map(line).collect()
 }
 
 /// A processor that changes each line, and counts its runs.

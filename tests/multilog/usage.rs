@@ -43,10 +43,10 @@ fn without_each_of_its_directories_it_reads_nothing() {
         for of in [Multilog, OurMultilog] {
             let place = Place::new(of);
             assert_eq!(run_in(place.scratch.path(), prepare), prints(""));
-            let actions: String = script.iter().map(|action| format!(" '{action}'")).collect();
             let program = if of == Multilog { peer("multilog").unwrap() } else { "./multilog".to_owned() };
-            let seen =
-                run_in(place.scratch.path(), &format!("echo line | ({program}{actions}; echo $?; cat)"));
+            let actions = script.join(" ");
+            let script = format!("echo line | ({program} {actions}; echo $?; cat)");
+            let seen = run_in(place.scratch.path(), &script);
             assert_eq!(seen.stdout, "111\nline\n", "{of:?} {script:?}");
             assert!(seen.stderr.contains("multilog"), "{of:?} {script:?}");
         }
