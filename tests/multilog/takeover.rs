@@ -268,3 +268,18 @@ fn a_leftover_that_is_none_is_not_touched() {
         }
     }
 }
+
+#[test]
+fn what_a_processor_has_made_in_part_is_made_again() {
+    let mut log = log_of(OurMultilog, &["s4096", PROCESSOR]);
+    log.plant("previous", "one\ntwo\n", 0o744);
+    log.plant("processed", "Pone\n", 0o644);
+    log.plant("state", "4\n", 0o644);
+    log.plant("newstate", "", 0o644);
+    log.plant("current", "three\n", 0o644);
+    log.write("four\n");
+    log.spawn(log.command());
+    log.finish();
+    assert_eq!((log.all().as_str(), log.read("state")), ("Pone\nPtwo\nPthree\nfour\n", "6\n".into()));
+    assert_eq!(state_of(&log), BTreeSet::new(), "{}", log.report());
+}
