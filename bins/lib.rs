@@ -4,12 +4,22 @@
 
 use common::Link;
 
+pub mod argv0;
+pub mod chdir;
+pub mod chpst;
 pub mod chroot;
+pub mod emptyenv;
 pub mod envdir;
+pub mod envfile;
 pub mod envuidgid;
+pub mod export;
 pub mod fdclose;
 pub mod fdmove;
+pub mod fghack;
+pub mod mkrundir;
 pub mod nice;
+pub mod pause;
+pub mod pgrphack;
 pub mod pidlock;
 pub mod redirfd;
 pub mod setlock;
@@ -21,16 +31,29 @@ mod supervise;
 pub mod svctl;
 pub mod svlog;
 pub mod svrun;
+pub mod tai64n;
+pub mod tai64nlocal;
 pub mod umask;
+pub mod unexport;
+pub mod utmpset;
 
 /// Every link, by name.
 pub static LINKS: &[Link] = &[
+    argv0::LINK,
+    chdir::LINK,
+    chpst::LINK,
     chroot::LINK,
+    emptyenv::LINK,
     envdir::LINK,
+    envfile::LINK,
     envuidgid::LINK,
+    export::LINK,
     fdclose::LINK,
     fdmove::LINK,
+    fghack::LINK,
+    mkrundir::LINK,
     nice::LINK,
+    pgrphack::LINK,
     pidlock::LINK,
     redirfd::LINK,
     setlock::LINK,
@@ -38,7 +61,17 @@ pub static LINKS: &[Link] = &[
     setuidgid::LINK,
     softlimit::LINK,
     umask::LINK,
+    unexport::LINK,
 ];
 
 /// Every program that is no link, by name.
-pub static PROGRAMS: &[Link] = &[sissylog::PROGRAM, svctl::PROGRAM, svlog::PROGRAM, svrun::PROGRAM];
+pub static PROGRAMS: &[Link] = &[
+    pause::PROGRAM,
+    sissylog::PROGRAM,
+    svctl::PROGRAM,
+    svlog::PROGRAM,
+    svrun::PROGRAM,
+    tai64n::PROGRAM,
+    tai64nlocal::PROGRAM,
+    utmpset::PROGRAM,
+];

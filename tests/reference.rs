@@ -28,6 +28,19 @@ by() {
     before=$(cut -d ' ' -f 19 /proc/self/stat)
     after=$("$@" cut -d ' ' -f 19 /proc/self/stat) && echo $((after - before))
 }
+# The value of K in a file, as envfile or systemd's reader of environment.d has it.
+value() {
+    printf "$1" >d/a.conf
+    case $PROGRAM in
+    */envfile) "$PROGRAM" $OPTIONS d/a.conf printenv K ;;
+    *)
+        mv d environment.d
+        read=$(XDG_CONFIG_HOME=$PWD "$PROGRAM" 2>/dev/null | grep ^K=) || return
+        eval "$read"
+        printf '%s\n' "$K"
+        ;;
+    esac
+}
 mkdir d
 "#;
 
@@ -123,6 +136,103 @@ const SKA: &[Difference] = &[
     ("an empty PATH", 126, "", "an empty directory of PATH is the current one, as in the shell"),
     ("an empty directory in PATH", 127, "", "an empty directory of PATH is the current one, as in the shell"),
 ];
+
+// argv0
+
+/// Its own program takes the place of `$ARGS` and its name.
+const ARGV0: &[Case] = &[
+    ("a name", "link sh other -c 'echo $0'"),
+    ("a name with a dash", "link sh -other -c 'echo $0'"),
+    ("an empty name", "link sh '' -c 'echo \"<$0>\"'"),
+    ("arguments", r#"link printf x '<%s>' '' 'a b' "$(printf '\377')" -x -- --help | od -c"#),
+    ("no arguments", "link true x"),
+    ("the status", "link sh x -c 'exit 7'"),
+    ("a program that is not there", "link no-such-program sh"),
+    ("a program that is not executable", ">x; link ./x sh"),
+    ("a file in PATH that is not executable", ">d/true; PATH=$PWD/d:$PATH; link true x"),
+    ("a file in the place of a directory of PATH", "PATH=/etc/passwd:$PATH; link true x"),
+    ("no name", "link sh"),
+    ("nothing at all", "link"),
+];
+
+#[test]
+fn argv0_and_ucspi_tcp() {
+    needs!(peer("argv0"));
+    let differences = [
+        ("a program that is not there", 111, "", ONE_STATUS),
+        ("a program that is not executable", 111, "", ONE_STATUS),
+        ("a file in the place of a directory of PATH", 111, "", ENOTDIR),
+    ];
+    compare("argv0", "argv0", "", &[ARGV0], &[&differences]);
+}
+
+// fghack
+
+const FGHACK: &[Case] = &[
+    (
+        "a process in the background",
+        "mkfifo f; link sh -c '(cat f; echo late) & exit 3' & echo x >f; wait $!",
+    ),
+    (
+        "one that closes a few files",
+        "link sh -c 'exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; (sleep 0.1; echo late) &'",
+    ),
+    ("one that closes the first 64", CLOSES),
+    ("a write into the pipe", "link perl -e 'open F, q(>&=), $_ and syswrite F, q(x) for 3..1023; exit 3'"),
+    ("the signals that are ignored", "trap '' USR1; link grep SigIgn /proc/self/status"),
+    ("TERM", TERM),
+];
+
+/// A daemon as it might be written in C, which looks whether fghack waits for it.
+const CLOSES: &str = r#"link perl -e '
+use POSIX ();
+my $fghack = getppid;
+POSIX::close($_) for 3..63;
+exit if fork;
+for (1..20) { kill 0, $fghack or print("gone\n"), exit; select undef, undef, undef, 0.1 }
+print "there\n"'"#;
+
+/// A stop of fghack, whose program goes on as long as fghack is there and the stop is not handed on.
+const TERM: &str = r#"link sh -c '
+trap "echo got; exit 4" TERM
+kill $PPID
+while kill -0 $PPID 2>/dev/null; do sleep 0.1; done
+exit 5'"#;
+
+const HANDED_ON: &str = "a signal is handed on, so that a stop stops the program";
+const BY_SIGNAL: &str = "a program that a signal ended has the status that it has in the shell";
+
+#[test]
+fn fghack_and_daemontools() {
+    needs!(peer("fghack"), tool("perl"));
+    let differences = [
+        ("a program that a signal ends", 111, "", BY_SIGNAL),
+        ("one that closes the first 64", 0, "gone\n", "the pipe is out of the way of its files"),
+        ("TERM", 143, "", HANDED_ON),
+    ];
+    compare("fghack", "fghack", "", &[PROGRAM, FGHACK], &[DJB, &differences]);
+}
+
+#[test]
+fn fghack_and_s6() {
+    needs!(peer("s6-fghack"), tool("perl"));
+    let empty = "an empty directory of PATH is the current one, as in the shell";
+    let differences = [
+        ("an empty PATH", 111, "", empty),
+        ("an empty directory in PATH", 111, "", empty),
+        ("a program that a signal ends", 111, "", BY_SIGNAL),
+        ("one that closes the first 64", 0, "gone\n", "the pipe is out of the way of its files"),
+        (
+            "a write into the pipe",
+            102,
+            "",
+            "what a program writes anywhere is no reason to report another status",
+        ),
+        ("TERM", 143, "", HANDED_ON),
+    ];
+    let djb: Vec<_> = DJB.iter().filter(|(.., reason)| *reason == ONE_STATUS).copied().collect();
+    compare("fghack", "s6-fghack", "", &[PROGRAM, FGHACK], &[&djb, &differences]);
+}
 
 // envdir
 
@@ -420,6 +530,191 @@ fn envuidgid_s_and_s6() {
     needs!(peer("s6-envuidgid"));
     let cases: &[Case] = &[("all three", "link daemon printenv UID GID GIDLIST")];
     compare("envuidgid -s", "s6-envuidgid", "nobody", &[cases], &[]);
+}
+
+// export, unexport, emptyenv, envfile
+
+#[test]
+fn export_and_execline() {
+    needs!(peer("export"));
+    let cases: &[Case] = &[
+        ("a value", "link A 'b  c' printenv A"),
+        ("an empty value", "link A '' printenv A"),
+        ("one that is there", "A=a link A b printenv A"),
+        ("a value with an equals sign", "link A b=c printenv A"),
+        ("a value with a dash", "link A -b printenv A"),
+        ("an odd name", "link 'a b.c' v env -0 | tr '\\0' '\\n' | grep '^a b'"),
+        ("an equals sign in the name", "link A=B c echo ran"),
+        ("no value", "link A"),
+        ("no name", "link '' v echo ran"),
+        ("two dashes", "link -- v printenv -- --"),
+    ];
+    compare("export", "export", "A b", &[PROGRAM, cases], &[SKA, &NAMES]);
+}
+
+const NAMES: [Difference; 2] = [
+    ("no name", 0, "ran\n", "a name that is empty is a variable of the shell that is not set"),
+    ("two dashes", 0, "v\n", "two dashes end the options of every link"),
+];
+
+#[test]
+fn unexport_and_execline() {
+    needs!(peer("unexport"));
+    let cases: &[Case] = &[
+        ("a variable", "A=a link A sh -c 'echo ${A-none}'"),
+        ("none", "link A sh -c 'echo ${A-none}'"),
+        ("another", "A=a AA=b link AA sh -c 'echo $A ${AA-none}'"),
+        ("PATH", "link PATH /usr/bin/printenv PATH"),
+        ("an equals sign in the name", "link A=B echo ran"),
+        ("no name", "link '' echo ran"),
+        ("two dashes", "link -- v printf 'v\\n'"),
+    ];
+    let dashes = ("two dashes", 127, "", "two dashes end the options of every link");
+    compare("unexport", "unexport", "A", &[PROGRAM, cases], &[SKA, &[NAMES[0], dashes]]);
+}
+
+#[test]
+fn emptyenv_and_execline() {
+    needs!(peer("emptyenv"));
+    let cases: &[Case] = &[
+        ("nothing is left", "link env"),
+        ("PATH is left", "link -p env"),
+        ("PATH that is not there", "unset PATH; link -p /usr/bin/env"),
+        ("-c", "env -i A=1 1=a 0:1=b '#=2' '!=3' '?=4' FD5=6 ELGETOPT_a=7 EXECLINE_STRICT=1 $PROGRAM -c env"),
+        ("-c and what looks like one of execline", "env -i FDX=1 1x=2 $PROGRAM -c env"),
+        (
+            "-P",
+            "env -i A=1 0=a 1=b 1:1=c 1:2=d 2x=e 3:y=f 11:1=g ELGETOPT_a=1 '#=h' '#:1=i' '!=j' $PROGRAM -P env",
+        ),
+        (
+            "-o",
+            "env -i 1:1=c ELGETOPT_a=1 ELGETOPT_a:1=2 ELGETOPT_b:12=3 ELGETOPT_=4 ELGETOPT=5 $PROGRAM -o env",
+        ),
+        ("-o and -P", "env -i 1:1=c ELGETOPT_a:1=2 A=1 $PROGRAM -o -P env"),
+        ("-c and -P", "env -i 1:1=c ELGETOPT_a:1=2 A=1 $PROGRAM -cP env"),
+        ("-p and -P", "env -i 1:1=c A=1 $PROGRAM -pP env"),
+        ("an unknown option", "link -x echo ran"),
+        ("two dashes", "link -- env"),
+    ];
+    let differences = [(
+        "-c and what looks like one of execline",
+        0,
+        "",
+        "what others call FDX or 1x is theirs, as for newer versions of execline",
+    )];
+    compare("emptyenv", "emptyenv", "-p", &[PROGRAM, cases], &[SKA, &differences]);
+}
+
+/// In the common part of execline's dialect and systemd's.
+const ENVFILE: &[Case] = &[
+    ("a line", "value 'K=v\\n'"),
+    ("no newline", "value 'K=v'"),
+    ("blanks", "value ' \\t K \\t= \\t v  w \\t\\n'"),
+    ("twice", "value 'K=v\\nK=w\\n'"),
+    ("a comment", "value '#K=v\\n\\n  # c\\nK=w\\n#K=x'"),
+    ("a number sign in a value", "value 'K=v # c\\n'"),
+    ("an equals sign in a value", "value 'K=a=b\\n'"),
+    ("double quotes", "value 'K=\" a b \" \\n'"),
+    ("a quote and a backslash in double quotes", "value 'K=\"\\\\\"\\\\\\\\\"\\n'"),
+    ("text at once behind a quote", "value 'K=\"a\"b\\n'"),
+    ("two lines joined", "value 'K=a \\\\\\n  b\\n'"),
+    ("two lines joined before the value", "value 'K=\\\\\\n b\\n'"),
+    ("two lines joined in quotes", "value 'K=\"a\\\\\\n b\"\\n'"),
+    ("an escaped blank", "value 'K=a\\\\ \\n'"),
+    ("the line ends of DOS", "value 'K=v\\r\\n\\r\\n'"),
+    ("no equals sign", "value 'K=v\\nword\\n'"),
+    ("export", "value 'K=v\\nexport L=w\\n'"),
+    ("a quote that does not end", "value 'K=\"v\\n'"),
+    ("a backslash at the end of the file", "value 'K=v\\\\'"),
+    ("a line that goes on and ends as in DOS", "value 'K=v\\\\\\r\\nL=w\\r\\n'"),
+    ("a byte order mark", "value '\\357\\273\\277K=v\\n'"),
+    ("a NUL", "value 'K=v\\0w\\nL=x\\n'"),
+];
+
+const NO_STATUS_1: &str = "a file that cannot be used is 111, as everything that is not as a link needs it";
+const ANOTHER: &str = "the variable would have another name or value than the file seems to say";
+
+#[test]
+fn envfile_and_execline() {
+    needs!(peer("envfile"));
+    let cases: &[Case] = &[
+        ("quotes in the middle", "value 'K=a\" b \"c\\n'"),
+        ("text behind a quote", "value 'K=\"a\" b\\n'"),
+        ("single quotes", "value \"K='a b'\\n\""),
+        ("escapes", r#"value 'K="\\a\\b\\f\\n\\r\\t\\v\\x41\\1012\\18\\8\\q\\?"\n' | od -c"#),
+        ("an escaped NUL", r#"value 'K="\\0"\n'"#),
+        ("an escape for more than a byte", r#"value 'K="\\400"\n'"#),
+        ("an escape of one hexadecimal digit", r#"value 'K="\\x4"\n'"#),
+        ("an escape outside of quotes", r"value 'K=a\\nb\n'"),
+        ("a quote over two lines", "value 'K=\"a\\nb\"\\n'"),
+        ("an odd name", "echo 9.x-y=v >f; link f sh -c 'env | grep ^9'"),
+        ("a name with a quote", "value 'K=v\\n\"L\"=w\\n'"),
+        ("no UTF-8", "value 'K=\\377\\n' | od -c"),
+        ("a missing file", "link no echo ran"),
+        ("a missing file with -i", "link -i no echo ran"),
+        ("a missing file with -I", "link -I no echo ran"),
+        ("a missing file with both", "link -I -i no echo ran; link -i -I no echo ran"),
+        ("a file below a file", "link -I /etc/passwd/x echo ran"),
+        ("a directory", "link . echo ran"),
+        ("the standard input", "echo K=v | link - printenv K"),
+        ("the standard input is left open", "echo K=v | link - sh -c '[ -e /proc/self/fd/0 ] && echo open'"),
+        ("a pipe", "echo K=v | link /dev/stdin printenv K"),
+        ("/dev/null", "link /dev/null echo ran"),
+        ("an unknown option", "link -x /dev/null echo ran"),
+    ];
+    let no_line = |name| (name, 1, "", NO_STATUS_1);
+    let differences = [
+        no_line("no equals sign"),
+        no_line("export"),
+        no_line("a quote that does not end"),
+        no_line("a backslash at the end of the file"),
+        ("a line that goes on and ends as in DOS", 0, "v\r\n", ANOTHER),
+        ("a byte order mark", 1, "", ANOTHER),
+        ("a NUL", 0, "v\n", ANOTHER),
+        ("an escaped NUL", 0, "\n", ANOTHER),
+        ("an escape for more than a byte", 0, "\n", ANOTHER),
+        no_line("an escape of one hexadecimal digit"),
+        no_line("an escape outside of quotes"),
+        no_line("a quote over two lines"),
+        no_line("a name with a quote"),
+        ("the standard input is left open", 1, "", "a link closes nothing that it did not open"),
+        ("a pipe", 0, "v\n", "no open waits; - is there for what is no file"),
+    ];
+    compare("envfile", "envfile", "/dev/null", &[PROGRAM, ENVFILE, cases], &[SKA, &differences]);
+}
+
+/// systemd's reader of environment.d, which reads as EnvironmentFile= does, but expands what begins with a $, and
+/// ignores what is empty.
+#[test]
+fn envfile_d_systemd_and_systemd() {
+    needs!(peer("30-systemd-environment-d-generator"));
+    let cases: &[Case] = &[
+        ("a semicolon", "value ';K=v\\nK=w\\n'"),
+        ("single quotes", "value \"K='a \\\\\\\\ b'\\n\""),
+        ("two kinds of quotes", "value \"K=\\\"a\\\"'b'\\n\""),
+        ("quotes in the middle", "value 'K=a\"b\"\\n'"),
+        ("other escapes in double quotes", r#"value 'K="\\q\\`"\n'"#),
+        ("an escape outside of quotes", r"value 'K=a\\qb\n'"),
+        ("a quote over two lines", "value 'L=\"a\\nK=b\"\\nK=c\\n'"),
+        ("a carriage return in a line", "value 'K=v\\rL=w\\n'"),
+        ("a name with a dash", "value 'K=v\\nK-x=w\\n'"),
+        ("text behind a quote", "value 'K=\"a\" # c\\n'"),
+        ("no UTF-8", "value 'L=\\377\\n' >/dev/null || echo refused"),
+    ];
+    let ignored = |name| (name, 0, "v\n", "what is ignored is missing when the program runs");
+    let differences = [
+        ignored("no equals sign"),
+        ignored("export"),
+        ("a quote that does not end", 0, "v\\n\n", "what has no end may be cut off"),
+        ignored("a backslash at the end of the file"),
+        ignored("a line that goes on and ends as in DOS"),
+        ignored("a name with a dash"),
+        ("a byte order mark", 1, "", NO_STATUS_1),
+        ("a NUL", 1, "", NO_STATUS_1),
+        ("text behind a quote", 0, "a# c\n", ANOTHER),
+    ];
+    let (ours, theirs) = ("envfile -d systemd", "30-systemd-environment-d-generator");
+    compare(ours, theirs, "", &[ENVFILE, cases], &[&differences]);
 }
 
 // softlimit
@@ -804,6 +1099,120 @@ fn nice_and_chpst() {
     compare("nice", "chpst", "-n 1", &[PROGRAM, NICE], &[DJB, &differences]);
 }
 
+// chpst
+
+/// What has no namesake of its own; of the rest a few, since the links above have it.
+const CHPST: &[Case] = &[
+    ("-u and a number", "link -u 5001 echo x"),
+    ("-u and nothing", "link -u '' echo x"),
+    ("-u and a colon in front of a name", "link -u :_lprng echo x"),
+    ("-u and a colon behind a name", "link -u root: echo x"),
+    ("-u and two colons", "link -u :: echo x"),
+    ("-u and a uid alone", "link -u :0 echo x"),
+    ("-U and numbers", "link -U :5:6:7 sh -c 'echo $UID $GID'"),
+    ("-U and an account", "link -U root sh -c 'echo $UID $GID'"),
+    ("-U and an account that is not there", "link -U no-such-account echo x"),
+    ("-U and -e", "echo 9 >d/UID; link -U :5:6 -e d sh -c 'echo $UID'"),
+    ("-b", "link -b name sh -c 'echo $0'"),
+    ("-b and nothing", r#"link -b '' sh -c 'echo "<$0>"'"#),
+    ("-b twice", "link -b one -b two sh -c 'echo $0'"),
+    ("-e", "echo v >d/A; X=pre link -e d sh -c 'echo $A'"),
+    ("-e twice", r#"mkdir e; echo v >d/A; echo w >e/B; link -e d -e e sh -c 'echo "<$A><$B>"'"#),
+    ("-e and a directory", "mkdir d/X; link -e d echo x"),
+    ("-e and a link to nothing", "ln -s no d/X; link -e d echo x"),
+    ("-e and a dir that is not there", "link -e no echo x"),
+    ("-e and PATH", "echo /no >d/PATH; link -e d sh -c 'echo $PATH'"),
+    ("-l and -L", "link -l f -L g echo x; echo $?; ls"),
+    ("-l twice", "link -l f -l f echo x; echo $?; ls"),
+    ("-L and a lock that is taken", r#"link -l f "$PROGRAM" -L f echo x"#),
+    ("-P", r#"link -P sh -c 'cut -d " " -f 5,6 /proc/$$/stat | tr " " "\n" | sed "s/^$$\$/own/"'"#),
+    ("-0", "link -0 sh -c '[ -e /proc/$$/fd/0 ] || echo closed'"),
+    ("-0 and a closed one", "link -0 echo x <&-"),
+    ("-1", "link -1 sh -c '[ -e /proc/$$/fd/1 ] || exit 7'"),
+    ("-2", "link -2 sh -c '[ -e /proc/$$/fd/2 ] || echo closed'"),
+    ("-o and -m", "link -o 50 -m 1000000000 cat /proc/self/limits"),
+    (
+        "-d -p -f -c -r -t",
+        "link -d 1000000000 -p 5000 -f 1000000 -c 0 -r 1000000 -t 1000 cat /proc/self/limits",
+    ),
+    (
+        "-o and too few for itself",
+        "echo v >d/A; link -o 3 -e d -l f sh -c 'exit 9' 2>/dev/null; [ $? != 0 ]; ls f",
+    ),
+    ("-n and -o", "by link -n 2 -o 50"),
+    ("letters in one word", "link -vP0bname sh -c 'echo $0'"),
+    ("-V", "link -V"),
+    ("-V and a program", "link -V echo x"),
+    ("two dashes", "link -o 50 -- echo x"),
+    ("an unknown option", "link -Z echo x"),
+    ("no value", "link -u"),
+    ("options behind the program", "link echo -u x"),
+];
+
+/// Those that need root.
+const CHPST_ROOT: &[Case] = &[
+    ("-u", "link -u :5001:5002:5003 sh -c 'id -u; id -G'"),
+    ("-u and an account", "link -u nobody sh -c 'id -u; id -G'"),
+    ("-u and groups", "link -u nobody:bin:daemon sh -c 'id -u; id -G'"),
+    ("-u and a gid that is empty", "link -u :5001: sh -c 'id -G'"),
+    ("-u and a large number", "link -u :99999999999:5 sh -c 'id -u'"),
+    ("-u and -n", "by link -u :5001:5002 -n -1"),
+    ("-u and -l", "chmod 777 .; link -u :5001:5002 -l f stat -c '%u %g %a' f"),
+    ("-u and a lock that it may not open", ">f; chmod 600 f; chmod 755 .; link -l f -u :5001:5002 echo x"),
+    ("-/", "link -/ / pwd"),
+    ("-/ and a dir that is not there", "link -/ no echo x"),
+    ("-/ and -e", "echo v >d/A; link -/ / -e d sh -c 'echo $A'"),
+    (
+        "-/ and -u by name",
+        "mkdir -p r/etc; cp /bin/busybox r/; echo in:x:7001:7002::/:/x >r/etc/passwd; \
+                           link -/ r -u in /busybox id -u",
+    ),
+];
+
+#[test]
+fn chpst_and_its_namesake() {
+    needs!(peer("chpst"), root(), lowered());
+    let empty = "an empty field is not 0";
+    let differences = [
+        ("-u and two colons", 0, "x\n", empty),
+        ("-u and a gid that is empty", 0, "0\n", empty),
+        ("-u and a large number", 0, "1215752191\n", "a number is not cut to 32 bits"),
+        ("-e and a link to nothing", 0, "x\n", NO_FILE),
+        ("-0 and a closed one", 111, "", "closed is what it shall be"),
+        ("-V", 100, "", "it was asked for"),
+        ("-V and a program", 100, "", "it was asked for"),
+    ];
+    compare("chpst", "chpst", "-o 50", &[PROGRAM, CHPST, CHPST_ROOT], &[DJB, &differences]);
+}
+
+// pgrphack
+
+const PGRPHACK: &[Case] = &[
+    ("a process", r#"link sh -c 'cut -d " " -f 5,6 /proc/$$/stat | tr " " "\n" | sed "s/^$$\$/own/"'"#),
+    (
+        "the leader of a session",
+        r#"setsid -w "$PROGRAM" sh -c 'cut -d " " -f 5,6 /proc/$$/stat | tr " " "\n" | sed "s/^$$\$/own/"'"#,
+    ),
+    (
+        "the leader of a process group",
+        r#"perl -e 'setpgrp; exec @ARGV' "$PROGRAM" sh -c '
+            [ $(cut -d " " -f 6 /proc/$$/stat) = $$ ] && echo own || echo another'"#,
+    ),
+    ("two dashes", "link -- echo x"),
+    ("an unknown option", "link -x echo x"),
+];
+
+#[test]
+fn pgrphack_and_daemontools() {
+    needs!(peer("pgrphack"), tool("perl"), tool("setsid"));
+    let differences = [
+        ("the leader of a process group", 0, "another\n", "nothing runs without what the line asks for"),
+        ("two dashes", 111, "", "two dashes end the options"),
+        ("an unknown option", 111, "", "an option is no program"),
+    ];
+    compare("pgrphack", "pgrphack", "", &[PROGRAM, PGRPHACK], &[DJB, &differences]);
+}
+
 // umask
 
 const OCTAL: &[Case] = &[
@@ -869,8 +1278,13 @@ fn umask_and_the_symbolic_one_of_execline() {
 // - a FIFO and /dev/zero among s6-envdir's files: it waits for ever, and makes a value of 4095 newlines;
 // - envdir -p, softlimit -P: Debian's versions of the peers have no such option;
 // - setuidgid -s and -e, an account in other groups: they would need accounts made for it (setuidgid);
+// - docker --env-file: the client asks a daemon first (what is in a file is tested in bins/envfile/dialect/tests.rs);
 // - waiting for a lock, also in s6's milliseconds: the tests of exclusion in setlock do it with each peer;
 // - a FIFO that redirfd waits for: redirfd;
 // - what a program gets from a link that it did not ask for, signals above all: transparency;
+// - mkrundir: no peer is a link that does this; beside install -d of coreutils in its own module;
+// - tai64n, tai64nlocal and utmpset, which are no links: beside their namesakes in their own modules;
 // - nice of busybox, which Debian's lacks, and s6-nice, of which Debian has no package;
+// - chdir: nosh's has no Debian package; execline's cd and env -C have other names for what they do not do;
+// - pause: void-runit's has no Debian package;
 // - chroot: coreutils' takes other statuses throughout; setsid-free, pidlock: no peer does the same.

@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use nix::libc::c_long;
 
 mod accounts;
+mod environment;
 pub(crate) mod locks;
 mod mounts;
 mod peers;
@@ -22,6 +23,7 @@ mod random;
 mod wait;
 
 pub(crate) use accounts::*;
+pub(crate) use environment::*;
 pub(crate) use mounts::*;
 pub(crate) use peers::*;
 pub(crate) use processes::*;
@@ -100,7 +102,8 @@ pub(crate) fn fails(status: i32, stderr: impl Into<String>) -> Outcome {
 /// A usage error of `name`: status 100, what is wrong, and the usage line.
 pub(crate) fn misuse(name: &str, problem: &str) -> Outcome {
     let usage = catena::LINKS.iter().chain(catena::PROGRAMS).find(|link| link.name == name).unwrap().usage;
-    fails(100, format!("{name}: {problem}\n{name}: usage: {name} {usage}\n"))
+    let form = format!("{name} {usage}");
+    fails(100, format!("{name}: {problem}\n{name}: usage: {}\n", form.trim_end()))
 }
 
 /// Whether the C library of the programs under test is musl.

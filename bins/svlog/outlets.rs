@@ -4,12 +4,13 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::door::{self, Owner};
-use common::{Exit, Text, Voice, file, shown};
+use common::text::{Text, first_line};
+use common::{Exit, Voice, file, shown};
 use nix::fcntl::{AT_FDCWD, OFlag};
 
 use super::alerts::to_stderr;
 use super::config::Config;
-use super::lines::{Maker, STAMPED, up_to_newline};
+use super::lines::{Maker, STAMPED};
 use super::site::beside;
 
 /// How many bytes of a line stderr gets.
@@ -109,7 +110,7 @@ impl Outlets {
         }
         let mut rest = batch;
         while !rest.is_empty() {
-            let (line, behind) = rest.split_at(up_to_newline(rest));
+            let (line, behind) = rest.split_at(first_line(rest).len());
             if !self.within {
                 self.all.iter_mut().for_each(|outlet| outlet.take(line, stamp, signals));
             }

@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use nix::errno::Errno;
 
+use crate::link::form;
 use crate::sys::{errno, file};
 use crate::word::shown;
 
@@ -53,6 +54,13 @@ impl Exit {
             return Self::usage(format_args!("{problem}: the value is empty"));
         }
         Self::usage(format_args!("{problem}: {}", shown(value)))
+    }
+
+    /// This error as one of status 111, for a program that calls fewer things a usage error than others do.
+    #[must_use]
+    pub fn into_fatal(mut self) -> Self {
+        (self.0.kind, self.0.status) = (Kind::Fatal, 111);
+        self
     }
 
     /// The system is not as the link needs it, status 111.
@@ -125,7 +133,7 @@ impl Exit {
                 Ok(()) => return status,
                 Err(errno) => return Self::system("write", errno).of(name, usage).report(),
             },
-            Kind::Usage => format!("{name}: {text}\n{name}: usage: {name} {usage}\n"),
+            Kind::Usage => format!("{name}: {text}\n{name}: usage: {}\n", form(name, usage)),
             Kind::Fatal => format!("{name}: fatal: {text}\n"),
         };
         if let Some(hint) = hint {

@@ -1,8 +1,8 @@
 //! What a link is, and how it reads its command line: options, then operands, then `prog...`.
 
-use std::ffi::{CStr, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::fd::RawFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::time::Duration;
 
 use lexopt::Arg;
@@ -43,8 +43,13 @@ impl Link {
 
 /// What `--help` prints.
 pub(crate) fn help(link: &Link) -> String {
-    let text = format!("usage: {} {}\n{}\n", link.name, link.usage, link.summary);
+    let text = format!("usage: {}\n{}\n", form(link.name, link.usage), link.summary);
     with_columns(text, link.options.iter().copied())
+}
+
+/// A program's name and what follows it in the usage line.
+pub(crate) fn form(name: &str, usage: &str) -> String {
+    [name, if usage.is_empty() { "" } else { " " }, usage].concat()
 }
 
 /// What `--version` prints.
@@ -169,6 +174,18 @@ impl Cli {
         Ok(self.parser.value()?)
     }
 
+    /// The value of the option just returned, as a word: for the name of a file, or what the program gets.
+    pub fn word(&mut self) -> Result<Word, Exit> {
+        let value = CString::new(self.value()?.into_vec()).unwrap_or_default(); // made of a C string
+        Ok(Word(Box::leak(value.into_boxed_c_str()))) // it lives as long as the command line
+    }
+
+    /// The version, as `--version` prints it.
+    #[must_use]
+    pub fn version(&self) -> String {
+        version(self.link)
+    }
+
     /// The value of the option just returned, as a fd number.
     pub(crate) fn fd_value(&mut self) -> Result<RawFd, Exit> {
         fd(&self.value()?)
@@ -201,6 +218,12 @@ impl Cli {
             self.parser.set_short_equals(false);
         }
         Some(operand)
+    }
+
+    /// For a program without operands, once its options are read.
+    pub fn no_operands(&mut self) -> Result<(), Exit> {
+        let operand = self.chain.words.next();
+        operand.map_or(Ok(()), |operand| Err(Exit::value("unexpected operand", operand.to_bytes())))
     }
 
     /// What `--help` says of the commands that the first operand can be.

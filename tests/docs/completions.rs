@@ -18,6 +18,7 @@ enum Kind {
     Directory,
     File,
     Account,
+    Command,
     Fd,
     OneOf(Vec<String>),
     /// Numbers, characters, names of the user's own: nothing to offer.
@@ -26,6 +27,8 @@ enum Kind {
 
 /// Arguments for which nothing is offered; of the last two svctl's own functions know.
 const FREE: &[&str] = &[
+    "argv0",
+    "arg",
     "bytes",
     "c",
     "char",
@@ -33,12 +36,16 @@ const FREE: &[&str] = &[
     "ident",
     "increment",
     "len",
+    "line",
     "mask",
+    "mode",
+    "name",
     "prefix",
     "seconds",
     "value",
     "command",
     "service",
+    "word",
 ];
 
 impl Kind {
@@ -49,8 +56,10 @@ impl Kind {
             "file" => Self::File,
             "account" => Self::Account,
             "fd" | "to" | "from" => Self::Fd,
+            "realprog" => Self::Command,
             "facility" => Self::OneOf(facilities()),
             "link" => Self::OneOf(names()),
+            "dialect" => Self::OneOf(["docker", "execline", "systemd"].map(str::to_owned).to_vec()),
             free if FREE.contains(&free) => Self::Free,
             other => panic!("tests/docs/completions.rs: say in Kind::of or FREE what a {other} is"),
         }
@@ -150,7 +159,7 @@ impl Program {
 fn operands(usage: &str) -> Vec<String> {
     let mut operands = Vec::new();
     let (mut depth, mut in_option) = (0, None);
-    for word in usage.split(' ') {
+    for word in usage.split_whitespace() {
         let opened = word.chars().take_while(|c| *c == '[').count();
         depth += opened;
         let bare = word.trim_matches(['[', ']']);
@@ -178,6 +187,7 @@ fn operands_are_what_is_no_option() {
     assert_eq!(of("[-p] [ident [facility]]"), "ident facility");
     assert_eq!(of("root [prog...]"), "root prog...");
     assert_eq!(of("[-t | -tt] dir..."), "dir...");
+    assert_eq!(of(""), "");
 }
 
 /// As it stands between single quotes in bash and zsh.
@@ -191,6 +201,7 @@ fn bash(program: &Program) -> String {
         Kind::Directory => format!("compopt -o filenames 2>/dev/null\n\t\t{}", list("-d")),
         Kind::File => format!("compopt -o filenames 2>/dev/null\n\t\t{}", list("-f")),
         Kind::Account => list("-u"),
+        Kind::Command => list("-c"),
         Kind::OneOf(words) => list(&format!("-W '{}'", words.join(" "))),
         Kind::Fd | Kind::Free => ":".to_owned(),
     };
@@ -261,6 +272,7 @@ fn action(kind: &Kind) -> String {
         Kind::Directory => "_path_files -/".to_owned(),
         Kind::File => "_files".to_owned(),
         Kind::Account => "_users".to_owned(),
+        Kind::Command => "_command_names -e".to_owned(),
         Kind::Fd => "_file_descriptors".to_owned(),
         Kind::OneOf(words) => format!("({})", words.join(" ")),
         Kind::Free => "{true}".to_owned(), // a message would stand beside options that begin as the word does
@@ -327,6 +339,7 @@ fn fish(program: &Program) -> String {
             Kind::Directory => "-a '(__fish_complete_directories)'".to_owned(),
             Kind::File => "-F".to_owned(),
             Kind::Account => "-a '(__fish_complete_users)'".to_owned(),
+            Kind::Command => "-a '(__fish_complete_command)'".to_owned(),
             Kind::OneOf(words) => format!("-a '{}'", words.join(" ")),
             Kind::Fd | Kind::Free => continue,
         };

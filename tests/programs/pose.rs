@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use caps::{CapSet, Capability};
 use common::limits::{self, Value, Which};
-use common::{Cli, Env, Exit, Link, OrFail, Outcome, fds, shown};
+use common::{Cli, Env, Exit, Link, OrFail, Outcome, Words, fds, process, shown, signals};
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::resource::Resource;
@@ -118,7 +118,19 @@ fn entries(value: &str) -> Result<Vec<&'static CStr>, Exit> {
 
 fn deed(state: &str, value: &str) -> Result<(), Exit> {
     match state {
-        "out" => fds::copy_to(1, 77).or_fail("copy stdout"),
+        "out" => {
+            // Above it there is nothing, so that its place among the pipes is the same whatever comes to be there.
+            let open = fs::read_dir("/proc/self/fd").map_err(failed)?.flatten();
+            let numbers: Vec<i32> =
+                open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+            let high = numbers.into_iter().filter(|fd| *fd > 77);
+            high.into_iter().try_for_each(fds::close).or_fail("close a fd")?;
+            fds::copy_to(1, 77).or_fail("copy stdout")
+        }
+        "decoys" => {
+            decoys();
+            Ok(())
+        }
         "closed" => {
             value.bytes().try_for_each(|digit| fds::close(i32::from(digit - b'0'))).or_fail("close a fd")
         }
@@ -165,6 +177,19 @@ fn deed(state: &str, value: &str) -> Result<(), Exit> {
         }),
         "bounding" => change_caps(|| caps::drop(None, CapSet::Bounding, Capability::CAP_MKNOD)),
         _ => Err(unknown(state)),
+    }
+}
+
+/// Makes some calls of each kind that a child makes of its own: a failure that is injected into the first of a kind
+/// meets these, and not its parent. Whatever comes of them, nothing has changed.
+fn decoys() {
+    let none: Words = [].into_iter().collect();
+    for _ in 0..8 {
+        let _ = signals::block(&[]);
+        let _ = fds::close(999);
+        let _ = prctl::get_dumpable();
+        let _ = signals::set_ignored(signals::CHLD, false);
+        let _ = process::execve(c"/none", &none, &none);
     }
 }
 

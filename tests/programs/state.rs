@@ -1,7 +1,7 @@
 #![cfg_attr(not(test), no_main)]
 //! state: prints the state of its process, one item a line, to fd 77 if that is open, else to stdout. Two
-//! runs from one parent print the same if the state is the same: its own pid is `self`, and pipes are
-//! numbered in the order of their fds. Without /proc what needs it is left out. The timers of setitimer(2)
+//! runs from one parent print the same if the state is the same: its own pid is `self`, its parent's `parent`, and pipes
+//! are numbered in the order of their fds. Without /proc what needs it is left out. The timers of setitimer(2)
 //! are not there: no safe call reads them.
 
 use std::ffi::OsStr;
@@ -15,7 +15,7 @@ use common::{Cli, Exit, Link, Outcome, fds};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource as R, getrlimit};
 use nix::sys::stat::{Mode, stat, umask};
-use nix::unistd::{Pid, getcwd, getgroups, getpgrp, getpid, getresgid, getresuid, getsid};
+use nix::unistd::{Pid, getcwd, getgroups, getpgrp, getpid, getppid, getresgid, getresuid, getsid};
 
 const STATE: Link =
     Link { name: "state", usage: "[word...]", summary: "print the state", options: &[], opens: false, run };
@@ -196,7 +196,11 @@ fn from_calls(text: &mut Text) {
 }
 
 fn own(id: Pid) -> String {
-    if id == getpid() { "self".into() } else { id.to_string() }
+    match id {
+        id if id == getpid() => "self".into(),
+        id if id == getppid() => "parent".into(),
+        id => id.to_string(),
+    }
 }
 
 fn hex(bits: u64) -> String {
