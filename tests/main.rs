@@ -25,6 +25,7 @@ mod handover;
 mod interop;
 mod mkrundir;
 mod multicall;
+mod multilog;
 mod nice;
 mod pause;
 mod pgrphack;
