@@ -8,6 +8,7 @@ mod accounts;
 mod all_or_nothing;
 mod chroot;
 mod common_rules;
+mod corpus;
 mod docs;
 mod envdir;
 mod envuidgid;

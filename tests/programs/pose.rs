@@ -119,6 +119,14 @@ fn entries(value: &str) -> Result<Vec<&'static CStr>, Exit> {
 fn deed(state: &str, value: &str) -> Result<(), Exit> {
     match state {
         "out" => fds::copy_to(1, 77).or_fail("copy stdout"),
+        "closed" if value == "rest" => {
+            let names = fs::read_dir("/proc/self/fd").map_err(failed)?.flatten();
+            let numbers: Vec<i32> = names.filter_map(|fd| fd.file_name().to_str()?.parse().ok()).collect();
+            for fd in numbers.into_iter().filter(|fd| *fd > 2) {
+                let _ = fds::close(fd); // that of the listing is closed already
+            }
+            Ok(())
+        }
         "closed" => {
             value.bytes().try_for_each(|digit| fds::close(i32::from(digit - b'0'))).or_fail("close a fd")
         }

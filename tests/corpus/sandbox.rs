@@ -1,0 +1,136 @@
+//! The sandboxes: a root directory with the programs of one side, base tools, stand-ins and service directories.
+
+use std::fmt::Write;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+use super::*;
+
+/// Whose programs the scripts find.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Programs {
+    Ours,
+    Theirs,
+}
+
+/// The peers' programs that scripts call.
+const PEERS: &str = "chpst runsv sv svlogd utmpset
+    envdir envuidgid fghack multilog pgrphack setlock setuidgid softlimit supervise svc svok svstat tai64n tai64nlocal";
+
+/// Their names that lead to programs of ours with another name.
+const NAMES: &[(&str, &str)] = &[
+    ("multilog", "svlog"),
+    ("runsv", "svrun"),
+    ("sv", "svctl"),
+    ("svc", "svctl"),
+    ("svlogd", "svlog"),
+    ("svok", "svctl"),
+    ("svstat", "svctl"),
+    ("svwaitup", "svctl"),
+];
+
+/// Does all scenarios, and returns what is left.
+pub(super) fn run_in_sandbox(programs: Programs) -> Facts {
+    let scratch = open_directory();
+    let root = scratch.path().join("root");
+    for directory in ["etc", "usr/local/bin", "dev", "run"] {
+        fs::create_dir_all(root.join(directory)).unwrap();
+    }
+    let directories = match programs {
+        Programs::Ours => link_ours(&root),
+        Programs::Theirs => copy_theirs(&root),
+    };
+    write_settings(&root);
+    let copy = "cp -R \"$1\" \"$0/etc/sv\" && for service in \"$0\"/etc/sv/*; do : >\"$service/down\"; done";
+    assert_eq!(run(sh(copy).arg(&root).arg(services())), prints(""));
+    fs::write(root.join("run/utmp"), facts::utmp()).unwrap();
+    let messages = UnixDatagram::bind(root.join("dev/log")).unwrap();
+
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let mut command = prepared("unshare");
+    command.args(["--mount", "--pid", "--fork", "--kill-child", "sh"]);
+    command.arg(here.join("sandbox.sh")).arg(&root).arg(example("daemon")).arg(example("pose")).args(directories);
+    let errors = fs::File::create(scratch.path().join("errors")).unwrap();
+    command.stdout(errors.try_clone().unwrap()).stderr(errors);
+    let mut child = command.spawn().unwrap();
+    let status = status_of(&mut child);
+    let _ = child.kill(); // it has ended, or has taken too long
+    let _ = child.wait();
+    let errors = text(&scratch.path().join("errors"));
+    if std::env::var_os("CORPUS_KEEP").is_some() {
+        tell(&format!("{programs:?}: {}", scratch.path().display()));
+        std::mem::forget(scratch);
+    }
+    assert_eq!((status, &*errors), (Some(0), ""), "{programs:?}{}", facts::incomplete(&root));
+    messages.set_nonblocking(true).unwrap();
+    let mut buffer = [0; 2048];
+    let mut received = Vec::new();
+    while let Ok(length) = messages.recv(&mut buffer) {
+        received.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+    }
+    facts::of(&root, received)
+}
+
+/// Puts links to our programs into PATH, and returns the directories to which they lead.
+fn link_ours(root: &Path) -> Vec<PathBuf> {
+    let own = catena::LINKS.iter().chain(catena::PROGRAMS).map(|program| (program.name, program.name));
+    let mut directories: Vec<PathBuf> = Vec::new();
+    for (name, program) in own.chain(NAMES.iter().copied()) {
+        let file = bin().join(program).canonicalize().unwrap();
+        let directory = file.parent().unwrap().to_owned();
+        let known = directories.iter().position(|other| *other == directory).unwrap_or_else(|| {
+            directories.push(directory);
+            directories.len() - 1
+        });
+        let place = format!("/opt/{}/{}", known + 1, file.file_name().unwrap().to_str().unwrap());
+        symlink(place, root.join("usr/local/bin").join(name)).unwrap();
+    }
+    directories
+}
+
+fn copy_theirs(root: &Path) -> Vec<PathBuf> {
+    for name in PEERS.split_whitespace() {
+        let file = peer(name).unwrap();
+        install(Path::new(&file), &root.join("usr/local/bin").join(name));
+    }
+    Vec::new()
+}
+
+fn write_settings(root: &Path) {
+    let mut passwd = "root:x:0:0:root:/root:/bin/sh\n".to_owned();
+    let mut group = "root:x:0:\n".to_owned();
+    for (name, id) in ACCOUNTS {
+        writeln!(passwd, "{name}:x:{id}:{id}:{name}:/home/{name}:/bin/sh").unwrap();
+        writeln!(group, "{name}:x:{id}:").unwrap();
+    }
+    for (name, id, members) in GROUPS {
+        writeln!(group, "{name}:x:{id}:{members}").unwrap();
+    }
+    let mut scenarios = String::new();
+    for (name, steps) in SCENARIOS {
+        writeln!(scenarios, "( {steps}\necho complete\n) >/out/{name} 2>&1 &").unwrap();
+    }
+    let mut directories = String::new();
+    for (path, owner) in DIRECTORIES {
+        let id = ACCOUNTS.iter().find(|(name, _)| name == owner).map_or(0, |(_, id)| *id);
+        writeln!(directories, "{path} {id}").unwrap();
+    }
+    let lines = |words: &str| words.split_whitespace().fold(String::new(), |text, word| text + word + "\n");
+    for (file, content) in [
+        ("passwd", passwd),
+        ("group", group),
+        ("scenarios", scenarios),
+        ("directories", directories),
+        ("sbin", lines(STAY)),
+        ("tools", lines(END)),
+        ("libexec", lines(BACKGROUND)),
+        ("driver", include_str!("driver.sh").to_owned()),
+        ("nsswitch.conf", "passwd: files\ngroup: files\n".to_owned()),
+        ("hostname", "host.example.org\n".to_owned()),
+        ("nftables.conf", "flush ruleset\n".to_owned()),
+    ] {
+        fs::write(root.join("etc").join(file), content).unwrap();
+    }
+}
