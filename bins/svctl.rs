@@ -3,6 +3,7 @@
 mod check;
 mod command;
 mod conn;
+mod daemontools;
 mod death;
 mod events;
 mod failure;
@@ -20,6 +21,7 @@ mod place;
 mod run;
 mod status;
 mod style;
+mod svwaitup;
 mod task;
 mod way;
 
@@ -59,7 +61,14 @@ const WAIT: Duration = Duration::from_secs(7);
 /// The least time for a supervisor to carry a command out at all.
 const LEAST: Duration = Duration::from_millis(50);
 
+/// The programs that it is under their names, besides sv, each with a command line of its own.
+static NAMESAKES: [&Link; 4] =
+    [&daemontools::SVC, &daemontools::SVOK, &daemontools::SVSTAT, &svwaitup::SVWAITUP];
+
 fn run(cli: &mut Cli) -> Outcome {
+    if let Some(program) = NAMESAKES.into_iter().find(|program| program.name.as_bytes() == cli.called()) {
+        return prepare().and_then(|()| cli.run_as(program));
+    }
     let style = match cli.called() {
         b"sv" => Style::Sv,
         name if name.ends_with(PROGRAM.name.as_bytes()) => Style::Svctl,
@@ -73,10 +82,15 @@ fn run(cli: &mut Cli) -> Outcome {
     }))
 }
 
-fn start(cli: &mut Cli, style: Style) -> Result<Exit, Exit> {
+/// What is done before anything else, whatever the name.
+fn prepare() -> Result<(), Exit> {
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     // A write that nobody reads is to fail, not to kill us.
-    signals::block_only(signals::PIPE).or_fail("block SIGPIPE")?;
+    signals::block_only(signals::PIPE).or_fail("block SIGPIPE")
+}
+
+fn start(cli: &mut Cli, style: Style) -> Result<Exit, Exit> {
+    prepare()?;
     let called = cli.called();
     let mut style = style;
     cli.explain(command::help());

@@ -2,6 +2,7 @@
 
 pub(crate) mod harness;
 mod lines;
+mod log_run;
 mod peers;
 mod pid;
 mod shutdown;

@@ -2,9 +2,11 @@
 
 mod bytes;
 mod completion;
+mod daemontools;
 mod harness;
 mod hostile;
 mod look;
 mod socket;
 mod start;
 mod sv;
+mod svwaitup;

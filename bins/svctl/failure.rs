@@ -84,6 +84,14 @@ impl Failure {
         format!("{}: {}", self.text, words(errno, dialect))
     }
 
+    /// The cause alone, for a message that names the file; all of it where the file is not what cannot be opened.
+    pub(super) fn cause(&self, dialect: Dialect) -> String {
+        match self.errno {
+            Some(errno) if self.kind == Kind::State => words(errno, dialect),
+            _ => self.reason(dialect),
+        }
+    }
+
     /// Whether no supervisor serves the service.
     pub(super) fn is_gone(&self) -> bool {
         self.kind == Kind::Gone || self.is_absence()
@@ -100,7 +108,7 @@ impl Failure {
     }
 }
 
-/// The C library's words for `errno`, or runit's.
+/// The C library's words for `errno`, or runit's and daemontools'.
 pub(super) fn words(errno: Errno, dialect: Dialect) -> String {
     let words = match errno {
         Errno::ENOENT => "file does not exist",

@@ -14,15 +14,20 @@ use super::failure::Failure;
 use super::place::Place;
 use super::status::Status;
 
-/// The state of a service; `None` where no supervisor has it any more.
-pub(super) fn status(place: &Place) -> Result<Option<Status>, Failure> {
+/// The state directory of a service that a supervisor has; `None` where none has it any more.
+pub(super) fn served(place: &Place) -> Result<Option<OwnedFd>, Failure> {
     let open_ok = "open supervise/ok";
     let state = state(place, open_ok)?;
     match fifo(state.as_fd(), supervise::OK, open_ok) {
-        Ok(_) => {}
-        Err(Failure { errno: Some(Errno::ENXIO), .. }) => return Ok(None),
-        Err(failure) => return Err(failure),
+        Ok(_) => Ok(Some(state)),
+        Err(Failure { errno: Some(Errno::ENXIO), .. }) => Ok(None),
+        Err(failure) => Err(failure),
     }
+}
+
+/// The state of a service; `None` where no supervisor has it any more.
+pub(super) fn status(place: &Place) -> Result<Option<Status>, Failure> {
+    let Some(state) = served(place)? else { return Ok(None) };
     let mut bytes = [0; 64];
     let bytes = door::read_file(state.as_fd(), supervise::STATUS, Owner::Any, &mut bytes)
         .map_err(|errno| refused("open supervise/status", errno))?;

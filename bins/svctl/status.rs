@@ -120,6 +120,30 @@ impl Status {
         format!(", run ended after {}s: {}", last.get(key::LIVED).digits(), death(last))
     }
 
+    /// What is unusual about it, each behind a comma, in the order of daemontools and runit. `normally` is whether
+    /// it is up without a command, if that is known, and `held` whether one that is held back is wanted up.
+    fn unusual(&self, normally: Option<bool>, held: bool) -> String {
+        let runs = self.pid != 0;
+        // A supervisor that holds a service back writes no want in the bytes, for sv's sake.
+        let up = self.want == Some(Want::Up) && (held || self.hold.is_empty());
+        [
+            (runs && normally == Some(false), ", normally down"),
+            (!runs && normally == Some(true), ", normally up"),
+            (runs && self.paused, ", paused"),
+            (!runs && up, ", want up"),
+            (runs && matches!(self.want, Some(Want::Down | Want::Exit)), ", want down"),
+        ]
+        .into_iter()
+        .filter_map(|(holds, words)| holds.then_some(words))
+        .collect()
+    }
+
+    /// The state in svstat's words, which know up and down alone: while finish runs, it is up.
+    pub(super) fn as_svstat(&self, normally: bool) -> String {
+        let state = if self.pid == 0 { "down".to_owned() } else { format!("up (pid {})", self.pid) };
+        format!("{state} {} seconds{}", self.seconds, self.unusual(Some(normally), false))
+    }
+
     /// The state in sv's words. `normally` is whether it is up without a command, if that is known. In our own
     /// dialect it also says that a service is held back, and its status.
     pub(super) fn line(&self, name: &[u8], normally: Option<bool>, dialect: Dialect) -> Vec<u8> {
@@ -134,19 +158,8 @@ impl Status {
             let _ = write!(rest, "(pid {}) ", self.pid); // to a String it cannot fail
         }
         let _ = write!(rest, "{}s", self.seconds);
-        let runs = self.pid != 0;
-        // A supervisor that holds a service back writes no want in the bytes, for sv's sake.
-        let up = self.want == Some(Want::Up) && (held || self.hold.is_empty());
-        for (holds, words) in [
-            (runs && normally == Some(false), ", normally down"),
-            (!runs && normally == Some(true), ", normally up"),
-            (runs && self.paused, ", paused"),
-            (!runs && up, ", want up"),
-            (runs && matches!(self.want, Some(Want::Down | Want::Exit)), ", want down"),
-            (runs && self.term, ", got TERM"),
-        ] {
-            rest.push_str(if holds { words } else { "" });
-        }
+        rest.push_str(&self.unusual(normally, held));
+        rest.push_str(if self.pid != 0 && self.term { ", got TERM" } else { "" });
         if held && !self.hold.is_empty() {
             rest.extend([", ", &shown(&self.hold).to_string()]);
         }

@@ -14,7 +14,7 @@ pub(super) enum Style {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Dialect {
     Own,
-    /// Those that scripts for runit may look for.
+    /// Those that scripts for runit or daemontools may look for.
     Runit,
 }
 

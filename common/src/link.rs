@@ -105,6 +105,13 @@ impl Cli {
         path.rsplit(|b| *b == b'/').next().unwrap_or(path)
     }
 
+    /// Goes on as another program, which this one is under the name that it was called by: its are the options,
+    /// the help and the messages.
+    pub fn run_as(&mut self, program: &'static Link) -> Outcome {
+        self.link = program;
+        (program.run)(self).map_err(|error| error.of(program.name, program.usage))
+    }
+
     /// The environment.
     #[must_use]
     pub fn env(&self) -> &Env {
