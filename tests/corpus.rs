@@ -61,7 +61,7 @@ const SCENARIOS: &[(&str, &str)] = &[
     ("sshd", "all sshd ssh-keygen sshd"),
     ("cronie", "all cronie cronie-crond"),
     ("chronyd", "all chronyd chronyd"),
-    ("nginx", "all nginx nginx-test nginx"),
+    ("nginx", "all nginx nginx-test nginx-check nginx"),
     ("mysqld", "all mysqld mysqladmin mysqld"),
     ("postgresql", "all postgresql initdb postgres"),
     ("transmission", "all transmission transmission-daemon"),
@@ -131,7 +131,7 @@ const STAY: &str = "getty mingetty sgetty puma gitlab-workhorse redis-server rab
     setenvd git-daemon socklog prefixed no-accountd dnscache tinydns axfr-tcpserver tcpserver pop3-tcpserver
     ident-tcpserver inetd pppd httpd lockedd catalina in.dhcpd waiterd mailingd stamped statusd umasked qmail-start auditd
     fcrond master dnsmasq minid controlled waits-upd";
-const END: &str = "alsactl nft iptables-restore dbus-uuidgen dbus-send ssh-keygen nginx-test mysqladmin initdb taken housekeeping
+const END: &str = "alsactl nft iptables-restore dbus-uuidgen dbus-send ssh-keygen nginx-test nginx-check mysqladmin initdb taken housekeeping
     postfix-script reloader";
 const BACKGROUND: &str = "inetd";
 

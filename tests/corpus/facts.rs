@@ -15,7 +15,12 @@ pub(super) fn of(root: &Path, messages: Vec<String>) -> Facts {
     for place in PLACES {
         walk(root, place, &mut facts);
     }
-    facts.insert("messages".to_owned(), messages.iter().map(|line| normal(line)).collect());
+    // <29>Nov 28 21:44:27 name: text
+    let timeless = |line: &String| match line.split_once('>') {
+        Some((priority, rest)) => format!("{priority}> {}", rest.get(16..).unwrap_or(rest)),
+        None => line.clone(),
+    };
+    facts.insert("messages".to_owned(), messages.iter().map(timeless).collect());
     facts
 }
 
@@ -125,7 +130,7 @@ fn stamp(text: &str) -> Option<(usize, &'static str)> {
     }
     // A number with what is in front of it and behind, in status lines of sv and svstat.
     for (before, after, word) in [
-        ("(pid ", ")", "(pid PID)"),
+        ("(pid ", "", "(pid PID"),
         (": ", "s", ": TIME"),
         (") ", "s", ") TIME"),
         (") ", " seconds", ") TIME"),

@@ -29,6 +29,17 @@ const NAMES: &[(&str, &str)] = &[
     ("svok", "svctl"),
     ("svstat", "svctl"),
     ("svwaitup", "svctl"),
+    ("vlogger", "sissylog"),
+];
+
+/// What Debian's packages of the peers lack: Void's vlogger, which reads its name from the directory, and the program
+/// of runit 1.3 of which sv check is the successor.
+const STAND_INS: &[(&str, &str)] = &[
+    (
+        "vlogger",
+        "#!/bin/sh\nservice=${PWD%/log}\nexec logger -t \"${service##*/}\" -p daemon.notice\n",
+    ),
+    ("svwaitup", "#!/bin/sh\n[ \"$1\" = -s ] && shift\nexec sv -w \"$1\" check \"$2\"\n"),
 ];
 
 /// Does all scenarios, and returns what is left.
@@ -77,7 +88,9 @@ pub(super) fn run_in_sandbox(programs: Programs) -> Facts {
 fn link_ours(root: &Path) -> Vec<PathBuf> {
     let own = catena::LINKS.iter().chain(catena::PROGRAMS).map(|program| (program.name, program.name));
     let mut directories: Vec<PathBuf> = Vec::new();
-    for (name, program) in own.chain(NAMES.iter().copied()) {
+    let early = ["chpst","pgrphack","fghack","argv0","chdir","emptyenv","export","unexport","envfile","mkrundir","pause","utmpset","tai64n","tai64nlocal"];
+    let early = early.into_iter().filter(|n| bin().join(n).exists() && !catena::LINKS.iter().chain(catena::PROGRAMS).any(|p| p.name == *n)).map(|n| (n,n));
+    for (name, program) in own.chain(NAMES.iter().copied()).chain(early) {
         let file = bin().join(program).canonicalize().unwrap();
         let directory = file.parent().unwrap().to_owned();
         let known = directories.iter().position(|other| *other == directory).unwrap_or_else(|| {
@@ -94,6 +107,9 @@ fn copy_theirs(root: &Path) -> Vec<PathBuf> {
     for name in PEERS.split_whitespace() {
         let file = peer(name).unwrap();
         install(Path::new(&file), &root.join("usr/local/bin").join(name));
+    }
+    for (name, text) in STAND_INS {
+        script(&root.join("usr/local/bin").join(name), text);
     }
     Vec::new()
 }

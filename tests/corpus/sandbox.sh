@@ -89,4 +89,4 @@ ln "$root/usr/local/daemon" "$root/srv/jail/usr/local/sbin/jaild"
 cp "$root/etc/passwd" "$root/etc/group" "$root/srv/jail/etc"
 mount --bind "$root/state" "$root/srv/jail/state"
 
-exec env - PATH=/usr/bin /usr/sbin/chroot "$root" setsid sh /etc/driver
+exec env - PATH=/usr/bin "$pose" closed=rest /usr/sbin/chroot "$root" setsid sh /etc/driver
