@@ -17,6 +17,7 @@ mod compare;
 mod facts;
 mod sandbox;
 
+use compare::Side::{Ours, Theirs};
 use compare::{Difference, complaints};
 use sandbox::{Programs, run_in_sandbox};
 
@@ -48,7 +49,7 @@ const SCENARIOS: &[(&str, &str)] = &[
         "for service in NetworkManager elogind; do begin $service; done
         once NetworkManager; once elogind
         begin dbus; begin bluetoothd; start bluetoothd bluetoothd dbus-daemon; note sv status dbus
-        start NetworkManager networkmanager; start elogind elogind; note sv -w 60 check dbus elogind
+        start NetworkManager networkmanager; start elogind elogind; note sv -w 60 check dbus; note sv -w 60 check elogind
         for service in NetworkManager elogind bluetoothd dbus; do stop $service; leave $service; done",
     ),
     ("statd", "all_once statd"),
@@ -192,7 +193,43 @@ const DIRECTORIES: &[(&str, &str)] = &[
 ];
 
 /// Where ours differ, and why. Of the section and the line `*` stands for anything.
-const DIFFERENCES: &[Difference] = &[];
+const DIFFERENCES: &[Difference] = &[
+    (Theirs, "state/*", "parent supervise", SUPERVISE),
+    (Ours, "state/*", "parent runsv", SUPERVISE),
+    (Theirs, "state/*", "fd 1 01 pipe 0", PIPE),
+    (Theirs, "state/*", "fd 2 01 pipe 0", PIPE),
+    (Theirs, "state/*", "fd 1 0100001 /out/*.pipe", PIPE),
+    (Theirs, "state/*", "fd 2 0100001 /out/*.pipe", PIPE),
+    (Ours, "state/*", "fd 1 0500001 /etc/sv/*/supervise/pipe/fifo", PIPE),
+    (Ours, "state/*", "fd 2 0500001 /etc/sv/*/supervise/pipe/fifo", PIPE),
+    (Theirs, "state/*", "fd 3 0106001 /etc/sv/*/lock", LOCK),
+    (Ours, "state/*", "fd 3 0504001 /etc/sv/*/lock", LOCK),
+    (Ours, "state/*", "lock 3 OFDLCK ADVISORY WRITE", LOCK),
+    (Theirs, "state/inetd", "fd * 01 pipe 0", FGHACK),
+    (Ours, "state/inetd", "fd 1023 01 pipe 0", FGHACK),
+    (Ours, "out/*.supervisor", "*: warning: svrun: run *", DEATH),
+    (Theirs, "etc/sv/missing/finished", "111 0", MISSING),
+    (Ours, "etc/sv/missing/finished", "127 0", MISSING),
+    (Theirs, "messages", "<29> sshd-audit: *", LEVEL),
+    (Ours, "messages", "<30> sshd-audit: *", LEVEL),
+    (Theirs, "state/*", "fd 3 0104000 /etc/sv", CHECK),
+    (Ours, "state/*", "fd 1 0100001 /dev/null", CHECK),
+    (Theirs, "out/*.supervisor", "*: fatal: *", WORDS),
+    (Ours, "out/*.supervisor", "*: fatal: *", WORDS),
+    (Ours, "out/*.supervisor", "*: hint: *", WORDS),
+    (Theirs, "out/usage.supervisor", "setuidgid: usage: *", WORDS),
+    (Ours, "out/usage.supervisor", "setuidgid: *", WORDS),
+];
+
+const SUPERVISE: &str = "svrun serves the logger too, and is not installed by the name supervise";
+const PIPE: &str = "the pipe to the logger is a FIFO with a name, which outlives svrun";
+const LOCK: &str = "the lock keeps others out too that lock with fcntl, and its descriptor blocks";
+const FGHACK: &str = "one descriptor, of a number that programs do not use, instead of thirty";
+const DEATH: &str = "svrun says how run ended";
+const MISSING: &str = "a program that is not found is 127";
+const LEVEL: &str = "the level of sissylog is info if the line has none";
+const CHECK: &str = "./check has its output open, and nothing of sv's";
+const WORDS: &str = "errors have the C library's words";
 
 /// All that a run leaves: lines by section.
 type Facts = BTreeMap<String, Vec<String>>;

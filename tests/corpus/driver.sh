@@ -95,7 +95,7 @@ look() { # service: the program that runs, from outside
 	pid=$(cat "$1/supervise/pid")
 	tr '\0' '\n' <"/proc/$pid/cmdline"
 	tr '\0' '\n' <"/proc/$pid/environ"
-	grep -E '^(Name|Umask|Uid|Gid|Groups|SigBlk|SigIgn|SigCgt|Cap[A-Z][a-z]*):' "/proc/$pid/status"
+	grep -E '^(Name|Umask|Uid|Gid|Groups|Cap[A-Z][a-z]*):' "/proc/$pid/status"
 	readlink "/proc/$pid/cwd" "/proc/$pid/root"
 	ls "/proc/$pid/fd"
 }

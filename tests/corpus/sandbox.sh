@@ -62,7 +62,7 @@ done
 if [ ! -e "$root/bin" ]; then ln -s usr/bin "$root/bin"; fi
 ln -s usr/bin "$root/sbin"
 ln -s bin "$root/usr/sbin"
-mkdir -p "$root/proc" "$root/home/alice" "$root/out" "$root/root"
+mkdir -p "$root/proc" "$root/opt" "$root/home/alice" "$root/out" "$root/root"
 mkdir -p "$root/run" "$root/var/log" "$root/var/lib" "$root/tmp" "$root/srv/jail" "$root/etc/dnscache/root"
 while read -r directory uid; do
 	mkdir -p "$root/$directory"
