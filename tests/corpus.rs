@@ -17,7 +17,6 @@ mod compare;
 mod facts;
 mod sandbox;
 
-use compare::Side::{Ours, Theirs};
 use compare::{Difference, complaints};
 use sandbox::{Programs, run_in_sandbox};
 
@@ -192,33 +191,27 @@ const DIRECTORIES: &[(&str, &str)] = &[
     ("var/opt/rabbitmq", "opscode"),
 ];
 
-/// Where ours differ, and why. Of the section and the line `*` stands for anything.
+/// Where ours differ, and why: the section, a line of theirs and what ours have instead of it, with `*` for anything
+/// and nothing for no line, and the reason.
 const DIFFERENCES: &[Difference] = &[
-    (Theirs, "state/*", "parent supervise", SUPERVISE),
-    (Ours, "state/*", "parent runsv", SUPERVISE),
-    (Theirs, "state/*", "fd 1 01 pipe 0", PIPE),
-    (Theirs, "state/*", "fd 2 01 pipe 0", PIPE),
-    (Theirs, "state/*", "fd 1 0100001 /out/*.pipe", PIPE),
-    (Theirs, "state/*", "fd 2 0100001 /out/*.pipe", PIPE),
-    (Ours, "state/*", "fd 1 0500001 /etc/sv/*/supervise/pipe/fifo", PIPE),
-    (Ours, "state/*", "fd 2 0500001 /etc/sv/*/supervise/pipe/fifo", PIPE),
-    (Theirs, "state/*", "fd 3 0106001 /etc/sv/*/lock", LOCK),
-    (Ours, "state/*", "fd 3 0504001 /etc/sv/*/lock", LOCK),
-    (Ours, "state/*", "lock 3 OFDLCK ADVISORY WRITE", LOCK),
-    (Theirs, "state/inetd", "fd * 01 pipe 0", FGHACK),
-    (Ours, "state/inetd", "fd 1023 01 pipe 0", FGHACK),
-    (Ours, "out/*.supervisor", "*: warning: svrun: run *", DEATH),
-    (Theirs, "etc/sv/missing/finished", "111 0", MISSING),
-    (Ours, "etc/sv/missing/finished", "127 0", MISSING),
-    (Theirs, "messages", "<29> sshd-audit: *", LEVEL),
-    (Ours, "messages", "<30> sshd-audit: *", LEVEL),
-    (Theirs, "state/*", "fd 3 0104000 /etc/sv", CHECK),
-    (Ours, "state/*", "fd 1 0100001 /dev/null", CHECK),
-    (Theirs, "out/*.supervisor", "*: fatal: *", WORDS),
-    (Ours, "out/*.supervisor", "*: fatal: *", WORDS),
-    (Ours, "out/*.supervisor", "*: hint: *", WORDS),
-    (Theirs, "out/usage.supervisor", "setuidgid: usage: *", WORDS),
-    (Ours, "out/usage.supervisor", "setuidgid: *", WORDS),
+    ("etc/sv/missing/finished", "111 0", "127 0", MISSING),
+    ("messages", "<29> sshd-audit: *", "<30> sshd-audit: *", LEVEL),
+    ("out/*.supervisor", "", "*: hint: *", WORDS),
+    ("out/*.supervisor", "", "*: warning: svrun: run *", DEATH),
+    ("out/*.supervisor", "*: fatal: *", "*: fatal: *", WORDS),
+    ("out/usage.supervisor", "", "setuidgid: missing account", WORDS),
+    ("out/usage.supervisor", "setuidgid: usage: *", "setuidgid: usage: *", WORDS),
+    ("state/*", "", "fd 1 0100001 /dev/null", CHECK),
+    ("state/*", "", "lock 3 OFDLCK ADVISORY WRITE", LOCK),
+    ("state/*", "fd 1 01 pipe 0", "fd 1 0500001 /etc/sv/*/supervise/pipe/fifo", PIPE),
+    ("state/*", "fd 2 01 pipe 0", "fd 2 0500001 /etc/sv/*/supervise/pipe/fifo", PIPE),
+    ("state/*", "fd 3 0104000 /etc/sv", "", CHECK),
+    ("state/*", "fd 3 0106001 /etc/sv/*/lock", "fd 3 0504001 /etc/sv/*/lock", LOCK),
+    ("state/*", "parent supervise", "parent runsv", SUPERVISE),
+    ("state/inetd", "", "fd 1023 01 pipe 0", FGHACK),
+    ("state/inetd", "fd * 01 pipe 0", "", FGHACK),
+    ("state/reloader", "SigBlk 0000000000014000", "SigBlk 0000000000000000", CONTROL),
+    ("var/log/gitlab/puma/current", "", "TIME warning: svrun: run killed by SIGINT *", DEATH),
 ];
 
 const SUPERVISE: &str = "svrun serves the logger too, and is not installed by the name supervise";
@@ -229,6 +222,7 @@ const DEATH: &str = "svrun says how run ended";
 const MISSING: &str = "a program that is not found is 127";
 const LEVEL: &str = "the level of sissylog is info if the line has none";
 const CHECK: &str = "./check has its output open, and nothing of sv's";
+const CONTROL: &str = "no signal is blocked in a control script";
 const WORDS: &str = "errors have the C library's words";
 
 /// All that a run leaves: lines by section.

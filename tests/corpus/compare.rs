@@ -2,15 +2,9 @@
 
 use super::Facts;
 
-/// Which run has a line that the other lacks.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Side {
-    Ours,
-    Theirs,
-}
-
-/// A known difference: who has the line, the section and the line with `*` for anything, and the reason.
-pub(super) type Difference = (Side, &'static str, &'static str, &'static str);
+/// A known difference: the section, a line of theirs, the line that ours have instead, and the reason. `*` stands for
+/// anything; one of the lines may be empty, if there is none.
+pub(super) type Difference = (&'static str, &'static str, &'static str, &'static str);
 
 /// Whether `text` is what the pattern says.
 fn matches(pattern: &str, text: &str) -> bool {
@@ -23,31 +17,38 @@ fn matches(pattern: &str, text: &str) -> bool {
 pub(super) fn complaints(theirs: &Facts, ours: &Facts, known: &[Difference]) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut met = vec![false; known.len()];
-    let nothing = Vec::new();
     let mut sections: Vec<&String> = theirs.keys().chain(ours.keys()).collect();
     sections.sort_unstable();
     sections.dedup();
     for section in sections {
-        let theirs = theirs.get(section).unwrap_or(&nothing);
-        let ours = ours.get(section).unwrap_or(&nothing);
-        let mut lost = vec![];
-        let mut sides = [(Side::Theirs, theirs, ours), (Side::Ours, ours, theirs)].map(|(side, one, other)| {
-            let (common, alone) = split(one, other);
+        let lines = |facts: &'static str, of: &Facts| (facts, of.get(section).cloned().unwrap_or_default());
+        let sides = [lines("theirs", theirs), lines("ours", ours)];
+        let mut wrong = Vec::new();
+        let mut counts = vec![[0, 0]; known.len()];
+        let mut common = Vec::new();
+        for (side, other) in [(0, 1), (1, 0)] {
+            let (both, alone) = split(&sides[side].1, &sides[other].1);
             for line in alone {
-                let reason = |row: &Difference| row.0 == side && matches(row.1, section) && matches(row.2, line);
-                match known.iter().position(reason) {
-                    Some(row) => met[row] = true,
-                    None => lost.push(format!("  {side:?}: {line}")),
+                let row = |row: &Difference| matches(row.0, section) && matches([row.1, row.2][side], line);
+                match known.iter().position(row) {
+                    Some(row) => counts[row][side] += 1,
+                    None => wrong.push(format!("  {}: {line}", sides[side].0)),
                 }
             }
-            common
-        });
-        if lost.is_empty() && sides[0] != sides[1] {
-            lost.push("  the same lines in another order:".to_owned());
-            lost.extend(sides.iter_mut().map(|lines| format!("  {}", lines.join("\n    "))));
+            common.push(both);
         }
-        if !lost.is_empty() {
-            complaints.push(format!("{section}:\n{}", lost.join("\n")));
+        for ((row, counts), met) in known.iter().zip(counts).zip(&mut met) {
+            *met |= counts != [0, 0];
+            if !row.1.is_empty() && !row.2.is_empty() && counts[0] != counts[1] {
+                wrong.push(format!("  not one of ours for one of theirs, {counts:?}: {row:?}"));
+            }
+        }
+        if wrong.is_empty() && common[0] != common[1] {
+            wrong.push("  the same lines in another order:".to_owned());
+            wrong.extend(common.iter().map(|lines| format!("    {}", lines.join("\n    "))));
+        }
+        if !wrong.is_empty() {
+            complaints.push(format!("{section}:\n{}", wrong.join("\n")));
         }
     }
     for (row, _) in known.iter().zip(met).filter(|(_, met)| !met) {

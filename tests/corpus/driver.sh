@@ -103,17 +103,12 @@ named() { [ "$(tr '\0' ' ' <"/proc/$(cat "$1/supervise/pid")/cmdline")" = "$2 " 
 
 # Of daemontools.
 dt_begin() { # service
-	if type supervise >/dev/null 2>&1; then
-		if [ -d "$1/log" ]; then
-			mkfifo "/out/$1.pipe"
-			run_alone supervise "$1/log" <"/out/$1.pipe" >"/out/$1.supervisor" 2>&1 &
-			eval "logger_$(echo "$1" | tr -c 'a-zA-Z0-9\n' _)=$!"
-			run_alone supervise "$1" >"/out/$1.pipe" 2>>"/out/$1.supervisor" &
-		else
-			run_alone supervise "$1" >"/out/$1.supervisor" 2>&1 &
-		fi
-	else
+	if ! type supervise >/dev/null 2>&1; then
 		run_alone runsv "$1" >"/out/$1.supervisor" 2>&1 &
+	elif [ -d "$1/log" ]; then
+		run_alone supervise "$1" 2>"/out/$1.supervisor" | run_alone supervise "$1/log" >>"/out/$1.supervisor" 2>&1 &
+	else
+		run_alone supervise "$1" >"/out/$1.supervisor" 2>&1 &
 	fi
 	eval "supervisor_$(echo "$1" | tr -c 'a-zA-Z0-9\n' _)=$!"
 	wait_for "a supervisor of $1" svok "$1"
@@ -155,10 +150,6 @@ dt_leave() { # service
 	svc -dx "$1"
 	eval "wait \$supervisor_$(echo "$1" | tr -c 'a-zA-Z0-9\n' _)"
 	echo "supervisor of $1: $?"
-	if [ -e "/out/$1.pipe" ]; then
-		eval "wait \$logger_$(echo "$1" | tr -c 'a-zA-Z0-9\n' _)"
-		rm "/out/$1.pipe"
-	fi
 }
 dt_all() { # service, program...
 	dt_begin "$1"
