@@ -195,6 +195,7 @@ const DIRECTORIES: &[(&str, &str)] = &[
 /// and nothing for no line, and the reason.
 const DIFFERENCES: &[Difference] = &[
     ("etc/sv/missing/finished", "111 0", "127 0", MISSING),
+    ("files", "*/state file 644 *", "", STATE),
     ("messages", "<29> sshd-audit: *", "<30> sshd-audit: *", LEVEL),
     ("out/*.supervisor", "", "*: hint: *", WORDS),
     ("out/*.supervisor", "", "*: warning: svrun: run *", DEATH),
@@ -223,6 +224,7 @@ const MISSING: &str = "a program that is not found is 127";
 const LEVEL: &str = "the level of sissylog is info if the line has none";
 const CHECK: &str = "./check has its output open, and nothing of sv's";
 const CONTROL: &str = "no signal is blocked in a control script";
+const STATE: &str = "the file state is there once a processor has written it; multilog makes an empty one";
 const WORDS: &str = "errors have the C library's words";
 
 /// All that a run leaves: lines by section.

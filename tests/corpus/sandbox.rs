@@ -39,7 +39,7 @@ const STAND_INS: &[(&str, &str)] = &[
         "vlogger",
         "#!/bin/sh\nservice=${PWD%/log}\nexec logger -t \"${service##*/}\" -p daemon.notice\n",
     ),
-    ("svwaitup", "#!/bin/sh\n[ \"$1\" = -s ] && shift\nexec sv -w \"$1\" check \"$2\"\n"),
+    ("svwaitup", "#!/bin/sh\n[ \"$1\" = -s ] && sleep \"$2\" && exec sv -w 60 check \"$3\"\n"),
 ];
 
 /// Does all scenarios, and returns what is left.
