@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::thread;
 
 use crate::needs;
@@ -252,7 +253,8 @@ fn there_are_at_least_sixty_scripts_and_each_service_is_in_a_scenario() {
     assert!(scripts().len() >= 60, "{}", scripts().len());
     for service in fs::read_dir(services()).unwrap().flatten() {
         let name = service.file_name().into_string().unwrap();
-        let is_word = |text: &str| text.split(|c: char| c.is_whitespace() || c == ';').any(|word| word == name);
+        let is_word =
+            |text: &str| text.split(|c: char| c.is_whitespace() || c == ';').any(|word| word == name);
         assert!(SCENARIOS.iter().any(|(_, steps)| is_word(steps)), "{name}");
     }
     for script in scripts() {
@@ -261,20 +263,31 @@ fn there_are_at_least_sixty_scripts_and_each_service_is_in_a_scenario() {
     }
 }
 
-#[test]
-fn scripts_as_people_write_them_do_under_ours_what_they_do_under_the_peers() {
+/// What is left under the peers, by all tests that need it.
+fn theirs() -> &'static Facts {
+    static THEIRS: OnceLock<Facts> = OnceLock::new();
+    THEIRS.get_or_init(|| run_in_sandbox(Programs::Theirs))
+}
+
+fn assert_as_theirs(programs: Programs, known: &[Difference]) {
     needs!(mounts(), peer("runsv"), peer("svc"));
-    let theirs = thread::spawn(|| run_in_sandbox(Programs::Theirs));
-    let ours = run_in_sandbox(Programs::Ours);
-    let complaints = complaints(&theirs.join().unwrap(), &ours, DIFFERENCES);
+    let found = thread::spawn(move || run_in_sandbox(programs));
+    let theirs = theirs();
+    let complaints = complaints(theirs, &found.join().unwrap(), known);
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
 #[test]
+fn scripts_as_people_write_them_do_under_ours_what_they_do_under_the_peers() {
+    assert_as_theirs(Programs::Ours, DIFFERENCES);
+}
+
+#[test]
+fn scripts_as_people_write_them_do_that_with_all_links_in_one_program() {
+    assert_as_theirs(Programs::OursInOne, DIFFERENCES);
+}
+
+#[test]
 fn the_corpus_leaves_the_same_twice_under_the_peers() {
-    needs!(mounts(), peer("runsv"), peer("svc"));
-    let first = thread::spawn(|| run_in_sandbox(Programs::Theirs));
-    let second = run_in_sandbox(Programs::Theirs);
-    let complaints = complaints(&first.join().unwrap(), &second, &[]);
-    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    assert_as_theirs(Programs::Theirs, &[]);
 }

@@ -26,12 +26,17 @@ pub(super) fn of(root: &Path, messages: Vec<String>) -> Facts {
 
 /// The transcripts of scenarios that did not reach their end, and what the supervisors said.
 pub(super) fn incomplete(root: &Path) -> String {
-    let read = |name: &str| String::from_utf8_lossy(&fs::read(root.join("out").join(name)).unwrap_or_default()).into_owned();
+    let read = |name: &str| {
+        String::from_utf8_lossy(&fs::read(root.join("out").join(name)).unwrap_or_default()).into_owned()
+    };
     let mut all = String::new();
     for (name, _) in SCENARIOS {
         let transcript = read(name);
         if !transcript.ends_with("complete\n") {
-            all += &format!("\n== {name}\n{transcript}-- its supervisor:\n{}", read(&format!("{name}.supervisor")));
+            all += &format!(
+                "\n== {name}\n{transcript}-- its supervisor:\n{}",
+                read(&format!("{name}.supervisor"))
+            );
         }
     }
     all
@@ -55,7 +60,8 @@ fn walk(root: &Path, directory: &str, facts: &mut Facts) {
             kind if kind.is_socket() => "socket",
             _ => "file",
         };
-        let line = format!("{} {letter} {:o} {}:{}", normal(&path), data.mode() & 0o7777, data.uid(), data.gid());
+        let line =
+            format!("{} {letter} {:o} {}:{}", normal(&path), data.mode() & 0o7777, data.uid(), data.gid());
         facts.entry("files".to_owned()).or_default().push(line);
         if kind.is_dir() && name != "supervise" {
             walk(root, &path, facts);

@@ -11,8 +11,11 @@ use super::*;
 /// Whose programs the scripts find.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Programs {
-    Ours,
     Theirs,
+    /// Each link a program of its own.
+    Ours,
+    /// All links in one.
+    OursInOne,
 }
 
 /// The peers' programs that scripts call.
@@ -35,10 +38,7 @@ const NAMES: &[(&str, &str)] = &[
 /// What Debian's packages of the peers lack: Void's vlogger, which reads its name from the directory, and the program
 /// of runit 1.3 of which sv check is the successor.
 const STAND_INS: &[(&str, &str)] = &[
-    (
-        "vlogger",
-        "#!/bin/sh\nservice=${PWD%/log}\nexec logger -t \"${service##*/}\" -p daemon.notice\n",
-    ),
+    ("vlogger", "#!/bin/sh\nservice=${PWD%/log}\nexec logger -t \"${service##*/}\" -p daemon.notice\n"),
     ("svwaitup", "#!/bin/sh\n[ \"$1\" = -s ] && sleep \"$2\" && exec sv -w 60 check \"$3\"\n"),
 ];
 
@@ -50,8 +50,9 @@ pub(super) fn run_in_sandbox(programs: Programs) -> Facts {
         fs::create_dir_all(root.join(directory)).unwrap();
     }
     let directories = match programs {
-        Programs::Ours => link_ours(&root),
         Programs::Theirs => copy_theirs(&root),
+        Programs::Ours => link_ours(&root, |link| link),
+        Programs::OursInOne => link_ours(&root, |_| "catena"),
     };
     write_settings(&root);
     let copy = "cp -R \"$1\" \"$0/etc/sv\" && for service in \"$0\"/etc/sv/*; do : >\"$service/down\"; done";
@@ -62,7 +63,12 @@ pub(super) fn run_in_sandbox(programs: Programs) -> Facts {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
     let mut command = prepared("unshare");
     command.args(["--mount", "--pid", "--fork", "--kill-child", "sh"]);
-    command.arg(here.join("sandbox.sh")).arg(&root).arg(example("daemon")).arg(example("pose")).args(directories);
+    command
+        .arg(here.join("sandbox.sh"))
+        .arg(&root)
+        .arg(example("daemon"))
+        .arg(example("pose"))
+        .args(directories);
     let errors = fs::File::create(scratch.path().join("errors")).unwrap();
     command.stdout(errors.try_clone().unwrap()).stderr(errors);
     let mut child = command.spawn().unwrap();
@@ -75,6 +81,9 @@ pub(super) fn run_in_sandbox(programs: Programs) -> Facts {
         std::mem::forget(scratch);
     }
     assert_eq!((status, &*errors), (Some(0), ""), "{programs:?}{}", facts::incomplete(&root));
+    if programs != Programs::Theirs {
+        assert_no_peer(&root);
+    }
     messages.set_nonblocking(true).unwrap();
     let mut buffer = [0; 2048];
     let mut received = Vec::new();
@@ -84,13 +93,13 @@ pub(super) fn run_in_sandbox(programs: Programs) -> Facts {
     facts::of(&root, received)
 }
 
-/// Puts links to our programs into PATH, and returns the directories to which they lead.
-fn link_ours(root: &Path) -> Vec<PathBuf> {
-    let own = catena::LINKS.iter().chain(catena::PROGRAMS).map(|program| (program.name, program.name));
+/// Puts links to our programs into PATH, and returns the directories to which they lead; `program` is the file of
+/// a link.
+fn link_ours(root: &Path, program: fn(&'static str) -> &'static str) -> Vec<PathBuf> {
+    let links = catena::LINKS.iter().map(|link| (link.name, program(link.name)));
+    let others = catena::PROGRAMS.iter().map(|program| (program.name, program.name));
     let mut directories: Vec<PathBuf> = Vec::new();
-    let early = ["chpst","pgrphack","fghack","argv0","chdir","emptyenv","export","unexport","envfile","mkrundir","pause","utmpset","tai64n","tai64nlocal"];
-    let early = early.into_iter().filter(|n| bin().join(n).exists() && !catena::LINKS.iter().chain(catena::PROGRAMS).any(|p| p.name == *n)).map(|n| (n,n));
-    for (name, program) in own.chain(NAMES.iter().copied()).chain(early) {
+    for (name, program) in links.chain(others).chain(NAMES.iter().copied()) {
         let file = bin().join(program).canonicalize().unwrap();
         let directory = file.parent().unwrap().to_owned();
         let known = directories.iter().position(|other| *other == directory).unwrap_or_else(|| {
@@ -101,6 +110,32 @@ fn link_ours(root: &Path) -> Vec<PathBuf> {
         symlink(place, root.join("usr/local/bin").join(name)).unwrap();
     }
     directories
+}
+
+/// Asserts that no program of a peer was there to be executed: by what the files are, not by their names.
+fn assert_no_peer(root: &Path) {
+    let programs = |directory: &Path| -> Vec<PathBuf> {
+        fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    };
+    let of_peer = |file: &PathBuf| {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        PEERS.split_whitespace().any(|peer| peer == name)
+            || name.starts_with("s6-")
+            || name.contains("execline")
+    };
+    let directories = ["/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin", "/usr/lib/execline/bin"];
+    let peers: Vec<PathBuf> =
+        directories.iter().flat_map(|place| programs(Path::new(place))).filter(of_peer).collect();
+    let peers: Vec<Vec<u8>> =
+        peers.iter().filter(|file| !file.starts_with(bin())).flat_map(fs::read).collect();
+    for place in ["usr/bin", "usr/local/bin", "usr/local/sbin", "usr/local/tools", "usr/local/libexec"] {
+        for file in programs(&root.join(place)) {
+            // A link leads to a program of ours in a directory that is mounted no more, or to another of these.
+            if let (false, Ok(content)) = (file.is_symlink(), fs::read(&file)) {
+                assert!(!peers.contains(&content), "{}", file.display());
+            }
+        }
+    }
 }
 
 fn copy_theirs(root: &Path) -> Vec<PathBuf> {
