@@ -163,6 +163,15 @@ impl Bench {
             20,
             &[("daemontools", "/usr/bin/softlimit", &limit), ("chpst", "/usr/bin/chpst", &limit)],
         );
+        self.link("pgrphack", 20, "pgrphack", &[], "s6-setsid", &["-q"]);
+        self.debian(
+            "pgrphack",
+            20,
+            &[("daemontools", "/usr/bin/pgrphack", &[]), ("chpst", "/usr/bin/chpst", &["-P"])],
+        );
+        let several = ["-e", directory[0], "-n", "1", "-o", "1024", "-P"];
+        self.link("chpst -e -n -o -P", 20, "chpst", &several, "", &[]);
+        self.debian("chpst -e -n -o -P", 20, &[("chpst", "/usr/bin/chpst", &several)]);
         let more = ["-n", "1"];
         self.link("nice", 20, "nice", &more, "s6-nice", &more);
         self.debian("nice", 20, &[("chpst", "/usr/bin/chpst", &more), ("coreutils", "/usr/bin/nice", &more)]);

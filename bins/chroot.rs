@@ -12,6 +12,8 @@ pub const LINK: Link = Link {
     run,
 };
 
+const HINT: &str = "only root may: put chroot right after setuidgid, which lends it the right, or before it";
+
 fn run(cli: &mut Cli) -> Outcome {
     cli.no_options()?;
     let root = cli.operand("root")?;
@@ -20,7 +22,7 @@ fn run(cli: &mut Cli) -> Outcome {
         let shell = chain.env.get(c"SHELL").filter(|shell| !shell.is_empty());
         chain.words = [shell.unwrap_or(c"/bin/sh"), c"-i"].into_iter().collect();
     }
-    root::change(root)?;
-    chain.root = Some(root.0).filter(|root| *root != c"/"); // "/" moves no path
+    root::change(root, HINT)?;
+    chain.search_in(root);
     Ok(chain)
 }

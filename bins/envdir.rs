@@ -53,15 +53,6 @@ fn run(cli: &mut Cli) -> Outcome {
         Err(Errno::ENOENT) if missing_is_fine => return Ok(chain),
         directory => directory.or_fail(format_args!("open directory {dir}"))?,
     };
-    for file in directory.names()? {
-        let name = [&prefix, file.to_bytes()].concat();
-        let edited = match directory.value(&file, format)? {
-            Some(value) => chain.env.set(&name, &value),
-            None => chain.env.unset(&name),
-        };
-        edited.map_err(|problem| {
-            Exit::fatal(format_args!("unable to use {dir}/{}: {problem}", shown(file.to_bytes())))
-        })?;
-    }
+    directory.apply(&mut chain.env, &prefix, format, Err)?;
     Ok(chain)
 }

@@ -24,8 +24,7 @@ fn run(cli: &mut Cli) -> Outcome {
     let account = cli.operand("account")?;
     let mut chain = cli.rest()?;
     let account = Account::find(&account, groups)?;
-    chain.env.set(b"UID", account.uid.to_string().as_bytes())?;
-    chain.env.set(b"GID", account.gid.to_string().as_bytes())?;
+    account.export_ids(&mut chain.env)?;
     if groups == Groups::Database {
         let others = account.groups.iter().filter(|gid| **gid != account.gid);
         let others = others.map(ToString::to_string).collect::<Vec<_>>().join(",");

@@ -4,12 +4,18 @@
 
 use common::Link;
 
+pub mod argv0;
+pub mod chdir;
+pub mod chpst;
 pub mod chroot;
 pub mod envdir;
 pub mod envuidgid;
 pub mod fdclose;
 pub mod fdmove;
+pub mod fghack;
 pub mod nice;
+pub mod pause;
+pub mod pgrphack;
 pub mod pidlock;
 pub mod redirfd;
 pub mod setlock;
@@ -25,12 +31,17 @@ pub mod umask;
 
 /// Every link, by name.
 pub static LINKS: &[Link] = &[
+    chpst::LINK,
+    argv0::LINK,
+    chdir::LINK,
     chroot::LINK,
     envdir::LINK,
     envuidgid::LINK,
     fdclose::LINK,
     fdmove::LINK,
+    fghack::LINK,
     nice::LINK,
+    pgrphack::LINK,
     pidlock::LINK,
     redirfd::LINK,
     setlock::LINK,
@@ -41,4 +52,5 @@ pub static LINKS: &[Link] = &[
 ];
 
 /// Every program that is no link, by name.
-pub static PROGRAMS: &[Link] = &[sissylog::PROGRAM, svctl::PROGRAM, svlog::PROGRAM, svrun::PROGRAM];
+pub static PROGRAMS: &[Link] =
+    &[pause::PROGRAM, sissylog::PROGRAM, svctl::PROGRAM, svlog::PROGRAM, svrun::PROGRAM];

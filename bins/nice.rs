@@ -27,6 +27,6 @@ fn run(cli: &mut Cli) -> Outcome {
         }
     }
     let chain = cli.rest()?;
-    niceness::add(increment)?;
+    niceness::add(increment, "only root may lower it: put nice before setuidgid")?;
     Ok(chain)
 }

@@ -1,7 +1,7 @@
 //! setsid-free: run a program in its own process group and without controlling terminal.
 
-use common::{Cli, Exit, Link, OrFail, Outcome, terminal};
-use nix::unistd::{Pid, getpid, getsid, setpgid};
+use common::{Cli, Exit, Link, OrFail, Outcome, session, terminal};
+use nix::unistd::{Pid, setpgid};
 
 /// The link.
 pub const LINK: Link = Link {
@@ -17,7 +17,7 @@ fn run(cli: &mut Cli) -> Outcome {
     cli.no_options()?;
     let chain = cli.rest()?;
     let this = Pid::from_raw(0);
-    if getsid(None).or_fail("read the session")? == getpid() {
+    if session::is_leader()? {
         let hint = "a leader stays one until it forks: leave out setsid, pgrphack or chpst -P; \
                     under s6-supervise leave out setsid-free";
         return Err(Exit::fatal("unable to leave the session: this process leads it").hint(hint));

@@ -44,18 +44,8 @@ fn run(cli: &mut Cli) -> Outcome {
                 which = Which::Hard;
                 continue;
             }
-            Short('a') => &[R::RLIMIT_AS],
-            Short('c') => &[R::RLIMIT_CORE],
-            Short('d') => &[R::RLIMIT_DATA],
-            Short('f') => &[R::RLIMIT_FSIZE],
-            Short('l') => &[R::RLIMIT_MEMLOCK],
-            Short('m') => &[R::RLIMIT_DATA, R::RLIMIT_STACK, R::RLIMIT_MEMLOCK, R::RLIMIT_AS],
-            Short('o') => &[R::RLIMIT_NOFILE],
-            Short('p') => &[R::RLIMIT_NPROC],
-            Short('r') => &[R::RLIMIT_RSS],
-            Short('s') => &[R::RLIMIT_STACK],
-            Short('t') => &[R::RLIMIT_CPU],
             Short('P') => &[R::RLIMIT_RTPRIO],
+            Short(letter) => limits::resources(letter).ok_or_else(|| Short(letter).unexpected())?,
             other => return Err(other.unexpected().into()),
         };
         let text = cli.value()?;

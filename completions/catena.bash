@@ -17,7 +17,7 @@ _catena() {
 		mapfile -t COMPREPLY < <(compgen -W '--help --version' -- "$cur")
 		;;
 	0:*)
-		mapfile -t COMPREPLY < <(compgen -W 'chroot envdir envuidgid fdclose fdmove nice pidlock redirfd setlock setsid-free setuidgid softlimit umask' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'chpst chroot envdir envuidgid fdclose fdmove nice pgrphack pidlock redirfd setlock setsid-free setuidgid softlimit umask' -- "$cur")
 		;;
 	*)
 		if declare -F _comp_command_offset >/dev/null; then

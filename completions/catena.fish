@@ -19,5 +19,5 @@ end
 complete -c catena -f
 complete -c catena -n 'test (count (__catena_operands)) -eq 0' -l help -d 'print the usage'
 complete -c catena -n 'test (count (__catena_operands)) -eq 0' -l version -d 'print the version'
-complete -c catena -n 'test (count (__catena_operands)) -eq 0' -a 'chroot envdir envuidgid fdclose fdmove nice pidlock redirfd setlock setsid-free setuidgid softlimit umask'
+complete -c catena -n 'test (count (__catena_operands)) -eq 0' -a 'chpst chroot envdir envuidgid fdclose fdmove nice pgrphack pidlock redirfd setlock setsid-free setuidgid softlimit umask'
 complete -c catena -n 'test (count (__catena_operands)) -ge 1' -a '(__catena_command)'

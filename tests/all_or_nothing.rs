@@ -30,6 +30,16 @@ use Caller::{Anybody, Capable, Host, Root, Terminal};
 /// The lines, `@` being the test's directory. `@/bin/state` is a program outside of the root directory `@/root`,
 /// inside of it, and inside of `@` if that were the root: it runs in the wrong one too.
 const LINES: &[(Caller, &str)] = &[
+    (Anybody, "chpst -b name @/bin/state"),
+    (Anybody, "chpst -P -e @/env -C / -n 1 -L @/lock -0 -o 70 -m 900000000 @/bin/state"),
+    (Host, "chpst -U apache:third -u apache:more:third -l @/new @/bin/state"),
+    (Host, "chpst -/ @/root -C @/bin -u :5001:5002 -t 99 @/bin/state"),
+    (Capable, "chpst -/ @/root @/bin/state"),
+    (Root, "pose death chpst -u :5001:5002 @/bin/state"),
+    (Root, "pose ambient chpst -u :5001:5002 @/bin/state"),
+    (Anybody, "argv0 @/bin/state @/bin/state"),
+    (Anybody, "argv0 state name"),
+    (Anybody, "chdir @/env @/bin/state"),
     (Host, "chroot @/root @/bin/state"),
     (Capable, "chroot @/root @/bin/state"),
     (Anybody, "envdir @/env @/bin/state"),
@@ -45,6 +55,9 @@ const LINES: &[(Caller, &str)] = &[
     (Anybody, "fdmove 0 0 @/bin/state"),
     (Anybody, "nice @/bin/state"),
     (Anybody, "nice -n 0 @/bin/state"),
+    (Anybody, "pgrphack @/bin/state"),
+    (Anybody, "pose group pgrphack @/bin/state"),
+    (Terminal, "pgrphack @/bin/state"),
     (Anybody, "pidlock @/pid @/bin/state"),
     (Anybody, "pidlock @/new @/bin/state"),
     (Anybody, "pidlock -n -d 9 @/pid @/bin/state"),
@@ -88,6 +101,14 @@ const LINES: &[(Caller, &str)] = &[
     (Anybody, "umask 027 state"), // the last directory of PATH has it
 ];
 
+/// The lines of links that fork: the first for the calls of the parent, the second for those of the child, which is to
+/// have all that a child does not inherit. The numbers of its calls are those of decoys in the process that becomes its
+/// parent.
+const FORKING: [&str; 2] = [
+    "fghack @/bin/state",
+    "pose decoys pose subreaper pose death env --ignore-signal=CHLD fghack @/bin/state",
+];
+
 const ERRORS: [&str; 4] = ["error=EIO", "error=ENOENT", "error=EPERM", "error=EINTR"];
 
 /// Results that say: done, but less than asked for.
@@ -97,7 +118,8 @@ const SHORT: [(&str, &str); 3] =
 #[test]
 fn whichever_call_fails_the_program_runs_as_promised_or_not_at_all() {
     for link in catena::LINKS {
-        let has = LINES.iter().any(|(_, line)| line.split(' ').any(|word| word == link.name));
+        let lines = LINES.iter().map(|(_, line)| *line).chain(FORKING);
+        let has = lines.flat_map(|line| line.split(' ')).any(|word| word == link.name);
         assert!(has, "tests/all_or_nothing.rs: add a line of {} to LINES", link.name);
     }
     needs!(tool("strace"));
@@ -324,10 +346,10 @@ impl<'a> Line<'a> {
         if outcome == self.control {
             return self.pid_file();
         }
-        // Where the loader cannot close a file of its own, which exec will, the lowest fds for locks are 4
-        // and 5.
+        // Where the loader, or a link with several deeds, cannot close a file of its own, which exec will, the lowest
+        // fds for locks are 4 and 5.
         let lower = outcome.stdout.replace(" 4 ", " 3 ").replace(" 5 ", " 4 ");
-        if in_startup && name == "close" && lower == self.control.stdout {
+        if name == "close" && lower == self.control.stdout {
             return self.pid_file();
         }
         if !outcome.stdout.is_empty() {
@@ -356,5 +378,117 @@ impl<'a> Line<'a> {
         let content = fs::read_to_string((self.at)("@/pid")).unwrap();
         let pid = content.strip_suffix('\n').filter(|pid| pid.len() < 10 && pid.parse::<u32>().is_ok());
         pid.map(drop).ok_or(format!("ran with a pid file that says {content:?}"))
+    }
+}
+
+#[test]
+fn whichever_call_of_a_parent_or_its_child_fails_the_program_runs_as_promised_or_not_at_all() {
+    needs!(tool("strace"), tool("env"));
+    let directory = furnished();
+    let at = |text: &str| text.replace('@', directory.path().to_str().unwrap());
+    let [parent, child] = FORKING;
+    // The program is not to be met: it runs untraced, or makes more calls of each kind than the child.
+    let [parent, child] = [Sides::new(&at, parent, &["-b", "execve"]), Sides::new(&at, child, &[])];
+    let mut verdicts = parent.inject_all(&parent.of_parent);
+    let both = verdicts.len();
+    verdicts.extend(child.inject_all(&child.of_child));
+    let wrong: Vec<String> = verdicts.iter().filter_map(|verdict| verdict.clone().err()).collect();
+    tell(&format!("all_or_nothing: {both} injections into a parent, {} into a child", verdicts.len() - both));
+    assert!(wrong.is_empty(), "{} of {} are wrong:\n{}", wrong.len(), verdicts.len(), wrong.join("\n"));
+    for name in ["close", "execve", "prctl", "rt_sigaction", "rt_sigprocmask"] {
+        assert!(child.of_child.iter().any(|call| call == name), "{name}: {:?}", child.of_child);
+    }
+    assert!(both >= 60 && verdicts.len() - both >= 30, "{both} of {}", verdicts.len());
+}
+
+/// A line whose link forks.
+struct Sides<'a> {
+    at: &'a dyn Fn(&str) -> String,
+    line: &'static str,
+    options: &'a [&'static str],
+    /// The calls of the process that strace starts, from its own execve on.
+    of_parent: Vec<String>,
+    /// Those of its child, up to the program's execve.
+    of_child: Vec<String>,
+    control: Outcome,
+}
+
+impl<'a> Sides<'a> {
+    fn new(at: &'a dyn Fn(&str) -> String, line: &'static str, options: &'a [&'static str]) -> Self {
+        let mut new = Self { at, line, options, of_parent: vec![], of_child: vec![], control: prints("") };
+        new.control = new.run(&["-e", "signal=none"]);
+        assert_eq!((new.control.status, &*new.control.stderr), (0, ""), "{line}");
+        let log = new.log();
+        let first = log.split(' ').next().unwrap().to_owned();
+        let mut executed = false;
+        for line in log.lines() {
+            let (pid, call) = line.split_once(' ').unwrap();
+            let name = call.trim_start().split('(').next().unwrap();
+            if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') || executed && pid != first {
+                continue; // an end, a call that goes on, or the program's own
+            }
+            executed |= pid != first && call.contains(&format!("execve(\"{}\"", at("@/bin/state")));
+            if pid == first { &mut new.of_parent } else { &mut new.of_child }.push(name.to_owned());
+        }
+        assert!(executed, "{log}");
+        new.of_parent.remove(0); // strace's own
+        new
+    }
+
+    fn run(&self, options: &[&str]) -> Outcome {
+        let at = self.at;
+        let mut command = prepared("timeout"); // for a parent that waits for nobody
+        command.args(["--foreground", "-s", "KILL", "60", "strace", "-f", "-o", &at("@/log")]).args(options);
+        let ours = |word: &str| ["fghack", "pose"].contains(&word);
+        let program = |word: &str| if ours(word) { at(&format!("@/bin/{word}")) } else { at(word) };
+        command.args(self.line.split(' ').map(program)).current_dir(at("@")).env_remove("LD_LIBRARY_PATH");
+        run(&mut command)
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string((self.at)("@/log")).unwrap()
+    }
+
+    /// Makes each of these calls fail in every way.
+    fn inject_all(&self, calls: &[String]) -> Vec<Result<(), String>> {
+        let mut verdicts = Vec::new();
+        for (i, name) in calls.iter().enumerate() {
+            let count = calls[..=i].iter().filter(|call| *call == name).count();
+            for result in ERRORS {
+                // A call that does not return, and one that the kernel lets fail with nothing done.
+                if name == "exit_group" || (&**name, result) == ("close", "error=EINTR") {
+                    continue;
+                }
+                let what = format!("{name}:{result}:when={count}");
+                let verdict = self.inject(name, &what);
+                verdicts.push(verdict.map_err(|why| format!("{}: {what}: {why}", self.line)));
+            }
+        }
+        verdicts
+    }
+
+    fn inject(&self, name: &str, what: &str) -> Result<(), String> {
+        let (trace, inject) = (format!("trace={name}"), format!("inject={what}"));
+        let outcome = self.run(&[self.options, &["-e", &trace, "-e", &inject]].concat());
+        let log = self.log();
+        let injected = |line: &str| line.contains("(INJECTED)");
+        if !log.lines().any(injected) {
+            // How often a parent wakes up while it waits is another number in each run.
+            let waits = ["ppoll", "read", "wait4"].contains(&name) && outcome == self.control;
+            return if waits { Ok(()) } else { Err("was not made to fail".into()) };
+        }
+        let Outcome { status, stdout, stderr } = &outcome;
+        if !stdout.is_empty() && *stdout != self.control.stdout {
+            return Err(format!(
+                "ran otherwise: {status} {stderr}{}",
+                differences(&self.control.stdout, stdout)
+            ));
+        }
+        let by_link = [111, 126, 127].contains(status) && stderr.starts_with("fghack: fatal: ");
+        let by_loader = *status == 127 || *status > 128 && !stderr.contains("panicked") && stderr.is_empty();
+        // One that cannot ask for its parent must take it for dead.
+        let by_death = self.line.contains("death") && *status == 128 + 12;
+        let fine = outcome == self.control || by_link || by_loader && stdout.is_empty() || by_death;
+        if fine { Ok(()) } else { Err(format!("{status} {stderr}")) }
     }
 }

@@ -1,6 +1,6 @@
 //! The rules of every link: its options, statuses and messages, and how it finds the program.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, Permissions};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -27,7 +27,14 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
     let file = |name: &str| scratch.join(name).display().to_string();
     let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
     match name {
+        "chpst" => {
+            fs::create_dir_all(scratch.join("vars")).unwrap();
+            fs::write(scratch.join("vars/CHPST"), "value\n").unwrap();
+            (vec!["-e".into(), file("vars"), "-n".into(), "1".into()], vec![])
+        }
         "chroot" => (vec![], words(&["/"])),
+        "argv0" | "fghack" | "setsid-free" => (vec![], vec![]), // what argv0 executes is for prog to say
+        "chdir" | "chroot" => (vec![], words(&["/"])),
         "envdir" => {
             fs::create_dir_all(scratch.join("env")).unwrap();
             fs::write(scratch.join("env/CATENA"), "value\n").unwrap();
@@ -40,12 +47,22 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
         "pidlock" => (words(&["-n"]), vec![file("pid")]),
         "redirfd" => (words(&["-w"]), vec!["9".into(), file("out")]),
         "setlock" => (words(&["-n"]), vec![file("lock")]),
-        "setsid-free" => (vec![], vec![]),
+        "pgrphack" | "setsid-free" => (vec![], vec![]),
         "setuidgid" => (words(&["-e"]), vec![own_account()]),
         "softlimit" => (words(&["-c", "0"]), vec![]),
         "umask" => (vec![], words(&["077"])),
         other => panic!("tests/common_rules.rs: say in options_and_operands what {other} can be called with"),
     }
+}
+
+/// These words as what the link `name` executes. argv0 takes the first twice: as the file, and as the name that the
+/// program gets, which here is that of the file. Nothing behind argv0 is ever a link.
+pub(crate) fn prog<W: AsRef<OsStr>>(name: &str, words: impl IntoIterator<Item = W>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
+    if name == "argv0" {
+        words.insert(0, words[0].clone());
+    }
+    words
 }
 
 /// The two in one.
@@ -177,6 +194,43 @@ fn an_unknown_option_is_a_usage_error() {
     }
 }
 
+/// Where the value of an option or operand of the link can be empty, as from a variable that is not set: the words
+/// with an empty one, and what the message says of it. A link without one has none to be empty.
+fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'static str)] {
+    match name {
+        "argv0" | "chroot" | "envdir" | "fghack" | "setsid-free" => &[],
+        "chdir" => &[(&[""], "invalid directory")],
+        "envuidgid" | "setuidgid" => &[(&[""], "invalid account"), (&["-s", ""], "invalid account")],
+        "fdclose" => &[(&[""], "not a file descriptor")],
+        "fdmove" => &[(&["", "1"], "not a file descriptor"), (&["1", ""], "not a file descriptor")],
+        "nice" => &[(&["-n", ""], "invalid increment")],
+        "pidlock" | "setlock" => &[
+            (&["-t", "", "file"], "not a number of seconds"),
+            (&["-d", "", "file"], "not a file descriptor"),
+        ],
+        "redirfd" => &[(&["-r", "", "/dev/null"], "not a file descriptor")],
+        "softlimit" => &[
+            (&["-m", ""], "invalid limit"),
+            (&["-o", ""], "invalid limit"),
+            (&["-c", "0", "-H", "-f", ""], "invalid limit"),
+        ],
+        "umask" => &[(&[""], "invalid mask")],
+        other => panic!("tests/common_rules.rs: say in with_an_empty_value which values {other} takes"),
+    }
+}
+
+#[test]
+fn an_empty_value_is_reported_as_such_and_nothing_runs() {
+    let scratch = TempDir::new().unwrap();
+    for Link { name, .. } in LINKS {
+        for (words, problem) in with_an_empty_value(name) {
+            let outcome = run(link(name).args(*words).args(["echo", "ran"]).current_dir(&scratch));
+            assert_eq!(outcome, misuse(name, &format!("{problem}: the value is empty")), "{name} {words:?}");
+        }
+    }
+    assert_eq!(files(scratch.path()), []);
+}
+
 #[test]
 fn help_and_version_take_no_value() {
     for Link { name, .. } in LINKS {
@@ -189,13 +243,19 @@ fn help_and_version_take_no_value() {
 
 #[test]
 fn a_missing_operand_is_a_usage_error() {
-    let operands: [(&str, &[&str]); 13] = [
+    let operands: [(&str, &[&str]); 15] = [
+        ("chpst", &[]),
+    let operands: [(&str, &[&str]); 16] = [
+        ("argv0", &[]), // realprog and name are for tests/argv0.rs to leave out
+        ("chdir", &["dir"]),
         ("chroot", &["root"]),
         ("envdir", &["dir"]),
         ("envuidgid", &["account"]),
         ("fdclose", &["fd"]),
         ("fdmove", &["to", "from"]),
+        ("fghack", &[]),
         ("nice", &[]),
+        ("pgrphack", &[]),
         ("pidlock", &["file"]),
         ("redirfd", &["fd", "file"]),
         ("setlock", &["file"]),
@@ -221,7 +281,7 @@ fn a_missing_operand_is_a_usage_error() {
 
 #[test]
 fn a_line_without_prog_is_a_usage_error_and_touches_nothing() {
-    for Link { name, .. } in LINKS.iter().filter(|link| link.name != "chroot") {
+    for Link { name, .. } in LINKS.iter().filter(|link| !["argv0", "chroot"].contains(&link.name)) {
         for end in [&[][..], &["--"]] {
             let scratch = TempDir::new().unwrap();
             let (options, operands) = options_and_operands(name, scratch.path());
@@ -283,7 +343,7 @@ fn two_dashes_end_the_options() {
         let (options, operands) = options_and_operands(name, scratch.path());
         let mut command = link(name);
         command.args(&options).arg("--").args(&operands);
-        assert_eq!(run(command.args(["echo", "ran"])), prints("ran\n"), "{name}");
+        assert_eq!(run(command.args(prog(name, ["echo", "ran"]))), prints("ran\n"), "{name}");
     }
 }
 
@@ -295,7 +355,7 @@ fn after_two_dashes_an_operand_may_begin_with_one() {
     for Link { name, .. } in links() {
         let (options, operands) = options_and_operands(name, scratch.path());
         let mut command = link(name);
-        command.env("PATH", &path).args(options).arg("--").args(operands).arg("-Z");
+        command.env("PATH", &path).args(options).arg("--").args(operands).args(prog(name, ["-Z"]));
         assert_eq!(run(&mut command), prints("-Z runs\n"), "{name}");
     }
 }
@@ -306,7 +366,7 @@ fn the_second_of_two_dashes_is_the_program() {
     for Link { name, .. } in links() {
         let (options, operands) = options_and_operands(name, scratch.path());
         let mut command = link(name);
-        command.args(options).arg("--").args(operands).args(["--", "echo", "ran"]);
+        command.args(options).arg("--").args(operands).args(prog(name, ["--", "echo", "ran"]));
         assert_eq!(run(&mut command), fails(127, unable_to_run(name, "--", Errno::ENOENT)), "{name}");
     }
 }
@@ -317,7 +377,7 @@ fn options_after_the_first_operand_are_the_programs() {
     let show = ["sh", "-c", "printf '%s\\n' \"$@\"", "sh"];
     let options = ["--help", "--version", "-Z", "-c", "--", "-", "-n"];
     for Link { name, .. } in links() {
-        let outcome = run(working(name, scratch.path()).args(show).args(options));
+        let outcome = run(working(name, scratch.path()).args(prog(name, show)).args(options));
         assert_eq!(outcome, prints(options.map(|option| format!("{option}\n")).concat()), "{name}");
     }
 }
@@ -328,7 +388,7 @@ fn arguments_reach_the_program_byte_for_byte() {
     let show = ["sh", "-c", "printf '%s/' \"$@\" | od -An -v -tx1", "sh"];
     let bytes = [&b"\xff\xfe"[..], b"", b"caf\xe9", b"a\nb", b"\x1b\x7f", b""].map(OsStr::from_bytes);
     for Link { name, .. } in links() {
-        let outcome = run(working(name, scratch.path()).args(show).args(bytes));
+        let outcome = run(working(name, scratch.path()).args(prog(name, show)).args(bytes));
         let hex = " ff fe 2f 2f 63 61 66 e9 2f 61 0a 62 2f 1b 7f 2f\n 2f\n";
         assert_eq!(outcome, prints(hex), "{name}");
     }
@@ -340,10 +400,10 @@ fn the_programs_status_is_its_own() {
     for Link { name, .. } in links() {
         for status in [0, 1, 100, 111, 126, 127, 255] {
             let script = format!("exit {status}");
-            let outcome = run(working(name, scratch.path()).args(["sh", "-c", &script]));
+            let outcome = run(working(name, scratch.path()).args(prog(name, ["sh", "-c", &script])));
             assert_eq!(outcome, fails(status, ""), "{name}");
         }
-        let outcome = run(working(name, scratch.path()).args(["sh", "-c", "kill -KILL $$"]));
+        let outcome = run(working(name, scratch.path()).args(prog(name, ["sh", "-c", "kill -KILL $$"])));
         assert_eq!(outcome, fails(128 + 9, ""), "{name}");
     }
 }
@@ -355,7 +415,7 @@ fn a_program_that_is_not_there_gives_127() {
     let scratch = TempDir::new().unwrap();
     for Link { name, .. } in links() {
         for program in ["no-such-program", "/no/such/program", "/etc/passwd/program", ""] {
-            let outcome = run(working(name, scratch.path()).arg(program));
+            let outcome = run(working(name, scratch.path()).args(prog(name, [program])));
             assert_eq!(outcome, fails(127, unable_to_run(name, program, Errno::ENOENT)), "{name}");
         }
     }
@@ -369,7 +429,8 @@ fn a_program_that_may_not_be_executed_gives_126() {
     let directory = scratch.path().display().to_string();
     for Link { name, .. } in links() {
         for (program, hint) in [(&*plain, NO_X), (&*directory, "it is a directory"), ("plain", NO_X)] {
-            let outcome = run(working(name, scratch.path()).arg(program).env("PATH", &directory));
+            let outcome =
+                run(working(name, scratch.path()).args(prog(name, [program])).env("PATH", &directory));
             let message = unable_to_run(name, program, Errno::EACCES);
             assert_eq!(outcome, fails(126, format!("{message}{name}: hint: {hint}\n")), "{name}");
         }
@@ -385,7 +446,7 @@ fn a_file_that_the_kernel_cannot_run_gives_126_and_goes_to_no_shell() {
     for Link { name, .. } in links() {
         for (program, hint) in [("script", NO_SHELL), ("empty", "it is empty")] {
             let program = scratch.path().join(program).display().to_string();
-            let outcome = run(working(name, scratch.path()).arg(&program));
+            let outcome = run(working(name, scratch.path()).args(prog(name, [&program])));
             let message = unable_to_run(name, &program, Errno::ENOEXEC);
             assert_eq!(outcome, fails(126, format!("{message}{name}: hint: {hint}\n")), "{name}");
             assert!(!ran.exists(), "{name} gave it to a shell");
@@ -400,7 +461,7 @@ fn a_missing_interpreter_gives_127_and_says_that_the_file_is_there() {
     let program = scratch.path().join("script").display().to_string();
     for Link { name, .. } in links() {
         for (program, path) in [(program.as_str(), "/bin"), ("script", scratch.path().to_str().unwrap())] {
-            let outcome = run(working(name, scratch.path()).arg(program).env("PATH", path));
+            let outcome = run(working(name, scratch.path()).args(prog(name, [program])).env("PATH", path));
             let message = unable_to_run(name, program, Errno::ENOENT);
             assert_eq!(outcome, fails(127, format!("{message}{name}: hint: {NO_INTERPRETER}\n")), "{name}");
         }
@@ -415,7 +476,7 @@ fn any_other_reason_gives_126() {
     let long = format!("/{}", "x".repeat(256));
     for Link { name, .. } in links() {
         for (program, errno) in [(&endless, Errno::ELOOP), (&long, Errno::ENAMETOOLONG)] {
-            let outcome = run(working(name, scratch.path()).arg(program));
+            let outcome = run(working(name, scratch.path()).args(prog(name, [program])));
             assert_eq!(outcome, fails(126, unable_to_run(name, program, errno)), "{name}");
         }
     }
@@ -444,7 +505,7 @@ fn the_first_directory_of_the_path_that_has_the_program_wins() {
             (format!("{file}:{second}:{first}"), "second\n"), // an element that is no directory
             (format!("{first}/:{second}"), "first\n"),
         ] {
-            let outcome = run(working(name, scratch.path()).arg("both").env("PATH", &path));
+            let outcome = run(working(name, scratch.path()).args(prog(name, ["both"])).env("PATH", &path));
             assert_eq!(outcome, prints(ran), "{name} in {path}");
         }
     }
@@ -455,7 +516,7 @@ fn an_element_of_the_path_that_is_no_directory_is_not_there() {
     let scratch = two_directories();
     let file = scratch.path().join("first/both").display().to_string();
     for Link { name, .. } in links() {
-        let outcome = run(working(name, scratch.path()).arg("both").env("PATH", &file));
+        let outcome = run(working(name, scratch.path()).args(prog(name, ["both"])).env("PATH", &file));
         assert_eq!(outcome, fails(127, unable_to_run(name, "both", Errno::ENOENT)), "{name}");
     }
 }
@@ -468,10 +529,12 @@ fn a_file_that_may_not_be_executed_does_not_end_the_search_but_is_remembered() {
     fs::set_permissions(scratch.path().join("first/both"), Permissions::from_mode(0o644)).unwrap();
     fs::create_dir(scratch.path().join("empty")).unwrap();
     for Link { name, .. } in links() {
-        let outcome = run(working(name, scratch.path()).arg("both").env("PATH", format!("{first}:{second}")));
+        let outcome = run(working(name, scratch.path())
+            .args(prog(name, ["both"]))
+            .env("PATH", format!("{first}:{second}")));
         assert_eq!(outcome, prints("second\n"), "{name}");
         for path in [format!("{first}:{}", directory("empty")), format!("{}:{first}", directory("empty"))] {
-            let outcome = run(working(name, scratch.path()).arg("both").env("PATH", &path));
+            let outcome = run(working(name, scratch.path()).args(prog(name, ["both"])).env("PATH", &path));
             let message = unable_to_run(name, "both", Errno::EACCES);
             let message = format!("{message}{name}: hint: {NO_X}\n");
             assert_eq!(outcome, fails(126, message), "{name} in {path}");
@@ -490,7 +553,11 @@ fn a_directory_that_may_not_be_searched_is_remembered_too() {
         let mortal = |program: &str, path: &str| {
             let words = working(name, scratch.path());
             let mut command = mortal("PATH=$1; shift; exec \"$@\"");
-            run(command.args(["sh", path]).arg(words.get_program()).args(words.get_args()).arg(program))
+            run(command
+                .args(["sh", path])
+                .arg(words.get_program())
+                .args(words.get_args())
+                .args(prog(name, [program])))
         };
         assert_eq!(mortal("both", &format!("{first}:{second}")), prints("second\n"), "{name}");
         for program in ["nowhere", &format!("{first}/both")] {
@@ -508,7 +575,7 @@ fn a_loop_in_the_path_ends_the_search_as_it_does_for_every_peer() {
     symlink("loop", scratch.path().join("loop")).unwrap();
     let path = format!("{0}/loop:{0}/first", scratch.path().display());
     for Link { name, .. } in links() {
-        let outcome = run(working(name, scratch.path()).arg("both").env("PATH", &path));
+        let outcome = run(working(name, scratch.path()).args(prog(name, ["both"])).env("PATH", &path));
         assert_eq!(outcome, fails(126, unable_to_run(name, "both", Errno::ELOOP)), "{name}");
     }
 }
@@ -517,7 +584,7 @@ fn a_loop_in_the_path_ends_the_search_as_it_does_for_every_peer() {
 fn an_empty_element_of_the_path_is_the_current_directory() {
     let scratch = two_directories();
     let second = scratch.path().join("second").display().to_string();
-    for Link { name, .. } in links().filter(|link| link.name != "chroot") {
+    for Link { name, .. } in links().filter(|link| !["chdir", "chroot"].contains(&link.name)) {
         for (path, ran) in [
             (String::new(), "first\n"),
             (":".into(), "first\n"),
@@ -527,7 +594,7 @@ fn an_empty_element_of_the_path_is_the_current_directory() {
             (format!("{second}:"), "second\n"),
         ] {
             let mut command = working(name, scratch.path());
-            command.arg("both").env("PATH", &path).current_dir(scratch.path().join("first"));
+            command.args(prog(name, ["both"])).env("PATH", &path).current_dir(scratch.path().join("first"));
             assert_eq!(run(&mut command), prints(ran), "{name} in '{path}'");
         }
     }
@@ -539,7 +606,7 @@ fn the_current_directory_is_not_searched_unless_the_path_says_so() {
     for Link { name, .. } in links() {
         for path in [None, Some("/bin:/usr/bin")] {
             let mut command = working(name, scratch.path());
-            command.arg("both").current_dir(scratch.path().join("first")).env_remove("PATH");
+            command.args(prog(name, ["both"])).current_dir(scratch.path().join("first")).env_remove("PATH");
             let outcome = run(command.envs(path.map(|path| ("PATH", path))));
             assert_eq!(outcome, fails(127, unable_to_run(name, "both", Errno::ENOENT)), "{name}");
         }
@@ -550,13 +617,13 @@ fn the_current_directory_is_not_searched_unless_the_path_says_so() {
 fn a_name_with_a_slash_is_not_searched() {
     let scratch = two_directories();
     let path = scratch.path().display().to_string();
-    for Link { name, .. } in links().filter(|link| link.name != "chroot") {
+    for Link { name, .. } in links().filter(|link| !["chdir", "chroot"].contains(&link.name)) {
         for program in ["first/both", "./first/both", "second/../first/both"] {
             let mut command = working(name, scratch.path());
-            command.arg(program).current_dir(scratch.path()).env("PATH", "/bin");
+            command.args(prog(name, [program])).current_dir(scratch.path()).env("PATH", "/bin");
             assert_eq!(run(&mut command), prints("first\n"), "{name} {program}");
             let mut command = working(name, scratch.path());
-            command.arg(program).current_dir("/").env("PATH", &path);
+            command.args(prog(name, [program])).current_dir("/").env("PATH", &path);
             let message = unable_to_run(name, program, Errno::ENOENT);
             assert_eq!(run(&mut command), fails(127, message), "{name} {program}");
         }
@@ -571,21 +638,21 @@ fn an_unset_path_is_bin_and_usr_bin() {
     for Link { name, .. } in links() {
         let command = working(name, scratch.path());
         let mut traced = prepared("strace");
-        traced.args(["-qq", "-e", "trace=execve", "-e", "signal=none", "-o"]).arg(&log);
+        traced.args(["-qq", "-f", "-e", "trace=execve", "-e", "signal=none", "-o"]).arg(&log);
         // Not removed from strace's own environment, which needs it.
         traced
             .args(["-E", "PATH"])
             .arg(command.get_program())
             .args(command.get_args())
-            .arg("no-such-program");
+            .args(prog(name, ["no-such-program"]));
         let outcome = run(&mut traced);
         assert_eq!(outcome, fails(127, unable_to_run(name, "no-such-program", Errno::ENOENT)));
         let log = fs::read_to_string(&log).unwrap();
-        let tried = log.lines().filter(|line| line.starts_with("execve(")).skip(1);
+        let tried = log.lines().filter(|line| line.contains("execve(\"")).skip(1);
         let tried = tried.map(|line| line.split('"').nth(1).unwrap()).collect::<Vec<_>>();
         assert_eq!(tried, ["/bin/no-such-program", "/usr/bin/no-such-program"], "{name}");
         assert_eq!(
-            run(working(name, scratch.path()).args(["echo", "ran"]).env_remove("PATH")),
+            run(working(name, scratch.path()).args(prog(name, ["echo", "ran"])).env_remove("PATH")),
             prints("ran\n")
         );
     }
@@ -598,7 +665,7 @@ fn failing(name: &str, scratch: &Path) -> Vec<(i32, Command)> {
     script(&scratch.join("script"), "no first line\n");
     let with = |program: &str| {
         let mut command = working(name, scratch);
-        command.arg(program);
+        command.args(prog(name, [program]));
         command
     };
     let mut wrong = link(name);
@@ -656,8 +723,8 @@ fn without_stderr_the_status_alone_tells() {
 fn a_program_that_fails_with_stdout_closed_keeps_its_status() {
     let scratch = TempDir::new().unwrap();
     for Link { name, .. } in links() {
-        let command = working(name, scratch.path());
-        let outcome = run(&mut under("exec \"$@\" no-such-program >&-", &command));
+        let mut command = working(name, scratch.path());
+        let outcome = run(&mut under("exec \"$@\" >&-", command.args(prog(name, ["no-such-program"]))));
         assert_eq!(outcome, fails(127, unable_to_run(name, "no-such-program", Errno::ENOENT)), "{name}");
     }
 }
@@ -668,7 +735,7 @@ fn the_name_of_a_program_is_shown_on_one_line_whatever_it_is() {
     let program = OsStr::from_bytes(b"new\nline\r\x1b[31m\x7f\xc2\x9b caf\xe9 caf\xc3\xa9");
     let shown = "new\\nline\\x0d\\x1b[31m\\x7f\\xc2\\x9b caf\\xe9 café";
     for Link { name, .. } in links() {
-        let outcome = run(working(name, scratch.path()).arg(program));
+        let outcome = run(working(name, scratch.path()).args(prog(name, [program])));
         assert_eq!(outcome, fails(127, unable_to_run(name, shown, Errno::ENOENT)), "{name}");
     }
 }
@@ -697,7 +764,8 @@ pub(crate) fn set_id(directory: &Path) -> Result<(), String> {
 /// `program` with valid arguments and `echo ran` at its end, started by setpriv with `ids`.
 fn by_setpriv(ids: &[&str], program: &Path, words: &[String]) -> Command {
     let mut command = prepared("setpriv");
-    command.args(ids).arg("--clear-groups").arg(program).args(words).args(["echo", "ran"]);
+    let name = program.file_name().unwrap().to_str().unwrap();
+    command.args(ids).arg("--clear-groups").arg(program).args(words).args(prog(name, ["echo", "ran"]));
     command
 }
 

@@ -74,9 +74,10 @@ fn described() -> impl Iterator<Item = &'static Link> {
     catena::LINKS.iter().chain(catena::PROGRAMS)
 }
 
-/// The section of a program's page: 8 for what lives on, 1 for all others.
+/// The section of a program's page: 8 for what lives on, and for what has its page there as long as it exists; 1 for
+/// all others.
 fn section_of(name: &str) -> &'static str {
-    if ["sissylog", "svlog", "svrun"].contains(&name) { "8" } else { "1" }
+    if ["chpst", "sissylog", "svlog", "svrun"].contains(&name) { "8" } else { "1" }
 }
 
 /// The names of the programs whose page is in this section.
@@ -270,8 +271,8 @@ fn every_shim_is_of_its_own_program() {
     }
     for name in others() {
         let shim = text(format!("bins/main/{name}.rs"));
-        // Supervisor and logger allocate at their start alone, as a link does.
-        let malloc = if ["svrun", "svlog"].contains(&&*name) { "" } else { "malloc " };
+        // These allocate at their start alone, as a link does.
+        let malloc = if ["pause", "svrun", "svlog"].contains(&&*name) { "" } else { "malloc " };
         let expected = format!(
             "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!({malloc}catena::{name}::PROGRAM);\n"
         );
@@ -380,14 +381,15 @@ fn every_page_of_a_program_names_its_statuses() {
             "setlock" => &["0", "100", "111", "126", "127"],
             "pidlock" => &["0", "100", "111", "126", "127", "0", "1", "100", "111"],
             "svrun" => &["0", "100", "111", "1"],
-            "svlog" | "sissylog" => &["0", "100", "111"],
+            "pause" | "svlog" | "sissylog" => &["0", "100", "111"],
             "svctl" => &statuses, // a count of services is among them
             _ => &["100", "111", "126", "127"],
         };
         assert_eq!(statuses, expected, "{page_of}: EXIT STATUS");
         if others().iter().all(|other| other != name) {
+            let program = if *name == "argv0" { "realprog" } else { "prog" };
             assert!(
-                section.starts_with("The status is that of\n.Ar prog ,\nunless"),
+                section.starts_with(&format!("The status is that of\n.Ar {program} ,\nunless")),
                 "{page_of}: EXIT STATUS"
             );
         } else {

@@ -100,7 +100,7 @@ impl Drop for Service {
 }
 
 fn a_run_script_of_our_links_is_started_and_stopped_by_runits_sv(of: Program) {
-    needs!(tool("sv"), tool("chpst"));
+    needs!(tool("sv"), peer("chpst"));
     let run_script = "#!/bin/sh
 exec 2>&1
 exec pidlock -n pid setlock -n lock envdir ./env umask 027 softlimit -o 64 setsid-free fdclose 0 sleep 1000000
@@ -118,14 +118,14 @@ exec pidlock -n pid setlock -n lock envdir ./env umask 027 softlimit -o 64 setsi
     assert_eq!(relatives, [service.supervisor.id().to_string(), pid.to_string()]);
     assert!(fs::read_link(format!("/proc/{pid}/fd/0")).is_err());
     let locks = |command: &str| run(sh(command).current_dir(service.at(""))).status;
-    assert_eq!(locks("chpst -L lock true"), 111);
+    assert_eq!(locks("/usr/bin/chpst -L lock true"), 111);
     assert_eq!(locks("flock -n lock true"), 1);
     assert_eq!(
         run(link("pidlock").arg("-c").arg(service.at("pid"))),
         Outcome { status: 1, ..prints(format!("{pid}\n")) }
     );
     service.assert_stopped(pid);
-    assert_eq!(locks("chpst -L lock true"), 0);
+    assert_eq!(locks("/usr/bin/chpst -L lock true"), 0);
     assert_eq!(run(link("pidlock").arg("-c").arg(service.at("pid"))), prints(""));
     let next = service.assert_started("sleep");
     assert_ne!(next, pid);
@@ -204,7 +204,7 @@ fn the_promised_line_runs_and_svlogd_reads_what_it_says(of: Program) {
 
 #[test]
 fn our_links_before_and_after_chpst_in_one_line() {
-    needs!(tool("chpst"));
+    needs!(peer("chpst"));
     let directory = TempDir::new().unwrap();
     fs::create_dir(directory.path().join("env")).unwrap();
     fs::write(directory.path().join("env/OURS"), "1\n").unwrap();
@@ -216,11 +216,11 @@ fn our_links_before_and_after_chpst_in_one_line() {
     let without =
         items("umask 027; ulimit -Sc 0; export OURS=1; ulimit -Sn 77; exec /usr/bin/nice -n 3 STATE");
     for line in [
-        "exec envdir env umask 027 softlimit -c 0 chpst -n 3 -o 77 STATE",
-        "exec chpst -n 3 -o 77 envdir env umask 027 softlimit -c 0 STATE",
-        "exec envdir env nice -n 1 chpst -n 1 umask 027 nice -n 1 softlimit -c 0 chpst -o 77 STATE",
-        "exec envdir env chpst -n 3 umask 027 chpst -o 77 softlimit -c 0 STATE",
-        "exec softlimit -o 77 umask 027 chpst -e env -n 3 softlimit -c 0 STATE",
+        "exec envdir env umask 027 softlimit -c 0 /usr/bin/chpst -n 3 -o 77 STATE",
+        "exec /usr/bin/chpst -n 3 -o 77 envdir env umask 027 softlimit -c 0 STATE",
+        "exec envdir env nice -n 1 /usr/bin/chpst -n 1 umask 027 nice -n 1 softlimit -c 0 /usr/bin/chpst -o 77 STATE",
+        "exec envdir env /usr/bin/chpst -n 3 umask 027 /usr/bin/chpst -o 77 softlimit -c 0 STATE",
+        "exec softlimit -o 77 umask 027 /usr/bin/chpst -e env -n 3 softlimit -c 0 STATE",
     ] {
         // Where in the environment a new variable stands is each one's own affair.
         assert_eq!(differences(&sorted(&without), &sorted(&items(line))), "", "{line}");
@@ -235,7 +235,7 @@ fn sorted(state: &str) -> String {
 
 #[test]
 fn one_line_may_mix_all_toolboxes() {
-    needs!(mounts(), tool("chpst"), tool("s6-softlimit"), tool("svc"), tool("execlineb"));
+    needs!(mounts(), peer("chpst"), tool("s6-softlimit"), tool("svc"), tool("execlineb"));
     let accounts = Accounts::new();
     let directory = open_directory();
     let state = directory.path().join("state");
@@ -244,15 +244,15 @@ fn one_line_may_mix_all_toolboxes() {
     fs::write(directory.path().join("env/GREETING"), "hello\n").unwrap();
     // Each place of the line has ours first.
     let places: [&[&str]; 5] = [
-        &["envdir env", "/usr/bin/envdir env", "s6-envdir env", "chpst -e env"],
+        &["envdir env", "/usr/bin/envdir env", "s6-envdir env", "/usr/bin/chpst -e env"],
         &["umask 027", "/usr/lib/execline/bin/umask 027"],
-        &["softlimit -o 77", "/usr/bin/softlimit -o 77", "s6-softlimit -o 77", "chpst -o 77"],
+        &["softlimit -o 77", "/usr/bin/softlimit -o 77", "s6-softlimit -o 77", "/usr/bin/chpst -o 77"],
         &["fdmove -c 9 1", "/usr/lib/execline/bin/fdmove -c 9 1"],
         &[
             "setuidgid alice",
             "/usr/bin/setuidgid alice",
             "s6-applyuidgid -u 5001 -g 5001 -G 5001",
-            "chpst -u alice",
+            "/usr/bin/chpst -u alice",
         ],
     ];
     let links: Vec<PathBuf> =
@@ -281,14 +281,17 @@ fn one_line_may_mix_all_toolboxes() {
 
 #[test]
 fn locks_of_setlock_and_chpst_stand_side_by_side() {
-    needs!(tool("chpst"));
+    needs!(peer("chpst"));
     let directory = TempDir::new().unwrap();
-    let inside = "chpst -L a true 2>/dev/null; echo $?; setlock -n b true 2>/dev/null; echo $?; \
-                  chpst -L c true; echo $?; setlock -n c true; echo $?";
-    for line in
-        ["setlock a chpst -l b", "chpst -l a setlock b", "setlock a setlock b", "chpst -l a chpst -l b"]
-    {
-        let script = format!("{line} sh -c '{inside}' && chpst -L a setlock -n b true");
+    let inside = "/usr/bin/chpst -L a true 2>/dev/null; echo $?; setlock -n b true 2>/dev/null; echo $?; \
+                  /usr/bin/chpst -L c true; echo $?; setlock -n c true; echo $?";
+    for line in [
+        "setlock a /usr/bin/chpst -l b",
+        "/usr/bin/chpst -l a setlock b",
+        "setlock a setlock b",
+        "/usr/bin/chpst -l a /usr/bin/chpst -l b",
+    ] {
+        let script = format!("{line} sh -c '{inside}' && /usr/bin/chpst -L a setlock -n b true");
         assert_eq!(run_in(&directory, &script), prints("111\n111\n0\n0\n"), "{line}");
     }
 }

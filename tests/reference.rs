@@ -124,6 +124,103 @@ const SKA: &[Difference] = &[
     ("an empty directory in PATH", 127, "", "an empty directory of PATH is the current one, as in the shell"),
 ];
 
+// argv0
+
+/// Its own program takes the place of `$ARGS` and its name.
+const ARGV0: &[Case] = &[
+    ("a name", "link sh other -c 'echo $0'"),
+    ("a name with a dash", "link sh -other -c 'echo $0'"),
+    ("an empty name", "link sh '' -c 'echo \"<$0>\"'"),
+    ("arguments", r#"link printf x '<%s>' '' 'a b' "$(printf '\377')" -x -- --help | od -c"#),
+    ("no arguments", "link true x"),
+    ("the status", "link sh x -c 'exit 7'"),
+    ("a program that is not there", "link no-such-program sh"),
+    ("a program that is not executable", ">x; link ./x sh"),
+    ("a file in PATH that is not executable", ">d/true; PATH=$PWD/d:$PATH; link true x"),
+    ("a file in the place of a directory of PATH", "PATH=/etc/passwd:$PATH; link true x"),
+    ("no name", "link sh"),
+    ("nothing at all", "link"),
+];
+
+#[test]
+fn argv0_and_ucspi_tcp() {
+    needs!(peer("argv0"));
+    let differences = [
+        ("a program that is not there", 111, "", ONE_STATUS),
+        ("a program that is not executable", 111, "", ONE_STATUS),
+        ("a file in the place of a directory of PATH", 111, "", ENOTDIR),
+    ];
+    compare("argv0", "argv0", "", &[ARGV0], &[&differences]);
+}
+
+// fghack
+
+const FGHACK: &[Case] = &[
+    (
+        "a process in the background",
+        "mkfifo f; link sh -c '(cat f; echo late) & exit 3' & echo x >f; wait $!",
+    ),
+    (
+        "one that closes a few files",
+        "link sh -c 'exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; (sleep 0.1; echo late) &'",
+    ),
+    ("one that closes the first 64", CLOSES),
+    ("a write into the pipe", "link perl -e 'open F, q(>&=), $_ and syswrite F, q(x) for 3..1023; exit 3'"),
+    ("the signals that are ignored", "trap '' USR1; link grep SigIgn /proc/self/status"),
+    ("TERM", TERM),
+];
+
+/// A daemon as it might be written in C, which looks whether fghack waits for it.
+const CLOSES: &str = r#"link perl -e '
+use POSIX ();
+my $fghack = getppid;
+POSIX::close($_) for 3..63;
+exit if fork;
+for (1..20) { kill 0, $fghack or print("gone\n"), exit; select undef, undef, undef, 0.1 }
+print "there\n"'"#;
+
+/// A stop of fghack, whose program goes on as long as fghack is there and the stop is not handed on.
+const TERM: &str = r#"link sh -c '
+trap "echo got; exit 4" TERM
+kill $PPID
+while kill -0 $PPID 2>/dev/null; do sleep 0.1; done
+exit 5'"#;
+
+const HANDED_ON: &str = "a signal is handed on, so that a stop stops the program";
+const BY_SIGNAL: &str = "a program that a signal ended has the status that it has in the shell";
+
+#[test]
+fn fghack_and_daemontools() {
+    needs!(peer("fghack"), tool("perl"));
+    let differences = [
+        ("a program that a signal ends", 111, "", BY_SIGNAL),
+        ("one that closes the first 64", 0, "gone\n", "the pipe is out of the way of its files"),
+        ("TERM", 143, "", HANDED_ON),
+    ];
+    compare("fghack", "fghack", "", &[PROGRAM, FGHACK], &[DJB, &differences]);
+}
+
+#[test]
+fn fghack_and_s6() {
+    needs!(peer("s6-fghack"), tool("perl"));
+    let empty = "an empty directory of PATH is the current one, as in the shell";
+    let differences = [
+        ("an empty PATH", 111, "", empty),
+        ("an empty directory in PATH", 111, "", empty),
+        ("a program that a signal ends", 111, "", BY_SIGNAL),
+        ("one that closes the first 64", 0, "gone\n", "the pipe is out of the way of its files"),
+        (
+            "a write into the pipe",
+            102,
+            "",
+            "what a program writes anywhere is no reason to report another status",
+        ),
+        ("TERM", 143, "", HANDED_ON),
+    ];
+    let djb: Vec<_> = DJB.iter().filter(|(.., reason)| *reason == ONE_STATUS).copied().collect();
+    compare("fghack", "s6-fghack", "", &[PROGRAM, FGHACK], &[&djb, &differences]);
+}
+
 // envdir
 
 const ENVDIR: &[Case] = &[
@@ -804,6 +901,120 @@ fn nice_and_chpst() {
     compare("nice", "chpst", "-n 1", &[PROGRAM, NICE], &[DJB, &differences]);
 }
 
+// chpst
+
+/// What has no namesake of its own; of the rest a few, since the links above have it.
+const CHPST: &[Case] = &[
+    ("-u and a number", "link -u 5001 echo x"),
+    ("-u and nothing", "link -u '' echo x"),
+    ("-u and a colon in front of a name", "link -u :_lprng echo x"),
+    ("-u and a colon behind a name", "link -u root: echo x"),
+    ("-u and two colons", "link -u :: echo x"),
+    ("-u and a uid alone", "link -u :0 echo x"),
+    ("-U and numbers", "link -U :5:6:7 sh -c 'echo $UID $GID'"),
+    ("-U and an account", "link -U root sh -c 'echo $UID $GID'"),
+    ("-U and an account that is not there", "link -U no-such-account echo x"),
+    ("-U and -e", "echo 9 >d/UID; link -U :5:6 -e d sh -c 'echo $UID'"),
+    ("-b", "link -b name sh -c 'echo $0'"),
+    ("-b and nothing", r#"link -b '' sh -c 'echo "<$0>"'"#),
+    ("-b twice", "link -b one -b two sh -c 'echo $0'"),
+    ("-e", "echo v >d/A; X=pre link -e d sh -c 'echo $A'"),
+    ("-e twice", r#"mkdir e; echo v >d/A; echo w >e/B; link -e d -e e sh -c 'echo "<$A><$B>"'"#),
+    ("-e and a directory", "mkdir d/X; link -e d echo x"),
+    ("-e and a link to nothing", "ln -s no d/X; link -e d echo x"),
+    ("-e and a dir that is not there", "link -e no echo x"),
+    ("-e and PATH", "echo /no >d/PATH; link -e d sh -c 'echo $PATH'"),
+    ("-l and -L", "link -l f -L g echo x; echo $?; ls"),
+    ("-l twice", "link -l f -l f echo x; echo $?; ls"),
+    ("-L and a lock that is taken", r#"link -l f "$PROGRAM" -L f echo x"#),
+    ("-P", r#"link -P sh -c 'cut -d " " -f 5,6 /proc/$$/stat | tr " " "\n" | sed "s/^$$\$/own/"'"#),
+    ("-0", "link -0 sh -c '[ -e /proc/$$/fd/0 ] || echo closed'"),
+    ("-0 and a closed one", "link -0 echo x <&-"),
+    ("-1", "link -1 sh -c '[ -e /proc/$$/fd/1 ] || exit 7'"),
+    ("-2", "link -2 sh -c '[ -e /proc/$$/fd/2 ] || echo closed'"),
+    ("-o and -m", "link -o 50 -m 1000000000 cat /proc/self/limits"),
+    (
+        "-d -p -f -c -r -t",
+        "link -d 1000000000 -p 5000 -f 1000000 -c 0 -r 1000000 -t 1000 cat /proc/self/limits",
+    ),
+    (
+        "-o and too few for itself",
+        "echo v >d/A; link -o 3 -e d -l f sh -c 'exit 9' 2>/dev/null; [ $? != 0 ]; ls f",
+    ),
+    ("-n and -o", "by link -n 2 -o 50"),
+    ("letters in one word", "link -vP0bname sh -c 'echo $0'"),
+    ("-V", "link -V"),
+    ("-V and a program", "link -V echo x"),
+    ("two dashes", "link -o 50 -- echo x"),
+    ("an unknown option", "link -Z echo x"),
+    ("no value", "link -u"),
+    ("options behind the program", "link echo -u x"),
+];
+
+/// Those that need root.
+const CHPST_ROOT: &[Case] = &[
+    ("-u", "link -u :5001:5002:5003 sh -c 'id -u; id -G'"),
+    ("-u and an account", "link -u nobody sh -c 'id -u; id -G'"),
+    ("-u and groups", "link -u nobody:bin:daemon sh -c 'id -u; id -G'"),
+    ("-u and a gid that is empty", "link -u :5001: sh -c 'id -G'"),
+    ("-u and a large number", "link -u :99999999999:5 sh -c 'id -u'"),
+    ("-u and -n", "by link -u :5001:5002 -n -1"),
+    ("-u and -l", "chmod 777 .; link -u :5001:5002 -l f stat -c '%u %g %a' f"),
+    ("-u and a lock that it may not open", ">f; chmod 600 f; chmod 755 .; link -l f -u :5001:5002 echo x"),
+    ("-/", "link -/ / pwd"),
+    ("-/ and a dir that is not there", "link -/ no echo x"),
+    ("-/ and -e", "echo v >d/A; link -/ / -e d sh -c 'echo $A'"),
+    (
+        "-/ and -u by name",
+        "mkdir -p r/etc; cp /bin/busybox r/; echo in:x:7001:7002::/:/x >r/etc/passwd; \
+                           link -/ r -u in /busybox id -u",
+    ),
+];
+
+#[test]
+fn chpst_and_its_namesake() {
+    needs!(peer("chpst"), root(), lowered());
+    let empty = "an empty field is not 0";
+    let differences = [
+        ("-u and two colons", 0, "x\n", empty),
+        ("-u and a gid that is empty", 0, "0\n", empty),
+        ("-u and a large number", 0, "1215752191\n", "a number is not cut to 32 bits"),
+        ("-e and a link to nothing", 0, "x\n", NO_FILE),
+        ("-0 and a closed one", 111, "", "closed is what it shall be"),
+        ("-V", 100, "", "it was asked for"),
+        ("-V and a program", 100, "", "it was asked for"),
+    ];
+    compare("chpst", "chpst", "-o 50", &[PROGRAM, CHPST, CHPST_ROOT], &[DJB, &differences]);
+}
+
+// pgrphack
+
+const PGRPHACK: &[Case] = &[
+    ("a process", r#"link sh -c 'cut -d " " -f 5,6 /proc/$$/stat | tr " " "\n" | sed "s/^$$\$/own/"'"#),
+    (
+        "the leader of a session",
+        r#"setsid -w "$PROGRAM" sh -c 'cut -d " " -f 5,6 /proc/$$/stat | tr " " "\n" | sed "s/^$$\$/own/"'"#,
+    ),
+    (
+        "the leader of a process group",
+        r#"perl -e 'setpgrp; exec @ARGV' "$PROGRAM" sh -c '
+            [ $(cut -d " " -f 6 /proc/$$/stat) = $$ ] && echo own || echo another'"#,
+    ),
+    ("two dashes", "link -- echo x"),
+    ("an unknown option", "link -x echo x"),
+];
+
+#[test]
+fn pgrphack_and_daemontools() {
+    needs!(peer("pgrphack"), tool("perl"), tool("setsid"));
+    let differences = [
+        ("the leader of a process group", 0, "another\n", "nothing runs without what the line asks for"),
+        ("two dashes", 111, "", "two dashes end the options"),
+        ("an unknown option", 111, "", "an option is no program"),
+    ];
+    compare("pgrphack", "pgrphack", "", &[PROGRAM, PGRPHACK], &[DJB, &differences]);
+}
+
 // umask
 
 const OCTAL: &[Case] = &[
@@ -873,4 +1084,6 @@ fn umask_and_the_symbolic_one_of_execline() {
 // - a FIFO that redirfd waits for: redirfd;
 // - what a program gets from a link that it did not ask for, signals above all: transparency;
 // - nice of busybox, which Debian's lacks, and s6-nice, of which Debian has no package;
+// - chdir: nosh's has no Debian package; execline's cd and env -C have other names for what they do not do;
+// - pause: void-runit's has no Debian package;
 // - chroot: coreutils' takes other statuses throughout; setsid-free, pidlock: no peer does the same.

@@ -112,6 +112,13 @@ impl Account {
         Ok(Self { uid, gid, groups: sorted(&gids), user })
     }
 
+    /// Sets UID and GID.
+    pub fn export_ids(&self, env: &mut Env) -> Result<(), Exit> {
+        env.set(b"UID", self.uid.to_string().as_bytes())?;
+        env.set(b"GID", self.gid.to_string().as_bytes())?;
+        Ok(())
+    }
+
     /// Sets HOME, USER, LOGNAME and SHELL; for a uid without entry HOME is `/`, SHELL `/bin/sh`, and the
     /// names go.
     pub fn export(&self, env: &mut Env) -> Result<(), Exit> {

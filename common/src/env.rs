@@ -124,6 +124,14 @@ impl Format {
     }
 }
 
+/// What a file has for the variable of its name.
+enum Content {
+    Value(Vec<u8>),
+    Empty,
+    /// It is a directory, and that it cannot be read so.
+    Directory(Exit),
+}
+
 /// A directory of variables, a file each: what daemontools' envdir reads.
 pub struct Directory {
     path: Word,
@@ -137,13 +145,40 @@ impl Directory {
     }
 
     /// The names of its files but those that start with a dot.
-    pub fn names(&self) -> Result<impl Iterator<Item = CString> + use<>, Exit> {
+    fn names(&self) -> Result<impl Iterator<Item = CString> + use<>, Exit> {
         let names = file::names(self.fd.as_fd()).or_fail(format_args!("read directory {}", self.path))?;
         Ok(names.into_iter().filter(|name| !name.to_bytes().starts_with(b".")))
     }
 
-    /// The value that the file `name` gives its variable.
-    pub fn value(&self, name: &CStr, format: Format) -> Result<Option<Vec<u8>>, Exit> {
+    /// Edits `env` as the files say, with `prefix` in front of each name. What cannot be read is an error; where that is
+    /// a subdirectory `subdirectory` decides.
+    pub fn apply(
+        &self,
+        env: &mut Env,
+        prefix: &[u8],
+        format: Format,
+        subdirectory: impl Fn(Exit) -> Result<(), Exit>,
+    ) -> Result<(), Exit> {
+        for file in self.names()? {
+            let name = [prefix, file.to_bytes()].concat();
+            let edited = match self.value(&file, format)? {
+                Content::Value(value) => env.set(&name, &value),
+                Content::Empty => env.unset(&name),
+                Content::Directory(error) => {
+                    subdirectory(error)?;
+                    continue;
+                }
+            };
+            edited.map_err(|problem| {
+                let (directory, file) = (self.path, shown(file.to_bytes()));
+                Exit::fatal(format_args!("unable to use {directory}/{file}: {problem}"))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What the file `name` has for its variable.
+    fn value(&self, name: &CStr, format: Format) -> Result<Content, Exit> {
         let (directory, file) = (self.path, shown(name.to_bytes()));
         let action = format_args!("read {directory}/{file}");
         // Without waiting for the other end of a FIFO, and no terminal becomes ours.
@@ -151,9 +186,14 @@ impl Directory {
         let fd = fds::open(self.fd.as_fd(), name, flags, Mode::empty()).or_fail(action)?;
         let status = fstat(&fd).or_fail(action)?;
         match SFlag::from_bits_truncate(status.st_mode & SFlag::S_IFMT.bits()) {
-            SFlag::S_IFREG => Ok(format.value(&content(fd.as_fd(), format.whole).or_fail(action)?)),
-            SFlag::S_IFCHR if (major(status.st_rdev), minor(status.st_rdev)) == (1, 3) => Ok(None), // /dev/null
-            SFlag::S_IFDIR => Err(Exit::system(action, Errno::EISDIR)),
+            SFlag::S_IFREG => {
+                let content = content(fd.as_fd(), format.whole).or_fail(action)?;
+                Ok(format.value(&content).map_or(Content::Empty, Content::Value))
+            }
+            SFlag::S_IFCHR if (major(status.st_rdev), minor(status.st_rdev)) == (1, 3) => {
+                Ok(Content::Empty) // /dev/null
+            }
+            SFlag::S_IFDIR => Ok(Content::Directory(Exit::system(action, Errno::EISDIR))),
             _ => Err(Exit::fatal(format_args!("unable to {action}: not a regular file"))),
         }
     }

@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::identity::SelfMatch;
 use crate::sys::words::Words;
 use crate::sys::{file, process};
+use crate::word::Word;
 use crate::{fds, flaw};
 
 /// What is left to execute, and with which environment.
@@ -52,6 +53,11 @@ impl Chain {
 
     pub(crate) fn take(&mut self) -> Self {
         Self { words: self.words.clone(), env: mem::take(&mut self.env), ..*self }
+    }
+
+    /// Says that `root` has become the root directory, in which the program is searched.
+    pub fn search_in(&mut self, root: Word) {
+        self.root = Some(root.0).filter(|root| *root != c"/"); // "/" moves no path
     }
 
     /// What the next word has to be to be the link `name`, which is in this process; `None` if it cannot

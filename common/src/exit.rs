@@ -55,6 +55,13 @@ impl Exit {
         Self::usage(format_args!("{problem}: {}", shown(value)))
     }
 
+    /// This error as one of status 111, for a program that calls fewer things a usage error than others do.
+    #[must_use]
+    pub fn into_fatal(mut self) -> Self {
+        (self.0.kind, self.0.status) = (Kind::Fatal, 111);
+        self
+    }
+
     /// The system is not as the link needs it, status 111.
     pub fn fatal(problem: impl Display) -> Self {
         Self::new(Kind::Fatal, 111, &problem)

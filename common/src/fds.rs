@@ -93,6 +93,30 @@ pub fn move_to(from: RawFd, to: RawFd) -> nix::Result<()> {
     if from == to { Ok(()) } else { raw::close(from) }
 }
 
+/// Moves a new fd, close-on-exec or not, to the highest number that is free, of 3 to `most` and below the limit of
+/// open files; there it is open across exec.
+pub fn move_to_top(fd: OwnedFd, most: RawFd) -> nix::Result<OwnedFd> {
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let highest = RawFd::try_from(limit).unwrap_or(RawFd::MAX).saturating_sub(1).min(most);
+    let mut least = highest.max(libc::STDERR_FILENO + 1);
+    let moved = loop {
+        match raw::copy_from(fd.as_raw_fd(), least, libc::F_DUPFD) {
+            // All from there up to the limit are taken.
+            Err(Errno::EMFILE) if least > libc::STDERR_FILENO + 1 => least -= 1,
+            other => break other?,
+        }
+    };
+    raw::close(fd.into_raw_fd())?;
+    Ok(moved)
+}
+
+/// Closes a fd of ours, and makes sure of it: where close(2) fails it has closed the fd all the same, as a second call
+/// shows.
+pub fn close_surely(fd: OwnedFd) -> nix::Result<()> {
+    let fd = fd.into_raw_fd();
+    raw::close(fd).or_else(|_| close(fd))
+}
+
 /// A fd that the program which this process becomes finds again: see [`hand_on`].
 #[derive(Debug)]
 pub struct Handed {
@@ -160,6 +184,11 @@ pub fn close(fd: RawFd) -> nix::Result<()> {
         Err(Errno::EBADF) => Ok(()),
         other => other,
     }
+}
+
+/// Closes fds of ours whose numbers are free then for what the program gets.
+pub fn close_all<const N: usize>(fds: [OwnedFd; N]) -> nix::Result<()> {
+    fds.into_iter().try_for_each(|fd| raw::close(fd.into_raw_fd()))
 }
 
 /// Leaves an open fd to the program: on the number `at`, whatever is open there, or where it is.

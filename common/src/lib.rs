@@ -23,6 +23,7 @@ pub mod procfs;
 pub mod quantity;
 pub mod root;
 pub mod rt;
+pub mod session;
 pub mod signals;
 pub mod spawn;
 pub mod supervise;

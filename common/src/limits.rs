@@ -1,11 +1,30 @@
 //! Resource limits, setrlimit(2).
 
 use nix::errno::Errno;
-use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
+use nix::sys::resource::{RLIM_INFINITY, Resource, Resource as R, getrlimit, rlim_t, setrlimit};
 
 use crate::exit::Exit;
 use crate::procfs;
 use crate::quantity::number;
+
+/// The resources that a letter of daemontools' softlimit limits; `None` if it has no such letter.
+#[must_use]
+pub fn resources(letter: char) -> Option<&'static [Resource]> {
+    Some(match letter {
+        'a' => &[R::RLIMIT_AS],
+        'c' => &[R::RLIMIT_CORE],
+        'd' => &[R::RLIMIT_DATA],
+        'f' => &[R::RLIMIT_FSIZE],
+        'l' => &[R::RLIMIT_MEMLOCK],
+        'm' => &[R::RLIMIT_DATA, R::RLIMIT_STACK, R::RLIMIT_MEMLOCK, R::RLIMIT_AS],
+        'o' => &[R::RLIMIT_NOFILE],
+        'p' => &[R::RLIMIT_NPROC],
+        'r' => &[R::RLIMIT_RSS],
+        's' => &[R::RLIMIT_STACK],
+        't' => &[R::RLIMIT_CPU],
+        _ => return None,
+    })
+}
 
 /// What to make a limit.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,8 +1,8 @@
 //! What a link is, and how it reads its command line: options, then operands, then `prog...`.
 
-use std::ffi::{CStr, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::fd::RawFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::time::Duration;
 
 use lexopt::Arg;
@@ -160,6 +160,18 @@ impl Cli {
     /// The value of the option just returned.
     pub fn value(&mut self) -> Result<OsString, Exit> {
         Ok(self.parser.value()?)
+    }
+
+    /// The value of the option just returned, as a word: for the name of a file, or what the program gets.
+    pub fn word(&mut self) -> Result<Word, Exit> {
+        let value = CString::new(self.value()?.into_vec()).unwrap_or_default(); // made of a C string
+        Ok(Word(Box::leak(value.into_boxed_c_str()))) // it lives as long as the command line
+    }
+
+    /// The version, as `--version` prints it.
+    #[must_use]
+    pub fn version(&self) -> String {
+        version(self.link)
     }
 
     /// The value of the option just returned, as a fd number.

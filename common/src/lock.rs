@@ -63,6 +63,7 @@ pub struct Request {
     quiet: bool,
     at: Option<RawFd>,
     file: Word,
+    see: &'static str, // behind the hint where the lock is taken
 }
 
 impl Request {
@@ -85,7 +86,13 @@ impl Request {
         if let Some(fd @ 0..=2) = at {
             return Err(Exit::usage(format_args!("a lock on fd {fd} would be lost with it: use 3 or above")));
         }
-        Ok((Self { wait, quiet, at, file: cli.operand("file")? }, flagged))
+        Ok((Self { wait, quiet, at, file: cli.operand("file")?, see: ": see -d" }, flagged))
+    }
+
+    /// What chpst asks for.
+    #[must_use]
+    pub fn of(file: Word, wait: Wait) -> Self {
+        Self { wait, quiet: false, at: None, file, see: "" }
     }
 
     /// Takes the lock, lets `then` work on the file, and leaves its fd to the program, which so holds the
@@ -112,12 +119,14 @@ impl Request {
     fn taken(&self) -> Exit {
         let error = Exit::fatal(format_args!("unable to lock {}: it is locked", self.file));
         match holder::find(&self.file) {
-            Ok(Some((pid, _))) if process::id() == Ok(pid) => {
-                error.hint("this process holds it itself, by a descriptor that it has already: see -d")
-            }
+            Ok(Some((pid, _))) if process::id() == Ok(pid) => error.hint(format!(
+                "this process holds it itself, by a descriptor that it has already{}",
+                self.see
+            )),
             Ok(Some((pid, name))) => error.hint(format!(
-                "process {pid} ({}) holds it, as does each that inherits its descriptor: see -d",
-                shown(&name)
+                "process {pid} ({}) holds it, as does each that inherits its descriptor{}",
+                shown(&name),
+                self.see
             )),
             _ => error, // it was for a hint, and /proc shows each account its own processes
         }

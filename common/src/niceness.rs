@@ -19,8 +19,9 @@ pub fn increment(text: &[u8]) -> Option<i32> {
     whole.then(|| sign * number::<i32>(digits).unwrap_or(i32::MAX))
 }
 
-/// Adds to the niceness, as far as the kernel has one: from -20, which is served first, to 19.
-pub fn add(increment: i32) -> Result<(), Exit> {
+/// Adds to the niceness, as far as the kernel has one: from -20, which is served first, to 19. `hint` says what to do
+/// where the right to it is missing.
+pub fn add(increment: i32, hint: &'static str) -> Result<(), Exit> {
     let before = process::niceness().or_fail("read the niceness")?;
     let niceness = before.saturating_add(increment).clamp(-20, 19);
     process::set_niceness(niceness).map_err(|errno| {
@@ -31,7 +32,7 @@ pub fn add(increment: i32) -> Result<(), Exit> {
         error.hint(if geteuid().is_root() {
             "root has no CAP_SYS_NICE here, as in a container that was started without it"
         } else {
-            "only root may lower it: put nice before setuidgid"
+            hint
         })
     })
 }

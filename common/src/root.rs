@@ -9,12 +9,10 @@ use crate::exit::{Exit, OrFail};
 use crate::word::Word;
 use crate::{caps, fds};
 
-const HINT: &str = "only root may: put chroot right after setuidgid, which lends it the right, or before it";
-
 /// Makes `path` the root directory and the working directory. One fd serves both, so it is one directory whatever
 /// happens to its name. A process that is not root gives up `CAP_SYS_CHROOT` then, with which it could leave the
-/// chroot.
-pub fn change(path: Word) -> Result<(), Exit> {
+/// chroot. `hint` says what to do where the right to it is missing.
+pub fn change(path: Word, hint: &'static str) -> Result<(), Exit> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let directory =
         fds::open(AT_FDCWD, &path, flags, Mode::empty()).or_fail(format_args!("open directory {path}"))?;
@@ -22,7 +20,7 @@ pub fn change(path: Word) -> Result<(), Exit> {
     chroot(c".").map_err(|errno| {
         let error = Exit::system(format_args!("change root to {path}"), errno);
         match errno {
-            Errno::EPERM => error.hint(HINT),
+            Errno::EPERM => error.hint(hint),
             _ => error,
         }
     })?;

@@ -18,6 +18,7 @@ enum Kind {
     Directory,
     File,
     Account,
+    Command,
     Fd,
     OneOf(Vec<String>),
     /// Numbers, characters, names of the user's own: nothing to offer.
@@ -26,6 +27,8 @@ enum Kind {
 
 /// Arguments for which nothing is offered; of the last two svctl's own functions know.
 const FREE: &[&str] = &[
+    "argv0",
+    "arg",
     "bytes",
     "c",
     "char",
@@ -34,11 +37,13 @@ const FREE: &[&str] = &[
     "increment",
     "len",
     "mask",
+    "name",
     "prefix",
     "seconds",
     "value",
     "command",
     "service",
+    "word",
 ];
 
 impl Kind {
@@ -49,6 +54,7 @@ impl Kind {
             "file" => Self::File,
             "account" => Self::Account,
             "fd" | "to" | "from" => Self::Fd,
+            "realprog" => Self::Command,
             "facility" => Self::OneOf(facilities()),
             "link" => Self::OneOf(names()),
             free if FREE.contains(&free) => Self::Free,
@@ -191,6 +197,7 @@ fn bash(program: &Program) -> String {
         Kind::Directory => format!("compopt -o filenames 2>/dev/null\n\t\t{}", list("-d")),
         Kind::File => format!("compopt -o filenames 2>/dev/null\n\t\t{}", list("-f")),
         Kind::Account => list("-u"),
+        Kind::Command => list("-c"),
         Kind::OneOf(words) => list(&format!("-W '{}'", words.join(" "))),
         Kind::Fd | Kind::Free => ":".to_owned(),
     };
@@ -261,6 +268,7 @@ fn action(kind: &Kind) -> String {
         Kind::Directory => "_path_files -/".to_owned(),
         Kind::File => "_files".to_owned(),
         Kind::Account => "_users".to_owned(),
+        Kind::Command => "_command_names -e".to_owned(),
         Kind::Fd => "_file_descriptors".to_owned(),
         Kind::OneOf(words) => format!("({})", words.join(" ")),
         Kind::Free => "{true}".to_owned(), // a message would stand beside options that begin as the word does
@@ -327,6 +335,7 @@ fn fish(program: &Program) -> String {
             Kind::Directory => "-a '(__fish_complete_directories)'".to_owned(),
             Kind::File => "-F".to_owned(),
             Kind::Account => "-a '(__fish_complete_users)'".to_owned(),
+            Kind::Command => "-a '(__fish_complete_command)'".to_owned(),
             Kind::OneOf(words) => format!("-a '{}'", words.join(" ")),
             Kind::Fd | Kind::Free => continue,
         };

@@ -23,9 +23,16 @@ fn linked(directory: TempDir) -> TempDir {
 #[test]
 fn they_hand_on_every_state() {
     use transparency::Caller::{Anybody, Root};
-    use transparency::{furnished, under_every_state};
+    use transparency::{FORKED, furnished, under_every_state};
 
+    let forked = &*format!("{FORKED}, umask").leak();
     let lines = [
+        ("chpst -n 2 -c 0 @/bin/umask 027", "nice, priority, limit RLIMIT_CORE, umask", Anybody),
+        ("pgrphack @/bin/chpst -0", "session, group, terminal, fd 0", Anybody),
+        ("chdir @/empty @/bin/umask 027", "cwd, directory, umask", Anybody),
+        ("umask 027 @/bin/argv0 %", "umask", Anybody),
+        ("fghack @/bin/umask 027", forked, Anybody),
+        ("umask 027 @/bin/fghack", forked, Anybody),
         ("envdir @/empty @/bin/umask 027", "umask", Anybody),
         ("umask 027 @/bin/softlimit -c 0", "umask, limit RLIMIT_CORE", Anybody),
         ("softlimit @/bin/fdmove 60 61", "fd 60, fd 61", Anybody),
@@ -37,6 +44,9 @@ fn they_hand_on_every_state() {
         ("nice -n 3 @/bin/setuidgid :65534:65533", "nice, priority, ids", Root),
         ("envuidgid :5:6 @/bin/envdir -fn -p ADDED_ @/env", "env UID=, env GID=, env ADDED_", Anybody),
         ("umask 027 @/bin/setuidgid :65534:65533", "umask, ids", Root),
+        ("umask 027 @/bin/chpst -u :65534:65533", "umask, ids", Root),
+        ("chpst -u :65534:65533 -n 1 @/bin/umask 027", "umask, ids, nice, priority", Root),
+        ("setuidgid :65534:65533 @/bin/chpst -e @/empty", "ids", Root),
         ("setuidgid :65534:65533 @/bin/umask 027", "umask, ids", Root),
         ("setuidgid :65534:65533 @/bin/setuidgid :65534:65533", "ids", Root),
         ("setuidgid :65534:65533 @/bin/chroot / @/bin/softlimit", "ids, cwd, directory", Root),
@@ -68,8 +78,11 @@ fn they_run_the_program_as_promised_or_not_at_all() {
         &[
             (Host, "envdir @/env setuidgid apache chroot @/root @/bin/state"),
             (Host, "catena envdir @/env setuidgid apache chroot @/root @/bin/state"),
+            (Host, "chpst -P -e @/env -U apache -u apache -L @/new umask 027 nice @/bin/state"),
+            (Anybody, "pgrphack chpst -e @/env -0 nice @/bin/state"),
             (Anybody, "setlock -t 99 @/lock pidlock @/pid redirfd -w 9 @/file @/bin/state"),
             (Anybody, "catena setlock -t 99 @/lock pidlock @/pid redirfd -w 9 @/file @/bin/state"),
+            (Anybody, "softlimit -c 0 chdir @/env argv0 @/bin/state name"),
             (Anybody, "softlimit -c 0 umask 027 nice fdmove -c 9 0 @/bin/state"),
             (Root, "pose ambient setuidgid :5001:5002 umask 027 setuidgid :5001:5002 @/bin/state"),
         ],

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use caps::{CapSet, Capability};
 use common::limits::{self, Value, Which};
-use common::{Cli, Env, Exit, Link, OrFail, Outcome, fds, shown};
+use common::{Cli, Env, Exit, Link, OrFail, Outcome, Words, fds, process, shown, signals};
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::resource::Resource;
@@ -116,15 +116,26 @@ fn entries(value: &str) -> Result<Vec<&'static CStr>, Exit> {
     }
 }
 
+/// Closes all descriptors that are greater.
+fn close_above(last: i32) -> Result<(), Exit> {
+    let open = fs::read_dir("/proc/self/fd").map_err(failed)?.flatten();
+    let numbers: Vec<i32> = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for fd in numbers.into_iter().filter(|fd| *fd > last) {
+        let _ = fds::close(fd); // that of the listing is closed already
+    }
+    Ok(())
+}
+
 fn deed(state: &str, value: &str) -> Result<(), Exit> {
     match state {
-        "out" => fds::copy_to(1, 77).or_fail("copy stdout"),
-        "closed" if value == "rest" => {
-            let names = fs::read_dir("/proc/self/fd").map_err(failed)?.flatten();
-            let numbers: Vec<i32> = names.filter_map(|fd| fd.file_name().to_str()?.parse().ok()).collect();
-            for fd in numbers.into_iter().filter(|fd| *fd > 2) {
-                let _ = fds::close(fd); // that of the listing is closed already
-            }
+        "out" => {
+            // Above it there is nothing, so that its place among the pipes is the same whatever comes to be there.
+            close_above(77)?;
+            fds::copy_to(1, 77).or_fail("copy stdout")
+        }
+        "closed" if value == "rest" => close_above(2),
+        "decoys" => {
+            decoys();
             Ok(())
         }
         "closed" => {
@@ -173,6 +184,19 @@ fn deed(state: &str, value: &str) -> Result<(), Exit> {
         }),
         "bounding" => change_caps(|| caps::drop(None, CapSet::Bounding, Capability::CAP_MKNOD)),
         _ => Err(unknown(state)),
+    }
+}
+
+/// Makes some calls of each kind that a child makes of its own: a failure that is injected into the first of a kind
+/// meets these, and not its parent. Whatever comes of them, nothing has changed.
+fn decoys() {
+    let none: Words = [].into_iter().collect();
+    for _ in 0..8 {
+        let _ = signals::block(&[]);
+        let _ = fds::close(999);
+        let _ = prctl::get_dumpable();
+        let _ = signals::set_ignored(signals::CHLD, false);
+        let _ = process::execve(c"/none", &none, &none);
     }
 }
 

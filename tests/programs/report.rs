@@ -10,7 +10,7 @@ use caps::{CapSet, Capability};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource as R, getrlimit};
 use nix::sys::stat::{Mode, stat, umask};
-use nix::unistd::{Pid, getcwd, getgroups, getpgrp, getpid, getresgid, getresuid, getsid};
+use nix::unistd::{Pid, getcwd, getgroups, getpgrp, getpid, getppid, getresgid, getresuid, getsid};
 
 /// The lines of /proc/self/status that are state and not measurement.
 const STATUS: [&str; 18] = [
@@ -65,7 +65,7 @@ const SETS: [(&str, CapSet); 5] = [
 ];
 
 /// The state of this process, with the words of its command line, one item a line. Two runs from one parent give the same if the
-/// state is the same: its own pid is `self`, and pipes are numbered in the order of their fds. Without /proc what
+/// state is the same: its own pid is `self`, its parent's `parent`, and pipes are numbered in the order of their fds. Without /proc what
 /// needs it is left out. The timers of setitimer(2) are not there: no safe call reads them.
 pub(crate) fn of(words: &[&CStr]) -> String {
     let mut text = Text(String::new());
@@ -188,7 +188,11 @@ fn from_calls(text: &mut Text) {
 }
 
 fn own(id: Pid) -> String {
-    if id == getpid() { "self".into() } else { id.to_string() }
+    match id {
+        id if id == getpid() => "self".into(),
+        id if id == getppid() => "parent".into(),
+        id => id.to_string(),
+    }
 }
 
 fn hex(bits: u64) -> String {

@@ -48,6 +48,13 @@ pub fn id() -> nix::Result<u32> {
     u32::try_from(unsafe { libc::getpid() }).map_err(|_| Errno::EINVAL)
 }
 
+/// fork(2): the child's pid, or nothing in the child.
+pub fn fork() -> nix::Result<Option<u32>> {
+    // SAFETY: this process has one thread, so that the child has no lock of another.
+    let pid = Errno::result(unsafe { libc::fork() })?;
+    Ok(u32::try_from(pid).ok().filter(|pid| *pid != 0))
+}
+
 /// The five arguments of prctl(2) of which we use two. Returns what it returns.
 pub(crate) fn prctl(option: c_int, argument: c_ulong) -> nix::Result<c_int> {
     // SAFETY: used below with options that take integers.

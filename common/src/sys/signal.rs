@@ -6,9 +6,13 @@ use std::{mem, ptr};
 
 use nix::errno::Errno;
 
-/// The signals of `mask`, a bit for each, as a fd to read them from, signalfd(2). They must be blocked.
+/// These signals as a fd to read them from, signalfd(2). They must be blocked.
 pub fn as_fd(list: &[i32]) -> nix::Result<OwnedFd> {
-    let mask = list.iter().fold(0u64, |mask, signal| mask | 1 << (signal - 1));
+    mask_as_fd(mask_of(list))
+}
+
+/// As [`as_fd`], for the signals of a mask.
+pub fn mask_as_fd(mask: u64) -> nix::Result<OwnedFd> {
     let (set, flags) = (&raw const mask, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
     // SAFETY: a mask of eight bytes, as the kernel takes it; a new fd.
     let fd = Errno::result(unsafe { libc::syscall(libc::SYS_signalfd4, -1, set, 8, flags) })?;
@@ -30,26 +34,70 @@ pub fn next(fd: BorrowedFd) -> impl Iterator<Item = i32> + use<> {
 
 /// Blocks all signals. As a raw call: libc's leaves out those that it uses itself.
 pub fn block_all() -> nix::Result<()> {
-    set_mask(u64::MAX)
+    exchange_mask(u64::MAX).map(drop)
 }
 
 /// Blocks none.
 pub(crate) fn block_none() -> nix::Result<()> {
-    set_mask(0)
+    exchange_mask(0).map(drop)
 }
 
 /// Blocks this signal, and no other.
 pub fn block_only(signal: i32) -> nix::Result<()> {
-    set_mask(1 << (signal - 1))
+    exchange_mask(mask_of(&[signal])).map(drop)
 }
 
-fn set_mask(mask: u64) -> nix::Result<()> {
-    let (set, old) = (&raw const mask, ptr::null_mut::<u64>());
-    // SAFETY: a mask of eight bytes, as the kernel takes it.
-    let result = unsafe {
-        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, set, old, mem::size_of::<u64>())
-    };
-    Errno::result(result).map(drop)
+/// Blocks these signals too.
+pub fn block(list: &[i32]) -> nix::Result<()> {
+    change_mask(libc::SIG_BLOCK, mask_of(list)).map(drop)
+}
+
+/// Blocks the signals of this mask, a bit for each, and no others. Returns those that were blocked.
+pub fn exchange_mask(mask: u64) -> nix::Result<u64> {
+    change_mask(libc::SIG_SETMASK, mask)
+}
+
+/// These signals as a mask.
+#[must_use]
+pub fn mask_of(list: &[i32]) -> u64 {
+    list.iter().fold(0, |mask, signal| mask | 1 << (signal - 1))
+}
+
+fn change_mask(how: c_int, mask: u64) -> nix::Result<u64> {
+    let mut before = 0;
+    let (set, old) = (&raw const mask, &raw mut before);
+    // SAFETY: two masks of eight bytes, as the kernel takes them.
+    let result = unsafe { libc::syscall(libc::SYS_rt_sigprocmask, how, set, old, mem::size_of::<u64>()) };
+    Errno::result(result).map(|_| before)
+}
+
+/// Waits until one of these signals, which must be blocked, has arrived, and returns it, sigwaitinfo(2). An
+/// ignored one arrives too, as long as it is blocked.
+pub fn wait_for(list: &[i32]) -> nix::Result<i32> {
+    let mask = mask_of(list);
+    let (set, information, time) =
+        (&raw const mask, ptr::null_mut::<libc::siginfo_t>(), ptr::null::<libc::timespec>());
+    loop {
+        // SAFETY: a mask of eight bytes, as the kernel takes it; nothing to write, and no end of the time.
+        let result = unsafe {
+            libc::syscall(libc::SYS_rt_sigtimedwait, set, information, time, mem::size_of::<u64>())
+        };
+        match Errno::result(result) {
+            Err(Errno::EINTR) => {} // stopped and continued
+            other => return other.map(|signal| i32::try_from(signal).unwrap_or(0)), // it is one of the list
+        }
+    }
+}
+
+/// Ignores a signal, or gives it its default disposition. Returns whether it was ignored.
+pub fn set_ignored(signal: c_int, ignored: bool) -> nix::Result<bool> {
+    // SAFETY: all zeros are a disposition without flags and signals.
+    let mut new: libc::sigaction = unsafe { mem::zeroed() };
+    let mut old = new;
+    new.sa_sigaction = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
+    // SAFETY: two dispositions, of which one is read and one written.
+    Errno::result(unsafe { libc::sigaction(signal, &raw const new, &raw mut old) })?;
+    Ok(old.sa_sigaction == libc::SIG_IGN)
 }
 
 /// Gives every signal its default disposition: those that are ignored would stay so in every child.
@@ -64,7 +112,7 @@ pub fn reset_all() {
 }
 
 /// The parent-death signal, 0 for none. nix's knows no real-time signals.
-pub(crate) fn parent_death_signal() -> nix::Result<c_int> {
+pub fn parent_death_signal() -> nix::Result<c_int> {
     let mut signal: c_int = 0;
     // SAFETY: PR_GET_PDEATHSIG writes one int.
     Errno::result(unsafe { libc::prctl(libc::PR_GET_PDEATHSIG, &raw mut signal) })?;
@@ -72,13 +120,13 @@ pub(crate) fn parent_death_signal() -> nix::Result<c_int> {
 }
 
 /// Sets the parent-death signal, `PR_SET_PDEATHSIG` in prctl(2).
-pub(crate) fn set_parent_death_signal(signal: c_int) -> nix::Result<()> {
+pub fn set_parent_death_signal(signal: c_int) -> nix::Result<()> {
     let signal = c_ulong::try_from(signal).unwrap_or(0);
     super::process::prctl(libc::PR_SET_PDEATHSIG, signal).map(drop)
 }
 
 /// Sends this process a signal, kill(2).
-pub(crate) fn raise(signal: c_int) -> nix::Result<()> {
+pub fn raise(signal: c_int) -> nix::Result<()> {
     // SAFETY: two integers.
     Errno::result(unsafe { libc::kill(libc::getpid(), signal) }).map(drop)
 }

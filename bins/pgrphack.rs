@@ -1,0 +1,20 @@
+//! pgrphack: run a program as the leader of a new session.
+
+use common::{Cli, Link, Outcome, session};
+
+/// The link.
+pub const LINK: Link = Link {
+    name: "pgrphack",
+    usage: "prog...",
+    summary: "run a program as the leader of a new session",
+    options: &[],
+    opens: false,
+    run,
+};
+
+fn run(cli: &mut Cli) -> Outcome {
+    cli.no_options()?;
+    let chain = cli.rest()?;
+    session::lead()?;
+    Ok(chain)
+}

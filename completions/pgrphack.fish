@@ -1,0 +1,22 @@
+# Completion of pgrphack for fish, made from what its --help says.
+# After a change: UPDATE=1 cargo test --locked --test e2e docs::completions
+
+function __pgrphack_operands
+    # The operands in front of the cursor: options end at the first.
+    set -l words (commandline -opc)[2..-1]
+    while string match -qr -- '^-.' $words[1]
+        test $words[1] = --; and set words $words[2..-1]; and break
+        set words $words[2..-1]
+    end
+    string escape -- $words
+end
+
+function __pgrphack_command
+    # As the command alone would be completed.
+    complete -C (string join ' ' -- (__pgrphack_operands)[1..-1] (commandline -ct))
+end
+
+complete -c pgrphack -f
+complete -c pgrphack -n 'test (count (__pgrphack_operands)) -eq 0' -l help -d 'print the usage'
+complete -c pgrphack -n 'test (count (__pgrphack_operands)) -eq 0' -l version -d 'print the version'
+complete -c pgrphack -n 'test (count (__pgrphack_operands)) -ge 0' -a '(__pgrphack_command)'
