@@ -57,7 +57,7 @@ check:
 
 bench: all
 	BUILD='$(BUILD)' cargo bench --locked --bench links --bench supervisors
-	BUILD='$(BUILD)' cargo bench --locked --bench loggers
+	BUILD='$(BUILD)' cargo bench --locked --bench loggers --bench filters
 
 demo: all
 	BUILD='$(BUILD)' SVRUN='$(SVRUN)' SVCTL='$(SVCTL)' SVLOG='$(SVLOG)' scripts/demo

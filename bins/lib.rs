@@ -13,6 +13,7 @@ pub mod envuidgid;
 pub mod fdclose;
 pub mod fdmove;
 pub mod fghack;
+pub mod mkrundir;
 pub mod nice;
 pub mod pause;
 pub mod pgrphack;
@@ -27,19 +28,23 @@ mod supervise;
 pub mod svctl;
 pub mod svlog;
 pub mod svrun;
+pub mod tai64n;
+pub mod tai64nlocal;
 pub mod umask;
+pub mod utmpset;
 
 /// Every link, by name.
 pub static LINKS: &[Link] = &[
-    chpst::LINK,
     argv0::LINK,
     chdir::LINK,
+    chpst::LINK,
     chroot::LINK,
     envdir::LINK,
     envuidgid::LINK,
     fdclose::LINK,
     fdmove::LINK,
     fghack::LINK,
+    mkrundir::LINK,
     nice::LINK,
     pgrphack::LINK,
     pidlock::LINK,
@@ -52,5 +57,13 @@ pub static LINKS: &[Link] = &[
 ];
 
 /// Every program that is no link, by name.
-pub static PROGRAMS: &[Link] =
-    &[pause::PROGRAM, sissylog::PROGRAM, svctl::PROGRAM, svlog::PROGRAM, svrun::PROGRAM];
+pub static PROGRAMS: &[Link] = &[
+    pause::PROGRAM,
+    sissylog::PROGRAM,
+    svctl::PROGRAM,
+    svlog::PROGRAM,
+    svrun::PROGRAM,
+    tai64n::PROGRAM,
+    tai64nlocal::PROGRAM,
+    utmpset::PROGRAM,
+];

@@ -3,7 +3,7 @@
 //! and of libc's start-up too, with one errno after the other.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::sync::Mutex;
 use std::thread;
 
@@ -53,6 +53,10 @@ const LINES: &[(Caller, &str)] = &[
     (Anybody, "fdmove 5 0 @/bin/state"),
     (Anybody, "fdmove -c 5 0 @/bin/state"),
     (Anybody, "fdmove 0 0 @/bin/state"),
+    (Root, "mkrundir -m 2750 -o :5001:5002 @/made/below @/bin/state"),
+    (Anybody, "mkrundir -m 750 @/made @/bin/state"),
+    (Host, "mkrundir -o apache:more @/made @/bin/state"),
+    (Root, "mkrundir -m 700 -o :5001:5002 @/root/link/there @/bin/state"),
     (Anybody, "nice @/bin/state"),
     (Anybody, "nice -n 0 @/bin/state"),
     (Anybody, "pgrphack @/bin/state"),
@@ -169,14 +173,15 @@ fn possible(caller: Caller) -> bool {
 pub(crate) fn furnished() -> tempfile::TempDir {
     let directory = open_directory();
     let at = |name: &str| directory.path().join(name);
-    fs::set_permissions(at(""), PermissionsExt::from_mode(0o777)).unwrap(); // strace writes as the caller
-    for name in ["bin", "env", "root", "root/proc"] {
+    fs::set_permissions(at(""), PermissionsExt::from_mode(0o1777)).unwrap(); // strace writes as the caller
+    for name in ["bin", "env", "root", "root/proc", "run", "run/there"] {
         fs::create_dir(at(name)).unwrap();
     }
     let long = "long ".repeat(500);
     for (name, content) in [("PLAIN", "value\nmore\n"), ("PATH", ""), ("LONG", &long), ("NUL", "a\0b")] {
         fs::write(at("env").join(name), content).unwrap();
     }
+    symlink("../run", at("root/link")).unwrap();
     fs::write(at("file"), "content\n").unwrap();
     fs::write(at("lock"), "").unwrap();
     mkfifo(&at("fifo"), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
@@ -252,6 +257,10 @@ impl<'a> Line<'a> {
         for left in ["@/new", "@/log"] {
             let _ = fs::remove_file(at(left));
         }
+        for left in ["@/made/below", "@/made", "@/run/there"] {
+            let _ = fs::remove_dir(at(left));
+        }
+        fs::create_dir(at("@/run/there")).unwrap();
         fs::write(at("@/pid"), "1234567890123\n").unwrap();
         let program = |word: &str| {
             let ours = ["pose", "catena"].contains(&word) || !self.named() && self.links.contains(&word);
@@ -344,13 +353,15 @@ impl<'a> Line<'a> {
             return Err("was not made to fail".into());
         }
         if outcome == self.control {
-            return self.pid_file();
+            return self.pid_file().and_then(|()| self.directory());
         }
         // Where the loader, or a link with several deeds, cannot close a file of its own, which exec will, the lowest
         // fds for locks are 4 and 5.
         let lower = outcome.stdout.replace(" 4 ", " 3 ").replace(" 5 ", " 4 ");
         if name == "close" && lower == self.control.stdout {
             return self.pid_file();
+        if in_startup && name == "close" && lower == self.control.stdout {
+            return self.pid_file().and_then(|()| self.directory());
         }
         if !outcome.stdout.is_empty() {
             let differences = differences(&self.control.stdout, &outcome.stdout);
@@ -378,6 +389,21 @@ impl<'a> Line<'a> {
         let content = fs::read_to_string((self.at)("@/pid")).unwrap();
         let pid = content.strip_suffix('\n').filter(|pid| pid.len() < 10 && pid.parse::<u32>().is_ok());
         pid.map(drop).ok_or(format!("ran with a pid file that says {content:?}"))
+    }
+
+    /// After a run of mkrundir there is the directory, as the line has it.
+    fn directory(&self) -> Result<(), String> {
+        let (directory, owner, mode) = match self.text.split(' ').collect::<Vec<_>>()[..] {
+            ["mkrundir", "-m", "2750", ..] => ("@/made/below", Some((5001, 5002)), 0o2750),
+            ["mkrundir", "-m", "750", ..] => ("@/made", None, 0o750),
+            ["mkrundir", "-o", ..] => ("@/made", Some((5001, 5002)), 0o755),
+            ["mkrundir", ..] => ("@/run/there", Some((5001, 5002)), 0o700),
+            _ => return Ok(()),
+        };
+        let found = fs::symlink_metadata((self.at)(directory)).map_err(|error| error.to_string())?;
+        let right = owner.is_none_or(|owner| owner == (found.uid(), found.gid()));
+        let all = right && found.is_dir() && found.mode() & 0o7777 == mode;
+        if all { Ok(()) } else { Err(format!("ran with a directory of another owner or mode: {found:?}")) }
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
         "envuidgid" => (words(&["-s"]), words(&["root"])),
         "fdclose" => (vec![], words(&["9"])),
         "fdmove" => (words(&["-c"]), words(&["9", "0"])),
+        "mkrundir" => (words(&["-m", "700"]), vec![file("run")]),
         "nice" => (words(&["-n", "1"]), vec![]),
         "pidlock" => (words(&["-n"]), vec![file("pid")]),
         "redirfd" => (words(&["-w"]), vec!["9".into(), file("out")]),
@@ -248,12 +249,14 @@ fn a_missing_operand_is_a_usage_error() {
     let operands: [(&str, &[&str]); 16] = [
         ("argv0", &[]), // realprog and name are for tests/argv0.rs to leave out
         ("chdir", &["dir"]),
+    let operands: [(&str, &[&str]); 14] = [
         ("chroot", &["root"]),
         ("envdir", &["dir"]),
         ("envuidgid", &["account"]),
         ("fdclose", &["fd"]),
         ("fdmove", &["to", "from"]),
         ("fghack", &[]),
+        ("mkrundir", &["dir"]),
         ("nice", &[]),
         ("pgrphack", &[]),
         ("pidlock", &["file"]),
@@ -882,6 +885,7 @@ fn a_plain_file_works_in_secure_execution_mode() {
             for file in ["out", "lock", "pid"].map(|file| scratch.path().join(file)) {
                 let _ = fs::remove_file(file); // the next one may be another account
             }
+            let _ = fs::remove_dir(scratch.path().join("run"));
         }
     }
     let mut mode = prepared("setpriv");

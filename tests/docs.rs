@@ -74,10 +74,10 @@ fn described() -> impl Iterator<Item = &'static Link> {
     catena::LINKS.iter().chain(catena::PROGRAMS)
 }
 
-/// The section of a program's page: 8 for what lives on, and for what has its page there as long as it exists; 1 for
-/// all others.
+/// The section of a program's page: 8 for what lives on, for what writes the system's own records, and for what has
+/// its page there as long as it exists; 1 for all others.
 fn section_of(name: &str) -> &'static str {
-    if ["chpst", "sissylog", "svlog", "svrun"].contains(&name) { "8" } else { "1" }
+    if ["chpst", "sissylog", "svlog", "svrun", "utmpset"].contains(&name) { "8" } else { "1" }
 }
 
 /// The names of the programs whose page is in this section.
@@ -381,7 +381,7 @@ fn every_page_of_a_program_names_its_statuses() {
             "setlock" => &["0", "100", "111", "126", "127"],
             "pidlock" => &["0", "100", "111", "126", "127", "0", "1", "100", "111"],
             "svrun" => &["0", "100", "111", "1"],
-            "pause" | "svlog" | "sissylog" => &["0", "100", "111"],
+            "pause" | "svlog" | "sissylog" | "tai64n" | "tai64nlocal" | "utmpset" => &["0", "100", "111"],
             "svctl" => &statuses, // a count of services is among them
             _ => &["100", "111", "126", "127"],
         };

@@ -1083,6 +1083,8 @@ fn umask_and_the_symbolic_one_of_execline() {
 // - waiting for a lock, also in s6's milliseconds: the tests of exclusion in setlock do it with each peer;
 // - a FIFO that redirfd waits for: redirfd;
 // - what a program gets from a link that it did not ask for, signals above all: transparency;
+// - mkrundir: no peer is a link that does this; beside install -d of coreutils in its own module;
+// - tai64n, tai64nlocal and utmpset, which are no links: beside their namesakes in their own modules;
 // - nice of busybox, which Debian's lacks, and s6-nice, of which Debian has no package;
 // - chdir: nosh's has no Debian package; execline's cd and env -C have other names for what they do not do;
 // - pause: void-runit's has no Debian package;

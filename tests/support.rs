@@ -100,7 +100,8 @@ pub(crate) fn fails(status: i32, stderr: impl Into<String>) -> Outcome {
 /// A usage error of `name`: status 100, what is wrong, and the usage line.
 pub(crate) fn misuse(name: &str, problem: &str) -> Outcome {
     let usage = catena::LINKS.iter().chain(catena::PROGRAMS).find(|link| link.name == name).unwrap().usage;
-    fails(100, format!("{name}: {problem}\n{name}: usage: {name} {usage}\n"))
+    let form = format!("{name} {usage}");
+    fails(100, format!("{name}: {problem}\n{name}: usage: {}\n", form.trim_end()))
 }
 
 /// Whether the C library of the programs under test is musl.

@@ -52,6 +52,8 @@ const LINES: &[Line] = &[
     ("fdmove 60 61", "fd 60, fd 61", Anybody),
     ("fdmove -c 60 77", "fd 60", Anybody),
     ("fghack", FORKED, Anybody),
+    ("mkrundir -m 700 -o :0:0 @/made/below", "", Root),
+    ("mkrundir @/empty", "", Root),
     ("nice -n 0", "", Anybody),
     ("nice", "nice, priority", Anybody),
     ("pgrphack", "session, group, terminal", Anybody),

@@ -4,12 +4,11 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
+use common::tai::Label;
 use common::{clock, fds};
 use nix::errno::Errno;
 use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
-
-use super::lines::{tai, tai_number};
 
 /// The mode of an archive that a processor has made, as svlogd's.
 pub(super) const SAFE: Mode = Mode::from_bits_truncate(0o744);
@@ -22,10 +21,10 @@ const LENGTH: usize = 27;
 pub(super) struct Name([u8; LENGTH + 1]);
 
 impl Name {
-    fn new(number: u128, kind: Kind) -> Self {
+    fn new(label: Label, kind: Kind) -> Self {
         let mut name = [0; LENGTH + 1];
         name[0] = b'@';
-        name[1..25].copy_from_slice(&tai(number));
+        name[1..25].copy_from_slice(&label.digits());
         name[25] = b'.';
         name[26] = kind as u8;
         Self(name)
@@ -153,9 +152,8 @@ impl Archives {
 
     /// The name of the next one: now, but after all that are there, whatever the clock says.
     pub(super) fn next(&self, kind: Kind) -> Name {
-        let (seconds, nanoseconds) = clock::wall();
-        let now = tai_number(seconds, nanoseconds);
-        let after = (self.newest + 1) & ((1 << 96) - 1);
+        let now = Label::of(clock::wall());
+        let after = Label((self.newest + 1) & ((1 << 96) - 1));
         Name::new(now.max(after), kind)
     }
 }

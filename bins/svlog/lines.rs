@@ -1,8 +1,7 @@
 //! From the input to the text of the log: the lines that are selected, each with its head.
 
-use std::io::BufRead;
-
-use common::{Text, clock};
+use common::tai::Label;
+use common::text::{Text, first_line};
 
 use super::config::Config;
 use super::pattern::matches;
@@ -19,12 +18,13 @@ pub(super) enum Stamp {
 
 impl Stamp {
     /// The stamp of a time: seconds since 1970, and nanoseconds; 26 bytes, or none.
-    pub(super) fn text(self, (seconds, nanoseconds): (u64, u32)) -> Text<32> {
+    pub(super) fn text(self, time: (u64, u32)) -> Text<32> {
+        let (seconds, nanoseconds) = time;
         let mut text = Text::new();
         match self {
             Self::None => return text,
             Self::Tai => {
-                text.add("@").add(tai(tai_number(seconds, nanoseconds)));
+                text.add("@").add(Label::of(time).digits());
             }
             Self::Utc(between) => {
                 text.date_time(seconds, between).add(".").padded(nanoseconds / 10_000, 5);
@@ -33,16 +33,6 @@ impl Stamp {
         text.add(" ");
         text
     }
-}
-
-/// TAI64N as one number: of seconds since 1970, and nanoseconds.
-pub(super) fn tai_number(seconds: u64, nanoseconds: u32) -> u128 {
-    u128::from(clock::TAI64 + seconds) << 32 | u128::from(nanoseconds)
-}
-
-/// TAI64N in hexadecimal digits.
-pub(super) fn tai(number: u128) -> [u8; 24] {
-    std::array::from_fn(|i| b"0123456789abcdef"[(number >> (92 - 4 * i) & 15) as usize])
 }
 
 /// How far the log has come in a line.
@@ -81,7 +71,7 @@ impl Maker<'_> {
         let mut used = 0;
         while used < input.len() {
             let rest = &input[used..];
-            let line = &rest[..up_to_newline(rest)];
+            let line = first_line(rest);
             let ends = line.last() == Some(&b'\n');
             let heads: [&[u8]; 2] =
                 if place.within { [b"", b""] } else { [self.stamp, self.config.prefix()] };
@@ -146,7 +136,7 @@ impl Maker<'_> {
         let mut used = 0;
         while used < input.len() {
             let rest = &input[used..];
-            let line = &rest[..up_to_newline(rest)];
+            let line = first_line(rest);
             let (loud, sent) = (self.shouts(line), self.config.udp.is_some() && self.selects(line));
             if !within && (loud || sent) {
                 let seen = self.seen(line);
@@ -166,11 +156,6 @@ impl Maker<'_> {
             used += line.len();
         }
     }
-}
-
-/// How long the first line is, with its newline if it has one.
-fn up_to_newline(mut bytes: &[u8]) -> usize {
-    bytes.skip_until(b'\n').unwrap_or(0) // which cannot fail
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use nix::errno::Errno;
 
+use crate::link::form;
 use crate::sys::{errno, file};
 use crate::word::shown;
 
@@ -132,7 +133,7 @@ impl Exit {
                 Ok(()) => return status,
                 Err(errno) => return Self::system("write", errno).of(name, usage).report(),
             },
-            Kind::Usage => format!("{name}: {text}\n{name}: usage: {name} {usage}\n"),
+            Kind::Usage => format!("{name}: {text}\n{name}: usage: {}\n", form(name, usage)),
             Kind::Fatal => format!("{name}: fatal: {text}\n"),
         };
         if let Some(hint) = hint {

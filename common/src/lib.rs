@@ -10,6 +10,7 @@ pub mod env;
 pub mod exec;
 pub mod exit;
 pub mod fds;
+pub mod filter;
 pub mod flaw;
 pub mod identity;
 pub mod input;
@@ -30,6 +31,7 @@ pub mod supervise;
 #[cfg(not(target_env = "musl"))]
 mod switch;
 mod sys;
+pub mod tai;
 pub mod terminal;
 pub mod text;
 pub mod voice;

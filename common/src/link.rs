@@ -43,8 +43,13 @@ impl Link {
 
 /// What `--help` prints.
 pub(crate) fn help(link: &Link) -> String {
-    let text = format!("usage: {} {}\n{}\n", link.name, link.usage, link.summary);
+    let text = format!("usage: {}\n{}\n", form(link.name, link.usage), link.summary);
     with_columns(text, link.options.iter().copied())
+}
+
+/// A program's name and what follows it in the usage line.
+pub(crate) fn form(name: &str, usage: &str) -> String {
+    [name, if usage.is_empty() { "" } else { " " }, usage].concat()
 }
 
 /// What `--version` prints.
@@ -206,6 +211,12 @@ impl Cli {
             self.parser.set_short_equals(false);
         }
         Some(operand)
+    }
+
+    /// For a program without operands, once its options are read.
+    pub fn no_operands(&mut self) -> Result<(), Exit> {
+        let operand = self.chain.words.next();
+        operand.map_or(Ok(()), |operand| Err(Exit::value("unexpected operand", operand.to_bytes())))
     }
 
     /// What `--help` says of the commands that the first operand can be.

@@ -236,6 +236,22 @@ fn lock(fd: &OwnedFd, kind: Kind, wait: Wait) -> nix::Result<()> {
     file::ofd_lock(fd.as_fd(), command, ofd).map(drop)
 }
 
+/// Takes both locks on a file that is open for writing and stays where it is, for this process alone. Returns whether
+/// they could be had in time.
+pub fn within(fd: &OwnedFd, time: Duration) -> nix::Result<bool> {
+    let start = Instant::now();
+    loop {
+        match lock(fd, Kind::Exclusive, Wait::Never) {
+            Ok(()) => return Ok(true),
+            Err(Errno::EAGAIN | Errno::EACCES | Errno::EINTR) if start.elapsed() < time => {
+                clock::sleep(PAUSE)?
+            }
+            Err(Errno::EAGAIN | Errno::EACCES | Errno::EINTR) => return Ok(false),
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
 /// Whether `path` is still the file that `fd` is.
 fn still_at(fd: &OwnedFd, path: &CStr) -> nix::Result<bool> {
     let ours = fstat(fd)?;

@@ -1,4 +1,4 @@
-//! The file mode creation mask, as sh's umask reads it.
+//! The file mode creation mask, as sh's umask reads it, and permissions, as chmod(1) does.
 
 use crate::exit::{Exit, OrFail};
 use crate::sys::file;
@@ -14,12 +14,30 @@ pub fn set(mask: u32) -> Result<u32, Exit> {
 #[must_use]
 pub fn parse(text: &[u8], mask: u32) -> Option<u32> {
     if text.first().is_some_and(u8::is_ascii_digit) {
-        let octal =
-            |mask, digit: &u8| (b'0'..=b'7').contains(digit).then(|| mask * 8 + u32::from(digit - b'0'));
-        return text.iter().try_fold(0, |mask, digit| octal(mask, digit).filter(|mask| *mask <= 0o777));
+        return octal(text, 0o777);
     }
-    let allowed = text.split(|b| *b == b',').try_fold(!mask & 0o777, clause)?;
-    Some(!allowed & 0o777)
+    Some(!symbolic(text, !mask & 0o777)? & 0o777)
+}
+
+/// The permissions that `text` writes: octal digits up to 7777, or symbolic as in chmod(1), which starts from `from`.
+/// `None` if it is neither. `s` and `t`, which a chmod of a directory ignores here and there, are for numbers alone.
+#[must_use]
+pub fn permissions(text: &[u8], from: u32) -> Option<u32> {
+    if text.first().is_some_and(u8::is_ascii_digit) {
+        return octal(text, 0o7777);
+    }
+    if text.contains(&b's') || text.contains(&b't') { None } else { symbolic(text, from) }
+}
+
+fn octal(text: &[u8], most: u32) -> Option<u32> {
+    let more =
+        |number, digit: &u8| (b'0'..=b'7').contains(digit).then(|| number * 8 + u32::from(digit - b'0'));
+    text.iter().try_fold(0, |number, digit| more(number, digit).filter(|number| *number <= most))
+}
+
+/// Applies all clauses, as `u=rwx,go-w`, to the permissions `from`.
+fn symbolic(text: &[u8], from: u32) -> Option<u32> {
+    text.split(|b| *b == b',').try_fold(from, clause)
 }
 
 /// Applies one clause, as `ug+r-w`, to the permissions that files may get.
@@ -32,7 +50,7 @@ fn clause(mut allowed: u32, text: &[u8]) -> Option<u32> {
     let mut rest = &text[start..];
     while let Some((operator, actions)) = rest.split_first() {
         let end = actions.iter().position(|b| b"+-=".contains(b)).unwrap_or(actions.len());
-        let bits = permissions(&actions[..end], allowed)? & who;
+        let bits = named(&actions[..end], allowed)? & who;
         allowed = match operator {
             b'+' => allowed | bits,
             b'-' => allowed & !bits,
@@ -54,7 +72,7 @@ fn class(who: u8) -> u32 {
 }
 
 /// The permissions named, for all three classes: letters, or one class whose present ones are meant.
-fn permissions(text: &[u8], allowed: u32) -> Option<u32> {
+fn named(text: &[u8], allowed: u32) -> Option<u32> {
     if let [who @ (b'u' | b'g' | b'o')] = text {
         let bits = allowed & class(*who);
         return Some((bits | bits >> 3 | bits >> 6) % 8 * 0o111);
@@ -101,6 +119,20 @@ mod tests {
         assert_eq!(from_022("g+X"), Some(0o022));
         assert_eq!(parse(b"a+X", 0o777), Some(0o777));
         assert_eq!(from_022("g+s,+t"), Some(0o022));
+    }
+
+    #[test]
+    fn permissions_are_twelve_bits_or_nine_letters() {
+        let from_755 = |text: &str| permissions(text.as_bytes(), 0o755);
+        assert_eq!(from_755("2775"), Some(0o2775));
+        assert_eq!(from_755("07777"), Some(0o7777));
+        assert_eq!(from_755("0"), Some(0));
+        assert_eq!(from_755("u=rwx,g=rx,o="), Some(0o750));
+        assert_eq!(from_755("g+w"), Some(0o775));
+        assert_eq!(from_755("o="), Some(0o750));
+        for bad in ["", "8", "10000", "0o755", "-1", "rwx", "g+s", "+t", "755 ", "u=rwx;o="] {
+            assert_eq!(from_755(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Text in a fixed buffer: what a program that lives on writes without allocating.
 
+use std::io::BufRead;
+
 use crate::sys::errno;
 
 /// At most `N` bytes; what does not fit is left out.
@@ -164,6 +166,13 @@ pub fn escaped(character: char) -> Text<6> {
     }
     .add(character.encode_utf8(&mut [0; 4]));
     text
+}
+
+/// The first line, with its newline if it has one.
+#[must_use]
+pub fn first_line(bytes: &[u8]) -> &[u8] {
+    let mut rest = bytes;
+    &bytes[..rest.skip_until(b'\n').unwrap_or(0)] // which cannot fail
 }
 
 #[cfg(test)]

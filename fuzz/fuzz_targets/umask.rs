@@ -1,7 +1,7 @@
-//! Masks as umask reads them: two bytes for the mask that is there, then the text.
+//! Masks as umask reads them, and permissions as mkrundir does: two bytes for the mask that is there, then the text.
 #![no_main]
 
-use common::mode::parse;
+use common::mode::{parse, permissions};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -9,16 +9,21 @@ fuzz_target!(|data: &[u8]| {
     let mask = u32::from(u16::from_be_bytes([*high, *low])) & 0o777;
     let result = parse(text, mask);
     assert!(result.is_none_or(|mask| mask <= 0o777));
-    assert_eq!(
-        result,
-        if text.first().is_some_and(u8::is_ascii_digit) { octal(text) } else { symbolic(text, mask) }
-    );
+    let allowed = permissions(text, !mask & 0o777);
+    if text.first().is_some_and(u8::is_ascii_digit) {
+        assert_eq!(result, octal(text, 0o777));
+        assert_eq!(allowed, octal(text, 0o7777));
+    } else {
+        assert_eq!(result, symbolic(text, mask));
+        let special = text.iter().any(|b| matches!(b, b's' | b't'));
+        assert_eq!(allowed, result.filter(|_| !special).map(|mask| !mask & 0o777));
+    }
 });
 
-fn octal(text: &[u8]) -> Option<u32> {
+fn octal(text: &[u8], most: u32) -> Option<u32> {
     // from_str_radix would take a sign, but the first is a digit.
     let text = std::str::from_utf8(text).ok()?;
-    u32::from_str_radix(text, 8).ok().filter(|mask| *mask <= 0o777)
+    u32::from_str_radix(text, 8).ok().filter(|number| *number <= most)
 }
 
 /// Which of r, w and x each of u, g and o may have.

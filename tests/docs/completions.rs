@@ -36,8 +36,10 @@ const FREE: &[&str] = &[
     "ident",
     "increment",
     "len",
+    "line",
     "mask",
     "name",
+    "mode",
     "prefix",
     "seconds",
     "value",
@@ -156,7 +158,7 @@ impl Program {
 fn operands(usage: &str) -> Vec<String> {
     let mut operands = Vec::new();
     let (mut depth, mut in_option) = (0, None);
-    for word in usage.split(' ') {
+    for word in usage.split_whitespace() {
         let opened = word.chars().take_while(|c| *c == '[').count();
         depth += opened;
         let bare = word.trim_matches(['[', ']']);
@@ -184,6 +186,7 @@ fn operands_are_what_is_no_option() {
     assert_eq!(of("[-p] [ident [facility]]"), "ident facility");
     assert_eq!(of("root [prog...]"), "root prog...");
     assert_eq!(of("[-t | -tt] dir..."), "dir...");
+    assert_eq!(of(""), "");
 }
 
 /// As it stands between single quotes in bash and zsh.

@@ -182,7 +182,7 @@ pub(super) fn chain(house: &House, names: &[&str], account: Option<&str>) -> Str
         let scratch = house.at(&format!("work{i}"));
         let _ = fs::remove_dir_all(&scratch);
         fs::create_dir(&scratch).unwrap();
-        fs::set_permissions(&scratch, Permissions::from_mode(0o777)).unwrap();
+        fs::set_permissions(&scratch, Permissions::from_mode(0o1777)).unwrap();
         let mut words = before_prog(name, &scratch);
         if *name == "argv0" {
             words.push("@/state".into()); // what follows is for it to print

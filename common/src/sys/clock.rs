@@ -32,9 +32,11 @@ pub fn wall() -> (u64, u32) {
     clock(libc::CLOCK_REALTIME)
 }
 
-/// Date and time where this machine is.
+/// Date and time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Local {
+    /// As it is counted, from 1.
+    pub year: i64,
     /// From 0.
     pub month: u32,
     /// Of the month, from 1.
@@ -47,18 +49,31 @@ pub struct Local {
     pub second: u32,
 }
 
-/// Local date and time of a time since 1970, `localtime_r(3)`; none for a year that an int does not hold.
+/// Date and time where this machine is, of a time since 1970: `localtime_r(3)`. None for a year that an int does not
+/// hold, or a time that libc's type does not.
 #[must_use]
-pub fn local_time(seconds: u64) -> Option<Local> {
+pub fn local_time(seconds: i64) -> Option<Local> {
+    // SAFETY: one number to read and one structure to write.
+    parts(seconds, |time, parts| unsafe { libc::localtime_r(time, parts) }.is_null())
+}
+
+/// The same in UTC, `gmtime_r(3)`.
+#[must_use]
+pub fn utc(seconds: i64) -> Option<Local> {
+    // SAFETY: as above.
+    parts(seconds, |time, parts| unsafe { libc::gmtime_r(time, parts) }.is_null())
+}
+
+fn parts(seconds: i64, fails: fn(*const libc::time_t, *mut libc::tm) -> bool) -> Option<Local> {
     let time = seconds.try_into().ok()?;
     // SAFETY: all zeros is a value.
     let mut parts: libc::tm = unsafe { mem::zeroed() };
-    // SAFETY: one number to read and one structure to write.
-    if unsafe { libc::localtime_r(&raw const time, &raw mut parts) }.is_null() {
+    if fails(&raw const time, &raw mut parts) {
         return None;
     }
     let part = |number: c_int| u32::try_from(number).ok();
     Some(Local {
+        year: i64::from(parts.tm_year) + 1900,
         month: part(parts.tm_mon)?,
         day: part(parts.tm_mday)?,
         hour: part(parts.tm_hour)?,

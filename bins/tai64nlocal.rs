@@ -1,0 +1,137 @@
+//! tai64nlocal: show the time stamps in front of lines as local time.
+
+use common::clock::{self, Local};
+use common::filter::{self, After};
+use common::tai::Label;
+use common::text::first_line;
+use common::{Cli, Exit, Link, Outcome, Short, Text};
+
+/// tai64nlocal: show the time stamps in front of lines as local time.
+pub const PROGRAM: Link = Link {
+    name: "tai64nlocal",
+    usage: "[-g]",
+    summary: "show the time stamps in front of lines as local time",
+    options: &[("-g", "show them as UTC")],
+    opens: false,
+    run,
+};
+
+/// Of more digits than these no stamp is made.
+const DIGITS: usize = 255;
+const _: () = assert!(1 + DIGITS <= filter::LEFT);
+
+fn run(cli: &mut Cli) -> Outcome {
+    let mut zone: fn(i64) -> Option<Local> = clock::local_time;
+    while let Some(option) = cli.option()? {
+        match option {
+            Short('g') => zone = clock::utc,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    cli.no_operands()?;
+    let mut shown = Shown::new(zone);
+    let mut within = false;
+    filter::run(|input, after, output| {
+        let mut rest = input;
+        while !rest.is_empty() {
+            if !within && rest[0] == b'@' {
+                let (label, digits) = Label::read(&rest[1..]);
+                if rest.len() == 1 + digits && digits <= DIGITS && after == After::More {
+                    break; // the stamp may go on
+                }
+                if let Some(time) = shown.time(label).filter(|_| digits <= DIGITS) {
+                    output.add(time)?;
+                    rest = &rest[1 + digits..];
+                }
+            }
+            let line = first_line(rest);
+            output.add(line)?;
+            within = !line.ends_with(b"\n");
+            rest = &rest[line.len()..];
+        }
+        Ok(input.len() - rest.len())
+    })?;
+    Err(Exit::answer(0, ""))
+}
+
+/// How many seconds are looked at together: the least that offsets of time zones differ by, so that no day begins within.
+const QUARTER: i64 = 15 * 60;
+
+/// The last time that was shown: in a log many lines are of the same second, and nearly all of the same quarter of an
+/// hour.
+struct Shown {
+    zone: fn(i64) -> Option<Local>,
+    /// Where the quarter begins, and the time there, if it goes on from there second by second.
+    quarter: (Option<i64>, Option<Local>),
+    second: Option<i64>,
+    /// Date and time up to the point, and room for the rest. Empty if there is no such time.
+    text: Vec<u8>,
+    point: usize,
+}
+
+impl Shown {
+    fn new(zone: fn(i64) -> Option<Local>) -> Self {
+        Self { zone, quarter: (None, None), second: None, text: Vec::with_capacity(64), point: 0 }
+    }
+
+    /// The time of `label`, as `2026-11-22 10:30:01.987654321`; none if there is no such time.
+    fn time(&mut self, label: Label) -> Option<&[u8]> {
+        let (second, mut nanoseconds) = label.since_1970();
+        if self.second != Some(second) {
+            self.second = Some(second);
+            self.text.clear();
+            if let Some(text) = self.local(second).and_then(date_time) {
+                self.text.extend_from_slice(text.bytes());
+            }
+            self.point = self.text.len();
+        }
+        if self.point == 0 {
+            return None;
+        }
+        self.text.truncate(self.point);
+        if nanoseconds >= 1_000_000_000 {
+            // As daemontools, all the digits of a number that is no part of a second.
+            self.text.push(digit(nanoseconds / 1_000_000_000));
+            nanoseconds %= 1_000_000_000;
+        }
+        let mut digits = [0; 9];
+        for place in digits.iter_mut().rev() {
+            *place = digit(nanoseconds);
+            nanoseconds /= 10;
+        }
+        self.text.extend_from_slice(&digits);
+        Some(&self.text)
+    }
+
+    fn local(&mut self, second: i64) -> Option<Local> {
+        let begin = second.saturating_sub(second.rem_euclid(QUARTER));
+        if self.quarter.0 != Some(begin) {
+            // With the same offset at both ends, there has been no change of it in between, and no leap second.
+            let ends = (self.zone)(begin).zip((self.zone)(begin.saturating_add(QUARTER - 1)));
+            let even = ends.filter(|(first, last)| of_day(last) - of_day(first) == QUARTER - 1);
+            self.quarter = (Some(begin), even.map(|(first, _)| first));
+        }
+        let Some(first) = self.quarter.1 else { return (self.zone)(second) };
+        let since = u32::try_from(of_day(&first) + second - begin).ok()?;
+        Some(Local { hour: since / 3600, minute: since / 60 % 60, second: since % 60, ..first })
+    }
+}
+
+/// The second of the day.
+fn of_day(time: &Local) -> i64 {
+    i64::from(time.hour * 3600 + time.minute * 60 + time.second)
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "it is below 10")]
+fn digit(number: u32) -> u8 {
+    b'0' + (number % 10) as u8
+}
+
+/// None before the year 0.
+fn date_time(time: Local) -> Option<Text<48>> {
+    let Local { year, month, day, hour, minute, second } = time;
+    let mut text = Text::new();
+    text.number(u64::try_from(year).ok()?).add("-").padded(month + 1, 2).add("-").padded(day, 2).add(" ");
+    text.padded(hour, 2).add(":").padded(minute, 2).add(":").padded(second, 2).add(".");
+    Some(text)
+}
