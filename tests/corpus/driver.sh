@@ -58,16 +58,18 @@ changed() { # service, what it was: when it was started or ended last
 	[ "$(when "$1")" != "$2" ]
 }
 when() { head -c 12 "$1/supervise/status" | cksum; }
+is_wanted_down() { is_down "$1" && ! says 'want up' "$1"; }
 ended() { changed "$@" && is_down "$1"; }
 once() { # service: once to its end
 	before=$(when "$1")
 	note sv once "$1"
 	wait_for "the end of $1" ended "$1" "$before"
 }
-up_to_end() { # service: up, and nobody waits for it, until it is down
+up_to_end() { # service: up, until it is down by itself for good
 	before=$(when "$1")
 	note sv up "$1"
 	wait_for "the end of $1" ended "$1" "$before"
+	wait_for "$1 to be wanted down" is_wanted_down "$1"
 }
 stop() { # service
 	note sv -w 60 down "$1"
@@ -127,7 +129,8 @@ dt_start() { # service, program...
 		note svstat "$service/log"
 	fi
 }
-dt_ended() { changed "$@" && dt_says ': down' "$1"; }
+dt_is_wanted_down() { is_down "$1" && ! says 'want up' "$1"; }
+ended() { changed "$@" && dt_says ': down' "$1"; }
 dt_once() { # service: once to its end
 	before=$(when "$1")
 	note svc -o "$1"
