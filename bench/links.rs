@@ -137,6 +137,12 @@ impl Bench {
                 ("env A=b, coreutils", "/usr/bin/env", &["A=b"]),
             ],
         );
+        let variable = ["A", "b"];
+        self.link("export", 20, "export", &variable, "export", &variable);
+        let file = format!("{}.conf", self.directory);
+        fs::write(&file, "A = b\n").expect("a file");
+        let file = [&*file];
+        self.link("envfile", 20, "envfile", &file, "envfile", &file);
         self.link("setuidgid by name", 1, "setuidgid", &["nobody"], "s6-setuidgid", &["nobody"]);
         self.debian(
             "setuidgid by name",

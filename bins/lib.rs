@@ -8,8 +8,11 @@ pub mod argv0;
 pub mod chdir;
 pub mod chpst;
 pub mod chroot;
+pub mod emptyenv;
 pub mod envdir;
+pub mod envfile;
 pub mod envuidgid;
+pub mod export;
 pub mod fdclose;
 pub mod fdmove;
 pub mod fghack;
@@ -31,6 +34,7 @@ pub mod svrun;
 pub mod tai64n;
 pub mod tai64nlocal;
 pub mod umask;
+pub mod unexport;
 pub mod utmpset;
 
 /// Every link, by name.
@@ -39,8 +43,11 @@ pub static LINKS: &[Link] = &[
     chdir::LINK,
     chpst::LINK,
     chroot::LINK,
+    emptyenv::LINK,
     envdir::LINK,
+    envfile::LINK,
     envuidgid::LINK,
+    export::LINK,
     fdclose::LINK,
     fdmove::LINK,
     fghack::LINK,
@@ -54,6 +61,7 @@ pub static LINKS: &[Link] = &[
     setuidgid::LINK,
     softlimit::LINK,
     umask::LINK,
+    unexport::LINK,
 ];
 
 /// Every program that is no link, by name.

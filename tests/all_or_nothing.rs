@@ -42,12 +42,20 @@ const LINES: &[(Caller, &str)] = &[
     (Anybody, "chdir @/env @/bin/state"),
     (Host, "chroot @/root @/bin/state"),
     (Capable, "chroot @/root @/bin/state"),
+    (Anybody, "emptyenv @/bin/state"),
+    (Anybody, "emptyenv -p -k NAME @/bin/state"),
+    (Anybody, "emptyenv -oP @/bin/state"),
     (Anybody, "envdir @/env @/bin/state"),
     (Anybody, "envdir -f -c : -p X_ @/env @/bin/state"),
     (Anybody, "envdir -I @/none @/bin/state"),
+    (Anybody, "envfile @/conf @/bin/state"),
+    (Anybody, "envfile -I @/none @/bin/state"),
+    (Anybody, "envfile -d systemd @/conf @/bin/state"),
+    (Anybody, "envfile - @/bin/state"),
     (Anybody, "envuidgid :5:6 @/bin/state"),
     (Host, "envuidgid apache @/bin/state"),
     (Host, "envuidgid -s apache @/bin/state"),
+    (Anybody, "export NAME value @/bin/state"),
     (Anybody, "fdclose 0 @/bin/state"),
     (Anybody, "fdclose 300 @/bin/state"),
     (Anybody, "fdmove 5 0 @/bin/state"),
@@ -103,6 +111,7 @@ const LINES: &[(Caller, &str)] = &[
     (Anybody, "umask 027 @/bin/state"),
     (Anybody, "umask g-w,o= @/bin/state"),
     (Anybody, "umask 027 state"), // the last directory of PATH has it
+    (Anybody, "unexport HOME @/bin/state"),
 ];
 
 /// The lines of links that fork: the first for the calls of the parent, the second for those of the child, which is to
@@ -184,6 +193,7 @@ pub(crate) fn furnished() -> tempfile::TempDir {
     symlink("../run", at("root/link")).unwrap();
     fs::write(at("file"), "content\n").unwrap();
     fs::write(at("lock"), "").unwrap();
+    fs::write(at("conf"), format!("SHORT = value\nPATH=\nLONG=\"{long}\"\n")).unwrap();
     mkfifo(&at("fifo"), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
     let accounts = "root:x:0:0::/root:/bin/sh\napache:x:5001:5001::/home/apache:/bin/bash\n";
     fs::write(at("passwd"), accounts).unwrap();
@@ -359,8 +369,6 @@ impl<'a> Line<'a> {
         // fds for locks are 4 and 5.
         let lower = outcome.stdout.replace(" 4 ", " 3 ").replace(" 5 ", " 4 ");
         if name == "close" && lower == self.control.stdout {
-            return self.pid_file();
-        if in_startup && name == "close" && lower == self.control.stdout {
             return self.pid_file().and_then(|()| self.directory());
         }
         if !outcome.stdout.is_empty() {

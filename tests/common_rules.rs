@@ -27,20 +27,26 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
     let file = |name: &str| scratch.join(name).display().to_string();
     let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
     match name {
+        // What argv0 executes is for prog to say.
+        "argv0" | "fghack" | "pgrphack" | "setsid-free" => (vec![], vec![]),
+        "chdir" | "chroot" => (vec![], words(&["/"])),
         "chpst" => {
             fs::create_dir_all(scratch.join("vars")).unwrap();
             fs::write(scratch.join("vars/CHPST"), "value\n").unwrap();
             (vec!["-e".into(), file("vars"), "-n".into(), "1".into()], vec![])
         }
-        "chroot" => (vec![], words(&["/"])),
-        "argv0" | "fghack" | "setsid-free" => (vec![], vec![]), // what argv0 executes is for prog to say
-        "chdir" | "chroot" => (vec![], words(&["/"])),
+        "emptyenv" => (words(&["-p"]), vec![]),
         "envdir" => {
             fs::create_dir_all(scratch.join("env")).unwrap();
             fs::write(scratch.join("env/CATENA"), "value\n").unwrap();
             (words(&["-f"]), vec![file("env")])
         }
+        "envfile" => {
+            fs::write(scratch.join("conf"), "CATENA = value\n").unwrap();
+            (words(&["-d", "systemd"]), vec![file("conf")])
+        }
         "envuidgid" => (words(&["-s"]), words(&["root"])),
+        "export" => (vec![], words(&["CATENA", "value"])),
         "fdclose" => (vec![], words(&["9"])),
         "fdmove" => (words(&["-c"]), words(&["9", "0"])),
         "mkrundir" => (words(&["-m", "700"]), vec![file("run")]),
@@ -48,10 +54,10 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
         "pidlock" => (words(&["-n"]), vec![file("pid")]),
         "redirfd" => (words(&["-w"]), vec!["9".into(), file("out")]),
         "setlock" => (words(&["-n"]), vec![file("lock")]),
-        "pgrphack" | "setsid-free" => (vec![], vec![]),
         "setuidgid" => (words(&["-e"]), vec![own_account()]),
         "softlimit" => (words(&["-c", "0"]), vec![]),
         "umask" => (vec![], words(&["077"])),
+        "unexport" => (vec![], words(&["B"])),
         other => panic!("tests/common_rules.rs: say in options_and_operands what {other} can be called with"),
     }
 }
@@ -199,11 +205,14 @@ fn an_unknown_option_is_a_usage_error() {
 /// with an empty one, and what the message says of it. A link without one has none to be empty.
 fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'static str)] {
     match name {
-        "argv0" | "chroot" | "envdir" | "fghack" | "setsid-free" => &[],
+        "argv0" | "chroot" | "emptyenv" | "envdir" | "envfile" | "export" | "fghack" | "pgrphack"
+        | "setsid-free" | "unexport" => &[],
         "chdir" => &[(&[""], "invalid directory")],
+        "chpst" => &[(&["-n", ""], "invalid increment"), (&["-o", "64", "-m", ""], "invalid limit")],
         "envuidgid" | "setuidgid" => &[(&[""], "invalid account"), (&["-s", ""], "invalid account")],
         "fdclose" => &[(&[""], "not a file descriptor")],
         "fdmove" => &[(&["", "1"], "not a file descriptor"), (&["1", ""], "not a file descriptor")],
+        "mkrundir" => &[(&["-m", "", "d"], "invalid mode"), (&["-o", "", "d"], "invalid account")],
         "nice" => &[(&["-n", ""], "invalid increment")],
         "pidlock" | "setlock" => &[
             (&["-t", "", "file"], "not a number of seconds"),
@@ -244,15 +253,16 @@ fn help_and_version_take_no_value() {
 
 #[test]
 fn a_missing_operand_is_a_usage_error() {
-    let operands: [(&str, &[&str]); 15] = [
-        ("chpst", &[]),
-    let operands: [(&str, &[&str]); 16] = [
+    let operands: &[(&str, &[&str])] = &[
         ("argv0", &[]), // realprog and name are for tests/argv0.rs to leave out
         ("chdir", &["dir"]),
-    let operands: [(&str, &[&str]); 14] = [
+        ("chpst", &[]),
         ("chroot", &["root"]),
+        ("emptyenv", &[]),
         ("envdir", &["dir"]),
+        ("envfile", &["file"]),
         ("envuidgid", &["account"]),
+        ("export", &["name", "value"]),
         ("fdclose", &["fd"]),
         ("fdmove", &["to", "from"]),
         ("fghack", &[]),
@@ -266,6 +276,7 @@ fn a_missing_operand_is_a_usage_error() {
         ("setuidgid", &["account"]),
         ("softlimit", &[]),
         ("umask", &["mask"]),
+        ("unexport", &["name"]),
     ];
     let names: Vec<_> = LINKS.iter().map(|link| link.name).collect();
     assert_eq!(operands.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);

@@ -1,15 +1,11 @@
 //! envdir.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::fs;
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
 
 use nix::errno::Errno;
-use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
-use nix::sys::wait::{WaitStatus, waitpid};
 use tempfile::TempDir;
 
 use crate::support::*;
@@ -24,26 +20,10 @@ fn directory(files: &[(&str, &str)]) -> TempDir {
     directory
 }
 
-/// The environment of the program after `envdir OPTIONS d` that got the environment `received`: byte for
-/// byte, written as Rust escapes.
+/// The environment of the program after `envdir OPTIONS d` that got the environment `received`.
 fn environment(directory: &TempDir, options: &[&str], received: &[&CStr]) -> Vec<String> {
-    let c = |path: &Path| CString::new(path.as_os_str().as_bytes()).unwrap();
-    let (program, variables) = (c(&bin().join("envdir")), c(&directory.path().join("d")));
-    let options: Vec<_> = options.iter().map(|option| CString::new(*option).unwrap()).collect();
-    let mut words = vec![c"envdir"];
-    words.extend(options.iter().map(CString::as_c_str));
-    words.extend([&*variables, c"/bin/cat", c"/proc/self/environ"]);
-    // std's Command keeps its variables in a map: no duplicates and nothing without a name.
-    let out = directory.path().join("out");
-    let mut files = PosixSpawnFileActions::init().unwrap();
-    let stdout = fs::File::create(&out).unwrap();
-    files.add_dup2(stdout.as_raw_fd(), 1).unwrap();
-    let attributes = PosixSpawnAttr::init().unwrap();
-    let pid = posix_spawn(&*program, &files, &attributes, &words, received).unwrap();
-    assert_eq!(waitpid(pid, None).unwrap(), WaitStatus::Exited(pid, 0));
-    let seen = fs::read(out).unwrap();
-    let entries = seen.strip_suffix(b"\0").map(|seen| seen.split(|b| *b == 0));
-    entries.into_iter().flatten().map(|entry| entry.escape_ascii().to_string()).collect()
+    let variables = directory.path().join("d");
+    environment_after("envdir", &[options, &[variables.to_str().unwrap()]].concat(), received)
 }
 
 /// What envdir says where it cannot read `file`.

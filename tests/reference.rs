@@ -28,6 +28,19 @@ by() {
     before=$(cut -d ' ' -f 19 /proc/self/stat)
     after=$("$@" cut -d ' ' -f 19 /proc/self/stat) && echo $((after - before))
 }
+# The value of K in a file, as envfile or systemd's reader of environment.d has it.
+value() {
+    printf "$1" >d/a.conf
+    case $PROGRAM in
+    */envfile) "$PROGRAM" $OPTIONS d/a.conf printenv K ;;
+    *)
+        mv d environment.d
+        read=$(XDG_CONFIG_HOME=$PWD "$PROGRAM" 2>/dev/null | grep ^K=) || return
+        eval "$read"
+        printf '%s\n' "$K"
+        ;;
+    esac
+}
 mkdir d
 "#;
 
@@ -517,6 +530,191 @@ fn envuidgid_s_and_s6() {
     needs!(peer("s6-envuidgid"));
     let cases: &[Case] = &[("all three", "link daemon printenv UID GID GIDLIST")];
     compare("envuidgid -s", "s6-envuidgid", "nobody", &[cases], &[]);
+}
+
+// export, unexport, emptyenv, envfile
+
+#[test]
+fn export_and_execline() {
+    needs!(peer("export"));
+    let cases: &[Case] = &[
+        ("a value", "link A 'b  c' printenv A"),
+        ("an empty value", "link A '' printenv A"),
+        ("one that is there", "A=a link A b printenv A"),
+        ("a value with an equals sign", "link A b=c printenv A"),
+        ("a value with a dash", "link A -b printenv A"),
+        ("an odd name", "link 'a b.c' v env -0 | tr '\\0' '\\n' | grep '^a b'"),
+        ("an equals sign in the name", "link A=B c echo ran"),
+        ("no value", "link A"),
+        ("no name", "link '' v echo ran"),
+        ("two dashes", "link -- v printenv -- --"),
+    ];
+    compare("export", "export", "A b", &[PROGRAM, cases], &[SKA, &NAMES]);
+}
+
+const NAMES: [Difference; 2] = [
+    ("no name", 0, "ran\n", "a name that is empty is a variable of the shell that is not set"),
+    ("two dashes", 0, "v\n", "two dashes end the options of every link"),
+];
+
+#[test]
+fn unexport_and_execline() {
+    needs!(peer("unexport"));
+    let cases: &[Case] = &[
+        ("a variable", "A=a link A sh -c 'echo ${A-none}'"),
+        ("none", "link A sh -c 'echo ${A-none}'"),
+        ("another", "A=a AA=b link AA sh -c 'echo $A ${AA-none}'"),
+        ("PATH", "link PATH /usr/bin/printenv PATH"),
+        ("an equals sign in the name", "link A=B echo ran"),
+        ("no name", "link '' echo ran"),
+        ("two dashes", "link -- v printf 'v\\n'"),
+    ];
+    let dashes = ("two dashes", 127, "", "two dashes end the options of every link");
+    compare("unexport", "unexport", "A", &[PROGRAM, cases], &[SKA, &[NAMES[0], dashes]]);
+}
+
+#[test]
+fn emptyenv_and_execline() {
+    needs!(peer("emptyenv"));
+    let cases: &[Case] = &[
+        ("nothing is left", "link env"),
+        ("PATH is left", "link -p env"),
+        ("PATH that is not there", "unset PATH; link -p /usr/bin/env"),
+        ("-c", "env -i A=1 1=a 0:1=b '#=2' '!=3' '?=4' FD5=6 ELGETOPT_a=7 EXECLINE_STRICT=1 $PROGRAM -c env"),
+        ("-c and what looks like one of execline", "env -i FDX=1 1x=2 $PROGRAM -c env"),
+        (
+            "-P",
+            "env -i A=1 0=a 1=b 1:1=c 1:2=d 2x=e 3:y=f 11:1=g ELGETOPT_a=1 '#=h' '#:1=i' '!=j' $PROGRAM -P env",
+        ),
+        (
+            "-o",
+            "env -i 1:1=c ELGETOPT_a=1 ELGETOPT_a:1=2 ELGETOPT_b:12=3 ELGETOPT_=4 ELGETOPT=5 $PROGRAM -o env",
+        ),
+        ("-o and -P", "env -i 1:1=c ELGETOPT_a:1=2 A=1 $PROGRAM -o -P env"),
+        ("-c and -P", "env -i 1:1=c ELGETOPT_a:1=2 A=1 $PROGRAM -cP env"),
+        ("-p and -P", "env -i 1:1=c A=1 $PROGRAM -pP env"),
+        ("an unknown option", "link -x echo ran"),
+        ("two dashes", "link -- env"),
+    ];
+    let differences = [(
+        "-c and what looks like one of execline",
+        0,
+        "",
+        "what others call FDX or 1x is theirs, as for newer versions of execline",
+    )];
+    compare("emptyenv", "emptyenv", "-p", &[PROGRAM, cases], &[SKA, &differences]);
+}
+
+/// In the common part of execline's dialect and systemd's.
+const ENVFILE: &[Case] = &[
+    ("a line", "value 'K=v\\n'"),
+    ("no newline", "value 'K=v'"),
+    ("blanks", "value ' \\t K \\t= \\t v  w \\t\\n'"),
+    ("twice", "value 'K=v\\nK=w\\n'"),
+    ("a comment", "value '#K=v\\n\\n  # c\\nK=w\\n#K=x'"),
+    ("a number sign in a value", "value 'K=v # c\\n'"),
+    ("an equals sign in a value", "value 'K=a=b\\n'"),
+    ("double quotes", "value 'K=\" a b \" \\n'"),
+    ("a quote and a backslash in double quotes", "value 'K=\"\\\\\"\\\\\\\\\"\\n'"),
+    ("text at once behind a quote", "value 'K=\"a\"b\\n'"),
+    ("two lines joined", "value 'K=a \\\\\\n  b\\n'"),
+    ("two lines joined before the value", "value 'K=\\\\\\n b\\n'"),
+    ("two lines joined in quotes", "value 'K=\"a\\\\\\n b\"\\n'"),
+    ("an escaped blank", "value 'K=a\\\\ \\n'"),
+    ("the line ends of DOS", "value 'K=v\\r\\n\\r\\n'"),
+    ("no equals sign", "value 'K=v\\nword\\n'"),
+    ("export", "value 'K=v\\nexport L=w\\n'"),
+    ("a quote that does not end", "value 'K=\"v\\n'"),
+    ("a backslash at the end of the file", "value 'K=v\\\\'"),
+    ("a line that goes on and ends as in DOS", "value 'K=v\\\\\\r\\nL=w\\r\\n'"),
+    ("a byte order mark", "value '\\357\\273\\277K=v\\n'"),
+    ("a NUL", "value 'K=v\\0w\\nL=x\\n'"),
+];
+
+const NO_STATUS_1: &str = "a file that cannot be used is 111, as everything that is not as a link needs it";
+const ANOTHER: &str = "the variable would have another name or value than the file seems to say";
+
+#[test]
+fn envfile_and_execline() {
+    needs!(peer("envfile"));
+    let cases: &[Case] = &[
+        ("quotes in the middle", "value 'K=a\" b \"c\\n'"),
+        ("text behind a quote", "value 'K=\"a\" b\\n'"),
+        ("single quotes", "value \"K='a b'\\n\""),
+        ("escapes", r#"value 'K="\\a\\b\\f\\n\\r\\t\\v\\x41\\1012\\18\\8\\q\\?"\n' | od -c"#),
+        ("an escaped NUL", r#"value 'K="\\0"\n'"#),
+        ("an escape for more than a byte", r#"value 'K="\\400"\n'"#),
+        ("an escape of one hexadecimal digit", r#"value 'K="\\x4"\n'"#),
+        ("an escape outside of quotes", r"value 'K=a\\nb\n'"),
+        ("a quote over two lines", "value 'K=\"a\\nb\"\\n'"),
+        ("an odd name", "echo 9.x-y=v >f; link f sh -c 'env | grep ^9'"),
+        ("a name with a quote", "value 'K=v\\n\"L\"=w\\n'"),
+        ("no UTF-8", "value 'K=\\377\\n' | od -c"),
+        ("a missing file", "link no echo ran"),
+        ("a missing file with -i", "link -i no echo ran"),
+        ("a missing file with -I", "link -I no echo ran"),
+        ("a missing file with both", "link -I -i no echo ran; link -i -I no echo ran"),
+        ("a file below a file", "link -I /etc/passwd/x echo ran"),
+        ("a directory", "link . echo ran"),
+        ("the standard input", "echo K=v | link - printenv K"),
+        ("the standard input is left open", "echo K=v | link - sh -c '[ -e /proc/self/fd/0 ] && echo open'"),
+        ("a pipe", "echo K=v | link /dev/stdin printenv K"),
+        ("/dev/null", "link /dev/null echo ran"),
+        ("an unknown option", "link -x /dev/null echo ran"),
+    ];
+    let no_line = |name| (name, 1, "", NO_STATUS_1);
+    let differences = [
+        no_line("no equals sign"),
+        no_line("export"),
+        no_line("a quote that does not end"),
+        no_line("a backslash at the end of the file"),
+        ("a line that goes on and ends as in DOS", 0, "v\r\n", ANOTHER),
+        ("a byte order mark", 1, "", ANOTHER),
+        ("a NUL", 0, "v\n", ANOTHER),
+        ("an escaped NUL", 0, "\n", ANOTHER),
+        ("an escape for more than a byte", 0, "\n", ANOTHER),
+        no_line("an escape of one hexadecimal digit"),
+        no_line("an escape outside of quotes"),
+        no_line("a quote over two lines"),
+        no_line("a name with a quote"),
+        ("the standard input is left open", 1, "", "a link closes nothing that it did not open"),
+        ("a pipe", 0, "v\n", "no open waits; - is there for what is no file"),
+    ];
+    compare("envfile", "envfile", "/dev/null", &[PROGRAM, ENVFILE, cases], &[SKA, &differences]);
+}
+
+/// systemd's reader of environment.d, which reads as EnvironmentFile= does, but expands what begins with a $, and
+/// ignores what is empty.
+#[test]
+fn envfile_d_systemd_and_systemd() {
+    needs!(peer("30-systemd-environment-d-generator"));
+    let cases: &[Case] = &[
+        ("a semicolon", "value ';K=v\\nK=w\\n'"),
+        ("single quotes", "value \"K='a \\\\\\\\ b'\\n\""),
+        ("two kinds of quotes", "value \"K=\\\"a\\\"'b'\\n\""),
+        ("quotes in the middle", "value 'K=a\"b\"\\n'"),
+        ("other escapes in double quotes", r#"value 'K="\\q\\`"\n'"#),
+        ("an escape outside of quotes", r"value 'K=a\\qb\n'"),
+        ("a quote over two lines", "value 'L=\"a\\nK=b\"\\nK=c\\n'"),
+        ("a carriage return in a line", "value 'K=v\\rL=w\\n'"),
+        ("a name with a dash", "value 'K=v\\nK-x=w\\n'"),
+        ("text behind a quote", "value 'K=\"a\" # c\\n'"),
+        ("no UTF-8", "value 'L=\\377\\n' >/dev/null || echo refused"),
+    ];
+    let ignored = |name| (name, 0, "v\n", "what is ignored is missing when the program runs");
+    let differences = [
+        ignored("no equals sign"),
+        ignored("export"),
+        ("a quote that does not end", 0, "v\\n\n", "what has no end may be cut off"),
+        ignored("a backslash at the end of the file"),
+        ignored("a line that goes on and ends as in DOS"),
+        ignored("a name with a dash"),
+        ("a byte order mark", 1, "", NO_STATUS_1),
+        ("a NUL", 1, "", NO_STATUS_1),
+        ("text behind a quote", 0, "a# c\n", ANOTHER),
+    ];
+    let (ours, theirs) = ("envfile -d systemd", "30-systemd-environment-d-generator");
+    compare(ours, theirs, "", &[ENVFILE, cases], &[&differences]);
 }
 
 // softlimit
@@ -1080,6 +1278,7 @@ fn umask_and_the_symbolic_one_of_execline() {
 // - a FIFO and /dev/zero among s6-envdir's files: it waits for ever, and makes a value of 4095 newlines;
 // - envdir -p, softlimit -P: Debian's versions of the peers have no such option;
 // - setuidgid -s and -e, an account in other groups: they would need accounts made for it (setuidgid);
+// - docker --env-file: the client asks a daemon first (what is in a file is tested in bins/envfile/dialect/tests.rs);
 // - waiting for a lock, also in s6's milliseconds: the tests of exclusion in setlock do it with each peer;
 // - a FIFO that redirfd waits for: redirfd;
 // - what a program gets from a link that it did not ask for, signals above all: transparency;

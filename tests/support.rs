@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use nix::libc::c_long;
 
 mod accounts;
+mod environment;
 pub(crate) mod locks;
 mod mounts;
 mod peers;
@@ -22,6 +23,7 @@ mod random;
 mod wait;
 
 pub(crate) use accounts::*;
+pub(crate) use environment::*;
 pub(crate) use mounts::*;
 pub(crate) use peers::*;
 pub(crate) use processes::*;

@@ -41,11 +41,21 @@ const LINES: &[Line] = &[
     ("chdir .", "", Anybody),
     ("chdir @/empty", "cwd, directory", Anybody),
     ("chroot /", "cwd, directory", Root),
+    ("emptyenv", "env", Anybody),
+    ("emptyenv -k VARIABLE", "env", Anybody),
+    ("emptyenv -c", "", Anybody),
+    ("emptyenv -oP", "", Anybody),
     ("envdir @/empty", "", Anybody),
     ("envdir -I @/none", "", Anybody),
     ("envdir -fn -p ADDED_ @/env", "env ADDED_", Anybody),
+    ("envfile @/empty-file", "", Anybody),
+    ("envfile -I @/none", "", Anybody),
+    ("envfile @/variables", "env ADDED_", Anybody),
+    ("envfile -d systemd @/variables", "env ADDED_", Anybody),
+    ("envfile -d docker @/variables", "env ADDED_", Anybody),
     ("envuidgid :5:6", "env UID=, env GID=", Anybody),
     ("envuidgid -s :5:6:7", "env UID=, env GID=, env GIDLIST=", Anybody),
+    ("export ADDED_1 value", "env ADDED_", Anybody),
     ("fdclose 300", "", Anybody),
     ("fdclose 61", "fd 61", Anybody),
     ("fdmove 77 77", "", Anybody),
@@ -80,6 +90,8 @@ const LINES: &[Line] = &[
     ("softlimit -c 0 -H -c =", "limit RLIMIT_CORE", Anybody),
     ("umask u+", "", Anybody),
     ("umask 027", "umask", Anybody),
+    ("unexport NO_VARIABLE", "", Anybody),
+    ("unexport PATH", "env PATH=", Anybody),
 ];
 
 /// What is another thing for a child: who leads its process group and session is its parent; and the fds on which the
@@ -207,6 +219,8 @@ pub(crate) fn furnished() -> tempfile::TempDir {
         fs::create_dir(at(name)).unwrap();
     }
     fs::write(at("env/VARIABLE"), "value").unwrap();
+    fs::write(at("empty-file"), "").unwrap();
+    fs::write(at("variables"), "ADDED_VARIABLE=value\n").unwrap();
     for file in ["pid", "file", "lock"] {
         fs::write(at(file), "").unwrap();
         fs::set_permissions(at(file), PermissionsExt::from_mode(0o666)).unwrap();

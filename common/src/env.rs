@@ -1,12 +1,13 @@
-//! The environment: as it was received until it is edited, byte for byte, and directories of variables.
+//! The environment: as it was received until it is edited, byte for byte, and files and directories of variables.
 
 use std::ffi::{CStr, CString};
 use std::fmt::{self, Display};
+use std::mem;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
-use nix::sys::stat::{Mode, SFlag, fstat, major, minor};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, major, minor};
 use nix::unistd::read;
 
 use crate::exit::{Exit, OrFail};
@@ -58,6 +59,11 @@ impl Env {
         Ok(())
     }
 
+    /// Puts in the place of each entry, variable or not, what `edit` makes of it; `None` removes it.
+    pub fn edit(&mut self, edit: impl FnMut(&'static CStr) -> Option<&'static CStr>) {
+        self.edited = mem::take(self.own()).into_iter().filter_map(edit).collect();
+    }
+
     fn remove(&mut self, name: &[u8]) {
         self.own().retain(|entry| !is(entry, name));
     }
@@ -90,8 +96,20 @@ impl From<NotAVariable> for Exit {
     }
 }
 
-fn is(entry: &CStr, name: &[u8]) -> bool {
+/// Whether an entry of an environment is a variable called `name`.
+#[must_use]
+pub fn is(entry: &CStr, name: &[u8]) -> bool {
     entry.to_bytes().strip_prefix(name).is_some_and(|rest| rest.starts_with(b"="))
+}
+
+/// The name of a variable, as a word of the command line gives it: a usage error if it has a `=`, or is empty, as
+/// the value of a shell's variable that is not set.
+pub fn name(word: &[u8]) -> Result<&[u8], Exit> {
+    match word {
+        [] => Err(Exit::usage("name is empty")),
+        name if name.contains(&b'=') => Err(Exit::value("not a variable name", name)),
+        name => Ok(name),
+    }
 }
 
 /// How the content of a file becomes the value of a variable.
@@ -181,22 +199,43 @@ impl Directory {
     fn value(&self, name: &CStr, format: Format) -> Result<Content, Exit> {
         let (directory, file) = (self.path, shown(name.to_bytes()));
         let action = format_args!("read {directory}/{file}");
-        // Without waiting for the other end of a FIFO, and no terminal becomes ours.
-        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        let fd = fds::open(self.fd.as_fd(), name, flags, Mode::empty()).or_fail(action)?;
-        let status = fstat(&fd).or_fail(action)?;
-        match SFlag::from_bits_truncate(status.st_mode & SFlag::S_IFMT.bits()) {
-            SFlag::S_IFREG => {
-                let content = content(fd.as_fd(), format.whole).or_fail(action)?;
-                Ok(format.value(&content).map_or(Content::Empty, Content::Value))
-            }
-            SFlag::S_IFCHR if (major(status.st_rdev), minor(status.st_rdev)) == (1, 3) => {
-                Ok(Content::Empty) // /dev/null
-            }
-            SFlag::S_IFDIR => Ok(Content::Directory(Exit::system(action, Errno::EISDIR))),
-            _ => Err(Exit::fatal(format_args!("unable to {action}: not a regular file"))),
+        let file = open(self.fd.as_fd(), name).or_fail(action)?;
+        let status = fstat(&file).or_fail(action)?;
+        if fds::is(&status, SFlag::S_IFDIR) {
+            return Ok(Content::Directory(Exit::system(action, Errno::EISDIR)));
         }
+        let content = read_regular(file.as_fd(), &status, format.whole, action)?;
+        Ok(content.and_then(|content| format.value(&content)).map_or(Content::Empty, Content::Value))
     }
+}
+
+/// Opens a file that gives variables, whatever it is: see [`read_regular`].
+pub fn open(directory: BorrowedFd, path: &CStr) -> nix::Result<OwnedFd> {
+    // Without waiting for the other end of a FIFO, and no terminal becomes ours.
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    fds::open(directory, path, flags, Mode::empty())
+}
+
+/// Reads an open file with this status, which must be a regular one, as [`read_all`], or up to the end of its first
+/// line unless it is wanted whole; `None` for /dev/null. `action` follows "unable to".
+pub fn read_regular(
+    file: BorrowedFd,
+    status: &FileStat,
+    whole: bool,
+    action: fmt::Arguments,
+) -> Result<Option<Vec<u8>>, Exit> {
+    match SFlag::from_bits_truncate(status.st_mode & SFlag::S_IFMT.bits()) {
+        SFlag::S_IFREG => content(file, whole).or_fail(action).map(Some),
+        SFlag::S_IFCHR if (major(status.st_rdev), minor(status.st_rdev)) == (1, 3) => Ok(None), // /dev/null
+        SFlag::S_IFDIR => Err(Exit::system(action, Errno::EISDIR)),
+        _ => Err(Exit::fatal(format_args!("unable to {action}: not a regular file"))),
+    }
+}
+
+/// Reads up to the end of an open file, of whatever kind. E2BIG if it is longer than the longest string that can be
+/// executed.
+pub fn read_all(file: BorrowedFd) -> nix::Result<Vec<u8>> {
+    content(file, true)
 }
 
 /// No string that is longer can be executed: the kernel takes 32 pages, and the largest pages are 64 KiB.
@@ -279,6 +318,27 @@ mod tests {
         env.unset(b"B").unwrap();
         assert_eq!(env.get(c"A"), Some(c"x"));
         assert_eq!(entries(env), [c"A=x", c"junk", c"", c"=x", c"AA=4", c"C="]);
+    }
+
+    #[test]
+    fn an_edit_of_all_keeps_the_order_and_sees_what_is_no_variable() {
+        let mut env = env(&[c"A=1", c"junk", c"", c"B=2", c"A=3"]);
+        env.edit(|entry| match entry.to_bytes() {
+            b"" => None,
+            b"B=2" => Some(c"C=2"),
+            _ => Some(entry),
+        });
+        assert_eq!(env.get(c"C"), Some(c"2"));
+        assert_eq!(entries(env), [c"A=1", c"junk", c"C=2", c"A=3"]);
+    }
+
+    #[test]
+    fn a_word_that_is_no_name_is_a_usage_error() {
+        assert_eq!(name(b"A b").map_err(|error| error.status()), Ok(&b"A b"[..]));
+        for (word, text) in [("", "name is empty"), ("A=", "not a variable name: A=")] {
+            let error = name(word.as_bytes()).unwrap_err();
+            assert_eq!((error.text(), error.status()), (text, 100));
+        }
     }
 
     #[test]

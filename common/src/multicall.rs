@@ -30,7 +30,7 @@ pub(crate) fn called(
     mut words: Words,
     env: Env,
 ) -> Result<(&'static Link, Chain), Exit> {
-    let by = |name: &CStr| links.iter().find(|link| is_called(name, link.name));
+    let by = |name: &CStr| longest(links.iter().filter(|link| is_called(name, link.name)));
     if let Some(link) = words.first().and_then(by) {
         // Whether one of the words can be a link is seen without a look at any file.
         let more = words.clone().skip(1).any(|word| by(word).is_some());
@@ -67,8 +67,11 @@ fn apply(
 ) -> Result<(&'static Link, Chain), Exit> {
     loop {
         chain = link.apply(chain)?;
-        let own = |next: &&Link| chain.expect(link.name, next.name).is_some_and(|own| chain.is_next(&own));
-        let next = if matches!(chain.own, SelfMatch::Alone) { None } else { links.iter().find(own) };
+        let expected = |next: &&'static Link| chain.expect(link.name, next.name);
+        let own = |next: &&'static Link| expected(next).is_some_and(|own| chain.is_next(&own));
+        let alone = matches!(chain.own, SelfMatch::Alone);
+        // First by its name, then by its file: where that cannot be looked at, it is no shorter name either.
+        let next = longest(links.iter().filter(|next| !alone && expected(next).is_some())).filter(own);
         let by_name = matches!(chain.own, SelfMatch::Named);
         match (next, chain.changed) {
             (Some(next), None) => link = next,
@@ -89,6 +92,11 @@ fn apply(
             _ => return Ok((link, chain)),
         }
     }
+}
+
+/// Of the links whose names a word ends in the one that it is: `unexport` is not `export` with a prefix.
+fn longest(links: impl Iterator<Item = &'static Link>) -> Option<&'static Link> {
+    links.max_by_key(|link| link.name.len())
 }
 
 /// Executes our own file for what is left of the chain. Returns where that cannot be done, and nothing has changed.

@@ -59,6 +59,7 @@ impl Kind {
             "realprog" => Self::Command,
             "facility" => Self::OneOf(facilities()),
             "link" => Self::OneOf(names()),
+            "dialect" => Self::OneOf(["docker", "execline", "systemd"].map(str::to_owned).to_vec()),
             free if FREE.contains(&free) => Self::Free,
             other => panic!("tests/docs/completions.rs: say in Kind::of or FREE what a {other} is"),
         }

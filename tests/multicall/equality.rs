@@ -76,6 +76,10 @@ fn all_of_them_in_one_row() {
         "pgrphack",
         "chpst",
         "envdir",
+        "unexport",
+        "emptyenv",
+        "envfile",
+        "export",
         "envuidgid",
         "fdclose",
         "redirfd",
@@ -108,9 +112,17 @@ fn a_link_sees_what_the_one_before_it_did() {
     house.write("env/NAME", "one");
     house.write("more/NAME", "two");
     house.write("more/OTHER", "");
+    house.write("conf", "NAME = one\nOTHER = \"o\\x41\"\n");
+    house.write("names", "NAME=file\nNAME\n");
     house.write("file", "");
     for line in [
         "envdir @/env envdir @/more envdir -p X_ @/env @/state",
+        "envfile @/conf envdir @/more unexport OTHER @/state",
+        "export NAME one envfile -d docker @/names export NAME two envfile -d docker @/names @/state",
+        "export A 1 export B 2 emptyenv -p -k A export B 3 @/state",
+        "export 1:1 a export 1 b emptyenv -P export FD3 c emptyenv -c @/state",
+        "export NAME one unexport NAME envfile - @/state",
+        "emptyenv umask 027 @/state",
         "umask 077 umask g+w @/state",
         "umask 027 redirfd -w 5 @/made @/state",
         "softlimit -c 100 softlimit -c = @/state",

@@ -7,7 +7,15 @@ use super::{bin, link, prepared, tool};
 
 /// The file of the program `name` of another package, in the directories of the system.
 pub(crate) fn peer(name: &str) -> Result<String, String> {
-    let directories = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/lib/execline/bin", "/usr/local/bin"];
+    let directories = [
+        "/usr/bin",
+        "/bin",
+        "/usr/sbin",
+        "/sbin",
+        "/usr/lib/execline/bin",
+        "/usr/lib/systemd/user-environment-generators",
+        "/usr/local/bin",
+    ];
     let mut files = directories.iter().map(|directory| Path::new(directory).join(name));
     let found = files.find(|file| file.is_file() && !file.starts_with(bin()));
     found.map(|file| file.display().to_string()).ok_or_else(|| format!("the program {name}"))

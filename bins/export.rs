@@ -1,0 +1,22 @@
+//! export: run a program with an environment variable set.
+
+use common::{Cli, Link, Outcome, env};
+
+/// The link.
+pub const LINK: Link = Link {
+    name: "export",
+    usage: "name value prog...",
+    summary: "run a program with an environment variable set",
+    options: &[],
+    opens: false,
+    run,
+};
+
+fn run(cli: &mut Cli) -> Outcome {
+    cli.no_options()?;
+    let name = cli.operand("name")?;
+    let value = cli.operand("value")?;
+    let mut chain = cli.rest()?;
+    chain.env.set(env::name(name.to_bytes())?, value.to_bytes())?;
+    Ok(chain)
+}

@@ -1,0 +1,21 @@
+//! unexport: run a program without an environment variable.
+
+use common::{Cli, Link, Outcome, env};
+
+/// The link.
+pub const LINK: Link = Link {
+    name: "unexport",
+    usage: "name prog...",
+    summary: "run a program without an environment variable",
+    options: &[],
+    opens: false,
+    run,
+};
+
+fn run(cli: &mut Cli) -> Outcome {
+    cli.no_options()?;
+    let name = cli.operand("name")?;
+    let mut chain = cli.rest()?;
+    chain.env.unset(env::name(name.to_bytes())?)?;
+    Ok(chain)
+}
