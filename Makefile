@@ -18,6 +18,10 @@ LINKDIR = $(BINDIR)
 # The names that a base tool has as well; with BASE_NAMES=yes they are in LINKDIR like all others, in front of it in PATH
 BASE = chroot nice umask
 BASE_NAMES = no
+# Where the names of runit's and daemontools' programs are, for PATH, and their pages: directories of their own, so that
+# the packages can be there too; pages of names elsewhere, as in $(BINDIR), are in MANDIR
+RUNITDIR = $(LINKS)/runit
+DAEMONTOOLSDIR = $(LINKS)/daemontools
 DESTDIR =
 # In front of the name of every installed program and page, as x-chroot for PROGRAM_PREFIX=x-
 PROGRAM_PREFIX =
@@ -31,7 +35,7 @@ SVCTL = svctl
 SVLOG = svlog
 # Where the built programs are put, and installed from
 BUILD = target/catena
-INSTALL = @BUILD='$(BUILD)' DESTDIR='$(DESTDIR)' BINDIR='$(BINDIR)' LINKS='$(LINKS)' LINKDIR='$(LINKDIR)' 	MANDIR='$(MANDIR)' BASHDIR='$(BASHDIR)' ZSHDIR='$(ZSHDIR)' FISHDIR='$(FISHDIR)' 	PROGRAM_PREFIX='$(PROGRAM_PREFIX)' BASE='$(BASE)' BASE_NAMES='$(BASE_NAMES)' scripts/install
+INSTALL = @BUILD='$(BUILD)' DESTDIR='$(DESTDIR)' BINDIR='$(BINDIR)' LINKS='$(LINKS)' LINKDIR='$(LINKDIR)' 	MANDIR='$(MANDIR)' BASHDIR='$(BASHDIR)' ZSHDIR='$(ZSHDIR)' FISHDIR='$(FISHDIR)' 	PROGRAM_PREFIX='$(PROGRAM_PREFIX)' BASE='$(BASE)' BASE_NAMES='$(BASE_NAMES)' RUNITDIR='$(RUNITDIR)' DAEMONTOOLSDIR='$(DAEMONTOOLSDIR)' scripts/install
 
 all:
 	STATIC='$(STATIC)' TARGET='$(TARGET)' BUILD='$(BUILD)' CATENA_SVDIR='$(SVDIR)' scripts/build
@@ -47,7 +51,10 @@ help:
 	@echo '                $$(LIBEXECDIR)/catena, and their names in LINKDIR=$$(BINDIR) too, but for $(BASE),'
 	@echo '                which a base tool has as well (BASE_NAMES=yes: these too)'
 	@echo 'make install-multicall  instead: catena, and links to it'
-	@echo 'make install-runit-names  links to what is installed, with pages: runsv, sv and svlogd (BINDIR MANDIR)'
+	@echo 'make install-runit-names  links to what is installed by the names of runit, with pages: runsv, sv, svlogd ...'
+	@echo '                in RUNITDIR=$$(LIBEXECDIR)/catena/runit, for PATH'
+	@echo 'make install-daemontools-names  the same for daemontools: svc, svstat, multilog, setuidgid ...'
+	@echo '                in DAEMONTOOLSDIR=$$(LIBEXECDIR)/catena/daemontools'
 	@echo 'make uninstall  all of it away again'
 	@echo 'make dist       a tarball'
 	@echo 'make clean      away with all that was built'
@@ -68,9 +75,12 @@ install: built
 install-multicall: built
 	$(INSTALL) multicall pages completions
 
-# A runsv, an sv or an svlogd that is not ours stays, and is an error.
-install-runit-names:
+# A program or a page by one of the names that is not ours stays, and is an error.
+install-runit-names: built
 	$(INSTALL) runit-names
+
+install-daemontools-names: built
+	$(INSTALL) daemontools-names
 
 install-pages: built
 	$(INSTALL) pages
@@ -93,4 +103,5 @@ clean:
 # make -j all install: one after the other, as they are written
 .NOTPARALLEL:
 
-.PHONY: all help check bench demo install install-multicall install-runit-names install-pages install-completions built uninstall dist clean
+.PHONY: all help check bench demo install install-multicall install-runit-names install-daemontools-names \
+	install-pages install-completions built uninstall dist clean

@@ -168,8 +168,8 @@ impl Plan {
             limits::set(resource, Which::Soft, Value::Number(value))?;
         }
         if let Some(argv0) = self.argv0 {
-            chain.file = chain.words.first();
-            chain.words = [argv0.0].into_iter().chain(chain.words.skip(1)).collect();
+            chain.file = chain.words.next();
+            chain.words = [argv0.0].into_iter().chain(chain.words).collect();
         }
         Ok(chain)
     }

@@ -1,6 +1,6 @@
 //! pause: wait for ever.
 
-use common::{Cli, Exit, Link, OrFail, Outcome, process, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, memory, process, signals};
 
 /// The program.
 pub const PROGRAM: Link = Link {
@@ -24,6 +24,7 @@ fn wait() -> Result<Exit, Exit> {
     // The kernel then reaps every child to come, without waking this process; those that have ended already are left.
     signals::set_ignored(signals::CHLD, true).or_fail("ignore SIGCHLD")?;
     while process::reap().or_fail("reap a child")?.is_some() {}
+    memory::give_back(); // what only the start has needed
     signals::wait_for(&[signals::TERM, signals::INT]).or_fail("wait for a signal")?;
     Ok(Exit::answer(0, ""))
 }

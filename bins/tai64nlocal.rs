@@ -18,7 +18,7 @@ pub const PROGRAM: Link = Link {
 
 /// Of more digits than these no stamp is made.
 const DIGITS: usize = 255;
-const _: () = assert!(1 + DIGITS <= filter::LEFT);
+const _: () = assert!(DIGITS < filter::LEFT);
 
 fn run(cli: &mut Cli) -> Outcome {
     let mut zone: fn(i64) -> Option<Local> = clock::local_time;
@@ -64,14 +64,17 @@ struct Shown {
     /// Where the quarter begins, and the time there, if it goes on from there second by second.
     quarter: (Option<i64>, Option<Local>),
     second: Option<i64>,
-    /// Date and time up to the point, and room for the rest. Empty if there is no such time.
+    /// The date, behind which the rest is written anew.
     text: Vec<u8>,
-    point: usize,
+    date: Option<(i64, u32, u32)>,
+    /// How long the date is, and all up to the point; 0 if there is no such time.
+    lengths: (usize, usize),
 }
 
 impl Shown {
     fn new(zone: fn(i64) -> Option<Local>) -> Self {
-        Self { zone, quarter: (None, None), second: None, text: Vec::with_capacity(64), point: 0 }
+        let text = Vec::with_capacity(64);
+        Self { zone, quarter: (None, None), second: None, text, date: None, lengths: (0, 0) }
     }
 
     /// The time of `label`, as `2026-11-22 10:30:01.987654321`; none if there is no such time.
@@ -79,16 +82,15 @@ impl Shown {
         let (second, mut nanoseconds) = label.since_1970();
         if self.second != Some(second) {
             self.second = Some(second);
-            self.text.clear();
-            if let Some(text) = self.local(second).and_then(date_time) {
-                self.text.extend_from_slice(text.bytes());
-            }
-            self.point = self.text.len();
+            self.lengths.1 = match self.local(second) {
+                Some(time) => self.write(&time),
+                None => 0,
+            };
         }
-        if self.point == 0 {
+        if self.lengths.1 == 0 {
             return None;
         }
-        self.text.truncate(self.point);
+        self.text.truncate(self.lengths.1);
         if nanoseconds >= 1_000_000_000 {
             // As daemontools, all the digits of a number that is no part of a second.
             self.text.push(digit(nanoseconds / 1_000_000_000));
@@ -101,6 +103,27 @@ impl Shown {
         }
         self.text.extend_from_slice(&digits);
         Some(&self.text)
+    }
+
+    /// Writes date and time up to the point. Returns how long that is: nothing before the year 0.
+    fn write(&mut self, time: &Local) -> usize {
+        let Local { year, month, day, hour, minute, second } = *time;
+        if self.date != Some((year, month, day)) {
+            self.date = None;
+            let Ok(number) = u64::try_from(year) else { return 0 };
+            let mut date = Text::<32>::new();
+            date.number(number).add("-").padded(month + 1, 2).add("-").padded(day, 2).add(" ");
+            self.text.clear();
+            self.text.extend_from_slice(date.bytes());
+            (self.date, self.lengths.0) = (Some((year, month, day)), date.bytes().len());
+        }
+        self.text.truncate(self.lengths.0);
+        let tens = |number: u32| digit(number / 10);
+        let (hours, minutes) = ([tens(hour), digit(hour)], [tens(minute), digit(minute)]);
+        let clock =
+            [hours[0], hours[1], b':', minutes[0], minutes[1], b':', tens(second), digit(second), b'.'];
+        self.text.extend_from_slice(&clock);
+        self.text.len()
     }
 
     fn local(&mut self, second: i64) -> Option<Local> {
@@ -125,13 +148,4 @@ fn of_day(time: &Local) -> i64 {
 #[allow(clippy::cast_possible_truncation, reason = "it is below 10")]
 fn digit(number: u32) -> u8 {
     b'0' + (number % 10) as u8
-}
-
-/// None before the year 0.
-fn date_time(time: Local) -> Option<Text<48>> {
-    let Local { year, month, day, hour, minute, second } = time;
-    let mut text = Text::new();
-    text.number(u64::try_from(year).ok()?).add("-").padded(month + 1, 2).add("-").padded(day, 2).add(" ");
-    text.padded(hour, 2).add(":").padded(minute, 2).add(":").padded(second, 2).add(".");
-    Some(text)
 }

@@ -82,7 +82,7 @@ fn mark(utmp: &OwnedFd, line: &[u8], now: (u64, u32), layout: &Layout) -> nix::R
     let mut found = false;
     let (mut record, mut offset) = (vec![0; layout.size], 0);
     while read(utmp, &mut record)? == layout.size {
-        if layout.is_of(&record, line) {
+        if record::is_of(&record, line) {
             layout.set_free(&mut record, now);
             write_at(utmp.as_fd(), &record, offset)?;
             found = true;

@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use common::fds::set_nonblocking;
 use common::tai::Label;
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::unistd::pipe2;
 
 use crate::support::*;
 
@@ -114,16 +116,15 @@ fn pipes_that_others_have_made_non_blocking_are_waited_for() {
         text += &format!("line {i}\n");
     }
     for filter in FILTERS {
-        let mut child = link(filter).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        // The other ends are open files of their own; these are shared through /proc.
-        let set = |fd: &str| {
-            let path = format!("/proc/{}/fd/{fd}", child.id());
-            let flags = |pipe: &File| set_nonblocking(pipe.as_raw_fd(), true).unwrap();
-            flags(&File::options().read(fd == "0").write(fd == "1").open(path).unwrap());
-        };
-        set("0");
-        set("1");
+        let (input_of_child, input) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        let (output, output_of_child) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        let (mut input, mut output) = (File::from(input), File::from(output));
+        for end in [&input_of_child, &output_of_child] {
+            set_nonblocking(end.as_raw_fd(), true).unwrap();
+        }
+        let mut command = link(filter);
+        let mut child = command.stdin(input_of_child).stdout(output_of_child).spawn().unwrap();
+        drop(command); // and with it our copies of its ends
         let text = text.clone();
         let writer = std::thread::spawn(move || input.write_all(text.as_bytes()).unwrap());
         let mut all = String::new();

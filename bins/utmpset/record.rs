@@ -50,15 +50,15 @@ pub(super) const OURS: Layout =
         NARROW
     };
 
-impl Layout {
-    /// Whether a record is that of a process on this line, and not free: runit takes one without a user for free.
-    pub(super) fn is_of(&self, record: &[u8], line: &[u8]) -> bool {
-        let kind = u16::from_ne_bytes([record[KIND], record[KIND + 1]]);
-        let name = &record[LINE_AT..LINE_AT + LINE];
-        let name = name.split(|b| *b == 0).next().unwrap_or_default();
-        PROCESSES.contains(&kind) && record[USER_AT] != 0 && name == line
-    }
+/// Whether a record is that of a process on this line, and not free: runit takes one without a user for free.
+pub(super) fn is_of(record: &[u8], line: &[u8]) -> bool {
+    let kind = u16::from_ne_bytes([record[KIND], record[KIND + 1]]);
+    let name = &record[LINE_AT..LINE_AT + LINE];
+    let name = name.split(|b| *b == 0).next().unwrap_or_default();
+    PROCESSES.contains(&kind) && record[USER_AT] != 0 && name == line
+}
 
+impl Layout {
     /// Makes a record that of a free line, since `now`: seconds since 1970, and nanoseconds.
     pub(super) fn set_free(&self, record: &mut [u8], (seconds, nanoseconds): (u64, u32)) {
         record[KIND..KIND + 2].copy_from_slice(&DEAD.to_ne_bytes());
@@ -125,16 +125,16 @@ mod tests {
     fn a_record_is_of_a_line_if_a_process_has_it() {
         for layout in [&NARROW, &WIDE] {
             for kind in 0..=9 {
-                assert_eq!(layout.is_of(&taken(layout, kind, b"tty5"), b"tty5"), (5..=8).contains(&kind));
+                assert_eq!(is_of(&taken(layout, kind, b"tty5"), b"tty5"), (5..=8).contains(&kind));
             }
             for other in [&b"tty"[..], b"tty50", b"tty6", b"TTY5", b""] {
-                assert!(!layout.is_of(&taken(layout, 7, b"tty5"), other));
+                assert!(!is_of(&taken(layout, 7, b"tty5"), other));
             }
             let long = [b'l'; LINE];
-            assert!(layout.is_of(&taken(layout, 7, &long), &long));
+            assert!(is_of(&taken(layout, 7, &long), &long));
             let mut free = taken(layout, 7, b"tty5");
             free[USER_AT] = 0;
-            assert!(!layout.is_of(&free, b"tty5"));
+            assert!(!is_of(&free, b"tty5"));
         }
     }
 

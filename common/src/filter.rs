@@ -37,7 +37,11 @@ impl Output {
         if self.waiting.len() + bytes.len() > SIZE {
             self.flush()?;
         }
-        if bytes.len() > SIZE { write_all(bytes) } else { Ok(self.waiting.extend_from_slice(bytes)) }
+        if bytes.len() > SIZE {
+            return write_all(bytes);
+        }
+        self.waiting.extend_from_slice(bytes);
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), Exit> {

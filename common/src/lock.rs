@@ -244,7 +244,7 @@ pub fn within(fd: &OwnedFd, time: Duration) -> nix::Result<bool> {
         match lock(fd, Kind::Exclusive, Wait::Never) {
             Ok(()) => return Ok(true),
             Err(Errno::EAGAIN | Errno::EACCES | Errno::EINTR) if start.elapsed() < time => {
-                clock::sleep(PAUSE)?
+                clock::sleep(PAUSE)?;
             }
             Err(Errno::EAGAIN | Errno::EACCES | Errno::EINTR) => return Ok(false),
             Err(errno) => return Err(errno),

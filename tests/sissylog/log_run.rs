@@ -25,10 +25,10 @@ fn assert_named(supervisor: &str) {
     let mut syslogd = world.syslogd(Kind::Datagrams);
     let mut running = world.start_as(&format!("{SERVICE}\nexec {supervisor} www"), &[]);
     let message = syslogd.next();
-    let found = (message.facility, message.level, &*message.ident, &*message.text);
-    assert_eq!(found, (3, 4, "web: ", "warning: hello"), "{}", world.stderr());
     running.signal(Signal::SIGTERM);
     assert_eq!(running.ended(), 0);
+    let found = (message.facility, message.level, &*message.ident, &*message.text);
+    assert_eq!(found, (3, 4, "web: ", "warning: hello"), "{}", world.stderr());
     assert_eq!(world.stderr(), "");
 }
 
@@ -53,9 +53,10 @@ fn under_daemontools_supervise_the_ident_is_the_name_of_the_service() {
     let script = format!("{SERVICE}\nexec {} www/log <../pipe", peer("supervise").unwrap());
     let mut running = world.start_as(&script, &[]);
     fs::write(world.path("pipe"), "a line\n").unwrap();
-    assert_eq!(&*syslogd.next().ident, "web: ");
+    let message = syslogd.next();
     assert_eq!(run_in(world.path("sv/web/log"), "svc -dx ."), prints(""));
     assert_eq!(running.ended(), 0);
+    assert_eq!(&*message.ident, "web: ");
 }
 
 #[test]
@@ -66,7 +67,8 @@ fn a_log_directory_elsewhere_does_not_name_the_service() {
     let moved =
         format!("{SERVICE}\nmv ../sv/web/log ../logs; ln -s ../../logs ../sv/web/log\nexec \"$B/svrun\" www");
     let mut running = world.start_as(&moved, &[]);
-    assert_eq!(&*syslogd.next().ident, "sissylog: ");
+    let message = syslogd.next();
     running.signal(Signal::SIGTERM);
     assert_eq!(running.ended(), 0);
+    assert_eq!(&*message.ident, "sissylog: ");
 }

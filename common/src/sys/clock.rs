@@ -64,6 +64,7 @@ pub fn utc(seconds: i64) -> Option<Local> {
     parts(seconds, |time, parts| unsafe { libc::gmtime_r(time, parts) }.is_null())
 }
 
+#[allow(clippy::useless_conversion, reason = "on some systems libc's time has 32 bits")]
 fn parts(seconds: i64, fails: fn(*const libc::time_t, *mut libc::tm) -> bool) -> Option<Local> {
     let time = seconds.try_into().ok()?;
     // SAFETY: all zeros is a value.
