@@ -129,8 +129,7 @@ dt_start() { # service, program...
 		note svstat "$service/log"
 	fi
 }
-dt_is_wanted_down() { is_down "$1" && ! says 'want up' "$1"; }
-ended() { changed "$@" && dt_says ': down' "$1"; }
+dt_ended() { changed "$@" && dt_says ': down' "$1"; }
 dt_once() { # service: once to its end
 	before=$(when "$1")
 	note svc -o "$1"

@@ -10,7 +10,7 @@ use super::{Facts, SCENARIOS};
 const PLACES: &[&str] = &["etc/sv", "run", "var", "tmp", "home", "out", "state", "etc/dnscache"];
 
 /// All facts; `messages` is what was sent to the system's log.
-pub(super) fn of(root: &Path, messages: Vec<String>) -> Facts {
+pub(super) fn of(root: &Path, messages: &[String]) -> Facts {
     let mut facts = Facts::new();
     for place in PLACES {
         walk(root, place, &mut facts);
