@@ -43,8 +43,10 @@ fn run(cli: &mut Cli) -> Outcome {
         }
         write_state(&name, &report::of(&words)).map_err(|error| failed(&name, &error))?;
     }
-    while directory == "sbin" {
-        pause();
+    if directory == "sbin" {
+        loop {
+            pause();
+        }
     }
     Err(Exit::answer(0, String::new()))
 }
@@ -71,7 +73,7 @@ fn write_state(name: &str, report: &str) -> std::io::Result<()> {
     let parent = command(&getppid().to_string());
     let mut root: Vec<_> = fs::read_dir("/")?.flatten().map(|entry| entry.file_name()).collect();
     root.sort_unstable();
-    let lines = format!("command {}parent {parent}root {root:?}\n{report}", command("self"));
+    let lines = format!("command {}parent {parent}in-root {root:?}\n{report}", command("self"));
     // Each in one write, and closed ones are left closed.
     std::io::stdout().write_all(format!("{name}: ready\n").as_bytes())?;
     std::io::stderr().write_all(format!("{name}: error: none yet\n").as_bytes())?;
