@@ -12,6 +12,7 @@ mod chpst;
 mod chpst_beside_runit;
 mod chroot;
 mod common_rules;
+mod corpus;
 mod docs;
 mod emptyenv;
 mod envdir;
