@@ -12,9 +12,10 @@ use crate::support::*;
 mod completions;
 
 /// Modules of the tests that belong to no single program.
-const OF_NO_PROGRAM: [&str; 11] = [
+const OF_NO_PROGRAM: [&str; 12] = [
     "accounts",
     "all_or_nothing",
+    "chpst_beside_runit",
     "common_rules",
     "docs",
     "handover",
