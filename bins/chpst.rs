@@ -125,7 +125,7 @@ impl Plan {
             let format = Format { whole: false, keep: false, nul: b'\n' };
             directory.apply(&mut chain.env, b"", format, |why| {
                 if self.warns {
-                    voice::say(format!("{}: warning: {}\n", LINK.name, why.text()).as_bytes());
+                    voice::say([LINK.name, ": warning: ", why.text(), "\n"].concat().as_bytes());
                 }
                 Ok(())
             })?;
