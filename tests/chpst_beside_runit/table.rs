@@ -20,6 +20,11 @@ pub(super) fn lines() -> Vec<String> {
         lines.extend(["-f", "-r"].map(|option| format!("chpst {option} {number} state")));
     }
     lines.extend(INCREMENTS.iter().map(|increment| format!("chpst -n {increment} state")));
+    for count in [60, 61] {
+        let names: String = (0..count).map(|i| format!(":many{i}")).collect();
+        let numbers: String = (0..count).map(|i| format!(":{}", 6000 + i)).collect();
+        lines.extend([format!("chpst -u alice{names} state"), format!("chpst -u :5001{numbers} state")]);
+    }
     lines.sort_unstable();
     lines.dedup();
     lines
