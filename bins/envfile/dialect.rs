@@ -19,7 +19,7 @@ mod tests;
 pub enum Dialect {
     /// That of execline's envfile.
     Execline,
-    /// That of systemd's EnvironmentFile=, as of version 254.
+    /// That of systemd's `EnvironmentFile=`, as of version 254.
     Systemd,
     /// That of docker's --env-file.
     Docker,
@@ -64,7 +64,7 @@ impl Dialect {
     /// The variables of a file with this content, in its order.
     pub fn variables(self, content: &[u8]) -> Result<Vec<Variable>, Flaw> {
         let at = |place: usize, problem| {
-            let line = 1 + content[..place].iter().filter(|b| **b == b'\n').count();
+            let line = content[..place].split(|b| *b == b'\n').count();
             Flaw { line, problem, hint: None }
         };
         if let Some(place) = content.iter().position(|b| *b == 0) {
