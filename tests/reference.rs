@@ -683,7 +683,7 @@ fn envfile_and_execline() {
     compare("envfile", "envfile", "/dev/null", &[PROGRAM, ENVFILE, cases], &[SKA, &differences]);
 }
 
-/// systemd's reader of environment.d, which reads as `EnvironmentFile`= does, but expands what begins with a $, and
+/// systemd's reader of environment.d, which reads as `EnvironmentFile=` does, but expands what begins with a $, and
 /// ignores what is empty.
 #[test]
 fn envfile_d_systemd_and_systemd() {
