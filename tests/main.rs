@@ -36,6 +36,7 @@ mod reference;
 mod setlock;
 mod setsid_free;
 mod setuidgid;
+mod shortage;
 mod sissylog;
 mod softlimit;
 mod svctl;
