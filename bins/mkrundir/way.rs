@@ -7,6 +7,7 @@
 //! no uid, and all is owned by 65534.)
 
 use std::ffi::{CStr, CString};
+use std::iter::successors;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::{Exit, OrFail, Word, fds, file, mode, shown};
@@ -70,14 +71,16 @@ pub(super) struct Place {
 /// Finds the place of `path`, and makes the directories on the way that are missing: the caller's, with mode 755.
 pub(super) fn find(path: Word, caller: u32) -> Result<Place, Exit> {
     let unable = |errno| Exit::system(format_args!("make {path}"), errno);
+    let no_name = || Exit::value("not the name of a directory", path.to_bytes());
+    if !ends_in_a_name(path.to_bytes()) {
+        return Err(no_name()); // before anything is made
+    }
     let root = look_at(AT_FDCWD, c"/").map_err(unable)?;
     let trusted = Trusted { caller, of_root_directory: root.1.st_uid };
-    let (mut links, mut rest) = (0, path.to_bytes().to_vec());
-    let mut place = Place::begin(path, trusted, &rest).map_err(unable)?;
+    let (mut links, mut way, mut walked) = (0, path.to_bytes().to_vec(), 0);
+    let mut place = Place::begin(path, trusted, &way).map_err(unable)?;
     loop {
-        let Some((name, tail)) = next(&rest) else {
-            return Err(Exit::value("not the name of a directory", path.to_bytes()));
-        };
+        let Some((name, tail)) = next(&way[walked..]) else { return Err(no_name()) };
         place.name = CString::new(name).unwrap_or_default(); // words and the texts of links have no NUL
         let last = next(tail).is_none();
         let found = match look_at(place.at.as_fd(), &place.name) {
@@ -99,15 +102,13 @@ pub(super) fn find(path: Word, caller: u32) -> Result<Place, Exit> {
                 if to.starts_with(b"/") {
                     place = Place::begin(path, trusted, to).map_err(unable)?;
                 }
-                rest = [to, b"/", tail].concat();
+                (way, walked) = ([to, b"/", tail].concat(), 0);
             }
-            _ if last && name == b".." => {
-                return Err(Exit::value("not the name of a directory", path.to_bytes()));
-            }
+            _ if last && name == b".." => return Err(no_name()), // in a link
             _ if last => return Ok(place),
             Some((directory, stat)) => {
+                walked = way.len() - tail.len();
                 place.enter(directory, &stat);
-                rest = tail.to_vec();
             }
             // Looked at again then, as whatever has the name by that time.
             None => drop(place.make_with(0o755)?),
@@ -129,10 +130,20 @@ fn next(path: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
+/// Whether the last name in a path is one that a directory can be made by.
+fn ends_in_a_name(path: &[u8]) -> bool {
+    let names = successors(next(path), |(_, tail)| next(tail));
+    names.last().is_some_and(|(name, _)| name != b"..")
+}
+
 /// Opens what has a name, which may be a link, to look at it and to reach what is in it.
 fn look_at(at: BorrowedFd, name: &CStr) -> nix::Result<(OwnedFd, FileStat)> {
-    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let found = fds::open(at, name, flags, Mode::empty())?;
+    let open = |flags| fds::open(at, name, OFlag::O_PATH | OFlag::O_CLOEXEC | flags, Mode::empty());
+    // As a directory first, for what is mounted there when it is used for the first time.
+    let found = match open(OFlag::O_NOFOLLOW | OFlag::O_DIRECTORY) {
+        Err(Errno::ENOTDIR) => open(OFlag::O_NOFOLLOW),
+        other => other,
+    }?;
     let stat = fstat(&found)?;
     Ok((found, stat))
 }
@@ -164,14 +175,21 @@ impl Place {
 
     /// Opens the directory, which is to be the account `uid`'s. One in a directory where others can have made it may
     /// only be theirs who are trusted, or that account's already.
+    ///
+    /// One that may not be read, as an account's own by root without CAP_DAC_OVERRIDE, is opened by O_PATH, which is
+    /// enough if it is right already.
     pub(super) fn open(&self, uid: u32) -> Result<OwnedFd, Exit> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let open = || {
+        let open = |access| {
+            let flags = access | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
             let directory = fds::open(self.at.as_fd(), &self.name, flags, Mode::empty())?;
             let stat = fstat(&directory)?;
             Ok((directory, stat))
         };
-        let (directory, stat) = open().or_fail(format_args!("open directory {}", self.path))?;
+        let (directory, stat) = match open(OFlag::O_RDONLY) {
+            Err(Errno::EACCES) => open(OFlag::O_PATH),
+            opened => opened,
+        }
+        .or_fail(format_args!("open directory {}", self.path))?;
         let (path, owner) = (self.path, stat.st_uid);
         if self.writers == Writers::EachItsOwn && owner != uid && !self.trusted.has(owner) {
             return Err(Exit::fatal(format_args!("unable to use {path}: uid {owner} has made it")));
