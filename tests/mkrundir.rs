@@ -35,9 +35,14 @@ fn refused(text: &str) -> Outcome {
     fails(111, format!("mkrundir: fatal: {text}\n"))
 }
 
+/// What to do where another account owns what is on the way, where the mode of a directory is to blame, or a link.
+const AS_THAT_ACCOUNT: &str =
+    "that account could lead it elsewhere: put mkrundir after setuidgid, to act as that account";
+const MODE: &str = "its mode lets others put anything there: chmod go-w ends that, or chmod +t";
+const LINK: &str = "others could lead it elsewhere: write where the link leads instead";
+
 /// Refused because others could lead it elsewhere.
-fn unsafe_way(text: &str) -> Outcome {
-    let hint = "that account could lead it elsewhere: put mkrundir after setuidgid, to act as that account";
+fn unsafe_way(text: &str, hint: &str) -> Outcome {
     fails(111, format!("mkrundir: fatal: {text}\nmkrundir: hint: {hint}\n"))
 }
 
@@ -361,7 +366,10 @@ fn a_link_of_another_account_is_not_followed() {
         let outcome = mkrundir(scratch.path(), &["-o", ":5:6", path]);
         assert_eq!(
             outcome,
-            unsafe_way(&format!("unable to make {path}: the link link in . is another account's"))
+            unsafe_way(
+                &format!("unable to make {path}: the link link in . is another account's"),
+                AS_THAT_ACCOUNT
+            )
         );
     }
     assert_eq!(state(at("victim")), ours(0o755));
@@ -379,7 +387,7 @@ fn in_a_directory_where_everybody_may_make_files_no_link_is_followed() {
     for path in ["tmp/link", "tmp/link/d"] {
         let outcome = mkrundir(scratch.path(), &["-m", "700", path]);
         let text = format!("unable to make {path}: the link link in ./tmp may be another account's");
-        assert_eq!(outcome, unsafe_way(&text));
+        assert_eq!(outcome, unsafe_way(&text, LINK));
     }
     assert_eq!(state(at("victim")), ours(0o755));
     // A directory can be made there, and used for more.
@@ -392,7 +400,12 @@ fn in_a_directory_where_everybody_may_make_files_no_link_is_followed() {
 #[test]
 fn in_a_directory_that_another_account_may_change_nothing_is_made_or_given_away() {
     needs!(root());
-    for (owner, group, mode) in [(65534, 0, 0o755), (0, 65534, 0o775), (0, 0, 0o777), (65534, 0, 0o1755)] {
+    for (owner, group, mode, hint) in [
+        (65534, 0, 0o755, AS_THAT_ACCOUNT),
+        (0, 65534, 0o775, MODE),
+        (0, 0, 0o777, MODE),
+        (65534, 0, 0o1755, AS_THAT_ACCOUNT),
+    ] {
         let scratch = open_directory();
         let at = |name: &str| scratch.path().join(name);
         fs::create_dir(at("a")).unwrap();
@@ -402,13 +415,27 @@ fn in_a_directory_that_another_account_may_change_nothing_is_made_or_given_away(
         for path in ["a/new", "a/roots", "a/new/deeper", "a/roots/deeper", "a/../new"] {
             let outcome = mkrundir(scratch.path(), &["-o", ":65534:65534", path]);
             let text = format!("unable to make {path}: another account may change ./a");
-            assert_eq!(outcome, unsafe_way(&text), "{mode:o}");
+            assert_eq!(outcome, unsafe_way(&text, hint), "{mode:o}");
         }
         assert_eq!(state(at("a/roots")), ours(0o755));
         assert_eq!(fs::read_dir(at("a")).unwrap().count(), 1);
         // But that directory itself is in good hands.
         assert_eq!(mkrundir(scratch.path(), &["a"]), ran());
         assert_eq!(mkrundir(scratch.path(), &["a/new"]), ran());
+    }
+}
+
+#[test]
+fn what_the_hint_says_about_a_mode_helps_an_account_too() {
+    needs!(root());
+    let scratch = open_directory();
+    let shared = scratch.path().join("shared");
+    foreign(&shared, 0o775);
+    let refused = unsafe_way("unable to make shared/d: another account may change ./shared", MODE);
+    assert_eq!(as_nobody(scratch.path(), &["shared/d"]), refused);
+    for mode in [0o1775, 0o755] {
+        fs::set_permissions(&shared, Permissions::from_mode(mode)).unwrap();
+        assert_eq!(as_nobody(scratch.path(), &["shared/d"]), ran());
     }
 }
 

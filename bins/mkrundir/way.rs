@@ -37,9 +37,10 @@ impl Trusted {
     fn writers(self, directory: &FileStat) -> Writers {
         let (others, sticky) = (directory.st_mode & 0o022 != 0, directory.st_mode & 0o1000 != 0);
         match (self.has(directory.st_uid), others, sticky) {
+            (false, ..) => Writers::Another,
             (true, false, _) => Writers::Trusted,
             (true, true, true) => Writers::EachItsOwn,
-            _ => Writers::Others,
+            (true, true, false) => Writers::Others,
         }
     }
 }
@@ -51,7 +52,9 @@ enum Writers {
     Trusted,
     /// Others too, but only the names of what they own, as in `/tmp`.
     EachItsOwn,
-    /// Others.
+    /// Another account, whose it is.
+    Another,
+    /// Others, by its mode.
     Others,
 }
 
@@ -216,20 +219,23 @@ impl Place {
     fn check(&self, found: Option<&FileStat>) -> Result<(), Exit> {
         let link = found.filter(|stat| fds::is(stat, SFlag::S_IFLNK));
         let (path, walked, name) = (self.path, shown(&self.walked), shown(self.name.to_bytes()));
-        let error = match (self.writers, link) {
-            (Writers::Others, _) => {
-                Exit::fatal(format_args!("unable to make {path}: another account may change {walked}"))
+        let as_that_account =
+            "that account could lead it elsewhere: put mkrundir after setuidgid, to act as that account";
+        let (problem, hint) = match (self.writers, link) {
+            (Writers::Another, _) => (format!("another account may change {walked}"), as_that_account),
+            (Writers::Others, _) => (
+                format!("another account may change {walked}"),
+                "its mode lets others put anything there: chmod go-w ends that, or chmod +t",
+            ),
+            (Writers::Trusted, Some(link)) if !self.trusted.has(link.st_uid) => {
+                (format!("the link {name} in {walked} is another account's"), as_that_account)
             }
-            (Writers::Trusted, Some(link)) if !self.trusted.has(link.st_uid) => Exit::fatal(format_args!(
-                "unable to make {path}: the link {name} in {walked} is another account's"
-            )),
-            (Writers::EachItsOwn, Some(_)) => Exit::fatal(format_args!(
-                "unable to make {path}: the link {name} in {walked} may be another account's"
-            )),
+            (Writers::EachItsOwn, Some(_)) => (
+                format!("the link {name} in {walked} may be another account's"),
+                "others could lead it elsewhere: write where the link leads instead",
+            ),
             _ => return Ok(()),
         };
-        Err(error.hint(
-            "that account could lead it elsewhere: put mkrundir after setuidgid, to act as that account",
-        ))
+        Err(Exit::fatal(format_args!("unable to make {path}: {problem}")).hint(hint))
     }
 }
