@@ -111,10 +111,8 @@ fn a_line_that_comes_in_pieces_gets_the_time_of_its_first() {
 
 #[test]
 fn pipes_that_others_have_made_non_blocking_are_waited_for() {
-    let mut text = String::new();
-    for i in 0..60_000 {
-        text += &format!("line {i}\n");
-    }
+    let lines: Vec<String> = (0..60_000).map(|i| format!("line {i}\n")).collect();
+    let text = lines.concat();
     for filter in FILTERS {
         let (input_of_child, input) = pipe2(OFlag::O_CLOEXEC).unwrap();
         let (output, output_of_child) = pipe2(OFlag::O_CLOEXEC).unwrap();

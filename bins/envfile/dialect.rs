@@ -19,7 +19,7 @@ mod tests;
 pub enum Dialect {
     /// That of execline's envfile.
     Execline,
-    /// That of systemd's EnvironmentFile=, as of version 254.
+    /// That of systemd's `EnvironmentFile=`, as of version 254.
     Systemd,
     /// That of docker's --env-file.
     Docker,
@@ -322,7 +322,7 @@ impl<'a> Quoting<'a> {
 
 /// How many lines end in `content`.
 fn lines(content: &[u8]) -> usize {
-    content.iter().filter(|b| **b == b'\n').count()
+    content.split(|b| *b == b'\n').count() - 1
 }
 
 fn character(number: u32) -> Option<u8> {

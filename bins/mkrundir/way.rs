@@ -179,7 +179,7 @@ impl Place {
     /// Opens the directory, which is to be the account `uid`'s. One in a directory where others can have made it may
     /// only be theirs who are trusted, or that account's already.
     ///
-    /// One that may not be read, as an account's own by root without CAP_DAC_OVERRIDE, is opened by O_PATH, which is
+    /// One that may not be read, as an account's own by root without `CAP_DAC_OVERRIDE`, is opened by `O_PATH`, which is
     /// enough if it is right already.
     pub(super) fn open(&self, uid: u32) -> Result<OwnedFd, Exit> {
         let open = |access| {
