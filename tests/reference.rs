@@ -700,6 +700,7 @@ fn envfile_d_systemd_and_systemd() {
         ("a name with a dash", "value 'K=v\\nK-x=w\\n'"),
         ("text behind a quote", "value 'K=\"a\" # c\\n'"),
         ("no UTF-8", "value 'L=\\377\\n' >/dev/null || echo refused"),
+        ("no UTF-8 in a comment", "value '# \\351\\nK=v\\n'"),
     ];
     let ignored = |name| (name, 0, "v\n", "what is ignored is missing when the program runs");
     let differences = [
