@@ -140,7 +140,7 @@ fn as_process_1_it_ends_on_a_stop_signal_and_reaps_orphans() {
 #[test]
 fn it_uses_no_time_and_little_memory() {
     needs!(if musl() { Ok(()) } else { Err("a static build for the memory of pause".to_owned()) });
-    let program = waiting("exec pause");
+    let program = waiting("exec env -i \"$(command -v pause)\"");
     let maps = text(std::path::Path::new(&format!("/proc/{}/smaps_rollup", program.pid())));
     let size = |name: &str| -> u64 {
         let lines =
@@ -149,7 +149,8 @@ fn it_uses_no_time_and_little_memory() {
     };
     let private = size("Private_Dirty");
     tell(&format!("pause: {private} kB private memory"));
-    assert!(private <= 8, "{maps}");
+    // Data 4; and of the stack, where the kernel leaves a gap of a random size, the words 8, and what is below them 8.
+    assert!(private <= 20, "{maps}");
     send_signal(program.pid(), Signal::SIGTERM);
     assert_eq!(program.finish(), prints(""));
 }
