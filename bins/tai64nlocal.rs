@@ -61,8 +61,11 @@ const QUARTER: i64 = 15 * 60;
 /// hour.
 struct Shown {
     zone: fn(i64) -> Option<Local>,
-    /// Where the quarter begins, and the time there, if it goes on from there second by second.
-    quarter: (Option<i64>, Option<Local>),
+    /// Where the quarter begins.
+    quarter: Option<i64>,
+    /// The time there, if it goes on from there second by second; looked at for the second time of a quarter, for where
+    /// each line is of another one the time of the line is all that is needed.
+    begins: Option<Option<Local>>,
     second: Option<i64>,
     /// The date, behind which the rest is written anew.
     text: Vec<u8>,
@@ -74,7 +77,7 @@ struct Shown {
 impl Shown {
     fn new(zone: fn(i64) -> Option<Local>) -> Self {
         let text = Vec::with_capacity(64);
-        Self { zone, quarter: (None, None), second: None, text, date: None, lengths: (0, 0) }
+        Self { zone, quarter: None, begins: None, second: None, text, date: None, lengths: (0, 0) }
     }
 
     /// The time of `label`, as `2026-11-22 10:30:01.987654321`; none if there is no such time.
@@ -128,13 +131,16 @@ impl Shown {
 
     fn local(&mut self, second: i64) -> Option<Local> {
         let begin = second.saturating_sub(second.rem_euclid(QUARTER));
-        if self.quarter.0 != Some(begin) {
+        if self.quarter != Some(begin) {
+            (self.quarter, self.begins) = (Some(begin), None);
+            return (self.zone)(second);
+        }
+        let begins = *self.begins.get_or_insert_with(|| {
             // With the same offset at both ends, there has been no change of it in between, and no leap second.
             let ends = (self.zone)(begin).zip((self.zone)(begin.saturating_add(QUARTER - 1)));
-            let even = ends.filter(|(first, last)| of_day(last) - of_day(first) == QUARTER - 1);
-            self.quarter = (Some(begin), even.map(|(first, _)| first));
-        }
-        let Some(first) = self.quarter.1 else { return (self.zone)(second) };
+            ends.filter(|(first, last)| of_day(last) - of_day(first) == QUARTER - 1).map(|(first, _)| first)
+        });
+        let Some(first) = begins else { return (self.zone)(second) };
         let since = u32::try_from(of_day(&first) + second - begin).ok()?;
         Some(Local { hour: since / 3600, minute: since / 60 % 60, second: since % 60, ..first })
     }

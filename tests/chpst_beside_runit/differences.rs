@@ -225,6 +225,18 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         reason: "a group is in the list once",
     },
     Difference {
+        lines: &["chpst -u alice:*:many60 state"],
+        theirs: &["groups * 6059", "Groups * 6059"],
+        ours: &["groups * 6060", "Groups * 6060"],
+        reason: "all groups are set: theirs leaves those out that are behind the 60th",
+    },
+    Difference {
+        lines: &["chpst -u :5001:*:6060 state"],
+        theirs: REFUSED,
+        ours: &["status 0", "stderr nothing", "groups * 6060"],
+        reason: "there can be more than 60 groups",
+    },
+    Difference {
         lines: &["alice chpst -u alice state"],
         theirs: REFUSED,
         ours: RAN,

@@ -20,6 +20,12 @@ pub(super) fn lines() -> Vec<String> {
         lines.extend(["-f", "-r"].map(|option| format!("chpst {option} {number} state")));
     }
     lines.extend(INCREMENTS.iter().map(|increment| format!("chpst -n {increment} state")));
+    for count in [60, 61] {
+        let names: Vec<_> = (0..count).map(|i| format!("many{i}")).collect();
+        let numbers: Vec<_> = (6000..6000 + count).map(|gid| gid.to_string()).collect();
+        lines.push(format!("chpst -u alice:{} state", names.join(":")));
+        lines.push(format!("chpst -u :5001:{} state", numbers.join(":")));
+    }
     lines.sort_unstable();
     lines.dedup();
     lines

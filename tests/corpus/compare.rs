@@ -72,3 +72,25 @@ fn split<'a>(one: &'a [String], other: &[String]) -> (Vec<&'a str>, Vec<&'a str>
     }
     both
 }
+
+#[test]
+fn a_difference_is_found_unless_it_is_known_and_a_known_one_has_to_be_there() {
+    let facts = |lines: &[&str]| {
+        Facts::from([("state/daemon".to_owned(), lines.iter().map(ToString::to_string).collect())])
+    };
+    let theirs = facts(&["umask 022", "fd 1 pipe", "nice 0"]);
+    let ours = facts(&["umask 022", "fd 1 fifo /run/x", "nice 0"]);
+    let row: Difference = ("state/*", "fd 1 pipe", "fd 1 fifo *", "a reason");
+    assert!(complaints(&theirs, &theirs, &[]).is_empty());
+    assert!(complaints(&theirs, &ours, &[row]).is_empty());
+    let found = ["state/daemon:\n  theirs: fd 1 pipe\n  ours: fd 1 fifo /run/x"];
+    assert_eq!(complaints(&theirs, &ours, &[]), found);
+    let gone = [format!("a difference that is gone: {row:?}")];
+    assert_eq!(complaints(&theirs, &theirs, &[row]), gone);
+    // One of theirs without one of ours.
+    let less = facts(&["umask 022", "nice 0"]);
+    let found = [format!("state/daemon:\n  not one of ours for one of theirs, [1, 0]: {row:?}")];
+    assert_eq!(complaints(&theirs, &less, &[row]), found);
+    let other = facts(&["nice 0", "fd 1 pipe", "umask 022"]);
+    assert!(complaints(&theirs, &other, &[])[0].contains("in another order"));
+}

@@ -83,10 +83,6 @@ pub(super) fn run_in_sandbox(programs: Programs) -> Result<Facts, String> {
     let _ = child.kill(); // it has ended, or has taken too long
     let _ = child.wait();
     let errors = text(&scratch.path().join("errors"));
-    if std::env::var_os("CORPUS_KEEP").is_some() {
-        tell(&format!("{programs:?}: {}", scratch.path().display()));
-        std::mem::forget(scratch);
-    }
     if (status, &*errors) != (Some(0), "") {
         return Err(format!("{programs:?}: {status:?} {errors}{}", facts::incomplete(&root)));
     }
