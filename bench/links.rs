@@ -237,6 +237,21 @@ impl Bench {
                 ),
             ],
         );
+        self.chpst();
+    }
+
+    /// What a run script asks of chpst, of ours, of runit's, and of the links that do the same.
+    fn chpst(&mut self) {
+        let (group, directory, catena) = ("chpst -u -e -o", self.directory.clone(), self.ours.join("catena"));
+        let options = ["-u", "nobody", "-e", &directory, "-o", "64"];
+        let links = ["envdir", &directory, "setuidgid", "nobody", "softlimit", "-o", "64"];
+        self.add(group, "catena", 1, &self.ours.join("chpst"), &options);
+        self.add(group, "catena, by name", 1, &catena, &[&["chpst"], &options[..]].concat());
+        self.add(group, "catena, three links, fused by name", 1, &catena, &links);
+        self.debian(group, 1, &[("runit", "/usr/bin/chpst", &options)]);
+        if let Some(directory) = env::var_os("RUNIT_STATIC").map(PathBuf::from) {
+            self.add(group, "runit, static", 1, &directory.join("chpst"), &options);
+        }
     }
 }
 

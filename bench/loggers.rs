@@ -128,7 +128,8 @@ impl Bench {
         let named = |variable: &str| env::var_os(variable).map(PathBuf::from);
         let ours = named("BUILD").unwrap_or_else(|| "target/catena".into()).join("bin");
         let peers = [
-            ("svlog", Kind::Svlogd, "svlog", Some(ours)),
+            ("svlog", Kind::Svlogd, "svlog", Some(ours.clone())),
+            ("svlog as multilog", Kind::Multilog, "svlog", Some(ours)),
             ("svlogd, static", Kind::Svlogd, "svlogd", named("RUNIT_STATIC")),
             ("svlogd", Kind::Svlogd, "svlogd", in_path("svlogd")),
             ("s6-log, static", Kind::S6, "s6-log", named("S6_STATIC")),
@@ -138,7 +139,8 @@ impl Bench {
         let (mut names, mut found, mut missing) = (Vec::new(), Vec::new(), Vec::new());
         for (at, (name, kind, file, directory)) in peers.into_iter().enumerate() {
             // What the linker has just written lies in memory in other pieces than a file that was copied.
-            let program = work.join(format!("{file}{at}"));
+            let called = if let Kind::Multilog = kind { "multilog" } else { file };
+            let program = work.join(format!("{at}-{called}"));
             if directory.is_some_and(|directory| fs::copy(directory.join(file), &program).is_ok()) {
                 names.push(name);
                 found.push(Peer { kind, program });

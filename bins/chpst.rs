@@ -163,13 +163,14 @@ impl Plan {
         for (fd, _) in (0..).zip(self.closed).filter(|(_, is_asked_for)| *is_asked_for) {
             fds::close(fd).or_fail(format_args!("close fd {fd}"))?;
         }
-        // Last, so that they bind the program and nothing before it.
-        for (resource, value) in self.limits {
-            limits::set(resource, Which::Soft, Value::Number(value))?;
-        }
         if let Some(argv0) = self.argv0 {
             chain.file = chain.words.next();
             chain.words = [argv0.0].into_iter().chain(chain.words).collect();
+        }
+        // Last, so that they bind the program and nothing before it: this process needs memory too.
+        chain.prepare();
+        for (resource, value) in self.limits {
+            limits::set(resource, Which::Soft, Value::Number(value))?;
         }
         Ok(chain)
     }

@@ -83,7 +83,7 @@ fn is_execlines(entry: &[u8]) -> bool {
 }
 
 /// What an entry was before execlineb or elgetopt set its own, which puts those that are there a place further out:
-/// `1` becomes `1:1`, that becomes `1:2`. `None` for the innermost. See el_pushenv of execline.
+/// `1` becomes `1:1`, that becomes `1:2`. `None` for the innermost. See `el_pushenv` of execline.
 fn popped(entry: &'static CStr) -> Option<&'static CStr> {
     let bytes = entry.to_bytes();
     let Some(end) = bytes.iter().position(|b| *b == b'=') else { return Some(entry) };

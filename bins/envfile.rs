@@ -1,5 +1,6 @@
 //! envfile: run a program with environment variables from a file.
 
+use std::ffi::CStr;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
@@ -58,7 +59,7 @@ fn run(cli: &mut Cli) -> Outcome {
     // The received value is that from before the file, whatever the file has set until then.
     let received = variables.iter().map(|variable| chain.env.get(&variable.name)).collect::<Vec<_>>();
     for (variable, received) in variables.iter().zip(received) {
-        if let Some(value) = variable.value.as_deref().or_else(|| received.map(|value| value.to_bytes())) {
+        if let Some(value) = variable.value.as_deref().or_else(|| received.map(CStr::to_bytes)) {
             chain.env.set(variable.name.to_bytes(), value)?;
         }
     }

@@ -3,14 +3,16 @@
 mod way;
 
 use std::ffi::CString;
+use std::mem;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 
 use common::credentials::{Account, Groups};
 use common::{Cli, Exit, Link, OrFail, Outcome, Short, Word, mode};
 use nix::errno::Errno;
-use nix::sys::stat::{FileStat, Mode, fchmod, fstat};
-use nix::unistd::{Gid, Uid, fchown, getresgid, getresuid};
+use nix::fcntl::AtFlags;
+use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmod, fchmodat, fstat};
+use nix::unistd::{Gid, Uid, fchownat, getresgid, getresuid};
 
 /// The link.
 pub const LINK: Link = Link {
@@ -83,32 +85,59 @@ fn make(dir: Word, caller: u32, target: &Target) -> Result<(), Exit> {
     right
 }
 
-/// Gives an open directory its mode and its owner: whatever has its name by now, this is the one that was looked at.
+/// Gives an open directory its owner and its mode: whatever has its name by now, this is the one that was looked at.
+///
+/// At no moment, and not after a failure, may a group or others do more than before or than they shall: what they lose
+/// goes before the group changes, what they get comes after it. The owner comes last: once it is another's, the right
+/// to change the mode is needed too, which root may lack in a container.
 fn set(dir: Word, directory: &OwnedFd, target: &Target) -> Result<(), Exit> {
     let look = || fstat(directory).or_fail(format_args!("look at {dir}"));
     let before = look()?;
-    if target.is(&before) {
-        return Ok(());
+    let mut mode = before.st_mode & 0o7777;
+    if before.st_gid != target.gid {
+        let common = mode & (target.mode | !0o077);
+        change_mode(dir, directory, &mut mode, common)?;
+        give(dir, directory, target, None, Some(Gid::from_raw(target.gid)))?;
     }
-    // The mode first: once it is another's, the right to change that is needed too, which root may lack in a container.
-    if before.st_mode & 0o7777 != target.mode {
-        let mode = Mode::from_bits_truncate(target.mode);
-        fchmod(directory, mode).or_fail(format_args!("change the mode of {dir} to {:o}", target.mode))?;
-    }
-    if (before.st_uid, before.st_gid) != (target.uid, target.gid) {
-        let (uid, gid) = (Uid::from_raw(target.uid), Gid::from_raw(target.gid));
-        fchown(directory, Some(uid), Some(gid)).map_err(|errno| {
-            let action = format_args!("give {dir} to uid {uid}, gid {gid}");
-            let error = Exit::system(action, errno);
-            match errno {
-                Errno::EPERM => error.hint("only root may: put mkrundir before setuidgid"),
-                _ => error,
-            }
-        })?;
+    change_mode(dir, directory, &mut mode, target.mode)?;
+    if before.st_uid != target.uid {
+        give(dir, directory, target, Some(Uid::from_raw(target.uid)), None)?;
     }
     // Some file systems, and the kernel for a set-group-id bit, do less than asked for, and say nothing.
     if target.is(&look()?) {
         return Ok(());
     }
     Err(Exit::fatal(format_args!("{dir} has not the owner and the mode that were set")))
+}
+
+/// Changes the mode from `before`, which becomes `to`.
+fn change_mode(dir: Word, directory: &OwnedFd, before: &mut u32, to: u32) -> Result<(), Exit> {
+    if mem::replace(before, to) == to {
+        return Ok(());
+    }
+    let mode = Mode::from_bits_truncate(to);
+    match fchmod(directory, mode) {
+        // Opened by O_PATH: by its own name for itself, which its owner may use who cannot read it.
+        Err(Errno::EBADF) => fchmodat(directory, c".", mode, FchmodatFlags::FollowSymlink),
+        changed => changed,
+    }
+    .or_fail(format_args!("change the mode of {dir} to {to:o}"))
+}
+
+/// Changes the owner or the group to those of `target`.
+fn give(
+    dir: Word,
+    directory: &OwnedFd,
+    target: &Target,
+    uid: Option<Uid>,
+    gid: Option<Gid>,
+) -> Result<(), Exit> {
+    fchownat(directory, c"", uid, gid, AtFlags::AT_EMPTY_PATH).map_err(|errno| {
+        let action = format_args!("give {dir} to uid {}, gid {}", target.uid, target.gid);
+        let error = Exit::system(action, errno);
+        match errno {
+            Errno::EPERM => error.hint("only root may: put mkrundir before setuidgid"),
+            _ => error,
+        }
+    })
 }

@@ -53,7 +53,8 @@ fn run(cli: &mut Cli) -> Outcome {
         let value = value.ok_or_else(|| Exit::value("invalid limit", text.as_bytes()))?;
         settings.push((resources, which, value));
     }
-    let chain = cli.rest()?;
+    let mut chain = cli.rest()?;
+    chain.prepare();
     for (resources, which, value) in settings {
         for resource in resources {
             limits::set(*resource, which, value)?;

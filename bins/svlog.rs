@@ -1,10 +1,10 @@
 //! svlog: write standard input to log directories that rotate.
 //!
-//! `options` is the command line, `logger` the loop, `requests` what signals have asked for. A `batch`
-//! of lines goes to one `directory` after the other, and `alerts` elsewhere; `lines` makes its text, with
+//! `options` is the command line, `script` that of multilog, `logger` the loop, `requests` what signals have asked for. A `batch`
+//! of lines goes to one `directory` after the other, and by `alerts` and `outlets` elsewhere; `lines` makes its text, with
 //! `pattern`. A directory has a `site`, a `config`, a `current` with its `rotation`, a `shelf` of
 //! archives (`archive`), a `processor`, and lines that were `dropped`. `record` is what outlives a kill,
-//! `resume` what follows from it.
+//! `resume` what follows from it; `leftovers` are those of daemontools' multilog.
 
 pub mod config;
 pub mod pattern;
@@ -15,22 +15,27 @@ mod batch;
 mod current;
 mod directory;
 mod dropped;
+mod leftovers;
 mod lines;
 mod logger;
 mod options;
+mod outlets;
 mod processor;
 mod record;
 mod requests;
 mod resume;
 mod rotation;
+mod script;
 mod shared;
 mod shelf;
 mod site;
 
-use common::{Cli, Exit, Link, OrFail, Outcome, Voice, fds, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, Voice, Words, fds, signals};
 
 use logger::{Logger, SIGNALS};
 use options::Options;
+use outlets::{Outlet, Outlets};
+use script::Script;
 
 /// svlog: write standard input to log directories that rotate.
 pub const PROGRAM: Link = Link {
@@ -54,26 +59,55 @@ pub const PROGRAM: Link = Link {
 /// The same under the name of runit's.
 static SVLOGD: Link = Link { name: "svlogd", ..PROGRAM };
 
+/// The same under the name of daemontools', whose command line it takes.
+static MULTILOG: Link = Link {
+    name: "multilog",
+    usage: "action...",
+    summary: "write selected lines to log directories that rotate, by a script of actions",
+    options: &[],
+    opens: true,
+    run: log_by_script,
+};
+
 fn run(cli: &mut Cli) -> Outcome {
-    if cli.called() != b"svlogd" {
-        return log(cli);
+    match cli.called() {
+        b"svlogd" => log(cli).map_err(|error| match error.status() {
+            100 => error.with_status(111).of(SVLOGD.name, SVLOGD.usage),
+            _ => error.of(SVLOGD.name, SVLOGD.usage),
+        }),
+        name if name.ends_with(MULTILOG.name.as_bytes()) => cli.run_as(&MULTILOG),
+        _ => log(cli),
     }
-    log(cli).map_err(|error| match error.status() {
-        100 => error.with_status(111).of(SVLOGD.name, SVLOGD.usage),
-        _ => error.of(SVLOGD.name, SVLOGD.usage),
-    })
 }
 
 fn log(cli: &mut Cli) -> Outcome {
     let called = cli.called();
     let (options, env) = Options::parse(cli)?;
+    log_with(called, options, Vec::new(), env)
+}
+
+fn log_by_script(cli: &mut Cli) -> Outcome {
+    cli.answer_alone()?; // beside other actions they are patterns
+    let (called, mut rest) = (cli.called(), cli.rest_or_nothing());
+    rest.words.next(); // its own name
+    let Script { options, outlets } = Script::parse(rest.words)?;
+    log_with(called, options, outlets, rest.env.into_words())
+}
+
+fn log_with(called: &'static [u8], options: Options, outlets: Vec<Outlet>, env: Words) -> Outcome {
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     signals::block_all().or_fail("block signals")?;
     signals::reset_all();
     let signals = signals::as_fd(&SIGNALS).or_fail("watch for signals")?;
     let voice = Voice { called, directory: b"", part: b"" };
-    match Logger::start(options, voice, env, signals).or_fail("look at the input")? {
+    let outlets = Outlets::open(outlets, voice)?;
+    let none = if options.needs_all() {
+        "not all log directories can be used"
+    } else {
+        "no functional log directories"
+    };
+    match Logger::start(options, outlets, voice, env, signals).or_fail("look at the input")? {
         Some(logger) => Err(Exit::answer(logger.run(), "")),
-        None => Err(Exit::fatal("no functional log directories")),
+        None => Err(Exit::fatal(none)),
     }
 }

@@ -12,10 +12,12 @@ use crate::support::*;
 mod completions;
 
 /// Modules of the tests that belong to no single program.
-const OF_NO_PROGRAM: [&str; 11] = [
+const OF_NO_PROGRAM: [&str; 13] = [
     "accounts",
     "all_or_nothing",
+    "chpst_beside_runit",
     "common_rules",
+    "corpus",
     "docs",
     "handover",
     "interop",
@@ -25,6 +27,9 @@ const OF_NO_PROGRAM: [&str; 11] = [
     "support",
     "transparency",
 ];
+
+/// Names that programs are called by too, with a page and tests of their own.
+const OTHER_NAMES: [&str; 1] = ["multilog"];
 
 /// Modules of bins/ that are no programs.
 const OF_NO_PROGRAM_IN_BINS: [&str; 2] = ["lib", "supervise"];
@@ -77,12 +82,13 @@ fn described() -> impl Iterator<Item = &'static Link> {
 /// The section of a program's page: 8 for what lives on, for what writes the system's own records, and for what has
 /// its page there as long as it exists; 1 for all others.
 fn section_of(name: &str) -> &'static str {
-    if ["chpst", "sissylog", "svlog", "svrun", "utmpset"].contains(&name) { "8" } else { "1" }
+    if ["chpst", "multilog", "sissylog", "svlog", "svrun", "utmpset"].contains(&name) { "8" } else { "1" }
 }
 
 /// The names of the programs whose page is in this section.
 fn in_section(section: &str) -> Vec<String> {
-    programs().into_iter().filter(|name| section_of(name) == section).collect()
+    let names = sorted([programs(), OTHER_NAMES.map(str::to_owned).to_vec()].concat());
+    names.into_iter().filter(|name| section_of(name) == section).collect()
 }
 
 /// The names of the links as names of modules.
@@ -211,7 +217,8 @@ fn every_list_of_the_programs_names_the_same_ones() {
     same("man/", &files("man", ".7"), &["catena".to_owned()], "the overview");
 
     let modules_of_tests = modules_in("tests");
-    let with_tests = modules_of_tests.iter().filter(|name| !OF_NO_PROGRAM.contains(&name.as_str()));
+    let no_program = [&OF_NO_PROGRAM[..], &OTHER_NAMES].concat();
+    let with_tests = modules_of_tests.iter().filter(|name| !no_program.contains(&name.as_str()));
     // What has too many tests for one file has several, which begin with its name.
     let of_others = |name: &str| {
         others().into_iter().find(|other| name.strip_prefix(other.as_str()).is_some_and(begins_a_part))
@@ -342,7 +349,7 @@ fn every_page_is_clean() {
 #[test]
 fn every_page_of_a_program_has_its_sections_in_order() {
     needs!(tool("mandoc"));
-    for Link { name, .. } in described() {
+    for name in described().map(|link| link.name).chain(OTHER_NAMES) {
         let shown = shown(&page(name), 80);
         assert!(shown.starts_with(&format!("{}({}) ", name.to_uppercase(), section_of(name))), "{name}");
         let headings: Vec<String> = sections(&shown).into_iter().map(|section| section.0).collect();

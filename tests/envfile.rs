@@ -96,7 +96,8 @@ fn a_line_that_is_no_variable_is_named_and_nothing_is_executed() {
 #[test]
 fn a_known_trap_has_a_hint() {
     let hinted = |content, options: &str, hint: &str| {
-        let outcome = run_in(&directory(content), &format!("envfile {options} f echo ran"));
+        let directory = directory(content);
+        let outcome = run_in(&directory, &format!("envfile {options} f echo ran"));
         assert_eq!(outcome.status, 111);
         assert!(outcome.stderr.ends_with(&format!("\nenvfile: hint: {hint}\n")), "{outcome:?}");
     };
@@ -152,9 +153,10 @@ fn only_regular_files_are_read_and_no_open_waits() {
 #[test]
 fn a_file_that_no_environment_can_hold_is_refused_before_it_is_read_whole() {
     let too_long = says(Errno::E2BIG);
-    let outcome = run_in(&directory(b""), "truncate -s 8G f; ulimit -v 500000; envfile f echo x");
+    let directory = directory(b"");
+    let outcome = run_in(&directory, "truncate -s 8G f; ulimit -v 500000; envfile f echo x");
     assert_eq!(outcome, fails(111, format!("envfile: fatal: unable to read f: {too_long}\n")));
-    let outcome = run_in(&directory(b""), "ulimit -v 500000; envfile - echo x </dev/zero");
+    let outcome = run_in(&directory, "ulimit -v 500000; envfile - echo x </dev/zero");
     assert_eq!(
         outcome,
         fails(111, format!("envfile: fatal: unable to read the standard input: {too_long}\n"))
@@ -185,7 +187,8 @@ fn a_dash_is_the_standard_input_whatever_that_is_and_it_stays_open() {
 
 #[test]
 fn the_file_is_closed_before_the_program() {
-    assert_eq!(descriptors(&directory(b"A=1\n"), "envfile f", ""), ["0 null", "1 null", "2 null"]);
+    let directory = directory(b"A=1\n");
+    assert_eq!(descriptors(&directory, "envfile f", ""), ["0 null", "1 null", "2 null"]);
 }
 
 #[test]

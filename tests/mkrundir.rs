@@ -35,9 +35,14 @@ fn refused(text: &str) -> Outcome {
     fails(111, format!("mkrundir: fatal: {text}\n"))
 }
 
+/// What to do where another account owns what is on the way, where the mode of a directory is to blame, or a link.
+const AS_THAT_ACCOUNT: &str =
+    "that account could lead it elsewhere: put mkrundir after setuidgid, to act as that account";
+const MODE: &str = "its mode lets others put anything there: chmod go-w ends that, or chmod +t";
+const LINK: &str = "others could lead it elsewhere: write where the link leads instead";
+
 /// Refused because others could lead it elsewhere.
-fn unsafe_way(text: &str) -> Outcome {
-    let hint = "that account could lead it elsewhere: put mkrundir after setuidgid, to act as that account";
+fn unsafe_way(text: &str, hint: &str) -> Outcome {
     fails(111, format!("mkrundir: fatal: {text}\nmkrundir: hint: {hint}\n"))
 }
 
@@ -174,6 +179,42 @@ fn of_a_directory_that_is_there_owner_and_mode_are_made_right_and_what_is_in_it_
 }
 
 #[test]
+fn a_directory_that_may_not_be_read_is_good_if_it_is_right() {
+    needs!(root());
+    let scratch = open_directory();
+    // As in a container with few capabilities, the second time.
+    for _ in 0..2 {
+        let mut command = mortal("exec mkrundir -m 700 -o :65534:65534 d echo ran");
+        assert_eq!(run(command.current_dir(&scratch)), ran());
+        assert_eq!(state(scratch.path().join("d")), (65534, 65534, 0o700));
+    }
+    // What is its own an account can also make right, whatever of reading and searching it may.
+    foreign(&scratch.path().join("own"), 0o755);
+    for mode in [0o300, 0o300, 0o600, 0o600, 0o311, 0o755] {
+        let outcome = as_nobody(&scratch.path().join("own"), &["-m", &format!("{mode:o}"), "d"]);
+        assert_eq!(outcome, ran(), "{mode:o}");
+        assert_eq!(state(scratch.path().join("own/d")), (65534, 65534, mode));
+    }
+}
+
+#[test]
+fn no_group_may_more_in_between_than_before_or_after() {
+    needs!(root());
+    let scratch = open_directory();
+    let directory = scratch.path().join("d");
+    // An account that is not in the group that is asked for comes as far as that.
+    for (before, line, left) in
+        [(0o700, "770", 0o700), (0o770, "700", 0o700), (0o2750, "2707", 0o2700), (0o757, "775", 0o755)]
+    {
+        foreign(&directory, before);
+        let outcome = as_nobody(scratch.path(), &["-m", line, "-o", ":65534:5", "d"]);
+        assert_eq!((outcome.status, &*outcome.stdout), (111, ""), "{outcome:?}");
+        assert_eq!(state(&directory), (65534, 65534, left), "from {before:o} to {line}");
+        fs::remove_dir(&directory).unwrap();
+    }
+}
+
+#[test]
 fn missing_directories_on_the_way_are_the_callers_with_mode_755() {
     needs!(root());
     let scratch = open_directory();
@@ -199,6 +240,24 @@ fn slashes_and_dots_are_as_in_any_path() {
         let problem = format!("not the name of a directory: {}", given(path));
         assert_eq!(outcome, misuse("mkrundir", &problem), "{path}");
     }
+}
+
+#[test]
+fn where_no_name_is_the_last_nothing_is_made_on_the_way() {
+    let scratch = open_directory();
+    for path in ["a/..", "a/b/..", "a/b/../.", "a/.././../"] {
+        let problem = format!("not the name of a directory: {path}");
+        assert_eq!(mkrundir(scratch.path(), &[path]), misuse("mkrundir", &problem));
+    }
+    assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0);
+}
+
+#[test]
+fn a_way_of_many_names_takes_no_more_memory_than_itself() {
+    let scratch = open_directory();
+    let script = "ulimit -v 60000; exec mkrundir $(printf '../%.0s' $(seq 40000))$PWD/d true";
+    assert_eq!(run_in(&scratch, script), prints(""));
+    assert_eq!(state(scratch.path().join("d")), ours(0o755));
 }
 
 #[test]
@@ -249,6 +308,20 @@ fn it_leaves_what_install_leaves() {
     }
 }
 
+#[test]
+fn what_is_mounted_when_it_is_used_is_on_the_way() {
+    needs!(root(), tool("unshare"));
+    let scratch = open_directory();
+    fs::create_dir(scratch.path().join("d")).unwrap();
+    // The kernel's own mount of this kind, each time in a new namespace, where it has not been used.
+    let with = |rest: &str| {
+        run_in(&scratch, &format!("exec unshare -m sh -c 'mount -t debugfs none d && exec {rest}'"))
+    };
+    let found = with("stat -c \"-o :%u:%g -m %a\" d/tracing/options");
+    needs!(if found.status == 0 { Ok(()) } else { Err(String::from("debugfs with tracefs")) });
+    assert_eq!(with(&format!("mkrundir {} d/tracing/options echo ran", found.stdout.trim())), ran());
+}
+
 // Symbolic links.
 
 #[test]
@@ -293,7 +366,10 @@ fn a_link_of_another_account_is_not_followed() {
         let outcome = mkrundir(scratch.path(), &["-o", ":5:6", path]);
         assert_eq!(
             outcome,
-            unsafe_way(&format!("unable to make {path}: the link link in . is another account's"))
+            unsafe_way(
+                &format!("unable to make {path}: the link link in . is another account's"),
+                AS_THAT_ACCOUNT
+            )
         );
     }
     assert_eq!(state(at("victim")), ours(0o755));
@@ -311,7 +387,7 @@ fn in_a_directory_where_everybody_may_make_files_no_link_is_followed() {
     for path in ["tmp/link", "tmp/link/d"] {
         let outcome = mkrundir(scratch.path(), &["-m", "700", path]);
         let text = format!("unable to make {path}: the link link in ./tmp may be another account's");
-        assert_eq!(outcome, unsafe_way(&text));
+        assert_eq!(outcome, unsafe_way(&text, LINK));
     }
     assert_eq!(state(at("victim")), ours(0o755));
     // A directory can be made there, and used for more.
@@ -324,7 +400,12 @@ fn in_a_directory_where_everybody_may_make_files_no_link_is_followed() {
 #[test]
 fn in_a_directory_that_another_account_may_change_nothing_is_made_or_given_away() {
     needs!(root());
-    for (owner, group, mode) in [(65534, 0, 0o755), (0, 65534, 0o775), (0, 0, 0o777), (65534, 0, 0o1755)] {
+    for (owner, group, mode, hint) in [
+        (65534, 0, 0o755, AS_THAT_ACCOUNT),
+        (0, 65534, 0o775, MODE),
+        (0, 0, 0o777, MODE),
+        (65534, 0, 0o1755, AS_THAT_ACCOUNT),
+    ] {
         let scratch = open_directory();
         let at = |name: &str| scratch.path().join(name);
         fs::create_dir(at("a")).unwrap();
@@ -334,13 +415,27 @@ fn in_a_directory_that_another_account_may_change_nothing_is_made_or_given_away(
         for path in ["a/new", "a/roots", "a/new/deeper", "a/roots/deeper", "a/../new"] {
             let outcome = mkrundir(scratch.path(), &["-o", ":65534:65534", path]);
             let text = format!("unable to make {path}: another account may change ./a");
-            assert_eq!(outcome, unsafe_way(&text), "{mode:o}");
+            assert_eq!(outcome, unsafe_way(&text, hint), "{mode:o}");
         }
         assert_eq!(state(at("a/roots")), ours(0o755));
         assert_eq!(fs::read_dir(at("a")).unwrap().count(), 1);
         // But that directory itself is in good hands.
         assert_eq!(mkrundir(scratch.path(), &["a"]), ran());
         assert_eq!(mkrundir(scratch.path(), &["a/new"]), ran());
+    }
+}
+
+#[test]
+fn what_the_hint_says_about_a_mode_helps_an_account_too() {
+    needs!(root());
+    let scratch = open_directory();
+    let shared = scratch.path().join("shared");
+    foreign(&shared, 0o775);
+    let refused = unsafe_way("unable to make shared/d: another account may change ./shared", MODE);
+    assert_eq!(as_nobody(scratch.path(), &["shared/d"]), refused);
+    for mode in [0o1775, 0o755] {
+        fs::set_permissions(&shared, Permissions::from_mode(mode)).unwrap();
+        assert_eq!(as_nobody(scratch.path(), &["shared/d"]), ran());
     }
 }
 

@@ -139,18 +139,13 @@ fn as_process_1_it_ends_on_a_stop_signal_and_reaps_orphans() {
 
 #[test]
 fn it_uses_no_time_and_little_memory() {
-    needs!(if musl() { Ok(()) } else { Err("a static build for the memory of pause".to_owned()) });
     let program = waiting("exec env -i \"$(command -v pause)\"");
     let maps = text(std::path::Path::new(&format!("/proc/{}/smaps_rollup", program.pid())));
-    let size = |name: &str| -> u64 {
-        let lines =
-            maps.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.strip_suffix("kB"));
-        lines.map(|size| size.trim().parse::<u64>().unwrap()).sum()
-    };
-    let private = size("Private_Dirty");
-    tell(&format!("pause: {private} kB private memory"));
-    // Data 4; and of the stack, where the kernel leaves a gap of a random size, the words 8, and what is below them 8.
-    assert!(private <= 20, "{maps}");
+    // Whatever the environment of the tests is. Not the private pages: those of a program file that is not on the disk yet would count.
+    let own = maps.lines().find_map(|line| line.strip_prefix("Anonymous:")?.strip_suffix("kB"));
+    let own: u64 = own.unwrap().trim().parse().unwrap();
+    tell(&format!("pause: {own} kB of memory of its own"));
+    assert!(own <= if musl() { 16 } else { 200 }, "{maps}");
     send_signal(program.pid(), Signal::SIGTERM);
     assert_eq!(program.finish(), prints(""));
 }

@@ -683,7 +683,7 @@ fn envfile_and_execline() {
     compare("envfile", "envfile", "/dev/null", &[PROGRAM, ENVFILE, cases], &[SKA, &differences]);
 }
 
-/// systemd's reader of environment.d, which reads as EnvironmentFile= does, but expands what begins with a $, and
+/// systemd's reader of environment.d, which reads as `EnvironmentFile=` does, but expands what begins with a $, and
 /// ignores what is empty.
 #[test]
 fn envfile_d_systemd_and_systemd() {
@@ -700,6 +700,7 @@ fn envfile_d_systemd_and_systemd() {
         ("a name with a dash", "value 'K=v\\nK-x=w\\n'"),
         ("text behind a quote", "value 'K=\"a\" # c\\n'"),
         ("no UTF-8", "value 'L=\\377\\n' >/dev/null || echo refused"),
+        ("no UTF-8 in a comment", "value '# \\351\\nK=v\\n'"),
     ];
     let ignored = |name| (name, 0, "v\n", "what is ignored is missing when the program runs");
     let differences = [
@@ -1273,6 +1274,7 @@ fn umask_and_the_symbolic_one_of_execline() {
 }
 
 // Not compared here, and why:
+// - chpst: chpst_beside_runit has many more lines, and looks at the whole state;
 // - what is on stderr: every family has words of its own; ours are in the modules of the links;
 // - duplicates of a variable, and entries that are none: no shell can make them (envdir has them);
 // - a FIFO and /dev/zero among s6-envdir's files: it waits for ever, and makes a value of 4095 newlines;

@@ -136,6 +136,8 @@ pub(crate) fn says(errno: Errno) -> &'static str {
         Errno::ENOTDIR => "Not a directory",
         Errno::EISDIR => "Is a directory",
         Errno::EINVAL => "Invalid argument",
+        Errno::ENOMEM if musl => "Out of memory",
+        Errno::ENOMEM => "Cannot allocate memory",
         Errno::EFBIG => "File too large",
         Errno::ENOSPC => "No space left on device",
         Errno::EMFILE if musl => "No file descriptors available",

@@ -16,5 +16,5 @@ mod patterns;
 mod processor;
 mod resume;
 mod signals;
-mod tracer;
+pub(crate) mod tracer;
 mod udp;

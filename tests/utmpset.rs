@@ -19,7 +19,7 @@ const DEAD: u16 = 8;
 
 /// A record of glibc, of which the test knows nothing but what utmp(5) says, and that all of it is used.
 fn record(kind: u16, line: &str, user: &str, host: &str) -> Vec<u8> {
-    assert!(cfg!(any(target_arch = "x86_64", target_arch = "x86")), "another layout");
+    const { assert!(cfg!(any(target_arch = "x86_64", target_arch = "x86")), "another layout") };
     let mut record = vec![0; 384];
     record[..2].copy_from_slice(&kind.to_ne_bytes());
     record[4..8].copy_from_slice(&4321u32.to_ne_bytes());

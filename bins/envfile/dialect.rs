@@ -19,7 +19,7 @@ mod tests;
 pub enum Dialect {
     /// That of execline's envfile.
     Execline,
-    /// That of systemd's EnvironmentFile=, as of version 254.
+    /// That of systemd's `EnvironmentFile=`, as of version 254.
     Systemd,
     /// That of docker's --env-file.
     Docker,
@@ -47,6 +47,7 @@ pub struct Flaw {
 
 const CARRIAGE_RETURN: &str = "a carriage return would become part of the value";
 const NO_CHARACTER: &str = "an escape that stands for a NUL, or for no byte at all";
+const NOT_UTF8: &str = "not UTF-8";
 const NO_NAME: &str = "not a variable name";
 
 impl Dialect {
@@ -63,15 +64,13 @@ impl Dialect {
 
     /// The variables of a file with this content, in its order.
     pub fn variables(self, content: &[u8]) -> Result<Vec<Variable>, Flaw> {
-        let at = |place: usize, problem| {
-            let line = 1 + content[..place].iter().filter(|b| **b == b'\n').count();
-            Flaw { line, problem, hint: None }
-        };
+        let at = |place: usize, problem| Flaw::new(1 + lines(&content[..place]), problem);
         if let Some(place) = content.iter().position(|b| *b == 0) {
             return Err(at(place, "a NUL, which no variable can have"));
         }
         match std::str::from_utf8(content) {
-            Err(error) if self != Self::Execline => return Err(at(error.valid_up_to(), "not UTF-8")),
+            // For systemd the values alone count: a comment may have any bytes.
+            Err(error) if self == Self::Docker => return Err(at(error.valid_up_to(), NOT_UTF8)),
             _ => {}
         }
         match content.strip_prefix(b"\xef\xbb\xbf") {
@@ -203,6 +202,7 @@ impl<'a> Quoting<'a> {
     /// Takes a value and the end of its line.
     fn value(&mut self) -> Result<Vec<u8>, Flaw> {
         let mut value = Vec::new();
+        let (content, line) = (self.rest, self.line);
         let mut kept = 0; // so much of it is quoted or escaped, and no blank there is a trailing one
         let (mut at_start, mut after_quote, mut gap) = (true, false, false);
         while let Some(byte) = self.next() {
@@ -240,7 +240,13 @@ impl<'a> Quoting<'a> {
         while value.len() > kept && value.last().is_some_and(|b| self.is_blank(*b)) {
             value.pop();
         }
-        Ok(value)
+        let content = &content[..content.len() - self.rest.len()];
+        match std::str::from_utf8(content) {
+            Err(error) if self.systemd => {
+                Err(Flaw::new(line + lines(&content[..error.valid_up_to()]), NOT_UTF8))
+            }
+            _ => Ok(value),
+        }
     }
 
     /// What follows a backslash outside of quotes.
@@ -312,6 +318,11 @@ impl<'a> Quoting<'a> {
         self.rest = &self.rest[count..];
         (count, number)
     }
+}
+
+/// How many lines end in `content`.
+fn lines(content: &[u8]) -> usize {
+    content.split(|b| *b == b'\n').count() - 1
 }
 
 fn character(number: u32) -> Option<u8> {

@@ -7,6 +7,7 @@
 //! no uid, and all is owned by 65534.)
 
 use std::ffi::{CStr, CString};
+use std::iter::successors;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::{Exit, OrFail, Word, fds, file, mode, shown};
@@ -36,9 +37,10 @@ impl Trusted {
     fn writers(self, directory: &FileStat) -> Writers {
         let (others, sticky) = (directory.st_mode & 0o022 != 0, directory.st_mode & 0o1000 != 0);
         match (self.has(directory.st_uid), others, sticky) {
+            (false, ..) => Writers::Another,
             (true, false, _) => Writers::Trusted,
             (true, true, true) => Writers::EachItsOwn,
-            _ => Writers::Others,
+            (true, true, false) => Writers::Others,
         }
     }
 }
@@ -50,7 +52,9 @@ enum Writers {
     Trusted,
     /// Others too, but only the names of what they own, as in `/tmp`.
     EachItsOwn,
-    /// Others.
+    /// Another account, whose it is.
+    Another,
+    /// Others, by its mode.
     Others,
 }
 
@@ -70,14 +74,16 @@ pub(super) struct Place {
 /// Finds the place of `path`, and makes the directories on the way that are missing: the caller's, with mode 755.
 pub(super) fn find(path: Word, caller: u32) -> Result<Place, Exit> {
     let unable = |errno| Exit::system(format_args!("make {path}"), errno);
+    let no_name = || Exit::value("not the name of a directory", path.to_bytes());
+    if !ends_in_a_name(path.to_bytes()) {
+        return Err(no_name()); // before anything is made
+    }
     let root = look_at(AT_FDCWD, c"/").map_err(unable)?;
     let trusted = Trusted { caller, of_root_directory: root.1.st_uid };
-    let (mut links, mut rest) = (0, path.to_bytes().to_vec());
-    let mut place = Place::begin(path, trusted, &rest).map_err(unable)?;
+    let (mut links, mut way, mut walked) = (0, path.to_bytes().to_vec(), 0);
+    let mut place = Place::begin(path, trusted, &way).map_err(unable)?;
     loop {
-        let Some((name, tail)) = next(&rest) else {
-            return Err(Exit::value("not the name of a directory", path.to_bytes()));
-        };
+        let Some((name, tail)) = next(&way[walked..]) else { return Err(no_name()) };
         place.name = CString::new(name).unwrap_or_default(); // words and the texts of links have no NUL
         let last = next(tail).is_none();
         let found = match look_at(place.at.as_fd(), &place.name) {
@@ -99,15 +105,13 @@ pub(super) fn find(path: Word, caller: u32) -> Result<Place, Exit> {
                 if to.starts_with(b"/") {
                     place = Place::begin(path, trusted, to).map_err(unable)?;
                 }
-                rest = [to, b"/", tail].concat();
+                (way, walked) = ([to, b"/", tail].concat(), 0);
             }
-            _ if last && name == b".." => {
-                return Err(Exit::value("not the name of a directory", path.to_bytes()));
-            }
+            _ if last && name == b".." => return Err(no_name()), // in a link
             _ if last => return Ok(place),
             Some((directory, stat)) => {
+                walked = way.len() - tail.len();
                 place.enter(directory, &stat);
-                rest = tail.to_vec();
             }
             // Looked at again then, as whatever has the name by that time.
             None => drop(place.make_with(0o755)?),
@@ -129,10 +133,20 @@ fn next(path: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
+/// Whether the last name in a path is one that a directory can be made by.
+fn ends_in_a_name(path: &[u8]) -> bool {
+    let names = successors(next(path), |(_, tail)| next(tail));
+    names.last().is_some_and(|(name, _)| name != b"..")
+}
+
 /// Opens what has a name, which may be a link, to look at it and to reach what is in it.
 fn look_at(at: BorrowedFd, name: &CStr) -> nix::Result<(OwnedFd, FileStat)> {
-    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let found = fds::open(at, name, flags, Mode::empty())?;
+    let open = |flags| fds::open(at, name, OFlag::O_PATH | OFlag::O_CLOEXEC | flags, Mode::empty());
+    // As a directory first, for what is mounted there when it is used for the first time.
+    let found = match open(OFlag::O_NOFOLLOW | OFlag::O_DIRECTORY) {
+        Err(Errno::ENOTDIR) => open(OFlag::O_NOFOLLOW),
+        other => other,
+    }?;
     let stat = fstat(&found)?;
     Ok((found, stat))
 }
@@ -164,14 +178,21 @@ impl Place {
 
     /// Opens the directory, which is to be the account `uid`'s. One in a directory where others can have made it may
     /// only be theirs who are trusted, or that account's already.
+    ///
+    /// One that may not be read, as an account's own by root without `CAP_DAC_OVERRIDE`, is opened by `O_PATH`, which is
+    /// enough if it is right already.
     pub(super) fn open(&self, uid: u32) -> Result<OwnedFd, Exit> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let open = || {
+        let open = |access| {
+            let flags = access | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
             let directory = fds::open(self.at.as_fd(), &self.name, flags, Mode::empty())?;
             let stat = fstat(&directory)?;
             Ok((directory, stat))
         };
-        let (directory, stat) = open().or_fail(format_args!("open directory {}", self.path))?;
+        let (directory, stat) = match open(OFlag::O_RDONLY) {
+            Err(Errno::EACCES) => open(OFlag::O_PATH),
+            opened => opened,
+        }
+        .or_fail(format_args!("open directory {}", self.path))?;
         let (path, owner) = (self.path, stat.st_uid);
         if self.writers == Writers::EachItsOwn && owner != uid && !self.trusted.has(owner) {
             return Err(Exit::fatal(format_args!("unable to use {path}: uid {owner} has made it")));
@@ -198,20 +219,23 @@ impl Place {
     fn check(&self, found: Option<&FileStat>) -> Result<(), Exit> {
         let link = found.filter(|stat| fds::is(stat, SFlag::S_IFLNK));
         let (path, walked, name) = (self.path, shown(&self.walked), shown(self.name.to_bytes()));
-        let error = match (self.writers, link) {
-            (Writers::Others, _) => {
-                Exit::fatal(format_args!("unable to make {path}: another account may change {walked}"))
+        let as_that_account =
+            "that account could lead it elsewhere: put mkrundir after setuidgid, to act as that account";
+        let (problem, hint) = match (self.writers, link) {
+            (Writers::Another, _) => (format!("another account may change {walked}"), as_that_account),
+            (Writers::Others, _) => (
+                format!("another account may change {walked}"),
+                "its mode lets others put anything there: chmod go-w ends that, or chmod +t",
+            ),
+            (Writers::Trusted, Some(link)) if !self.trusted.has(link.st_uid) => {
+                (format!("the link {name} in {walked} is another account's"), as_that_account)
             }
-            (Writers::Trusted, Some(link)) if !self.trusted.has(link.st_uid) => Exit::fatal(format_args!(
-                "unable to make {path}: the link {name} in {walked} is another account's"
-            )),
-            (Writers::EachItsOwn, Some(_)) => Exit::fatal(format_args!(
-                "unable to make {path}: the link {name} in {walked} may be another account's"
-            )),
+            (Writers::EachItsOwn, Some(_)) => (
+                format!("the link {name} in {walked} may be another account's"),
+                "others could lead it elsewhere: write where the link leads instead",
+            ),
             _ => return Ok(()),
         };
-        Err(error.hint(
-            "that account could lead it elsewhere: put mkrundir after setuidgid, to act as that account",
-        ))
+        Err(Exit::fatal(format_args!("unable to make {path}: {problem}")).hint(hint))
     }
 }

@@ -267,7 +267,7 @@ impl Machine {
         self.scripts.runs()
     }
 
-    /// Whether control/`letter` runs or has to wait its turn, and the signal is still to come.
+    /// Whether control/`letter` runs, and the signal is still to come.
     #[must_use]
     pub(super) fn asks(&self, letter: u8) -> bool {
         self.scripts.asks(letter)

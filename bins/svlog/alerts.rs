@@ -49,7 +49,7 @@ fn sent(socket: &mut Option<UdpSocket>, address: SocketAddrV4, line: &[u8]) -> b
 
 /// Writes a line to stderr, if need be as soon as its reader makes room, until a signal comes: in pieces that
 /// fit wherever anything does.
-fn to_stderr(signals: BorrowedFd, line: &[u8]) {
+pub(super) fn to_stderr(signals: BorrowedFd, line: &[u8]) {
     for piece in line.chunks(4096) {
         let mut fds = [poll::watch(2, poll::POLLOUT), poll::watch(signals.as_raw_fd(), poll::POLLIN)];
         if poll::poll(&mut fds, None).is_ok() && fds[0].revents == 0 {

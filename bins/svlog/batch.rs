@@ -82,6 +82,11 @@ impl Batch {
         self.length
     }
 
+    /// The stamp of its lines.
+    pub(super) fn stamp(&self) -> &[u8] {
+        self.stamp.bytes()
+    }
+
     /// How many directories, from the first on, have it.
     pub(super) fn done(&self) -> usize {
         self.done

@@ -1,4 +1,4 @@
-//! The file `config` of a log directory.
+//! The settings of a log directory: those of its file `config`, or those that multilog's script gives it.
 
 use std::ffi::CStr;
 use std::mem;
@@ -7,11 +7,22 @@ use std::ops::Range;
 
 use common::quantity::{AGE, BYTES, COUNT};
 
+/// Whose rules count where those of runit's svlogd and of daemontools' multilog differ.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Dialect {
+    /// A file `config` has the settings; patterns see the line, and know `+`.
+    Svlogd,
+    /// The command line has them; patterns see the line with its time stamp.
+    Multilog,
+}
+
 /// The settings of a log directory: the defaults, but for those that a line of `config` names.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// The text of `config`, each line with a NUL at its end: nothing is allocated to read it again.
     text: Vec<u8>,
+    /// Whose rules count.
+    pub dialect: Dialect,
     /// `sSIZE[K|M|G]`: the size in bytes at which `current` is rotated; 0: never.
     pub size: u64,
     /// `nNUM`: how many archives are kept; 0: all.
@@ -60,6 +71,7 @@ impl Config {
     fn of(text: Vec<u8>, rules: Vec<Rule>) -> Self {
         Self {
             text,
+            dialect: Dialect::Svlogd,
             size: 1_000_000,
             keep: 10,
             least: 10,
@@ -71,6 +83,21 @@ impl Config {
             prefix: 0..0,
             rules,
         }
+    }
+
+    /// The defaults of multilog. The disk may be as full as it is: no archive goes for that.
+    #[must_use]
+    pub fn of_multilog() -> Self {
+        Self { dialect: Dialect::Multilog, size: 99_999, keep: 9, least: u64::MAX, ..Self::default() }
+    }
+
+    /// One more line, `!COMMAND`, `+PATTERN` or `-PATTERN`, which may have newlines.
+    pub fn add(&mut self, line: &[u8]) {
+        let start = self.text.len();
+        self.text.extend_from_slice(line);
+        self.text.push(0);
+        // None of these has a value that can be wrong.
+        let _ = self.set(start..start + line.len());
     }
 
     /// Reads it again with `fill`, which appends the text of a `config`; `complain` gets each line that is

@@ -5,11 +5,14 @@ use std::os::fd::OwnedFd;
 
 use common::{Text, Voice, clock};
 use nix::errno::Errno;
+use nix::fcntl::AT_FDCWD;
+use nix::sys::stat::{Mode, mkdirat};
 
 use super::archive::Kind;
-use super::config::{Config, OnFull};
+use super::config::{Config, Dialect, OnFull};
 use super::current::Current;
 use super::dropped::Dropped;
+use super::leftovers;
 use super::lines::{Maker, Place};
 use super::processor::Processor;
 use super::record::{Entry, Id, Record};
@@ -56,11 +59,15 @@ pub(super) enum Delivered {
 }
 
 impl Directory {
-    /// Opens the directory, locks it and reads its `config`. `None`: why not has been reported.
-    pub(super) fn open(path: &'static CStr, voice: Voice, verbose: bool) -> Option<Self> {
+    /// Opens the directory, locks it and reads its `config`, if `config` is not that of multilog, which also makes
+    /// the directory. `None`: why not has been reported.
+    pub(super) fn open(path: &'static CStr, config: &Config, voice: Voice, verbose: bool) -> Option<Self> {
+        if config.dialect == Dialect::Multilog {
+            let _ = mkdirat(AT_FDCWD, path, Mode::S_IRWXU); // what is there, or is not, is opened next
+        }
         let mut new = Self {
             site: Site::enter(path, voice, verbose)?,
-            config: Config::default(),
+            config: config.clone(),
             current: None,
             place: Place::default(),
             wrote: 0,
@@ -115,6 +122,9 @@ impl Directory {
 
     /// Reads `config`.
     pub(super) fn configure(&mut self) {
+        if self.config.dialect == Dialect::Multilog {
+            return;
+        }
         self.site.configure(&mut self.config);
         if !self.rotation.is_late() {
             self.rotation = self.by_age();
@@ -144,6 +154,9 @@ impl Directory {
     }
 
     fn open_current(&mut self, record: Option<&mut Record>) -> nix::Result<()> {
+        if !self.started && self.config.dialect == Dialect::Multilog {
+            leftovers::put_away(&self.site, self.shelf(), &self.config)?;
+        }
         let verdict = Left::look(&self.site, record.as_deref(), self.place)?.verdict();
         if let Verdict::Archive(_) = verdict {
             self.archive(Kind::Unprocessed)?;
@@ -277,7 +290,11 @@ impl Directory {
     }
 
     fn limits(&self, shared: Shared) -> Limits {
-        Limits { size: self.config.size, length: shared.length as u64 }
+        let margin = match self.config.dialect {
+            Dialect::Svlogd => shared.length as u64,
+            Dialect::Multilog => 2000,
+        };
+        Limits { size: self.config.size, margin }
     }
 
     /// Whether a rotation is due at this place, once `more` bytes are written.
@@ -287,7 +304,8 @@ impl Directory {
 
     /// After a batch: rotates if its last line demands it, or its end was waited for.
     pub(super) fn after_batch(&mut self, shared: Shared) {
-        let full = self.config.size >= shared.length as u64 && self.is_enough(0, self.place, shared);
+        let Limits { size, margin } = self.limits(shared);
+        let full = size >= margin && self.is_enough(0, self.place, shared);
         if !self.place.within && (self.wrote > 0 && full || self.rotation.is_late()) {
             if let Err(errno) = self.rotate(shared) {
                 self.voice().unable(&[b"rotate current"], errno);
@@ -337,7 +355,7 @@ impl Directory {
 
     /// Gives `current` the name of an archive.
     fn archive(&mut self, kind: Kind) -> nix::Result<()> {
-        self.shelf().put(kind, self.size(), self.config.keep)?;
+        self.shelf().put(kind, self.size(), &self.config)?;
         self.current = None;
         Ok(())
     }
@@ -360,7 +378,7 @@ impl Directory {
         }
         if !self.processor.has_failed() {
             // One of those that wait has become one of the others.
-            self.shelf().prune(self.config.keep);
+            self.shelf().prune(&self.config);
         }
         self.process(shared);
     }

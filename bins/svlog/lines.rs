@@ -3,7 +3,7 @@
 use common::tai::Label;
 use common::text::{Text, first_line};
 
-use super::config::Config;
+use super::config::{Config, Dialect};
 use super::pattern::matches;
 
 /// The form of the time stamp.
@@ -45,6 +45,9 @@ pub(super) struct Place {
     /// How much of it there is, if it is longer than a batch.
     pub(super) length: u64,
 }
+
+/// How many bytes of a line with its stamp patterns of multilog see.
+pub(super) const STAMPED: usize = 1000;
 
 /// A maker of lines of the log.
 #[derive(Debug)]
@@ -97,13 +100,13 @@ impl Maker<'_> {
     }
 
     /// The part of a line that patterns see.
-    fn seen<'a>(&self, line: &'a [u8]) -> &'a [u8] {
+    pub(super) fn seen<'a>(&self, line: &'a [u8]) -> &'a [u8] {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         &line[..line.len().min(self.length)]
     }
 
     /// Whether a line goes to the log.
-    fn selects(&self, line: &[u8]) -> bool {
+    pub(super) fn selects(&self, line: &[u8]) -> bool {
         self.last_match(line, [b'+', b'-']) != Some(b'-')
     }
 
@@ -113,9 +116,15 @@ impl Maker<'_> {
     }
 
     fn last_match(&self, line: &[u8], kinds: [u8; 2]) -> Option<u8> {
-        let mut rules = self.config.rules();
-        let of = |(kind, pattern): &(u8, &[u8])| kinds.contains(kind) && matches(pattern, self.seen(line));
-        rules.find(of).map(|(kind, _)| kind)
+        let dialect = self.config.dialect;
+        let mut rules = self.config.rules().filter(|(kind, _)| kinds.contains(kind)).peekable();
+        rules.peek()?;
+        let mut stamped = Text::<STAMPED>::new();
+        let seen = match dialect {
+            Dialect::Svlogd => self.seen(line),
+            Dialect::Multilog => stamped.add(self.stamp).add(self.seen(line)).bytes(),
+        };
+        rules.find(|(_, pattern)| matches(dialect, pattern, seen)).map(|(kind, _)| kind)
     }
 
     /// Whether lines go elsewhere than to the log.

@@ -13,7 +13,8 @@ use nix::sys::stat::fstat;
 use super::alerts::Alerts;
 use super::batch::{Batch, End};
 use super::directory::{Delivered, Directory};
-use super::options::Options;
+use super::options::{Options, Wanted};
+use super::outlets::Outlets;
 use super::record::Record;
 use super::requests::Requests;
 use super::shared::Shared;
@@ -55,6 +56,7 @@ pub(super) struct Logger {
     /// Room for what a batch writes, while there is no batch.
     text: Vec<u8>,
     alerts: Alerts,
+    outlets: Outlets,
     requests: Requests,
     status: i32,
 }
@@ -64,16 +66,20 @@ impl Logger {
     #[inline(never)] // out of the way of what runs on
     pub(super) fn start(
         options: Options,
+        mut outlets: Outlets,
         voice: Voice,
         env: Words,
         signals: OwnedFd,
     ) -> nix::Result<Option<Self>> {
         let mut input = Input::new(options.batch)?;
-        let open = |path: &&'static std::ffi::CStr| Directory::open(path, voice, options.verbose);
+        let open = |wanted: &Wanted| Directory::open(wanted.path, &wanted.config, voice, options.verbose);
         let mut directories: Vec<Directory> = options.directories.iter().filter_map(open).collect();
-        let Some(first) = directories.first() else { return Ok(None) };
+        let missing = options.directories.len() - directories.len();
+        if missing > 0 && (directories.is_empty() || options.needs_all()) {
+            return Ok(None);
+        }
         let mut record = None;
-        if input.is_pipe() {
+        if let Some(first) = directories.first().filter(|_| input.is_pipe()) {
             let pipe = fstat(fds::stdin())?;
             record = Record::open(first.fd(), options.directories.len(), &pipe).unwrap_or_else(|errno| {
                 first.voice().unable_so(&[b"make batch"], errno, beside(errno, TWICE));
@@ -90,6 +96,9 @@ impl Logger {
             }
         }
         directories.iter().skip(1).for_each(|directory| Record::discard(directory.fd()));
+        if directories.first().is_some_and(|first| first.place().within) {
+            outlets.go_on_within();
+        }
         if directories.iter().all(Directory::has_started) {
             record.iter_mut().for_each(Record::ready);
         }
@@ -105,6 +114,7 @@ impl Logger {
             batch: None,
             raw: Vec::new(),
             alerts: Alerts::default(),
+            outlets,
             requests: Requests::default(),
             status: 0,
         }))
@@ -194,7 +204,7 @@ impl Logger {
         if self.requests.rotate.take_if(|before| *before == 0).is_some() {
             self.rotate();
         }
-        !self.directories.is_empty()
+        !self.directories.is_empty() || self.options.directories.is_empty()
     }
 
     /// Where nothing can be written: what a request asks for may be what helps.
@@ -226,9 +236,9 @@ impl Logger {
             }
             usable
         });
-        for path in &self.options.directories {
+        for Wanted { path, config } in &self.options.directories {
             if !self.directories.iter().any(|directory| directory.is_at(path)) {
-                self.directories.extend(Directory::open(path, self.voice, self.options.verbose));
+                self.directories.extend(Directory::open(path, config, self.voice, self.options.verbose));
             }
         }
     }
@@ -297,7 +307,7 @@ impl Logger {
 
     /// Makes a batch of the first `seen` bytes, or as many of them as are one.
     fn plan(&mut self, seen: usize, end: End) {
-        let Self { options, env, signals, input, directories, record, batch, raw, text, .. } = self;
+        let Self { options, env, signals, input, directories, record, batch, raw, text, outlets, .. } = self;
         let shared = shared(options, env, signals);
         let bytes = &mut input.bytes()[..seen];
         raw.clear();
@@ -315,6 +325,7 @@ impl Logger {
             let bytes = if raw.is_empty() { bytes } else { raw };
             record.begin(&bytes[..new.length()]);
         }
+        outlets.pass_on(&input.bytes()[..new.length()], new.stamp(), shared.signals);
         *batch = Some(new);
     }
 
@@ -354,6 +365,7 @@ impl Logger {
     fn leave(mut self) -> i32 {
         let asked = self.requests.leave.replace(0).is_some();
         self.wait_for_processors();
+        self.outlets.write();
         let shared = shared(&self.options, &self.env, &self.signals);
         let within = self.directories.iter().any(|directory| directory.place().within);
         // Where a line goes on in the pipe, the next logger has to know where it was.
@@ -363,7 +375,9 @@ impl Logger {
             if self.batch.is_none() && !goes_on {
                 directory.end_line();
             }
-            if !directory.report_dropped(shared) || !directory.close() {
+            // It is closed whatever its log can say.
+            let said = directory.report_dropped(shared);
+            if !directory.close() || !said {
                 self.status = 111;
             }
         }

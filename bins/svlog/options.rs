@@ -1,11 +1,13 @@
 //! The command line.
 
 use std::ffi::CStr;
+use std::iter;
 use std::os::unix::ffi::OsStringExt;
 
 use common::{Cli, Exit, Short, Words, shown};
 
-use super::lines::Stamp;
+use super::config::{Config, Dialect};
+use super::lines::{STAMPED, Stamp};
 
 /// The least number of bytes that are read at a time. Larger batches are hardly faster, and cost memory.
 const BATCH: usize = 12 << 10;
@@ -21,7 +23,15 @@ pub(super) struct Options {
     /// How many bytes are read at a time.
     pub(super) batch: usize,
     pub(super) verbose: bool,
-    pub(super) directories: Vec<&'static CStr>,
+    pub(super) directories: Vec<Wanted>,
+}
+
+/// A log directory that the command line names.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) path: &'static CStr,
+    /// What its settings are if it has no `config`, or if that is not read.
+    pub(super) config: Config,
 }
 
 impl Options {
@@ -51,12 +61,23 @@ impl Options {
         let these = these.unwrap_or_default();
         let plain = |byte: &u8| *byte == b'\n' || (b' '..=b'~').contains(byte) && !these.contains(byte);
         let replaced = by.map(|c| (0..=255).map(|byte| if plain(&byte) { byte } else { c }).collect());
-        let mut directories = vec![cli.operand("dir")?.0];
+        let first = cli.operand("dir")?.0;
         let rest = cli.rest_or_nothing();
-        directories.extend(rest.words);
+        let directories = iter::once(first).chain(rest.words);
+        let directories = directories.map(|path| Wanted { path, config: Config::default() }).collect();
         let stamp = [Stamp::None, Stamp::Tai, Stamp::Utc("_"), Stamp::Utc("T")][stamps.min(3)];
         let batch = batch.max(BATCH);
         Ok((Self { stamp, replaced, length, batch, verbose, directories }, rest.env.into_words()))
+    }
+
+    /// Those of a script of multilog.
+    pub(super) fn of_script(stamp: Stamp, directories: Vec<Wanted>) -> Self {
+        Self { stamp, replaced: None, length: STAMPED, batch: BATCH, verbose: false, directories }
+    }
+
+    /// Whether a log directory that cannot be used is the end.
+    pub(super) fn needs_all(&self) -> bool {
+        self.directories.iter().any(|wanted| wanted.config.dialect == Dialect::Multilog)
     }
 
     /// Whether any byte is replaced.

@@ -1,11 +1,14 @@
 //! Which lines a pattern stands for.
 
-/// Whether `text` is what `pattern` stands for, as runit's svlogd has it. A plain byte stands for itself, `+`
-/// for one or more of the byte that follows, `*` for everything up to the first byte that is the one that
-/// follows, or for all the rest at the end. A `+` that reaches the end of the text agrees with whatever
-/// follows in the pattern.
+use super::config::Dialect;
+
+/// Whether `text` is what `pattern` stands for. A plain byte stands for itself, `*` for everything up to the first
+/// byte that is the one that follows, or for all the rest at the end. In runit's svlogd `+` stands for one or more
+/// of the byte that follows; one that reaches the end of the text agrees with whatever follows in the pattern. In
+/// daemontools' multilog it is a plain byte.
 #[must_use]
-pub fn matches(mut pattern: &[u8], mut text: &[u8]) -> bool {
+pub fn matches(dialect: Dialect, mut pattern: &[u8], mut text: &[u8]) -> bool {
+    let plus = dialect == Dialect::Svlogd;
     while let [first, rest @ ..] = pattern {
         match (first, rest) {
             (b'*', []) => return true,
@@ -14,7 +17,7 @@ pub fn matches(mut pattern: &[u8], mut text: &[u8]) -> bool {
                 text = &text[at..];
                 pattern = rest;
             }
-            (b'+', [wanted, after @ ..]) => {
+            (b'+', [wanted, after @ ..]) if plus => {
                 let run = text.iter().take_while(|byte| *byte == wanted).count();
                 if run == 0 || run == text.len() {
                     return run > 0;
@@ -22,7 +25,7 @@ pub fn matches(mut pattern: &[u8], mut text: &[u8]) -> bool {
                 text = &text[run..];
                 pattern = after;
             }
-            (b'+', []) => return false,
+            (b'+', []) if plus => return false,
             (byte, _) => {
                 if text.first() != Some(byte) {
                     return false;
@@ -37,7 +40,7 @@ pub fn matches(mut pattern: &[u8], mut text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::*;
 
     #[test]
     fn a_pattern_stands_for_what_svlogd_takes_it_for() {
@@ -70,7 +73,31 @@ mod tests {
             ("++", b"++", true),
             ("+**", b"**x", true),
         ] {
-            assert_eq!(matches(pattern.as_bytes(), text), expected, "{pattern} {}", text.escape_ascii());
+            assert_eq!(
+                matches(Dialect::Svlogd, pattern.as_bytes(), text),
+                expected,
+                "{pattern} {}",
+                text.escape_ascii()
+            );
+        }
+    }
+
+    #[test]
+    fn a_plus_is_a_plain_byte_to_multilog() {
+        for (pattern, text, expected) in [
+            ("+a", &b"+a"[..], true),
+            ("+a", b"aa", false),
+            ("+", b"+", true),
+            ("*+", b"a+", true),
+            ("*+*", b"a+b", true),
+            ("**", b"a*b", true),
+            ("*a", b"ba", true),
+            ("*a", b"baa", false),
+            ("", b"", true),
+            ("", b"a", false),
+        ] {
+            let found = matches(Dialect::Multilog, pattern.as_bytes(), text);
+            assert_eq!(found, expected, "{pattern} {}", text.escape_ascii());
         }
     }
 }

@@ -42,19 +42,19 @@ impl Rotation {
 pub(super) struct Limits {
     /// The size in bytes that it is to have at most; 0: any.
     pub(super) size: u64,
-    /// How close to that is close enough: what patterns see of a line.
-    pub(super) length: u64,
+    /// How close to that is close enough.
+    pub(super) margin: u64,
 }
 
 impl Limits {
     /// Whether a rotation is due at this size: at the end of a line, or in one that alone is longer than
     /// `current` may be.
     pub(super) fn is_enough(self, size: u64, line: Place) -> bool {
-        let Self { size: max, length } = self;
+        let Self { size: max, margin } = self;
         if line.within {
             return max > 0 && line.length >= max;
         }
-        max > 0 && (size >= max || max >= length && size >= max - length)
+        max > 0 && (size >= max || max >= margin && size >= max - margin)
     }
 
     /// Whether it is due before a batch is written.
@@ -83,7 +83,7 @@ mod tests {
             (100, 100, line(100), true, true),
             (100, 20, line(100), true, false),
         ] {
-            let limits = Limits { size: max, length: 10 };
+            let limits = Limits { size: max, margin: 10 };
             assert_eq!(limits.is_enough(size, place), enough, "{max} {size} {place:?}");
             assert_eq!(limits.is_overdue(size, place), overdue, "{max} {size} {place:?}");
         }

@@ -1,10 +1,13 @@
 //! The archives of a log directory as a whole: one more, or one less.
 
+use std::ffi::CStr;
+
 use common::Text;
 use nix::fcntl::renameat;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::archive::{Archives, Kind, Name};
+use super::config::{Config, Dialect};
 use super::site::Site;
 
 /// Where the archives are.
@@ -20,25 +23,44 @@ impl<'a> Shelf<'a> {
         Self { site, busy }
     }
 
-    /// Gives `current`, which has `size` bytes, the name of an archive, and removes the oldest if there are more
-    /// than `keep`.
-    pub(super) fn put(self, kind: Kind, size: u64, keep: u64) -> nix::Result<()> {
+    /// Gives `current`, which has `size` bytes, the name of an archive, and removes what is too many.
+    pub(super) fn put(self, kind: Kind, size: u64, config: &Config) -> nix::Result<()> {
+        self.put_file(c"current", kind, size, config)
+    }
+
+    /// The same for a file of another name.
+    pub(super) fn put_file(self, file: &CStr, kind: Kind, size: u64, config: &Config) -> nix::Result<()> {
         let fd = self.site.fd();
         let mut found = Archives::look(fd, self.busy)?;
         let name = found.next(kind);
-        renameat(fd, c"current", fd, name.path())?;
-        self.site.info(&[b"current is ", name.bytes(), Text::<24>::of(" ").number(size).bytes()]);
+        renameat(fd, file, fd, name.path())?;
+        self.site.info(&[file.to_bytes(), b" is ", name.bytes(), Text::<24>::of(" ").number(size).bytes()]);
         // Of those that wait for the processor, as many are kept as of those that it is done with.
         found.add(name);
-        self.prune_found(&found, keep);
+        match config.dialect {
+            Dialect::Svlogd => self.prune_found(&found, config.keep),
+            Dialect::Multilog => self.prune(config),
+        }
         Ok(())
     }
 
-    /// Removes the oldest archive of each group in which there are more than `keep`, unless that is 0.
-    pub(super) fn prune(self, keep: u64) {
-        match Archives::look(self.site.fd(), self.busy) {
-            Ok(found) => self.prune_found(&found, keep),
-            Err(errno) => self.site.voice().unable(&[b"look at the archives"], errno),
+    /// Removes the oldest archive of each group in which there are more than are to be kept, unless that is 0. As
+    /// multilog does, removes the oldest of all as long as there are more.
+    pub(super) fn prune(self, config: &Config) {
+        loop {
+            let found = match Archives::look(self.site.fd(), self.busy) {
+                Ok(found) => found,
+                Err(errno) => return self.site.voice().unable(&[b"look at the archives"], errno),
+            };
+            if config.dialect == Dialect::Svlogd {
+                return self.prune_found(&found, config.keep);
+            }
+            // The one that is being processed cannot go: without it, the newest would have to.
+            let count = found.safe.count + found.unprocessed.count;
+            let oldest = found.oldest.filter(|_| count > config.keep);
+            if !oldest.is_some_and(|oldest| self.remove(oldest)) {
+                return;
+            }
         }
     }
 

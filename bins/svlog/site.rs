@@ -146,7 +146,7 @@ fn enter(path: &CStr, voice: Voice) -> Option<(OwnedFd, OwnedFd)> {
             let consequence: &[u8] = match errno {
                 Errno::ENOENT => b"make it with mkdir, and give it to the account of the logger with chown",
                 Errno::EACCES => b"the account of the logger needs r, w and x on it, and x on those above it",
-                _ => b"leaving it out",
+                _ => b"not using it",
             };
             voice.unable_so(&[b"open the log directory"], errno, consequence);
             return None;
@@ -168,7 +168,7 @@ fn enter(path: &CStr, voice: Voice) -> Option<(OwnedFd, OwnedFd)> {
                         b"make lock in the log directory",
                         b"the account of the logger needs w on it (chown, chmod)",
                     ),
-                    _ => (b"lock the log directory", beside(errno, b"leaving it out")),
+                    _ => (b"lock the log directory", beside(errno, b"not using it")),
                 };
             voice.unable_so(&[action], errno, consequence);
         }

@@ -3,10 +3,13 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::{Cell, UnsafeCell};
-use std::ffi::c_void;
+use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 
-use crate::sys::memory;
+use nix::errno::Errno;
+
+use crate::sys::{errno, file, memory, process};
+use crate::text::Text;
 
 /// Makes `$block` libc's malloc, in a static program. In a dynamic one, modules of the account database may
 /// have threads.
@@ -172,10 +175,50 @@ unsafe impl Sync for Block {}
 // SAFETY: every byte is handed out at most once, aligned and inside a block or a mapping.
 unsafe impl GlobalAlloc for Block {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.take(layout.size(), layout.align()).cast()
+        let memory = self.take(layout.size(), layout.align());
+        if memory.is_null() {
+            used_up();
+        }
+        memory.cast()
     }
 
-    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // So what is made anew again and again, as the names of the files in PATH, uses nothing up.
+        if memory as usize + layout.size() == self.next.get() {
+            self.next.set(memory as usize);
+        }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let end = (memory as usize).checked_add(size).filter(|end| *end <= self.end.get());
+        match end {
+            Some(end) if memory as usize + layout.size() == self.next.get() => {
+                self.next.set(end);
+                memory
+            }
+            // SAFETY: by the contract; both are that long, and the new one is apart from the old.
+            _ => unsafe {
+                let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+                new.copy_from_nonoverlapping(memory, layout.size().min(size));
+                new
+            },
+        }
+    }
+}
+
+/// Ends the process as whatever the system refuses does. std would abort it, by a signal that looks like a fault.
+#[cold]
+fn used_up() -> ! {
+    unsafe extern "C" {
+        static program_invocation_short_name: *const c_char;
+    }
+    // SAFETY: libc sets it before main, to the end of argv[0].
+    let name = unsafe { CStr::from_ptr(program_invocation_short_name) };
+    let mut text = Text::<256>::of(name.to_bytes());
+    text.add(": fatal: unable to allocate memory: ").add(errno::text(Errno::ENOMEM)).add("\n");
+    // Where stderr is closed the status alone has to do.
+    let _ = file::write_last(libc::STDERR_FILENO, text.bytes());
+    process::exit(111)
 }
 
 #[cfg(test)]

@@ -68,6 +68,11 @@ impl Env {
         self.own().retain(|entry| !is(entry, name));
     }
 
+    /// Makes the vector for execve(2) now, which takes memory if anything was edited.
+    pub(crate) fn prepare(&mut self) {
+        self.received.get_or_insert_with(|| mem::take(&mut self.edited).into_iter().collect());
+    }
+
     /// As a vector for execve(2).
     #[must_use]
     pub fn into_words(self) -> Words {

@@ -1,6 +1,7 @@
 //! The one door: where this process becomes another program.
 
 use std::ffi::{CStr, CString};
+use std::hint::black_box;
 use std::mem;
 use std::os::fd::AsRawFd;
 
@@ -53,6 +54,13 @@ impl Chain {
 
     pub(crate) fn take(&mut self) -> Self {
         Self { words: self.words.clone(), env: mem::take(&mut self.env), ..*self }
+    }
+
+    /// Makes now what the exec needs memory for: call this before a limit is set, under which there may be none.
+    pub fn prepare(&mut self) {
+        self.env.prepare();
+        // For the names of files, one at a time, and a message.
+        drop(black_box(Vec::<u8>::with_capacity(1 << 14)));
     }
 
     /// Says that `root` has become the root directory, in which the program is searched.

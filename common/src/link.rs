@@ -162,6 +162,13 @@ impl Cli {
         self.option()?.map_or(Ok(()), |option| Err(option.unexpected().into()))
     }
 
+    /// For a program whose words are no options: understands `--help` and `--version` alone.
+    pub fn answer_alone(&mut self) -> Result<(), Exit> {
+        let mut words = self.chain.words.clone().skip(1);
+        let alone = words.next().filter(|_| words.next().is_none());
+        if alone == Some(c"--help") || alone == Some(c"--version") { self.option().map(drop) } else { Ok(()) }
+    }
+
     /// The value of the option just returned.
     pub fn value(&mut self) -> Result<OsString, Exit> {
         Ok(self.parser.value()?)

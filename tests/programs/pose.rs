@@ -116,17 +116,24 @@ fn entries(value: &str) -> Result<Vec<&'static CStr>, Exit> {
     }
 }
 
+/// Closes all descriptors that are greater.
+fn close_above(last: i32) -> Result<(), Exit> {
+    let open = fs::read_dir("/proc/self/fd").map_err(failed)?.flatten();
+    let numbers: Vec<i32> = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for fd in numbers.into_iter().filter(|fd| *fd > last) {
+        let _ = fds::close(fd); // that of the listing is closed already
+    }
+    Ok(())
+}
+
 fn deed(state: &str, value: &str) -> Result<(), Exit> {
     match state {
         "out" => {
             // Above it there is nothing, so that its place among the pipes is the same whatever comes to be there.
-            let open = fs::read_dir("/proc/self/fd").map_err(failed)?.flatten();
-            let numbers: Vec<i32> =
-                open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-            let high = numbers.into_iter().filter(|fd| *fd > 77);
-            high.into_iter().try_for_each(fds::close).or_fail("close a fd")?;
+            close_above(77)?;
             fds::copy_to(1, 77).or_fail("copy stdout")
         }
+        "closed" if value == "rest" => close_above(2),
         "decoys" => {
             decoys();
             Ok(())

@@ -3,9 +3,10 @@
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::mount::{MsFlags, mount};
 use tempfile::TempDir;
 
 use super::{Outcome, bin, install, open_directory, prepared, run};
@@ -59,6 +60,15 @@ audio:x:5050:alice
         let mut command = prepared("unshare");
         command.args(["--mount", "sh", "-c", mount]).arg(self.directory.path()).args(words);
         command
+    }
+
+    /// Lets this thread see them, and what it starts, in its own mount namespace.
+    pub(crate) fn mount(&self) {
+        let none = None::<&str>;
+        for name in ["passwd", "group"] {
+            let file = self.directory.path().join(name);
+            mount(Some(&file), &Path::new("/etc").join(name), none, MsFlags::MS_BIND, none).unwrap();
+        }
     }
 
     /// Runs one.

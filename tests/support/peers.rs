@@ -21,16 +21,20 @@ pub(crate) fn peer(name: &str) -> Result<String, String> {
     found.map(|file| file.display().to_string()).ok_or_else(|| format!("the program {name}"))
 }
 
-/// The program that a test runs: runit's own, which must pass first, or ours in its place.
+/// The program that a test runs: the peer's own, which must pass first, or ours in its place.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Program {
     Runsv,
     Svrun,
     Svlogd,
     Svlog,
+    /// That of daemontools.
+    Multilog,
+    /// svlog by that name, which a scratch directory of a [`Log`](crate::svlog::harness::Log) has.
+    OurMultilog,
 }
 
-pub(crate) use Program::{Runsv, Svlog, Svlogd, Svrun};
+pub(crate) use Program::{Multilog, OurMultilog, Runsv, Svlog, Svlogd, Svrun};
 
 impl Program {
     /// Its name, with which its messages begin.
@@ -40,24 +44,26 @@ impl Program {
             Svrun => "svrun",
             Svlogd => "svlogd",
             Svlog => "svlog",
+            Multilog | OurMultilog => "multilog",
         }
-    }
-
-    fn is_ours(self) -> bool {
-        matches!(self, Svrun | Svlog)
     }
 
     /// Whether this machine has it, and what the tests drive it with.
     pub(crate) fn there(self) -> Result<(), String> {
         match self {
-            Svrun | Svlog => Ok(()),
+            Svrun | Svlog | OurMultilog => Ok(()),
+            Multilog => peer("multilog").map(|_| ()),
             Runsv => tool("runsv").and_then(|()| tool("sv")),
             Svlogd => tool("svlogd"),
         }
     }
 
     pub(crate) fn command(self) -> Command {
-        if self.is_ours() { link(self.name()) } else { prepared(format!("/usr/bin/{}", self.name())) }
+        match self {
+            Svrun | Svlog => link(self.name()),
+            OurMultilog => prepared("./multilog"),
+            Runsv | Svlogd | Multilog => prepared(format!("/usr/bin/{}", self.name())),
+        }
     }
 }
 

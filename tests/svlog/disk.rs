@@ -551,3 +551,28 @@ fn dropped_lines_of_which_the_log_cannot_tell_are_in_the_status() {
     assert_eq!(log.ended(), 111, "{}", log.report());
     assert!(log.stderr().contains("2 lines were dropped; the log does not say so"), "{}", log.stderr());
 }
+
+#[test]
+fn a_log_that_cannot_tell_of_dropped_lines_is_closed_all_the_same() {
+    needs!(mounts());
+    let mut log = Log::prepare(Svlog, "");
+    log.mount_disk(256);
+    log.configure("s0\nonew\n!read x <$D/gate; cat\n");
+    let _gate = Gate::new(&log, "gate");
+    log.run();
+    log.says("one\n", "one\n");
+    log.tell(Signal::SIGALRM);
+    log.until_archives(2); // what it was given, and what it makes
+    // A page, so that there is no room behind it for the notice.
+    let page = "x".repeat(4095) + "\n";
+    log.says(&page, &("one\n".to_owned() + &page));
+    log.fill();
+    log.write(lines(1, 10));
+    log.until_said("dropping new lines");
+    log.close();
+    assert_eq!(log.ended(), 111, "{}", log.report());
+    assert!(log.stderr().contains("10 lines were dropped; the log does not say so"), "{}", log.stderr());
+    assert!(log.stderr().contains("killing the processor"), "{}", log.stderr());
+    assert_eq!((log.current(), mode(&log.at("current"))), (page, 0o744), "{}", log.report());
+    log.until("no processor", || log.processes().iter().all(|pid| !cmdline(*pid).contains("gate")));
+}

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -54,6 +54,9 @@ impl Log {
             keeper: None,
         };
         log.add("log", config);
+        if matches!(of, Multilog | OurMultilog) {
+            symlink(bin().join("svlog"), log.scratch.path().join("multilog")).unwrap();
+        }
         log
     }
 

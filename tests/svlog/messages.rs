@@ -94,7 +94,7 @@ fn each_directory_that_cannot_be_used_is_reported() {
         let so = if errno == Errno::ENOENT {
             "make it with mkdir, and give it to the account of the logger with chown"
         } else {
-            "leaving it out"
+            "not using it"
         };
         format!("{who}: warning: unable to open the log directory: {}; {so}\n", says(errno))
     };

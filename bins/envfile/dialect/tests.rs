@@ -195,6 +195,7 @@ fn bytes_that_are_no_text() {
         (b"\n#\0", [NUL; 3]),
         (b"\nK\0=v", [NUL; 3]),
         (b"\nK=\xff\xe9\n", [r"K=\xff\xe9", "2: not UTF-8", "2: not UTF-8"]),
+        (b"# caf\xe9\nK=v\n", ["K=v", "K=v", "1: not UTF-8"]),
         (b"\xef\xbb\xbfK=v\n", [MARK, MARK, "K=v"]),
         (b"\xef\xbb\xbf#c\n", [MARK, MARK, ""]),
         ("K=\u{e9}\u{1f600}\n".as_bytes(), [r"K=\xc3\xa9\xf0\x9f\x98\x80"; 3]),
