@@ -145,9 +145,7 @@ fn it_uses_no_time_and_little_memory() {
     let own = maps.lines().find_map(|line| line.strip_prefix("Anonymous:")?.strip_suffix("kB"));
     let own: u64 = own.unwrap().trim().parse().unwrap();
     tell(&format!("pause: {own} kB of memory of its own"));
-    // A static one: data 4; and of the stack, where the kernel leaves a gap of a random size, the words 8, and what is
-    // below them 8.
-    assert!(own <= if musl() { 20 } else { 200 }, "{maps}");
+    assert!(own <= if musl() { 16 } else { 200 }, "{maps}");
     send_signal(program.pid(), Signal::SIGTERM);
     assert_eq!(program.finish(), prints(""));
 }
