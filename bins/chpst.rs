@@ -1,14 +1,12 @@
 //! chpst: run a program with a changed process state.
 
-use std::os::unix::ffi::OsStrExt;
-
 use common::credentials::{self, Account, Groups, Keep};
 use common::env::{Directory, Format};
 use common::limits::{self, Value, Which};
 use common::lock::{Kind, Request, Wait};
 use common::quantity::number;
 use common::{Chain, Cli, Exit, Link, OrFail, Outcome, Short, Word, fds, niceness, root, session, voice};
-use nix::sys::resource::{Resource, rlim_t};
+use nix::sys::resource::rlim_t;
 use nix::unistd::chdir;
 
 /// The link.
@@ -63,9 +61,9 @@ struct Plan {
     increment: Option<i32>,
     exported: Option<Word>,
     account: Option<Word>,
-    lock: Option<(Word, char)>,      // and the letter
-    closed: [bool; 3],               // by number
-    limits: Vec<(Resource, rlim_t)>, // each resource once
+    lock: Option<(Word, char)>,   // and the letter
+    closed: [bool; 3],            // by number
+    limits: [Option<rlim_t>; 16], // by resource, as the kernel numbers them
     argv0: Option<Word>,
 }
 
@@ -81,21 +79,20 @@ impl Plan {
                 Short('/') => plan.root = Some(cli.word()?),
                 Short('C') => plan.directory = Some(cli.word()?),
                 Short('n') => {
-                    let text = cli.value()?;
-                    let value = niceness::increment(text.as_bytes());
+                    let text = cli.word()?;
+                    let value = niceness::increment(text.to_bytes());
                     plan.increment =
-                        Some(value.ok_or_else(|| Exit::value("invalid increment", text.as_bytes()))?);
+                        Some(value.ok_or_else(|| Exit::value("invalid increment", text.to_bytes()))?);
                 }
                 Short('l' | 'L') if plan.lock.is_some() => return Err(Exit::usage("more than one lock")),
                 Short(letter @ ('l' | 'L')) => plan.lock = Some((cli.word()?, letter)),
                 Short(letter @ ('m' | 'd' | 'o' | 'p' | 'f' | 'c' | 'r' | 't')) => {
-                    let text = cli.value()?;
-                    let value = number(text.as_bytes())
-                        .ok_or_else(|| Exit::value("invalid limit", text.as_bytes()))?;
+                    let text = cli.word()?;
+                    let value = number(text.to_bytes())
+                        .ok_or_else(|| Exit::value("invalid limit", text.to_bytes()))?;
+                    // The last value alone: with a small one before it this process could not go on.
                     for resource in limits::resources(letter).unwrap_or_default() {
-                        // The last value alone: with a small one before it this process could not go on.
-                        plan.limits.retain(|(other, _)| other != resource);
-                        plan.limits.push((*resource, value));
+                        plan.limits[*resource as usize] = Some(value);
                     }
                 }
                 Short('v') => plan.warns = true,
@@ -104,9 +101,7 @@ impl Plan {
                     return Err(Exit::answer(0, ""));
                 }
                 Short('P') => plan.session = true,
-                Short('0') => plan.closed[0] = true,
-                Short('1') => plan.closed[1] = true,
-                Short('2') => plan.closed[2] = true,
+                Short(digit @ '0'..='2') => plan.closed[digit as usize - '0' as usize] = true,
                 other => return Err(other.unexpected().into()),
             }
         }
@@ -125,7 +120,7 @@ impl Plan {
             let format = Format { whole: false, keep: false, nul: b'\n' };
             directory.apply(&mut chain.env, b"", format, |why| {
                 if self.warns {
-                    voice::say(format!("{}: warning: {}\n", LINK.name, why.text()).as_bytes());
+                    voice::say([LINK.name, ": warning: ", why.text(), "\n"].concat().as_bytes());
                 }
                 Ok(())
             })?;
@@ -160,8 +155,10 @@ impl Plan {
             Request::of(file, wait).take(Kind::Exclusive, |_| Ok(()))?;
         }
         // Behind what opens files; the lock is on 3 or above.
-        for (fd, _) in (0..).zip(self.closed).filter(|(_, is_asked_for)| *is_asked_for) {
-            fds::close(fd).or_fail(format_args!("close fd {fd}"))?;
+        for (fd, is_asked_for) in (0..).zip(self.closed) {
+            if is_asked_for {
+                fds::close(fd).or_fail(format_args!("close fd {fd}"))?;
+            }
         }
         if let Some(argv0) = self.argv0 {
             chain.file = chain.words.next();
@@ -169,8 +166,12 @@ impl Plan {
         }
         // Last, so that they bind the program and nothing before it: this process needs memory too.
         chain.prepare();
-        for (resource, value) in self.limits {
-            limits::set(resource, Which::Soft, Value::Number(value))?;
+        for letter in ['m', 'o', 'p', 'f', 'c', 'r', 't'] {
+            for resource in limits::resources(letter).unwrap_or_default() {
+                if let Some(value) = self.limits[*resource as usize] {
+                    limits::set(*resource, Which::Soft, Value::Number(value))?;
+                }
+            }
         }
         Ok(chain)
     }

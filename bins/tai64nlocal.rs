@@ -57,12 +57,23 @@ fn run(cli: &mut Cli) -> Outcome {
 /// How many seconds are looked at together: the least that offsets of time zones differ by, so that no day begins within.
 const QUARTER: i64 = 15 * 60;
 
+/// How time goes on in a quarter of an hour.
+#[derive(Clone, Copy, PartialEq)]
+enum Pace {
+    /// Not looked at: the time of its first line is all that is needed where each line is of another quarter.
+    Unknown,
+    /// Second by second, from this time on.
+    Even(Local),
+    Uneven,
+}
+
 /// The last time that was shown: in a log many lines are of the same second, and nearly all of the same quarter of an
 /// hour.
 struct Shown {
     zone: fn(i64) -> Option<Local>,
-    /// Where the quarter begins, and the time there, if it goes on from there second by second.
-    quarter: (Option<i64>, Option<Local>),
+    /// Where the quarter begins.
+    quarter: Option<i64>,
+    pace: Pace,
     second: Option<i64>,
     /// The date, behind which the rest is written anew.
     text: Vec<u8>,
@@ -74,7 +85,7 @@ struct Shown {
 impl Shown {
     fn new(zone: fn(i64) -> Option<Local>) -> Self {
         let text = Vec::with_capacity(64);
-        Self { zone, quarter: (None, None), second: None, text, date: None, lengths: (0, 0) }
+        Self { zone, quarter: None, pace: Pace::Unknown, second: None, text, date: None, lengths: (0, 0) }
     }
 
     /// The time of `label`, as `2026-11-22 10:30:01.987654321`; none if there is no such time.
@@ -128,13 +139,17 @@ impl Shown {
 
     fn local(&mut self, second: i64) -> Option<Local> {
         let begin = second.saturating_sub(second.rem_euclid(QUARTER));
-        if self.quarter.0 != Some(begin) {
+        if self.quarter != Some(begin) {
+            (self.quarter, self.pace) = (Some(begin), Pace::Unknown);
+            return (self.zone)(second);
+        }
+        if self.pace == Pace::Unknown {
             // With the same offset at both ends, there has been no change of it in between, and no leap second.
             let ends = (self.zone)(begin).zip((self.zone)(begin.saturating_add(QUARTER - 1)));
             let even = ends.filter(|(first, last)| of_day(last) - of_day(first) == QUARTER - 1);
-            self.quarter = (Some(begin), even.map(|(first, _)| first));
+            self.pace = even.map_or(Pace::Uneven, |(first, _)| Pace::Even(first));
         }
-        let Some(first) = self.quarter.1 else { return (self.zone)(second) };
+        let Pace::Even(first) = self.pace else { return (self.zone)(second) };
         let since = u32::try_from(of_day(&first) + second - begin).ok()?;
         Some(Local { hour: since / 3600, minute: since / 60 % 60, second: since % 60, ..first })
     }

@@ -1,9 +1,10 @@
 //! fghack.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 
-use nix::libc::SYS_ppoll;
+use nix::libc::{SYS_clock_nanosleep, SYS_ppoll};
 use nix::sys::signal::Signal;
 
 use crate::needs;
@@ -18,7 +19,8 @@ fn fghack(directory: &Path, script: &str) -> Background {
 fn behind(directory: &Path, before: &str, program: &[&str]) -> Background {
     let _ = nix::unistd::mkfifo(&directory.join("end"), nix::sys::stat::Mode::S_IRWXU); // once
     let mut command = sh(before);
-    command.args(["sh", "fghack"]).args(program).current_dir(directory);
+    // In a group of its own: the signals of a terminal stop none whose parents are all in it or in other sessions.
+    command.args(["sh", "fghack"]).args(program).current_dir(directory).process_group(0);
     Background::start(&mut command)
 }
 
@@ -140,7 +142,8 @@ fn the_pipe_is_on_the_highest_free_number_and_nothing_else_is_left_open() {
         let mut pid = 0;
         until("the program runs", || {
             pid = child(program.pid()).unwrap_or(0);
-            cmdline(pid) == "sleep 600"
+            // Past its loader, which opens files.
+            cmdline(pid) == "sleep 600" && call_of(pid) == Some(SYS_clock_nanosleep)
         });
         let names = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
         let mut numbers: Vec<u32> =
@@ -280,6 +283,33 @@ fn when_the_program_is_gone_signals_are_for_fghack_itself() {
     program.wait_until_in(&[SYS_ppoll]);
     fs::write(directory.path().join("end"), "\n").unwrap();
     assert_eq!(program.finish(), fails(3, ""));
+}
+
+#[test]
+fn a_signal_that_ends_the_program_ends_fghack_too_whatever_is_left_behind() {
+    needs!(tool("perl"));
+    let left = "if (!fork) { close STDOUT; close STDERR; open F, '<', 'end'; <F>; exit }";
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1] {
+        let directory = open_directory();
+        let (program, _) = ready(directory.path(), "exec \"$@\"", left);
+        send_signal(program.pid(), signal);
+        assert_eq!(program.finish(), fails(128 + signal as i32, ""), "{signal}");
+        assert_eq!(processes_of(directory.path()).len(), 1, "what the program has left is left");
+        kill_processes_of(directory.path());
+    }
+    // One that it catches says nothing about the others; nor does one that comes from elsewhere.
+    for signal in [Some(Signal::SIGTERM), None] {
+        let directory = open_directory();
+        let caught = "$SIG{TERM} = sub { exit 3 }";
+        let (program, pid) = ready(directory.path(), "exec \"$@\"", &format!("{left} {caught}"));
+        match signal {
+            Some(signal) => send_signal(program.pid(), signal),
+            None => send_signal(pid, Signal::SIGUSR1),
+        }
+        wait_until_alone(&program);
+        fs::write(directory.path().join("end"), "\n").unwrap();
+        assert_eq!(program.finish(), fails(if signal.is_some() { 3 } else { 138 }, ""), "{signal:?}");
+    }
 }
 
 #[test]

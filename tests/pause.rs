@@ -139,7 +139,7 @@ fn as_process_1_it_ends_on_a_stop_signal_and_reaps_orphans() {
 
 #[test]
 fn it_uses_no_time_and_little_memory() {
-    let program = waiting("exec pause");
+    let program = waiting("exec env -i \"$(command -v pause)\"");
     let maps = text(std::path::Path::new(&format!("/proc/{}/smaps_rollup", program.pid())));
     // Not the private pages: those of a program file that is not on the disk yet would count.
     let own = maps.lines().find_map(|line| line.strip_prefix("Anonymous:")?.strip_suffix("kB"));

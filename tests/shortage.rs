@@ -48,7 +48,7 @@ fn a_limit_of_memory_binds_the_program_and_not_the_link_that_sets_it() {
 
 #[test]
 fn a_path_of_many_directories_is_searched_with_little_memory() {
-    let path: String = (0..5000).map(|number| format!("/no/such/directory/{number}:")).collect();
+    let path = (0..5000).map(|number| format!("/no/such/directory/{number}:")).collect::<Vec<_>>().concat();
     for link in ["chpst", "softlimit"] {
         let mut command = words(&[link, "-d", LIMIT, "no-such-program"]);
         let missing = format!("{link}: fatal: unable to run no-such-program: {}\n", says(Errno::ENOENT));

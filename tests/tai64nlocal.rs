@@ -187,3 +187,22 @@ fn whatever_it_is_given_it_says_what_daemontools_says() {
     }
     assert!(shown > 100 && crashed > 20, "{shown} were stamps, and it died of {crashed}");
 }
+
+#[test]
+fn s6_counts_the_leap_seconds_as_the_page_says() {
+    needs!(tool("s6-tai64n"), tool("s6-tai64nlocal"));
+    let of = |program: &mut Command, input: &[u8]| String::from_utf8(filtered(program, input).1).unwrap();
+    let s6 = |program: &str| Command::new(program);
+    let input: &[u8] =
+        b"@400000006b02c4333ade68b1 a\n@400000006B02C4333ADE68B1 b\n@400000006b02c4333ade68b1ab c\n";
+    let shown = "2026-11-22 10:29:34.987654321";
+    assert_eq!(of(s6("s6-tai64nlocal").arg("-g"), input), format!("{shown} a\n{shown} b\n{shown}ab c\n"));
+    let cut = "@400000006b02c4333ade68b1";
+    assert_eq!(of(&mut s6("s6-tai64nlocal"), cut.as_bytes()), cut);
+    assert!(of(&mut s6("s6-tai64n"), b"x").ends_with(" x\n"));
+    // One of its stamps between two of ours.
+    let second = |program: &mut Command| u64::from_str_radix(&of(program, b"x\n")[1..17], 16).unwrap();
+    let (before, theirs) = (second(&mut link("tai64n")), second(&mut s6("s6-tai64n")));
+    let after = second(&mut link("tai64n"));
+    assert!((before + 27..=after + 27).contains(&theirs), "{before} {theirs} {after}");
+}

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use common::poll::{POLLIN, poll, watch};
+use common::poll::{POLLHUP, POLLIN, poll, watch};
 use common::{Exit, Text, Voice, fds, process, signals};
 use nix::unistd::read;
 
@@ -40,6 +40,7 @@ impl Watch {
         signals::exchange_mask(!Self::NOT_HANDED_ON | self.blocked)?;
         let mut watched = [&self.arrived, &self.pipe].map(|fd| watch(fd.as_raw_fd(), POLLIN));
         let mut status = None;
+        let mut handed_on = 0;
         loop {
             if !poll(&mut watched, None)? {
                 continue; // stopped and continued
@@ -59,11 +60,19 @@ impl Watch {
                 }
             }
             let signals = signals.into_iter().flatten().filter(|signal| *signal != signals::CHLD);
-            signals.into_iter().try_for_each(|signal| self.hand_on(signal, status.is_none()))?;
+            for signal in signals {
+                handed_on |= self.hand_on(signal, status.is_none())?;
+            }
             match status {
-                Some(status) if pipe.fd < 0 => return Ok(exit_status(status)),
-                Some(_) if arrived.fd >= 0 => {
+                Some(status) if pipe.fd < 0 || self.nobody_holds()? => return Ok(exit_status(status)),
+                Some(status) if arrived.fd >= 0 => {
                     arrived.fd = -1;
+                    // The signal that ended the program, if it came through here, was not for that alone: who stops a
+                    // service as it starts would wait for those that are left for ever.
+                    let signal = status & 0x7f;
+                    if signal != 0 && handed_on & signals::mask_of(&[signal]) != 0 {
+                        signals::raise(signal)?;
+                    }
                     self.stand_alone()?;
                 }
                 _ => {}
@@ -71,11 +80,20 @@ impl Watch {
         }
     }
 
-    /// Sends a signal to the program; or, if it has ended, to this process, which has it blocked still.
-    fn hand_on(&self, signal: i32, lives: bool) -> nix::Result<()> {
+    /// Whether nobody holds the pipe now, whatever is still in it: the program that has just been waited for may have
+    /// been the last, since the pipe was looked at.
+    fn nobody_holds(&self) -> nix::Result<bool> {
+        let mut now = [watch(self.pipe.as_raw_fd(), POLLIN)];
+        poll(&mut now, Some(0))?;
+        Ok(now[0].revents & POLLHUP != 0)
+    }
+
+    /// Sends a signal to the program; or, if it has ended, to this process, which has it blocked still. Returns, as a
+    /// mask, what the program got.
+    fn hand_on(&self, signal: i32, lives: bool) -> nix::Result<u64> {
         // It may have ended since it was looked at. Where the kernel cannot be asked it is taken to live.
         if !lives || process::has_ended(self.program).unwrap_or(false) {
-            return signals::raise(signal);
+            return signals::raise(signal).map(|()| 0);
         }
         if let Err(errno) = process::kill_child(self.program, signal) {
             let mut text = Text::<20>::new();
@@ -85,8 +103,9 @@ impl Watch {
             };
             let voice = Voice { called: b"fghack", directory: b"", part: b"" };
             voice.unable(&[b"hand ", text.bytes(), b" on"], errno);
+            return Ok(0);
         }
-        Ok(())
+        Ok(signals::mask_of(&[signal]))
     }
 
     /// The program is gone, and others, whose pids nobody knows, hold the pipe: signals are for this process from now

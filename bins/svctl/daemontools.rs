@@ -98,6 +98,10 @@ fn svok(cli: &mut Cli) -> Outcome {
     let status = match files::served(&place) {
         Ok(Some(_)) => 0,
         Ok(None) | Err(Failure { errno: Some(Errno::ENOENT), .. }) => 100,
+        // It names the file itself.
+        Err(failure) if failure.errno.is_none() => {
+            return Err(Exit::fatal(format_args!("{}: {}", shown(name), failure.reason(WORDS))));
+        }
         Err(failure) => {
             return Err(fatal(format!("open {}/supervise/ok: {}", shown(name), failure.cause(WORDS))));
         }

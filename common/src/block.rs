@@ -4,12 +4,13 @@
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{CStr, c_char, c_void};
+use std::io::{IoSlice, stderr};
 use std::ptr;
 
 use nix::errno::Errno;
+use nix::sys::uio::writev;
 
 use crate::sys::{errno, file, memory, process};
-use crate::text::Text;
 
 /// Makes `$block` libc's malloc, in a static program. In a dynamic one, modules of the account database may
 /// have threads.
@@ -182,28 +183,7 @@ unsafe impl GlobalAlloc for Block {
         memory.cast()
     }
 
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // So what is made anew again and again, as the names of the files in PATH, uses nothing up.
-        if memory as usize + layout.size() == self.next.get() {
-            self.next.set(memory as usize);
-        }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let end = (memory as usize).checked_add(size).filter(|end| *end <= self.end.get());
-        match end {
-            Some(end) if memory as usize + layout.size() == self.next.get() => {
-                self.next.set(end);
-                memory
-            }
-            // SAFETY: by the contract; both are that long, and the new one is apart from the old.
-            _ => unsafe {
-                let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
-                new.copy_from_nonoverlapping(memory, layout.size().min(size));
-                new
-            },
-        }
-    }
+    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
 }
 
 /// Ends the process as whatever the system refuses does. std would abort it, by a signal that looks like a fault.
@@ -214,10 +194,10 @@ fn used_up() -> ! {
     }
     // SAFETY: libc sets it before main, to the end of argv[0].
     let name = unsafe { CStr::from_ptr(program_invocation_short_name) };
-    let mut text = Text::<256>::of(name.to_bytes());
-    text.add(": fatal: unable to allocate memory: ").add(errno::text(Errno::ENOMEM)).add("\n");
+    let parts = [name.to_bytes(), b": fatal: unable to allocate memory: ", errno::text(Errno::ENOMEM), b"\n"];
+    file::outlive_writes();
     // Where stderr is closed the status alone has to do.
-    let _ = file::write_last(libc::STDERR_FILENO, text.bytes());
+    let _ = writev(stderr(), &parts.map(IoSlice::new));
     process::exit(111)
 }
 

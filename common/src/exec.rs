@@ -1,7 +1,6 @@
 //! The one door: where this process becomes another program.
 
-use std::ffi::{CStr, CString};
-use std::hint::black_box;
+use std::ffi::CStr;
 use std::mem;
 use std::os::fd::AsRawFd;
 
@@ -33,6 +32,8 @@ pub struct Chain {
     /// The new root directory, if the link that was applied last has changed it: for a message.
     pub root: Option<&'static CStr>,
     path: &'static CStr,
+    /// Where the exec writes the names of files.
+    room: Vec<u8>,
 }
 
 impl Chain {
@@ -43,7 +44,7 @@ impl Chain {
     #[must_use]
     pub(crate) fn new(words: Words, env: Env, own: SelfMatch) -> Self {
         let path = env.get(c"PATH").unwrap_or(Self::DEFAULT_PATH);
-        Self { words, file: None, env, own, changed: None, root: None, path }
+        Self { words, file: None, env, own, changed: None, root: None, path, room: Vec::new() }
     }
 
     /// This chain as the next link gets it, which searches in the PATH that there is by then.
@@ -53,14 +54,14 @@ impl Chain {
     }
 
     pub(crate) fn take(&mut self) -> Self {
-        Self { words: self.words.clone(), env: mem::take(&mut self.env), ..*self }
+        Self { words: self.words.clone(), env: mem::take(&mut self.env), room: Vec::new(), ..*self }
     }
 
     /// Makes now what the exec needs memory for: call this before a limit is set, under which there may be none.
     pub fn prepare(&mut self) {
         self.env.prepare();
-        // For the names of files, one at a time, and a message.
-        drop(black_box(Vec::<u8>::with_capacity(1 << 14)));
+        let program = self.file.or(self.words.first()).unwrap_or_default();
+        self.room.reserve(program.count_bytes() + self.path.count_bytes() + 3); // a directory, a slash, a NUL
     }
 
     /// Says that `root` has become the root directory, in which the program is searched.
@@ -85,29 +86,33 @@ impl Chain {
     /// Becomes the program, found as the shell does but for a file that the kernel cannot run, which no
     /// shell gets. Signal dispositions, fds and all else pass as they are. Returns only on failure.
     #[must_use]
-    pub fn exec(self) -> Exit {
+    pub fn exec(mut self) -> Exit {
         let Some(program) = self.file.or(self.words.first()) else {
             return Exit::usage("missing prog");
         };
+        self.prepare();
+        let mut room = self.room;
         let envp = self.env.into_words();
         let (mut found, mut at) = (Errno::ENOENT, None);
-        for candidate in candidates(program, self.path) {
-            match process::execve(&candidate, &self.words, &envp) {
+        for directory in directories(program, self.path) {
+            match process::execve(file_in(directory, program, &mut room), &self.words, &envp) {
                 // Something is there that may not be executed: remember it, a later directory may do better.
-                Errno::EACCES => (found, at) = (Errno::EACCES, Some(candidate)),
+                Errno::EACCES => (found, at) = (Errno::EACCES, Some(directory)),
                 // A directory with too long a name holds nothing.
                 Errno::ENAMETOOLONG if found == Errno::ENOENT => found = Errno::ENAMETOOLONG,
                 Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG => {}
                 errno => {
-                    (found, at) = (errno, Some(candidate));
+                    (found, at) = (errno, Some(directory));
                     break;
                 }
             }
         }
         let error = Exit::exec(program.to_bytes(), self.root.map(CStr::to_bytes), found);
         // A file that is there says more than the directory that lets nobody look.
-        let there = candidates(program, self.path).find(|file| stat(file.as_c_str()).is_ok());
-        match there.or(at).and_then(|file| flaw::of(AT_FDCWD, &file, found)) {
+        let mut all = directories(program, self.path);
+        let there = all.find(|directory| stat(file_in(directory, program, &mut room)).is_ok());
+        let hint = |directory| flaw::of(AT_FDCWD, file_in(directory, program, &mut room), found);
+        match there.or(at).and_then(hint) {
             Some(hint) => error.hint(hint),
             None => error,
         }
@@ -118,10 +123,13 @@ impl Chain {
     /// that.
     #[must_use]
     pub fn program(&self) -> Option<FileStat> {
-        for candidate in candidates(self.words.first()?, self.path) {
-            match stat(candidate.as_c_str()) {
+        let program = self.words.first()?;
+        let mut room = Vec::new();
+        for directory in directories(program, self.path) {
+            let candidate = file_in(directory, program, &mut room);
+            match stat(candidate) {
                 Ok(file) if fds::is(&file, SFlag::S_IFREG) => {
-                    match file::may_execute(AT_FDCWD.as_raw_fd(), &candidate) {
+                    match file::may_execute(AT_FDCWD.as_raw_fd(), candidate) {
                         Ok(()) => return Some(file),
                         Err(Errno::EACCES) => {}
                         Err(_) => return None,
@@ -135,22 +143,24 @@ impl Chain {
     }
 }
 
-/// The files to try for `program`, in order: itself if it has a slash, else one for each directory of `path`,
-/// of which an empty one is the working directory; none for an empty name.
-pub fn candidates(program: &CStr, path: &CStr) -> impl Iterator<Item = CString> {
-    let name = program.to_bytes();
-    // A name with a slash is searched nowhere: as if in one directory, whose name it has already.
-    let searched = !name.contains(&b'/');
-    let directories = if searched { path.to_bytes() } else { b"" };
-    directories.split(|b| *b == b':').filter(|_| !name.is_empty()).map(move |directory| {
-        let mut file = Vec::with_capacity(directory.len() + name.len() + 3);
-        if searched {
-            file.extend_from_slice(if directory.is_empty() { b"." } else { directory });
-            file.push(b'/');
-        }
-        file.extend_from_slice(name);
-        CString::new(file).unwrap_or_default() // made of C strings, so without a NUL inside
-    })
+/// The directories to try for `program`, in order: those of `path`; one, whatever it is, for a name with a slash, which is
+/// searched nowhere; none for an empty name.
+pub fn directories<'a>(program: &CStr, path: &'a CStr) -> impl Iterator<Item = &'a [u8]> {
+    let path = if program.to_bytes().contains(&b'/') { b"" } else { path.to_bytes() };
+    let is_empty = program.is_empty();
+    path.split(|b| *b == b':').filter(move |_| !is_empty)
+}
+
+/// The file to try for `program` in one of its [`directories`], of which an empty one is the working directory. It is
+/// written to `room`, which a long PATH so needs once.
+pub fn file_in<'a>(directory: &[u8], program: &CStr, room: &'a mut Vec<u8>) -> &'a CStr {
+    room.clear();
+    if !program.to_bytes().contains(&b'/') {
+        room.extend_from_slice(if directory.is_empty() { b"." } else { directory });
+        room.push(b'/');
+    }
+    room.extend_from_slice(program.to_bytes_with_nul());
+    CStr::from_bytes_until_nul(room).unwrap_or_default() // its NUL is at its end
 }
 
 #[cfg(test)]
@@ -158,7 +168,8 @@ mod tests {
     use super::*;
 
     fn found(program: &CStr, path: &CStr) -> Vec<String> {
-        candidates(program, path).map(|file| file.into_string().unwrap()).collect()
+        let file = |directory| file_in(directory, program, &mut Vec::new()).to_str().unwrap().to_owned();
+        directories(program, path).map(file).collect()
     }
 
     #[test]

@@ -3,13 +3,15 @@
 
 use std::ffi::{CStr, CString};
 
-use common::exec::candidates;
+use common::exec::{directories, file_in};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let mut parts = data.splitn(2, |b| *b == b'\n').map(CString::new);
     let (Some(Ok(path)), Some(Ok(program))) = (parts.next(), parts.next()) else { return };
-    let files: Vec<CString> = candidates(&program, &path).collect();
+    let mut room = Vec::new();
+    let mut file = |directory| file_in(directory, &program, &mut room).to_owned();
+    let files: Vec<CString> = directories(&program, &path).map(&mut file).collect();
     assert_eq!(files, expected(&program, &path));
     for file in &files {
         assert!(file.to_bytes().ends_with(program.to_bytes()));

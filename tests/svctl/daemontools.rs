@@ -331,3 +331,12 @@ fn each_name_has_its_own_help_and_its_own_usage_errors() {
     fs::create_dir(house.at("nsvc")).unwrap();
     assert_eq!(call("nsvc", "status").status, 4, "an init script");
 }
+
+#[test]
+fn an_ok_that_no_supervisor_has_made_is_named_once() {
+    let house = House::new();
+    create_dir_all(house.at("plain/supervise")).unwrap();
+    fs::write(house.at("plain/supervise/ok"), "").unwrap();
+    let message = "svok: fatal: plain: unable to open supervise/ok: not what a supervisor has made\n";
+    assert_eq!(run(&mut house.command(house.called("svok"), "plain")), fails(111, message));
+}

@@ -29,13 +29,21 @@ fn fails_to_start(supervisor: &str) {
         for command in ["start", "restart", "try-restart", "check"] {
             for delay in ["0", "0.1", "0.3"] {
                 let words = format!("-w 2 {command} a{delay}");
-                let what = format!("{supervisor}: {program} {words}");
-                waiting.push((what, Background::start(&mut house.command(house.called(program), &words))));
+                let command = Background::start(&mut house.command(house.called(program), &words));
+                waiting.push((words, command));
             }
         }
         assert_eq!(waiting.len(), 12);
-        for (what, waiting) in waiting {
-            failed(&house, supervisor, &what, waiting.finish());
+        for (words, waiting) in waiting {
+            let mut outcome = waiting.finish();
+            // On a machine that is slow enough even these live for 420 ms at times, which svrun alone records.
+            for _ in 0..10 {
+                if outcome.status == 1 || supervisor == svrun() {
+                    break;
+                }
+                outcome = run(&mut house.command(house.called(program), &words));
+            }
+            failed(&house, supervisor, &format!("{supervisor}: {program} {words}"), outcome);
         }
     }
 }

@@ -57,9 +57,9 @@ pub fn read_link<'a>(directory: BorrowedFd, name: &CStr, buffer: &'a mut [u8]) -
     Ok(&buffer[..length])
 }
 
-/// write(2) of all the bytes, with the signals blocked that would end the process instead, so that its status still says
-/// why: SIGPIPE, and SIGXFSZ where no file may grow. For the last words of a process that will execute nothing.
-pub(crate) fn write_last(fd: RawFd, mut bytes: &[u8]) -> nix::Result<()> {
+/// Blocks the signals that a write may end the process by, so that its status still says why: SIGPIPE, and SIGXFSZ
+/// where no file may grow. For a process that will execute nothing.
+pub(crate) fn outlive_writes() {
     let deadly = 1u64 << (libc::SIGPIPE - 1) | 1 << (libc::SIGXFSZ - 1);
     // SAFETY: the kernel's signal set is 64 bits; nothing is executed any more that could inherit the mask.
     unsafe {
@@ -67,6 +67,11 @@ pub(crate) fn write_last(fd: RawFd, mut bytes: &[u8]) -> nix::Result<()> {
         let size = mem::size_of_val(&deadly);
         libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, &raw const deadly, none, size)
     };
+}
+
+/// write(2) of all the bytes: the last words of a process that will execute nothing.
+pub(crate) fn write_last(fd: RawFd, mut bytes: &[u8]) -> nix::Result<()> {
+    outlive_writes();
     while !bytes.is_empty() {
         // SAFETY: the pointer and the length are those of one slice.
         let count = Errno::result(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })?;
