@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use common::{Text, Voice, clock};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
-use nix::sys::stat::{Mode, mkdirat};
+use nix::sys::stat::{Mode, mkdirat, stat};
 
 use super::archive::Kind;
 use super::config::{Config, Dialect, OnFull};
@@ -63,7 +63,15 @@ impl Directory {
     /// the directory. `None`: why not has been reported.
     pub(super) fn open(path: &'static CStr, config: &Config, voice: Voice, verbose: bool) -> Option<Self> {
         if config.dialect == Dialect::Multilog {
-            let _ = mkdirat(AT_FDCWD, path, Mode::S_IRWXU); // what is there, or is not, is opened next
+            match mkdirat(AT_FDCWD, path, Mode::S_IRWXU) {
+                Ok(()) | Err(Errno::EEXIST | Errno::ENOENT) => {}
+                Err(errno) if stat(path) == Err(Errno::ENOENT) => {
+                    let voice = Voice { directory: path.to_bytes(), ..voice };
+                    voice.unable(&[b"make the log directory"], errno);
+                    return None;
+                }
+                Err(_) => {} // what is there, or above it, is judged where it is opened next
+            }
         }
         let mut new = Self {
             site: Site::enter(path, voice, verbose)?,

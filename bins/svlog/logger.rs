@@ -228,6 +228,7 @@ impl Logger {
 
     /// Finds out which of the directories can be used now.
     fn reload(&mut self) {
+        self.outlets.reload();
         let shared = shared(&self.options, &self.env, &self.signals);
         self.directories.retain_mut(|directory| {
             let usable = directory.reload(shared);

@@ -6,7 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use common::door::{self, Owner};
 use common::text::{Text, first_line};
 use common::{Exit, Voice, file, shown};
+use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
+use nix::sys::stat::fstat;
 
 use super::alerts::to_stderr;
 use super::config::Config;
@@ -56,14 +58,28 @@ impl Status {
         self.due = true;
     }
 
-    /// In one write, so that a reader sees one line. Where that fails the next batch of lines tries again.
+    fn open(&mut self) -> nix::Result<()> {
+        self.file = Some(door::file_or_new(AT_FDCWD, self.path, OFlag::O_WRONLY, 0o600, Owner::Any)?);
+        Ok(())
+    }
+
+    /// In one write, so that a reader sees one line. Where that fails the next batch of lines tries again. A file
+    /// that was removed, or replaced by another one, would have no reader.
     fn write(&mut self, voice: Voice) {
-        let Some(file) = self.file.as_ref().filter(|_| self.due) else { return };
-        let written = file::write_at(file.as_fd(), &self.line, 0);
+        if !self.due {
+            return;
+        }
+        self.file.take_if(|file| fstat(file).is_ok_and(|stat| stat.st_nlink == 0));
+        let ready = if self.file.is_none() { self.open() } else { Ok(()) };
+        let written = ready.and_then(|()| {
+            let file = self.file.as_ref().ok_or(Errno::EBADF)?;
+            file::write_at(file.as_fd(), &self.line, 0)
+        });
         self.due = written.is_err();
         match written {
             Err(errno) if !self.failed => {
-                voice.unable_so(&[b"write ", self.path.to_bytes()], errno, b"retrying with the next lines");
+                let consequence = beside(errno, b"retrying with the next lines");
+                voice.unable_so(&[b"write ", self.path.to_bytes()], errno, consequence);
             }
             _ => {}
         }
@@ -85,14 +101,13 @@ impl Outlets {
     pub(super) fn open(mut all: Vec<Outlet>, voice: Voice) -> Result<Self, Exit> {
         for outlet in &mut all {
             if let To::File(status) = &mut outlet.to {
-                let opened = door::file_or_new(AT_FDCWD, status.path, OFlag::O_WRONLY, 0o600, Owner::Any);
-                status.file = Some(opened.map_err(|errno| {
+                status.open().map_err(|errno| {
                     let exit = Exit::system(format_args!("open {}", shown(status.path.to_bytes())), errno);
                     match beside(errno, b"") {
                         b"" => exit,
                         why => exit.hint(String::from_utf8_lossy(why)),
                     }
-                })?);
+                })?;
             }
         }
         Ok(Self { all, voice, within: false })
@@ -118,6 +133,15 @@ impl Outlets {
             rest = behind;
         }
         self.write();
+    }
+
+    /// After SIGHUP: the next line of each file goes to the one that has its name then.
+    pub(super) fn reload(&mut self) {
+        for outlet in &mut self.all {
+            if let To::File(status) = &mut outlet.to {
+                status.file = None;
+            }
+        }
     }
 
     /// Writes what could not be written yet.

@@ -1,5 +1,7 @@
 //! Which lines a pattern stands for.
 
+use common::text::up_to;
+
 use super::config::Dialect;
 
 /// Whether `text` is what `pattern` stands for. A plain byte stands for itself, `*` for everything up to the first
@@ -13,8 +15,11 @@ pub fn matches(dialect: Dialect, mut pattern: &[u8], mut text: &[u8]) -> bool {
         match (first, rest) {
             (b'*', []) => return true,
             (b'*', [next, ..]) => {
-                let Some(at) = text.iter().position(|byte| byte == next) else { return false };
-                text = &text[at..];
+                let passed = up_to(text, *next);
+                if passed.last() != Some(next) {
+                    return false;
+                }
+                text = &text[passed.len() - 1..];
                 pattern = rest;
             }
             (b'+', [wanted, after @ ..]) if plus => {

@@ -171,8 +171,14 @@ pub fn escaped(character: char) -> Text<6> {
 /// The first line, with its newline if it has one.
 #[must_use]
 pub fn first_line(bytes: &[u8]) -> &[u8] {
+    up_to(bytes, b'\n')
+}
+
+/// The bytes up to the first `last`, with it, or all of them.
+#[must_use]
+pub fn up_to(bytes: &[u8], last: u8) -> &[u8] {
     let mut rest = bytes;
-    &bytes[..rest.skip_until(b'\n').unwrap_or(0)] // which cannot fail
+    &bytes[..rest.skip_until(last).unwrap_or(0)] // which cannot fail
 }
 
 #[cfg(test)]

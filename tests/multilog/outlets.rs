@@ -1,6 +1,9 @@
 //! `e` and `=file`, where they are more than the table of scripts shows.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+
+use nix::sys::signal::Signal;
 
 use super::differences::log_of;
 use super::harness::*;
@@ -38,6 +41,40 @@ fn the_file_has_the_latest_line_while_the_log_goes_on() {
         log.finish();
         assert_eq!(log.all(), "STAT 1\nother\nSTAT 2\nx\n");
     }
+}
+
+#[test]
+fn a_file_that_was_removed_or_replaced_is_the_next_one_of_its_name() {
+    let mut log = log_of(OurMultilog, &["=status"]);
+    log.run();
+    let status = || fs::read_to_string(log.path("status")).unwrap_or_default();
+    let until = |line: &str| log.until(line, || status().trim_end() == line);
+    log.write("a\n");
+    until("a");
+    fs::remove_file(log.path("status")).unwrap();
+    log.write("b\n");
+    until("b");
+    assert_eq!(mode(&log.path("status")), 0o600);
+    fs::write(log.path("new"), "").unwrap();
+    fs::rename(log.path("new"), log.path("status")).unwrap();
+    log.write("c\n");
+    until("c");
+    // One that goes on under another name is left at SIGHUP.
+    fs::rename(log.path("status"), log.path("old")).unwrap();
+    log.tell(Signal::SIGHUP);
+    log.write("d\n");
+    until("d");
+    assert_eq!(text(&log.path("old")).trim_end(), "c");
+    // A link is not followed then either.
+    fs::remove_file(log.path("status")).unwrap();
+    symlink("old", log.path("status")).unwrap();
+    log.says("e\n", "a\nb\nc\nd\ne\n");
+    log.until_said("unable to write status");
+    assert_eq!(text(&log.path("old")).trim_end(), "c");
+    fs::remove_file(log.path("status")).unwrap();
+    log.write("f\n");
+    until("f");
+    log.finish();
 }
 
 #[test]

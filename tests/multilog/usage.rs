@@ -58,6 +58,20 @@ fn without_each_of_its_directories_it_reads_nothing() {
 }
 
 #[test]
+fn a_directory_that_cannot_be_made_is_said_with_the_reason() {
+    needs!(tool("strace"));
+    let place = Place::new(OurMultilog);
+    let script = "strace -o /dev/null -e trace=mkdirat -e inject=mkdirat:error=ENOSPC ./multilog ./log";
+    let seen = run_in(place.scratch.path(), &format!("echo line | {script}"));
+    let why = format!("unable to make the log directory: {}", says(Errno::ENOSPC));
+    let fatal = "multilog: fatal: not all log directories can be used";
+    assert_eq!(seen, fails(111, &format!("multilog ./log: warning: {why}\n{fatal}\n")));
+    // One that is there needs not to be made.
+    let seen = run_in(place.scratch.path(), &format!("mkdir log; echo line | {script}; cat log/current"));
+    assert_eq!(seen, prints("line\n"));
+}
+
+#[test]
 fn directories_and_files_have_the_modes_of_daemontools() {
     needs!(Multilog.there());
     let modes = |of: Program| {
