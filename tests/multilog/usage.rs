@@ -65,7 +65,7 @@ fn a_directory_that_cannot_be_made_is_said_with_the_reason() {
     let seen = run_in(place.scratch.path(), &format!("echo line | {script}"));
     let why = format!("unable to make the log directory: {}", says(Errno::ENOSPC));
     let fatal = "multilog: fatal: not all log directories can be used";
-    assert_eq!(seen, fails(111, &format!("multilog ./log: warning: {why}\n{fatal}\n")));
+    assert_eq!(seen, fails(111, format!("multilog ./log: warning: {why}\n{fatal}\n")));
     // One that is there needs not to be made.
     let seen = run_in(place.scratch.path(), &format!("mkdir log; echo line | {script}; cat log/current"));
     assert_eq!(seen, prints("line\n"));
