@@ -63,7 +63,8 @@ pub(crate) const ASLEEP: &[c_long] = &[SYS_clock_nanosleep, SYS_nanosleep, SYS_p
 
 /// The numbers of those system calls on i386 that tests look for, and what they are here: the program under
 /// test may be of 32 bits beside tests of 64. Those of a time of 64 bits are the same calls.
-const OF_I386: [(c_long, c_long); 19] = [
+const OF_I386: [(c_long, c_long); 22] = [
+    (3, libc::SYS_read),
     (29, SYS_pause),
     (55, libc::SYS_fcntl),
     (93, libc::SYS_ftruncate),
@@ -72,6 +73,7 @@ const OF_I386: [(c_long, c_long); 19] = [
     (145, libc::SYS_readv),
     (162, SYS_nanosleep),
     (168, libc::SYS_poll),
+    (177, libc::SYS_rt_sigtimedwait),
     (194, libc::SYS_ftruncate),
     (219, libc::SYS_madvise),
     (221, libc::SYS_fcntl),
@@ -83,6 +85,7 @@ const OF_I386: [(c_long, c_long); 19] = [
     (315, libc::SYS_tee),
     (407, SYS_clock_nanosleep),
     (414, libc::SYS_ppoll),
+    (421, libc::SYS_rt_sigtimedwait),
 ];
 
 /// The system call that a process sleeps in, or stands at where it is traced, by its number here; -1 for one

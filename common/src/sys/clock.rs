@@ -54,18 +54,38 @@ pub struct Local {
 #[must_use]
 pub fn local_time(seconds: i64) -> Option<Local> {
     // SAFETY: one number to read and one structure to write.
-    parts(seconds, |time, parts| unsafe { libc::localtime_r(time, parts) }.is_null())
+    parts(seconds, |time, parts| unsafe { c::localtime_r(time, parts) }.is_null())
 }
 
 /// The same in UTC, `gmtime_r(3)`.
 #[must_use]
 pub fn utc(seconds: i64) -> Option<Local> {
     // SAFETY: as above.
-    parts(seconds, |time, parts| unsafe { libc::gmtime_r(time, parts) }.is_null())
+    parts(seconds, |time, parts| unsafe { c::gmtime_r(time, parts) }.is_null())
+}
+
+/// The functions of C.
+#[cfg(not(all(target_env = "musl", target_pointer_width = "32")))]
+mod c {
+    pub(super) use libc::{gmtime_r, localtime_r, time_t};
+}
+
+/// By their plain names these take times of 32 bits there, for programs that were built with musl 1.1.
+#[cfg(all(target_env = "musl", target_pointer_width = "32"))]
+mod c {
+    #[allow(non_camel_case_types, reason = "C's name")]
+    pub(super) type time_t = i64;
+
+    unsafe extern "C" {
+        #[link_name = "__gmtime64_r"]
+        pub(super) fn gmtime_r(time: *const time_t, parts: *mut libc::tm) -> *mut libc::tm;
+        #[link_name = "__localtime64_r"]
+        pub(super) fn localtime_r(time: *const time_t, parts: *mut libc::tm) -> *mut libc::tm;
+    }
 }
 
 #[allow(clippy::useless_conversion, reason = "on some systems libc's time has 32 bits")]
-fn parts(seconds: i64, fails: fn(*const libc::time_t, *mut libc::tm) -> bool) -> Option<Local> {
+fn parts(seconds: i64, fails: fn(*const c::time_t, *mut libc::tm) -> bool) -> Option<Local> {
     let time = seconds.try_into().ok()?;
     // SAFETY: all zeros is a value.
     let mut parts: libc::tm = unsafe { mem::zeroed() };
