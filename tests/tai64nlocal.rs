@@ -177,11 +177,11 @@ fn whatever_it_is_given_it_says_what_daemontools_says() {
             let line = mutated(&mut random);
             let (status, expected, _) = filtered(Command::new(&theirs).env("TZ", zone), &line);
             let (ours, output, _) = filtered(link("tai64nlocal").env("TZ", zone), &line);
+            let passed = status != 0 || expected.starts_with(b"184467440");
             // In years of more than six digits glibc and musl do not agree about daylight saving.
-            if expected.iter().position(|b| *b == b'-').is_some_and(|digits| digits > 6) {
+            if !passed && expected.iter().position(|b| *b == b'-').is_some_and(|digits| digits > 6) {
                 continue;
             }
-            let passed = status != 0 || expected.starts_with(b"184467440");
             let expected = if passed { &line } else { &expected };
             assert_eq!(ours, 0);
             assert!(output == *expected, "{zone}: {} became {}", line.escape_ascii(), output.escape_ascii());

@@ -242,8 +242,9 @@ fn whatever_ours_leaves_that_is_killed_multilog_goes_on_with() {
             }
         }
     }
-    // Between the write and the end of the batch there are few calls: for each of the two batches.
-    assert!((1..=2 * 2 * 3).contains(&twice), "{twice} of {kills}");
+    // Between the write and the end of the batch there are few calls, for each of the two batches; where they are all of
+    // even numbers, none is met.
+    assert!(twice <= 2 * 2 * 3, "{twice} of {kills}");
     tell(&format!("multilog: daemontools' after {kills} kills of ours; in {twice} a batch came twice"));
 }
 
