@@ -286,6 +286,22 @@ fn when_the_program_is_gone_signals_are_for_fghack_itself() {
 }
 
 #[test]
+fn a_stop_as_the_program_exits_of_itself_ends_fghack_though_its_daemon_is_left() {
+    needs!(tool("perl"));
+    // With that much memory it takes the kernel a moment to end it.
+    let exits = "use POSIX; if (!fork) { close STDOUT; close STDERR; open F, '<', 'end'; <F>; exit } \
+                 $x = 'x' x 300_000_000; open F, '>', 'exits'; close F; POSIX::_exit(0)";
+    for _ in 0..5 {
+        let directory = open_directory();
+        let program = behind(directory.path(), "exec \"$@\"", &["perl", "-e", exits]);
+        until("the program exits", || directory.path().join("exits").exists());
+        send_signal(program.pid(), Signal::SIGTERM);
+        assert_eq!(program.finish(), fails(143, ""));
+        kill_processes_of(directory.path());
+    }
+}
+
+#[test]
 fn a_signal_that_ends_the_program_ends_fghack_too_whatever_is_left_behind() {
     needs!(tool("perl"));
     let left = "if (!fork) { close STDOUT; close STDERR; open F, '<', 'end'; <F>; exit }";

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use common::poll::{POLLHUP, POLLIN, poll, watch};
-use common::{Exit, Text, Voice, fds, process, signals};
+use common::{Exit, Text, Voice, fds, process, procfs, signals};
 use nix::unistd::read;
 
 /// What the parent waits for.
@@ -40,7 +40,7 @@ impl Watch {
         signals::exchange_mask(!Self::NOT_HANDED_ON | self.blocked)?;
         let mut watched = [&self.arrived, &self.pipe].map(|fd| watch(fd.as_raw_fd(), POLLIN));
         let mut status = None;
-        let mut handed_on = 0;
+        let (mut handed_on, mut fatal) = (0, 0);
         loop {
             if !poll(&mut watched, None)? {
                 continue; // stopped and continued
@@ -61,7 +61,12 @@ impl Watch {
             }
             let signals = signals.into_iter().flatten().filter(|signal| *signal != signals::CHLD);
             for signal in signals {
-                handed_on |= self.hand_on(signal, status.is_none())?;
+                let got = self.hand_on(signal, status.is_none())?;
+                handed_on |= got;
+                // Where nobody can say, the program is taken to have a handler.
+                if got != 0 && procfs::takes_by_default(self.program, signal).unwrap_or(false) {
+                    fatal |= got;
+                }
             }
             match status {
                 Some(status) if pipe.fd < 0 || self.nobody_holds()? => return Ok(exit_status(status)),
@@ -69,8 +74,12 @@ impl Watch {
                     arrived.fd = -1;
                     // The signal that ended the program, if it came through here, was not for that alone: who stops a
                     // service as it starts would wait for those that are left for ever.
-                    let signal = status & 0x7f;
-                    if signal != 0 && handed_on & signals::mask_of(&[signal]) != 0 {
+                    // And one that would have ended it has come too late: the kernel drops it where a process exits.
+                    let of_all = match status & 0x7f {
+                        0 => fatal,
+                        signal => handed_on & signals::mask_of(&[signal]),
+                    };
+                    for signal in (1..=64).filter(|signal| of_all & signals::mask_of(&[*signal]) != 0) {
                         signals::raise(signal)?;
                     }
                     self.stand_alone()?;

@@ -13,6 +13,7 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs, statfs};
 
 use crate::fds;
 use crate::quantity::number;
+use crate::signals::mask_of;
 use crate::sys::{file, process as own};
 use crate::text::Text;
 
@@ -127,6 +128,29 @@ pub fn process(pid: u32) -> nix::Result<Process> {
     let mut path = Text::<32>::of("/proc/");
     path.number(pid).add("/stat\0");
     process_at(CStr::from_bytes_with_nul(path.bytes()).map_err(|_| Errno::EINVAL)?, pid)
+}
+
+/// Whether a process leaves this signal at its default action and does not block it, `proc_pid_status(5)`. Errors as of
+/// [`process`]; EINVAL where the file does not say.
+pub fn takes_by_default(pid: u32, signal: i32) -> nix::Result<bool> {
+    if !is_own()? {
+        return Err(Errno::ENOENT);
+    }
+    let mut path = Text::<32>::of("/proc/");
+    path.number(pid).add("/status\0");
+    let path = CStr::from_bytes_with_nul(path.bytes()).map_err(|_| Errno::EINVAL)?;
+    let mut buffer = [0; 4096];
+    let status = read_file(path, &mut buffer)?;
+    let hex = |digits: &[u8]| {
+        digits.iter().try_fold(0, |mask, digit| Some(mask << 4 | u64::from(char::from(*digit).to_digit(16)?)))
+    };
+    let mut otherwise = 0;
+    for name in ["SigBlk:", "SigIgn:", "SigCgt:"] {
+        let mut lines = status.split(|b| *b == b'\n');
+        let mask = lines.find_map(|line| hex(line.strip_prefix(name.as_bytes())?.trim_ascii()));
+        otherwise |= mask.ok_or(Errno::EINVAL)?;
+    }
+    Ok(otherwise & mask_of(&[signal]) == 0)
 }
 
 /// This process, whose pid is `pid`. Where /proc is another pid namespace's it is not found.
