@@ -148,6 +148,12 @@ impl Cli {
         Ok(None)
     }
 
+    /// Whether the options have ended by `--`.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.ended
+    }
+
     /// What `option` asks for, which takes no value.
     fn answer(&mut self, option: &str, text: String) -> Exit {
         match self.parser.optional_value() {

@@ -1,0 +1,100 @@
+//! The services by slot, name, and pid of a child. A slot keeps its number while its service is there.
+
+use std::collections::BTreeMap;
+
+use super::hosted::{Hosted, Identity, PIDS};
+
+/// The hosted services.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    all: Vec<Option<Box<Hosted>>>,
+    free: Vec<usize>,
+    names: BTreeMap<&'static [u8], usize>,
+    identities: BTreeMap<Identity, usize>,
+    pids: BTreeMap<u32, usize>,
+}
+
+impl Slots {
+    /// Adds a service, which has a slot from now on.
+    pub(super) fn add(&mut self, hosted: Box<Hosted>) -> usize {
+        let slot = self.free.pop().unwrap_or(self.all.len());
+        self.names.insert(hosted.name, slot);
+        self.identities.insert(hosted.identity, slot);
+        if slot == self.all.len() {
+            self.all.push(None);
+        }
+        self.all[slot] = Some(hosted);
+        slot
+    }
+
+    /// Takes a service out. Its children, if there are any left, are nobody's.
+    pub(super) fn take(&mut self, slot: usize) -> Option<Box<Hosted>> {
+        let hosted = self.all.get_mut(slot)?.take()?;
+        for pid in hosted.pids.into_iter().filter(|pid| *pid != 0) {
+            self.pids.remove(&pid);
+        }
+        self.names.remove(hosted.name);
+        self.identities.remove(&hosted.identity);
+        self.free.push(slot);
+        Some(hosted)
+    }
+
+    /// The service in a slot.
+    pub(super) fn get(&self, slot: usize) -> Option<&Hosted> {
+        self.all.get(slot)?.as_deref()
+    }
+
+    /// As [`Slots::get`].
+    pub(super) fn get_mut(&mut self, slot: usize) -> Option<&mut Hosted> {
+        self.all.get_mut(slot)?.as_deref_mut()
+    }
+
+    /// The slot of the service of this name.
+    pub(super) fn named(&self, name: &[u8]) -> Option<usize> {
+        self.names.get(name).copied()
+    }
+
+    /// The slot of the service whose directory it is.
+    pub(super) fn of_identity(&self, identity: Identity) -> Option<usize> {
+        self.identities.get(&identity).copied()
+    }
+
+    /// The slot of the service whose child has this pid.
+    pub(super) fn of_pid(&self, pid: u32) -> Option<usize> {
+        self.pids.get(&pid).copied()
+    }
+
+    /// The children of a service are these now.
+    pub(super) fn set_pids(&mut self, slot: usize, pids: [u32; PIDS]) {
+        let Some(hosted) = self.all.get_mut(slot).and_then(Option::as_deref_mut) else { return };
+        if hosted.pids == pids {
+            return;
+        }
+        for pid in std::mem::replace(&mut hosted.pids, pids) {
+            // A pid may have passed to a child of another service by now.
+            if pid != 0 && self.pids.get(&pid) == Some(&slot) {
+                self.pids.remove(&pid);
+            }
+        }
+        for pid in pids.into_iter().filter(|pid| *pid != 0) {
+            self.pids.insert(pid, slot);
+        }
+    }
+
+    /// The slots that are in use, in the order of the names.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = usize> + '_ {
+        self.names.values().copied()
+    }
+
+    /// The name that follows `name` in their order, and its slot.
+    pub(super) fn after(&self, name: Option<&[u8]>) -> Option<(&'static [u8], usize)> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let from = name.map_or(Unbounded, Excluded);
+        self.names.range::<[u8], _>((from, Unbounded)).next().map(|(name, slot)| (*name, *slot))
+    }
+
+    /// How many services there are.
+    pub(super) fn count(&self) -> usize {
+        self.names.len()
+    }
+}
