@@ -8,7 +8,8 @@
 //! the part of it by which `adopt` takes over the processes of a killed supervisor, and `pid_space` says where
 //! its pids are valid; `service` reads the service directory, `lookalikes` its names; `failure` reports why a
 //! script was not started, `notices` is what else is reported once; `report` is what clients are shown; `pipe`,
-//! `notify`, `leftovers`, `clients`, `adopted`, `control_script` and `death` are what their names say.
+//! `notify`, `leftovers`, `clients`, `adopted`, `control_script` and `death` are what their names say; `fresh` is an fd that
+//! is waited for.
 
 mod adopt;
 mod adopted;
@@ -16,6 +17,7 @@ mod clients;
 mod control_script;
 mod death;
 mod failure;
+mod fresh;
 mod leftovers;
 mod lock;
 mod lookalikes;

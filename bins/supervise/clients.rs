@@ -7,6 +7,7 @@ use nix::unistd::read;
 
 use common::supervise::{GAVE_UP, Object, key};
 
+use super::fresh::Fresh;
 use super::machine::{Event, Machine, Phase};
 use super::now::Now;
 use super::order::{Ask, Late};
@@ -73,7 +74,7 @@ enum Reached {
 
 #[derive(Debug)]
 struct Client {
-    fd: OwnedFd,
+    fd: Fresh,
     filled: usize,
     doing: Doing,
     /// When it was last heard from: monotonic, ms.
@@ -124,7 +125,7 @@ impl Clients {
         let (_, i) = (0..CLIENTS).filter_map(|i| Some((idle(i)?, i))).min()?;
         let empty = || Box::new(Slot { client: None, buffer: [0; LINE] });
         self.slots[i].get_or_insert_with(empty).client = Some(Client {
-            fd,
+            fd: fd.into(),
             filled: 0,
             doing: Doing::Idle,
             last: now.monotonic,
@@ -155,6 +156,11 @@ impl Clients {
             Some(client) => (client.fd.as_raw_fd(), poll::POLLIN),
             None => (-1, 0),
         }
+    }
+
+    /// Whether nobody has asked this of a client before.
+    pub(super) fn is_new(&mut self, i: usize) -> bool {
+        self.client_mut(i).is_some_and(|client| client.fd.take_new())
     }
 
     /// Closes the connection of a client.

@@ -92,7 +92,12 @@ impl Leftovers {
 
     /// A child that is nobody's has died.
     pub(super) fn child_died(&mut self) {
-        self.fewer |= matches!(self.stage, Stage::Waiting(..));
+        self.fewer |= self.are_awaited();
+    }
+
+    /// Whether there is a wait for their end.
+    pub(super) fn are_awaited(&self) -> bool {
+        matches!(self.stage, Stage::Waiting(..))
     }
 
     /// Whether a child has died since the last look.

@@ -11,6 +11,7 @@ use common::{Text, Words, fds, procfs, random, socket};
 use nix::errno::Errno;
 use nix::unistd::read;
 
+use super::fresh::Fresh;
 use super::pipe::{End, Pipe};
 use super::service::Settings;
 use common::Voice;
@@ -40,7 +41,7 @@ pub(super) struct Notify {
     pub(super) words: Text<80>,
     fifo: Option<Pipe>,
     end: Option<OwnedFd>,
-    socket: Option<OwnedFd>,
+    socket: Option<Fresh>,
     env: Option<Words>,
     /// Until when neither is listened to: monotonic, ms.
     deaf: [u64; 2],
@@ -123,14 +124,14 @@ impl Notify {
         }
         let mut name = Text::<32>::of(NAME);
         name.number(self.name);
-        self.socket = Some(socket::datagrams(name.bytes())?);
+        self.socket = Some(socket::datagrams(name.bytes())?.into());
         Ok(())
     }
 
     /// Takes the socket that was handed on.
     pub(super) fn take(&mut self, socket: OwnedFd) {
         if let Some(name) = number_of(socket.as_raw_fd()) {
-            (self.name, self.socket) = (name, Some(socket));
+            (self.name, self.socket) = (name, Some(socket.into()));
         }
     }
 
@@ -175,6 +176,11 @@ impl Notify {
         let fifo = self.fifo.as_ref().filter(|_| listens(FIFO)).map_or(-1, |fifo| fifo.both().as_raw_fd());
         let socket = self.socket.as_ref().filter(|_| listens(SOCKET)).map_or(-1, AsRawFd::as_raw_fd);
         [fifo, socket]
+    }
+
+    /// Whether nobody has asked this of the FIFO and of the socket before.
+    pub(super) fn renewed(&mut self) -> [bool; 2] {
+        [self.fifo.as_mut().is_some_and(Pipe::is_new), self.socket.as_mut().is_some_and(Fresh::take_new)]
     }
 
     /// When one that is flooded is listened to again.

@@ -11,6 +11,8 @@ use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice, tee};
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{pipe2, read, write};
 
+use super::fresh::Fresh;
+
 /// How large the pipe is made where the kernel counts no user's pages.
 const SIZE: i32 = 1 << 20;
 
@@ -21,7 +23,7 @@ pub(super) struct Pipe {
     directories: Option<(OwnedFd, OwnedFd)>,
     name: &'static CStr,
     /// Both ends, without waiting. So there is always a reader.
-    both: OwnedFd,
+    both: Fresh,
     /// An anonymous pipe's ends, where there can be no FIFO.
     ends: Option<(OwnedFd, OwnedFd)>,
     /// It has taken the place of another, which the logger still reads.
@@ -67,7 +69,7 @@ impl Pipe {
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
         let both = writer.try_clone().map_err(|_| Errno::EMFILE)?;
         voice.unable_so(&[b"make supervise/pipe/fifo"], errno, b"this service cannot be adopted");
-        Ok(Self { directories: None, name, both, ends: Some((reader, writer)), replaces: false })
+        Ok(Self { directories: None, name, both: both.into(), ends: Some((reader, writer)), replaces: false })
     }
 
     /// The FIFO of this name in `pipe`, which is made if it is not there, or not ours.
@@ -83,7 +85,13 @@ impl Pipe {
             let _ = fcntl(&both, FcntlArg::F_SETPIPE_SZ(SIZE)); // the usual size serves too
         }
         let state = state.try_clone_to_owned().map_err(|_| Errno::EMFILE)?;
-        Ok(Self { directories: Some((state, directory)), name, both, ends: None, replaces: false })
+        Ok(Self {
+            directories: Some((state, directory)),
+            name,
+            both: both.into(),
+            ends: None,
+            replaces: false,
+        })
     }
 
     /// An end for the next run. Where the name has been lost, or is another's, it is that of a new pipe: the old
@@ -125,7 +133,7 @@ impl Pipe {
         match (&self.ends, end) {
             (Some((reader, _)), End::Read) => copy(reader),
             (Some((_, writer)), End::Write) => copy(writer),
-            (None, _) => copy(&self.both),
+            (None, _) => self.both.as_fd().try_clone_to_owned().map_err(|_| Errno::EMFILE),
         }
     }
 
@@ -150,8 +158,13 @@ impl Pipe {
     }
 
     /// Both ends of a FIFO, to wait for what comes and to read it without waiting.
-    pub(super) fn both(&self) -> &OwnedFd {
+    pub(super) fn both(&self) -> &Fresh {
         &self.both
+    }
+
+    /// Whether nobody has asked this before.
+    pub(super) fn is_new(&mut self) -> bool {
+        self.both.take_new()
     }
 
     /// Whether it has taken the place of another since this was asked.

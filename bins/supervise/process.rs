@@ -13,6 +13,7 @@ use super::adopted::Adopted;
 use super::control_script::ControlScript;
 use super::death;
 use super::failure::{Failures, START};
+use super::fresh::Fresh;
 use super::leftovers::{self, Leftovers};
 use super::machine::{Action, Actions, Death, Event, Machine, Phase, Script, Want};
 use super::notices::{Notice, Notices};
@@ -129,6 +130,21 @@ impl Process {
     /// The fd of its control FIFO.
     pub(super) fn control_fifo(&self) -> Option<BorrowedFd<'_>> {
         Some(self.state.as_ref()?.control.as_ref()?.as_fd())
+    }
+
+    /// The same, for the question whether it is new.
+    pub(super) fn fresh_control(&mut self) -> Option<&mut Fresh> {
+        self.state.as_mut()?.control.as_mut()
+    }
+
+    /// The pids of its process and of its control script, 0 where none runs.
+    pub(super) fn pids(&self) -> [u32; 2] {
+        [self.machine.pid, self.script.pid()]
+    }
+
+    /// Whether there is a wait for the end of what run left behind.
+    pub(super) fn awaits_leftovers(&self) -> bool {
+        self.leftovers.are_awaited()
     }
 
     /// The view of it for clients; `log`: whether the service has a logger.

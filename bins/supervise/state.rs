@@ -12,6 +12,7 @@ use nix::libc::{dev_t, ino_t, off_t};
 use nix::sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, UnlinkatFlags, Whence, fchown, geteuid, lseek, read, unlinkat, write};
 
+use super::fresh::Fresh;
 use super::lock::{Lock, NotOurs, Patience};
 use super::machine::Machine;
 use super::now::Wall;
@@ -24,7 +25,7 @@ pub(super) struct State {
     directory: OwnedFd,
     _lock: Lock,
     /// Control bytes come out of here.
-    pub(super) control: Option<OwnedFd>,
+    pub(super) control: Option<Fresh>,
     ok: Option<OwnedFd>,
     /// The record of children, if they can be adopted.
     pub(super) record: Option<OwnedFd>,
@@ -96,7 +97,7 @@ impl State {
             Err(Errno::EROFS | Errno::EACCES | Errno::EPERM) => state.look_at_record()?,
             Err(errno) => return Err(NotOurs::Unusable("open supervise/record", errno)),
         }
-        state.control = state.control_fifo(supervise::CONTROL, OFlag::O_RDWR).ok(); // open_fifos tries again, and reports
+        state.control = state.control_fifo(supervise::CONTROL, OFlag::O_RDWR).ok().map(Fresh::from); // open_fifos tries again, and reports
         Ok(state)
     }
 
@@ -169,7 +170,7 @@ impl State {
             fchmod(&self.directory, Mode::from_bits_truncate(0o710))?;
         }
         if self.control.is_none() {
-            self.control = Some(self.control_fifo(supervise::CONTROL, OFlag::O_RDWR)?);
+            self.control = Some(self.control_fifo(supervise::CONTROL, OFlag::O_RDWR)?.into());
         }
         if self.ok.is_none() {
             self.ok = Some(self.control_fifo(supervise::OK, OFlag::O_RDONLY)?);

@@ -7,6 +7,8 @@
 //! What has come by several ways is handled in this order: bytes and lines, notifications, and then what was
 //! learnt of before they were looked at: a signal, and deaths. `order` has the reasons.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "for a program that holds several services"))]
+mod hosting;
 mod leave;
 mod requests;
 mod save;
@@ -22,6 +24,7 @@ use nix::unistd::{Gid, read};
 
 use super::adopted::Adopted;
 use super::clients::{CLIENTS, Clients};
+use super::fresh::Fresh;
 use super::leftovers::Orphans;
 use super::lock::Patience;
 use super::machine::{Death, Event, Hold, Phase, Timer};
@@ -144,7 +147,7 @@ pub(crate) struct Supervised {
     shared: Shared,
     parts: Parts,
     clients: Clients,
-    socket: Option<OwnedFd>,
+    socket: Option<Fresh>,
     operators: Option<Gid>,
     ends: Ends,
     /// How the service has ended of itself, with which we end.
@@ -255,12 +258,6 @@ impl Supervised {
         let [socket, fifo] = self.parts.service.notify.hand_on(pipes)?;
         let pipe = self.shared.pipe.as_ref().filter(|_| pipes).map(Pipe::hand_on).transpose()?;
         Ok([socket, fifo, pipe])
-    }
-
-    /// The pids of what runs; 0: nothing.
-    #[cfg(test)]
-    pub(super) fn pids(&self) -> [u32; 2] {
-        [self.parts.service.machine.pid, self.parts.logger_pid()]
     }
 
     /// The service directory.

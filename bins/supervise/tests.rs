@@ -19,7 +19,8 @@ fn script(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn open(directory: &Path) -> Box<Supervised> {
+/// A service that shares its process with others.
+pub(super) fn open(directory: &Path) -> Box<Supervised> {
     let options = Options {
         voice: Voice { called: b"test", directory: b"service", part: b"" },
         env: [c"PATH=/usr/local/bin:/usr/bin:/bin"].into_iter().collect(),

@@ -112,7 +112,7 @@ impl Supervised {
             Ok(socket)
         };
         match open() {
-            Ok(socket) => self.socket = Some(socket),
+            Ok(socket) => self.socket = Some(socket.into()),
             Err(errno) => {
                 state.complain(self.shared.voice, &[b"open supervise/socket"], errno, b"trying again");
             }

@@ -1,0 +1,113 @@
+//! What a program that holds many services asks of each of them.
+
+use super::{CLIENTS, DOORS, Door, Supervised};
+use crate::supervise::adopted::Adopted;
+use crate::supervise::fresh::Fresh;
+use crate::supervise::parts::Parts;
+use common::supervise::Part;
+
+/// How many children a service has at most: those of [`Supervised::pids`].
+const CHILDREN: usize = 4;
+
+impl Supervised {
+    /// A bit for each of the places of [`Supervised::watch`], counting from the lowest, whose file nobody has asked
+    /// this of before: a file that was closed may have had its number. One that is not watched now may be among
+    /// them. For epoll(7), which knows files, and forgets a number when that is closed: what has left a place is to
+    /// be taken out before what has come is put in, since it may have got the same number.
+    pub(crate) fn renewed(&mut self) -> u32 {
+        let Parts { service, logger } = &mut self.parts;
+        let [fifo, notify] = service.notify.renewed();
+        let death = |adopted: &mut Option<Adopted>| adopted.as_mut().is_some_and(Adopted::is_new);
+        let fresh = |fd: Option<&mut Fresh>| fd.is_some_and(Fresh::take_new);
+        let doors: [(Door, bool); DOORS] = [
+            (Door::Death, death(&mut service.adopted)),
+            (Door::LogDeath, logger.as_mut().is_some_and(|logger| death(&mut logger.adopted))),
+            (Door::Control, fresh(service.fresh_control())),
+            (Door::LogControl, fresh(logger.as_mut().and_then(|logger| logger.fresh_control()))),
+            (Door::Socket, fresh(self.socket.as_mut())),
+            (Door::Fifo, fifo),
+            (Door::Notify, notify),
+        ];
+        let bit = |place: usize, new: bool| u32::from(new) << place;
+        let doors = doors.into_iter().map(|(door, new)| bit(door as usize, new));
+        let clients = (0..CLIENTS).map(|i| bit(DOORS + i, self.clients.is_new(i)));
+        doors.chain(clients).fold(0, |bits, bit| bits | bit)
+    }
+
+    /// The pids of its children, 0 where there is none: a process of the service or its control script, and those of
+    /// the logger. One that was adopted is among them, as it becomes a child of this process where that is the reaper
+    /// of orphans; a child that was started later under its number is another.
+    pub(crate) fn pids(&self) -> [u32; CHILDREN] {
+        let of = |part| self.parts.get(part).map_or([0; 2], |process| process.pids());
+        let ([run, script], [logger, its_script]) = (of(Part::Service), of(Part::Log));
+        [run, script, logger, its_script]
+    }
+
+    /// Whether the death of a child that is nobody's may concern it: it waits for the end of what run left behind.
+    /// [`Supervised::lost`] is to learn of each such death while it does.
+    pub(crate) fn awaits_leftovers(&self) -> bool {
+        self.parts.service.awaits_leftovers()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::net::UnixStream;
+
+    use common::poll::{self, pollfd, watch};
+    use common::supervise::Want;
+
+    use super::super::{FIXED_FDS, Next};
+    use super::*;
+    use crate::supervise::now::Now;
+    use crate::supervise::tests::open;
+
+    /// What `service` waits for, in the order of the places.
+    fn watched(service: &Supervised) -> [pollfd; FIXED_FDS] {
+        let mut watched = [watch(-1, 0); FIXED_FDS];
+        service.watch(&mut watched, Now::read());
+        watched
+    }
+
+    /// Lets a service that starts nothing handle what has come.
+    fn turn(service: &mut Supervised) {
+        let mut its = watched(service);
+        poll::poll(&mut its, Some(0)).unwrap();
+        assert_eq!(service.ready(&its, Now::read()), None);
+        service.fire_timers(Now::read());
+        assert_eq!(service.settle(Now::read()), Next::Wait);
+    }
+
+    #[test]
+    fn a_file_that_has_got_the_number_of_another_is_shown_as_new_once() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("down"), "").unwrap();
+        let mut service = open(directory.path());
+        let (control, socket, first) = (1 << 2, 1 << 4, 1 << 7);
+        assert_eq!((service.renewed(), service.renewed()), (control | socket, 0));
+
+        let connect = || UnixStream::connect(directory.path().join("supervise/socket")).unwrap();
+        let mut numbers = Vec::new();
+        for _ in 0..2 {
+            let client = connect();
+            turn(&mut service);
+            assert_eq!((service.renewed(), service.renewed()), (first, 0));
+            numbers.push(watched(&service)[7].fd);
+            drop(client);
+            turn(&mut service);
+            assert_eq!((service.renewed(), watched(&service)[7].fd), (0, -1));
+        }
+        assert!(numbers.iter().all(|number| *number >= 0), "{numbers:?}");
+
+        fs::remove_dir_all(directory.path().join("supervise")).unwrap();
+        let before = watched(&service)[2].fd;
+        service.parts.service.unsaved = true;
+        service.parts.service.machine.want = Want::Up; // something to write
+        assert_eq!(service.settle(Now::read()), Next::Wait);
+        assert_eq!(service.settle(Now::read()), Next::Wait);
+        assert_eq!(service.renewed(), control | socket);
+        assert!(before >= 0 && watched(&service)[2].fd >= 0);
+        assert_eq!((service.pids(), service.awaits_leftovers()), ([0; 4], false));
+    }
+}
