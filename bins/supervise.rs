@@ -8,11 +8,12 @@
 //! the part of it by which `adopt` takes over the processes of a killed supervisor, and `pid_space` says where
 //! its pids are valid; `service` reads the service directory, `lookalikes` its names; `failure` reports why a
 //! script was not started, `notices` is what else is reported once; `report` is what clients are shown; `pipe`,
-//! `notify`, `leftovers`, `clients`, `adopted`, `control_script` and `death` are what their names say; `fresh` is an fd that
+//! `beside` and `output` are what a supervisor prepares for its services and their clients; `notify`, `leftovers`, `clients`, `adopted`, `control_script` and `death` are what their names say; `fresh` is an fd that
 //! is waited for.
 
 mod adopt;
 mod adopted;
+mod beside;
 mod clients;
 mod control_script;
 mod death;
@@ -26,6 +27,7 @@ mod notices;
 mod notify;
 mod now;
 mod order;
+mod output;
 mod parts;
 mod pid_space;
 mod pipe;
@@ -38,11 +40,13 @@ mod shared;
 mod state;
 mod supervised;
 
+pub(crate) use beside::link_beside;
 pub(crate) use death::exit_status;
 pub(crate) use leftovers::Orphans;
 pub(crate) use lock::Patience;
 pub(crate) use notify::handed_on as notify_handed_on;
 pub(crate) use now::Now;
+pub(crate) use output::let_reopen;
 pub(crate) use pid_space::PidSpace;
 pub(crate) use pipe::handed_on as pipes_handed_on;
 pub(crate) use service::{exists, make_directory};

@@ -1,20 +1,196 @@
 //! The loop: one thread, and one wait for everything that can happen to any of the services.
 //!
 //! A service has its turn when one of its files is ready, its time has come, or one of its children has died. A turn costs
-//! the same however many services there are.
+//! the same however many services there are, and each has one in a round, so that none holds up another.
 
-use std::collections::BTreeMap;
+mod course;
+mod requests;
+mod services;
+
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use common::{Voice, memory, process, signals};
 use nix::errno::Errno;
 
+use super::clients::Clients;
 use super::events::{Events, Token};
-use super::hosted::{Hosted, Turn};
+use super::hosted::Turn;
 use super::queue::Queue;
-use crate::supervise::{Ending, Now};
+use super::slots::Slots;
+use crate::supervise::Now;
+use course::Course;
+pub(super) use services::Template;
 
 /// How long it has to be quiet before what is not needed for the wait is given back, in milliseconds.
 const QUIET: u64 = 1000;
 /// How many deaths are learnt of in a round: there may be any number.
 const DEATHS: u32 = 64;
+
+/// A tree of services at work.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) voice: Voice,
+    /// Whether it is process 1, or in the place of it.
+    pub(super) init: bool,
+    pub(super) signals: OwnedFd,
+    pub(super) events: Events,
+    pub(super) template: Template,
+    slots: Slots,
+    queue: Queue,
+    /// The slots that have a turn in this round.
+    awake: Vec<usize>,
+    course: Course,
+    socket: Option<OwnedFd>,
+    clients: Clients,
+    /// There may be more deaths.
+    unreaped: bool,
+    /// There are signals.
+    signalled: bool,
+    /// Nothing has happened for a second.
+    resting: bool,
+}
+
+impl Tree {
+    /// Works until all has ended, or is left to another tree: the status to exit with.
+    pub(super) fn run(&mut self) -> u8 {
+        // A death before our signal dispositions were set has sent us nothing.
+        (self.signalled, self.unreaped) = (true, true);
+        loop {
+            self.learn();
+            self.turns();
+            if let Some(status) = self.go_on(Now::read()) {
+                return status;
+            }
+            if let Err(errno) = self.clients.rest(&self.events) {
+                self.voice.unable(&[b"wait for a client"], errno);
+            }
+            self.wait();
+        }
+    }
+
+    /// Gives a service a turn in this round.
+    fn wake(&mut self, slot: usize) {
+        if let Some(hosted) = self.slots.get_mut(slot).filter(|hosted| !hosted.awake) {
+            hosted.awake = true;
+            self.awake.push(slot);
+        }
+    }
+
+    /// Waits, and notes whose turn it is.
+    fn wait(&mut self) {
+        let timeout = self.timeout(Now::read());
+        let mut ready = [None; READY];
+        let mut count = 0;
+        let waited = self.events.wait(timeout, |token| {
+            ready[count] = Some(token);
+            count += 1;
+        });
+        if let Err(errno) = waited {
+            // Never seen; but a loop that fails at once must not eat the machine.
+            self.voice.unable(&[b"wait for events"], errno);
+            common::lock::pause_1ms();
+        }
+        self.resting &= count == 0;
+        for token in ready.into_iter().flatten() {
+            match token {
+                Token::Signals => self.signalled = true,
+                Token::Scan => self.course.look(),
+                Token::Socket => self.let_in(),
+                Token::Client(place) => self.hear(place as usize),
+                Token::Service(slot, serial) => {
+                    let slot = slot as usize;
+                    if self.slots.get(slot).is_some_and(|hosted| hosted.serial == serial) {
+                        self.wake(slot);
+                    }
+                }
+            }
+        }
+        let due: Vec<usize> = self.queue.due(Now::read().monotonic).collect();
+        due.into_iter().for_each(|slot| self.wake(slot));
+    }
+
+    /// For how many milliseconds to wait at most, if time alone will lead to something. After a quiet second, memory
+    /// that the wait does not need is given back: under load it would be fetched again and again.
+    fn timeout(&mut self, now: Now) -> Option<u64> {
+        if self.unreaped || !self.awake.is_empty() {
+            return Some(0);
+        }
+        let due = [self.queue.first(), self.course.deadline()].into_iter().flatten().min();
+        let timeout = due.map(|due| due.saturating_sub(now.monotonic));
+        if timeout.is_some() || !self.resting {
+            self.resting = timeout.is_none();
+            return timeout.or(Some(QUIET));
+        }
+        memory::give_back();
+        None
+    }
+
+    /// Lets each service that is awake have its turn.
+    fn turns(&mut self) {
+        for slot in std::mem::take(&mut self.awake) {
+            self.turn(slot);
+        }
+    }
+
+    fn turn(&mut self, slot: usize) {
+        let Some(hosted) = self.slots.get_mut(slot) else { return };
+        hosted.awake = false;
+        match hosted.turn() {
+            Turn::Goes => {}
+            Turn::Over(_) => return self.over(slot),
+            Turn::Upgrade(client) => {
+                hosted.service.refuse_upgrade(client, Errno::ENOSYS);
+                return self.wake(slot);
+            }
+        }
+        if let Err(errno) = hosted.rest(slot, &self.events, &mut self.queue) {
+            hosted.report_unwatched(errno);
+        }
+        let pids = hosted.service.pids();
+        self.slots.set_pids(slot, pids);
+        self.changed(slot);
+    }
+
+    /// Takes notice of the signals that have arrived, and of deaths. What follows from them happens in the turns of the
+    /// services, once everything else has been looked at again.
+    fn learn(&mut self) {
+        if std::mem::take(&mut self.signalled) {
+            for signal in signals::next(self.signals.as_fd()) {
+                self.signal(signal);
+            }
+            // Also where CHLD was not heard: one signal may stand for many.
+            self.unreaped = true;
+        }
+        if !std::mem::take(&mut self.unreaped) {
+            return;
+        }
+        for _ in 0..DEATHS {
+            let Ok(Some((pid, status))) = process::reap() else { return };
+            self.lost(pid, status);
+        }
+        self.unreaped = true;
+    }
+
+    /// A child has died.
+    fn lost(&mut self, pid: u32, status: i32) {
+        if let Some(slot) = self.slots.of_pid(pid) {
+            if self.slots.get_mut(slot).is_some_and(|hosted| hosted.service.lost(pid, status)) {
+                return self.wake(slot);
+            }
+        }
+        if self.course.lost(pid, status) {
+            return;
+        }
+        // Nobody has started it: it concerns those alone that wait for the end of what they left behind.
+        for slot in self.slots.in_order().collect::<Vec<_>>() {
+            let waits = |hosted: &&mut super::hosted::Hosted| hosted.service.awaits_leftovers();
+            if let Some(hosted) = self.slots.get_mut(slot).filter(waits) {
+                hosted.service.lost(pid, status);
+                self.wake(slot);
+            }
+        }
+    }
+}
+
+/// How many tokens one wait gives.
+const READY: usize = 64;
