@@ -8,8 +8,10 @@
 mod clients;
 mod events;
 mod hosted;
+mod needs;
 mod queue;
 mod slots;
+mod stop;
 mod tree;
 
 use std::ffi::CStr;
