@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use super::hosted::{Hosted, Identity, PIDS};
 
+/// The slot of the program of the container.
+pub(super) const PROGRAM: usize = 0;
+
 /// The hosted services.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
@@ -15,16 +18,27 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    /// Adds a service, which has a slot from now on.
-    pub(super) fn add(&mut self, hosted: Box<Hosted>) -> usize {
-        let slot = self.free.pop().unwrap_or(self.all.len());
+    /// A slot for a service that is still to be opened.
+    pub(super) fn reserve(&mut self) -> usize {
+        if self.all.is_empty() {
+            self.all.push(None); // that of the program
+        }
+        self.free.pop().unwrap_or_else(|| {
+            self.all.push(None);
+            self.all.len() - 1
+        })
+    }
+
+    /// Gives up a slot for which no service was opened.
+    pub(super) fn release(&mut self, slot: usize) {
+        self.free.push(slot);
+    }
+
+    /// Puts a service into the slot that is reserved for it.
+    pub(super) fn put(&mut self, slot: usize, hosted: Box<Hosted>) {
         self.names.insert(hosted.name, slot);
         self.identities.insert(hosted.identity, slot);
-        if slot == self.all.len() {
-            self.all.push(None);
-        }
         self.all[slot] = Some(hosted);
-        slot
     }
 
     /// Takes a service out. Its children, if there are any left, are nobody's.
