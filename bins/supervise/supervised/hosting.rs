@@ -4,6 +4,7 @@ use super::{CLIENTS, DOORS, Door, Supervised};
 use crate::supervise::adopted::Adopted;
 use crate::supervise::fresh::Fresh;
 use crate::supervise::parts::Parts;
+use crate::supervise::process::Process;
 use common::supervise::Part;
 
 /// How many children a service has at most: those of [`Supervised::pids`].
@@ -38,7 +39,7 @@ impl Supervised {
     /// the logger. One that was adopted is among them, as it becomes a child of this process where that is the reaper
     /// of orphans; a child that was started later under its number is another.
     pub(crate) fn pids(&self) -> [u32; CHILDREN] {
-        let of = |part| self.parts.get(part).map_or([0; 2], |process| process.pids());
+        let of = |part| self.parts.get(part).map_or([0; 2], Process::pids);
         let ([run, script], [logger, its_script]) = (of(Part::Service), of(Part::Log));
         [run, script, logger, its_script]
     }
