@@ -392,7 +392,7 @@ impl Process {
         });
         let env =
             if phase == Phase::Run { self.notify.env(&self.settings, &shared.env) } else { &shared.env };
-        let group = phase == Phase::Run && self.settings.leftovers[0].is_some();
+        let group = shared.own_groups() || phase == Phase::Run && self.settings.leftovers[0].is_some();
         let directory = self.directory.as_fd();
         match spawn::spawn(&Plan { group, directory, record, fds: &fds[..count], path, argv, env }) {
             Ok(spawned) => {

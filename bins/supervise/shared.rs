@@ -30,6 +30,12 @@ impl Shared {
         Voice { part: part.suffix(), ..self.voice }
     }
 
+    /// Whether what is started leads a process group of its own, though no file asks for it: a signal of one service to
+    /// its own group must not reach us, and so all others.
+    pub(super) fn own_groups(&self) -> bool {
+        self.orphans == Orphans::Anybodys
+    }
+
     /// Whether a new supervisor could take over: not through an anonymous pipe, which dies with us.
     pub(super) fn adoption(&self) -> bool {
         self.pipe.as_ref().is_none_or(Pipe::has_name)

@@ -6,8 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use common::poll::{self, POLLIN, pollfd, watch};
-use common::{Voice, process, signals};
+use common::{Voice, process, procfs, signals};
 use nix::errno::Errno;
+use nix::unistd::{Pid, getpgid};
 
 use super::*;
 
@@ -73,9 +74,16 @@ fn hold(held: &mut [Option<Box<Supervised>>; 2], done: impl Fn([Option<Ending>; 
             service.fire_timers(Now::read());
         }
         while let Ok(Some((pid, status))) = process::reap() {
-            let lost =
-                held.iter_mut().flatten().filter_map(|service| service.lost(pid, status).then_some(()));
-            assert_eq!(lost.count(), 1, "{pid} is of one of them");
+            let own = |service: &&mut Box<Supervised>| service.pids().contains(&pid);
+            match held.iter_mut().flatten().filter(own).collect::<Vec<_>>().as_mut_slice() {
+                [] => {
+                    let awaits = |service: &&mut Box<Supervised>| service.awaits_leftovers();
+                    let mut orphans = held.iter_mut().flatten().filter(awaits);
+                    assert!(orphans.all(|service| !service.lost(pid, status)), "{pid} is nobody's");
+                }
+                [service] => assert!(service.lost(pid, status), "{pid} is its"),
+                _ => panic!("{pid} is of one of them"),
+            }
         }
     }
 }
@@ -85,13 +93,15 @@ fn two_services_live_in_one_loop_and_end_each_for_itself() {
     // As a program does that holds services: what arrives waits. It reaps all children of this process: no other
     // unit test of this crate may fork.
     signals::block_all().unwrap();
+    nix::sys::prctl::set_child_subreaper(true).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let (first, second) = (directory.path().join("first"), directory.path().join("second"));
     let current = std::env::current_dir().unwrap();
     for path in [&first, &second] {
         fs::create_dir(path).unwrap();
         // What the logger of the first has is to be complete at its end.
-        script(&path.join("run"), "echo began in \"$PWD\"\nexec sleep 300");
+        let left = if *path == first { "sleep 300 &\necho $! >left\n" } else { "" };
+        script(&path.join("run"), &format!("{left}echo began in \"$PWD\"\nexec sleep 300"));
         fs::write(path.join("leftovers"), "kill\n").unwrap();
         fs::create_dir(path.join("log")).unwrap();
         script(&path.join("log/run"), "exec cat >>../log.text");
@@ -107,7 +117,13 @@ fn two_services_live_in_one_loop_and_end_each_for_itself() {
     });
     assert_eq!(std::env::current_dir().unwrap(), current);
     let lives_on = pid(&second);
+    for pid in held.iter().flatten().flat_map(|service| service.pids()).filter(|pid| *pid != 0) {
+        let pid = Pid::from_raw(pid.try_into().unwrap());
+        assert_eq!(getpgid(Some(pid)), Ok(pid), "its signals to its group reach no other service");
+    }
 
+    let left: u32 = fs::read_to_string(first.join("left")).unwrap().trim().parse().unwrap();
+    assert!(procfs::process(left).is_ok_and(|left| left.group.to_string() == pid(&first).trim()));
     fs::write(first.join("supervise/control"), "x").unwrap();
     hold(&mut held, |endings| endings[0] == Some(Ending::Asked));
     assert_eq!(
@@ -116,6 +132,8 @@ fn two_services_live_in_one_loop_and_end_each_for_itself() {
         "and nothing was left behind"
     );
     assert_eq!((stat(&second).as_str(), pid(&second)), ("run\n", lives_on), "the other one does not notice");
+
+    hold(&mut held, |_| procfs::process(left).map_or(true, |left| left.zombie));
 
     // What another has held is free for a third, while the second goes on.
     held[0] = Some(open(&first));

@@ -13,7 +13,7 @@ mod report;
 mod status;
 
 pub use control::Control;
-pub use object::{Object, key};
+pub use object::{Object, key, named};
 pub use report::{LastDeath, Report};
 pub use status::Status;
 

@@ -1,10 +1,16 @@
 //! What a program that holds many services asks of each of them.
 
+use std::os::fd::OwnedFd;
+
 use super::{CLIENTS, DOORS, Door, Supervised};
 use crate::supervise::adopted::Adopted;
+use crate::supervise::clients::Line;
 use crate::supervise::fresh::Fresh;
+use crate::supervise::now::Now;
 use crate::supervise::parts::Parts;
-use common::supervise::Part;
+use crate::supervise::process::Process;
+use crate::supervise::report;
+use common::supervise::{Object, Part};
 
 /// How many children a service has at most: those of [`Supervised::pids`].
 const CHILDREN: usize = 4;
@@ -38,7 +44,7 @@ impl Supervised {
     /// the logger. One that was adopted is among them, as it becomes a child of this process where that is the reaper
     /// of orphans; a child that was started later under its number is another.
     pub(crate) fn pids(&self) -> [u32; CHILDREN] {
-        let of = |part| self.parts.get(part).map_or([0; 2], |process| process.pids());
+        let of = |part| self.parts.get(part).map_or([0; 2], Process::pids);
         let ([run, script], [logger, its_script]) = (of(Part::Service), of(Part::Log));
         [run, script, logger, its_script]
     }
@@ -48,19 +54,42 @@ impl Supervised {
     pub(crate) fn awaits_leftovers(&self) -> bool {
         self.parts.service.awaits_leftovers()
     }
+
+    /// Lets another client in than those of the socket: one end of a stream that does not wait, as of socketpair(2),
+    /// whose other end the program has, or has given to somebody. False where all places are taken by clients that
+    /// wait for something: then it is closed.
+    pub(crate) fn add_client(&mut self, client: OwnedFd, now: Now) -> bool {
+        self.clients.add(client, now).is_some()
+    }
+
+    /// The state of a part as its own clients get it, if there is such a part.
+    pub(crate) fn describe(&self, part: Part, now: Now) -> Option<Object> {
+        Some(report::status(&self.parts.view(part, &self.shared)?, now))
+    }
+
+    /// Whether [`Supervised::take_events`] is asked for after each turn: nothing is kept otherwise.
+    pub(crate) fn listen(&mut self, listens: bool) {
+        self.clients.listen(listens);
+    }
+
+    /// The lines that clients which follow the events of a part have got since this was asked last.
+    pub(crate) fn take_events(&mut self) -> Vec<(Part, Line)> {
+        self.clients.take_heard()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
 
     use common::poll::{self, pollfd, watch};
-    use common::supervise::Want;
+    use common::supervise::json::Value;
+    use common::supervise::{Want, key};
 
-    use super::super::{FIXED_FDS, Next};
+    use super::super::{Ending, FIXED_FDS, Next};
     use super::*;
-    use crate::supervise::now::Now;
     use crate::supervise::tests::open;
 
     /// What `service` waits for, in the order of the places.
@@ -109,5 +138,51 @@ mod tests {
         assert_eq!(service.renewed(), control | socket);
         assert!(before >= 0 && watched(&service)[2].fd >= 0);
         assert_eq!((service.pids(), service.awaits_leftovers()), ([0; 4], false));
+    }
+
+    #[test]
+    fn a_client_that_is_handed_in_is_answered_and_none_can_take_the_place_of_one_that_waits() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("down"), "").unwrap();
+        let mut service = open(directory.path());
+        let mut handed = Vec::new();
+        let mut hand_in = |service: &mut Supervised, request: &str| {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            ours.set_nonblocking(true).unwrap();
+            theirs.set_nonblocking(true).unwrap();
+            theirs.write_all(request.as_bytes()).unwrap();
+            let taken = service.add_client(ours.into(), Now::read());
+            turn(service);
+            let mut answer = String::new();
+            // It is not at its end: what has come so far.
+            let _ = theirs.read_to_string(&mut answer);
+            handed.push(theirs);
+            (taken, answer)
+        };
+        let (taken, answer) = hand_in(&mut service, "status\n");
+        let shown = |answer: &str| {
+            Value::parse(answer.trim_end()).map(|object| object.get(key::STATE).text().to_owned())
+        };
+        assert_eq!((taken, shown(&answer)), (true, Some("down".to_owned())), "{answer}");
+        let mut described = service.describe(Part::Service, Now::read()).unwrap();
+        assert_eq!(shown(str::from_utf8(described.line()).unwrap()), shown(&answer));
+        assert!(service.describe(Part::Log, Now::read()).is_none());
+        for _ in 0..CLIENTS {
+            assert_eq!(hand_in(&mut service, "wait up\n"), (true, String::new()));
+        }
+        assert!(!hand_in(&mut service, "status\n").0);
+        service.listen(true);
+        service.stop();
+        assert_eq!(service.ready(&watched(&service), Now::read()), None);
+        let heard = service.take_events();
+        let words: Vec<_> = heard.iter().map(|(part, line)| (*part, str::from_utf8(line).unwrap())).collect();
+        assert!(
+            matches!(words[..], [(Part::Service, line)] if line.starts_with("{\"event\":\"want\"")),
+            "{words:?}"
+        );
+        assert_eq!(
+            (service.take_events().len(), service.settle(Now::read())),
+            (0, Next::Over(Ending::Asked))
+        );
     }
 }
