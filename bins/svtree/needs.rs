@@ -10,6 +10,8 @@
 
 mod flaws;
 #[cfg(test)]
+pub(super) mod small;
+#[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
@@ -467,5 +469,5 @@ impl Graph {
 /// Counts the work, for the tests.
 fn step() {
     #[cfg(test)]
-    tests::STEPS.set(tests::STEPS.get() + 1);
+    small::STEPS.set(small::STEPS.get() + 1);
 }
