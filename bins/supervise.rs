@@ -36,7 +36,7 @@ mod shared;
 mod state;
 mod supervised;
 
-pub(crate) use death::exit_status;
+pub(crate) use death::{exit_status, from_wait_status};
 pub(crate) use leftovers::Orphans;
 pub(crate) use lock::Patience;
 pub(crate) use notify::handed_on as notify_handed_on;
