@@ -41,7 +41,7 @@ mod state;
 mod supervised;
 
 pub(crate) use beside::link_beside;
-pub(crate) use death::exit_status;
+pub(crate) use death::{exit_status, from_wait_status};
 pub(crate) use leftovers::Orphans;
 pub(crate) use lock::Patience;
 pub(crate) use notify::handed_on as notify_handed_on;
