@@ -14,7 +14,8 @@ use super::control_script::ControlScript;
 use super::death;
 use super::failure::{Failures, START};
 use super::leftovers::{self, Leftovers};
-use super::machine::{Action, Actions, Death, Event, Machine, Phase, Script, Want};
+use super::machine::{Action, Actions, Death, Event, Machine, Phase, Script, Starts, Want};
+use super::needs::{Names, Needs};
 use super::notices::{Notice, Notices};
 use super::notify::Notify;
 use super::now::{Now, Wall};
@@ -47,6 +48,8 @@ pub(super) struct Process {
     pub(super) settings: Settings,
     /// Its state directory, once that is ours.
     pub(super) state: Option<State>,
+    /// The names of what its start waits for.
+    pub(super) needs: Needs,
     /// Its readiness.
     pub(super) notify: Notify,
     /// What its record says of the run.
@@ -101,6 +104,7 @@ impl Process {
             // A logger has no files but run and down.
             settings: if part == Part::Log { Settings::none() } else { Settings::default() },
             state: None,
+            needs: Needs::default(),
             notify: Notify::default(),
             book: Book::default(),
             leftovers: Leftovers::default(),
@@ -118,6 +122,14 @@ impl Process {
             unsaved: false,
             retry_at: None,
             locked: None,
+        }
+    }
+
+    /// Starts are held back from the beginning, if there are names.
+    pub(super) fn hold_back(&mut self, needs: Option<Names>) {
+        if let Some(needs) = needs {
+            self.machine.starts = Starts::HeldBack;
+            self.needs.set(needs.bytes());
         }
     }
 
@@ -141,6 +153,7 @@ impl Process {
             died: self.died,
             stopped: self.stopped,
             ready: self.notify.announces.then_some(self.notify.ready),
+            needs: self.needs.bytes(),
             words: self.notify.words.bytes(),
             control: self.script.outcome(),
             reset: self.settings.rules.reset,
@@ -265,7 +278,9 @@ impl Process {
         // As it will be: a successor that finds the new run has to know what was wanted of it, and one that finds
         // no new run that a start was under way.
         self.remember_as(shared, starting, now);
-        let event = self.spawn(shared, c"./run", &[c"./run"], Phase::Run);
+        let words = [c"./run", shared.argument.unwrap_or_default()];
+        let count = if self.part == Part::Service && shared.argument.is_some() { 2 } else { 1 };
+        let event = self.spawn(shared, c"./run", &words[..count], Phase::Run);
         match (event, self.exec) {
             (Event::Started(_), Some(errno)) => {
                 self.run_failures.report(voice, (0, START), (self.directory.as_fd(), c"./run"), errno);

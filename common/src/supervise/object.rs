@@ -17,6 +17,7 @@ pub mod key {
     pub const TERM: &str = "term";
     pub const HOLD: &str = "hold";
     pub const REASON: &str = "reason";
+    pub const NEEDS: &str = "needs";
     pub const NEXT: &str = "next";
     pub const READY: &str = "ready";
     pub const STATUS: &str = "status";
@@ -36,8 +37,8 @@ pub mod key {
     pub const SCRIPT: &str = "script";
 }
 
-/// The most bytes that an object has: the state, with a text of 80 bytes that are escaped to six each.
-const SIZE: usize = 1280;
+/// The most bytes that an object has: the state, with texts of 200 bytes that are escaped to six each.
+const SIZE: usize = 2048;
 
 /// An object that is being written. What is none is null.
 #[derive(Debug)]
