@@ -143,6 +143,8 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Exit> {
         ends: if role == Role::Whole { Ends::WithService } else { Ends::WhenAsked },
         orphans: Orphans::TheServices,
         patience: Patience::Brief,
+        needs: None,
+        argument: None,
         notify,
     };
     let service = Supervised::open(Places { service, state }, options, Now::read()).map_err(|refusal| {

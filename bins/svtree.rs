@@ -20,17 +20,17 @@ mod sweep;
 mod tree;
 
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 
-use common::{Cli, Exit, Link, OrFail, Outcome, Voice, fds, shown, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, fds, signals};
 use nix::errno::Errno;
-use nix::fcntl::AT_FDCWD;
+use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::resource::{Resource, setrlimit};
-use nix::unistd::{fchdir, getcwd};
+use nix::sys::stat::Mode;
+use nix::unistd::pipe2;
 
 use crate::supervise;
-use command_line::{CommandLine, Place};
-use program::{Directory, Program, Received};
+use program::Received;
 use tree::Tree;
 
 /// svtree: run the services of a directory in one process.
@@ -53,7 +53,7 @@ pub const PROGRAM: Link = Link {
 fn run(cli: &mut Cli) -> Outcome {
     // What it holds is closed by the end of this process, all at once.
     let mut tree = ManuallyDrop::new(start(cli)?);
-    Err(Exit::answer(tree.run(), ""))
+    Err(Exit::answer(tree.run().into(), ""))
 }
 
 /// Makes this process fit for its work, and opens the tree.
@@ -70,7 +70,7 @@ fn start(cli: &mut Cli) -> Result<Tree, Exit> {
     // Each service takes several fds. The services get the limit that we were given.
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).or_fail("raise the soft limit of open files")?;
     take_stdin_away()?;
-    Tree::open(cli, line, received)
+    Tree::open(cli.called(), line, received)
 }
 
 /// Services read nothing of our stdin, which is the program's, or a terminal's.

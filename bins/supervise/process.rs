@@ -15,7 +15,8 @@ use super::death;
 use super::failure::{Failures, START};
 use super::fresh::Fresh;
 use super::leftovers::{self, Leftovers};
-use super::machine::{Action, Actions, Death, Event, Machine, Phase, Script, Want};
+use super::machine::{Action, Actions, Death, Event, Machine, Phase, Script, Starts, Want};
+use super::needs::{Names, Needs};
 use super::notices::{Notice, Notices};
 use super::notify::Notify;
 use super::now::{Now, Wall};
@@ -48,6 +49,8 @@ pub(super) struct Process {
     pub(super) settings: Settings,
     /// Its state directory, once that is ours.
     pub(super) state: Option<State>,
+    /// The names of what its start waits for.
+    pub(super) needs: Needs,
     /// Its readiness.
     pub(super) notify: Notify,
     /// What its record says of the run.
@@ -102,6 +105,7 @@ impl Process {
             // A logger has no files but run and down.
             settings: if part == Part::Log { Settings::none() } else { Settings::default() },
             state: None,
+            needs: Needs::default(),
             notify: Notify::default(),
             book: Book::default(),
             leftovers: Leftovers::default(),
@@ -119,6 +123,14 @@ impl Process {
             unsaved: false,
             retry_at: None,
             locked: None,
+        }
+    }
+
+    /// Starts are held back from the beginning, if there are names.
+    pub(super) fn hold_back(&mut self, needs: Option<Names>) {
+        if let Some(needs) = needs {
+            self.machine.starts = Starts::HeldBack;
+            self.needs.set(needs.bytes());
         }
     }
 
@@ -157,6 +169,7 @@ impl Process {
             died: self.died,
             stopped: self.stopped,
             ready: self.notify.announces.then_some(self.notify.ready),
+            needs: self.needs.bytes(),
             words: self.notify.words.bytes(),
             control: self.script.outcome(),
             reset: self.settings.rules.reset,
@@ -234,7 +247,7 @@ impl Process {
 
     /// Sends a signal to the process, which is a child not reaped yet, or known by its pidfd: never to
     /// another that has got its pid since.
-    fn signal(&mut self, shared: &Shared, signal: i32) {
+    fn signal(&self, shared: &Shared, signal: i32) {
         let sent = match &self.adopted {
             _ if self.lost.is_some() => return,
             Some(adopted) => adopted.signal(signal),
@@ -243,6 +256,14 @@ impl Process {
         match sent {
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(errno) => shared.voice(self.part).unable(&[b"send a signal"], errno),
+        }
+    }
+
+    /// Kills what runs of it, whatever comes of that.
+    pub(super) fn kill(&self, shared: &Shared) {
+        self.script.kill();
+        if self.machine.pid != 0 {
+            self.signal(shared, signals::KILL);
         }
     }
 
@@ -281,7 +302,9 @@ impl Process {
         // As it will be: a successor that finds the new run has to know what was wanted of it, and one that finds
         // no new run that a start was under way.
         self.remember_as(shared, starting, now);
-        let event = self.spawn(shared, c"./run", &[c"./run"], Phase::Run);
+        let words = [c"./run", shared.argument.unwrap_or_default()];
+        let count = if self.part == Part::Service && shared.argument.is_some() { 2 } else { 1 };
+        let event = self.spawn(shared, c"./run", &words[..count], Phase::Run);
         match (event, self.exec) {
             (Event::Started(_), Some(errno)) => {
                 self.run_failures.report(voice, (0, START), (self.directory.as_fd(), c"./run"), errno);

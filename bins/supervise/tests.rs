@@ -21,7 +21,7 @@ fn script(path: &Path, text: &str) {
 }
 
 /// A service that shares its process with others.
-pub(super) fn open(directory: &Path) -> Box<Supervised> {
+pub(super) fn open(directory: &Path, needs: Option<&str>) -> Box<Supervised> {
     let options = Options {
         voice: Voice { called: b"test", directory: b"service", part: b"" },
         env: [c"PATH=/usr/local/bin:/usr/bin:/bin"].into_iter().collect(),
@@ -30,6 +30,8 @@ pub(super) fn open(directory: &Path) -> Box<Supervised> {
         ends: Ends::WhenAsked,
         orphans: Orphans::Anybodys,
         patience: Patience::None,
+        needs: needs.map(Names::of),
+        argument: None,
         notify: None,
     };
     let service = fs::File::open(directory).unwrap().into();
@@ -111,7 +113,7 @@ fn two_services_live_in_one_loop_and_end_each_for_itself() {
     let pid = |path: &Path| fs::read_to_string(path.join("supervise/pid")).unwrap_or_default();
     let began = |path: &Path| format!("began in {}\n", path.display());
 
-    let mut held = [Some(open(&first)), Some(open(&second))];
+    let mut held = [Some(open(&first, None)), Some(open(&second, None))];
     hold(&mut held, |_| {
         [&first, &second].iter().all(|path| stat(path) == "run\n" && log(path) == began(path))
     });
@@ -136,10 +138,34 @@ fn two_services_live_in_one_loop_and_end_each_for_itself() {
     hold(&mut held, |_| procfs::process(left).map_or(true, |left| left.zombie));
 
     // What another has held is free for a third, while the second goes on.
-    held[0] = Some(open(&first));
+    held[0] = Some(open(&first, None));
     hold(&mut held, |_| stat(&first) == "run\n" && log(&first) == began(&first).repeat(2));
     held.iter_mut().flatten().for_each(|service| service.stop());
     hold(&mut held, |endings| endings == [Some(Ending::Asked); 2]);
     assert_eq!((stat(&first).as_str(), stat(&second).as_str()), ("down\n", "down\n"));
+
+    // One that needs another waits for it, whatever it is asked for meanwhile, and at each of its starts.
+    held[0] = Some(open(&first, Some("db")));
+    let standing = |held: &[Option<Box<Supervised>>; 2]| held[0].as_ref().unwrap().standing();
+    hold(&mut held, |_| stat(&first) == "down, waiting for db\n");
+    assert_eq!(standing(&held), Standing::Coming);
+    held[0].as_mut().unwrap().hold_back(b"db cache", Now::read());
+    fs::write(first.join("supervise/control"), "u").unwrap();
+    hold(&mut held, |_| stat(&first) == "down, waiting for db cache\n");
+    held[0].as_mut().unwrap().release(Now::read());
+    hold(&mut held, |_| stat(&first) == "run\n");
+    assert_eq!(standing(&held), Standing::Ready);
+    held[0].as_mut().unwrap().hold_back(b"cache", Now::read());
+    fs::write(first.join("supervise/control"), "tcu").unwrap();
+    hold(&mut held, |_| stat(&first) == "down, waiting for cache\n");
+    fs::write(first.join("supervise/control"), "d").unwrap();
+    hold(&mut held, |_| stat(&first) == "down\n");
+    assert_eq!(
+        (standing(&held), held[0].as_ref().unwrap().ended()),
+        (Standing::Down, None),
+        "it was asked to be down"
+    );
+    held[0].as_mut().unwrap().stop();
+    hold(&mut held, |endings| endings[0] == Some(Ending::Asked));
     assert_eq!(std::env::current_dir().unwrap(), current);
 }

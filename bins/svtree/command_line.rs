@@ -16,7 +16,6 @@ pub(super) enum Place {
 }
 
 /// What the command line asks for.
-#[derive(Debug)]
 pub(super) struct CommandLine {
     /// To be as process 1.
     pub(super) init: bool,

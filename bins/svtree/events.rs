@@ -63,6 +63,11 @@ impl Events {
         self.0.add(fd, POLLIN, token.pack())
     }
 
+    /// Does not wait for `fd` any more.
+    pub(super) fn delete(&self, fd: RawFd) -> nix::Result<()> {
+        self.0.delete(fd)
+    }
+
     /// Waits for these events of `fd` instead.
     pub(super) fn modify(&self, fd: RawFd, events: i16, token: Token) -> nix::Result<()> {
         self.0.modify(fd, events, token.pack())

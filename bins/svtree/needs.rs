@@ -16,19 +16,7 @@ mod tests;
 
 use std::collections::VecDeque;
 
-pub(crate) use flaws::Flaw;
-
-/// How far a service is, as those that need it see it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) enum Standing {
-    /// Not up, and nothing is under way.
-    #[default]
-    Down,
-    /// Wanted up, and not ready yet.
-    Coming,
-    /// Ready; up, if it announces nothing; done, if it is a one-shot.
-    Ready,
-}
+use crate::supervise::Standing;
 
 /// A name that a service has, or that one needs.
 #[derive(Debug, Default)]

@@ -1,8 +1,9 @@
 //! The services by slot, name, and pid of a child. A slot keeps its number while its service is there.
 
 use std::collections::BTreeMap;
+use std::ffi::CStr;
 
-use super::hosted::{Hosted, Identity, PIDS};
+use super::hosted::{Hosted, PIDS};
 
 /// The slot of the program of the container.
 pub(super) const PROGRAM: usize = 0;
@@ -13,20 +14,34 @@ pub(super) struct Slots {
     all: Vec<Option<Box<Hosted>>>,
     free: Vec<usize>,
     names: BTreeMap<&'static [u8], usize>,
-    identities: BTreeMap<Identity, usize>,
     pids: BTreeMap<u32, usize>,
 }
 
 impl Slots {
     /// A slot for a service that is still to be opened.
     pub(super) fn reserve(&mut self) -> usize {
-        if self.all.is_empty() {
-            self.all.push(None); // that of the program
-        }
+        self.reserve_program();
         self.free.pop().unwrap_or_else(|| {
             self.all.push(None);
             self.all.len() - 1
         })
+    }
+
+    /// Keeps the first slot for the program.
+    pub(super) fn reserve_program(&mut self) {
+        if self.all.is_empty() {
+            self.all.push(None);
+        }
+    }
+
+    /// A service is called so from now on.
+    pub(super) fn rename(&mut self, slot: usize, name: &'static CStr) {
+        let Some(hosted) = self.all.get_mut(slot).and_then(Option::as_deref_mut) else { return };
+        let before = std::mem::replace(&mut hosted.name, name).to_bytes();
+        if self.names.get(before) == Some(&slot) {
+            self.names.remove(before); // else another has it by now
+        }
+        self.names.insert(name.to_bytes(), slot);
     }
 
     /// Gives up a slot for which no service was opened.
@@ -36,8 +51,7 @@ impl Slots {
 
     /// Puts a service into the slot that is reserved for it.
     pub(super) fn put(&mut self, slot: usize, hosted: Box<Hosted>) {
-        self.names.insert(hosted.name, slot);
-        self.identities.insert(hosted.identity, slot);
+        self.names.insert(hosted.name.to_bytes(), slot);
         self.all[slot] = Some(hosted);
     }
 
@@ -47,8 +61,7 @@ impl Slots {
         for pid in hosted.pids.into_iter().filter(|pid| *pid != 0) {
             self.pids.remove(&pid);
         }
-        self.names.remove(hosted.name);
-        self.identities.remove(&hosted.identity);
+        self.names.remove(hosted.name.to_bytes());
         self.free.push(slot);
         Some(hosted)
     }
@@ -66,11 +79,6 @@ impl Slots {
     /// The slot of the service of this name.
     pub(super) fn named(&self, name: &[u8]) -> Option<usize> {
         self.names.get(name).copied()
-    }
-
-    /// The slot of the service whose directory it is.
-    pub(super) fn of_identity(&self, identity: Identity) -> Option<usize> {
-        self.identities.get(&identity).copied()
     }
 
     /// The slot of the service whose child has this pid.

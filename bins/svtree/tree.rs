@@ -4,22 +4,27 @@
 //! the same however many services there are, and each has one in a round, so that none holds up another.
 
 mod course;
+mod open;
 mod requests;
 mod services;
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::{Voice, memory, process, signals};
 use nix::errno::Errno;
 
 use super::clients::Clients;
 use super::events::{Events, Token};
-use super::hosted::Turn;
+use super::hosted::{Hosted, Turn};
+use super::needs::Graph;
+use super::program::Program;
 use super::queue::Queue;
+use super::scan::Scan;
 use super::slots::Slots;
 use crate::supervise::Now;
 use course::Course;
-pub(super) use services::Template;
+use services::{Template, Waiting};
 
 /// How long it has to be quiet before what is not needed for the wait is given back, in milliseconds.
 const QUIET: u64 = 1000;
@@ -27,19 +32,33 @@ const QUIET: u64 = 1000;
 const DEATHS: u32 = 64;
 
 /// A tree of services at work.
-#[derive(Debug)]
 pub(super) struct Tree {
-    pub(super) voice: Voice,
+    voice: Voice,
     /// Whether it is process 1, or in the place of it.
-    pub(super) init: bool,
-    pub(super) signals: OwnedFd,
-    pub(super) events: Events,
-    pub(super) template: Template,
+    init: bool,
+    /// How long the stop may take, in milliseconds, and the signal that has asked for it.
+    budget: u64,
+    asked: i32,
+    signals: OwnedFd,
+    events: Events,
+    /// The scan directory, as it was at the start.
+    directory: Option<OwnedFd>,
+    scan: Option<Scan>,
+    /// What is waited for of the scan.
+    scanned: Option<RawFd>,
+    template: Template,
+    program: Option<Program>,
+    graph: Graph,
     slots: Slots,
+    /// Those that are not hosted yet.
+    waiting: VecDeque<Waiting>,
+    serial: u32,
     queue: Queue,
     /// The slots that have a turn in this round.
     awake: Vec<usize>,
     course: Course,
+    /// Held as long as we live.
+    _lock: Option<OwnedFd>,
     socket: Option<OwnedFd>,
     clients: Clients,
     /// There may be more deaths.
@@ -94,7 +113,7 @@ impl Tree {
         for token in ready.into_iter().flatten() {
             match token {
                 Token::Signals => self.signalled = true,
-                Token::Scan => self.course.look(),
+                Token::Scan => self.scan_is_ready(),
                 Token::Socket => self.let_in(),
                 Token::Client(place) => self.hear(place as usize),
                 Token::Service(slot, serial) => {
@@ -109,13 +128,35 @@ impl Tree {
         due.into_iter().for_each(|slot| self.wake(slot));
     }
 
+    /// Something has happened in the scan directory.
+    fn scan_is_ready(&mut self) {
+        if let Some(scan) = &mut self.scan {
+            scan.ready(Now::read().monotonic);
+        }
+        self.watch_scan();
+    }
+
+    /// Waits for the scan directory, or does not while a look is due soon.
+    fn watch_scan(&mut self) {
+        let watch = self.scan.as_ref().and_then(Scan::watch).map(|fd| fd.as_raw_fd());
+        let before = std::mem::replace(&mut self.scanned, watch);
+        if before == watch {
+            return;
+        }
+        let forgotten = before.map_or(Ok(()), |before| self.events.delete(before));
+        let waited = watch.map_or(Ok(()), |watch| self.events.add(watch, Token::Scan));
+        if let Err(errno) = forgotten.and(waited) {
+            self.voice.unable(&[b"wait for changes of the scan directory"], errno);
+        }
+    }
+
     /// For how many milliseconds to wait at most, if time alone will lead to something. After a quiet second, memory
     /// that the wait does not need is given back: under load it would be fetched again and again.
     fn timeout(&mut self, now: Now) -> Option<u64> {
         if self.unreaped || !self.awake.is_empty() {
             return Some(0);
         }
-        let due = [self.queue.first(), self.course.deadline()].into_iter().flatten().min();
+        let due = [self.queue.first(), self.deadline()].into_iter().flatten().min();
         let timeout = due.map(|due| due.saturating_sub(now.monotonic));
         if timeout.is_some() || !self.resting {
             self.resting = timeout.is_none();
@@ -135,7 +176,8 @@ impl Tree {
     fn turn(&mut self, slot: usize) {
         let Some(hosted) = self.slots.get_mut(slot) else { return };
         hosted.awake = false;
-        match hosted.turn() {
+        let voice = self.template.voice(hosted.name);
+        match hosted.turn(voice) {
             Turn::Goes => {}
             Turn::Over(_) => return self.over(slot),
             Turn::Upgrade(client) => {
@@ -143,12 +185,10 @@ impl Tree {
                 return self.wake(slot);
             }
         }
-        if let Err(errno) = hosted.rest(slot, &self.events, &mut self.queue) {
-            hosted.report_unwatched(errno);
-        }
+        hosted.rest(slot, &self.events, &mut self.queue, voice);
         let pids = hosted.service.pids();
         self.slots.set_pids(slot, pids);
-        self.changed(slot);
+        self.changed(slot, Now::read());
     }
 
     /// Takes notice of the signals that have arrived, and of deaths. What follows from them happens in the turns of the
@@ -156,7 +196,7 @@ impl Tree {
     fn learn(&mut self) {
         if std::mem::take(&mut self.signalled) {
             for signal in signals::next(self.signals.as_fd()) {
-                self.signal(signal);
+                self.signal(signal, Now::read());
             }
             // Also where CHLD was not heard: one signal may stand for many.
             self.unreaped = true;
@@ -178,12 +218,12 @@ impl Tree {
                 return self.wake(slot);
             }
         }
-        if self.course.lost(pid, status) {
+        if self.lost_own(pid, status) {
             return;
         }
         // Nobody has started it: it concerns those alone that wait for the end of what they left behind.
         for slot in self.slots.in_order().collect::<Vec<_>>() {
-            let waits = |hosted: &&mut super::hosted::Hosted| hosted.service.awaits_leftovers();
+            let waits = |hosted: &&mut Hosted| hosted.service.awaits_leftovers();
             if let Some(hosted) = self.slots.get_mut(slot).filter(waits) {
                 hosted.service.lost(pid, status);
                 self.wake(slot);

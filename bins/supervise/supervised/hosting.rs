@@ -10,7 +10,7 @@ use crate::supervise::now::Now;
 use crate::supervise::parts::Parts;
 use crate::supervise::process::Process;
 use crate::supervise::report;
-use common::supervise::{Object, Part};
+use common::supervise::{Control, Object, Part, Want};
 
 /// How many children a service has at most: those of [`Supervised::pids`].
 const CHILDREN: usize = 4;
@@ -62,6 +62,23 @@ impl Supervised {
         self.clients.add(client, now).is_some()
     }
 
+    /// Kills what runs of it: the time for its stop is over. With `log` its logger, too.
+    pub(crate) fn kill(&self, log: bool) {
+        for process in self.parts.iter().filter(|process| log || process.part == Part::Service) {
+            process.kill(&self.shared);
+        }
+    }
+
+    /// Whether it is wanted up.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.parts.service.machine.want == Want::Up
+    }
+
+    /// Asks for it to be up.
+    pub(crate) fn up(&mut self, now: Now) {
+        self.command(Part::Service, Control::Up, now);
+    }
+
     /// The state of a part as its own clients get it, if there is such a part.
     pub(crate) fn describe(&self, part: Part, now: Now) -> Option<Object> {
         Some(report::status(&self.parts.view(part, &self.shared)?, now))
@@ -86,7 +103,7 @@ mod tests {
 
     use common::poll::{self, pollfd, watch};
     use common::supervise::json::Value;
-    use common::supervise::{Want, key};
+    use common::supervise::key;
 
     use super::super::{Ending, FIXED_FDS, Next};
     use super::*;
@@ -112,7 +129,7 @@ mod tests {
     fn a_file_that_has_got_the_number_of_another_is_shown_as_new_once() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("down"), "").unwrap();
-        let mut service = open(directory.path());
+        let mut service = open(directory.path(), None);
         let (control, socket, first) = (1 << 2, 1 << 4, 1 << 7);
         assert_eq!((service.renewed(), service.renewed()), (control | socket, 0));
 
@@ -144,7 +161,7 @@ mod tests {
     fn a_client_that_is_handed_in_is_answered_and_none_can_take_the_place_of_one_that_waits() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("down"), "").unwrap();
-        let mut service = open(directory.path());
+        let mut service = open(directory.path(), None);
         let mut handed = Vec::new();
         let mut hand_in = |service: &mut Supervised, request: &str| {
             let (ours, mut theirs) = UnixStream::pair().unwrap();

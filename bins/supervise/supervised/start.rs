@@ -44,7 +44,8 @@ impl Supervised {
     /// Takes the state directory. A function of its own, so that what it needs of the stack is free again.
     #[inline(never)]
     fn take(places: Places, options: Options, now: Now) -> Result<Box<Self>, Refusal> {
-        let Options { voice, env, supervisor, mut space, ends, orphans, patience, notify } = options;
+        let Options { voice, env, supervisor, mut space, ends, orphans, patience, needs, argument, notify } =
+            options;
         let directory = places.service;
         let operators = operators(&directory, voice);
         let want = wanted(&directory);
@@ -52,12 +53,13 @@ impl Supervised {
         if let Some(socket) = notify {
             service.notify.take(socket);
         }
+        service.hold_back(needs);
         let state = State::take(service.parent(), operators, patience)
             .map_err(|not_ours| Refusal::state(Part::Service, &not_ours))?;
         space.look_for_sign(state.directory());
         service.state = Some(state);
         Ok(Box::new(Self {
-            shared: Shared { voice, env, supervisor, space, orphans, pipe: None },
+            shared: Shared { voice, env, argument, supervisor, space, orphans, pipe: None },
             parts: Parts { service, logger: None },
             clients: Clients::default(),
             socket: None,

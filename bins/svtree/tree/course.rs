@@ -9,6 +9,8 @@
 //! | Finishes | `.tree/finish` runs | the end |
 //! | Leaves | nothing is touched, and all is left to another tree | the end |
 
+use std::os::fd::AsFd;
+
 use common::signals;
 
 use super::Tree;
@@ -45,20 +47,13 @@ pub(in crate::svtree) struct Course {
     end: Option<u64>,
     /// When what is left then is killed again.
     kill_at: Option<u64>,
-    /// The directory is to be looked at.
-    looks: bool,
 }
 
 impl Course {
     /// The course of a tree whose setup was started.
     pub(in crate::svtree) fn new(setup: Script) -> Self {
         let (status, stop, end, kill_at) = (0, Stop::default(), None, None);
-        Self { phase: Phase::Setup(setup), status, stop, end, kill_at, looks: true }
-    }
-
-    /// Asks for a look at the directory.
-    pub(super) fn look(&mut self) {
-        self.looks = true;
+        Self { phase: Phase::Setup(setup), status, stop, end, kill_at }
     }
 
     /// A word for it.
@@ -82,14 +77,6 @@ impl Course {
         !matches!(self.phase, Phase::Setup(_) | Phase::Goes)
     }
 
-    /// When time alone will lead to something.
-    pub(super) fn deadline(&self) -> Option<u64> {
-        match &self.phase {
-            Phase::Sweeps(sweep) => sweep.deadline(),
-            Phase::Leaves | Phase::Goes => None,
-            _ => self.kill_at.or(self.end),
-        }
-    }
 }
 
 impl Tree {
@@ -103,7 +90,7 @@ impl Tree {
             // The program is a child of this process, and nobody else can have it.
             signals::QUIT if self.program.is_some() => self.stop(signal, now),
             signals::QUIT => self.leave(),
-            signals::HUP if self.scan.is_some() => self.course.look(),
+            signals::HUP if self.scan.is_some() => self.rescan(now),
             signal => {
                 if let Some(program) = &self.program {
                     program.pass(signal, self.voice);
@@ -122,7 +109,7 @@ impl Tree {
     }
 
     /// Begins the stop, after which the tree exits with `status`.
-    fn end_with(&mut self, status: u8, now: Now) {
+    pub(super) fn end_with(&mut self, status: u8, now: Now) {
         if !self.course.ends() {
             self.course.status = status;
             self.begin_stop(now);
@@ -155,6 +142,21 @@ impl Tree {
                 hosted.service.leave();
                 self.wake(slot);
             }
+        }
+    }
+
+    /// When time alone will lead to something.
+    pub(super) fn deadline(&self) -> Option<u64> {
+        match &self.course.phase {
+            Phase::Sweeps(sweep) => sweep.deadline(),
+            Phase::Leaves => None,
+            Phase::Goes => {
+                let scan = self.scan.as_ref().and_then(|scan| scan.deadline());
+                [scan, self.waiting_deadline()].into_iter().flatten().min()
+            }
+            Phase::Stops => self.course.kill_at.or(self.course.end),
+            Phase::Setup(_) => self.course.end,
+            Phase::Finishes(_) => self.course.end.map(|end| end + DRAIN),
         }
     }
 
@@ -219,13 +221,13 @@ impl Tree {
 
     fn finish(&self) -> Phase {
         let which = Which::Finish { status: self.course.status };
-        Phase::Finishes(Script::start(which, self.directory(), &self.template.env, self.voice))
+        Phase::Finishes(Script::start(which, self.directory.as_ref().map(AsFd::as_fd), &self.template.env, self.voice))
     }
 
     /// Looks at the directory, lets services start whose needs are met, and the program once nothing is coming.
     fn manage(&mut self, now: Now) {
-        if self.course.looks || self.scan_is_due(now) {
-            self.course.looks = false;
+        let due = self.scan.as_ref().and_then(|scan| scan.deadline());
+        if due.is_some_and(|due| due <= now.monotonic) {
             self.look(now);
         }
         self.host_waiting(now);
@@ -295,19 +297,14 @@ impl Tree {
     /// A service is over, and its slot is free.
     pub(super) fn over(&mut self, slot: usize) {
         let Some(hosted) = self.slots.take(slot) else { return };
-        let mut deadline = hosted.deadline;
+        let (name, mut deadline) = (hosted.name, hosted.deadline);
         self.queue.set(slot, &mut deadline, None);
         if matches!(self.course.phase, Phase::Stops) {
             self.course.stop.over(&mut self.graph, slot);
         } else {
             self.graph.remove(slot);
         }
-        // One that was told to leave by a client is there again, as runsvdir(8) has it; so is one of the same name.
-        self.course.look();
-    }
-
-    /// What an essential service has ended with is the end of the tree.
-    pub(super) fn essential_ended(&mut self, status: u8, now: Now) {
-        self.end_with(status, now);
+        // One that a client has told to exit is hosted again, as runsvdir(8) has it; so is another of the same name.
+        self.name_is_free(name, Now::read());
     }
 }

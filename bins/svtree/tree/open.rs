@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString, OsStr};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -13,7 +13,8 @@ use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::unistd::getcwd;
 
 use super::course::Course;
-use super::{Template, Tree};
+use super::Tree;
+use super::services::{Interned, Template};
 use crate::supervise::{Now, make_directory};
 use crate::svtree::clients::Clients;
 use crate::svtree::command_line::{CommandLine, Place};
@@ -70,8 +71,8 @@ impl Tree {
         if let Place::Directory(path) = place {
             directory = Some(open(path)?);
             whole = getcwd().or_fail("find the working directory")?.join(OsStr::from_bytes(path.to_bytes()));
-            let whole = CString::new(whole.as_os_str().as_bytes()).unwrap_or_default(); // made of two paths
-            let opened = Scan::open(&whole, Way::Watch, now.monotonic);
+            let text = CString::new(whole.as_os_str().as_bytes()).unwrap_or_default(); // made of two paths
+            let opened = Scan::open(&text, Way::Watch, now.monotonic);
             scan = Some(opened.or_fail(format_args!("open {}", shown(path.to_bytes())))?);
         }
         let heard = if scan.is_some() { Directory::Given } else { Directory::None };
@@ -92,7 +93,7 @@ impl Tree {
             Program::new(chain, received)
         });
         let setup = Script::start(Which::Setup, directory.as_ref().map(AsFd::as_fd), &env, voice);
-        let template = Template { called, env, path: whole, state };
+        let template = Template { called, env, path: whole, state, names: Interned::default() };
         let mut tree = Self {
             voice,
             init,

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use common::supervise::{Object, Part, key};
-use common::{door, socket, supervise};
+use common::{door, signals, socket, supervise};
 use nix::errno::Errno;
 use nix::unistd::{UnlinkatFlags, read, unlinkat};
 
@@ -83,6 +83,7 @@ impl Tree {
                 self.listen_to_services();
             }
             [b"rescan"] => {
+                self.rescan(now);
                 self.look(now);
                 let mut object = Object::answer(true);
                 object.number(key::SERVICES, u32::try_from(self.slots.count()).ok());
@@ -90,7 +91,7 @@ impl Tree {
             }
             [b"stop"] => {
                 client.doing = Doing::Ends;
-                self.stop(now);
+                self.stop(signals::TERM, now);
             }
             [b"upgrade"] => client.doing = Doing::Upgrades,
             [name, ..] if name.len() > 1 && name[0] == b'@' => {
@@ -127,7 +128,7 @@ impl Tree {
             (Ok(ours), Some(hosted)) => {
                 let token = Token::Client(u32::try_from(i).unwrap_or(u32::MAX));
                 match self.events.add(ours.as_raw_fd(), token) {
-                    Ok(()) => client.doing = Doing::Relays(ours, hosted.name, Vec::new()),
+                    Ok(()) => client.doing = Doing::Relays(ours, hosted.name.to_bytes(), Vec::new()),
                     Err(errno) => refuse(client, errno.desc().as_bytes()),
                 }
             }
@@ -205,8 +206,8 @@ impl Tree {
     /// Sends what has happened to a service to all who follow.
     pub(super) fn publish(&mut self, slot: usize) {
         let Some(hosted) = self.slots.get_mut(slot) else { return };
-        for event in hosted.service.take_events() {
-            self.clients.publish(&named(hosted.name, event.as_ref()));
+        for (_, event) in hosted.service.take_events() {
+            self.clients.publish(&named(hosted.name.to_bytes(), &event));
         }
     }
 }

@@ -1,18 +1,22 @@
 //! The services of a tree: which there are, and what a change of one means for the others.
 
-use std::collections::BTreeMap;
-use std::ffi::{CStr, OsStr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString, OsStr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use common::supervise::Death;
+use common::door::{self, Owner};
+use common::supervise::Part;
 use common::{Voice, Words, fds};
 use nix::errno::Errno;
 
 use super::Tree;
-use crate::supervise::{self, Ends, Now, Options, Orphans, Patience, PidSpace, Places, Supervised};
-use crate::svtree::hosted::{Hosted, Identity};
+use crate::supervise::{
+    self, Ends, Names, Now, Options, Orphans, Patience, PidSpace, Places, Refusal, Supervised,
+};
+use crate::svtree::hosted::Hosted;
+use crate::svtree::scan::{Change, Scan, argument};
 
 /// How many services are opened in a round.
 const ROUND: usize = 16;
@@ -32,23 +36,31 @@ pub(in crate::svtree) struct Template {
     pub(in crate::svtree) path: PathBuf,
     /// Where their state directories lie, if that is not in their own.
     pub(in crate::svtree) state: Option<OwnedFd>,
+    /// Names that services have or had: the engine keeps them for good, each once.
+    pub(in crate::svtree) names: Interned,
 }
 
-/// A service that was found in the scan directory.
-#[derive(Debug)]
-pub(in crate::svtree) struct Found {
-    /// Its name.
-    pub(in crate::svtree) name: &'static CStr,
-    /// Its directory.
-    pub(in crate::svtree) directory: OwnedFd,
-    /// Which directory that is.
-    pub(in crate::svtree) identity: Identity,
+/// Strings that live as long as the process.
+#[derive(Debug, Default)]
+pub(in crate::svtree) struct Interned(BTreeSet<&'static CStr>);
+
+impl Interned {
+    /// This one.
+    fn get(&mut self, name: &CStr) -> &'static CStr {
+        if let Some(known) = self.0.get(name) {
+            return known;
+        }
+        let new: &'static CStr = Box::leak(name.to_owned().into_boxed_c_str());
+        self.0.insert(new);
+        new
+    }
 }
 
 /// A service that is to be hosted, and why that could not be done, if that was reported.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    found: Found,
+    name: &'static CStr,
+    directory: OwnedFd,
     slot: usize,
     /// When it is tried.
     again: u64,
@@ -59,59 +71,119 @@ pub(super) struct Waiting {
 type Told = (&'static str, Option<Errno>);
 
 impl Template {
-    /// Opens a service.
-    fn open(&self, found: &Found, patience: Patience, now: Now) -> Result<Box<Supervised>, Refusal> {
-        let service = found.directory.try_clone().map_err(|_| unable("open its directory", Errno::EMFILE))?;
-        let state = match &self.state {
-            Some(all) => Some(self.state_of(all, found).map_err(|errno| unable("make its state directory", errno))?),
-            None => None,
-        };
+    /// Opens a service; `needs`: what its start waits for.
+    fn open(
+        &mut self,
+        waiting: &Waiting,
+        needs: Option<Names>,
+        now: Now,
+    ) -> Result<Box<Supervised>, Refusal> {
+        let name = waiting.name;
+        let copy = waiting.directory.try_clone();
+        let service = copy.map_err(|_| unable("open its directory", Errno::EMFILE))?;
+        let state = self.state.as_ref().map(|all| self.state_of(all, waiting)).transpose();
+        let state = state.map_err(|errno| unable("make its state directory", errno))?;
         let space = PidSpace::now().map_err(|errno| unable("identify the boot and the namespaces", errno))?;
+        let argument = argument(name).map(|argument| CString::new(argument).unwrap_or_default()); // of a C string
         let options = Options {
-            voice: self.voice(found.name),
+            voice: self.voice(name),
             env: self.env.clone(),
             supervisor: std::process::id(),
             space,
             ends: Ends::WhenAsked,
             orphans: Orphans::Anybodys,
-            patience,
+            patience: if waiting.told.is_none() { Patience::Brief } else { Patience::None },
+            needs,
+            argument: argument.map(|argument| self.names.get(&argument)),
             notify: None,
         };
         Supervised::open(Places { service, state }, options, now)
     }
 
-    fn state_of(&self, all: &OwnedFd, found: &Found) -> nix::Result<OwnedFd> {
-        supervise::make_directory(all, found.name, 0o755)?;
-        let state = fds::open_directory(all.as_fd(), found.name)?;
-        let path = self.path.join(OsStr::from_bytes(found.name.to_bytes()));
-        supervise::link_beside(&state, &found.directory, &path)?;
+    fn state_of(&self, all: &OwnedFd, waiting: &Waiting) -> nix::Result<OwnedFd> {
+        supervise::make_directory(all, waiting.name, 0o755)?;
+        let state = fds::open_directory(all.as_fd(), waiting.name)?;
+        let path = self.path.join(OsStr::from_bytes(waiting.name.to_bytes()));
+        supervise::link_beside(&state, &waiting.directory, &path)?;
         Ok(state)
     }
 
     /// The prefix of messages about a service.
-    fn voice(&self, name: &'static CStr) -> Voice {
+    pub(super) fn voice(&self, name: &'static CStr) -> Voice {
         Voice { called: self.called, directory: name.to_bytes(), part: b"" }
     }
 }
 
 fn unable(what: &'static str, errno: Errno) -> Refusal {
-    Refusal::unable(common::supervise::Part::Service, what, errno)
+    Refusal::unable(Part::Service, what, errno)
 }
 
 impl Tree {
+    /// Looks at the directory, and follows what has changed there.
+    pub(super) fn look(&mut self, now: Now) {
+        let Some(scan) = &mut self.scan else { return };
+        scan.look(now.monotonic);
+        while let Some(change) = self.scan.as_mut().and_then(Scan::next) {
+            match change {
+                Change::Appeared { name, directory, .. } => self.appear(&name, directory),
+                Change::Renamed { from, to } => self.rename(&from, &to),
+                Change::Vanished { name } => self.vanish(&name, now),
+                Change::Notice(notice) => notice.report(self.voice),
+            }
+        }
+        self.watch_scan();
+    }
+
+    /// Looks at all there is as soon as possible, and at the needs of all.
+    pub(super) fn rescan(&mut self, now: Now) {
+        if let Some(scan) = &mut self.scan {
+            scan.rescan(now.monotonic);
+        }
+        for slot in self.slots.in_order().collect::<Vec<_>>() {
+            let Some(hosted) = self.slots.get(slot).filter(|hosted| !hosted.leaves) else { continue };
+            let (name, Some(directory)) = (hosted.name, self.directory_of(slot)) else { continue };
+            self.read_needs(slot, name, directory.as_fd());
+        }
+    }
+
+    /// The directory of a service; none for want of fds, where nothing can be read there.
+    fn directory_of(&self, slot: usize) -> Option<OwnedFd> {
+        self.slots.get(slot)?.service.directory().try_clone_to_owned().ok()
+    }
+
     /// A service was found: it is hosted in a moment.
-    pub(in crate::svtree) fn appear(&mut self, found: Found) {
-        let slot = self.slots.reserve();
-        self.read_needs(slot, &found);
-        self.waiting.push_back(Waiting { found, slot, again: 0, told: None });
+    fn appear(&mut self, name: &CStr, directory: OwnedFd) {
+        let (name, slot) = (self.template.names.get(name), self.slots.reserve());
+        self.read_needs(slot, name, directory.as_fd());
+        self.waiting.push_back(Waiting { name, directory, slot, again: 0, told: None });
+    }
+
+    /// The directory of a service has another name.
+    fn rename(&mut self, from: &CStr, to: &CStr) {
+        let to = self.template.names.get(to);
+        let found = self.waiting.iter_mut().find(|waiting| waiting.name == from);
+        let (slot, directory) = match found {
+            Some(waiting) => {
+                waiting.name = to;
+                (waiting.slot, waiting.directory.try_clone().ok())
+            }
+            None => match self.slots.named(from.to_bytes()) {
+                Some(slot) => (slot, self.directory_of(slot)),
+                None => return,
+            },
+        };
+        self.slots.rename(slot, to);
+        let Some(directory) = directory else { return };
+        self.read_needs(slot, to, directory.as_fd());
     }
 
     /// The directory of a service is gone, or another one has its name.
-    pub(in crate::svtree) fn vanish(&mut self, name: &CStr, now: Now) {
-        if let Some(at) = self.waiting.iter().position(|waiting| waiting.found.name == name) {
+    fn vanish(&mut self, name: &CStr, now: Now) {
+        if let Some(at) = self.waiting.iter().position(|waiting| waiting.name == name) {
             if let Some(waiting) = self.waiting.remove(at) {
                 self.graph.remove(waiting.slot);
                 self.slots.release(waiting.slot);
+                self.name_is_free(name, now);
             }
         }
         let Some(slot) = self.slots.named(name.to_bytes()) else { return };
@@ -120,6 +192,13 @@ impl Tree {
             hosted.leaves = true;
             hosted.service.stop();
             self.wake(slot);
+        }
+    }
+
+    /// Another service may have this name now.
+    pub(super) fn name_is_free(&mut self, name: &CStr, now: Now) {
+        if let Some(scan) = &mut self.scan {
+            scan.ended(name, now.monotonic);
         }
     }
 
@@ -140,20 +219,19 @@ impl Tree {
     }
 
     fn host(&mut self, mut waiting: Waiting, now: Now) {
-        let held = self.graph.holds(waiting.slot);
-        match self.template.open(&waiting.found, held, now) {
-            Ok(service) => {
-                let Found { name, identity, .. } = waiting.found;
+        let needs = self.graph.holds(waiting.slot).then(|| Names::of(self.names_of_needs(waiting.slot)));
+        match self.template.open(&waiting, needs, now) {
+            Ok(mut service) => {
+                service.listen(self.clients.has_followers());
                 self.serial = self.serial.wrapping_add(1);
-                let mut hosted = Hosted::new(name.to_bytes(), identity, self.serial, service);
-                hosted.service.listen(self.clients.has_followers());
+                let hosted = Hosted::new(waiting.name, self.serial, service);
                 self.slots.put(waiting.slot, Box::new(hosted));
                 self.awake.push(waiting.slot);
             }
             Err(refusal) => {
                 let told = refusal.cause();
                 if waiting.told.replace(told) != Some(told) {
-                    refusal.warning(self.template.voice(waiting.found.name));
+                    refusal.warning(self.template.voice(waiting.name));
                 }
                 waiting.again = now.monotonic + AGAIN;
                 self.waiting.push_back(waiting);
@@ -162,18 +240,23 @@ impl Tree {
     }
 
     /// Reads whom a service needs.
-    fn read_needs(&mut self, slot: usize, found: &Found) {
+    fn read_needs(&mut self, slot: usize, name: &'static CStr, directory: BorrowedFd) {
         let mut buffer = [0; NEEDS];
-        let text = match door::read_file(found.directory.as_fd(), c"needs", Owner::Any, &mut buffer) {
+        let text = match door::read_file(directory, c"needs", Owner::Any, &mut buffer) {
             Ok(text) => text,
             Err(Errno::ENOENT) => b"",
             Err(errno) => {
-                self.template.voice(found.name).unable_so(&[b"read needs"], errno, b"starting without");
+                self.template.voice(name).unable_so(&[b"read needs"], errno, b"it needs nothing");
                 b""
             }
         };
         let names = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty());
-        self.graph.set(slot, found.name.to_bytes(), names);
+        self.graph.set(slot, name.to_bytes(), names);
+    }
+
+    /// The names of what a service waits for.
+    fn names_of_needs(&self, slot: usize) -> Vec<u8> {
+        self.graph.waits_for(slot).collect::<Vec<_>>().join(&b' ')
     }
 
     /// Something may have changed for a service: those that need it are looked at next.
@@ -185,29 +268,25 @@ impl Tree {
         if !hosted.leaves {
             self.graph.stands(slot, standing);
         }
-        if let Some(death) = hosted.service.ended() {
-            if supervise::exists(hosted.service.directory(), c"essential") {
-                self.end_with(exit_status(death), now);
-            }
+        let essential = |hosted: &Hosted| supervise::exists(hosted.service.directory(), c"essential");
+        if let Some(death) = hosted.service.ended().filter(|_| essential(hosted)) {
+            self.end_with(supervise::exit_status(death), now);
         }
     }
 
     /// Holds back those whose needs are not met, and lets the others start.
     pub(super) fn hold_or_release(&mut self, now: Now) {
         while let Some(slot) = self.graph.next_changed() {
-            let names: Vec<&[u8]> = self.graph.waits_for(slot).collect();
+            let needs = self.graph.holds(slot).then(|| self.names_of_needs(slot));
             let Some(hosted) = self.slots.get_mut(slot) else { continue };
-            if names.is_empty() {
-                hosted.service.release(now);
-            } else {
-                hosted.service.hold_back(&names.join(&b' '), now);
+            match needs {
+                Some(names) => hosted.service.hold_back(&names, now),
+                None => hosted.service.release(now),
             }
             self.wake(slot);
         }
         let voice = self.voice;
-        for flaw in self.graph.new_flaws() {
-            voice.warning(&[&flaw.words()]);
-        }
+        self.graph.flaws(|flaw| voice.warning(&[&flaw.words()]));
     }
 
     /// Lets those start that a service needs, and that are not wanted up.
