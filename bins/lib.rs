@@ -31,6 +31,7 @@ mod supervise;
 pub mod svctl;
 pub mod svlog;
 pub mod svrun;
+mod svtree;
 pub mod tai64n;
 pub mod tai64nlocal;
 pub mod umask;

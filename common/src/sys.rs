@@ -8,6 +8,7 @@ pub(crate) mod errno;
 pub(crate) mod fd;
 pub mod file;
 pub(crate) mod ids;
+pub mod inotify;
 pub mod memory;
 pub mod namespace;
 pub mod poll;
