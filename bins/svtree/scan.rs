@@ -9,6 +9,8 @@
 //! once more before it is stopped, since a name that is changed while names are read may be missed under both.
 
 mod notice;
+mod pace;
+mod place;
 mod table;
 mod watches;
 
@@ -19,21 +21,15 @@ use common::file::{self, Kind};
 use common::{clock, fds};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
-use nix::sys::stat::{FileStat, SFlag, fstat, fstatat};
-use nix::sys::statfs::{FsType, fstatfs};
+use nix::sys::stat::{SFlag, fstat, fstatat};
 
 pub(crate) use notice::Notice;
+use pace::Pace;
+use place::Growth;
 pub(crate) use table::{Identity, argument};
 use table::{State, Step, Table};
 use watches::{About, Watches};
 
-/// Milliseconds between two looks at least: so that a flood of events is no flood of looks.
-const PAUSE: u64 = 10;
-/// A look that took long is followed by a pause that is longer by this factor, up to [`LONGEST`].
-const SHARE: u64 = 4;
-const LONGEST: u64 = 1000;
-/// Milliseconds after which what cannot be watched is looked at again.
-const POLL: u64 = 5000;
 /// Milliseconds that a run may take to be written and made executable, before it is taken for what it is.
 const GROWTH: u64 = 1000;
 
@@ -96,16 +92,9 @@ pub(crate) struct Scan {
     directory: Option<OwnedFd>,
     notices: Vec<Notice>,
     reported: Reported,
-    /// When to look next, and from when on.
-    due: Option<u64>,
-    rested: u64,
-    started: u64,
+    pace: Pace,
     /// Whether the next look is at all names.
     all: bool,
-    /// Something has happened that was not looked at yet.
-    woken: bool,
-    /// When to look again at that of which no event says anything.
-    poll: Option<u64>,
     /// There are names that lead nowhere.
     dangling: bool,
 }
@@ -127,36 +116,31 @@ impl Scan {
             directory: None,
             notices: Vec::new(),
             reported: Reported::default(),
-            due: Some(now),
-            rested: now,
-            started: now,
+            pace: Pace::at_once(now),
             all: true,
-            woken: false,
-            poll: None,
             dangling: false,
         })
     }
 
     /// What to wait for until it can be read; nothing while events wait for a look that is due soon.
     pub(crate) fn watch(&self) -> Option<BorrowedFd<'_>> {
-        self.watches.fd().filter(|_| !self.woken)
+        self.watches.fd().filter(|_| !self.pace.is_woken())
     }
 
     /// That can be read: something has happened.
     pub(crate) fn ready(&mut self, now: u64) {
-        self.woken = true;
-        self.request(now.max(self.rested));
+        self.pace.wake(now);
     }
 
     /// Asks for a look at all names.
     pub(crate) fn rescan(&mut self, now: u64) {
         self.all = true;
-        self.request(now.max(self.rested));
+        self.pace.at(now);
     }
 
     /// When to call [`Scan::look`], in milliseconds since boot.
     pub(crate) fn deadline(&self) -> Option<u64> {
-        self.due
+        self.pace.due()
     }
 
     /// How many services could not be opened, or not be hosted.
@@ -167,36 +151,21 @@ impl Scan {
     /// A service that was hosted has ended: its name is free.
     pub(crate) fn ended(&mut self, name: &CStr, now: u64) {
         self.table.ended(name);
-        self.request(now.max(self.rested));
+        self.pace.at(now);
     }
 
     /// A service that has appeared cannot be hosted now: it will appear once more, when another has ended, and after a while.
     pub(crate) fn put_back(&mut self, name: &CStr, now: u64) {
         if let Some(entry) = self.table.find(name.to_bytes()) {
             self.table.set(entry, State::Refused);
-            self.poll_at(now + POLL);
+            self.pace.poll(now);
         }
-    }
-
-    fn poll_at(&mut self, at: u64) {
-        let at = *self.poll.get_or_insert(at);
-        self.request(at);
-    }
-
-    fn request(&mut self, at: u64) {
-        self.due = Some(self.due.map_or(at, |due| due.min(at)));
     }
 
     /// Reads the directory; what it has to change is taken by [`Scan::next`] then, until there is nothing more.
     pub(crate) fn look(&mut self, now: u64) {
-        (self.due, self.started) = (None, now);
-        if self.woken {
-            self.woken = false;
-            // That a directory is removed which somebody has open is not reported.
-            self.request(now + POLL);
-        }
+        let polled = self.pace.begin(now);
         self.take_events();
-        let polled = self.poll.take_if(|at| *at <= now).is_some();
         let all = std::mem::take(&mut self.all) || polled && self.is_polled();
         if all {
             self.renew_watches();
@@ -211,13 +180,14 @@ impl Scan {
             Err(errno) => {
                 self.directory = None;
                 self.all = true;
-                self.rest();
-                self.request(now + POLL);
+                self.pace.poll(now);
                 if !std::mem::replace(&mut self.reported.lost, true) {
                     self.notices.push(Notice::Lost(errno));
                 }
             }
         }
+        // What the tree does with the changes is not counted.
+        self.pace.end(clock::monotonic());
     }
 
     /// Whether no event can be relied upon.
@@ -236,7 +206,8 @@ impl Scan {
             }
             About::Watch(about) => {
                 for entry in &mut table.entries {
-                    entry.dirty |= matches!(entry.state, State::Half { watch: Some(watch), .. } if watch == about);
+                    entry.dirty |=
+                        matches!(entry.state, State::Half { watch: Some(watch), .. } if watch == about);
                 }
             }
         });
@@ -272,7 +243,7 @@ impl Scan {
                 all = true;
             }
             self.identity = Some(identity);
-            self.remote = is_remote(fstatfs(&directory)?.filesystem_type());
+            self.remote = place::is_remote(directory.as_fd())?;
             if self.remote {
                 self.report_polling(Notice::Remote);
             }
@@ -281,7 +252,7 @@ impl Scan {
         for entry in &mut self.table.entries {
             entry.dirty |= match entry.state {
                 State::Half { watch: None, .. } | State::Refused => polled,
-                State::Half { growing: Some(since), .. } => since + GROWTH <= self.started,
+                State::Half { growing: Some(since), .. } => since + GROWTH <= self.pace.started(),
                 _ => false,
             };
         }
@@ -333,7 +304,8 @@ impl Scan {
     /// Looks into a directory of which nothing was made so far.
     fn look_into(&mut self, parent: BorrowedFd, entry: usize) -> Option<Change> {
         let name = self.table.entries[entry].name.clone();
-        let opened = fds::open_directory(parent, &name).and_then(|directory| Ok((fstat(&directory)?, directory)));
+        let opened =
+            fds::open_directory(parent, &name).and_then(|directory| Ok((fstat(&directory)?, directory)));
         let (identity, directory) = match opened {
             Ok((file, directory)) => (Identity::of(&file), directory),
             Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => {
@@ -349,17 +321,17 @@ impl Scan {
         }
         let since = match self.table.set(entry, State::New) {
             State::Half { growing: Some(since), .. } => since,
-            _ => self.started,
+            _ => self.pace.started(),
         };
         self.end_stale_watches();
-        let (mut growth, mut watch) = (growth(directory.as_fd()), None);
+        let (mut growth, mut watch) = (Growth::of(directory.as_fd()), None);
         if growth != Growth::Complete {
             watch = self.watches.watch_half(&name);
-            growth = self::growth(directory.as_fd()); // as it was before there was the watch
+            growth = Growth::of(directory.as_fd()); // as it was before there was the watch
         }
         let growing = match growth {
             Growth::Nothing => None,
-            Growth::Growing if self.started < since + GROWTH => Some(since),
+            Growth::Growing if self.pace.started() < since + GROWTH => Some(since),
             Growth::Growing | Growth::Complete => {
                 self.table.stale.extend(watch);
                 self.table.set(entry, State::Hosted { identity, missing: false });
@@ -398,82 +370,22 @@ impl Scan {
         self.table.forget();
         self.end_stale_watches();
         self.reported.full &= self.refused() > 0;
-        self.rest();
+        let now = self.pace.started();
         if self.table.doubtful || self.all {
-            self.request(self.rested);
+            self.pace.at(now);
         }
-        let (mut unwatched, mut growing) = (self.dangling, None);
+        let mut unwatched = self.dangling || self.is_polled();
         for entry in &self.table.entries {
             match entry.state {
                 State::Refused | State::Half { watch: None, .. } => unwatched = true,
-                State::Half { growing: Some(since), .. } => growing = growing.into_iter().chain([since]).min(),
+                State::Half { growing: Some(since), .. } => self.pace.at(since + GROWTH),
                 _ => {}
             }
         }
-        if let Some(since) = growing {
-            self.request((since + GROWTH).max(self.rested));
-        }
-        if unwatched || self.is_polled() {
-            self.poll_at(self.started + POLL);
+        if unwatched {
+            self.pace.poll(now);
         }
     }
-
-    /// Until when to look no more: longer, the longer the last look took.
-    fn rest(&mut self) {
-        let now = clock::monotonic().max(self.started);
-        self.rested = now + ((now - self.started) * SHARE).clamp(PAUSE, LONGEST);
-    }
-}
-
-/// How far a service directory is made.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Growth {
-    /// There is nothing to run.
-    Nothing,
-    /// What there is to run is empty, or not executable.
-    Growing,
-    /// There is something to run.
-    Complete,
-}
-
-fn growth(directory: BorrowedFd) -> Growth {
-    const EXECUTABLE: u32 = 0o111;
-    let of = |name: &CStr| match fstatat(directory, name, AtFlags::empty()) {
-        Err(Errno::ENOENT) => Growth::Nothing,
-        Ok(FileStat { st_size: 0, .. }) => Growth::Growing,
-        Ok(file) if fds::is(&file, SFlag::S_IFREG) && file.st_mode & EXECUTABLE == 0 => Growth::Growing,
-        // Whatever it is: to execute it says more.
-        Ok(_) | Err(_) => Growth::Complete,
-    };
-    match of(c"run") {
-        Growth::Nothing => of(c"setup"),
-        run => run,
-    }
-}
-
-/// Whether a file system changes by other ways than through this kernel, or reports of its changes are incomplete:
-/// network file systems, FUSE, and those in layers.
-fn is_remote(system: FsType) -> bool {
-    // linux/magic.h, and statfs(2) for those that are not there.
-    const AFS: u32 = 0x5346_414f;
-    const AUFS: u32 = 0x6175_6673;
-    const CEPH: u32 = 0x00c3_6400;
-    const CIFS: u32 = 0xff53_4d42;
-    const CODA: u32 = 0x7375_7245;
-    const FUSE: u32 = 0x6573_5546;
-    const GFS2: u32 = 0x0116_1970;
-    const LUSTRE: u32 = 0x0bd0_0bd0;
-    const NFS: u32 = 0x6969;
-    const OCFS2: u32 = 0x7461_636f;
-    const OVERLAY: u32 = 0x794c_7630;
-    const PLAN9: u32 = 0x0102_1997;
-    const SMB: u32 = 0x517b;
-    const SMB2: u32 = 0xfe53_4d42;
-    const VBOX: u32 = 0x786f_4256;
-    const REMOTE: [u32; 15] =
-        [AFS, AUFS, CEPH, CIFS, CODA, FUSE, GFS2, LUSTRE, NFS, OCFS2, OVERLAY, PLAN9, SMB, SMB2, VBOX];
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "they have 32 bits")]
-    REMOTE.contains(&(system.0 as u32))
 }
 
 #[cfg(test)]

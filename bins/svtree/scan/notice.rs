@@ -44,7 +44,11 @@ impl Notice {
         };
         match self {
             Self::Lost(errno) => {
-                voice.unable_so(&[b"read the scan directory"], *errno, b"its services go on; looking again every 5 s");
+                voice.unable_so(
+                    &[b"read the scan directory"],
+                    *errno,
+                    b"its services go on; looking again every 5 s",
+                );
             }
             Self::Found => voice.warning(&[b"the scan directory is back"]),
             Self::Replaced => voice.warning(&[b"the scan directory was replaced; looking at the new one"]),

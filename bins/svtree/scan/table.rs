@@ -245,7 +245,7 @@ impl Table {
     /// What becomes of a name of which nothing was made so far.
     fn judge(&mut self, this: usize) -> Option<Step> {
         let entry = &self.entries[this];
-        let Some(at) = entry.at.filter(|_| entry.dirty && entry.is_pending()) else { return None };
+        let at = entry.at.filter(|_| entry.dirty && entry.is_pending())?;
         let mut others = self.entries.iter().enumerate();
         let host = others.find(|(_, other)| other.service() == Some(at) && is_one(&entry.name, &other.name));
         let host = host.map(|(place, other)| (place, matches!(other.state, State::Leaving { .. })));
@@ -264,7 +264,8 @@ impl Table {
             if !entry.is_pending() && entry.name.as_c_str() == name {
                 entry.state = State::New;
             }
-            entry.dirty |= !matches!(entry.state, State::Hosted { .. } | State::Leaving { .. } | State::Half { .. });
+            entry.dirty |=
+                !matches!(entry.state, State::Hosted { .. } | State::Leaving { .. } | State::Half { .. });
         }
     }
 }

@@ -13,7 +13,7 @@ use nix::fcntl::AT_FDCWD;
 
 /// How many half-made directories are watched.
 const HALVES: usize = 256;
-/// How many symbolic links the kernel follows, path_resolution(7).
+/// How many symbolic links the kernel follows, `path_resolution(7)`.
 const LINKS: usize = 40;
 /// Reads of 4 KiB at once: what the queue of the kernel holds, 16,384 events of one page's names and more.
 const READS: usize = 256;
@@ -130,10 +130,12 @@ fn watch_way(inotify: &Inotify, path: &CStr, watches: &mut Vec<i32>) -> nix::Res
     let (mut path, mut done, mut links) = (path.to_bytes().to_vec(), 0, 0);
     let mut target = [0; 4096];
     loop {
-        let Some(start) = path[done..].iter().position(|byte| *byte != b'/').map(|skipped| done + skipped) else {
+        let Some(start) = path[done..].iter().position(|byte| *byte != b'/').map(|skipped| done + skipped)
+        else {
             return Ok(());
         };
-        let end = path[start..].iter().position(|byte| *byte == b'/').map_or(path.len(), |length| start + length);
+        let end =
+            path[start..].iter().position(|byte| *byte == b'/').map_or(path.len(), |length| start + length);
         let Ok(prefix) = CString::new(&path[..end]) else { return Ok(()) };
         match inotify.watch(&prefix, IN_DELETE_SELF | IN_MOVE_SELF | IN_DONT_FOLLOW | IN_MASK_ADD) {
             Ok(watch) => watches.push(watch),
