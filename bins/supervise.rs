@@ -9,7 +9,7 @@
 //! its pids are valid; `service` reads the service directory, `lookalikes` its names; `failure` reports why a
 //! script was not started, `notices` is what else is reported once; `report` is what clients are shown; `pipe`,
 //! `notify`, `leftovers`, `clients`, `adopted`, `control_script` and `death` are what their names say; `fresh` is an fd that
-//! is waited for.
+//! is waited for, `handed_on` what a program leaves to the one that it becomes.
 
 mod adopt;
 mod adopted;
@@ -18,6 +18,8 @@ mod control_script;
 mod death;
 mod failure;
 mod fresh;
+#[expect(dead_code, reason = "for a program that holds several services")]
+mod handed_on;
 mod leftovers;
 mod lock;
 mod lookalikes;
@@ -39,6 +41,8 @@ mod state;
 mod supervised;
 
 pub(crate) use death::exit_status;
+#[expect(unused_imports, reason = "for a program that holds several services")]
+pub(crate) use handed_on::HandedOn;
 pub(crate) use leftovers::Orphans;
 pub(crate) use lock::Patience;
 pub(crate) use notify::handed_on as notify_handed_on;

@@ -48,8 +48,12 @@ impl End {
 /// The pipes that the program before us has handed on, so that they never lack a reader: held until they have
 /// been opened by their names.
 pub(crate) fn handed_on() -> nix::Result<[Option<OwnedFd>; 2]> {
-    let ours = |fd: RawFd| fds::is_open_fifo(fd, OFlag::O_RDWR | OFlag::O_NONBLOCK);
-    Ok([fds::handed_on(ours)?, fds::handed_on(ours)?])
+    Ok([fds::handed_on(is_ours)?, fds::handed_on(is_ours)?])
+}
+
+/// Whether a fd may be one of ours.
+pub(super) fn is_ours(fd: RawFd) -> bool {
+    fds::is_open_fifo(fd, OFlag::O_RDWR | OFlag::O_NONBLOCK)
 }
 
 /// Whether the name does not lead to the FIFO any more, and the error does not pass.
@@ -170,11 +174,6 @@ impl Pipe {
     /// Whether it has taken the place of another since this was asked.
     pub(super) fn has_replaced(&mut self) -> bool {
         std::mem::take(&mut self.replaces)
-    }
-
-    /// To be held by the program that we become, until that has opened it by its name.
-    pub(super) fn hand_on(&self) -> nix::Result<fds::Handed> {
-        fds::hand_on(self.both.as_fd())
     }
 
     /// Whether a new supervisor could open it.

@@ -255,9 +255,15 @@ impl Supervised {
     /// Hands on what a program that takes over by exec needs: the notification socket, and with `pipes` the
     /// FIFOs, which must not lack a reader.
     pub(crate) fn hand_on(&self, pipes: bool) -> nix::Result<[Option<fds::Handed>; 3]> {
-        let [socket, fifo] = self.parts.service.notify.hand_on(pipes)?;
-        let pipe = self.shared.pipe.as_ref().filter(|_| pipes).map(Pipe::hand_on).transpose()?;
-        Ok([socket, fifo, pipe])
+        let [socket, fifo, pipe] = self.lasting();
+        let hand_on = |fd: Option<BorrowedFd>| fd.map(fds::hand_on).transpose();
+        Ok([hand_on(socket)?, hand_on(fifo.filter(|_| pipes))?, hand_on(pipe.filter(|_| pipes))?])
+    }
+
+    /// What a program that takes over by exec needs: the notification socket, and the FIFOs, that for the log last.
+    pub(crate) fn lasting(&self) -> [Option<BorrowedFd<'_>>; 3] {
+        let [socket, fifo] = self.parts.service.notify.lasting();
+        [socket, fifo, self.shared.pipe.as_ref().map(|pipe| pipe.both().as_fd())]
     }
 
     /// The service directory.
