@@ -50,7 +50,7 @@ pub(crate) use now::Now;
 pub(crate) use pid_space::PidSpace;
 pub(crate) use pipe::handed_on as pipes_handed_on;
 pub(crate) use service::{exists, make_directory};
-pub(crate) use supervised::{Ending, Ends, FIXED_FDS, Next, Options, Places, Supervised};
+pub(crate) use supervised::{Ending, Ends, FIXED_FDS, Homeless, Next, Options, Places, Supervised};
 
 #[cfg(test)]
 mod tests;

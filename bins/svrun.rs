@@ -18,7 +18,8 @@ use nix::fcntl::AT_FDCWD;
 use nix::unistd::{chdir, getcwd, symlinkat};
 
 use crate::supervise::{
-    self, Ending, Ends, Now, Options, Orphans, Patience, PidSpace, Places, Supervised, make_directory,
+    self, Ending, Ends, Homeless, Now, Options, Orphans, Patience, PidSpace, Places, Supervised,
+    make_directory,
 };
 use supervisor::{HEARD, Role, Supervisor};
 use upgrade::Origin;
@@ -145,6 +146,7 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Exit> {
         ends: if role == Role::Whole { Ends::WithService } else { Ends::WhenAsked },
         orphans: Orphans::TheServices,
         patience: Patience::Brief,
+        homeless: Homeless::Refused,
         notify,
     };
     let service = Supervised::open(Places { service, state }, options, Now::read()).map_err(|refusal| {

@@ -98,8 +98,9 @@ impl Notify {
     }
 
     fn open_fifo(&mut self, state: Option<BorrowedFd>) -> nix::Result<()> {
-        let Some(state) = state.filter(|_| self.fifo.is_none()) else { return Ok(()) };
-        self.fifo = Some(Pipe::fifo(state, c"notify")?);
+        if self.fifo.is_none() {
+            self.fifo = Some(state.map_or_else(Pipe::to_us, |state| Pipe::fifo(state, c"notify"))?);
+        }
         Ok(())
     }
 

@@ -63,17 +63,29 @@ fn is_lost(errno: Errno) -> bool {
 
 impl Pipe {
     /// The pipe for the log, `pipe/fifo` in the state directory; an anonymous one where there can be none, which
-    /// is reported.
-    pub(super) fn for_log(state: BorrowedFd, voice: Voice) -> nix::Result<Self> {
+    /// is reported, and where there is no state directory.
+    pub(super) fn for_log(state: Option<BorrowedFd>, voice: Voice) -> nix::Result<Self> {
         let name = c"fifo";
-        let errno = match Self::fifo(state, name) {
-            Ok(pipe) => return Ok(pipe),
-            Err(errno) => errno,
+        let refused = match state.map(|state| Self::fifo(state, name)) {
+            Some(Ok(pipe)) => return Ok(pipe),
+            Some(Err(errno)) => Some(errno),
+            None => None,
         };
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
-        let both = writer.try_clone().map_err(|_| Errno::EMFILE)?;
-        voice.unable_so(&[b"make supervise/pipe/fifo"], errno, b"this service cannot be adopted");
-        Ok(Self { directories: None, name, both: both.into(), ends: Some((reader, writer)), replaces: false })
+        let both = writer.try_clone().map_err(|_| Errno::EMFILE)?.into();
+        if let Some(errno) = refused {
+            voice.unable_so(&[b"make supervise/pipe/fifo"], errno, b"this service cannot be adopted");
+        }
+        Ok(Self { directories: None, name, both, ends: Some((reader, writer)), replaces: false })
+    }
+
+    /// An anonymous pipe that is read here, without waiting, where there is no place for a FIFO.
+    pub(super) fn to_us() -> nix::Result<Self> {
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
+        fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        let both = reader.try_clone().map_err(|_| Errno::EMFILE)?.into();
+        let ends = Some((reader, writer));
+        Ok(Self { directories: None, name: c"", both, ends, replaces: false })
     }
 
     /// The FIFO of this name in `pipe`, which is made if it is not there, or not ours.

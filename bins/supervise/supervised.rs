@@ -89,6 +89,16 @@ pub(crate) enum Ends {
     WithService,
 }
 
+/// What follows where the state directory can be neither made nor written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Homeless {
+    /// The service is refused.
+    Refused,
+    /// It is supervised without: it has no file, FIFO or socket of its own, clients are handed in, and nobody can
+    /// adopt it.
+    Supervised,
+}
+
 /// How it has ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Ending {
@@ -137,6 +147,8 @@ pub(crate) struct Options {
     pub(crate) orphans: Orphans,
     /// Whether it is waited for what another supervisor has not given up yet.
     pub(crate) patience: Patience,
+    /// What follows where there is no place for its state.
+    pub(crate) homeless: Homeless,
     /// The notification socket, if the program before this one has handed it on.
     pub(crate) notify: Option<OwnedFd>,
 }
@@ -264,6 +276,11 @@ impl Supervised {
     pub(crate) fn lasting(&self) -> [Option<BorrowedFd<'_>>; 3] {
         let [socket, fifo] = self.parts.service.notify.lasting();
         [socket, fifo, self.shared.pipe.as_ref().map(|pipe| pipe.both().as_fd())]
+    }
+
+    /// Whether a new supervisor could take it over, so that this one may leave it.
+    pub(crate) fn is_adoptable(&self) -> bool {
+        self.parts.service.state.is_some() && self.shared.adoption()
     }
 
     /// The service directory.

@@ -83,6 +83,7 @@ mod tests {
     use std::fs;
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
+    use std::path::Path;
 
     use common::poll::{self, pollfd, watch};
     use common::supervise::json::Value;
@@ -90,7 +91,7 @@ mod tests {
 
     use super::super::{Ending, FIXED_FDS, Next};
     use super::*;
-    use crate::supervise::tests::open;
+    use crate::supervise::tests::{NO_PLACE, open, open_at};
 
     /// What `service` waits for, in the order of the places.
     fn watched(service: &Supervised) -> [pollfd; FIXED_FDS] {
@@ -138,6 +139,18 @@ mod tests {
         assert_eq!(service.renewed(), control | socket);
         assert!(before >= 0 && watched(&service)[2].fd >= 0);
         assert_eq!((service.pids(), service.awaits_leftovers()), ([0; 4], false));
+    }
+
+    #[test]
+    fn one_without_a_place_for_its_state_waits_for_nothing_while_it_is_down() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("down"), "").unwrap();
+        let mut service = open_at(directory.path(), Some(Path::new(NO_PLACE)));
+        turn(&mut service);
+        assert!(watched(&service).iter().all(|place| place.fd < 0));
+        assert_eq!((service.renewed(), service.deadline(Now::read())), (0, None));
+        assert!(!service.is_adoptable());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]

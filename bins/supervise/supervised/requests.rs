@@ -136,6 +136,7 @@ impl Supervised {
         }
         match () {
             () if leaves => return Err("unable to upgrade: leaving"),
+            () if !self.is_adoptable() => return Err("unable to upgrade: this service cannot be adopted"),
             () if self.parts.service.machine.scripted() => {
                 return Err("unable to upgrade: a control script runs, try again");
             }
