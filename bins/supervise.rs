@@ -9,8 +9,9 @@
 //! the part of it by which `adopt` takes over the processes of a killed supervisor, and `pid_space` says where
 //! its pids are valid; `service` reads the service directory, `lookalikes` its names; `failure` reports why a
 //! script was not started, `notices` is what else is reported once; `report` is what clients are shown; `pipe`,
-//! `beside` and `output` are what a supervisor prepares for its services and their clients; `notify`, `leftovers`, `clients`, `adopted`, `control_script` and `death` are what their names say; `fresh` is an fd that
-//! is waited for.
+//! `beside` and `output` are what a supervisor prepares for its services and their clients; `notify`, `leftovers`, `clients`,
+//! `adopted`, `control_script` and `death` are what their names say; `fresh` is an fd that is waited for, `handed_on` what a
+//! program leaves to the one that it becomes.
 
 mod adopt;
 mod adopted;
@@ -20,6 +21,7 @@ mod control_script;
 mod death;
 mod failure;
 mod fresh;
+mod handed_on;
 mod leftovers;
 mod lock;
 mod lookalikes;
@@ -44,6 +46,7 @@ mod supervised;
 
 pub(crate) use beside::link_beside;
 pub(crate) use death::{exit_status, from_wait_status};
+pub(crate) use handed_on::HandedOn;
 pub(crate) use leftovers::Orphans;
 pub(crate) use lock::Patience;
 pub(crate) use needs::Names;
@@ -54,8 +57,7 @@ pub(crate) use pid_space::PidSpace;
 pub(crate) use pipe::handed_on as pipes_handed_on;
 pub(crate) use refusal::Refusal;
 pub(crate) use service::{exists, make_directory};
-pub(crate) use supervised::Standing;
-pub(crate) use supervised::{Ending, Ends, FIXED_FDS, Next, Options, Places, Supervised};
+pub(crate) use supervised::{Ending, Ends, FIXED_FDS, Homeless, Next, Options, Places, Standing, Supervised};
 
 #[cfg(test)]
 mod tests;

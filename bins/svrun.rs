@@ -15,7 +15,8 @@ use nix::fcntl::AT_FDCWD;
 use nix::unistd::{chdir, getcwd};
 
 use crate::supervise::{
-    self, Ending, Ends, Now, Options, Orphans, Patience, PidSpace, Places, Supervised, make_directory,
+    self, Ending, Ends, Homeless, Now, Options, Orphans, Patience, PidSpace, Places, Supervised,
+    make_directory,
 };
 use supervisor::{HEARD, Role, Supervisor};
 use upgrade::Origin;
@@ -126,7 +127,8 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Exit> {
     chdir(directory).or_fail(format_args!("change to {}", shown(directory.to_bytes())))?;
     if let Some(state) = &state {
         let path = getcwd().or_fail("find the working directory")?;
-        supervise::link_beside(state, &service, &path).or_fail("link down and check into the state directory")?;
+        supervise::link_beside(state, &service, &path)
+            .or_fail("link down and check into the state directory")?;
     }
     let voice = Voice { called: cli.called(), directory: directory.to_bytes(), part: b"" };
     let fatal = |what: &[u8], errno: Errno| {
@@ -145,6 +147,7 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Exit> {
         patience: Patience::Brief,
         needs: None,
         argument: None,
+        homeless: Homeless::Refused,
         notify,
     };
     let service = Supervised::open(Places { service, state }, options, Now::read()).map_err(|refusal| {

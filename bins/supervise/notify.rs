@@ -98,8 +98,9 @@ impl Notify {
     }
 
     fn open_fifo(&mut self, state: Option<BorrowedFd>) -> nix::Result<()> {
-        let Some(state) = state.filter(|_| self.fifo.is_none()) else { return Ok(()) };
-        self.fifo = Some(Pipe::fifo(state, c"notify")?);
+        if self.fifo.is_none() {
+            self.fifo = Some(state.map_or_else(Pipe::to_us, |state| Pipe::fifo(state, c"notify"))?);
+        }
         Ok(())
     }
 
@@ -141,11 +142,10 @@ impl Notify {
         self.name = name;
     }
 
-    /// The socket is to be found by the program that we become: nobody else can get its name, or what was sent
-    /// meanwhile. So is, with `fifo`, the FIFO, which must not lack a reader.
-    pub(super) fn hand_on(&self, fifo: bool) -> nix::Result<[Option<fds::Handed>; 2]> {
-        let socket = self.socket.as_ref().map(|socket| fds::hand_on(socket.as_fd())).transpose()?;
-        Ok([socket, self.fifo.as_ref().filter(|_| fifo).map(Pipe::hand_on).transpose()?])
+    /// What the program that we become needs: the socket, so that nobody else can get its name, or what was sent
+    /// meanwhile; and the FIFO, which must not lack a reader until that has opened it by its name.
+    pub(super) fn lasting(&self) -> [Option<BorrowedFd<'_>>; 2] {
+        [self.socket.as_ref().map(AsFd::as_fd), self.fifo.as_ref().map(|fifo| fifo.both().as_fd())]
     }
 
     /// The fd pair for the service: ours, and the number that it expects.
@@ -244,7 +244,7 @@ pub(crate) fn handed_on() -> nix::Result<Option<OwnedFd>> {
 }
 
 /// The random part of the name of a notification socket.
-fn number_of(fd: RawFd) -> Option<u64> {
+pub(super) fn number_of(fd: RawFd) -> Option<u64> {
     let mut buffer = [0; 32];
     let name = socket::abstract_name(fd, &mut buffer).ok()?; // anything else, inherited from our parent
     name.strip_prefix(NAME).and_then(number)

@@ -8,13 +8,16 @@ use common::spawn::{self, Plan, Slot};
 use common::supervise::Control;
 use common::{fds, process, procfs, signals};
 use nix::errno::Errno;
+use nix::unistd::Gid;
 
+use super::adopt;
 use super::adopted::Adopted;
 use super::control_script::ControlScript;
 use super::death;
 use super::failure::{Failures, START};
 use super::fresh::Fresh;
 use super::leftovers::{self, Leftovers};
+use super::lock::{NotOurs, Patience};
 use super::machine::{Action, Actions, Death, Event, Machine, Phase, Script, Starts, Want};
 use super::needs::{Names, Needs};
 use super::notices::{Notice, Notices};
@@ -22,10 +25,12 @@ use super::notify::Notify;
 use super::now::{Now, Wall};
 use super::pipe::End;
 use super::record::{self, Book, Snapshot};
+use super::refusal::Refusal;
 use super::report::View;
 use super::service::{self, Optional, Settings};
 use super::shared::Shared;
 use super::state::State;
+use super::supervised::Homeless;
 use common::supervise::Part;
 
 /// How long until a write that failed is tried again, in milliseconds.
@@ -137,6 +142,40 @@ impl Process {
     /// Where its state directory lies.
     pub(super) fn parent(&self) -> BorrowedFd<'_> {
         self.state_parent.as_ref().unwrap_or(&self.directory).as_fd()
+    }
+
+    /// Takes its state directory, which is that of the service; nothing where that can be neither made nor written and it
+    /// is supervised all the same.
+    pub(super) fn take_state(
+        &mut self,
+        shared: &mut Shared,
+        operators: Option<Gid>,
+        patience: Patience,
+        homeless: Homeless,
+        now: Now,
+    ) -> Result<(), Refusal> {
+        let unable = match State::take(self.parent(), operators, patience) {
+            Ok(state) => {
+                shared.space.look_for_sign(state.directory());
+                let looks = homeless == Homeless::Supervised;
+                let refused = looks.then(|| state.refuses_writing()).flatten();
+                self.state = Some(state);
+                // What it says of a living process counts all the same.
+                let living =
+                    || !matches!(adopt::recorded(self, shared, now), Ok((_, None | Some((_, false)))));
+                match refused.filter(|_| !living()) {
+                    None => return Ok(()),
+                    Some(errno) => (&b"write to supervise"[..], errno),
+                }
+            }
+            Err(NotOurs::Unusable(what @ "make supervise", errno)) if homeless == Homeless::Supervised => {
+                (what.as_bytes(), errno)
+            }
+            Err(not_ours) => return Err(Refusal::state(self.part, &not_ours)),
+        };
+        self.state = None;
+        shared.voice.unable_so(&[unable.0], unable.1, b"this service cannot be adopted");
+        Ok(())
     }
 
     /// The fd of its control FIFO.

@@ -10,7 +10,9 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, renameat};
 use nix::libc::{dev_t, ino_t, off_t};
 use nix::sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat};
-use nix::unistd::{Gid, UnlinkatFlags, Whence, fchown, geteuid, lseek, read, unlinkat, write};
+use nix::unistd::{
+    AccessFlags, Gid, UnlinkatFlags, Whence, faccessat, fchown, geteuid, lseek, read, unlinkat, write,
+};
 
 use super::fresh::Fresh;
 use super::lock::{Lock, NotOurs, Patience};
@@ -104,6 +106,12 @@ impl State {
     /// The directory, for what else lies in it.
     pub(super) fn directory(&self) -> BorrowedFd<'_> {
         self.directory.as_fd()
+    }
+
+    /// Why nothing can be written in it, if that lies in the directory or its file system.
+    pub(super) fn refuses_writing(&self) -> Option<Errno> {
+        let may = faccessat(&self.directory, c".", AccessFlags::W_OK, AtFlags::empty());
+        may.err().filter(|errno| matches!(errno, Errno::EROFS | Errno::EACCES | Errno::EPERM))
     }
 
     /// Whether it was removed: no file can be made in it.

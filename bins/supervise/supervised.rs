@@ -93,6 +93,16 @@ pub(crate) enum Ends {
     WithService,
 }
 
+/// What follows where the state directory can be neither made nor written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Homeless {
+    /// The service is refused.
+    Refused,
+    /// It is supervised without: it has no file, FIFO or socket of its own, clients are handed in, and nobody can
+    /// adopt it.
+    Supervised,
+}
+
 /// How it has ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Ending {
@@ -145,6 +155,8 @@ pub(crate) struct Options {
     pub(crate) needs: Option<Names>,
     /// The argument of run and setup, if they get one.
     pub(crate) argument: Option<&'static CStr>,
+    /// What follows where there is no place for its state.
+    pub(crate) homeless: Homeless,
     /// The notification socket, if the program before this one has handed it on.
     pub(crate) notify: Option<OwnedFd>,
 }
@@ -263,9 +275,20 @@ impl Supervised {
     /// Hands on what a program that takes over by exec needs: the notification socket, and with `pipes` the
     /// FIFOs, which must not lack a reader.
     pub(crate) fn hand_on(&self, pipes: bool) -> nix::Result<[Option<fds::Handed>; 3]> {
-        let [socket, fifo] = self.parts.service.notify.hand_on(pipes)?;
-        let pipe = self.shared.pipe.as_ref().filter(|_| pipes).map(Pipe::hand_on).transpose()?;
-        Ok([socket, fifo, pipe])
+        let [socket, fifo, pipe] = self.lasting();
+        let hand_on = |fd: Option<BorrowedFd>| fd.map(fds::hand_on).transpose();
+        Ok([hand_on(socket)?, hand_on(fifo.filter(|_| pipes))?, hand_on(pipe.filter(|_| pipes))?])
+    }
+
+    /// What a program that takes over by exec needs: the notification socket, and the FIFOs, that for the log last.
+    pub(crate) fn lasting(&self) -> [Option<BorrowedFd<'_>>; 3] {
+        let [socket, fifo] = self.parts.service.notify.lasting();
+        [socket, fifo, self.shared.pipe.as_ref().map(|pipe| pipe.both().as_fd())]
+    }
+
+    /// Whether a new supervisor could take it over, so that this one may leave it.
+    pub(crate) fn is_adoptable(&self) -> bool {
+        self.parts.service.state.is_some() && self.shared.adoption()
     }
 
     /// The service directory.

@@ -1,8 +1,10 @@
 //! Two services in one loop of one process.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use common::poll::{self, POLLIN, pollfd, watch};
@@ -12,6 +14,8 @@ use nix::unistd::{Pid, getpgid};
 
 use super::*;
 
+/// Where nobody can make a directory.
+pub(super) const NO_PLACE: &str = "/sys";
 /// How long anything may take, in milliseconds.
 const DEADLINE: u64 = 60_000;
 
@@ -21,7 +25,12 @@ fn script(path: &Path, text: &str) {
 }
 
 /// A service that shares its process with others.
-pub(super) fn open(directory: &Path, needs: Option<&str>) -> Box<Supervised> {
+pub(super) fn open(directory: &Path) -> Box<Supervised> {
+    open_with(directory, None, None)
+}
+
+/// One whose state is in `state`, and that waits for these `needs`.
+pub(super) fn open_with(directory: &Path, state: Option<&Path>, needs: Option<&str>) -> Box<Supervised> {
     let options = Options {
         voice: Voice { called: b"test", directory: b"service", part: b"" },
         env: [c"PATH=/usr/local/bin:/usr/bin:/bin"].into_iter().collect(),
@@ -32,16 +41,21 @@ pub(super) fn open(directory: &Path, needs: Option<&str>) -> Box<Supervised> {
         patience: Patience::None,
         needs: needs.map(Names::of),
         argument: None,
+        homeless: Homeless::Supervised,
         notify: None,
     };
     let service = fs::File::open(directory).unwrap().into();
-    Supervised::open(Places { service, state: None }, options, Now::read()).unwrap()
+    let state = state.map(|state| fs::File::open(state).unwrap().into());
+    Supervised::open(Places { service, state }, options, Now::read()).unwrap()
 }
 
-/// Holds two services, until `done` says so of how they have ended so far.
-fn hold(held: &mut [Option<Box<Supervised>>; 2], done: impl Fn([Option<Ending>; 2]) -> bool) {
+/// Holds services, until `done` says so of how they have ended so far.
+fn hold<const N: usize>(
+    held: &mut [Option<Box<Supervised>>; N],
+    mut done: impl FnMut([Option<Ending>; N]) -> bool,
+) {
     let began = Now::read().monotonic;
-    let mut endings = [None; 2];
+    let mut endings = [None; N];
     loop {
         for (held, ending) in held.iter_mut().zip(&mut endings) {
             while let Some(service) = held {
@@ -113,7 +127,7 @@ fn two_services_live_in_one_loop_and_end_each_for_itself() {
     let pid = |path: &Path| fs::read_to_string(path.join("supervise/pid")).unwrap_or_default();
     let began = |path: &Path| format!("began in {}\n", path.display());
 
-    let mut held = [Some(open(&first, None)), Some(open(&second, None))];
+    let mut held = [Some(open(&first)), Some(open(&second))];
     hold(&mut held, |_| {
         [&first, &second].iter().all(|path| stat(path) == "run\n" && log(path) == began(path))
     });
@@ -138,14 +152,14 @@ fn two_services_live_in_one_loop_and_end_each_for_itself() {
     hold(&mut held, |_| procfs::process(left).map_or(true, |left| left.zombie));
 
     // What another has held is free for a third, while the second goes on.
-    held[0] = Some(open(&first, None));
+    held[0] = Some(open(&first));
     hold(&mut held, |_| stat(&first) == "run\n" && log(&first) == began(&first).repeat(2));
     held.iter_mut().flatten().for_each(|service| service.stop());
     hold(&mut held, |endings| endings == [Some(Ending::Asked); 2]);
     assert_eq!((stat(&first).as_str(), stat(&second).as_str()), ("down\n", "down\n"));
 
     // One that needs another waits for it, whatever it is asked for meanwhile, and at each of its starts.
-    held[0] = Some(open(&first, Some("db")));
+    held[0] = Some(open_with(&first, None, Some("db")));
     let standing = |held: &[Option<Box<Supervised>>; 2]| held[0].as_ref().unwrap().standing();
     hold(&mut held, |_| stat(&first) == "down, waiting for db\n");
     assert_eq!(standing(&held), Standing::Coming);
@@ -168,4 +182,35 @@ fn two_services_live_in_one_loop_and_end_each_for_itself() {
     held[0].as_mut().unwrap().stop();
     hold(&mut held, |endings| endings[0] == Some(Ending::Asked));
     assert_eq!(std::env::current_dir().unwrap(), current);
+    one_without_a_place_for_its_state(directory.path());
+}
+
+/// It runs, with its logger, and announces that it is ready.
+fn one_without_a_place_for_its_state(directory: &Path) {
+    let path = directory.join("third");
+    fs::create_dir_all(path.join("log")).unwrap();
+    fs::write(path.join("notification-fd"), "3\n").unwrap();
+    script(&path.join("run"), "echo began\necho >&3\nexec sleep 300");
+    script(&path.join("log/run"), "exec cat >>../log.text");
+    let mut held = [Some(open_with(&path, Some(Path::new(NO_PLACE)), None))];
+    let mut request = |text: &str| {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        theirs.write_all(text.as_bytes()).unwrap();
+        assert!(held[0].as_mut().unwrap().add_client(ours.into(), Now::read()));
+        let mut answer = Vec::new();
+        hold(&mut held, |_| {
+            // It is not at its end: what has come so far.
+            let _ = theirs.read_to_end(&mut answer);
+            answer.ends_with(b"\n")
+        });
+        String::from_utf8(answer).unwrap()
+    };
+    assert!(request("wait ready\n").contains("\"state\":\"run\""));
+    assert!(request("upgrade\n").contains("this service cannot be adopted"), "it would be started again");
+    held[0].as_mut().unwrap().stop();
+    hold(&mut held, |endings| endings == [Some(Ending::Asked)]);
+    assert_eq!(fs::read_to_string(path.join("log.text")).unwrap(), "began\n");
+    assert!(!path.join("supervise").exists() && !path.join("log/supervise").exists());
 }

@@ -106,7 +106,8 @@ impl Hosted {
         match updated {
             Ok(()) => self.unwatched = false,
             Err(errno) => {
-                deadline = Some(deadline.map_or(now.monotonic + AGAIN, |time| time.min(now.monotonic + AGAIN)));
+                deadline =
+                    Some(deadline.map_or(now.monotonic + AGAIN, |time| time.min(now.monotonic + AGAIN)));
                 if !std::mem::replace(&mut self.unwatched, true) {
                     voice.unable_so(&[b"wait for its events"], errno, b"looking each second");
                 }

@@ -42,7 +42,8 @@ mod tests {
     fn slots_are_due_in_the_order_of_their_times_and_each_has_one() {
         let mut queue = Queue::default();
         let mut times = [None; 4];
-        for (slot, time) in [(0, Some(9)), (1, Some(5)), (2, Some(7)), (3, Some(5)), (0, Some(6)), (2, None)] {
+        for (slot, time) in [(0, Some(9)), (1, Some(5)), (2, Some(7)), (3, Some(5)), (0, Some(6)), (2, None)]
+        {
             queue.set(slot, &mut times[slot], time);
         }
         assert_eq!(times, [Some(6), Some(5), None, Some(5)]);

@@ -100,6 +100,7 @@ mod tests {
     use std::fs;
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
+    use std::path::Path;
 
     use common::poll::{self, pollfd, watch};
     use common::supervise::json::Value;
@@ -107,7 +108,7 @@ mod tests {
 
     use super::super::{Ending, FIXED_FDS, Next};
     use super::*;
-    use crate::supervise::tests::open;
+    use crate::supervise::tests::{NO_PLACE, open, open_with};
 
     /// What `service` waits for, in the order of the places.
     fn watched(service: &Supervised) -> [pollfd; FIXED_FDS] {
@@ -129,7 +130,7 @@ mod tests {
     fn a_file_that_has_got_the_number_of_another_is_shown_as_new_once() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("down"), "").unwrap();
-        let mut service = open(directory.path(), None);
+        let mut service = open(directory.path());
         let (control, socket, first) = (1 << 2, 1 << 4, 1 << 7);
         assert_eq!((service.renewed(), service.renewed()), (control | socket, 0));
 
@@ -158,10 +159,22 @@ mod tests {
     }
 
     #[test]
+    fn one_without_a_place_for_its_state_waits_for_nothing_while_it_is_down() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("down"), "").unwrap();
+        let mut service = open_with(directory.path(), Some(Path::new(NO_PLACE)), None);
+        turn(&mut service);
+        assert!(watched(&service).iter().all(|place| place.fd < 0));
+        assert_eq!((service.renewed(), service.deadline(Now::read())), (0, None));
+        assert!(!service.is_adoptable());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
     fn a_client_that_is_handed_in_is_answered_and_none_can_take_the_place_of_one_that_waits() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("down"), "").unwrap();
-        let mut service = open(directory.path(), None);
+        let mut service = open(directory.path());
         let mut handed = Vec::new();
         let mut hand_in = |service: &mut Supervised, request: &str| {
             let (ours, mut theirs) = UnixStream::pair().unwrap();

@@ -35,7 +35,7 @@ impl Supervised {
                 self.save_part(part, now);
             }
         }
-        if self.socket.is_none() {
+        if self.socket.is_none() && self.parts.service.state.is_some() {
             self.parts.service.retry_at.get_or_insert(now.monotonic + AGAIN);
         }
     }

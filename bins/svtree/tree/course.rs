@@ -76,7 +76,6 @@ impl Course {
     fn ends(&self) -> bool {
         !matches!(self.phase, Phase::Setup(_) | Phase::Goes)
     }
-
 }
 
 impl Tree {
@@ -221,7 +220,12 @@ impl Tree {
 
     fn finish(&self) -> Phase {
         let which = Which::Finish { status: self.course.status };
-        Phase::Finishes(Script::start(which, self.directory.as_ref().map(AsFd::as_fd), &self.template.env, self.voice))
+        Phase::Finishes(Script::start(
+            which,
+            self.directory.as_ref().map(AsFd::as_fd),
+            &self.template.env,
+            self.voice,
+        ))
     }
 
     /// Looks at the directory, lets services start whose needs are met, and the program once nothing is coming.

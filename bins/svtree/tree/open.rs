@@ -12,8 +12,8 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::unistd::getcwd;
 
-use super::course::Course;
 use super::Tree;
+use super::course::Course;
 use super::services::{Interned, Template};
 use crate::supervise::{Now, make_directory};
 use crate::svtree::clients::Clients;
@@ -30,15 +30,8 @@ use crate::svtree::slots::{PROGRAM, Slots};
 const OWN: &CStr = c".tree";
 
 /// The signals that the tree acts on itself.
-const HEARD: [i32; 7] = [
-    signals::CHLD,
-    signals::TERM,
-    signals::INT,
-    signals::HUP,
-    signals::QUIT,
-    signals::PWR,
-    signals::RTMIN_3,
-];
+const HEARD: [i32; 7] =
+    [signals::CHLD, signals::TERM, signals::INT, signals::HUP, signals::QUIT, signals::PWR, signals::RTMIN_3];
 
 impl Tree {
     /// Opens a tree, and starts its setup.

@@ -13,7 +13,7 @@ use nix::errno::Errno;
 
 use super::Tree;
 use crate::supervise::{
-    self, Ends, Names, Now, Options, Orphans, Patience, PidSpace, Places, Refusal, Supervised,
+    self, Ends, Homeless, Names, Now, Options, Orphans, Patience, PidSpace, Places, Refusal, Supervised,
 };
 use crate::svtree::hosted::Hosted;
 use crate::svtree::scan::{Change, Scan, argument};
@@ -94,6 +94,7 @@ impl Template {
             orphans: Orphans::Anybodys,
             patience: if waiting.told.is_none() { Patience::Brief } else { Patience::None },
             needs,
+            homeless: Homeless::Supervised,
             argument: argument.map(|argument| self.names.get(&argument)),
             notify: None,
         };

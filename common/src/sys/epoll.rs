@@ -55,7 +55,8 @@ impl Epoll {
     /// `epoll_wait(2)`'s.
     pub fn wait(&self, timeout: Option<u64>, give: impl FnMut(u64)) -> nix::Result<()> {
         let longest = EpollTimeout::MAX;
-        let timeout = timeout.map_or(EpollTimeout::NONE, |time| EpollTimeout::try_from(time).unwrap_or(longest));
+        let timeout =
+            timeout.map_or(EpollTimeout::NONE, |time| EpollTimeout::try_from(time).unwrap_or(longest));
         let mut events = [EpollEvent::empty(); EVENTS];
         match self.0.wait(&mut events, timeout) {
             Ok(count) => events.iter().take(count).map(EpollEvent::data).for_each(give),
