@@ -27,6 +27,7 @@ mod lock;
 mod lookalikes;
 mod machine;
 mod needs;
+pub(crate) mod next_program;
 mod notices;
 mod notify;
 mod now;

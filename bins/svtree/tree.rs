@@ -7,12 +7,13 @@ mod course;
 mod open;
 mod requests;
 mod services;
+mod upgrade;
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
-use common::{Voice, memory, process, signals};
-use nix::errno::Errno;
+use common::{Voice, Words, memory, process, signals};
+use nix::sys::resource::rlim_t;
 
 use super::clients::Clients;
 use super::events::{Events, Token};
@@ -58,7 +59,10 @@ pub(super) struct Tree {
     awake: Vec<usize>,
     course: Course,
     /// Held as long as we live.
-    _lock: Option<OwnedFd>,
+    lock: Option<OwnedFd>,
+    /// The command line, and the limit of open files that we were given, soft and hard.
+    line: Words,
+    files: (rlim_t, rlim_t),
     socket: Option<OwnedFd>,
     clients: Clients,
     /// There may be more deaths.
@@ -181,7 +185,13 @@ impl Tree {
             Turn::Goes => {}
             Turn::Over(_) => return self.over(slot),
             Turn::Upgrade(client) => {
-                hosted.service.refuse_upgrade(client, Errno::ENOSYS);
+                // What is learnt of others is to be dealt with first.
+                if self.awake.is_empty() {
+                    let why = self.upgrade(Now::read());
+                    if let Some(hosted) = self.slots.get_mut(slot) {
+                        hosted.service.refuse_upgrade(client, why.bytes());
+                    }
+                }
                 return self.wake(slot);
             }
         }

@@ -68,7 +68,7 @@ impl Course {
     }
 
     /// Whether services are still started.
-    fn goes(&self) -> bool {
+    pub(super) fn goes(&self) -> bool {
         matches!(self.phase, Phase::Goes)
     }
 
@@ -236,6 +236,7 @@ impl Tree {
         }
         self.host_waiting(now);
         self.hold_or_release(now);
+        self.upgrade_for_clients(now);
         if let Some(program) = self.program.as_mut().filter(|program| program.is_due()) {
             if !self.graph.holds(PROGRAM) && self.awake.is_empty() {
                 program.start(self.voice);
