@@ -8,7 +8,7 @@
 //! the part of it by which `adopt` takes over the processes of a killed supervisor, and `pid_space` says where
 //! its pids are valid; `service` reads the service directory, `lookalikes` its names; `failure` reports why a
 //! script was not started, `notices` is what else is reported once; `report` is what clients are shown; `pipe`,
-//! `notify`, `leftovers`, `clients`, `adopted`, `control_script` and `death` are what their names say; `fresh` is an fd that
+//! `notify`, `leftovers`, `clients`, `adopted`, `control_script` and `death` are what their names say; `program` is what is started as run, `fresh` an fd that
 //! is waited for, `handed_on` what a program leaves to the one that it becomes.
 
 mod adopt;
@@ -32,6 +32,7 @@ mod parts;
 mod pid_space;
 mod pipe;
 mod process;
+mod program;
 mod record;
 mod refusal;
 mod report;
@@ -49,6 +50,8 @@ pub(crate) use notify::handed_on as notify_handed_on;
 pub(crate) use now::Now;
 pub(crate) use pid_space::PidSpace;
 pub(crate) use pipe::handed_on as pipes_handed_on;
+#[cfg_attr(not(test), expect(unused_imports, reason = "for a program that holds several services"))]
+pub(crate) use program::{DefaultLog, Program};
 pub(crate) use service::{exists, make_directory};
 pub(crate) use supervised::{Ending, Ends, FIXED_FDS, Homeless, Next, Options, Places, Supervised};
 

@@ -147,6 +147,8 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Exit> {
         orphans: Orphans::TheServices,
         patience: Patience::Brief,
         homeless: Homeless::Refused,
+        argument: None,
+        log: None,
         notify,
     };
     let service = Supervised::open(Places { service, state }, options, Now::read()).map_err(|refusal| {

@@ -7,6 +7,7 @@
 //! What has come by several ways is handled in this order: bytes and lines, notifications, and then what was
 //! learnt of before they were looked at: a signal, and deaths. `order` has the reasons.
 
+mod default_log;
 #[cfg_attr(not(test), expect(dead_code, reason = "for a program that holds several services"))]
 mod hosting;
 mod leave;
@@ -14,6 +15,7 @@ mod requests;
 mod save;
 mod start;
 
+use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::poll::{self, POLLIN, pollfd, watch};
@@ -34,6 +36,7 @@ use super::parts::Parts;
 use super::pid_space::PidSpace;
 use super::pipe::Pipe;
 use super::process::Process;
+use super::program::DefaultLog;
 use super::shared::Shared;
 use common::supervise::Part;
 
@@ -149,6 +152,10 @@ pub(crate) struct Options {
     pub(crate) patience: Patience,
     /// What follows where there is no place for its state.
     pub(crate) homeless: Homeless,
+    /// The argument of run.
+    pub(crate) argument: Option<&'static CStr>,
+    /// What logs it if it has no `log`.
+    pub(crate) log: Option<DefaultLog>,
     /// The notification socket, if the program before this one has handed it on.
     pub(crate) notify: Option<OwnedFd>,
 }
@@ -166,6 +173,8 @@ pub(crate) struct Supervised {
     ended: Option<Death>,
     /// Since when the logger reads the rest.
     draining: Option<u64>,
+    /// What logs it if it has no `log`.
+    default_log: Option<DefaultLog>,
     /// Why `log` could not be opened, which was reported.
     no_log: Option<Errno>,
     asked: Asked,
@@ -186,6 +195,7 @@ impl Supervised {
     #[inline(never)] // its buffers would be part of the frame that waits
     pub(crate) fn settle(&mut self, now: Now) -> Next {
         (0..CLIENTS).for_each(|i| self.serve(i, now));
+        self.exchange_ended_logger(now);
         if let Some(next) = self.prepare_upgrade(now) {
             return next;
         }
@@ -508,6 +518,7 @@ impl Supervised {
 
     /// A logger that was added is noticed by the next start of the service, which otherwise runs without.
     fn before_start(&mut self, now: Now) {
+        self.prefer_own_log(now);
         if self.parts.logger.is_none() {
             let found = self.look_for_log(now).and_then(|()| self.lock_log(Patience::None, now));
             if let Err(refusal) = found {
