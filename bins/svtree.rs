@@ -31,7 +31,7 @@ use nix::unistd::pipe2;
 
 use crate::supervise;
 use program::Received;
-use tree::Tree;
+use tree::{Inherited, Tree};
 
 /// svtree: run the services of a directory in one process.
 pub const PROGRAM: Link = Link {
@@ -58,10 +58,11 @@ fn run(cli: &mut Cli) -> Outcome {
 
 /// Makes this process fit for its work, and opens the tree.
 fn start(cli: &mut Cli) -> Result<Tree, Exit> {
-    fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     let line = command_line::read(cli)?;
+    let inherited = Inherited::take()?;
     // Before the first child: nothing that arrives may be lost, or end us, from here on.
     let received = Received::take()?;
+    fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     signals::reset_all();
     supervise::let_reopen();
     // What services leave behind becomes ours, to be reaped, and to be ended at the end.
@@ -70,7 +71,7 @@ fn start(cli: &mut Cli) -> Result<Tree, Exit> {
     // Each service takes several fds. The services get the limit that we were given.
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).or_fail("raise the soft limit of open files")?;
     take_stdin_away()?;
-    Tree::open(cli.called(), line, received)
+    Tree::open(cli.called(), line, received, inherited)
 }
 
 /// Services read nothing of our stdin, which is the program's, or a terminal's.

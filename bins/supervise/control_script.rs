@@ -93,7 +93,7 @@ impl ControlScript {
         let fds = end.as_ref().map(|end| (end.as_ref().map_or(2, AsRawFd::as_raw_fd), 1));
         let fds = fds.as_slice();
         let plan =
-            Plan { group: shared.own_groups(), directory, record: None, fds, path, argv, env: &shared.env };
+            Plan { group: shared.own_groups(), files: shared.files, directory, record: None, fds, path, argv, env: &shared.env };
         let failed = match spawn::spawn(&plan) {
             Ok(spawned) => {
                 self.pid = spawned.pid;

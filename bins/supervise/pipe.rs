@@ -9,7 +9,7 @@ use common::{Text, Voice, caps, fds, procfs};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice, tee};
 use nix::sys::stat::{Mode, fchmod};
-use nix::unistd::{pipe2, read, write};
+use nix::unistd::{UnlinkatFlags, pipe2, read, unlinkat, write};
 
 use super::fresh::Fresh;
 
@@ -164,6 +164,15 @@ impl Pipe {
         self.directories
             .as_ref()
             .is_some_and(|(_, directory)| self.named(directory.as_fd(), End::Write).is_ok())
+    }
+
+    /// Another takes its name.
+    pub(super) fn give_up_name(&self) -> nix::Result<()> {
+        let Some((_, directory)) = &self.directories else { return Ok(()) };
+        match unlinkat(directory, self.name, UnlinkatFlags::NoRemoveDir) {
+            Err(Errno::ENOENT) => Ok(()),
+            other => other,
+        }
     }
 
     /// There is a new state directory: the next new pipe is made there.

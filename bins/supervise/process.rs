@@ -24,6 +24,7 @@ use super::notices::{Notice, Notices};
 use super::notify::Notify;
 use super::now::{Now, Wall};
 use super::pipe::End;
+use super::program::{Directory, Program};
 use super::record::{self, Book, Snapshot};
 use super::refusal::Refusal;
 use super::report::View;
@@ -45,7 +46,9 @@ pub(super) struct Process {
     /// Which of them.
     pub(super) part: Part,
     /// Its part of the service directory.
-    pub(super) directory: OwnedFd,
+    pub(super) directory: Directory,
+    /// What is started as run.
+    pub(super) program: Program,
     /// Where its state directory lies, if that is not the same.
     pub(super) state_parent: Option<OwnedFd>,
     /// Its life.
@@ -95,7 +98,7 @@ impl Process {
     /// A process of which nothing runs.
     pub(super) fn new(
         part: Part,
-        directory: OwnedFd,
+        directory: Directory,
         state_parent: Option<OwnedFd>,
         want: Want,
         now: Now,
@@ -105,6 +108,7 @@ impl Process {
         Self {
             part,
             directory,
+            program: Program::Run(None),
             state_parent,
             machine,
             // A logger has no files but run and down.
@@ -141,7 +145,7 @@ impl Process {
 
     /// Where its state directory lies.
     pub(super) fn parent(&self) -> BorrowedFd<'_> {
-        self.state_parent.as_ref().unwrap_or(&self.directory).as_fd()
+        self.state_parent.as_ref().map_or(self.directory.as_fd(), AsFd::as_fd)
     }
 
     /// Takes its state directory, which is that of the service; nothing where that can be neither made nor written and it
@@ -191,6 +195,11 @@ impl Process {
     /// The pids of its process and of its control script, 0 where none runs.
     pub(super) fn pids(&self) -> [u32; 2] {
         [self.machine.pid, self.script.pid()]
+    }
+
+    /// Whether a process of it runs, as far as that is known.
+    pub(super) fn runs(&self) -> bool {
+        self.machine.pid != 0 && self.lost.is_none()
     }
 
     /// Whether there is a wait for the end of what run left behind.
@@ -328,7 +337,9 @@ impl Process {
     fn start(&mut self, shared: &mut Shared, now: Now) -> Event {
         let voice = shared.voice(self.part);
         if self.part == Part::Log {
-            self.settings.look_at_names(self.directory.as_fd(), voice);
+            if !self.directory.is_shared() {
+                self.settings.look_at_names(self.directory.as_fd(), voice);
+            }
         } else {
             self.settings.for_start(self.directory.as_fd(), voice);
             self.run_is_over();
@@ -341,12 +352,11 @@ impl Process {
         // As it will be: a successor that finds the new run has to know what was wanted of it, and one that finds
         // no new run that a start was under way.
         self.remember_as(shared, starting, now);
-        let words = [c"./run", shared.argument.unwrap_or_default()];
-        let count = if self.part == Part::Service && shared.argument.is_some() { 2 } else { 1 };
-        let event = self.spawn(shared, c"./run", &words[..count], Phase::Run);
+        let argv = self.program.argv();
+        let event = self.spawn(shared, argv.path(), argv.words(), Phase::Run);
         match (event, self.exec) {
             (Event::Started(_), Some(errno)) => {
-                self.run_failures.report(voice, (0, START), (self.directory.as_fd(), c"./run"), errno);
+                self.run_failures.report(voice, (0, START), (self.directory.as_fd(), argv.path()), errno);
             }
             (Event::Started(_), None) => self.run_failures.clear(),
             _ => {}
@@ -456,7 +466,7 @@ impl Process {
             if phase == Phase::Run { self.notify.env(&self.settings, &shared.env) } else { &shared.env };
         let group = shared.own_groups() || phase == Phase::Run && self.settings.leftovers[0].is_some();
         let directory = self.directory.as_fd();
-        match spawn::spawn(&Plan { group, directory, record, fds: &fds[..count], path, argv, env }) {
+        match spawn::spawn(&Plan { group, files: shared.files, directory, record, fds: &fds[..count], path, argv, env }) {
             Ok(spawned) => {
                 self.notices.forget(Notice::NotStarted);
                 if phase == Phase::Run {

@@ -1,7 +1,6 @@
 //! What both processes of a service share.
 
-use std::ffi::CStr;
-
+use common::spawn::Files;
 use common::{Voice, Words};
 
 use super::leftovers::Orphans;
@@ -16,8 +15,8 @@ pub(super) struct Shared {
     pub(super) voice: Voice,
     /// The environment, as it was received.
     pub(super) env: Words,
-    /// The argument of run and setup, if they get one.
-    pub(super) argument: Option<&'static CStr>,
+    /// The limit of open files that its programs get, soft and hard, if not ours.
+    pub(super) files: Option<Files>,
     /// The pid of the supervisor.
     pub(super) supervisor: u32,
     /// Where recorded pids mean anything.

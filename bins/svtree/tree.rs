@@ -25,6 +25,7 @@ use super::scan::Scan;
 use super::slots::Slots;
 use crate::supervise::Now;
 use course::Course;
+pub(super) use open::Inherited;
 use services::{Template, Waiting};
 
 /// How long it has to be quiet before what is not needed for the wait is given back, in milliseconds.
@@ -65,6 +66,8 @@ pub(super) struct Tree {
     files: (rlim_t, rlim_t),
     socket: Option<OwnedFd>,
     clients: Clients,
+    /// It goes on with the services of the program that it was.
+    takes_over: bool,
     /// There may be more deaths.
     unreaped: bool,
     /// There are signals.
@@ -157,7 +160,7 @@ impl Tree {
     /// For how many milliseconds to wait at most, if time alone will lead to something. After a quiet second, memory
     /// that the wait does not need is given back: under load it would be fetched again and again.
     fn timeout(&mut self, now: Now) -> Option<u64> {
-        if self.unreaped || !self.awake.is_empty() {
+        if self.unreaped && !self.takes_over || !self.awake.is_empty() {
             return Some(0);
         }
         let due = [self.queue.first(), self.deadline()].into_iter().flatten().min();
@@ -211,7 +214,9 @@ impl Tree {
             // Also where CHLD was not heard: one signal may stand for many.
             self.unreaped = true;
         }
-        if !std::mem::take(&mut self.unreaped) {
+        // How a child has died that the program before us has started is for its service, once that is hosted again.
+        self.takes_over &= !self.is_complete();
+        if self.takes_over || !std::mem::take(&mut self.unreaped) {
             return;
         }
         for _ in 0..DEATHS {

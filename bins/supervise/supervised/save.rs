@@ -92,6 +92,7 @@ impl Supervised {
             if let (Some(pipe), Some(state)) = (&mut self.shared.pipe, &process.state) {
                 pipe.move_to(state.directory());
             }
+            self.move_default_log();
         }
     }
 

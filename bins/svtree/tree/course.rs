@@ -26,9 +26,10 @@ const AGAIN: u64 = 100;
 const DRAIN: u64 = 400;
 
 /// How far the tree has come.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Phase {
     Setup(Script),
+    #[default]
     Goes,
     Stops,
     Sweeps(Sweep),
@@ -37,7 +38,7 @@ enum Phase {
 }
 
 /// The course of a tree.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::svtree) struct Course {
     phase: Phase,
     /// The status to exit with.
@@ -50,12 +51,6 @@ pub(in crate::svtree) struct Course {
 }
 
 impl Course {
-    /// The course of a tree whose setup was started.
-    pub(in crate::svtree) fn new(setup: Script) -> Self {
-        let (status, stop, end, kill_at) = (0, Stop::default(), None, None);
-        Self { phase: Phase::Setup(setup), status, stop, end, kill_at }
-    }
-
     /// A word for it.
     pub(super) fn word(&self) -> &'static str {
         match self.phase {
@@ -79,6 +74,16 @@ impl Course {
 }
 
 impl Tree {
+    /// Starts `.tree/setup`.
+    pub(super) fn set_up(&mut self) {
+        self.course.phase = Phase::Setup(self.script(Which::Setup));
+    }
+
+    fn script(&self, which: Which) -> Script {
+        let directory = self.directory.as_ref().map(AsFd::as_fd);
+        Script::start(which, directory, Some(self.files), &self.template.env, self.voice)
+    }
+
     /// Handles a signal.
     pub(super) fn signal(&mut self, signal: i32, now: Now) {
         match signal {
@@ -220,12 +225,7 @@ impl Tree {
 
     fn finish(&self) -> Phase {
         let which = Which::Finish { status: self.course.status };
-        Phase::Finishes(Script::start(
-            which,
-            self.directory.as_ref().map(AsFd::as_fd),
-            &self.template.env,
-            self.voice,
-        ))
+        Phase::Finishes(self.script(which))
     }
 
     /// Looks at the directory, lets services start whose needs are met, and the program once nothing is coming.

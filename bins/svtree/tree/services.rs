@@ -7,13 +7,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use common::door::{self, Owner};
+use common::spawn::Files;
 use common::supervise::Part;
 use common::{Voice, Words, fds};
 use nix::errno::Errno;
 
 use super::Tree;
 use crate::supervise::{
-    self, Ends, Homeless, Names, Now, Options, Orphans, Patience, PidSpace, Places, Refusal, Supervised,
+    self, DefaultLog, Ends, HandedOn, Homeless, Names, Now, Options, Orphans, Patience, PidSpace, Places, Program, Refusal,
+    Supervised,
 };
 use crate::svtree::hosted::Hosted;
 use crate::svtree::scan::{Change, Scan, argument};
@@ -36,8 +38,36 @@ pub(in crate::svtree) struct Template {
     pub(in crate::svtree) path: PathBuf,
     /// Where their state directories lie, if that is not in their own.
     pub(in crate::svtree) state: Option<OwnedFd>,
+    /// The limit of open files that their programs get, soft and hard.
+    pub(in crate::svtree) files: Files,
+    /// What logs a service that has no logger of its own.
+    pub(in crate::svtree) log: Log,
+    /// What the program before us has left of those that it had.
+    pub(in crate::svtree) handed_on: HandedOn,
     /// Names that services have or had: the engine keeps them for good, each once.
     pub(in crate::svtree) names: Interned,
+}
+
+/// What logs a service that has no logger of its own.
+#[derive(Clone, Debug)]
+pub(in crate::svtree) enum Log {
+    /// Nothing: it writes where the tree does.
+    Nothing,
+    /// `run` in this directory, which gets its name.
+    Directory(BorrowedFd<'static>),
+    /// svlog, at this path, which puts its name in front of each line and writes where the tree does.
+    Prefix(BorrowedFd<'static>, &'static CStr),
+}
+
+impl Log {
+    fn of(&self, name: &'static CStr) -> Option<DefaultLog> {
+        let (directory, program) = match self {
+            Self::Nothing => return None,
+            Self::Directory(directory) => (*directory, Program::Run(Some(name))),
+            Self::Prefix(directory, path) => (*directory, Program::Command([path, c"-p", name, c"-"])),
+        };
+        Some(DefaultLog { directory, program })
+    }
 }
 
 /// Strings that live as long as the process.
@@ -84,10 +114,13 @@ impl Template {
         let state = self.state.as_ref().map(|all| self.state_of(all, waiting)).transpose();
         let state = state.map_err(|errno| unable("make its state directory", errno))?;
         let space = PidSpace::now().map_err(|errno| unable("identify the boot and the namespaces", errno))?;
+        let places = Places { service, state };
+        let notify = self.handed_on.socket_of(&places, &space, now);
         let argument = argument(name).map(|argument| CString::new(argument).unwrap_or_default()); // of a C string
         let options = Options {
             voice: self.voice(name),
             env: self.env.clone(),
+            files: Some(self.files),
             supervisor: std::process::id(),
             space,
             ends: Ends::WhenAsked,
@@ -96,9 +129,10 @@ impl Template {
             needs,
             homeless: Homeless::Supervised,
             argument: argument.map(|argument| self.names.get(&argument)),
-            notify: None,
+            log: self.log.of(name),
+            notify,
         };
-        Supervised::open(Places { service, state }, options, now)
+        Supervised::open(places, options, now)
     }
 
     fn state_of(&self, all: &OwnedFd, waiting: &Waiting) -> nix::Result<OwnedFd> {
@@ -212,6 +246,11 @@ impl Tree {
                 None => return,
             }
         }
+    }
+
+    /// Whether all that were found at first are hosted, or were tried.
+    pub(super) fn is_complete(&self) -> bool {
+        self.serial > 0 && self.waiting.iter().all(|waiting| waiting.told.is_some())
     }
 
     /// When the first of them is due.

@@ -5,7 +5,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use common::supervise::Object;
 use common::{Text, fds};
-use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
 
 use super::Tree;
