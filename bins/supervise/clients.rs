@@ -354,6 +354,12 @@ impl Clients {
         self.publish(view.part, || report::readiness(view, now));
     }
 
+    /// Publishes that the names of what its start waits for have changed.
+    #[inline(never)]
+    pub(super) fn needs_changed(&mut self, view: &View, now: Now) {
+        self.publish(view.part, || report::hold(view, now));
+    }
+
     /// Publishes what it says of itself.
     #[inline(never)]
     pub(super) fn words_changed(&mut self, view: &View, now: Now) {
@@ -461,6 +467,7 @@ mod tests {
             died: ((0, 0), 0),
             stopped: false,
             ready: None,
+            needs: b"",
             words: b"",
             control: (0, None),
             reset: 0,

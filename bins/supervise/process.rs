@@ -18,7 +18,8 @@ use super::failure::{Failures, START};
 use super::fresh::Fresh;
 use super::leftovers::{self, Leftovers};
 use super::lock::{NotOurs, Patience};
-use super::machine::{Action, Actions, Death, Event, Machine, Phase, Script, Want};
+use super::machine::{Action, Actions, Death, Event, Machine, Phase, Script, Starts, Want};
+use super::needs::{Names, Needs};
 use super::notices::{Notice, Notices};
 use super::notify::Notify;
 use super::now::{Now, Wall};
@@ -56,6 +57,8 @@ pub(super) struct Process {
     pub(super) settings: Settings,
     /// Its state directory, once that is ours.
     pub(super) state: Option<State>,
+    /// The names of what its start waits for.
+    pub(super) needs: Needs,
     /// Its readiness.
     pub(super) notify: Notify,
     /// What its record says of the run.
@@ -111,6 +114,7 @@ impl Process {
             // A logger has no files but run and down.
             settings: if part == Part::Log { Settings::none() } else { Settings::default() },
             state: None,
+            needs: Needs::default(),
             notify: Notify::default(),
             book: Book::default(),
             leftovers: Leftovers::default(),
@@ -128,6 +132,14 @@ impl Process {
             unsaved: false,
             retry_at: None,
             locked: None,
+        }
+    }
+
+    /// Starts are held back from the beginning, if there are names.
+    pub(super) fn hold_back(&mut self, needs: Option<Names>) {
+        if let Some(needs) = needs {
+            self.machine.starts = Starts::HeldBack;
+            self.needs.set(needs.bytes());
         }
     }
 
@@ -205,6 +217,7 @@ impl Process {
             died: self.died,
             stopped: self.stopped,
             ready: self.notify.announces.then_some(self.notify.ready),
+            needs: self.needs.bytes(),
             words: self.notify.words.bytes(),
             control: self.script.outcome(),
             reset: self.settings.rules.reset,
@@ -282,7 +295,7 @@ impl Process {
 
     /// Sends a signal to the process, which is a child not reaped yet, or known by its pidfd: never to
     /// another that has got its pid since.
-    fn signal(&mut self, shared: &Shared, signal: i32) {
+    fn signal(&self, shared: &Shared, signal: i32) {
         let sent = match &self.adopted {
             _ if self.lost.is_some() => return,
             Some(adopted) => adopted.signal(signal),
@@ -291,6 +304,14 @@ impl Process {
         match sent {
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(errno) => shared.voice(self.part).unable(&[b"send a signal"], errno),
+        }
+    }
+
+    /// Kills what runs of it, whatever comes of that.
+    pub(super) fn kill(&self, shared: &Shared) {
+        self.script.kill();
+        if self.machine.pid != 0 {
+            self.signal(shared, signals::KILL);
         }
     }
 
@@ -331,7 +352,8 @@ impl Process {
         // As it will be: a successor that finds the new run has to know what was wanted of it, and one that finds
         // no new run that a start was under way.
         self.remember_as(shared, starting, now);
-        let argv = self.program.argv();
+        let own = Program::Run(shared.argument);
+        let argv = if self.part == Part::Service { own.argv() } else { self.program.argv() };
         let event = self.spawn(shared, argv.path(), argv.words(), Phase::Run);
         match (event, self.exec) {
             (Event::Started(_), Some(errno)) => {

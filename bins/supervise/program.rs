@@ -8,7 +8,7 @@ use common::Words;
 /// How many words a command line has at most.
 const WORDS: usize = 8;
 
-/// What is started as run.
+/// What is started as run of a logger.
 #[derive(Clone, Debug)]
 pub(crate) enum Program {
     /// The file `run` of the directory, with this argument.

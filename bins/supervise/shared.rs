@@ -1,5 +1,7 @@
 //! What both processes of a service share.
 
+use std::ffi::CStr;
+
 use common::{Voice, Words};
 
 use super::leftovers::Orphans;
@@ -14,6 +16,8 @@ pub(super) struct Shared {
     pub(super) voice: Voice,
     /// The environment, as it was received.
     pub(super) env: Words,
+    /// The argument of run and setup, if they get one.
+    pub(super) argument: Option<&'static CStr>,
     /// The pid of the supervisor.
     pub(super) supervisor: u32,
     /// Where recorded pids mean anything.

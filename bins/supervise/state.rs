@@ -196,10 +196,11 @@ impl State {
         Ok(fifo)
     }
 
-    /// Shows `machine` to all readers: the pid, the words, and the 20 bytes, each only if it changed. An
+    /// Shows `machine` to all readers: the pid, the words, and the 20 bytes, each only if it changed; `needs`: the names
+    /// of what its start waits for. An
     /// old file stays until the new one is whole. True where all is written.
-    pub(super) fn show(&mut self, machine: &Machine, since: Wall, voice: Voice) -> bool {
-        let (status, words) = (report::status_bytes(machine, since).pack(), report::stat(machine));
+    pub(super) fn show(&mut self, machine: &Machine, needs: &[u8], since: Wall, voice: Voice) -> bool {
+        let (status, words) = (report::status_bytes(machine, since).pack(), report::stat(machine, needs));
         if status == self.status && words.bytes() == self.words.bytes() {
             return true;
         }

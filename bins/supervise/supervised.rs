@@ -8,12 +8,14 @@
 //! learnt of before they were looked at: a signal, and deaths. `order` has the reasons.
 
 mod default_log;
-#[cfg_attr(not(test), expect(dead_code, reason = "for a program that holds several services"))]
 mod hosting;
 mod leave;
 mod requests;
 mod save;
+mod standing;
 mod start;
+
+pub(crate) use standing::Standing;
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -30,6 +32,7 @@ use super::fresh::Fresh;
 use super::leftovers::Orphans;
 use super::lock::Patience;
 use super::machine::{Death, Event, Hold, Phase, Timer};
+use super::needs::Names;
 use super::now::Now;
 use super::order::{self, Ask, Late};
 use super::parts::Parts;
@@ -150,10 +153,12 @@ pub(crate) struct Options {
     pub(crate) orphans: Orphans,
     /// Whether it is waited for what another supervisor has not given up yet.
     pub(crate) patience: Patience,
+    /// Starts are held back from the beginning, until [`Supervised::release`]: what they wait for.
+    pub(crate) needs: Option<Names>,
+    /// The argument of run and setup, if they get one.
+    pub(crate) argument: Option<&'static CStr>,
     /// What follows where there is no place for its state.
     pub(crate) homeless: Homeless,
-    /// The argument of run.
-    pub(crate) argument: Option<&'static CStr>,
     /// What logs it if it has no `log`.
     pub(crate) log: Option<DefaultLog>,
     /// The notification socket, if the program before this one has handed it on.

@@ -27,15 +27,15 @@ fn script(path: &Path, text: &str) {
 
 /// A service that shares its process with others.
 pub(super) fn open(directory: &Path) -> Box<Supervised> {
-    open_at(directory, None)
+    open_with(directory, None, None)
 }
 
-/// One whose state is in `state`.
-pub(super) fn open_at(directory: &Path, state: Option<&Path>) -> Box<Supervised> {
-    open_with(directory, state, options())
+/// One whose state is in `state`, and that waits for these `needs`.
+pub(super) fn open_with(directory: &Path, state: Option<&Path>, needs: Option<&str>) -> Box<Supervised> {
+    open_by(directory, state, Options { needs: needs.map(Names::of), ..options() })
 }
 
-fn open_with(directory: &Path, state: Option<&Path>, options: Options) -> Box<Supervised> {
+fn open_by(directory: &Path, state: Option<&Path>, options: Options) -> Box<Supervised> {
     let service = fs::File::open(directory).unwrap().into();
     let state = state.map(|state| fs::File::open(state).unwrap().into());
     Supervised::open(Places { service, state }, options, Now::read()).unwrap()
@@ -50,8 +50,9 @@ fn options() -> Options {
         ends: Ends::WhenAsked,
         orphans: Orphans::Anybodys,
         patience: Patience::None,
-        homeless: Homeless::Supervised,
+        needs: None,
         argument: None,
+        homeless: Homeless::Supervised,
         log: None,
         notify: None,
     }
@@ -165,6 +166,30 @@ fn two_services_live_in_one_loop_and_end_each_for_itself() {
     held.iter_mut().flatten().for_each(|service| service.stop());
     hold(&mut held, |endings| endings == [Some(Ending::Asked); 2]);
     assert_eq!((stat(&first).as_str(), stat(&second).as_str()), ("down\n", "down\n"));
+
+    // One that needs another waits for it, whatever it is asked for meanwhile, and at each of its starts.
+    held[0] = Some(open_with(&first, None, Some("db")));
+    let standing = |held: &[Option<Box<Supervised>>; 2]| held[0].as_ref().unwrap().standing();
+    hold(&mut held, |_| stat(&first) == "down, waiting for db\n");
+    assert_eq!(standing(&held), Standing::Coming);
+    held[0].as_mut().unwrap().hold_back(b"db cache", Now::read());
+    fs::write(first.join("supervise/control"), "u").unwrap();
+    hold(&mut held, |_| stat(&first) == "down, waiting for db cache\n");
+    held[0].as_mut().unwrap().release(Now::read());
+    hold(&mut held, |_| stat(&first) == "run\n");
+    assert_eq!(standing(&held), Standing::Ready);
+    held[0].as_mut().unwrap().hold_back(b"cache", Now::read());
+    fs::write(first.join("supervise/control"), "tcu").unwrap();
+    hold(&mut held, |_| stat(&first) == "down, waiting for cache\n");
+    fs::write(first.join("supervise/control"), "d").unwrap();
+    hold(&mut held, |_| stat(&first) == "down\n");
+    assert_eq!(
+        (standing(&held), held[0].as_ref().unwrap().ended()),
+        (Standing::Down, None),
+        "it was asked to be down"
+    );
+    held[0].as_mut().unwrap().stop();
+    hold(&mut held, |endings| endings[0] == Some(Ending::Asked));
     assert_eq!(std::env::current_dir().unwrap(), current);
     one_without_a_place_for_its_state(directory.path());
     one_that_is_logged_as_all_others_are(directory.path());
@@ -188,7 +213,7 @@ fn one_that_is_logged_as_all_others_are(directory: &Path) {
     let began = "began with it\n";
     let text = tree.join("fourth.text");
 
-    let mut held = [Some(open_with(&path, None, options()))];
+    let mut held = [Some(open_by(&path, None, options()))];
     hold(&mut held, |_| read(&text) == began && read(&path.join("supervise/log/supervise/stat")) == "run\n");
     fs::create_dir(path.join("log")).unwrap();
     script(&path.join("log/run"), "exec cat >>../log.text");
@@ -198,7 +223,7 @@ fn one_that_is_logged_as_all_others_are(directory: &Path) {
     let left = held[0].as_mut().unwrap().ready(&[watch(-1, 0); FIXED_FDS], Now::read());
     assert_eq!(left, Some(Ending::Asked));
     held[0] = None;
-    held[0] = Some(open_with(&path, None, options()));
+    held[0] = Some(open_by(&path, None, options()));
     hold(&mut held, |_| read(&path.join("supervise/stat")) == "run\n");
     assert_eq!(read(&path.join("supervise/log/supervise/pid")), before);
     assert!(!path.join("log/supervise").exists());
@@ -220,7 +245,7 @@ fn one_that_is_logged_by_a_command(directory: &Path) {
     let command = [c"/bin/sh", c"-c", c"exec cat >>\"$0\"", text].into_iter().collect();
     let root: &'static fs::File = Box::leak(Box::new(fs::File::open("/").unwrap()));
     let log = DefaultLog { directory: root.as_fd(), program: Program::Command(command) };
-    let mut held = [Some(open_with(&path, None, Options { log: Some(log), ..options() }))];
+    let mut held = [Some(open_by(&path, None, Options { log: Some(log), ..options() }))];
     hold(&mut held, |_| read(&path.join("text")) == "began\n");
     held[0].as_mut().unwrap().stop();
     hold(&mut held, |endings| endings == [Some(Ending::Asked)]);
@@ -233,7 +258,7 @@ fn one_without_a_place_for_its_state(directory: &Path) {
     fs::write(path.join("notification-fd"), "3\n").unwrap();
     script(&path.join("run"), "echo began\necho >&3\nexec sleep 300");
     script(&path.join("log/run"), "exec cat >>../log.text");
-    let mut held = [Some(open_at(&path, Some(Path::new(NO_PLACE))))];
+    let mut held = [Some(open_with(&path, Some(Path::new(NO_PLACE)), None))];
     let mut request = |text: &str| {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();

@@ -10,7 +10,7 @@ use crate::supervise::now::Now;
 use crate::supervise::parts::Parts;
 use crate::supervise::process::Process;
 use crate::supervise::report;
-use common::supervise::{Object, Part};
+use common::supervise::{Control, Object, Part, Want};
 
 /// How many children a service has at most: those of [`Supervised::pids`].
 const CHILDREN: usize = 4;
@@ -62,6 +62,23 @@ impl Supervised {
         self.clients.add(client, now).is_some()
     }
 
+    /// Kills what runs of it: the time for its stop is over. With `log` its logger, too.
+    pub(crate) fn kill(&self, log: bool) {
+        for process in self.parts.iter().filter(|process| log || process.part == Part::Service) {
+            process.kill(&self.shared);
+        }
+    }
+
+    /// Whether it is wanted up.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.parts.service.machine.want == Want::Up
+    }
+
+    /// Asks for it to be up.
+    pub(crate) fn up(&mut self, now: Now) {
+        self.command(Part::Service, Control::Up, now);
+    }
+
     /// The state of a part as its own clients get it, if there is such a part.
     pub(crate) fn describe(&self, part: Part, now: Now) -> Option<Object> {
         Some(report::status(&self.parts.view(part, &self.shared)?, now))
@@ -87,11 +104,11 @@ mod tests {
 
     use common::poll::{self, pollfd, watch};
     use common::supervise::json::Value;
-    use common::supervise::{Want, key};
+    use common::supervise::key;
 
     use super::super::{Ending, FIXED_FDS, Next};
     use super::*;
-    use crate::supervise::tests::{NO_PLACE, open, open_at};
+    use crate::supervise::tests::{NO_PLACE, open, open_with};
 
     /// What `service` waits for, in the order of the places.
     fn watched(service: &Supervised) -> [pollfd; FIXED_FDS] {
@@ -145,7 +162,7 @@ mod tests {
     fn one_without_a_place_for_its_state_waits_for_nothing_while_it_is_down() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("down"), "").unwrap();
-        let mut service = open_at(directory.path(), Some(Path::new(NO_PLACE)));
+        let mut service = open_with(directory.path(), Some(Path::new(NO_PLACE)), None);
         turn(&mut service);
         assert!(watched(&service).iter().all(|place| place.fd < 0));
         assert_eq!((service.renewed(), service.deadline(Now::read())), (0, None));

@@ -48,14 +48,14 @@ impl Supervised {
         // Before anybody can see it: a kill after that must not take us back behind it.
         process.remember(&self.shared, now);
         let Some(state) = &mut process.state else { return };
-        let mut shown = state.show(&process.machine, process.since, voice);
+        let mut shown = state.show(&process.machine, process.needs.bytes(), process.since, voice);
         if state.is_lost() {
             self.make_new_state(part, now);
         }
         let Some(process) = self.parts.get_mut(part) else { return };
         let Some(state) = &mut process.state else { return };
         if !shown {
-            shown = state.show(&process.machine, process.since, voice);
+            shown = state.show(&process.machine, process.needs.bytes(), process.since, voice);
         }
         let open = state.open_fifos();
         if let Err(errno) = open {

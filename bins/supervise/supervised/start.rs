@@ -55,8 +55,9 @@ impl Supervised {
             ends,
             orphans,
             patience,
-            homeless,
+            needs,
             argument,
+            homeless,
             log,
             notify,
         } = options;
@@ -64,11 +65,11 @@ impl Supervised {
         let operators = operators(&directory, voice);
         let want = wanted(&directory);
         let mut service = Process::new(Part::Service, Directory::Own(directory), places.state, want, now);
-        service.program = Program::Run(argument);
         if let Some(socket) = notify {
             service.notify.take(socket);
         }
-        let mut shared = Shared { voice, env, supervisor, space, orphans, pipe: None };
+        service.hold_back(needs);
+        let mut shared = Shared { voice, env, argument, supervisor, space, orphans, pipe: None };
         service.take_state(&mut shared, operators, patience, homeless, now)?;
         Ok(Box::new(Self {
             shared,

@@ -18,6 +18,7 @@ pub mod key {
     pub const TERM: &str = "term";
     pub const HOLD: &str = "hold";
     pub const REASON: &str = "reason";
+    pub const NEEDS: &str = "needs";
     pub const NEXT: &str = "next";
     pub const READY: &str = "ready";
     pub const STATUS: &str = "status";
@@ -35,10 +36,12 @@ pub mod key {
     pub const LIVED: &str = "lived";
     pub const STOPPED: &str = "stopped";
     pub const SCRIPT: &str = "script";
+    pub const SERVICES: &str = "services";
+    pub const TREE: &str = "tree";
 }
 
-/// The most bytes that an object has: the state, with a text of 80 bytes that are escaped to six each.
-const SIZE: usize = 1280;
+/// The most bytes that an object has: the state, with texts of 200 bytes that are escaped to six each.
+const SIZE: usize = 2048;
 
 /// An object that is being written. What is none is null.
 #[derive(Debug)]
