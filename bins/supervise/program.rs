@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// How many words a command line has at most.
 const WORDS: usize = 4;
 
-/// What is started as run.
+/// What is started as run of a logger.
 #[derive(Clone, Debug)]
 pub(crate) enum Program {
     /// The file `run` of the directory, with this argument.

@@ -66,7 +66,6 @@ impl Supervised {
         let operators = operators(&directory, voice);
         let want = wanted(&directory);
         let mut service = Process::new(Part::Service, Directory::Own(directory), places.state, want, now);
-        service.program = Program::Run(argument);
         if let Some(socket) = notify {
             service.notify.take(socket);
         }
