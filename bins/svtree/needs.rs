@@ -31,7 +31,7 @@ pub(crate) enum Standing {
 }
 
 /// A name that a service has, or that one needs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Name {
     text: Box<[u8]>,
     /// The service of that name.
@@ -41,14 +41,14 @@ struct Name {
 }
 
 /// A name in the `needs` of a service.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Need {
     name: usize,
     /// It is reported that no other service has the name.
     reported: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Service {
     /// None: nobody can need it. The program, and a service whose directory is gone.
     name: Option<usize>,
@@ -65,7 +65,7 @@ struct Service {
 /// The services of a tree and their needs.
 ///
 /// Services are known by their slot, a small number that stays the same as long as the service exists.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Graph {
     services: Vec<Option<Service>>,
     count: usize,

@@ -37,7 +37,7 @@ impl Flaw<'_> {
 }
 
 /// What was reported.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Reported {
     /// The cycles, as slots, each of which needs the next.
     cycles: Vec<Vec<usize>>,
