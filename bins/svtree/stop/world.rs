@@ -42,8 +42,16 @@ enum Life {
     /// Runs, and is not ready.
     Starting,
     Ready,
-    /// Told to end, or its finish runs.
+    /// Asked to end, or its finish runs.
     Ending,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Nature {
+    Good,
+    NeverReady,
+    /// It does not end when it is asked to.
+    Deaf,
 }
 
 #[derive(Clone, Debug)]
@@ -58,10 +66,7 @@ struct Service {
     vanished: bool,
     /// `up alone`: the next start does not wait.
     alone: bool,
-    /// It is never ready.
-    never: bool,
-    /// It does not end when it is told to.
-    deaf: bool,
+    nature: Nature,
 }
 
 impl Service {
@@ -169,8 +174,7 @@ impl World {
             want,
             vanished: false,
             alone: false,
-            never: chance.one_in(8),
-            deaf: chance.one_in(10),
+            nature: [Nature::NeverReady, Nature::Deaf, Nature::Good][chance.below(10).min(2)],
         });
         if slot == PROGRAM {
             self.graph.set_program(slot);
@@ -254,11 +258,10 @@ impl World {
     fn live(&mut self, slot: usize, chance: &mut Chance) {
         let Some(service) = self.services[slot].as_mut() else { return };
         service.life = match service.life {
-            Life::Off => Life::Off,
-            Life::Starting if !service.never && !chance.one_in(3) => Life::Ready,
+            Life::Starting if service.nature != Nature::NeverReady && !chance.one_in(3) => Life::Ready,
             Life::Starting | Life::Ready => Life::Ending,
-            Life::Ending if service.deaf => Life::Ending,
-            Life::Ending => Life::Off,
+            Life::Ending if service.nature == Nature::Deaf => Life::Ending,
+            Life::Off | Life::Ending => Life::Off,
         };
         if service.life == Life::Off && service.want == Want::Once {
             service.want = Want::Down;
@@ -298,7 +301,7 @@ impl World {
                     assert!(self.hurried || self.may_stop(slot), "{slot} is needed");
                 }
                 seen.stopped += together.len();
-                seen.together += usize::from(together.iter().any(|&slot| self.graph_cycle(slot)));
+                seen.together += usize::from(together.iter().any(|&slot| self.in_cycle(slot)));
                 busy |= !together.is_empty();
                 for slot in together {
                     self.ask(slot, Want::Exit);
@@ -311,7 +314,7 @@ impl World {
         panic!("the round has no end");
     }
 
-    fn graph_cycle(&self, slot: usize) -> bool {
+    fn in_cycle(&self, slot: usize) -> bool {
         self.here().any(|(other, _)| other != slot && self.reaches(slot, other) && self.reaches(other, slot))
     }
 
@@ -393,7 +396,7 @@ impl World {
         (self.unknown, self.itself) = (unknown, itself);
         for (slot, service) in self.here() {
             let named = cycles.iter().flatten().any(|&number| number == service.number);
-            assert_eq!(named, self.graph_cycle(slot), "{service:?} {cycles:?}");
+            assert_eq!(named, self.in_cycle(slot), "{service:?} {cycles:?}");
         }
         self.cycles = cycles;
     }
@@ -413,7 +416,7 @@ impl World {
             }
             0 => self.vanish(slot),
             1 if self.services[slot].as_ref().is_some_and(|service| !service.vanished) => {
-                self.need(slot, chance)
+                self.need(slot, chance);
             }
             2 => self.report(seen),
             // Commands; a stop of the tree takes no orders back.
@@ -439,7 +442,7 @@ impl World {
             }
             7 if chance.one_in(4) => self.kill(slot),
             8 if self.services[PROGRAM].is_none() && !stopping && chance.one_in(4) => {
-                self.put(PROGRAM, "", chance)
+                self.put(PROGRAM, "", chance);
             }
             _ => self.live(chance.below(SLOTS + 1), chance),
         }
@@ -473,7 +476,9 @@ fn in_a_world_of_chance_nothing_starts_too_early_stops_too_early_or_hangs() {
             (0..=PROGRAM).for_each(|slot| world.live(slot, &mut chance));
             rounds += 1;
             if rounds == 40 {
-                let deaf = world.here().any(|(_, service)| service.deaf && service.want == Want::Exit);
+                let deaf = world
+                    .here()
+                    .any(|(_, service)| service.nature == Nature::Deaf && service.want == Want::Exit);
                 assert!(deaf, "seed {seed}: it hangs");
                 seen.hurried += 1;
                 world.hurried = true;
