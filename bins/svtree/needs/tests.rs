@@ -214,7 +214,7 @@ fn nothing_is_left_of_services_and_names_that_are_gone() {
         graph.remove(1);
         drain(&mut graph);
     }
-    assert_eq!((graph.len(), graph.by_name.len(), graph.names.len()), (0, 0, 3));
+    assert_eq!((graph.len(), graph.names.in_order().count(), graph.names.places()), (0, 0, 3));
     graph.remove(5);
     graph.vanish(5);
     graph.stands(5, Standing::Ready);
