@@ -1,4 +1,4 @@
 //! svtree: a tree of services in one process.
 
-#[expect(dead_code, unused_imports, reason = "the tree is to come")]
+#[allow(dead_code, unused_imports, reason = "the tree is to come")]
 mod scan;
