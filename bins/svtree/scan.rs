@@ -174,7 +174,7 @@ impl Scan {
         match self.read(all, polled) {
             Ok(()) if self.reported.lost => {
                 self.reported.lost = false;
-                self.notices.push(Notice::Found);
+                self.notices.insert(0, Notice::Found);
             }
             Ok(()) => {}
             Err(errno) => {
@@ -199,6 +199,8 @@ impl Scan {
         let (table, mut all) = (&mut self.table, false);
         let read = self.watches.events(|about| match about {
             About::Everything => all = true,
+            // Any instance may be a link to it.
+            About::Name(name) if table::is_template(name) => all = true,
             About::Name(name) => {
                 if let Some(entry) = table.find(name) {
                     table.entries[entry].dirty = true;

@@ -32,7 +32,12 @@ pub(crate) fn argument(name: &CStr) -> Option<&[u8]> {
 
 /// Whether a name can be that of a service: none that is hidden, and no template.
 pub(super) fn is_service(name: &CStr) -> bool {
-    !name.to_bytes().starts_with(b".") && !name.to_bytes().ends_with(b"@")
+    !name.to_bytes().starts_with(b".") && !is_template(name.to_bytes())
+}
+
+/// Whether a name is that of a template: a directory to which its instances are links.
+pub(super) fn is_template(name: &[u8]) -> bool {
+    name.ends_with(b"@")
 }
 
 /// What is made of a name.
@@ -271,7 +276,7 @@ impl Table {
 }
 
 /// Whether two names of one directory stand for one service. Those with an argument each are instances of a template.
-fn is_one(name: &CStr, other: &CStr) -> bool {
+pub(super) fn is_one(name: &CStr, other: &CStr) -> bool {
     match (argument(name), argument(other)) {
         (Some(one), Some(other)) => one == other,
         _ => true,
