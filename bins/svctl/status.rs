@@ -32,7 +32,7 @@ pub(super) struct Status {
     pub(super) label: [u8; 12],
     /// Whether the service has announced that it is ready; `None` where it cannot, or nobody tells.
     pub(super) ready: Option<bool>,
-    /// Why it does not run though it is wanted up: empty, or what the socket says.
+    /// Why it does not run though it is wanted up: empty, or in the words of the socket, fit to be shown.
     pub(super) hold: String,
     /// The whole of it, as the socket says it.
     pub(super) said: Value,
@@ -95,7 +95,7 @@ impl Status {
                 Value::Bool(ready) => Some(*ready),
                 _ => None,
             },
-            hold: value.get(key::HOLD).text().to_owned(),
+            hold: held(value),
             said: value.clone(),
         })
     }
@@ -161,7 +161,7 @@ impl Status {
         rest.push_str(&self.unusual(normally, held));
         rest.push_str(if self.pid != 0 && self.term { ", got TERM" } else { "" });
         if held && !self.hold.is_empty() {
-            rest.extend([", ", &shown(&self.hold).to_string()]);
+            rest.extend([", ", &self.hold]);
         }
         let words = self.said.get(key::STATUS).text();
         if held && !words.is_empty() {
@@ -170,6 +170,13 @@ impl Status {
         text.extend(rest.as_bytes());
         text
     }
+}
+
+/// Why a service is held back, by an object; empty where it is not.
+pub(super) fn held(object: &Value) -> String {
+    let (hold, needs) = (object.get(key::HOLD).text(), object.get(key::NEEDS).text());
+    let words = if needs.is_empty() { hold.to_owned() } else { format!("{hold} {needs}") };
+    shown(&words).to_string()
 }
 
 /// A number of seconds; none for all else.

@@ -17,6 +17,7 @@ pub mod key {
     pub const TERM: &str = "term";
     pub const HOLD: &str = "hold";
     pub const REASON: &str = "reason";
+    pub const NEEDS: &str = "needs";
     pub const NEXT: &str = "next";
     pub const READY: &str = "ready";
     pub const STATUS: &str = "status";
@@ -34,6 +35,8 @@ pub mod key {
     pub const LIVED: &str = "lived";
     pub const STOPPED: &str = "stopped";
     pub const SCRIPT: &str = "script";
+    pub const NAME: &str = "name";
+    pub const SERVICES: &str = "services";
 }
 
 /// The most bytes that an object has: the state, with a text of 80 bytes that are escaped to six each.
