@@ -184,7 +184,7 @@ const OF_SV: &[Row] = &[
     row(&["reload"], "as hup, and check that it keeps running", Send(&[HUP], Goal::Reloaded, Waits)),
     row(
         &["restart"],
-        "[-o] stop and start it, and wait until it has come up",
+        "stop and start it, and wait until it has come up",
         Send(&[Restart], Goal::Restarted, Waits),
     ),
     row(&["try-restart"], "restart it if it is up", Send(&[TERM, CONT], Goal::Ended, Waits)),
@@ -315,8 +315,7 @@ impl Command {
 
     /// A request of this command, as the one at the other end understands it.
     pub(super) fn request(&self, text: &str, to: To) -> String {
-        let starts = [Up, Restart].into_iter().any(|control| control.request() == text);
-        let alone = if self.alone && starts && to == To::Tree { " alone" } else { "" };
+        let alone = if self.alone && text == Up.request() && to == To::Tree { " alone" } else { "" };
         format!("{text}{alone}")
     }
 

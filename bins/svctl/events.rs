@@ -132,9 +132,9 @@ impl Source {
             return match &self.of {
                 Of::Service(place) => out.done("", place, &status),
                 // What is normal is in the files of its directory, which may be gone again.
-                Of::Tree => match names.find(name) {
-                    Ok(place) => out.done("", &place, &status),
-                    Err(failure) => out.not_found(name, &failure),
+                Of::Tree => match names.find_in_svdir(name) {
+                    Some(place) => out.done("", &place, &status),
+                    None => print(&[&status.line(name, None, out.style.dialect())[..], b"\n"].concat()),
                 },
             };
         }

@@ -124,6 +124,11 @@ impl Names {
         })
     }
 
+    /// Finds a service by a name that somebody else has given: in SVDIR, or nowhere.
+    pub(super) fn find_in_svdir(&self, name: &[u8]) -> Option<Place> {
+        if is_path(name) || name.contains(&b'/') { None } else { self.find(name).ok() }
+    }
+
     /// Why a service cannot be found.
     fn refused(&self, name: &[u8], errno: Errno) -> Failure {
         let failure = Failure::fails("unable to change to service directory").because(errno);

@@ -77,7 +77,7 @@ impl Options {
 
 /// Whether this command starts a service, and may be asked to start it alone.
 fn starts(command: &[u8]) -> bool {
-    [&b"up"[..], b"u", b"start", b"restart", b"force-restart"].contains(&command)
+    [&b"up"[..], b"u", b"start"].contains(&command)
 }
 
 /// The number that a text begins with, as sv reads it: 0 without one.

@@ -204,8 +204,9 @@ fn a_service_with_needs_is_started_by_its_tree() {
     }
     assert_eq!(own.heard(), [""; 0]);
     let heard = tree.heard().len();
-    assert_eq!(house.svctl("-w 0.1 restart -o web").status, 1);
-    assert_eq!(tree.heard()[heard..], ["@web status", "@web restart alone"]);
+    assert_eq!(house.svctl("-w 0.1 restart web").status, 1);
+    assert_eq!(tree.heard()[heard..], ["@web status", "@web restart"]);
+    assert_eq!(house.svctl("restart -o web").status, 100);
     // All else is the supervisor's own matter, where it can be asked.
     let (heard, before) = (tree.heard().len(), own.heard().len());
     assert_eq!(house.svctl("down web").status, 0);
@@ -277,6 +278,17 @@ fn the_events_of_a_tree_are_one_stream() {
     assert_eq!(tree.heard(), ["events"]);
     let object = "{\"service\":\"new\",\"event\":\"start\",\"time\":1.5,\"pid\":8}\n";
     assert!(lines("--json events").contains(object));
+}
+
+#[test]
+fn a_supervisor_that_is_reached_by_its_tree_alone_is_asked_again_and_again() {
+    let house = House::new();
+    house.write("web/run", STAYS);
+    let tree = Talker::tree(&house, |number, _| {
+        Answer::Say(of_tree("web", &if number < 4 { waits("db") } else { runs(9) }))
+    });
+    assert_eq!(house.svctl("-w 600 start web"), prints("ok: run: web: (pid 9) 12s\n"));
+    assert_eq!(tree.heard(), ["@web up", "@web status", "@web status", "@web status"]);
 }
 
 #[test]

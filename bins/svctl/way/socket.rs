@@ -12,7 +12,7 @@ use crate::svctl::conn::{Conn, Received, To};
 use crate::svctl::failure::Failure;
 use crate::svctl::json::Value;
 use crate::svctl::look::LIMIT;
-use crate::svctl::order::{Order, Step, TICK};
+use crate::svctl::order::{ABSENT, Order, Step, TICK};
 use crate::svctl::run::{Watch, failed_for_good, of};
 use crate::svctl::status::Status;
 use crate::svctl::task::Task;
@@ -53,7 +53,7 @@ impl Talk {
                 Stage::Answer(request)
             }
             None if goal.is_a_run() => {
-                conn.send("events");
+                conn.send(if conn.to() == To::Service { "events" } else { "status" });
                 Stage::Events(Watch::Looking(None))
             }
             None => {
@@ -200,7 +200,7 @@ impl Talk {
         let goal = order.command.goal;
         if goal.is_a_run() {
             let step = self.judge(task, order, status);
-            if matches!(step, Step::On) {
+            if matches!(step, Step::On) && self.conn.to() == To::Service {
                 self.conn.send("events");
             }
             return step;
@@ -256,7 +256,14 @@ impl Talk {
         match task.runs.judge(&task.place, order, status) {
             Break(step) => step,
             Continue(watch) => {
-                self.stage = Stage::Events(watch);
+                self.stage = Stage::Events(match watch {
+                    // A tree passes requests on, but not events.
+                    Watch::Looking(until) if self.conn.to() == To::Tree => {
+                        let soon = Instant::now() + ABSENT;
+                        Watch::Looking(Some(until.map_or(soon, |until| until.min(soon))))
+                    }
+                    watch => watch,
+                });
                 Step::On
             }
         }
