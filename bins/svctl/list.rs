@@ -113,7 +113,7 @@ fn row(name: &[u8], status: &Status) -> Row {
     let or = |known: bool, text: String| if known { text } else { "-".to_owned() };
     let mut state = shown(status.state.word()).to_string();
     if !status.hold.is_empty() {
-        state.extend([", ", &status.hold]);
+        state.extend([", ", &shown(&status.hold).to_string()]);
     } else if status.paused && status.pid != 0 {
         state.push_str(", paused");
     }

@@ -32,7 +32,7 @@ pub(super) struct Status {
     pub(super) label: [u8; 12],
     /// Whether the service has announced that it is ready; `None` where it cannot, or nobody tells.
     pub(super) ready: Option<bool>,
-    /// Why it does not run though it is wanted up: empty, or in the words of the socket, fit to be shown.
+    /// Why it does not run though it is wanted up: empty, or what the socket says.
     pub(super) hold: String,
     /// The whole of it, as the socket says it.
     pub(super) said: Value,
@@ -95,7 +95,7 @@ impl Status {
                 Value::Bool(ready) => Some(*ready),
                 _ => None,
             },
-            hold: held(value),
+            hold: hold(value),
             said: value.clone(),
         })
     }
@@ -161,7 +161,7 @@ impl Status {
         rest.push_str(&self.unusual(normally, held));
         rest.push_str(if self.pid != 0 && self.term { ", got TERM" } else { "" });
         if held && !self.hold.is_empty() {
-            rest.extend([", ", &self.hold]);
+            rest.extend([", ", &shown(&self.hold).to_string()]);
         }
         let words = self.said.get(key::STATUS).text();
         if held && !words.is_empty() {
@@ -172,11 +172,10 @@ impl Status {
     }
 }
 
-/// Why a service is held back, by an object; empty where it is not.
-pub(super) fn held(object: &Value) -> String {
-    let (hold, needs) = (object.get(key::HOLD).text(), object.get(key::NEEDS).text());
-    let words = if needs.is_empty() { hold.to_owned() } else { format!("{hold} {needs}") };
-    shown(&words).to_string()
+/// Why it does not run though it is wanted up, with the names of what it waits for: of a state, or of an event.
+pub(super) fn hold(of: &Value) -> String {
+    let words = [of.get(key::HOLD).text(), of.get(key::NEEDS).text()];
+    words.join(" ").trim_end().to_owned()
 }
 
 /// A number of seconds; none for all else.
@@ -265,5 +264,10 @@ mod tests {
             b"down: a: 3s, normally up, want up, backing off"
         );
         assert_eq!(status.line(b"a", Some(true), Dialect::Runit), b"down: a: 3s, normally up");
+        let status = Status::from_json(
+            r#"{"ok":true,"state":"down","want":"up","seconds":3,"hold":"waiting for","needs":"db cache"}"#,
+        )
+        .unwrap();
+        assert_eq!(status.line(b"a", None, Dialect::Own), b"down: a: 3s, want up, waiting for db cache");
     }
 }
