@@ -466,7 +466,16 @@ impl Process {
             if phase == Phase::Run { self.notify.env(&self.settings, &shared.env) } else { &shared.env };
         let group = shared.own_groups() || phase == Phase::Run && self.settings.leftovers[0].is_some();
         let directory = self.directory.as_fd();
-        match spawn::spawn(&Plan { group, files: shared.files, directory, record, fds: &fds[..count], path, argv, env }) {
+        match spawn::spawn(&Plan {
+            group,
+            files: shared.files,
+            directory,
+            record,
+            fds: &fds[..count],
+            path,
+            argv,
+            env,
+        }) {
             Ok(spawned) => {
                 self.notices.forget(Notice::NotStarted);
                 if phase == Phase::Run {

@@ -217,6 +217,7 @@ impl Graph {
     }
 
     /// How many services there are, with the program and those whose directory is gone.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.count
     }

@@ -81,7 +81,13 @@ pub(super) struct Script {
 impl Script {
     /// Starts it, with the scan directory as its working directory. Where there is no such script, or no
     /// directory, it has ended with 0.
-    pub(super) fn start(which: Which, directory: Option<BorrowedFd>, files: Option<Files>, env: &Words, voice: Voice) -> Self {
+    pub(super) fn start(
+        which: Which,
+        directory: Option<BorrowedFd>,
+        files: Option<Files>,
+        env: &Words,
+        voice: Voice,
+    ) -> Self {
         let path = which.path();
         let Some(directory) = directory else { return Self { which, state: State::Ended(0) } };
         if !exists(directory, path) {

@@ -16,6 +16,7 @@ use common::{Voice, Words, memory, process, signals};
 use nix::sys::resource::rlim_t;
 
 use super::clients::Clients;
+use super::command_line::Manner;
 use super::events::{Events, Token};
 use super::hosted::{Hosted, Turn};
 use super::needs::Graph;
@@ -36,6 +37,7 @@ const DEATHS: u32 = 64;
 /// A tree of services at work.
 pub(super) struct Tree {
     voice: Voice,
+    manner: Manner,
     /// Whether it is process 1, or in the place of it.
     init: bool,
     /// How long the stop may take, in milliseconds, and the signal that has asked for it.
@@ -52,6 +54,8 @@ pub(super) struct Tree {
     program: Option<Program>,
     graph: Graph,
     slots: Slots,
+    /// There was no room for all, which was reported.
+    full: bool,
     /// Those that are not hosted yet.
     waiting: VecDeque<Waiting>,
     serial: u32,

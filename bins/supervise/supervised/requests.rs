@@ -1,8 +1,8 @@
 //! The requests of clients over the socket.
 
 use common::quantity::SECONDS;
-use common::supervise::Control;
 use common::signals;
+use common::supervise::Control;
 
 use super::{Next, Supervised, Way};
 use crate::supervise::clients::{Condition, Input};

@@ -70,6 +70,7 @@ impl Supervised {
             service.notify.take(socket);
         }
         service.hold_back(needs);
+        service.program = Program::Run(argument);
         let mut shared = Shared { voice, env, files, supervisor, space, orphans, pipe: None };
         service.take_state(&mut shared, operators, patience, homeless, now)?;
         Ok(Box::new(Self {

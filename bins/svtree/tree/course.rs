@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 
 use common::signals;
 
-use super::Tree;
+use super::{Manner, Tree};
 use crate::supervise::Now;
 use crate::svtree::own::{Script, Which};
 use crate::svtree::slots::PROGRAM;
@@ -89,7 +89,9 @@ impl Tree {
         match signal {
             signals::CHLD => {}
             signals::TERM | signals::INT if self.course.ends() => self.hurry(now),
+            signals::TERM | signals::INT if self.manner == Manner::Runsvdir && !self.init => self.leave(),
             signals::TERM | signals::INT => self.stop(signal, now),
+            signals::HUP if self.manner == Manner::Runsvdir => self.end_with(111, now),
             signals::QUIT | signals::PWR | signals::RTMIN_3 if self.init => self.stop(signal, now),
             // The program is a child of this process, and nobody else can have it.
             signals::QUIT if self.program.is_some() => self.stop(signal, now),

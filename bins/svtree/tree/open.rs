@@ -43,7 +43,7 @@ impl Tree {
         inherited: Inherited,
     ) -> Result<Self, Exit> {
         let now = Now::read();
-        let CommandLine { init, prefix, state, limit, place, mut chain, line, .. } = line;
+        let CommandLine { manner, init, prefix, state, limit, place, mut chain, line, .. } = line;
         let env: Words = std::mem::take(&mut chain.env).into_words();
         chain.env = Env::new(env.clone());
         let path = match place {
@@ -101,6 +101,7 @@ impl Tree {
         };
         let mut tree = Self {
             voice,
+            manner,
             init,
             asked: signals::TERM,
             budget,
@@ -113,6 +114,7 @@ impl Tree {
             program,
             graph,
             slots,
+            full: false,
             waiting: VecDeque::new(),
             serial: 0,
             queue: Queue::default(),

@@ -6,7 +6,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use common::door::{self, Owner};
 use common::spawn::Files;
 use common::supervise::Part;
 use common::{Voice, Words, fds};
@@ -14,16 +13,15 @@ use nix::errno::Errno;
 
 use super::Tree;
 use crate::supervise::{
-    self, DefaultLog, Ends, HandedOn, Homeless, Names, Now, Options, Orphans, Patience, PidSpace, Places, Program, Refusal,
-    Supervised,
+    self, DefaultLog, Ends, HandedOn, Homeless, Names, Now, Options, Orphans, Patience, PidSpace, Places,
+    Program, Refusal, Supervised,
 };
 use crate::svtree::hosted::Hosted;
 use crate::svtree::scan::{Change, Scan, argument};
+use crate::svtree::service_needs;
 
 /// How many services are opened in a round.
 const ROUND: usize = 16;
-/// How much of a file `needs` is read.
-const NEEDS: usize = 8192;
 /// How long until a service that could not be opened is tried again, in milliseconds.
 const AGAIN: u64 = 1000;
 
@@ -234,6 +232,7 @@ impl Tree {
     pub(super) fn name_is_free(&mut self, name: &CStr, now: Now) {
         if let Some(scan) = &mut self.scan {
             scan.ended(name, now.monotonic);
+            self.full &= scan.refused() > 0;
         }
     }
 
@@ -268,6 +267,9 @@ impl Tree {
                 self.slots.put(waiting.slot, Box::new(hosted));
                 self.awake.push(waiting.slot);
             }
+            Err(refusal) if matches!(refusal.cause().1, Some(Errno::EMFILE | Errno::ENFILE)) => {
+                self.put_back(&waiting, now);
+            }
             Err(refusal) => {
                 let told = refusal.cause();
                 if waiting.told.replace(told) != Some(told) {
@@ -279,19 +281,24 @@ impl Tree {
         }
     }
 
+    /// There are too few fds for a service. It is found again when there may be more; until then it holds none.
+    fn put_back(&mut self, waiting: &Waiting, now: Now) {
+        if !std::mem::replace(&mut self.full, true) {
+            let errno = Errno::EMFILE;
+            let what: [&[u8]; 2] = [b"open service ", waiting.name.to_bytes()];
+            self.voice.unable_so(&what, errno, b"it and all that do not fit start when there is room");
+        }
+        self.graph.remove(waiting.slot);
+        self.slots.release(waiting.slot);
+        if let Some(scan) = &mut self.scan {
+            scan.put_back(waiting.name, now.monotonic);
+        }
+    }
+
     /// Reads whom a service needs.
     fn read_needs(&mut self, slot: usize, name: &'static CStr, directory: BorrowedFd) {
-        let mut buffer = [0; NEEDS];
-        let text = match door::read_file(directory, c"needs", Owner::Any, &mut buffer) {
-            Ok(text) => text,
-            Err(Errno::ENOENT) => b"",
-            Err(errno) => {
-                self.template.voice(name).unable_so(&[b"read needs"], errno, b"it needs nothing");
-                b""
-            }
-        };
-        let names = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty());
-        self.graph.set(slot, name.to_bytes(), names);
+        let text = service_needs::read(directory, self.template.voice(name));
+        self.graph.set(slot, name.to_bytes(), service_needs::names(&text));
     }
 
     /// The names of what a service waits for.
