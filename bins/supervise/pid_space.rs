@@ -13,7 +13,7 @@ use nix::sys::stat::{Mode, fstatat};
 use nix::unistd::pipe2;
 
 /// Where pids and start times count.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PidSpace {
     boot: Text<48>,
     place: Place,

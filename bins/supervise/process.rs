@@ -433,9 +433,10 @@ impl Process {
     fn spawn(&mut self, shared: &mut Shared, path: &CStr, argv: &[&CStr], phase: Phase) -> Event {
         let voice = shared.voice(self.part);
         let whole = shared.voice;
+        let state = self.state.as_ref().map(State::directory);
         let end = shared.pipe.as_mut().map(|pipe| match (self.part, phase) {
             (Part::Log, _) => pipe.end(End::Read),
-            (Part::Service, Phase::Run) => pipe.end_or_new(whole),
+            (Part::Service, Phase::Run) => pipe.end_or_new(state, whole),
             (Part::Service, _) => pipe.end(End::Write),
         });
         let end = match end.transpose() {

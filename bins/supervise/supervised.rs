@@ -220,7 +220,7 @@ impl Supervised {
     pub(crate) fn watch(&self, watched: &mut [pollfd], now: Now) {
         let fd = |fd: Option<BorrowedFd>| fd.map_or(-1, |fd| fd.as_raw_fd());
         let [fifo, notify] = self.parts.service.notify.fds(now.monotonic);
-        let logger = self.parts.logger.as_ref();
+        let logger = self.parts.logger.as_deref();
         let socket = self.socket.as_ref().filter(|_| self.crowded.is_none());
         let list: [(Door, RawFd); DOORS] = [
             (Door::Death, self.parts.service.death_fd()),

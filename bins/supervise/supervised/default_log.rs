@@ -95,7 +95,7 @@ impl Supervised {
     /// The one that all services share has read the rest: the service's own comes.
     pub(super) fn exchange_ended_logger(&mut self, now: Now) {
         let ended = |logger: &Process| logger.directory.is_shared() && logger.machine.gone;
-        if self.draining.is_none() && self.parts.logger.as_ref().is_some_and(ended) {
+        if self.draining.is_none() && self.parts.logger.as_deref().is_some_and(ended) {
             self.exchange_logger(now);
         }
     }

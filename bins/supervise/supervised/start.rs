@@ -140,7 +140,7 @@ impl Supervised {
         }
         let mut logger = Process::new(Part::Log, directory, parent, want, now);
         (logger.program, logger.locked) = (program, Some(0));
-        self.parts.logger = Some(logger);
+        self.parts.logger = Some(Box::new(logger));
         Ok(())
     }
 
