@@ -176,7 +176,7 @@ impl Graph {
     /// `wanted` up, needs first.
     pub(crate) fn to_start(&self, slot: usize, wanted: impl Fn(usize) -> bool) -> Vec<usize> {
         let mut order = Vec::new();
-        if self.service(slot).is_none_or(|service| service.needs.is_empty()) {
+        if self.service(slot).is_none() {
             return order;
         }
         let mut seen = vec![false; self.services.len()];

@@ -154,17 +154,21 @@ fn what_is_on_its_way_out_holds_up_what_it_needs() {
 
 #[test]
 fn the_stop_of_a_thousand_costs_a_few_steps_each() {
-    for shape in ["chain", "star", "ring"] {
+    for shape in ["chain", "star", "ring", "chain above a cycle", "chain below a cycle"] {
         let mut graph = Graph::default();
         let names: Vec<String> = (0..1000).map(|at| format!("s{at}")).collect();
         for at in 0..1000 {
             let need = match (shape, at) {
                 ("ring", 0) => Some(999),
+                ("chain above a cycle", 0) => Some(1),
                 (_, 0) => None,
                 ("star", _) => Some(0),
                 _ => Some(at - 1),
             };
             graph.set(at, names[at].as_bytes(), need.map(|need| names[need].as_bytes()));
+        }
+        if shape == "chain below a cycle" {
+            graph.set(998, b"s998", [&b"s997"[..], b"s999"]);
         }
         let mut stop = Stop::default();
         let mut asked = Vec::new();

@@ -143,16 +143,27 @@ impl World {
 
     /// Whether one service needs another, by way of any.
     fn reaches(&self, from: usize, to: usize) -> bool {
-        let mut reached = BTreeSet::new();
-        let mut left = vec![from];
-        while let Some(slot) = left.pop() {
+        self.needs(from, |_| true) >> to & 1 == 1
+    }
+
+    /// Whether one service waits for another, by way of any, or is it.
+    fn waits(&self, from: usize, to: usize) -> bool {
+        from == to || self.needs(from, |need| !self.ready(need)) >> to & 1 == 1
+    }
+
+    /// What a service needs by way of such names, a bit for each slot.
+    fn needs(&self, from: usize, such: impl Fn(&str) -> bool) -> usize {
+        let (mut reached, mut left) = (0, 1_usize << from);
+        while left != 0 {
+            let slot = left.trailing_zeros() as usize;
+            left &= left - 1;
             for need in self.services[slot].iter().flat_map(|service| &service.needs) {
-                if let Some(need) = self.named(need).filter(|&need| reached.insert(need)) {
-                    left.push(need);
-                }
+                let need = self.named(need).filter(|_| such(need)).map_or(0, |need| 1 << need);
+                left |= need & !reached;
+                reached |= need;
             }
         }
-        reached.contains(&to)
+        reached
     }
 
     /// Whether a service may be stopped, by definition.
@@ -237,21 +248,6 @@ impl World {
                 }
             }
         }
-    }
-
-    /// Whether one service waits for another, by way of any.
-    fn waits(&self, from: usize, to: usize) -> bool {
-        let mut reached = BTreeSet::from([from]);
-        let mut left = vec![from];
-        while let Some(slot) = left.pop() {
-            for need in self.services[slot].iter().flat_map(|service| &service.needs) {
-                let need = self.named(need).filter(|_| !self.ready(need));
-                if let Some(need) = need.filter(|&need| reached.insert(need)) {
-                    left.push(need);
-                }
-            }
-        }
-        reached.contains(&to)
     }
 
     /// Time passes for one service.
