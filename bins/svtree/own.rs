@@ -15,7 +15,7 @@ use crate::supervise::{exists, exit_status, from_wait_status};
 
 /// How long the whole stop may take where `.tree/timeout` does not say, in milliseconds: less than the ten seconds that
 /// Docker gives a container.
-const TIMEOUT: u64 = 9000;
+pub(super) const TIMEOUT: u64 = 9000;
 
 /// The time limit of the whole stop, in milliseconds: what `.tree/timeout` says, else 9000. A value that cannot be read is
 /// reported.
@@ -79,9 +79,11 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// Starts it, with the scan directory as its working directory. Where there is none it has ended with 0.
-    pub(super) fn start(which: Which, directory: BorrowedFd, env: &Words, voice: Voice) -> Self {
+    /// Starts it, with the scan directory as its working directory. Where there is no such script, or no
+    /// directory, it has ended with 0.
+    pub(super) fn start(which: Which, directory: Option<BorrowedFd>, env: &Words, voice: Voice) -> Self {
         let path = which.path();
+        let Some(directory) = directory else { return Self { which, state: State::Ended(0) } };
         if !exists(directory, path) {
             return Self { which, state: State::Ended(0) };
         }

@@ -143,6 +143,11 @@ impl Program {
         }
     }
 
+    /// Whether it was not started yet.
+    pub(super) fn is_due(&self) -> bool {
+        matches!(self.state, State::Due(_))
+    }
+
     /// Whether it runs.
     pub(super) fn is_running(&self) -> bool {
         matches!(self.state, State::Runs(_))

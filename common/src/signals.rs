@@ -18,6 +18,8 @@ pub use libc::{
 /// The first of the real-time signals, as glibc counts and so the shells of most systems. musl leaves one more
 /// out; but `RTMIN+3` means what the manual of the receiver says, not what we were built with.
 pub const RTMIN: i32 = 34;
+/// `SIGRTMIN+3`, with which container engines stop an init that is systemd.
+pub const RTMIN_3: i32 = RTMIN + 3;
 /// The last of them, and of all signals of Linux.
 const RTMAX: i32 = 64;
 
