@@ -10,7 +10,6 @@ use std::path::Path;
 
 use common::poll::{self, POLLIN, pollfd, watch};
 use common::{Voice, process, procfs, signals};
-use nix::errno::Errno;
 use nix::unistd::{Pid, getpgid};
 
 use super::*;
@@ -68,7 +67,7 @@ fn hold<const N: usize>(
                 match service.settle(Now::read()) {
                     Next::Again => {}
                     Next::Wait => break,
-                    Next::Upgrade(client) => service.refuse_upgrade(client, Errno::ENOSYS),
+                    Next::Upgrade(client) => service.refuse_upgrade(client, b"not here"),
                     Next::Over(how) => (*held, *ending) = (None, Some(how)),
                 }
             }

@@ -8,7 +8,7 @@
 //! it. Hence a need that no service has, a need of oneself and a cycle hold back exactly those concerned, and what
 //! needs these, without a rule of their own; they are reported by [`Graph::flaws`].
 
-mod flaws;
+pub(super) mod flaws;
 mod names;
 #[cfg(test)]
 pub(super) mod small;
