@@ -93,7 +93,7 @@ impl ControlScript {
         let fds = end.as_ref().map(|end| (end.as_ref().map_or(2, AsRawFd::as_raw_fd), 1));
         let fds = fds.as_slice();
         let plan = Plan {
-            group: shared.own_groups(),
+            group: shared.is_one_of_many(),
             files: shared.files,
             directory,
             record: None,

@@ -13,7 +13,7 @@ use nix::sys::stat::{Mode, fstatat};
 use nix::unistd::pipe2;
 
 /// Where pids and start times count.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct PidSpace {
     boot: Text<48>,
     place: Place,
@@ -48,6 +48,12 @@ pub(super) enum Then {
     Over,
     /// Another pid namespace, which may live.
     Elsewhere,
+}
+
+impl Clone for PidSpace {
+    fn clone(&self) -> Self {
+        Self { boot: Text::of(self.boot.bytes()), ..*self }
+    }
 }
 
 impl PidSpace {

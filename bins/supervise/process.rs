@@ -465,7 +465,7 @@ impl Process {
         });
         let env =
             if phase == Phase::Run { self.notify.env(&self.settings, &shared.env) } else { &shared.env };
-        let group = shared.own_groups() || phase == Phase::Run && self.settings.leftovers[0].is_some();
+        let group = shared.is_one_of_many() || phase == Phase::Run && self.settings.leftovers[0].is_some();
         let directory = self.directory.as_fd();
         match spawn::spawn(&Plan {
             group,
@@ -575,6 +575,9 @@ impl Process {
             let entry = death::entry(death, self.died, self.machine.ran_for);
             if let Err(errno) = state.add_death(entry.bytes()) {
                 state.complain(shared.voice(self.part), &[b"write supervise/deaths"], errno, b"");
+            }
+            if shared.is_one_of_many() {
+                state.close_deaths();
             }
         }
         self.run_is_over();

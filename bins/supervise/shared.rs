@@ -33,9 +33,10 @@ impl Shared {
         Voice { part: part.suffix(), ..self.voice }
     }
 
-    /// Whether what is started leads a process group of its own, though no file asks for it: a signal of one service to
-    /// its own group must not reach us, and so all others.
-    pub(super) fn own_groups(&self) -> bool {
+    /// Whether this process holds other services too. Then all that is started leads a process group of its own, though
+    /// no file asks for it: a signal of one service to its own group must not reach us, and so all others. And few fds
+    /// count for more than few system calls.
+    pub(super) fn is_one_of_many(&self) -> bool {
         self.orphans == Orphans::Anybodys
     }
 

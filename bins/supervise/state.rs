@@ -270,6 +270,11 @@ impl State {
         }
     }
 
+    /// The next death opens the file `deaths` again.
+    pub(super) fn close_deaths(&mut self) {
+        self.deaths = None;
+    }
+
     /// Adds a line to `deaths`, which keeps the last 32.
     pub(super) fn add_death(&mut self, line: &[u8]) -> nix::Result<()> {
         if let Some(deaths) = self.deaths.as_mut().filter(|deaths| deaths.lines < DEATHS) {
