@@ -258,7 +258,8 @@ impl Scan {
                 _ => false,
             };
         }
-        let (table, fd, mut dangling) = (&mut self.table, directory.as_fd(), false);
+        let (table, fd) = (&mut self.table, directory.as_fd());
+        let (mut dangling, mut unsure) = (false, false);
         file::each_entry(fd, |name, kind| {
             if kind == Kind::Other || !table::is_service(name) {
                 return;
@@ -266,13 +267,16 @@ impl Scan {
             table.see(name, || match fstatat(fd, name, AtFlags::empty()) {
                 Ok(file) => Ok(Some(Identity::of(&file)).filter(|_| fds::is(&file, SFlag::S_IFDIR))),
                 Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::ENAMETOOLONG) => {
-                    dangling |= kind != Kind::Directory;
+                    let gone = fstatat(fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_err();
+                    unsure |= gone;
+                    dangling |= !gone && kind != Kind::Directory;
                     Ok(None)
                 }
                 Err(errno) => Err(errno),
             });
         })?;
         self.table.end();
+        self.table.unsure = unsure;
         self.dangling = dangling;
         self.directory = Some(directory);
         Ok(())
@@ -336,7 +340,7 @@ impl Scan {
             Growth::Growing if self.pace.started() < since + GROWTH => Some(since),
             Growth::Growing | Growth::Complete => {
                 self.table.stale.extend(watch);
-                self.table.set(entry, State::Hosted { identity, missing: false });
+                self.table.set(entry, State::Hosted { identity, missing: 0 });
                 return Some(Change::Appeared { name, directory, identity });
             }
         };
