@@ -39,6 +39,12 @@ impl Program {
 }
 
 impl Argv {
+    /// The same of another file.
+    pub(super) fn of(mut self, path: &'static CStr) -> Self {
+        self.words[0] = path;
+        self
+    }
+
     /// All words.
     pub(super) fn words(&self) -> &[&'static CStr] {
         &self.words[..self.count]

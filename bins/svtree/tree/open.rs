@@ -16,7 +16,7 @@ use nix::unistd::getcwd;
 use super::Tree;
 use super::course::Course;
 use super::services::{Interned, Log, Template};
-use crate::supervise::{HandedOn, Now, make_directory};
+use crate::supervise::{HandedOn, Now, PidSpace, make_directory};
 use crate::svtree::clients::Clients;
 use crate::svtree::command_line::{CommandLine, Place};
 use crate::svtree::events::{Events, Token};
@@ -94,6 +94,7 @@ impl Tree {
             env: env.clone(),
             path: whole,
             state,
+            space: PidSpace::now().or_fail("identify the boot and the namespaces")?,
             files: received_files,
             log,
             handed_on: inherited.handed_on,

@@ -36,6 +36,8 @@ pub(in crate::svtree) struct Template {
     pub(in crate::svtree) path: PathBuf,
     /// Where their state directories lie, if that is not in their own.
     pub(in crate::svtree) state: Option<OwnedFd>,
+    /// Where recorded pids mean anything.
+    pub(in crate::svtree) space: PidSpace,
     /// The limit of open files that their programs get, soft and hard.
     pub(in crate::svtree) files: Files,
     /// What logs a service that has no logger of its own.
@@ -111,7 +113,7 @@ impl Template {
         let service = copy.map_err(|_| unable("open its directory", Errno::EMFILE))?;
         let state = self.state.as_ref().map(|all| self.state_of(all, waiting)).transpose();
         let state = state.map_err(|errno| unable("make its state directory", errno))?;
-        let space = PidSpace::now().map_err(|errno| unable("identify the boot and the namespaces", errno))?;
+        let space = self.space.clone();
         let places = Places { service, state };
         let notify = self.handed_on.socket_of(&places, &space, now);
         let argument = argument(name).map(|argument| CString::new(argument).unwrap_or_default()); // of a C string
