@@ -86,8 +86,9 @@ impl Tree {
         // A death before our signal dispositions were set has sent us nothing.
         (self.signalled, self.unreaped) = (true, true);
         loop {
-            self.learn();
+            // First, so that whatever was started is known by its pid before a death is learnt of.
             self.turns();
+            self.learn();
             if let Some(status) = self.go_on(Now::read()) {
                 return status;
             }
