@@ -18,21 +18,11 @@ mod walk;
 
 use std::collections::VecDeque;
 
-pub(crate) use flaws::Flaw;
+use crate::supervise::Standing;
+#[cfg(test)]
+pub(super) use flaws::Flaw;
 use names::Names;
 pub(crate) use walk::Way;
-
-/// How far a service is, as those that need it see it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) enum Standing {
-    /// Not up, and nothing is under way.
-    #[default]
-    Down,
-    /// Wanted up, and not ready yet.
-    Coming,
-    /// Ready; up, if it announces nothing; done, if it is a one-shot.
-    Ready,
-}
 
 /// A name in the `needs` of a service.
 #[derive(Clone, Debug)]
@@ -80,7 +70,9 @@ impl Graph {
     pub(crate) fn set<'a>(&mut self, slot: usize, name: &[u8], needs: impl IntoIterator<Item = &'a [u8]>) {
         self.place(slot);
         if self.name(slot) != Some(name) {
+            let standing = self.standing(slot);
             self.claim(slot, name);
+            self.stands(slot, standing);
         }
         let mut new: Vec<usize> = Vec::new();
         for need in needs {
@@ -229,6 +221,7 @@ impl Graph {
     }
 
     /// How many services there are, with the program and those whose directory is gone.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.count
     }

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::super::needs::{Flaw, Graph, Standing};
+use super::super::needs::{Flaw, Graph};
 use super::Stop;
+use crate::supervise::Standing;
 
 /// Numbers that look like chance (`SplitMix64`, Steele, Lea and Flood 2014).
 struct Chance(u64);
