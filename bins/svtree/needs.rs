@@ -8,7 +8,7 @@
 //! it. Hence a need that no service has, a need of oneself and a cycle hold back exactly those concerned, and what
 //! needs these, without a rule of their own; they are reported by [`Graph::flaws`].
 
-pub(super) mod flaws;
+mod flaws;
 mod names;
 #[cfg(test)]
 pub(super) mod small;
@@ -19,6 +19,8 @@ mod walk;
 use std::collections::VecDeque;
 
 use crate::supervise::Standing;
+#[cfg(test)]
+pub(super) use flaws::Flaw;
 use names::Names;
 pub(crate) use walk::Way;
 
@@ -68,7 +70,9 @@ impl Graph {
     pub(crate) fn set<'a>(&mut self, slot: usize, name: &[u8], needs: impl IntoIterator<Item = &'a [u8]>) {
         self.place(slot);
         if self.name(slot) != Some(name) {
+            let standing = self.standing(slot);
             self.claim(slot, name);
+            self.stands(slot, standing);
         }
         let mut new: Vec<usize> = Vec::new();
         for need in needs {

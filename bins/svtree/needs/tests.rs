@@ -183,6 +183,19 @@ fn a_service_whose_directory_is_gone_satisfies_nobody_and_one_of_its_name_is_ano
 }
 
 #[test]
+fn a_service_with_another_name_stands_as_before() {
+    let mut graph = Graph::default();
+    graph.set(0, b"db", nothing());
+    graph.set(1, b"web", [&b"store"[..]]);
+    graph.set(2, b"shop", [&b"db"[..]]);
+    graph.stands(0, Standing::Ready);
+    assert_eq!((graph.holds(1), graph.holds(2)), (true, false));
+    drain(&mut graph);
+    graph.set(0, b"store", nothing());
+    assert_eq!((drain(&mut graph), graph.holds(1), graph.holds(2)), (0b110, false, true));
+}
+
+#[test]
 fn the_program_waits_as_long_as_anything_is_coming() {
     let mut graph = Graph::default();
     graph.set_program(3);

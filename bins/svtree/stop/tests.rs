@@ -138,6 +138,17 @@ fn once_patience_is_over_nothing_is_waited_for() {
 }
 
 #[test]
+fn what_is_over_before_its_turn_is_not_asked() {
+    let mut graph = Graph::default();
+    graph.set(0, b"db", []);
+    graph.set(1, b"web", []);
+    let mut stop = Stop::default();
+    assert_eq!(stop.next(&graph), Some(0));
+    stop.over(&mut graph, 1);
+    assert_eq!(stop.next(&graph), None);
+}
+
+#[test]
 fn what_is_on_its_way_out_holds_up_what_it_needs() {
     let mut graph = Graph::default();
     graph.set(0, b"db", []);

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::needs::Graph;
-use super::super::needs::flaws::Flaw;
+use super::super::needs::{Flaw, Graph};
 use super::Stop;
 use crate::supervise::Standing;
 
