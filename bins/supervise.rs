@@ -4,26 +4,34 @@
 //! `machine` is the life of one process as a pure function; `process` carries it out; `supervised` is both
 //! processes of a service with their clients, and the only place where something happens to one of them; `order`
 //! is the rule by which it handles what has come by several ways.
+//! `needs` are the names of what a start waits for.
 //! `state`, locked by `lock`, is the directory `supervise` that clients and a new supervisor read; `record` is
 //! the part of it by which `adopt` takes over the processes of a killed supervisor, and `pid_space` says where
 //! its pids are valid; `service` reads the service directory, `lookalikes` its names; `failure` reports why a
 //! script was not started, `notices` is what else is reported once; `report` is what clients are shown; `pipe`,
-//! `notify`, `leftovers`, `clients`, `adopted`, `control_script` and `death` are what their names say.
+//! `beside` and `output` are what a supervisor prepares for its services and their clients; `notify`, `leftovers`, `clients`,
+//! `adopted`, `control_script` and `death` are what their names say; `fresh` is an fd that is waited for, `handed_on` what a
+//! program leaves to the one that it becomes.
 
 mod adopt;
 mod adopted;
+mod beside;
 mod clients;
 mod control_script;
 mod death;
 mod failure;
+mod fresh;
+mod handed_on;
 mod leftovers;
 mod lock;
 mod lookalikes;
 mod machine;
+mod needs;
 mod notices;
 mod notify;
 mod now;
 mod order;
+mod output;
 mod parts;
 mod pid_space;
 mod pipe;
@@ -36,15 +44,20 @@ mod shared;
 mod state;
 mod supervised;
 
-pub(crate) use death::exit_status;
+pub(crate) use beside::link_beside;
+pub(crate) use death::{exit_status, from_wait_status};
+pub(crate) use handed_on::HandedOn;
 pub(crate) use leftovers::Orphans;
 pub(crate) use lock::Patience;
+pub(crate) use needs::Names;
 pub(crate) use notify::handed_on as notify_handed_on;
 pub(crate) use now::Now;
+pub(crate) use output::let_reopen;
 pub(crate) use pid_space::PidSpace;
 pub(crate) use pipe::handed_on as pipes_handed_on;
+pub(crate) use refusal::Refusal;
 pub(crate) use service::{exists, make_directory};
-pub(crate) use supervised::{Ending, Ends, FIXED_FDS, Next, Options, Places, Supervised};
+pub(crate) use supervised::{Ending, Ends, FIXED_FDS, Homeless, Next, Options, Places, Standing, Supervised};
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use common::{process, procfs};
 use nix::errno::Errno;
 
 use super::adopted::Adopted;
-use super::machine::{Asked, Death, Event, Phase, Timer, Want};
+use super::machine::{Asked, Death, Event, Hold, Phase, Timer, Want};
 use super::now::Now;
 use super::process::Process;
 use super::record::{self, Child, Snapshot};
@@ -85,7 +85,7 @@ pub(super) fn adopt(process: &mut Process, shared: &Shared, now: Now) -> nix::Re
 
 /// Restores what was recorded.
 fn take_over(process: &mut Process, snapshot: Option<&Snapshot>, child: &Child, of: Snapshots) {
-    let normally = process.machine.want;
+    let (normally, starts) = (process.machine.want, process.machine.starts);
     process.book.serial = child.serial;
     process.book.spawned = (child.since, child.wall);
     if let Some(snapshot) = snapshot {
@@ -102,8 +102,14 @@ fn take_over(process: &mut Process, snapshot: Option<&Snapshot>, child: &Child, 
     if machine.want == Want::Exit {
         machine.want = normally;
     }
+    machine.starts = starts;
     if machine.phase != Phase::Wait {
         machine.timers.stop(Timer::Start);
+    }
+    if machine.waits_for_needs() {
+        // Whoever holds it back does so anew.
+        machine.hold = Hold::None;
+        machine.timers.set(Timer::Start, 0);
     }
 }
 

@@ -3,12 +3,13 @@
 //! | phase \ event | `Up` | `Down` | `Exit` | `Once` | `Signal` | death | time |
 //! |---|---|---|---|---|---|---|---|
 //! | Down: nothing runs, nothing is due | prepare | want | want, gone | prepare | flags alone | - | - |
-//! | Wait: a start is due later | prepare | Down | Down, gone | prepare | flags alone | - | prepare |
+//! | Wait: a start is due later, or held back | prepare | Down | Down, gone | prepare | flags alone | - | prepare |
 //! | Prepare: control/u runs before a start | want | Down | Down, gone | want | flags alone | - | - |
 //! | Run: run runs | want | stop | stop | want | script or signal | finish, else next | KILL |
 //! | Finish: finish runs | want | want | want | want | signal | next | KILL |
 //!
-//! *prepare* runs control/u and then starts run. *want* changes the want alone.
+//! *prepare* runs control/u and then starts run; while starts are held back ([`Event::Hold`]) it is a Wait that ends
+//! with the hold. *want* changes the want alone.
 //! *stop* is control/t or else the down signal, then CONT, then control/d (control/x). *next* is Down where
 //! the service is not wanted up (and gone where the exit is), Prepare at once, or Wait. *gone* is the end of
 //! this process, once no control script runs any more. A script asked for while another runs has to wait its
@@ -66,6 +67,16 @@ pub(super) enum Runs {
     Once,
 }
 
+/// What becomes of a start that is due.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Starts {
+    /// It happens.
+    #[default]
+    Free,
+    /// It waits: something that the service needs is not ready.
+    HeldBack,
+}
+
 /// An event.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Event {
@@ -85,6 +96,10 @@ pub(super) enum Event {
     Died(Death),
     /// Time has passed.
     Time,
+    /// Starts are held back from now on: something that the service needs is not ready. What runs goes on.
+    Hold,
+    /// They are not held back any longer.
+    Release,
     /// Another supervisor has taken the process over, run or finish, with these commands unfinished.
     Resume(Asked),
 }
@@ -185,6 +200,8 @@ pub(super) struct Machine {
     pub(super) want: Want,
     /// Why it waits, or does not even wait.
     pub(super) hold: Hold,
+    /// What becomes of a start that is due.
+    pub(super) starts: Starts,
     /// The process that runs, run or finish; 0: none.
     pub(super) pid: u32,
     /// `p` came, and since then neither `c` nor a start.
@@ -261,6 +278,12 @@ impl Machine {
         self.phase == Phase::Prepare
     }
 
+    /// Whether a start would be under way if it were not held back.
+    #[must_use]
+    pub(super) fn waits_for_needs(&self) -> bool {
+        self.phase == Phase::Wait && self.hold == Hold::Needs
+    }
+
     /// Whether a control script runs, whose exit status decides what follows.
     #[must_use]
     pub(super) fn scripted(&self) -> bool {
@@ -295,6 +318,13 @@ impl Machine {
             }
             Event::Died(death) => self.died(death, now, rules, actions),
             Event::Time => self.time(now, actions),
+            Event::Hold => self.starts = Starts::HeldBack,
+            Event::Release => {
+                self.starts = Starts::Free;
+                if self.waits_for_needs() {
+                    self.prepare(actions);
+                }
+            }
             Event::Resume(asked) => self.resume(asked, now, rules, actions),
         }
     }
@@ -378,8 +408,12 @@ impl Machine {
     }
 
     fn prepare(&mut self, actions: &mut Actions) {
-        (self.phase, self.hold) = (Phase::Prepare, Hold::None);
         self.timers.stop(Timer::Start);
+        if self.starts == Starts::HeldBack {
+            (self.phase, self.hold) = (Phase::Wait, Hold::Needs);
+            return;
+        }
+        (self.phase, self.hold) = (Phase::Prepare, Hold::None);
         if self.scripts.overtake() {
             actions.push(Action::KillScript);
         }

@@ -8,22 +8,29 @@ use common::spawn::{self, Plan, Slot};
 use common::supervise::Control;
 use common::{fds, process, procfs, signals};
 use nix::errno::Errno;
+use nix::unistd::Gid;
 
+use super::adopt;
 use super::adopted::Adopted;
 use super::control_script::ControlScript;
 use super::death;
 use super::failure::{Failures, START};
+use super::fresh::Fresh;
 use super::leftovers::{self, Leftovers};
-use super::machine::{Action, Actions, Death, Event, Machine, Phase, Script, Want};
+use super::lock::{NotOurs, Patience};
+use super::machine::{Action, Actions, Death, Event, Machine, Phase, Script, Starts, Want};
+use super::needs::{Names, Needs};
 use super::notices::{Notice, Notices};
 use super::notify::Notify;
 use super::now::{Now, Wall};
 use super::pipe::End;
 use super::record::{self, Book, Snapshot};
+use super::refusal::Refusal;
 use super::report::View;
 use super::service::{self, Optional, Settings};
 use super::shared::Shared;
 use super::state::State;
+use super::supervised::Homeless;
 use common::supervise::Part;
 
 /// How long until a write that failed is tried again, in milliseconds.
@@ -47,6 +54,8 @@ pub(super) struct Process {
     pub(super) settings: Settings,
     /// Its state directory, once that is ours.
     pub(super) state: Option<State>,
+    /// The names of what its start waits for.
+    pub(super) needs: Needs,
     /// Its readiness.
     pub(super) notify: Notify,
     /// What its record says of the run.
@@ -101,6 +110,7 @@ impl Process {
             // A logger has no files but run and down.
             settings: if part == Part::Log { Settings::none() } else { Settings::default() },
             state: None,
+            needs: Needs::default(),
             notify: Notify::default(),
             book: Book::default(),
             leftovers: Leftovers::default(),
@@ -121,14 +131,71 @@ impl Process {
         }
     }
 
+    /// Starts are held back from the beginning, if there are names.
+    pub(super) fn hold_back(&mut self, needs: Option<Names>) {
+        if let Some(needs) = needs {
+            self.machine.starts = Starts::HeldBack;
+            self.needs.set(needs.bytes());
+        }
+    }
+
     /// Where its state directory lies.
     pub(super) fn parent(&self) -> BorrowedFd<'_> {
         self.state_parent.as_ref().unwrap_or(&self.directory).as_fd()
     }
 
+    /// Takes its state directory, which is that of the service; nothing where that can be neither made nor written and it
+    /// is supervised all the same.
+    pub(super) fn take_state(
+        &mut self,
+        shared: &mut Shared,
+        operators: Option<Gid>,
+        patience: Patience,
+        homeless: Homeless,
+        now: Now,
+    ) -> Result<(), Refusal> {
+        let unable = match State::take(self.parent(), operators, patience) {
+            Ok(state) => {
+                shared.space.look_for_sign(state.directory());
+                let looks = homeless == Homeless::Supervised;
+                let refused = looks.then(|| state.refuses_writing()).flatten();
+                self.state = Some(state);
+                // What it says of a living process counts all the same.
+                let living =
+                    || !matches!(adopt::recorded(self, shared, now), Ok((_, None | Some((_, false)))));
+                match refused.filter(|_| !living()) {
+                    None => return Ok(()),
+                    Some(errno) => (&b"write to supervise"[..], errno),
+                }
+            }
+            Err(NotOurs::Unusable(what @ "make supervise", errno)) if homeless == Homeless::Supervised => {
+                (what.as_bytes(), errno)
+            }
+            Err(not_ours) => return Err(Refusal::state(self.part, &not_ours)),
+        };
+        self.state = None;
+        shared.voice.unable_so(&[unable.0], unable.1, b"this service cannot be adopted");
+        Ok(())
+    }
+
     /// The fd of its control FIFO.
     pub(super) fn control_fifo(&self) -> Option<BorrowedFd<'_>> {
         Some(self.state.as_ref()?.control.as_ref()?.as_fd())
+    }
+
+    /// The same, for the question whether it is new.
+    pub(super) fn fresh_control(&mut self) -> Option<&mut Fresh> {
+        self.state.as_mut()?.control.as_mut()
+    }
+
+    /// The pids of its process and of its control script, 0 where none runs.
+    pub(super) fn pids(&self) -> [u32; 2] {
+        [self.machine.pid, self.script.pid()]
+    }
+
+    /// Whether there is a wait for the end of what run left behind.
+    pub(super) fn awaits_leftovers(&self) -> bool {
+        self.leftovers.are_awaited()
     }
 
     /// The view of it for clients; `log`: whether the service has a logger.
@@ -141,6 +208,7 @@ impl Process {
             died: self.died,
             stopped: self.stopped,
             ready: self.notify.announces.then_some(self.notify.ready),
+            needs: self.needs.bytes(),
             words: self.notify.words.bytes(),
             control: self.script.outcome(),
             reset: self.settings.rules.reset,
@@ -218,7 +286,7 @@ impl Process {
 
     /// Sends a signal to the process, which is a child not reaped yet, or known by its pidfd: never to
     /// another that has got its pid since.
-    fn signal(&mut self, shared: &Shared, signal: i32) {
+    fn signal(&self, shared: &Shared, signal: i32) {
         let sent = match &self.adopted {
             _ if self.lost.is_some() => return,
             Some(adopted) => adopted.signal(signal),
@@ -227,6 +295,14 @@ impl Process {
         match sent {
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(errno) => shared.voice(self.part).unable(&[b"send a signal"], errno),
+        }
+    }
+
+    /// Kills what runs of it, whatever comes of that.
+    pub(super) fn kill(&self, shared: &Shared) {
+        self.script.kill();
+        if self.machine.pid != 0 {
+            self.signal(shared, signals::KILL);
         }
     }
 
@@ -265,7 +341,9 @@ impl Process {
         // As it will be: a successor that finds the new run has to know what was wanted of it, and one that finds
         // no new run that a start was under way.
         self.remember_as(shared, starting, now);
-        let event = self.spawn(shared, c"./run", &[c"./run"], Phase::Run);
+        let words = [c"./run", shared.argument.unwrap_or_default()];
+        let count = if self.part == Part::Service && shared.argument.is_some() { 2 } else { 1 };
+        let event = self.spawn(shared, c"./run", &words[..count], Phase::Run);
         match (event, self.exec) {
             (Event::Started(_), Some(errno)) => {
                 self.run_failures.report(voice, (0, START), (self.directory.as_fd(), c"./run"), errno);
@@ -376,7 +454,7 @@ impl Process {
         });
         let env =
             if phase == Phase::Run { self.notify.env(&self.settings, &shared.env) } else { &shared.env };
-        let group = phase == Phase::Run && self.settings.leftovers[0].is_some();
+        let group = shared.own_groups() || phase == Phase::Run && self.settings.leftovers[0].is_some();
         let directory = self.directory.as_fd();
         match spawn::spawn(&Plan { group, directory, record, fds: &fds[..count], path, argv, env }) {
             Ok(spawned) => {

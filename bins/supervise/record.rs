@@ -214,6 +214,7 @@ fn parse_snapshot(place: &[u8]) -> Option<Snapshot> {
         1 => Hold::BackingOff,
         2 => Hold::GaveUp,
         3 => Hold::FinishGaveUp,
+        4 => Hold::Needs,
         _ => Hold::None,
     };
     (machine.paused, machine.stop_sent) = (paused != 0, stop_sent != 0);

@@ -24,6 +24,8 @@ pub(super) struct View<'a> {
     pub(super) stopped: bool,
     /// Whether it is ready; none where it has no way to announce it.
     pub(super) ready: Option<bool>,
+    /// The names of what its start waits for.
+    pub(super) needs: &'a [u8],
     /// What it says of itself.
     pub(super) words: &'a [u8],
     /// The control script that was started last, and, once it has failed, its wait status.
@@ -34,6 +36,13 @@ pub(super) struct View<'a> {
     pub(super) log: bool,
     /// The pid of the supervisor.
     pub(super) supervisor: u32,
+}
+
+impl View<'_> {
+    /// The names of what its start waits for; empty where it does not wait.
+    fn needs(&self) -> &[u8] {
+        if self.machine.hold == Hold::Needs { self.needs } else { b"" }
+    }
 }
 
 /// Gives `publish` an object for each change that `event` has made to a process that was `before`.
@@ -76,10 +85,16 @@ pub(super) fn changes(
         publish(paused);
     }
     if machine.hold != before.hold {
-        let mut hold = Object::event("hold", now.wall);
-        hold.text(key::HOLD, machine.hold.words()).seconds(key::NEXT, until_start(machine, now));
-        publish(hold);
+        publish(hold(view, now));
     }
+}
+
+/// The object for a change of what holds a start back.
+pub(super) fn hold(view: &View, now: Now) -> Object {
+    let mut object = Object::event("hold", now.wall);
+    object.text(key::HOLD, view.machine.hold.words()).text(key::NEEDS, view.needs());
+    object.seconds(key::NEXT, until_start(view.machine, now));
+    object
 }
 
 /// The object for a change of readiness.
@@ -115,6 +130,7 @@ pub(super) fn status(view: &View, now: Now) -> Object {
         paused: machine.paused,
         term: machine.stop_sent,
         hold: (machine.hold.words(), machine.hold.reason()),
+        needs: view.needs(),
         next: until_start(machine, now),
         ready: view.ready,
         words: view.words,
@@ -146,8 +162,8 @@ pub(super) fn status_bytes(machine: &Machine, since: Wall) -> Status {
     }
 }
 
-/// The text of `supervise/stat`.
-pub(super) fn stat(machine: &Machine) -> Text<64> {
+/// The text of `supervise/stat`; `needs`: the names of what its start waits for, which are cut where they do not fit.
+pub(super) fn stat(machine: &Machine, needs: &[u8]) -> Text<64> {
     let mut text = Text::of(machine.phase.state().word());
     if machine.paused {
         text.add(", paused");
@@ -164,7 +180,10 @@ pub(super) fn stat(machine: &Machine) -> Text<64> {
         Hold::None => {}
         hold => drop(text.add(", ").add(hold.words())),
     }
-    text.add("\n");
+    if machine.hold == Hold::Needs {
+        text.add(" ").add(needs);
+    }
+    text.end_line();
     text
 }
 
@@ -189,6 +208,7 @@ mod tests {
             died: ((1_700_000_000, 0), 7),
             stopped: false,
             ready: None,
+            needs: b"",
             words: b"",
             control: (b't', None),
             reset: 2000,
@@ -207,7 +227,7 @@ mod tests {
         assert_eq!(
             text(status(&view(&up), NOW).line()),
             "{\"ok\":true,\"state\":\"run\",\"pid\":812,\"want\":\"up\",\"since\":1799999997.905,\"seconds\":2.345,\
-             \"paused\":false,\"term\":false,\"hold\":null,\"reason\":null,\"next\":null,\"ready\":null,\
+             \"paused\":false,\"term\":false,\"hold\":null,\"reason\":null,\"needs\":null,\"next\":null,\"ready\":null,\
              \"status\":null,\"restarts\":0,\"short\":0,\"death\":null,\"control\":null,\"log\":true,\
              \"supervisor\":99}\n"
         );
@@ -227,7 +247,7 @@ mod tests {
         assert_eq!(
             text(status(&view, NOW).line()),
             "{\"ok\":true,\"state\":\"down\",\"pid\":null,\"want\":\"up\",\"since\":1799999997.905,\"seconds\":2.345,\
-             \"paused\":false,\"term\":false,\"hold\":\"backing off\",\"reason\":null,\"next\":2.000,\"ready\":false,\
+             \"paused\":false,\"term\":false,\"hold\":\"backing off\",\"reason\":null,\"needs\":null,\"next\":2.000,\"ready\":false,\
              \"status\":\"say \\\"hi\\\"\",\"restarts\":0,\"short\":3,\"death\":{\"time\":1700000000.005,\"pid\":7,\
              \"code\":null,\"signal\":\"SEGV\",\"core\":true,\"lived\":0.015,\"stopped\":true},\
              \"control\":{\"script\":\"h\",\"code\":1,\"signal\":null,\"core\":false},\"log\":false,\
@@ -270,7 +290,7 @@ mod tests {
         assert_eq!(
             lines(up, Event::Died(Death::Exit(3)), wait),
             "{\"event\":\"death\",\"time\":1800000000.250,\"pid\":8,\"code\":3,\"signal\":null,\"core\":false,\
-             \"lived\":1.500}\n{\"event\":\"hold\",\"time\":1800000000.250,\"hold\":\"backing off\",\"next\":7.655}\n"
+             \"lived\":1.500}\n{\"event\":\"hold\",\"time\":1800000000.250,\"hold\":\"backing off\",\"needs\":null,\"next\":7.655}\n"
         );
     }
 
@@ -278,18 +298,24 @@ mod tests {
     fn the_words_and_the_bytes_say_the_same() {
         let mut run = machine(Want::Down, Phase::Run, 0x0102);
         (run.paused, run.stop_sent) = (true, true);
-        assert_eq!(text(stat(&run).bytes()), "run, paused, got TERM, want down\n");
+        assert_eq!(text(stat(&run, b"").bytes()), "run, paused, got TERM, want down\n");
         let expected = *b"\x40\0\0\0\0\0\0\x0b\0\0\0\x05\x02\x01\0\0\x01d\x01\x01";
         assert_eq!(status_bytes(&run, (1, 5)).pack(), expected);
         let mut held = machine(Want::Up, Phase::Wait, 0);
         assert_eq!(
-            (text(stat(&held).bytes()).as_str(), status_bytes(&held, (0, 0)).pack()[17]),
+            (text(stat(&held, b"db cache").bytes()).as_str(), status_bytes(&held, (0, 0)).pack()[17]),
             ("down\n", b'u')
         );
         held.hold = Hold::BackingOff;
         assert_eq!(
-            (text(stat(&held).bytes()).as_str(), status_bytes(&held, (0, 0)).pack()[17]),
+            (text(stat(&held, b"db cache").bytes()).as_str(), status_bytes(&held, (0, 0)).pack()[17]),
             ("down, backing off\n", b'd')
         );
+        held.hold = Hold::Needs;
+        assert_eq!(
+            (text(stat(&held, b"db cache").bytes()).as_str(), status_bytes(&held, (0, 0)).pack()[17]),
+            ("down, waiting for db cache\n", b'd')
+        );
+        assert_eq!(stat(&held, &[b'n'; 120]).bytes().last(), Some(&b'\n'));
     }
 }

@@ -1,5 +1,7 @@
 //! What both processes of a service share.
 
+use std::ffi::CStr;
+
 use common::{Voice, Words};
 
 use super::leftovers::Orphans;
@@ -14,6 +16,8 @@ pub(super) struct Shared {
     pub(super) voice: Voice,
     /// The environment, as it was received.
     pub(super) env: Words,
+    /// The argument of run and setup, if they get one.
+    pub(super) argument: Option<&'static CStr>,
     /// The pid of the supervisor.
     pub(super) supervisor: u32,
     /// Where recorded pids mean anything.
@@ -28,6 +32,12 @@ impl Shared {
     /// The prefix of a message about `part`.
     pub(super) fn voice(&self, part: Part) -> Voice {
         Voice { part: part.suffix(), ..self.voice }
+    }
+
+    /// Whether what is started leads a process group of its own, though no file asks for it: a signal of one service to
+    /// its own group must not reach us, and so all others.
+    pub(super) fn own_groups(&self) -> bool {
+        self.orphans == Orphans::Anybodys
     }
 
     /// Whether a new supervisor could take over: not through an anonymous pipe, which dies with us.

@@ -7,11 +7,16 @@
 //! What has come by several ways is handled in this order: bytes and lines, notifications, and then what was
 //! learnt of before they were looked at: a signal, and deaths. `order` has the reasons.
 
+mod hosting;
 mod leave;
 mod requests;
 mod save;
+mod standing;
 mod start;
 
+pub(crate) use standing::Standing;
+
+use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::poll::{self, POLLIN, pollfd, watch};
@@ -22,9 +27,11 @@ use nix::unistd::{Gid, read};
 
 use super::adopted::Adopted;
 use super::clients::{CLIENTS, Clients};
+use super::fresh::Fresh;
 use super::leftovers::Orphans;
 use super::lock::Patience;
 use super::machine::{Death, Event, Hold, Phase, Timer};
+use super::needs::Names;
 use super::now::Now;
 use super::order::{self, Ask, Late};
 use super::parts::Parts;
@@ -86,6 +93,16 @@ pub(crate) enum Ends {
     WithService,
 }
 
+/// What follows where the state directory can be neither made nor written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Homeless {
+    /// The service is refused.
+    Refused,
+    /// It is supervised without: it has no file, FIFO or socket of its own, clients are handed in, and nobody can
+    /// adopt it.
+    Supervised,
+}
+
 /// How it has ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Ending {
@@ -134,6 +151,12 @@ pub(crate) struct Options {
     pub(crate) orphans: Orphans,
     /// Whether it is waited for what another supervisor has not given up yet.
     pub(crate) patience: Patience,
+    /// Starts are held back from the beginning, until [`Supervised::release`]: what they wait for.
+    pub(crate) needs: Option<Names>,
+    /// The argument of run and setup, if they get one.
+    pub(crate) argument: Option<&'static CStr>,
+    /// What follows where there is no place for its state.
+    pub(crate) homeless: Homeless,
     /// The notification socket, if the program before this one has handed it on.
     pub(crate) notify: Option<OwnedFd>,
 }
@@ -144,7 +167,7 @@ pub(crate) struct Supervised {
     shared: Shared,
     parts: Parts,
     clients: Clients,
-    socket: Option<OwnedFd>,
+    socket: Option<Fresh>,
     operators: Option<Gid>,
     ends: Ends,
     /// How the service has ended of itself, with which we end.
@@ -252,15 +275,20 @@ impl Supervised {
     /// Hands on what a program that takes over by exec needs: the notification socket, and with `pipes` the
     /// FIFOs, which must not lack a reader.
     pub(crate) fn hand_on(&self, pipes: bool) -> nix::Result<[Option<fds::Handed>; 3]> {
-        let [socket, fifo] = self.parts.service.notify.hand_on(pipes)?;
-        let pipe = self.shared.pipe.as_ref().filter(|_| pipes).map(Pipe::hand_on).transpose()?;
-        Ok([socket, fifo, pipe])
+        let [socket, fifo, pipe] = self.lasting();
+        let hand_on = |fd: Option<BorrowedFd>| fd.map(fds::hand_on).transpose();
+        Ok([hand_on(socket)?, hand_on(fifo.filter(|_| pipes))?, hand_on(pipe.filter(|_| pipes))?])
     }
 
-    /// The pids of what runs; 0: nothing.
-    #[cfg(test)]
-    pub(super) fn pids(&self) -> [u32; 2] {
-        [self.parts.service.machine.pid, self.parts.logger_pid()]
+    /// What a program that takes over by exec needs: the notification socket, and the FIFOs, that for the log last.
+    pub(crate) fn lasting(&self) -> [Option<BorrowedFd<'_>>; 3] {
+        let [socket, fifo] = self.parts.service.notify.lasting();
+        [socket, fifo, self.shared.pipe.as_ref().map(|pipe| pipe.both().as_fd())]
+    }
+
+    /// Whether a new supervisor could take it over, so that this one may leave it.
+    pub(crate) fn is_adoptable(&self) -> bool {
+        self.parts.service.state.is_some() && self.shared.adoption()
     }
 
     /// The service directory.

@@ -17,7 +17,7 @@ use super::json::{Value, of_service};
 use super::names::Names;
 use super::out::{Out, print};
 use super::place::Place;
-use super::status::Status;
+use super::status::{Status, hold};
 
 /// How long to wait where there is nothing to wait for but events.
 const LONG: Duration = Duration::from_secs(1000);
@@ -112,7 +112,7 @@ fn happened(event: &Value) -> String {
         "want" => format!("want {}", shown(event.get(key::WANT).text())),
         "paused" if event.get(key::PAUSED).is_true() => "paused".to_owned(),
         "paused" => "continued".to_owned(),
-        "hold" => match (event.get(key::HOLD).text(), event.get(key::NEXT).digits()) {
+        "hold" => match (hold(event).as_str(), event.get(key::NEXT).digits()) {
             ("", _) => "not held back any more".to_owned(),
             (hold, "") => shown(hold).to_string(),
             (hold, next) => format!("{}, next start in {next}s", shown(hold)),
@@ -157,7 +157,8 @@ mod tests {
             (r#"{"event":"paused","paused":false}"#, "continued"),
             (r#"{"event":"hold","hold":"backing off","next":1.5}"#, "backing off, next start in 1.5s"),
             (r#"{"event":"hold","hold":"gave up","next":null}"#, "gave up"),
-            (r#"{"event":"hold","hold":null,"next":null}"#, "not held back any more"),
+            (r#"{"event":"hold","hold":null,"needs":null,"next":null}"#, "not held back any more"),
+            (r#"{"event":"hold","hold":"waiting for","needs":"db","next":null}"#, "waiting for db"),
             (r#"{"event":"status","pid":7,"status":"3 of 4\u009b1m"}"#, "status \"3 of 4\\xc2\\x9b1m\""),
             (r#"{"event":"new\nthing"}"#, "new\\nthing"),
         ] {

@@ -95,7 +95,7 @@ impl Status {
                 Value::Bool(ready) => Some(*ready),
                 _ => None,
             },
-            hold: value.get(key::HOLD).text().to_owned(),
+            hold: hold(value),
             said: value.clone(),
         })
     }
@@ -170,6 +170,12 @@ impl Status {
         text.extend(rest.as_bytes());
         text
     }
+}
+
+/// Why it does not run though it is wanted up, with the names of what it waits for: of a state, or of an event.
+pub(super) fn hold(of: &Value) -> String {
+    let words = [of.get(key::HOLD).text(), of.get(key::NEEDS).text()];
+    words.join(" ").trim_end().to_owned()
 }
 
 /// A number of seconds; none for all else.
@@ -258,5 +264,10 @@ mod tests {
             b"down: a: 3s, normally up, want up, backing off"
         );
         assert_eq!(status.line(b"a", Some(true), Dialect::Runit), b"down: a: 3s, normally up");
+        let status = Status::from_json(
+            r#"{"ok":true,"state":"down","want":"up","seconds":3,"hold":"waiting for","needs":"db cache"}"#,
+        )
+        .unwrap();
+        assert_eq!(status.line(b"a", None, Dialect::Own), b"down: a: 3s, want up, waiting for db cache");
     }
 }

@@ -16,9 +16,7 @@ const DEATHS: u32 = 32;
 
 /// The signals that are heard. All others are blocked.
 pub(super) const HEARD: [i32; 7] =
-    [signals::CHLD, signals::TERM, signals::INT, signals::HUP, signals::QUIT, signals::PWR, RTMIN_3];
-/// `SIGRTMIN+3`, with which container engines stop an init that is systemd. They count from 34, whatever the libc.
-const RTMIN_3: i32 = 37;
+    [signals::CHLD, signals::TERM, signals::INT, signals::HUP, signals::QUIT, signals::PWR, signals::RTMIN_3];
 
 /// The role of a supervisor among the programs beside it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -128,7 +126,7 @@ impl Supervisor {
         for signal in signals::next(self.signals.as_fd()) {
             match signal {
                 signals::CHLD => {}
-                signals::PWR | RTMIN_3 if self.role == Role::Part => {}
+                signals::PWR | signals::RTMIN_3 if self.role == Role::Part => {}
                 signals::QUIT if self.role == Role::Part => self.service.leave(),
                 _ => self.service.stop(),
             }

@@ -13,7 +13,7 @@ mod report;
 mod status;
 
 pub use control::Control;
-pub use object::{Object, key};
+pub use object::{Object, key, named};
 pub use report::{LastDeath, Report};
 pub use status::Status;
 
@@ -148,6 +148,8 @@ pub enum Hold {
     GaveUp,
     /// finish said so by its status.
     FinishGaveUp,
+    /// What it needs is not ready.
+    Needs,
 }
 
 impl Hold {
@@ -157,13 +159,14 @@ impl Hold {
         matches!(self, Self::GaveUp | Self::FinishGaveUp)
     }
 
-    /// The words for it; empty for none.
+    /// The words for it, before the names for [`Hold::Needs`]; empty for none.
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
             Self::None => "",
             Self::BackingOff => "backing off",
             Self::GaveUp | Self::FinishGaveUp => GAVE_UP,
+            Self::Needs => "waiting for",
         }
     }
 
@@ -171,7 +174,7 @@ impl Hold {
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
-            Self::None | Self::BackingOff => "",
+            Self::None | Self::BackingOff | Self::Needs => "",
             Self::GaveUp => RESTART_MAX,
             Self::FinishGaveUp => FINISH,
         }

@@ -4,6 +4,7 @@
 
 pub(crate) mod account;
 pub mod clock;
+pub mod epoll;
 pub(crate) mod errno;
 pub(crate) mod fd;
 pub mod file;

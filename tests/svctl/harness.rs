@@ -284,7 +284,7 @@ pub(super) fn said(state: &str, pid: u32, want: &str, term: bool) -> String {
     let pid = if pid == 0 { "null".to_owned() } else { pid.to_string() };
     format!(
         "{{\"ok\":true,\"state\":\"{state}\",\"pid\":{pid},\"want\":\"{want}\",\"since\":1764000000.123,\
-         \"seconds\":12.345,\"paused\":false,\"term\":{term},\"hold\":null,\"reason\":null,\"next\":null,\"ready\":null,\
+         \"seconds\":12.345,\"paused\":false,\"term\":{term},\"hold\":null,\"reason\":null,\"needs\":null,\"next\":null,\"ready\":null,\
          \"status\":null,\"restarts\":3,\"short\":0,\"death\":{{\"time\":1764000000.1,\"pid\":811,\"code\":null,\
          \"signal\":\"SEGV\",\"core\":true,\"lived\":3.214,\"stopped\":false}},\"log\":false,\"supervisor\":800}}"
     )

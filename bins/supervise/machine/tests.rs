@@ -66,6 +66,8 @@ fn event(word: &str) -> Option<Event> {
         "not-executed" => Event::Died(Death::Exec(2)),
         "lost" => Event::Died(Death::Unknown),
         "time" | "late" => Event::Time,
+        "hold" => Event::Hold,
+        "release" => Event::Release,
         letter => {
             assert_eq!(letter.len(), 1, "{letter}");
             return Control::from_letter(letter.as_bytes()[0]).map(Event::Control);
@@ -86,7 +88,7 @@ fn word_for(action: Action) -> String {
 }
 
 /// All that can happen.
-const EVENTS: &str = "u d o x t k p c h a i q 1 2 ? restart winch handled unhandled \
+const EVENTS: &str = "u d o x t k p c h a i q 1 2 ? hold release restart winch handled unhandled \
                       started not-started no-finish exit-0 exit-125 killed not-executed lost time late";
 
 /// Situations, as `name: what led there`, and what each event leads to there: `events: actions > phase want`.
@@ -99,14 +101,14 @@ Down:
     d: > Down Down
     x: gone > Down Exit
     o: control/u > Prepare Down
-    t k p c h a i q 1 2 ? winch handled unhandled time late: > Down Down
+    t k p c h a i q 1 2 ? hold release winch handled unhandled time late: > Down Down
     never: started not-started no-finish died exit-125
 
 Down, gone: x
     u restart: control/u > Prepare Up
     d: > Down Down
     o: control/u > Prepare Down
-    x t k p c h a i q 1 2 ? winch handled unhandled time late: > Down Exit
+    x t k p c h a i q 1 2 ? hold release winch handled unhandled time late: > Down Exit
     never: started not-started no-finish died exit-125
 
 Down, given up: u unhandled started +2000 exit-0 started exit-125
@@ -114,7 +116,7 @@ Down, given up: u unhandled started +2000 exit-0 started exit-125
     d: > Down Down
     x: gone > Down Exit
     o: control/u > Prepare Down
-    t k p c h a i q 1 2 ? winch handled unhandled time late: > Down Down
+    t k p c h a i q 1 2 ? hold release winch handled unhandled time late: > Down Down
     never: started not-started no-finish died exit-125
 
 Down, control/d runs: u unhandled started d unhandled runs exit-0 no-finish
@@ -122,7 +124,7 @@ Down, control/d runs: u unhandled started d unhandled runs exit-0 no-finish
     d: > Down Down
     x: > Down Exit
     o: > Prepare Down
-    t p c h a i q 1 2 ? winch handled unhandled time: > Down Down
+    t p c h a i q 1 2 ? hold release winch handled unhandled time: > Down Down
     k: end-script > Down Down
     late: end-script > Down Down
     never: started not-started no-finish died exit-125
@@ -131,7 +133,7 @@ Down, control/x runs: u unhandled started x unhandled runs exit-0 no-finish
     u restart: > Prepare Up
     d: > Down Down
     o: > Prepare Down
-    x t p c h a i q 1 2 ? winch time: > Down Exit
+    x t p c h a i q 1 2 ? hold release winch time: > Down Exit
     k: end-script > Down Exit
     handled unhandled: gone > Down Exit
     late: end-script > Down Exit
@@ -142,7 +144,7 @@ Down, control/u runs: u runs d
     d: > Down Down
     x: > Down Exit
     o: > Prepare Down
-    t p c h a i q 1 2 ? winch handled unhandled time: > Down Down
+    t p c h a i q 1 2 ? hold release winch handled unhandled time: > Down Down
     k: end-script > Down Down
     late: end-script > Down Down
     never: started not-started no-finish died exit-125
@@ -152,7 +154,7 @@ Wait: u unhandled started +100 exit-0 no-finish
     d: > Down Down
     x: gone > Down Exit
     o: control/u > Prepare Down
-    t k p c h a i q 1 2 ? winch handled unhandled time: > Wait Up
+    t k p c h a i q 1 2 ? hold release winch handled unhandled time: > Wait Up
     late: control/u > Prepare Up
     never: started not-started no-finish died exit-125
 
@@ -161,8 +163,26 @@ Wait, once: o unhandled not-started
     d: > Down Down
     x: gone > Down Exit
     o: control/u > Prepare Down
-    t k p c h a i q 1 2 ? winch handled unhandled time: > Wait Down
+    t k p c h a i q 1 2 ? hold release winch handled unhandled time: > Wait Down
     late: control/u > Prepare Down
+    never: started not-started no-finish died exit-125
+
+Wait, held back: hold u
+    u restart: > Wait Up
+    d: > Down Down
+    x: gone > Down Exit
+    o: > Wait Down
+    t k p c h a i q 1 2 ? hold winch handled unhandled time late: > Wait Up
+    release: control/u > Prepare Up
+    never: started not-started no-finish died exit-125
+
+Wait, held back, once: hold o
+    u restart: > Wait Up
+    d: > Down Down
+    x: gone > Down Exit
+    o: > Wait Down
+    t k p c h a i q 1 2 ? hold winch handled unhandled time late: > Wait Down
+    release: control/u > Prepare Down
     never: started not-started no-finish died exit-125
 
 Prepare: u runs
@@ -170,7 +190,7 @@ Prepare: u runs
     d: > Down Down
     x: > Down Exit
     o: > Prepare Down
-    t p c h a i q 1 2 ? winch time: > Prepare Up
+    t p c h a i q 1 2 ? hold release winch time: > Prepare Up
     k: end-script > Prepare Up
     handled unhandled: start > Prepare Up
     late: end-script > Prepare Up
@@ -181,7 +201,7 @@ Prepare, after control/d: u unhandled started d unhandled runs exit-0 no-finish 
     d: > Down Down
     x: > Down Exit
     o: > Prepare Down
-    t p c h a i q 1 2 ? winch time: > Prepare Up
+    t p c h a i q 1 2 ? hold release winch time: > Prepare Up
     k: end-script > Prepare Up
     handled unhandled: control/u > Prepare Up
     late: end-script > Prepare Up
@@ -190,7 +210,7 @@ Prepare, after control/d: u unhandled started d unhandled runs exit-0 no-finish 
 Prepare, asked to start: u unhandled
     started: > Run Up
     not-started: > Wait Up
-    never: u d o x t k p c h a i q 1 2 ? restart winch handled unhandled no-finish died exit-125 time late
+    never: u d o x t k p c h a i q 1 2 ? hold release restart winch handled unhandled no-finish died exit-125 time late
 
 Run: u unhandled started +2000
     u: > Run Up
@@ -199,7 +219,7 @@ Run: u unhandled started +2000
     o: > Run Down
     restart: control/t > Run Up
     t k p c h a i q 1 2: control/* > Run Up
-    ? handled unhandled time late: > Run Up
+    ? hold release handled unhandled time late: > Run Up
     winch: WINCH > Run Up
     died exit-125: report finish > Finish Up
     never: started not-started no-finish
@@ -211,7 +231,7 @@ Run, once: o unhandled started +2000
     o: > Run Down
     restart: control/t > Run Up
     t k p c h a i q 1 2: control/* > Run Down
-    ? handled unhandled time late: > Run Down
+    ? hold release handled unhandled time late: > Run Down
     winch: WINCH > Run Down
     died exit-125: report finish > Finish Down
     never: started not-started no-finish
@@ -223,14 +243,14 @@ Run, being stopped: u unhandled started +2000 d unhandled unhandled
     o: > Run Down
     restart: control/t > Run Up
     t k p c h a i q 1 2: control/* > Run Down
-    ? handled unhandled time: > Run Down
+    ? hold release handled unhandled time: > Run Down
     winch: WINCH > Run Down
     late: KILL > Run Down
     died exit-125: report finish > Finish Down
     never: started not-started no-finish
 
 Run, control/h runs: u unhandled started +2000 h runs
-    u d o x restart t p c h a i q 1 2 ?: > Run
+    u d o x restart t p c h a i q 1 2 ? hold release: > Run
     k: end-script > Run Up
     winch: WINCH > Run Up
     handled time: > Run Up
@@ -291,7 +311,7 @@ Run, control/t runs for a restart: u unhandled started +2000 restart runs
     as: Run, control/h runs
 
 Run once, control/t runs: o unhandled started +2000 t runs
-    u d o x restart t p c h a i q 1 2 ?: > Run
+    u d o x restart t p c h a i q 1 2 ? hold release: > Run
     k: end-script > Run Down
     winch: WINCH > Run Down
     time: > Run Down
@@ -325,7 +345,7 @@ Run, control/d runs: u unhandled started +2000 d unhandled runs
     as: Run once, control/t runs
 
 Run, control/t runs for x: u unhandled started +2000 x runs
-    u d o x restart t p c h a i q 1 2 ?: > Run
+    u d o x restart t p c h a i q 1 2 ? hold release: > Run
     k: end-script > Run Exit
     winch: WINCH > Run Exit
     time: > Run Exit
@@ -340,7 +360,7 @@ Run, control/x runs: u unhandled started +2000 x unhandled runs
     as: Run, control/t runs for x
 
 Run, control/h is ended for k: u unhandled started +2000 h runs k
-    u d o x restart t p c h a i q 1 2 ?: > Run
+    u d o x restart t p c h a i q 1 2 ? hold release: > Run
     k: end-script > Run Up
     winch: WINCH > Run Up
     time: > Run Up
@@ -353,14 +373,14 @@ Run, asked for finish: u unhandled started +2000 exit-0
     started: > Finish Up
     not-started: > Finish Up
     no-finish: control/u > Prepare Up
-    never: u d o x t k p c h a i q 1 2 ? restart winch handled unhandled died exit-125 time late
+    never: u d o x t k p c h a i q 1 2 ? hold release restart winch handled unhandled died exit-125 time late
 
 Finish: u unhandled started +2000 exit-0 started
     u restart: > Finish Up
     d o: > Finish Down
     x: > Finish Exit
     t k p c h a i q 1 2: SIG > Finish Up
-    ? handled unhandled time late: > Finish Up
+    ? hold release handled unhandled time late: > Finish Up
     winch: WINCH > Finish Up
     died: control/u > Prepare Up
     exit-125: > Down Down
@@ -375,7 +395,7 @@ Finish, not wanted up: u unhandled started +2000 exit-0 started d
     d o: > Finish Down
     x: > Finish Exit
     t k p c h a i q 1 2: SIG > Finish Down
-    ? handled unhandled time: > Finish Down
+    ? hold release handled unhandled time: > Finish Down
     late: KILL > Finish Down
     winch: WINCH > Finish Down
     died exit-125: > Down Down
@@ -383,7 +403,7 @@ Finish, not wanted up: u unhandled started +2000 exit-0 started d
 
 Finish, then the exit: u unhandled started +2000 exit-0 started x
     t k p c h a i q 1 2: SIG > Finish Exit
-    ? handled unhandled time: > Finish Exit
+    ? hold release handled unhandled time: > Finish Exit
     late: KILL > Finish Exit
     winch: WINCH > Finish Exit
     died exit-125: gone > Down Exit
@@ -398,7 +418,7 @@ Finish, to be tried again: u unhandled started +2000 exit-0 not-started
     u restart: > Finish Up
     d o: > Finish Down
     x: > Finish Exit
-    t k p c h a i q 1 2 ? winch handled unhandled time: > Finish Up
+    t k p c h a i q 1 2 ? hold release winch handled unhandled time: > Finish Up
     late: finish > Finish Up
     never: started not-started no-finish died exit-125
 ";
@@ -552,6 +572,34 @@ fn the_table_of_the_documentation_says_what_happens() {
             assert_eq!(life.machine.want, want, "{phase}, {title}");
         }
     }
+}
+
+#[test]
+fn while_starts_are_held_back_every_start_waits_and_what_runs_goes_on() {
+    let mut life = Life::new(Rules::default());
+    assert_eq!(
+        life.outcome("u runs hold unhandled started"),
+        "control/u start > Run Up",
+        "it was on its way"
+    );
+    // A restart waits too, and nothing but the release ends that.
+    for death in ["+2000 exit-0", "+2000 restart unhandled killed", "+10 exit-0"] {
+        let mut life = Life::new(Rules::default());
+        life.hear("u unhandled started hold");
+        life.hear(death);
+        life.hear("no-finish late late");
+        assert!(life.machine.waits_for_needs(), "{death}");
+        assert_eq!((life.machine.hold, life.machine.deadline()), (Hold::Needs, None), "{death}");
+        assert_eq!(life.outcome("release unhandled started"), "control/u start > Run Up", "{death}");
+        assert_eq!(life.machine.hold, Hold::None);
+    }
+    // One that backs off waits for its time and for what it needs.
+    let mut life = Life::running(Rules { delay_count: 1, delays: [5000; 16], ..Rules::default() });
+    assert_eq!(life.outcome("exit-0 no-finish hold release"), "report finish > Wait Up");
+    assert_eq!(life.machine.hold, Hold::BackingOff);
+    assert_eq!(life.outcome("hold late"), "> Wait Up");
+    assert_eq!(life.machine.hold, Hold::Needs);
+    assert_eq!(life.outcome("release"), "control/u > Prepare Up");
 }
 
 #[test]
@@ -1125,7 +1173,7 @@ impl World {
         self.check((machine.phase == Phase::Run) == run, "run runs, or it does not");
         let settled = match machine.phase {
             Phase::Down => machine.timers.get(Timer::Start).is_none() && machine.want != Want::Up,
-            Phase::Wait => machine.timers.get(Timer::Start).is_some(),
+            Phase::Wait => machine.timers.get(Timer::Start).is_some() != machine.waits_for_needs(),
             Phase::Prepare => self.script.is_some(),
             Phase::Run => true,
             Phase::Finish => self.process.is_some() || machine.timers.get(Timer::Finish).is_some(),
@@ -1269,11 +1317,14 @@ impl World {
         let held = match after.hold {
             Hold::None => true,
             Hold::BackingOff => after.phase == Phase::Wait,
+            Hold::Needs => after.phase == Phase::Wait && after.starts == Starts::HeldBack,
             Hold::GaveUp | Hold::FinishGaveUp => after.phase == Phase::Down,
         };
         self.check(held, "it runs and is held back");
         if before.phase == Phase::Wait && after.phase == Phase::Prepare {
             let asked = matches!(event, Event::Control(Control::Up | Control::Once | Control::Restart));
+            let asked = asked || before.hold == Hold::Needs && event == Event::Release;
+            self.check(after.starts == Starts::Free, "a start in spite of the hold");
             self.check(asked || before.timers.is_due(Timer::Start, self.now), "a start before its time");
         }
         if before.phase == Phase::Finish && after.phase != Phase::Finish && before.want == Want::Up {
@@ -1300,6 +1351,8 @@ impl World {
             (Phase::Down, None, Hold::FinishGaveUp)
         } else if gives_up {
             (Phase::Down, None, Hold::GaveUp)
+        } else if due <= self.now && self.machine.starts == Starts::HeldBack {
+            (Phase::Wait, None, Hold::Needs)
         } else if due <= self.now {
             (Phase::Prepare, None, Hold::None)
         } else {
@@ -1374,6 +1427,10 @@ impl World {
         if self.machine.phase == Phase::Prepare {
             self.machine.phase = Phase::Down;
         }
+        if self.machine.waits_for_needs() {
+            self.machine.timers.set(Timer::Start, self.now);
+            self.machine.hold = Hold::None;
+        }
         match (self.machine.phase, self.machine.pid) {
             (Phase::Run, _) | (Phase::Finish, 1..) => self.happens(Event::Resume(asked)),
             (Phase::Finish, 0) => self.machine.timers.set(Timer::Finish, self.now),
@@ -1394,7 +1451,8 @@ impl World {
             }
             7 => {
                 let asked = [Control::Restart, Control::Signal(28)].map(Event::Control);
-                let event = self.dice.pick(&[asked[0], asked[1], Event::Time]);
+                let holds = [Event::Hold, Event::Release];
+                let event = self.dice.pick(&[asked[0], asked[1], holds[0], holds[1], Event::Time]);
                 self.happens(event);
             }
             8..12 => {
@@ -1415,6 +1473,7 @@ impl World {
     /// What is asked for at the end is what comes, whatever came before.
     fn ends(&mut self) {
         self.calm = true;
+        self.happens(Event::Release);
         let last = self.dice.pick(b"udx");
         self.ask(last);
         if last != b'x' && self.dice.one_in(2) {

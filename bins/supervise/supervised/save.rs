@@ -35,7 +35,7 @@ impl Supervised {
                 self.save_part(part, now);
             }
         }
-        if self.socket.is_none() {
+        if self.socket.is_none() && self.parts.service.state.is_some() {
             self.parts.service.retry_at.get_or_insert(now.monotonic + AGAIN);
         }
     }
@@ -48,14 +48,14 @@ impl Supervised {
         // Before anybody can see it: a kill after that must not take us back behind it.
         process.remember(&self.shared, now);
         let Some(state) = &mut process.state else { return };
-        let mut shown = state.show(&process.machine, process.since, voice);
+        let mut shown = state.show(&process.machine, process.needs.bytes(), process.since, voice);
         if state.is_lost() {
             self.make_new_state(part, now);
         }
         let Some(process) = self.parts.get_mut(part) else { return };
         let Some(state) = &mut process.state else { return };
         if !shown {
-            shown = state.show(&process.machine, process.since, voice);
+            shown = state.show(&process.machine, process.needs.bytes(), process.since, voice);
         }
         let open = state.open_fifos();
         if let Err(errno) = open {
@@ -112,7 +112,7 @@ impl Supervised {
             Ok(socket)
         };
         match open() {
-            Ok(socket) => self.socket = Some(socket),
+            Ok(socket) => self.socket = Some(socket.into()),
             Err(errno) => {
                 state.complain(self.shared.voice, &[b"open supervise/socket"], errno, b"trying again");
             }

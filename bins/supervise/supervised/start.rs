@@ -44,7 +44,19 @@ impl Supervised {
     /// Takes the state directory. A function of its own, so that what it needs of the stack is free again.
     #[inline(never)]
     fn take(places: Places, options: Options, now: Now) -> Result<Box<Self>, Refusal> {
-        let Options { voice, env, supervisor, mut space, ends, orphans, patience, notify } = options;
+        let Options {
+            voice,
+            env,
+            supervisor,
+            space,
+            ends,
+            orphans,
+            patience,
+            needs,
+            argument,
+            homeless,
+            notify,
+        } = options;
         let directory = places.service;
         let operators = operators(&directory, voice);
         let want = wanted(&directory);
@@ -52,12 +64,11 @@ impl Supervised {
         if let Some(socket) = notify {
             service.notify.take(socket);
         }
-        let state = State::take(service.parent(), operators, patience)
-            .map_err(|not_ours| Refusal::state(Part::Service, &not_ours))?;
-        space.look_for_sign(state.directory());
-        service.state = Some(state);
+        service.hold_back(needs);
+        let mut shared = Shared { voice, env, argument, supervisor, space, orphans, pipe: None };
+        service.take_state(&mut shared, operators, patience, homeless, now)?;
         Ok(Box::new(Self {
-            shared: Shared { voice, env, supervisor, space, orphans, pipe: None },
+            shared,
             parts: Parts { service, logger: None },
             clients: Clients::default(),
             socket: None,
@@ -100,15 +111,15 @@ impl Supervised {
                 return Ok(());
             }
         };
-        let Some(state) = &service.state else { return Ok(()) };
         let want = wanted(&directory);
-        let parent = service.state_parent.as_ref().map(|state| {
+        let place = service.state_parent.as_ref().filter(|_| service.state.is_some());
+        let parent = place.map(|state| {
             let _ = make_directory(state, c"log", 0o755); // opening it reports
             fds::open_directory(state.as_fd(), c"log")
         });
         let refusal = |what| move |errno| Refusal::unable(Part::Service, what, errno);
         let parent = parent.transpose().map_err(refusal("open log in the state directory"))?;
-        let pipe = Pipe::for_log(state.directory(), self.shared.voice);
+        let pipe = Pipe::for_log(service.state.as_ref().map(State::directory), self.shared.voice);
         self.shared.pipe = Some(pipe.map_err(refusal("make a pipe for the log"))?);
         let mut logger = Process::new(Part::Log, directory, parent, want, now);
         logger.locked = Some(0);
@@ -122,6 +133,11 @@ impl Supervised {
         let Some(logger) = self.parts.logger.as_mut().filter(|logger| logger.locked.is_some()) else {
             return Ok(());
         };
+        if self.parts.service.state.is_none() {
+            // Nor has it a place of its own: what it reads from dies with us.
+            logger.locked = None;
+            return self.adopt_or_start(Part::Log, now);
+        }
         let voice = self.shared.voice(Part::Log);
         let first = logger.locked == Some(0);
         match State::take(logger.parent(), self.operators, patience) {

@@ -22,6 +22,8 @@ pub struct Report<'a> {
     pub term: bool,
     /// Why it does not run, [`super::Hold::words`], and by which file, [`super::Hold::reason`].
     pub hold: (&'a str, &'a str),
+    /// The names of what it waits for, with blanks between.
+    pub needs: &'a [u8],
     /// How long until the next start.
     pub next: Option<u64>,
     /// Whether the service is ready; none where it cannot say so.
@@ -72,6 +74,7 @@ impl Report<'_> {
             .truth(key::TERM, Some(self.term))
             .text(key::HOLD, self.hold.0)
             .text(key::REASON, self.hold.1)
+            .text(key::NEEDS, self.needs)
             .seconds(key::NEXT, self.next)
             .truth(key::READY, self.ready)
             .text(key::STATUS, self.words)
@@ -105,7 +108,7 @@ mod tests {
         assert_eq!(
             line(&Report::default()),
             "{\"ok\":true,\"state\":\"down\",\"pid\":null,\"want\":null,\"since\":0.000,\"seconds\":0.000,\
-             \"paused\":false,\"term\":false,\"hold\":null,\"reason\":null,\"next\":null,\"ready\":null,\
+             \"paused\":false,\"term\":false,\"hold\":null,\"reason\":null,\"needs\":null,\"next\":null,\"ready\":null,\
              \"status\":null,\"restarts\":null,\"short\":null,\"death\":null,\"control\":null,\"log\":null,\
              \"supervisor\":null}\n"
         );
@@ -125,6 +128,7 @@ mod tests {
             paused: true,
             term: true,
             hold: (hold.words(), hold.reason()),
+            needs: &[1; 120],
             next: Some(u64::MAX),
             ready: Some(true),
             words: &[1; 80],
