@@ -67,6 +67,7 @@ pub(crate) enum Way {
     /// Watch by inotify where that is possible.
     Watch,
     /// Look from time to time.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests: as if there were no inotify"))]
     Poll,
 }
 

@@ -445,7 +445,7 @@ fn a_directory_that_cannot_be_opened_is_told_once_and_the_others_run() {
     let mut world = World::new();
     world.service("scan/shut");
     world.service("scan/web");
-    fs::set_permissions(world.path("scan/shut"), Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(world.path("scan/shut"), Permissions::from_mode(0o0)).unwrap();
     fs::set_permissions(world.root.path(), Permissions::from_mode(0o755)).unwrap();
     // That of this thread alone: root may open it.
     let us = nix::unistd::setfsuid(nix::unistd::Uid::from_raw(65534));
@@ -660,6 +660,7 @@ fn a_directory_full_of_files_is_read() {
 
 /// Does something by chance with the services of a scan directory, over and over: nothing of what it does is sure to
 /// succeed.
+#[allow(clippy::cast_possible_truncation, reason = "they are small")]
 fn disturb(root: &Path, turns: u32, mut seed: u64) {
     let mut chance = move |below: u64| {
         seed ^= seed << 13;

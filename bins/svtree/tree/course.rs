@@ -129,7 +129,7 @@ impl Tree {
             self.course.phase = Phase::Stops;
         }
         self.course.end = Some(now.monotonic.saturating_add(self.budget));
-        self.waiting.clear();
+        self.forget_waiting();
     }
 
     /// It was asked to stop again: the time is over now.
@@ -254,6 +254,9 @@ impl Tree {
         if self.course.end.is_some_and(|end| end <= now.monotonic) {
             self.kill_all(now);
         }
+        if self.program.as_ref().is_some_and(|program| !program.is_running()) {
+            self.course.stop.over(&mut self.graph, PROGRAM);
+        }
         while let Some(slot) = self.course.stop.next(&self.graph) {
             if slot == PROGRAM {
                 match self.program.as_ref().filter(|program| program.is_running()) {
@@ -264,9 +267,6 @@ impl Tree {
                 hosted.service.stop();
                 self.wake(slot);
             }
-        }
-        if self.program.as_ref().is_some_and(|program| !program.is_running()) {
-            self.course.stop.over(&mut self.graph, PROGRAM);
         }
     }
 

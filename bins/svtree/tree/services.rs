@@ -249,6 +249,14 @@ impl Tree {
         }
     }
 
+    /// Nothing is hosted any more: those that are not yet never are.
+    pub(super) fn forget_waiting(&mut self) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            self.graph.remove(waiting.slot);
+            self.slots.release(waiting.slot);
+        }
+    }
+
     /// Whether all that were found at first are hosted, or were tried.
     pub(super) fn is_complete(&self) -> bool {
         self.serial > 0 && self.waiting.iter().all(|waiting| waiting.told.is_some())
