@@ -99,12 +99,15 @@ impl Tree {
         }
     }
 
-    /// Gives a service a turn in this round.
+    /// Gives a service to which something was done a turn in this round. A child that it has started may be dead by then,
+    /// and deaths come before turns: whose child that is has to be known from here on.
     fn wake(&mut self, slot: usize) {
-        if let Some(hosted) = self.slots.get_mut(slot).filter(|hosted| !hosted.awake) {
-            hosted.awake = true;
+        let Some(hosted) = self.slots.get_mut(slot) else { return };
+        if !std::mem::replace(&mut hosted.awake, true) {
             self.awake.push(slot);
         }
+        let pids = hosted.service.pids();
+        self.slots.set_pids(slot, pids);
     }
 
     /// Waits, and notes whose turn it is.

@@ -275,7 +275,7 @@ impl Tree {
                 self.serial = self.serial.wrapping_add(1);
                 let hosted = Hosted::new(waiting.name, self.serial, service);
                 self.slots.put(waiting.slot, Box::new(hosted));
-                self.awake.push(waiting.slot);
+                self.wake(waiting.slot);
             }
             Err(refusal) if matches!(refusal.cause().1, Some(Errno::EMFILE | Errno::ENFILE)) => {
                 self.put_back(&waiting, now);
