@@ -254,7 +254,8 @@ impl Tree {
         if self.course.end.is_some_and(|end| end <= now.monotonic) {
             self.kill_all(now);
         }
-        if self.program.as_ref().is_some_and(|program| !program.is_running()) {
+        let ended = self.program.as_ref().is_some_and(|program| !program.is_running());
+        if ended && self.graph.program().is_some() {
             self.course.stop.over(&mut self.graph, PROGRAM);
         }
         while let Some(slot) = self.course.stop.next(&self.graph) {
