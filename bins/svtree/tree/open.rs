@@ -94,6 +94,7 @@ impl Tree {
             env: env.clone(),
             path: whole,
             state,
+            own: None,
             space: PidSpace::now().or_fail("identify the boot and the namespaces")?,
             files: received_files,
             log,
@@ -176,6 +177,7 @@ impl Tree {
         if let Err(errno) = self.listen(&own) {
             self.voice.unable_so(&[b"open .tree/socket"], errno, b"going on without it");
         }
+        self.template.own = Some(own);
         Ok(())
     }
 }

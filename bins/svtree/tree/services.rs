@@ -36,6 +36,8 @@ pub(in crate::svtree) struct Template {
     pub(in crate::svtree) path: PathBuf,
     /// Where their state directories lie, if that is not in their own.
     pub(in crate::svtree) state: Option<OwnedFd>,
+    /// `.tree`, with the state of those that share their directory with others.
+    pub(in crate::svtree) own: Option<OwnedFd>,
     /// Where recorded pids mean anything.
     pub(in crate::svtree) space: PidSpace,
     /// The limit of open files that their programs get, soft and hard.
@@ -111,7 +113,10 @@ impl Template {
         let name = waiting.name;
         let copy = waiting.directory.try_clone();
         let service = copy.map_err(|_| unable("open its directory", Errno::EMFILE))?;
-        let state = self.state.as_ref().map(|all| self.state_of(all, waiting)).transpose();
+        // Services that share a directory cannot share their state.
+        let shares = argument(name).is_some();
+        let all = self.state.as_ref().or(self.own.as_ref().filter(|_| shares));
+        let state = all.map(|all| self.state_of(all, waiting)).transpose();
         let state = state.map_err(|errno| unable("make its state directory", errno))?;
         let space = self.space.clone();
         let places = Places { service, state };
@@ -183,7 +188,11 @@ impl Tree {
 
     /// The directory of a service; none for want of fds, where nothing can be read there.
     fn directory_of(&self, slot: usize) -> Option<OwnedFd> {
-        self.slots.get(slot)?.service.directory().try_clone_to_owned().ok()
+        let waiting = self.waiting.iter().find(|waiting| waiting.slot == slot);
+        match waiting {
+            Some(waiting) => waiting.directory.try_clone().ok(),
+            None => self.slots.get(slot)?.service.directory().try_clone_to_owned().ok(),
+        }
     }
 
     /// A service was found: it is hosted in a moment.
@@ -193,23 +202,29 @@ impl Tree {
         self.waiting.push_back(Waiting { name, directory, slot, again: 0, told: None });
     }
 
-    /// The directory of a service has another name.
+    /// The service `from` is called `to`; one that was called so is called `from`.
     fn rename(&mut self, from: &CStr, to: &CStr) {
-        let to = self.template.names.get(to);
-        let found = self.waiting.iter_mut().find(|waiting| waiting.name == from);
-        let (slot, directory) = match found {
-            Some(waiting) => {
-                waiting.name = to;
-                (waiting.slot, waiting.directory.try_clone().ok())
+        let (from, to) = (self.template.names.get(from), self.template.names.get(to));
+        let slots = [self.slot_of(from), self.slot_of(to)];
+        for (slot, name) in slots.into_iter().zip([to, from]) {
+            let Some(slot) = slot else { continue };
+            if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.slot == slot) {
+                waiting.name = name;
+            } else if let Some(hosted) = self.slots.get_mut(slot) {
+                hosted.service.speak_as(self.template.voice(name));
+                self.slots.rename(slot, name);
+                self.wake(slot);
             }
-            None => match self.slots.named(from.to_bytes()) {
-                Some(slot) => (slot, self.directory_of(slot)),
-                None => return,
-            },
-        };
-        self.slots.rename(slot, to);
-        let Some(directory) = directory else { return };
-        self.read_needs(slot, to, directory.as_fd());
+            if let Some(directory) = self.directory_of(slot) {
+                self.read_needs(slot, name, directory.as_fd());
+            }
+        }
+    }
+
+    /// The slot of the service of this name, hosted or not yet.
+    fn slot_of(&self, name: &CStr) -> Option<usize> {
+        let waiting = self.waiting.iter().find(|waiting| waiting.name == name);
+        waiting.map(|waiting| waiting.slot).or_else(|| self.slots.named(name.to_bytes()))
     }
 
     /// The directory of a service is gone, or another one has its name.
