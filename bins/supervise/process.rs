@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::spawn::{self, Plan, Slot};
 use common::supervise::Control;
-use common::{fds, process, procfs, signals};
+use common::{Text, fds, process, procfs, signals};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
@@ -16,7 +16,7 @@ use super::control_script::ControlScript;
 use super::death;
 use super::failure::{Failures, START};
 use super::leftovers::{self, Leftovers};
-use super::machine::{Action, Actions, Death, Event, Machine, Phase, Script, Starts, Timer, Want};
+use super::machine::{Action, Actions, Death, Event, Machine, Phase, Readiness, Script, Starts, Timer, Want};
 use super::needs::{Names, Needs};
 use super::notices::{Notice, Notices};
 use super::notify::Notify;
@@ -244,6 +244,14 @@ impl Process {
                 None
             }
             Action::Finish => Some(self.finish(shared, logger, now)),
+            Action::ReportLate => {
+                self.report_late(shared);
+                None
+            }
+            Action::ReportStarved => {
+                self.report_starved(shared);
+                None
+            }
             Action::Signal(signal) => {
                 self.signal(shared, signal);
                 None
@@ -532,7 +540,10 @@ impl Process {
         let Some(death) = self.machine.death else { return };
         let again = matches!(death, Death::Exec(_)) && self.last_death == Some(death);
         self.last_death = Some(death);
+        let late = self.machine.readiness == Readiness::Failed;
         let expected = match death {
+            // The line is how it goes on then.
+            _ if late => false,
             Death::Exit(0) => true,
             // Without a log stderr has it already.
             Death::Exec(_) => again || shared.pipe.is_none(),
@@ -566,6 +577,26 @@ impl Process {
                 let _ = state.show_ready(None); // nobody is misled for long: the status says that it is down
             }
         }
+    }
+
+    /// run was not ready in time.
+    #[inline(never)] // its buffers would be part of the frame that waits
+    fn report_late(&self, shared: &Shared) {
+        let mut line = Text::<128>::of("warning: svrun: run is not ready after ");
+        line.seconds(self.settings.rules.timeout_ready).add(" s, ");
+        line.add(match self.machine.readiness {
+            Readiness::Excused => "taking it for ready\n",
+            _ => "stopping it\n",
+        });
+        self.to_log(shared, line.bytes());
+    }
+
+    /// run has not shown that it lives.
+    #[inline(never)]
+    fn report_starved(&self, shared: &Shared) {
+        let mut line = Text::<128>::of("warning: svrun: run has sent no WATCHDOG=1 for ");
+        line.seconds(self.machine.watchdog).add(" s, sending it SIGABRT\n");
+        self.to_log(shared, line.bytes());
     }
 
     /// finish has decided that the service is given up.

@@ -12,7 +12,7 @@ use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, read};
 
 use super::lookalikes;
-use super::machine::Rules;
+use super::machine::{Readiness, Rules};
 use common::supervise::Part;
 
 /// What is done about what a service leaves behind.
@@ -82,6 +82,8 @@ pub(super) enum Optional {
     Control,
     Setup,
     TimeoutSetup,
+    TimeoutReady,
+    Watchdog,
 }
 
 /// Opens a file of a service directory for reading. Where an fd or memory is short, what is not there is
@@ -236,7 +238,37 @@ impl Settings {
                 self.missed(directory, Optional::SdNotify, c"sd-notify");
             }
         }
+        self.for_watch(directory, voice);
         self.for_leftovers(directory, voice);
+    }
+
+    /// The time limits of what run announces: without a way to announce it there are none.
+    fn for_watch(&mut self, directory: BorrowedFd, voice: Voice) {
+        let (default, last) = (Rules::default(), self.rules);
+        (self.rules.timeout_ready, self.rules.unready) = (default.timeout_ready, default.unready);
+        if self.notification.is_some() || self.sd_notify {
+            let expected = "a time in milliseconds, or with its unit, and maybe the word continue behind it";
+            let file = File(Optional::TimeoutReady, c"timeout-ready", expected);
+            let both = [default, last].map(|rules| (rules.timeout_ready, rules.unready));
+            (self.rules.timeout_ready, self.rules.unready) =
+                self.file(directory, voice, file, both, |text| {
+                    let mut words = words(text);
+                    let time = MILLISECONDS.parse(words.next()?)?;
+                    let unready = match (words.next(), words.next()) {
+                        (None, None) => Readiness::Failed,
+                        (Some(b"continue"), None) => Readiness::Excused,
+                        _ => return None,
+                    };
+                    Some((time, unready))
+                });
+        }
+        self.rules.watchdog = default.watchdog;
+        if self.sd_notify {
+            let file = File(Optional::Watchdog, c"watchdog", SECONDS.expected);
+            let parse = |text: &[u8]| SECONDS.parse(one(text)?);
+            let both = [default.watchdog, last.watchdog];
+            self.rules.watchdog = self.file(directory, voice, file, both, parse);
+        }
     }
 
     /// Whether there is a setup.

@@ -8,9 +8,9 @@ pub use crate::sys::signal::{
 };
 
 pub use libc::{
-    SIGALRM as ALRM, SIGCHLD as CHLD, SIGCONT as CONT, SIGHUP as HUP, SIGINT as INT, SIGKILL as KILL,
-    SIGPIPE as PIPE, SIGPWR as PWR, SIGQUIT as QUIT, SIGSTOP as STOP, SIGTERM as TERM, SIGTSTP as TSTP,
-    SIGTTIN as TTIN, SIGTTOU as TTOU, SIGUSR1 as USR1, SIGUSR2 as USR2,
+    SIGABRT as ABRT, SIGALRM as ALRM, SIGCHLD as CHLD, SIGCONT as CONT, SIGHUP as HUP, SIGINT as INT,
+    SIGKILL as KILL, SIGPIPE as PIPE, SIGPWR as PWR, SIGQUIT as QUIT, SIGSTOP as STOP, SIGTERM as TERM,
+    SIGTSTP as TSTP, SIGTTIN as TTIN, SIGTTOU as TTOU, SIGUSR1 as USR1, SIGUSR2 as USR2,
 };
 
 /// The first of the real-time signals, as glibc counts and so the shells of most systems. musl leaves one more
