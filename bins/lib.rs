@@ -31,6 +31,7 @@ mod supervise;
 pub mod svctl;
 pub mod svlog;
 pub mod svrun;
+pub mod svtree;
 pub mod tai64n;
 pub mod tai64nlocal;
 pub mod umask;
@@ -71,6 +72,7 @@ pub static PROGRAMS: &[Link] = &[
     svctl::PROGRAM,
     svlog::PROGRAM,
     svrun::PROGRAM,
+    svtree::PROGRAM,
     tai64n::PROGRAM,
     tai64nlocal::PROGRAM,
     utmpset::PROGRAM,

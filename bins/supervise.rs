@@ -9,27 +9,35 @@
 //! the part of it by which `adopt` takes over the processes of a killed supervisor, and `pid_space` says where
 //! its pids are valid; `service` reads the service directory, `lookalikes` its names; `failure` reports why a
 //! script was not started, `notices` is what else is reported once; `report` is what clients are shown; `pipe`,
-//! `notify`, `leftovers`, `clients`, `adopted`, `control_script` and `death` are what their names say.
+//! `beside` and `output` are what a supervisor prepares for its services and their clients; `notify`, `leftovers`, `clients`,
+//! `adopted`, `control_script` and `death` are what their names say; `program` is what is started as run, `fresh` an fd that is
+//! waited for, `handed_on` and `next_program` what a program leaves to the one that it becomes.
 
 mod adopt;
 mod adopted;
+mod beside;
 mod clients;
 mod control_script;
 mod death;
 mod failure;
+mod fresh;
+mod handed_on;
 mod leftovers;
 mod lock;
 mod lookalikes;
 mod machine;
 mod needs;
+pub(crate) mod next_program;
 mod notices;
 mod notify;
 mod now;
 mod order;
+mod output;
 mod parts;
 mod pid_space;
 mod pipe;
 mod process;
+mod program;
 mod record;
 mod refusal;
 mod report;
@@ -38,19 +46,21 @@ mod shared;
 mod state;
 mod supervised;
 
-pub(crate) use death::exit_status;
+pub(crate) use beside::link_beside;
+pub(crate) use death::{exit_status, from_wait_status};
+pub(crate) use handed_on::HandedOn;
 pub(crate) use leftovers::Orphans;
 pub(crate) use lock::Patience;
-#[cfg_attr(not(test), expect(unused_imports, reason = "for a program that holds several services"))]
 pub(crate) use needs::Names;
 pub(crate) use notify::handed_on as notify_handed_on;
 pub(crate) use now::Now;
+pub(crate) use output::let_reopen;
 pub(crate) use pid_space::PidSpace;
 pub(crate) use pipe::handed_on as pipes_handed_on;
+pub(crate) use program::{DefaultLog, Program};
+pub(crate) use refusal::Refusal;
 pub(crate) use service::{exists, make_directory};
-#[cfg_attr(not(test), expect(unused_imports, reason = "for a program that holds several services"))]
-pub(crate) use supervised::Standing;
-pub(crate) use supervised::{Ending, Ends, FIXED_FDS, Next, Options, Places, Supervised};
+pub(crate) use supervised::{Ending, Ends, FIXED_FDS, Homeless, Next, Options, Places, Standing, Supervised};
 
 #[cfg(test)]
 mod tests;

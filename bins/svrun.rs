@@ -3,22 +3,20 @@
 //! What a supervised service is and does is in `crate::supervise`; here is the program around one: its command line,
 //! the loop (`supervisor`), its role as process 1, and the `upgrade`.
 
-mod output;
 mod supervisor;
 mod upgrade;
 
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CStr, CString};
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 
 use common::{Cli, Exit, Link, OrFail, Outcome, Short, Voice, Words, fds, shown, signals};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
-use nix::unistd::{chdir, getcwd, symlinkat};
+use nix::unistd::{chdir, getcwd};
 
 use crate::supervise::{
-    self, Ending, Ends, Now, Options, Orphans, Patience, PidSpace, Places, Supervised, make_directory,
+    self, Ending, Ends, Homeless, Now, Options, Orphans, Patience, PidSpace, Places, Supervised,
+    make_directory,
 };
 use supervisor::{HEARD, Role, Supervisor};
 use upgrade::Origin;
@@ -105,7 +103,7 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Exit> {
     // Before the first child: nothing that arrives may be lost, or end us, from here on.
     signals::block_all().or_fail("block signals")?;
     signals::reset_all();
-    output::let_reopen();
+    supervise::let_reopen();
     let notify = supervise::notify_handed_on().or_fail("take the notification socket")?;
     let mut pipes = [None, None]; // held until they have been opened by their names
     if !keep {
@@ -128,7 +126,9 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Exit> {
     };
     chdir(directory).or_fail(format_args!("change to {}", shown(directory.to_bytes())))?;
     if let Some(state) = &state {
-        link_beside(state, &service).or_fail("link down and check into the state directory")?;
+        let path = getcwd().or_fail("find the working directory")?;
+        supervise::link_beside(state, &service, &path)
+            .or_fail("link down and check into the state directory")?;
     }
     let voice = Voice { called: cli.called(), directory: directory.to_bytes(), part: b"" };
     let fatal = |what: &[u8], errno: Errno| {
@@ -140,6 +140,7 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Exit> {
     let options = Options {
         voice,
         env: env.clone(),
+        files: None,
         supervisor: std::process::id(),
         space,
         ends: if role == Role::Whole { Ends::WithService } else { Ends::WhenAsked },
@@ -147,6 +148,8 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Exit> {
         patience: Patience::Brief,
         needs: None,
         argument: None,
+        homeless: Homeless::Refused,
+        log: None,
         notify,
     };
     let service = Supervised::open(Places { service, state }, options, Now::read()).map_err(|refusal| {
@@ -157,20 +160,4 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Exit> {
     let (resting, unreaped) = (false, false);
     let origin = Origin { words, directory: origin, env };
     Ok(Supervisor { service, signals, role, voice, origin, resting, unreaped })
-}
-
-/// Links in a state directory that lies elsewhere to what clients look for beside it.
-fn link_beside(state: &OwnedFd, service: &OwnedFd) -> nix::Result<()> {
-    let directory = getcwd()?;
-    let log = supervise::exists(service.as_fd(), c"log");
-    if log {
-        make_directory(state, c"log", 0o755)?;
-    }
-    for file in [c"down", c"check", c"log/down"].into_iter().take(if log { 3 } else { 2 }) {
-        match symlinkat(&directory.join(OsStr::from_bytes(file.to_bytes())), state, file) {
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
 }

@@ -6,6 +6,7 @@ use common::process;
 use nix::errno::Errno;
 
 use super::death;
+use super::fresh::Fresh;
 use super::machine::Death;
 
 /// How long the exit status is asked for, in milliseconds: the parent of the process has to reap it first.
@@ -16,7 +17,7 @@ const AGAIN: u64 = 5;
 /// A process that was adopted.
 #[derive(Debug)]
 pub(super) struct Adopted {
-    pidfd: OwnedFd,
+    pidfd: Fresh,
     /// Since when its exit status is asked for.
     asking: Option<u64>,
 }
@@ -24,7 +25,7 @@ pub(super) struct Adopted {
 impl Adopted {
     /// The process that `pidfd` refers to.
     pub(super) fn new(pidfd: OwnedFd) -> Self {
-        Self { pidfd, asking: None }
+        Self { pidfd: pidfd.into(), asking: None }
     }
 
     /// `pidfd_send_signal(2)`: never to another process that has got its pid since.
@@ -45,6 +46,11 @@ impl Adopted {
     /// The fd that is ready at its death; -1 once that is known.
     pub(super) fn death_fd(&self) -> RawFd {
         if self.is_asked() { -1 } else { self.pidfd.as_raw_fd() }
+    }
+
+    /// Whether nobody has asked this before.
+    pub(super) fn is_new(&mut self) -> bool {
+        self.pidfd.take_new()
     }
 
     /// Whether its exit status is asked for.

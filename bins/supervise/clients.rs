@@ -7,6 +7,7 @@ use nix::unistd::read;
 
 use common::supervise::{GAVE_UP, Object, key};
 
+use super::fresh::Fresh;
 use super::machine::{Event, Machine, Phase};
 use super::now::Now;
 use super::order::{Ask, Late};
@@ -75,7 +76,7 @@ enum Reached {
 
 #[derive(Debug)]
 struct Client {
-    fd: OwnedFd,
+    fd: Fresh,
     filled: usize,
     doing: Doing,
     /// When it was last heard from: monotonic, ms.
@@ -100,7 +101,12 @@ struct Slot {
 pub(super) struct Clients {
     /// Each is allocated for its first client and kept for the next: so memory stays bounded.
     slots: [Option<Box<Slot>>; CLIENTS],
+    /// What the followers of either part get, kept for the holder while it listens.
+    heard: Option<Vec<(Part, Line)>>,
 }
+
+/// An object with its newline.
+pub(crate) type Line = Box<[u8]>;
 
 /// A line of a client.
 #[derive(Debug)]
@@ -126,7 +132,7 @@ impl Clients {
         let (_, i) = (0..CLIENTS).filter_map(|i| Some((idle(i)?, i))).min()?;
         let empty = || Box::new(Slot { client: None, buffer: [0; LINE] });
         self.slots[i].get_or_insert_with(empty).client = Some(Client {
-            fd,
+            fd: fd.into(),
             filled: 0,
             doing: Doing::Idle,
             last: now.monotonic,
@@ -157,6 +163,11 @@ impl Clients {
             Some(client) => (client.fd.as_raw_fd(), poll::POLLIN),
             None => (-1, 0),
         }
+    }
+
+    /// Whether nobody has asked this of a client before.
+    pub(super) fn is_new(&mut self, i: usize) -> bool {
+        self.client_mut(i).is_some_and(|client| client.fd.take_new())
     }
 
     /// Closes the connection of a client.
@@ -292,13 +303,27 @@ impl Clients {
         self.send(i, report::status(view, now).line());
     }
 
-    fn has_follower(&self, part: Part) -> bool {
-        self.all().any(|client| client.doing == Doing::Follows(part))
+    /// Whether the holder listens to what followers get.
+    pub(super) fn listen(&mut self, listens: bool) {
+        match (listens, &self.heard) {
+            (true, None) => self.heard = Some(Vec::new()),
+            (true, Some(_)) => {}
+            (false, _) => self.heard = None,
+        }
+    }
+
+    /// What was heard since this was asked last.
+    pub(super) fn take_heard(&mut self) -> Vec<(Part, Line)> {
+        self.heard.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn is_followed(&self, part: Part) -> bool {
+        self.heard.is_some() || self.all().any(|client| client.doing == Doing::Follows(part))
     }
 
     /// Sends the object that `object` makes to the followers of a part, if there are any.
     fn publish(&mut self, part: Part, object: impl FnOnce() -> Object) {
-        if self.has_follower(part) {
+        if self.is_followed(part) {
             self.send_followers(part, object().line());
         }
     }
@@ -309,12 +334,15 @@ impl Clients {
                 self.send(i, line);
             }
         }
+        if let Some(heard) = &mut self.heard {
+            heard.push((part, line.into()));
+        }
     }
 
     /// Publishes what `event` has changed of a process that was `before`, and notes which clients have waited for that.
     pub(super) fn state_changed(&mut self, view: &View, before: &Machine, event: Event, now: Now) {
         self.changed(view);
-        if self.has_follower(view.part) {
+        if self.is_followed(view.part) {
             report::changes(view, before, event, now, |mut object| {
                 self.send_followers(view.part, object.line());
             });
@@ -483,6 +511,29 @@ mod tests {
         clients.wait(first.unwrap(), Condition::Ready, None, &view(&machine), at(0));
         clients.answer(&view(&machine), at(0));
         assert_eq!(received(&stream), "{\"ok\":false,\"error\":\"gave up\",\"reason\":\"restart-max\"}\n");
+    }
+
+    #[test]
+    fn who_listens_gets_the_lines_of_a_follower_and_nothing_is_kept_for_nobody() {
+        let mut clients = Clients::default();
+        let (first, stream) = client(&mut clients, 0);
+        let down = Machine::new(Want::Down);
+        clients.follow(first.unwrap(), &view(&down), at(0));
+        received(&stream);
+        let mut up = down;
+        (up.phase, up.want) = (Phase::Run, Want::Up);
+        for listens in [false, true, true, false] {
+            clients.listen(listens);
+            clients.state_changed(&view(&up), &down, Event::Started(7), at(2001));
+            let ready = View { ready: Some(true), ..view(&up) };
+            clients.readiness_changed(&ready, at(2002));
+            let lines = received(&stream);
+            assert_eq!(lines.lines().count(), 3, "{lines}");
+            let heard = clients.take_heard();
+            assert!(heard.iter().all(|(part, _)| *part == Part::Service));
+            let heard: Vec<u8> = heard.into_iter().flat_map(|(_, line)| line).collect();
+            assert_eq!(String::from_utf8(heard).unwrap(), if listens { lines } else { String::new() });
+        }
     }
 
     #[test]

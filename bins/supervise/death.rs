@@ -83,7 +83,7 @@ fn describe<const N: usize>(text: &mut Text<N>, exit: &str, death: Death, after:
 }
 
 /// How a wait status says that a process died.
-pub(super) fn from_wait_status(status: i32) -> Death {
+pub(crate) fn from_wait_status(status: i32) -> Death {
     let low = |number: i32| u8::try_from(number & 0xff).unwrap_or(0);
     match status & 0x7f {
         0 => Death::Exit(low(status >> 8)),

@@ -9,19 +9,21 @@ use std::mem;
 
 use common::{Text, process, procfs, signals};
 use nix::errno::Errno;
+use nix::unistd::{Pid, getpgid};
 
 use super::service::{STEPS, Step};
 
 /// How long the end of processes that were sent KILL may take, in milliseconds.
 const SETTLING: u64 = 1000;
+/// How many processes are looked at whether they are dead already, where there are other services to look after.
+const LOOKS: u32 = 256;
 
 /// Whose the orphans are: processes that became our children because their parents died.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Orphans {
     /// The service's: there is no other in this process.
     TheServices,
-    /// Anybody's: the service's are those in the process group that run led.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for a program that holds several services"))]
+    /// Anybody's: the service's are those in the process group that run led, as every run does then.
     Anybodys,
 }
 
@@ -70,6 +72,7 @@ pub(super) struct Progress {
 }
 
 /// What is left of a run: how many processes, and their names.
+#[derive(Default)]
 struct Left {
     count: u32,
     names: Text<224>,
@@ -92,7 +95,12 @@ impl Leftovers {
 
     /// A child that is nobody's has died.
     pub(super) fn child_died(&mut self) {
-        self.fewer |= matches!(self.stage, Stage::Waiting(..));
+        self.fewer |= self.are_awaited();
+    }
+
+    /// Whether there is a wait for their end.
+    pub(super) fn are_awaited(&self) -> bool {
+        matches!(self.stage, Stage::Waiting(..))
     }
 
     /// Whether a child has died since the last look.
@@ -109,14 +117,15 @@ impl Leftovers {
     #[inline(never)] // its buffers would be part of the frame of what starts finish
     pub(super) fn go_on(&mut self, run: Run, steps: &[Option<Step>; STEPS], now: u64) -> Progress {
         // Right after the death the number of its group cannot be another's yet.
-        let (mut at, mut group) = match self.stage {
+        let (mut at, fresh) = match self.stage {
             Stage::Over => return Progress { line: None, until: None },
             Stage::Due => (0, mem::take(&mut self.fresh)),
             Stage::Waiting(at, _) => (at, false),
         };
         let first_look = self.are_due();
-        let left = run.look();
-        group |= left.group;
+        let there = run.may_have_left();
+        let left = if there { run.look() } else { Left::default() };
+        let group = there && fresh || left.group;
         let mut line = Text::of("warning: svrun: ");
         if first_look {
             line.add("run left ").number(left.count);
@@ -170,14 +179,18 @@ impl Leftovers {
             return false;
         }
         let Stage::Waiting(at, _) = self.stage else { return false };
-        let left = run.look();
-        if left.count == 0 {
+        let group = match run.orphans {
+            Orphans::TheServices => Some(run.look()).filter(|left| left.count > 0).map(|left| left.group),
+            // Asked at every few deaths of however many: the kernel alone is.
+            Orphans::Anybodys => run.may_have_left().then_some(true),
+        };
+        let Some(group) = group else {
             self.stage = Stage::Over;
             return true;
-        }
+        };
         if at == STEPS {
             // Their children are ours now. What cannot be signalled was reported.
-            let _ = run.send(left.group, signals::KILL);
+            let _ = run.send(group, signals::KILL);
         }
         false
     }
@@ -189,6 +202,9 @@ impl Run {
     fn send(self, group: bool, signal: i32) -> nix::Result<()> {
         let gone = |sent: nix::Result<()>| if sent == Err(Errno::ESRCH) { Ok(()) } else { sent };
         let mut sent = if group { gone(process::kill_group(self.pid, signal)) } else { Ok(()) };
+        if self.orphans == Orphans::Anybodys {
+            return sent; // there are no others
+        }
         self.each(|pid, _| {
             let this = gone(process::kill_child(pid, signal)); // our child, not reaped yet: it is what it was
             sent = sent.and(this);
@@ -196,9 +212,18 @@ impl Run {
         sent
     }
 
+    /// Whether there can be anything. Where orphans are anybody's that is asked for without a look at each of them: it
+    /// may be a dead one which waits for its parent, but there is nothing in the group where another process has its
+    /// number by now, since that of a group is not given away.
+    fn may_have_left(self) -> bool {
+        let reused = || procfs::process(self.pid).is_ok_and(|process| !process.zombie);
+        self.orphans == Orphans::TheServices
+            || process::kill_group(self.pid, 0) != Err(Errno::ESRCH) && !reused()
+    }
+
     /// Counts and names what is left.
     fn look(self) -> Left {
-        let mut left = Left { count: 0, names: Text::new(), first: [0; 8], group: false };
+        let mut left = Left::default();
         self.each(|pid, group| {
             if let Some(place) = left.first.get_mut(left.count as usize) {
                 *place = pid;
@@ -213,9 +238,19 @@ impl Run {
 
     /// Gives each of our children that are no part of the service, with its process group where /proc has it.
     fn each(self, mut give: impl FnMut(u32, Option<u32>)) {
+        let mut looks = LOOKS;
         procfs::children(|pid| {
             if self.spare.contains(&pid) {
                 return;
+            }
+            if self.orphans == Orphans::Anybodys {
+                if group_of(pid) != Some(self.pid) {
+                    return;
+                }
+                if looks == 0 {
+                    return give(pid, Some(self.pid));
+                }
+                looks -= 1;
             }
             let stat = procfs::process(pid);
             let group = stat.ok().map(|stat| stat.group); // without /proc: a child all the same
@@ -225,6 +260,12 @@ impl Run {
             }
         });
     }
+}
+
+/// The process group of a process: from the kernel itself, for less than a look at its file costs.
+fn group_of(pid: u32) -> Option<u32> {
+    let group = getpgid(Some(Pid::from_raw(i32::try_from(pid).ok()?))).ok()?; // else it is gone
+    u32::try_from(group.as_raw()).ok()
 }
 
 /// The name of a signal, or its number.
@@ -253,4 +294,21 @@ fn name(pid: u32) -> Text<24> {
     }
     name.add(")");
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_whose_number_is_another_processes_by_now_is_not_that_of_run() {
+        let left = |pid, orphans| Run { pid, spare: [0; 2], orphans }.may_have_left();
+        let group = u32::try_from(nix::unistd::getpgrp().as_raw()).unwrap();
+        // There is such a group: ours. It was not led by a run that is dead if it has a leader.
+        let led = procfs::process(group).is_ok_and(|leader| !leader.zombie);
+        assert_eq!(left(group, Orphans::Anybodys), !led && group > 1);
+        assert!(!left(0x3fff_fffe, Orphans::Anybodys), "above all pids");
+        assert!(!left(0, Orphans::Anybodys), "none has run yet");
+        assert!(left(group, Orphans::TheServices), "it has to be looked at");
+    }
 }

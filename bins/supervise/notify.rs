@@ -11,6 +11,7 @@ use common::{Text, Words, fds, procfs, random, socket};
 use nix::errno::Errno;
 use nix::unistd::read;
 
+use super::fresh::Fresh;
 use super::pipe::{End, Pipe};
 use super::service::Settings;
 use common::Voice;
@@ -42,7 +43,7 @@ pub(super) struct Notify {
     pub(super) fed: bool,
     fifo: Option<Pipe>,
     end: Option<OwnedFd>,
-    socket: Option<OwnedFd>,
+    socket: Option<Fresh>,
     /// The environment of run, made with this time for its watchdog, in milliseconds.
     env: Option<(Words, u64)>,
     /// Until when neither is listened to: monotonic, ms.
@@ -100,8 +101,9 @@ impl Notify {
     }
 
     fn open_fifo(&mut self, state: Option<BorrowedFd>) -> nix::Result<()> {
-        let Some(state) = state.filter(|_| self.fifo.is_none()) else { return Ok(()) };
-        self.fifo = Some(Pipe::fifo(state, c"notify")?);
+        if self.fifo.is_none() {
+            self.fifo = Some(state.map_or_else(Pipe::to_us, |state| Pipe::fifo(state, c"notify"))?);
+        }
         Ok(())
     }
 
@@ -126,14 +128,14 @@ impl Notify {
         }
         let mut name = Text::<32>::of(NAME);
         name.number(self.name);
-        self.socket = Some(socket::datagrams(name.bytes())?);
+        self.socket = Some(socket::datagrams(name.bytes())?.into());
         Ok(())
     }
 
     /// Takes the socket that was handed on.
     pub(super) fn take(&mut self, socket: OwnedFd) {
         if let Some(name) = number_of(socket.as_raw_fd()) {
-            (self.name, self.socket) = (name, Some(socket));
+            (self.name, self.socket) = (name, Some(socket.into()));
         }
     }
 
@@ -143,11 +145,10 @@ impl Notify {
         self.name = name;
     }
 
-    /// The socket is to be found by the program that we become: nobody else can get its name, or what was sent
-    /// meanwhile. So is, with `fifo`, the FIFO, which must not lack a reader.
-    pub(super) fn hand_on(&self, fifo: bool) -> nix::Result<[Option<fds::Handed>; 2]> {
-        let socket = self.socket.as_ref().map(|socket| fds::hand_on(socket.as_fd())).transpose()?;
-        Ok([socket, self.fifo.as_ref().filter(|_| fifo).map(Pipe::hand_on).transpose()?])
+    /// What the program that we become needs: the socket, so that nobody else can get its name, or what was sent
+    /// meanwhile; and the FIFO, which must not lack a reader until that has opened it by its name.
+    pub(super) fn lasting(&self) -> [Option<BorrowedFd<'_>>; 2] {
+        [self.socket.as_ref().map(AsFd::as_fd), self.fifo.as_ref().map(|fifo| fifo.both().as_fd())]
     }
 
     /// The fd pair for the service: ours, and the number that it expects.
@@ -184,6 +185,11 @@ impl Notify {
         let fifo = self.fifo.as_ref().filter(|_| listens(FIFO)).map_or(-1, |fifo| fifo.both().as_raw_fd());
         let socket = self.socket.as_ref().filter(|_| listens(SOCKET)).map_or(-1, AsRawFd::as_raw_fd);
         [fifo, socket]
+    }
+
+    /// Whether nobody has asked this of the FIFO and of the socket before.
+    pub(super) fn renewed(&mut self) -> [bool; 2] {
+        [self.fifo.as_mut().is_some_and(Pipe::is_new), self.socket.as_mut().is_some_and(Fresh::take_new)]
     }
 
     /// When one that is flooded is listened to again.
@@ -253,7 +259,7 @@ pub(crate) fn handed_on() -> nix::Result<Option<OwnedFd>> {
 }
 
 /// The random part of the name of a notification socket.
-fn number_of(fd: RawFd) -> Option<u64> {
+pub(super) fn number_of(fd: RawFd) -> Option<u64> {
     let mut buffer = [0; 32];
     let name = socket::abstract_name(fd, &mut buffer).ok()?; // anything else, inherited from our parent
     name.strip_prefix(NAME).and_then(number)

@@ -9,7 +9,9 @@ use common::{Text, Voice, caps, fds, procfs};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice, tee};
 use nix::sys::stat::{Mode, fchmod};
-use nix::unistd::{pipe2, read, write};
+use nix::unistd::{UnlinkatFlags, pipe2, read, unlinkat, write};
+
+use super::fresh::Fresh;
 
 /// How large the pipe is made where the kernel counts no user's pages.
 const SIZE: i32 = 1 << 20;
@@ -17,11 +19,11 @@ const SIZE: i32 = 1 << 20;
 /// A pipe whose ends are opened separately for each process, so that nobody shares `O_NONBLOCK` with us.
 #[derive(Debug)]
 pub(super) struct Pipe {
-    /// The state directory, and `pipe` in it; none where there can be no FIFO.
-    directories: Option<(OwnedFd, OwnedFd)>,
+    /// `pipe` in the state directory; none where there can be no FIFO.
+    directory: Option<OwnedFd>,
     name: &'static CStr,
     /// Both ends, without waiting. So there is always a reader.
-    both: OwnedFd,
+    both: Fresh,
     /// An anonymous pipe's ends, where there can be no FIFO.
     ends: Option<(OwnedFd, OwnedFd)>,
     /// It has taken the place of another, which the logger still reads.
@@ -46,8 +48,12 @@ impl End {
 /// The pipes that the program before us has handed on, so that they never lack a reader: held until they have
 /// been opened by their names.
 pub(crate) fn handed_on() -> nix::Result<[Option<OwnedFd>; 2]> {
-    let ours = |fd: RawFd| fds::is_open_fifo(fd, OFlag::O_RDWR | OFlag::O_NONBLOCK);
-    Ok([fds::handed_on(ours)?, fds::handed_on(ours)?])
+    Ok([fds::handed_on(is_ours)?, fds::handed_on(is_ours)?])
+}
+
+/// Whether a fd may be one of ours.
+pub(super) fn is_ours(fd: RawFd) -> bool {
+    fds::is_open_fifo(fd, OFlag::O_RDWR | OFlag::O_NONBLOCK)
 }
 
 /// Whether the name does not lead to the FIFO any more, and the error does not pass.
@@ -57,17 +63,29 @@ fn is_lost(errno: Errno) -> bool {
 
 impl Pipe {
     /// The pipe for the log, `pipe/fifo` in the state directory; an anonymous one where there can be none, which
-    /// is reported.
-    pub(super) fn for_log(state: BorrowedFd, voice: Voice) -> nix::Result<Self> {
+    /// is reported, and where there is no state directory.
+    pub(super) fn for_log(state: Option<BorrowedFd>, voice: Voice) -> nix::Result<Self> {
         let name = c"fifo";
-        let errno = match Self::fifo(state, name) {
-            Ok(pipe) => return Ok(pipe),
-            Err(errno) => errno,
+        let refused = match state.map(|state| Self::fifo(state, name)) {
+            Some(Ok(pipe)) => return Ok(pipe),
+            Some(Err(errno)) => Some(errno),
+            None => None,
         };
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
-        let both = writer.try_clone().map_err(|_| Errno::EMFILE)?;
-        voice.unable_so(&[b"make supervise/pipe/fifo"], errno, b"this service cannot be adopted");
-        Ok(Self { directories: None, name, both, ends: Some((reader, writer)), replaces: false })
+        let both = writer.try_clone().map_err(|_| Errno::EMFILE)?.into();
+        if let Some(errno) = refused {
+            voice.unable_so(&[b"make supervise/pipe/fifo"], errno, b"this service cannot be adopted");
+        }
+        Ok(Self { directory: None, name, both, ends: Some((reader, writer)), replaces: false })
+    }
+
+    /// An anonymous pipe that is read here, without waiting, where there is no place for a FIFO.
+    pub(super) fn to_us() -> nix::Result<Self> {
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
+        fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        let both = reader.try_clone().map_err(|_| Errno::EMFILE)?.into();
+        let ends = Some((reader, writer));
+        Ok(Self { directory: None, name: c"", both, ends, replaces: false })
     }
 
     /// The FIFO of this name in `pipe`, which is made if it is not there, or not ours.
@@ -82,17 +100,16 @@ impl Pipe {
         if name == c"fifo" && caps::may_have_large_pipes() {
             let _ = fcntl(&both, FcntlArg::F_SETPIPE_SZ(SIZE)); // the usual size serves too
         }
-        let state = state.try_clone_to_owned().map_err(|_| Errno::EMFILE)?;
-        Ok(Self { directories: Some((state, directory)), name, both, ends: None, replaces: false })
+        Ok(Self { directory: Some(directory), name, both: both.into(), ends: None, replaces: false })
     }
 
     /// An end for the next run. Where the name has been lost, or is another's, it is that of a new pipe: the old
     /// one lives as long as those who have it open, and the logger reads it to its end. Where there can be no
-    /// new one it stays the old one, so that no log holds a service back.
-    pub(super) fn end_or_new(&mut self, voice: Voice) -> nix::Result<OwnedFd> {
-        if let Some((state, directory)) = &self.directories {
+    /// new one, in the state directory `state`, it stays the old one, so that no log holds a service back.
+    pub(super) fn end_or_new(&mut self, state: Option<BorrowedFd>, voice: Voice) -> nix::Result<OwnedFd> {
+        if let (Some(directory), Some(state)) = (&self.directory, state) {
             match self.named(directory.as_fd(), End::Write) {
-                Err(errno) if is_lost(errno) => match Self::fifo(state.as_fd(), self.name) {
+                Err(errno) if is_lost(errno) => match Self::fifo(state, self.name) {
                     Ok(new) => {
                         voice.warning(&[b"supervise/pipe/fifo is gone; made a new one"]);
                         *self = Self { replaces: true, ..new };
@@ -111,7 +128,7 @@ impl Pipe {
 
     /// An end of this very pipe, though its name has been lost.
     pub(super) fn end(&self, end: End) -> nix::Result<OwnedFd> {
-        if let Some((_, directory)) = &self.directories {
+        if let Some(directory) = &self.directory {
             match self.named(directory.as_fd(), end) {
                 Err(errno) if is_lost(errno) => {}
                 other => return other,
@@ -125,7 +142,7 @@ impl Pipe {
         match (&self.ends, end) {
             (Some((reader, _)), End::Read) => copy(reader),
             (Some((_, writer)), End::Write) => copy(writer),
-            (None, _) => copy(&self.both),
+            (None, _) => self.both.as_fd().try_clone_to_owned().map_err(|_| Errno::EMFILE),
         }
     }
 
@@ -137,21 +154,26 @@ impl Pipe {
 
     /// Whether it can be opened by its name.
     pub(super) fn is_there(&self) -> bool {
-        self.directories
-            .as_ref()
-            .is_some_and(|(_, directory)| self.named(directory.as_fd(), End::Write).is_ok())
+        self.directory.as_ref().is_some_and(|directory| self.named(directory.as_fd(), End::Write).is_ok())
     }
 
-    /// There is a new state directory: the next new pipe is made there.
-    pub(super) fn move_to(&mut self, state: BorrowedFd) {
-        if let (Some((place, _)), Ok(state)) = (&mut self.directories, state.try_clone_to_owned()) {
-            *place = state; // else the old pipe stays, as long as it can
+    /// Another takes its name.
+    pub(super) fn give_up_name(&self) -> nix::Result<()> {
+        let Some(directory) = &self.directory else { return Ok(()) };
+        match unlinkat(directory, self.name, UnlinkatFlags::NoRemoveDir) {
+            Err(Errno::ENOENT) => Ok(()),
+            other => other,
         }
     }
 
     /// Both ends of a FIFO, to wait for what comes and to read it without waiting.
-    pub(super) fn both(&self) -> &OwnedFd {
+    pub(super) fn both(&self) -> &Fresh {
         &self.both
+    }
+
+    /// Whether nobody has asked this before.
+    pub(super) fn is_new(&mut self) -> bool {
+        self.both.take_new()
     }
 
     /// Whether it has taken the place of another since this was asked.
@@ -159,14 +181,9 @@ impl Pipe {
         std::mem::take(&mut self.replaces)
     }
 
-    /// To be held by the program that we become, until that has opened it by its name.
-    pub(super) fn hand_on(&self) -> nix::Result<fds::Handed> {
-        fds::hand_on(self.both.as_fd())
-    }
-
     /// Whether a new supervisor could open it.
     pub(super) fn has_name(&self) -> bool {
-        self.directories.is_some()
+        self.directory.is_some()
     }
 
     /// How many bytes nobody has read.

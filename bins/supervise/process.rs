@@ -10,23 +10,31 @@ use common::{Text, fds, process, procfs, signals};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
+use nix::unistd::Gid;
 
+use super::adopt;
 use super::adopted::Adopted;
 use super::control_script::ControlScript;
 use super::death;
 use super::failure::{Failures, START};
+use super::fresh::Fresh;
 use super::leftovers::{self, Leftovers};
+use super::lock::{NotOurs, Patience};
+use super::lookalikes::Company;
 use super::machine::{Action, Actions, Death, Event, Machine, Phase, Readiness, Script, Starts, Timer, Want};
 use super::needs::{Names, Needs};
 use super::notices::{Notice, Notices};
 use super::notify::Notify;
 use super::now::{Now, Wall};
 use super::pipe::End;
+use super::program::{Directory, Program};
 use super::record::{self, Book, Snapshot};
+use super::refusal::Refusal;
 use super::report::View;
 use super::service::{self, Optional, Settings};
 use super::shared::Shared;
 use super::state::State;
+use super::supervised::Homeless;
 use common::supervise::Part;
 
 /// How long until a write that failed is tried again, in milliseconds.
@@ -41,7 +49,9 @@ pub(super) struct Process {
     /// Which of them.
     pub(super) part: Part,
     /// Its part of the service directory.
-    pub(super) directory: OwnedFd,
+    pub(super) directory: Directory,
+    /// What is started as run.
+    pub(super) program: Program,
     /// Where its state directory lies, if that is not the same.
     pub(super) state_parent: Option<OwnedFd>,
     /// Its life.
@@ -95,7 +105,7 @@ impl Process {
     /// A process of which nothing runs.
     pub(super) fn new(
         part: Part,
-        directory: OwnedFd,
+        directory: Directory,
         state_parent: Option<OwnedFd>,
         want: Want,
         now: Now,
@@ -105,6 +115,7 @@ impl Process {
         Self {
             part,
             directory,
+            program: Program::Run(None),
             state_parent,
             machine,
             // A logger has no files but run and down.
@@ -143,12 +154,66 @@ impl Process {
 
     /// Where its state directory lies.
     pub(super) fn parent(&self) -> BorrowedFd<'_> {
-        self.state_parent.as_ref().unwrap_or(&self.directory).as_fd()
+        self.state_parent.as_ref().map_or(self.directory.as_fd(), AsFd::as_fd)
+    }
+
+    /// Takes its state directory, which is that of the service; nothing where that can be neither made nor written and it
+    /// is supervised all the same.
+    pub(super) fn take_state(
+        &mut self,
+        shared: &mut Shared,
+        operators: Option<Gid>,
+        patience: Patience,
+        homeless: Homeless,
+        now: Now,
+    ) -> Result<(), Refusal> {
+        let unable = match State::take(self.parent(), operators, patience) {
+            Ok(state) => {
+                shared.space.look_for_sign(state.directory());
+                let looks = homeless == Homeless::Supervised;
+                let refused = looks.then(|| state.refuses_writing()).flatten();
+                self.state = Some(state);
+                // What it says of a living process counts all the same.
+                let living =
+                    || !matches!(adopt::recorded(self, shared, now), Ok((_, None | Some((_, false)))));
+                match refused.filter(|_| !living()) {
+                    None => return Ok(()),
+                    Some(errno) => (&b"write to supervise"[..], errno),
+                }
+            }
+            Err(NotOurs::Unusable(what @ "make supervise", errno)) if homeless == Homeless::Supervised => {
+                (what.as_bytes(), errno)
+            }
+            Err(not_ours) => return Err(Refusal::state(self.part, &not_ours)),
+        };
+        self.state = None;
+        shared.voice.unable_so(&[unable.0], unable.1, b"this service cannot be adopted");
+        Ok(())
     }
 
     /// The fd of its control FIFO.
     pub(super) fn control_fifo(&self) -> Option<BorrowedFd<'_>> {
         Some(self.state.as_ref()?.control.as_ref()?.as_fd())
+    }
+
+    /// The same, for the question whether it is new.
+    pub(super) fn fresh_control(&mut self) -> Option<&mut Fresh> {
+        self.state.as_mut()?.control.as_mut()
+    }
+
+    /// The pids of its process and of its control script, 0 where none runs.
+    pub(super) fn pids(&self) -> [u32; 2] {
+        [self.machine.pid, self.script.pid()]
+    }
+
+    /// Whether a process of it runs, as far as that is known.
+    pub(super) fn runs(&self) -> bool {
+        self.machine.pid != 0 && self.lost.is_none()
+    }
+
+    /// Whether there is a wait for the end of what run left behind.
+    pub(super) fn awaits_leftovers(&self) -> bool {
+        self.leftovers.are_awaited()
     }
 
     /// The view of it for clients; `log`: whether the service has a logger.
@@ -179,7 +244,8 @@ impl Process {
     /// Reads the files that count for what `event` may lead to, and notes a death as it happens.
     pub(super) fn prepare(&mut self, shared: &Shared, event: Event, now: Now) {
         let (voice, directory) = (shared.voice(self.part), self.directory.as_fd());
-        self.settings.look(directory, now.wall.0, voice);
+        let company = if shared.is_one_of_many() { Company::Tree } else { Company::Alone };
+        self.settings.look(directory, now.wall.0, company, voice);
         match event {
             Event::Control(Control::Down | Control::Exit | Control::Restart) => {
                 self.settings.for_stop(directory, voice);
@@ -261,7 +327,7 @@ impl Process {
 
     /// Sends a signal to the process, which is a child not reaped yet, or known by its pidfd: never to
     /// another that has got its pid since.
-    fn signal(&mut self, shared: &Shared, signal: i32) {
+    fn signal(&self, shared: &Shared, signal: i32) {
         let sent = match &self.adopted {
             _ if self.lost.is_some() => return,
             Some(adopted) => adopted.signal(signal),
@@ -270,6 +336,14 @@ impl Process {
         match sent {
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(errno) => shared.voice(self.part).unable(&[b"send a signal"], errno),
+        }
+    }
+
+    /// Kills what runs of it, whatever comes of that.
+    pub(super) fn kill(&self, shared: &Shared) {
+        self.script.kill();
+        if self.machine.pid != 0 {
+            self.signal(shared, signals::KILL);
         }
     }
 
@@ -296,7 +370,9 @@ impl Process {
         let voice = shared.voice(self.part);
         self.book.serial = self.book.serial.wrapping_add(1);
         if self.part == Part::Log {
-            self.settings.look_at_names(self.directory.as_fd(), voice);
+            if !self.directory.is_shared() {
+                self.settings.look_at_names(self.directory.as_fd(), voice);
+            }
             return self.start_run(shared, now);
         }
         self.run_is_over();
@@ -346,12 +422,12 @@ impl Process {
         // As it will be: a successor that finds the new run has to know what was wanted of it, and one that finds
         // no new run that a start was under way.
         self.remember_as(shared, starting, now);
-        let argument = shared.argument.filter(|_| self.part == Part::Service);
-        let words = [path, argument.unwrap_or_default()];
-        let event = self.spawn(shared, path, &words[..=usize::from(argument.is_some())], phase);
+        let argv = if phase == Phase::Setup { self.program.argv().of(path) } else { self.program.argv() };
+        let event = self.spawn(shared, argv.path(), argv.words(), phase);
         match (event, self.exec) {
             (Event::Started(_), Some(errno)) => {
-                self.run_failures.report(voice, (phase as u8, START), (self.directory.as_fd(), path), errno);
+                let file = (self.directory.as_fd(), argv.path());
+                self.run_failures.report(voice, (phase as u8, START), file, errno);
             }
             (Event::Started(_), None) => self.run_failures.clear(),
             _ => {}
@@ -429,9 +505,10 @@ impl Process {
         let begins = matches!(phase, Phase::Run | Phase::Setup);
         let voice = shared.voice(self.part);
         let whole = shared.voice;
+        let state = self.state.as_ref().map(State::directory);
         let end = shared.pipe.as_mut().map(|pipe| match (self.part, phase) {
             (Part::Log, _) => pipe.end(End::Read),
-            (Part::Service, Phase::Run | Phase::Setup) => pipe.end_or_new(whole),
+            (Part::Service, Phase::Run | Phase::Setup) => pipe.end_or_new(state, whole),
             (Part::Service, _) => pipe.end(End::Write),
         });
         let end = match end.transpose() {
@@ -460,9 +537,18 @@ impl Process {
         });
         let env =
             if phase == Phase::Run { self.notify.env(&self.settings, &shared.env) } else { &shared.env };
-        let group = begins && self.settings.leftovers[0].is_some();
+        let group = shared.is_one_of_many() || begins && self.settings.leftovers[0].is_some();
         let directory = self.directory.as_fd();
-        match spawn::spawn(&Plan { group, directory, record, fds: &fds[..count], path, argv, env }) {
+        match spawn::spawn(&Plan {
+            group,
+            files: shared.files,
+            directory,
+            record,
+            fds: &fds[..count],
+            path,
+            argv,
+            env,
+        }) {
             Ok(spawned) => {
                 self.notices.forget(Notice::NotStarted);
                 if begins {
@@ -565,6 +651,9 @@ impl Process {
             let entry = death::entry(self.ended, death, self.died, self.machine.ran_for);
             if let Err(errno) = state.add_death(entry.bytes()) {
                 state.complain(shared.voice(self.part), &[b"write supervise/deaths"], errno, b"");
+            }
+            if shared.is_one_of_many() {
+                state.close_deaths();
             }
         }
         self.run_is_over();

@@ -16,7 +16,7 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     /// The system refused it.
-    pub(super) fn unable(part: Part, what: &'static str, errno: Errno) -> Self {
+    pub(crate) fn unable(part: Part, what: &'static str, errno: Errno) -> Self {
         Self { part, what, errno: Some(errno) }
     }
 
@@ -43,13 +43,18 @@ impl Refusal {
         Self { part, what, errno: None }
     }
 
+    /// What it is about, to know it again.
+    pub(crate) fn cause(&self) -> (&'static str, Option<Errno>) {
+        (self.what, self.errno)
+    }
+
     /// Reports it as the end of the program.
     pub(crate) fn fatal(&self, voice: Voice) {
         Voice { part: self.part.suffix(), ..voice }.fatal(&[self.what.as_bytes()], self.errno);
     }
 
     /// Reports it as something that the service goes on without.
-    pub(super) fn warning(&self, voice: Voice) {
+    pub(crate) fn warning(&self, voice: Voice) {
         let voice = Voice { part: self.part.suffix(), ..voice };
         match self.errno {
             Some(errno) => voice.unable(&[self.what.as_bytes()], errno),

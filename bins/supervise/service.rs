@@ -11,7 +11,7 @@ use nix::sys::stat::{FileStat, Mode, fstat, fstatat, mkdirat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, read};
 
-use super::lookalikes;
+use super::lookalikes::{self, Company};
 use super::machine::{Readiness, Rules};
 use common::supervise::Part;
 
@@ -145,7 +145,7 @@ impl Settings {
 
     /// Before the files are read: what was missing is not looked for again where the directory has not changed
     /// since. A change in the present second may be followed by another that leaves the same time.
-    pub(super) fn look(&mut self, directory: BorrowedFd, now: u64, voice: Voice) {
+    pub(super) fn look(&mut self, directory: BorrowedFd, now: u64, company: Company, voice: Voice) {
         if self.fixed {
             return;
         }
@@ -159,7 +159,7 @@ impl Settings {
         }
         if self.listed != stamp {
             self.listed = stamp;
-            self.names.look(directory, Part::Service, voice);
+            self.names.look(directory, Part::Service, company, voice);
         }
     }
 
@@ -168,7 +168,7 @@ impl Settings {
         let stamp = fstat(directory).map(|stat| Stamp::of(&stat)).ok(); // then it is looked at once
         if self.listed.is_none() || self.listed != stamp {
             self.listed = Some(stamp.unwrap_or(Stamp(0, TimeSpec::new(0, 0))));
-            self.names.look(directory, Part::Log, voice);
+            self.names.look(directory, Part::Log, Company::Alone, voice);
         }
     }
 

@@ -10,8 +10,11 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, renameat};
 use nix::libc::{dev_t, ino_t, off_t};
 use nix::sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat};
-use nix::unistd::{Gid, UnlinkatFlags, Whence, fchown, geteuid, lseek, read, unlinkat, write};
+use nix::unistd::{
+    AccessFlags, Gid, UnlinkatFlags, Whence, faccessat, fchown, geteuid, lseek, read, unlinkat, write,
+};
 
+use super::fresh::Fresh;
 use super::lock::{Lock, NotOurs, Patience};
 use super::machine::Machine;
 use super::now::Wall;
@@ -24,7 +27,7 @@ pub(super) struct State {
     directory: OwnedFd,
     _lock: Lock,
     /// Control bytes come out of here.
-    pub(super) control: Option<OwnedFd>,
+    pub(super) control: Option<Fresh>,
     ok: Option<OwnedFd>,
     /// The record of children, if they can be adopted.
     pub(super) record: Option<OwnedFd>,
@@ -96,13 +99,19 @@ impl State {
             Err(Errno::EROFS | Errno::EACCES | Errno::EPERM) => state.look_at_record()?,
             Err(errno) => return Err(NotOurs::Unusable("open supervise/record", errno)),
         }
-        state.control = state.control_fifo(supervise::CONTROL, OFlag::O_RDWR).ok(); // open_fifos tries again, and reports
+        state.control = state.control_fifo(supervise::CONTROL, OFlag::O_RDWR).ok().map(Fresh::from); // open_fifos tries again, and reports
         Ok(state)
     }
 
     /// The directory, for what else lies in it.
     pub(super) fn directory(&self) -> BorrowedFd<'_> {
         self.directory.as_fd()
+    }
+
+    /// Why nothing can be written in it, if that lies in the directory or its file system.
+    pub(super) fn refuses_writing(&self) -> Option<Errno> {
+        let may = faccessat(&self.directory, c".", AccessFlags::W_OK, AtFlags::empty());
+        may.err().filter(|errno| matches!(errno, Errno::EROFS | Errno::EACCES | Errno::EPERM))
     }
 
     /// Whether it was removed: no file can be made in it.
@@ -169,7 +178,7 @@ impl State {
             fchmod(&self.directory, Mode::from_bits_truncate(0o710))?;
         }
         if self.control.is_none() {
-            self.control = Some(self.control_fifo(supervise::CONTROL, OFlag::O_RDWR)?);
+            self.control = Some(self.control_fifo(supervise::CONTROL, OFlag::O_RDWR)?.into());
         }
         if self.ok.is_none() {
             self.ok = Some(self.control_fifo(supervise::OK, OFlag::O_RDONLY)?);
@@ -260,6 +269,11 @@ impl State {
                 other => other,
             },
         }
+    }
+
+    /// The next death opens the file `deaths` again.
+    pub(super) fn close_deaths(&mut self) {
+        self.deaths = None;
     }
 
     /// Adds a line to `deaths`, which keeps the last 32.

@@ -7,6 +7,8 @@
 //! What has come by several ways is handled in this order: bytes and lines, notifications, and then what was
 //! learnt of before they were looked at: a signal, and deaths. `order` has the reasons.
 
+mod default_log;
+mod hosting;
 mod leave;
 mod requests;
 mod save;
@@ -19,6 +21,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::poll::{self, POLLIN, pollfd, watch};
+use common::spawn::Files;
 use common::supervise::Control;
 use common::{Text, Voice, Words, fds, signals, socket};
 use nix::errno::Errno;
@@ -26,6 +29,7 @@ use nix::unistd::{Gid, read};
 
 use super::adopted::Adopted;
 use super::clients::{CLIENTS, Clients};
+use super::fresh::Fresh;
 use super::leftovers::Orphans;
 use super::lock::Patience;
 use super::machine::{Death, Event, Hold, Phase, Timer};
@@ -36,6 +40,7 @@ use super::parts::Parts;
 use super::pid_space::PidSpace;
 use super::pipe::Pipe;
 use super::process::Process;
+use super::program::DefaultLog;
 use super::shared::Shared;
 use common::supervise::Part;
 
@@ -91,6 +96,16 @@ pub(crate) enum Ends {
     WithService,
 }
 
+/// What follows where the state directory can be neither made nor written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Homeless {
+    /// The service is refused.
+    Refused,
+    /// It is supervised without: it has no file, FIFO or socket of its own, clients are handed in, and nobody can
+    /// adopt it.
+    Supervised,
+}
+
 /// How it has ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Ending {
@@ -129,6 +144,8 @@ pub(crate) struct Options {
     pub(crate) voice: Voice,
     /// The environment of its programs.
     pub(crate) env: Words,
+    /// The limit of open files that its programs get, soft and hard, if not ours.
+    pub(crate) files: Option<Files>,
     /// The pid of this process.
     pub(crate) supervisor: u32,
     /// Where recorded pids mean anything.
@@ -143,6 +160,10 @@ pub(crate) struct Options {
     pub(crate) needs: Option<Names>,
     /// The argument of run and setup, if they get one.
     pub(crate) argument: Option<&'static CStr>,
+    /// What follows where there is no place for its state.
+    pub(crate) homeless: Homeless,
+    /// What logs it if it has no `log`.
+    pub(crate) log: Option<DefaultLog>,
     /// The notification socket, if the program before this one has handed it on.
     pub(crate) notify: Option<OwnedFd>,
 }
@@ -153,13 +174,15 @@ pub(crate) struct Supervised {
     shared: Shared,
     parts: Parts,
     clients: Clients,
-    socket: Option<OwnedFd>,
+    socket: Option<Fresh>,
     operators: Option<Gid>,
     ends: Ends,
     /// How the service has ended of itself, with which we end.
     ended: Option<Death>,
     /// Since when the logger reads the rest.
     draining: Option<u64>,
+    /// What logs it if it has no `log`.
+    default_log: Option<DefaultLog>,
     /// Why `log` could not be opened, which was reported.
     no_log: Option<Errno>,
     asked: Asked,
@@ -180,6 +203,7 @@ impl Supervised {
     #[inline(never)] // its buffers would be part of the frame that waits
     pub(crate) fn settle(&mut self, now: Now) -> Next {
         (0..CLIENTS).for_each(|i| self.serve(i, now));
+        self.exchange_ended_logger(now);
         if let Some(next) = self.prepare_upgrade(now) {
             return next;
         }
@@ -196,7 +220,7 @@ impl Supervised {
     pub(crate) fn watch(&self, watched: &mut [pollfd], now: Now) {
         let fd = |fd: Option<BorrowedFd>| fd.map_or(-1, |fd| fd.as_raw_fd());
         let [fifo, notify] = self.parts.service.notify.fds(now.monotonic);
-        let logger = self.parts.logger.as_ref();
+        let logger = self.parts.logger.as_deref();
         let socket = self.socket.as_ref().filter(|_| self.crowded.is_none());
         let list: [(Door, RawFd); DOORS] = [
             (Door::Death, self.parts.service.death_fd()),
@@ -261,15 +285,20 @@ impl Supervised {
     /// Hands on what a program that takes over by exec needs: the notification socket, and with `pipes` the
     /// FIFOs, which must not lack a reader.
     pub(crate) fn hand_on(&self, pipes: bool) -> nix::Result<[Option<fds::Handed>; 3]> {
-        let [socket, fifo] = self.parts.service.notify.hand_on(pipes)?;
-        let pipe = self.shared.pipe.as_ref().filter(|_| pipes).map(Pipe::hand_on).transpose()?;
-        Ok([socket, fifo, pipe])
+        let [socket, fifo, pipe] = self.lasting();
+        let hand_on = |fd: Option<BorrowedFd>| fd.map(fds::hand_on).transpose();
+        Ok([hand_on(socket)?, hand_on(fifo.filter(|_| pipes))?, hand_on(pipe.filter(|_| pipes))?])
     }
 
-    /// The pids of what runs; 0: nothing.
-    #[cfg(test)]
-    pub(super) fn pids(&self) -> [u32; 2] {
-        [self.parts.service.machine.pid, self.parts.logger_pid()]
+    /// What a program that takes over by exec needs: the notification socket, and the FIFOs, that for the log last.
+    pub(crate) fn lasting(&self) -> [Option<BorrowedFd<'_>>; 3] {
+        let [socket, fifo] = self.parts.service.notify.lasting();
+        [socket, fifo, self.shared.pipe.as_ref().map(|pipe| pipe.both().as_fd())]
+    }
+
+    /// Whether a new supervisor could take it over, so that this one may leave it.
+    pub(crate) fn is_adoptable(&self) -> bool {
+        self.parts.service.state.is_some() && self.shared.adoption()
     }
 
     /// The service directory.
@@ -504,6 +533,7 @@ impl Supervised {
 
     /// A logger that was added is noticed by the next start of the service, which otherwise runs without.
     fn before_start(&mut self, now: Now) {
+        self.prefer_own_log(now);
         if self.parts.logger.is_none() {
             let found = self.look_for_log(now).and_then(|()| self.lock_log(Patience::None, now));
             if let Err(refusal) = found {

@@ -7,7 +7,7 @@ use common::{Voice, memory, process, signals};
 use nix::errno::Errno;
 
 use super::upgrade::Origin;
-use crate::supervise::{Ending, FIXED_FDS, Next, Now, Supervised};
+use crate::supervise::{Ending, FIXED_FDS, Next, Now, Supervised, next_program};
 
 /// How long it has to be quiet before what is not needed for the wait is given back, in milliseconds.
 const QUIET: u64 = 1000;
@@ -16,9 +16,7 @@ const DEATHS: u32 = 32;
 
 /// The signals that are heard. All others are blocked.
 pub(super) const HEARD: [i32; 7] =
-    [signals::CHLD, signals::TERM, signals::INT, signals::HUP, signals::QUIT, signals::PWR, RTMIN_3];
-/// `SIGRTMIN+3`, with which container engines stop an init that is systemd. They count from 34, whatever the libc.
-const RTMIN_3: i32 = 37;
+    [signals::CHLD, signals::TERM, signals::INT, signals::HUP, signals::QUIT, signals::PWR, signals::RTMIN_3];
 
 /// The role of a supervisor among the programs beside it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,7 +57,7 @@ impl Supervisor {
                 Next::Again => continue,
                 Next::Upgrade(client) => {
                     let errno = self.origin.become_next(&self.service, self.voice);
-                    self.service.refuse_upgrade(client, errno);
+                    self.service.refuse_upgrade(client, next_program::failure(errno).bytes());
                     continue;
                 }
                 Next::Over(outcome) => return outcome,
@@ -128,7 +126,7 @@ impl Supervisor {
         for signal in signals::next(self.signals.as_fd()) {
             match signal {
                 signals::CHLD => {}
-                signals::PWR | RTMIN_3 if self.role == Role::Part => {}
+                signals::PWR | signals::RTMIN_3 if self.role == Role::Part => {}
                 signals::QUIT if self.role == Role::Part => self.service.leave(),
                 _ => self.service.stop(),
             }

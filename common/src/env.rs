@@ -69,8 +69,8 @@ impl Env {
     }
 
     /// Makes the vector for execve(2) now, which takes memory if anything was edited.
-    pub(crate) fn prepare(&mut self) {
-        self.received.get_or_insert_with(|| mem::take(&mut self.edited).into_iter().collect());
+    pub(crate) fn prepare(&mut self) -> &Words {
+        self.received.get_or_insert_with(|| mem::take(&mut self.edited).into_iter().collect())
     }
 
     /// As a vector for execve(2).

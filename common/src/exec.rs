@@ -1,12 +1,13 @@
 //! The one door: where this process becomes another program.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::mem;
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
-use nix::fcntl::AT_FDCWD;
+use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::stat::{FileStat, SFlag, stat};
+use nix::unistd::{AccessFlags, faccessat};
 
 use crate::env::Env;
 use crate::exit::Exit;
@@ -36,6 +37,14 @@ pub struct Chain {
     room: Vec<u8>,
 }
 
+/// Why no file was executed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) errno: Errno,
+    /// The directory in which the file was that could not be.
+    at: Option<&'static [u8]>,
+}
+
 impl Chain {
     /// Where PATH is not set, programs are searched here.
     const DEFAULT_PATH: &'static CStr = c"/bin:/usr/bin";
@@ -60,7 +69,7 @@ impl Chain {
     /// Makes now what the exec needs memory for: call this before a limit is set, under which there may be none.
     pub fn prepare(&mut self) {
         self.env.prepare();
-        let program = self.file.or(self.words.first()).unwrap_or_default();
+        let program = self.program_word();
         self.room.reserve(program.count_bytes() + self.path.count_bytes() + 3); // a directory, a slash, a NUL
     }
 
@@ -83,19 +92,33 @@ impl Chain {
         expected.is(|| self.program())
     }
 
+    /// Where `program` is, as [`Chain::exec`] would find it: the first that may be executed.
+    #[must_use]
+    pub fn find(&self, program: &CStr) -> Option<CString> {
+        let mut room = Vec::new();
+        let may = |file: &CStr| faccessat(AT_FDCWD, file, AccessFlags::X_OK, AtFlags::AT_EACCESS).is_ok();
+        let mut all = directories(program, self.path);
+        let found = all.find(|directory| may(file_in(directory, program, &mut room)))?;
+        Some(file_in(found, program, &mut Vec::new()).to_owned())
+    }
+
     /// Becomes the program, found as the shell does but for a file that the kernel cannot run, which no
     /// shell gets. Signal dispositions, fds and all else pass as they are. Returns only on failure.
     #[must_use]
     pub fn exec(mut self) -> Exit {
-        let Some(program) = self.file.or(self.words.first()) else {
-            return Exit::usage("missing prog");
-        };
         self.prepare();
-        let mut room = self.room;
-        let envp = self.env.into_words();
+        let refusal = self.try_all();
+        self.not_executed(refusal)
+    }
+
+    /// Executes the first file of the program's name that can be executed. After [`Chain::prepare`] it allocates
+    /// nothing. Returns why there was none.
+    pub(crate) fn try_all(&mut self) -> Refusal {
+        let program = self.program_word();
+        let envp = self.env.prepare();
         let (mut found, mut at) = (Errno::ENOENT, None);
         for directory in directories(program, self.path) {
-            match process::execve(file_in(directory, program, &mut room), &self.words, &envp) {
+            match process::execve(file_in(directory, program, &mut self.room), &self.words, envp) {
                 // Something is there that may not be executed: remember it, a later directory may do better.
                 Errno::EACCES => (found, at) = (Errno::EACCES, Some(directory)),
                 // A directory with too long a name holds nothing.
@@ -107,15 +130,29 @@ impl Chain {
                 }
             }
         }
-        let error = Exit::exec(program.to_bytes(), self.root.map(CStr::to_bytes), found);
+        Refusal { errno: found, at }
+    }
+
+    /// What follows where no file was executed: the message, with a hint if the file shows what is wrong.
+    pub(crate) fn not_executed(mut self, Refusal { errno, at }: Refusal) -> Exit {
+        if self.file.or(self.words.first()).is_none() {
+            return Exit::usage("missing prog");
+        }
+        let program = self.program_word();
+        let error = Exit::exec(program.to_bytes(), self.root.map(CStr::to_bytes), errno);
         // A file that is there says more than the directory that lets nobody look.
         let mut all = directories(program, self.path);
-        let there = all.find(|directory| stat(file_in(directory, program, &mut room)).is_ok());
-        let hint = |directory| flaw::of(AT_FDCWD, file_in(directory, program, &mut room), found);
+        let there = all.find(|directory| stat(file_in(directory, program, &mut self.room)).is_ok());
+        let hint = |directory| flaw::of(AT_FDCWD, file_in(directory, program, &mut self.room), errno);
         match there.or(at).and_then(hint) {
             Some(hint) => error.hint(hint),
             None => error,
         }
+    }
+
+    /// The name by which the program is searched; empty where there is none, which is found nowhere.
+    fn program_word(&self) -> &'static CStr {
+        self.file.or(self.words.first()).unwrap_or_default()
     }
 
     /// The file that [`Chain::exec`] would execute for the first word, if the present credentials,

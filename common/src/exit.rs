@@ -115,6 +115,12 @@ impl Exit {
         &self.0.text
     }
 
+    /// Its second line, which says what to write instead.
+    #[must_use]
+    pub fn second_line(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
     /// The exit status.
     #[must_use]
     pub fn status(&self) -> i32 {

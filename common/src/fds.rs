@@ -4,10 +4,12 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::fcntl::{AT_FDCWD, FcntlArg, FdFlag, OFlag, fcntl, openat};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{FileStat, Mode, SFlag};
 
+use crate::procfs;
+use crate::quantity::number;
 use crate::sys::{fd as raw, file};
 
 pub use crate::sys::fd::{close_others, set_nonblocking, stdin, stdout, unread};
@@ -171,6 +173,53 @@ pub fn handed_on(wanted: impl Fn(RawFd) -> bool) -> nix::Result<Option<OwnedFd>>
     Ok(None)
 }
 
+/// Lets a fd of ours be open, on its number, in the program that this process becomes: see [`all_handed_on`].
+pub fn leave_to_next(fd: BorrowedFd) -> nix::Result<()> {
+    raw::clear_cloexec(fd.as_raw_fd())
+}
+
+/// If the exec failed: takes that back.
+pub fn close_on_exec(fd: BorrowedFd) -> nix::Result<()> {
+    fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map(drop)
+}
+
+/// Up to which number fds are looked for where /proc does not list them.
+const SEARCHED: RawFd = 1 << 16;
+
+/// Takes all fds that were left to this program and are `wanted`, whatever their numbers; they are close-on-exec from
+/// now on.
+pub fn all_handed_on(wanted: impl Fn(RawFd) -> bool) -> nix::Result<Vec<OwnedFd>> {
+    let mut found = Vec::new();
+    let mut look = |fd: RawFd| {
+        if fd > libc::STDERR_FILENO && raw::is_cloexec(fd) == Ok(false) && wanted(fd) {
+            found.push(fd);
+        }
+    };
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+    let list = procfs::This::open().and_then(|this| this.file(c"fd", flags));
+    match list {
+        Ok(list) => file::each_name(list.as_fd(), |name| {
+            number::<u32>(name.to_bytes())
+                .and_then(|fd| RawFd::try_from(fd).ok())
+                .into_iter()
+                .for_each(&mut look);
+        })?,
+        Err(_) => (0..SEARCHED).for_each(look), // there is no /proc
+    }
+    let own = |at: RawFd| {
+        let own = raw::copy_from(at, at + 1, libc::F_DUPFD_CLOEXEC)?;
+        raw::close(at)?;
+        Ok(own)
+    };
+    found.into_iter().map(own).collect()
+}
+
+/// Whether a number is that of a regular file.
+#[must_use]
+pub fn is_regular(fd: RawFd) -> bool {
+    raw::kind(fd).is_ok_and(|kind| kind == SFlag::S_IFREG.bits())
+}
+
 /// Whether a number is that of a FIFO which is open with these flags.
 #[must_use]
 pub fn is_open_fifo(fd: RawFd, flags: OFlag) -> bool {
@@ -197,5 +246,31 @@ pub fn leave(fd: OwnedFd, at: Option<RawFd>) -> nix::Result<()> {
     match at {
         Some(to) if to != from => move_to(from, to),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::unistd::{pipe, write};
+
+    #[test]
+    fn what_was_left_to_the_next_program_is_found_wherever_it_is() {
+        let (low, mut into) = pipe().unwrap();
+        let (low, high) = (low.into_raw_fd(), 900);
+        copy_to(low, high).unwrap();
+        let wanted = |fd: RawFd| [low, high].contains(&fd);
+        let taken = all_handed_on(wanted).unwrap();
+        assert_eq!(taken.len(), 2);
+        assert!(all_handed_on(wanted).unwrap().is_empty(), "their numbers are free");
+        write(&mut into, b"ab").unwrap();
+        for fd in taken {
+            assert_eq!(raw::is_cloexec(fd.as_raw_fd()), Ok(true));
+            assert_eq!(nix::unistd::read(&fd, &mut [0]), Ok(1));
+            leave_to_next(fd.as_fd()).unwrap();
+            assert_eq!(raw::is_cloexec(fd.as_raw_fd()), Ok(false));
+            close_on_exec(fd.as_fd()).unwrap();
+            assert_eq!(raw::is_cloexec(fd.as_raw_fd()), Ok(true));
+        }
     }
 }

@@ -43,7 +43,7 @@ pub use exit::{Exit, OrFail};
 pub use lexopt::Arg::{Long, Short};
 pub use link::{Cli, Link, Outcome};
 pub use sys::words::Words;
-pub use sys::{clock, file, memory, namespace, poll, process, random, socket};
+pub use sys::{clock, epoll, file, inotify, memory, namespace, poll, process, random, socket};
 pub use text::Text;
 pub use voice::Voice;
 pub use word::{Word, shown};

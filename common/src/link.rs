@@ -11,6 +11,7 @@ use crate::env::Env;
 use crate::exec::Chain;
 use crate::exit::Exit;
 use crate::quantity::{self, number};
+use crate::sys::words::Words;
 use crate::word::{Word, shown};
 
 /// What a link's `run` returns: what is left to execute, or why nothing is executed.
@@ -73,6 +74,7 @@ pub(crate) fn with_columns(
 pub struct Cli {
     link: &'static Link,
     called: Option<&'static CStr>,
+    line: Words,
     parser: lexopt::Parser,
     parsed: usize, // how many words the parser was given
     chain: Chain,  // its words are those not read yet
@@ -89,6 +91,7 @@ impl Cli {
         Self {
             link,
             called: chain.words.first(),
+            line: chain.words.clone(),
             parser,
             parsed,
             chain: chain.handed_on(),
@@ -101,6 +104,12 @@ impl Cli {
     #[must_use]
     pub fn first(&self) -> &'static CStr {
         self.called.unwrap_or(c"")
+    }
+
+    /// The whole command line, as it was received.
+    #[must_use]
+    pub fn line(&self) -> Words {
+        self.line.clone()
     }
 
     /// The name that the program was called by, without directories.
@@ -146,6 +155,12 @@ impl Cli {
         let read = self.parsed - self.parser.raw_args()?.as_slice().len();
         self.ended |= self.chain.words.by_ref().take(read).last() == Some(c"--");
         Ok(None)
+    }
+
+    /// Whether the options have ended by `--`.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.ended
     }
 
     /// What `option` asks for, which takes no value.

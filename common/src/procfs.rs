@@ -187,17 +187,45 @@ pub fn children(mut report: impl FnMut(u32)) {
         return;
     }
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-    let Ok(file) = fds::open(AT_FDCWD, c"/proc/thread-self/children", flags, Mode::empty()) else {
+    if let Ok(file) = fds::open(AT_FDCWD, c"/proc/thread-self/children", flags, Mode::empty()) {
+        numbers_in(&file, &mut report);
+    }
+}
+
+/// Reports the pids of the children of any process, those of all its threads. Nothing where /proc has none, as of a
+/// process that has ended.
+pub fn children_of(pid: u32, mut report: impl FnMut(u32)) {
+    // Where it cannot be read there is nothing to report: callers do without.
+    if is_own() != Ok(true) {
         return;
+    }
+    let mut path = Text::<32>::of("/proc/");
+    path.number(pid).add("/task\0");
+    let path = CStr::from_bytes_with_nul(path.bytes()).unwrap_or(c"");
+    let Ok(threads) = fds::open_directory(AT_FDCWD, path) else { return };
+    let each = |thread: &CStr| {
+        let mut name = Text::<32>::of(thread.to_bytes());
+        name.add("/children\0");
+        let name = CStr::from_bytes_with_nul(name.bytes()).unwrap_or(c"");
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        if let Ok(file) = fds::open(threads.as_fd(), name, flags, Mode::empty()) {
+            numbers_in(&file, &mut report);
+        }
     };
+    // A thread that ends meanwhile leaves its children to another one, where the next look finds them.
+    let _ = fds::each_name(threads.as_fd(), each);
+}
+
+/// Reports the numbers in a file, as far as it can be read.
+fn numbers_in(file: &OwnedFd, report: &mut impl FnMut(u32)) {
     let mut end = false;
     let read = |buffer: &mut [u8]| {
-        let count = if end { 0 } else { nix::unistd::read(&file, buffer).unwrap_or(0) };
+        let count = if end { 0 } else { nix::unistd::read(file, buffer).unwrap_or(0) };
         // The kernel fills what it is given as far as whole pids fit, which are shorter than this.
         end = buffer.len() - count >= 16;
         count
     };
-    numbers(read, &mut report);
+    numbers(read, report);
 }
 
 /// Reports the numbers that `read` gives piece by piece. One counts with the blank behind it: a piece may end
@@ -266,6 +294,15 @@ mod tests {
         };
         numbers(read, &mut |number| reported.push(number));
         assert_eq!(reported, [12, 3456, 7], "a number without a blank behind it may not be whole");
+    }
+
+    #[test]
+    fn the_children_of_a_process_are_those_of_all_its_threads() {
+        let own = std::process::id();
+        let mut found = Vec::new();
+        children_of(process(own).unwrap().parent, |pid| found.push(pid));
+        assert!(found.contains(&own), "{found:?}");
+        children_of(0, |pid| panic!("{pid}"));
     }
 
     #[test]

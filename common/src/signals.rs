@@ -3,19 +3,23 @@
 use crate::quantity::number;
 
 pub use crate::sys::signal::{
-    as_fd, block, block_all, block_only, exchange_mask, mask_as_fd, mask_of, next, parent_death_signal,
-    raise, reset_all, set_ignored, set_parent_death_signal, wait_for,
+    as_fd, block, block_all, block_only, exchange_mask, ignored, mask_as_fd, mask_of, next,
+    parent_death_signal, raise, reset_all, set_ignored, set_parent_death_signal, wait_for,
 };
 
 pub use libc::{
-    SIGABRT as ABRT, SIGALRM as ALRM, SIGCHLD as CHLD, SIGCONT as CONT, SIGHUP as HUP, SIGINT as INT,
-    SIGKILL as KILL, SIGPIPE as PIPE, SIGPWR as PWR, SIGQUIT as QUIT, SIGSTOP as STOP, SIGTERM as TERM,
-    SIGTSTP as TSTP, SIGTTIN as TTIN, SIGTTOU as TTOU, SIGUSR1 as USR1, SIGUSR2 as USR2,
+    SIGABRT as ABRT, SIGALRM as ALRM, SIGBUS as BUS, SIGCHLD as CHLD, SIGCONT as CONT, SIGFPE as FPE,
+    SIGHUP as HUP, SIGILL as ILL, SIGINT as INT, SIGKILL as KILL, SIGPIPE as PIPE, SIGPWR as PWR,
+    SIGQUIT as QUIT, SIGSEGV as SEGV, SIGSTOP as STOP, SIGSYS as SYS, SIGTERM as TERM, SIGTRAP as TRAP,
+    SIGTSTP as TSTP, SIGTTIN as TTIN, SIGTTOU as TTOU, SIGUSR1 as USR1, SIGUSR2 as USR2, SIGWINCH as WINCH,
+    SIGXCPU as XCPU, SIGXFSZ as XFSZ,
 };
 
 /// The first of the real-time signals, as glibc counts and so the shells of most systems. musl leaves one more
 /// out; but `RTMIN+3` means what the manual of the receiver says, not what we were built with.
 pub const RTMIN: i32 = 34;
+/// `SIGRTMIN+3`, with which container engines stop an init that is systemd.
+pub const RTMIN_3: i32 = RTMIN + 3;
 /// The last of them, and of all signals of Linux.
 const RTMAX: i32 = 64;
 

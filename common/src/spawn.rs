@@ -2,21 +2,26 @@
 
 use std::convert::Infallible;
 use std::ffi::CStr;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::unistd::{Pid, fchdir, setpgid};
+use nix::sys::resource::{Resource, rlim_t, setrlimit};
+use nix::unistd::{Pid, fchdir, getpid, setpgid, tcsetpgrp};
 
-use crate::procfs;
+use crate::exec::Chain;
+use crate::exit::Exit;
 use crate::sys::words::Words;
 use crate::sys::{fd, file, signal, spawn as raw};
 use crate::text::Text;
+use crate::{fds, procfs};
 
 /// What a child does before it executes, in this order.
 #[derive(Debug)]
 pub struct Plan<'a> {
     /// Whether it leads a process group of its own.
     pub group: bool,
+    /// The limit of open files that it gets, soft and hard, if not ours.
+    pub files: Option<Files>,
     /// Its working directory.
     pub directory: BorrowedFd<'a>,
     /// Where it writes its record, if anywhere, and what it puts around its pid and start time.
@@ -30,6 +35,9 @@ pub struct Plan<'a> {
     /// Its environment.
     pub env: &'a Words,
 }
+
+/// `RLIMIT_NOFILE`, soft and hard.
+pub type Files = (rlim_t, rlim_t);
 
 /// A place of [`Slot::SIZE`] bytes in a file.
 #[derive(Debug)]
@@ -82,10 +90,77 @@ pub fn spawn(plan: &Plan) -> nix::Result<Spawned> {
     Ok(Spawned { pid, exec, record })
 }
 
+/// The state of a process that [`spawn_chain`] gives to its program, taken in this order.
+#[derive(Clone, Copy, Debug)]
+pub struct Inheritance<'a> {
+    /// The terminal whose foreground the process group of the program becomes, if it is to.
+    pub terminal: Option<BorrowedFd<'a>>,
+    /// Its working directory.
+    pub directory: BorrowedFd<'a>,
+    /// Its fds 0 to 2, where they are open. None of these is below 3.
+    pub standard: [Option<BorrowedFd<'a>>; 3],
+    /// `RLIMIT_NOFILE`, soft and hard.
+    pub files: (rlim_t, rlim_t),
+    /// The signals that it ignores, as a mask.
+    pub ignored: u64,
+    /// The signals that it blocks, as a mask.
+    pub blocked: u64,
+}
+
+/// Starts the program of a chain, searched as [`Chain::exec`] does, as the leader of a process group of its own.
+/// Otherwise as [`spawn`]. Where it could not be executed, the pid comes with the reason, whose status is the one to
+/// report: the child exits 111 then.
+///
+/// # Errors
+/// clone(2)'s.
+pub fn spawn_chain(mut chain: Chain, inheritance: &Inheritance) -> nix::Result<(u32, Option<Exit>)> {
+    chain.prepare();
+    let mut refusal = None;
+    let (pid, failed) = raw::share_until_exec(&mut |_| match inheritance.take() {
+        Ok(()) => refusal.insert(chain.try_all()).errno,
+        Err(errno) => errno,
+    })?;
+    Ok((
+        pid,
+        failed.map(|errno| match refusal {
+            Some(refusal) => chain.not_executed(refusal),
+            None => Exit::system("give the program the state that it is to have", errno),
+        }),
+    ))
+}
+
+impl Inheritance<'_> {
+    fn take(&self) -> nix::Result<()> {
+        let this = Pid::from_raw(0);
+        setpgid(this, this)?;
+        if let Some(terminal) = self.terminal {
+            // All signals are blocked: from the background this would stop us by TTOU.
+            match tcsetpgrp(terminal, getpid()) {
+                // The terminal has hung up, which the program learns from itself.
+                Ok(()) | Err(Errno::EIO | Errno::ENOTTY) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        fchdir(self.directory)?;
+        for (from, to) in self.standard.iter().zip(0..) {
+            match from {
+                Some(from) => fd::dup2(from.as_raw_fd(), to)?,
+                None => fds::close(to)?,
+            }
+        }
+        setrlimit(Resource::RLIMIT_NOFILE, self.files.0, self.files.1)?;
+        signal::ignore(self.ignored)?;
+        signal::exchange_mask(self.blocked).map(drop)
+    }
+}
+
 fn become_program(plan: &Plan, pid: u32, record: &mut Option<Errno>) -> nix::Result<Infallible> {
     if plan.group {
         let this = Pid::from_raw(0);
         setpgid(this, this)?;
+    }
+    if let Some((soft, hard)) = plan.files {
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
     }
     fchdir(plan.directory)?;
     if let Some(slot) = &plan.record {

@@ -13,7 +13,7 @@ mod report;
 mod status;
 
 pub use control::Control;
-pub use object::{Object, key};
+pub use object::{Object, key, named};
 pub use report::{LastDeath, Report};
 pub use status::Status;
 
@@ -33,6 +33,8 @@ pub const STAT: &CStr = c"stat";
 pub const LOCK: &CStr = c"lock";
 /// The socket, since when the service is ready, and how run has ended: of svrun.
 pub const SOCKET: &CStr = c"socket";
+/// What a tree has in its scan directory, or in the state directory of all its services: with a socket of its own.
+pub const TREE: &CStr = c".tree";
 /// See [`SOCKET`].
 pub const READY: &CStr = c"ready";
 /// See [`SOCKET`].
@@ -210,6 +212,9 @@ pub const GAVE_UP: &str = "gave up";
 pub const RESTART_MAX: &str = "restart-max";
 /// See [`Hold::reason`].
 pub const FINISH: &str = "finish";
+
+/// The error of a tree that has no service of this name.
+pub const NO_SERVICE: &str = "no such service";
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq)]

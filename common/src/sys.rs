@@ -4,10 +4,12 @@
 
 pub(crate) mod account;
 pub mod clock;
+pub mod epoll;
 pub(crate) mod errno;
 pub(crate) mod fd;
 pub mod file;
 pub(crate) mod ids;
+pub mod inotify;
 pub mod memory;
 pub mod namespace;
 pub mod poll;

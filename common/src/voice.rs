@@ -2,6 +2,7 @@
 
 use nix::errno::Errno;
 
+use crate::exit::Exit;
 use crate::sys::poll;
 use crate::text::Text;
 
@@ -54,6 +55,11 @@ impl Voice {
     /// The system refused what nothing can go on without; or, without an errno, why else it is the end.
     pub fn fatal(self, parts: &[&[u8]], errno: impl Into<Option<Errno>>) {
         self.say(b"fatal", parts, errno.into(), None);
+    }
+
+    /// What a link would say as it gives up; this program goes on.
+    pub fn refused(self, error: &Exit) {
+        self.say(b"fatal", &[error.text().as_bytes()], None, error.second_line());
     }
 
     /// Something that was asked for with `-v`.

@@ -142,8 +142,7 @@ fn a_second_kill_finds_the_logger_at_work() {
     for round in 1..=6 {
         service.until_log_stat("run");
         let logger = service.log_status_now().unwrap().pid;
-        let ended = |service: &Service| service.until("its end", || !lives(logger));
-        // It ends by itself, as nobody has its pipe open; or was between two runs.
+        // Killed, it is between two runs, or the next one has just begun.
         if round % 2 == 0 {
             send_signal(logger, SIGKILL);
             service.until("its end is noticed", || {
@@ -151,7 +150,8 @@ fn a_second_kill_finds_the_logger_at_work() {
             });
         }
         service.kill_supervisor();
-        ended(&service);
+        // Whichever it is, it ends by itself, as nobody has its pipe open.
+        service.until("the end of the loggers", || service.processes().is_empty());
         service.supervise();
         service.send("u");
         let run = service.started(round + 1);

@@ -11,6 +11,7 @@ use crate::supervise::now::Now;
 use crate::supervise::pipe::Pipe;
 use crate::supervise::process::Process;
 use crate::supervise::record;
+use crate::supervise::state::State;
 use common::supervise::Part;
 
 impl Supervised {
@@ -20,13 +21,12 @@ impl Supervised {
         if self.draining.take().is_none() || self.parts.logger.is_none() {
             return;
         }
-        if let Some(state) = &self.parts.service.state {
-            match Pipe::for_log(state.directory(), self.shared.voice) {
-                Ok(pipe) => self.shared.pipe = Some(pipe),
-                Err(errno) => self.shared.voice.unable(&[b"make a pipe for the log"], errno),
-            }
-            self.happen(Part::Log, Event::Control(Control::Up), now);
+        let state = self.parts.service.state.as_ref().map(State::directory);
+        match Pipe::for_log(state, self.shared.voice) {
+            Ok(pipe) => self.shared.pipe = Some(pipe),
+            Err(errno) => self.shared.voice.unable(&[b"make a pipe for the log"], errno),
         }
+        self.happen(Part::Log, Event::Control(Control::Up), now);
     }
 
     /// Whether it is time to end: the service is down for good, and its logger has read all.

@@ -1,9 +1,8 @@
 //! The requests of clients over the socket.
 
 use common::quantity::SECONDS;
+use common::signals;
 use common::supervise::Control;
-use common::{Text, signals};
-use nix::errno::Errno;
 
 use super::{Next, Supervised, Way};
 use crate::supervise::clients::{Condition, Input};
@@ -117,30 +116,37 @@ impl Supervised {
     /// to know.
     pub(super) fn prepare_upgrade(&mut self, now: Now) -> Option<Next> {
         let i = self.clients.upgrading()?;
+        match self.make_ready_for_upgrade(now) {
+            Ok(()) => Some(Next::Upgrade(i)),
+            Err(why) => {
+                self.clients.refuse_upgrade(i, why.as_bytes());
+                Some(Next::Again)
+            }
+        }
+    }
+
+    /// Makes ready for an upgrade: all is written that the next program has to know. Why there can be none now.
+    pub(crate) fn make_ready_for_upgrade(&mut self, now: Now) -> Result<(), &'static str> {
         // The next program would start from the beginning, and stay.
         let leaves = self.asked.stop || self.asked.leave || self.parts.service.machine.want == Want::Exit;
         if !leaves {
             // What we know of them dies with this program.
             self.bury([false; 2], now);
         }
-        let refused: Option<&[u8]> = match () {
-            () if leaves => Some(b"unable to upgrade: leaving"),
+        match () {
+            () if leaves => return Err("unable to upgrade: leaving"),
+            () if !self.is_adoptable() => return Err("unable to upgrade: this service cannot be adopted"),
             () if self.parts.service.machine.scripted() => {
-                Some(b"unable to upgrade: a control script runs, try again")
+                return Err("unable to upgrade: a control script runs, try again");
             }
-            () => None,
-        };
-        if let Some(why) = refused {
-            self.clients.refuse_upgrade(i, why);
-            return Some(Next::Again);
+            () => {}
         }
         self.save(now);
-        Some(Next::Upgrade(i))
+        Ok(())
     }
 
     /// The program could not become another, which it was to do for a client.
-    pub(crate) fn refuse_upgrade(&mut self, client: usize, errno: Errno) {
-        let mut why = Text::<128>::of("unable to execute the supervisor's file: ");
-        self.clients.refuse_upgrade(client, why.errno(errno).bytes());
+    pub(crate) fn refuse_upgrade(&mut self, client: usize, why: &[u8]) {
+        self.clients.refuse_upgrade(client, why);
     }
 }

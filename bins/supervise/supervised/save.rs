@@ -35,7 +35,7 @@ impl Supervised {
                 self.save_part(part, now);
             }
         }
-        if self.socket.is_none() {
+        if self.socket.is_none() && self.parts.service.state.is_some() {
             self.parts.service.retry_at.get_or_insert(now.monotonic + AGAIN);
         }
     }
@@ -89,9 +89,7 @@ impl Supervised {
         process.remember(&self.shared, now);
         if part == Part::Service {
             self.socket = None;
-            if let (Some(pipe), Some(state)) = (&mut self.shared.pipe, &process.state) {
-                pipe.move_to(state.directory());
-            }
+            self.move_default_log();
         }
     }
 
@@ -112,7 +110,7 @@ impl Supervised {
             Ok(socket)
         };
         match open() {
-            Ok(socket) => self.socket = Some(socket),
+            Ok(socket) => self.socket = Some(socket.into()),
             Err(errno) => {
                 state.complain(self.shared.voice, &[b"open supervise/socket"], errno, b"trying again");
             }

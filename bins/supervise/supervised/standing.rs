@@ -6,9 +6,10 @@ use crate::supervise::now::Now;
 use common::supervise::Part;
 
 /// How a service stands towards those that need it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) enum Standing {
     /// It does not run, and is not to run: it is not wanted up, was given up, or is being stopped.
+    #[default]
     Down,
     /// It is on its way: it waits for its start, is being set up, has not announced yet that it is ready, or has died
     /// and is to be started again.
@@ -24,7 +25,6 @@ impl Supervised {
     /// [`Supervised::release`], also a restart. What runs, or is being started already, goes on, and a stop of what
     /// waits works at once. `names`: what it waits for, with blanks between, for clients. May be called again with
     /// other names.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for a program that holds several services"))]
     pub(crate) fn hold_back(&mut self, names: &[u8], now: Now) {
         let service = &mut self.parts.service;
         let changed = service.needs.set(names);
@@ -38,7 +38,6 @@ impl Supervised {
     }
 
     /// Holds starts back no longer: one that waits happens now.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for a program that holds several services"))]
     pub(crate) fn release(&mut self, now: Now) {
         if self.parts.service.machine.waits_for_needs() {
             self.before_start(now);
@@ -49,7 +48,6 @@ impl Supervised {
     }
 
     /// How it stands towards those that need it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for a program that holds several services"))]
     pub(crate) fn standing(&self) -> Standing {
         let service = &self.parts.service;
         standing(&service.machine, service.readiness())
@@ -57,7 +55,6 @@ impl Supervised {
 
     /// How run has died, where that was the end of it and nobody has asked for that end: it was given up, or ran for
     /// once.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for a program that holds several services"))]
     pub(crate) fn ended(&self) -> Option<Death> {
         self.parts.service.machine.ended()
     }

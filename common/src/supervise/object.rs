@@ -6,6 +6,7 @@ use crate::{Text, signals};
 /// The keys, of the state, of events, and of failures.
 pub mod key {
     #![allow(missing_docs, reason = "service(5) says what each of them is")]
+    pub const NAME: &str = "name";
     pub const OK: &str = "ok";
     pub const ERROR: &str = "error";
     pub const STATE: &str = "state";
@@ -35,6 +36,8 @@ pub mod key {
     pub const LIVED: &str = "lived";
     pub const STOPPED: &str = "stopped";
     pub const SCRIPT: &str = "script";
+    pub const SERVICES: &str = "services";
+    pub const TREE: &str = "tree";
 }
 
 /// The most bytes that an object has: the state, with texts of 200 bytes that are escaped to six each.
@@ -162,6 +165,20 @@ impl Object {
     }
 }
 
+/// The most bytes that an object has with a name: one of a file, in bytes that are escaped to six each.
+const NAMED: usize = SIZE + 6 * 255 + 16;
+
+/// The line of an object that somebody else has written, with the name of the service that it is about as its first
+/// member. What is no object stays as it is.
+#[must_use]
+pub fn named(name: &[u8], line: &[u8]) -> Text<NAMED> {
+    let Some(members) = line.strip_prefix(b"{") else { return Text::of(line) };
+    let mut text = Text::of("{\"");
+    text.add(key::NAME).add("\":\"").quoted(name).add("\"");
+    text.add(if members.starts_with(b"}") { "" } else { "," }).add(members);
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::json::Value;
@@ -197,6 +214,20 @@ mod tests {
         ] {
             assert_eq!(line(Object::default().death(death)), format!("{{{members}}}\n"));
         }
+    }
+
+    #[test]
+    fn a_name_comes_first_whatever_it_is() {
+        let text =
+            |name: &[u8], line: &[u8]| String::from_utf8(named(name, line).bytes().to_owned()).unwrap();
+        assert_eq!(text(b"web", b"{\"ok\":true}\n"), "{\"name\":\"web\",\"ok\":true}\n");
+        assert_eq!(text(b"a\"b", b"{}\n"), "{\"name\":\"a\\\"b\"}\n");
+        assert_eq!(text(b"web", b"no object\n"), "no object\n");
+        let mut longest = Object::default();
+        longest.text("status", [1; 80]);
+        let name = [b'\x01'; 255];
+        let line = text(&name, longest.line());
+        assert_eq!(Value::parse(&line).unwrap().get(key::NAME).text().as_bytes(), name);
     }
 
     #[test]

@@ -116,6 +116,16 @@ pub fn kill_group(group: u32, signal: i32) -> nix::Result<()> {
     kill(group, signal, -1)
 }
 
+/// kill(2) of every process but process 1, which this one has to be: EPERM where it is not. ESRCH where there is no
+/// other process.
+pub fn kill_all(signal: i32) -> nix::Result<()> {
+    if id()? != 1 {
+        return Err(Errno::EPERM);
+    }
+    // SAFETY: two integers.
+    Errno::result(unsafe { libc::kill(-1, signal) }).map(drop)
+}
+
 fn kill(pid: u32, signal: i32, sign: i32) -> nix::Result<()> {
     let pid = libc::pid_t::try_from(pid).ok().filter(|pid| *pid > 1).ok_or(Errno::ESRCH)?;
     // SAFETY: two integers.

@@ -100,6 +100,34 @@ pub fn set_ignored(signal: c_int, ignored: bool) -> nix::Result<bool> {
     Ok(old.sa_sigaction == libc::SIG_IGN)
 }
 
+/// The signals that are ignored, as a mask. As raw calls: libc's refuses some signals.
+#[must_use]
+pub fn ignored() -> u64 {
+    let mut mask = 0;
+    for signal in 1..=64 {
+        let (none, mut old) = (ptr::null::<usize>(), [0usize; 8]);
+        let size = mem::size_of::<u64>();
+        // SAFETY: the kernel's struct sigaction, whose first word is the handler, is smaller. It fails for no signal of
+        // these.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, none, old.as_mut_ptr(), size) };
+        if old[0] == libc::SIG_IGN {
+            mask |= mask_of(&[signal]);
+        }
+    }
+    mask
+}
+
+/// Ignores the signals of a mask. Those that cannot be ignored are not in what [`ignored`] returns.
+pub(crate) fn ignore(mask: u64) -> nix::Result<()> {
+    let new = [libc::SIG_IGN, 0, 0, 0, 0, 0, 0, 0];
+    for signal in (1..=64).filter(|signal| mask & mask_of(&[*signal]) != 0) {
+        let (old, size) = (ptr::null_mut::<usize>(), mem::size_of::<u64>());
+        // SAFETY: the kernel's struct sigaction: the handler, no flags, no signals.
+        Errno::result(unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new.as_ptr(), old, size) })?;
+    }
+    Ok(())
+}
+
 /// Gives every signal its default disposition: those that are ignored would stay so in every child.
 pub fn reset_all() {
     // The kernel's struct sigaction: no handler, no flags, no signals. libc's call refuses some signals.

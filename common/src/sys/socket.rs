@@ -60,6 +60,15 @@ pub fn listen(name: &[u8], mode: u32) -> nix::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// Two ends of a stream, socketpair(2), which do not block.
+pub fn pair() -> nix::Result<(OwnedFd, OwnedFd)> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    let mut ends = [-1; 2];
+    // SAFETY: room for two fds.
+    Errno::result(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) })?;
+    Ok((owned(ends[0])?, owned(ends[1])?))
+}
+
 /// Connects to the stream socket at `name` in the working directory; the connection does not block.
 pub fn connect(name: &[u8]) -> nix::Result<OwnedFd> {
     connected(libc::SOCK_STREAM, name)

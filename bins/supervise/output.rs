@@ -1,4 +1,4 @@
-//! Standard output and error as they were given to svrun, which the service gets too.
+//! Standard output and error as they were given to a supervisor, which its services get too.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -13,7 +13,7 @@ use nix::unistd::geteuid;
 /// The kernel checks the mode of the pipe then, 0600 and owned by its creator, though the service has it open
 /// already. It can only be reached by processes that have it open, through /proc: the mode gives nothing to
 /// others. A FIFO that has a name keeps what its owner has chosen.
-pub(super) fn let_reopen() {
+pub(crate) fn let_reopen() {
     for fd in [fds::stdout(), std::io::stderr().as_fd()] {
         // Where it is refused nothing is lost but that: the page says what to do.
         let _ = let_write(fd);

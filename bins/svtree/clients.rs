@@ -1,0 +1,214 @@
+//! The clients of the tree's socket: lines in, objects out. None of them is waited for: what a client does not take is
+//! kept for it, up to a limit.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use common::poll::{POLLIN, POLLOUT};
+use common::supervise::Part;
+use common::{Text, socket};
+use nix::errno::Errno;
+use nix::unistd::read;
+
+use super::events::{Events, Token};
+
+/// How many clients there can be.
+pub(super) const CLIENTS: usize = 32;
+/// The longest line: a name of 255 bytes, and a request.
+const LINE: usize = 640;
+/// How much is kept for a client that follows the events; one that lags further behind is dropped.
+const MOST: usize = 1 << 20;
+/// With less than this left to send, a list goes on.
+pub(super) const LITTLE: usize = 1 << 14;
+
+/// What a client waits for; its next line is read when that is over.
+#[derive(Debug)]
+pub(super) enum Doing {
+    /// Nothing.
+    Idle,
+    /// The rest of a list of these parts, behind the service of this name; how many were listed.
+    Lists(Part, Option<&'static [u8]>, u32),
+    /// The answer of a service, which comes by a connection of the tree's own.
+    Relays(OwnedFd, &'static [u8], Vec<u8>),
+    /// The end of the tree.
+    Ends,
+    /// The upgrade.
+    Upgrades,
+}
+
+/// A client.
+#[derive(Debug)]
+pub(super) struct Client {
+    fd: OwnedFd,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    /// Its request that is under way.
+    pub(super) doing: Doing,
+    /// It gets all events.
+    pub(super) follows: bool,
+    /// It will send no more.
+    ended: bool,
+    /// It is broken, or too slow.
+    gone: bool,
+    /// The events of its fd that are waited for.
+    waits: i16,
+}
+
+/// A line of a client.
+#[derive(Debug, PartialEq)]
+pub(super) enum Input {
+    /// A line, without its newline.
+    Line(Vec<u8>),
+    /// There is none yet, or the one before is still under way.
+    Nothing,
+    /// It was too long.
+    TooLong,
+}
+
+impl Client {
+    fn new(fd: OwnedFd) -> Self {
+        let (input, output, doing) = (Vec::new(), Vec::new(), Doing::Idle);
+        Self { fd, input, output, doing, follows: false, ended: false, gone: false, waits: POLLIN }
+    }
+
+    /// Reads what it has sent.
+    fn fill(&mut self) {
+        let mut buffer = [0; LINE];
+        let room = LINE - self.input.len();
+        if room == 0 || self.ended {
+            return;
+        }
+        match read(&self.fd, &mut buffer[..room]) {
+            Ok(0) => self.ended = true,
+            Ok(count) => self.input.extend(&buffer[..count]),
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            Err(_) => self.gone = true,
+        }
+    }
+
+    /// Its next line, once the one before is answered.
+    pub(super) fn line(&mut self) -> Input {
+        if !matches!(self.doing, Doing::Idle) {
+            return Input::Nothing;
+        }
+        match self.input.iter().position(|byte| *byte == b'\n') {
+            Some(end) => {
+                let mut line: Vec<u8> = self.input.drain(..=end).collect();
+                line.pop();
+                Input::Line(line)
+            }
+            None if self.input.len() == LINE => Input::TooLong,
+            None => Input::Nothing,
+        }
+    }
+
+    /// Sends bytes, or keeps them for it.
+    pub(super) fn send(&mut self, bytes: &[u8]) {
+        self.output.extend(bytes);
+        self.gone |= self.output.len() > MOST;
+    }
+
+    /// How much it has not taken yet.
+    pub(super) fn unsent(&self) -> usize {
+        self.output.len()
+    }
+
+    /// It is to be closed once it has taken what was sent.
+    pub(super) fn end(&mut self) {
+        (self.doing, self.follows, self.ended) = (Doing::Idle, false, true);
+        self.input.clear();
+    }
+
+    fn flush(&mut self) {
+        while !self.output.is_empty() {
+            match socket::send(self.fd.as_fd(), &self.output) {
+                Ok(count) => drop(self.output.drain(..count)),
+                Err(Errno::EAGAIN) => return,
+                Err(Errno::EINTR) => {}
+                Err(_) => {
+                    self.gone = true;
+                    return;
+                }
+            }
+        }
+        self.output = Vec::new(); // a list of thousands is not kept
+    }
+
+    fn is_over(&self) -> bool {
+        let idle = matches!(self.doing, Doing::Idle) && !self.input.contains(&b'\n');
+        self.gone || self.ended && idle && !self.follows && self.output.is_empty()
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    all: [Option<Box<Client>>; CLIENTS],
+}
+
+impl Clients {
+    /// Adds a client. False where there is no place.
+    pub(super) fn add(&mut self, fd: OwnedFd, events: &Events) -> nix::Result<bool> {
+        let Some(i) = self.all.iter().position(Option::is_none) else { return Ok(false) };
+        events.add(fd.as_raw_fd(), token(i))?;
+        self.all[i] = Some(Box::new(Client::new(fd)));
+        Ok(true)
+    }
+
+    /// The client in a place.
+    pub(super) fn get_mut(&mut self, i: usize) -> Option<&mut Client> {
+        self.all.get_mut(i)?.as_deref_mut()
+    }
+
+    /// The places that are taken.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> + use<> {
+        let taken = std::array::from_fn::<bool, CLIENTS, _>(|i| self.all[i].is_some());
+        (0..CLIENTS).filter(move |i| taken[*i])
+    }
+
+    /// Reads what the client in a place has sent.
+    pub(super) fn fill(&mut self, i: usize) {
+        if let Some(client) = self.get_mut(i) {
+            client.fill();
+        }
+    }
+
+    /// Whether anybody follows the events.
+    pub(super) fn has_followers(&self) -> bool {
+        self.all.iter().flatten().any(|client| client.follows)
+    }
+
+    /// Sends an event to all who follow.
+    pub(super) fn publish(&mut self, line: &[u8]) {
+        self.all.iter_mut().flatten().filter(|client| client.follows).for_each(|client| client.send(line));
+    }
+
+    /// Sends what is left to send, and waits from now on for what each of them waits for.
+    pub(super) fn rest(&mut self, events: &Events) -> nix::Result<()> {
+        for (i, place) in self.all.iter_mut().enumerate() {
+            let Some(client) = place else { continue };
+            client.flush();
+            if client.is_over() {
+                *place = None;
+                continue;
+            }
+            let reads = !client.ended && client.input.len() < LINE;
+            let waits = if reads { POLLIN } else { 0 } | if client.output.is_empty() { 0 } else { POLLOUT };
+            if std::mem::replace(&mut client.waits, waits) != waits {
+                events.modify(client.fd.as_raw_fd(), waits, token(i))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn token(i: usize) -> Token {
+    Token::Client(u32::try_from(i).unwrap_or(u32::MAX))
+}
+
+/// An object of a service, with its name as the first member.
+pub(super) fn named(name: &[u8], object: &[u8]) -> Vec<u8> {
+    // A name has at most 255 bytes, each of which is escaped to at most six.
+    let mut line = Text::<1600>::of("{\"name\":\"");
+    line.quoted(name).add("\",");
+    [line.bytes(), object.strip_prefix(b"{").unwrap_or(object)].concat()
+}

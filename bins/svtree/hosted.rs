@@ -1,0 +1,118 @@
+//! A service that the tree hosts: the engine, and what the tree knows of it.
+
+use std::ffi::CStr;
+
+use common::Voice;
+use common::poll::{self, pollfd, watch};
+
+use super::events::{Events, Token};
+use super::queue::Queue;
+use crate::supervise::{Ending, FIXED_FDS, Next, Now, Standing, Supervised};
+
+/// A hosted service.
+#[derive(Debug)]
+pub(super) struct Hosted {
+    /// Its name in the scan directory, which lives as long as the process.
+    pub(super) name: &'static CStr,
+    /// The engine.
+    pub(super) service: Box<Supervised>,
+    /// It was told to end, since its directory has gone.
+    pub(super) leaves: bool,
+    /// Distinguishes it from the one that was in its slot before.
+    pub(super) serial: u32,
+    /// What is waited for.
+    watched: [pollfd; FIXED_FDS],
+    /// When it is due.
+    pub(super) deadline: Option<u64>,
+    /// Its children, as the tree has them.
+    pub(super) pids: [u32; PIDS],
+    /// It has its turn in this round.
+    pub(super) awake: bool,
+    /// How it stood after its last turn.
+    pub(super) standing: Standing,
+    /// It may not be waited for: not all was registered, which was reported.
+    unwatched: bool,
+}
+
+/// How often a service is looked at whose events cannot be waited for, in milliseconds.
+const AGAIN: u64 = 1000;
+
+/// How many children a service may have: run and its logger, and a control script of each.
+pub(super) const PIDS: usize = 4;
+
+/// What a turn has led to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Turn {
+    /// It goes on.
+    Goes,
+    /// It has ended.
+    Over(Ending),
+    /// This client of it asks for the upgrade.
+    Upgrade(usize),
+}
+
+impl Hosted {
+    /// A service that was opened just now.
+    pub(super) fn new(name: &'static CStr, serial: u32, service: Box<Supervised>) -> Self {
+        Self {
+            name,
+            service,
+            leaves: false,
+            serial,
+            watched: [watch(-1, 0); FIXED_FDS],
+            deadline: None,
+            pids: [0; PIDS],
+            awake: false,
+            standing: Standing::Down,
+            unwatched: false,
+        }
+    }
+
+    /// Lets it do all that is due now. Whatever is ready is handled in the engine's own order, deaths and what the tree
+    /// has asked for last.
+    pub(super) fn turn(&mut self, voice: Voice) -> Turn {
+        // What epoll has reported may have been dealt with meanwhile, and there may be more now.
+        let ended = match poll::poll(&mut self.watched, Some(0)) {
+            Ok(_) => self.service.ready(&self.watched, Now::read()),
+            Err(errno) => {
+                voice.unable(&[b"look at its fds"], errno);
+                None
+            }
+        };
+        if let Some(ending) = ended {
+            return Turn::Over(ending);
+        }
+        self.service.fire_timers(Now::read());
+        loop {
+            match self.service.settle(Now::read()) {
+                Next::Wait => return Turn::Goes,
+                Next::Again => {}
+                Next::Upgrade(client) => return Turn::Upgrade(client),
+                Next::Over(ending) => return Turn::Over(ending),
+            }
+        }
+    }
+
+    /// Waits from now on for what it waits for. Where the kernel refuses that, it is looked at from time to time.
+    pub(super) fn rest(&mut self, slot: usize, events: &Events, queue: &mut Queue, voice: Voice) {
+        let now = Now::read();
+        let mut watched = [watch(-1, 0); FIXED_FDS];
+        self.service.watch(&mut watched, now);
+        let token = Token::Service(u32::try_from(slot).unwrap_or(u32::MAX), self.serial);
+        let renewed = if self.unwatched { u32::MAX } else { 0 } | self.service.renewed();
+        let updated = events.update(&self.watched, &watched, renewed, token);
+        self.watched = watched;
+        let mut deadline = self.service.deadline(now);
+        match updated {
+            Ok(()) => self.unwatched = false,
+            Err(errno) => {
+                deadline =
+                    Some(deadline.map_or(now.monotonic + AGAIN, |time| time.min(now.monotonic + AGAIN)));
+                if !std::mem::replace(&mut self.unwatched, true) {
+                    voice.unable_so(&[b"wait for its events"], errno, b"looking each second");
+                }
+            }
+        }
+        queue.set(slot, &mut self.deadline, deadline);
+    }
+}

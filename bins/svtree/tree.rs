@@ -1,0 +1,259 @@
+//! The loop: one thread, and one wait for everything that can happen to any of the services.
+//!
+//! A service has its turn when one of its files is ready, its time has come, or one of its children has died. A turn costs
+//! the same however many services there are, and each has one in a round, so that none holds up another.
+
+mod course;
+mod open;
+mod requests;
+mod services;
+mod upgrade;
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+
+use common::{Voice, Words, memory, process, signals};
+use nix::sys::resource::rlim_t;
+
+use super::clients::Clients;
+use super::command_line::Manner;
+use super::events::{Events, Token};
+use super::hosted::{Hosted, Turn};
+use super::needs::Graph;
+use super::program::Program;
+use super::queue::Queue;
+use super::scan::Scan;
+use super::slots::Slots;
+use crate::supervise::Now;
+use course::Course;
+pub(super) use open::Inherited;
+use services::{Template, Waiting};
+
+/// How long it has to be quiet before what is not needed for the wait is given back, in milliseconds.
+const QUIET: u64 = 1000;
+/// How many deaths are learnt of in a round: there may be any number.
+const DEATHS: u32 = 64;
+
+/// A tree of services at work.
+pub(super) struct Tree {
+    voice: Voice,
+    manner: Manner,
+    /// Whether it is process 1, or in the place of it.
+    init: bool,
+    /// How long the stop may take, in milliseconds, and the signal that has asked for it.
+    budget: u64,
+    asked: i32,
+    signals: OwnedFd,
+    events: Events,
+    /// The scan directory, as it was at the start.
+    directory: Option<OwnedFd>,
+    scan: Option<Scan>,
+    /// What is waited for of the scan.
+    scanned: Option<RawFd>,
+    template: Template,
+    program: Option<Program>,
+    graph: Graph,
+    slots: Slots,
+    /// There was no room for all, which was reported.
+    full: bool,
+    /// Those that are not hosted yet.
+    waiting: VecDeque<Waiting>,
+    serial: u32,
+    queue: Queue,
+    /// The slots that have a turn in this round.
+    awake: Vec<usize>,
+    course: Course,
+    /// Held as long as we live.
+    lock: Option<OwnedFd>,
+    /// The command line, and the limit of open files that we were given, soft and hard.
+    line: Words,
+    files: (rlim_t, rlim_t),
+    socket: Option<OwnedFd>,
+    clients: Clients,
+    /// It goes on with the services of the program that it was.
+    takes_over: bool,
+    /// There may be more deaths.
+    unreaped: bool,
+    /// There are signals.
+    signalled: bool,
+    /// Nothing has happened for a second.
+    resting: bool,
+}
+
+impl Tree {
+    /// Works until all has ended, or is left to another tree: the status to exit with.
+    pub(super) fn run(&mut self) -> u8 {
+        // A death before our signal dispositions were set has sent us nothing.
+        (self.signalled, self.unreaped) = (true, true);
+        loop {
+            // First, so that whatever was started is known by its pid before a death is learnt of.
+            self.turns();
+            self.learn();
+            if let Some(status) = self.go_on(Now::read()) {
+                return status;
+            }
+            if let Err(errno) = self.clients.rest(&self.events) {
+                self.voice.unable(&[b"wait for a client"], errno);
+            }
+            self.wait();
+        }
+    }
+
+    /// Gives a service to which something was done a turn in this round. A child that it has started may be dead by then,
+    /// and deaths come before turns: whose child that is has to be known from here on.
+    fn wake(&mut self, slot: usize) {
+        let Some(hosted) = self.slots.get_mut(slot) else { return };
+        if !std::mem::replace(&mut hosted.awake, true) {
+            self.awake.push(slot);
+        }
+        let pids = hosted.service.pids();
+        self.slots.set_pids(slot, pids);
+    }
+
+    /// Waits, and notes whose turn it is.
+    fn wait(&mut self) {
+        let timeout = self.timeout(Now::read());
+        let mut ready = [None; READY];
+        let mut count = 0;
+        let waited = self.events.wait(timeout, |token| {
+            ready[count] = Some(token);
+            count += 1;
+        });
+        if let Err(errno) = waited {
+            // Never seen; but a loop that fails at once must not eat the machine.
+            self.voice.unable(&[b"wait for events"], errno);
+            common::lock::pause_1ms();
+        }
+        self.resting &= count == 0;
+        for token in ready.into_iter().flatten() {
+            match token {
+                Token::Signals => self.signalled = true,
+                Token::Scan => self.scan_is_ready(),
+                Token::Socket => self.let_in(),
+                Token::Client(place) => self.hear(place as usize),
+                Token::Service(slot, serial) => {
+                    let slot = slot as usize;
+                    if self.slots.get(slot).is_some_and(|hosted| hosted.serial == serial) {
+                        self.wake(slot);
+                    }
+                }
+            }
+        }
+        let due: Vec<usize> = self.queue.due(Now::read().monotonic).collect();
+        due.into_iter().for_each(|slot| self.wake(slot));
+    }
+
+    /// Something has happened in the scan directory.
+    fn scan_is_ready(&mut self) {
+        if let Some(scan) = &mut self.scan {
+            scan.ready(Now::read().monotonic);
+        }
+        self.watch_scan();
+    }
+
+    /// Waits for the scan directory, or does not while a look is due soon.
+    fn watch_scan(&mut self) {
+        let watch = self.scan.as_ref().and_then(Scan::watch).map(|fd| fd.as_raw_fd());
+        let before = std::mem::replace(&mut self.scanned, watch);
+        if before == watch {
+            return;
+        }
+        let forgotten = before.map_or(Ok(()), |before| self.events.delete(before));
+        let waited = watch.map_or(Ok(()), |watch| self.events.add(watch, Token::Scan));
+        if let Err(errno) = forgotten.and(waited) {
+            self.voice.unable(&[b"wait for changes of the scan directory"], errno);
+        }
+    }
+
+    /// For how many milliseconds to wait at most, if time alone will lead to something. After a quiet second, memory
+    /// that the wait does not need is given back: under load it would be fetched again and again.
+    fn timeout(&mut self, now: Now) -> Option<u64> {
+        if self.unreaped && !self.takes_over || !self.awake.is_empty() {
+            return Some(0);
+        }
+        let due = [self.queue.first(), self.deadline()].into_iter().flatten().min();
+        let timeout = due.map(|due| due.saturating_sub(now.monotonic));
+        if timeout.is_some() || !self.resting {
+            self.resting = timeout.is_none();
+            return timeout.or(Some(QUIET));
+        }
+        memory::give_back();
+        None
+    }
+
+    /// Lets each service that is awake have its turn.
+    fn turns(&mut self) {
+        for slot in std::mem::take(&mut self.awake) {
+            self.turn(slot);
+        }
+    }
+
+    fn turn(&mut self, slot: usize) {
+        let Some(hosted) = self.slots.get_mut(slot) else { return };
+        hosted.awake = false;
+        let voice = self.template.voice(hosted.name);
+        match hosted.turn(voice) {
+            Turn::Goes => {}
+            Turn::Over(_) => return self.over(slot),
+            Turn::Upgrade(client) => {
+                // What is learnt of others is to be dealt with first.
+                if self.awake.is_empty() {
+                    let why = self.upgrade(Now::read());
+                    if let Some(hosted) = self.slots.get_mut(slot) {
+                        hosted.service.refuse_upgrade(client, why.bytes());
+                    }
+                }
+                return self.wake(slot);
+            }
+        }
+        hosted.rest(slot, &self.events, &mut self.queue, voice);
+        let pids = hosted.service.pids();
+        self.slots.set_pids(slot, pids);
+        self.changed(slot, Now::read());
+    }
+
+    /// Takes notice of the signals that have arrived, and of deaths. What follows from them happens in the turns of the
+    /// services, once everything else has been looked at again.
+    fn learn(&mut self) {
+        if std::mem::take(&mut self.signalled) {
+            for signal in signals::next(self.signals.as_fd()) {
+                self.signal(signal, Now::read());
+            }
+            // Also where CHLD was not heard: one signal may stand for many.
+            self.unreaped = true;
+        }
+        // How a child has died that the program before us has started is for its service, once that is hosted again.
+        self.takes_over &= !self.is_complete();
+        if self.takes_over || !std::mem::take(&mut self.unreaped) {
+            return;
+        }
+        for _ in 0..DEATHS {
+            let Ok(Some((pid, status))) = process::reap() else { return };
+            self.lost(pid, status);
+        }
+        self.unreaped = true;
+    }
+
+    /// A child has died.
+    fn lost(&mut self, pid: u32, status: i32) {
+        if let Some(slot) = self.slots.of_pid(pid) {
+            if self.slots.get_mut(slot).is_some_and(|hosted| hosted.service.lost(pid, status)) {
+                return self.wake(slot);
+            }
+        }
+        if self.lost_own(pid, status) {
+            return;
+        }
+        // Nobody has started it: it concerns those alone that wait for the end of what they left behind.
+        for slot in self.slots.in_order().collect::<Vec<_>>() {
+            let waits = |hosted: &&mut Hosted| hosted.service.awaits_leftovers();
+            if let Some(hosted) = self.slots.get_mut(slot).filter(waits) {
+                hosted.service.lost(pid, status);
+                self.wake(slot);
+            }
+        }
+    }
+}
+
+/// How many tokens one wait gives.
+const READY: usize = 64;

@@ -1,0 +1,318 @@
+//! The course of a tree: from its setup to its end.
+//!
+//! | phase | what happens | next |
+//! |---|---|---|
+//! | Setup | `.tree/setup` runs | Goes where its status is 0, else Stops |
+//! | Goes | services come and go, and start as their needs are met | Stops, or Leaves |
+//! | Stops | they are stopped in the reverse order of their needs, the program first | Sweeps, or the end |
+//! | Sweeps | as process 1: all that is left is ended | Finishes |
+//! | Finishes | `.tree/finish` runs | the end |
+//! | Leaves | nothing is touched, and all is left to another tree | the end |
+
+use std::os::fd::AsFd;
+
+use common::signals;
+
+use super::{Manner, Tree};
+use crate::supervise::Now;
+use crate::svtree::own::{Script, Which};
+use crate::svtree::slots::PROGRAM;
+use crate::svtree::stop::Stop;
+use crate::svtree::sweep::Sweep;
+
+/// How often what does not end is killed again once the time is over, in milliseconds: a finish may have followed.
+const AGAIN: u64 = 100;
+/// How long the loggers get beyond the time, to read what the killed have left.
+const DRAIN: u64 = 400;
+
+/// How far the tree has come.
+#[derive(Debug, Default)]
+enum Phase {
+    Setup(Script),
+    #[default]
+    Goes,
+    Stops,
+    Sweeps(Sweep),
+    Finishes(Script),
+    Leaves,
+}
+
+/// The course of a tree.
+#[derive(Debug, Default)]
+pub(in crate::svtree) struct Course {
+    phase: Phase,
+    /// The status to exit with.
+    status: u8,
+    stop: Stop,
+    /// Until when the stop may take, once it is under way: monotonic, ms.
+    end: Option<u64>,
+    /// When what is left then is killed again.
+    kill_at: Option<u64>,
+}
+
+impl Course {
+    /// A word for it.
+    pub(super) fn word(&self) -> &'static str {
+        match self.phase {
+            Phase::Setup(_) => "setup",
+            Phase::Goes => "up",
+            Phase::Stops | Phase::Sweeps(_) => "stopping",
+            Phase::Finishes(_) => "finish",
+            Phase::Leaves => "leaving",
+        }
+    }
+
+    /// Whether services are still started.
+    pub(super) fn goes(&self) -> bool {
+        matches!(self.phase, Phase::Goes)
+    }
+
+    /// Whether the end is under way.
+    fn ends(&self) -> bool {
+        !matches!(self.phase, Phase::Setup(_) | Phase::Goes)
+    }
+}
+
+impl Tree {
+    /// Starts `.tree/setup`.
+    pub(super) fn set_up(&mut self) {
+        self.course.phase = Phase::Setup(self.script(Which::Setup));
+    }
+
+    fn script(&self, which: Which) -> Script {
+        let directory = self.directory.as_ref().map(AsFd::as_fd);
+        Script::start(which, directory, Some(self.files), &self.template.env, self.voice)
+    }
+
+    /// Handles a signal.
+    pub(super) fn signal(&mut self, signal: i32, now: Now) {
+        match signal {
+            signals::CHLD => {}
+            signals::TERM | signals::INT if self.course.ends() => self.hurry(now),
+            signals::TERM | signals::INT if self.manner == Manner::Runsvdir && !self.init => self.leave(),
+            signals::TERM | signals::INT => self.stop(signal, now),
+            signals::HUP if self.manner == Manner::Runsvdir => self.end_with(111, now),
+            signals::QUIT | signals::PWR | signals::RTMIN_3 if self.init => self.stop(signal, now),
+            // The program is a child of this process, and nobody else can have it.
+            signals::QUIT if self.program.is_some() => self.stop(signal, now),
+            signals::QUIT => self.leave(),
+            signals::HUP if self.scan.is_some() => self.rescan(now),
+            signal => {
+                if let Some(program) = &self.program {
+                    program.pass(signal, self.voice);
+                }
+            }
+        }
+    }
+
+    /// Begins the stop, as this signal has asked for it.
+    pub(super) fn stop(&mut self, signal: i32, now: Now) {
+        if self.course.ends() {
+            return;
+        }
+        self.asked = signal;
+        self.begin_stop(now);
+    }
+
+    /// Begins the stop, after which the tree exits with `status`.
+    pub(super) fn end_with(&mut self, status: u8, now: Now) {
+        if !self.course.ends() {
+            self.course.status = status;
+            self.begin_stop(now);
+        }
+    }
+
+    fn begin_stop(&mut self, now: Now) {
+        if let Phase::Setup(setup) = &mut self.course.phase {
+            setup.stop(self.voice);
+        } else {
+            self.course.phase = Phase::Stops;
+        }
+        self.course.end = Some(now.monotonic.saturating_add(self.budget));
+        self.forget_waiting();
+    }
+
+    /// It was asked to stop again: the time is over now.
+    fn hurry(&mut self, now: Now) {
+        self.course.end = Some(now.monotonic);
+    }
+
+    /// Leaves all as it is, for another tree.
+    fn leave(&mut self) {
+        if self.course.ends() {
+            return;
+        }
+        self.course.phase = Phase::Leaves;
+        for slot in self.slots.in_order().collect::<Vec<_>>() {
+            if let Some(hosted) = self.slots.get_mut(slot) {
+                hosted.service.leave();
+                self.wake(slot);
+            }
+        }
+    }
+
+    /// When time alone will lead to something.
+    pub(super) fn deadline(&self) -> Option<u64> {
+        match &self.course.phase {
+            Phase::Sweeps(sweep) => sweep.deadline(),
+            Phase::Leaves => None,
+            Phase::Goes => {
+                let scan = self.scan.as_ref().and_then(|scan| scan.deadline());
+                [scan, self.waiting_deadline()].into_iter().flatten().min()
+            }
+            Phase::Stops => self.course.kill_at.or(self.course.end),
+            Phase::Setup(_) => self.course.end,
+            Phase::Finishes(_) => self.course.end.map(|end| end + DRAIN),
+        }
+    }
+
+    /// Goes on with the course: the status to exit with, once that is known.
+    pub(super) fn go_on(&mut self, now: Now) -> Option<u8> {
+        self.go_on_listing(now);
+        loop {
+            let next = match &mut self.course.phase {
+                Phase::Setup(setup) => match setup.status() {
+                    None => {
+                        if self.course.end.is_some_and(|end| end <= now.monotonic) {
+                            setup.kill(self.voice);
+                        }
+                        return None;
+                    }
+                    Some(0) if self.course.end.is_none() => Phase::Goes,
+                    Some(status) => {
+                        if self.course.end.is_none() {
+                            self.course.status = status;
+                        }
+                        return Some(self.course.status);
+                    }
+                },
+                Phase::Goes => {
+                    self.manage(now);
+                    if self.course.goes() {
+                        return None;
+                    }
+                    continue;
+                }
+                Phase::Stops => {
+                    self.stop_next(now);
+                    let program = self.program.as_ref().is_some_and(|program| program.is_running());
+                    if self.slots.count() > 0 || program {
+                        return None;
+                    }
+                    let end = self.course.end.unwrap_or(now.monotonic);
+                    if self.init { Phase::Sweeps(Sweep::new(end)) } else { self.finish() }
+                }
+                Phase::Sweeps(sweep) => {
+                    if !sweep.go_on(now.monotonic) {
+                        return None;
+                    }
+                    self.finish()
+                }
+                Phase::Finishes(finish) => {
+                    if finish.is_running() {
+                        if self.course.end.is_some_and(|end| end + DRAIN <= now.monotonic) {
+                            finish.kill(self.voice);
+                        }
+                        return None;
+                    }
+                    return Some(self.course.status);
+                }
+                Phase::Leaves => {
+                    return (self.slots.count() == 0).then_some(0);
+                }
+            };
+            self.course.phase = next;
+        }
+    }
+
+    fn finish(&self) -> Phase {
+        let which = Which::Finish { status: self.course.status };
+        Phase::Finishes(self.script(which))
+    }
+
+    /// Looks at the directory, lets services start whose needs are met, and the program once nothing is coming.
+    fn manage(&mut self, now: Now) {
+        let due = self.scan.as_ref().and_then(|scan| scan.deadline());
+        if due.is_some_and(|due| due <= now.monotonic) {
+            self.look(now);
+        }
+        self.host_waiting(now);
+        self.hold_or_release(now);
+        self.upgrade_for_clients(now);
+        if let Some(program) = self.program.as_mut().filter(|program| program.is_due()) {
+            if !self.graph.holds(PROGRAM) && self.awake.is_empty() {
+                program.start(self.voice);
+            }
+        }
+        if let Some(status) = self.program.as_ref().and_then(|program| program.status()) {
+            self.end_with(status, now);
+        }
+    }
+
+    /// Tells those to end whose turn it is; and kills what is left once the time is over.
+    fn stop_next(&mut self, now: Now) {
+        if self.course.end.is_some_and(|end| end <= now.monotonic) {
+            self.kill_all(now);
+        }
+        let ended = self.program.as_ref().is_some_and(|program| !program.is_running());
+        if ended && self.graph.program().is_some() {
+            self.course.stop.over(&mut self.graph, PROGRAM);
+        }
+        while let Some(slot) = self.course.stop.next(&self.graph) {
+            if slot == PROGRAM {
+                match self.program.as_ref().filter(|program| program.is_running()) {
+                    Some(program) => program.stop(self.asked, self.voice),
+                    None => self.course.stop.over(&mut self.graph, PROGRAM),
+                }
+            } else if let Some(hosted) = self.slots.get_mut(slot) {
+                hosted.service.stop();
+                self.wake(slot);
+            }
+        }
+    }
+
+    fn kill_all(&mut self, now: Now) {
+        let end = self.course.end.unwrap_or(now.monotonic);
+        if self.course.kill_at.is_none() {
+            self.course.stop.hurry();
+        } else if self.course.kill_at.is_some_and(|at| now.monotonic < at) {
+            return;
+        }
+        self.course.kill_at = Some(now.monotonic + AGAIN);
+        if let Some(program) = &self.program {
+            program.kill(self.voice);
+        }
+        let loggers = now.monotonic >= end + DRAIN;
+        for slot in self.slots.in_order().collect::<Vec<_>>() {
+            if let Some(hosted) = self.slots.get_mut(slot) {
+                hosted.service.stop();
+                hosted.service.kill(loggers);
+                self.wake(slot);
+            }
+        }
+    }
+
+    /// A child has died: whether it was the tree's own.
+    pub(super) fn lost_own(&mut self, pid: u32, status: i32) -> bool {
+        if let Phase::Setup(script) | Phase::Finishes(script) = &mut self.course.phase {
+            if script.lost(pid, status, self.voice) {
+                return true;
+            }
+        }
+        self.program.as_mut().is_some_and(|program| program.lost(pid, status, self.voice))
+    }
+
+    /// A service is over, and its slot is free.
+    pub(super) fn over(&mut self, slot: usize) {
+        let Some(hosted) = self.slots.take(slot) else { return };
+        let (name, mut deadline) = (hosted.name, hosted.deadline);
+        self.queue.set(slot, &mut deadline, None);
+        if matches!(self.course.phase, Phase::Stops) {
+            self.course.stop.over(&mut self.graph, slot);
+        } else {
+            self.graph.remove(slot);
+        }
+        // One that a client has told to exit is hosted again, as runsvdir(8) has it; so is another of the same name.
+        self.name_is_free(name, Now::read());
+    }
+}

@@ -1,0 +1,242 @@
+//! The requests of clients over the tree's socket.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use common::supervise::{Object, Part, key};
+use common::{door, signals, socket, supervise};
+use nix::errno::Errno;
+use nix::unistd::{UnlinkatFlags, read, unlinkat};
+
+use super::Tree;
+use crate::supervise::{Now, Standing};
+use crate::svtree::clients::{Client, Doing, Input, LITTLE, named};
+use crate::svtree::events::Token;
+
+/// How many clients are let in in a round.
+const MOST: usize = 16;
+
+impl Tree {
+    /// Listens at `socket` in the directory of the tree.
+    pub(in crate::svtree) fn listen(&mut self, directory: &OwnedFd) -> nix::Result<()> {
+        // It is a dead one's: we hold the lock.
+        match unlinkat(directory, supervise::SOCKET, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+        let socket = door::listen(directory.as_fd(), supervise::SOCKET, 0o600)?;
+        self.events.add(socket.as_raw_fd(), Token::Socket)?;
+        self.socket = Some(socket);
+        Ok(())
+    }
+
+    /// Lets clients in.
+    pub(super) fn let_in(&mut self) {
+        for _ in 0..MOST {
+            let Some(socket) = &self.socket else { return };
+            match socket::accept(socket.as_fd()) {
+                // Without a place or memory for it, the end of its connection says so.
+                Ok(client) => drop(self.clients.add(client, &self.events)),
+                Err(Errno::ECONNABORTED | Errno::EINTR) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Hears a client, and the service that answers it.
+    pub(super) fn hear(&mut self, i: usize) {
+        self.clients.fill(i);
+        if let Some(client) = self.clients.get_mut(i) {
+            relay(client);
+        }
+        self.serve(i);
+    }
+
+    /// Answers a client's lines.
+    fn serve(&mut self, i: usize) {
+        loop {
+            let Some(client) = self.clients.get_mut(i) else { return };
+            match client.line() {
+                Input::Nothing => return,
+                Input::TooLong => {
+                    refuse(client, b"too long");
+                    client.end();
+                }
+                Input::Line(line) => self.answer(i, &line),
+            }
+        }
+    }
+
+    fn answer(&mut self, i: usize, line: &[u8]) {
+        let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
+        let now = Now::read();
+        let Some(client) = self.clients.get_mut(i) else { return };
+        match words[..] {
+            [b"status"] => {
+                let mut object = self.describe();
+                self.send(i, object.line());
+            }
+            [b"list"] => client.doing = Doing::Lists(Part::Service, None, 0),
+            [b"list", b"log"] => client.doing = Doing::Lists(Part::Log, None, 0),
+            [b"events"] => {
+                client.follows = true;
+                client.doing = Doing::Lists(Part::Service, None, 0);
+                self.listen_to_services();
+            }
+            [b"rescan"] => {
+                self.rescan(now);
+                self.look(now);
+                let mut object = Object::answer(true);
+                object.number(key::SERVICES, u32::try_from(self.slots.count()).ok());
+                self.send(i, object.line());
+            }
+            [b"stop"] => {
+                client.doing = Doing::Ends;
+                self.stop(signals::TERM, now);
+            }
+            [b"upgrade"] => client.doing = Doing::Upgrades,
+            [name, ..] if name.len() > 1 && name[0] == b'@' => {
+                let request = line.trim_ascii_start().get(name.len()..).unwrap_or_default();
+                self.pass_on(i, &name[1..], request.trim_ascii(), now);
+            }
+            _ => {
+                refuse(client, b"unknown command");
+                client.end();
+            }
+        }
+    }
+
+    /// Puts a request to a service, which answers it as one of its own clients'.
+    fn pass_on(&mut self, i: usize, name: &[u8], request: &[u8], now: Now) {
+        let Some(slot) = self.slots.named(name) else {
+            let mut object = Object::error(b"no such service");
+            return self.send(i, &named(name, object.line()));
+        };
+        let request = match request {
+            b"up alone" => {
+                self.start_alone(slot, now);
+                b"up"
+            }
+            b"up" | b"restart" => {
+                self.start_needs(slot, now);
+                request
+            }
+            request => request,
+        };
+        let passed = self.connect_to(slot, request, now);
+        let Some(client) = self.clients.get_mut(i) else { return };
+        match (passed, self.slots.get(slot)) {
+            (Ok(ours), Some(hosted)) => {
+                let token = Token::Client(u32::try_from(i).unwrap_or(u32::MAX));
+                match self.events.add(ours.as_raw_fd(), token) {
+                    Ok(()) => client.doing = Doing::Relays(ours, hosted.name.to_bytes(), Vec::new()),
+                    Err(errno) => refuse(client, errno.desc().as_bytes()),
+                }
+            }
+            (Err(errno), _) => refuse(client, errno.desc().as_bytes()),
+            (Ok(_), None) => refuse(client, b"no such service"),
+        }
+    }
+
+    /// A connection to a service, by which it was sent a request.
+    fn connect_to(&mut self, slot: usize, request: &[u8], now: Now) -> nix::Result<OwnedFd> {
+        let (ours, its) = socket::pair()?;
+        let line = [request, b"\n"].concat();
+        if socket::send(ours.as_fd(), &line)? != line.len() {
+            return Err(Errno::EAGAIN);
+        }
+        let hosted = self.slots.get_mut(slot).ok_or(Errno::ENOENT)?;
+        if !hosted.service.add_client(its, now) {
+            return Err(Errno::EBUSY);
+        }
+        self.wake(slot);
+        Ok(ours)
+    }
+
+    /// Goes on with the lists that are under way, as far as they are taken.
+    pub(super) fn go_on_listing(&mut self, now: Now) {
+        for i in self.clients.places() {
+            while let Some(client) = self.clients.get_mut(i).filter(|client| client.unsent() < LITTLE) {
+                let Doing::Lists(part, last, count) = client.doing else { break };
+                let Some((name, slot)) = self.slots.after(last) else {
+                    client.doing = Doing::Idle;
+                    if !client.follows {
+                        let mut object = Object::answer(true);
+                        client.send(object.number(key::SERVICES, Some(count)).line());
+                    }
+                    self.serve(i);
+                    break;
+                };
+                let object = self.slots.get(slot).and_then(|hosted| hosted.service.describe(part, now));
+                let listed = object.map(|mut object| client.send(&named(name, object.line())));
+                client.doing = Doing::Lists(part, Some(name), count + u32::from(listed.is_some()));
+            }
+        }
+    }
+
+    /// The state of the tree.
+    fn describe(&self) -> Object {
+        let standings = || self.slots.in_order().filter_map(|slot| Some(self.slots.get(slot)?.standing));
+        let count = |number: usize| u32::try_from(number).ok();
+        let mut object = Object::default();
+        object
+            .text(key::TREE, self.voice.directory)
+            .text(key::STATE, self.course.word())
+            .number(key::SERVICES, count(self.slots.count()))
+            .number(key::READY, count(standings().filter(|standing| *standing == Standing::Ready).count()))
+            .number(key::SUPERVISOR, Some(std::process::id()));
+        object
+    }
+
+    fn send(&mut self, i: usize, line: &[u8]) {
+        if let Some(client) = self.clients.get_mut(i) {
+            client.send(line);
+        }
+    }
+
+    /// The services give their events from now on, where somebody follows them.
+    pub(super) fn listen_to_services(&mut self) {
+        let listens = self.clients.has_followers();
+        for slot in self.slots.in_order().collect::<Vec<_>>() {
+            if let Some(hosted) = self.slots.get_mut(slot) {
+                hosted.service.listen(listens);
+            }
+        }
+    }
+
+    /// Sends what has happened to a service to all who follow.
+    pub(super) fn publish(&mut self, slot: usize) {
+        let Some(hosted) = self.slots.get_mut(slot) else { return };
+        for (_, event) in hosted.service.take_events() {
+            self.clients.publish(&named(hosted.name.to_bytes(), &event));
+        }
+    }
+}
+
+/// Sends why a request was not carried out.
+fn refuse(client: &mut Client, why: &[u8]) {
+    client.send(Object::error(why).line());
+}
+
+/// Sends a client the answer of a service, if it is there.
+fn relay(client: &mut Client) {
+    let Doing::Relays(from, name, answer) = &mut client.doing else { return };
+    let mut buffer = [0; 2048];
+    loop {
+        match read(&*from, &mut buffer) {
+            Ok(0) => {
+                let mut object = Object::error(b"the service has left");
+                let line = named(name, object.line());
+                client.doing = Doing::Idle;
+                return client.send(&line);
+            }
+            Ok(count) => answer.extend(&buffer[..count]),
+            Err(Errno::EINTR) => continue,
+            Err(_) => return,
+        }
+        if answer.ends_with(b"\n") {
+            let line = named(name, answer);
+            client.doing = Doing::Idle;
+            return client.send(&line);
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! The services of a tree: which there are, and what a change of one means for the others.
+
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString, OsStr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use common::spawn::Files;
+use common::supervise::Part;
+use common::{Voice, Words, fds};
+use nix::errno::Errno;
+
+use super::Tree;
+use crate::supervise::{
+    self, DefaultLog, Ends, HandedOn, Homeless, Names, Now, Options, Orphans, Patience, PidSpace, Places,
+    Program, Refusal, Supervised,
+};
+use crate::svtree::hosted::Hosted;
+use crate::svtree::scan::{Change, Scan, argument};
+use crate::svtree::service_needs;
+
+/// How many services are opened in a round.
+const ROUND: usize = 16;
+/// How long until a service that could not be opened is tried again, in milliseconds.
+const AGAIN: u64 = 1000;
+
+/// What all services of a tree have in common.
+#[derive(Debug)]
+pub(in crate::svtree) struct Template {
+    /// The name that the tree was called by.
+    pub(in crate::svtree) called: &'static [u8],
+    /// The environment of their programs.
+    pub(in crate::svtree) env: Words,
+    /// The scan directory, from the root.
+    pub(in crate::svtree) path: PathBuf,
+    /// Where their state directories lie, if that is not in their own.
+    pub(in crate::svtree) state: Option<OwnedFd>,
+    /// Where recorded pids mean anything.
+    pub(in crate::svtree) space: PidSpace,
+    /// The limit of open files that their programs get, soft and hard.
+    pub(in crate::svtree) files: Files,
+    /// What logs a service that has no logger of its own.
+    pub(in crate::svtree) log: Log,
+    /// What the program before us has left of those that it had.
+    pub(in crate::svtree) handed_on: HandedOn,
+    /// Names that services have or had: the engine keeps them for good, each once.
+    pub(in crate::svtree) names: Interned,
+}
+
+/// What logs a service that has no logger of its own.
+#[derive(Clone, Debug)]
+pub(in crate::svtree) enum Log {
+    /// Nothing: it writes where the tree does.
+    Nothing,
+    /// `run` in this directory, which gets its name.
+    Directory(BorrowedFd<'static>),
+    /// svlog, at this path, which puts its name in front of each line and writes where the tree does.
+    Prefix(BorrowedFd<'static>, &'static CStr),
+}
+
+impl Log {
+    fn of(&self, name: &'static CStr) -> Option<DefaultLog> {
+        let (directory, program) = match self {
+            Self::Nothing => return None,
+            Self::Directory(directory) => (*directory, Program::Run(Some(name))),
+            Self::Prefix(directory, path) => (*directory, Program::Command([path, c"-p", name, c"-"])),
+        };
+        Some(DefaultLog { directory, program })
+    }
+}
+
+/// Strings that live as long as the process.
+#[derive(Debug, Default)]
+pub(in crate::svtree) struct Interned(BTreeSet<&'static CStr>);
+
+impl Interned {
+    /// This one.
+    fn get(&mut self, name: &CStr) -> &'static CStr {
+        if let Some(known) = self.0.get(name) {
+            return known;
+        }
+        let new: &'static CStr = Box::leak(name.to_owned().into_boxed_c_str());
+        self.0.insert(new);
+        new
+    }
+}
+
+/// A service that is to be hosted, and why that could not be done, if that was reported.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    name: &'static CStr,
+    directory: OwnedFd,
+    slot: usize,
+    /// When it is tried.
+    again: u64,
+    told: Option<Told>,
+}
+
+/// What could not be done, and why.
+type Told = (&'static str, Option<Errno>);
+
+impl Template {
+    /// Opens a service; `needs`: what its start waits for.
+    fn open(
+        &mut self,
+        waiting: &Waiting,
+        needs: Option<Names>,
+        now: Now,
+    ) -> Result<Box<Supervised>, Refusal> {
+        let name = waiting.name;
+        let copy = waiting.directory.try_clone();
+        let service = copy.map_err(|_| unable("open its directory", Errno::EMFILE))?;
+        let state = self.state.as_ref().map(|all| self.state_of(all, waiting)).transpose();
+        let state = state.map_err(|errno| unable("make its state directory", errno))?;
+        let space = self.space.clone();
+        let places = Places { service, state };
+        let notify = self.handed_on.socket_of(&places, &space, now);
+        let argument = argument(name).map(|argument| CString::new(argument).unwrap_or_default()); // of a C string
+        let options = Options {
+            voice: self.voice(name),
+            env: self.env.clone(),
+            files: Some(self.files),
+            supervisor: std::process::id(),
+            space,
+            ends: Ends::WhenAsked,
+            orphans: Orphans::Anybodys,
+            patience: if waiting.told.is_none() { Patience::Brief } else { Patience::None },
+            needs,
+            homeless: Homeless::Supervised,
+            argument: argument.map(|argument| self.names.get(&argument)),
+            log: self.log.of(name),
+            notify,
+        };
+        Supervised::open(places, options, now)
+    }
+
+    fn state_of(&self, all: &OwnedFd, waiting: &Waiting) -> nix::Result<OwnedFd> {
+        supervise::make_directory(all, waiting.name, 0o755)?;
+        let state = fds::open_directory(all.as_fd(), waiting.name)?;
+        let path = self.path.join(OsStr::from_bytes(waiting.name.to_bytes()));
+        supervise::link_beside(&state, &waiting.directory, &path)?;
+        Ok(state)
+    }
+
+    /// The prefix of messages about a service.
+    pub(super) fn voice(&self, name: &'static CStr) -> Voice {
+        Voice { called: self.called, directory: name.to_bytes(), part: b"" }
+    }
+}
+
+fn unable(what: &'static str, errno: Errno) -> Refusal {
+    Refusal::unable(Part::Service, what, errno)
+}
+
+impl Tree {
+    /// Looks at the directory, and follows what has changed there.
+    pub(super) fn look(&mut self, now: Now) {
+        let Some(scan) = &mut self.scan else { return };
+        scan.look(now.monotonic);
+        while let Some(change) = self.scan.as_mut().and_then(Scan::next) {
+            match change {
+                Change::Appeared { name, directory, .. } => self.appear(&name, directory),
+                Change::Renamed { from, to } => self.rename(&from, &to),
+                Change::Vanished { name } => self.vanish(&name, now),
+                Change::Notice(notice) => notice.report(self.voice),
+            }
+        }
+        self.watch_scan();
+    }
+
+    /// Looks at all there is as soon as possible, and at the needs of all.
+    pub(super) fn rescan(&mut self, now: Now) {
+        if let Some(scan) = &mut self.scan {
+            scan.rescan(now.monotonic);
+        }
+        for slot in self.slots.in_order().collect::<Vec<_>>() {
+            let Some(hosted) = self.slots.get(slot).filter(|hosted| !hosted.leaves) else { continue };
+            let (name, Some(directory)) = (hosted.name, self.directory_of(slot)) else { continue };
+            self.read_needs(slot, name, directory.as_fd());
+        }
+    }
+
+    /// The directory of a service; none for want of fds, where nothing can be read there.
+    fn directory_of(&self, slot: usize) -> Option<OwnedFd> {
+        self.slots.get(slot)?.service.directory().try_clone_to_owned().ok()
+    }
+
+    /// A service was found: it is hosted in a moment.
+    fn appear(&mut self, name: &CStr, directory: OwnedFd) {
+        let (name, slot) = (self.template.names.get(name), self.slots.reserve());
+        self.read_needs(slot, name, directory.as_fd());
+        self.waiting.push_back(Waiting { name, directory, slot, again: 0, told: None });
+    }
+
+    /// The directory of a service has another name.
+    fn rename(&mut self, from: &CStr, to: &CStr) {
+        let to = self.template.names.get(to);
+        let found = self.waiting.iter_mut().find(|waiting| waiting.name == from);
+        let (slot, directory) = match found {
+            Some(waiting) => {
+                waiting.name = to;
+                (waiting.slot, waiting.directory.try_clone().ok())
+            }
+            None => match self.slots.named(from.to_bytes()) {
+                Some(slot) => (slot, self.directory_of(slot)),
+                None => return,
+            },
+        };
+        self.slots.rename(slot, to);
+        let Some(directory) = directory else { return };
+        self.read_needs(slot, to, directory.as_fd());
+    }
+
+    /// The directory of a service is gone, or another one has its name.
+    fn vanish(&mut self, name: &CStr, now: Now) {
+        if let Some(at) = self.waiting.iter().position(|waiting| waiting.name == name) {
+            if let Some(waiting) = self.waiting.remove(at) {
+                self.graph.remove(waiting.slot);
+                self.slots.release(waiting.slot);
+                self.name_is_free(name, now);
+            }
+        }
+        let Some(slot) = self.slots.named(name.to_bytes()) else { return };
+        self.graph.vanish(slot);
+        if let Some(hosted) = self.slots.get_mut(slot) {
+            hosted.leaves = true;
+            hosted.service.stop();
+            self.wake(slot);
+        }
+    }
+
+    /// Another service may have this name now.
+    pub(super) fn name_is_free(&mut self, name: &CStr, now: Now) {
+        if let Some(scan) = &mut self.scan {
+            scan.ended(name, now.monotonic);
+            self.full &= scan.refused() > 0;
+        }
+    }
+
+    /// Hosts those that are due, but no more in a round than leave the others their turn.
+    pub(super) fn host_waiting(&mut self, now: Now) {
+        for _ in 0..self.waiting.len().min(ROUND) {
+            match self.waiting.pop_front() {
+                Some(waiting) if waiting.again <= now.monotonic => self.host(waiting, now),
+                Some(waiting) => self.waiting.push_back(waiting),
+                None => return,
+            }
+        }
+    }
+
+    /// Nothing is hosted any more: those that are not yet never are.
+    pub(super) fn forget_waiting(&mut self) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            self.graph.remove(waiting.slot);
+            self.slots.release(waiting.slot);
+        }
+    }
+
+    /// Whether all that were found at first are hosted, or were tried.
+    pub(super) fn is_complete(&self) -> bool {
+        self.serial > 0 && self.waiting.iter().all(|waiting| waiting.told.is_some())
+    }
+
+    /// When the first of them is due.
+    pub(super) fn waiting_deadline(&self) -> Option<u64> {
+        self.waiting.iter().map(|waiting| waiting.again).min()
+    }
+
+    fn host(&mut self, mut waiting: Waiting, now: Now) {
+        let needs = self.graph.holds(waiting.slot).then(|| Names::of(self.names_of_needs(waiting.slot)));
+        match self.template.open(&waiting, needs, now) {
+            Ok(mut service) => {
+                service.listen(self.clients.has_followers());
+                self.serial = self.serial.wrapping_add(1);
+                let hosted = Hosted::new(waiting.name, self.serial, service);
+                self.slots.put(waiting.slot, Box::new(hosted));
+                self.wake(waiting.slot);
+            }
+            Err(refusal) if matches!(refusal.cause().1, Some(Errno::EMFILE | Errno::ENFILE)) => {
+                self.put_back(&waiting, now);
+            }
+            Err(refusal) => {
+                let told = refusal.cause();
+                if waiting.told.replace(told) != Some(told) {
+                    refusal.warning(self.template.voice(waiting.name));
+                }
+                waiting.again = now.monotonic + AGAIN;
+                self.waiting.push_back(waiting);
+            }
+        }
+    }
+
+    /// There are too few fds for a service. It is found again when there may be more; until then it holds none.
+    fn put_back(&mut self, waiting: &Waiting, now: Now) {
+        if !std::mem::replace(&mut self.full, true) {
+            let errno = Errno::EMFILE;
+            let what: [&[u8]; 2] = [b"open service ", waiting.name.to_bytes()];
+            self.voice.unable_so(&what, errno, b"it and all that do not fit start when there is room");
+        }
+        self.graph.remove(waiting.slot);
+        self.slots.release(waiting.slot);
+        if let Some(scan) = &mut self.scan {
+            scan.put_back(waiting.name, now.monotonic);
+        }
+    }
+
+    /// Reads whom a service needs.
+    fn read_needs(&mut self, slot: usize, name: &'static CStr, directory: BorrowedFd) {
+        let text = service_needs::read(directory, self.template.voice(name));
+        self.graph.set(slot, name.to_bytes(), service_needs::names(&text));
+    }
+
+    /// The names of what a service waits for.
+    fn names_of_needs(&self, slot: usize) -> Vec<u8> {
+        self.graph.waits_for(slot).collect::<Vec<_>>().join(&b' ')
+    }
+
+    /// Something may have changed for a service: those that need it are looked at next.
+    pub(super) fn changed(&mut self, slot: usize, now: Now) {
+        self.publish(slot);
+        let Some(hosted) = self.slots.get_mut(slot) else { return };
+        let standing = hosted.service.standing();
+        hosted.standing = standing;
+        if !hosted.leaves {
+            self.graph.stands(slot, standing);
+        }
+        let essential = |hosted: &Hosted| supervise::exists(hosted.service.directory(), c"essential");
+        if let Some(death) = hosted.service.ended().filter(|_| essential(hosted)) {
+            self.end_with(supervise::exit_status(death), now);
+        }
+    }
+
+    /// Holds back those whose needs are not met, and lets the others start.
+    pub(super) fn hold_or_release(&mut self, now: Now) {
+        while let Some(slot) = self.graph.next_changed() {
+            let needs = self.graph.holds(slot).then(|| self.names_of_needs(slot));
+            let Some(hosted) = self.slots.get_mut(slot) else { continue };
+            match needs {
+                Some(names) => hosted.service.hold_back(&names, now),
+                None => hosted.service.release(now),
+            }
+            self.wake(slot);
+        }
+        let voice = self.voice;
+        self.graph.flaws(|flaw| voice.warning(&[&flaw.words()]));
+    }
+
+    /// Lets those start that a service needs, and that are not wanted up.
+    pub(super) fn start_needs(&mut self, slot: usize, now: Now) {
+        let slots = &self.slots;
+        let wanted = |slot: usize| slots.get(slot).is_some_and(|hosted| hosted.service.is_wanted());
+        for need in self.graph.to_start(slot, wanted) {
+            if let Some(hosted) = self.slots.get_mut(need) {
+                hosted.service.up(now);
+                self.wake(need);
+            }
+        }
+    }
+
+    /// Lets a service start, whatever it needs.
+    pub(super) fn start_alone(&mut self, slot: usize, now: Now) {
+        if let Some(hosted) = self.slots.get_mut(slot) {
+            hosted.service.release(now);
+            self.wake(slot);
+        }
+    }
+}
