@@ -77,11 +77,12 @@ impl Tree {
         loop {
             self.learn();
             self.turns();
-            if let Some(status) = self.go_on(Now::read()) {
-                return status;
-            }
+            let status = self.go_on(Now::read());
             if let Err(errno) = self.clients.rest(&self.events) {
                 self.voice.unable(&[b"wait for a client"], errno);
+            }
+            if let Some(status) = status {
+                return status;
             }
             self.wait();
         }
@@ -93,6 +94,18 @@ impl Tree {
             hosted.awake = true;
             self.awake.push(slot);
         }
+    }
+
+    /// Something was asked of a service outside of its turn, which may have closed files of it and opened others. What
+    /// is waited for follows at once: a number that it has lost may be that of another's file a moment later.
+    fn touched(&mut self, slot: usize) {
+        let Some(hosted) = self.slots.get_mut(slot) else { return };
+        let voice = self.template.voice(hosted.name);
+        hosted.rest(slot, &self.events, &mut self.queue, voice);
+        // A process that was started may be dead already, and is to be known when it is reaped.
+        let pids = hosted.service.pids();
+        self.slots.set_pids(slot, pids);
+        self.wake(slot);
     }
 
     /// Waits, and notes whose turn it is.
@@ -182,7 +195,7 @@ impl Tree {
             Turn::Over(_) => return self.over(slot),
             Turn::Upgrade(client) => {
                 hosted.service.refuse_upgrade(client, Errno::ENOSYS);
-                return self.wake(slot);
+                return self.touched(slot);
             }
         }
         hosted.rest(slot, &self.events, &mut self.queue, voice);

@@ -73,7 +73,7 @@ impl Course {
     }
 
     /// Whether the end is under way.
-    fn ends(&self) -> bool {
+    pub(super) fn ends(&self) -> bool {
         !matches!(self.phase, Phase::Setup(_) | Phase::Goes)
     }
 }
@@ -122,7 +122,11 @@ impl Tree {
             self.course.phase = Phase::Stops;
         }
         self.course.end = Some(now.monotonic.saturating_add(self.budget));
-        self.waiting.clear();
+        // Those that were not hosted yet never will be, and nobody waits for their end.
+        for waiting in std::mem::take(&mut self.waiting) {
+            self.graph.remove(waiting.slot);
+            self.slots.release(waiting.slot);
+        }
     }
 
     /// It was asked to stop again: the time is over now.
@@ -139,7 +143,7 @@ impl Tree {
         for slot in self.slots.in_order().collect::<Vec<_>>() {
             if let Some(hosted) = self.slots.get_mut(slot) {
                 hosted.service.leave();
-                self.wake(slot);
+                self.touched(slot);
             }
         }
     }
@@ -259,7 +263,7 @@ impl Tree {
                 }
             } else if let Some(hosted) = self.slots.get_mut(slot) {
                 hosted.service.stop();
-                self.wake(slot);
+                self.touched(slot);
             }
         }
         if self.program.as_ref().is_some_and(|program| !program.is_running()) {
@@ -283,7 +287,7 @@ impl Tree {
             if let Some(hosted) = self.slots.get_mut(slot) {
                 hosted.service.stop();
                 hosted.service.kill(loggers);
-                self.wake(slot);
+                self.touched(slot);
             }
         }
     }
@@ -300,6 +304,7 @@ impl Tree {
 
     /// A service is over, and its slot is free.
     pub(super) fn over(&mut self, slot: usize) {
+        self.publish(slot);
         let Some(hosted) = self.slots.take(slot) else { return };
         let (name, mut deadline) = (hosted.name, hosted.deadline);
         self.queue.set(slot, &mut deadline, None);
