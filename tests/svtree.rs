@@ -1,4 +1,9 @@
 //! svtree: a tree of services in one process.
 
 pub(crate) mod harness;
+mod crowd;
+mod needs;
+mod places;
 mod scan;
+mod socket;
+mod stop;

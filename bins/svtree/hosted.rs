@@ -30,6 +30,8 @@ pub(super) struct Hosted {
     pub(super) awake: bool,
     /// How it stood after its last turn.
     pub(super) standing: Standing,
+    /// Its next start does not wait for its needs.
+    pub(super) alone: bool,
     /// It may not be waited for: not all was registered, which was reported.
     unwatched: bool,
 }
@@ -64,6 +66,7 @@ impl Hosted {
             pids: [0; PIDS],
             awake: false,
             standing: Standing::Down,
+            alone: false,
             unwatched: false,
         }
     }

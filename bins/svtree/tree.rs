@@ -97,25 +97,35 @@ impl Tree {
             // First, so that whatever was started is known by its pid before a death is learnt of.
             self.turns();
             self.learn();
-            if let Some(status) = self.go_on(Now::read()) {
-                return status;
-            }
+            let status = self.go_on(Now::read());
             if let Err(errno) = self.clients.rest(&self.events) {
                 self.voice.unable(&[b"wait for a client"], errno);
+            }
+            if let Some(status) = status {
+                return status;
             }
             self.wait();
         }
     }
 
-    /// Gives a service to which something was done a turn in this round. A child that it has started may be dead by then,
-    /// and deaths come before turns: whose child that is has to be known from here on.
+    /// Gives a service a turn in this round.
     fn wake(&mut self, slot: usize) {
-        let Some(hosted) = self.slots.get_mut(slot) else { return };
-        if !std::mem::replace(&mut hosted.awake, true) {
+        if let Some(hosted) = self.slots.get_mut(slot).filter(|hosted| !hosted.awake) {
+            hosted.awake = true;
             self.awake.push(slot);
         }
+    }
+
+    /// Something was asked of a service outside of its turn, which may have closed files of it and opened others. What
+    /// is waited for follows at once: a number that it has lost may be that of another's file a moment later.
+    fn touched(&mut self, slot: usize) {
+        let Some(hosted) = self.slots.get_mut(slot) else { return };
+        let voice = self.template.voice(hosted.name);
+        hosted.rest(slot, &self.events, &mut self.queue, voice);
+        // A process that was started may be dead already, and is to be known when it is reaped.
         let pids = hosted.service.pids();
         self.slots.set_pids(slot, pids);
+        self.wake(slot);
     }
 
     /// Waits, and notes whose turn it is.
@@ -213,7 +223,7 @@ impl Tree {
                         hosted.service.refuse_upgrade(client, why.bytes());
                     }
                 }
-                return self.wake(slot);
+                return self.touched(slot);
             }
         }
         hosted.rest(slot, &self.events, &mut self.queue, voice);

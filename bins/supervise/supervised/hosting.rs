@@ -6,6 +6,7 @@ use super::{CLIENTS, DOORS, Door, Supervised};
 use crate::supervise::adopted::Adopted;
 use crate::supervise::clients::Line;
 use crate::supervise::fresh::Fresh;
+use crate::supervise::machine::Phase;
 use crate::supervise::now::Now;
 use crate::supervise::parts::Parts;
 use crate::supervise::process::Process;
@@ -78,6 +79,11 @@ impl Supervised {
     /// Whether it is wanted up.
     pub(crate) fn is_wanted(&self) -> bool {
         self.parts.service.machine.want == Want::Up
+    }
+
+    /// Whether run runs.
+    pub(crate) fn runs(&self) -> bool {
+        self.parts.service.machine.phase == Phase::Run
     }
 
     /// Asks for it to be up.

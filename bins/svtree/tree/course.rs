@@ -68,7 +68,7 @@ impl Course {
     }
 
     /// Whether the end is under way.
-    fn ends(&self) -> bool {
+    pub(super) fn ends(&self) -> bool {
         !matches!(self.phase, Phase::Setup(_) | Phase::Goes)
     }
 }
@@ -150,7 +150,7 @@ impl Tree {
         for slot in self.slots.in_order().collect::<Vec<_>>() {
             if let Some(hosted) = self.slots.get_mut(slot) {
                 hosted.service.leave();
-                self.wake(slot);
+                self.touched(slot);
             }
         }
     }
@@ -270,7 +270,7 @@ impl Tree {
                 }
             } else if let Some(hosted) = self.slots.get_mut(slot) {
                 hosted.service.stop();
-                self.wake(slot);
+                self.touched(slot);
             }
         }
     }
@@ -291,7 +291,7 @@ impl Tree {
             if let Some(hosted) = self.slots.get_mut(slot) {
                 hosted.service.stop();
                 hosted.service.kill(loggers);
-                self.wake(slot);
+                self.touched(slot);
             }
         }
     }
@@ -308,6 +308,7 @@ impl Tree {
 
     /// A service is over, and its slot is free.
     pub(super) fn over(&mut self, slot: usize) {
+        self.publish(slot);
         let Some(hosted) = self.slots.take(slot) else { return };
         let (name, mut deadline) = (hosted.name, hosted.deadline);
         self.queue.set(slot, &mut deadline, None);

@@ -149,11 +149,9 @@ impl Tree {
             return Err(Errno::EAGAIN);
         }
         let hosted = self.slots.get_mut(slot).ok_or(Errno::ENOENT)?;
-        if !hosted.service.add_client(its, now) {
-            return Err(Errno::EBUSY);
-        }
-        self.wake(slot);
-        Ok(ours)
+        let added = hosted.service.add_client(its, now);
+        self.touched(slot);
+        if added { Ok(ours) } else { Err(Errno::EBUSY) }
     }
 
     /// Goes on with the lists that are under way, as far as they are taken.

@@ -10,12 +10,14 @@ use common::spawn::Files;
 use common::supervise::Part;
 use common::{Voice, Words, fds};
 use nix::errno::Errno;
+use nix::fcntl::{RenameFlags, renameat, renameat2};
 
 use super::Tree;
 use crate::supervise::{
     self, DefaultLog, Ends, HandedOn, Homeless, Names, Now, Options, Orphans, Patience, PidSpace, Places,
     Program, Refusal, Supervised,
 };
+use crate::svtree::clients::named;
 use crate::svtree::hosted::Hosted;
 use crate::svtree::scan::{Change, Scan, argument};
 use crate::svtree::service_needs;
@@ -93,7 +95,7 @@ impl Interned {
 pub(super) struct Waiting {
     name: &'static CStr,
     directory: OwnedFd,
-    slot: usize,
+    pub(super) slot: usize,
     /// When it is tried.
     again: u64,
     told: Option<Told>,
@@ -148,6 +150,20 @@ impl Template {
         Ok(state)
     }
 
+    /// The state directory of a service goes with its name; that of another one of the new name takes its place, also
+    /// where it is left from former times.
+    fn rename_state(&self, from: &CStr, to: &CStr) -> nix::Result<()> {
+        let Some(state) = &self.state else { return Ok(()) };
+        let renamed = match renameat2(state, from, state, to, RenameFlags::RENAME_EXCHANGE) {
+            Err(Errno::ENOENT) => renameat(state, from, state, to),
+            renamed => renamed,
+        };
+        match renamed {
+            Err(Errno::ENOENT) => Ok(()), // it was not hosted yet
+            renamed => renamed,
+        }
+    }
+
     /// The prefix of messages about a service.
     pub(super) fn voice(&self, name: &'static CStr) -> Voice {
         Voice { called: self.called, directory: name.to_bytes(), part: b"" }
@@ -159,9 +175,9 @@ fn unable(what: &'static str, errno: Errno) -> Refusal {
 }
 
 impl Tree {
-    /// Looks at the directory, and follows what has changed there.
+    /// Looks at the directory, and follows what has changed there; at the end nothing new comes.
     pub(super) fn look(&mut self, now: Now) {
-        let Some(scan) = &mut self.scan else { return };
+        let Some(scan) = self.scan.as_mut().filter(|_| !self.course.ends()) else { return };
         scan.look(now.monotonic);
         while let Some(change) = self.scan.as_mut().and_then(Scan::next) {
             match change {
@@ -202,22 +218,33 @@ impl Tree {
         self.waiting.push_back(Waiting { name, directory, slot, again: 0, told: None });
     }
 
-    /// The service `from` is called `to`; one that was called so is called `from`.
+    /// The directory of a service has another name; where another service has that, the two change names.
     fn rename(&mut self, from: &CStr, to: &CStr) {
         let (from, to) = (self.template.names.get(from), self.template.names.get(to));
-        let slots = [self.slot_of(from), self.slot_of(to)];
-        for (slot, name) in slots.into_iter().zip([to, from]) {
+        let [one, other] = [from, to].map(|name| self.slot_of(name));
+        if let Err(errno) = self.template.rename_state(from, to) {
+            let voice = self.template.voice(to);
+            voice.unable_so(&[b"rename its state directory"], errno, b"it cannot be adopted");
+        }
+        for (slot, name) in [(one, to), (other, from)] {
             let Some(slot) = slot else { continue };
-            if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.slot == slot) {
-                waiting.name = name;
-            } else if let Some(hosted) = self.slots.get_mut(slot) {
+            let waiting = self.waiting.iter_mut().find(|waiting| waiting.slot == slot);
+            let directory = match waiting {
+                Some(waiting) => {
+                    waiting.name = name;
+                    waiting.directory.try_clone().ok()
+                }
+                None => self.directory_of(slot),
+            };
+            self.slots.rename(slot, name);
+            if let Some(hosted) = self.slots.get_mut(slot) {
                 hosted.service.speak_as(self.template.voice(name));
-                self.slots.rename(slot, name);
-                self.wake(slot);
             }
-            if let Some(directory) = self.directory_of(slot) {
+            if let Some(directory) = directory {
                 self.read_needs(slot, name, directory.as_fd());
             }
+            // Those that need it by this name learn how it stands.
+            self.wake(slot);
         }
     }
 
@@ -241,7 +268,7 @@ impl Tree {
         if let Some(hosted) = self.slots.get_mut(slot) {
             hosted.leaves = true;
             hosted.service.stop();
-            self.wake(slot);
+            self.touched(slot);
         }
     }
 
@@ -286,11 +313,17 @@ impl Tree {
         let needs = self.graph.holds(waiting.slot).then(|| Names::of(self.names_of_needs(waiting.slot)));
         match self.template.open(&waiting, needs, now) {
             Ok(mut service) => {
-                service.listen(self.clients.has_followers());
+                if self.clients.has_followers() {
+                    // What has happened to it so far is in its state.
+                    service.listen(true);
+                    if let Some(mut object) = service.describe(Part::Service, now) {
+                        self.clients.publish(&named(waiting.name.to_bytes(), object.line()));
+                    }
+                }
                 self.serial = self.serial.wrapping_add(1);
                 let hosted = Hosted::new(waiting.name, self.serial, service);
                 self.slots.put(waiting.slot, Box::new(hosted));
-                self.wake(waiting.slot);
+                self.touched(waiting.slot);
             }
             Err(refusal) if matches!(refusal.cause().1, Some(Errno::EMFILE | Errno::ENFILE)) => {
                 self.put_back(&waiting, now);
@@ -337,6 +370,14 @@ impl Tree {
         let Some(hosted) = self.slots.get_mut(slot) else { return };
         let standing = hosted.service.standing();
         hosted.standing = standing;
+        if hosted.alone && hosted.service.runs() {
+            hosted.alone = false;
+            if self.graph.holds(slot) {
+                let names = self.names_of_needs(slot);
+                self.hold_back(slot, &names, now);
+            }
+        }
+        let Some(hosted) = self.slots.get(slot) else { return };
         if !hosted.leaves {
             self.graph.stands(slot, standing);
         }
@@ -355,7 +396,7 @@ impl Tree {
                 Some(names) => hosted.service.hold_back(&names, now),
                 None => hosted.service.release(now),
             }
-            self.wake(slot);
+            self.touched(slot);
         }
         let voice = self.voice;
         self.graph.flaws(|flaw| voice.warning(&[&flaw.words()]));
@@ -368,16 +409,24 @@ impl Tree {
         for need in self.graph.to_start(slot, wanted) {
             if let Some(hosted) = self.slots.get_mut(need) {
                 hosted.service.up(now);
-                self.wake(need);
+                self.touched(need);
             }
         }
     }
 
-    /// Lets a service start, whatever it needs.
+    fn hold_back(&mut self, slot: usize, names: &[u8], now: Now) {
+        if let Some(hosted) = self.slots.get_mut(slot) {
+            hosted.service.hold_back(names, now);
+            self.touched(slot);
+        }
+    }
+
+    /// Lets a service start once, whatever it needs.
     pub(super) fn start_alone(&mut self, slot: usize, now: Now) {
         if let Some(hosted) = self.slots.get_mut(slot) {
+            hosted.alone = !hosted.service.runs();
             hosted.service.release(now);
-            self.wake(slot);
+            self.touched(slot);
         }
     }
 }
