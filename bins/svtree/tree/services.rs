@@ -15,6 +15,7 @@ use super::Tree;
 use crate::supervise::{
     self, Ends, Homeless, Names, Now, Options, Orphans, Patience, PidSpace, Places, Refusal, Supervised,
 };
+use crate::svtree::clients::named;
 use crate::svtree::hosted::Hosted;
 use crate::svtree::scan::{Change, Scan, argument};
 
@@ -224,6 +225,10 @@ impl Tree {
         match self.template.open(&waiting, needs, now) {
             Ok(mut service) => {
                 service.listen(self.clients.has_followers());
+                // Whoever follows has not seen its state yet.
+                if let Some(mut object) = service.describe(Part::Service, now) {
+                    self.clients.publish(&named(waiting.name.to_bytes(), object.line()));
+                }
                 self.serial = self.serial.wrapping_add(1);
                 let hosted = Hosted::new(waiting.name, self.serial, service);
                 self.slots.put(waiting.slot, Box::new(hosted));
