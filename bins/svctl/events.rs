@@ -154,6 +154,7 @@ fn happened(event: &Value) -> String {
         "finished" => format!("finish ended: {}", death(event)),
         "finish" => format!("finish started (pid {pid})"),
         "start" => format!("run started (pid {pid})"),
+        "setup" => format!("setup started (pid {pid})"),
         "status" => format!("status \"{}\"", shown(event.get(key::STATUS).text())),
         "want" => format!("want {}", shown(event.get(key::WANT).text())),
         "paused" if event.get(key::PAUSED).is_true() => "paused".to_owned(),
@@ -193,6 +194,8 @@ mod tests {
     fn events_have_words() {
         for (event, words) in [
             (r#"{"event":"start","pid":7}"#, "run started (pid 7)"),
+            (r#"{"event":"setup","pid":7}"#, "setup started (pid 7)"),
+            (r#"{"event":"done"}"#, "done"),
             (r#"{"event":"ready","pid":7}"#, "ready"),
             (
                 r#"{"event":"death","pid":7,"code":null,"signal":"SEGV","core":true,"lived":3.2}"#,

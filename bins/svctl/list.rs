@@ -120,7 +120,7 @@ fn row(name: &[u8], status: &Status) -> Row {
     let colour = match status.state {
         _ if status.hold == "gave up" => RED,
         _ if !status.hold.is_empty() || status.paused => YELLOW,
-        State::Run => GREEN,
+        State::Run | State::Done => GREEN,
         State::Down if status.want != Some(Want::Up) => PLAIN,
         _ => YELLOW,
     };

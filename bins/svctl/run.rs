@@ -177,7 +177,7 @@ impl Runs {
             });
         }
         let old = matches!(goal, Goal::Restarted | Goal::Ended) && self.old == Some(of(&status));
-        let runs = status.state == State::Run && !status.term && wanted && !old;
+        let runs = status.state.is_up() && !status.term && wanted && !old;
         if !runs || status.ready == Some(false) {
             return Continue(Watch::Looking(None));
         }

@@ -62,7 +62,7 @@ impl Hosted {
             watched: [watch(-1, 0); FIXED_FDS],
             deadline: None,
             pids: [0; PIDS],
-            awake: true,
+            awake: false,
             standing: Standing::Down,
             unwatched: false,
         }

@@ -11,7 +11,7 @@ use crate::support::*;
 pub(crate) struct Client(BufReader<UnixStream>);
 
 impl Client {
-    pub(super) fn try_connect(socket: &Path) -> std::io::Result<Self> {
+    pub(crate) fn try_connect(socket: &Path) -> std::io::Result<Self> {
         // The path of a socket is short: it is reached through its directory.
         let directory = File::open(socket.parent().unwrap())?;
         let short = format!(

@@ -1,0 +1,4 @@
+//! svtree: a tree of services in one process.
+
+pub(crate) mod harness;
+mod scan;
