@@ -266,6 +266,12 @@ impl Tree {
                 return self.wake(slot);
             }
         }
+        // A child is in the table once its service has had its turn, and may be dead before.
+        for slot in self.awake.clone() {
+            if self.slots.get_mut(slot).is_some_and(|hosted| hosted.service.lost(pid, status)) {
+                return;
+            }
+        }
         if self.lost_own(pid, status) {
             return;
         }
