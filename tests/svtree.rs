@@ -1,7 +1,7 @@
 //! svtree: a tree of services in one process.
 
-pub(crate) mod harness;
 mod crowd;
+pub(crate) mod harness;
 mod needs;
 mod places;
 mod scan;

@@ -18,7 +18,7 @@ use crate::supervise::{
     Program, Refusal, Supervised,
 };
 use crate::svtree::clients::named;
-use crate::svtree::hosted::Hosted;
+use crate::svtree::hosted::{Hosted, Stay};
 use crate::svtree::scan::{Change, Scan, argument};
 use crate::svtree::service_needs;
 
@@ -196,7 +196,9 @@ impl Tree {
             scan.rescan(now.monotonic);
         }
         for slot in self.slots.in_order().collect::<Vec<_>>() {
-            let Some(hosted) = self.slots.get(slot).filter(|hosted| !hosted.leaves) else { continue };
+            let Some(hosted) = self.slots.get(slot).filter(|hosted| hosted.stay == Stay::Hosted) else {
+                continue;
+            };
             let (name, Some(directory)) = (hosted.name, self.directory_of(slot)) else { continue };
             self.read_needs(slot, name, directory.as_fd());
         }
@@ -266,7 +268,7 @@ impl Tree {
         let Some(slot) = self.slots.named(name.to_bytes()) else { return };
         self.graph.vanish(slot);
         if let Some(hosted) = self.slots.get_mut(slot) {
-            hosted.leaves = true;
+            hosted.stay = Stay::Leaving;
             hosted.service.stop();
             self.touched(slot);
         }
@@ -378,7 +380,7 @@ impl Tree {
             }
         }
         let Some(hosted) = self.slots.get(slot) else { return };
-        if !hosted.leaves {
+        if hosted.stay == Stay::Hosted {
             self.graph.stands(slot, standing);
         }
         let essential = |hosted: &Hosted| supervise::exists(hosted.service.directory(), c"essential");
