@@ -10,8 +10,8 @@
 //! its pids are valid; `service` reads the service directory, `lookalikes` its names; `failure` reports why a
 //! script was not started, `notices` is what else is reported once; `report` is what clients are shown; `pipe`,
 //! `beside` and `output` are what a supervisor prepares for its services and their clients; `notify`, `leftovers`, `clients`,
-//! `adopted`, `control_script` and `death` are what their names say; `fresh` is an fd that is waited for, `handed_on` what a
-//! program leaves to the one that it becomes.
+//! `adopted`, `control_script` and `death` are what their names say; `program` is what is started as run, `fresh` an fd that is
+//! waited for, `handed_on` and `next_program` what a program leaves to the one that it becomes.
 
 mod adopt;
 mod adopted;
@@ -27,6 +27,7 @@ mod lock;
 mod lookalikes;
 mod machine;
 mod needs;
+pub(crate) mod next_program;
 mod notices;
 mod notify;
 mod now;
@@ -36,6 +37,7 @@ mod parts;
 mod pid_space;
 mod pipe;
 mod process;
+mod program;
 mod record;
 mod refusal;
 mod report;
@@ -55,6 +57,7 @@ pub(crate) use now::Now;
 pub(crate) use output::let_reopen;
 pub(crate) use pid_space::PidSpace;
 pub(crate) use pipe::handed_on as pipes_handed_on;
+pub(crate) use program::{DefaultLog, Program};
 pub(crate) use refusal::Refusal;
 pub(crate) use service::{exists, make_directory};
 pub(crate) use supervised::{Ending, Ends, FIXED_FDS, Homeless, Next, Options, Places, Standing, Supervised};

@@ -8,6 +8,7 @@ mod death;
 mod events;
 mod failure;
 mod files;
+mod health;
 mod hint;
 mod job;
 mod json;
@@ -19,32 +20,33 @@ mod order;
 mod out;
 mod place;
 mod run;
+mod services;
 mod status;
 mod style;
 mod svwaitup;
 mod task;
+mod tree;
 mod way;
 
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
+use command::{Command, Goal, Patience, Verb};
 use common::poll::{POLLIN, watch};
 use common::{Cli, Env, Exit, Link, OrFail, Outcome, Words, fds, shown, signals};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-
-use command::{Command, Patience, Verb};
 use job::{End, Job};
 use list::List;
 use names::Names;
-use options::{Enough, whole_seconds};
-use order::{Order, TICK};
+use options::{Enough, Reach, whole_seconds};
+use order::{ABSENT, Order, Report, TICK};
 use out::Out;
+use services::{Logs, Services};
 use style::Style;
 
 /// svctl: control services and show their state.
 pub const PROGRAM: Link = Link {
     name: "svctl",
-    usage: "[-v] [-w seconds] [--json] [command service...]",
+    usage: "[-v] [-w seconds] [--json] [command [service...]]",
     summary: "control services and show their state",
     options: &[
         ("-v", "wait until the command has taken effect, and print the state"),
@@ -109,7 +111,7 @@ fn start(cli: &mut Cli, style: Style) -> Result<Exit, Exit> {
     }
     let wait = options.wait.or_else(|| env.get(c"SVWAIT").map(|text| whole_seconds(text.to_bytes())));
     let request = Request {
-        names: Names::new(&env),
+        names: Names::new(&env, style.dialect()),
         wait: wait.unwrap_or(WAIT),
         verbose: options.verbose,
         patient: style == Style::Svctl && options.wait.is_some(),
@@ -117,7 +119,7 @@ fn start(cli: &mut Cli, style: Style) -> Result<Exit, Exit> {
     };
     let out = Out::new(style, options.json);
     match style {
-        Style::Svctl => request.carry_out(words, options.enough, out),
+        Style::Svctl => request.carry_out(words, options.reach, out),
         Style::Sv | Style::Script => {
             if style == Style::Script {
                 words.truncate(1);
@@ -163,12 +165,14 @@ struct Request {
 }
 
 impl Request {
-    fn carry_out(self, words: Vec<&'static [u8]>, enough: Enough, mut out: Out) -> Result<Exit, Exit> {
+    fn carry_out(self, words: Vec<&'static [u8]>, reach: Reach, mut out: Out) -> Result<Exit, Exit> {
         let mut words = words.into_iter();
         let Some(word) = words.next() else { return self.list(&[], &mut out) };
         let verb = Verb::find(str_of(word), Style::Svctl).ok_or_else(|| unknown(word))?;
         let command = match verb {
-            Verb::Send(controls, goal, patience) => Some(Command::send(controls, goal, patience)),
+            Verb::Send(controls, goal, patience) => {
+                Some(Command { alone: reach.alone, ..Command::send(controls, goal, patience) })
+            }
             Verb::Signal => {
                 let name = words.next().ok_or_else(|| Exit::usage("missing signal"))?;
                 let wrong = || Exit::usage(format_args!("not a signal: {}", shown(name)));
@@ -180,21 +184,33 @@ impl Request {
                     || Exit::usage(format_args!("not up, down, ready or finished: {}", shown(condition)));
                 Some(Command::wait(str_of(condition)).ok_or_else(wrong)?)
             }
-            Verb::Status | Verb::Events | Verb::List => None,
+            Verb::Status | Verb::Events | Verb::List | Verb::Rescan => None,
         };
         let services: Vec<&'static [u8]> = words.collect();
-        if services.is_empty() && !matches!(verb, Verb::List) {
-            return Err(Exit::usage("missing service"));
-        }
         match (command, verb) {
-            (Some(command), _) => self.send(&command, &services, enough, &mut out),
-            (None, Verb::Status) => look::show(&self.names, &services, &mut out),
-            (None, Verb::Events) => {
-                Self::allow_fds(services.len());
-                events::show(&self.names, &services, &mut out)
+            (Some(command), _) if !services.is_empty() => {
+                self.send(&command, &Services::named(&services), reach.enough, &mut out)
             }
+            (Some(command), _) if command.goal == Goal::AsWanted => self.check_all(&command, &mut out),
+            (Some(_), _) => Err(Exit::usage("missing service")),
+            (None, Verb::Status) => {
+                let services = Services::named_or_all(&self.names, &services, Logs::Shown)?;
+                look::show(&self.names, &services, &mut out)
+            }
+            (None, Verb::Events) => events::show(&self.names, &services, &mut out),
+            (None, Verb::Rescan) if !services.is_empty() => {
+                Err(Exit::usage("nothing may follow rescan").hint("SVDIR is the directory that is looked at"))
+            }
+            (None, Verb::Rescan) => tree::rescan(&self.names, self.wait, self.verbose, &mut out),
             (None, _) => self.list(&services, &mut out),
         }
+    }
+
+    /// Whether all services in SVDIR are as they are wanted. A container's health check knows 0 and 1 alone.
+    fn check_all(self, command: &Command, out: &mut Out) -> Result<Exit, Exit> {
+        let services = Services::named_or_all(&self.names, &[], Logs::Hidden)?;
+        self.send(command, &services, Enough::All, out)?;
+        Ok(out.health())
     }
 
     /// As sv does; `None` for a usage error.
@@ -206,30 +222,17 @@ impl Request {
         }
         Some(match verb {
             Verb::Send(controls, goal, patience) => {
-                self.send(&Command::send_as_sv(controls, goal, patience), services, Enough::All, &mut out)
+                let command = Command::send_as_sv(controls, goal, patience);
+                self.send(&command, &Services::named(services), Enough::All, &mut out)
             }
-            _ => look::show(&self.names, services, &mut out),
+            _ => look::show(&self.names, &Services::named(services), &mut out),
         })
     }
 
     fn list(&self, services: &[&'static [u8]], out: &mut Out) -> Result<Exit, Exit> {
-        let list = List { names: &self.names, logs: self.verbose, colours: list::colours(&self.env) };
-        list.show(services, out)
-    }
-
-    /// Lets this process have as many fds as it may need: for each service two connections, two directories and a
-    /// child.
-    fn allow_fds(services: usize) {
-        let needed = nix::libc::rlim_t::try_from(services)
-            .unwrap_or(nix::libc::rlim_t::MAX)
-            .saturating_mul(5)
-            .saturating_add(64);
-        if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-            if soft < needed {
-                // Where that fails, so do the services for which there is no fd.
-                let _ = setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard);
-            }
-        }
+        let logs = if self.verbose { Logs::Shown } else { Logs::Hidden };
+        let services = &Services::named_or_all(&self.names, services, logs)?;
+        List { names: &self.names, services, logs, colours: list::colours(&self.env) }.show(out)
     }
 
     /// Gives a command to all services at once, and waits for each; or for the first, as `enough` says.
@@ -243,11 +246,11 @@ impl Request {
     fn send(
         self,
         command: &Command,
-        services: &[&'static [u8]],
+        services: &Services,
         enough: Enough,
         out: &mut Out,
     ) -> Result<Exit, Exit> {
-        Self::allow_fds(services.len());
+        services.allow_fds();
         let env: Words = self.env.into_words();
         let now = Instant::now();
         let order = Order {
@@ -255,39 +258,45 @@ impl Request {
             command,
             env: &env,
             waits: command.patience != Patience::Sends || self.verbose,
+            report: if services.all { Report::Problems } else { Report::All },
             patient: self.patient && command.is_patient(),
             dialect: out.style.dialect(),
             end: now + self.wait.max(LEAST),
             answered: now + self.wait.max(look::LIMIT),
         };
         let mut jobs: Vec<Job> = Vec::new();
-        for name in services {
-            match self.names.find(name) {
-                Ok(place) => {
-                    let mut job = Job::new(place, command);
-                    job.go(&order, out)?;
-                    if enough == Enough::One && job.end == End::Well {
-                        return Ok(Exit::answer(0, ""));
-                    }
-                    jobs.push(job);
-                }
-                Err(failure) => out.not_found(name, &failure)?,
-            }
-        }
+        let mut sought: Vec<&[u8]> = services.names.iter().map(Vec::as_slice).collect();
+        let enough = |job: &Job| enough == Enough::One && job.end == End::Well;
         loop {
+            for name in std::mem::take(&mut sought) {
+                match self.names.find(name) {
+                    Ok(place) if services.all && health::is_well(&place, &order, &services.known, out)? => {}
+                    Ok(place) => {
+                        let mut job = Job::new(place, command);
+                        job.go(&order, out)?;
+                        if enough(&job) {
+                            return Ok(Exit::answer(0, ""));
+                        }
+                        jobs.push(job);
+                    }
+                    Err(failure) if order.may_come(&failure) => sought.push(name),
+                    Err(failure) => out.not_found(name, &failure)?,
+                }
+            }
             jobs.retain(|job| job.end == End::Not);
-            if jobs.is_empty() {
+            if jobs.is_empty() && sought.is_empty() {
                 return Ok(out.exit());
             }
             let mut fds: Vec<_> = jobs.iter().filter_map(Job::fd).map(|fd| watch(fd, POLLIN)).collect();
             let now = Instant::now();
             // Past its end some job may still have time.
             let left = order.end.checked_duration_since(now).unwrap_or(TICK);
-            let due = jobs.iter().filter_map(Job::due).min();
+            let again = (!sought.is_empty()).then(|| now + ABSENT);
+            let due = jobs.iter().filter_map(Job::due).chain(again).min();
             conn::wait(&mut fds, due.map_or(left, |due| left.min(due.saturating_duration_since(now))));
             for job in &mut jobs {
                 job.go(&order, out)?;
-                if enough == Enough::One && job.end == End::Well {
+                if enough(job) {
                     return Ok(Exit::answer(0, ""));
                 }
             }

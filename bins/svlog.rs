@@ -4,7 +4,8 @@
 //! of lines goes to one `directory` after the other, and by `alerts` and `outlets` elsewhere; `lines` makes its text, with
 //! `pattern`. A directory has a `site`, a `config`, a `current` with its `rotation`, a `shelf` of
 //! archives (`archive`), a `processor`, and lines that were `dropped`. `record` is what outlives a kill,
-//! `resume` what follows from it; `leftovers` are those of daemontools' multilog.
+//! `resume` what follows from it; `leftovers` are those of daemontools' multilog. `stdout` is the loop of a log that goes to the
+//! standard output instead.
 
 pub mod config;
 pub mod pattern;
@@ -29,6 +30,7 @@ mod script;
 mod shared;
 mod shelf;
 mod site;
+mod stdout;
 
 use common::{Cli, Exit, Link, OrFail, Outcome, Voice, Words, fds, signals};
 
@@ -40,7 +42,7 @@ use script::Script;
 /// svlog: write standard input to log directories that rotate.
 pub const PROGRAM: Link = Link {
     name: "svlog",
-    usage: "[-t | -tt | -ttt] [-r c] [-R chars] [-l len] [-b bytes] [-v] dir...",
+    usage: "[-t | -tt | -ttt] [-r c] [-R chars] [-l len] [-b bytes] [-p name] [-v] dir...",
     summary: "write standard input to log directories that rotate",
     options: &[
         ("-t", "begin each line with a TAI64N time stamp"),
@@ -50,6 +52,7 @@ pub const PROGRAM: Link = Link {
         ("-R chars", "and in place of each of these; c is _ without -r"),
         ("-l len", "match patterns against the first len bytes (1000)"),
         ("-b bytes", "read up to this many bytes at a time (at least 12288)"),
+        ("-p name", "with - as dir: begin each line with name, a colon and a blank"),
         ("-v", "report on stderr what is done"),
     ],
     opens: true,
@@ -96,6 +99,10 @@ fn log_by_script(cli: &mut Cli) -> Outcome {
 
 fn log_with(called: &'static [u8], options: Options, outlets: Vec<Outlet>, env: Words) -> Outcome {
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
+    if options.stdout.is_some() {
+        stdout::copy(options, called)?;
+        return Err(Exit::answer(0, ""));
+    }
     signals::block_all().or_fail("block signals")?;
     signals::reset_all();
     let signals = signals::as_fd(&SIGNALS).or_fail("watch for signals")?;

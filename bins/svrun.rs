@@ -140,6 +140,7 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Exit> {
     let options = Options {
         voice,
         env: env.clone(),
+        files: None,
         supervisor: std::process::id(),
         space,
         ends: if role == Role::Whole { Ends::WithService } else { Ends::WhenAsked },
@@ -148,6 +149,7 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Exit> {
         needs: None,
         argument: None,
         homeless: Homeless::Refused,
+        log: None,
         notify,
     };
     let service = Supervised::open(Places { service, state }, options, Now::read()).map_err(|refusal| {

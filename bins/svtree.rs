@@ -5,6 +5,7 @@
 //! `hosted` hold them, `events` and `queue` say whose turn it is; `needs` and `stop` know who needs whom; `clients` are those
 //! of the tree's socket; `own`, `program` and `sweep` are what the tree itself runs and ends.
 
+mod check;
 mod clients;
 mod command_line;
 mod events;
@@ -14,6 +15,7 @@ mod own;
 mod program;
 mod queue;
 mod scan;
+mod service_needs;
 mod slots;
 mod stop;
 mod sweep;
@@ -30,8 +32,9 @@ use nix::sys::stat::Mode;
 use nix::unistd::pipe2;
 
 use crate::supervise;
+use command_line::CommandLine;
 use program::Received;
-use tree::Tree;
+use tree::{Inherited, Tree};
 
 /// svtree: run the services of a directory in one process.
 pub const PROGRAM: Link = Link {
@@ -50,18 +53,49 @@ pub const PROGRAM: Link = Link {
     run,
 };
 
+/// svtree as runsvdir: services without more, which TERM leaves running, and HUP ends.
+static RUNSVDIR: Link = Link {
+    name: "runsvdir",
+    usage: "[-P] dir [log]",
+    summary: "run the services of a directory",
+    options: &[("-P", "accepted: each service has a process group of its own anyhow")],
+    opens: true,
+    run: run_as_runsvdir,
+};
+
 fn run(cli: &mut Cli) -> Outcome {
+    if cli.called() == b"runsvdir" {
+        return cli.run_as(&RUNSVDIR);
+    }
+    let line = command_line::read(cli)?;
+    if line.check {
+        return Err(check::check(cli.called(), line.place));
+    }
+    host(cli, line)
+}
+
+fn run_as_runsvdir(cli: &mut Cli) -> Outcome {
+    let hosted = command_line::read_as_runsvdir(cli).and_then(|line| host(cli, line));
+    // Its statuses: those of a usage error, and of a fatal one.
+    hosted.map_err(|error| match error.status() {
+        100 => error.with_status(1),
+        111 => error.with_status(100),
+        _ => error,
+    })
+}
+
+fn host(cli: &Cli, line: CommandLine) -> Outcome {
     // What it holds is closed by the end of this process, all at once.
-    let mut tree = ManuallyDrop::new(start(cli)?);
+    let mut tree = ManuallyDrop::new(start(cli, line)?);
     Err(Exit::answer(tree.run().into(), ""))
 }
 
 /// Makes this process fit for its work, and opens the tree.
-fn start(cli: &mut Cli) -> Result<Tree, Exit> {
-    fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
-    let line = command_line::read(cli)?;
+fn start(cli: &Cli, line: CommandLine) -> Result<Tree, Exit> {
+    let inherited = Inherited::take()?;
     // Before the first child: nothing that arrives may be lost, or end us, from here on.
     let received = Received::take()?;
+    fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     signals::reset_all();
     supervise::let_reopen();
     // What services leave behind becomes ours, to be reaped, and to be ended at the end.
@@ -70,7 +104,7 @@ fn start(cli: &mut Cli) -> Result<Tree, Exit> {
     // Each service takes several fds. The services get the limit that we were given.
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).or_fail("raise the soft limit of open files")?;
     take_stdin_away()?;
-    Tree::open(cli.called(), line, received)
+    Tree::open(cli.called(), line, received, inherited)
 }
 
 /// Services read nothing of our stdin, which is the program's, or a terminal's.

@@ -3,7 +3,7 @@
 
 _svctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} directory=${SVDIR:-/etc/service} command='' i word name operands=()
-	local commands='up down once pause cont hup alarm interrupt quit 1 2 term kill exit start stop shutdown reload restart try-restart check force-stop force-reload force-restart force-shutdown status list events wait signal upgrade'
+	local commands='up down once pause cont hup alarm interrupt quit 1 2 term kill exit start stop shutdown reload restart try-restart check force-stop force-reload force-restart force-shutdown status list events rescan wait signal upgrade'
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
@@ -23,6 +23,7 @@ _svctl() {
 	fi
 	word=
 	case $command in
+	rescan) return ;;
 	signal) if [[ -z ${operands[1]-} ]]; then word='TERM KILL HUP ALRM INT QUIT USR1 USR2 STOP CONT WINCH'; fi ;;
 	wait)
 		word='-a -o up down ready finished'

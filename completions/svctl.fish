@@ -30,6 +30,7 @@ end
 
 function __svctl_wants_service
     not __svctl_wants_command; and not __svctl_wants_signal; and not __svctl_wants_condition
+    and not string match -q -- rescan (__svctl_words)
 end
 
 function __svctl_services
@@ -58,7 +59,7 @@ complete -c svctl -s w -x -d 'wait at most this long (default: SVWAIT, else 7); 
 complete -c svctl -l json -d 'print a JSON object for each service, one per line'
 complete -c svctl -l help -d 'print the usage'
 complete -c svctl -l version -d 'print the version'
-complete -c svctl -n __svctl_wants_command -a up -d 'start the service, and again whenever it ends'
+complete -c svctl -n __svctl_wants_command -a up -d '[-o] start the service, and again whenever it ends'
 complete -c svctl -n __svctl_wants_command -a down -d 'stop it, and do not start it again'
 complete -c svctl -n __svctl_wants_command -a once -d 'start it, and do not start it again'
 complete -c svctl -n __svctl_wants_command -a pause -d 'send SIGSTOP'
@@ -72,20 +73,21 @@ complete -c svctl -n __svctl_wants_command -a 2 -d 'send SIGUSR2'
 complete -c svctl -n __svctl_wants_command -a term -d 'send SIGTERM'
 complete -c svctl -n __svctl_wants_command -a kill -d 'send SIGKILL'
 complete -c svctl -n __svctl_wants_command -a exit -d 'stop it, and let its supervisor exit'
-complete -c svctl -n __svctl_wants_command -a start -d 'as up, and wait until it has come up'
+complete -c svctl -n __svctl_wants_command -a start -d '[-o] as up, and wait until it has come up'
 complete -c svctl -n __svctl_wants_command -a stop -d 'as down, and wait until it is down'
 complete -c svctl -n __svctl_wants_command -a shutdown -d 'as exit, and wait until the supervisor has exited'
 complete -c svctl -n __svctl_wants_command -a reload -d 'as hup, and check that it keeps running'
-complete -c svctl -n __svctl_wants_command -a restart -d 'stop and start it, and wait until it has come up'
+complete -c svctl -n __svctl_wants_command -a restart -d '[-o] stop and start it, and wait until it has come up'
 complete -c svctl -n __svctl_wants_command -a try-restart -d 'restart it if it is up'
-complete -c svctl -n __svctl_wants_command -a check -d 'wait until it is in the wanted state'
+complete -c svctl -n __svctl_wants_command -a check -d 'wait until it, or all, are in the wanted state'
 complete -c svctl -n __svctl_wants_command -a force-stop -d 'as stop, and kill it when the time is up'
 complete -c svctl -n __svctl_wants_command -a force-reload -d 'as try-restart, and kill it when the time is up'
 complete -c svctl -n __svctl_wants_command -a force-restart -d 'as restart, and kill it when the time is up'
 complete -c svctl -n __svctl_wants_command -a force-shutdown -d 'as shutdown, and kill it when the time is up'
-complete -c svctl -n __svctl_wants_command -a status -d 'print the state of each service and its logger'
+complete -c svctl -n __svctl_wants_command -a status -d 'print the state of these services, or of all, and of their loggers'
 complete -c svctl -n __svctl_wants_command -a list -d 'print a table of these services, or of all'
-complete -c svctl -n __svctl_wants_command -a events -d 'print events of services as they happen'
+complete -c svctl -n __svctl_wants_command -a events -d 'print events of these services, or of all, as they happen'
+complete -c svctl -n __svctl_wants_command -a rescan -d 'make svtree look at its directory at once'
 complete -c svctl -n __svctl_wants_command -a wait -d '[-a|-o] up|down|ready|finished: wait until it is so'
 complete -c svctl -n __svctl_wants_command -a signal -d 'name: send any signal'
 complete -c svctl -n __svctl_wants_command -a upgrade -d 'make svrun execute its program file again'

@@ -11,14 +11,14 @@ _svlog() {
 		-?*) ;;
 		*) break ;;
 		esac
-		if [[ ${COMP_WORDS[i]} =~ ^-[tv]*[rRlb]$ ]]; then i=$((i + 1)); fi
+		if [[ ${COMP_WORDS[i]} =~ ^-[tv]*[rRlbp]$ ]]; then i=$((i + 1)); fi
 	done
 	case $((COMP_CWORD - i)):$cur in
 	-*)
 		: # the value of an option
 		;;
 	0:-*)
-		mapfile -t COMPREPLY < <(compgen -W '-t -tt -ttt -r -R -l -b -v --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W '-t -tt -ttt -r -R -l -b -p -v --help --version' -- "$cur")
 		;;
 	*)
 		compopt -o filenames 2>/dev/null

@@ -6,7 +6,7 @@ function __svlog_operands
     set -l words (commandline -opc)[2..-1]
     while string match -qr -- '^-.' $words[1]
         test $words[1] = --; and set words $words[2..-1]; and break
-        string match -qr -- '^-[tv]*[rRlb]$' $words[1]; and set words $words[2..-1]
+        string match -qr -- '^-[tv]*[rRlbp]$' $words[1]; and set words $words[2..-1]
         set words $words[2..-1]
     end
     string escape -- $words
@@ -20,6 +20,7 @@ complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -s r -x -d 'write c
 complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -s R -x -d 'and in place of each of these; c is _ without -r'
 complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -s l -x -d 'match patterns against the first len bytes (1000)'
 complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -s b -x -d 'read up to this many bytes at a time (at least 12288)'
+complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -s p -x -d 'with - as dir: begin each line with name, a colon and a blank'
 complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -s v -d 'report on stderr what is done'
 complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -l help -d 'print the usage'
 complete -c svlog -n 'test (count (__svlog_operands)) -eq 0' -l version -d 'print the version'

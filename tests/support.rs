@@ -142,6 +142,7 @@ pub(crate) fn says(errno: Errno) -> &'static str {
         Errno::ENOSPC => "No space left on device",
         Errno::EMFILE if musl => "No file descriptors available",
         Errno::EMFILE => "Too many open files",
+        Errno::EPIPE => "Broken pipe",
         Errno::EROFS => "Read-only file system",
         Errno::ENAMETOOLONG if musl => "Filename too long",
         Errno::ENAMETOOLONG => "File name too long",

@@ -10,3 +10,4 @@ mod socket;
 mod start;
 mod sv;
 mod svwaitup;
+mod tree;

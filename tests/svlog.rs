@@ -16,5 +16,6 @@ mod patterns;
 mod processor;
 mod resume;
 mod signals;
+mod stdout;
 pub(crate) mod tracer;
 mod udp;

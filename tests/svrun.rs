@@ -13,6 +13,7 @@ mod hints;
 mod leftovers;
 mod log;
 mod messages;
+mod one_shots;
 mod order;
 mod readiness;
 mod restart;

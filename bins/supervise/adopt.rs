@@ -68,6 +68,15 @@ pub(super) fn adopt(process: &mut Process, shared: &Shared, now: Now) -> nix::Re
                 machine.phase = Phase::Down;
             }
         }
+        Verdict::SetUp => {
+            machine.pid = 0;
+            if machine.phase == Phase::Run {
+                machine.phase = Phase::Done;
+                machine.timers.set(Timer::Start, 0);
+            }
+            process.setup = child.pid;
+            process.notify.ready = snapshot.is_some_and(|snapshot| snapshot.ready) && machine.is_done();
+        }
         Verdict::FinishDue => {
             machine.pid = 0;
             machine.timers.set(Timer::Finish, 0);
@@ -103,7 +112,7 @@ fn take_over(process: &mut Process, snapshot: Option<&Snapshot>, child: &Child, 
         machine.want = normally;
     }
     machine.starts = starts;
-    if machine.phase != Phase::Wait {
+    if !matches!(machine.phase, Phase::Wait | Phase::Done) {
         machine.timers.stop(Timer::Start);
     }
     if machine.waits_for_needs() {
@@ -127,7 +136,7 @@ fn adopt_living(
     if snapshot.is_none() {
         (machine.paused, machine.stop_sent) = (false, false);
     }
-    if child.phase == Phase::Run {
+    if matches!(child.phase, Phase::Run | Phase::Setup) {
         (machine.since, process.since) = (child.since, child.wall);
     }
     let parent = match procfs::process(child.pid) {
@@ -148,6 +157,9 @@ fn adopt_living(
         }
     }
     process.settings.for_stop(process.directory.as_fd(), voice);
+    if child.phase == Phase::Setup {
+        process.settings.for_setup(process.directory.as_fd(), voice);
+    }
     if process.part == Part::Service && child.phase == Phase::Run {
         process.settings.for_start(process.directory.as_fd(), voice);
         process.notify.ready = snapshot.is_some_and(|snapshot| snapshot.ready);

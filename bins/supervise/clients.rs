@@ -22,11 +22,11 @@ pub(super) const LINE: usize = 256;
 /// What a client waits for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Condition {
-    /// That run runs.
+    /// That run runs, or that setup has done its work where there is no run.
     Up,
     /// That nothing runs, and nothing is due.
     Down,
-    /// That neither run nor finish runs.
+    /// That neither run nor finish nor setup runs, and that nothing is to be undone.
     Finished,
     /// That the service has announced that it is ready; that it runs, if it cannot announce it.
     Ready,
@@ -39,10 +39,12 @@ impl Condition {
     pub(super) fn holds(self, view: &View) -> bool {
         let machine = view.machine;
         match self {
-            Self::Up => machine.phase == Phase::Run,
+            Self::Up => machine.phase == Phase::Run || machine.is_done(),
             Self::Down => machine.phase == Phase::Down,
-            Self::Finished => !matches!(machine.phase, Phase::Run | Phase::Finish),
-            Self::Ready => machine.phase == Phase::Run && view.ready != Some(false),
+            Self::Finished => {
+                !matches!(machine.phase, Phase::Run | Phase::Finish | Phase::Setup | Phase::Done)
+            }
+            Self::Ready => Self::Up.holds(view) && view.ready != Some(false),
             Self::Settled(letter) => {
                 !machine.preparing() && !letter.is_some_and(|letter| machine.asks(letter))
             }

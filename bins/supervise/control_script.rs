@@ -92,8 +92,16 @@ impl ControlScript {
         let end = shared.pipe.as_ref().map(|pipe| pipe.end(End::Write));
         let fds = end.as_ref().map(|end| (end.as_ref().map_or(2, AsRawFd::as_raw_fd), 1));
         let fds = fds.as_slice();
-        let plan =
-            Plan { group: shared.own_groups(), directory, record: None, fds, path, argv, env: &shared.env };
+        let plan = Plan {
+            group: shared.is_one_of_many(),
+            files: shared.files,
+            directory,
+            record: None,
+            fds,
+            path,
+            argv,
+            env: &shared.env,
+        };
         let failed = match spawn::spawn(&plan) {
             Ok(spawned) => {
                 self.pid = spawned.pid;

@@ -5,13 +5,20 @@ use std::ffi::CStr;
 use common::{Text, signals};
 use nix::errno::Errno;
 
-use super::machine::{Death, Machine, Rules, Want};
+use super::machine::{Death, Machine, Phase, Rules, Want};
 use super::now::Wall;
 
-/// The line that the log gets when run has ended, with what follows. `hint`: what is wrong with a file that could
+/// The line that the log gets when `script`, run or setup, has ended, with what follows. `hint`: what is wrong with a file that could
 /// not be executed, if that is known.
-pub(super) fn log_line(death: Death, machine: &Machine, rules: &Rules, hint: Option<&str>) -> Text<320> {
-    let mut line = Text::of("warning: svrun: run ");
+pub(super) fn log_line(
+    script: &str,
+    death: Death,
+    machine: &Machine,
+    rules: &Rules,
+    hint: Option<&str>,
+) -> Text<320> {
+    let mut line = Text::of("warning: svrun: ");
+    line.add(script).add(" ");
     let tenths = machine.ran_for / 100;
     let mut after = Text::<24>::of(" after ");
     after.number(tenths / 10).add(".").number(tenths % 10).add(" s");
@@ -39,10 +46,19 @@ pub(super) fn log_line(death: Death, machine: &Machine, rules: &Rules, hint: Opt
     line
 }
 
-/// The line for the file `deaths`: when which pid ended, how, and after what time (`ran`, in milliseconds).
-pub(super) fn entry(death: Death, ((seconds, nanoseconds), pid): (Wall, u32), ran: u64) -> Text<256> {
+/// The line for the file `deaths`: when which pid, of run or of setup, ended, how, and after what time (`ran`, in
+/// milliseconds).
+pub(super) fn entry(
+    script: Phase,
+    death: Death,
+    ((seconds, nanoseconds), pid): (Wall, u32),
+    ran: u64,
+) -> Text<256> {
     let mut line = Text::new();
     line.date(seconds, nanoseconds / 1_000_000).add(" pid ").number(pid).add(" ");
+    if script == Phase::Setup {
+        line.add("setup ");
+    }
     let mut after = Text::<24>::of(" after ");
     describe(&mut line, "exit ", death, after.seconds(ran).add(" s").bytes());
     line.add("\n");
@@ -137,7 +153,7 @@ mod tests {
             (machine.ran_for, machine.short_runs) = (ran, 1);
             let mut rules = Rules { max, ..Rules::default() };
             (rules.delays[0], rules.delay_count) = (1500, usize::from(max == 9));
-            String::from_utf8(log_line(death, &machine, &rules, hint).bytes().to_vec()).unwrap()
+            String::from_utf8(log_line("run", death, &machine, &rules, hint).bytes().to_vec()).unwrap()
         };
         let exit = Death::Exit(3);
         assert_eq!(
@@ -162,8 +178,12 @@ mod tests {
 
     #[test]
     fn an_entry_of_deaths_has_date_pid_end_and_time() {
-        let entry = entry(Death::Exit(1), ((951_782_399, 7_000_000), 12), 1007);
-        assert_eq!(entry.bytes(), b"2000-02-28T23:59:59.007Z pid 12 exit 1 after 1.007 s\n");
+        let entry = |script| entry(script, Death::Exit(1), ((951_782_399, 7_000_000), 12), 1007);
+        assert_eq!(entry(Phase::Run).bytes(), b"2000-02-28T23:59:59.007Z pid 12 exit 1 after 1.007 s\n");
+        assert_eq!(
+            entry(Phase::Setup).bytes(),
+            b"2000-02-28T23:59:59.007Z pid 12 setup exit 1 after 1.007 s\n"
+        );
     }
 
     #[test]

@@ -295,3 +295,20 @@ fn name(pid: u32) -> Text<24> {
     name.add(")");
     name
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_whose_number_is_another_processes_by_now_is_not_that_of_run() {
+        let left = |pid, orphans| Run { pid, spare: [0; 2], orphans }.may_have_left();
+        let group = u32::try_from(nix::unistd::getpgrp().as_raw()).unwrap();
+        // There is such a group: ours. It was not led by a run that is dead if it has a leader.
+        let led = procfs::process(group).is_ok_and(|leader| !leader.zombie);
+        assert_eq!(left(group, Orphans::Anybodys), !led && group > 1);
+        assert!(!left(0x3fff_fffe, Orphans::Anybodys), "above all pids");
+        assert!(!left(0, Orphans::Anybodys), "none has run yet");
+        assert!(left(group, Orphans::TheServices), "it has to be looked at");
+    }
+}

@@ -8,7 +8,7 @@ use common::{Voice, fds};
 use common::supervise::Part;
 
 /// The files of a service directory of which a logger has none; the others, `run` and `down`, come after.
-const OURS: [&[u8]; 15] = [
+const OURS: [&[u8]; 17] = [
     b"finish",
     b"restart-delay",
     b"restart-reset",
@@ -20,13 +20,15 @@ const OURS: [&[u8]; 15] = [
     b"sd-notify",
     b"leftovers",
     b"operators",
+    b"setup",
+    b"timeout-setup",
     b"check",
     b"control",
     b"run",
     b"down",
 ];
 /// How many of them a logger has none of. Its `check` and `control` are what other supervisors make of it.
-const NOT_THE_LOGGERS: usize = 11;
+const NOT_THE_LOGGERS: usize = 13;
 
 /// What others call it, and what it is here.
 const OTHERS: [(&[u8], &[u8]); 12] = [

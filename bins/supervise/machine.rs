@@ -7,9 +7,14 @@
 //! | Prepare: control/u runs before a start | want | Down | Down, gone | want | flags alone | - | - |
 //! | Run: run runs | want | stop | stop | want | script or signal | finish, else next | KILL |
 //! | Finish: finish runs | want | want | want | want | signal | next | KILL |
+//! | Setup: setup runs | want | end | end | want | signal | run, else finish | KILL |
+//! | Done: setup has done its work | want | finish | finish | want | flags alone | - | - |
 //!
 //! *prepare* runs control/u and then starts run; while starts are held back ([`Event::Hold`]) it is a Wait that ends
 //! with the hold. *want* changes the want alone.
+//! Where there is a setup, it runs before run (*run*: [`Action::Run`]); where there is no run besides, the service is
+//! Done: up, without a process. *end* is the down signal, then CONT: control scripts are for run. A setup that fails
+//! is a run that has failed.
 //! *stop* is control/t or else the down signal, then CONT, then control/d (control/x). *next* is Down where
 //! the service is not wanted up (and gone where the exit is), Prepare at once, or Wait. *gone* is the end of
 //! this process, once no control script runs any more. A script asked for while another runs has to wait its
@@ -44,6 +49,10 @@ pub(super) enum Phase {
     Run,
     /// run has died, and finish runs or is about to be started.
     Finish,
+    /// setup runs.
+    Setup,
+    /// setup has done its work: a start of run is under way or due, or there is no run, and this is all.
+    Done,
 }
 
 impl Phase {
@@ -53,6 +62,8 @@ impl Phase {
             Self::Down | Self::Wait | Self::Prepare => State::Down,
             Self::Run => State::Run,
             Self::Finish => State::Finish,
+            Self::Setup => State::Setup,
+            Self::Done => State::Done,
         }
     }
 }
@@ -86,6 +97,10 @@ pub(super) enum Event {
     Script(bool),
     /// run was started, or finish.
     Started(u32),
+    /// setup was started.
+    SetupStarted(u32),
+    /// There is no run: setup was all.
+    NoRun,
     /// It could not be started: no memory, or too many processes.
     NotStarted,
     /// There is no finish.
@@ -100,7 +115,7 @@ pub(super) enum Event {
     Hold,
     /// They are not held back any longer.
     Release,
-    /// Another supervisor has taken the process over, run or finish, with these commands unfinished.
+    /// Another supervisor has taken the process over, run, finish or setup, with these commands unfinished.
     Resume(Asked),
 }
 
@@ -123,9 +138,12 @@ pub(super) enum Action {
     Try(Script),
     /// Kill the control script that runs.
     KillScript,
-    /// Start run: answered by [`Event::Started`] or [`Event::NotStarted`].
+    /// Start setup, or run if there is none: answered by [`Event::SetupStarted`], [`Event::Started`] or
+    /// [`Event::NotStarted`].
     Start,
-    /// Report the death of run, and what follows, in the log.
+    /// Start run, after its setup: answered by [`Event::Started`], [`Event::NotStarted`] or [`Event::NoRun`].
+    Run,
+    /// Report the death of run or setup, and what follows, in the log.
     Report,
     /// Start finish: answered by [`Event::Started`], [`Event::NotStarted`], [`Event::NoFinish`] or
     /// [`Event::Later`].
@@ -151,6 +169,8 @@ pub(super) struct Rules {
     pub(super) timeout_kill: u64,
     /// `timeout-finish`; 0: never.
     pub(super) timeout_finish: u64,
+    /// `timeout-setup`; 0: never.
+    pub(super) timeout_setup: u64,
 }
 
 impl Default for Rules {
@@ -163,6 +183,7 @@ impl Default for Rules {
             down_signal: signals::TERM,
             timeout_kill: 0,
             timeout_finish: 0,
+            timeout_setup: 0,
         }
     }
 }
@@ -202,17 +223,17 @@ pub(super) struct Machine {
     pub(super) hold: Hold,
     /// What becomes of a start that is due.
     pub(super) starts: Starts,
-    /// The process that runs, run or finish; 0: none.
+    /// The process that runs, run, finish or setup; 0: none.
     pub(super) pid: u32,
     /// `p` came, and since then neither `c` nor a start.
     pub(super) paused: bool,
     /// The stop signal was sent by us.
     pub(super) stop_sent: bool,
-    /// When run was started, or what ran ended: monotonic, ms.
+    /// When run or setup was started, or what ran ended: monotonic, ms.
     pub(super) since: u64,
     /// How long run ran.
     pub(super) ran_for: u64,
-    /// How run died last.
+    /// How run died last, or its setup.
     pub(super) death: Option<Death>,
     /// Short runs in a row.
     pub(super) short_runs: u32,
@@ -272,6 +293,19 @@ impl Machine {
         self.death.filter(|_| over && (self.hold.gave_up() || self.runs == Runs::Once))
     }
 
+    /// Whether setup has done its work, and there is no run.
+    #[must_use]
+    pub(super) fn is_done(&self) -> bool {
+        self.phase == Phase::Done && self.timers.get(Timer::Start).is_none()
+    }
+
+    /// Whether `death` would be that of a setup which has done its work. One that was stopped has not, whatever it
+    /// says.
+    #[must_use]
+    pub(super) fn sets_up(&self, death: Death) -> bool {
+        self.phase == Phase::Setup && death == Death::Exit(0) && !self.stop_sent
+    }
+
     /// Whether a start is under way: control/u runs.
     #[must_use]
     pub(super) fn preparing(&self) -> bool {
@@ -301,12 +335,19 @@ impl Machine {
             Event::Control(control) => self.control(control, now, rules, actions),
             Event::Script(handled) => self.script_over(handled, rules, actions),
             Event::Started(pid) => self.started(pid, now, rules),
+            Event::SetupStarted(pid) => self.setup_started(pid, now, rules),
+            Event::NoRun => {
+                self.timers.stop(Timer::Start);
+                (self.since, self.short_runs) = (now, 0);
+            }
             Event::NotStarted => {
-                let timer = if self.phase == Phase::Prepare {
-                    self.phase = Phase::Wait;
-                    Timer::Start
-                } else {
-                    Timer::Finish
+                let timer = match self.phase {
+                    Phase::Prepare => {
+                        self.phase = Phase::Wait;
+                        Timer::Start
+                    }
+                    Phase::Done => Timer::Start,
+                    _ => Timer::Finish,
                 };
                 self.timers.set(timer, now + SECOND);
             }
@@ -351,15 +392,24 @@ impl Machine {
                 self.timers.set(Timer::Kill, limit);
                 self.limit_finish(now, rules);
             }
+            Phase::Setup => {
+                let stops = self.stop_sent && rules.timeout_kill != 0;
+                let limit = if stops { rules.timeout_kill } else { rules.timeout_setup };
+                self.timers.set(Timer::Kill, left(limit));
+            }
             _ => {}
         }
     }
 
     fn control(&mut self, control: Control, now: u64, rules: &Rules, actions: &mut Actions) {
         match control {
-            Control::Restart if self.phase == Phase::Run => {
+            Control::Restart if matches!(self.phase, Phase::Run | Phase::Setup) => {
                 self.set_want(Want::Up);
                 self.stop(now, rules, actions);
+            }
+            Control::Restart if self.phase == Phase::Done => {
+                self.set_want(Want::Up);
+                self.undo(now, actions);
             }
             Control::Up | Control::Restart => self.up(actions),
             Control::Down => self.down(Want::Down, now, rules, actions),
@@ -369,7 +419,7 @@ impl Machine {
                 self.runs = Runs::Once;
                 match self.phase {
                     Phase::Down | Phase::Wait => self.prepare(actions),
-                    Phase::Prepare | Phase::Run => {}
+                    Phase::Prepare | Phase::Run | Phase::Setup | Phase::Done => {}
                     Phase::Finish => self.limit_finish(now, rules),
                 }
             }
@@ -389,7 +439,7 @@ impl Machine {
         self.set_want(Want::Up);
         match self.phase {
             Phase::Down | Phase::Wait => self.prepare(actions),
-            Phase::Prepare | Phase::Run => {}
+            Phase::Prepare | Phase::Run | Phase::Setup | Phase::Done => {}
             Phase::Finish => self.timers.stop(Timer::Kill),
         }
     }
@@ -402,7 +452,8 @@ impl Machine {
                 self.phase = Phase::Down;
                 self.timers.stop(Timer::Start);
             }
-            Phase::Run => self.stop(now, rules, actions),
+            Phase::Run | Phase::Setup => self.stop(now, rules, actions),
+            Phase::Done => self.undo(now, actions),
             Phase::Finish => self.limit_finish(now, rules),
         }
     }
@@ -420,12 +471,35 @@ impl Machine {
         self.script(Script::Up, actions);
     }
 
-    /// control/t or the down signal, CONT, control/d or control/x; KILL in time.
+    /// Starts run after its setup; it stays due until the answer has come.
+    fn run(&mut self, now: u64, actions: &mut Actions) {
+        self.timers.set(Timer::Start, now + SECOND);
+        actions.push(Action::Run);
+    }
+
+    /// control/t or the down signal, CONT, control/d or control/x; KILL in time. setup gets the signals alone, and
+    /// keeps its own time limit.
     fn stop(&mut self, now: u64, rules: &Rules, actions: &mut Actions) {
+        if self.phase == Phase::Setup {
+            let limits = [self.timers.get(Timer::Kill), after(now, rules.timeout_kill)];
+            self.timers.set(Timer::Kill, limits.into_iter().flatten().min());
+            self.stop_sent = true;
+            actions.push(Action::Signal(rules.down_signal));
+            actions.push(Action::Signal(signals::CONT));
+            return;
+        }
         // A stop that is asked for again does not put the end off.
         let limit = self.timers.get(Timer::Kill).or_else(|| after(now, rules.timeout_kill));
         self.timers.set(Timer::Kill, limit);
         self.script(Script::Stop, actions);
+    }
+
+    /// What setup has done is to be undone: as if a run had ended well.
+    fn undo(&mut self, now: u64, actions: &mut Actions) {
+        self.timers.stop(Timer::Start);
+        (self.ran_for, self.death) = (now.saturating_sub(self.since), Some(Death::Exit(0)));
+        self.phase = Phase::Finish;
+        actions.push(Action::Finish);
     }
 
     fn limit_finish(&mut self, now: u64, rules: &Rules) {
@@ -448,7 +522,9 @@ impl Machine {
             _ if signal == signals::KILL && self.scripts.runs() && self.pid == 0 => {
                 actions.push(Action::KillScript);
             }
-            Phase::Run | Phase::Finish if self.pid != 0 => actions.push(Action::Signal(signal)),
+            Phase::Run | Phase::Finish | Phase::Setup if self.pid != 0 => {
+                actions.push(Action::Signal(signal));
+            }
             _ => {}
         }
     }
@@ -515,22 +591,48 @@ impl Machine {
     fn started(&mut self, pid: u32, now: u64, rules: &Rules) {
         self.pid = pid;
         self.timers.stop(Timer::Finish);
-        if self.phase == Phase::Prepare {
-            self.restarts = self.restarts.saturating_add(u32::from(self.death.is_some()));
-            (self.phase, self.hold, self.since) = (Phase::Run, Hold::None, now);
-            (self.paused, self.stop_sent) = (false, false);
-            self.timers.stop(Timer::Kill);
-        } else {
-            self.paused = false;
-            self.limit_finish(now, rules);
+        match self.phase {
+            Phase::Prepare => {
+                self.count_start();
+                self.begins(Phase::Run, now);
+            }
+            Phase::Done => self.begins(Phase::Run, now),
+            _ => {
+                self.paused = false;
+                self.limit_finish(now, rules);
+            }
         }
     }
 
+    fn setup_started(&mut self, pid: u32, now: u64, rules: &Rules) {
+        self.pid = pid;
+        self.count_start();
+        self.begins(Phase::Setup, now);
+        self.timers.set(Timer::Kill, after(now, rules.timeout_setup));
+    }
+
+    fn count_start(&mut self) {
+        self.restarts = self.restarts.saturating_add(u32::from(self.death.is_some()));
+    }
+
+    /// run or setup has begun.
+    fn begins(&mut self, phase: Phase, now: u64) {
+        (self.phase, self.hold, self.since) = (phase, Hold::None, now);
+        (self.paused, self.stop_sent) = (false, false);
+        self.timers.stop(Timer::Start);
+        self.timers.stop(Timer::Kill);
+    }
+
     fn died(&mut self, death: Death, now: u64, rules: &Rules, actions: &mut Actions) {
+        let sets_up = self.sets_up(death);
         (self.pid, self.stop_sent) = (0, false);
         self.timers.stop(Timer::Kill);
         match self.phase {
-            Phase::Run => {
+            Phase::Setup if sets_up => {
+                self.phase = Phase::Done;
+                self.run(now, actions);
+            }
+            Phase::Run | Phase::Setup => {
                 self.ran_for = now.saturating_sub(self.since);
                 self.death = Some(death);
                 self.short_runs =
@@ -557,7 +659,7 @@ impl Machine {
         }
     }
 
-    /// When the next start is due after the death of run, in milliseconds; `None`: never.
+    /// When the next start is due after the death of run or setup, in milliseconds; `None`: never.
     #[must_use]
     pub(super) fn delay(&self, rules: &Rules) -> Option<u64> {
         if rules.max != 0 && self.short_runs >= rules.max {
@@ -605,8 +707,10 @@ impl Machine {
         if self.timers.fires(Timer::Finish, now) && self.phase == Phase::Finish && self.pid == 0 {
             actions.push(Action::Finish);
         }
-        if self.timers.fires(Timer::Start, now) && self.phase == Phase::Wait {
-            self.prepare(actions);
+        match self.phase {
+            Phase::Wait if self.timers.fires(Timer::Start, now) => self.prepare(actions),
+            Phase::Done if self.timers.fires(Timer::Start, now) => self.run(now, actions),
+            _ => {}
         }
     }
 }

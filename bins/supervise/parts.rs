@@ -5,11 +5,11 @@ use super::report::View;
 use super::shared::Shared;
 use common::supervise::Part;
 
-/// The daemon, and its logger if there is one.
+/// The daemon, and its logger if there is one: most of what a service takes of memory is the two of them.
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) service: Process,
-    pub(super) logger: Option<Process>,
+    pub(super) logger: Option<Box<Process>>,
 }
 
 impl Parts {
@@ -17,7 +17,7 @@ impl Parts {
     pub(super) fn get(&self, part: Part) -> Option<&Process> {
         match part {
             Part::Service => Some(&self.service),
-            Part::Log => self.logger.as_ref(),
+            Part::Log => self.logger.as_deref(),
         }
     }
 
@@ -25,7 +25,7 @@ impl Parts {
     pub(super) fn get_mut(&mut self, part: Part) -> Option<&mut Process> {
         match part {
             Part::Service => Some(&mut self.service),
-            Part::Log => self.logger.as_mut(),
+            Part::Log => self.logger.as_deref_mut(),
         }
     }
 
@@ -36,12 +36,12 @@ impl Parts {
 
     /// Those that are there, the service first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Process> {
-        [Some(&self.service), self.logger.as_ref()].into_iter().flatten()
+        [Some(&self.service), self.logger.as_deref()].into_iter().flatten()
     }
 
     /// As [`Parts::iter`].
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Process> {
-        [Some(&mut self.service), self.logger.as_mut()].into_iter().flatten()
+        [Some(&mut self.service), self.logger.as_deref_mut()].into_iter().flatten()
     }
 
     /// The pid of the logger; 0: it does not run.

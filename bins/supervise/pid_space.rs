@@ -50,6 +50,12 @@ pub(super) enum Then {
     Elsewhere,
 }
 
+impl Clone for PidSpace {
+    fn clone(&self) -> Self {
+        Self { boot: Text::of(self.boot.bytes()), ..*self }
+    }
+}
+
 impl PidSpace {
     /// The present one. A number that the kernel does not show is 0; an error if it may show it another time.
     pub(crate) fn now() -> nix::Result<Self> {

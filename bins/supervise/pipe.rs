@@ -9,7 +9,7 @@ use common::{Text, Voice, caps, fds, procfs};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice, tee};
 use nix::sys::stat::{Mode, fchmod};
-use nix::unistd::{pipe2, read, write};
+use nix::unistd::{UnlinkatFlags, pipe2, read, unlinkat, write};
 
 use super::fresh::Fresh;
 
@@ -19,8 +19,8 @@ const SIZE: i32 = 1 << 20;
 /// A pipe whose ends are opened separately for each process, so that nobody shares `O_NONBLOCK` with us.
 #[derive(Debug)]
 pub(super) struct Pipe {
-    /// The state directory, and `pipe` in it; none where there can be no FIFO.
-    directories: Option<(OwnedFd, OwnedFd)>,
+    /// `pipe` in the state directory; none where there can be no FIFO.
+    directory: Option<OwnedFd>,
     name: &'static CStr,
     /// Both ends, without waiting. So there is always a reader.
     both: Fresh,
@@ -76,7 +76,7 @@ impl Pipe {
         if let Some(errno) = refused {
             voice.unable_so(&[b"make supervise/pipe/fifo"], errno, b"this service cannot be adopted");
         }
-        Ok(Self { directories: None, name, both, ends: Some((reader, writer)), replaces: false })
+        Ok(Self { directory: None, name, both, ends: Some((reader, writer)), replaces: false })
     }
 
     /// An anonymous pipe that is read here, without waiting, where there is no place for a FIFO.
@@ -85,7 +85,7 @@ impl Pipe {
         fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let both = reader.try_clone().map_err(|_| Errno::EMFILE)?.into();
         let ends = Some((reader, writer));
-        Ok(Self { directories: None, name: c"", both, ends, replaces: false })
+        Ok(Self { directory: None, name: c"", both, ends, replaces: false })
     }
 
     /// The FIFO of this name in `pipe`, which is made if it is not there, or not ours.
@@ -100,23 +100,16 @@ impl Pipe {
         if name == c"fifo" && caps::may_have_large_pipes() {
             let _ = fcntl(&both, FcntlArg::F_SETPIPE_SZ(SIZE)); // the usual size serves too
         }
-        let state = state.try_clone_to_owned().map_err(|_| Errno::EMFILE)?;
-        Ok(Self {
-            directories: Some((state, directory)),
-            name,
-            both: both.into(),
-            ends: None,
-            replaces: false,
-        })
+        Ok(Self { directory: Some(directory), name, both: both.into(), ends: None, replaces: false })
     }
 
     /// An end for the next run. Where the name has been lost, or is another's, it is that of a new pipe: the old
     /// one lives as long as those who have it open, and the logger reads it to its end. Where there can be no
-    /// new one it stays the old one, so that no log holds a service back.
-    pub(super) fn end_or_new(&mut self, voice: Voice) -> nix::Result<OwnedFd> {
-        if let Some((state, directory)) = &self.directories {
+    /// new one, in the state directory `state`, it stays the old one, so that no log holds a service back.
+    pub(super) fn end_or_new(&mut self, state: Option<BorrowedFd>, voice: Voice) -> nix::Result<OwnedFd> {
+        if let (Some(directory), Some(state)) = (&self.directory, state) {
             match self.named(directory.as_fd(), End::Write) {
-                Err(errno) if is_lost(errno) => match Self::fifo(state.as_fd(), self.name) {
+                Err(errno) if is_lost(errno) => match Self::fifo(state, self.name) {
                     Ok(new) => {
                         voice.warning(&[b"supervise/pipe/fifo is gone; made a new one"]);
                         *self = Self { replaces: true, ..new };
@@ -135,7 +128,7 @@ impl Pipe {
 
     /// An end of this very pipe, though its name has been lost.
     pub(super) fn end(&self, end: End) -> nix::Result<OwnedFd> {
-        if let Some((_, directory)) = &self.directories {
+        if let Some(directory) = &self.directory {
             match self.named(directory.as_fd(), end) {
                 Err(errno) if is_lost(errno) => {}
                 other => return other,
@@ -161,15 +154,15 @@ impl Pipe {
 
     /// Whether it can be opened by its name.
     pub(super) fn is_there(&self) -> bool {
-        self.directories
-            .as_ref()
-            .is_some_and(|(_, directory)| self.named(directory.as_fd(), End::Write).is_ok())
+        self.directory.as_ref().is_some_and(|directory| self.named(directory.as_fd(), End::Write).is_ok())
     }
 
-    /// There is a new state directory: the next new pipe is made there.
-    pub(super) fn move_to(&mut self, state: BorrowedFd) {
-        if let (Some((place, _)), Ok(state)) = (&mut self.directories, state.try_clone_to_owned()) {
-            *place = state; // else the old pipe stays, as long as it can
+    /// Another takes its name.
+    pub(super) fn give_up_name(&self) -> nix::Result<()> {
+        let Some(directory) = &self.directory else { return Ok(()) };
+        match unlinkat(directory, self.name, UnlinkatFlags::NoRemoveDir) {
+            Err(Errno::ENOENT) => Ok(()),
+            other => other,
         }
     }
 
@@ -190,7 +183,7 @@ impl Pipe {
 
     /// Whether a new supervisor could open it.
     pub(super) fn has_name(&self) -> bool {
-        self.directories.is_some()
+        self.directory.is_some()
     }
 
     /// How many bytes nobody has read.

@@ -8,6 +8,8 @@ use common::spawn::{self, Plan, Slot};
 use common::supervise::Control;
 use common::{fds, process, procfs, signals};
 use nix::errno::Errno;
+use nix::fcntl::AtFlags;
+use nix::sys::stat::fstatat;
 use nix::unistd::Gid;
 
 use super::adopt;
@@ -18,12 +20,13 @@ use super::failure::{Failures, START};
 use super::fresh::Fresh;
 use super::leftovers::{self, Leftovers};
 use super::lock::{NotOurs, Patience};
-use super::machine::{Action, Actions, Death, Event, Machine, Phase, Script, Starts, Want};
+use super::machine::{Action, Actions, Death, Event, Machine, Phase, Script, Starts, Timer, Want};
 use super::needs::{Names, Needs};
 use super::notices::{Notice, Notices};
 use super::notify::Notify;
 use super::now::{Now, Wall};
 use super::pipe::End;
+use super::program::{Directory, Program};
 use super::record::{self, Book, Snapshot};
 use super::refusal::Refusal;
 use super::report::View;
@@ -45,7 +48,9 @@ pub(super) struct Process {
     /// Which of them.
     pub(super) part: Part,
     /// Its part of the service directory.
-    pub(super) directory: OwnedFd,
+    pub(super) directory: Directory,
+    /// What is started as run.
+    pub(super) program: Program,
     /// Where its state directory lies, if that is not the same.
     pub(super) state_parent: Option<OwnedFd>,
     /// Its life.
@@ -68,6 +73,10 @@ pub(super) struct Process {
     script: ControlScript,
     /// The wait status of the process, which is dead, while the machine does not know.
     lost: Option<i32>,
+    /// The setup that has done its work last.
+    pub(super) setup: u32,
+    /// Which of run and setup has ended last, as it was not to.
+    ended: Phase,
     /// The wall clock time of `machine.since`.
     pub(super) since: Wall,
     /// When run died last, and the pid that died.
@@ -95,7 +104,7 @@ impl Process {
     /// A process of which nothing runs.
     pub(super) fn new(
         part: Part,
-        directory: OwnedFd,
+        directory: Directory,
         state_parent: Option<OwnedFd>,
         want: Want,
         now: Now,
@@ -105,6 +114,7 @@ impl Process {
         Self {
             part,
             directory,
+            program: Program::Run(None),
             state_parent,
             machine,
             // A logger has no files but run and down.
@@ -117,6 +127,8 @@ impl Process {
             adopted: None,
             script: ControlScript::default(),
             lost: None,
+            setup: 0,
+            ended: Phase::Run,
             since: now.wall,
             died: ((0, 0), 0),
             stopped: false,
@@ -141,7 +153,7 @@ impl Process {
 
     /// Where its state directory lies.
     pub(super) fn parent(&self) -> BorrowedFd<'_> {
-        self.state_parent.as_ref().unwrap_or(&self.directory).as_fd()
+        self.state_parent.as_ref().map_or(self.directory.as_fd(), AsFd::as_fd)
     }
 
     /// Takes its state directory, which is that of the service; nothing where that can be neither made nor written and it
@@ -193,6 +205,11 @@ impl Process {
         [self.machine.pid, self.script.pid()]
     }
 
+    /// Whether a process of it runs, as far as that is known.
+    pub(super) fn runs(&self) -> bool {
+        self.machine.pid != 0 && self.lost.is_none()
+    }
+
     /// Whether there is a wait for the end of what run left behind.
     pub(super) fn awaits_leftovers(&self) -> bool {
         self.leftovers.are_awaited()
@@ -207,7 +224,7 @@ impl Process {
             since: self.since,
             died: self.died,
             stopped: self.stopped,
-            ready: self.notify.announces.then_some(self.notify.ready),
+            ready: self.readiness(),
             needs: self.needs.bytes(),
             words: self.notify.words.bytes(),
             control: self.script.outcome(),
@@ -217,6 +234,12 @@ impl Process {
         }
     }
 
+    /// Whether it is ready; none where it has no way to announce it.
+    pub(super) fn readiness(&self) -> Option<bool> {
+        let announces = self.notify.announces || self.machine.phase == Phase::Done;
+        announces.then_some(self.notify.ready)
+    }
+
     /// Reads the files that count for what `event` may lead to, and notes a death as it happens.
     pub(super) fn prepare(&mut self, shared: &Shared, event: Event, now: Now) {
         let (voice, directory) = (shared.voice(self.part), self.directory.as_fd());
@@ -224,11 +247,18 @@ impl Process {
         match event {
             Event::Control(Control::Down | Control::Exit | Control::Restart) => {
                 self.settings.for_stop(directory, voice);
+                if self.machine.phase == Phase::Done {
+                    self.settings.for_restart(directory, voice);
+                    (self.died, self.stopped) = ((now.wall, self.setup), true);
+                    self.leftovers.run_died();
+                    self.run_is_over();
+                }
             }
-            Event::Died(_) if self.machine.phase == Phase::Run => {
+            Event::Died(death) if self.machine.sets_up(death) => self.setup = self.machine.pid,
+            Event::Died(_) if matches!(self.machine.phase, Phase::Run | Phase::Setup) => {
                 self.settings.for_restart(directory, voice);
                 self.died = (now.wall, self.machine.pid);
-                self.stopped = self.machine.stop_sent;
+                (self.stopped, self.ended) = (self.machine.stop_sent, self.machine.phase);
                 self.leftovers.run_died();
             }
             _ => {}
@@ -237,7 +267,7 @@ impl Process {
 
     /// Lets `event` happen in its life: what is to be done.
     pub(super) fn step(&mut self, event: Event, now: Now) -> Actions {
-        let runs = |machine: &Machine| matches!(machine.phase, Phase::Run | Phase::Finish);
+        let runs = |machine: &Machine| matches!(machine.phase, Phase::Run | Phase::Finish | Phase::Setup);
         let ran = runs(&self.machine);
         let actions = self.machine.step(event, now.monotonic, &self.settings.rules);
         // The label of the status is wall clock time: of the end of what ran, or, set where it is started, of the
@@ -272,6 +302,7 @@ impl Process {
             }
             Action::KillScript => (!self.script.kill()).then_some(Event::Script(false)),
             Action::Start => Some(self.start(shared, now)),
+            Action::Run => Some(self.start_after_setup(shared, now)),
             Action::Report => {
                 self.report_death(shared);
                 None
@@ -324,29 +355,69 @@ impl Process {
         None
     }
 
-    /// Starts run.
+    /// Starts setup, or run if there is none.
     fn start(&mut self, shared: &mut Shared, now: Now) -> Event {
         let voice = shared.voice(self.part);
+        self.book.serial = self.book.serial.wrapping_add(1);
         if self.part == Part::Log {
-            self.settings.look_at_names(self.directory.as_fd(), voice);
-        } else {
+            if !self.directory.is_shared() {
+                self.settings.look_at_names(self.directory.as_fd(), voice);
+            }
+            return self.start_run(shared, now);
+        }
+        self.run_is_over();
+        if self.settings.has_setup(self.directory.as_fd()) {
+            self.settings.for_setup(self.directory.as_fd(), voice);
+            self.settings.for_leftovers(self.directory.as_fd(), voice);
+            return match self.start_script(shared, c"./setup", Phase::Setup, now) {
+                Event::Started(pid) => Event::SetupStarted(pid),
+                other => other,
+            };
+        }
+        self.start_run(shared, now)
+    }
+
+    /// Starts run, if there is one: setup has done its work.
+    fn start_after_setup(&mut self, shared: &mut Shared, now: Now) -> Event {
+        let found = fstatat(&self.directory, c"run", AtFlags::AT_SYMLINK_NOFOLLOW);
+        if found.is_err_and(|errno| errno == Errno::ENOENT) {
+            self.notify.ready = true;
+            let mut done = self.machine;
+            done.timers.stop(Timer::Start);
+            // At once: a supervisor after us must not set it up again.
+            self.remember_as(shared, done, now);
+            if let Some(Err(errno)) = self.state.as_ref().map(|state| state.show_ready(Some(now.wall))) {
+                shared.voice(self.part).unable(&[b"write supervise/ready"], errno);
+            }
+            return Event::NoRun;
+        }
+        self.start_run(shared, now)
+    }
+
+    fn start_run(&mut self, shared: &mut Shared, now: Now) -> Event {
+        if self.part == Part::Service {
+            let voice = shared.voice(self.part);
             self.settings.for_start(self.directory.as_fd(), voice);
-            self.run_is_over();
             let state = self.state.as_ref().map(State::directory);
             self.notify.prepare(&self.settings, state, voice);
         }
-        self.book.serial = self.book.serial.wrapping_add(1);
+        self.start_script(shared, c"./run", Phase::Run, now)
+    }
+
+    /// Starts run or setup.
+    fn start_script(&mut self, shared: &mut Shared, path: &'static CStr, phase: Phase, now: Now) -> Event {
+        let voice = shared.voice(self.part);
         let mut starting = self.machine;
-        (starting.phase, starting.paused, starting.stop_sent) = (Phase::Run, false, false);
+        (starting.phase, starting.paused, starting.stop_sent) = (phase, false, false);
         // As it will be: a successor that finds the new run has to know what was wanted of it, and one that finds
         // no new run that a start was under way.
         self.remember_as(shared, starting, now);
-        let words = [c"./run", shared.argument.unwrap_or_default()];
-        let count = if self.part == Part::Service && shared.argument.is_some() { 2 } else { 1 };
-        let event = self.spawn(shared, c"./run", &words[..count], Phase::Run);
+        let argv = if phase == Phase::Setup { self.program.argv().of(path) } else { self.program.argv() };
+        let event = self.spawn(shared, argv.path(), argv.words(), phase);
         match (event, self.exec) {
             (Event::Started(_), Some(errno)) => {
-                self.run_failures.report(voice, (0, START), (self.directory.as_fd(), c"./run"), errno);
+                let file = (self.directory.as_fd(), argv.path());
+                self.run_failures.report(voice, (phase as u8, START), file, errno);
             }
             (Event::Started(_), None) => self.run_failures.clear(),
             _ => {}
@@ -419,13 +490,15 @@ impl Process {
         leftovers::Run { pid: self.died.1, spare: [self.script.pid(), logger], orphans: shared.orphans }
     }
 
-    /// Starts run or finish, as `phase` says.
+    /// Starts run, finish or setup, as `phase` says.
     fn spawn(&mut self, shared: &mut Shared, path: &CStr, argv: &[&CStr], phase: Phase) -> Event {
+        let begins = matches!(phase, Phase::Run | Phase::Setup);
         let voice = shared.voice(self.part);
         let whole = shared.voice;
+        let state = self.state.as_ref().map(State::directory);
         let end = shared.pipe.as_mut().map(|pipe| match (self.part, phase) {
             (Part::Log, _) => pipe.end(End::Read),
-            (Part::Service, Phase::Run) => pipe.end_or_new(whole),
+            (Part::Service, Phase::Run | Phase::Setup) => pipe.end_or_new(state, whole),
             (Part::Service, _) => pipe.end(End::Write),
         });
         let end = match end.transpose() {
@@ -454,12 +527,21 @@ impl Process {
         });
         let env =
             if phase == Phase::Run { self.notify.env(&self.settings, &shared.env) } else { &shared.env };
-        let group = shared.own_groups() || phase == Phase::Run && self.settings.leftovers[0].is_some();
+        let group = shared.is_one_of_many() || begins && self.settings.leftovers[0].is_some();
         let directory = self.directory.as_fd();
-        match spawn::spawn(&Plan { group, directory, record, fds: &fds[..count], path, argv, env }) {
+        match spawn::spawn(&Plan {
+            group,
+            files: shared.files,
+            directory,
+            record,
+            fds: &fds[..count],
+            path,
+            argv,
+            env,
+        }) {
             Ok(spawned) => {
                 self.notices.forget(Notice::NotStarted);
-                if phase == Phase::Run {
+                if begins {
                     self.since = now.wall;
                 }
                 self.exec = spawned.exec;
@@ -504,7 +586,7 @@ impl Process {
     pub(super) fn bury(&mut self, shared: &Shared, logger: u32, now: Now) -> Option<Event> {
         if let Some(status) = self.lost.take() {
             let death = match self.exec.take() {
-                Some(errno) if self.machine.phase == Phase::Run => Death::Exec(errno as i32),
+                Some(errno) if self.machine.phase != Phase::Finish => Death::Exec(errno as i32),
                 _ => death::from_wait_status(status),
             };
             self.leftovers.death_was_seen();
@@ -529,7 +611,7 @@ impl Process {
         Some(Event::Died(death))
     }
 
-    /// Reports how run died: where the log goes, and to `deaths`.
+    /// Reports how run or setup died: where the log goes, and to `deaths`.
     fn report_death(&mut self, shared: &Shared) {
         let Some(death) = self.machine.death else { return };
         let again = matches!(death, Death::Exec(_)) && self.last_death == Some(death);
@@ -548,13 +630,17 @@ impl Process {
         };
         if !expected {
             let hint = self.run_failures.hint();
-            let line = death::log_line(death, &self.machine, &self.settings.rules, hint);
+            let script = self.ended.state().word();
+            let line = death::log_line(script, death, &self.machine, &self.settings.rules, hint);
             self.to_log(shared, line.bytes());
         }
         if let Some(state) = &mut self.state {
-            let entry = death::entry(death, self.died, self.machine.ran_for);
+            let entry = death::entry(self.ended, death, self.died, self.machine.ran_for);
             if let Err(errno) = state.add_death(entry.bytes()) {
                 state.complain(shared.voice(self.part), &[b"write supervise/deaths"], errno, b"");
+            }
+            if shared.is_one_of_many() {
+                state.close_deaths();
             }
         }
         self.run_is_over();

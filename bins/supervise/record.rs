@@ -30,13 +30,13 @@ const ONCE: u64 = 3;
 /// What a child says of itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Child {
-    /// What it is: `Run` or `Finish`.
+    /// What it is: `Run`, `Finish` or `Setup`.
     pub(super) phase: Phase,
     /// Its pid.
     pub(super) pid: u32,
     /// When it started, in ticks since boot; 0 where that is not known, or cannot be compared.
     pub(super) start: u64,
-    /// Which run it belongs to, counting from 1.
+    /// Which run it belongs to, counting from 1; setup to the run that follows.
     pub(super) serial: u32,
     /// When it was started: monotonic, ms.
     pub(super) since: u64,
@@ -68,7 +68,11 @@ pub(super) struct Snapshot {
 /// The head of a child's place.
 #[must_use]
 pub(super) fn head(phase: Phase) -> &'static [u8] {
-    if phase == Phase::Finish { b"finish " } else { b"run " }
+    match phase {
+        Phase::Finish => b"finish ",
+        Phase::Setup => b"setup ",
+        _ => b"run ",
+    }
 }
 
 /// The tail of a child's place.
@@ -208,6 +212,8 @@ fn parse_snapshot(place: &[u8]) -> Option<Snapshot> {
         2 => Phase::Prepare,
         3 => Phase::Run,
         4 => Phase::Finish,
+        5 => Phase::Setup,
+        6 => Phase::Done,
         _ => Phase::Down,
     };
     machine.hold = match hold {
@@ -249,6 +255,7 @@ fn parse_child(place: &[u8]) -> Option<Child> {
     let phase = match words.next()? {
         b"run" => Phase::Run,
         b"finish" => Phase::Finish,
+        b"setup" => Phase::Setup,
         _ => return None,
     };
     let mut next = || number::<u64>(words.next()?);

@@ -57,10 +57,11 @@ pub(super) fn changes(
     match event {
         Event::Started(pid) => {
             let name = if machine.phase == Phase::Run { "start" } else { "finish" };
-            let mut start = Object::event(name, now.wall);
-            start.number(key::PID, Some(pid));
-            publish(start);
+            publish(started(name, pid, now));
         }
+        Event::SetupStarted(pid) => publish(started("setup", pid, now)),
+        Event::NoRun => publish(Object::event("done", now.wall)),
+        Event::Died(how) if before.sets_up(how) => {}
         Event::Died(how) if before.phase == Phase::Finish => {
             let mut finished = Object::event("finished", now.wall);
             finished.death(how);
@@ -87,6 +88,13 @@ pub(super) fn changes(
     if machine.hold != before.hold {
         publish(hold(view, now));
     }
+}
+
+/// The object for the start of a process.
+fn started(name: &str, pid: u32, now: Now) -> Object {
+    let mut start = Object::event(name, now.wall);
+    start.number(key::PID, Some(pid));
+    start
 }
 
 /// The object for a change of what holds a start back.
@@ -153,7 +161,8 @@ fn until_start(machine: &Machine, now: Now) -> Option<u64> {
 pub(super) fn status_bytes(machine: &Machine, since: Wall) -> Status {
     Status {
         since,
-        pid: machine.pid,
+        // To all who know the bytes alone a service that is being set up is down.
+        pid: if machine.phase == Phase::Setup { 0 } else { machine.pid },
         paused: machine.paused,
         // sv writes no `u` where it reads one: a start that is far off has to look unwanted.
         want: Some(if machine.hold == Hold::None { machine.want } else { Want::Down }),
@@ -164,7 +173,12 @@ pub(super) fn status_bytes(machine: &Machine, since: Wall) -> Status {
 
 /// The text of `supervise/stat`; `needs`: the names of what its start waits for, which are cut where they do not fit.
 pub(super) fn stat(machine: &Machine, needs: &[u8]) -> Text<64> {
-    let mut text = Text::of(machine.phase.state().word());
+    let state = machine.phase.state();
+    let mut text = Text::new();
+    if matches!(state, State::Setup | State::Done) {
+        text.add(State::Down.word()).add(", ");
+    }
+    text.add(state.word());
     if machine.paused {
         text.add(", paused");
     }
@@ -172,7 +186,7 @@ pub(super) fn stat(machine: &Machine, needs: &[u8]) -> Text<64> {
         text.add(", got TERM");
     }
     match machine.want {
-        _ if machine.phase.state() == State::Down => {}
+        _ if state == State::Down => {}
         Want::Up => {}
         want => drop(text.add(", want ").add(want.word())),
     }

@@ -80,6 +80,8 @@ pub(super) enum Optional {
     SdNotify,
     Finish,
     Control,
+    Setup,
+    TimeoutSetup,
 }
 
 /// Opens a file of a service directory for reading. Where an fd or memory is short, what is not there is
@@ -235,6 +237,25 @@ impl Settings {
             }
         }
         self.for_leftovers(directory, voice);
+    }
+
+    /// Whether there is a setup.
+    pub(super) fn has_setup(&mut self, directory: BorrowedFd) -> bool {
+        if self.misses(Optional::Setup) {
+            return false;
+        }
+        let there = exists(directory, c"setup");
+        if !there {
+            self.missed(directory, Optional::Setup, c"setup");
+        }
+        there
+    }
+
+    /// Reads what counts for setup.
+    pub(super) fn for_setup(&mut self, directory: BorrowedFd, voice: Voice) {
+        let file = File(Optional::TimeoutSetup, c"timeout-setup", MILLISECONDS.expected);
+        let both = [Rules::default().timeout_setup, self.rules.timeout_setup];
+        self.rules.timeout_setup = self.limit(directory, voice, file, both);
     }
 
     /// Signals, and the times between them. At a start it says whether run leads a process group, at its death

@@ -1,7 +1,6 @@
 //! What both processes of a service share.
 
-use std::ffi::CStr;
-
+use common::spawn::Files;
 use common::{Voice, Words};
 
 use super::leftovers::Orphans;
@@ -16,8 +15,8 @@ pub(super) struct Shared {
     pub(super) voice: Voice,
     /// The environment, as it was received.
     pub(super) env: Words,
-    /// The argument of run and setup, if they get one.
-    pub(super) argument: Option<&'static CStr>,
+    /// The limit of open files that its programs get, soft and hard, if not ours.
+    pub(super) files: Option<Files>,
     /// The pid of the supervisor.
     pub(super) supervisor: u32,
     /// Where recorded pids mean anything.
@@ -34,9 +33,10 @@ impl Shared {
         Voice { part: part.suffix(), ..self.voice }
     }
 
-    /// Whether what is started leads a process group of its own, though no file asks for it: a signal of one service to
-    /// its own group must not reach us, and so all others.
-    pub(super) fn own_groups(&self) -> bool {
+    /// Whether this process holds other services too. Then all that is started leads a process group of its own, though
+    /// no file asks for it: a signal of one service to its own group must not reach us, and so all others. And few fds
+    /// count for more than few system calls.
+    pub(super) fn is_one_of_many(&self) -> bool {
         self.orphans == Orphans::Anybodys
     }
 

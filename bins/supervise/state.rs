@@ -200,11 +200,12 @@ impl State {
     /// of what its start waits for. An
     /// old file stays until the new one is whole. True where all is written.
     pub(super) fn show(&mut self, machine: &Machine, needs: &[u8], since: Wall, voice: Voice) -> bool {
-        let (status, words) = (report::status_bytes(machine, since).pack(), report::stat(machine, needs));
+        let (status, words) = (report::status_bytes(machine, since), report::stat(machine, needs));
+        let (pid, status) = (status.pid, status.pack());
         if status == self.status && words.bytes() == self.words.bytes() {
             return true;
         }
-        match self.write(machine.pid, &words, &status) {
+        match self.write(pid, &words, &status) {
             Ok(()) => self.refused = None,
             Err((name, errno)) => {
                 self.complain(voice, &[b"write supervise/", name.as_bytes()], errno, b"trying again");
@@ -268,6 +269,11 @@ impl State {
                 other => other,
             },
         }
+    }
+
+    /// The next death opens the file `deaths` again.
+    pub(super) fn close_deaths(&mut self) {
+        self.deaths = None;
     }
 
     /// Adds a line to `deaths`, which keeps the last 32.

@@ -7,6 +7,7 @@
 //! What has come by several ways is handled in this order: bytes and lines, notifications, and then what was
 //! learnt of before they were looked at: a signal, and deaths. `order` has the reasons.
 
+mod default_log;
 mod hosting;
 mod leave;
 mod requests;
@@ -20,6 +21,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::poll::{self, POLLIN, pollfd, watch};
+use common::spawn::Files;
 use common::supervise::Control;
 use common::{Text, Voice, Words, fds, signals, socket};
 use nix::errno::Errno;
@@ -38,6 +40,7 @@ use super::parts::Parts;
 use super::pid_space::PidSpace;
 use super::pipe::Pipe;
 use super::process::Process;
+use super::program::DefaultLog;
 use super::shared::Shared;
 use common::supervise::Part;
 
@@ -141,6 +144,8 @@ pub(crate) struct Options {
     pub(crate) voice: Voice,
     /// The environment of its programs.
     pub(crate) env: Words,
+    /// The limit of open files that its programs get, soft and hard, if not ours.
+    pub(crate) files: Option<Files>,
     /// The pid of this process.
     pub(crate) supervisor: u32,
     /// Where recorded pids mean anything.
@@ -157,6 +162,8 @@ pub(crate) struct Options {
     pub(crate) argument: Option<&'static CStr>,
     /// What follows where there is no place for its state.
     pub(crate) homeless: Homeless,
+    /// What logs it if it has no `log`.
+    pub(crate) log: Option<DefaultLog>,
     /// The notification socket, if the program before this one has handed it on.
     pub(crate) notify: Option<OwnedFd>,
 }
@@ -174,6 +181,8 @@ pub(crate) struct Supervised {
     ended: Option<Death>,
     /// Since when the logger reads the rest.
     draining: Option<u64>,
+    /// What logs it if it has no `log`.
+    default_log: Option<DefaultLog>,
     /// Why `log` could not be opened, which was reported.
     no_log: Option<Errno>,
     asked: Asked,
@@ -194,6 +203,7 @@ impl Supervised {
     #[inline(never)] // its buffers would be part of the frame that waits
     pub(crate) fn settle(&mut self, now: Now) -> Next {
         (0..CLIENTS).for_each(|i| self.serve(i, now));
+        self.exchange_ended_logger(now);
         if let Some(next) = self.prepare_upgrade(now) {
             return next;
         }
@@ -210,7 +220,7 @@ impl Supervised {
     pub(crate) fn watch(&self, watched: &mut [pollfd], now: Now) {
         let fd = |fd: Option<BorrowedFd>| fd.map_or(-1, |fd| fd.as_raw_fd());
         let [fifo, notify] = self.parts.service.notify.fds(now.monotonic);
-        let logger = self.parts.logger.as_ref();
+        let logger = self.parts.logger.as_deref();
         let socket = self.socket.as_ref().filter(|_| self.crowded.is_none());
         let list: [(Door, RawFd); DOORS] = [
             (Door::Death, self.parts.service.death_fd()),
@@ -516,6 +526,7 @@ impl Supervised {
 
     /// A logger that was added is noticed by the next start of the service, which otherwise runs without.
     fn before_start(&mut self, now: Now) {
+        self.prefer_own_log(now);
         if self.parts.logger.is_none() {
             let found = self.look_for_log(now).and_then(|()| self.lock_log(Patience::None, now));
             if let Err(refusal) = found {

@@ -1,15 +1,15 @@
 //! Two services in one loop of one process.
 
+use std::ffi::{CStr, CString};
 use std::fs;
 use std::io::{Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use common::poll::{self, POLLIN, pollfd, watch};
 use common::{Voice, process, procfs, signals};
-use nix::errno::Errno;
 use nix::unistd::{Pid, getpgid};
 
 use super::*;
@@ -26,27 +26,32 @@ fn script(path: &Path, text: &str) {
 
 /// A service that shares its process with others.
 pub(super) fn open(directory: &Path) -> Box<Supervised> {
-    open_with(directory, None, None)
+    open_with(directory, None, options())
 }
 
-/// One whose state is in `state`, and that waits for these `needs`.
-pub(super) fn open_with(directory: &Path, state: Option<&Path>, needs: Option<&str>) -> Box<Supervised> {
-    let options = Options {
+/// One whose state is in `state`.
+pub(super) fn open_with(directory: &Path, state: Option<&Path>, options: Options) -> Box<Supervised> {
+    let service = fs::File::open(directory).unwrap().into();
+    let state = state.map(|state| fs::File::open(state).unwrap().into());
+    Supervised::open(Places { service, state }, options, Now::read()).unwrap()
+}
+
+pub(super) fn options() -> Options {
+    Options {
         voice: Voice { called: b"test", directory: b"service", part: b"" },
         env: [c"PATH=/usr/local/bin:/usr/bin:/bin"].into_iter().collect(),
+        files: None,
         supervisor: std::process::id(),
         space: PidSpace::now().unwrap(),
         ends: Ends::WhenAsked,
         orphans: Orphans::Anybodys,
         patience: Patience::None,
-        needs: needs.map(Names::of),
+        needs: None,
         argument: None,
         homeless: Homeless::Supervised,
+        log: None,
         notify: None,
-    };
-    let service = fs::File::open(directory).unwrap().into();
-    let state = state.map(|state| fs::File::open(state).unwrap().into());
-    Supervised::open(Places { service, state }, options, Now::read()).unwrap()
+    }
 }
 
 /// Holds services, until `done` says so of how they have ended so far.
@@ -62,7 +67,7 @@ fn hold<const N: usize>(
                 match service.settle(Now::read()) {
                     Next::Again => {}
                     Next::Wait => break,
-                    Next::Upgrade(client) => service.refuse_upgrade(client, Errno::ENOSYS),
+                    Next::Upgrade(client) => service.refuse_upgrade(client, b"not here"),
                     Next::Over(how) => (*held, *ending) = (None, Some(how)),
                 }
             }
@@ -159,7 +164,7 @@ fn two_services_live_in_one_loop_and_end_each_for_itself() {
     assert_eq!((stat(&first).as_str(), stat(&second).as_str()), ("down\n", "down\n"));
 
     // One that needs another waits for it, whatever it is asked for meanwhile, and at each of its starts.
-    held[0] = Some(open_with(&first, None, Some("db")));
+    held[0] = Some(open_with(&first, None, Options { needs: Some(Names::of("db")), ..options() }));
     let standing = |held: &[Option<Box<Supervised>>; 2]| held[0].as_ref().unwrap().standing();
     hold(&mut held, |_| stat(&first) == "down, waiting for db\n");
     assert_eq!(standing(&held), Standing::Coming);
@@ -183,6 +188,63 @@ fn two_services_live_in_one_loop_and_end_each_for_itself() {
     hold(&mut held, |endings| endings[0] == Some(Ending::Asked));
     assert_eq!(std::env::current_dir().unwrap(), current);
     one_without_a_place_for_its_state(directory.path());
+    one_that_is_logged_as_all_others_are(directory.path());
+    one_that_is_logged_by_a_command(directory.path());
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+/// Its own logger takes over once it has one.
+fn one_that_is_logged_as_all_others_are(directory: &Path) {
+    let (path, tree) = (directory.join("fourth"), directory.join("tree"));
+    fs::create_dir_all(&path).unwrap();
+    fs::create_dir_all(&tree).unwrap();
+    script(&path.join("run"), "echo \"began with $1\"\nexec sleep 300");
+    script(&tree.join("run"), "exec cat >>\"$1.text\"");
+    let shared: &'static fs::File = Box::leak(Box::new(fs::File::open(&tree).unwrap()));
+    let log = DefaultLog { directory: shared.as_fd(), program: Program::Run(Some(c"fourth")) };
+    let options = || Options { log: Some(log.clone()), argument: Some(c"it"), ..options() };
+    let began = "began with it\n";
+    let text = tree.join("fourth.text");
+
+    let mut held = [Some(open_with(&path, None, options()))];
+    hold(&mut held, |_| read(&text) == began && read(&path.join("supervise/log/supervise/stat")) == "run\n");
+    fs::create_dir(path.join("log")).unwrap();
+    script(&path.join("log/run"), "exec cat >>../log.text");
+    let before = read(&path.join("supervise/log/supervise/pid"));
+    // What lives goes on as it is, also for the next supervisor.
+    held[0].as_mut().unwrap().leave();
+    let left = held[0].as_mut().unwrap().ready(&[watch(-1, 0); FIXED_FDS], Now::read());
+    assert_eq!(left, Some(Ending::Asked));
+    held[0] = None;
+    held[0] = Some(open_with(&path, None, options()));
+    hold(&mut held, |_| read(&path.join("supervise/stat")) == "run\n");
+    assert_eq!(read(&path.join("supervise/log/supervise/pid")), before);
+    assert!(!path.join("log/supervise").exists());
+
+    fs::write(path.join("supervise/control"), "t").unwrap();
+    hold(&mut held, |_| read(&path.join("log.text")) == began);
+    assert_eq!(read(&text), began, "each line is in one of them");
+    assert_eq!(read(&path.join("log/supervise/stat")), "run\n");
+    held[0].as_mut().unwrap().stop();
+    hold(&mut held, |endings| endings == [Some(Ending::Asked)]);
+}
+
+fn one_that_is_logged_by_a_command(directory: &Path) {
+    let path = directory.join("fifth");
+    fs::create_dir(&path).unwrap();
+    script(&path.join("run"), "echo began\nexec sleep 300");
+    let text = CString::new(path.join("text").into_os_string().into_encoded_bytes()).unwrap();
+    let text: &'static CStr = Box::leak(text.into_boxed_c_str());
+    let command = [c"/bin/sh", c"-c", c"exec cat >>\"$0\"", text];
+    let root: &'static fs::File = Box::leak(Box::new(fs::File::open("/").unwrap()));
+    let log = DefaultLog { directory: root.as_fd(), program: Program::Command(command) };
+    let mut held = [Some(open_with(&path, None, Options { log: Some(log), ..options() }))];
+    hold(&mut held, |_| read(&path.join("text")) == "began\n");
+    held[0].as_mut().unwrap().stop();
+    hold(&mut held, |endings| endings == [Some(Ending::Asked)]);
 }
 
 /// It runs, with its logger, and announces that it is ready.
@@ -192,7 +254,7 @@ fn one_without_a_place_for_its_state(directory: &Path) {
     fs::write(path.join("notification-fd"), "3\n").unwrap();
     script(&path.join("run"), "echo began\necho >&3\nexec sleep 300");
     script(&path.join("log/run"), "exec cat >>../log.text");
-    let mut held = [Some(open_with(&path, Some(Path::new(NO_PLACE)), None))];
+    let mut held = [Some(open_with(&path, Some(Path::new(NO_PLACE)), options()))];
     let mut request = |text: &str| {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();

@@ -95,6 +95,7 @@ impl Check {
 fn start(place: &Place, env: &Words) -> nix::Result<(Pid, Option<Errno>)> {
     let null = fds::open(AT_FDCWD, c"/dev/null", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     let plan = Plan {
+        files: None,
         group: false,
         directory: place.own()?.as_fd(),
         record: None,

@@ -3,6 +3,7 @@
 use common::signals;
 use common::supervise::Control::{self, Down, Exit, Once, Restart, Up};
 
+use super::conn::To;
 use super::status::{State, Status, Want};
 use super::style::Style;
 use Patience::{Kills, Sends, Waits};
@@ -107,6 +108,10 @@ pub(super) struct Command {
     pub(super) patience: Patience,
     /// Whether it is a failure where nothing runs.
     pub(super) strict: bool,
+    /// Whether it starts run where that does not run: a tree starts first what the service needs.
+    pub(super) starts: bool,
+    /// Whether the service is to be started without what it needs.
+    pub(super) alone: bool,
 }
 
 /// The meaning of a word.
@@ -119,6 +124,7 @@ pub(super) enum Verb {
     Wait,
     Events,
     List,
+    Rescan,
 }
 
 /// How long a command takes.
@@ -158,7 +164,7 @@ const USR2: Control = Control::Signal(signals::USR2);
 
 /// What sv understands.
 const OF_SV: &[Row] = &[
-    row(&["up", "u"], "start the service, and again whenever it ends", Send(&[Up], Goal::Up, Sends)),
+    row(&["up", "u"], "[-o] start the service, and again whenever it ends", Send(&[Up], Goal::Up, Sends)),
     row(&["down", "d"], "stop it, and do not start it again", Send(&[Down], Goal::Down, Sends)),
     row(&["once", "o"], "start it, and do not start it again", Send(&[Once], Goal::Once, Sends)),
     row(&["pause", "p"], "send SIGSTOP", Send(&[STOP], Goal::Paused, Sends)),
@@ -172,7 +178,7 @@ const OF_SV: &[Row] = &[
     row(&["term", "t"], "send SIGTERM", Send(&[TERM], Goal::Ended, Sends)),
     row(&["kill", "k"], "send SIGKILL", Send(&[KILL], Goal::Ended, Sends)),
     row(&["exit", "x", "e"], "stop it, and let its supervisor exit", Send(&[Exit], Goal::Gone, Sends)),
-    row(&["start"], "as up, and wait until it has come up", Send(&[Up], Goal::Up, Waits)),
+    row(&["start"], "[-o] as up, and wait until it has come up", Send(&[Up], Goal::Up, Waits)),
     row(&["stop"], "as down, and wait until it is down", Send(&[Down], Goal::Down, Waits)),
     row(&["shutdown"], "as exit, and wait until the supervisor has exited", Send(&[Exit], Goal::Gone, Waits)),
     row(&["reload"], "as hup, and check that it keeps running", Send(&[HUP], Goal::Reloaded, Waits)),
@@ -182,7 +188,7 @@ const OF_SV: &[Row] = &[
         Send(&[Restart], Goal::Restarted, Waits),
     ),
     row(&["try-restart"], "restart it if it is up", Send(&[TERM, CONT], Goal::Ended, Waits)),
-    row(&["check"], "wait until it is in the wanted state", Send(&[], Goal::AsWanted, Waits)),
+    row(&["check"], "wait until it, or all, are in the wanted state", Send(&[], Goal::AsWanted, Waits)),
     row(&["force-stop", "D"], "as stop, and kill it when the time is up", Send(&[Down], Goal::Down, Kills)),
     row(
         &["force-reload", "T"],
@@ -203,9 +209,10 @@ const OF_SV: &[Row] = &[
 
 /// What svctl understands besides.
 const OF_SVCTL: &[Row] = &[
-    row(&["status", "s"], "print the state of each service and its logger", Verb::Status),
+    row(&["status", "s"], "print the state of these services, or of all, and of their loggers", Verb::Status),
     row(&["list"], "print a table of these services, or of all", Verb::List),
-    row(&["events"], "print events of services as they happen", Verb::Events),
+    row(&["events"], "print events of these services, or of all, as they happen", Verb::Events),
+    row(&["rescan"], "make svtree look at its directory at once", Verb::Rescan),
     row(&["wait"], "[-a|-o] up|down|ready|finished: wait until it is so", Verb::Wait),
     row(&["signal"], "name: send any signal", Verb::Signal),
     row(&["upgrade"], "make svrun execute its program file again", Send(&[], Goal::Upgraded, Waits)),
@@ -278,6 +285,8 @@ impl Command {
             goal,
             patience,
             strict: goal == Goal::Reloaded,
+            starts: controls.iter().any(|control| matches!(control, Up | Restart)),
+            alone: false,
         }
     }
 
@@ -302,6 +311,12 @@ impl Command {
     pub(super) fn signal(name: &[u8]) -> Option<Self> {
         let control = Control::Signal(signals::parse(name)?);
         Some(Self { strict: true, ..Self::send(&[control], Goal::Sent, Patience::Sends) })
+    }
+
+    /// A request of this command, as the one at the other end understands it.
+    pub(super) fn request(&self, text: &str, to: To) -> String {
+        let alone = if self.alone && text == Up.request() && to == To::Tree { " alone" } else { "" };
+        format!("{text}{alone}")
     }
 
     /// Whether what it waits for includes a supervisor that is about to come.

@@ -1,11 +1,11 @@
 //! The socket of a supervisor: lines of words to it, lines of JSON back.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use common::poll::{POLLIN, poll, pollfd, watch};
 use common::socket::send;
-use common::supervise::Part;
+use common::{door, supervise};
 use nix::errno::Errno;
 use nix::unistd::read;
 
@@ -14,11 +14,22 @@ use super::place::Place;
 /// More bytes than any answer has.
 const LONGEST: usize = 1 << 16;
 
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum To {
+    /// The supervisor of the service.
+    Service,
+    /// The tree that hosts it.
+    Tree,
+}
+
 /// A connection.
 pub(super) struct Conn {
     fd: OwnedFd,
     buffer: Vec<u8>,
-    part: Part,
+    to: To,
+    /// What stands before each request.
+    prefix: String,
     /// The last request could not be sent.
     unsent: bool,
 }
@@ -36,16 +47,44 @@ pub(super) enum Received {
 }
 
 impl Conn {
-    /// Connects to the supervisor of a service; `None` where it has no socket, or none for us.
+    /// Connects to the supervisor of a service, by its own socket or else by that of its tree; `None` where there is
+    /// none, or none for us.
     pub(super) fn open(place: &Place) -> Option<Self> {
-        // Whatever the error, there is another way.
-        let fd = place.connect().ok()?;
-        Some(Self { fd, buffer: Vec::new(), part: place.part, unsent: false })
+        Self::to_service(place).or_else(|| Self::to_host(place))
     }
 
-    /// Sends a request for the service or for its log. A failure shows as the end of the connection.
+    /// Connects by the socket of the service alone.
+    pub(super) fn to_service(place: &Place) -> Option<Self> {
+        // Whatever the error, there is another way.
+        let fd = place.connect().ok()?;
+        Some(Self::new(fd, To::Service, place.part.prefix().to_owned()))
+    }
+
+    /// Connects by the socket of the tree alone.
+    pub(super) fn to_host(place: &Place) -> Option<Self> {
+        let host = place.host.as_ref()?;
+        // As above.
+        let fd = host.connect().ok()?;
+        Some(Self::new(fd, To::Tree, host.prefix() + place.part.prefix()))
+    }
+
+    /// Connects to a tree itself, whose directory this is.
+    pub(super) fn to_tree(tree: BorrowedFd) -> nix::Result<Self> {
+        Ok(Self::new(door::socket(tree, supervise::SOCKET)?, To::Tree, String::new()))
+    }
+
+    fn new(fd: OwnedFd, to: To, prefix: String) -> Self {
+        Self { fd, buffer: Vec::new(), to, prefix, unsent: false }
+    }
+
+    /// Who is at the other end.
+    pub(super) fn to(&self) -> To {
+        self.to
+    }
+
+    /// Sends a request. A failure shows as the end of the connection.
     pub(super) fn send(&mut self, request: &str) {
-        let line = format!("{}{request}\n", self.part.prefix());
+        let line = format!("{}{request}\n", self.prefix);
         self.unsent = send(self.fd.as_fd(), line.as_bytes()).is_err();
     }
 
@@ -72,8 +111,12 @@ impl Conn {
 
     /// The answer to a request; `None` if there is none in time.
     pub(super) fn ask(&mut self, request: &str, limit: Duration) -> Option<String> {
-        let end = Instant::now() + limit;
         self.send(request);
+        self.next(Instant::now() + limit)
+    }
+
+    /// The next line; `None` if there is none in time.
+    pub(super) fn next(&mut self, end: Instant) -> Option<String> {
         loop {
             match self.receive() {
                 Received::Line(line) => return Some(line),

@@ -142,7 +142,7 @@ fn words_of(cli: &mut Cli) -> Result<Words, Exit> {
 
 /// The service in this directory, which is never the name of one in SVDIR.
 pub(super) fn service(name: &[u8]) -> nix::Result<Place> {
-    Ok(Place::service(name, name.to_owned(), place::directory(AT_FDCWD, name)?))
+    Ok(Place::service(name, name.to_owned(), place::directory(AT_FDCWD, name)?, None))
 }
 
 fn unable_to_change(name: &[u8], errno: Errno) -> String {

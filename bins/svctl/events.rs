@@ -1,7 +1,7 @@
 //! The command `events`: what happens to services, as it happens.
 
 use std::io::stdout;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use common::poll::{POLLERR, POLLIN, watch};
@@ -17,32 +17,42 @@ use super::json::{Value, of_service};
 use super::names::Names;
 use super::out::{Out, print};
 use super::place::Place;
+use super::services::Services;
 use super::status::{Status, hold};
 
 /// How long to wait where there is nothing to wait for but events.
 const LONG: Duration = Duration::from_secs(1000);
 
-/// Prints the state of each service, then a line for each event until all supervisors have left.
-pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> Result<Exit, Exit> {
-    let mut sources = Vec::new();
-    for name in services {
-        match names.find(name) {
-            Ok(place) => {
-                if let Some(mut conn) = Conn::open(&place) {
-                    conn.send("events");
-                    sources.push((place, conn));
-                } else {
-                    out.failure(&place, &files::no_socket(&place))?;
-                }
-            }
-            Err(failure) => out.not_found(name, &failure)?,
-        }
+/// Where events come from.
+struct Source {
+    of: Of,
+    conn: Conn,
+}
+
+/// Whose events they are.
+enum Of {
+    Service(Place),
+    /// Of all services of a tree: each event names its own.
+    Tree,
+}
+
+/// Prints the state of each of these services, or of all in SVDIR, then a line for each event until all supervisors
+/// have left.
+pub(super) fn show(names: &Names, named: &[&[u8]], out: &mut Out) -> Result<Exit, Exit> {
+    let tree = || names.tree().and_then(|tree| Conn::to_tree(tree.as_fd()));
+    let mut sources = match tree() {
+        Ok(conn) if named.is_empty() => vec![Source { of: Of::Tree, conn }],
+        // Without a tree, or one that is for us, there is another way to each service.
+        _ => each(names, named, out)?,
+    };
+    for source in &mut sources {
+        source.conn.send("events");
     }
     loop {
         let mut open = Vec::new();
-        for (place, mut conn) in sources {
-            if print_all(&place, &mut conn, out)? == Connected::Still {
-                open.push((place, conn));
+        for mut source in sources {
+            if source.print_all(names, out)? == Connected::Still {
+                open.push(source);
             }
         }
         sources = open;
@@ -51,7 +61,7 @@ pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> 
         }
         // Of stdout only an error is of interest: nobody reads it any more.
         let mut fds = vec![watch(stdout().as_raw_fd(), 0)];
-        fds.extend(sources.iter().map(|(_, conn)| watch(conn.fd(), POLLIN)));
+        fds.extend(sources.iter().map(|source| watch(source.conn.fd(), POLLIN)));
         wait(&mut fds, LONG);
         if fds[0].revents & POLLERR != 0 {
             return Err(Exit::answer(111, ""));
@@ -66,36 +76,72 @@ enum Connected {
     NoMore,
 }
 
-/// Prints all that has come from a service.
-fn print_all(place: &Place, conn: &mut Conn, out: &mut Out) -> Result<Connected, Exit> {
-    loop {
-        let end = match conn.receive() {
-            Received::Line(line) => match Value::parse(&line) {
-                Some(value @ Value::Object(_)) => {
-                    print_line(place, &value, out)?;
-                    continue;
-                }
-                _ => "no answer that can be understood",
+/// A connection for each service.
+fn each(names: &Names, named: &[&[u8]], out: &mut Out) -> Result<Vec<Source>, Exit> {
+    let all = named.is_empty();
+    let services = if all { names.all()? } else { named.iter().map(|name| name.to_vec()).collect() };
+    let services = Services::of(services);
+    services.allow_fds();
+    let mut sources = Vec::new();
+    for name in &services.names {
+        match names.find(name) {
+            Ok(place) => match Conn::open(&place) {
+                Some(conn) => sources.push(Source { of: Of::Service(place), conn }),
+                None => out.failure(&place, &files::no_socket(&place))?,
             },
-            Received::Nothing => return Ok(Connected::Still),
-            Received::Unread => "its supervisor has too many clients",
-            Received::End => "the supervisor has left",
-        };
-        out.failure(place, &Failure::fails(end))?;
-        return Ok(Connected::NoMore);
+            Err(failure) => out.not_found(name, &failure)?,
+        }
     }
+    Ok(sources)
 }
 
-fn print_line(place: &Place, value: &Value, out: &mut Out) -> Result<(), Exit> {
-    if out.json {
-        return print(of_service(&place.name, value).as_bytes());
+impl Source {
+    /// Prints all that has come.
+    fn print_all(&mut self, names: &Names, out: &mut Out) -> Result<Connected, Exit> {
+        loop {
+            let end = match self.conn.receive() {
+                Received::Line(line) => match Value::parse(&line) {
+                    Some(value @ Value::Object(_)) => {
+                        self.print_line(&value, names, out)?;
+                        continue;
+                    }
+                    _ => "no answer that can be understood",
+                },
+                Received::Nothing => return Ok(Connected::Still),
+                Received::Unread => "its supervisor has too many clients",
+                Received::End => "the supervisor has left",
+            };
+            let failure = Failure::fails(end);
+            match &self.of {
+                Of::Service(place) => out.failure(place, &failure)?,
+                Of::Tree => out.not_found(names.svdir(), &failure)?,
+            }
+            return Ok(Connected::NoMore);
+        }
     }
-    if let Some(status) = Status::from_object(value) {
-        return out.done("", place, &status);
-    }
-    match value.get(key::ERROR).text() {
-        "" => print(format!("{} {}: {}\n", date(value), shown(&place.name), happened(value)).as_bytes()),
-        error => out.failure(place, &Failure::fails(shown(error).to_string())),
+
+    fn print_line(&self, value: &Value, names: &Names, out: &mut Out) -> Result<(), Exit> {
+        let name = match &self.of {
+            Of::Service(place) => &place.name[..],
+            Of::Tree => value.get(key::NAME).text().as_bytes(),
+        };
+        if out.json {
+            return print(of_service(name, value).as_bytes());
+        }
+        if let Some(status) = Status::from_object(value) {
+            return match &self.of {
+                Of::Service(place) => out.done("", place, &status),
+                // What is normal is in the files of its directory, which may be gone again.
+                Of::Tree => match names.find_in_svdir(name) {
+                    Some(place) => out.done("", &place, &status),
+                    None => print(&[&status.line(name, None, out.style.dialect())[..], b"\n"].concat()),
+                },
+            };
+        }
+        match value.get(key::ERROR).text() {
+            "" => print(format!("{} {}: {}\n", date(value), shown(name), happened(value)).as_bytes()),
+            error => out.not_found(name, &Failure::fails(shown(error).to_string())),
+        }
     }
 }
 
@@ -108,6 +154,7 @@ fn happened(event: &Value) -> String {
         "finished" => format!("finish ended: {}", death(event)),
         "finish" => format!("finish started (pid {pid})"),
         "start" => format!("run started (pid {pid})"),
+        "setup" => format!("setup started (pid {pid})"),
         "status" => format!("status \"{}\"", shown(event.get(key::STATUS).text())),
         "want" => format!("want {}", shown(event.get(key::WANT).text())),
         "paused" if event.get(key::PAUSED).is_true() => "paused".to_owned(),
@@ -147,6 +194,8 @@ mod tests {
     fn events_have_words() {
         for (event, words) in [
             (r#"{"event":"start","pid":7}"#, "run started (pid 7)"),
+            (r#"{"event":"setup","pid":7}"#, "setup started (pid 7)"),
+            (r#"{"event":"done"}"#, "done"),
             (r#"{"event":"ready","pid":7}"#, "ready"),
             (
                 r#"{"event":"death","pid":7,"code":null,"signal":"SEGV","core":true,"lived":3.2}"#,

@@ -10,12 +10,13 @@ use common::Exit;
 use super::command::{Command, Patience};
 use super::conn::Conn;
 use super::failure::Failure;
-use super::order::{ABSENT, Order, Step, TICK};
+use super::order::{ABSENT, Order, Report, Step, TICK};
 use super::out::Out;
 use super::place::Place;
 use super::run::{PROOF, Watch};
 use super::status::{State, Status};
-use super::task::Task;
+use super::style::Dialect;
+use super::task::{Hosted, Task};
 use super::way::fifo::Look;
 use super::way::socket::{Talk, closed};
 use super::{files, look};
@@ -86,13 +87,17 @@ impl Job {
                 Step::Resume(request) => self.way = Way::Resume(request, Instant::now() + ABSENT),
                 Step::Return => self.way = Way::Return,
                 Step::Fifo => self.way = Way::Control,
+                Step::Unhosted => {
+                    self.task.hosted = Hosted::No;
+                    self.way = Way::Begin;
+                }
                 Step::Fail(failure) => {
                     self.end = End::Badly;
                     out.failure(&self.task.place, &failure)?;
                 }
                 Step::Done(status) => {
                     self.end = End::Well;
-                    if order.waits || out.json {
+                    if order.waits && order.report == Report::All || out.json {
                         out.done("ok: ", &self.task.place, &status)?;
                     }
                 }
@@ -119,8 +124,10 @@ impl Job {
             Way::Restart(_) => match order.names.find(&task.place.name) {
                 Ok(place) => {
                     task.place = place;
+                    task.hosted = Hosted::Maybe;
                     self.begin(order, 0)
                 }
+                Err(failure) if order.may_come(&failure) => Step::Restart(ABSENT),
                 Err(failure) => Step::Fail(failure),
             },
             Way::Resume(request, _) => {
@@ -143,7 +150,7 @@ impl Job {
     /// Sends the request of this number, and goes on from there.
     fn begin(&mut self, order: &Order, request: usize) -> Step {
         let task = &self.task;
-        match Conn::open(&task.place) {
+        match task.connect(order.command, request) {
             Some(conn) => {
                 self.way = Way::Socket(Talk::begin(conn, task, order, request));
                 Step::On
@@ -164,14 +171,24 @@ impl Job {
         let sign = if order.command.patience == Patience::Kills { "kill: " } else { "timeout: " };
         let run = order.command.goal.is_a_run();
         let last = |status: &Status, matters: bool| if matters { status.last_end() } else { String::new() };
+        // sv has no words for it.
+        let why = |status: &Status| match order.dialect {
+            Dialect::Own if run => self.task.runs.missing(order.command.goal, status),
+            _ => String::new(),
+        };
         match look::status(place) {
             Ok(Some(status)) if out.json => {
-                let failure = Failure::fails("timeout".to_owned() + &last(&status, run));
-                out.failure(place, &failure)?;
+                let hold = if run && !status.hold.is_empty() {
+                    ", ".to_owned() + &status.hold
+                } else {
+                    String::new()
+                };
+                let text = ["timeout", &hold, &why(&status), &last(&status, run)].concat();
+                out.failure(place, &Failure::fails(text))?;
             }
             Ok(Some(status)) => {
                 let is_new = status.state != State::Run || status.age < PROOF;
-                out.late(sign, place, &status, &last(&status, run && is_new))?;
+                out.late(sign, place, &status, &(why(&status) + &last(&status, run && is_new)))?;
             }
             Ok(None) => out.failure(place, &Failure::gone())?,
             Err(failure) => out.failure(place, &failure)?,

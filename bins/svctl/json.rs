@@ -4,11 +4,13 @@ pub(super) use common::supervise::json::Value;
 use common::supervise::key;
 
 /// The object `said` as a line, with the service's name in front. It is written again, so that, whatever its sender, it
-/// is one object on one line, without anything that a terminal obeys, and names no other service.
+/// is one object on one line, without anything that a terminal obeys, and names no other service: nor itself again, as
+/// in what a tree says.
 pub(super) fn of_service(name: &[u8], said: &Value) -> String {
     let mut members = vec![("service".to_owned(), text(name))];
     if let Value::Object(said) = said {
-        members.extend(said.iter().filter(|(key, _)| key != "service").cloned());
+        let other = |(member, _): &&(String, Value)| member != "service" && member != key::NAME;
+        members.extend(said.iter().filter(other).cloned());
     }
     let mut object = String::new();
     Value::Object(members).write(&mut object);
@@ -48,6 +50,7 @@ mod tests {
             of_service(b"a", "{\"ok\":true,\t\"service\":\"b\"}"),
             "{\"service\":\"a\",\"ok\":true}\n"
         );
+        assert_eq!(of_service(b"a", "{\"name\":\"a\",\"ok\":true}"), "{\"service\":\"a\",\"ok\":true}\n");
         assert_eq!(of_service(b"a", "{}}"), "{\"service\":\"a\"}\n");
     }
 }

@@ -15,6 +15,7 @@ use super::look;
 use super::names::Names;
 use super::out::{Out, print};
 use super::place::Place;
+use super::services::{Logs, Services};
 use super::status::{State, Status, Want};
 
 const HEAD: [&str; 7] = ["NAME", "STATE", "PID", "SINCE", "RESTARTS", "READY", "LAST DEATH"];
@@ -33,8 +34,9 @@ struct Row([String; HEAD.len()], &'static str);
 /// A list to print.
 pub(super) struct List<'a> {
     pub(super) names: &'a Names,
+    pub(super) services: &'a Services,
     /// Whether to list the logs of the services too.
-    pub(super) logs: bool,
+    pub(super) logs: Logs,
     pub(super) colours: bool,
 }
 
@@ -45,31 +47,23 @@ pub(super) fn colours(env: &Env) -> bool {
 }
 
 impl List<'_> {
-    /// Prints the table of these services, or of those in SVDIR.
-    pub(super) fn show(&self, services: &[&'static [u8]], out: &mut Out) -> Result<Exit, Exit> {
+    /// Prints the table.
+    pub(super) fn show(&self, out: &mut Out) -> Result<Exit, Exit> {
         let mut rows = Vec::new();
-        let named = services.iter().map(|name| name.to_vec()).collect();
-        for name in if services.is_empty() { self.all()? } else { named } {
-            match self.names.find(&name) {
+        for name in &self.services.names {
+            match self.names.find(name) {
                 Ok(place) => self.look(&place, &mut rows, out)?,
                 Err(Failure { errno: Some(Errno::EACCES), .. }) => {
-                    absent(&name, "no access", &mut rows, out)?;
+                    absent(name, "no access", &mut rows, out)?;
                 }
-                Err(failure) => out.not_found(&name, &failure)?,
+                Err(failure) => out.not_found(name, &failure)?,
             }
         }
         if rows.is_empty() { Ok(out.exit()) } else { print(&table(&rows, self.colours)).map(|()| out.exit()) }
     }
 
-    fn all(&self) -> Result<Vec<Vec<u8>>, Exit> {
-        self.names.all().map_err(|errno| {
-            Exit::system(format_args!("read {}", shown(self.names.svdir())), errno)
-                .hint("services are where SVDIR says, or name them")
-        })
-    }
-
     fn look(&self, place: &Place, rows: &mut Vec<Row>, out: &mut Out) -> Result<(), Exit> {
-        match look::status(place) {
+        match look::status_of(place, &self.services.known) {
             Ok(Some(status)) => self.add(place, &status, rows, out),
             // That it has no supervisor is a state as any other.
             Ok(None) => absent(&place.name, "no supervisor", rows, out),
@@ -85,10 +79,10 @@ impl List<'_> {
 
     fn add(&self, place: &Place, status: &Status, rows: &mut Vec<Row>, out: &mut Out) -> Result<(), Exit> {
         show(place, status, rows, out)?;
-        if !self.logs || place.has(c"log") != Ok(true) {
+        if self.logs == Logs::Hidden || place.has(c"log") != Ok(true) {
             return Ok(());
         }
-        match place.log().map(|log| (look::status(&log), log)) {
+        match place.log().map(|log| (look::status_of(&log, &self.services.known), log)) {
             Ok((Ok(Some(status)), log)) => show(&log, &status, rows, out),
             _ => absent(&[&place.name[..], b"/log"].concat(), "no supervisor", rows, out),
         }
@@ -126,7 +120,7 @@ fn row(name: &[u8], status: &Status) -> Row {
     let colour = match status.state {
         _ if status.hold == "gave up" => RED,
         _ if !status.hold.is_empty() || status.paused => YELLOW,
-        State::Run => GREEN,
+        State::Run | State::Done => GREEN,
         State::Down if status.want != Some(Want::Up) => PLAIN,
         _ => YELLOW,
     };

@@ -11,8 +11,10 @@ use super::files;
 use super::names::Names;
 use super::out::{Out, print};
 use super::place::Place;
+use super::services::Services;
 use super::status::Status;
 use super::style::Style;
+use super::tree::Known;
 
 /// How long a supervisor may take to answer. After that, its files do.
 pub(super) const LIMIT: Duration = Duration::from_secs(1);
@@ -27,9 +29,14 @@ pub(super) fn status(place: &Place) -> Result<Option<Status>, Failure> {
     by_socket(place).map_or_else(|| files::status(place), |status| Ok(Some(status)))
 }
 
+/// The same, if it is not known already.
+pub(super) fn status_of(place: &Place, known: &Known) -> Result<Option<Status>, Failure> {
+    known.of(&place.name).map_or_else(|| status(place), |status| Ok(Some(status.clone())))
+}
+
 /// Prints the state of each service and its log.
-pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> Result<Exit, Exit> {
-    for name in services {
+pub(super) fn show(names: &Names, services: &Services, out: &mut Out) -> Result<Exit, Exit> {
+    for name in &services.names {
         let place = match names.find(name) {
             Ok(place) => place,
             Err(failure) => {
@@ -37,9 +44,9 @@ pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> 
                 continue;
             }
         };
-        let failure = match status(&place) {
+        let failure = match status_of(&place, &services.known) {
             Ok(Some(status)) => {
-                show_one(&place, &status, out)?;
+                show_one(&place, &status, &services.known, out)?;
                 if out.style == Style::Script {
                     return Ok(Exit::answer(Out::script(&status), ""));
                 }
@@ -56,7 +63,7 @@ pub(super) fn show(names: &Names, services: &[&'static [u8]], out: &mut Out) -> 
     Ok(out.exit())
 }
 
-fn show_one(place: &Place, status: &Status, out: &mut Out) -> Result<(), Exit> {
+fn show_one(place: &Place, status: &Status, known: &Known, out: &mut Out) -> Result<(), Exit> {
     if out.json {
         return out.done("", place, status);
     }
@@ -64,7 +71,7 @@ fn show_one(place: &Place, status: &Status, out: &mut Out) -> Result<(), Exit> {
     let log = match place.log() {
         Err(Errno::ENOENT) => Ok(()),
         Err(errno) => Err(Failure::warns("unable to change to log service directory").because(errno)),
-        Ok(log) => match self::status(&log) {
+        Ok(log) => match status_of(&log, known) {
             Ok(Some(status)) => {
                 line.extend([b"; ", &out.line(b"log", &log, &status)[..]].concat());
                 Ok(())

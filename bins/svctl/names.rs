@@ -1,16 +1,19 @@
 //! The names of services: where they are.
 
 use std::cell::OnceCell;
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::rc::Rc;
 
-use common::{Env, fds, shown};
+use common::{Env, Exit, fds, shown, supervise};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::stat::{SFlag, fstatat, stat};
 
 use super::failure::Failure;
-use super::place::{self, Place};
+use super::place::{self, Host, Place};
+use super::style::Dialect;
 
 /// Where services are searched by their names, unless SVDIR says otherwise.
 const SVDIR: &str = match option_env!("CATENA_SVDIR") {
@@ -21,13 +24,17 @@ const SVDIR: &str = match option_env!("CATENA_SVDIR") {
 /// Finds services. Relative names and a relative SVDIR are looked up from the current directory, here alone.
 pub(super) struct Names {
     svdir: Vec<u8>,
+    /// sv knows no trees.
+    dialect: Dialect,
     /// That directory, once it was needed.
     open: OnceCell<OwnedFd>,
+    /// That of its tree, once it was there.
+    tree: OnceCell<Rc<OwnedFd>>,
 }
 
 impl Names {
-    pub(super) fn new(env: &Env) -> Self {
-        Self { svdir: svdir(env).to_owned(), open: OnceCell::new() }
+    pub(super) fn new(env: &Env, dialect: Dialect) -> Self {
+        Self { svdir: svdir(env).to_owned(), dialect, open: OnceCell::new(), tree: OnceCell::new() }
     }
 
     /// The path of the directory of the services that are called by a name alone.
@@ -43,8 +50,48 @@ impl Names {
         self.open.get().map(AsFd::as_fd).ok_or(Errno::EBADF)
     }
 
+    /// Whether there is a file in SVDIR, as far as that can be known.
+    pub(super) fn has(&self, file: &CStr) -> bool {
+        self.open_svdir().is_ok_and(|svdir| fstatat(svdir, file, AtFlags::empty()).is_ok())
+    }
+
+    /// The directory of the tree of SVDIR.
+    pub(super) fn tree(&self) -> nix::Result<Rc<OwnedFd>> {
+        if self.tree.get().is_none() {
+            let tree = place::directory(self.open_svdir()?, supervise::TREE.to_bytes())?;
+            // It was empty a moment ago.
+            let _ = self.tree.set(Rc::new(tree));
+        }
+        self.tree.get().cloned().ok_or(Errno::EBADF)
+    }
+
+    /// The tree in the directory where a service is found, and the name of the service there. Without one, or where it
+    /// is not for us, the service is asked itself.
+    fn host(&self, name: &[u8]) -> Option<Host> {
+        let end = name.iter().rposition(|byte| *byte != b'/')? + 1;
+        let begin = name[..end].iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+        let (parent, last) = (&name[..begin], &name[begin..end]);
+        if !is_path(name) && parent.is_empty() {
+            return Host::new(self.tree().ok()?, last);
+        }
+        if matches!(last, b"." | b"..") {
+            let path = std::fs::canonicalize(OsStr::from_bytes(name)).ok()?;
+            return self.host(path.as_os_str().as_bytes());
+        }
+        let parent = if parent.is_empty() { b"." } else { parent };
+        let parent = self.directory(is_path(name), parent).ok()?;
+        Host::new(Rc::new(place::directory(parent.as_fd(), supervise::TREE.to_bytes()).ok()?), last)
+    }
+
     /// The names of the services in SVDIR, sorted.
-    pub(super) fn all(&self) -> nix::Result<Vec<Vec<u8>>> {
+    pub(super) fn all(&self) -> Result<Vec<Vec<u8>>, Exit> {
+        self.read().map_err(|errno| {
+            Exit::system(format_args!("read {}", shown(&self.svdir)), errno)
+                .hint("services are where SVDIR says, or name them")
+        })
+    }
+
+    fn read(&self) -> nix::Result<Vec<Vec<u8>>> {
         let svdir = self.open_svdir()?;
         let mut names = Vec::new();
         fds::each_name(svdir, |name| {
@@ -64,11 +111,22 @@ impl Names {
         let directory = self.directory(is_path(name), served.unwrap_or(name));
         let directory = directory.map_err(|errno| self.refused(name, errno))?;
         let path = self.path(is_path(name), served.unwrap_or(name));
-        if served.is_none() {
-            return Ok(Place::service(name, path, directory));
-        }
-        let own = place::directory(directory.as_fd(), b"log").map_err(|errno| self.refused(name, errno));
-        Ok(Place::log_of(name, path, directory, own))
+        let host = match self.dialect {
+            Dialect::Own => self.host(served.unwrap_or(name)),
+            Dialect::Runit => None,
+        };
+        let own = served
+            .map(|_| place::directory(directory.as_fd(), b"log").map_err(|errno| self.refused(name, errno)));
+        let place = Place::service(name, path, directory, host);
+        Ok(match own {
+            None => place,
+            Some(own) => place.log_of(own),
+        })
+    }
+
+    /// Finds a service by a name that somebody else has given: in SVDIR, or nowhere.
+    pub(super) fn find_in_svdir(&self, name: &[u8]) -> Option<Place> {
+        if is_path(name) || name.contains(&b'/') { None } else { self.find(name).ok() }
     }
 
     /// Why a service cannot be found.

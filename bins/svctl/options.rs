@@ -12,8 +12,16 @@ pub(super) struct Options {
     pub(super) verbose: bool,
     pub(super) wait: Option<Duration>,
     pub(super) json: bool,
+    pub(super) reach: Reach,
+}
+
+/// How far a command goes.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Reach {
     /// `wait -a` and `-o`.
     pub(super) enough: Enough,
+    /// `start -o`: the service alone, without what it needs.
+    pub(super) alone: bool,
 }
 
 /// How many of the services have to reach the goal.
@@ -48,7 +56,11 @@ impl Options {
                 Short('w') if style == Style::Svctl => self.wait = Some(cli.seconds()?),
                 Short('w') => self.wait = Some(whole_seconds(cli.value()?.as_encoded_bytes())),
                 Short(which @ ('a' | 'o')) if command == Some(b"wait") => {
-                    self.enough = if which == 'o' { Enough::One } else { Enough::All };
+                    self.reach.enough = if which == 'o' { Enough::One } else { Enough::All };
+                    continue;
+                }
+                Short('o') if command.is_some_and(starts) => {
+                    self.reach.alone = true;
                     continue;
                 }
                 Long("json") if style == Style::Svctl => {
@@ -61,6 +73,11 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// Whether this command starts a service, and may be asked to start it alone.
+fn starts(command: &[u8]) -> bool {
+    [&b"up"[..], b"u", b"start"].contains(&command)
 }
 
 /// The number that a text begins with, as sv reads it: 0 without one.

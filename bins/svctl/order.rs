@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use common::Words;
+use nix::errno::Errno;
 
 use super::command::{Command, Goal};
 use super::failure::Failure;
@@ -22,6 +23,7 @@ pub(super) struct Order<'a> {
     pub(super) env: &'a Words,
     /// Whether to wait for the goal.
     pub(super) waits: bool,
+    pub(super) report: Report,
     /// Whether to wait for a supervisor too.
     pub(super) patient: bool,
     pub(super) dialect: Dialect,
@@ -29,6 +31,14 @@ pub(super) struct Order<'a> {
     pub(super) end: Instant,
     /// Until when a supervisor has to answer.
     pub(super) answered: Instant,
+}
+
+/// For which services there is a line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Report {
+    All,
+    /// Those alone whose goal is not reached.
+    Problems,
 }
 
 /// The outcome of a step.
@@ -43,6 +53,8 @@ pub(super) enum Step {
     Resume(usize),
     /// Through the FIFO.
     Fifo,
+    /// By its own supervisor: its tree does not host it.
+    Unhosted,
     /// The supervisor has to open its socket again.
     Return,
     Done(Status),
@@ -51,6 +63,11 @@ pub(super) enum Step {
 }
 
 impl Order<'_> {
+    /// Whether a service that cannot be found may be there soon enough.
+    pub(super) fn may_come(&self, failure: &Failure) -> bool {
+        self.patient && failure.errno == Some(Errno::ENOENT) && Instant::now() < self.end
+    }
+
     /// No supervisor has the service: the end, or one may come.
     pub(super) fn without_supervisor(&self) -> Step {
         match self.command.goal {

@@ -4,13 +4,14 @@ use std::io::{stderr, stdout};
 use std::os::fd::AsRawFd;
 
 use common::poll::{POLLOUT, poll, watch};
+use common::supervise::key;
 use common::{Exit, OrFail, shown};
 use nix::errno::Errno;
 use nix::unistd::write;
 
 use super::failure::{Failure, Sign, words};
 use super::hint::advice;
-use super::json::{self, of_service};
+use super::json::{self, Value, of_service};
 use super::place::Place;
 use super::status::{State, Status};
 use super::style::Style;
@@ -32,6 +33,11 @@ impl Out {
     /// The exit status: how many services failed.
     pub(super) fn exit(&self) -> Exit {
         Exit::answer(self.failed.min(99), "")
+    }
+
+    /// The exit status of a health check, which has two.
+    pub(super) fn health(&self) -> Exit {
+        Exit::answer(self.failed.min(1), "")
     }
 
     /// Counts a failure.
@@ -75,6 +81,15 @@ impl Out {
         }
         let reason = Failure::gone().reason(self.style.dialect());
         print(format!("ok: {}: {reason}\n", shown(&place.name)).as_bytes())
+    }
+
+    /// A tree has looked at its directory, and says how many services it has.
+    pub(super) fn counted(&self, directory: &[u8], said: &Value) -> Result<(), Exit> {
+        if self.json {
+            return print(of_service(directory, said).as_bytes());
+        }
+        let count = said.get(key::SERVICES).digits();
+        print(format!("ok: {}: {count} services\n", shown(directory)).as_bytes())
     }
 
     /// A status in one line, that of `place` under this name.

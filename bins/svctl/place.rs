@@ -12,6 +12,34 @@ use nix::sys::stat::{FileStat, Mode, fstatat};
 
 use super::failure::Failure;
 
+/// The tree that may host a service: the one of the directory where it was found.
+#[derive(Clone)]
+pub(super) struct Host {
+    /// Where the socket of the tree is.
+    tree: Rc<OwnedFd>,
+    /// The name of the service there.
+    name: String,
+}
+
+impl Host {
+    /// A tree with its directory open; `None` where it could not be asked for a service of this name.
+    pub(super) fn new(tree: Rc<OwnedFd>, name: &[u8]) -> Option<Self> {
+        let name = std::str::from_utf8(name).ok()?;
+        let fits = !name.is_empty() && name.bytes().all(|byte| byte > b' ');
+        fits.then(|| Self { tree, name: name.to_owned() })
+    }
+
+    /// Connects to the socket of the tree.
+    pub(super) fn connect(&self) -> nix::Result<OwnedFd> {
+        door::socket(self.tree.as_fd(), supervise::SOCKET)
+    }
+
+    /// What stands before a request for the service on the socket of the tree.
+    pub(super) fn prefix(&self) -> String {
+        format!("@{} ", self.name)
+    }
+}
+
 /// A service or the log of one, as it was found once: whatever becomes of its name, this is its directory.
 pub(super) struct Place {
     /// Its name on the command line.
@@ -19,6 +47,8 @@ pub(super) struct Place {
     /// The path of the service directory whose supervisor serves it.
     pub(super) path: Vec<u8>,
     pub(super) part: Part,
+    /// The tree beside it, if there is one.
+    pub(super) host: Option<Host>,
     /// The directory at that path.
     served: Rc<OwnedFd>,
     /// Its own directory. A log may have none, and its service a supervisor that says so.
@@ -26,15 +56,14 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn service(name: &[u8], path: Vec<u8>, directory: OwnedFd) -> Self {
+    pub(super) fn service(name: &[u8], path: Vec<u8>, directory: OwnedFd, host: Option<Host>) -> Self {
         let served = Rc::new(directory);
-        Self { name: name.to_owned(), path, part: Part::Service, own: Ok(served.clone()), served }
+        Self { name: name.to_owned(), path, part: Part::Service, host, own: Ok(served.clone()), served }
     }
 
-    /// The log of the service whose directory is `served`.
-    pub(super) fn log_of(name: &[u8], path: Vec<u8>, served: OwnedFd, own: Result<OwnedFd, Failure>) -> Self {
-        let own = own.map(Rc::new);
-        Self { name: name.to_owned(), path, part: Part::Log, served: Rc::new(served), own }
+    /// The log of this service, of the same name, with its own directory or why there is none.
+    pub(super) fn log_of(self, own: Result<OwnedFd, Failure>) -> Self {
+        Self { part: Part::Log, own: own.map(Rc::new), ..self }
     }
 
     /// The log in this directory. ENOENT if there is none.
@@ -45,6 +74,7 @@ impl Place {
             name: [&self.name[..], b"/log"].concat(),
             path: self.path.clone(),
             part: Part::Log,
+            host: self.host.clone(),
             served: own.clone(),
             own: Ok(Rc::new(log)),
         })
@@ -72,6 +102,12 @@ impl Place {
             Err(Errno::ENOENT) => Ok(false),
             Err(errno) => Err(errno),
         }
+    }
+
+    /// Whether it may need other services: a state directory does not show it.
+    pub(super) fn may_need(&self) -> bool {
+        let none = |file| self.has(file) == Ok(false);
+        self.part == Part::Service && !(none(c"needs") && !(none(c"run") && none(c"setup")))
     }
 
     /// Connects to the socket of the supervisor that serves it. The state directory may be reached through a

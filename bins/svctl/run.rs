@@ -63,6 +63,8 @@ pub(super) struct Runs {
     agreed: Option<Run>,
     /// There is no ./check, or none that can be run.
     unchecked: bool,
+    /// The last ./check has failed.
+    refused: bool,
 }
 
 /// How a run is watched that may come up.
@@ -111,14 +113,36 @@ impl Runs {
         match watch {
             Watch::Looking(_) => None,
             Watch::Resting(until) => (now >= *until).then_some(Watch::Looking(Some(*until))),
-            Watch::Checking(check, status) => match check.result()? {
-                Verdict::Works => {
-                    self.agreed = Some(of(status));
-                    Some(Watch::Looking(Some(now)))
-                }
-                Verdict::Fails => Some(Watch::Resting(now + AGAIN)),
-            },
+            Watch::Checking(check, status) => {
+                let verdict = check.result()?;
+                self.refused = verdict == Verdict::Fails;
+                Some(match verdict {
+                    Verdict::Works => {
+                        self.agreed = Some(of(status));
+                        Watch::Looking(Some(now))
+                    }
+                    Verdict::Fails => Watch::Resting(now + AGAIN),
+                })
+            }
         }
+    }
+
+    /// What a run that is there lacks to have come up, each behind a comma, in the words of svctl alone.
+    pub(super) fn missing(&self, goal: Goal, status: &Status) -> String {
+        if status.state != State::Run {
+            return String::new();
+        }
+        let mut words = String::new();
+        if status.ready == Some(false) {
+            words.push_str(", not ready");
+        }
+        if goal == Goal::AsWanted && status.is_crash_loop() {
+            words.push_str(", crash loop");
+        }
+        if self.refused {
+            words.push_str(", ./check fails");
+        }
+        words
     }
 
     /// The run that got a signal is to live on.
@@ -153,7 +177,7 @@ impl Runs {
             });
         }
         let old = matches!(goal, Goal::Restarted | Goal::Ended) && self.old == Some(of(&status));
-        let runs = status.state == State::Run && !status.term && wanted && !old;
+        let runs = status.state.is_up() && !status.term && wanted && !old;
         if !runs || status.ready == Some(false) {
             return Continue(Watch::Looking(None));
         }

@@ -124,14 +124,15 @@ impl Status {
     /// it is up without a command, if that is known, and `held` whether one that is held back is wanted up.
     fn unusual(&self, normally: Option<bool>, held: bool) -> String {
         let runs = self.pid != 0;
+        let up = runs && self.state != State::Setup || self.state == State::Done;
         // A supervisor that holds a service back writes no want in the bytes, for sv's sake.
-        let up = self.want == Some(Want::Up) && (held || self.hold.is_empty());
+        let wanted = self.want == Some(Want::Up) && (held || self.hold.is_empty());
         [
-            (runs && normally == Some(false), ", normally down"),
-            (!runs && normally == Some(true), ", normally up"),
+            (up && normally == Some(false), ", normally down"),
+            (!up && normally == Some(true), ", normally up"),
             (runs && self.paused, ", paused"),
-            (!runs && up, ", want up"),
-            (runs && matches!(self.want, Some(Want::Down | Want::Exit)), ", want down"),
+            (!up && wanted, ", want up"),
+            ((up || runs) && matches!(self.want, Some(Want::Down | Want::Exit)), ", want down"),
         ]
         .into_iter()
         .filter_map(|(holds, words)| holds.then_some(words))
@@ -140,21 +141,34 @@ impl Status {
 
     /// The state in svstat's words, which know up and down alone: while finish runs, it is up.
     pub(super) fn as_svstat(&self, normally: bool) -> String {
-        let state = if self.pid == 0 { "down".to_owned() } else { format!("up (pid {})", self.pid) };
-        format!("{state} {} seconds{}", self.seconds, self.unusual(Some(normally), false))
+        let seen = self.in_bytes();
+        let state = if seen.pid == 0 { "down".to_owned() } else { format!("up (pid {})", seen.pid) };
+        format!("{state} {} seconds{}", self.seconds, seen.unusual(Some(normally), false))
+    }
+
+    /// As the status bytes have it, which know neither setup nor done.
+    fn in_bytes(&self) -> Self {
+        let (state, pid) = match self.state {
+            State::Setup | State::Done => (State::Down, 0),
+            state => (state, self.pid),
+        };
+        Self { state, pid, ..self.clone() }
     }
 
     /// The state in sv's words. `normally` is whether it is up without a command, if that is known. In our own
     /// dialect it also says that a service is held back, and its status.
     pub(super) fn line(&self, name: &[u8], normally: Option<bool>, dialect: Dialect) -> Vec<u8> {
         let held = dialect == Dialect::Own;
+        if !held && matches!(self.state, State::Setup | State::Done) {
+            return self.in_bytes().line(name, normally, dialect);
+        }
         let mut text = match self.state {
             State::Unknown => Vec::new(),
             state => [state.word().as_bytes(), b": "].concat(),
         };
         text.extend(format!("{}: ", shown(name)).bytes());
         let mut rest = String::new();
-        if self.state != State::Down {
+        if !matches!(self.state, State::Down | State::Done) {
             let _ = write!(rest, "(pid {}) ", self.pid); // to a String it cannot fail
         }
         let _ = write!(rest, "{}s", self.seconds);
@@ -269,5 +283,21 @@ mod tests {
         )
         .unwrap();
         assert_eq!(status.line(b"a", None, Dialect::Own), b"down: a: 3s, want up, waiting for db cache");
+        let line = |json: &str| {
+            let status = Status::from_json(json).unwrap();
+            String::from_utf8(status.line(b"a", Some(true), Dialect::Own)).unwrap()
+        };
+        let setup = r#"{"ok":true,"state":"setup","pid":7,"want":"up","seconds":3}"#;
+        assert_eq!(line(setup), "setup: a: (pid 7) 3s, normally up, want up");
+        let done = r#"{"ok":true,"state":"done","pid":null,"want":"up","seconds":3}"#;
+        assert_eq!(line(done), "done: a: 3s");
+        // In the words of those who know neither.
+        for state in [setup, done] {
+            let status = Status::from_json(state).unwrap();
+            let line = String::from_utf8(status.line(b"a", Some(true), Dialect::Runit)).unwrap();
+            assert_eq!(line, "down: a: 3s, normally up, want up");
+            assert_eq!(status.as_svstat(true), "down 3 seconds, normally up, want up");
+        }
+        assert_eq!(line(&done.replace("\"up\"", "\"down\"")), "done: a: 3s, want down");
     }
 }

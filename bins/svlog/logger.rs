@@ -5,7 +5,7 @@ use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use common::input::{Input, Look, Room};
+use common::input::{Due, Input, More};
 use common::signals::{self, ALRM, CHLD, HUP, INT, QUIT, TERM};
 use common::{Text, Voice, Words, clock, fds, memory, poll, process};
 use nix::sys::stat::fstat;
@@ -283,24 +283,12 @@ impl Logger {
         if self.requests.leave == Some(0) {
             return Ok(Some(Next::Exit));
         }
-        match self.input.look()? {
-            Look::End => return Ok(Some(Next::Exit)),
-            Look::Nothing if self.requests.leave.is_some() => return Ok(Some(Next::Exit)),
-            Look::Nothing => return Ok(Some(Next::Input)),
-            Look::Bytes => {}
-        }
-        let mut end = End::Plain;
-        let seen = match self.input.bytes().iter().rposition(|byte| *byte == b'\n') {
-            Some(last) => last + 1,
-            None if self.input.look_further() == Room::Full => self.input.bytes().len(),
-            None if self.input.is_closed()
-                || self.requests.leave.is_some() && self.input.is_only_reader() =>
-            {
-                end = End::Unended;
-                self.input.bytes().len()
-            }
-            None if self.requests.leave.is_some() => return Ok(Some(Next::Exit)), // the next logger gets it whole
-            None => return Ok(Some(Next::Input)),
+        let more = if self.requests.leave.is_some() { More::NotAwaited } else { More::Awaited };
+        let (seen, end) = match self.input.due(more)? {
+            Due::Lines(seen) => (seen, End::Plain),
+            Due::Unended(seen) => (seen, End::Unended),
+            Due::Nothing => return Ok(Some(Next::Input)),
+            Due::Over => return Ok(Some(Next::Exit)),
         };
         self.plan(seen, end);
         Ok(None)

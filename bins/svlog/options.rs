@@ -12,6 +12,9 @@ use super::lines::{STAMPED, Stamp};
 /// The least number of bytes that are read at a time. Larger batches are hardly faster, and cost memory.
 const BATCH: usize = 12 << 10;
 
+/// The operand that is the standard output.
+const STDOUT: &CStr = c"-";
+
 /// The options and operands.
 #[derive(Debug)]
 pub(super) struct Options {
@@ -24,6 +27,8 @@ pub(super) struct Options {
     pub(super) batch: usize,
     pub(super) verbose: bool,
     pub(super) directories: Vec<Wanted>,
+    /// What each line begins with on the standard output, if that is where the log goes, and no directory.
+    pub(super) stdout: Option<Vec<u8>>,
 }
 
 /// A log directory that the command line names.
@@ -39,6 +44,7 @@ impl Options {
     pub(super) fn parse(cli: &mut Cli) -> Result<(Self, Words), Exit> {
         let (mut stamps, mut by, mut these, mut length, mut batch, mut verbose) =
             (0, None, None, 1000, BATCH, false);
+        let mut name = None;
         while let Some(option) = cli.option()? {
             match option {
                 Short('t') => stamps += 1,
@@ -46,6 +52,7 @@ impl Options {
                 Short('R') => these = Some(cli.value()?.into_vec()),
                 Short('l') => length = size(cli)?,
                 Short('b') => batch = size(cli)?,
+                Short('p') => name = Some(cli.word()?),
                 Short('v') => verbose = true,
                 other => return Err(other.unexpected().into()),
             }
@@ -63,16 +70,35 @@ impl Options {
         let replaced = by.map(|c| (0..=255).map(|byte| if plain(&byte) { byte } else { c }).collect());
         let first = cli.operand("dir")?.0;
         let rest = cli.rest_or_nothing();
-        let directories = iter::once(first).chain(rest.words);
-        let directories = directories.map(|path| Wanted { path, config: Config::default() }).collect();
+        let operands = iter::once(first).chain(rest.words);
+        let mut directories: Vec<_> =
+            operands.map(|path| Wanted { path, config: Config::default() }).collect();
+        let mut stdout = None;
+        if directories.iter().any(|wanted| wanted.path == STDOUT) {
+            if directories.len() > 1 {
+                return Err(Exit::usage("- is the standard output, beside which there is no dir"));
+            }
+            directories.clear();
+            stdout = Some(name.map_or(Vec::new(), |name| [name.to_bytes(), b": "].concat()));
+        } else if name.is_some() {
+            return Err(Exit::usage("-p goes with - alone; a dir has its prefix in config"));
+        }
         let stamp = [Stamp::None, Stamp::Tai, Stamp::Utc("_"), Stamp::Utc("T")][stamps.min(3)];
         let batch = batch.max(BATCH);
-        Ok((Self { stamp, replaced, length, batch, verbose, directories }, rest.env.into_words()))
+        Ok((Self { stamp, replaced, length, batch, verbose, directories, stdout }, rest.env.into_words()))
     }
 
     /// Those of a script of multilog.
     pub(super) fn of_script(stamp: Stamp, directories: Vec<Wanted>) -> Self {
-        Self { stamp, replaced: None, length: STAMPED, batch: BATCH, verbose: false, directories }
+        Self {
+            stamp,
+            replaced: None,
+            length: STAMPED,
+            batch: BATCH,
+            verbose: false,
+            directories,
+            stdout: None,
+        }
     }
 
     /// Whether a log directory that cannot be used is the end.

@@ -7,7 +7,7 @@ use common::{Voice, memory, process, signals};
 use nix::errno::Errno;
 
 use super::upgrade::Origin;
-use crate::supervise::{Ending, FIXED_FDS, Next, Now, Supervised};
+use crate::supervise::{Ending, FIXED_FDS, Next, Now, Supervised, next_program};
 
 /// How long it has to be quiet before what is not needed for the wait is given back, in milliseconds.
 const QUIET: u64 = 1000;
@@ -57,7 +57,7 @@ impl Supervisor {
                 Next::Again => continue,
                 Next::Upgrade(client) => {
                     let errno = self.origin.become_next(&self.service, self.voice);
-                    self.service.refuse_upgrade(client, errno);
+                    self.service.refuse_upgrade(client, next_program::failure(errno).bytes());
                     continue;
                 }
                 Next::Over(outcome) => return outcome,

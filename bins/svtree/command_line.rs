@@ -15,8 +15,19 @@ pub(super) enum Place {
     Directory(&'static CStr),
 }
 
+/// What its name asks for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Manner {
+    /// TERM is the stop of all.
+    Tree,
+    /// As runsvdir: TERM leaves all running, for another to adopt; HUP is the stop, with status 111.
+    Runsvdir,
+}
+
 /// What the command line asks for.
 pub(super) struct CommandLine {
+    /// What its name asks for.
+    pub(super) manner: Manner,
     /// To be as process 1.
     pub(super) init: bool,
     /// To check alone.
@@ -82,7 +93,32 @@ pub(super) fn read(cli: &mut Cli) -> Result<CommandLine, Exit> {
         None if dashes => Place::Nowhere,
         None => return Err(Exit::usage("missing dir")),
     };
-    Ok(CommandLine { init, check, prefix, state, limit, place, chain, line })
+    let manner = Manner::Tree;
+    Ok(CommandLine { manner, init, check, prefix, state, limit, place, chain, line })
+}
+
+/// Reads the command line of runsvdir.
+pub(super) fn read_as_runsvdir(cli: &mut Cli) -> Result<CommandLine, Exit> {
+    while let Some(option) = cli.option()? {
+        if option != Short('P') {
+            return Err(option.unexpected().into());
+        }
+    }
+    let (line, place) = (cli.line(), Place::Directory(cli.operand("dir")?.0));
+    // What is said goes to stderr: in an argv any `pkill -f` with a word of it would hit the whole tree.
+    let _ = cli.operand("log"); // it may be left out
+    cli.no_operands()?;
+    Ok(CommandLine {
+        manner: Manner::Runsvdir,
+        init: std::process::id() == 1,
+        check: false,
+        prefix: false,
+        state: None,
+        limit: None,
+        place,
+        chain: cli.rest_or_nothing(),
+        line,
+    })
 }
 
 fn milliseconds(cli: &mut Cli) -> Result<u64, Exit> {

@@ -9,34 +9,30 @@
 //! needs these, without a rule of their own; they are reported by [`Graph::flaws`].
 
 mod flaws;
+mod names;
 #[cfg(test)]
 pub(super) mod small;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::collections::VecDeque;
 
 use crate::supervise::Standing;
-
-/// A name that a service has, or that one needs.
-#[derive(Debug, Default)]
-struct Name {
-    text: Box<[u8]>,
-    /// The service of that name.
-    holder: Option<usize>,
-    /// The services that need it, in the order of slots.
-    needed_by: Vec<usize>,
-}
+#[cfg(test)]
+pub(super) use flaws::Flaw;
+use names::Names;
+pub(crate) use walk::Way;
 
 /// A name in the `needs` of a service.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Need {
     name: usize,
     /// It is reported that no other service has the name.
     reported: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Service {
     /// None: nobody can need it. The program, and a service whose directory is gone.
     name: Option<usize>,
@@ -53,15 +49,11 @@ struct Service {
 /// The services of a tree and their needs.
 ///
 /// Services are known by their slot, a small number that stays the same as long as the service exists.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Graph {
     services: Vec<Option<Service>>,
     count: usize,
-    names: Vec<Name>,
-    /// The names that are in use, in the order of bytes.
-    by_name: Vec<usize>,
-    /// The places in `names` that are not in use.
-    unused: Vec<usize>,
+    names: Names,
     /// The program of the container, which needs everything.
     program: Option<usize>,
     /// How many services are wanted up and not ready.
@@ -72,26 +64,19 @@ pub(crate) struct Graph {
     flaws: flaws::Reported,
 }
 
-/// A direction in the graph.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Way {
-    /// From a service to those that it needs.
-    Needs,
-    /// From a service to those that need it.
-    Dependents,
-}
-
 impl Graph {
     /// A service has appeared, or is looked at again: its name and its needs. A name counts once. If another service
     /// has the name, its directory is gone.
     pub(crate) fn set<'a>(&mut self, slot: usize, name: &[u8], needs: impl IntoIterator<Item = &'a [u8]>) {
         self.place(slot);
         if self.name(slot) != Some(name) {
+            let standing = self.standing(slot);
             self.claim(slot, name);
+            self.stands(slot, standing);
         }
         let mut new: Vec<usize> = Vec::new();
         for need in needs {
-            let need = self.intern(need);
+            let need = self.names.intern(need);
             if !new.contains(&need) {
                 new.push(need);
             }
@@ -113,7 +98,7 @@ impl Graph {
         self.stands(slot, Standing::Down);
         let Some(name) = self.service_mut(slot).and_then(|service| service.name.take()) else { return };
         self.names[name].holder = None;
-        self.release(name);
+        self.names.release(name);
         self.flaws.forget(slot);
         self.changes += 1;
     }
@@ -182,8 +167,8 @@ impl Graph {
 
     /// The names for which it waits, in the order of its file.
     pub(crate) fn waits_for(&self, slot: usize) -> impl Iterator<Item = &[u8]> {
-        let everything: &[usize] = if self.program == Some(slot) { &self.by_name } else { &[] };
-        let coming = everything.iter().copied().filter(|&name| {
+        let everything = (self.program == Some(slot)).then(|| self.names.in_order());
+        let coming = everything.into_iter().flatten().filter(|&name| {
             self.names[name].holder.is_some_and(|holder| self.standing(holder) == Standing::Coming)
         });
         let needs = self.service(slot).map_or(&[][..], |service| &service.needs);
@@ -195,7 +180,7 @@ impl Graph {
     /// `wanted` up, needs first.
     pub(crate) fn to_start(&self, slot: usize, wanted: impl Fn(usize) -> bool) -> Vec<usize> {
         let mut order = Vec::new();
-        if self.service(slot).is_none_or(|service| service.needs.is_empty()) {
+        if self.service(slot).is_none() {
             return order;
         }
         let mut seen = vec![false; self.services.len()];
@@ -222,7 +207,7 @@ impl Graph {
 
     /// The service of a name.
     pub(crate) fn find(&self, name: &[u8]) -> Option<usize> {
-        self.names[self.by_name[self.search(name).ok()?]].holder
+        self.names[self.names.find(name)?].holder
     }
 
     /// The name of a service, as long as its directory is there.
@@ -232,10 +217,11 @@ impl Graph {
 
     /// The services in the order of their names.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = usize> {
-        self.by_name.iter().filter_map(|&name| self.names[name].holder)
+        self.names.in_order().filter_map(|name| self.names[name].holder)
     }
 
     /// How many services there are, with the program and those whose directory is gone.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.count
     }
@@ -258,76 +244,6 @@ impl Graph {
     /// A number that is another one after each change to services and needs.
     pub(super) fn changes(&self) -> usize {
         self.changes
-    }
-
-    /// Visits the neighbours of a service, itself excepted.
-    pub(super) fn each(&self, slot: usize, way: Way, visit: &mut dyn FnMut(usize)) {
-        let Some(service) = self.service(slot) else { return };
-        let mut visit_other = |other| {
-            step();
-            if other != slot {
-                visit(other);
-            }
-        };
-        match way {
-            Way::Needs => {
-                service.needs.iter().filter_map(|need| self.names[need.name].holder).for_each(visit_other);
-            }
-            Way::Dependents => {
-                let Some(name) = service.name else { return };
-                self.names[name].needed_by.iter().for_each(|&other| visit_other(other));
-            }
-        }
-    }
-
-    /// Whether another service needs it.
-    pub(super) fn is_needed(&self, slot: usize) -> bool {
-        // At most one is itself.
-        let needed_by =
-            self.service(slot).and_then(|service| service.name).map(|name| &self.names[name].needed_by);
-        needed_by.is_some_and(|needed_by| needed_by.iter().take(2).any(|&other| other != slot))
-    }
-
-    /// All that is reached from a service, itself included, by slot.
-    pub(super) fn reached(&self, slot: usize, way: Way) -> Vec<bool> {
-        let mut reached = vec![false; self.services.len()];
-        reached[slot] = true;
-        let mut left = vec![slot];
-        while let Some(at) = left.pop() {
-            self.each(at, way, &mut |other| {
-                if !std::mem::replace(&mut reached[other], true) {
-                    left.push(other);
-                }
-            });
-        }
-        reached
-    }
-
-    /// The services that are in a cycle or between two, by slot: what is left once all were taken away that need
-    /// nobody, or nobody needs, again and again.
-    pub(super) fn knot(&self) -> Vec<bool> {
-        let mut knot: Vec<bool> = self.services.iter().map(Option::is_some).collect();
-        self.peel(&mut knot, Way::Needs);
-        self.peel(&mut knot, Way::Dependents);
-        knot
-    }
-
-    fn peel(&self, knot: &mut [bool], way: Way) {
-        let back = if way == Way::Needs { Way::Dependents } else { Way::Needs };
-        let mut degree = vec![0_usize; knot.len()];
-        for slot in 0..knot.len() {
-            self.each(slot, way, &mut |other| degree[slot] += usize::from(knot[other]));
-        }
-        let mut loose: Vec<usize> = (0..knot.len()).filter(|&slot| knot[slot] && degree[slot] == 0).collect();
-        while let Some(slot) = loose.pop() {
-            knot[slot] = false;
-            self.each(slot, back, &mut |other| {
-                degree[other] -= 1;
-                if degree[other] == 0 && knot[other] {
-                    loose.push(other);
-                }
-            });
-        }
     }
 
     fn service(&self, slot: usize) -> Option<&Service> {
@@ -373,7 +289,7 @@ impl Graph {
         if let Some(other) = self.find(name) {
             self.vanish(other);
         }
-        let name = self.intern(name);
+        let name = self.names.intern(name);
         self.names[name].holder = Some(slot);
         if let Some(service) = self.service_mut(slot) {
             service.name = Some(name);
@@ -401,7 +317,7 @@ impl Graph {
             }
         }
         for need in &old {
-            self.release(need.name);
+            self.names.release(need.name);
         }
         let missing = new.iter().filter(|&&name| !self.is_ready(name)).count();
         if let Some(service) = self.service_mut(slot) {
@@ -415,42 +331,6 @@ impl Graph {
         }
         self.changes += 1;
         self.look_at(slot);
-    }
-
-    /// Where a name is in `by_name`, or would be.
-    fn search(&self, name: &[u8]) -> Result<usize, usize> {
-        self.by_name.binary_search_by(|&id| {
-            step();
-            (*self.names[id].text).cmp(name)
-        })
-    }
-
-    /// The place of a name in `names`.
-    fn intern(&mut self, name: &[u8]) -> usize {
-        let at = match self.search(name) {
-            Ok(at) => return self.by_name[at],
-            Err(at) => at,
-        };
-        let id = self.unused.pop().unwrap_or_else(|| {
-            self.names.push(Name::default());
-            self.names.len() - 1
-        });
-        self.names[id].text = name.into();
-        self.by_name.insert(at, id);
-        id
-    }
-
-    /// Forgets a name that no service has and none needs.
-    fn release(&mut self, id: usize) {
-        let name = &self.names[id];
-        if name.holder.is_some() || !name.needed_by.is_empty() {
-            return;
-        }
-        if let Ok(at) = self.search(&self.names[id].text) {
-            self.by_name.remove(at);
-            self.names[id] = Name::default();
-            self.unused.push(id);
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 
 use common::door::{self, Owner};
 use common::quantity::MILLISECONDS;
-use common::spawn::{self, Plan};
+use common::spawn::{self, Files, Plan};
 use common::supervise::Death;
 use common::{Text, Voice, Words, flaw, process, signals};
 use nix::errno::Errno;
@@ -81,7 +81,13 @@ pub(super) struct Script {
 impl Script {
     /// Starts it, with the scan directory as its working directory. Where there is no such script, or no
     /// directory, it has ended with 0.
-    pub(super) fn start(which: Which, directory: Option<BorrowedFd>, env: &Words, voice: Voice) -> Self {
+    pub(super) fn start(
+        which: Which,
+        directory: Option<BorrowedFd>,
+        files: Option<Files>,
+        env: &Words,
+        voice: Voice,
+    ) -> Self {
         let path = which.path();
         let Some(directory) = directory else { return Self { which, state: State::Ended(0) } };
         if !exists(directory, path) {
@@ -98,7 +104,7 @@ impl Script {
             }
         };
         // A group, so that a stop reaches what it has started.
-        let plan = Plan { group: true, directory, record: None, fds: &[], path, argv, env };
+        let plan = Plan { group: true, files, directory, record: None, fds: &[], path, argv, env };
         let state = match spawn::spawn(&plan) {
             Ok(spawned) => {
                 if let Some(errno) = spawned.exec {

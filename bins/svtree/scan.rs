@@ -67,6 +67,7 @@ pub(crate) enum Way {
     /// Watch by inotify where that is possible.
     Watch,
     /// Look from time to time.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests: as if there were no inotify"))]
     Poll,
 }
 
@@ -174,7 +175,7 @@ impl Scan {
         match self.read(all, polled) {
             Ok(()) if self.reported.lost => {
                 self.reported.lost = false;
-                self.notices.push(Notice::Found);
+                self.notices.insert(0, Notice::Found);
             }
             Ok(()) => {}
             Err(errno) => {
@@ -199,6 +200,8 @@ impl Scan {
         let (table, mut all) = (&mut self.table, false);
         let read = self.watches.events(|about| match about {
             About::Everything => all = true,
+            // Any instance may be a link to it.
+            About::Name(name) if table::is_template(name) => all = true,
             About::Name(name) => {
                 if let Some(entry) = table.find(name) {
                     table.entries[entry].dirty = true;
@@ -256,7 +259,8 @@ impl Scan {
                 _ => false,
             };
         }
-        let (table, fd, mut dangling) = (&mut self.table, directory.as_fd(), false);
+        let (table, fd) = (&mut self.table, directory.as_fd());
+        let (mut dangling, mut unsure) = (false, false);
         file::each_entry(fd, |name, kind| {
             if kind == Kind::Other || !table::is_service(name) {
                 return;
@@ -264,13 +268,16 @@ impl Scan {
             table.see(name, || match fstatat(fd, name, AtFlags::empty()) {
                 Ok(file) => Ok(Some(Identity::of(&file)).filter(|_| fds::is(&file, SFlag::S_IFDIR))),
                 Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::ENAMETOOLONG) => {
-                    dangling |= kind != Kind::Directory;
+                    let gone = fstatat(fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_err();
+                    unsure |= gone;
+                    dangling |= !gone && kind != Kind::Directory;
                     Ok(None)
                 }
                 Err(errno) => Err(errno),
             });
         })?;
         self.table.end();
+        self.table.unsure = unsure;
         self.dangling = dangling;
         self.directory = Some(directory);
         Ok(())
@@ -334,7 +341,7 @@ impl Scan {
             Growth::Growing if self.pace.started() < since + GROWTH => Some(since),
             Growth::Growing | Growth::Complete => {
                 self.table.stale.extend(watch);
-                self.table.set(entry, State::Hosted { identity, missing: false });
+                self.table.set(entry, State::Hosted { identity, missing: 0 });
                 return Some(Change::Appeared { name, directory, identity });
             }
         };

@@ -28,7 +28,7 @@ enum Order {
 }
 
 /// The stop of a tree on its way.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Stop {
     order: Order,
     /// By slot: the identity of the service that is asked to stop, or in `next`.
@@ -92,16 +92,17 @@ impl Stop {
     }
 
     fn look_at(&mut self, graph: &Graph, slot: usize) {
-        if self.asked[slot] == graph.identity(slot) {
-            return;
-        }
         if !graph.is_needed(slot) {
             self.ask(graph, slot);
         } else if self.knot[slot] {
             let dependents = graph.reached(slot, Way::Dependents);
             let needs = graph.reached(slot, Way::Needs);
             if dependents.iter().zip(&needs).all(|(&dependent, &need)| need || !dependent) {
-                (0..dependents.len()).filter(|&slot| dependents[slot]).for_each(|slot| self.ask(graph, slot));
+                for slot in (0..dependents.len()).filter(|&slot| dependents[slot]) {
+                    self.ask(graph, slot);
+                    // All of its cycle are asked: there is nothing more to find out.
+                    self.knot[slot] = false;
+                }
             }
         }
     }

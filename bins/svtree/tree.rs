@@ -7,14 +7,16 @@ mod course;
 mod open;
 mod requests;
 mod services;
+mod upgrade;
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
-use common::{Voice, memory, process, signals};
-use nix::errno::Errno;
+use common::{Voice, Words, memory, process, signals};
+use nix::sys::resource::rlim_t;
 
 use super::clients::Clients;
+use super::command_line::Manner;
 use super::events::{Events, Token};
 use super::hosted::{Hosted, Turn};
 use super::needs::Graph;
@@ -24,6 +26,7 @@ use super::scan::Scan;
 use super::slots::Slots;
 use crate::supervise::Now;
 use course::Course;
+pub(super) use open::Inherited;
 use services::{Template, Waiting};
 
 /// How long it has to be quiet before what is not needed for the wait is given back, in milliseconds.
@@ -34,6 +37,7 @@ const DEATHS: u32 = 64;
 /// A tree of services at work.
 pub(super) struct Tree {
     voice: Voice,
+    manner: Manner,
     /// Whether it is process 1, or in the place of it.
     init: bool,
     /// How long the stop may take, in milliseconds, and the signal that has asked for it.
@@ -50,6 +54,8 @@ pub(super) struct Tree {
     program: Option<Program>,
     graph: Graph,
     slots: Slots,
+    /// There was no room for all, which was reported.
+    full: bool,
     /// Those that are not hosted yet.
     waiting: VecDeque<Waiting>,
     serial: u32,
@@ -58,9 +64,14 @@ pub(super) struct Tree {
     awake: Vec<usize>,
     course: Course,
     /// Held as long as we live.
-    _lock: Option<OwnedFd>,
+    lock: Option<OwnedFd>,
+    /// The command line, and the limit of open files that we were given, soft and hard.
+    line: Words,
+    files: (rlim_t, rlim_t),
     socket: Option<OwnedFd>,
     clients: Clients,
+    /// It goes on with the services of the program that it was.
+    takes_over: bool,
     /// There may be more deaths.
     unreaped: bool,
     /// There are signals.
@@ -75,8 +86,9 @@ impl Tree {
         // A death before our signal dispositions were set has sent us nothing.
         (self.signalled, self.unreaped) = (true, true);
         loop {
-            self.learn();
+            // First, so that whatever was started is known by its pid before a death is learnt of.
             self.turns();
+            self.learn();
             let status = self.go_on(Now::read());
             if let Err(errno) = self.clients.rest(&self.events) {
                 self.voice.unable(&[b"wait for a client"], errno);
@@ -88,12 +100,15 @@ impl Tree {
         }
     }
 
-    /// Gives a service a turn in this round.
+    /// Gives a service to which something was done a turn in this round. A child that it has started may be dead by then,
+    /// and deaths come before turns: whose child that is has to be known from here on.
     fn wake(&mut self, slot: usize) {
-        if let Some(hosted) = self.slots.get_mut(slot).filter(|hosted| !hosted.awake) {
-            hosted.awake = true;
+        let Some(hosted) = self.slots.get_mut(slot) else { return };
+        if !std::mem::replace(&mut hosted.awake, true) {
             self.awake.push(slot);
         }
+        let pids = hosted.service.pids();
+        self.slots.set_pids(slot, pids);
     }
 
     /// Something was asked of a service outside of its turn, which may have closed files of it and opened others. What
@@ -102,9 +117,6 @@ impl Tree {
         let Some(hosted) = self.slots.get_mut(slot) else { return };
         let voice = self.template.voice(hosted.name);
         hosted.rest(slot, &self.events, &mut self.queue, voice);
-        // A process that was started may be dead already, and is to be known when it is reaped.
-        let pids = hosted.service.pids();
-        self.slots.set_pids(slot, pids);
         self.wake(slot);
     }
 
@@ -166,7 +178,7 @@ impl Tree {
     /// For how many milliseconds to wait at most, if time alone will lead to something. After a quiet second, memory
     /// that the wait does not need is given back: under load it would be fetched again and again.
     fn timeout(&mut self, now: Now) -> Option<u64> {
-        if self.unreaped || !self.awake.is_empty() {
+        if self.unreaped && !self.takes_over || !self.awake.is_empty() {
             return Some(0);
         }
         let due = [self.queue.first(), self.deadline()].into_iter().flatten().min();
@@ -194,7 +206,13 @@ impl Tree {
             Turn::Goes => {}
             Turn::Over(_) => return self.over(slot),
             Turn::Upgrade(client) => {
-                hosted.service.refuse_upgrade(client, Errno::ENOSYS);
+                // What is learnt of others is to be dealt with first.
+                if self.awake.is_empty() {
+                    let why = self.upgrade(Now::read());
+                    if let Some(hosted) = self.slots.get_mut(slot) {
+                        hosted.service.refuse_upgrade(client, why.bytes());
+                    }
+                }
                 return self.touched(slot);
             }
         }
@@ -214,7 +232,9 @@ impl Tree {
             // Also where CHLD was not heard: one signal may stand for many.
             self.unreaped = true;
         }
-        if !std::mem::take(&mut self.unreaped) {
+        // How a child has died that the program before us has started is for its service, once that is hosted again.
+        self.takes_over &= !self.is_complete();
+        if self.takes_over || !std::mem::take(&mut self.unreaped) {
             return;
         }
         for _ in 0..DEATHS {

@@ -1,12 +1,13 @@
 //! The one door: where this process becomes another program.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::mem;
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
-use nix::fcntl::AT_FDCWD;
+use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::stat::{FileStat, SFlag, stat};
+use nix::unistd::{AccessFlags, faccessat};
 
 use crate::env::Env;
 use crate::exit::Exit;
@@ -89,6 +90,16 @@ impl Chain {
     #[must_use]
     pub fn is_next(&self, expected: &SelfMatch) -> bool {
         expected.is(|| self.program())
+    }
+
+    /// Where `program` is, as [`Chain::exec`] would find it: the first that may be executed.
+    #[must_use]
+    pub fn find(&self, program: &CStr) -> Option<CString> {
+        let mut room = Vec::new();
+        let may = |file: &CStr| faccessat(AT_FDCWD, file, AccessFlags::X_OK, AtFlags::AT_EACCESS).is_ok();
+        let mut all = directories(program, self.path);
+        let found = all.find(|directory| may(file_in(directory, program, &mut room)))?;
+        Some(file_in(found, program, &mut Vec::new()).to_owned())
     }
 
     /// Becomes the program, found as the shell does but for a file that the kernel cannot run, which no

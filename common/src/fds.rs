@@ -214,6 +214,12 @@ pub fn all_handed_on(wanted: impl Fn(RawFd) -> bool) -> nix::Result<Vec<OwnedFd>
     found.into_iter().map(own).collect()
 }
 
+/// Whether a number is that of a regular file.
+#[must_use]
+pub fn is_regular(fd: RawFd) -> bool {
+    raw::kind(fd).is_ok_and(|kind| kind == SFlag::S_IFREG.bits())
+}
+
 /// Whether a number is that of a FIFO which is open with these flags.
 #[must_use]
 pub fn is_open_fifo(fd: RawFd, flags: OFlag) -> bool {

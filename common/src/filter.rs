@@ -81,7 +81,8 @@ fn read_some(buffer: &mut [u8]) -> Result<usize, Exit> {
     }
 }
 
-fn write_all(mut bytes: &[u8]) -> Result<(), Exit> {
+/// Writes to the standard output, all of it: waits for its reader, as long as it takes.
+pub fn write_all(mut bytes: &[u8]) -> Result<(), Exit> {
     while !bytes.is_empty() {
         match write(stdout(), bytes) {
             Err(errno) => again(errno, stdout(), poll::POLLOUT).or_fail("write to the standard output")?,

@@ -37,6 +37,28 @@ pub enum Room {
     Full,
 }
 
+/// Whether an unfinished line may be waited for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum More {
+    /// What is there may go on.
+    Awaited,
+    /// The logger leaves.
+    NotAwaited,
+}
+
+/// What is to be processed next: so many of the bytes that have been seen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Due {
+    /// Whole lines, or a piece of one that is longer than what can be seen.
+    Lines(usize),
+    /// A last line that nothing ends.
+    Unended(usize),
+    /// Nothing yet.
+    Nothing,
+    /// Nothing any more: the input has ended, or what is there is left to the next logger.
+    Over,
+}
+
 /// Standard input.
 #[derive(Debug)]
 pub struct Input {
@@ -116,6 +138,26 @@ impl Input {
         self.quiet = if self.seen == (0..count) { self.quiet + 1 } else { 0 };
         self.seen = 0..count;
         Ok(if count == 0 { Look::Nothing } else { Look::Bytes })
+    }
+
+    /// Looks at what is there, without waiting, and decides what of it is to be processed. A line that has begun is whole
+    /// or waited for, as long as it fits.
+    pub fn due(&mut self, more: More) -> nix::Result<Due> {
+        match self.look()? {
+            Look::End => return Ok(Due::Over),
+            Look::Nothing if more == More::NotAwaited => return Ok(Due::Over),
+            Look::Nothing => return Ok(Due::Nothing),
+            Look::Bytes => {}
+        }
+        Ok(match self.bytes().iter().rposition(|byte| *byte == b'\n') {
+            Some(last) => Due::Lines(last + 1),
+            None if self.look_further() == Room::Full => Due::Lines(self.seen.len()),
+            None if self.closed || more == More::NotAwaited && self.is_only_reader() => {
+                Due::Unended(self.seen.len())
+            }
+            None if more == More::NotAwaited => Due::Over, // the next logger gets it whole
+            None => Due::Nothing,
+        })
     }
 
     fn read(&mut self) -> nix::Result<Look> {

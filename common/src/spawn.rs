@@ -20,6 +20,8 @@ use crate::{fds, procfs};
 pub struct Plan<'a> {
     /// Whether it leads a process group of its own.
     pub group: bool,
+    /// The limit of open files that it gets, soft and hard, if not ours.
+    pub files: Option<Files>,
     /// Its working directory.
     pub directory: BorrowedFd<'a>,
     /// Where it writes its record, if anywhere, and what it puts around its pid and start time.
@@ -33,6 +35,9 @@ pub struct Plan<'a> {
     /// Its environment.
     pub env: &'a Words,
 }
+
+/// `RLIMIT_NOFILE`, soft and hard.
+pub type Files = (rlim_t, rlim_t);
 
 /// A place of [`Slot::SIZE`] bytes in a file.
 #[derive(Debug)]
@@ -153,6 +158,9 @@ fn become_program(plan: &Plan, pid: u32, record: &mut Option<Errno>) -> nix::Res
     if plan.group {
         let this = Pid::from_raw(0);
         setpgid(this, this)?;
+    }
+    if let Some((soft, hard)) = plan.files {
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
     }
     fchdir(plan.directory)?;
     if let Some(slot) = &plan.record {

@@ -33,6 +33,8 @@ pub const STAT: &CStr = c"stat";
 pub const LOCK: &CStr = c"lock";
 /// The socket, since when the service is ready, and how run has ended: of svrun.
 pub const SOCKET: &CStr = c"socket";
+/// What a tree has in its scan directory, or in the state directory of all its services: with a socket of its own.
+pub const TREE: &CStr = c".tree";
 /// See [`SOCKET`].
 pub const READY: &CStr = c"ready";
 /// See [`SOCKET`].
@@ -82,11 +84,17 @@ pub enum State {
     Finish,
     /// A state that no supervisor known to us has.
     Unknown,
+    /// setup, before run: down in the bytes of the status.
+    Setup,
+    /// Nothing, after a setup without a run: up, but down in the bytes of the status.
+    Done,
 }
 
 impl State {
-    /// All that have a word, in the order of their bytes in the status.
+    /// All that have a byte in the status, in the order of these.
     const KNOWN: [Self; 3] = [Self::Down, Self::Run, Self::Finish];
+    /// All that have a word.
+    const WORDS: [Self; 5] = [Self::Down, Self::Run, Self::Finish, Self::Setup, Self::Done];
 
     /// The word for it; empty for one that is not known.
     #[must_use]
@@ -96,13 +104,30 @@ impl State {
             Self::Run => "run",
             Self::Finish => "finish",
             Self::Unknown => "",
+            Self::Setup => "setup",
+            Self::Done => "done",
+        }
+    }
+
+    /// Whether the service is up: run runs, or there is none and setup has done its work.
+    #[must_use]
+    pub fn is_up(self) -> bool {
+        matches!(self, Self::Run | Self::Done)
+    }
+
+    /// Its byte in the status.
+    #[must_use]
+    pub fn byte(self) -> u8 {
+        match self {
+            Self::Setup | Self::Done => Self::Down as u8,
+            state => state as u8,
         }
     }
 
     /// The state that has this word.
     #[must_use]
     pub fn from_word(word: &str) -> Self {
-        Self::KNOWN.into_iter().find(|state| state.word() == word).unwrap_or(Self::Unknown)
+        Self::WORDS.into_iter().find(|state| state.word() == word).unwrap_or(Self::Unknown)
     }
 }
 
@@ -188,6 +213,9 @@ pub const RESTART_MAX: &str = "restart-max";
 /// See [`Hold::reason`].
 pub const FINISH: &str = "finish";
 
+/// The error of a tree that has no service of this name.
+pub const NO_SERVICE: &str = "no such service";
+
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Death {
@@ -207,9 +235,10 @@ mod tests {
 
     #[test]
     fn every_word_stands_for_one_state_and_one_want() {
-        for state in State::KNOWN {
+        for state in State::WORDS {
             assert_eq!(State::from_word(state.word()), state);
         }
+        assert_eq!(State::WORDS.map(State::byte), [0, 1, 2, 0, 0]);
         assert_eq!(State::from_word(""), State::Unknown);
         for want in [Want::Up, Want::Down, Want::Exit] {
             assert_eq!(Want::from_word(want.word()), Some(want));

@@ -5,7 +5,7 @@ use std::io::BufRead;
 use crate::sys::errno;
 
 /// At most `N` bytes; what does not fit is left out.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Text<const N: usize> {
     bytes: [u8; N],
     length: usize,

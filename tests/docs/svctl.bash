@@ -22,6 +22,7 @@ _svctl() {
 	fi
 	word=
 	case $command in
+	rescan) return ;;
 	signal) if [[ -z ${operands[1]-} ]]; then word='TERM KILL HUP ALRM INT QUIT USR1 USR2 STOP CONT WINCH'; fi ;;
 	wait)
 		word='-a -o up down ready finished'

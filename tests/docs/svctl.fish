@@ -29,6 +29,7 @@ end
 
 function __svctl_wants_service
     not __svctl_wants_command; and not __svctl_wants_signal; and not __svctl_wants_condition
+    and not string match -q -- rescan (__svctl_words)
 end
 
 function __svctl_services

@@ -40,6 +40,8 @@ _svctl() {
 			_wanted signals expl signal compadd TERM KILL HUP ALRM INT QUIT USR1 USR2 STOP CONT WINCH
 		elif [[ $words[1] == wait && $#operands == 0 ]]; then
 			_wanted conditions expl condition compadd -- -a -o up down ready finished
+		elif [[ $words[1] == rescan ]]; then
+			_message 'no more arguments'
 		else
 			_svctl_services
 		fi

@@ -144,7 +144,8 @@ fn a_script_check_that_hangs_is_killed_when_the_time_is_up() {
     house.serve(&peer("runsv").unwrap(), "a");
     house.wait_until("a", "run");
     let outcome = house.svctl("-w 0.1 start a");
-    assert_eq!((outcome.status, &*without_numbers(&outcome.stdout)), (1, "timeout: run: a: (pid N) Ns\n"));
+    let said = (outcome.status, &*without_numbers(&outcome.stdout));
+    assert_eq!(said, (1, "timeout: run: a: (pid N) Ns, ./check fails\n"));
     let pid = house.text("a/pid");
     assert!(!std::path::Path::new("/proc").join(pid.trim()).exists(), "check is there still");
 }
@@ -183,8 +184,8 @@ fn a_wait_for_several_is_for_all_or_for_one() {
     let both = "ok: run: a: (pid N) Ns\ntimeout: down: b: Ns, normally up\n";
     assert_eq!(line("-w 0.1 wait -a up a b"), (1, both.into()));
     assert_eq!(line("-w 0.1 wait up a b"), (1, both.into()));
-    let neither = "fail: no: unable to change to service directory: No such file or directory\n\
-                   timeout: down: b: Ns, normally up\n";
+    let neither = "timeout: down: b: Ns, normally up\n\
+                   fail: no: unable to change to service directory: No such file or directory\n";
     assert_eq!(line("-w 0.1 wait -o up no b"), (2, neither.into()));
 }
 

@@ -238,8 +238,19 @@ impl Talker {
         name: &str,
         answer: impl Fn(usize, &str) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        let directory = house.at(name).join("supervise");
-        fs::create_dir_all(&directory).unwrap();
+        Self::at(&house.at(name).join("supervise"), answer)
+    }
+
+    /// The same as the tree of all these services.
+    pub(super) fn tree(
+        house: &House,
+        answer: impl Fn(usize, &str) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::at(&house.at(".tree"), answer)
+    }
+
+    fn at(directory: &Path, answer: impl Fn(usize, &str) -> Answer + Send + Sync + 'static) -> Self {
+        fs::create_dir_all(directory).unwrap();
         let listener = UnixListener::bind(directory.join("socket")).unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let (answer, lines) = (Arc::new(answer), heard.clone());

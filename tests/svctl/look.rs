@@ -174,8 +174,7 @@ fn a_usage_error_names_the_problem() {
     let house = House::new();
     for (words, problem) in [
         ("up", "missing service"),
-        ("status", "missing service"),
-        ("events", "missing service"),
+        ("stop", "missing service"),
         ("-w x up a", "not a number of seconds: x"),
         ("-w", "missing argument for option '-w'"),
         ("-q up a", "invalid option '-q'"),
@@ -289,7 +288,7 @@ fn only_the_name_of_a_service_makes_an_init_script() {
         assert_eq!(called(name, "status a"), (0, "run: a: (pid N) Ns\n".into()), "{name}");
         assert!(called(name, "list").1.starts_with("NAME "), "{name}");
     }
-    assert_eq!(called("svctl-0.1", "status").0, 100);
+    assert_eq!(called("svctl-0.1", "status"), (0, "run: a: (pid N) Ns\n".into()));
     assert_eq!(called("a", "status"), (0, "run: a: (pid N) Ns\n".into()));
     // An init script whose service is gone says so, as sv does.
     assert_eq!(called("gone", "status").0, 1);

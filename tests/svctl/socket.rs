@@ -85,7 +85,7 @@ fn a_start_waits_until_the_service_is_ready() {
     let starts = Background::start(&mut house.command("svctl", "-w 600 start a"));
     starts.wait_until_in(LOOKING);
     assert_eq!(line(&house, "wait up a"), says("ok: run: a: (pid N) Ns\n"));
-    assert_eq!(line(&house, "-w 0.1 wait ready a"), (1, "timeout: run: a: (pid N) Ns\n".into()));
+    assert_eq!(line(&house, "-w 0.1 wait ready a"), (1, "timeout: run: a: (pid N) Ns, not ready\n".into()));
     house.write("a/go", "x\n");
     assert_eq!(without_numbers(&starts.finish().stdout), "ok: run: a: (pid N) Ns\n");
 }

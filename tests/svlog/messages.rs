@@ -18,7 +18,7 @@ fn in_directory(mut command: Command, args: &[&str]) -> (tempfile::TempDir, Outc
 }
 
 /// Command lines that mean nothing, and what is wrong with them.
-const WRONG: [(&[&str], &str); 16] = [
+const WRONG: [(&[&str], &str); 20] = [
     (&[], "missing dir"),
     (&["-t"], "missing dir"),
     (&["--"], "missing dir"),
@@ -35,6 +35,10 @@ const WRONG: [(&[&str], &str); 16] = [
     (&["-b", "1000", "log"], "-b must be more than -l"),
     (&["-b", "200", "-l", "200", "log"], "-b must be more than -l"),
     (&["-l", "20000", "log"], "-b must be more than -l"),
+    (&["-p"], "missing argument for option '-p'"),
+    (&["-p", "web", "log"], "-p goes with - alone; a dir has its prefix in config"),
+    (&["-", "log"], "- is the standard output, beside which there is no dir"),
+    (&["-p", "web", "log", "-"], "- is the standard output, beside which there is no dir"),
 ];
 
 #[test]

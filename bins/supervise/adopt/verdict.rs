@@ -14,6 +14,8 @@ pub(in super::super) enum Verdict {
     StartVanished,
     /// Its death was seen and dealt with; the next start is due.
     Settled,
+    /// setup has done its work, and a start of run may have been under way, or there is none.
+    SetUp,
     /// Its death was seen, and finish is due.
     FinishDue,
     /// It has died, and nobody has seen how.
@@ -51,10 +53,12 @@ pub(in super::super) fn verdict(snapshot: Option<&Snapshot>, child: Option<(&Chi
     let of = Snapshots::of(snapshot, child);
     match (of, snapshot.map(|snapshot| snapshot.machine.phase)) {
         (Snapshots::Behind, _) | (_, None) => Verdict::DiedUnseen,
-        (Snapshots::Ahead, Some(Phase::Run)) => Verdict::StartVanished,
+        (Snapshots::Ahead, Some(Phase::Run | Phase::Setup)) => Verdict::StartVanished,
         (_, Some(Phase::Down | Phase::Wait | Phase::Prepare)) => Verdict::Settled,
-        (Snapshots::Same, Some(Phase::Finish)) if child.phase == Phase::Run => Verdict::FinishDue,
-        (_, Some(Phase::Run | Phase::Finish)) => Verdict::DiedUnseen,
+        (Snapshots::Same, Some(Phase::Finish)) if child.phase != Phase::Finish => Verdict::FinishDue,
+        (Snapshots::Same, Some(Phase::Run | Phase::Done)) if child.phase == Phase::Setup => Verdict::SetUp,
+        (Snapshots::Ahead, Some(Phase::Done)) => Verdict::SetUp,
+        (_, Some(Phase::Run | Phase::Finish | Phase::Setup | Phase::Done)) => Verdict::DiedUnseen,
     }
 }
 
@@ -84,27 +88,33 @@ mod tests {
 
     #[test]
     fn every_pair_of_snapshot_and_child_has_its_verdict() {
-        use Phase::{Down, Finish, Prepare, Run, Wait};
-        use Verdict::{DiedUnseen, FinishDue, Settled, StartVanished};
-        for (serial, phase, after_run, after_finish) in [
-            (4, Down, DiedUnseen, DiedUnseen),
-            (4, Wait, DiedUnseen, DiedUnseen),
-            (4, Prepare, DiedUnseen, DiedUnseen),
-            (4, Run, DiedUnseen, DiedUnseen),
-            (4, Finish, DiedUnseen, DiedUnseen),
-            (5, Down, Settled, Settled),
-            (5, Wait, Settled, Settled),
-            (5, Prepare, Settled, Settled),
-            (5, Run, DiedUnseen, DiedUnseen),
-            (5, Finish, FinishDue, DiedUnseen),
-            (6, Down, Settled, Settled),
-            (6, Wait, Settled, Settled),
-            (6, Prepare, Settled, Settled),
-            (6, Run, StartVanished, StartVanished),
-            (6, Finish, DiedUnseen, DiedUnseen),
+        use Phase::{Done, Down, Finish, Prepare, Run, Setup, Wait};
+        use Verdict::{DiedUnseen, FinishDue, SetUp, Settled, StartVanished};
+        for (serial, phase, after_run, after_finish, after_setup) in [
+            (4, Down, DiedUnseen, DiedUnseen, DiedUnseen),
+            (4, Wait, DiedUnseen, DiedUnseen, DiedUnseen),
+            (4, Prepare, DiedUnseen, DiedUnseen, DiedUnseen),
+            (4, Run, DiedUnseen, DiedUnseen, DiedUnseen),
+            (4, Finish, DiedUnseen, DiedUnseen, DiedUnseen),
+            (4, Setup, DiedUnseen, DiedUnseen, DiedUnseen),
+            (4, Done, DiedUnseen, DiedUnseen, DiedUnseen),
+            (5, Down, Settled, Settled, Settled),
+            (5, Wait, Settled, Settled, Settled),
+            (5, Prepare, Settled, Settled, Settled),
+            (5, Run, DiedUnseen, DiedUnseen, SetUp),
+            (5, Finish, FinishDue, DiedUnseen, FinishDue),
+            (5, Setup, DiedUnseen, DiedUnseen, DiedUnseen),
+            (5, Done, DiedUnseen, DiedUnseen, SetUp),
+            (6, Down, Settled, Settled, Settled),
+            (6, Wait, Settled, Settled, Settled),
+            (6, Prepare, Settled, Settled, Settled),
+            (6, Run, StartVanished, StartVanished, StartVanished),
+            (6, Finish, DiedUnseen, DiedUnseen, DiedUnseen),
+            (6, Setup, StartVanished, StartVanished, StartVanished),
+            (6, Done, SetUp, SetUp, SetUp),
         ] {
             let snapshot = snapshot(serial, phase);
-            for (runs, expected) in [(Run, after_run), (Finish, after_finish)] {
+            for (runs, expected) in [(Run, after_run), (Finish, after_finish), (Setup, after_setup)] {
                 let child = child(runs);
                 let given = verdict(Some(&snapshot), Some((&child, false)));
                 assert_eq!(given, expected, "{serial} {phase:?}, {runs:?}");

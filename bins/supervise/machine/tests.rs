@@ -58,6 +58,8 @@ fn event(word: &str) -> Option<Event> {
         "handled" => Event::Script(true),
         "unhandled" => Event::Script(false),
         "started" => Event::Started(7),
+        "setup" => Event::SetupStarted(7),
+        "no-run" => Event::NoRun,
         "not-started" => Event::NotStarted,
         "no-finish" => Event::NoFinish,
         "exit-0" => Event::Died(Death::Exit(0)),
@@ -80,6 +82,7 @@ fn word_for(action: Action) -> String {
         Action::Try(script) => format!("control/{}", char::from(script.letter())),
         Action::KillScript => "end-script".to_owned(),
         Action::Start => "start".to_owned(),
+        Action::Run => "run".to_owned(),
         Action::Report => "report".to_owned(),
         Action::Finish => "finish".to_owned(),
         Action::Signal(28) => "WINCH".to_owned(),
@@ -89,7 +92,8 @@ fn word_for(action: Action) -> String {
 
 /// All that can happen.
 const EVENTS: &str = "u d o x t k p c h a i q 1 2 ? hold release restart winch handled unhandled \
-                      started not-started no-finish exit-0 exit-125 killed not-executed lost time late";
+                      setup no-run started not-started no-finish exit-0 exit-125 killed not-executed lost \
+                      time late";
 
 /// Situations, as `name: what led there`, and what each event leads to there: `events: actions > phase want`.
 /// A `*` is the letter of the event, `SIG` its signal; `never` is what cannot happen there. `died` is every
@@ -102,14 +106,14 @@ Down:
     x: gone > Down Exit
     o: control/u > Prepare Down
     t k p c h a i q 1 2 ? hold release winch handled unhandled time late: > Down Down
-    never: started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125
 
 Down, gone: x
     u restart: control/u > Prepare Up
     d: > Down Down
     o: control/u > Prepare Down
     x t k p c h a i q 1 2 ? hold release winch handled unhandled time late: > Down Exit
-    never: started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125
 
 Down, given up: u unhandled started +2000 exit-0 started exit-125
     u restart: control/u > Prepare Up
@@ -117,7 +121,7 @@ Down, given up: u unhandled started +2000 exit-0 started exit-125
     x: gone > Down Exit
     o: control/u > Prepare Down
     t k p c h a i q 1 2 ? hold release winch handled unhandled time late: > Down Down
-    never: started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125
 
 Down, control/d runs: u unhandled started d unhandled runs exit-0 no-finish
     u restart: > Prepare Up
@@ -127,7 +131,7 @@ Down, control/d runs: u unhandled started d unhandled runs exit-0 no-finish
     t p c h a i q 1 2 ? hold release winch handled unhandled time: > Down Down
     k: end-script > Down Down
     late: end-script > Down Down
-    never: started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125
 
 Down, control/x runs: u unhandled started x unhandled runs exit-0 no-finish
     u restart: > Prepare Up
@@ -137,7 +141,7 @@ Down, control/x runs: u unhandled started x unhandled runs exit-0 no-finish
     k: end-script > Down Exit
     handled unhandled: gone > Down Exit
     late: end-script > Down Exit
-    never: started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125
 
 Down, control/u runs: u runs d
     u restart: > Prepare Up
@@ -147,7 +151,7 @@ Down, control/u runs: u runs d
     t p c h a i q 1 2 ? hold release winch handled unhandled time: > Down Down
     k: end-script > Down Down
     late: end-script > Down Down
-    never: started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125
 
 Wait: u unhandled started +100 exit-0 no-finish
     u restart: control/u > Prepare Up
@@ -156,7 +160,7 @@ Wait: u unhandled started +100 exit-0 no-finish
     o: control/u > Prepare Down
     t k p c h a i q 1 2 ? hold release winch handled unhandled time: > Wait Up
     late: control/u > Prepare Up
-    never: started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125
 
 Wait, once: o unhandled not-started
     u restart: control/u > Prepare Up
@@ -165,7 +169,7 @@ Wait, once: o unhandled not-started
     o: control/u > Prepare Down
     t k p c h a i q 1 2 ? hold release winch handled unhandled time: > Wait Down
     late: control/u > Prepare Down
-    never: started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125
 
 Wait, held back: hold u
     u restart: > Wait Up
@@ -174,7 +178,7 @@ Wait, held back: hold u
     o: > Wait Down
     t k p c h a i q 1 2 ? hold winch handled unhandled time late: > Wait Up
     release: control/u > Prepare Up
-    never: started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125
 
 Wait, held back, once: hold o
     u restart: > Wait Up
@@ -183,7 +187,7 @@ Wait, held back, once: hold o
     o: > Wait Down
     t k p c h a i q 1 2 ? hold winch handled unhandled time late: > Wait Down
     release: control/u > Prepare Down
-    never: started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125
 
 Prepare: u runs
     u restart: > Prepare Up
@@ -194,7 +198,7 @@ Prepare: u runs
     k: end-script > Prepare Up
     handled unhandled: start > Prepare Up
     late: end-script > Prepare Up
-    never: started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125
 
 Prepare, after control/d: u unhandled started d unhandled runs exit-0 no-finish u
     u restart: > Prepare Up
@@ -205,12 +209,13 @@ Prepare, after control/d: u unhandled started d unhandled runs exit-0 no-finish 
     k: end-script > Prepare Up
     handled unhandled: control/u > Prepare Up
     late: end-script > Prepare Up
-    never: started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125
 
 Prepare, asked to start: u unhandled
     started: > Run Up
+    setup: > Setup Up
     not-started: > Wait Up
-    never: u d o x t k p c h a i q 1 2 ? hold release restart winch handled unhandled no-finish died exit-125 time late
+    never: no-run u d o x t k p c h a i q 1 2 ? hold release restart winch handled unhandled no-finish died exit-125 time late
 
 Run: u unhandled started +2000
     u: > Run Up
@@ -222,7 +227,7 @@ Run: u unhandled started +2000
     ? hold release handled unhandled time late: > Run Up
     winch: WINCH > Run Up
     died exit-125: report finish > Finish Up
-    never: started not-started no-finish
+    never: setup no-run started not-started no-finish
 
 Run, once: o unhandled started +2000
     u: > Run Up
@@ -234,7 +239,7 @@ Run, once: o unhandled started +2000
     ? hold release handled unhandled time late: > Run Down
     winch: WINCH > Run Down
     died exit-125: report finish > Finish Down
-    never: started not-started no-finish
+    never: setup no-run started not-started no-finish
 
 Run, being stopped: u unhandled started +2000 d unhandled unhandled
     u: > Run Up
@@ -247,7 +252,7 @@ Run, being stopped: u unhandled started +2000 d unhandled unhandled
     winch: WINCH > Run Down
     late: KILL > Run Down
     died exit-125: report finish > Finish Down
-    never: started not-started no-finish
+    never: setup no-run started not-started no-finish
 
 Run, control/h runs: u unhandled started +2000 h runs
     u d o x restart t p c h a i q 1 2 ? hold release: > Run
@@ -257,7 +262,7 @@ Run, control/h runs: u unhandled started +2000 h runs
     unhandled: HUP > Run Up
     late: end-script > Run Up
     died exit-125: report finish > Finish Up
-    never: started not-started no-finish
+    never: setup no-run started not-started no-finish
 
 Run, control/a runs: u unhandled started +2000 a runs
     handled: > Run Up
@@ -319,7 +324,7 @@ Run once, control/t runs: o unhandled started +2000 t runs
     unhandled: TERM CONT control/d > Run Down
     late: end-script > Run Down
     died exit-125: report finish > Finish Down
-    never: started not-started no-finish
+    never: setup no-run started not-started no-finish
 
 Run, control/t runs for d: u unhandled started +2000 d runs
     handled: CONT control/d > Run Down
@@ -353,7 +358,7 @@ Run, control/t runs for x: u unhandled started +2000 x runs
     unhandled: QUIT CONT control/x > Run Exit
     late: KILL end-script > Run Exit
     died exit-125: report finish > Finish Exit
-    never: started not-started no-finish
+    never: setup no-run started not-started no-finish
 
 Run, control/x runs: u unhandled started +2000 x unhandled runs
     handled unhandled: > Run Exit
@@ -367,13 +372,13 @@ Run, control/h is ended for k: u unhandled started +2000 h runs k
     handled unhandled: control/k > Run Up
     late: end-script > Run Up
     died exit-125: report finish > Finish Up
-    never: started not-started no-finish
+    never: setup no-run started not-started no-finish
 
 Run, asked for finish: u unhandled started +2000 exit-0
     started: > Finish Up
     not-started: > Finish Up
     no-finish: control/u > Prepare Up
-    never: u d o x t k p c h a i q 1 2 ? hold release restart winch handled unhandled died exit-125 time late
+    never: setup no-run u d o x t k p c h a i q 1 2 ? hold release restart winch handled unhandled died exit-125 time late
 
 Finish: u unhandled started +2000 exit-0 started
     u restart: > Finish Up
@@ -384,7 +389,7 @@ Finish: u unhandled started +2000 exit-0 started
     winch: WINCH > Finish Up
     died: control/u > Prepare Up
     exit-125: > Down Down
-    never: started not-started no-finish
+    never: setup no-run started not-started no-finish
 
 Finish, of a short run: u unhandled started +100 exit-0 started
     died: > Wait Up
@@ -399,7 +404,7 @@ Finish, not wanted up: u unhandled started +2000 exit-0 started d
     late: KILL > Finish Down
     winch: WINCH > Finish Down
     died exit-125: > Down Down
-    never: started not-started no-finish
+    never: setup no-run started not-started no-finish
 
 Finish, then the exit: u unhandled started +2000 exit-0 started x
     t k p c h a i q 1 2: SIG > Finish Exit
@@ -420,12 +425,82 @@ Finish, to be tried again: u unhandled started +2000 exit-0 not-started
     x: > Finish Exit
     t k p c h a i q 1 2 ? hold release winch handled unhandled time: > Finish Up
     late: finish > Finish Up
-    never: started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125
+Setup: u unhandled setup
+    u: > Setup Up
+    d: QUIT CONT > Setup Down
+    x: QUIT CONT > Setup Exit
+    o: > Setup Down
+    restart: QUIT CONT > Setup Up
+    t k p c h a i q 1 2: SIG > Setup Up
+    ? hold release handled unhandled time: > Setup Up
+    late: KILL > Setup Up
+    winch: WINCH > Setup Up
+    exit-0: run > Done Up
+    exit-125 killed not-executed lost: report finish > Finish Up
+    never: setup no-run started not-started no-finish
+
+Setup, once: o unhandled setup
+    u: > Setup Up
+    d: QUIT CONT > Setup Down
+    x: QUIT CONT > Setup Exit
+    o: > Setup Down
+    restart: QUIT CONT > Setup Up
+    t k p c h a i q 1 2: SIG > Setup Down
+    ? hold release handled unhandled time: > Setup Down
+    late: KILL > Setup Down
+    winch: WINCH > Setup Down
+    exit-0: run > Done Down
+    exit-125 killed not-executed lost: report finish > Finish Down
+    never: setup no-run started not-started no-finish
+
+Setup, being stopped: u unhandled setup d
+    t k p c h a i q 1 2: SIG > Setup Down
+    ? hold release handled unhandled time: > Setup Down
+    late: KILL > Setup Down
+    winch: WINCH > Setup Down
+    died exit-125: report finish > Finish Down
+    as: Setup
+
+Done, asked for run: u unhandled setup exit-0
+    started: > Run Up
+    not-started: > Done Up
+    no-run: > Done Up
+    never: setup u d o x t k p c h a i q 1 2 ? hold release restart winch handled unhandled no-finish died exit-125 time late
+
+Done, run to be tried again: u unhandled setup exit-0 not-started
+    u: > Done Up
+    d: finish > Finish Down
+    x: finish > Finish Exit
+    o: > Done Down
+    restart: finish > Finish Up
+    t k p c h a i q 1 2 ? hold release winch handled unhandled time: > Done Up
+    late: run > Done Up
+    never: setup no-run started not-started no-finish died exit-125
+
+Done: u unhandled setup exit-0 no-run
+    late: > Done Up
+    as: Done, run to be tried again
+
+Done, once: o unhandled setup exit-0 no-run
+    u: > Done Up
+    d: finish > Finish Down
+    x: finish > Finish Exit
+    o: > Done Down
+    restart: finish > Finish Up
+    t k p c h a i q 1 2 ? hold release winch handled unhandled time late: > Done Down
+    never: setup no-run started not-started no-finish died exit-125
 ";
 
 /// The rules of the cells.
 fn strict() -> Rules {
-    Rules { down_signal: signals::QUIT, timeout_kill: 5000, timeout_finish: 7000, ..Rules::default() }
+    Rules {
+        down_signal: signals::QUIT,
+        timeout_kill: 5000,
+        timeout_finish: 7000,
+        timeout_setup: 9000,
+        ..Rules::default()
+    }
 }
 
 struct Situation {
@@ -528,7 +603,8 @@ fn the_table_of_the_documentation_says_what_happens() {
     assert!(table.next().unwrap()[0].chars().all(|character| "-|".contains(character)));
 
     let rows: Vec<_> = table.collect();
-    let phases = [Phase::Down, Phase::Wait, Phase::Prepare, Phase::Run, Phase::Finish];
+    let phases =
+        [Phase::Down, Phase::Wait, Phase::Prepare, Phase::Run, Phase::Finish, Phase::Setup, Phase::Done];
     let names: Vec<_> = rows.iter().map(|row| row[0].split(':').next().unwrap()).collect();
     assert_eq!(names, phases.map(|phase| format!("{phase:?}")));
 
@@ -560,6 +636,9 @@ fn the_table_of_the_documentation_says_what_happens() {
                 "Down" => ("", "Down"),
                 "Down, gone" => ("gone", "Down"),
                 "stop" => ("control/t", phase),
+                "end" => ("QUIT CONT", phase),
+                "finish" => ("finish", "Finish"),
+                "run, else finish" => ("run", "Done"),
                 "script or signal" => ("control/h", phase),
                 "signal" => ("HUP", phase),
                 "KILL" => ("KILL", phase),
@@ -600,6 +679,115 @@ fn while_starts_are_held_back_every_start_waits_and_what_runs_goes_on() {
     assert_eq!(life.outcome("hold late"), "> Wait Up");
     assert_eq!(life.machine.hold, Hold::Needs);
     assert_eq!(life.outcome("release"), "control/u > Prepare Up");
+}
+
+#[test]
+fn setup_comes_before_each_run_and_is_a_run_where_it_fails() {
+    let mut life = Life::new(strict());
+    assert_eq!(life.outcome("u unhandled setup +300 exit-0 started"), "control/u start run > Run Up");
+    assert_eq!((life.machine.since, life.machine.deadline()), (life.now, None), "its time limit is over");
+    assert_eq!(life.machine.restarts, 0);
+    let again = life.outcome("+2000 killed no-finish unhandled setup exit-0 started");
+    assert_eq!(again, "report finish control/u start run > Run Up");
+    assert_eq!((life.machine.restarts, life.machine.death), (1, Some(Death::Signal(11, true))));
+    // It fails: after its finish the pause is that of a run.
+    let mut life = Life::new(Rules { max: 2, ..strict() });
+    life.hear("u unhandled setup +300");
+    assert_eq!(life.outcome("exit-125 started exit-0"), "report finish > Wait Up");
+    assert_eq!((life.machine.ran_for, life.machine.short_runs), (300, 1));
+    assert_eq!(life.machine.timers.get(Timer::Start), Some(life.now + 1000));
+    assert_eq!(life.machine.ended(), None);
+    assert_eq!(
+        life.outcome("late unhandled setup killed no-finish"),
+        "control/u start report finish > Down Down"
+    );
+    assert_eq!((life.machine.hold, life.machine.ended()), (Hold::GaveUp, Some(Death::Signal(11, true))));
+    // Once: it is not tried again, and the end of it is known.
+    let mut life = Life::new(strict());
+    assert_eq!(
+        life.outcome("o unhandled setup exit-125 no-finish"),
+        "control/u start report finish > Down Down"
+    );
+    assert_eq!(life.machine.ended(), Some(Death::Exit(125)));
+}
+
+#[test]
+fn a_setup_without_a_run_is_up_until_it_is_undone() {
+    let mut life = Life::new(strict());
+    assert_eq!(life.hear("u unhandled setup +300"), "control/u start");
+    assert!(!life.machine.is_done());
+    assert_eq!(life.hear("exit-0"), "run");
+    assert!(!life.machine.is_done(), "nobody knows yet whether there is a run");
+    life.hear("no-run");
+    assert!(life.machine.is_done());
+    assert_eq!((life.machine.since, life.machine.deadline(), life.machine.death), (life.now, None, None));
+    assert_eq!(
+        life.outcome("late u t h k winch restart no-finish unhandled setup exit-0 no-run"),
+        "finish control/u start run > Done Up"
+    );
+    assert_eq!(life.machine.restarts, 1);
+    assert_eq!(life.outcome("+5000 d"), "finish > Finish Down");
+    assert_eq!((life.machine.death, life.machine.ran_for), (Some(Death::Exit(0)), 5000));
+    assert_eq!(life.outcome("started exit-0"), "> Down Down");
+    assert_eq!(life.machine.ended(), None, "it was asked for");
+    assert_eq!(
+        life.outcome("u unhandled setup exit-0 no-run x no-finish"),
+        "control/u start run finish gone > Down Exit"
+    );
+    // A row of failures is over once it has done its work.
+    let mut life = Life::new(strict());
+    life.hear("u unhandled setup killed no-finish late unhandled setup killed no-finish");
+    assert_eq!(life.machine.short_runs, 2);
+    life.hear("late unhandled setup exit-0 no-run");
+    assert_eq!(life.machine.short_runs, 0);
+}
+
+#[test]
+fn a_run_that_could_not_be_started_is_tried_again_without_another_setup() {
+    let mut life = Life::new(strict());
+    life.hear("u unhandled setup exit-0 not-started");
+    assert_eq!(life.machine.deadline(), Some(life.now + 1000));
+    assert_eq!(life.hear("+999 time"), "");
+    assert_eq!(life.outcome("+1 time not-started +1000 time started"), "run run > Run Up");
+    // What setup has done is undone where the run is not wanted any more.
+    let mut life = Life::new(strict());
+    life.hear("u unhandled setup exit-0 not-started");
+    assert_eq!(life.outcome("d no-finish late"), "finish > Down Down");
+}
+
+#[test]
+fn a_stop_of_setup_is_by_signal_and_its_time_limits_are_the_first_of_both() {
+    for (setup, kill, before, expected) in [
+        (9000, 5000, 1000, Some(5000)),
+        (9000, 5000, 8000, Some(1000)),
+        (0, 5000, 1000, Some(5000)),
+        (9000, 0, 1000, Some(8000)),
+        (0, 0, 1000, None),
+    ] {
+        let mut life = Life::new(Rules { timeout_setup: setup, timeout_kill: kill, ..strict() });
+        life.hear("u unhandled setup");
+        assert_eq!(life.outcome(&format!("+{before} d")), "QUIT CONT > Setup Down");
+        let left = life.machine.deadline().map(|deadline| deadline - life.now);
+        assert_eq!(left, expected, "{setup} {kill} {before}");
+        if let Some(left) = left {
+            assert_eq!(life.hear(&format!("+{left} time")), "KILL");
+        }
+        // It has not done its work, whatever it says.
+        assert_eq!(life.outcome("exit-0 started exit-0"), "report finish > Down Down");
+    }
+    // Wanted up again meanwhile: after its finish it is set up anew.
+    let mut life = Life::new(strict());
+    assert_eq!(life.hear("u unhandled setup +2000 d u exit-0"), "control/u start QUIT CONT report finish");
+    assert_eq!(life.outcome("no-finish unhandled setup"), "control/u start > Setup Up");
+    // Under another supervisor its limit goes on.
+    for (stop, left) in [("", Some(7000)), ("d", Some(5000))] {
+        let mut life = Life::new(strict());
+        life.hear(&format!("u unhandled setup +2000 {stop}"));
+        let (machine, asked) = taken_over(&life.machine, Want::Up);
+        life.machine = machine;
+        life.machine.step(Event::Resume(asked), life.now, &life.rules);
+        assert_eq!(life.machine.deadline(), left.map(|left| life.now + left), "{stop}");
+    }
 }
 
 #[test]
@@ -688,6 +876,9 @@ Finish, of a short run:
 Finish, not wanted up: KILL
 Finish, then the exit:
 Finish, control/t runs:
+Setup: KILL
+Setup, once: KILL
+Setup, being stopped: KILL
 ";
 
 #[test]
@@ -1060,10 +1251,10 @@ impl Dice {
     }
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Process {
     pid: u32,
-    run: bool,
+    /// Which script it is.
+    script: Phase,
     born: u64,
     /// It ignores all but KILL.
     stubborn: bool,
@@ -1088,6 +1279,10 @@ struct World {
     machine: Machine,
     now: u64,
     has_finish: bool,
+    has_setup: bool,
+    has_run: bool,
+    /// setup has done its work, which has to be undone.
+    set_up: bool,
     /// From now on all starts succeed, run stays, finish ends and what a control script handles is done.
     calm: bool,
     process: Option<Process>,
@@ -1108,7 +1303,9 @@ struct World {
 impl World {
     fn new(seed: u64) -> Self {
         let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let has_setup = dice.one_in(2);
         let mut rules = Rules {
+            timeout_setup: dice.pick(&[0, 40, 3000]),
             reset: dice.pick(&[10_000, 500]),
             max: dice.pick(&[0, 0, 2, 4]),
             down_signal: dice.pick(&[signals::TERM, signals::INT]),
@@ -1121,6 +1318,9 @@ impl World {
         rules.delay_count = delays.len();
         Self {
             has_finish: dice.one_in(2),
+            has_setup,
+            has_run: !has_setup || dice.one_in(2),
+            set_up: false,
             machine: Machine::new(Want::Down),
             dice,
             rules,
@@ -1169,13 +1369,15 @@ impl World {
         let machine = &self.machine;
         let pid = self.process.as_ref().map_or(0, |process| process.pid);
         self.check(machine.pid == pid, "a process is forgotten");
-        let run = self.process.as_ref().is_some_and(|process| process.run);
-        self.check((machine.phase == Phase::Run) == run, "run runs, or it does not");
+        let runs = |script| self.process.as_ref().is_some_and(|process| process.script == script);
+        self.check((machine.phase == Phase::Run) == runs(Phase::Run), "run runs, or it does not");
+        self.check((machine.phase == Phase::Setup) == runs(Phase::Setup), "setup runs, or it does not");
         let settled = match machine.phase {
             Phase::Down => machine.timers.get(Timer::Start).is_none() && machine.want != Want::Up,
             Phase::Wait => machine.timers.get(Timer::Start).is_some() != machine.waits_for_needs(),
             Phase::Prepare => self.script.is_some(),
-            Phase::Run => true,
+            Phase::Run | Phase::Setup => true,
+            Phase::Done => machine.is_done() != self.has_run && self.set_up,
             Phase::Finish => self.process.is_some() || machine.timers.get(Timer::Finish).is_some(),
         };
         self.check(settled, "nothing will ever happen");
@@ -1188,7 +1390,7 @@ impl World {
             Event::Control(Control::Signal(_)) => {}
             Event::Control(_) if before.hold.gave_up() => self.shorts = 0,
             Event::Control(Control::Down | Control::Exit | Control::Restart)
-                if before.phase == Phase::Run =>
+                if matches!(before.phase, Phase::Run | Phase::Setup) =>
             {
                 self.stopping = true;
             }
@@ -1200,7 +1402,7 @@ impl World {
         match action {
             Action::Try(script) => {
                 self.check(self.script.is_none(), "two scripts at once");
-                let run = self.process.as_ref().is_some_and(|process| process.run);
+                let run = self.process.as_ref().is_some_and(|process| process.script == Phase::Run);
                 self.check(run || !script.is_for_signal(), "a script for a service that does not run");
                 let due = self.machine.phase == Phase::Prepare && self.process.is_none();
                 self.check(script != Script::Up || due, "control/u without a start");
@@ -1222,12 +1424,26 @@ impl World {
             }
             Action::Start => {
                 self.check(self.process.is_none(), "two processes at once");
-                self.check(!self.owed, "a start before finish");
+                self.check(!self.owed && !self.set_up, "a start before finish");
                 if !self.calm && self.dice.one_in(8) {
                     return Some(Event::NotStarted);
                 }
                 self.stopping = false;
-                return Some(self.fork(true));
+                let script = if self.has_setup { Phase::Setup } else { Phase::Run };
+                return Some(self.fork(script));
+            }
+            Action::Run => {
+                self.check(self.process.is_none() && !self.owed, "two processes at once");
+                self.check(self.set_up, "a run without its setup");
+                if !self.has_run {
+                    self.shorts = 0;
+                    return Some(Event::NoRun);
+                }
+                if !self.calm && self.dice.one_in(8) {
+                    return Some(Event::NotStarted);
+                }
+                (self.stopping, self.set_up) = (false, false);
+                return Some(self.fork(Phase::Run));
             }
             Action::Report => {
                 self.check(self.owed && !self.reported, "a death is reported once");
@@ -1235,23 +1451,28 @@ impl World {
             }
             Action::Finish => {
                 self.check(self.process.is_none(), "two processes at once");
-                self.check(self.owed && self.reported, "finish without a death");
+                self.check(self.owed && self.reported || self.set_up, "finish without a death");
                 if !self.calm && self.dice.one_in(8) {
                     return Some(Event::NotStarted);
                 }
                 if !self.calm && self.dice.one_in(8) {
                     return Some(Event::Later(self.now + 1 + self.dice.below(3000)));
                 }
-                self.owed = false;
-                return Some(if self.has_finish { self.fork(false) } else { Event::NoFinish });
+                (self.owed, self.set_up) = (false, false);
+                return Some(if self.has_finish { self.fork(Phase::Finish) } else { Event::NoFinish });
             }
             Action::Signal(signal) => {
                 self.check(self.process.is_some(), "a signal for nobody");
-                let (run, want) = (self.process.as_ref()?.run, self.machine.want);
+                let (script, want) = (self.process.as_ref()?.script, self.machine.want);
                 if event == Event::Time {
-                    let limit = if run { self.rules.timeout_kill } else { self.rules.timeout_finish };
-                    self.check(signal == signals::KILL && limit != 0, "time sends KILL, where it is limited");
-                    self.check(if run { self.stopping } else { want != Want::Up }, "KILL without a stop");
+                    let stops = self.stopping && self.rules.timeout_kill != 0;
+                    let (limited, wanted) = match script {
+                        Phase::Run => (stops, false),
+                        Phase::Setup => (stops || self.rules.timeout_setup != 0, false),
+                        _ => (self.rules.timeout_finish != 0, want == Want::Up),
+                    };
+                    self.check(signal == signals::KILL && limited, "time sends KILL, where it is limited");
+                    self.check(!wanted, "KILL without a stop");
                 }
                 self.kill(signal);
             }
@@ -1259,10 +1480,12 @@ impl World {
         None
     }
 
-    fn fork(&mut self, run: bool) -> Event {
+    fn fork(&mut self, script: Phase) -> Event {
         self.pids += 1;
+        let run = script == Phase::Run;
         let stays = if run { self.calm || self.dice.one_in(3) } else { !self.calm && self.dice.one_in(6) };
         let limit = self.dice.pick(&[2, 50, 3000, 15_000]);
+        let limit = if self.calm && script == Phase::Setup { 30 } else { limit };
         let ends = self.now + 1 + self.dice.below(limit);
         let how = match self.dice.below(8) {
             0 => Death::Exit(125),
@@ -1271,9 +1494,10 @@ impl World {
             3 => Death::Unknown,
             _ => Death::Exit(0),
         };
+        let how = if self.calm && script == Phase::Setup { Death::Exit(0) } else { how };
         self.process = Some(Process {
             pid: self.pids,
-            run,
+            script,
             born: self.now,
             stubborn: !self.calm && self.dice.one_in(4),
             stopped: false,
@@ -1281,7 +1505,7 @@ impl World {
             ends: (!stays).then_some(ends),
             how,
         });
-        Event::Started(self.pids)
+        if script == Phase::Setup { Event::SetupStarted(self.pids) } else { Event::Started(self.pids) }
     }
 
     /// A signal reaches the process.
@@ -1326,6 +1550,9 @@ impl World {
             let asked = asked || before.hold == Hold::Needs && event == Event::Release;
             self.check(after.starts == Starts::Free, "a start in spite of the hold");
             self.check(asked || before.timers.is_due(Timer::Start, self.now), "a start before its time");
+        }
+        if before.phase == Phase::Done && after.phase == Phase::Finish {
+            (self.died, self.lived) = (self.now, self.now - before.since);
         }
         if before.phase == Phase::Finish && after.phase != Phase::Finish && before.want == Want::Up {
             self.compare_delay(event);
@@ -1391,7 +1618,10 @@ impl World {
 
     fn dies(&mut self) {
         let Some(process) = self.process.take() else { return };
-        if process.run {
+        let sets_up = self.machine.sets_up(process.how);
+        if sets_up {
+            (self.set_up, self.reported) = (true, true);
+        } else if process.script != Phase::Finish {
             self.check(!self.owed, "a run before the finish of the last");
             (self.owed, self.reported) = (true, false);
             (self.died, self.lived) = (self.now, self.now - process.born);
@@ -1432,7 +1662,7 @@ impl World {
             self.machine.hold = Hold::None;
         }
         match (self.machine.phase, self.machine.pid) {
-            (Phase::Run, _) | (Phase::Finish, 1..) => self.happens(Event::Resume(asked)),
+            (Phase::Run | Phase::Setup, _) | (Phase::Finish, 1..) => self.happens(Event::Resume(asked)),
             (Phase::Finish, 0) => self.machine.timers.set(Timer::Finish, self.now),
             (Phase::Down, _) if self.machine.want == Want::Up => self.ask(b'u'),
             _ => {}
@@ -1482,7 +1712,7 @@ impl World {
         for round in 0.. {
             self.pass(500_000); // a dozen scripts may hang, one after the other
             let arrived = match last {
-                b'u' => self.machine.phase == Phase::Run,
+                b'u' => self.machine.phase == Phase::Run || self.machine.is_done(),
                 b'd' => self.machine.phase == Phase::Down,
                 _ => self.gone,
             };
@@ -1496,10 +1726,11 @@ impl World {
                     self.ask(b'u');
                 }
                 Some(process) => {
-                    let (limit, hangs) = if process.run {
-                        (self.rules.timeout_kill, process.stubborn)
-                    } else {
-                        (self.rules.timeout_finish, process.ends.is_none() || process.stopped)
+                    let hanging = process.ends.is_none() || process.stopped;
+                    let (limit, hangs) = match process.script {
+                        Phase::Run => (self.rules.timeout_kill, process.stubborn),
+                        Phase::Setup => (self.rules.timeout_kill.max(self.rules.timeout_setup), hanging),
+                        _ => (self.rules.timeout_finish, hanging),
                     };
                     self.check(hangs && (limit == 0 || last == b'u'), "it should have been stopped");
                     self.ask(b'k');
@@ -1507,7 +1738,8 @@ impl World {
             }
         }
         self.check(self.script.is_none() && !self.owed, "something is left over");
-        self.check(self.process.is_some() == (last == b'u'), "something is left over");
+        let runs = last == b'u' && self.has_run;
+        self.check(self.process.is_some() == runs, "something is left over");
         self.check(last == b'u' || self.machine.deadline().is_none(), "there is nothing to wait for");
     }
 }

@@ -114,7 +114,7 @@ mod tests {
 
     use super::super::{Ending, FIXED_FDS, Next};
     use super::*;
-    use crate::supervise::tests::{NO_PLACE, open, open_with};
+    use crate::supervise::tests::{NO_PLACE, open, open_with, options};
 
     /// What `service` waits for, in the order of the places.
     fn watched(service: &Supervised) -> [pollfd; FIXED_FDS] {
@@ -168,7 +168,7 @@ mod tests {
     fn one_without_a_place_for_its_state_waits_for_nothing_while_it_is_down() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("down"), "").unwrap();
-        let mut service = open_with(directory.path(), Some(Path::new(NO_PLACE)), None);
+        let mut service = open_with(directory.path(), Some(Path::new(NO_PLACE)), options());
         turn(&mut service);
         assert!(watched(&service).iter().all(|place| place.fd < 0));
         assert_eq!((service.renewed(), service.deadline(Now::read())), (0, None));

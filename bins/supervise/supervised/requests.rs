@@ -1,9 +1,8 @@
 //! The requests of clients over the socket.
 
 use common::quantity::SECONDS;
+use common::signals;
 use common::supervise::Control;
-use common::{Text, signals};
-use nix::errno::Errno;
 
 use super::{Next, Supervised, Way};
 use crate::supervise::clients::{Condition, Input};
@@ -147,8 +146,7 @@ impl Supervised {
     }
 
     /// The program could not become another, which it was to do for a client.
-    pub(crate) fn refuse_upgrade(&mut self, client: usize, errno: Errno) {
-        let mut why = Text::<128>::of("unable to execute the supervisor's file: ");
-        self.clients.refuse_upgrade(client, why.errno(errno).bytes());
+    pub(crate) fn refuse_upgrade(&mut self, client: usize, why: &[u8]) {
+        self.clients.refuse_upgrade(client, why);
     }
 }

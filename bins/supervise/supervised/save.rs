@@ -89,9 +89,7 @@ impl Supervised {
         process.remember(&self.shared, now);
         if part == Part::Service {
             self.socket = None;
-            if let (Some(pipe), Some(state)) = (&mut self.shared.pipe, &process.state) {
-                pipe.move_to(state.directory());
-            }
+            self.move_default_log();
         }
     }
 

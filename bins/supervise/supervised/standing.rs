@@ -14,7 +14,8 @@ pub(crate) enum Standing {
     /// It is on its way: it waits for its start, is being set up, has not announced yet that it is ready, or has died
     /// and is to be started again.
     Coming,
-    /// It has announced that it is ready; or runs and has no way to announce it.
+    /// It has announced that it is ready; or runs and has no way to announce it; or has no run, and its setup has done
+    /// its work.
     Ready,
 }
 
@@ -48,7 +49,7 @@ impl Supervised {
     /// How it stands towards those that need it.
     pub(crate) fn standing(&self) -> Standing {
         let service = &self.parts.service;
-        standing(&service.machine, service.notify.announces.then_some(service.notify.ready))
+        standing(&service.machine, service.readiness())
     }
 
     /// How run has died, where that was the end of it and nobody has asked for that end: it was given up, or ran for
@@ -63,10 +64,10 @@ fn standing(machine: &Machine, ready: Option<bool>) -> Standing {
     let coming = if machine.want == Want::Up { Standing::Coming } else { Standing::Down };
     match machine.phase {
         Phase::Down => Standing::Down,
-        Phase::Wait | Phase::Prepare => Standing::Coming,
-        Phase::Run if machine.stop_sent => coming,
-        Phase::Run if ready == Some(false) => Standing::Coming,
-        Phase::Run => Standing::Ready,
+        Phase::Run | Phase::Setup if machine.stop_sent => coming,
+        Phase::Run if ready != Some(false) => Standing::Ready,
+        Phase::Done if machine.is_done() => Standing::Ready,
+        Phase::Wait | Phase::Prepare | Phase::Setup | Phase::Run | Phase::Done => Standing::Coming,
         Phase::Finish => coming,
     }
 }
@@ -90,6 +91,12 @@ mod tests {
             (Phase::Run, Want::Down, Some(true), true, Down),
             (Phase::Run, Want::Exit, None, true, Down),
             (Phase::Run, Want::Up, Some(true), true, Coming),
+            (Phase::Setup, Want::Up, None, false, Coming),
+            (Phase::Setup, Want::Down, None, false, Coming), // after once
+            (Phase::Setup, Want::Down, None, true, Down),
+            (Phase::Setup, Want::Up, None, true, Coming),
+            (Phase::Done, Want::Up, Some(true), false, Ready),
+            (Phase::Done, Want::Down, Some(true), false, Ready), // after once
             (Phase::Finish, Want::Up, Some(false), false, Coming),
             (Phase::Finish, Want::Exit, None, false, Down),
         ] {

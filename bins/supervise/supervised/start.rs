@@ -16,6 +16,7 @@ use crate::supervise::order::Late;
 use crate::supervise::parts::Parts;
 use crate::supervise::pipe::Pipe;
 use crate::supervise::process::Process;
+use crate::supervise::program::{DefaultLog, Directory, Program};
 use crate::supervise::refusal::Refusal;
 use crate::supervise::service::{exists, make_directory, operators};
 use crate::supervise::shared::Shared;
@@ -31,7 +32,9 @@ impl Supervised {
     pub(crate) fn open(places: Places, options: Options, now: Now) -> Result<Box<Self>, Refusal> {
         let patience = options.patience;
         let mut supervised = Self::take(places, options, now)?;
-        let log = supervised.open_log();
+        // One that lives stays, as for the supervisor before.
+        let default = supervised.default_lives(now);
+        let log = if default { Err(Errno::ENOENT) } else { supervised.open_log() };
         if let Some(errno) = log.as_ref().err().filter(|errno| fds::passes(**errno)) {
             // A service whose log could be there must not run without it.
             return Err(Refusal::unable(Part::Service, "open log", *errno));
@@ -47,6 +50,7 @@ impl Supervised {
         let Options {
             voice,
             env,
+            files,
             supervisor,
             space,
             ends,
@@ -55,17 +59,19 @@ impl Supervised {
             needs,
             argument,
             homeless,
+            log,
             notify,
         } = options;
         let directory = places.service;
         let operators = operators(&directory, voice);
         let want = wanted(&directory);
-        let mut service = Process::new(Part::Service, directory, places.state, want, now);
+        let mut service = Process::new(Part::Service, Directory::Own(directory), places.state, want, now);
         if let Some(socket) = notify {
             service.notify.take(socket);
         }
         service.hold_back(needs);
-        let mut shared = Shared { voice, env, argument, supervisor, space, orphans, pipe: None };
+        service.program = Program::Run(argument);
+        let mut shared = Shared { voice, env, files, supervisor, space, orphans, pipe: None };
         service.take_state(&mut shared, operators, patience, homeless, now)?;
         Ok(Box::new(Self {
             shared,
@@ -76,6 +82,7 @@ impl Supervised {
             ends,
             ended: None,
             draining: None,
+            default_log: log,
             no_log: None,
             asked: Asked::default(),
             waited: 0,
@@ -95,14 +102,14 @@ impl Supervised {
         self.take_log(log, now)
     }
 
-    fn open_log(&self) -> nix::Result<OwnedFd> {
+    pub(super) fn open_log(&self) -> nix::Result<OwnedFd> {
         fds::open_directory(self.parts.service.directory.as_fd(), c"log")
     }
 
     fn take_log(&mut self, log: nix::Result<OwnedFd>, now: Now) -> Result<(), Refusal> {
-        let service = &self.parts.service;
         let directory = match log {
-            Ok(directory) => directory,
+            Ok(directory) => Some(directory),
+            Err(errno) if self.takes_default(errno) => None,
             Err(Errno::ENOENT) => return Ok(()),
             Err(errno) => {
                 if self.no_log.replace(errno).is_none() {
@@ -111,20 +118,41 @@ impl Supervised {
                 return Ok(());
             }
         };
-        let want = wanted(&directory);
+        let refusal = |what| move |errno| Refusal::unable(Part::Service, what, errno);
+        let (directory, program, parent, want) = match (directory, &self.default_log) {
+            (None, None) => return Ok(()),
+            (None, Some(DefaultLog { directory, program })) => {
+                let parent = self.default_place().map_err(refusal("make log in supervise"))?;
+                let down = matches!(program, Program::Run(_)) && exists(*directory, c"down");
+                let want = if down { Want::Down } else { Want::Up };
+                (Directory::Shared(*directory), program.clone(), parent, want)
+            }
+            (Some(directory), _) => {
+                let want = wanted(&directory);
+                let parent = self.own_place().map_err(refusal("open log in the state directory"))?;
+                (Directory::Own(directory), Program::Run(None), parent, want)
+            }
+        };
+        if self.shared.pipe.is_none() {
+            let state = self.parts.service.state.as_ref().map(State::directory);
+            let pipe = Pipe::for_log(state, self.shared.voice);
+            self.shared.pipe = Some(pipe.map_err(refusal("make a pipe for the log"))?);
+        }
+        let mut logger = Process::new(Part::Log, directory, parent, want, now);
+        (logger.program, logger.locked) = (program, Some(0));
+        self.parts.logger = Some(Box::new(logger));
+        Ok(())
+    }
+
+    /// Where the state of its own logger lies, if that is not in the directory of that.
+    fn own_place(&self) -> nix::Result<Option<OwnedFd>> {
+        let service = &self.parts.service;
         let place = service.state_parent.as_ref().filter(|_| service.state.is_some());
         let parent = place.map(|state| {
             let _ = make_directory(state, c"log", 0o755); // opening it reports
             fds::open_directory(state.as_fd(), c"log")
         });
-        let refusal = |what| move |errno| Refusal::unable(Part::Service, what, errno);
-        let parent = parent.transpose().map_err(refusal("open log in the state directory"))?;
-        let pipe = Pipe::for_log(service.state.as_ref().map(State::directory), self.shared.voice);
-        self.shared.pipe = Some(pipe.map_err(refusal("make a pipe for the log"))?);
-        let mut logger = Process::new(Part::Log, directory, parent, want, now);
-        logger.locked = Some(0);
-        self.parts.logger = Some(logger);
-        Ok(())
+        parent.transpose()
     }
 
     /// Takes the logger's state directory. Another that holds its lock has its logger there: it is tried

@@ -5,14 +5,14 @@ use std::os::fd::RawFd;
 use std::time::Instant;
 
 use common::shown;
-use common::supervise::key;
+use common::supervise::{self, key};
 
 use crate::svctl::command::Goal;
-use crate::svctl::conn::{Conn, Received};
+use crate::svctl::conn::{Conn, Received, To};
 use crate::svctl::failure::Failure;
 use crate::svctl::json::Value;
 use crate::svctl::look::LIMIT;
-use crate::svctl::order::{Order, Step, TICK};
+use crate::svctl::order::{ABSENT, Order, Step, TICK};
 use crate::svctl::run::{Watch, failed_for_good, of};
 use crate::svctl::status::Status;
 use crate::svctl::task::Task;
@@ -49,11 +49,11 @@ impl Talk {
         let goal = order.command.goal;
         let stage = match task.requests.get(request) {
             Some(text) => {
-                conn.send(text);
+                conn.send(&order.command.request(text, conn.to()));
                 Stage::Answer(request)
             }
             None if goal.is_a_run() => {
-                conn.send("events");
+                conn.send(if conn.to() == To::Service { "events" } else { "status" });
                 Stage::Events(Watch::Looking(None))
             }
             None => {
@@ -137,11 +137,12 @@ impl Talk {
     }
 
     fn answered(&mut self, task: &mut Task, order: &Order, request: usize) -> Step {
+        let may_write = request == 0 && self.conn.to() == To::Service;
         let line = match self.conn.receive() {
             Received::Nothing => return Step::Wait,
             Received::Line(line) => line,
             // The FIFO takes any number of commands, but cannot say when a service is ready.
-            Received::Unread if request == 0 && order.command.bytes.is_some() && !order.waits => {
+            Received::Unread if may_write && order.command.bytes.is_some() && !order.waits => {
                 return Step::Fifo;
             }
             Received::Unread => return Step::Resume(request),
@@ -150,13 +151,16 @@ impl Talk {
                     Goal::Upgraded => Step::Return,
                     Goal::Gone => Step::Gone,
                     Goal::Sent => Step::Fifo,
-                    _ if request == 0 && !order.waits => Step::Fifo,
+                    _ if may_write && !order.waits => Step::Fifo,
                     _ if request == 0 => Step::Restart(TICK),
                     _ => Step::Fail(closed()),
                 };
             }
         };
         let said = Value::parse(&line).unwrap_or(Value::Null);
+        if self.conn.to() == To::Tree && said.get(key::ERROR).text() == supervise::NO_SERVICE {
+            return Step::Unhosted;
+        }
         let status = Status::from_object(&said);
         // As with sv, a signal to what does not run is no failure; but this answer has no status.
         if status.is_none() && (said.get(key::ERROR).text() != "not running" || order.command.strict) {
@@ -177,10 +181,14 @@ impl Talk {
             task.runs.old = status.as_ref().filter(|status| status.pid != 0).map(of);
         }
         match (task.requests.get(next), status) {
-            (None, Some(status)) if order.waits => self.reach(task, order, status),
+            (None, Some(status)) if order.waits => {
+                task.move_on(&mut self.conn);
+                self.reach(task, order, status)
+            }
             (None, Some(status)) => Step::Done(status),
             (request, _) => {
-                self.conn.send(request.map_or("status", String::as_str));
+                let text = request.map_or("status", String::as_str);
+                self.conn.send(&order.command.request(text, self.conn.to()));
                 self.stage = Stage::Answer(next);
                 Step::On
             }
@@ -192,7 +200,7 @@ impl Talk {
         let goal = order.command.goal;
         if goal.is_a_run() {
             let step = self.judge(task, order, status);
-            if matches!(step, Step::On) {
+            if matches!(step, Step::On) && self.conn.to() == To::Service {
                 self.conn.send("events");
             }
             return step;
@@ -248,7 +256,14 @@ impl Talk {
         match task.runs.judge(&task.place, order, status) {
             Break(step) => step,
             Continue(watch) => {
-                self.stage = Stage::Events(watch);
+                self.stage = Stage::Events(match watch {
+                    // A tree passes requests on, but not events.
+                    Watch::Looking(until) if self.conn.to() == To::Tree => {
+                        let soon = Instant::now() + ABSENT;
+                        Watch::Looking(Some(until.map_or(soon, |until| until.min(soon))))
+                    }
+                    watch => watch,
+                });
                 Step::On
             }
         }

@@ -37,7 +37,7 @@ impl Flaw<'_> {
 }
 
 /// What was reported.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Reported {
     /// The cycles, as slots, each of which needs the next.
     cycles: Vec<Vec<usize>>,
@@ -74,14 +74,16 @@ impl Graph {
             }
             let Some(cycle) = self.shortest_cycle(slot, &knot) else { continue };
             report(&Flaw::Cycle(cycle.iter().filter_map(|&slot| self.name(slot)).collect()));
-            cycle.iter().for_each(|&slot| named[slot] = true);
+            for &slot in &cycle {
+                named[slot] = true;
+            }
             cycles.push(cycle);
         }
         self.flaws.cycles = cycles;
     }
 
     fn report_needs(&mut self, report: &mut impl FnMut(&Flaw<'_>)) {
-        for &name in &self.by_name {
+        for name in self.names.in_order() {
             let Some(slot) = self.names[name].holder else { continue };
             let Some(service) = self.services[slot].as_mut() else { continue };
             let text = &*self.names[name].text;

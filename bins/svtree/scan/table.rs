@@ -32,8 +32,16 @@ pub(crate) fn argument(name: &CStr) -> Option<&[u8]> {
 
 /// Whether a name can be that of a service: none that is hidden, and no template.
 pub(super) fn is_service(name: &CStr) -> bool {
-    !name.to_bytes().starts_with(b".") && !name.to_bytes().ends_with(b"@")
+    !name.to_bytes().starts_with(b".") && !is_template(name.to_bytes())
 }
+
+/// Whether a name is that of a template: a directory to which its instances are links.
+pub(super) fn is_template(name: &[u8]) -> bool {
+    name.ends_with(b"@")
+}
+
+/// A service is stopped when it was missing at two looks, or at this many more where names were changed meanwhile.
+const MISSING: u16 = 1000;
 
 /// What is made of a name.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,8 +54,8 @@ pub(super) enum State {
     Twin,
     /// Nothing: it could not be opened, or not be hosted.
     Refused,
-    /// The service with this identity; `missing` where the name had it no more when it was last looked at.
-    Hosted { identity: Identity, missing: bool },
+    /// The service with this identity; `missing` grows with each look that did not see it.
+    Hosted { identity: Identity, missing: u16 },
     /// A service that was told to end, and has not.
     Leaving { identity: Identity },
 }
@@ -101,6 +109,8 @@ pub(super) struct Table {
     opened: usize,
     /// A service was not seen, for the first time: it is looked for once more.
     pub(super) doubtful: bool,
+    /// A name was gone before it could be looked up: its service may have another by now that was not read.
+    pub(super) unsure: bool,
     /// Watches of directories that are half made no more.
     pub(super) stale: Vec<i32>,
 }
@@ -118,7 +128,7 @@ impl Table {
             entry.seen = false;
             entry.dirty |= all;
         }
-        self.doubtful = false;
+        (self.doubtful, self.unsure) = (false, false);
     }
 
     /// A name was read. `look_up` is called where it is not known to whom it belongs: `Ok(None)` where it is no directory,
@@ -200,7 +210,7 @@ impl Table {
         let entry = &self.entries[this];
         let State::Hosted { identity, missing } = entry.state else { return None };
         if entry.at == Some(identity) {
-            self.entries[this].state = State::Hosted { identity, missing: false };
+            self.entries[this].state = State::Hosted { identity, missing: 0 };
             return None;
         }
         let mut places = self.places(this, identity).peekable();
@@ -216,7 +226,7 @@ impl Table {
         });
         drop(places);
         if let Some(place) = free {
-            let other = self.set(place, State::Hosted { identity, missing: false });
+            let other = self.set(place, State::Hosted { identity, missing: 0 });
             let entry = &mut self.entries[this];
             entry.state = if matches!(other, State::Hosted { .. }) { other } else { State::New };
             entry.dirty = entry.is_pending();
@@ -225,11 +235,12 @@ impl Table {
         if waits {
             return None; // until the service that is called so has ended
         }
-        if missing {
+        if missing >= MISSING {
             self.entries[this].state = State::Leaving { identity };
             return Some(Step::Vanished(this));
         }
-        self.entries[this].state = State::Hosted { identity, missing: true };
+        self.entries[this].state =
+            State::Hosted { identity, missing: missing + if self.unsure { 1 } else { MISSING } };
         self.doubtful = true;
         None
     }
@@ -271,7 +282,7 @@ impl Table {
 }
 
 /// Whether two names of one directory stand for one service. Those with an argument each are instances of a template.
-fn is_one(name: &CStr, other: &CStr) -> bool {
+pub(super) fn is_one(name: &CStr, other: &CStr) -> bool {
     match (argument(name), argument(other)) {
         (Some(one), Some(other)) => one == other,
         _ => true,

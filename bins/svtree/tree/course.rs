@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 
 use common::signals;
 
-use super::Tree;
+use super::{Manner, Tree};
 use crate::supervise::Now;
 use crate::svtree::own::{Script, Which};
 use crate::svtree::slots::PROGRAM;
@@ -26,9 +26,10 @@ const AGAIN: u64 = 100;
 const DRAIN: u64 = 400;
 
 /// How far the tree has come.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Phase {
     Setup(Script),
+    #[default]
     Goes,
     Stops,
     Sweeps(Sweep),
@@ -37,7 +38,7 @@ enum Phase {
 }
 
 /// The course of a tree.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::svtree) struct Course {
     phase: Phase,
     /// The status to exit with.
@@ -50,12 +51,6 @@ pub(in crate::svtree) struct Course {
 }
 
 impl Course {
-    /// The course of a tree whose setup was started.
-    pub(in crate::svtree) fn new(setup: Script) -> Self {
-        let (status, stop, end, kill_at) = (0, Stop::default(), None, None);
-        Self { phase: Phase::Setup(setup), status, stop, end, kill_at }
-    }
-
     /// A word for it.
     pub(super) fn word(&self) -> &'static str {
         match self.phase {
@@ -68,7 +63,7 @@ impl Course {
     }
 
     /// Whether services are still started.
-    fn goes(&self) -> bool {
+    pub(super) fn goes(&self) -> bool {
         matches!(self.phase, Phase::Goes)
     }
 
@@ -79,12 +74,24 @@ impl Course {
 }
 
 impl Tree {
+    /// Starts `.tree/setup`.
+    pub(super) fn set_up(&mut self) {
+        self.course.phase = Phase::Setup(self.script(Which::Setup));
+    }
+
+    fn script(&self, which: Which) -> Script {
+        let directory = self.directory.as_ref().map(AsFd::as_fd);
+        Script::start(which, directory, Some(self.files), &self.template.env, self.voice)
+    }
+
     /// Handles a signal.
     pub(super) fn signal(&mut self, signal: i32, now: Now) {
         match signal {
             signals::CHLD => {}
             signals::TERM | signals::INT if self.course.ends() => self.hurry(now),
+            signals::TERM | signals::INT if self.manner == Manner::Runsvdir && !self.init => self.leave(),
             signals::TERM | signals::INT => self.stop(signal, now),
+            signals::HUP if self.manner == Manner::Runsvdir => self.end_with(111, now),
             signals::QUIT | signals::PWR | signals::RTMIN_3 if self.init => self.stop(signal, now),
             // The program is a child of this process, and nobody else can have it.
             signals::QUIT if self.program.is_some() => self.stop(signal, now),
@@ -122,11 +129,7 @@ impl Tree {
             self.course.phase = Phase::Stops;
         }
         self.course.end = Some(now.monotonic.saturating_add(self.budget));
-        // Those that were not hosted yet never will be, and nobody waits for their end.
-        for waiting in std::mem::take(&mut self.waiting) {
-            self.graph.remove(waiting.slot);
-            self.slots.release(waiting.slot);
-        }
+        self.forget_waiting();
     }
 
     /// It was asked to stop again: the time is over now.
@@ -224,12 +227,7 @@ impl Tree {
 
     fn finish(&self) -> Phase {
         let which = Which::Finish { status: self.course.status };
-        Phase::Finishes(Script::start(
-            which,
-            self.directory.as_ref().map(AsFd::as_fd),
-            &self.template.env,
-            self.voice,
-        ))
+        Phase::Finishes(self.script(which))
     }
 
     /// Looks at the directory, lets services start whose needs are met, and the program once nothing is coming.
@@ -240,6 +238,7 @@ impl Tree {
         }
         self.host_waiting(now);
         self.hold_or_release(now);
+        self.upgrade_for_clients(now);
         if let Some(program) = self.program.as_mut().filter(|program| program.is_due()) {
             if !self.graph.holds(PROGRAM) && self.awake.is_empty() {
                 program.start(self.voice);
@@ -255,6 +254,10 @@ impl Tree {
         if self.course.end.is_some_and(|end| end <= now.monotonic) {
             self.kill_all(now);
         }
+        let ended = self.program.as_ref().is_some_and(|program| !program.is_running());
+        if ended && self.graph.program().is_some() {
+            self.course.stop.over(&mut self.graph, PROGRAM);
+        }
         while let Some(slot) = self.course.stop.next(&self.graph) {
             if slot == PROGRAM {
                 match self.program.as_ref().filter(|program| program.is_running()) {
@@ -265,9 +268,6 @@ impl Tree {
                 hosted.service.stop();
                 self.touched(slot);
             }
-        }
-        if self.program.as_ref().is_some_and(|program| !program.is_running()) {
-            self.course.stop.over(&mut self.graph, PROGRAM);
         }
     }
 

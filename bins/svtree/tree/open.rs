@@ -2,25 +2,26 @@
 
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString, OsStr};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use common::lock::{TRIES, flock_within};
-use common::{Env, Exit, OrFail, Voice, Words, door, fds, shown, signals};
+use common::{Chain, Env, Exit, OrFail, Voice, Words, door, fds, shown, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
+use nix::sys::stat::fstat;
 use nix::unistd::getcwd;
 
 use super::Tree;
 use super::course::Course;
-use super::services::{Interned, Template};
-use crate::supervise::{Now, make_directory};
+use super::services::{Interned, Log, Template};
+use crate::supervise::{HandedOn, Now, PidSpace, make_directory};
 use crate::svtree::clients::Clients;
 use crate::svtree::command_line::{CommandLine, Place};
 use crate::svtree::events::{Events, Token};
 use crate::svtree::needs::Graph;
-use crate::svtree::own::{self, Script, Which};
+use crate::svtree::own;
 use crate::svtree::program::{Directory, Program, Received, passed_on};
 use crate::svtree::queue::Queue;
 use crate::svtree::scan::{Scan, Way};
@@ -39,9 +40,10 @@ impl Tree {
         called: &'static [u8],
         line: CommandLine,
         received: Received,
+        inherited: Inherited,
     ) -> Result<Self, Exit> {
         let now = Now::read();
-        let CommandLine { init, state, limit, place, mut chain, .. } = line;
+        let CommandLine { manner, init, prefix, state, limit, place, mut chain, line, .. } = line;
         let env: Words = std::mem::take(&mut chain.env).into_words();
         chain.env = Env::new(env.clone());
         let path = match place {
@@ -78,6 +80,8 @@ impl Tree {
             (None, Some(directory)) => own::timeout(directory.as_fd(), voice),
             (None, None) => own::TIMEOUT,
         };
+        let log = log(directory.as_ref(), prefix, &chain)?;
+        let received_files = received.files;
         let mut graph = Graph::default();
         let mut slots = Slots::default();
         let program = chain.words.first().is_some().then(|| {
@@ -85,10 +89,20 @@ impl Tree {
             graph.set_program(PROGRAM);
             Program::new(chain, received)
         });
-        let setup = Script::start(Which::Setup, directory.as_ref().map(AsFd::as_fd), &env, voice);
-        let template = Template { called, env, path: whole, state, names: Interned::default() };
+        let template = Template {
+            called,
+            env: env.clone(),
+            path: whole,
+            state,
+            space: PidSpace::now().or_fail("identify the boot and the namespaces")?,
+            files: received_files,
+            log,
+            handed_on: inherited.handed_on,
+            names: Interned::default(),
+        };
         let mut tree = Self {
             voice,
+            manner,
             init,
             asked: signals::TERM,
             budget,
@@ -101,25 +115,32 @@ impl Tree {
             program,
             graph,
             slots,
+            full: false,
             waiting: VecDeque::new(),
             serial: 0,
             queue: Queue::default(),
             awake: Vec::new(),
-            course: Course::new(setup),
+            course: Course::default(),
             socket: None,
-            _lock: None,
+            lock: None,
+            line,
+            files: received_files,
+            takes_over: false,
             clients: Clients::default(),
             unreaped: true,
             signalled: true,
             resting: false,
         };
-        tree.take_own_directory()?;
+        tree.take_own_directory(inherited.files)?;
+        if !tree.takes_over {
+            tree.set_up();
+        }
         Ok(tree)
     }
 
     /// Takes the directory that holds what is the tree's own, and listens there. Without a place to write there is no
     /// socket.
-    fn take_own_directory(&mut self) -> Result<(), Exit> {
+    fn take_own_directory(&mut self, inherited: Vec<OwnedFd>) -> Result<(), Exit> {
         let parent = match (&self.template.state, &self.directory) {
             (Some(state), _) => state,
             (None, Some(directory)) => directory,
@@ -136,11 +157,15 @@ impl Tree {
         let access = OFlag::O_WRONLY | OFlag::O_APPEND;
         match door::file_or_new(own.as_fd(), c"lock", access, 0o600, door::Owner::Us) {
             Ok(lock) => {
+                // Before the upgrade this process has locked it already.
+                let held = inherited.into_iter().find(|file| same(file, &lock));
+                self.takes_over = held.is_some();
+                let lock = held.unwrap_or(lock);
                 let mut tries = TRIES;
                 if !flock_within(lock.as_fd(), &mut tries).or_fail("lock .tree/lock")? {
                     return Err(Exit::fatal("unable to lock .tree/lock: another svtree runs this directory"));
                 }
-                self._lock = Some(lock);
+                self.lock = Some(lock);
             }
             Err(errno @ (Errno::EROFS | Errno::EACCES | Errno::ENOSPC | Errno::EDQUOT)) => {
                 self.voice.unable_so(&[b"open .tree/lock"], errno, b"going on without a socket");
@@ -153,4 +178,51 @@ impl Tree {
         }
         Ok(())
     }
+}
+
+/// What this process has found open.
+pub(in crate::svtree) struct Inherited {
+    /// What the program before us has handed on of its services.
+    pub(in crate::svtree) handed_on: HandedOn,
+    /// Files, of which one may be our lock.
+    pub(in crate::svtree) files: Vec<OwnedFd>,
+}
+
+impl Inherited {
+    /// Takes it, and closes everything else from 3 up, so that no service gets it.
+    pub(in crate::svtree) fn take() -> Result<Self, Exit> {
+        let handed_on = HandedOn::take().or_fail("take what was handed on")?;
+        let is_file = |fd| fds::is_regular(fd);
+        let files = fds::all_handed_on(is_file).or_fail("take what was handed on")?;
+        fds::close_others(&handed_on.iter().chain(&files));
+        Ok(Self { handed_on, files })
+    }
+}
+
+fn same(one: &OwnedFd, other: &OwnedFd) -> bool {
+    let identity = |file: &OwnedFd| fstat(file).map(|stat| (stat.st_dev, stat.st_ino));
+    identity(one).is_ok_and(|one| Ok(one) == identity(other))
+}
+
+/// What logs a service that has no logger of its own: `.tree/log`, or svlog, found as a program of the tree would be.
+fn log(directory: Option<&OwnedFd>, prefix: bool, chain: &Chain) -> Result<Log, Exit> {
+    let kept = |fd: OwnedFd| -> BorrowedFd<'static> {
+        let fd: &'static OwnedFd = Box::leak(Box::new(fd)); // it is held as long as we live
+        fd.as_fd()
+    };
+    if let Some(directory) = directory {
+        match fds::open_directory(directory.as_fd(), c".tree/log") {
+            Ok(log) => return Ok(Log::Directory(kept(log))),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+            Err(errno) => return Err(errno).or_fail("open .tree/log"),
+        }
+    }
+    if !prefix {
+        return Ok(Log::Nothing);
+    }
+    let root = fds::open_directory(AT_FDCWD, c"/").or_fail("open /")?;
+    let found = chain
+        .find(c"svlog")
+        .ok_or_else(|| Exit::fatal("unable to find svlog, which -p needs").hint("it has to be in PATH"))?;
+    Ok(Log::Prefix(kept(root), Box::leak(found.into_boxed_c_str())))
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use common::door::{self, Owner};
+use common::spawn::Files;
 use common::supervise::Part;
 use common::{Voice, Words, fds};
 use nix::errno::Errno;
@@ -14,16 +14,16 @@ use nix::fcntl::{RenameFlags, renameat, renameat2};
 
 use super::Tree;
 use crate::supervise::{
-    self, Ends, Homeless, Names, Now, Options, Orphans, Patience, PidSpace, Places, Refusal, Supervised,
+    self, DefaultLog, Ends, HandedOn, Homeless, Names, Now, Options, Orphans, Patience, PidSpace, Places,
+    Program, Refusal, Supervised,
 };
 use crate::svtree::clients::named;
 use crate::svtree::hosted::Hosted;
 use crate::svtree::scan::{Change, Scan, argument};
+use crate::svtree::service_needs;
 
 /// How many services are opened in a round.
 const ROUND: usize = 16;
-/// How much of a file `needs` is read.
-const NEEDS: usize = 8192;
 /// How long until a service that could not be opened is tried again, in milliseconds.
 const AGAIN: u64 = 1000;
 
@@ -38,8 +38,38 @@ pub(in crate::svtree) struct Template {
     pub(in crate::svtree) path: PathBuf,
     /// Where their state directories lie, if that is not in their own.
     pub(in crate::svtree) state: Option<OwnedFd>,
+    /// Where recorded pids mean anything.
+    pub(in crate::svtree) space: PidSpace,
+    /// The limit of open files that their programs get, soft and hard.
+    pub(in crate::svtree) files: Files,
+    /// What logs a service that has no logger of its own.
+    pub(in crate::svtree) log: Log,
+    /// What the program before us has left of those that it had.
+    pub(in crate::svtree) handed_on: HandedOn,
     /// Names that services have or had: the engine keeps them for good, each once.
     pub(in crate::svtree) names: Interned,
+}
+
+/// What logs a service that has no logger of its own.
+#[derive(Clone, Debug)]
+pub(in crate::svtree) enum Log {
+    /// Nothing: it writes where the tree does.
+    Nothing,
+    /// `run` in this directory, which gets its name.
+    Directory(BorrowedFd<'static>),
+    /// svlog, at this path, which puts its name in front of each line and writes where the tree does.
+    Prefix(BorrowedFd<'static>, &'static CStr),
+}
+
+impl Log {
+    fn of(&self, name: &'static CStr) -> Option<DefaultLog> {
+        let (directory, program) = match self {
+            Self::Nothing => return None,
+            Self::Directory(directory) => (*directory, Program::Run(Some(name))),
+            Self::Prefix(directory, path) => (*directory, Program::Command([path, c"-p", name, c"-"])),
+        };
+        Some(DefaultLog { directory, program })
+    }
 }
 
 /// Strings that live as long as the process.
@@ -85,11 +115,14 @@ impl Template {
         let service = copy.map_err(|_| unable("open its directory", Errno::EMFILE))?;
         let state = self.state.as_ref().map(|all| self.state_of(all, waiting)).transpose();
         let state = state.map_err(|errno| unable("make its state directory", errno))?;
-        let space = PidSpace::now().map_err(|errno| unable("identify the boot and the namespaces", errno))?;
+        let space = self.space.clone();
+        let places = Places { service, state };
+        let notify = self.handed_on.socket_of(&places, &space, now);
         let argument = argument(name).map(|argument| CString::new(argument).unwrap_or_default()); // of a C string
         let options = Options {
             voice: self.voice(name),
             env: self.env.clone(),
+            files: Some(self.files),
             supervisor: std::process::id(),
             space,
             ends: Ends::WhenAsked,
@@ -98,9 +131,10 @@ impl Template {
             needs,
             homeless: Homeless::Supervised,
             argument: argument.map(|argument| self.names.get(&argument)),
-            notify: None,
+            log: self.log.of(name),
+            notify,
         };
-        Supervised::open(Places { service, state }, options, now)
+        Supervised::open(places, options, now)
     }
 
     fn state_of(&self, all: &OwnedFd, waiting: &Waiting) -> nix::Result<OwnedFd> {
@@ -230,6 +264,7 @@ impl Tree {
     pub(super) fn name_is_free(&mut self, name: &CStr, now: Now) {
         if let Some(scan) = &mut self.scan {
             scan.ended(name, now.monotonic);
+            self.full &= scan.refused() > 0;
         }
     }
 
@@ -242,6 +277,19 @@ impl Tree {
                 None => return,
             }
         }
+    }
+
+    /// Nothing is hosted any more: those that are not yet never are.
+    pub(super) fn forget_waiting(&mut self) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            self.graph.remove(waiting.slot);
+            self.slots.release(waiting.slot);
+        }
+    }
+
+    /// Whether all that were found at first are hosted, or were tried.
+    pub(super) fn is_complete(&self) -> bool {
+        self.serial > 0 && self.waiting.iter().all(|waiting| waiting.told.is_some())
     }
 
     /// When the first of them is due.
@@ -265,6 +313,9 @@ impl Tree {
                 self.slots.put(waiting.slot, Box::new(hosted));
                 self.touched(waiting.slot);
             }
+            Err(refusal) if matches!(refusal.cause().1, Some(Errno::EMFILE | Errno::ENFILE)) => {
+                self.put_back(&waiting, now);
+            }
             Err(refusal) => {
                 let told = refusal.cause();
                 if waiting.told.replace(told) != Some(told) {
@@ -276,19 +327,24 @@ impl Tree {
         }
     }
 
+    /// There are too few fds for a service. It is found again when there may be more; until then it holds none.
+    fn put_back(&mut self, waiting: &Waiting, now: Now) {
+        if !std::mem::replace(&mut self.full, true) {
+            let errno = Errno::EMFILE;
+            let what: [&[u8]; 2] = [b"open service ", waiting.name.to_bytes()];
+            self.voice.unable_so(&what, errno, b"it and all that do not fit start when there is room");
+        }
+        self.graph.remove(waiting.slot);
+        self.slots.release(waiting.slot);
+        if let Some(scan) = &mut self.scan {
+            scan.put_back(waiting.name, now.monotonic);
+        }
+    }
+
     /// Reads whom a service needs.
     fn read_needs(&mut self, slot: usize, name: &'static CStr, directory: BorrowedFd) {
-        let mut buffer = [0; NEEDS];
-        let text = match door::read_file(directory, c"needs", Owner::Any, &mut buffer) {
-            Ok(text) => text,
-            Err(Errno::ENOENT) => b"",
-            Err(errno) => {
-                self.template.voice(name).unable_so(&[b"read needs"], errno, b"it needs nothing");
-                b""
-            }
-        };
-        let names = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty());
-        self.graph.set(slot, name.to_bytes(), names);
+        let text = service_needs::read(directory, self.template.voice(name));
+        self.graph.set(slot, name.to_bytes(), service_needs::names(&text));
     }
 
     /// The names of what a service waits for.

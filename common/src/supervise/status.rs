@@ -58,7 +58,7 @@ impl Status {
             None => 0,
         };
         bytes[18] = u8::from(self.term);
-        bytes[19] = self.state as u8;
+        bytes[19] = self.state.byte();
         bytes
     }
 

@@ -66,6 +66,12 @@ pub fn set_nonblocking(fd: RawFd, on: bool) -> nix::Result<()> {
     Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }).map(drop)
 }
 
+/// The kind of what is open there, as `S_IFREG`.
+pub(crate) fn kind(fd: RawFd) -> nix::Result<libc::mode_t> {
+    // SAFETY: an integer, of which the kernel says whether it is open.
+    nix::sys::stat::fstat(unsafe { BorrowedFd::borrow_raw(fd) }).map(|stat| stat.st_mode & libc::S_IFMT)
+}
+
 /// The flags with which a FIFO is open; ESPIPE for anything else.
 pub(crate) fn open_fifo_flags(fd: RawFd) -> nix::Result<c_int> {
     // SAFETY: an integer, and F_GETFL takes nothing.
