@@ -122,9 +122,6 @@ impl Tree {
         let Some(hosted) = self.slots.get_mut(slot) else { return };
         let voice = self.template.voice(hosted.name);
         hosted.rest(slot, &self.events, &mut self.queue, voice);
-        // A process that was started may be dead already, and is to be known when it is reaped.
-        let pids = hosted.service.pids();
-        self.slots.set_pids(slot, pids);
         self.wake(slot);
     }
 
