@@ -58,10 +58,10 @@ fn run(cli: &mut Cli) -> Outcome {
 
 /// Makes this process fit for its work, and opens the tree.
 fn start(cli: &mut Cli) -> Result<Tree, Exit> {
+    // Before anything is changed. Nothing that arrives may be lost, or end us, from here on.
+    let received = Received::take()?;
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     let line = command_line::read(cli)?;
-    // Before the first child: nothing that arrives may be lost, or end us, from here on.
-    let received = Received::take()?;
     signals::reset_all();
     supervise::let_reopen();
     // What services leave behind becomes ours, to be reaped, and to be ended at the end.

@@ -43,6 +43,7 @@ mod svctl;
 mod svlog;
 mod svrun;
 mod svrun_with_loggers;
+mod svtree;
 mod tai64n;
 mod tai64nlocal;
 mod transparency;

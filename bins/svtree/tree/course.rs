@@ -251,6 +251,15 @@ impl Tree {
         if self.course.end.is_some_and(|end| end <= now.monotonic) {
             self.kill_all(now);
         }
+        self.stop_due();
+        if self.program.as_ref().is_some_and(|program| !program.is_running()) {
+            self.course.stop.over(&mut self.graph, PROGRAM);
+            self.stop_due(); // those that have waited for it
+        }
+    }
+
+    /// Asks those to end that nobody needs any more.
+    fn stop_due(&mut self) {
         while let Some(slot) = self.course.stop.next(&self.graph) {
             if slot == PROGRAM {
                 match self.program.as_ref().filter(|program| program.is_running()) {
@@ -261,9 +270,6 @@ impl Tree {
                 hosted.service.stop();
                 self.wake(slot);
             }
-        }
-        if self.program.as_ref().is_some_and(|program| !program.is_running()) {
-            self.course.stop.over(&mut self.graph, PROGRAM);
         }
     }
 

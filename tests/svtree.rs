@@ -1,0 +1,3 @@
+//! svtree.
+
+mod program;
