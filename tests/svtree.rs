@@ -4,6 +4,7 @@ mod crowd;
 pub(crate) mod harness;
 mod needs;
 mod places;
+mod program;
 mod scan;
 mod socket;
 mod stop;
