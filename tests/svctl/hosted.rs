@@ -114,6 +114,21 @@ fn what_a_service_needs_is_started_first_and_waited_for() {
 }
 
 #[test]
+fn a_one_shot_that_is_done_is_well() {
+    let forest =
+        Forest::grow(&[("mount/setup", "#!/bin/sh\n>done\n"), ("web/run", STAYS), ("web/needs", "mount\n")]);
+    assert_eq!(forest.svctl("-w 600 check"), (0, String::new()));
+    assert_eq!(forest.svctl("status"), (0, "done: mount: Ns\nrun: web: (pid N) Ns\n".into()));
+    assert_eq!(forest.svctl("-w 600 restart mount"), (0, "ok: done: mount: Ns\n".into()));
+    assert_eq!(forest.svctl("-w 600 stop mount"), (0, "ok: down: mount: Ns, normally up\n".into()));
+    assert_eq!(forest.svctl("-w 600 start mount"), (0, "ok: done: mount: Ns\n".into()));
+    // One that fails is not.
+    forest.house.write("mount/setup", "#!/bin/sh\nexit 1\n");
+    assert_eq!(forest.svctl("-w 0.3 restart mount").0, 1);
+    assert_eq!(forest.svctl("-w 0.3 check").0, 1);
+}
+
+#[test]
 fn a_service_starts_alone_where_it_is_asked_to() {
     let forest = Forest::grow(&[
         ("db/run", STAYS),
