@@ -1,5 +1,6 @@
 //! svtree: a tree of services in one process.
 
+mod containers;
 mod crowd;
 pub(crate) mod harness;
 mod needs;
