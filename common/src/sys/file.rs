@@ -97,13 +97,8 @@ pub fn read_link<'a>(directory: BorrowedFd, name: &CStr, buffer: &'a mut [u8]) -
 /// Blocks the signals that a write may end the process by, so that its status still says why: SIGPIPE, and SIGXFSZ
 /// where no file may grow. For a process that will execute nothing.
 pub(crate) fn outlive_writes() {
-    let deadly = 1u64 << (libc::SIGPIPE - 1) | 1 << (libc::SIGXFSZ - 1);
-    // SAFETY: the kernel's signal set is 64 bits; nothing is executed any more that could inherit the mask.
-    unsafe {
-        let none = ptr::null_mut::<u64>();
-        let size = mem::size_of_val(&deadly);
-        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, &raw const deadly, none, size)
-    };
+    // Nothing is executed any more that could inherit the mask. Where this fails, the write may end us: as before.
+    let _ = super::signal::block(&[libc::SIGPIPE, libc::SIGXFSZ]);
 }
 
 /// write(2) of all the bytes: the last words of a process that will execute nothing.
