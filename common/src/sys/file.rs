@@ -101,6 +101,19 @@ pub(crate) fn outlive_writes() {
     let _ = super::signal::block(&[libc::SIGPIPE, libc::SIGXFSZ]);
 }
 
+/// Exchanges two names in a directory, `RENAME_EXCHANGE` in renameat2(2): as a raw call, which musl has no function for.
+///
+/// # Errors
+/// renameat2(2)'s: ENOENT where one of them is not there.
+pub fn exchange(directory: BorrowedFd, one: &CStr, other: &CStr) -> nix::Result<()> {
+    let fd = directory.as_raw_fd();
+    // SAFETY: two C strings and integers.
+    let done = unsafe {
+        libc::syscall(libc::SYS_renameat2, fd, one.as_ptr(), fd, other.as_ptr(), libc::RENAME_EXCHANGE)
+    };
+    Errno::result(done).map(drop)
+}
+
 /// write(2) of all the bytes: the last words of a process that will execute nothing.
 pub(crate) fn write_last(fd: RawFd, mut bytes: &[u8]) -> nix::Result<()> {
     outlive_writes();
