@@ -50,6 +50,11 @@ pub(in crate::svtree) struct Course {
     kill_at: Option<u64>,
 }
 
+/// Whether a time has come.
+fn is_over(time: Option<u64>, now: Now) -> bool {
+    time.is_some_and(|time| time <= now.monotonic)
+}
+
 impl Course {
     /// A word for it.
     pub(super) fn word(&self) -> &'static str {
@@ -165,8 +170,10 @@ impl Tree {
                 [scan, self.waiting_deadline()].into_iter().flatten().min()
             }
             Phase::Stops => self.course.kill_at.or(self.course.end),
-            Phase::Setup(_) => self.course.end,
-            Phase::Finishes(_) => self.course.end.map(|end| end + DRAIN),
+            Phase::Setup(_) => self.course.kill_at.or(self.course.end),
+            Phase::Finishes(_) => {
+                self.course.kill_at.or(self.course.end.map(|end| end.saturating_add(DRAIN)))
+            }
         }
     }
 
@@ -177,17 +184,21 @@ impl Tree {
             let next = match &mut self.course.phase {
                 Phase::Setup(setup) => match setup.status() {
                     None => {
-                        if self.course.end.is_some_and(|end| end <= now.monotonic) {
+                        if is_over(self.course.kill_at.or(self.course.end), now) {
                             setup.kill(self.voice);
+                            self.course.kill_at = Some(now.monotonic + AGAIN);
                         }
                         return None;
                     }
                     Some(0) if self.course.end.is_none() => Phase::Goes,
                     Some(status) => {
+                        // What setup has begun is undone by finish, as that of a service.
                         if self.course.end.is_none() {
                             self.course.status = status;
+                            self.course.end = Some(now.monotonic.saturating_add(self.budget));
                         }
-                        return Some(self.course.status);
+                        self.course.kill_at = None;
+                        Phase::Stops
                     }
                 },
                 Phase::Goes => {
@@ -214,8 +225,10 @@ impl Tree {
                 }
                 Phase::Finishes(finish) => {
                     if finish.is_running() {
-                        if self.course.end.is_some_and(|end| end + DRAIN <= now.monotonic) {
+                        let due = self.course.end.map(|end| end.saturating_add(DRAIN));
+                        if is_over(self.course.kill_at.or(due), now) {
                             finish.kill(self.voice);
+                            self.course.kill_at = Some(now.monotonic + AGAIN);
                         }
                         return None;
                     }
@@ -229,7 +242,8 @@ impl Tree {
         }
     }
 
-    fn finish(&self) -> Phase {
+    fn finish(&mut self) -> Phase {
+        self.course.kill_at = None;
         let which = Which::Finish { status: self.course.status };
         Phase::Finishes(self.script(which))
     }
@@ -290,7 +304,7 @@ impl Tree {
         if let Some(program) = &self.program {
             program.kill(self.voice);
         }
-        let loggers = now.monotonic >= end + DRAIN;
+        let loggers = now.monotonic >= end.saturating_add(DRAIN);
         for slot in self.slots.in_order().collect::<Vec<_>>() {
             if let Some(hosted) = self.slots.get_mut(slot) {
                 hosted.service.stop();
