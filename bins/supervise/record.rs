@@ -374,6 +374,40 @@ mod tests {
     }
 
     #[test]
+    fn every_phase_and_every_hold_has_its_number() {
+        use Phase::{Done, Down, Finish, Prepare, Run, Setup, Wait};
+        let file = tempfile::tempfile().unwrap();
+        let space = PidSpace::now().unwrap();
+        let holds = [Hold::None, Hold::BackingOff, Hold::GaveUp, Hold::FinishGaveUp, Hold::Needs];
+        clear(file.as_fd()).unwrap();
+        for (number, phase) in [Down, Wait, Prepare, Run, Finish, Setup, Done].into_iter().enumerate() {
+            for hold in holds {
+                let mut machine = Machine::new(Want::Up);
+                (machine.phase, machine.hold) = (phase, hold);
+                let snapshot = Snapshot {
+                    machine,
+                    asked: Asked::default(),
+                    serial: 5,
+                    wall: (0, 0),
+                    died: 0,
+                    dead: 0,
+                    notify: 0,
+                    ready: false,
+                };
+                write(file.as_fd(), &snapshot, &space).unwrap();
+                let (Some(again), _) = read(file.as_fd(), &space, 5).unwrap() else { panic!("no snapshot") };
+                assert_eq!((again.machine.phase, again.machine.hold), (phase, hold));
+            }
+            assert_eq!(phase as usize, number, "older and newer supervisors read each other's");
+        }
+        for phase in [Run, Finish, Setup] {
+            let child = Child { phase, pid: 812, start: 4711, serial: 5, since: 77, wall: (0, 0) };
+            write_child(file.as_fd(), &child, &space).unwrap();
+            assert_eq!(read(file.as_fd(), &space, 5).unwrap().1, Some(child));
+        }
+    }
+
+    #[test]
     fn an_older_record_tells_of_a_stop_alone_and_unknown_words_are_passed_over() {
         let asked = |place: &[u8]| parse_snapshot(place).map(|snapshot| snapshot.asked);
         let stop = |signs: &[u8], kill_at| {

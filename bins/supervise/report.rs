@@ -298,6 +298,18 @@ mod tests {
             lines(machine(Want::Up, Phase::Prepare, 0), Event::Started(8), up),
             "{\"event\":\"start\",\"time\":1800000000.250,\"pid\":8}\n"
         );
+        // A setup that has done its work is followed by a start, or by this.
+        let setup = machine(Want::Up, Phase::Setup, 8);
+        assert_eq!(lines(setup, Event::Died(Death::Exit(0)), machine(Want::Up, Phase::Done, 0)), "");
+        assert_eq!(
+            lines(setup, Event::NoRun, machine(Want::Up, Phase::Done, 0)),
+            "{\"event\":\"done\",\"time\":1800000000.250}\n"
+        );
+        assert_eq!(
+            lines(machine(Want::Up, Phase::Prepare, 0), Event::SetupStarted(8), setup),
+            "{\"event\":\"setup\",\"time\":1800000000.250,\"pid\":8}\n"
+        );
+        assert!(lines(setup, Event::Died(Death::Exit(3)), setup).starts_with("{\"event\":\"death\","));
         let mut wait = machine(Want::Up, Phase::Wait, 0);
         (wait.hold, wait.ran_for) = (Hold::BackingOff, 1500);
         wait.timers.set(Timer::Start, 20_000);
@@ -331,5 +343,18 @@ mod tests {
             ("down, waiting for db cache\n", b'd')
         );
         assert_eq!(stat(&held, &[b'n'; 120]).bytes().last(), Some(&b'\n'));
+        // To those who know the bytes alone both are down.
+        for (phase, pid, want, words) in [
+            (Phase::Setup, 7, Want::Up, "down, setup\n"),
+            (Phase::Setup, 7, Want::Exit, "down, setup, want exit\n"),
+            (Phase::Done, 0, Want::Down, "down, done, want down\n"),
+        ] {
+            let machine = machine(want, phase, pid);
+            assert_eq!(text(stat(&machine, b"").bytes()), words);
+            assert_eq!(
+                (status_bytes(&machine, (0, 0)).pid, status_bytes(&machine, (0, 0)).pack()[19]),
+                (0, 0)
+            );
+        }
     }
 }

@@ -219,7 +219,8 @@ fn whoever_follows_a_killed_supervisor_goes_on_where_that_was() {
     service.supervise();
     assert_eq!(state(&service), "\"done\" null true");
     assert_eq!(service.ask("upgrade"), "");
-    service.until("the next", || state(&service) == "\"done\" null true");
+    // The old one may take a connection that the new one does not answer.
+    service.until("the next", || service.ask("status").contains("\"state\":\"done\""));
     service.send("d");
     service.nth(1, "finish 0 0");
     service.until_stat("down");

@@ -76,6 +76,7 @@ fn standing(machine: &Machine, ready: Option<bool>) -> Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::supervise::machine::Timer;
 
     #[test]
     fn a_service_is_ready_or_on_its_way_or_down() {
@@ -105,6 +106,10 @@ mod tests {
             (machine.phase, machine.stop_sent) = (phase, stop_sent);
             assert_eq!(standing(&machine, ready), expected, "{phase:?} {want:?} {ready:?} {stop_sent}");
         }
+        let mut due = Machine::new(Want::Up);
+        due.phase = Phase::Done;
+        due.timers.set(Timer::Start, 1);
+        assert_eq!(standing(&due, Some(false)), Coming, "its run is still to come");
         let mut excused = Machine::new(Want::Up);
         (excused.phase, excused.readiness) = (Phase::Run, Readiness::Excused);
         assert_eq!(standing(&excused, Some(false)), Ready);
