@@ -14,7 +14,7 @@ use std::os::fd::AsFd;
 use common::signals;
 
 use super::{Manner, Program, Role, Scan, Tree};
-use crate::supervise::Now;
+use crate::supervise::{HandedOn, Now};
 use crate::svtree::own::{Script, Which};
 use crate::svtree::slots::PROGRAM;
 use crate::svtree::stop::Stop;
@@ -241,6 +241,10 @@ impl Tree {
             self.look(now);
         }
         self.host_waiting(now);
+        if self.is_complete() {
+            // While we held a log pipe its logger would never read its end.
+            self.template.handed_on = HandedOn::default();
+        }
         self.hold_or_release(now);
         self.upgrade_for_clients(now);
         if let Some(program) = self.program.as_mut().filter(|program| program.is_due()) {
