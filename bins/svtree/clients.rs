@@ -212,7 +212,9 @@ impl Clients {
                 continue;
             }
             let reads = !client.ended && client.input.len() < LINE;
-            let waits = if reads { POLLIN } else { 0 } | if client.output.is_empty() { 0 } else { POLLOUT };
+            // A list goes on once the client has taken what there was.
+            let writes = !client.output.is_empty() || matches!(client.doing, Doing::Lists(..));
+            let waits = if reads { POLLIN } else { 0 } | if writes { POLLOUT } else { 0 };
             if std::mem::replace(&mut client.waits, waits) != waits {
                 events.modify(client.fd.as_raw_fd(), waits, token(i))?;
             }

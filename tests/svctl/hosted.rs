@@ -1,6 +1,9 @@
 //! svctl with the services of svtree.
 
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use super::harness::*;
 use crate::needs;
@@ -83,6 +86,19 @@ fn what_a_tree_says_at_once_is_what_its_services_say_one_by_one() {
     for (words, at_once) in words.iter().zip(at_once) {
         assert_eq!(forest.svctl(words), at_once, "{words}");
     }
+}
+
+#[test]
+fn a_list_has_no_end_before_the_last_service() {
+    let names: Vec<String> = (0..300).flat_map(|i| [format!("s{i}/run"), format!("s{i}/down")]).collect();
+    let forest = Forest::grow(&names.iter().map(|name| (name.as_str(), STAYS)).collect::<Vec<_>>());
+    until("it does not settle", || forest.house.svctl("-v rescan").stdout.contains(": 300 services"));
+    let mut tree = UnixStream::connect(forest.house.at(".tree/socket")).unwrap();
+    tree.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    tree.write_all(b"list\n").unwrap();
+    let mut lines = BufReader::new(tree).lines().map(|line| line.expect("the rest of the list"));
+    let services = lines.by_ref().take_while(|line| line.starts_with("{\"name\":")).count();
+    assert_eq!(services, 300);
 }
 
 #[test]
