@@ -84,7 +84,11 @@ fn described() -> impl Iterator<Item = &'static Link> {
 /// The section of a program's page: 8 for what lives on, for what writes the system's own records, and for what has
 /// its page there as long as it exists; 1 for all others.
 fn section_of(name: &str) -> &'static str {
-    if ["chpst", "multilog", "sissylog", "svlog", "svrun", "svtree", "utmpset"].contains(&name) { "8" } else { "1" }
+    if ["chpst", "multilog", "sissylog", "svlog", "svrun", "svtree", "utmpset"].contains(&name) {
+        "8"
+    } else {
+        "1"
+    }
 }
 
 /// The names of the programs whose page is in this section.
