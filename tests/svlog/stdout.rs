@@ -67,7 +67,7 @@ fn each_line_begins_with_the_name() {
         (&"line\n".repeat(50_000), "web: line\n".repeat(50_000)),
     ] {
         let args = ["-p", "web", "-"];
-        assert!(piped(&args, input.as_bytes()) == expected.as_bytes(), "from a pipe: {:.99}", input);
+        assert!(piped(&args, input.as_bytes()) == expected.as_bytes(), "from a pipe: {input:.99}");
         let (status, output, messages) = filtered(&mut svlog(&args), input.as_bytes());
         assert_eq!((status, &*messages), (0, ""));
         assert!(output == expected.as_bytes(), "from a file: {input:.99}");
