@@ -1,9 +1,11 @@
 //! svtree: a tree of services in one process.
 
+mod containers;
 mod crowd;
 pub(crate) mod harness;
 mod needs;
 mod places;
+mod program;
 mod scan;
 mod socket;
 mod stop;

@@ -37,8 +37,8 @@ pub(super) struct Notify {
     pub(super) announces: bool,
     /// The random part of the name of the socket; 0: none.
     pub(super) name: u64,
-    /// What it says of itself.
-    pub(super) words: Text<80>,
+    /// What it says of itself: allocated where it ever does, and kept for the next words.
+    words: Option<Box<Text<80>>>,
     /// It has shown that it lives.
     pub(super) fed: bool,
     fifo: Option<Pipe>,
@@ -232,7 +232,7 @@ impl Notify {
                     b"WATCHDOG=1" => self.fed = true,
                     _ => {
                         if let Some(words) = line.strip_prefix(b"STATUS=") {
-                            self.words = Text::of(words);
+                            **self.words.get_or_insert_default() = Text::of(words);
                         }
                     }
                 }
@@ -241,9 +241,16 @@ impl Notify {
         self.ready != before
     }
 
+    /// What it says of itself.
+    pub(super) fn words(&self) -> &[u8] {
+        self.words.as_ref().map_or(b"", |words| words.bytes())
+    }
+
     /// The run is over, and its readiness with it: whether it was ready.
     pub(super) fn over(&mut self) -> bool {
-        self.words = Text::new();
+        if let Some(words) = &mut self.words {
+            words.clear();
+        }
         std::mem::take(&mut self.ready)
     }
 }

@@ -227,7 +227,7 @@ impl Process {
             stopped: self.stopped,
             ready: self.readiness(),
             needs: self.needs.bytes(),
-            words: self.notify.words.bytes(),
+            words: self.notify.words(),
             control: self.script.outcome(),
             reset: self.settings.rules.reset,
             log: log && self.part == Part::Service,

@@ -457,7 +457,7 @@ impl Supervised {
     fn hear_service(&mut self, now: Now) {
         let service = &mut self.parts.service;
         let pid = if service.machine.phase == Phase::Run { service.machine.pid } else { 0 };
-        let words = Text::<80>::of(service.notify.words.bytes());
+        let words = Text::<80>::of(service.notify.words());
         let changed = service.notify.hear(pid, now.monotonic);
         if std::mem::take(&mut service.notify.fed) {
             service.machine.fed(now.monotonic);

@@ -114,6 +114,21 @@ fn what_a_service_needs_is_started_first_and_waited_for() {
 }
 
 #[test]
+fn a_one_shot_that_is_done_is_well() {
+    let forest =
+        Forest::grow(&[("mount/setup", "#!/bin/sh\n>done\n"), ("web/run", STAYS), ("web/needs", "mount\n")]);
+    assert_eq!(forest.svctl("-w 600 check"), (0, String::new()));
+    assert_eq!(forest.svctl("status"), (0, "done: mount: Ns\nrun: web: (pid N) Ns\n".into()));
+    assert_eq!(forest.svctl("-w 600 restart mount"), (0, "ok: done: mount: Ns\n".into()));
+    assert_eq!(forest.svctl("-w 600 stop mount"), (0, "ok: down: mount: Ns, normally up\n".into()));
+    assert_eq!(forest.svctl("-w 600 start mount"), (0, "ok: done: mount: Ns\n".into()));
+    // One that fails is not.
+    forest.house.write("mount/setup", "#!/bin/sh\nexit 1\n");
+    assert_eq!(forest.svctl("-w 0.3 restart mount").0, 1);
+    assert_eq!(forest.svctl("-w 0.3 check").0, 1);
+}
+
+#[test]
 fn a_service_starts_alone_where_it_is_asked_to() {
     let forest = Forest::grow(&[
         ("db/run", STAYS),
@@ -153,8 +168,8 @@ fn rescan_and_events_know_a_service_that_appears() {
     heard("run: db: (pid ");
     forest.house.write("web/run", STAYS);
     let directory = forest.house.at("").display().to_string();
-    let said = forest.house.svctl("-v rescan").stdout;
-    assert_eq!(said, format!("ok: {}: 2 services\n", directory.trim_end_matches('/')));
+    let two = format!("ok: {}: 2 services\n", directory.trim_end_matches('/'));
+    until("it is not counted", || forest.house.svctl("-v rescan").stdout == two);
     until("it is not an event", || {
         let events = forest.house.text("events");
         events.contains("run: web: (pid ") || events.contains(" web: run started (pid ")
@@ -173,8 +188,8 @@ fn the_controller_of_the_examples_drives_a_tree_over_one_connection() {
     let forest = Forest::grow(&[
         ("db/run", STAYS),
         ("db/restart-delay", "0\n"),
-        ("web/run", "#!/bin/sh\necho x >>runs\n[ -e broken ] && exit 1\nexec sleep 1000\n"),
-        ("web/restart-max", "1\n"),
+        ("web/run", "#!/bin/sh\necho x >>runs\nexec sleep 1000\n"),
+        ("web/finish", "#!/bin/sh\n[ -e broken ] && exit 125\nexit 0\n"),
         ("web-sorry/run", STAYS),
         ("web-sorry/down", ""),
     ]);

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use common::spawn::Files;
 use common::supervise::Part;
-use common::{Voice, Words, fds};
+use common::{Voice, Words, fds, file};
 use nix::errno::Errno;
-use nix::fcntl::{RenameFlags, renameat, renameat2};
+use nix::fcntl::renameat;
 
 use super::Tree;
 use crate::supervise::{
@@ -154,7 +154,7 @@ impl Template {
     /// where it is left from former times.
     fn rename_state(&self, from: &CStr, to: &CStr) -> nix::Result<()> {
         let Some(state) = &self.state else { return Ok(()) };
-        let renamed = match renameat2(state, from, state, to, RenameFlags::RENAME_EXCHANGE) {
+        let renamed = match file::exchange(state.as_fd(), from, to) {
             Err(Errno::ENOENT) => renameat(state, from, state, to),
             renamed => renamed,
         };
