@@ -29,8 +29,8 @@ PROGRAM_PREFIX =
 STATIC = auto
 # The system to build for, as rustc names it; rustc's own, or CARGO_BUILD_TARGET, if it is empty
 TARGET =
-# What make demo runs, controls and logs services with; also runsv, sv and svlogd
-SVRUN = svrun
+# What make demo runs, controls and logs services with; also svrun; runsv, sv and svlogd
+SVRUN = svtree
 SVCTL = svctl
 SVLOG = svlog
 # Where the built programs are put, and installed from
@@ -44,7 +44,7 @@ help:
 	@echo 'make            build the programs into $(BUILD), and say which way (STATIC=auto, yes or no; TARGET and'
 	@echo '                RUSTFLAGS as for rustc; SVDIR=/etc/service is where svctl will find services)'
 	@echo 'make check      format, lints, tests, pages, scripts; the last line counts'
-	@echo 'make demo       two services, visibly, in a scratch directory (SVRUN=runsv SVCTL=sv SVLOG=svlogd: under runit)'
+	@echo 'make demo       a tree of services, visibly, in a scratch directory (SVRUN=runsv SVCTL=sv SVLOG=svlogd: under runit)'
 	@echo 'make bench      what a link, a supervisor and a logger cost, beside the peers installed'
 	@echo 'make install    what make built, and the pages (DESTDIR PREFIX BINDIR LIBEXECDIR MANDIR PROGRAM_PREFIX)'
 	@echo '                and completions for bash, zsh and fish (BASHDIR ZSHDIR FISHDIR); the links are in'

@@ -1,12 +1,14 @@
 //! served: a small daemon for the demo. `served` listens on a port of 127.0.0.1 and reports to each client the
 //! user that it runs as and what it sees; `served ask PORT` is such a client; USR1 makes it log how many it has
-//! answered. It does not fork, drops no privilege, writes no pid file and logs to stdout: the chain in front of
+//! answered. It announces its readiness as systemd has it. It does not fork, drops no privilege, writes no pid file and logs to stdout: the chain in front of
 //! it does what is left of that.
 #![allow(clippy::print_stdout, reason = "a daemon that logs to stdout")]
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, thread};
 
@@ -42,12 +44,21 @@ fn serve() -> io::Result<()> {
     });
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     println!("notice: served listens on port {}", listener.local_addr()?.port());
+    announce()?;
     for client in listener.incoming() {
         let mut client = client?;
         client.write_all(tell()?.as_bytes())?;
         ANSWERED.fetch_add(1, Ordering::Relaxed);
         println!("notice: answered {}", client.peer_addr()?);
     }
+    Ok(())
+}
+
+/// Tells the supervisor that this service is ready, if it wants to know: by a socket that is reached in any root.
+fn announce() -> io::Result<()> {
+    let Ok(name) = env::var("NOTIFY_SOCKET") else { return Ok(()) };
+    let name = name.strip_prefix('@').ok_or_else(|| io::Error::other("NOTIFY_SOCKET is a path"))?;
+    UnixDatagram::unbound()?.send_to_addr(b"READY=1", &SocketAddr::from_abstract_name(name)?)?;
     Ok(())
 }
 
