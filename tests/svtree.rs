@@ -2,6 +2,7 @@
 
 pub(crate) mod harness;
 mod crowd;
+mod kills;
 mod needs;
 mod places;
 mod scan;
