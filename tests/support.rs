@@ -21,6 +21,7 @@ mod mounts;
 mod peers;
 mod processes;
 mod random;
+mod tracer;
 mod wait;
 
 pub(crate) use accounts::*;
@@ -30,6 +31,7 @@ pub(crate) use mounts::*;
 pub(crate) use peers::*;
 pub(crate) use processes::*;
 pub(crate) use random::*;
+pub(crate) use tracer::*;
 pub(crate) use wait::*;
 
 /// Where cargo put what it built for these tests.

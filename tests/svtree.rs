@@ -3,6 +3,7 @@
 mod containers;
 mod crowd;
 pub(crate) mod harness;
+mod kills;
 mod needs;
 mod places;
 mod program;

@@ -67,6 +67,8 @@ pub(super) struct Tree {
     slots: Slots,
     /// There was no room for all, which was reported.
     full: bool,
+    /// When clients are let in again: there was no fd or no memory for one.
+    crowded: Option<u64>,
     /// Those that are not hosted yet.
     waiting: VecDeque<Waiting>,
     serial: u32,
@@ -154,6 +156,7 @@ impl Tree {
                 }
             }
         }
+        self.let_in_again(Now::read());
         let due: Vec<usize> = self.queue.due(Now::read().monotonic).collect();
         for slot in due {
             self.wake(slot);
@@ -188,7 +191,7 @@ impl Tree {
         if self.deaths == Deaths::Due || !self.awake.is_empty() {
             return Some(0);
         }
-        let due = [self.queue.first(), self.deadline()].into_iter().flatten().min();
+        let due = [self.queue.first(), self.deadline(), self.crowded].into_iter().flatten().min();
         let timeout = due.map(|due| due.saturating_sub(now.monotonic));
         if timeout.is_some() || !self.resting {
             self.resting = timeout.is_none();

@@ -139,7 +139,7 @@ fn what_does_not_fit_into_the_limit_of_fds_is_reported_once_and_started_when_the
         assert!(tree.count(&format!("start s{i}")) > 0, "{}", tree.report());
     }
     let words = tree.stderr().lines().filter(|line| line.contains(says(Errno::EMFILE))).count();
-    assert!(words <= 6, "{}", tree.stderr());
+    assert_eq!(words, 1, "{}", tree.stderr());
     tree.stop();
 }
 

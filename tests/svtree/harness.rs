@@ -191,6 +191,11 @@ impl Tree {
         self.supervisor.as_ref().unwrap().id()
     }
 
+    /// The process of svtree.
+    pub(crate) fn child(&self) -> &Child {
+        self.supervisor.as_ref().unwrap()
+    }
+
     /// Asserts that svtree lives.
     #[track_caller]
     pub(crate) fn assert_supervised(&mut self) {

@@ -117,6 +117,7 @@ impl Tree {
             graph,
             slots,
             full: false,
+            crowded: None,
             waiting: VecDeque::new(),
             serial: 0,
             queue: Queue::default(),

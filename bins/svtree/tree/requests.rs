@@ -14,6 +14,8 @@ use crate::svtree::events::Token;
 
 /// How many clients are let in in a round.
 const MOST: usize = 16;
+/// How long nobody is let in where there is no room, in milliseconds.
+const AGAIN: u64 = 1000;
 
 impl Tree {
     /// Listens at `socket` in the directory of the tree.
@@ -37,9 +39,29 @@ impl Tree {
                 // Without a place or memory for it, the end of its connection says so.
                 Ok(client) => drop(self.clients.add(client, &self.events)),
                 Err(Errno::ECONNABORTED | Errno::EINTR) => {}
-                Err(_) => return,
+                Err(Errno::EAGAIN) => return,
+                // It stays in the queue, which would be reported again and again.
+                Err(_) => {
+                    match self.events.delete(socket.as_raw_fd()) {
+                        Ok(()) => self.crowded = Some(Now::read().monotonic + AGAIN),
+                        Err(errno) => self.voice.unable(&[b"turn clients away"], errno),
+                    }
+                    return;
+                }
             }
         }
+    }
+
+    /// Lets clients in again, if there may be room for them by now.
+    pub(super) fn let_in_again(&mut self, now: Now) {
+        let Some(socket) = self.socket.as_ref().filter(|_| self.crowded.is_some_and(|at| at <= now.monotonic))
+        else {
+            return;
+        };
+        self.crowded = match self.events.add(socket.as_raw_fd(), Token::Socket) {
+            Ok(()) => None,
+            Err(_) => Some(now.monotonic + AGAIN), // for want of memory
+        };
     }
 
     /// Hears a client, and the service that answers it.

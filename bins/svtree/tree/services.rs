@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, OsStr};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use common::spawn::Files;
+use common::poll::{self, POLLNVAL, watch};
 use common::supervise::Part;
 use common::{Voice, Words, fds, file};
 use nix::errno::Errno;
 use nix::fcntl::renameat;
+use nix::sys::resource::{Resource, getrlimit};
 
 use super::Tree;
 use crate::supervise::{
@@ -22,6 +24,8 @@ use crate::svtree::hosted::{Hosted, Stay};
 use crate::svtree::scan::{Change, Scan, argument};
 use crate::svtree::service_needs;
 
+/// How many fds are kept for what the services need from time to time, and for clients.
+const SPARE: usize = 24;
 /// How many services are opened in a round.
 const ROUND: usize = 16;
 /// How long until a service that could not be opened is tried again, in milliseconds.
@@ -311,7 +315,31 @@ impl Tree {
         self.waiting.iter().map(|waiting| waiting.again).min()
     }
 
+    /// Whether there are fds for another service, and for what those that run need from time to time.
+    fn has_room(&self) -> bool {
+        const CHUNK: usize = 64;
+        let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
+        let (mut free, mut end) = (0, RawFd::try_from(limit).unwrap_or(RawFd::MAX));
+        // From the highest number on, since the lowest are given out first.
+        while end > 0 && free < SPARE {
+            let mut numbers = [watch(-1, 0); CHUNK];
+            for number in &mut numbers {
+                end -= 1;
+                *number = watch(end, 0);
+            }
+            // An fd that is not open is said to be that; a number below 0 is passed over.
+            if poll::poll(&mut numbers, Some(0)).is_err() {
+                return false;
+            }
+            free += numbers.iter().filter(|number| number.revents & POLLNVAL != 0).count();
+        }
+        free >= SPARE
+    }
+
     fn host(&mut self, mut waiting: Waiting, now: Now) {
+        if !self.has_room() {
+            return self.put_back(&waiting, now);
+        }
         let needs = self.graph.holds(waiting.slot).then(|| Names::of(self.names_of_needs(waiting.slot)));
         match self.template.open(&waiting, needs, now) {
             Ok(mut service) => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-pub use libc::{POLLERR, POLLHUP, POLLIN, POLLOUT, pollfd};
+pub use libc::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, pollfd};
 
 /// A pollfd for `fd`; one below 0 is passed over.
 #[must_use]
