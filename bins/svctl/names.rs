@@ -105,10 +105,21 @@ impl Names {
         Ok(names)
     }
 
+    /// The directory in which a service has its state. Those that are one directory with several arguments, `name@argument`,
+    /// have it in that of the tree.
+    fn own_directory(&self, name: &[u8]) -> nix::Result<OwnedFd> {
+        if !is_path(name) && name.contains(&b'@') {
+            if let Ok(own) = self.tree().and_then(|tree| place::directory(tree.as_fd(), name)) {
+                return Ok(own);
+            }
+        }
+        self.directory(is_path(name), name)
+    }
+
     /// Finds a service, or the log of one, which need not be there for its service to be found.
     pub(super) fn find(&self, name: &[u8]) -> Result<Place, Failure> {
         let served = log_of(name);
-        let directory = self.directory(is_path(name), served.unwrap_or(name));
+        let directory = self.own_directory(served.unwrap_or(name));
         let directory = directory.map_err(|errno| self.refused(name, errno))?;
         let path = self.path(is_path(name), served.unwrap_or(name));
         let host = match self.dialect {
