@@ -6,6 +6,8 @@ pub(crate) mod harness;
 mod needs;
 mod places;
 mod program;
+mod runsvdir;
 mod scan;
 mod socket;
 mod stop;
+mod upgrade;
