@@ -7,6 +7,8 @@ mod kills;
 mod needs;
 mod places;
 mod program;
+mod runsvdir;
 mod scan;
 mod socket;
 mod stop;
+mod upgrade;
