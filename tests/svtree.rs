@@ -1,10 +1,11 @@
 //! svtree: a tree of services in one process.
 
-pub(crate) mod harness;
 mod crowd;
+pub(crate) mod harness;
 mod kills;
 mod needs;
 mod places;
 mod scan;
 mod socket;
 mod stop;
+mod thousand;

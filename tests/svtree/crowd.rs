@@ -24,18 +24,13 @@ fn assert_served(tree: &Tree, service: &str) {
 
 #[test]
 fn a_flood_of_control_bytes_or_requests_to_one_service_does_not_hold_up_another() {
-    let mut tree = Tree::start(&[
-        ("a/run", SLEEPER),
-        ("a/sd-notify", ""),
-        ("b/run", PUPPET),
-    ]);
+    let mut tree = Tree::start(&[("a/run", SLEEPER), ("a/sd-notify", ""), ("b/run", PUPPET)]);
     tree.started(1, "a");
     tree.started(1, "b");
     tree.until_names(&["a", "b"]);
     let over = AtomicBool::new(false);
     let control = tree.state_of("a", "control");
-    let mut fifo =
-        OpenOptions::new().write(true).custom_flags(nix::libc::O_NONBLOCK).open(control).unwrap();
+    let mut fifo = OpenOptions::new().write(true).custom_flags(nix::libc::O_NONBLOCK).open(control).unwrap();
     thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Relaxed) {

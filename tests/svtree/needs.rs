@@ -109,7 +109,8 @@ fn unknown_names_cycles_and_oneself_are_reported_once_and_hold_back_those_concer
     ]);
     tree.started(1, "free");
     tree.until_names(&["free", "lost", "needs-lost", "own", "x", "y", "z"]);
-    let words = ["lost: needs nobody: no such service", "own: needs itself", "needs in a cycle: x -> y -> z -> x"];
+    let words =
+        ["lost: needs nobody: no such service", "own: needs itself", "needs in a cycle: x -> y -> z -> x"];
     for words in words {
         tree.until(words, || tree.said(words) == 1);
     }
@@ -163,8 +164,12 @@ fn up_over_the_socket_of_the_tree_starts_what_it_needs_first() {
     tree.started(2, "a");
     let answer = client.line();
     assert_eq!((field(&answer, "name"), field(&answer, "ok")), ("\"a\"", "true"));
-    let starts: Vec<String> =
-        tree.lines().iter().filter(|line| line.starts_with("start")).map(|line| line[6..7].to_owned()).collect();
+    let starts: Vec<String> = tree
+        .lines()
+        .iter()
+        .filter(|line| line.starts_with("start"))
+        .map(|line| line[6..7].to_owned())
+        .collect();
     assert_eq!(starts, ["a", "c", "b", "a"]);
     // The restart of one whose need is down starts that, too.
     tree.ask("@b down");
@@ -244,7 +249,8 @@ fn the_status_of_the_tree_is_that_of_the_essential_service() {
 
 #[test]
 fn an_essential_service_may_be_stopped_and_started_again() {
-    let mut tree = Tree::start(&[("main/run", PUPPET), ("main/essential", ""), ("main/restart-delay", "0\n")]);
+    let mut tree =
+        Tree::start(&[("main/run", PUPPET), ("main/essential", ""), ("main/restart-delay", "0\n")]);
     tree.started(1, "main");
     tree.tell("main", "exit 9"); // a death that is followed by another start is no end
     send_signal(tree.started(2, "main"), SIGKILL);

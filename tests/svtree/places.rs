@@ -16,12 +16,8 @@ fn after(tree: &Tree, mount: &str) -> std::process::Command {
     tree.command_behind(&["unshare", "--mount", "--propagation", "private", "sh", "-ec", &words, "sh"])
 }
 
-const FILES: &[(&str, &str)] = &[
-    ("a/run", PUPPET),
-    ("a/log/run", LOGGER),
-    ("b/run", PUPPET),
-    ("b/needs", "a\n"),
-];
+const FILES: &[(&str, &str)] =
+    &[("a/run", PUPPET), ("a/log/run", LOGGER), ("b/run", PUPPET), ("b/needs", "a\n")];
 
 #[test]
 fn a_read_only_scan_directory_with_a_state_directory_elsewhere() {
@@ -149,7 +145,9 @@ fn a_service_that_another_supervisor_has_is_reported_once_and_taken_when_it_is_f
     let pid = tree.until_run("a");
     tree.supervise();
     tree.started(1, "b");
-    tree.until("a word", || tree.said("svtree a: warning: supervise/lock is held") + tree.said("svtree a: ") > 0);
+    tree.until("a word", || {
+        tree.said("svtree a: warning: supervise/lock is held") + tree.said("svtree a: ") > 0
+    });
     send_signal(other.id(), nix::sys::signal::Signal::SIGQUIT);
     assert_eq!(status_of(&mut other), Some(0));
     tree.until_names(&["a", "b"]);

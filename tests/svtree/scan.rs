@@ -9,8 +9,7 @@ use super::harness::*;
 use crate::support::*;
 
 /// A service that notes its argument.
-const NOTES: &str =
-    "#!/bin/sh\necho start ${PWD##*/} $$ of $# \"$1\" >>$D/lines\nexec sleep 1000000\n";
+const NOTES: &str = "#!/bin/sh\necho start ${PWD##*/} $$ of $# \"$1\" >>$D/lines\nexec sleep 1000000\n";
 
 #[test]
 fn a_service_that_appears_runs_and_one_that_vanishes_is_told_to_exit() {

@@ -41,11 +41,10 @@ fn each_request_has_its_answer() {
     client.say("@a status\n@a log status\n@c status\n@nobody status\nstatus\n").unwrap();
     let answers: Vec<String> = (0..5).map(|_| client.line()).collect();
     let found = answers[..3].iter().map(|line| format!("{} {}", field(line, "name"), field(line, "pid")));
-    assert_eq!(found.collect::<Vec<_>>(), [
-        format!("\"a\" {pid}"),
-        format!("\"a\" {logger}"),
-        "\"c\" null".to_owned()
-    ]);
+    assert_eq!(
+        found.collect::<Vec<_>>(),
+        [format!("\"a\" {pid}"), format!("\"a\" {logger}"), "\"c\" null".to_owned()]
+    );
     assert_eq!(answers[3], r#"{"name":"nobody","ok":false,"error":"no such service"}"#);
     assert_eq!(field(&answers[4], "services"), "3");
     // Any request of a service.

@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use common::spawn::Files;
 use common::poll::{self, POLLNVAL, watch};
+use common::spawn::Files;
 use common::supervise::Part;
 use common::{Voice, Words, fds};
 use nix::errno::Errno;
