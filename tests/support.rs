@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use nix::libc::c_long;
 
 mod accounts;
+mod containers;
 mod environment;
 pub(crate) mod locks;
 mod mounts;
@@ -24,6 +25,7 @@ mod tracer;
 mod wait;
 
 pub(crate) use accounts::*;
+pub(crate) use containers::*;
 pub(crate) use environment::*;
 pub(crate) use mounts::*;
 pub(crate) use peers::*;

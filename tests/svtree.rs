@@ -1,10 +1,12 @@
 //! svtree: a tree of services in one process.
 
+mod containers;
 mod crowd;
 pub(crate) mod harness;
 mod kills;
 mod needs;
 mod places;
+mod program;
 mod scan;
 mod socket;
 mod stop;

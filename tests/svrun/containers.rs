@@ -9,27 +9,15 @@ use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
-fn namespaces() -> Result<(), String> {
-    root()?;
-    tool("unshare")?;
-    let possible = run(prepared("unshare").args(["--pid", "--fork", "--mount-proc", "true"])).status == 0;
-    if possible { Ok(()) } else { Err("a pid namespace".into()) }
-}
-
-const CONTAINER: [&str; 4] = ["--pid", "--fork", "--kill-child", "--mount-proc"];
-
 /// A command of this service in a pid namespace of its own, of which it is process 1.
-fn contained(service: &Service, words: &[&str]) -> Command {
-    let mut command = service.adopt(prepared("unshare"));
-    command.args(CONTAINER).arg("--").args(words);
-    command
+fn first_of(service: &Service, command: &Command) -> Command {
+    service.adopt(contained(command))
 }
 
 /// The supervisor as process 1, with these options.
 fn first(service: &Service, options: &[&str]) -> Command {
-    let mut command = contained(service, &[]);
-    command.arg(bin().join("svrun")).args(options).arg("service");
-    command
+    let mut command = link("svrun");
+    first_of(service, command.args(options).arg("service"))
 }
 
 /// A pid namespace that stays, whose process 1 is a shell that executes the lines it gets, and its pid.
@@ -55,21 +43,6 @@ impl Kept {
         assert_eq!(run(prepared("kill").args(["-9", &self.1.to_string()])).status, 0);
         self.0.finish();
     }
-}
-
-/// The pid, here, of the child of a process.
-fn child(pid: u32) -> u32 {
-    let children = || fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    assert!(
-        in_time(|| children().split_whitespace().count() == 1),
-        "the children of {pid}: {:?}",
-        children()
-    );
-    children().trim().parse().unwrap()
-}
-
-fn send(pid: u32, signal: &str) {
-    assert_eq!(run(&mut sh(&format!("kill -s {signal} {pid}"))), prints(""));
 }
 
 /// The supervisor's pid here, whose parent is unshare.
@@ -193,7 +166,7 @@ fn the_remains_of_a_container_that_is_gone_are_no_reason_to_refuse() {
         symlink("../service", directory.join("sv/web")).unwrap();
         let mut other = None;
         for life in 1..=3 {
-            let mut command = contained(&service, &["/usr/bin/runsvdir", "-P", "sv"]);
+            let mut command = first_of(&service, prepared("/usr/bin/runsvdir").args(["-P", "sv"]));
             let path = format!("{}:/usr/bin:/bin", directory.join("rn").display());
             service.spawn({
                 command.env("PATH", path);
@@ -262,10 +235,7 @@ fn a_service_that_lives_in_another_pid_namespace_is_not_started_a_second_time() 
             commands.push(first(&service, &[]));
         }
         if log {
-            let mut command = contained(&service, &[]);
-            let inner = without_numbers(&service, &[&svrun, "service"]);
-            command.arg(inner.get_program()).args(inner.get_args());
-            commands.push(command);
+            commands.push(first_of(&service, &without_numbers(&service, &[&svrun, "service"])));
         }
         for command in commands {
             let said = service.stderr().len();

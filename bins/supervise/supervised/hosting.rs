@@ -11,6 +11,7 @@ use crate::supervise::now::Now;
 use crate::supervise::parts::Parts;
 use crate::supervise::process::Process;
 use crate::supervise::report;
+use common::Voice;
 use common::supervise::{Control, Object, Part, Want};
 
 /// How many children a service has at most: those of [`Supervised::pids`].
@@ -68,6 +69,11 @@ impl Supervised {
         for process in self.parts.iter().filter(|process| log || process.part == Part::Service) {
             process.kill(&self.shared);
         }
+    }
+
+    /// Its messages begin so from now on.
+    pub(crate) fn speak_as(&mut self, voice: Voice) {
+        self.shared.voice = voice;
     }
 
     /// Whether it is wanted up.

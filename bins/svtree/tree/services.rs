@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use common::poll::{self, POLLNVAL, watch};
 use common::spawn::Files;
 use common::supervise::Part;
-use common::{Voice, Words, fds};
+use common::{Voice, Words, fds, file};
 use nix::errno::Errno;
-use nix::fcntl::{RenameFlags, renameat, renameat2};
+use nix::fcntl::renameat;
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::Tree;
@@ -20,7 +20,7 @@ use crate::supervise::{
     Program, Refusal, Supervised,
 };
 use crate::svtree::clients::named;
-use crate::svtree::hosted::Hosted;
+use crate::svtree::hosted::{Hosted, Stay};
 use crate::svtree::scan::{Change, Scan, argument};
 use crate::svtree::service_needs;
 
@@ -42,6 +42,8 @@ pub(in crate::svtree) struct Template {
     pub(in crate::svtree) path: PathBuf,
     /// Where their state directories lie, if that is not in their own.
     pub(in crate::svtree) state: Option<OwnedFd>,
+    /// `.tree`, with the state of those that share their directory with others.
+    pub(in crate::svtree) own: Option<OwnedFd>,
     /// Where recorded pids mean anything.
     pub(in crate::svtree) space: PidSpace,
     /// The limit of open files that their programs get, soft and hard.
@@ -117,7 +119,10 @@ impl Template {
         let name = waiting.name;
         let copy = waiting.directory.try_clone();
         let service = copy.map_err(|_| unable("open its directory", Errno::EMFILE))?;
-        let state = self.state.as_ref().map(|all| self.state_of(all, waiting)).transpose();
+        // Services that share a directory cannot share their state.
+        let shares = argument(name).is_some();
+        let all = self.state.as_ref().or(self.own.as_ref().filter(|_| shares));
+        let state = all.map(|all| self.state_of(all, waiting)).transpose();
         let state = state.map_err(|errno| unable("make its state directory", errno))?;
         let space = self.space.clone();
         let places = Places { service, state };
@@ -153,7 +158,7 @@ impl Template {
     /// where it is left from former times.
     fn rename_state(&self, from: &CStr, to: &CStr) -> nix::Result<()> {
         let Some(state) = &self.state else { return Ok(()) };
-        let renamed = match renameat2(state, from, state, to, RenameFlags::RENAME_EXCHANGE) {
+        let renamed = match file::exchange(state.as_fd(), from, to) {
             Err(Errno::ENOENT) => renameat(state, from, state, to),
             renamed => renamed,
         };
@@ -195,7 +200,9 @@ impl Tree {
             scan.rescan(now.monotonic);
         }
         for slot in self.slots.in_order().collect::<Vec<_>>() {
-            let Some(hosted) = self.slots.get(slot).filter(|hosted| !hosted.leaves) else { continue };
+            let Some(hosted) = self.slots.get(slot).filter(|hosted| hosted.stay == Stay::Hosted) else {
+                continue;
+            };
             let (name, Some(directory)) = (hosted.name, self.directory_of(slot)) else { continue };
             self.read_needs(slot, name, directory.as_fd());
         }
@@ -203,7 +210,11 @@ impl Tree {
 
     /// The directory of a service; none for want of fds, where nothing can be read there.
     fn directory_of(&self, slot: usize) -> Option<OwnedFd> {
-        self.slots.get(slot)?.service.directory().try_clone_to_owned().ok()
+        let waiting = self.waiting.iter().find(|waiting| waiting.slot == slot);
+        match waiting {
+            Some(waiting) => waiting.directory.try_clone().ok(),
+            None => self.slots.get(slot)?.service.directory().try_clone_to_owned().ok(),
+        }
     }
 
     /// A service was found: it is hosted in a moment.
@@ -232,6 +243,9 @@ impl Tree {
                 None => self.directory_of(slot),
             };
             self.slots.rename(slot, name);
+            if let Some(hosted) = self.slots.get_mut(slot) {
+                hosted.service.speak_as(self.template.voice(name));
+            }
             if let Some(directory) = directory {
                 self.read_needs(slot, name, directory.as_fd());
             }
@@ -258,7 +272,7 @@ impl Tree {
         let Some(slot) = self.slots.named(name.to_bytes()) else { return };
         self.graph.vanish(slot);
         if let Some(hosted) = self.slots.get_mut(slot) {
-            hosted.leaves = true;
+            hosted.stay = Stay::Leaving;
             hosted.service.stop();
             self.touched(slot);
         }
@@ -394,7 +408,7 @@ impl Tree {
             }
         }
         let Some(hosted) = self.slots.get(slot) else { return };
-        if !hosted.leaves {
+        if hosted.stay == Stay::Hosted {
             self.graph.stands(slot, standing);
         }
         let essential = |hosted: &Hosted| supervise::exists(hosted.service.directory(), c"essential");
