@@ -87,7 +87,8 @@ fn what_is_wanted_after_any_commands_is_what_runs() {
         let mut tree = Tree::prepare(&[]);
         for (i, name) in NAMES.into_iter().enumerate() {
             let of: Vec<usize> = (0..i).filter(|_| random.below(3) == 0).collect();
-            let text: String = of.iter().map(|need| format!("{}\n", NAMES[*need])).collect();
+            let text: Vec<&str> = of.iter().flat_map(|need| [NAMES[*need], "\n"]).collect();
+            let text = text.concat();
             needs.insert(name, of);
             // Its directory may have another name then.
             let finish = format!("#!/bin/sh\necho finish {name} >>$D/lines\n");
