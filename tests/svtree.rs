@@ -11,4 +11,5 @@ mod runsvdir;
 mod scan;
 mod socket;
 mod stop;
+mod thousand;
 mod upgrade;

@@ -105,8 +105,8 @@ fn thousands_of_leftovers_of_one_service_do_not_hold_up_another() {
 
 #[test]
 fn what_does_not_fit_into_the_limit_of_fds_is_reported_once_and_started_when_there_is_room() {
-    needs!(tool("prlimit"));
     const SERVICES: usize = 30;
+    needs!(tool("prlimit"));
     let run = "#!/bin/sh\necho start ${PWD##*/} $$ with $(ulimit -Sn) >>$D/lines\nexec sleep 1000000\n";
     let mut tree = Tree::prepare(&[]);
     for i in 10..10 + SERVICES {

@@ -40,12 +40,12 @@ while :; do read -r words <&8 && eval "$words"; done
 pub(crate) const SLEEPER: &str = "#!/bin/sh\necho start ${PWD##*/} $$ >>$D/lines\nexec sleep 1000000\n";
 
 /// A logger that keeps all it reads, in `$D/logged.NAME`.
-pub(crate) const LOGGER: &str = r#"#!/bin/sh
+pub(crate) const LOGGER: &str = r"#!/bin/sh
 n=${PWD%/log}
 n=${n##*/}
 echo log start $n $$ >>$D/lines
 exec cat >>$D/logged.$n
-"#;
+";
 
 /// A finish script that notes its name and arguments.
 pub(crate) const FINISH: &str = "#!/bin/sh\necho finish ${PWD##*/} \"$@\" >>$D/lines\n";
@@ -113,12 +113,6 @@ impl Tree {
     #[track_caller]
     pub(crate) fn shell(&self, script: &str) {
         assert_eq!(run(sh(script).current_dir(self.at("")).env("T", self.scratch.path())), prints(""));
-    }
-
-    /// Removes a service.
-    pub(crate) fn remove(&self, name: &str) {
-        // Somebody may write into it still.
-        until("its removal", || fs::remove_dir_all(self.at(name)).is_ok() || !self.at(name).exists());
     }
 
     /// Options of the trees to come.
@@ -401,12 +395,6 @@ impl Tree {
 
     fn try_ask(&self, request: &str) -> Option<String> {
         Some(Client::try_connect(&self.socket()).ok()?.ask(request))
-    }
-
-    /// Asks a service one thing, over its own socket.
-    #[track_caller]
-    pub(crate) fn ask_service(&self, service: &str, request: &str) -> String {
-        Client::at(&self.state_of(service, "socket")).ask(request)
     }
 
     /// The lines of a list, without the last, which is the answer.

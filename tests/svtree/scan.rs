@@ -1,6 +1,7 @@
 //! The scan directory: which services there are.
 
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
 use nix::sys::signal::Signal::{SIGHUP, SIGKILL};
@@ -103,10 +104,9 @@ fn a_service_that_is_renamed_goes_on_under_its_new_name() {
 fn two_services_that_change_names_go_on() {
     let mut tree = Tree::start(&[("a/run", SLEEPER), ("b/run", SLEEPER)]);
     let pids = [tree.started(1, "a"), tree.started(1, "b")];
-    let (one, other) = (tree.at("a"), tree.at("b"));
+    let directory = fs::File::open(tree.at("")).unwrap();
     for round in 1..=4 {
-        let flags = nix::fcntl::RenameFlags::RENAME_EXCHANGE;
-        nix::fcntl::renameat2(nix::fcntl::AT_FDCWD, &one, nix::fcntl::AT_FDCWD, &other, flags).unwrap();
+        common::file::exchange(directory.as_fd(), c"a", c"b").unwrap();
         let swapped = round % 2;
         let expected = [pids[swapped], pids[1 - swapped]].map(|pid| pid.to_string());
         tree.until("their names", || {

@@ -8,12 +8,12 @@ use super::harness::*;
 use crate::support::*;
 
 /// A logger that leaves neither at TERM nor at the end of its input.
-const STUBBORN_LOGGER: &str = r#"#!/bin/sh
+const STUBBORN_LOGGER: &str = r"#!/bin/sh
 trap 'echo log got TERM >>$D/lines' TERM
 n=${PWD%/log}
 echo log start ${n##*/} $$ >>$D/lines
 while :; do sleep 1; done
-"#;
+";
 
 #[test]
 fn services_that_nothing_orders_are_stopped_side_by_side() {

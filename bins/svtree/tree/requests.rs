@@ -54,7 +54,8 @@ impl Tree {
 
     /// Lets clients in again, if there may be room for them by now.
     pub(super) fn let_in_again(&mut self, now: Now) {
-        let Some(socket) = self.socket.as_ref().filter(|_| self.crowded.is_some_and(|at| at <= now.monotonic))
+        let Some(socket) =
+            self.socket.as_ref().filter(|_| self.crowded.is_some_and(|at| at <= now.monotonic))
         else {
             return;
         };

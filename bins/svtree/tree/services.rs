@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use common::spawn::Files;
 use common::poll::{self, POLLNVAL, watch};
+use common::spawn::Files;
 use common::supervise::Part;
 use common::{Voice, Words, fds, file};
 use nix::errno::Errno;
@@ -178,6 +178,27 @@ fn unable(what: &'static str, errno: Errno) -> Refusal {
     Refusal::unable(Part::Service, what, errno)
 }
 
+/// Whether there are fds for another service, and for what those that run need from time to time.
+fn has_room() -> bool {
+    const CHUNK: usize = 64;
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
+    let (mut free, mut end) = (0, RawFd::try_from(limit).unwrap_or(RawFd::MAX));
+    // From the highest number on, since the lowest are given out first.
+    while end > 0 && free < SPARE {
+        let mut numbers = [watch(-1, 0); CHUNK];
+        for number in &mut numbers {
+            end -= 1;
+            *number = watch(end, 0);
+        }
+        // An fd that is not open is said to be that; a number below 0 is passed over.
+        if poll::poll(&mut numbers, Some(0)).is_err() {
+            return false;
+        }
+        free += numbers.iter().filter(|number| number.revents & POLLNVAL != 0).count();
+    }
+    free >= SPARE
+}
+
 impl Tree {
     /// Looks at the directory, and follows what has changed there; at the end nothing new comes.
     pub(super) fn look(&mut self, now: Now) {
@@ -315,29 +336,8 @@ impl Tree {
         self.waiting.iter().map(|waiting| waiting.again).min()
     }
 
-    /// Whether there are fds for another service, and for what those that run need from time to time.
-    fn has_room(&self) -> bool {
-        const CHUNK: usize = 64;
-        let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
-        let (mut free, mut end) = (0, RawFd::try_from(limit).unwrap_or(RawFd::MAX));
-        // From the highest number on, since the lowest are given out first.
-        while end > 0 && free < SPARE {
-            let mut numbers = [watch(-1, 0); CHUNK];
-            for number in &mut numbers {
-                end -= 1;
-                *number = watch(end, 0);
-            }
-            // An fd that is not open is said to be that; a number below 0 is passed over.
-            if poll::poll(&mut numbers, Some(0)).is_err() {
-                return false;
-            }
-            free += numbers.iter().filter(|number| number.revents & POLLNVAL != 0).count();
-        }
-        free >= SPARE
-    }
-
     fn host(&mut self, mut waiting: Waiting, now: Now) {
-        if !self.has_room() {
+        if !has_room() {
             return self.put_back(&waiting, now);
         }
         let needs = self.graph.holds(waiting.slot).then(|| Names::of(self.names_of_needs(waiting.slot)));
