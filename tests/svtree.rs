@@ -2,4 +2,7 @@
 
 mod containers;
 pub(crate) mod harness;
+mod oci;
 mod scan;
+mod surroundings;
+mod tini;
