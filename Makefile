@@ -51,7 +51,7 @@ help:
 	@echo '                $$(LIBEXECDIR)/catena, and their names in LINKDIR=$$(BINDIR) too, but for $(BASE),'
 	@echo '                which a base tool has as well (BASE_NAMES=yes: these too)'
 	@echo 'make install-multicall  instead: catena, and links to it'
-	@echo 'make install-runit-names  links to what is installed by the names of runit, with pages: runsv, sv, svlogd ...'
+	@echo 'make install-runit-names  links to what is installed by the names of runit, with pages: runsv, runsvdir, sv ...'
 	@echo '                in RUNITDIR=$$(LIBEXECDIR)/catena/runit, for PATH'
 	@echo 'make install-daemontools-names  the same for daemontools: svc, svstat, multilog, setuidgid ...'
 	@echo '                in DAEMONTOOLSDIR=$$(LIBEXECDIR)/catena/daemontools'

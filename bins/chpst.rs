@@ -79,10 +79,7 @@ impl Plan {
                 Short('/') => plan.root = Some(cli.word()?),
                 Short('C') => plan.directory = Some(cli.word()?),
                 Short('n') => {
-                    let text = cli.word()?;
-                    let value = niceness::increment(text.to_bytes());
-                    plan.increment =
-                        Some(value.ok_or_else(|| Exit::value("invalid increment", text.to_bytes()))?);
+                    plan.increment = Some(niceness::increment_in(cli.word()?.to_bytes())?);
                 }
                 Short('l' | 'L') if plan.lock.is_some() => return Err(Exit::usage("more than one lock")),
                 Short(letter @ ('l' | 'L')) => plan.lock = Some((cli.word()?, letter)),

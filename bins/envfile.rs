@@ -51,10 +51,7 @@ fn run(cli: &mut Cli) -> Outcome {
     let Some((name, content)) = read(file, missing_is_fine)? else { return Ok(chain) };
     let variables = dialect.variables(&content).map_err(|flaw| {
         let error = Exit::fatal(format_args!("unable to use {name}: line {}: {}", flaw.line, flaw.problem));
-        match flaw.hint {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
+        error.hint_if(flaw.hint)
     })?;
     // The received value is that from before the file, whatever the file has set until then.
     let received = variables.iter().map(|variable| chain.env.get(&variable.name)).collect::<Vec<_>>();

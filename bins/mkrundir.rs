@@ -2,7 +2,6 @@
 
 mod way;
 
-use std::ffi::CString;
 use std::mem;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -50,7 +49,7 @@ fn run(cli: &mut Cli) -> Outcome {
                 let value = mode::permissions(text.as_bytes(), 0o755);
                 mode = value.ok_or_else(|| Exit::value("invalid mode", text.as_bytes()))?;
             }
-            Short('o') => account = Some(cli.value()?),
+            Short('o') => account = Some(cli.word()?.0),
             other => return Err(other.unexpected().into()),
         }
     }
@@ -59,10 +58,9 @@ fn run(cli: &mut Cli) -> Outcome {
     let caller = getresuid().or_fail("read the uids")?.effective.as_raw();
     let (uid, gid) = match account {
         Some(text) => {
-            // A word of the command line has no NUL.
-            let account = Account::find(&CString::new(text.as_bytes()).unwrap_or_default(), Groups::Listed)?;
+            let account = Account::find(text, Groups::Listed)?;
             if account.groups.len() > 1 {
-                return Err(Exit::value("a directory has one group", text.as_bytes()));
+                return Err(Exit::value("a directory has one group", text.to_bytes()));
             }
             (account.uid, account.gid)
         }

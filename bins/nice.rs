@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use common::{Cli, Exit, Link, Outcome, Short, niceness};
+use common::{Cli, Link, Outcome, Short, niceness};
 
 /// The link.
 pub const LINK: Link = Link {
@@ -19,9 +19,7 @@ fn run(cli: &mut Cli) -> Outcome {
     while let Some(option) = cli.option()? {
         match option {
             Short('n') => {
-                let text = cli.value()?;
-                let value = niceness::increment(text.as_bytes());
-                increment = value.ok_or_else(|| Exit::value("invalid increment", text.as_bytes()))?;
+                increment = niceness::increment_in(cli.value()?.as_bytes())?;
             }
             other => return Err(other.unexpected().into()),
         }

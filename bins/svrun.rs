@@ -15,10 +15,10 @@ use nix::fcntl::AT_FDCWD;
 use nix::unistd::{chdir, getcwd};
 
 use crate::supervise::{
-    self, Ending, Ends, Homeless, Now, Options, Orphans, Patience, PidSpace, Places, Supervised,
+    self, Ending, Ends, Homeless, Now, Options, Orphans, Patience, PidSpace, Places, Role, Supervised,
     make_directory,
 };
-use supervisor::{HEARD, Role, Supervisor};
+use supervisor::{HEARD, Supervisor};
 use upgrade::Origin;
 
 /// svrun: run a service and its logger, and start them again when they end.
@@ -61,7 +61,7 @@ struct CommandLine {
 
 fn command_line(cli: &mut Cli) -> Result<CommandLine, Exit> {
     let (mut keep, mut state) = (false, None);
-    let mut role = if std::process::id() == 1 { Role::Whole } else { Role::Part };
+    let mut role = Role::now();
     let mut words = vec![cli.first()];
     while let Some(option) = cli.option()? {
         match option {

@@ -71,22 +71,22 @@ fn run(cli: &mut Cli) -> Outcome {
     if line.check {
         return Err(check::check(cli.called(), line.place));
     }
-    host(cli, line)
+    host(start(cli, line))
 }
 
 fn run_as_runsvdir(cli: &mut Cli) -> Outcome {
-    let hosted = command_line::read_as_runsvdir(cli).and_then(|line| host(cli, line));
-    // Its statuses: those of a usage error, and of a fatal one.
-    hosted.map_err(|error| match error.status() {
+    let started = command_line::read_as_runsvdir(cli).and_then(|line| start(cli, line));
+    // Its statuses: those of a usage error, and of a fatal one. 111 is that of its end by HUP.
+    host(started.map_err(|error| match error.status() {
         100 => error.with_status(1),
         111 => error.with_status(100),
         _ => error,
-    })
+    }))
 }
 
-fn host(cli: &Cli, line: CommandLine) -> Outcome {
+fn host(started: Result<Tree, Exit>) -> Outcome {
     // What it holds is closed by the end of this process, all at once.
-    let mut tree = ManuallyDrop::new(start(cli, line)?);
+    let mut tree = ManuallyDrop::new(started?);
     Err(Exit::answer(tree.run().into(), ""))
 }
 

@@ -36,7 +36,7 @@ const OTHER_NAMES: [&str; 1] = ["multilog"];
 const OF_NO_PROGRAM_IN_BINS: [&str; 2] = ["lib", "supervise"];
 
 /// The sections of a page, in their order; the bracketed ones may be missing.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "NAME",
     "SYNOPSIS",
     "DESCRIPTION",
@@ -45,6 +45,7 @@ const SECTIONS: [&str; 12] = [
     "[FILES]",
     "EXIT STATUS",
     "EXAMPLES",
+    "[DIAGNOSTICS]",
     "COMPATIBILITY",
     "SEE ALSO",
     "[CAVEATS]",
@@ -83,7 +84,11 @@ fn described() -> impl Iterator<Item = &'static Link> {
 /// The section of a program's page: 8 for what lives on, for what writes the system's own records, and for what has
 /// its page there as long as it exists; 1 for all others.
 fn section_of(name: &str) -> &'static str {
-    if ["chpst", "multilog", "sissylog", "svlog", "svrun", "utmpset"].contains(&name) { "8" } else { "1" }
+    if ["chpst", "multilog", "sissylog", "svlog", "svrun", "svtree", "utmpset"].contains(&name) {
+        "8"
+    } else {
+        "1"
+    }
 }
 
 /// The names of the programs whose page is in this section.
@@ -373,7 +378,7 @@ fn the_page_of_the_formats_has_its_sections_in_order() {
     let shown = shown(&house().join("man/service.5"), 80);
     assert!(shown.starts_with("SERVICE(5) "), "{shown}");
     let headings: Vec<String> = sections(&shown).into_iter().map(|section| section.0).collect();
-    let of_a_program = ["SYNOPSIS", "[CONTAINERS]", "ENVIRONMENT", "[FILES]", "EXIT STATUS"];
+    let of_a_program = ["SYNOPSIS", "[CONTAINERS]", "ENVIRONMENT", "[FILES]", "EXIT STATUS", "[DIAGNOSTICS]"];
     let expected = SECTIONS.iter().filter(|section| !of_a_program.contains(section));
     assert_eq!(headings, expected.map(|section| section.trim_matches(['[', ']'])).collect::<Vec<_>>());
 }
@@ -389,6 +394,7 @@ fn every_page_of_a_program_names_its_statuses() {
             "setlock" => &["0", "100", "111", "126", "127"],
             "pidlock" => &["0", "100", "111", "126", "127", "0", "1", "100", "111"],
             "svrun" => &["0", "100", "111", "1"],
+            "svtree" => &["0", "1", "100", "111", "0", "1", "100", "111"],
             "pause" | "svlog" | "sissylog" | "tai64n" | "tai64nlocal" | "utmpset" => &["0", "100", "111"],
             "svctl" => &statuses, // a count of services is among them
             _ => &["100", "111", "126", "127"],

@@ -4,6 +4,7 @@ mod bytes;
 mod completion;
 mod daemontools;
 mod harness;
+mod hosted;
 mod hostile;
 mod look;
 mod socket;

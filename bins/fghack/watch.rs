@@ -21,8 +21,7 @@ pub(super) struct Watch {
 impl Watch {
     /// The signals, as a mask, that are not handed on: those with which a terminal stops its processes, parent and
     /// program alike.
-    pub(super) const NOT_HANDED_ON: u64 =
-        1 << (signals::TSTP - 1) | 1 << (signals::TTIN - 1) | 1 << (signals::TTOU - 1);
+    pub(super) const NOT_HANDED_ON: u64 = signals::mask_of(&[signals::TSTP, signals::TTIN, signals::TTOU]);
 
     /// Waits until the program has ended and nobody holds the pipe, of which `end` is this process's own hold. Returns
     /// the program's exit status, or 128 and the signal that ended it.

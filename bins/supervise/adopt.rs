@@ -8,7 +8,7 @@ use common::{process, procfs};
 use nix::errno::Errno;
 
 use super::adopted::Adopted;
-use super::machine::{Asked, Death, Event, Hold, Phase, Timer, Want};
+use super::machine::{Asked, Death, Event, Hold, Phase, Readiness, Timer, Want};
 use super::now::Now;
 use super::process::Process;
 use super::record::{self, Child, Snapshot};
@@ -57,7 +57,7 @@ pub(super) fn adopt(process: &mut Process, shared: &Shared, now: Now) -> nix::Re
     let machine = &mut process.machine;
     match verdict {
         Verdict::NeverRan => {}
-        Verdict::Alive => return adopt_living(process, shared, snapshot, &child),
+        Verdict::Alive => return adopt_living(process, shared, snapshot, &child, now),
         Verdict::StartVanished => {
             (machine.phase, machine.pid) = (Phase::Wait, 0);
             machine.timers.set(Timer::Start, 0);
@@ -128,13 +128,14 @@ fn adopt_living(
     shared: &Shared,
     snapshot: Option<&Snapshot>,
     child: &Child,
+    now: Now,
 ) -> nix::Result<Option<Event>> {
     let voice = shared.voice(process.part);
     let machine = &mut process.machine;
     machine.phase = child.phase;
     machine.pid = child.pid;
     if snapshot.is_none() {
-        (machine.paused, machine.stop_sent) = (false, false);
+        (machine.paused, machine.stop_sent, machine.readiness) = (false, false, Readiness::InTime);
     }
     if matches!(child.phase, Phase::Run | Phase::Setup) {
         (machine.since, process.since) = (child.since, child.wall);
@@ -163,6 +164,8 @@ fn adopt_living(
     if process.part == Part::Service && child.phase == Phase::Run {
         process.settings.for_start(process.directory.as_fd(), voice);
         process.notify.ready = snapshot.is_some_and(|snapshot| snapshot.ready);
+        let (ready, rules) = (process.notify.ready, &process.settings.rules);
+        process.machine.watch_again(ready, now.monotonic, rules);
         process.notify.open(&process.settings, process.state.as_ref().map(State::directory), voice);
     }
     let same = |snapshot: &&Snapshot| snapshot.machine.phase == process.machine.phase;

@@ -13,9 +13,10 @@ use super::service::Stamp;
 /// The action of the message that a script could not be started.
 pub(super) const START: &str = "start";
 
-/// What was reported last of a script that could not be started.
+/// What was reported last of a script that could not be started. Allocated at the first failure and kept for the next:
+/// so memory stays bounded, and most services have none of it.
 #[derive(Debug, Default)]
-pub(super) struct Failures(Option<Failure>);
+pub(super) struct Failures(Option<Box<Option<Failure>>>);
 
 #[derive(Debug, PartialEq)]
 struct Failure {
@@ -37,21 +38,27 @@ impl Failures {
         errno: Errno,
     ) {
         let file = fstatat(directory, path, AtFlags::empty()).map(|stat| Stamp::of(&stat)).ok(); // none, then
-        if self.0.as_ref().is_some_and(|last| (last.what, last.errno, last.file) == (what, errno, file)) {
+        if self.last().is_some_and(|last| (last.what, last.errno, last.file) == (what, errno, file)) {
             return;
         }
         let hint = flaw::of(directory, path, errno);
         voice.unable_hint(&[action.as_bytes(), b" ", path.to_bytes()], errno, hint);
-        self.0 = Some(Failure { what, errno, file, hint });
+        **self.0.get_or_insert_default() = Some(Failure { what, errno, file, hint });
+    }
+
+    fn last(&self) -> Option<&Failure> {
+        self.0.as_ref()?.as_ref().as_ref()
     }
 
     /// It was started: whatever comes next is new.
     pub(super) fn clear(&mut self) {
-        self.0 = None;
+        if let Some(last) = &mut self.0 {
+            **last = None;
+        }
     }
 
     /// What is wrong with the file, if that is known.
     pub(super) fn hint(&self) -> Option<&'static str> {
-        self.0.as_ref()?.hint
+        self.last()?.hint
     }
 }

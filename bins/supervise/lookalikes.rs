@@ -8,7 +8,7 @@ use common::{Voice, fds};
 use common::supervise::Part;
 
 /// The files of a service directory of which a logger has none; the others, `run` and `down`, come after.
-const OURS: [&[u8]; 17] = [
+const OURS: [&[u8]; 21] = [
     b"finish",
     b"restart-delay",
     b"restart-reset",
@@ -22,16 +22,22 @@ const OURS: [&[u8]; 17] = [
     b"operators",
     b"setup",
     b"timeout-setup",
+    b"timeout-ready",
+    b"watchdog",
+    b"needs",
+    b"essential",
     b"check",
     b"control",
     b"run",
     b"down",
 ];
 /// How many of them a logger has none of. Its `check` and `control` are what other supervisors make of it.
-const NOT_THE_LOGGERS: usize = 13;
+const NOT_THE_LOGGERS: usize = 17;
+/// Those which mean something in a tree of services alone.
+const THE_TREES: [&[u8]; 2] = [b"needs", b"essential"];
 
 /// What others call it, and what it is here.
-const OTHERS: [(&[u8], &[u8]); 12] = [
+const OTHERS: [(&[u8], &[u8]); 18] = [
     (b"max-death-tally", b"restart-max"), // s6
     (b"rc.main", b"run and finish"),      // perp
     (b"rc.log", b"log/run"),              // perp
@@ -44,16 +50,31 @@ const OTHERS: [(&[u8], &[u8]); 12] = [
     (b"stop-signal", b"down-signal"),
     (b"stop-timeout", b"timeout-kill"),
     (b"notify-fd", b"notification-fd"),
+    (b"watchdog-sec", b"watchdog"), // systemd
+    (b"depends-on", b"needs"),      // dinit
+    (b"depends-on.d", b"needs"),
+    (b"dependencies", b"needs"), // s6-rc, and so are the next ones
+    (b"dependencies.d", b"needs"),
+    (b"timeout-up", b"timeout-setup and timeout-ready"),
 ];
 
 /// Which of them were reported, each a bit.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Reported(u32);
+pub(super) struct Reported(u64);
+
+/// The company of a service.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Company {
+    /// It is the only one of its supervisor.
+    Alone,
+    /// It is one of a tree.
+    Tree,
+}
 
 impl Reported {
     /// Looks at the names in `directory`, and reports those that were not reported.
-    pub(super) fn look(&mut self, directory: BorrowedFd, part: Part, voice: Voice) {
-        let mut there = 0;
+    pub(super) fn look(&mut self, directory: BorrowedFd, part: Part, company: Company, voice: Voice) {
+        let mut there = 0_u64;
         let reported = self.0;
         let mut report = |bit: usize, parts: &[&[u8]]| {
             if reported & 1 << bit == 0 && there & 1 << bit == 0 {
@@ -66,6 +87,8 @@ impl Reported {
             if let Some(place) = OURS.iter().position(|ours| *ours == name) {
                 if part == Part::Log && place < NOT_THE_LOGGERS {
                     report(place, &[b"ignoring ", name, b": a logger has none"]);
+                } else if company == Company::Alone && THE_TREES.contains(&name) {
+                    report(place, &[b"ignoring ", name, b": it is known to svtree alone"]);
                 }
             } else if let Some(place) = OURS.iter().position(|ours| alike(ours, name)) {
                 report(place, &[b"ignoring ", name, b": the file is called ", OURS[place]]);

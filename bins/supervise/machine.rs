@@ -22,6 +22,8 @@
 //! a start ends one that was to stop or signal the last run.
 //! A supervisor that takes a process over ([`Event::Resume`]) lets the scripts run again that were under way or
 //! had to wait ([`Asked`]), with all their consequences: a stop is never lost.
+//! A run that is not ready in time is stopped, or taken for ready, as the rules say; one that does not show that it
+//! lives gets ABRT, CONT, and KILL in time.
 //! An action that is answered by an event ([`Action::Try`], [`Action::Start`], [`Action::Finish`]) is the
 //! last of its step.
 
@@ -101,6 +103,8 @@ pub(super) enum Event {
     SetupStarted(u32),
     /// There is no run: setup was all.
     NoRun,
+    /// run has announced that it is ready.
+    Ready,
     /// It could not be started: no memory, or too many processes.
     NotStarted,
     /// There is no finish.
@@ -148,6 +152,10 @@ pub(super) enum Action {
     /// Start finish: answered by [`Event::Started`], [`Event::NotStarted`], [`Event::NoFinish`] or
     /// [`Event::Later`].
     Finish,
+    /// Report in the log that run was not ready in time, and what follows.
+    ReportLate,
+    /// Report in the log that run has not shown that it lives, and what follows.
+    ReportStarved,
     /// Send a signal to the process.
     Signal(i32),
 }
@@ -171,6 +179,12 @@ pub(super) struct Rules {
     pub(super) timeout_finish: u64,
     /// `timeout-setup`; 0: never.
     pub(super) timeout_setup: u64,
+    /// `timeout-ready`; 0: never, or there is no way to announce it.
+    pub(super) timeout_ready: u64,
+    /// What a run is that is not ready by then.
+    pub(super) unready: Readiness,
+    /// `watchdog`; 0: never.
+    pub(super) watchdog: u64,
 }
 
 impl Default for Rules {
@@ -184,10 +198,27 @@ impl Default for Rules {
             timeout_kill: 0,
             timeout_finish: 0,
             timeout_setup: 0,
+            timeout_ready: 0,
+            unready: Readiness::Failed,
+            watchdog: 0,
         }
     }
 }
 
+/// What is known of the readiness of a run by its time limit, `timeout-ready`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Readiness {
+    /// It has one, or has time left, or there is no limit.
+    #[default]
+    InTime,
+    /// It was not ready in time, which is a failure: it is stopped, and was too short however long it ran.
+    Failed,
+    /// It was not ready in time, and is taken for ready.
+    Excused,
+}
+
+/// How long a run that did not show that it lives may take to end at ABRT where there is no `timeout-kill`.
+const ABORTING: u64 = 10_000;
 /// How long a control script may run, in milliseconds.
 pub(super) const SCRIPT_LIMIT: u64 = 30_000;
 /// What a run has to last to be started again at once, and the wait of one that does not.
@@ -239,6 +270,10 @@ pub(super) struct Machine {
     pub(super) short_runs: u32,
     /// How often run was started after it had died.
     pub(super) restarts: u32,
+    /// What is known of its readiness by its time limit.
+    pub(super) readiness: Readiness,
+    /// How often run has to show that it lives, as it was started, in milliseconds; 0: never.
+    pub(super) watchdog: u64,
     /// Its timers.
     pub(super) timers: Timers,
     /// How often it is to run.
@@ -291,6 +326,21 @@ impl Machine {
     pub(super) fn ended(&self) -> Option<Death> {
         let over = self.phase == Phase::Down && !self.scripts.runs();
         self.death.filter(|_| over && (self.hold.gave_up() || self.runs == Runs::Once))
+    }
+
+    /// run has shown that it lives.
+    pub(super) fn fed(&mut self, now: u64) {
+        if self.timers.get(Timer::Watchdog).is_some() {
+            self.timers.set(Timer::Watchdog, now.saturating_add(self.watchdog));
+        }
+    }
+
+    /// Another supervisor has taken over run, which was `ready` or was not. It has the time that is left of its limit
+    /// to become ready, and may have shown that it lives while nobody has listened.
+    pub(super) fn watch_again(&mut self, ready: bool, now: u64, rules: &Rules) {
+        let waits = !ready && self.readiness == Readiness::InTime && !self.stop_sent;
+        self.timers.set(Timer::Ready, after(self.since, rules.timeout_ready).filter(|_| waits));
+        self.timers.set(Timer::Watchdog, after(now, self.watchdog).filter(|_| !self.stop_sent));
     }
 
     /// Whether setup has done its work, and there is no run.
@@ -358,7 +408,13 @@ impl Machine {
                 }
             }
             Event::Died(death) => self.died(death, now, rules, actions),
-            Event::Time => self.time(now, actions),
+            Event::Time => self.time(now, rules, actions),
+            Event::Ready => {
+                self.timers.stop(Timer::Ready);
+                if self.readiness == Readiness::Excused {
+                    self.readiness = Readiness::InTime;
+                }
+            }
             Event::Hold => self.starts = Starts::HeldBack,
             Event::Release => {
                 self.starts = Starts::Free;
@@ -488,6 +544,8 @@ impl Machine {
             actions.push(Action::Signal(signals::CONT));
             return;
         }
+        self.timers.stop(Timer::Ready);
+        self.timers.stop(Timer::Watchdog);
         // A stop that is asked for again does not put the end off.
         let limit = self.timers.get(Timer::Kill).or_else(|| after(now, rules.timeout_kill));
         self.timers.set(Timer::Kill, limit);
@@ -594,14 +652,21 @@ impl Machine {
         match self.phase {
             Phase::Prepare => {
                 self.count_start();
-                self.begins(Phase::Run, now);
+                self.run_begins(now, rules);
             }
-            Phase::Done => self.begins(Phase::Run, now),
+            Phase::Done => self.run_begins(now, rules),
             _ => {
                 self.paused = false;
                 self.limit_finish(now, rules);
             }
         }
+    }
+
+    fn run_begins(&mut self, now: u64, rules: &Rules) {
+        self.begins(Phase::Run, now);
+        self.watchdog = rules.watchdog;
+        self.timers.set(Timer::Ready, after(now, rules.timeout_ready));
+        self.timers.set(Timer::Watchdog, after(now, rules.watchdog));
     }
 
     fn setup_started(&mut self, pid: u32, now: u64, rules: &Rules) {
@@ -618,7 +683,7 @@ impl Machine {
     /// run or setup has begun.
     fn begins(&mut self, phase: Phase, now: u64) {
         (self.phase, self.hold, self.since) = (phase, Hold::None, now);
-        (self.paused, self.stop_sent) = (false, false);
+        (self.paused, self.stop_sent, self.readiness) = (false, false, Readiness::InTime);
         self.timers.stop(Timer::Start);
         self.timers.stop(Timer::Kill);
     }
@@ -626,7 +691,9 @@ impl Machine {
     fn died(&mut self, death: Death, now: u64, rules: &Rules, actions: &mut Actions) {
         let sets_up = self.sets_up(death);
         (self.pid, self.stop_sent) = (0, false);
-        self.timers.stop(Timer::Kill);
+        for timer in [Timer::Kill, Timer::Ready, Timer::Watchdog] {
+            self.timers.stop(timer);
+        }
         match self.phase {
             Phase::Setup if sets_up => {
                 self.phase = Phase::Done;
@@ -635,8 +702,8 @@ impl Machine {
             Phase::Run | Phase::Setup => {
                 self.ran_for = now.saturating_sub(self.since);
                 self.death = Some(death);
-                self.short_runs =
-                    if self.ran_for < rules.reset { self.short_runs.saturating_add(1) } else { 0 };
+                let short = self.ran_for < rules.reset || self.readiness == Readiness::Failed;
+                self.short_runs = if short { self.short_runs.saturating_add(1) } else { 0 };
                 self.scripts.call_off();
                 self.phase = Phase::Finish;
                 actions.push(Action::Report);
@@ -697,7 +764,22 @@ impl Machine {
         }
     }
 
-    fn time(&mut self, now: u64, actions: &mut Actions) {
+    /// run has not shown that it lives.
+    fn starve(&mut self, now: u64, rules: &Rules, actions: &mut Actions) {
+        if self.paused {
+            self.timers.set(Timer::Watchdog, after(now, self.watchdog)); // it cannot
+            return;
+        }
+        self.timers.stop(Timer::Ready);
+        let limit = if rules.timeout_kill == 0 { ABORTING } else { rules.timeout_kill };
+        let limits = [self.timers.get(Timer::Kill), after(now, limit)];
+        self.timers.set(Timer::Kill, limits.into_iter().flatten().min());
+        actions.push(Action::ReportStarved);
+        actions.push(Action::Signal(signals::ABRT));
+        actions.push(Action::Signal(signals::CONT));
+    }
+
+    fn time(&mut self, now: u64, rules: &Rules, actions: &mut Actions) {
         if self.timers.fires(Timer::Kill, now) && self.pid != 0 {
             actions.push(Action::Signal(signals::KILL));
         }
@@ -707,7 +789,17 @@ impl Machine {
         if self.timers.fires(Timer::Finish, now) && self.phase == Phase::Finish && self.pid == 0 {
             actions.push(Action::Finish);
         }
+        if self.timers.fires(Timer::Watchdog, now) {
+            self.starve(now, rules, actions);
+        }
         match self.phase {
+            Phase::Run if self.timers.fires(Timer::Ready, now) => {
+                self.readiness = rules.unready;
+                actions.push(Action::ReportLate);
+                if self.readiness == Readiness::Failed {
+                    self.stop(now, rules, actions);
+                }
+            }
             Phase::Wait if self.timers.fires(Timer::Start, now) => self.prepare(actions),
             Phase::Done if self.timers.fires(Timer::Start, now) => self.run(now, actions),
             _ => {}

@@ -37,12 +37,15 @@ pub(super) struct Notify {
     pub(super) announces: bool,
     /// The random part of the name of the socket; 0: none.
     pub(super) name: u64,
-    /// What it says of itself.
-    pub(super) words: Text<80>,
+    /// What it says of itself: allocated where it ever does, and kept for the next words.
+    words: Option<Box<Text<80>>>,
+    /// It has shown that it lives.
+    pub(super) fed: bool,
     fifo: Option<Pipe>,
     end: Option<OwnedFd>,
     socket: Option<Fresh>,
-    env: Option<Words>,
+    /// The environment of run, made with this time for its watchdog, in milliseconds.
+    env: Option<(Words, u64)>,
     /// Until when neither is listened to: monotonic, ms.
     deaf: [u64; 2],
     /// Why it could not be opened, which was reported.
@@ -158,16 +161,22 @@ impl Notify {
         if !settings.sd_notify || self.socket.is_none() {
             return received;
         }
-        let name = self.name;
-        self.env.get_or_insert_with(|| {
-            let mut entry = Text::<48>::of("NOTIFY_SOCKET=@catena-");
-            entry.number(name);
-            // Kept for good, as the environment is: made once.
-            let entry = CString::new(entry.bytes()).unwrap_or_default();
-            let entry: &'static CStr = Box::leak(entry.into_boxed_c_str());
-            let other = |word: &&'static CStr| !word.to_bytes().starts_with(b"NOTIFY_SOCKET=");
-            received.clone().filter(other).chain([entry]).collect()
-        })
+        let (name, watchdog) = (self.name, settings.rules.watchdog);
+        // Kept for good, as the environment is: made once, and again where the file `watchdog` has changed.
+        self.env.take_if(|(_, made_for)| *made_for != watchdog);
+        let (env, _) = self.env.get_or_insert_with(|| {
+            let mut socket = Text::<48>::of("NOTIFY_SOCKET=@catena-");
+            socket.number(name);
+            let mut time = Text::<48>::of("WATCHDOG_USEC=");
+            time.number(watchdog.saturating_mul(1000));
+            let ours = [Some(socket), Some(time).filter(|_| watchdog != 0)];
+            // That which we have received was meant for us. WATCHDOG_PID is left out: who is meant is whoever has it.
+            let names = [&b"NOTIFY_SOCKET="[..], b"WATCHDOG_USEC=", b"WATCHDOG_PID="];
+            let other = |word: &&'static CStr| !names.iter().any(|name| word.to_bytes().starts_with(name));
+            let ours = ours.iter().flatten().map(kept);
+            (received.clone().filter(other).chain(ours).collect(), watchdog)
+        });
+        env
     }
 
     /// The fds to wait for: the FIFO's and the socket's, but for one that is flooded.
@@ -220,9 +229,10 @@ impl Notify {
                 match line {
                     b"READY=1" => self.ready = true,
                     b"STOPPING=1" => self.ready = false,
+                    b"WATCHDOG=1" => self.fed = true,
                     _ => {
                         if let Some(words) = line.strip_prefix(b"STATUS=") {
-                            self.words = Text::of(words);
+                            **self.words.get_or_insert_default() = Text::of(words);
                         }
                     }
                 }
@@ -231,11 +241,23 @@ impl Notify {
         self.ready != before
     }
 
+    /// What it says of itself.
+    pub(super) fn words(&self) -> &[u8] {
+        self.words.as_ref().map_or(b"", |words| words.bytes())
+    }
+
     /// The run is over, and its readiness with it: whether it was ready.
     pub(super) fn over(&mut self) -> bool {
-        self.words = Text::new();
+        if let Some(words) = &mut self.words {
+            words.clear();
+        }
         std::mem::take(&mut self.ready)
     }
+}
+
+/// An entry of the environment, kept for good.
+fn kept(entry: &Text<48>) -> &'static CStr {
+    Box::leak(CString::new(entry.bytes()).unwrap_or_default().into_boxed_c_str()) // it has no NUL byte
 }
 
 /// The socket of a service that the program before us has handed on, if there is one.

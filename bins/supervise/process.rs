@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::spawn::{self, Plan, Slot};
 use common::supervise::Control;
-use common::{fds, process, procfs, signals};
+use common::{Text, fds, process, procfs, signals};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
@@ -20,7 +20,8 @@ use super::failure::{Failures, START};
 use super::fresh::Fresh;
 use super::leftovers::{self, Leftovers};
 use super::lock::{NotOurs, Patience};
-use super::machine::{Action, Actions, Death, Event, Machine, Phase, Script, Starts, Timer, Want};
+use super::lookalikes::Company;
+use super::machine::{Action, Actions, Death, Event, Machine, Phase, Readiness, Script, Starts, Timer, Want};
 use super::needs::{Names, Needs};
 use super::notices::{Notice, Notices};
 use super::notify::Notify;
@@ -226,7 +227,7 @@ impl Process {
             stopped: self.stopped,
             ready: self.readiness(),
             needs: self.needs.bytes(),
-            words: self.notify.words.bytes(),
+            words: self.notify.words(),
             control: self.script.outcome(),
             reset: self.settings.rules.reset,
             log: log && self.part == Part::Service,
@@ -243,7 +244,8 @@ impl Process {
     /// Reads the files that count for what `event` may lead to, and notes a death as it happens.
     pub(super) fn prepare(&mut self, shared: &Shared, event: Event, now: Now) {
         let (voice, directory) = (shared.voice(self.part), self.directory.as_fd());
-        self.settings.look(directory, now.wall.0, voice);
+        let company = if shared.is_one_of_many() { Company::Tree } else { Company::Alone };
+        self.settings.look(directory, now.wall.0, company, voice);
         match event {
             Event::Control(Control::Down | Control::Exit | Control::Restart) => {
                 self.settings.for_stop(directory, voice);
@@ -308,6 +310,14 @@ impl Process {
                 None
             }
             Action::Finish => Some(self.finish(shared, logger, now)),
+            Action::ReportLate => {
+                self.report_late(shared);
+                None
+            }
+            Action::ReportStarved => {
+                self.report_starved(shared);
+                None
+            }
             Action::Signal(signal) => {
                 self.signal(shared, signal);
                 None
@@ -616,7 +626,10 @@ impl Process {
         let Some(death) = self.machine.death else { return };
         let again = matches!(death, Death::Exec(_)) && self.last_death == Some(death);
         self.last_death = Some(death);
+        let late = self.machine.readiness == Readiness::Failed;
         let expected = match death {
+            // The line is how it goes on then.
+            _ if late => false,
             Death::Exit(0) => true,
             // Without a log stderr has it already.
             Death::Exec(_) => again || shared.pipe.is_none(),
@@ -653,6 +666,26 @@ impl Process {
                 let _ = state.show_ready(None); // nobody is misled for long: the status says that it is down
             }
         }
+    }
+
+    /// run was not ready in time.
+    #[inline(never)] // its buffers would be part of the frame that waits
+    fn report_late(&self, shared: &Shared) {
+        let mut line = Text::<128>::of("warning: svrun: run is not ready after ");
+        line.seconds(self.settings.rules.timeout_ready).add(" s, ");
+        line.add(match self.machine.readiness {
+            Readiness::Excused => "taking it for ready\n",
+            _ => "stopping it\n",
+        });
+        self.to_log(shared, line.bytes());
+    }
+
+    /// run has not shown that it lives.
+    #[inline(never)]
+    fn report_starved(&self, shared: &Shared) {
+        let mut line = Text::<128>::of("warning: svrun: run has sent no WATCHDOG=1 for ");
+        line.seconds(self.machine.watchdog).add(" s, sending it SIGABRT\n");
+        self.to_log(shared, line.bytes());
     }
 
     /// finish has decided that the service is given up.

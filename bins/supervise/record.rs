@@ -6,8 +6,9 @@
 //!
 //! The supervisor's is `state`, numbers, words, and the pid space. What a word is of is in its first part, and one
 //! that is not known is passed over: so older and newer supervisors read each other's. The words are `kill:`, the
-//! time of the KILL that ends a stop or finish, 0 where there is none; and `asked:`, the control scripts that run or
-//! have to wait.
+//! time of the KILL that ends a stop or finish, 0 where there is none; `asked:`, the control scripts that run or
+//! have to wait; `late:`, 1 or 2, a run that was not ready in time; and `watchdog:`, how often run has to show that
+//! it lives.
 
 use std::os::fd::BorrowedFd;
 
@@ -16,7 +17,7 @@ use common::spawn::Slot;
 use common::{Text, file, process, procfs};
 use nix::errno::Errno;
 
-use super::machine::{Asked, Death, FROM_NOW, Hold, Machine, Phase, Runs, Script, Timer, Want};
+use super::machine::{Asked, Death, FROM_NOW, Hold, Machine, Phase, Readiness, Runs, Script, Timer, Want};
 use super::now::Wall;
 use super::pid_space::{PidSpace, Then};
 
@@ -129,6 +130,12 @@ pub(super) fn write(file: BorrowedFd, snapshot: &Snapshot, space: &PidSpace) -> 
             text.add([script.sign()]);
         }
         text.add(" ");
+    }
+    if machine.readiness != Readiness::InTime {
+        text.add("late:").number(machine.readiness as u32).add(" ");
+    }
+    if machine.watchdog != 0 {
+        text.add("watchdog:").number(machine.watchdog).add(" ");
     }
     space.add(&mut text);
     text.add(" ").fill(CHILD - 1).add("\n");
@@ -245,6 +252,14 @@ fn parse_snapshot(place: &[u8]) -> Option<Snapshot> {
         } else if let Some(letters) = word.strip_prefix(b"asked:") {
             let scripts = letters.iter().filter_map(|sign| Script::from_sign(*sign));
             asked.scripts.iter_mut().zip(scripts).for_each(|(place, script)| *place = Some(script));
+        } else if let Some(late) = word.strip_prefix(b"late:") {
+            machine.readiness = match late {
+                b"1" => Readiness::Failed,
+                b"2" => Readiness::Excused,
+                _ => Readiness::InTime,
+            };
+        } else if let Some(time) = word.strip_prefix(b"watchdog:") {
+            machine.watchdog = number(time).unwrap_or(0); // of a record that was spoilt
         }
     }
     Some(Snapshot { machine, asked, serial, wall, died, dead, notify, ready: ready != 0 })
@@ -340,6 +355,7 @@ mod tests {
         machine.runs = Runs::Once;
         machine.phase = Phase::Wait;
         machine.hold = Hold::BackingOff;
+        (machine.readiness, machine.watchdog) = (Readiness::Excused, 30_000);
         (machine.paused, machine.since, machine.short_runs) = (true, 77, 3);
         machine.timers.set(Timer::Start, 99);
         machine.death = Some(Death::Signal(11, true));

@@ -11,8 +11,8 @@ use nix::sys::stat::{FileStat, Mode, fstat, fstatat, mkdirat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, read};
 
-use super::lookalikes;
-use super::machine::Rules;
+use super::lookalikes::{self, Company};
+use super::machine::{Readiness, Rules};
 use common::supervise::Part;
 
 /// What is done about what a service leaves behind.
@@ -82,6 +82,8 @@ pub(super) enum Optional {
     Control,
     Setup,
     TimeoutSetup,
+    TimeoutReady,
+    Watchdog,
 }
 
 /// Opens a file of a service directory for reading. Where an fd or memory is short, what is not there is
@@ -143,7 +145,7 @@ impl Settings {
 
     /// Before the files are read: what was missing is not looked for again where the directory has not changed
     /// since. A change in the present second may be followed by another that leaves the same time.
-    pub(super) fn look(&mut self, directory: BorrowedFd, now: u64, voice: Voice) {
+    pub(super) fn look(&mut self, directory: BorrowedFd, now: u64, company: Company, voice: Voice) {
         if self.fixed {
             return;
         }
@@ -157,7 +159,7 @@ impl Settings {
         }
         if self.listed != stamp {
             self.listed = stamp;
-            self.names.look(directory, Part::Service, voice);
+            self.names.look(directory, Part::Service, company, voice);
         }
     }
 
@@ -166,7 +168,7 @@ impl Settings {
         let stamp = fstat(directory).map(|stat| Stamp::of(&stat)).ok(); // then it is looked at once
         if self.listed.is_none() || self.listed != stamp {
             self.listed = Some(stamp.unwrap_or(Stamp(0, TimeSpec::new(0, 0))));
-            self.names.look(directory, Part::Log, voice);
+            self.names.look(directory, Part::Log, Company::Alone, voice);
         }
     }
 
@@ -236,7 +238,37 @@ impl Settings {
                 self.missed(directory, Optional::SdNotify, c"sd-notify");
             }
         }
+        self.for_watch(directory, voice);
         self.for_leftovers(directory, voice);
+    }
+
+    /// The time limits of what run announces: without a way to announce it there are none.
+    fn for_watch(&mut self, directory: BorrowedFd, voice: Voice) {
+        let (default, last) = (Rules::default(), self.rules);
+        (self.rules.timeout_ready, self.rules.unready) = (default.timeout_ready, default.unready);
+        if self.notification.is_some() || self.sd_notify {
+            let expected = "a time in milliseconds, or with its unit, and maybe the word continue behind it";
+            let file = File(Optional::TimeoutReady, c"timeout-ready", expected);
+            let both = [default, last].map(|rules| (rules.timeout_ready, rules.unready));
+            (self.rules.timeout_ready, self.rules.unready) =
+                self.file(directory, voice, file, both, |text| {
+                    let mut words = words(text);
+                    let time = MILLISECONDS.parse(words.next()?)?;
+                    let unready = match (words.next(), words.next()) {
+                        (None, None) => Readiness::Failed,
+                        (Some(b"continue"), None) => Readiness::Excused,
+                        _ => return None,
+                    };
+                    Some((time, unready))
+                });
+        }
+        self.rules.watchdog = default.watchdog;
+        if self.sd_notify {
+            let file = File(Optional::Watchdog, c"watchdog", SECONDS.expected);
+            let parse = |text: &[u8]| SECONDS.parse(one(text)?);
+            let both = [default.watchdog, last.watchdog];
+            self.rules.watchdog = self.file(directory, voice, file, both, parse);
+        }
     }
 
     /// Whether there is a setup.

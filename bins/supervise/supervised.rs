@@ -457,8 +457,11 @@ impl Supervised {
     fn hear_service(&mut self, now: Now) {
         let service = &mut self.parts.service;
         let pid = if service.machine.phase == Phase::Run { service.machine.pid } else { 0 };
-        let words = Text::<80>::of(service.notify.words.bytes());
+        let words = Text::<80>::of(service.notify.words());
         let changed = service.notify.hear(pid, now.monotonic);
+        if std::mem::take(&mut service.notify.fed) {
+            service.machine.fed(now.monotonic);
+        }
         if changed {
             let since = service.notify.ready.then_some(now.wall);
             let shown = service.state.as_ref().map_or(Ok(()), |state| state.show_ready(since));
@@ -471,8 +474,12 @@ impl Supervised {
         if view.words != words.bytes() {
             self.clients.words_changed(&view, now);
         }
+        let ready = view.ready == Some(true);
         if changed {
             self.clients.readiness_changed(&view, now);
+        }
+        if changed && ready {
+            self.happen(Part::Service, Event::Ready, now);
         }
     }
 

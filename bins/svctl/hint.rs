@@ -18,7 +18,7 @@ pub(super) fn advice(failure: &Failure, place: &Place) -> Option<String> {
 }
 
 fn start(place: &Place) -> String {
-    if place.stat(c"run").is_err() {
+    if place.stat(c"run").is_err() && place.stat(c"setup").is_err() {
         return "no service directory: there is no run in it".to_owned();
     }
     format!("no supervisor: start 'svrun {}'", shown(&place.path))

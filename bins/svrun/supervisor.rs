@@ -7,7 +7,7 @@ use common::{Voice, memory, process, signals};
 use nix::errno::Errno;
 
 use super::upgrade::Origin;
-use crate::supervise::{Ending, FIXED_FDS, Next, Now, Supervised, next_program};
+use crate::supervise::{Ending, FIXED_FDS, Next, Now, Role, Supervised, next_program};
 
 /// How long it has to be quiet before what is not needed for the wait is given back, in milliseconds.
 const QUIET: u64 = 1000;
@@ -17,16 +17,6 @@ const DEATHS: u32 = 32;
 /// The signals that are heard. All others are blocked.
 pub(super) const HEARD: [i32; 7] =
     [signals::CHLD, signals::TERM, signals::INT, signals::HUP, signals::QUIT, signals::PWR, signals::RTMIN_3];
-
-/// The role of a supervisor among the programs beside it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Role {
-    /// One program of several: it stays until it is asked to leave.
-    Part,
-    /// Process 1 of a container, or in the place of it: it leaves with its service, and every signal that an engine
-    /// may be configured to send is a stop.
-    Whole,
-}
 
 /// A supervisor at work.
 #[derive(Debug)]

@@ -25,14 +25,34 @@ pub(super) const LITTLE: usize = 1 << 14;
 pub(super) enum Doing {
     /// Nothing.
     Idle,
-    /// The rest of a list of these parts, behind the service of this name; how many were listed.
-    Lists(Part, Option<&'static [u8]>, u32),
+    /// The rest of a list.
+    Lists(List),
     /// The answer of a service, which comes by a connection of the tree's own.
     Relays(OwnedFd, &'static [u8], Vec<u8>),
     /// The end of the tree.
     Ends,
     /// The upgrade.
     Upgrades,
+}
+
+/// A list that is under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct List {
+    /// Of which parts.
+    pub(super) part: Part,
+    /// The name of the service that was listed last.
+    pub(super) last: Option<&'static [u8]>,
+    /// How many were listed.
+    pub(super) count: u32,
+    /// Whether events follow, and so no word about its end.
+    pub(super) events: bool,
+}
+
+impl List {
+    /// A list that begins.
+    pub(super) fn of(part: Part) -> Self {
+        Self { part, last: None, count: 0, events: false }
+    }
 }
 
 /// A client.

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 
+use crate::supervise::Role;
 use common::quantity::MILLISECONDS;
 use common::{Chain, Cli, Env, Exit, Short, Words};
 
@@ -28,8 +29,8 @@ pub(super) enum Manner {
 pub(super) struct CommandLine {
     /// What its name asks for.
     pub(super) manner: Manner,
-    /// To be as process 1.
-    pub(super) init: bool,
+    /// Its role among the programs beside it.
+    pub(super) role: Role,
     /// To check alone.
     pub(super) check: bool,
     /// To put names in front of lines.
@@ -48,11 +49,12 @@ pub(super) struct CommandLine {
 
 /// Reads the command line.
 pub(super) fn read(cli: &mut Cli) -> Result<CommandLine, Exit> {
-    let (mut init, mut check, mut prefix, mut user) = (std::process::id() == 1, false, false, false);
+    let (mut check, mut prefix, mut user) = (false, false, false);
+    let mut role = Role::now();
     let (mut state, mut limit) = (None, None);
     while let Some(option) = cli.option()? {
         match option {
-            Short('1') => init = true,
+            Short('1') => role = Role::Whole,
             Short('n') => check = true,
             Short('p') => prefix = true,
             Short('u') => user = true,
@@ -94,7 +96,7 @@ pub(super) fn read(cli: &mut Cli) -> Result<CommandLine, Exit> {
         None => return Err(Exit::usage("missing dir")),
     };
     let manner = Manner::Tree;
-    Ok(CommandLine { manner, init, check, prefix, state, limit, place, chain, line })
+    Ok(CommandLine { manner, role, check, prefix, state, limit, place, chain, line })
 }
 
 /// Reads the command line of runsvdir.
@@ -110,7 +112,7 @@ pub(super) fn read_as_runsvdir(cli: &mut Cli) -> Result<CommandLine, Exit> {
     cli.no_operands()?;
     Ok(CommandLine {
         manner: Manner::Runsvdir,
-        init: std::process::id() == 1,
+        role: Role::now(),
         check: false,
         prefix: false,
         state: None,

@@ -16,8 +16,8 @@ pub(super) struct Hosted {
     pub(super) name: &'static CStr,
     /// The engine.
     pub(super) service: Box<Supervised>,
-    /// It was told to end, since its directory has gone.
-    pub(super) leaves: bool,
+    /// How long it is hosted.
+    pub(super) stay: Stay,
     /// Distinguishes it from the one that was in its slot before.
     pub(super) serial: u32,
     /// What is waited for.
@@ -30,8 +30,19 @@ pub(super) struct Hosted {
     pub(super) awake: bool,
     /// How it stood after its last turn.
     pub(super) standing: Standing,
+    /// Its next start does not wait for its needs.
+    pub(super) alone: bool,
     /// It may not be waited for: not all was registered, which was reported.
     unwatched: bool,
+}
+
+/// How long a service is hosted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Stay {
+    /// As long as the tree goes on.
+    Hosted,
+    /// It was told to end, since its directory has gone.
+    Leaving,
 }
 
 /// How often a service is looked at whose events cannot be waited for, in milliseconds.
@@ -57,13 +68,14 @@ impl Hosted {
         Self {
             name,
             service,
-            leaves: false,
+            stay: Stay::Hosted,
             serial,
             watched: [watch(-1, 0); FIXED_FDS],
             deadline: None,
             pids: [0; PIDS],
             awake: false,
             standing: Standing::Down,
+            alone: false,
             unwatched: false,
         }
     }

@@ -43,6 +43,7 @@ pub(crate) enum Change {
         /// Its directory, open for reading.
         directory: OwnedFd,
         /// What that is known by.
+        #[cfg_attr(not(test), expect(dead_code, reason = "for the tests, which see what is hosted twice"))]
         identity: Identity,
     },
     /// The service `from` is called `to` from now on; the one that was called `to`, if there is one, is called `from`.
@@ -67,7 +68,6 @@ pub(crate) enum Way {
     /// Watch by inotify where that is possible.
     Watch,
     /// Look from time to time.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests: as if there were no inotify"))]
     Poll,
 }
 

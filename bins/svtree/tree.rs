@@ -24,7 +24,7 @@ use super::program::Program;
 use super::queue::Queue;
 use super::scan::Scan;
 use super::slots::Slots;
-use crate::supervise::Now;
+use crate::supervise::{Now, Role};
 use course::Course;
 pub(super) use open::Inherited;
 use services::{Template, Waiting};
@@ -34,12 +34,23 @@ const QUIET: u64 = 1000;
 /// How many deaths are learnt of in a round: there may be any number.
 const DEATHS: u32 = 64;
 
+/// Whether children may have died of whom nobody knows yet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Deaths {
+    /// None has.
+    None,
+    /// Some may have.
+    Due,
+    /// Also of those that the program before us has started: how these have died is for their services, once all of
+    /// them are hosted again.
+    OfAnother,
+}
+
 /// A tree of services at work.
 pub(super) struct Tree {
     voice: Voice,
     manner: Manner,
-    /// Whether it is process 1, or in the place of it.
-    init: bool,
+    role: Role,
     /// How long the stop may take, in milliseconds, and the signal that has asked for it.
     budget: u64,
     asked: i32,
@@ -70,12 +81,9 @@ pub(super) struct Tree {
     files: (rlim_t, rlim_t),
     socket: Option<OwnedFd>,
     clients: Clients,
-    /// It goes on with the services of the program that it was.
-    takes_over: bool,
-    /// There may be more deaths.
-    unreaped: bool,
     /// There are signals.
     signalled: bool,
+    deaths: Deaths,
     /// Nothing has happened for a second.
     resting: bool,
 }
@@ -84,30 +92,37 @@ impl Tree {
     /// Works until all has ended, or is left to another tree: the status to exit with.
     pub(super) fn run(&mut self) -> u8 {
         // A death before our signal dispositions were set has sent us nothing.
-        (self.signalled, self.unreaped) = (true, true);
+        self.signalled = true;
         loop {
             // First, so that whatever was started is known by its pid before a death is learnt of.
             self.turns();
             self.learn();
-            if let Some(status) = self.go_on(Now::read()) {
-                return status;
-            }
+            let status = self.go_on(Now::read());
             if let Err(errno) = self.clients.rest(&self.events) {
                 self.voice.unable(&[b"wait for a client"], errno);
+            }
+            if let Some(status) = status {
+                return status;
             }
             self.wait();
         }
     }
 
-    /// Gives a service to which something was done a turn in this round. A child that it has started may be dead by then,
-    /// and deaths come before turns: whose child that is has to be known from here on.
+    /// Gives a service a turn in this round.
     fn wake(&mut self, slot: usize) {
-        let Some(hosted) = self.slots.get_mut(slot) else { return };
-        if !std::mem::replace(&mut hosted.awake, true) {
+        if let Some(hosted) = self.slots.get_mut(slot).filter(|hosted| !hosted.awake) {
+            hosted.awake = true;
             self.awake.push(slot);
         }
-        let pids = hosted.service.pids();
-        self.slots.set_pids(slot, pids);
+    }
+
+    /// Something was asked of a service outside of its turn, which may have closed files of it and opened others. What
+    /// is waited for follows at once: a number that it has lost may be that of another's file a moment later.
+    fn touched(&mut self, slot: usize) {
+        let Some(hosted) = self.slots.get_mut(slot) else { return };
+        let voice = self.template.voice(hosted.name);
+        hosted.rest(slot, &self.events, &mut self.queue, voice);
+        self.wake(slot);
     }
 
     /// Waits, and notes whose turn it is.
@@ -140,7 +155,9 @@ impl Tree {
             }
         }
         let due: Vec<usize> = self.queue.due(Now::read().monotonic).collect();
-        due.into_iter().for_each(|slot| self.wake(slot));
+        for slot in due {
+            self.wake(slot);
+        }
     }
 
     /// Something has happened in the scan directory.
@@ -168,7 +185,7 @@ impl Tree {
     /// For how many milliseconds to wait at most, if time alone will lead to something. After a quiet second, memory
     /// that the wait does not need is given back: under load it would be fetched again and again.
     fn timeout(&mut self, now: Now) -> Option<u64> {
-        if self.unreaped && !self.takes_over || !self.awake.is_empty() {
+        if self.deaths == Deaths::Due || !self.awake.is_empty() {
             return Some(0);
         }
         let due = [self.queue.first(), self.deadline()].into_iter().flatten().min();
@@ -203,7 +220,7 @@ impl Tree {
                         hosted.service.refuse_upgrade(client, why.bytes());
                     }
                 }
-                return self.wake(slot);
+                return self.touched(slot);
             }
         }
         hosted.rest(slot, &self.events, &mut self.queue, voice);
@@ -220,18 +237,23 @@ impl Tree {
                 self.signal(signal, Now::read());
             }
             // Also where CHLD was not heard: one signal may stand for many.
-            self.unreaped = true;
+            if self.deaths == Deaths::None {
+                self.deaths = Deaths::Due;
+            }
         }
-        // How a child has died that the program before us has started is for its service, once that is hosted again.
-        self.takes_over &= !self.is_complete();
-        if self.takes_over || !std::mem::take(&mut self.unreaped) {
+        if self.deaths == Deaths::OfAnother && self.is_complete() {
+            self.deaths = Deaths::Due;
+        }
+        if self.deaths != Deaths::Due {
             return;
         }
         for _ in 0..DEATHS {
-            let Ok(Some((pid, status))) = process::reap() else { return };
+            let Ok(Some((pid, status))) = process::reap() else {
+                self.deaths = Deaths::None;
+                return;
+            };
             self.lost(pid, status);
         }
-        self.unreaped = true;
     }
 
     /// A child has died.
@@ -239,6 +261,12 @@ impl Tree {
         if let Some(slot) = self.slots.of_pid(pid) {
             if self.slots.get_mut(slot).is_some_and(|hosted| hosted.service.lost(pid, status)) {
                 return self.wake(slot);
+            }
+        }
+        // A child is in the table once its service has had its turn, and may be dead before.
+        for slot in self.awake.clone() {
+            if self.slots.get_mut(slot).is_some_and(|hosted| hosted.service.lost(pid, status)) {
+                return;
             }
         }
         if self.lost_own(pid, status) {

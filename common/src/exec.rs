@@ -144,10 +144,7 @@ impl Chain {
         let mut all = directories(program, self.path);
         let there = all.find(|directory| stat(file_in(directory, program, &mut self.room)).is_ok());
         let hint = |directory| flaw::of(AT_FDCWD, file_in(directory, program, &mut self.room), errno);
-        match there.or(at).and_then(hint) {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
+        error.hint_if(there.or(at).and_then(hint))
     }
 
     /// The name by which the program is searched; empty where there is none, which is found nowhere.

@@ -95,6 +95,15 @@ impl Exit {
         self
     }
 
+    /// As [`Exit::hint`], if there is one.
+    #[must_use]
+    pub fn hint_if(self, hint: Option<impl Into<Cow<'static, str>>>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
     /// Exits with another status.
     #[must_use]
     pub fn with_status(mut self, status: i32) -> Self {

@@ -19,6 +19,11 @@ pub fn increment(text: &[u8]) -> Option<i32> {
     whole.then(|| sign * number::<i32>(digits).unwrap_or(i32::MAX))
 }
 
+/// As [`increment`], of a word of the command line: what is none is a usage error.
+pub fn increment_in(word: &[u8]) -> Result<i32, Exit> {
+    increment(word).ok_or_else(|| Exit::value("invalid increment", word))
+}
+
 /// Adds to the niceness, as far as the kernel has one: from -20, which is served first, to 19. `hint` says what to do
 /// where the right to it is missing.
 pub fn add(increment: i32, hint: &'static str) -> Result<(), Exit> {

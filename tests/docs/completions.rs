@@ -38,6 +38,7 @@ const FREE: &[&str] = &[
     "len",
     "line",
     "mask",
+    "milliseconds",
     "mode",
     "name",
     "prefix",

@@ -130,3 +130,90 @@ fn an_invalid_notification_is_ignored() {
     let status = service.ask("status");
     assert!(status.contains(r#""status":"\"\\x\\""#), "{status}");
 }
+
+#[test]
+fn what_is_not_ready_in_time_is_stopped_and_counts_as_a_short_run() {
+    let mut service = Service::start(
+        Svrun,
+        &[
+            ("run", PUPPET),
+            ("notification-fd", "4"),
+            ("timeout-ready", "200"),
+            ("log/run", LOGGER),
+            ("finish", FINISH),
+            ("restart-delay", "0"),
+            ("restart-reset", "0"),
+            ("restart-max", "2"),
+        ],
+    );
+    service.until_stat("down, gave up");
+    assert_eq!((service.count("start "), service.count("finish 0 0")), (2, 2));
+    let logged = service.text("logged");
+    let late = "warning: svrun: run is not ready after 0.200 s, stopping it\n";
+    assert_eq!(logged.matches(late).count(), 2, "{logged}");
+    assert!(logged.ends_with("s, gave up\n"), "{logged}");
+    // One that is ready in time lives on, and so does one that is asked to be down before.
+    service.write(&[("timeout-ready", "1m")]);
+    service.send("u");
+    service.started(3);
+    service.tell("echo >&4");
+    service.until("readiness", || ready(&service));
+    service.exit();
+}
+
+#[test]
+fn what_is_not_ready_in_time_lives_on_where_the_file_says_continue() {
+    let files =
+        [("run", PUPPET), ("sd-notify", ""), ("timeout-ready", "100ms continue"), ("log/run", LOGGER)];
+    let mut service = Service::start(Svrun, &files);
+    let run = service.started(1);
+    let late = "warning: svrun: run is not ready after 0.100 s, taking it for ready\n";
+    service.until("the line", || service.text("logged") == late);
+    assert_eq!((service.status().pid, ready(&service)), (run, false));
+    // The next supervisor does not say it again.
+    service.kill_supervisor();
+    service.supervise();
+    service.tell("echo later");
+    service.until("the log", || service.text("logged").ends_with("later\n"));
+    assert_eq!((service.status().pid, service.text("logged").matches("not ready").count()), (run, 1));
+    service.exit();
+}
+
+#[test]
+fn a_run_that_does_not_feed_its_watchdog_is_aborted() {
+    let announce = example("announce").display().to_string();
+    let files = [
+        ("run", PUPPET),
+        ("sd-notify", ""),
+        ("watchdog", "1"),
+        ("log/run", LOGGER),
+        ("finish", FINISH),
+        ("down", ""),
+    ];
+    let mut service = Service::prepare(Svrun, &files);
+    let mut command = service.command();
+    command.env("WATCHDOG_PID", "1").env("WATCHDOG_USEC", "7");
+    service.supervise_by(command);
+    service.send("o");
+    let finish = service.nth(1, "finish ");
+    assert!(["-1 6", "-1 134"].contains(&finish.as_str()), "{finish}");
+    let said = "warning: svrun: run has sent no WATCHDOG=1 for 1.000 s, sending it SIGABRT\n";
+    service.until("the log", || service.text("logged").starts_with(said));
+    service.until("the log", || service.text("logged")[said.len()..].contains("run killed by SIGABRT"));
+    service.until_stat("down");
+    // Each message begins the time anew, and the next supervisor goes on with it.
+    service.write(&[("watchdog", "10")]);
+    service.send("o");
+    service.started(2);
+    service.tell("echo $WATCHDOG_USEC ${WATCHDOG_PID-none} >>$D/dog");
+    service.until("the environment", || service.text("dog") == "10000000 none\n");
+    service.tell(&format!("sleep 1; {announce} WATCHDOG=1; echo fed >>$D/lines"));
+    service.nth(1, "fed");
+    service.kill_supervisor();
+    service.supervise();
+    service.nth(2, "finish -1 ");
+    let lived = service.read("supervise/deaths").lines().last().unwrap().to_owned();
+    let seconds = lived.split_once(" after ").unwrap().1.split('.').next().unwrap();
+    assert!(seconds.parse::<u32>().unwrap() >= 11, "{lived}");
+    service.exit();
+}

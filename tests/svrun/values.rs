@@ -128,6 +128,11 @@ fn a_misspelled_file_name_is_reported_once() {
         ("restart-delay", "0"),
         ("log/run", LOGGER),
         ("log/notification-fd", "3"),
+        ("log/setup", ""),
+        ("time-out-ready", "5s"),
+        ("depends-on.d", ""),
+        ("needs", "db"),
+        ("essential", ""),
     ];
     let mut service = Service::start(Svrun, &files);
     service.until_log_stat("run");
@@ -140,10 +145,16 @@ fn a_misspelled_file_name_is_reported_once() {
     found.sort();
     let mut expected = vec![
         "/log".to_owned() + "ignoring notification-fd: a logger has none",
+        "/log".to_owned() + "ignoring setup: a logger has none",
+        "ignoring essential: it is known to svtree alone".to_owned(),
+        "ignoring needs: it is known to svtree alone".to_owned(),
+        "ignoring time-out-ready: the file is called timeout-ready".to_owned(),
+        "ignoring depends-on.d: the nearest is needs".to_owned(),
         "ignoring Restart.Delay: the file is called restart-delay".to_owned(),
         "ignoring max-death-tally: the nearest is restart-max".to_owned(),
         "ignoring timeout_kill: the file is called timeout-kill".to_owned(),
     ];
+    expected.sort();
     assert_eq!(found, expected);
     // One that is added while the service runs, by the next thing that happens.
     service.write(&[("sd_notify", "")]);

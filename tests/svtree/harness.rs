@@ -1,11 +1,10 @@
 //! A tree on a scan directory in a scratch directory, and how the tests look at both.
 
-use std::cell::RefCell;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
@@ -358,6 +357,19 @@ impl Tree {
         pid
     }
 
+    /// Waits until the logger of a service runs; returns its pid.
+    #[track_caller]
+    pub(crate) fn until_log(&self, service: &str) -> u32 {
+        let mut pid = 0;
+        self.until(&format!("the logger of {service}"), || {
+            let status = fs::read(self.path(self.state).join(service).join("log/supervise/status"));
+            let status = status.ok().and_then(|bytes| Status::parse(&bytes));
+            pid = status.map_or(0, |status| if status.state == 1 { status.pid } else { 0 });
+            pid != 0
+        });
+        pid
+    }
+
     /// Sends control bytes to a service, all in one write.
     pub(crate) fn send(&self, service: &str, bytes: &str) {
         let control = self.state_of(service, "control");
@@ -373,17 +385,7 @@ impl Tree {
     /// Connects to the tree's socket.
     #[track_caller]
     pub(crate) fn connect(&self) -> Client {
-        self.connect_to(&self.socket())
-    }
-
-    #[track_caller]
-    fn connect_to(&self, socket: &Path) -> Client {
-        let client = RefCell::new(None);
-        self.until("the socket", || {
-            *client.borrow_mut() = Client::try_connect(socket).ok();
-            client.borrow().is_some()
-        });
-        client.into_inner().unwrap()
+        Client::at(&self.socket())
     }
 
     /// Asks the tree one thing, for an answer of one line.
@@ -399,7 +401,7 @@ impl Tree {
     /// Asks a service one thing, over its own socket.
     #[track_caller]
     pub(crate) fn ask_service(&self, service: &str, request: &str) -> String {
-        self.connect_to(&self.state_of(service, "socket")).ask(request)
+        Client::at(&self.state_of(service, "socket")).ask(request)
     }
 
     /// The lines of a list, without the last, which is the answer.

@@ -28,6 +28,8 @@ impl Life {
         for word in words.split_whitespace() {
             if let Some(time) = word.strip_prefix('+') {
                 self.now += time.parse::<u64>().unwrap();
+            } else if word == "fed" {
+                self.machine.fed(self.now);
             } else if word == "runs" {
                 self.machine.script_runs(self.now);
             } else {
@@ -60,6 +62,7 @@ fn event(word: &str) -> Option<Event> {
         "started" => Event::Started(7),
         "setup" => Event::SetupStarted(7),
         "no-run" => Event::NoRun,
+        "ready" => Event::Ready,
         "not-started" => Event::NotStarted,
         "no-finish" => Event::NoFinish,
         "exit-0" => Event::Died(Death::Exit(0)),
@@ -85,6 +88,8 @@ fn word_for(action: Action) -> String {
         Action::Run => "run".to_owned(),
         Action::Report => "report".to_owned(),
         Action::Finish => "finish".to_owned(),
+        Action::ReportLate => "late".to_owned(),
+        Action::ReportStarved => "starved".to_owned(),
         Action::Signal(28) => "WINCH".to_owned(),
         Action::Signal(number) => signals::name(number).unwrap().to_owned(),
     }
@@ -791,6 +796,88 @@ fn a_stop_of_setup_is_by_signal_and_its_time_limits_are_the_first_of_both() {
 }
 
 #[test]
+fn a_run_that_is_not_ready_in_time_is_stopped_and_was_too_short() {
+    let rules = Rules { timeout_ready: 20_000, max: 2, ..strict() };
+    let mut life = Life::new(rules);
+    life.hear("u unhandled started");
+    assert_eq!(life.hear("+19999 time"), "");
+    assert_eq!(life.hear("+1 time unhandled"), "late control/t QUIT CONT");
+    assert_eq!(life.machine.deadline(), Some(life.now + 5000), "KILL follows");
+    assert_eq!(
+        life.outcome("+10 exit-0 no-finish unhandled started"),
+        "report finish control/u start > Run Up"
+    );
+    assert_eq!((life.machine.short_runs, life.machine.readiness), (1, Readiness::InTime));
+    assert_eq!(
+        life.outcome("late unhandled killed no-finish"),
+        "late control/t QUIT CONT report finish > Down Down"
+    );
+    assert_eq!(life.machine.hold, Hold::GaveUp);
+    // In time; stopped before; taken for ready.
+    for words in ["ready late", "d unhandled unhandled +30000 ready", "+2000 killed no-finish"] {
+        let mut life = Life::new(rules);
+        life.hear("u unhandled started +19000");
+        assert!(!life.hear(words).contains("late"), "{words}");
+    }
+    let mut life = Life::new(Rules { unready: Readiness::Excused, ..rules });
+    assert_eq!(life.outcome("u unhandled started +20000 time late"), "control/u start late > Run Up");
+    assert_eq!(life.machine.readiness, Readiness::Excused);
+    life.hear("ready");
+    assert_eq!(life.machine.readiness, Readiness::InTime);
+    life.hear("killed no-finish");
+    assert_eq!(life.machine.short_runs, 0);
+    // Under another supervisor its time goes on.
+    for (ready, readiness, sent, left) in [
+        (false, Readiness::InTime, false, Some(15_000)),
+        (true, Readiness::InTime, false, None),
+        (false, Readiness::InTime, true, None),
+        (false, Readiness::Excused, false, None),
+    ] {
+        let mut life = Life::new(rules);
+        life.hear("u unhandled started +5000");
+        let (mut machine, _) = taken_over(&life.machine, Want::Up);
+        (machine.readiness, machine.stop_sent) = (readiness, sent);
+        machine.watch_again(ready, life.now, &rules);
+        assert_eq!(machine.deadline(), left.map(|left| life.now + left), "{ready} {readiness:?} {sent}");
+    }
+}
+
+#[test]
+fn a_run_that_does_not_show_that_it_lives_gets_abrt_and_then_kill() {
+    for (timeout_kill, limit) in [(5000, 5000), (0, 10_000)] {
+        let mut life = Life::new(Rules { watchdog: 2000, timeout_kill, ..strict() });
+        life.hear("u unhandled started");
+        assert_eq!(life.hear("+1999 time fed +1999 time fed"), "");
+        assert_eq!(life.hear("+2000 time"), "starved ABRT CONT");
+        assert_eq!(life.machine.deadline(), Some(life.now + limit));
+        assert_eq!(life.hear("fed"), "", "it is too late");
+        assert_eq!(life.hear(&format!("+{limit} time")), "KILL");
+        assert_eq!(life.outcome("killed no-finish"), "report finish control/u > Prepare Up");
+        assert_eq!(life.machine.deadline(), None);
+    }
+    // Neither while it is paused nor while it is stopped, nor finish.
+    let rules = Rules { watchdog: 2000, timeout_kill: 0, ..strict() };
+    let mut life = Life::new(rules);
+    assert_eq!(
+        life.hear("u unhandled started p unhandled late late c unhandled"),
+        "control/u start control/p STOP control/c CONT"
+    );
+    assert_eq!(life.machine.deadline(), Some(life.now + 2000));
+    assert_eq!(life.hear("d unhandled unhandled late"), "control/t QUIT CONT control/d");
+    let mut life = Life::new(rules);
+    assert_eq!(life.hear("u unhandled started exit-0 started late"), "control/u start report finish");
+    // The file counts from the next start, and another supervisor goes on with what the run was started with.
+    let mut life = Life::new(rules);
+    life.hear("u unhandled started");
+    life.rules.watchdog = 0;
+    life.hear("fed");
+    assert_eq!(life.machine.deadline(), Some(life.now + 2000));
+    let (mut machine, _) = taken_over(&life.machine, Want::Up);
+    machine.watch_again(true, life.now + 1500, &life.rules);
+    assert_eq!(machine.deadline(), Some(life.now + 3500));
+}
+
+#[test]
 fn finish_that_has_to_wait_comes_at_its_time_and_the_next_start_after_it() {
     let mut life = Life::running(Rules::default());
     assert_eq!(life.hear("exit-0"), "report finish");
@@ -1296,6 +1383,9 @@ struct World {
     shorts: u32,
     /// A stop was asked for since the start.
     stopping: bool,
+    /// The run was not ready in time, or did not show that it lives.
+    late: bool,
+    starved: bool,
     gone: bool,
     trail: Vec<(u64, Event)>,
 }
@@ -1306,6 +1396,9 @@ impl World {
         let has_setup = dice.one_in(2);
         let mut rules = Rules {
             timeout_setup: dice.pick(&[0, 40, 3000]),
+            timeout_ready: dice.pick(&[0, 0, 40, 3000]),
+            unready: dice.pick(&[Readiness::Failed, Readiness::Excused]),
+            watchdog: dice.pick(&[0, 0, 60, 4000]),
             reset: dice.pick(&[10_000, 500]),
             max: dice.pick(&[0, 0, 2, 4]),
             down_signal: dice.pick(&[signals::TERM, signals::INT]),
@@ -1335,6 +1428,8 @@ impl World {
             lived: 0,
             shorts: 0,
             stopping: false,
+            late: false,
+            starved: false,
             gone: false,
             trail: Vec::new(),
         }
@@ -1445,6 +1540,12 @@ impl World {
                 (self.stopping, self.set_up) = (false, false);
                 return Some(self.fork(Phase::Run));
             }
+            Action::ReportLate => {
+                let failed = self.machine.readiness == Readiness::Failed;
+                self.stopping |= failed;
+                self.late |= failed;
+            }
+            Action::ReportStarved => {}
             Action::Report => {
                 self.check(self.owed && !self.reported, "a death is reported once");
                 self.reported = true;
@@ -1464,14 +1565,17 @@ impl World {
             Action::Signal(signal) => {
                 self.check(self.process.is_some(), "a signal for nobody");
                 let (script, want) = (self.process.as_ref()?.script, self.machine.want);
-                if event == Event::Time {
-                    let stops = self.stopping && self.rules.timeout_kill != 0;
+                if event == Event::Time && signal == signals::ABRT {
+                    self.check(script == Phase::Run && self.machine.watchdog != 0, "ABRT without a watchdog");
+                    self.starved = true;
+                } else if event == Event::Time && signal == signals::KILL {
+                    let stops = self.stopping && self.rules.timeout_kill != 0 || self.starved;
                     let (limited, wanted) = match script {
                         Phase::Run => (stops, false),
                         Phase::Setup => (stops || self.rules.timeout_setup != 0, false),
                         _ => (self.rules.timeout_finish != 0, want == Want::Up),
                     };
-                    self.check(signal == signals::KILL && limited, "time sends KILL, where it is limited");
+                    self.check(limited, "time sends KILL, where it is limited");
                     self.check(!wanted, "KILL without a stop");
                 }
                 self.kill(signal);
@@ -1482,6 +1586,7 @@ impl World {
 
     fn fork(&mut self, script: Phase) -> Event {
         self.pids += 1;
+        (self.late, self.starved) = (false, false);
         let run = script == Phase::Run;
         let stays = if run { self.calm || self.dice.one_in(3) } else { !self.calm && self.dice.one_in(6) };
         let limit = self.dice.pick(&[2, 50, 3000, 15_000]);
@@ -1625,7 +1730,8 @@ impl World {
             self.check(!self.owed, "a run before the finish of the last");
             (self.owed, self.reported) = (true, false);
             (self.died, self.lived) = (self.now, self.now - process.born);
-            self.shorts = if self.lived < self.rules.reset { self.shorts + 1 } else { 0 };
+            let short = self.lived < self.rules.reset || self.late;
+            self.shorts = if short { self.shorts + 1 } else { 0 };
         }
         self.happens(Event::Died(process.how));
         self.check(self.reported, "a death that is not reported");
@@ -1662,7 +1768,12 @@ impl World {
             self.machine.hold = Hold::None;
         }
         match (self.machine.phase, self.machine.pid) {
-            (Phase::Run | Phase::Setup, _) | (Phase::Finish, 1..) => self.happens(Event::Resume(asked)),
+            (Phase::Run | Phase::Setup, _) | (Phase::Finish, 1..) => {
+                if self.machine.phase == Phase::Run {
+                    self.machine.watch_again(false, self.now, &self.rules);
+                }
+                self.happens(Event::Resume(asked));
+            }
             (Phase::Finish, 0) => self.machine.timers.set(Timer::Finish, self.now),
             (Phase::Down, _) if self.machine.want == Want::Up => self.ask(b'u'),
             _ => {}
@@ -1682,7 +1793,10 @@ impl World {
             7 => {
                 let asked = [Control::Restart, Control::Signal(28)].map(Event::Control);
                 let holds = [Event::Hold, Event::Release];
-                let event = self.dice.pick(&[asked[0], asked[1], holds[0], holds[1], Event::Time]);
+                self.machine.fed(self.now);
+                let run = self.machine.phase == Phase::Run;
+                let ready = if run { Event::Ready } else { Event::Time };
+                let event = self.dice.pick(&[asked[0], asked[1], holds[0], holds[1], ready, Event::Time]);
                 self.happens(event);
             }
             8..12 => {
@@ -1704,6 +1818,7 @@ impl World {
     fn ends(&mut self) {
         self.calm = true;
         self.happens(Event::Release);
+        (self.rules.timeout_ready, self.rules.watchdog) = (0, 0);
         let last = self.dice.pick(b"udx");
         self.ask(last);
         if last != b'x' && self.dice.one_in(2) {

@@ -11,11 +11,15 @@ pub(in crate::supervise) enum Timer {
     Kill,
     /// The end of the control script.
     Script,
+    /// The end of the time in which run has to announce that it is ready.
+    Ready,
+    /// The end of the time in which run has to show that it lives.
+    Watchdog,
 }
 
 /// One time for each of them, monotonic, in milliseconds.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::supervise) struct Timers([Option<u64>; 4]);
+pub(in crate::supervise) struct Timers([Option<u64>; 6]);
 
 impl Timers {
     /// When it is due.

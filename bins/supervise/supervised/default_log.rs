@@ -15,6 +15,7 @@ use super::{DRAIN, Supervised};
 use crate::supervise::lock::Patience;
 use crate::supervise::machine::{Event, Phase, Want};
 use crate::supervise::now::Now;
+use crate::supervise::order::Late;
 use crate::supervise::pipe::Pipe;
 use crate::supervise::process::Process;
 use crate::supervise::record;
@@ -107,6 +108,7 @@ impl Supervised {
             let _ = record::clear(file.as_fd()); // what it says is dead in any case
         }
         drop(old);
+        self.late[Part::Log as usize] = Late::default();
         let found = self.look_for_log(now).and_then(|()| self.lock_log(Patience::None, now));
         if let Err(refusal) = found {
             refusal.warning(self.shared.voice);

@@ -6,10 +6,12 @@ use super::{CLIENTS, DOORS, Door, Supervised};
 use crate::supervise::adopted::Adopted;
 use crate::supervise::clients::Line;
 use crate::supervise::fresh::Fresh;
+use crate::supervise::machine::Phase;
 use crate::supervise::now::Now;
 use crate::supervise::parts::Parts;
 use crate::supervise::process::Process;
 use crate::supervise::report;
+use common::Voice;
 use common::supervise::{Control, Object, Part, Want};
 
 /// How many children a service has at most: those of [`Supervised::pids`].
@@ -69,9 +71,19 @@ impl Supervised {
         }
     }
 
+    /// Its messages begin so from now on.
+    pub(crate) fn speak_as(&mut self, voice: Voice) {
+        self.shared.voice = voice;
+    }
+
     /// Whether it is wanted up.
     pub(crate) fn is_wanted(&self) -> bool {
         self.parts.service.machine.want == Want::Up
+    }
+
+    /// Whether run runs.
+    pub(crate) fn runs(&self) -> bool {
+        self.parts.service.machine.phase == Phase::Run
     }
 
     /// Asks for it to be up.

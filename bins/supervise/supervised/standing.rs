@@ -1,7 +1,7 @@
 //! What those that need this service, and the program around it, ask of it.
 
 use super::Supervised;
-use crate::supervise::machine::{Death, Event, Machine, Phase, Starts, Want};
+use crate::supervise::machine::{Death, Event, Machine, Phase, Readiness, Starts, Want};
 use crate::supervise::now::Now;
 use common::supervise::Part;
 
@@ -14,7 +14,8 @@ pub(crate) enum Standing {
     /// It is on its way: it waits for its start, is being set up, has not announced yet that it is ready, or has died
     /// and is to be started again.
     Coming,
-    /// It has announced that it is ready; or runs and has no way to announce it; or has no run, and its setup has done
+    /// It has announced that it is ready; or has had its time to do so, and is taken for ready (`timeout-ready`); or
+    /// runs and has no way to announce it; or has no run, and its setup has done
     /// its work.
     Ready,
 }
@@ -65,7 +66,7 @@ fn standing(machine: &Machine, ready: Option<bool>) -> Standing {
     match machine.phase {
         Phase::Down => Standing::Down,
         Phase::Run | Phase::Setup if machine.stop_sent => coming,
-        Phase::Run if ready != Some(false) => Standing::Ready,
+        Phase::Run if ready != Some(false) || machine.readiness == Readiness::Excused => Standing::Ready,
         Phase::Done if machine.is_done() => Standing::Ready,
         Phase::Wait | Phase::Prepare | Phase::Setup | Phase::Run | Phase::Done => Standing::Coming,
         Phase::Finish => coming,
@@ -104,5 +105,8 @@ mod tests {
             (machine.phase, machine.stop_sent) = (phase, stop_sent);
             assert_eq!(standing(&machine, ready), expected, "{phase:?} {want:?} {ready:?} {stop_sent}");
         }
+        let mut excused = Machine::new(Want::Up);
+        (excused.phase, excused.readiness) = (Phase::Run, Readiness::Excused);
+        assert_eq!(standing(&excused, Some(false)), Ready);
     }
 }

@@ -178,7 +178,8 @@ impl Talk {
             task.requests.push("status".to_owned());
         }
         if request == 0 {
-            task.runs.old = status.as_ref().filter(|status| status.pid != 0).map(of);
+            let up = |status: &&Status| status.pid != 0 || status.state.is_up();
+            task.runs.old = status.as_ref().filter(up).map(of);
         }
         match (task.requests.get(next), status) {
             (None, Some(status)) if order.waits => {

@@ -704,7 +704,7 @@ fn whatever_happens_in_whatever_order_what_is_hosted_is_what_is_there_in_the_end
         world.service("y");
         world.stubborn = seed % 2 == 0;
         for round in 0..40 {
-            disturb(&world.root.path().to_owned(), 1 + round % 7, seed * 1000 + u64::from(round));
+            disturb(world.root.path(), 1 + round % 7, seed * 1000 + u64::from(round));
             world.settle();
             world.end_leaving(round % 3 == 0);
         }

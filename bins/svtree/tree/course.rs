@@ -13,8 +13,8 @@ use std::os::fd::AsFd;
 
 use common::signals;
 
-use super::{Manner, Tree};
-use crate::supervise::Now;
+use super::{Manner, Program, Role, Scan, Tree};
+use crate::supervise::{HandedOn, Now};
 use crate::svtree::own::{Script, Which};
 use crate::svtree::slots::PROGRAM;
 use crate::svtree::stop::Stop;
@@ -68,7 +68,7 @@ impl Course {
     }
 
     /// Whether the end is under way.
-    fn ends(&self) -> bool {
+    pub(super) fn ends(&self) -> bool {
         !matches!(self.phase, Phase::Setup(_) | Phase::Goes)
     }
 }
@@ -89,10 +89,14 @@ impl Tree {
         match signal {
             signals::CHLD => {}
             signals::TERM | signals::INT if self.course.ends() => self.hurry(now),
-            signals::TERM | signals::INT if self.manner == Manner::Runsvdir && !self.init => self.leave(),
+            signals::TERM | signals::INT if self.manner == Manner::Runsvdir && self.role == Role::Part => {
+                self.leave();
+            }
             signals::TERM | signals::INT => self.stop(signal, now),
             signals::HUP if self.manner == Manner::Runsvdir => self.end_with(111, now),
-            signals::QUIT | signals::PWR | signals::RTMIN_3 if self.init => self.stop(signal, now),
+            signals::QUIT | signals::PWR | signals::RTMIN_3 if self.role == Role::Whole => {
+                self.stop(signal, now);
+            }
             // The program is a child of this process, and nobody else can have it.
             signals::QUIT if self.program.is_some() => self.stop(signal, now),
             signals::QUIT => self.leave(),
@@ -146,7 +150,7 @@ impl Tree {
         for slot in self.slots.in_order().collect::<Vec<_>>() {
             if let Some(hosted) = self.slots.get_mut(slot) {
                 hosted.service.leave();
-                self.wake(slot);
+                self.touched(slot);
             }
         }
     }
@@ -157,7 +161,7 @@ impl Tree {
             Phase::Sweeps(sweep) => sweep.deadline(),
             Phase::Leaves => None,
             Phase::Goes => {
-                let scan = self.scan.as_ref().and_then(|scan| scan.deadline());
+                let scan = self.scan.as_ref().and_then(Scan::deadline);
                 [scan, self.waiting_deadline()].into_iter().flatten().min()
             }
             Phase::Stops => self.course.kill_at.or(self.course.end),
@@ -195,12 +199,12 @@ impl Tree {
                 }
                 Phase::Stops => {
                     self.stop_next(now);
-                    let program = self.program.as_ref().is_some_and(|program| program.is_running());
+                    let program = self.program.as_ref().is_some_and(Program::is_running);
                     if self.slots.count() > 0 || program {
                         return None;
                     }
                     let end = self.course.end.unwrap_or(now.monotonic);
-                    if self.init { Phase::Sweeps(Sweep::new(end)) } else { self.finish() }
+                    if self.role == Role::Whole { Phase::Sweeps(Sweep::new(end)) } else { self.finish() }
                 }
                 Phase::Sweeps(sweep) => {
                     if !sweep.go_on(now.monotonic) {
@@ -232,11 +236,15 @@ impl Tree {
 
     /// Looks at the directory, lets services start whose needs are met, and the program once nothing is coming.
     fn manage(&mut self, now: Now) {
-        let due = self.scan.as_ref().and_then(|scan| scan.deadline());
+        let due = self.scan.as_ref().and_then(Scan::deadline);
         if due.is_some_and(|due| due <= now.monotonic) {
             self.look(now);
         }
         self.host_waiting(now);
+        if self.is_complete() {
+            // While we held a log pipe its logger would never read its end.
+            self.template.handed_on = HandedOn::default();
+        }
         self.hold_or_release(now);
         self.upgrade_for_clients(now);
         if let Some(program) = self.program.as_mut().filter(|program| program.is_due()) {
@@ -244,7 +252,7 @@ impl Tree {
                 program.start(self.voice);
             }
         }
-        if let Some(status) = self.program.as_ref().and_then(|program| program.status()) {
+        if let Some(status) = self.program.as_ref().and_then(Program::status) {
             self.end_with(status, now);
         }
     }
@@ -266,7 +274,7 @@ impl Tree {
                 }
             } else if let Some(hosted) = self.slots.get_mut(slot) {
                 hosted.service.stop();
-                self.wake(slot);
+                self.touched(slot);
             }
         }
     }
@@ -287,7 +295,7 @@ impl Tree {
             if let Some(hosted) = self.slots.get_mut(slot) {
                 hosted.service.stop();
                 hosted.service.kill(loggers);
-                self.wake(slot);
+                self.touched(slot);
             }
         }
     }
@@ -304,6 +312,7 @@ impl Tree {
 
     /// A service is over, and its slot is free.
     pub(super) fn over(&mut self, slot: usize) {
+        self.publish(slot);
         let Some(hosted) = self.slots.take(slot) else { return };
         let (name, mut deadline) = (hosted.name, hosted.deadline);
         self.queue.set(slot, &mut deadline, None);

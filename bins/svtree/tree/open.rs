@@ -13,9 +13,9 @@ use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::fstat;
 use nix::unistd::getcwd;
 
-use super::Tree;
 use super::course::Course;
 use super::services::{Interned, Log, Template};
+use super::{Deaths, Tree};
 use crate::supervise::{HandedOn, Now, PidSpace, make_directory};
 use crate::svtree::clients::Clients;
 use crate::svtree::command_line::{CommandLine, Place};
@@ -43,7 +43,7 @@ impl Tree {
         inherited: Inherited,
     ) -> Result<Self, Exit> {
         let now = Now::read();
-        let CommandLine { manner, init, prefix, state, limit, place, mut chain, line, .. } = line;
+        let CommandLine { manner, role, prefix, state, limit, place, mut chain, line, .. } = line;
         let env: Words = std::mem::take(&mut chain.env).into_words();
         chain.env = Env::new(env.clone());
         let path = match place {
@@ -94,6 +94,7 @@ impl Tree {
             env: env.clone(),
             path: whole,
             state,
+            own: None,
             space: PidSpace::now().or_fail("identify the boot and the namespaces")?,
             files: received_files,
             log,
@@ -103,7 +104,7 @@ impl Tree {
         let mut tree = Self {
             voice,
             manner,
-            init,
+            role,
             asked: signals::TERM,
             budget,
             signals,
@@ -125,14 +126,13 @@ impl Tree {
             lock: None,
             line,
             files: received_files,
-            takes_over: false,
             clients: Clients::default(),
-            unreaped: true,
             signalled: true,
+            deaths: Deaths::Due,
             resting: false,
         };
         tree.take_own_directory(inherited.files)?;
-        if !tree.takes_over {
+        if tree.deaths != Deaths::OfAnother {
             tree.set_up();
         }
         Ok(tree)
@@ -159,7 +159,9 @@ impl Tree {
             Ok(lock) => {
                 // Before the upgrade this process has locked it already.
                 let held = inherited.into_iter().find(|file| same(file, &lock));
-                self.takes_over = held.is_some();
+                if held.is_some() {
+                    self.deaths = Deaths::OfAnother;
+                }
                 let lock = held.unwrap_or(lock);
                 let mut tries = TRIES;
                 if !flock_within(lock.as_fd(), &mut tries).or_fail("lock .tree/lock")? {
@@ -176,6 +178,7 @@ impl Tree {
         if let Err(errno) = self.listen(&own) {
             self.voice.unable_so(&[b"open .tree/socket"], errno, b"going on without it");
         }
+        self.template.own = Some(own);
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use nix::unistd::{UnlinkatFlags, read, unlinkat};
 
 use super::Tree;
 use crate::supervise::{Now, Standing};
-use crate::svtree::clients::{Client, Doing, Input, LITTLE, named};
+use crate::svtree::clients::{Client, Doing, Input, LITTLE, List, named};
 use crate::svtree::events::Token;
 
 /// How many clients are let in in a round.
@@ -75,11 +75,11 @@ impl Tree {
                 let mut object = self.describe();
                 self.send(i, object.line());
             }
-            [b"list"] => client.doing = Doing::Lists(Part::Service, None, 0),
-            [b"list", b"log"] => client.doing = Doing::Lists(Part::Log, None, 0),
+            [b"list"] => client.doing = Doing::Lists(List::of(Part::Service)),
+            [b"list", b"log"] => client.doing = Doing::Lists(List::of(Part::Log)),
             [b"events"] => {
                 client.follows = true;
-                client.doing = Doing::Lists(Part::Service, None, 0);
+                client.doing = Doing::Lists(List { events: true, ..List::of(Part::Service) });
                 self.listen_to_services();
             }
             [b"rescan"] => {
@@ -112,6 +112,10 @@ impl Tree {
             return self.send(i, &named(name, object.line()));
         };
         let request = match request {
+            // Its answer is one line.
+            b"events" | b"log events" => {
+                return self.send(i, &named(name, Object::error(b"unknown command").line()));
+            }
             b"up alone" => {
                 self.start_alone(slot, now);
                 b"up"
@@ -145,44 +149,49 @@ impl Tree {
             return Err(Errno::EAGAIN);
         }
         let hosted = self.slots.get_mut(slot).ok_or(Errno::ENOENT)?;
-        if !hosted.service.add_client(its, now) {
-            return Err(Errno::EBUSY);
-        }
-        self.wake(slot);
-        Ok(ours)
+        let added = hosted.service.add_client(its, now);
+        self.touched(slot);
+        if added { Ok(ours) } else { Err(Errno::EBUSY) }
     }
 
     /// Goes on with the lists that are under way, as far as they are taken.
     pub(super) fn go_on_listing(&mut self, now: Now) {
         for i in self.clients.places() {
             while let Some(client) = self.clients.get_mut(i).filter(|client| client.unsent() < LITTLE) {
-                let Doing::Lists(part, last, count) = client.doing else { break };
-                let Some((name, slot)) = self.slots.after(last) else {
+                let Doing::Lists(mut list) = client.doing else { break };
+                let Some((name, slot)) = self.slots.after(list.last) else {
                     client.doing = Doing::Idle;
-                    if !client.follows {
+                    if !list.events {
                         let mut object = Object::answer(true);
-                        client.send(object.number(key::SERVICES, Some(count)).line());
+                        client.send(object.number(key::SERVICES, Some(list.count)).line());
                     }
                     self.serve(i);
                     break;
                 };
-                let object = self.slots.get(slot).and_then(|hosted| hosted.service.describe(part, now));
-                let listed = object.map(|mut object| client.send(&named(name, object.line())));
-                client.doing = Doing::Lists(part, Some(name), count + u32::from(listed.is_some()));
+                list.last = Some(name);
+                let object = self.slots.get(slot).and_then(|hosted| hosted.service.describe(list.part, now));
+                if let Some(mut object) = object {
+                    list.count += 1;
+                    client.send(&named(name, object.line()));
+                }
+                client.doing = Doing::Lists(list);
             }
         }
     }
 
     /// The state of the tree.
     fn describe(&self) -> Object {
-        let standings = || self.slots.in_order().filter_map(|slot| Some(self.slots.get(slot)?.standing));
+        let all = || self.slots.in_order().filter_map(|slot| self.slots.get(slot));
+        let ready = all().filter(|hosted| hosted.standing == Standing::Ready).count();
+        let failed = all().filter(|hosted| hosted.service.ended().is_some()).count();
         let count = |number: usize| u32::try_from(number).ok();
         let mut object = Object::default();
         object
             .text(key::TREE, self.voice.directory)
             .text(key::STATE, self.course.word())
             .number(key::SERVICES, count(self.slots.count()))
-            .number(key::READY, count(standings().filter(|standing| *standing == Standing::Ready).count()))
+            .number(key::READY, count(ready))
+            .number(key::FAILED, count(failed))
             .number(key::SUPERVISOR, Some(std::process::id()));
         object
     }

@@ -8,15 +8,17 @@ use std::path::PathBuf;
 
 use common::spawn::Files;
 use common::supervise::Part;
-use common::{Voice, Words, fds};
+use common::{Voice, Words, fds, file};
 use nix::errno::Errno;
+use nix::fcntl::renameat;
 
 use super::Tree;
 use crate::supervise::{
     self, DefaultLog, Ends, HandedOn, Homeless, Names, Now, Options, Orphans, Patience, PidSpace, Places,
     Program, Refusal, Supervised,
 };
-use crate::svtree::hosted::Hosted;
+use crate::svtree::clients::named;
+use crate::svtree::hosted::{Hosted, Stay};
 use crate::svtree::scan::{Change, Scan, argument};
 use crate::svtree::service_needs;
 
@@ -36,6 +38,8 @@ pub(in crate::svtree) struct Template {
     pub(in crate::svtree) path: PathBuf,
     /// Where their state directories lie, if that is not in their own.
     pub(in crate::svtree) state: Option<OwnedFd>,
+    /// `.tree`, with the state of those that share their directory with others.
+    pub(in crate::svtree) own: Option<OwnedFd>,
     /// Where recorded pids mean anything.
     pub(in crate::svtree) space: PidSpace,
     /// The limit of open files that their programs get, soft and hard.
@@ -91,7 +95,7 @@ impl Interned {
 pub(super) struct Waiting {
     name: &'static CStr,
     directory: OwnedFd,
-    slot: usize,
+    pub(super) slot: usize,
     /// When it is tried.
     again: u64,
     told: Option<Told>,
@@ -111,7 +115,10 @@ impl Template {
         let name = waiting.name;
         let copy = waiting.directory.try_clone();
         let service = copy.map_err(|_| unable("open its directory", Errno::EMFILE))?;
-        let state = self.state.as_ref().map(|all| self.state_of(all, waiting)).transpose();
+        // Services that share a directory cannot share their state.
+        let shares = argument(name).is_some();
+        let all = self.state.as_ref().or(self.own.as_ref().filter(|_| shares));
+        let state = all.map(|all| self.state_of(all, waiting)).transpose();
         let state = state.map_err(|errno| unable("make its state directory", errno))?;
         let space = self.space.clone();
         let places = Places { service, state };
@@ -143,6 +150,20 @@ impl Template {
         Ok(state)
     }
 
+    /// The state directory of a service goes with its name; that of another one of the new name takes its place, also
+    /// where it is left from former times.
+    fn rename_state(&self, from: &CStr, to: &CStr) -> nix::Result<()> {
+        let Some(state) = &self.state else { return Ok(()) };
+        let renamed = match file::exchange(state.as_fd(), from, to) {
+            Err(Errno::ENOENT) => renameat(state, from, state, to),
+            renamed => renamed,
+        };
+        match renamed {
+            Err(Errno::ENOENT) => Ok(()), // it was not hosted yet
+            renamed => renamed,
+        }
+    }
+
     /// The prefix of messages about a service.
     pub(super) fn voice(&self, name: &'static CStr) -> Voice {
         Voice { called: self.called, directory: name.to_bytes(), part: b"" }
@@ -154,9 +175,9 @@ fn unable(what: &'static str, errno: Errno) -> Refusal {
 }
 
 impl Tree {
-    /// Looks at the directory, and follows what has changed there.
+    /// Looks at the directory, and follows what has changed there; at the end nothing new comes.
     pub(super) fn look(&mut self, now: Now) {
-        let Some(scan) = &mut self.scan else { return };
+        let Some(scan) = self.scan.as_mut().filter(|_| !self.course.ends()) else { return };
         scan.look(now.monotonic);
         while let Some(change) = self.scan.as_mut().and_then(Scan::next) {
             match change {
@@ -175,7 +196,9 @@ impl Tree {
             scan.rescan(now.monotonic);
         }
         for slot in self.slots.in_order().collect::<Vec<_>>() {
-            let Some(hosted) = self.slots.get(slot).filter(|hosted| !hosted.leaves) else { continue };
+            let Some(hosted) = self.slots.get(slot).filter(|hosted| hosted.stay == Stay::Hosted) else {
+                continue;
+            };
             let (name, Some(directory)) = (hosted.name, self.directory_of(slot)) else { continue };
             self.read_needs(slot, name, directory.as_fd());
         }
@@ -183,7 +206,11 @@ impl Tree {
 
     /// The directory of a service; none for want of fds, where nothing can be read there.
     fn directory_of(&self, slot: usize) -> Option<OwnedFd> {
-        self.slots.get(slot)?.service.directory().try_clone_to_owned().ok()
+        let waiting = self.waiting.iter().find(|waiting| waiting.slot == slot);
+        match waiting {
+            Some(waiting) => waiting.directory.try_clone().ok(),
+            None => self.slots.get(slot)?.service.directory().try_clone_to_owned().ok(),
+        }
     }
 
     /// A service was found: it is hosted in a moment.
@@ -193,23 +220,40 @@ impl Tree {
         self.waiting.push_back(Waiting { name, directory, slot, again: 0, told: None });
     }
 
-    /// The directory of a service has another name.
+    /// The directory of a service has another name; where another service has that, the two change names.
     fn rename(&mut self, from: &CStr, to: &CStr) {
-        let to = self.template.names.get(to);
-        let found = self.waiting.iter_mut().find(|waiting| waiting.name == from);
-        let (slot, directory) = match found {
-            Some(waiting) => {
-                waiting.name = to;
-                (waiting.slot, waiting.directory.try_clone().ok())
+        let (from, to) = (self.template.names.get(from), self.template.names.get(to));
+        let [one, other] = [from, to].map(|name| self.slot_of(name));
+        if let Err(errno) = self.template.rename_state(from, to) {
+            let voice = self.template.voice(to);
+            voice.unable_so(&[b"rename its state directory"], errno, b"it cannot be adopted");
+        }
+        for (slot, name) in [(one, to), (other, from)] {
+            let Some(slot) = slot else { continue };
+            let waiting = self.waiting.iter_mut().find(|waiting| waiting.slot == slot);
+            let directory = match waiting {
+                Some(waiting) => {
+                    waiting.name = name;
+                    waiting.directory.try_clone().ok()
+                }
+                None => self.directory_of(slot),
+            };
+            self.slots.rename(slot, name);
+            if let Some(hosted) = self.slots.get_mut(slot) {
+                hosted.service.speak_as(self.template.voice(name));
             }
-            None => match self.slots.named(from.to_bytes()) {
-                Some(slot) => (slot, self.directory_of(slot)),
-                None => return,
-            },
-        };
-        self.slots.rename(slot, to);
-        let Some(directory) = directory else { return };
-        self.read_needs(slot, to, directory.as_fd());
+            if let Some(directory) = directory {
+                self.read_needs(slot, name, directory.as_fd());
+            }
+            // Those that need it by this name learn how it stands.
+            self.wake(slot);
+        }
+    }
+
+    /// The slot of the service of this name, hosted or not yet.
+    fn slot_of(&self, name: &CStr) -> Option<usize> {
+        let waiting = self.waiting.iter().find(|waiting| waiting.name == name);
+        waiting.map(|waiting| waiting.slot).or_else(|| self.slots.named(name.to_bytes()))
     }
 
     /// The directory of a service is gone, or another one has its name.
@@ -224,9 +268,9 @@ impl Tree {
         let Some(slot) = self.slots.named(name.to_bytes()) else { return };
         self.graph.vanish(slot);
         if let Some(hosted) = self.slots.get_mut(slot) {
-            hosted.leaves = true;
+            hosted.stay = Stay::Leaving;
             hosted.service.stop();
-            self.wake(slot);
+            self.touched(slot);
         }
     }
 
@@ -271,11 +315,17 @@ impl Tree {
         let needs = self.graph.holds(waiting.slot).then(|| Names::of(self.names_of_needs(waiting.slot)));
         match self.template.open(&waiting, needs, now) {
             Ok(mut service) => {
-                service.listen(self.clients.has_followers());
+                if self.clients.has_followers() {
+                    // What has happened to it so far is in its state.
+                    service.listen(true);
+                    if let Some(mut object) = service.describe(Part::Service, now) {
+                        self.clients.publish(&named(waiting.name.to_bytes(), object.line()));
+                    }
+                }
                 self.serial = self.serial.wrapping_add(1);
                 let hosted = Hosted::new(waiting.name, self.serial, service);
                 self.slots.put(waiting.slot, Box::new(hosted));
-                self.wake(waiting.slot);
+                self.touched(waiting.slot);
             }
             Err(refusal) if matches!(refusal.cause().1, Some(Errno::EMFILE | Errno::ENFILE)) => {
                 self.put_back(&waiting, now);
@@ -322,7 +372,15 @@ impl Tree {
         let Some(hosted) = self.slots.get_mut(slot) else { return };
         let standing = hosted.service.standing();
         hosted.standing = standing;
-        if !hosted.leaves {
+        if hosted.alone && hosted.service.runs() {
+            hosted.alone = false;
+            if self.graph.holds(slot) {
+                let names = self.names_of_needs(slot);
+                self.hold_back(slot, &names, now);
+            }
+        }
+        let Some(hosted) = self.slots.get(slot) else { return };
+        if hosted.stay == Stay::Hosted {
             self.graph.stands(slot, standing);
         }
         let essential = |hosted: &Hosted| supervise::exists(hosted.service.directory(), c"essential");
@@ -340,7 +398,7 @@ impl Tree {
                 Some(names) => hosted.service.hold_back(&names, now),
                 None => hosted.service.release(now),
             }
-            self.wake(slot);
+            self.touched(slot);
         }
         let voice = self.voice;
         self.graph.flaws(|flaw| voice.warning(&[&flaw.words()]));
@@ -353,16 +411,24 @@ impl Tree {
         for need in self.graph.to_start(slot, wanted) {
             if let Some(hosted) = self.slots.get_mut(need) {
                 hosted.service.up(now);
-                self.wake(need);
+                self.touched(need);
             }
         }
     }
 
-    /// Lets a service start, whatever it needs.
+    fn hold_back(&mut self, slot: usize, names: &[u8], now: Now) {
+        if let Some(hosted) = self.slots.get_mut(slot) {
+            hosted.service.hold_back(names, now);
+            self.touched(slot);
+        }
+    }
+
+    /// Lets a service start once, whatever it needs.
     pub(super) fn start_alone(&mut self, slot: usize, now: Now) {
         if let Some(hosted) = self.slots.get_mut(slot) {
+            hosted.alone = !hosted.service.runs();
             hosted.service.release(now);
-            self.wake(slot);
+            self.touched(slot);
         }
     }
 }

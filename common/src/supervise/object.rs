@@ -38,6 +38,7 @@ pub mod key {
     pub const SCRIPT: &str = "script";
     pub const SERVICES: &str = "services";
     pub const TREE: &str = "tree";
+    pub const FAILED: &str = "failed";
 }
 
 /// The most bytes that an object has: the state, with texts of 200 bytes that are escaped to six each.

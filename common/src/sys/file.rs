@@ -97,13 +97,21 @@ pub fn read_link<'a>(directory: BorrowedFd, name: &CStr, buffer: &'a mut [u8]) -
 /// Blocks the signals that a write may end the process by, so that its status still says why: SIGPIPE, and SIGXFSZ
 /// where no file may grow. For a process that will execute nothing.
 pub(crate) fn outlive_writes() {
-    let deadly = 1u64 << (libc::SIGPIPE - 1) | 1 << (libc::SIGXFSZ - 1);
-    // SAFETY: the kernel's signal set is 64 bits; nothing is executed any more that could inherit the mask.
-    unsafe {
-        let none = ptr::null_mut::<u64>();
-        let size = mem::size_of_val(&deadly);
-        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, &raw const deadly, none, size)
+    // Nothing is executed any more that could inherit the mask. Where this fails, the write may end us: as before.
+    let _ = super::signal::block(&[libc::SIGPIPE, libc::SIGXFSZ]);
+}
+
+/// Exchanges two names in a directory, `RENAME_EXCHANGE` in renameat2(2): as a raw call, which musl has no function for.
+///
+/// # Errors
+/// renameat2(2)'s: ENOENT where one of them is not there.
+pub fn exchange(directory: BorrowedFd, one: &CStr, other: &CStr) -> nix::Result<()> {
+    let fd = directory.as_raw_fd();
+    // SAFETY: two C strings and integers.
+    let done = unsafe {
+        libc::syscall(libc::SYS_renameat2, fd, one.as_ptr(), fd, other.as_ptr(), libc::RENAME_EXCHANGE)
     };
+    Errno::result(done).map(drop)
 }
 
 /// write(2) of all the bytes: the last words of a process that will execute nothing.

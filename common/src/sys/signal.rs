@@ -59,8 +59,13 @@ pub fn exchange_mask(mask: u64) -> nix::Result<u64> {
 
 /// These signals as a mask.
 #[must_use]
-pub fn mask_of(list: &[i32]) -> u64 {
-    list.iter().fold(0, |mask, signal| mask | 1 << (signal - 1))
+pub const fn mask_of(list: &[i32]) -> u64 {
+    let (mut mask, mut at) = (0, 0);
+    while at < list.len() {
+        mask |= 1 << (list[at] - 1);
+        at += 1;
+    }
+    mask
 }
 
 fn change_mask(how: c_int, mask: u64) -> nix::Result<u64> {

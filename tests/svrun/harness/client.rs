@@ -11,6 +11,16 @@ use crate::support::*;
 pub(crate) struct Client(BufReader<UnixStream>);
 
 impl Client {
+    /// Connects, as soon as there is somebody.
+    pub(crate) fn at(socket: &Path) -> Self {
+        let mut client = None;
+        until(&format!("somebody at {}", socket.display()), || {
+            client = Self::try_connect(socket).ok();
+            client.is_some()
+        });
+        client.unwrap()
+    }
+
     pub(crate) fn try_connect(socket: &Path) -> std::io::Result<Self> {
         // The path of a socket is short: it is reached through its directory.
         let directory = File::open(socket.parent().unwrap())?;
@@ -45,6 +55,11 @@ impl Client {
             said => said.unwrap(),
         }
         self.line()
+    }
+
+    /// Says nothing more.
+    pub(crate) fn shut(&self) {
+        self.0.get_ref().shutdown(std::net::Shutdown::Write).unwrap();
     }
 
     /// Waits for the end of the connection; returns what came before it.

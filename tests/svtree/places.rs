@@ -1,0 +1,157 @@
+//! Where a tree can live: without a place to write, with a state directory elsewhere, as any user.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use super::harness::*;
+use crate::needs;
+use crate::support::*;
+
+/// The words of a message that are said once.
+const NO_STATE: &str = "this service cannot be adopted";
+
+/// The command line of the tree in file systems of its own, which this shell script mounts.
+fn after(tree: &Tree, mount: &str) -> std::process::Command {
+    let words = format!("{mount}\nexec \"$@\"");
+    tree.command_behind(&["unshare", "--mount", "--propagation", "private", "sh", "-ec", &words, "sh"])
+}
+
+const FILES: &[(&str, &str)] =
+    &[("a/run", PUPPET), ("a/log/run", LOGGER), ("b/run", PUPPET), ("b/needs", "a\n")];
+
+#[test]
+fn a_read_only_scan_directory_with_a_state_directory_elsewhere() {
+    needs!(root(), tool("unshare"));
+    let mut tree = Tree::prepare(FILES);
+    tree.keep_state_apart();
+    let mount = "mount --bind tree tree; mount -o remount,bind,ro tree";
+    tree.supervise_by(after(&tree, mount));
+    let pids = [tree.started(1, "a"), tree.started(1, "b")];
+    let logger = tree.until_log("a");
+    assert_eq!(tree.stderr(), "");
+    tree.kill();
+    tree.supervise_by(after(&tree, mount));
+    tree.until_names(&["a", "b"]);
+    assert_eq!((["a", "b"].map(|name| tree.until_run(name)), tree.until_log("a")), (pids, logger));
+    assert_eq!(tree.stderr(), "");
+    tree.stop();
+    assert!(!tree.at(".tree").exists() && !tree.at("a/supervise").exists());
+}
+
+#[test]
+fn without_any_place_to_write_all_works_but_adoption_and_that_is_said_once() {
+    needs!(root(), tool("unshare"));
+    let mut tree = Tree::prepare(FILES);
+    let mount = "mount --bind tree tree; mount -o remount,bind,ro tree";
+    tree.spawn(after(&tree, mount));
+    tree.started(1, "a");
+    tree.started(1, "b");
+    tree.tell("a", "echo line");
+    tree.until("its log", || tree.text("logged.a") == "line\n");
+    tree.tell("b", "exit 1");
+    tree.started(2, "b");
+    tree.shell("cp -r b .c; mv .c c"); // which the mount shows, too
+    tree.started(1, "c");
+    assert_eq!((tree.said(NO_STATE), tree.said("going on without a socket")), (3, 1), "{}", tree.stderr());
+    tree.signal(nix::sys::signal::Signal::SIGHUP);
+    tree.stop();
+    assert_eq!(tree.stderr().lines().filter(|line| !line.contains("svrun: run exited")).count(), 4);
+    assert!(!tree.at("a/supervise").exists());
+}
+
+#[test]
+fn a_full_file_system_does_not_keep_services_down() {
+    needs!(root(), tool("unshare"));
+    let mut tree = Tree::prepare(FILES);
+    let mount = "cp -r tree copy; mount -t tmpfs -o size=64k none tree; cp -r copy/. tree
+        cat /dev/zero >tree/.full 2>/dev/null || :";
+    tree.spawn(after(&tree, mount));
+    tree.started(1, "a");
+    tree.started(1, "b");
+    tree.stop();
+}
+
+#[test]
+fn a_user_without_an_account_in_a_state_directory_that_belongs_to_root() {
+    needs!(root(), tool("setpriv"));
+    let mut tree = Tree::prepare(FILES);
+    tree.keep_state_apart();
+    // What it runs writes here, and finds its programs where everybody does.
+    fs::set_permissions(tree.scratch.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    tree.shell("chmod 666 $T/lines; mkdir -m 0777 $T/state $T/bin; chmod 777 $T/state");
+    for program in ["svtree", "svlog"] {
+        install(&bin().join(program), &tree.path("bin").join(program));
+    }
+    let command = |tree: &Tree| {
+        let own = tree.command();
+        let mut command = tree.adopt(prepared("setpriv"));
+        command.args(["--reuid=12345", "--regid=12345", "--clear-groups"]).arg(tree.path("bin/svtree"));
+        command.args(own.get_args());
+        command
+    };
+    tree.supervise_by(command(&tree));
+    let pids = [tree.started(1, "a"), tree.started(1, "b")];
+    let logger = tree.until_log("a");
+    assert_eq!(fs::metadata(format!("/proc/{}", pids[0])).unwrap().uid(), 12345);
+    tree.kill();
+    tree.supervise_by(command(&tree));
+    tree.until_names(&["a", "b"]);
+    assert_eq!((["a", "b"].map(|name| tree.until_run(name)), tree.until_log("a")), (pids, logger));
+    assert_eq!(tree.stderr(), "");
+    tree.stop();
+    assert_eq!(tree.count("start"), 2);
+}
+
+#[test]
+fn a_service_that_cannot_be_read_is_reported_once_and_started_when_it_can() {
+    needs!(root(), tool("setpriv"));
+    let mut tree = Tree::prepare(&[("secret/run", SLEEPER), ("plain/run", SLEEPER)]);
+    tree.shell("chmod 0 secret");
+    let command = tree.command_behind(&["setpriv", "--bounding-set=-dac_override,-dac_read_search"]);
+    tree.supervise_by(command);
+    tree.started(1, "plain");
+    tree.until("a word", || tree.said("unable to open secret") == 1);
+    tree.add("new", &[("run", SLEEPER)]);
+    tree.started(1, "new");
+    assert_eq!((tree.count("start secret"), tree.said("secret")), (0, 1), "{}", tree.stderr());
+    tree.shell("chmod 755 secret");
+    tree.started(1, "secret");
+    tree.stop();
+    assert_eq!(tree.stderr().lines().count(), 1);
+}
+
+#[test]
+fn only_one_tree_runs_a_directory() {
+    for apart in [false, true] {
+        let mut tree = Tree::prepare(&[("a/run", SLEEPER)]);
+        if apart {
+            tree.keep_state_apart();
+        }
+        tree.supervise();
+        tree.started(1, "a");
+        let second = run(&mut tree.command_behind(&["env"]));
+        assert_eq!(second.status, 111);
+        let words = "svtree: fatal: unable to lock .tree/lock: another svtree runs this directory";
+        assert_eq!(tree.said(words), 1, "{}", tree.stderr());
+        tree.stop();
+        assert_eq!(tree.count("start"), 1);
+    }
+}
+
+#[test]
+fn a_service_that_another_supervisor_has_is_reported_once_and_taken_when_it_is_free() {
+    let mut tree = Tree::prepare(&[("a/run", SLEEPER), ("b/run", SLEEPER)]);
+    let mut other = tree.adopt(link("svrun")).arg("tree/a").spawn().unwrap();
+    let pid = tree.until_run("a");
+    tree.supervise();
+    tree.started(1, "b");
+    tree.until("a word", || {
+        tree.said("svtree a: warning: supervise/lock is held") + tree.said("svtree a: ") > 0
+    });
+    send_signal(other.id(), nix::sys::signal::Signal::SIGQUIT);
+    assert_eq!(status_of(&mut other), Some(0));
+    tree.until_names(&["a", "b"]);
+    assert_eq!((tree.until_run("a"), tree.said("svtree a: ")), (pid, 1));
+    tree.stop();
+    assert_eq!(tree.count("start a"), 1);
+}

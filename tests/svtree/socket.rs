@@ -1,0 +1,204 @@
+//! The socket of the tree: its requests, and clients of every kind.
+
+use std::thread;
+
+use super::harness::*;
+use crate::support::*;
+
+/// How many clients there can be.
+const CLIENTS: usize = 32;
+
+#[test]
+fn each_request_has_its_answer() {
+    let mut tree = Tree::start(&[
+        ("a/run", PUPPET),
+        ("a/log/run", LOGGER),
+        ("b/run", PUPPET),
+        ("b/notification-fd", "3\n"),
+        ("c/run", PUPPET),
+        ("c/down", ""),
+    ]);
+    let pid = tree.started(1, "a");
+    tree.started(1, "b");
+    let logger = tree.until_log("a");
+    tree.until("all of them", || field(&tree.ask("status"), "services") == "3");
+    let own = tree.supervisor();
+    tree.until("a is ready", || {
+        tree.ask("status")
+            == format!(
+                "{{\"tree\":\"tree\",\"state\":\"up\",\"services\":3,\"ready\":1,\"supervisor\":{own}}}"
+            )
+    });
+    tree.tell("b", "echo >&3");
+    tree.until("b is ready", || field(&tree.ask("status"), "ready") == "2");
+    let mut client = tree.connect();
+    client.say("list log\n").unwrap();
+    let line = client.line();
+    assert_eq!((field(&line, "name"), field(&line, "pid")), ("\"a\"", &*logger.to_string()));
+    assert_eq!(client.line(), r#"{"ok":true,"services":1}"#);
+    assert_eq!(client.ask("rescan"), r#"{"ok":true,"services":3}"#);
+    // Many requests at once are answered in order.
+    client.say("@a status\n@a log status\n@c status\n@nobody status\nstatus\n").unwrap();
+    let answers: Vec<String> = (0..5).map(|_| client.line()).collect();
+    let found = answers[..3].iter().map(|line| format!("{} {}", field(line, "name"), field(line, "pid")));
+    assert_eq!(
+        found.collect::<Vec<_>>(),
+        [format!("\"a\" {pid}"), format!("\"a\" {logger}"), "\"c\" null".to_owned()]
+    );
+    assert_eq!(answers[3], r#"{"name":"nobody","ok":false,"error":"no such service"}"#);
+    assert_eq!(field(&answers[4], "services"), "3");
+    // Any request of a service.
+    assert_eq!(field(&client.ask("@c wait up 0.01"), "error"), "\"timeout\"");
+    assert_eq!(field(&client.ask("@b log status"), "error"), "\"no log\"");
+    assert_eq!(field(&client.ask("@b nonsense"), "error"), "\"unknown command\"");
+    assert_eq!(field(&client.ask("@c once"), "state"), "\"run\"");
+    tree.started(1, "c");
+    assert_eq!(client.ask("nonsense"), r#"{"ok":false,"error":"unknown command"}"#);
+    assert_eq!(client.rest(), "");
+    for line in ["", " ", "@", "list logs", "status 1", "@ status"] {
+        let mut client = tree.connect();
+        assert_eq!(client.ask(line), r#"{"ok":false,"error":"unknown command"}"#, "{line:?}");
+        assert_eq!(client.rest(), "", "{line:?}");
+    }
+    tree.stop();
+}
+
+#[test]
+fn events_are_all_states_and_then_what_happens_to_any_service() {
+    let mut tree = Tree::start(&[("a/run", PUPPET), ("a/restart-delay", "0\n"), ("b/run", PUPPET)]);
+    tree.started(1, "a");
+    tree.started(1, "b");
+    tree.until_names(&["a", "b"]);
+    let mut client = tree.connect();
+    client.say("events\n").unwrap();
+    let states = [client.line(), client.line()];
+    assert_eq!(states.map(|line| field(&line, "name").to_owned()), ["\"a\"", "\"b\""]);
+    tree.tell("a", "exit 3");
+    let next = |client: &mut Client| {
+        let line = client.line();
+        format!("{} {}", field(&line, "name"), field(&line, "event"))
+    };
+    assert_eq!([next(&mut client), next(&mut client)], ["\"a\" \"death\"", "\"a\" \"start\""]);
+    tree.add("new", &[("run", PUPPET)]);
+    // A service that appears is there with its state, as those were that were there before.
+    let state = client.line();
+    assert_eq!((field(&state, "name"), field(&state, "want")), ("\"new\"", "\"up\""), "{state}");
+    tree.started(1, "new");
+    tree.signal(nix::sys::signal::Signal::SIGTERM);
+    let rest = client.rest();
+    for service in ["a", "b", "new"] {
+        let mark = format!("{{\"name\":\"{service}\",\"event\":\"death\"");
+        assert_eq!(rest.matches(&mark).count(), 1, "{rest}");
+    }
+    assert_eq!(tree.ended(), 0);
+}
+
+#[test]
+fn a_client_that_asks_for_a_service_that_leaves_is_answered() {
+    let mut tree = Tree::start(&[("a/run", PUPPET)]);
+    tree.started(1, "a");
+    tree.until_names(&["a"]);
+    let mut client = tree.connect();
+    client.say("@a wait finished\nstatus\n").unwrap();
+    tree.shell("mv a $T/gone");
+    let answer = client.line();
+    assert_eq!(field(&answer, "name"), "\"a\"");
+    assert_eq!(field(&client.line(), "state"), "\"up\"");
+    tree.stop();
+}
+
+#[test]
+fn many_clients_are_served_side_by_side_and_one_too_many_is_turned_away() {
+    let mut tree = Tree::start(&[("a/run", PUPPET)]);
+    tree.started(1, "a");
+    tree.until_names(&["a"]);
+    // Each waits for something that does not come.
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| tree.connect()).collect();
+    for client in &mut clients {
+        assert_eq!(field(&client.ask("status"), "state"), "\"up\"");
+    }
+    assert_eq!(tree.connect().rest(), "", "there is no place for it");
+    drop(clients.pop());
+    tree.until("a place", || tree.connect().ask("status").contains("\"up\""));
+    // Those that wait hold up nobody.
+    for client in clients.iter_mut().take(8) {
+        client.say("@a wait down\n").unwrap();
+    }
+    assert_eq!(field(&clients[20].ask("@a status"), "state"), "\"run\"");
+    tree.ask("@a down");
+    for client in clients.iter_mut().take(8) {
+        assert_eq!(field(&client.line(), "state"), "\"down\"");
+    }
+    thread::scope(|scope| {
+        for client in &mut clients {
+            scope.spawn(move || {
+                for _ in 0..100 {
+                    assert_eq!(field(&client.ask("@a status"), "name"), "\"a\"");
+                }
+            });
+        }
+    });
+    tree.stop();
+}
+
+#[test]
+fn lines_that_are_too_long_or_come_in_parts() {
+    let mut tree = Tree::start(&[("a/run", PUPPET)]);
+    tree.started(1, "a");
+    tree.until_names(&["a"]);
+    let mut client = tree.connect();
+    client.say("x".repeat(10_000)).unwrap();
+    assert_eq!(client.rest(), "{\"ok\":false,\"error\":\"too long\"}\n");
+    // The longest name there can be fits, with a request.
+    let name = "n".repeat(255);
+    let answer = tree.ask(&format!("@{name} wait finished 10.000"));
+    assert_eq!(field(&answer, "error"), "\"no such service\"");
+    let mut client = tree.connect();
+    for part in ["sta", "t", "us\n@a sta"] {
+        client.say(part).unwrap();
+        assert_eq!(field(&tree.ask("status"), "state"), "\"up\"", "others are served meanwhile");
+    }
+    assert_eq!(field(&client.line(), "state"), "\"up\"");
+    client.say("tus\n").unwrap();
+    assert_eq!(field(&client.line(), "name"), "\"a\"");
+    // A half line at the end is no request.
+    client.say("@a down").unwrap();
+    client.shut();
+    assert_eq!(client.rest(), "");
+    assert_eq!(field(&tree.ask("@a status"), "want"), "\"up\"");
+    // One that has shut down its sending side is answered.
+    let mut client = tree.connect();
+    client.say("@a status\nlist\n").unwrap();
+    client.shut();
+    assert_eq!(client.rest().lines().count(), 3);
+    tree.stop();
+}
+
+#[test]
+fn a_client_that_reads_nothing_holds_up_nobody_and_is_dropped() {
+    let mut tree = Tree::start(&[("a/run", PUPPET), ("a/down", "")]);
+    tree.until_names(&["a"]);
+    let mut slow = tree.connect();
+    slow.say("events\n").unwrap();
+    let mut lists = tree.connect();
+    // Its answers fill the socket, and what is kept for it; it is read no further then.
+    let flood = thread::spawn(move || {
+        let mut sent = 0;
+        while sent < 200_000 && lists.say("list\n".repeat(100)).is_ok() {
+            sent += 100;
+        }
+    });
+    let mut client = tree.connect();
+    for _ in 0..2000 {
+        // Two events each.
+        assert_eq!(field(&client.ask("@a up"), "state"), "\"run\"");
+        assert_eq!(field(&client.ask("@a signal KILL"), "ok"), "true");
+        assert_eq!(field(&client.ask("@a down"), "want"), "\"down\"");
+        assert_eq!(field(&client.ask("@a wait down"), "state"), "\"down\"");
+    }
+    assert_eq!(field(&client.ask("status"), "state"), "\"up\"");
+    assert!(memory(tree.supervisor()) < 40_000, "{}", memory(tree.supervisor()));
+    tree.stop();
+    flood.join().unwrap();
+    assert!(slow.rest().len() < 2 << 20);
+}
