@@ -145,15 +145,20 @@ fn descendants() -> Vec<(u32, u32)> {
 }
 
 /// Sends a signal to a process, if it still is the child of `parent`, or has become ours: its number may be another's by
-/// now, which the pidfd holds as it is while we look.
+/// now, which the pidfd holds as it is while we look. Where a container's filter knows no pidfds, only our own children
+/// are reached, whose numbers are theirs until we wait for them; the others become ours as their parents end.
 fn send_below(pid: u32, parent: u32, signal: i32) -> nix::Result<()> {
     use std::os::fd::AsFd;
-    let pidfd = process::pidfd(pid)?;
-    let now = procfs::process(pid)?.parent;
-    if now == parent || now == std::process::id() {
-        process::signal_pidfd(pidfd.as_fd(), signal)?;
+    let own = std::process::id();
+    let parent_now = || procfs::process(pid).map(|process| process.parent);
+    match process::pidfd(pid) {
+        Ok(pidfd) => {
+            let now = parent_now()?;
+            if now == parent || now == own { process::signal_pidfd(pidfd.as_fd(), signal) } else { Ok(()) }
+        }
+        Err(Errno::ENOSYS | Errno::EPERM) if parent_now()? == own => process::kill_child(pid, signal),
+        Err(errno) => Err(errno),
     }
-    Ok(())
 }
 
 #[cfg(test)]

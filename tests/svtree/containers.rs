@@ -170,7 +170,7 @@ fn what_does_not_end_is_killed_at_the_second_term_or_when_the_time_is_over() {
     needs!(inits());
     for init in INITS {
         for (limit, terms) in [("300", 1), ("1000000", 2)] {
-            let mut tree = Tree::prepare(&[("web/run", STUBBORN), ("web/log/run", LOGGER), LAST]);
+            let mut tree = Tree::prepare(&[("web/run", STUBBORN), ("web/log/run", LOGGER)]);
             tree.set_options(&["-t", limit]);
             tree.spawn(inside(&tree, init));
             tree.started(1, "web");
@@ -182,7 +182,7 @@ fn what_does_not_end_is_killed_at_the_second_term_or_when_the_time_is_over() {
                 send_in(&tree, "TERM");
             }
             assert_eq!(tree.ended(), 0, "{init:?} {limit}: {}", tree.report());
-            assert_eq!(ends(&tree), ["stop web", "tree 0"], "{init:?} {limit}");
+            assert_eq!(ends(&tree), ["stop web"], "{init:?} {limit}");
             tree.assert_nothing_left();
         }
     }
