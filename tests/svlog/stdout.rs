@@ -119,8 +119,8 @@ fn a_slow_reader_gets_everything() {
         set_nonblocking(end.as_raw_fd(), nonblocking).unwrap();
         let mut child = web(&input, end);
         drop(input);
-        let lines: String = (0..20_000).map(|i| format!("{i}\n")).collect();
-        let expected: String = (0..20_000).map(|i| format!("web: {i}\n")).collect();
+        let lines = (0..20_000).map(|i| format!("{i}\n")).collect::<Vec<_>>().concat();
+        let expected = (0..20_000).map(|i| format!("web: {i}\n")).collect::<Vec<_>>().concat();
         let writing = thread::spawn(move || writer.write_all(lines.as_bytes()).unwrap());
         until("a full pipe", || unread(output.as_fd()).unwrap() > 4000);
         wait_until_in(child.id(), if nonblocking { &[SYS_ppoll] } else { &[SYS_write] });
@@ -157,7 +157,9 @@ fn the_lines_of_several_do_not_mix() {
         next[at] += 1;
     }
     assert_eq!(next, [5000; 3]);
-    writing.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in writing {
+        thread.join().unwrap();
+    }
     for mut child in children {
         assert_eq!(status_of(&mut child), Some(0));
     }
@@ -171,13 +173,13 @@ fn a_signal_ends_it_behind_the_lines_that_are_there() {
         fcntl(&end, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
         let mut child = web(&input, end);
         // It does not come back to its pipe before the signal is there.
-        let lines: String = (0..3000).map(|i| format!("{i}\n")).collect();
+        let lines = (0..3000).map(|i| format!("{i}\n")).collect::<Vec<_>>().concat();
         writer.write_all(lines.as_bytes()).unwrap();
         until("a full pipe", || unread(output.as_fd()).unwrap() > 4000);
         wait_until_in(child.id(), &[SYS_write]);
         send_signal(child.id(), signal);
         writer.write_all(b"unfinished").unwrap();
-        let expected: String = (0..3000).map(|i| format!("web: {i}\n")).collect();
+        let expected = (0..3000).map(|i| format!("web: {i}\n")).collect::<Vec<_>>().concat();
         assert!(all(File::from(output)) == expected, "{signal}");
         assert_eq!(status_of(&mut child), Some(0));
         // Whoever holds the pipe may read the rest of it.
@@ -240,7 +242,7 @@ fn a_killed_one_loses_nothing() {
     for call in ["tee", "read", "write", "readv"] {
         for count in 1..=3 {
             let (input, mut writer) = pipe();
-            let lines: String = (0..2000).map(|i| format!("{i}\n")).collect();
+            let lines = (0..2000).map(|i| format!("{i}\n")).collect::<Vec<_>>().concat();
             writer.write_all(lines.as_bytes()).unwrap();
             drop(writer);
             let (output, end) = pipe();

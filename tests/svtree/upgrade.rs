@@ -3,7 +3,6 @@
 use std::fs;
 
 use super::harness::{LOGGER, PUPPET, Tree};
-use crate::support::*;
 
 /// How many fds svtree has open.
 fn fds(tree: &Tree) -> usize {

@@ -169,8 +169,7 @@ impl Tree {
                 let scan = self.scan.as_ref().and_then(Scan::deadline);
                 [scan, self.waiting_deadline()].into_iter().flatten().min()
             }
-            Phase::Stops => self.course.kill_at.or(self.course.end),
-            Phase::Setup(_) => self.course.kill_at.or(self.course.end),
+            Phase::Setup(_) | Phase::Stops => self.course.kill_at.or(self.course.end),
             Phase::Finishes(_) => {
                 self.course.kill_at.or(self.course.end.map(|end| end.saturating_add(DRAIN)))
             }
