@@ -36,6 +36,15 @@ fn service(name: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// The names of the services in the directory, in their order.
+fn names(tree: &Tree) -> Vec<String> {
+    let entries = fs::read_dir(tree.at("")).unwrap().flatten();
+    let mut names: Vec<String> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    names.retain(|name| !name.starts_with('.'));
+    names.sort();
+    names
+}
+
 /// How many processes of a service there are, without its finish and its control scripts.
 fn copies(tree: &Tree, directory: &str) -> usize {
     let directory = tree.at(directory);
@@ -110,6 +119,8 @@ fn kill_before_each(
         traced.kill();
         tree.ended();
         tree.supervise();
+        // What its files say is from before, until it is hosted again.
+        tree.until("all are hosted", || tree.names() == names(&tree));
         let context = format!("{name}, before call {count}");
         check(&mut tree, &context);
         assert_end(tree, &context);
@@ -226,6 +237,7 @@ fn at_a_look_at_the_directory() {
         }
         // A directory that was moved away before anybody has seen that is as it was: moved back, it is taken over.
         tree.shell("mv $T/gone c");
+        tree.until_names(&["a", "b", "c", "new"]);
         assert_one(tree, "c", context);
         forgotten.set(forgotten.get() + usize::from(tree.count("start c") == 1));
         assert!(tree.count("start c") <= 2, "{context}\n{}", tree.report());
