@@ -63,7 +63,7 @@ check:
 	scripts/check
 
 bench: all
-	BUILD='$(BUILD)' cargo bench --locked --bench links --bench supervisors
+	BUILD='$(BUILD)' cargo bench --locked --bench links --bench supervisors --bench trees
 	BUILD='$(BUILD)' cargo bench --locked --bench loggers --bench filters
 
 demo: all

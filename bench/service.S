@@ -1,6 +1,7 @@
 /* The least that a service can be. With RUN it writes the monotonic time of its first instruction, as seconds
    and nanoseconds, and its pid to the FIFO stamps, 24 bytes, and then waits for ever, or with CRASH exits 1.
-   With LOG it reads its standard input to the end. With neither it exits 0. */
+   With EXEC, too, it executes argv[1] with the rest instead. With LOG it reads its standard input to the end. With
+   neither it exits 0. */
 	.globl _start
 _start:
 #ifdef RUN
@@ -12,15 +13,23 @@ _start:
 	mov $39, %eax		/* getpid() */
 	syscall
 	mov %rax, 16(%rsp)
-	mov $1, %esi
+	mov $0x80001, %esi
 	lea name(%rip), %rdi
-	mov $2, %eax		/* open(name, O_WRONLY) */
+	mov $2, %eax		/* open(name, O_WRONLY | O_CLOEXEC) */
 	syscall
 	mov $24, %edx
 	mov %rsp, %rsi
 	mov %eax, %edi
 	mov $1, %eax		/* write(fd, stack, 24) */
 	syscall
+#ifdef EXEC
+	mov 24(%rsp), %rax
+	lea 40(%rsp), %rsi
+	lea 40(%rsp,%rax,8), %rdx
+	mov (%rsi), %rdi
+	mov $59, %eax		/* execve(argv[1], argv + 1, environ) */
+	syscall
+#endif
 #ifdef CRASH
 	mov $1, %edi
 	jmp 2f

@@ -185,6 +185,14 @@ impl Clients {
         (0..CLIENTS).filter(move |i| taken[*i])
     }
 
+    /// Whether a list that is under way can go on at once.
+    pub(super) fn lists(&self) -> bool {
+        let goes_on = |client: &Client| {
+            matches!(client.doing, Doing::Lists(_)) && client.unsent() < LITTLE && !client.gone
+        };
+        self.all.iter().flatten().any(|client| goes_on(client))
+    }
+
     /// Reads what the client in a place has sent.
     pub(super) fn fill(&mut self, i: usize) {
         if let Some(client) = self.get_mut(i) {

@@ -188,7 +188,7 @@ impl Tree {
     /// For how many milliseconds to wait at most, if time alone will lead to something. After a quiet second, memory
     /// that the wait does not need is given back: under load it would be fetched again and again.
     fn timeout(&mut self, now: Now) -> Option<u64> {
-        if self.deaths == Deaths::Due || !self.awake.is_empty() {
+        if self.deaths == Deaths::Due || !self.awake.is_empty() || self.clients.lists() {
             return Some(0);
         }
         let due = [self.queue.first(), self.deadline(), self.crowded].into_iter().flatten().min();
