@@ -54,6 +54,7 @@ fn bundle() -> Tree {
 fn configure(tree: &Tree, words: &[&str]) {
     let args = words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(",");
     let run = tree.path("run");
+    let run = run.display();
     let config = format!(
         r#"{{
         "ociVersion": "1.0.0",
@@ -63,7 +64,7 @@ fn configure(tree: &Tree, words: &[&str]) {
         "mounts": [
             {{ "destination": "/proc", "type": "proc", "source": "proc" }},
             {{ "destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"] }},
-            {{ "destination": "/run", "type": "bind", "source": {run:?}, "options": ["bind", "noexec", "nosuid"] }}
+            {{ "destination": "/run", "type": "bind", "source": "{run}", "options": ["bind", "noexec", "nosuid"] }}
         ],
         "linux": {{ "namespaces": [{{ "type": "pid" }}, {{ "type": "mount" }}, {{ "type": "ipc" }}, {{ "type": "uts" }}] }}
     }}"#

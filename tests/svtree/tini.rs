@@ -89,7 +89,8 @@ fn signals_reach_the_program_and_a_stop_leaves_status_0() {
         let process_1 = child(unshare.id());
         for signal in ["USR1", "USR2", "HUP", "WINCH", "TERM"] {
             send(process_1, signal);
-            expected += &format!("{signal}\n");
+            expected.push_str(signal);
+            expected.push('\n');
             assert!(in_time(|| lines() == expected), "{init:?}: {:?}, not {expected:?}", lines());
         }
         assert_eq!(status_of(&mut unshare), Some(last), "{init:?}");
