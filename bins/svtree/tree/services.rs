@@ -241,8 +241,12 @@ impl Tree {
     /// A service was found: it is hosted in a moment.
     fn appear(&mut self, name: &CStr, directory: OwnedFd) {
         let (name, slot) = (self.template.names.get(name), self.slots.reserve());
-        self.read_needs(slot, name, directory.as_fd());
-        self.waiting.push_back(Waiting { name, directory, slot, again: 0, told: None });
+        let waiting = Waiting { name, directory, slot, again: 0, told: None };
+        if !has_room() {
+            return self.put_back(&waiting, Now::read());
+        }
+        self.read_needs(slot, name, waiting.directory.as_fd());
+        self.waiting.push_back(waiting);
     }
 
     /// The directory of a service has another name; where another service has that, the two change names.
