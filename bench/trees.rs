@@ -25,9 +25,10 @@ use std::{env, thread};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
+use nix::sys::time::TimeValLike;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, mkfifo};
@@ -476,7 +477,7 @@ impl Bench {
         let names: Vec<String> = (0..count).map(|i| format!("s{i}")).collect();
         let place = self.work.join("tree");
         let mut table = Table::new(self.peers.iter().map(|peer| peer.name).collect());
-        let (mut ups, mut downs) = (table.empty(), table.empty());
+        let (mut ups, mut downs, mut costs) = (table.empty(), table.empty(), table.empty());
         let mut rows: Vec<[Option<f64>; ROWS.len()]> = Vec::new();
         for round in 0..number("ROUNDS", 3) {
             for (at, peer) in self.peers.iter().enumerate() {
@@ -485,12 +486,15 @@ impl Bench {
                     continue;
                 }
                 let mut life = self.prepare(peer, &place, &names, log);
-                let before = available();
+                let (before, used) = (available(), cpu());
                 ups[at].push(life.start(&self.work));
                 if round == 0 {
                     rows.push(self.figures(&mut life, before));
                 }
                 downs[at].push(life.stop());
+                if round > 0 {
+                    costs[at].push(cpu() - used); // of the start and the stop alone
+                }
             }
         }
         println!("\n{count} services, {} loggers:\n", if log { "with" } else { "without" });
@@ -500,6 +504,7 @@ impl Bench {
         }
         table.medians("all run, ms", 0, ups);
         table.medians("all have ended, ms", 0, downs);
+        table.medians("CPU of both, services included, ms", 0, costs);
         for (which, (what, decimals)) in ROWS.into_iter().enumerate() {
             let what = what.replace("{}", &count.to_string());
             table.row(what, decimals, rows.iter().map(|row| row[which]).collect());
@@ -642,6 +647,13 @@ fn now() -> Duration {
 
 fn milliseconds(from: Duration, to: Duration) -> f64 {
     to.saturating_sub(from).as_secs_f64() * 1e3
+}
+
+/// The CPU time of all children that have ended, in milliseconds.
+fn cpu() -> f64 {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the usage");
+    let all = usage.user_time() + usage.system_time();
+    f64::from(i32::try_from(all.num_milliseconds()).expect("less than a week"))
 }
 
 /// What the kernel takes for available, in kB.
