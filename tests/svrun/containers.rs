@@ -276,6 +276,7 @@ fn a_proc_of_another_pid_namespace_tells_nothing() {
     // Once it is gone, its pid tells that.
     let kill = ["--target", &process_1, "--pid", "kill", "-9", &run.to_string()];
     assert_eq!(crate::support::run(prepared("nsenter").args(kill)), prints(""));
+    service.until("its end", || service.processes().len() == 2); // unshare, and process 1
     service.spawn(inside(&service));
     service.nth(2, "start ");
     send(supervisor(&service), "TERM");
