@@ -1,5 +1,6 @@
 //! What the benchmarks of programs that live on have in common: the table, strace's log, and that nothing is
-//! left behind.
+//! left behind. Not each of them uses all of it.
+#![allow(dead_code, reason = "it is a module of each benchmark")]
 
 use std::fmt::Display;
 use std::fs;

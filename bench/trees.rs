@@ -236,7 +236,7 @@ impl Life<'_> {
             let mut command = Command::new(programs.join("stays"));
             command.current_dir(self.place.join(name)).stdin(Stdio::null()).stdout(Stdio::null());
             if self.log {
-                let (reader, writer) = std::io::pipe().expect("a pipe");
+                let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).expect("a pipe");
                 let mut logger = Command::new(programs.join("log"));
                 children.push(logger.stdin(reader).spawn().expect("a logger"));
                 command.stdout(writer);

@@ -65,6 +65,8 @@ pub(super) struct Tree {
     program: Option<Program>,
     graph: Graph,
     slots: Slots,
+    /// How often the directory was looked at.
+    looks: u64,
     /// There was no room for all, which was reported.
     full: bool,
     /// When clients are let in again: there was no fd or no memory for one.

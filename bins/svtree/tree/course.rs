@@ -138,7 +138,6 @@ impl Tree {
             self.course.phase = Phase::Stops;
         }
         self.course.end = Some(now.monotonic.saturating_add(self.budget));
-        self.forget_waiting();
     }
 
     /// It was asked to stop again: the time is over now.
@@ -169,7 +168,11 @@ impl Tree {
                 let scan = self.scan.as_ref().and_then(Scan::deadline);
                 [scan, self.waiting_deadline()].into_iter().flatten().min()
             }
-            Phase::Setup(_) | Phase::Stops => self.course.kill_at.or(self.course.end),
+            Phase::Setup(_) => self.course.kill_at.or(self.course.end),
+            Phase::Stops => {
+                let end = self.course.kill_at.or(self.course.end);
+                [end, self.waiting_deadline()].into_iter().flatten().min()
+            }
             Phase::Finishes(_) => {
                 self.course.kill_at.or(self.course.end.map(|end| end.saturating_add(DRAIN)))
             }
@@ -210,7 +213,7 @@ impl Tree {
                 Phase::Stops => {
                     self.stop_next(now);
                     let program = self.program.as_ref().is_some_and(Program::is_running);
-                    if self.slots.count() > 0 || program {
+                    if self.slots.count() > 0 || program || self.has_waiting() {
                         return None;
                     }
                     let end = self.course.end.unwrap_or(now.monotonic);
@@ -275,6 +278,12 @@ impl Tree {
         if self.course.end.is_some_and(|end| end <= now.monotonic) {
             self.kill_all(now);
         }
+        // What a former tree has left running is to be stopped as well.
+        if self.is_unseen() {
+            self.look(now);
+        }
+        self.host_waiting(now);
+        self.forget_waiting(is_over(self.course.end, now));
         let ended = self.program.as_ref().is_some_and(|program| !program.is_running());
         if ended && self.graph.program().is_some() {
             self.course.stop.over(&mut self.graph, PROGRAM);

@@ -116,6 +116,7 @@ impl Tree {
             program,
             graph,
             slots,
+            looks: 0,
             full: false,
             crowded: None,
             waiting: VecDeque::new(),

@@ -28,7 +28,11 @@ use crate::svtree::service_needs;
 const SPARE: usize = 24;
 /// How many services are opened in a round.
 const ROUND: usize = 16;
-/// How long until a service that could not be opened is tried again, in milliseconds.
+/// How long a service that cannot be opened is tried in short intervals, before that is reported, in milliseconds.
+const PATIENCE: u64 = 2000;
+/// That interval.
+const SOON: u64 = 50;
+/// How long until it is tried again then, in milliseconds.
 const AGAIN: u64 = 1000;
 
 /// What all services of a tree have in common.
@@ -100,8 +104,9 @@ pub(super) struct Waiting {
     name: &'static CStr,
     directory: OwnedFd,
     pub(super) slot: usize,
-    /// When it is tried.
+    /// When it is tried, and since when that has failed.
     again: u64,
+    since: Option<u64>,
     told: Option<Told>,
 }
 
@@ -136,7 +141,7 @@ impl Template {
             space,
             ends: Ends::WhenAsked,
             orphans: Orphans::Anybodys,
-            patience: if waiting.told.is_none() { Patience::Brief } else { Patience::None },
+            patience: Patience::None,
             needs,
             homeless: Homeless::Supervised,
             argument: argument.map(|argument| self.names.get(&argument)),
@@ -202,7 +207,11 @@ fn has_room() -> bool {
 impl Tree {
     /// Looks at the directory, and follows what has changed there; at the end nothing new comes.
     pub(super) fn look(&mut self, now: Now) {
-        let Some(scan) = self.scan.as_mut().filter(|_| !self.course.ends()) else { return };
+        if self.course.ends() && !self.is_unseen() {
+            return;
+        }
+        let Some(scan) = &mut self.scan else { return };
+        self.looks += 1;
         scan.look(now.monotonic);
         while let Some(change) = self.scan.as_mut().and_then(Scan::next) {
             match change {
@@ -241,7 +250,7 @@ impl Tree {
     /// A service was found: it is hosted in a moment.
     fn appear(&mut self, name: &CStr, directory: OwnedFd) {
         let (name, slot) = (self.template.names.get(name), self.slots.reserve());
-        let waiting = Waiting { name, directory, slot, again: 0, told: None };
+        let waiting = Waiting { name, directory, slot, again: 0, since: None, told: None };
         if !has_room() {
             return self.put_back(&waiting, Now::read());
         }
@@ -322,17 +331,31 @@ impl Tree {
         }
     }
 
-    /// Nothing is hosted any more: those that are not yet never are.
-    pub(super) fn forget_waiting(&mut self) {
+    /// In the stop those that cannot be hosted never are; when its time is over, none is.
+    pub(super) fn forget_waiting(&mut self, all: bool) {
         for waiting in std::mem::take(&mut self.waiting) {
-            self.graph.remove(waiting.slot);
-            self.slots.release(waiting.slot);
+            if all || waiting.told.is_some() {
+                self.graph.remove(waiting.slot);
+                self.slots.release(waiting.slot);
+            } else {
+                self.waiting.push_back(waiting);
+            }
         }
     }
 
     /// Whether all that were found at first are hosted, or were tried.
     pub(super) fn is_complete(&self) -> bool {
-        self.serial > 0 && self.waiting.iter().all(|waiting| waiting.told.is_some())
+        !self.is_unseen() && self.waiting.iter().all(|waiting| waiting.since.is_some())
+    }
+
+    /// Whether nobody has looked at the directory yet.
+    pub(super) fn is_unseen(&self) -> bool {
+        self.scan.is_some() && self.looks == 0
+    }
+
+    /// Whether some are still to be hosted.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// When the first of them is due.
@@ -344,7 +367,9 @@ impl Tree {
         if !has_room() {
             return self.put_back(&waiting, now);
         }
-        let needs = self.graph.holds(waiting.slot).then(|| Names::of(self.names_of_needs(waiting.slot)));
+        // In the stop nothing is started any more; but what lives from a former tree is taken over, and stopped.
+        let held = !self.course.goes() || self.graph.holds(waiting.slot);
+        let needs = held.then(|| Names::of(self.names_of_needs(waiting.slot)));
         match self.template.open(&waiting, needs, now) {
             Ok(mut service) => {
                 if self.clients.has_followers() {
@@ -363,11 +388,15 @@ impl Tree {
                 self.put_back(&waiting, now);
             }
             Err(refusal) => {
+                // A child of a killed tree that has not executed yet may hold the lock, and a pid namespace may be on its
+                // way out. The loop does not wait for that: it tries again soon, and says so if it lasts.
+                let since = *waiting.since.get_or_insert(now.monotonic);
+                let lasts = now.monotonic >= since + PATIENCE;
                 let told = refusal.cause();
-                if waiting.told.replace(told) != Some(told) {
+                if lasts && waiting.told.replace(told) != Some(told) {
                     refusal.warning(self.template.voice(waiting.name));
                 }
-                waiting.again = now.monotonic + AGAIN;
+                waiting.again = now.monotonic + if lasts { AGAIN } else { SOON };
                 self.waiting.push_back(waiting);
             }
         }
