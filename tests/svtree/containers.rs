@@ -82,6 +82,8 @@ fn hup_is_a_look_and_ends_nothing() {
     send_in(&tree, "HUP");
     // What it has looked at answers.
     assert!(tree.ask("rescan").starts_with("{\"ok\":true"));
+    let status = tree.ask("status");
+    assert!(status.contains("\"state\":\"up\""), "{status}");
     send_in(&tree, "TERM");
     assert_eq!(tree.ended(), 0, "{}", tree.report());
     assert_eq!(ends(&tree), ["stop web", "tree 0"]);
