@@ -26,7 +26,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::stat::Mode;
 use nix::sys::time::TimeValLike;
 use nix::sys::wait::{WaitPidFlag, waitpid};
@@ -215,6 +215,9 @@ impl Life<'_> {
 
     /// Starts the tree: the milliseconds until the last service runs.
     fn start(&mut self, programs: &Path) -> f64 {
+        // Those that this program waits for are blocked, and not all supervisors unblock what they start.
+        let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
+        signals.thread_unblock().expect("a mask");
         let began = now();
         match self.peer.kind {
             Kind::Svruns => {
@@ -224,6 +227,7 @@ impl Life<'_> {
             Kind::Nothing => self.roots = self.start_services(programs),
             _ => self.roots.push(self.peer.start(self.place).spawn().expect("a scanner")),
         }
+        signals.thread_block().expect("a mask");
         let stamps: Vec<Stamp> = self.names.iter().map(|_| next(&mut self.stamps, self.peer.name)).collect();
         self.pids = stamps.iter().map(|stamp| stamp.pid).collect();
         stamps.iter().map(|stamp| milliseconds(began, stamp.time)).fold(0.0, f64::max)
