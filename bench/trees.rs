@@ -8,6 +8,7 @@
 //! and stopped, else 3.
 #![allow(clippy::print_stdout, reason = "it prints tables")]
 
+#[allow(dead_code, reason = "the benchmarks share it")]
 mod support;
 
 use std::collections::{HashMap, HashSet};
@@ -41,7 +42,7 @@ const LIFE: Duration = Duration::from_millis(2500);
 const TIMES: usize = 8;
 const CONTAINERS: usize = 20;
 /// How long anything is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn main() {
     let ram = tempfile::tempdir_in("/dev/shm").expect("a directory in /dev/shm");
@@ -282,32 +283,6 @@ impl Life<'_> {
         }
     }
 
-    /// The processes below this one that are neither services nor loggers.
-    fn supervisors(&self) -> Vec<u32> {
-        let mut parents = HashMap::new();
-        let pids = fs::read_dir("/proc").expect("/proc").flatten();
-        for pid in pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
-            let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
-            let Some((comm, rest)) = stat.rsplit_once(')') else { continue };
-            let name = comm.split_once('(').map_or("", |(_, name)| name).to_owned();
-            let parent = rest.split_whitespace().nth(1).and_then(|ppid| ppid.parse::<u32>().ok());
-            parents.insert(pid, (parent.unwrap_or(0), name));
-        }
-        let ours = |pid: u32| {
-            let mut at = parents.get(&pid).map_or(0, |(parent, _)| *parent);
-            while at > 1 && at != std::process::id() {
-                at = parents.get(&at).map_or(0, |(parent, _)| *parent);
-            }
-            at == std::process::id()
-        };
-        let services: HashSet<&str> = ["run", "stays", "log"].into_iter().collect();
-        parents
-            .iter()
-            .filter(|(pid, (_, name))| !services.contains(&name[..]) && ours(**pid))
-            .map(|(pid, _)| *pid)
-            .collect()
-    }
-
     fn deaths(&mut self) -> Option<f64> {
         let mut times = Vec::new();
         for pid in std::mem::take(&mut self.pids) {
@@ -470,7 +445,9 @@ impl Bench {
 
     fn prepare<'a>(&self, peer: &'a Peer, place: &'a Path, names: &'a [String], log: bool) -> Life<'a> {
         let _ = fs::remove_dir_all(place); // there is none at first
-        names.iter().for_each(|name| self.service(place, name, log));
+        for name in names {
+            self.service(place, name, log);
+        }
         if peer.kind == Kind::Supervisord {
             fs::write(place.join("conf"), configuration(place, names, log)).expect("a file");
         }
@@ -526,7 +503,7 @@ impl Bench {
         if life.peer.kind == Kind::Nothing {
             return figures;
         }
-        let supervisors = life.supervisors();
+        let supervisors = supervisors();
         let sum = |file: &str, label: &str| {
             let number = |pid: &u32| proc_number(*pid, file, label).map_or(0.0, f64::from);
             supervisors.iter().map(number).sum::<f64>()
@@ -632,6 +609,32 @@ fn configuration(place: &Path, names: &[String], log: bool) -> String {
 }
 
 // Small tools.
+
+/// The processes below this one that are neither services nor loggers.
+fn supervisors() -> Vec<u32> {
+    let mut parents = HashMap::new();
+    let pids = fs::read_dir("/proc").expect("/proc").flatten();
+    for pid in pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
+        let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
+        let Some((comm, rest)) = stat.rsplit_once(')') else { continue };
+        let name = comm.split_once('(').map_or("", |(_, name)| name).to_owned();
+        let parent = rest.split_whitespace().nth(1).and_then(|ppid| ppid.parse::<u32>().ok());
+        parents.insert(pid, (parent.unwrap_or(0), name));
+    }
+    let ours = |pid: u32| {
+        let mut at = parents.get(&pid).map_or(0, |(parent, _)| *parent);
+        while at > 1 && at != std::process::id() {
+            at = parents.get(&at).map_or(0, |(parent, _)| *parent);
+        }
+        at == std::process::id()
+    };
+    let services: HashSet<&str> = ["run", "stays", "log"].into_iter().collect();
+    parents
+        .iter()
+        .filter(|(pid, (_, name))| !services.contains(&name[..]) && ours(**pid))
+        .map(|(pid, _)| *pid)
+        .collect()
+}
 
 /// The next run's stamp. It fails after a minute.
 fn next(stamps: &mut File, who: &str) -> Stamp {
