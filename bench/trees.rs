@@ -32,7 +32,7 @@ use nix::sys::stat::Mode;
 use nix::sys::time::TimeValLike;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::{Pid, mkfifo};
+use nix::unistd::{Pid, mkfifo, pipe2};
 
 use support::{Guard, Table, median, proc_number, sweep};
 
@@ -42,7 +42,7 @@ const LIFE: Duration = Duration::from_millis(2500);
 const TIMES: usize = 8;
 const CONTAINERS: usize = 20;
 /// How long anything is waited for.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() {
     let ram = tempfile::tempdir_in("/dev/shm").expect("a directory in /dev/shm");
@@ -241,7 +241,7 @@ impl Life<'_> {
             let mut command = Command::new(programs.join("stays"));
             command.current_dir(self.place.join(name)).stdin(Stdio::null()).stdout(Stdio::null());
             if self.log {
-                let (reader, writer) = std::io::pipe().expect("a pipe");
+                let (reader, writer) = pipe2(OFlag::O_CLOEXEC).expect("a pipe");
                 let mut logger = Command::new(programs.join("log"));
                 children.push(logger.stdin(reader).spawn().expect("a logger"));
                 command.stdout(writer);
