@@ -8,6 +8,7 @@
 //! and stopped, else 3.
 #![allow(clippy::print_stdout, reason = "it prints tables")]
 
+#[allow(dead_code, reason = "the benchmarks share it")]
 mod support;
 
 use std::collections::{HashMap, HashSet};
@@ -26,12 +27,12 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::stat::Mode;
 use nix::sys::time::TimeValLike;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::{Pid, mkfifo};
+use nix::unistd::{Pid, mkfifo, pipe2};
 
 use support::{Guard, Table, median, proc_number, sweep};
 
@@ -215,6 +216,9 @@ impl Life<'_> {
 
     /// Starts the tree: the milliseconds until the last service runs.
     fn start(&mut self, programs: &Path) -> f64 {
+        // Those that this program waits for are blocked, and not all supervisors unblock what they start.
+        let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
+        signals.thread_unblock().expect("a mask");
         let began = now();
         match self.peer.kind {
             Kind::Svruns => {
@@ -224,6 +228,7 @@ impl Life<'_> {
             Kind::Nothing => self.roots = self.start_services(programs),
             _ => self.roots.push(self.peer.start(self.place).spawn().expect("a scanner")),
         }
+        signals.thread_block().expect("a mask");
         let stamps: Vec<Stamp> = self.names.iter().map(|_| next(&mut self.stamps, self.peer.name)).collect();
         self.pids = stamps.iter().map(|stamp| stamp.pid).collect();
         stamps.iter().map(|stamp| milliseconds(began, stamp.time)).fold(0.0, f64::max)
@@ -236,7 +241,7 @@ impl Life<'_> {
             let mut command = Command::new(programs.join("stays"));
             command.current_dir(self.place.join(name)).stdin(Stdio::null()).stdout(Stdio::null());
             if self.log {
-                let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).expect("a pipe");
+                let (reader, writer) = pipe2(OFlag::O_CLOEXEC).expect("a pipe");
                 let mut logger = Command::new(programs.join("log"));
                 children.push(logger.stdin(reader).spawn().expect("a logger"));
                 command.stdout(writer);
@@ -276,32 +281,6 @@ impl Life<'_> {
                 return f64::NAN;
             }
         }
-    }
-
-    /// The processes below this one that are neither services nor loggers.
-    fn supervisors(&self) -> Vec<u32> {
-        let mut parents = HashMap::new();
-        let pids = fs::read_dir("/proc").expect("/proc").flatten();
-        for pid in pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
-            let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
-            let Some((comm, rest)) = stat.rsplit_once(')') else { continue };
-            let name = comm.split_once('(').map_or("", |(_, name)| name).to_owned();
-            let parent = rest.split_whitespace().nth(1).and_then(|ppid| ppid.parse::<u32>().ok());
-            parents.insert(pid, (parent.unwrap_or(0), name));
-        }
-        let ours = |pid: u32| {
-            let mut at = parents.get(&pid).map_or(0, |(parent, _)| *parent);
-            while at > 1 && at != std::process::id() {
-                at = parents.get(&at).map_or(0, |(parent, _)| *parent);
-            }
-            at == std::process::id()
-        };
-        let services: HashSet<&str> = ["run", "stays", "log"].into_iter().collect();
-        parents
-            .iter()
-            .filter(|(pid, (_, name))| !services.contains(&name[..]) && ours(**pid))
-            .map(|(pid, _)| *pid)
-            .collect()
     }
 
     fn deaths(&mut self) -> Option<f64> {
@@ -466,7 +445,9 @@ impl Bench {
 
     fn prepare<'a>(&self, peer: &'a Peer, place: &'a Path, names: &'a [String], log: bool) -> Life<'a> {
         let _ = fs::remove_dir_all(place); // there is none at first
-        names.iter().for_each(|name| self.service(place, name, log));
+        for name in names {
+            self.service(place, name, log);
+        }
         if peer.kind == Kind::Supervisord {
             fs::write(place.join("conf"), configuration(place, names, log)).expect("a file");
         }
@@ -522,7 +503,7 @@ impl Bench {
         if life.peer.kind == Kind::Nothing {
             return figures;
         }
-        let supervisors = life.supervisors();
+        let supervisors = supervisors();
         let sum = |file: &str, label: &str| {
             let number = |pid: &u32| proc_number(*pid, file, label).map_or(0.0, f64::from);
             supervisors.iter().map(number).sum::<f64>()
@@ -628,6 +609,32 @@ fn configuration(place: &Path, names: &[String], log: bool) -> String {
 }
 
 // Small tools.
+
+/// The processes below this one that are neither services nor loggers.
+fn supervisors() -> Vec<u32> {
+    let mut parents = HashMap::new();
+    let pids = fs::read_dir("/proc").expect("/proc").flatten();
+    for pid in pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
+        let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
+        let Some((comm, rest)) = stat.rsplit_once(')') else { continue };
+        let name = comm.split_once('(').map_or("", |(_, name)| name).to_owned();
+        let parent = rest.split_whitespace().nth(1).and_then(|ppid| ppid.parse::<u32>().ok());
+        parents.insert(pid, (parent.unwrap_or(0), name));
+    }
+    let ours = |pid: u32| {
+        let mut at = parents.get(&pid).map_or(0, |(parent, _)| *parent);
+        while at > 1 && at != std::process::id() {
+            at = parents.get(&at).map_or(0, |(parent, _)| *parent);
+        }
+        at == std::process::id()
+    };
+    let services: HashSet<&str> = ["run", "stays", "log"].into_iter().collect();
+    parents
+        .iter()
+        .filter(|(pid, (_, name))| !services.contains(&name[..]) && ours(**pid))
+        .map(|(pid, _)| *pid)
+        .collect()
+}
 
 /// The next run's stamp. It fails after a minute.
 fn next(stamps: &mut File, who: &str) -> Stamp {

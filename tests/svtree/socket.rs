@@ -26,7 +26,7 @@ fn each_request_has_its_answer() {
     tree.until("a is ready", || {
         tree.ask("status")
             == format!(
-                "{{\"tree\":\"tree\",\"state\":\"up\",\"services\":3,\"ready\":1,\"supervisor\":{own}}}"
+                "{{\"tree\":\"tree\",\"state\":\"up\",\"services\":3,\"ready\":1,\"failed\":0,\"supervisor\":{own}}}"
             )
     });
     tree.tell("b", "echo >&3");

@@ -217,13 +217,13 @@ impl Tree {
                         return None;
                     }
                     let end = self.course.end.unwrap_or(now.monotonic);
-                    if self.role == Role::Whole { Phase::Sweeps(Sweep::new(end)) } else { self.finish() }
+                    if self.role == Role::Whole { Phase::Sweeps(Sweep::new(end)) } else { self.finish(now) }
                 }
                 Phase::Sweeps(sweep) => {
                     if !sweep.go_on(now.monotonic) {
                         return None;
                     }
-                    self.finish()
+                    self.finish(now)
                 }
                 Phase::Finishes(finish) => {
                     if finish.is_running() {
@@ -244,8 +244,10 @@ impl Tree {
         }
     }
 
-    fn finish(&mut self) -> Phase {
+    fn finish(&mut self, now: Now) -> Phase {
         self.course.kill_at = None;
+        // It gets a moment, also where others have used up the time.
+        self.course.end = self.course.end.map(|end| end.max(now.monotonic));
         let which = Which::Finish { status: self.course.status };
         Phase::Finishes(self.script(which))
     }
