@@ -1,6 +1,5 @@
 //! What the benchmarks of programs that live on have in common: the table, strace's log, and that nothing is
-//! left behind. Not each of them uses all of it.
-#![allow(dead_code, reason = "it is a module of each benchmark")]
+//! left behind.
 
 use std::fmt::Display;
 use std::fs;
