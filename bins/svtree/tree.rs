@@ -65,6 +65,8 @@ pub(super) struct Tree {
     program: Option<Program>,
     graph: Graph,
     slots: Slots,
+    /// The scan directory was looked at.
+    looked: bool,
     /// There was no room for all, which was reported.
     full: bool,
     /// Those that are not hosted yet.

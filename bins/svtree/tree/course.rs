@@ -7,7 +7,7 @@
 //! | Stops | they are stopped in the reverse order of their needs, the program first | Sweeps, or the end |
 //! | Sweeps | as process 1: all that is left is ended | Finishes |
 //! | Finishes | `.tree/finish` runs | the end |
-//! | Leaves | nothing is touched, and all is left to another tree | the end |
+//! | Leaves | all is left to another tree as it is; what no other can adopt is stopped | the end |
 
 use std::os::fd::AsFd;
 
@@ -15,6 +15,7 @@ use common::signals;
 
 use super::{Manner, Program, Role, Scan, Tree};
 use crate::supervise::{HandedOn, Now};
+use crate::svtree::hosted::Hosted;
 use crate::svtree::own::{Script, Which};
 use crate::svtree::slots::PROGRAM;
 use crate::svtree::stop::Stop;
@@ -24,6 +25,11 @@ use crate::svtree::sweep::Sweep;
 const AGAIN: u64 = 100;
 /// How long the loggers get beyond the time, to read what the killed have left.
 const DRAIN: u64 = 400;
+
+/// The time beyond the end of the stop; the time for it may be any.
+fn with_drain(end: u64) -> u64 {
+    end.saturating_add(DRAIN)
+}
 
 /// How far the tree has come.
 #[derive(Debug, Default)]
@@ -67,6 +73,11 @@ impl Course {
         matches!(self.phase, Phase::Goes)
     }
 
+    /// Whether the time for the stop is over.
+    pub(super) fn is_late(&self, now: Now) -> bool {
+        self.end.is_some_and(|end| end <= now.monotonic)
+    }
+
     /// Whether the end is under way.
     pub(super) fn ends(&self) -> bool {
         !matches!(self.phase, Phase::Setup(_) | Phase::Goes)
@@ -90,7 +101,7 @@ impl Tree {
             signals::CHLD => {}
             signals::TERM | signals::INT if self.course.ends() => self.hurry(now),
             signals::TERM | signals::INT if self.manner == Manner::Runsvdir && self.role == Role::Part => {
-                self.leave();
+                self.leave(now);
             }
             signals::TERM | signals::INT => self.stop(signal, now),
             signals::HUP if self.manner == Manner::Runsvdir => self.end_with(111, now),
@@ -99,7 +110,7 @@ impl Tree {
             }
             // The program is a child of this process, and nobody else can have it.
             signals::QUIT if self.program.is_some() => self.stop(signal, now),
-            signals::QUIT => self.leave(),
+            signals::QUIT => self.leave(now),
             signals::HUP if self.scan.is_some() => self.rescan(now),
             signal => {
                 if let Some(program) = &self.program {
@@ -131,9 +142,9 @@ impl Tree {
             setup.stop(self.voice);
         } else {
             self.course.phase = Phase::Stops;
+            self.find_what_is_left(now);
         }
         self.course.end = Some(now.monotonic.saturating_add(self.budget));
-        self.forget_waiting();
     }
 
     /// It was asked to stop again: the time is over now.
@@ -141,15 +152,24 @@ impl Tree {
         self.course.end = Some(now.monotonic);
     }
 
-    /// Leaves all as it is, for another tree.
-    fn leave(&mut self) {
+    /// Leaves all as it is, for another tree. Services that no other can adopt are stopped, side by side; and so is a setup,
+    /// which the other one begins anew.
+    fn leave(&mut self, now: Now) {
         if self.course.ends() {
             return;
         }
+        if let Phase::Setup(setup) = &mut self.course.phase {
+            setup.stop(self.voice);
+        }
         self.course.phase = Phase::Leaves;
+        self.course.end = Some(now.monotonic.saturating_add(self.budget));
         for slot in self.slots.in_order().collect::<Vec<_>>() {
             if let Some(hosted) = self.slots.get_mut(slot) {
-                hosted.service.leave();
+                if hosted.service.is_adoptable() {
+                    hosted.service.leave();
+                } else {
+                    hosted.service.stop();
+                }
                 self.touched(slot);
             }
         }
@@ -159,14 +179,17 @@ impl Tree {
     pub(super) fn deadline(&self) -> Option<u64> {
         match &self.course.phase {
             Phase::Sweeps(sweep) => sweep.deadline(),
-            Phase::Leaves => None,
+            Phase::Leaves => self.course.kill_at.or(self.course.end).filter(|_| self.slots.count() > 0),
             Phase::Goes => {
                 let scan = self.scan.as_ref().and_then(Scan::deadline);
                 [scan, self.waiting_deadline()].into_iter().flatten().min()
             }
-            Phase::Stops => self.course.kill_at.or(self.course.end),
+            Phase::Stops => {
+                let end = self.course.kill_at.or(self.course.end);
+                [end, self.waiting_deadline()].into_iter().flatten().min()
+            }
             Phase::Setup(_) => self.course.end,
-            Phase::Finishes(_) => self.course.end.map(|end| end + DRAIN),
+            Phase::Finishes(_) => self.course.end.map(with_drain),
         }
     }
 
@@ -186,8 +209,13 @@ impl Tree {
                     Some(status) => {
                         if self.course.end.is_none() {
                             self.course.status = status;
+                            return Some(status);
                         }
-                        return Some(self.course.status);
+                        self.find_what_is_left(now);
+                        if self.waiting.is_empty() {
+                            return Some(self.course.status);
+                        }
+                        Phase::Stops
                     }
                 },
                 Phase::Goes => {
@@ -198,9 +226,14 @@ impl Tree {
                     continue;
                 }
                 Phase::Stops => {
+                    self.host_waiting(now);
+                    // Those that need another come before it, so all that can be are hosted first.
+                    if self.waiting_deadline().is_some_and(|due| due <= now.monotonic) {
+                        return None;
+                    }
                     self.stop_next(now);
                     let program = self.program.as_ref().is_some_and(Program::is_running);
-                    if self.slots.count() > 0 || program {
+                    if self.slots.count() > 0 || program || !self.waiting.is_empty() {
                         return None;
                     }
                     let end = self.course.end.unwrap_or(now.monotonic);
@@ -214,7 +247,7 @@ impl Tree {
                 }
                 Phase::Finishes(finish) => {
                     if finish.is_running() {
-                        if self.course.end.is_some_and(|end| end + DRAIN <= now.monotonic) {
+                        if self.course.end.is_some_and(|end| with_drain(end) <= now.monotonic) {
                             finish.kill(self.voice);
                         }
                         return None;
@@ -222,6 +255,9 @@ impl Tree {
                     return Some(self.course.status);
                 }
                 Phase::Leaves => {
+                    if self.course.is_late(now) {
+                        self.kill_all(now);
+                    }
                     return (self.slots.count() == 0).then_some(0);
                 }
             };
@@ -259,7 +295,7 @@ impl Tree {
 
     /// Tells those to end whose turn it is; and kills what is left once the time is over.
     fn stop_next(&mut self, now: Now) {
-        if self.course.end.is_some_and(|end| end <= now.monotonic) {
+        if self.course.is_late(now) {
             self.kill_all(now);
         }
         let ended = self.program.as_ref().is_some_and(|program| !program.is_running());
@@ -290,9 +326,11 @@ impl Tree {
         if let Some(program) = &self.program {
             program.kill(self.voice);
         }
-        let loggers = now.monotonic >= end + DRAIN;
+        let leaves = matches!(self.course.phase, Phase::Leaves);
+        let loggers = now.monotonic >= with_drain(end);
         for slot in self.slots.in_order().collect::<Vec<_>>() {
-            if let Some(hosted) = self.slots.get_mut(slot) {
+            let stays = |hosted: &&mut Hosted| leaves && hosted.service.is_adoptable();
+            if let Some(hosted) = self.slots.get_mut(slot).filter(|hosted| !stays(hosted)) {
                 hosted.service.stop();
                 hosted.service.kill(loggers);
                 self.touched(slot);

@@ -16,7 +16,7 @@ use nix::unistd::getcwd;
 use super::course::Course;
 use super::services::{Interned, Log, Template};
 use super::{Deaths, Tree};
-use crate::supervise::{HandedOn, Now, PidSpace, make_directory};
+use crate::supervise::{HandedOn, Now, Patience, PidSpace, make_directory};
 use crate::svtree::clients::Clients;
 use crate::svtree::command_line::{CommandLine, Place};
 use crate::svtree::events::{Events, Token};
@@ -98,6 +98,7 @@ impl Tree {
             space: PidSpace::now().or_fail("identify the boot and the namespaces")?,
             files: received_files,
             log,
+            patience: Patience::Brief,
             handed_on: inherited.handed_on,
             names: Interned::default(),
         };
@@ -116,6 +117,7 @@ impl Tree {
             program,
             graph,
             slots,
+            looked: false,
             full: false,
             waiting: VecDeque::new(),
             serial: 0,

@@ -26,6 +26,8 @@ use crate::svtree::service_needs;
 const ROUND: usize = 16;
 /// How long until a service that could not be opened is tried again, in milliseconds.
 const AGAIN: u64 = 1000;
+/// How long until one is tried again for which there was no room during the stop, in milliseconds.
+const SOON: u64 = 20;
 
 /// What all services of a tree have in common.
 #[derive(Debug)]
@@ -46,6 +48,9 @@ pub(in crate::svtree) struct Template {
     pub(in crate::svtree) files: Files,
     /// What logs a service that has no logger of its own.
     pub(in crate::svtree) log: Log,
+    /// Whether it is waited for what a former tree has not given up yet: until a wait was in vain, since all services
+    /// are waited for together.
+    pub(in crate::svtree) patience: Patience,
     /// What the program before us has left of those that it had.
     pub(in crate::svtree) handed_on: HandedOn,
     /// Names that services have or had: the engine keeps them for good, each once.
@@ -115,9 +120,7 @@ impl Template {
         let name = waiting.name;
         let copy = waiting.directory.try_clone();
         let service = copy.map_err(|_| unable("open its directory", Errno::EMFILE))?;
-        // Services that share a directory cannot share their state.
-        let shares = argument(name).is_some();
-        let all = self.state.as_ref().or(self.own.as_ref().filter(|_| shares));
+        let all = self.state_parent(name);
         let state = all.map(|all| self.state_of(all, waiting)).transpose();
         let state = state.map_err(|errno| unable("make its state directory", errno))?;
         let space = self.space.clone();
@@ -132,7 +135,7 @@ impl Template {
             space,
             ends: Ends::WhenAsked,
             orphans: Orphans::Anybodys,
-            patience: if waiting.told.is_none() { Patience::Brief } else { Patience::None },
+            patience: self.patience,
             needs,
             homeless: Homeless::Supervised,
             argument: argument.map(|argument| self.names.get(&argument)),
@@ -142,18 +145,49 @@ impl Template {
         Supervised::open(places, options, now)
     }
 
+    /// Whether a former tree may have left something of a service.
+    fn has_left(&self, waiting: &Waiting) -> bool {
+        let all = self.state_parent(waiting.name);
+        let state = all.map(|all| fds::open_directory(all.as_fd(), waiting.name));
+        match &state {
+            None => supervise::has_left(waiting.directory.as_fd()),
+            Some(Ok(state)) => supervise::has_left(state.as_fd()),
+            Some(Err(errno)) => *errno != Errno::ENOENT,
+        }
+    }
+
+    /// Where the state directory of a service lies, if not in its own directory.
+    fn state_parent(&self, name: &CStr) -> Option<&OwnedFd> {
+        // Services that share a directory cannot share their state.
+        let shares = argument(name).is_some();
+        self.state.as_ref().or(self.own.as_ref().filter(|_| shares))
+    }
+
     fn state_of(&self, all: &OwnedFd, waiting: &Waiting) -> nix::Result<OwnedFd> {
         supervise::make_directory(all, waiting.name, 0o755)?;
         let state = fds::open_directory(all.as_fd(), waiting.name)?;
-        let path = self.path.join(OsStr::from_bytes(waiting.name.to_bytes()));
-        supervise::link_beside(&state, &waiting.directory, &path)?;
+        self.link_beside(&state, waiting.name, &waiting.directory)?;
         Ok(state)
+    }
+
+    fn link_beside(&self, state: &OwnedFd, name: &CStr, directory: &OwnedFd) -> nix::Result<()> {
+        supervise::link_beside(state, directory, &self.path.join(OsStr::from_bytes(name.to_bytes())))
+    }
+
+    /// The links in a state directory lead to the service directory by its new name.
+    fn renew_links(&self, name: &CStr, directory: &OwnedFd) -> nix::Result<()> {
+        let Some(all) = self.state_parent(name) else { return Ok(()) };
+        match fds::open_directory(all.as_fd(), name) {
+            Ok(state) => self.link_beside(&state, name, directory),
+            Err(Errno::ENOENT) => Ok(()), // it was not hosted yet
+            Err(errno) => Err(errno),
+        }
     }
 
     /// The state directory of a service goes with its name; that of another one of the new name takes its place, also
     /// where it is left from former times.
     fn rename_state(&self, from: &CStr, to: &CStr) -> nix::Result<()> {
-        let Some(state) = &self.state else { return Ok(()) };
+        let Some(state) = self.state_parent(from) else { return Ok(()) };
         let renamed = match file::exchange(state.as_fd(), from, to) {
             Err(Errno::ENOENT) => renameat(state, from, state, to),
             renamed => renamed,
@@ -177,7 +211,10 @@ fn unable(what: &'static str, errno: Errno) -> Refusal {
 impl Tree {
     /// Looks at the directory, and follows what has changed there; at the end nothing new comes.
     pub(super) fn look(&mut self, now: Now) {
-        let Some(scan) = self.scan.as_mut().filter(|_| !self.course.ends()) else { return };
+        // But for the first look: a former tree may have left running what a stop is to end.
+        let may = !self.course.ends() || !self.looked;
+        let Some(scan) = self.scan.as_mut().filter(|_| may) else { return };
+        self.looked = true;
         scan.look(now.monotonic);
         while let Some(change) = self.scan.as_mut().and_then(Scan::next) {
             match change {
@@ -243,6 +280,9 @@ impl Tree {
                 hosted.service.speak_as(self.template.voice(name));
             }
             if let Some(directory) = directory {
+                if let Err(errno) = self.template.renew_links(name, &directory) {
+                    self.template.voice(name).unable(&[b"link down and check in its state directory"], errno);
+                }
                 self.read_needs(slot, name, directory.as_fd());
             }
             // Those that need it by this name learn how it stands.
@@ -293,17 +333,29 @@ impl Tree {
         }
     }
 
-    /// Nothing is hosted any more: those that are not yet never are.
-    pub(super) fn forget_waiting(&mut self) {
-        for waiting in std::mem::take(&mut self.waiting) {
-            self.graph.remove(waiting.slot);
-            self.slots.release(waiting.slot);
+    /// The stop begins. Of those that are not hosted yet, what a former tree has left is hosted to be stopped; the others
+    /// never are.
+    pub(super) fn find_what_is_left(&mut self, now: Now) {
+        if !self.looked {
+            self.look(now);
         }
+        for waiting in std::mem::take(&mut self.waiting) {
+            if waiting.told.is_none() && self.template.has_left(&waiting) {
+                self.waiting.push_back(waiting);
+            } else {
+                self.forget(&waiting);
+            }
+        }
+    }
+
+    fn forget(&mut self, waiting: &Waiting) {
+        self.graph.remove(waiting.slot);
+        self.slots.release(waiting.slot);
     }
 
     /// Whether all that were found at first are hosted, or were tried.
     pub(super) fn is_complete(&self) -> bool {
-        self.serial > 0 && self.waiting.iter().all(|waiting| waiting.told.is_some())
+        (self.looked || self.scan.is_none()) && self.waiting.iter().all(|waiting| waiting.told.is_some())
     }
 
     /// When the first of them is due.
@@ -312,7 +364,10 @@ impl Tree {
     }
 
     fn host(&mut self, mut waiting: Waiting, now: Now) {
-        let needs = self.graph.holds(waiting.slot).then(|| Names::of(self.names_of_needs(waiting.slot)));
+        let ends = self.course.ends();
+        // What is hosted for its end must not start.
+        let held = ends || self.graph.holds(waiting.slot);
+        let needs = held.then(|| Names::of(self.names_of_needs(waiting.slot)));
         match self.template.open(&waiting, needs, now) {
             Ok(mut service) => {
                 if self.clients.has_followers() {
@@ -325,12 +380,27 @@ impl Tree {
                 self.serial = self.serial.wrapping_add(1);
                 let hosted = Hosted::new(waiting.name, self.serial, service);
                 self.slots.put(waiting.slot, Box::new(hosted));
+                if ends {
+                    // Its turn to stop may have come before it was hosted: it comes once more.
+                    self.graph.remove(waiting.slot);
+                    self.read_needs(waiting.slot, waiting.name, waiting.directory.as_fd());
+                }
                 self.touched(waiting.slot);
             }
             Err(refusal) if matches!(refusal.cause().1, Some(Errno::EMFILE | Errno::ENFILE)) => {
+                if ends && self.slots.count() > 0 && !self.course.is_late(now) {
+                    waiting.again = now.monotonic + SOON; // when others have ended
+                    return self.waiting.push_back(waiting);
+                }
                 self.put_back(&waiting, now);
             }
+            Err(refusal) if ends => {
+                self.template.patience = Patience::None;
+                refusal.warning(self.template.voice(waiting.name));
+                self.forget(&waiting);
+            }
             Err(refusal) => {
+                self.template.patience = Patience::None;
                 let told = refusal.cause();
                 if waiting.told.replace(told) != Some(told) {
                     refusal.warning(self.template.voice(waiting.name));
@@ -348,8 +418,7 @@ impl Tree {
             let what: [&[u8]; 2] = [b"open service ", waiting.name.to_bytes()];
             self.voice.unable_so(&what, errno, b"it and all that do not fit start when there is room");
         }
-        self.graph.remove(waiting.slot);
-        self.slots.release(waiting.slot);
+        self.forget(waiting);
         if let Some(scan) = &mut self.scan {
             scan.put_back(waiting.name, now.monotonic);
         }
