@@ -83,6 +83,10 @@ pub(super) struct Tree {
     files: (rlim_t, rlim_t),
     socket: Option<OwnedFd>,
     clients: Clients,
+    /// When clients are let in again: there was no fd or no memory for one.
+    crowded: Option<u64>,
+    /// The services give their events: somebody follows them.
+    listens: bool,
     /// There are signals.
     signalled: bool,
     deaths: Deaths,
@@ -100,9 +104,11 @@ impl Tree {
             self.turns();
             self.learn();
             let status = self.go_on(Now::read());
+            self.let_in_again(Now::read());
             if let Err(errno) = self.clients.rest(&self.events) {
                 self.voice.unable(&[b"wait for a client"], errno);
             }
+            self.listen_to_services();
             if let Some(status) = status {
                 return status;
             }
@@ -190,7 +196,7 @@ impl Tree {
         if self.deaths == Deaths::Due || !self.awake.is_empty() {
             return Some(0);
         }
-        let due = [self.queue.first(), self.deadline()].into_iter().flatten().min();
+        let due = [self.queue.first(), self.deadline(), self.crowded].into_iter().flatten().min();
         let timeout = due.map(|due| due.saturating_sub(now.monotonic));
         if timeout.is_some() || !self.resting {
             self.resting = timeout.is_none();
@@ -215,8 +221,8 @@ impl Tree {
             Turn::Goes => {}
             Turn::Over(_) => return self.over(slot),
             Turn::Upgrade(client) => {
-                // What is learnt of others is to be dealt with first.
-                if self.awake.is_empty() {
+                // What is learnt of others is to be dealt with first, and what the program before us has handed on.
+                if self.awake.is_empty() && (self.is_complete() || !self.course.goes()) {
                     let why = self.upgrade(Now::read());
                     if let Some(hosted) = self.slots.get_mut(slot) {
                         hosted.service.refuse_upgrade(client, why.bytes());

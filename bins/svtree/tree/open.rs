@@ -129,6 +129,8 @@ impl Tree {
             line,
             files: received_files,
             clients: Clients::default(),
+            crowded: None,
+            listens: false,
             signalled: true,
             deaths: Deaths::Due,
             resting: false,
