@@ -1,9 +1,10 @@
 //! What the program before us has handed on of any number of services.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use common::door::{self, Owner};
 use common::{fds, supervise};
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use super::now::Now;
@@ -53,6 +54,18 @@ impl HandedOn {
         let at = self.sockets.iter().position(|(number, _)| *number == name)?;
         Some(self.sockets.swap_remove(at).1)
     }
+}
+
+/// Whether a former supervisor may have left something of the service whose state directory lies in `parent`: it runs,
+/// or something is to be done for it still. A service that has ended in order has an empty record.
+pub(crate) fn has_left(parent: BorrowedFd) -> bool {
+    let record = || {
+        let directory = fds::open_directory(parent, supervise::DIRECTORY)?;
+        let mut text = [0; record::SIZE];
+        let text = door::read_file(directory.as_fd(), c"record", Owner::Any, &mut text)?;
+        Ok(!text.trim_ascii().is_empty())
+    };
+    !matches!(record(), Ok(false) | Err(Errno::ENOENT))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use common::poll::{POLLIN, POLLOUT};
+use common::poll::{POLLIN, POLLOUT, poll, watch};
 use common::supervise::Part;
 use common::{Text, socket};
 use nix::errno::Errno;
@@ -67,6 +67,8 @@ pub(super) struct Client {
     pub(super) follows: bool,
     /// It will send no more.
     ended: bool,
+    /// It has closed its connection: nobody takes its answers. What it has sent is carried out still.
+    deaf: bool,
     /// It is broken, or too slow.
     gone: bool,
     /// The events of its fd that are waited for.
@@ -87,11 +89,24 @@ pub(super) enum Input {
 impl Client {
     fn new(fd: OwnedFd) -> Self {
         let (input, output, doing) = (Vec::new(), Vec::new(), Doing::Idle);
-        Self { fd, input, output, doing, follows: false, ended: false, gone: false, waits: POLLIN }
+        Self {
+            fd,
+            input,
+            output,
+            doing,
+            follows: false,
+            ended: false,
+            deaf: false,
+            gone: false,
+            waits: POLLIN,
+        }
     }
 
     /// Reads what it has sent.
     fn fill(&mut self) {
+        // epoll(7) reports this whatever is waited for, again and again.
+        let mut hung_up = [watch(self.fd.as_raw_fd(), 0)];
+        self.deaf |= poll(&mut hung_up, Some(0)).is_err() || hung_up[0].revents != 0;
         let mut buffer = [0; LINE];
         let room = LINE - self.input.len();
         if room == 0 || self.ended {
@@ -107,6 +122,10 @@ impl Client {
 
     /// Its next line, once the one before is answered.
     pub(super) fn line(&mut self) -> Input {
+        // An upgrade is carried out; for an answer alone nobody waits.
+        if self.deaf && !matches!(self.doing, Doing::Upgrades) {
+            (self.doing, self.follows, self.output) = (Doing::Idle, false, Vec::new());
+        }
         if !matches!(self.doing, Doing::Idle) {
             return Input::Nothing;
         }
@@ -145,8 +164,8 @@ impl Client {
                 Err(Errno::EAGAIN) => return,
                 Err(Errno::EINTR) => {}
                 Err(_) => {
-                    self.gone = true;
-                    return;
+                    self.deaf = true;
+                    break;
                 }
             }
         }

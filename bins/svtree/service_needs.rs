@@ -6,20 +6,30 @@ use common::Voice;
 use common::door::{self, Owner};
 use nix::errno::Errno;
 
-/// How much of it is read.
-const SIZE: usize = 8192;
+/// How long it is as a rule, and how long it may be.
+const SIZES: [usize; 2] = [1 << 12, 1 << 20];
 
 /// The file `needs` of a service; empty where there is none. One that cannot be read is reported.
 pub(super) fn read(directory: BorrowedFd, voice: Voice) -> Vec<u8> {
-    let mut buffer = [0; SIZE];
-    match door::read_file(directory, c"needs", Owner::Any, &mut buffer) {
-        Ok(text) => text.to_vec(),
-        Err(Errno::ENOENT) => Vec::new(),
-        Err(errno) => {
-            voice.unable_so(&[b"read needs"], errno, b"starting without what it needs");
-            Vec::new()
+    let mut buffer = Vec::new();
+    for size in SIZES {
+        buffer.resize(size, 0);
+        match door::read_file(directory, c"needs", Owner::Any, &mut buffer).map(<[u8]>::len) {
+            Ok(length) if length < size => {
+                buffer.truncate(length);
+                return buffer;
+            }
+            Ok(_) => {}
+            Err(Errno::ENOENT) => return Vec::new(),
+            Err(errno) => {
+                voice.unable_so(&[b"read needs"], errno, b"starting without what it needs");
+                return Vec::new();
+            }
         }
     }
+    voice.unable_so(&[b"read needs"], Errno::EFBIG, b"the rest is not waited for");
+    buffer.truncate(buffer.iter().rposition(|byte| *byte == b'\n').unwrap_or(0)); // the last may not be whole
+    buffer
 }
 
 /// The names in it, one a line.
@@ -30,6 +40,23 @@ pub(super) fn names(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a_file_is_read_to_its_end_and_of_one_without_end_the_whole_lines() {
+        let scratch = tempfile::tempdir().unwrap();
+        let directory = std::fs::File::open(scratch.path()).unwrap();
+        let voice = Voice { called: b"svtree", directory: b"", part: b"" };
+        let found = |count: usize| {
+            let text: Vec<String> = (0..count).map(|i| format!("name{i:08}")).collect();
+            std::fs::write(scratch.path().join("needs"), text.join("\n")).unwrap();
+            let text = super::read(directory.as_fd(), voice);
+            assert!(names(&text).all(|name| name.len() == 12));
+            names(&text).count()
+        };
+        assert_eq!([0, 1, 1000, 10_000].map(found), [0, 1, 1000, 10_000]);
+        assert_eq!(found(1_000_000), (1 << 20) / 13);
+    }
 
     #[test]
     fn a_line_is_a_name_and_blank_ones_are_none() {

@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use common::{Voice, Words, memory, process, signals};
+use nix::errno::Errno;
 use nix::sys::resource::rlim_t;
 
 use super::clients::Clients;
@@ -67,10 +68,8 @@ pub(super) struct Tree {
     slots: Slots,
     /// How often the directory was looked at.
     looks: u64,
-    /// There was no room for all, which was reported.
-    full: bool,
-    /// When clients are let in again: there was no fd or no memory for one.
-    crowded: Option<u64>,
+    /// Why there was no room for all, which was reported.
+    full: Option<Errno>,
     /// Those that are not hosted yet.
     waiting: VecDeque<Waiting>,
     serial: u32,
@@ -85,6 +84,10 @@ pub(super) struct Tree {
     files: (rlim_t, rlim_t),
     socket: Option<OwnedFd>,
     clients: Clients,
+    /// When clients are let in again: there was no fd or no memory for one.
+    crowded: Option<u64>,
+    /// The services give their events: somebody follows them.
+    listens: bool,
     /// There are signals.
     signalled: bool,
     deaths: Deaths,
@@ -105,6 +108,7 @@ impl Tree {
             if let Err(errno) = self.clients.rest(&self.events) {
                 self.voice.unable(&[b"wait for a client"], errno);
             }
+            self.listen_to_services();
             if let Some(status) = status {
                 return status;
             }
@@ -218,8 +222,8 @@ impl Tree {
             Turn::Goes => {}
             Turn::Over(_) => return self.over(slot),
             Turn::Upgrade(client) => {
-                // What is learnt of others is to be dealt with first.
-                if self.awake.is_empty() {
+                // What is learnt of others is to be dealt with first, and what the program before us has handed on.
+                if self.awake.is_empty() && (self.is_complete() || !self.course.goes()) {
                     let why = self.upgrade(Now::read());
                     if let Some(hosted) = self.slots.get_mut(slot) {
                         hosted.service.refuse_upgrade(client, why.bytes());

@@ -60,6 +60,20 @@ fn without_any_place_to_write_all_works_but_adoption_and_that_is_said_once() {
 }
 
 #[test]
+fn what_nobody_can_adopt_is_stopped_when_the_tree_leaves() {
+    needs!(root(), tool("unshare"));
+    let mut tree = Tree::prepare(&[("a/run", PUPPET), ("a/log/run", LOGGER), ("b/run", STUBBORN)]);
+    tree.set_options(&["-t", "300"]);
+    tree.spawn(after(&tree, "mount --bind tree tree; mount -o remount,bind,ro tree"));
+    tree.started(1, "a");
+    tree.started(1, "b");
+    tree.signal(nix::sys::signal::Signal::SIGQUIT);
+    assert_eq!(tree.ended(), 0, "{}", tree.report());
+    tree.assert_nothing_left();
+    assert_eq!(tree.count("stop"), 2);
+}
+
+#[test]
 fn a_full_file_system_does_not_keep_services_down() {
     needs!(root(), tool("unshare"));
     let mut tree = Tree::prepare(FILES);
@@ -154,4 +168,32 @@ fn a_service_that_another_supervisor_has_is_reported_once_and_taken_when_it_is_f
     assert_eq!((tree.until_run("a"), tree.said("svtree a: ")), (pid, 1));
     tree.stop();
     assert_eq!(tree.count("start a"), 1);
+}
+
+#[test]
+fn the_links_beside_a_state_directory_follow_a_service_that_is_renamed() {
+    let mut tree = Tree::prepare(&[("a/run", PUPPET)]);
+    tree.keep_state_apart();
+    tree.supervise();
+    tree.started(1, "a");
+    fs::rename(tree.at("a"), tree.at("b")).unwrap();
+    tree.until_names(&["b"]);
+    for file in ["down", "check"] {
+        let leads = || fs::read_link(tree.path("state/b").join(file));
+        tree.until(file, || leads().is_ok_and(|path| path.ends_with(format!("tree/b/{file}"))));
+    }
+    tree.stop();
+}
+
+#[test]
+fn the_scan_directory_can_be_the_state_directory() {
+    let mut tree = Tree::prepare(&[("a/run", PUPPET), ("a/check", "#!/bin/sh\n")]);
+    tree.set_options(&["-s", "tree"]);
+    tree.supervise();
+    tree.started(1, "a");
+    tree.stop();
+    assert!(tree.at("a/down").symlink_metadata().is_err());
+    tree.supervise();
+    tree.started(2, "a");
+    tree.stop();
 }

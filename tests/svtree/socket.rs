@@ -1,6 +1,6 @@
 //! The socket of the tree: its requests, and clients of every kind.
 
-use std::thread;
+use std::{fs, thread};
 
 use super::harness::*;
 use crate::support::*;
@@ -201,4 +201,69 @@ fn a_client_that_reads_nothing_holds_up_nobody_and_is_dropped() {
     tree.stop();
     flood.join().unwrap();
     assert!(slow.rest().len() < 2 << 20);
+}
+
+#[test]
+fn a_client_that_is_gone_leaves_nothing_behind_and_what_it_has_sent_is_carried_out() {
+    let mut tree = Tree::start(&[("a/run", PUPPET), ("b/run", PUPPET), ("b/down", "")]);
+    tree.started(1, "a");
+    tree.until("both of them", || field(&tree.ask("status"), "services") == "2");
+    let files = || fs::read_dir(format!("/proc/{}/fd", tree.supervisor())).unwrap().count();
+    let mut before = 0;
+    tree.until("no client", || std::mem::replace(&mut before, files()) == files());
+    for (i, requests) in
+        ["@a wait down\n@b up\n", "events\n@b down\n", "stat", "list\n@a wait ready\n@b up\n"]
+            .into_iter()
+            .enumerate()
+    {
+        tree.connect().say(requests).unwrap();
+        tree.until(&format!("the end of client {i}"), || files() <= before);
+    }
+    tree.started(1, "b");
+    // Nothing is left to be told again and again.
+    let switches = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", tree.supervisor())).unwrap();
+        status.lines().filter(|line| line.contains("ctxt")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    tree.until("two quiet seconds", || {
+        let before = switches();
+        thread::sleep(std::time::Duration::from_secs(2));
+        switches() == before
+    });
+    tree.stop();
+}
+
+#[test]
+fn what_follows_a_request_that_was_refused_later_is_answered() {
+    let mut tree = Tree::prepare(&[("a/run", PUPPET)]);
+    tree.set_program(&["sleep", "1000000"]);
+    tree.supervise();
+    let mut client = tree.connect();
+    client.say("upgrade\nstatus\n").unwrap();
+    assert!(client.line().contains("unable to upgrade"));
+    assert_eq!(field(&client.line(), "services"), "1");
+    tree.stop();
+}
+
+#[test]
+fn clients_for_whom_there_is_no_fd_are_let_in_when_there_is() {
+    let mut tree = Tree::prepare(&[("a/run", SLEEPER)]);
+    tree.supervise_by(tree.command_behind(&["prlimit", "--nofile=40"]));
+    tree.until_run("a");
+    let mut clients: Vec<Client> = (0..24).map(|_| tree.connect()).collect();
+    let cpu = || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", tree.supervisor())).unwrap();
+        let fields: Vec<u64> = stat.split(' ').skip(13).take(2).map(|field| field.parse().unwrap()).collect();
+        fields[0] + fields[1]
+    };
+    // It takes a tick a second at most while they wait.
+    tree.until("a quiet second", || {
+        let before = cpu();
+        thread::sleep(std::time::Duration::from_secs(1));
+        cpu() - before <= 1
+    });
+    let mut last = clients.pop().unwrap();
+    drop(clients);
+    assert_eq!(field(&last.ask("status"), "services"), "1");
+    tree.stop();
 }

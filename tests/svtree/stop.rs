@@ -265,3 +265,44 @@ fn a_service_that_could_not_be_opened_does_not_keep_what_it_needs() {
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
     assert_eq!(tree.count("stop base"), 1);
 }
+
+#[test]
+fn a_stop_before_all_is_hosted_again_ends_what_a_former_tree_has_left() {
+    for setup in [false, true] {
+        let mut tree = Tree::prepare(&[]);
+        let names: Vec<String> = (0..40).map(|i| format!("s{i}")).collect();
+        for name in &names {
+            tree.write(&[(&format!("{name}/run"), PUPPET), (&format!("{name}/finish"), FINISH)]);
+        }
+        tree.write(&[("db/run", PUPPET), ("s0/needs", "db\n"), ("s0/log/run", LOGGER)]);
+        tree.supervise();
+        for name in &names {
+            tree.started(1, name);
+        }
+        tree.kill();
+        tree.write(&[("new/run", PUPPET), ("new/log/run", LOGGER)]);
+        if setup {
+            tree.write(&[(".tree/setup", "#!/bin/sh\necho setup >>$D/lines\nexec sleep 1000000\n")]);
+            tree.spawn(tree.command());
+            tree.nth(1, "setup");
+            tree.signal(SIGTERM);
+        } else {
+            // It is there before the first look at the scan directory.
+            tree.spawn(tree.command_behind(&[
+                "env",
+                "--block-signal=TERM",
+                "sh",
+                "-c",
+                "kill -TERM $$; exec \"$@\"",
+                "sh",
+            ]));
+        }
+        assert_eq!(tree.ended(), 0, "{}", tree.report());
+        tree.assert_nothing_left();
+        assert_eq!((tree.count("stop"), tree.count("finish"), tree.count("start")), (41, 40, 41));
+        assert_eq!(tree.count("start new") + tree.count("log start new"), 0);
+        let lines = tree.lines();
+        let at = |start: &str| lines.iter().position(|line| line.starts_with(start));
+        assert!(at("finish s0 ") < at("stop db"), "{}", tree.report());
+    }
+}

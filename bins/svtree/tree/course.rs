@@ -7,7 +7,7 @@
 //! | Stops | they are stopped in the reverse order of their needs, the program first | Sweeps, or the end |
 //! | Sweeps | as process 1: all that is left is ended | Finishes |
 //! | Finishes | `.tree/finish` runs | the end |
-//! | Leaves | nothing is touched, and all is left to another tree | the end |
+//! | Leaves | all is left to another tree as it is; what no other can adopt is stopped | the end |
 
 use std::os::fd::AsFd;
 
@@ -15,6 +15,7 @@ use common::signals;
 
 use super::{Manner, Program, Role, Scan, Tree};
 use crate::supervise::{HandedOn, Now};
+use crate::svtree::hosted::Hosted;
 use crate::svtree::own::{Script, Which};
 use crate::svtree::slots::PROGRAM;
 use crate::svtree::stop::Stop;
@@ -24,6 +25,16 @@ use crate::svtree::sweep::Sweep;
 const AGAIN: u64 = 100;
 /// How long the loggers get beyond the time, to read what the killed have left.
 const DRAIN: u64 = 400;
+
+/// The time beyond the end of the stop; the time for it may be any.
+fn with_drain(end: u64) -> u64 {
+    end.saturating_add(DRAIN)
+}
+
+/// Whether a time has come.
+fn is_over(time: Option<u64>, now: Now) -> bool {
+    time.is_some_and(|time| time <= now.monotonic)
+}
 
 /// How far the tree has come.
 #[derive(Debug, Default)]
@@ -50,11 +61,6 @@ pub(in crate::svtree) struct Course {
     kill_at: Option<u64>,
 }
 
-/// Whether a time has come.
-fn is_over(time: Option<u64>, now: Now) -> bool {
-    time.is_some_and(|time| time <= now.monotonic)
-}
-
 impl Course {
     /// A word for it.
     pub(super) fn word(&self) -> &'static str {
@@ -70,6 +76,11 @@ impl Course {
     /// Whether services are still started.
     pub(super) fn goes(&self) -> bool {
         matches!(self.phase, Phase::Goes)
+    }
+
+    /// Whether the time for the stop is over.
+    pub(super) fn is_late(&self, now: Now) -> bool {
+        is_over(self.end, now)
     }
 
     /// Whether the end is under way.
@@ -95,7 +106,7 @@ impl Tree {
             signals::CHLD => {}
             signals::TERM | signals::INT if self.course.ends() => self.hurry(now),
             signals::TERM | signals::INT if self.manner == Manner::Runsvdir && self.role == Role::Part => {
-                self.leave();
+                self.leave(now);
             }
             signals::TERM | signals::INT => self.stop(signal, now),
             signals::HUP if self.manner == Manner::Runsvdir => self.end_with(111, now),
@@ -104,7 +115,7 @@ impl Tree {
             }
             // The program is a child of this process, and nobody else can have it.
             signals::QUIT if self.program.is_some() => self.stop(signal, now),
-            signals::QUIT => self.leave(),
+            signals::QUIT => self.leave(now),
             signals::HUP if self.scan.is_some() => self.rescan(now),
             signal => {
                 if let Some(program) = &self.program {
@@ -136,6 +147,7 @@ impl Tree {
             setup.stop(self.voice);
         } else {
             self.course.phase = Phase::Stops;
+            self.find_what_is_left(now);
         }
         self.course.end = Some(now.monotonic.saturating_add(self.budget));
     }
@@ -145,15 +157,24 @@ impl Tree {
         self.course.end = Some(now.monotonic);
     }
 
-    /// Leaves all as it is, for another tree.
-    fn leave(&mut self) {
+    /// Leaves all as it is, for another tree. Services that no other can adopt are stopped, side by side; and so is a setup,
+    /// which the other one begins anew.
+    fn leave(&mut self, now: Now) {
         if self.course.ends() {
             return;
         }
+        if let Phase::Setup(setup) = &mut self.course.phase {
+            setup.stop(self.voice);
+        }
         self.course.phase = Phase::Leaves;
+        self.course.end = Some(now.monotonic.saturating_add(self.budget));
         for slot in self.slots.in_order().collect::<Vec<_>>() {
             if let Some(hosted) = self.slots.get_mut(slot) {
-                hosted.service.leave();
+                if hosted.service.is_adoptable() {
+                    hosted.service.leave();
+                } else {
+                    hosted.service.stop();
+                }
                 self.touched(slot);
             }
         }
@@ -163,19 +184,17 @@ impl Tree {
     pub(super) fn deadline(&self) -> Option<u64> {
         match &self.course.phase {
             Phase::Sweeps(sweep) => sweep.deadline(),
-            Phase::Leaves => None,
+            Phase::Leaves => self.course.kill_at.or(self.course.end).filter(|_| self.slots.count() > 0),
             Phase::Goes => {
                 let scan = self.scan.as_ref().and_then(Scan::deadline);
                 [scan, self.waiting_deadline()].into_iter().flatten().min()
             }
-            Phase::Setup(_) => self.course.kill_at.or(self.course.end),
             Phase::Stops => {
                 let end = self.course.kill_at.or(self.course.end);
                 [end, self.waiting_deadline()].into_iter().flatten().min()
             }
-            Phase::Finishes(_) => {
-                self.course.kill_at.or(self.course.end.map(|end| end.saturating_add(DRAIN)))
-            }
+            Phase::Setup(_) => self.course.kill_at.or(self.course.end),
+            Phase::Finishes(_) => self.course.kill_at.or(self.course.end.map(with_drain)),
         }
     }
 
@@ -200,6 +219,7 @@ impl Tree {
                             self.course.end = Some(now.monotonic.saturating_add(self.budget));
                         }
                         self.course.kill_at = None;
+                        self.find_what_is_left(now);
                         Phase::Stops
                     }
                 },
@@ -211,9 +231,14 @@ impl Tree {
                     continue;
                 }
                 Phase::Stops => {
+                    self.host_waiting(now);
+                    // Those that need another come before it, so all that can be are hosted first.
+                    if self.waiting_deadline().is_some_and(|due| due <= now.monotonic) {
+                        return None;
+                    }
                     self.stop_next(now);
                     let program = self.program.as_ref().is_some_and(Program::is_running);
-                    if self.slots.count() > 0 || program || self.has_waiting() {
+                    if self.slots.count() > 0 || program || !self.waiting.is_empty() {
                         return None;
                     }
                     let end = self.course.end.unwrap_or(now.monotonic);
@@ -227,7 +252,7 @@ impl Tree {
                 }
                 Phase::Finishes(finish) => {
                     if finish.is_running() {
-                        let due = self.course.end.map(|end| end.saturating_add(DRAIN));
+                        let due = self.course.end.map(with_drain);
                         if is_over(self.course.kill_at.or(due), now) {
                             finish.kill(self.voice);
                             self.course.kill_at = Some(now.monotonic + AGAIN);
@@ -237,6 +262,9 @@ impl Tree {
                     return Some(self.course.status);
                 }
                 Phase::Leaves => {
+                    if self.course.is_late(now) {
+                        self.kill_all(now);
+                    }
                     return (self.slots.count() == 0).then_some(0);
                 }
             };
@@ -277,15 +305,9 @@ impl Tree {
 
     /// Tells those to end whose turn it is; and kills what is left once the time is over.
     fn stop_next(&mut self, now: Now) {
-        if self.course.end.is_some_and(|end| end <= now.monotonic) {
+        if self.course.is_late(now) {
             self.kill_all(now);
         }
-        // What a former tree has left running is to be stopped as well.
-        if self.is_unseen() {
-            self.look(now);
-        }
-        self.host_waiting(now);
-        self.forget_waiting(is_over(self.course.end, now));
         let ended = self.program.as_ref().is_some_and(|program| !program.is_running());
         if ended && self.graph.program().is_some() {
             self.course.stop.over(&mut self.graph, PROGRAM);
@@ -314,9 +336,11 @@ impl Tree {
         if let Some(program) = &self.program {
             program.kill(self.voice);
         }
-        let loggers = now.monotonic >= end.saturating_add(DRAIN);
+        let leaves = matches!(self.course.phase, Phase::Leaves);
+        let loggers = now.monotonic >= with_drain(end);
         for slot in self.slots.in_order().collect::<Vec<_>>() {
-            if let Some(hosted) = self.slots.get_mut(slot) {
+            let stays = |hosted: &&mut Hosted| leaves && hosted.service.is_adoptable();
+            if let Some(hosted) = self.slots.get_mut(slot).filter(|hosted| !stays(hosted)) {
                 hosted.service.stop();
                 hosted.service.kill(loggers);
                 self.touched(slot);

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use common::poll::POLLIN;
 use common::supervise::{Object, Part, key};
 use common::{door, signals, socket, supervise};
 use nix::errno::Errno;
@@ -14,7 +15,7 @@ use crate::svtree::events::Token;
 
 /// How many clients are let in in a round.
 const MOST: usize = 16;
-/// How long nobody is let in where there is no room, in milliseconds.
+/// How long until clients are let in again for which there was no fd or no memory, in milliseconds.
 const AGAIN: u64 = 1000;
 
 impl Tree {
@@ -41,28 +42,26 @@ impl Tree {
                 Err(Errno::ECONNABORTED | Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => return,
                 // It stays in the queue, which would be reported again and again.
-                Err(_) => {
-                    match self.events.delete(socket.as_raw_fd()) {
-                        Ok(()) => self.crowded = Some(Now::read().monotonic + AGAIN),
-                        Err(errno) => self.voice.unable(&[b"turn clients away"], errno),
-                    }
-                    return;
-                }
+                Err(_) => return self.crowd(Some(Now::read().monotonic + AGAIN)),
             }
         }
     }
 
-    /// Lets clients in again, if there may be room for them by now.
+    /// Lets no client in until then; or again, from now on.
+    fn crowd(&mut self, until: Option<u64>) {
+        self.crowded = until;
+        let Some(socket) = &self.socket else { return };
+        let events = if until.is_none() { POLLIN } else { 0 };
+        if let Err(errno) = self.events.modify(socket.as_raw_fd(), events, Token::Socket) {
+            self.voice.unable(&[b"wait for clients"], errno);
+        }
+    }
+
+    /// Lets clients in again, if it is time for that.
     pub(super) fn let_in_again(&mut self, now: Now) {
-        let Some(socket) =
-            self.socket.as_ref().filter(|_| self.crowded.is_some_and(|at| at <= now.monotonic))
-        else {
-            return;
-        };
-        self.crowded = match self.events.add(socket.as_raw_fd(), Token::Socket) {
-            Ok(()) => None,
-            Err(_) => Some(now.monotonic + AGAIN), // for want of memory
-        };
+        if self.crowded.is_some_and(|until| until <= now.monotonic) {
+            self.crowd(None);
+        }
     }
 
     /// Hears a client, and the service that answers it.
@@ -75,7 +74,7 @@ impl Tree {
     }
 
     /// Answers a client's lines.
-    fn serve(&mut self, i: usize) {
+    pub(super) fn serve(&mut self, i: usize) {
         loop {
             let Some(client) = self.clients.get_mut(i) else { return };
             match client.line() {
@@ -228,6 +227,9 @@ impl Tree {
     /// The services give their events from now on, where somebody follows them.
     pub(super) fn listen_to_services(&mut self) {
         let listens = self.clients.has_followers();
+        if std::mem::replace(&mut self.listens, listens) == listens {
+            return;
+        }
         for slot in self.slots.in_order().collect::<Vec<_>>() {
             if let Some(hosted) = self.slots.get_mut(slot) {
                 hosted.service.listen(listens);

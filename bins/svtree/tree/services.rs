@@ -30,7 +30,7 @@ const SPARE: usize = 24;
 const ROUND: usize = 16;
 /// How long a service that cannot be opened is tried in short intervals, before that is reported, in milliseconds.
 const PATIENCE: u64 = 2000;
-/// That interval.
+/// That interval, which is also that of those for which there was no room during the stop.
 const SOON: u64 = 50;
 /// How long until it is tried again then, in milliseconds.
 const AGAIN: u64 = 1000;
@@ -124,9 +124,7 @@ impl Template {
         let name = waiting.name;
         let copy = waiting.directory.try_clone();
         let service = copy.map_err(|_| unable("open its directory", Errno::EMFILE))?;
-        // Services that share a directory cannot share their state.
-        let shares = argument(name).is_some();
-        let all = self.state.as_ref().or(self.own.as_ref().filter(|_| shares));
+        let all = self.state_parent(name);
         let state = all.map(|all| self.state_of(all, waiting)).transpose();
         let state = state.map_err(|errno| unable("make its state directory", errno))?;
         let space = self.space.clone();
@@ -151,18 +149,49 @@ impl Template {
         Supervised::open(places, options, now)
     }
 
+    /// Whether a former tree may have left something of a service.
+    fn has_left(&self, waiting: &Waiting) -> bool {
+        let all = self.state_parent(waiting.name);
+        let state = all.map(|all| fds::open_directory(all.as_fd(), waiting.name));
+        match &state {
+            None => supervise::has_left(waiting.directory.as_fd()),
+            Some(Ok(state)) => supervise::has_left(state.as_fd()),
+            Some(Err(errno)) => *errno != Errno::ENOENT,
+        }
+    }
+
+    /// Where the state directory of a service lies, if not in its own directory.
+    fn state_parent(&self, name: &CStr) -> Option<&OwnedFd> {
+        // Services that share a directory cannot share their state.
+        let shares = argument(name).is_some();
+        self.state.as_ref().or(self.own.as_ref().filter(|_| shares))
+    }
+
     fn state_of(&self, all: &OwnedFd, waiting: &Waiting) -> nix::Result<OwnedFd> {
         supervise::make_directory(all, waiting.name, 0o755)?;
         let state = fds::open_directory(all.as_fd(), waiting.name)?;
-        let path = self.path.join(OsStr::from_bytes(waiting.name.to_bytes()));
-        supervise::link_beside(&state, &waiting.directory, &path)?;
+        self.link_beside(&state, waiting.name, &waiting.directory)?;
         Ok(state)
+    }
+
+    fn link_beside(&self, state: &OwnedFd, name: &CStr, directory: &OwnedFd) -> nix::Result<()> {
+        supervise::link_beside(state, directory, &self.path.join(OsStr::from_bytes(name.to_bytes())))
+    }
+
+    /// The links in a state directory lead to the service directory by its new name.
+    fn renew_links(&self, name: &CStr, directory: &OwnedFd) -> nix::Result<()> {
+        let Some(all) = self.state_parent(name) else { return Ok(()) };
+        match fds::open_directory(all.as_fd(), name) {
+            Ok(state) => self.link_beside(&state, name, directory),
+            Err(Errno::ENOENT) => Ok(()), // it was not hosted yet
+            Err(errno) => Err(errno),
+        }
     }
 
     /// The state directory of a service goes with its name; that of another one of the new name takes its place, also
     /// where it is left from former times.
     fn rename_state(&self, from: &CStr, to: &CStr) -> nix::Result<()> {
-        let Some(state) = &self.state else { return Ok(()) };
+        let Some(state) = self.state_parent(from) else { return Ok(()) };
         let renamed = match file::exchange(state.as_fd(), from, to) {
             Err(Errno::ENOENT) => renameat(state, from, state, to),
             renamed => renamed,
@@ -207,10 +236,9 @@ fn has_room() -> bool {
 impl Tree {
     /// Looks at the directory, and follows what has changed there; at the end nothing new comes.
     pub(super) fn look(&mut self, now: Now) {
-        if self.course.ends() && !self.is_unseen() {
-            return;
-        }
-        let Some(scan) = &mut self.scan else { return };
+        // But for the first look: a former tree may have left running what a stop is to end.
+        let may = !self.course.ends() || self.looks == 0;
+        let Some(scan) = self.scan.as_mut().filter(|_| may) else { return };
         self.looks += 1;
         scan.look(now.monotonic);
         while let Some(change) = self.scan.as_mut().and_then(Scan::next) {
@@ -281,6 +309,9 @@ impl Tree {
                 hosted.service.speak_as(self.template.voice(name));
             }
             if let Some(directory) = directory {
+                if let Err(errno) = self.template.renew_links(name, &directory) {
+                    self.template.voice(name).unable(&[b"link down and check in its state directory"], errno);
+                }
                 self.read_needs(slot, name, directory.as_fd());
             }
             // Those that need it by this name learn how it stands.
@@ -316,7 +347,7 @@ impl Tree {
     pub(super) fn name_is_free(&mut self, name: &CStr, now: Now) {
         if let Some(scan) = &mut self.scan {
             scan.ended(name, now.monotonic);
-            self.full &= scan.refused() > 0;
+            self.full = self.full.filter(|_| scan.refused() > 0);
         }
     }
 
@@ -331,31 +362,30 @@ impl Tree {
         }
     }
 
-    /// In the stop those that cannot be hosted never are; when its time is over, none is.
-    pub(super) fn forget_waiting(&mut self, all: bool) {
+    /// The stop begins. Of those that are not hosted yet, what a former tree has left is hosted to be stopped; the others
+    /// never are.
+    pub(super) fn find_what_is_left(&mut self, now: Now) {
+        if self.looks == 0 {
+            self.look(now);
+        }
         for waiting in std::mem::take(&mut self.waiting) {
-            if all || waiting.told.is_some() {
-                self.graph.remove(waiting.slot);
-                self.slots.release(waiting.slot);
-            } else {
+            if waiting.told.is_none() && self.template.has_left(&waiting) {
                 self.waiting.push_back(waiting);
+            } else {
+                self.forget(&waiting);
             }
         }
     }
 
+    fn forget(&mut self, waiting: &Waiting) {
+        self.graph.remove(waiting.slot);
+        self.slots.release(waiting.slot);
+    }
+
     /// Whether all that were found at first are hosted, or were tried.
     pub(super) fn is_complete(&self) -> bool {
-        !self.is_unseen() && self.waiting.iter().all(|waiting| waiting.since.is_some())
-    }
-
-    /// Whether nobody has looked at the directory yet.
-    pub(super) fn is_unseen(&self) -> bool {
-        self.scan.is_some() && self.looks == 0
-    }
-
-    /// Whether some are still to be hosted.
-    pub(super) fn has_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+        let looked = self.looks > 0 || self.scan.is_none();
+        looked && self.waiting.iter().all(|waiting| waiting.since.is_some())
     }
 
     /// When the first of them is due.
@@ -365,10 +395,11 @@ impl Tree {
 
     fn host(&mut self, mut waiting: Waiting, now: Now) {
         if !has_room() {
-            return self.put_back(&waiting, now);
+            return self.host_later(waiting, now);
         }
-        // In the stop nothing is started any more; but what lives from a former tree is taken over, and stopped.
-        let held = !self.course.goes() || self.graph.holds(waiting.slot);
+        let ends = self.course.ends();
+        // What is hosted for its end must not start.
+        let held = ends || self.graph.holds(waiting.slot);
         let needs = held.then(|| Names::of(self.names_of_needs(waiting.slot)));
         match self.template.open(&waiting, needs, now) {
             Ok(mut service) => {
@@ -382,19 +413,27 @@ impl Tree {
                 self.serial = self.serial.wrapping_add(1);
                 let hosted = Hosted::new(waiting.name, self.serial, service);
                 self.slots.put(waiting.slot, Box::new(hosted));
+                if ends {
+                    // Its turn to stop may have come before it was hosted: it comes once more.
+                    self.graph.remove(waiting.slot);
+                    self.read_needs(waiting.slot, waiting.name, waiting.directory.as_fd());
+                }
                 self.touched(waiting.slot);
             }
             Err(refusal) if matches!(refusal.cause().1, Some(Errno::EMFILE | Errno::ENFILE)) => {
-                self.put_back(&waiting, now);
+                self.host_later(waiting, now);
             }
             Err(refusal) => {
                 // A child of a killed tree that has not executed yet may hold the lock, and a pid namespace may be on its
                 // way out. The loop does not wait for that: it tries again soon, and says so if it lasts.
                 let since = *waiting.since.get_or_insert(now.monotonic);
-                let lasts = now.monotonic >= since + PATIENCE;
+                let lasts = now.monotonic >= since + PATIENCE || self.course.is_late(now);
                 let told = refusal.cause();
                 if lasts && waiting.told.replace(told) != Some(told) {
                     refusal.warning(self.template.voice(waiting.name));
+                }
+                if lasts && ends {
+                    return self.forget(&waiting);
                 }
                 waiting.again = now.monotonic + if lasts { AGAIN } else { SOON };
                 self.waiting.push_back(waiting);
@@ -402,15 +441,23 @@ impl Tree {
         }
     }
 
+    /// There are too few fds for a service, but in a stop there may be more in a moment.
+    fn host_later(&mut self, mut waiting: Waiting, now: Now) {
+        if self.course.ends() && self.slots.count() > 0 && !self.course.is_late(now) {
+            waiting.again = now.monotonic + SOON;
+            return self.waiting.push_back(waiting);
+        }
+        self.put_back(&waiting, now);
+    }
+
     /// There are too few fds for a service. It is found again when there may be more; until then it holds none.
     fn put_back(&mut self, waiting: &Waiting, now: Now) {
-        if !std::mem::replace(&mut self.full, true) {
-            let errno = Errno::EMFILE;
+        let errno = Errno::EMFILE;
+        if self.full.replace(errno).is_none() {
             let what: [&[u8]; 2] = [b"open service ", waiting.name.to_bytes()];
             self.voice.unable_so(&what, errno, b"it and all that do not fit start when there is room");
         }
-        self.graph.remove(waiting.slot);
-        self.slots.release(waiting.slot);
+        self.forget(waiting);
         if let Some(scan) = &mut self.scan {
             scan.put_back(waiting.name, now.monotonic);
         }

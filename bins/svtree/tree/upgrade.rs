@@ -18,8 +18,8 @@ impl Tree {
             tree.clients.get_mut(i).is_some_and(|client| matches!(client.doing, Doing::Upgrades))
         };
         for i in self.clients.places() {
-            // What is learnt of a service is to be dealt with first.
-            if !asks(self, i) || !self.awake.is_empty() {
+            // What is learnt of a service is to be dealt with first, and what the program before us has handed on.
+            if !asks(self, i) || !self.awake.is_empty() || !self.is_complete() {
                 continue;
             }
             let why = self.upgrade(now);
@@ -27,12 +27,14 @@ impl Tree {
                 client.doing = Doing::Idle;
                 client.send(Object::error(why.bytes()).line());
             }
+            self.serve(i);
         }
     }
 
     /// Becomes the next program. Returns why it did not.
     pub(super) fn upgrade(&mut self, now: Now) -> Text<128> {
         if let Some(why) = self.is_not_ready(now) {
+            self.touch_all();
             return Text::of(why);
         }
         let (soft, hard) = self.files;
@@ -45,7 +47,15 @@ impl Tree {
         if let Err(errno) = self.take_back() {
             self.voice.unable(&[b"go on as before the upgrade"], errno);
         }
+        self.touch_all();
         next_program::failure(errno)
+    }
+
+    /// To make ready may have closed files of any service, and opened others.
+    fn touch_all(&mut self) {
+        for slot in self.slots.in_order().collect::<Vec<_>>() {
+            self.touched(slot);
+        }
     }
 
     /// Why there can be no upgrade now. Else all is written that the next program has to know.
