@@ -46,7 +46,7 @@ fn renew(state: &OwnedFd, link: &CStr, target: &Path) -> nix::Result<()> {
     }
 }
 
-/// The longest target of a link, path_resolution(7).
+/// The longest target of a link, `path_resolution(7)`.
 const PATH_MAX: usize = 4096;
 
 #[cfg(test)]

@@ -65,8 +65,6 @@ pub(super) struct Tree {
     program: Option<Program>,
     graph: Graph,
     slots: Slots,
-    /// The scan directory was looked at.
-    looked: bool,
     /// There was no room for all, which was reported.
     full: bool,
     /// Those that are not hosted yet.
@@ -85,8 +83,6 @@ pub(super) struct Tree {
     clients: Clients,
     /// When clients are let in again: there was no fd or no memory for one.
     crowded: Option<u64>,
-    /// The services give their events: somebody follows them.
-    listens: bool,
     /// There are signals.
     signalled: bool,
     deaths: Deaths,
@@ -104,7 +100,7 @@ impl Tree {
             self.turns();
             self.learn();
             let status = self.go_on(Now::read());
-            self.let_in_again(Now::read());
+            self.let_in_again();
             if let Err(errno) = self.clients.rest(&self.events) {
                 self.voice.unable(&[b"wait for a client"], errno);
             }

@@ -47,6 +47,8 @@ enum Phase {
 #[derive(Debug, Default)]
 pub(in crate::svtree) struct Course {
     phase: Phase,
+    /// The scan directory was looked at.
+    pub(super) looked: bool,
     /// The status to exit with.
     status: u8,
     stop: Stop,

@@ -212,9 +212,9 @@ impl Tree {
     /// Looks at the directory, and follows what has changed there; at the end nothing new comes.
     pub(super) fn look(&mut self, now: Now) {
         // But for the first look: a former tree may have left running what a stop is to end.
-        let may = !self.course.ends() || !self.looked;
+        let may = !self.course.ends() || !self.course.looked;
         let Some(scan) = self.scan.as_mut().filter(|_| may) else { return };
-        self.looked = true;
+        self.course.looked = true;
         scan.look(now.monotonic);
         while let Some(change) = self.scan.as_mut().and_then(Scan::next) {
             match change {
@@ -336,7 +336,7 @@ impl Tree {
     /// The stop begins. Of those that are not hosted yet, what a former tree has left is hosted to be stopped; the others
     /// never are.
     pub(super) fn find_what_is_left(&mut self, now: Now) {
-        if !self.looked {
+        if !self.course.looked {
             self.look(now);
         }
         for waiting in std::mem::take(&mut self.waiting) {
@@ -355,7 +355,8 @@ impl Tree {
 
     /// Whether all that were found at first are hosted, or were tried.
     pub(super) fn is_complete(&self) -> bool {
-        (self.looked || self.scan.is_none()) && self.waiting.iter().all(|waiting| waiting.told.is_some())
+        (self.course.looked || self.scan.is_none())
+            && self.waiting.iter().all(|waiting| waiting.told.is_some())
     }
 
     /// When the first of them is due.
