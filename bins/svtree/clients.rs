@@ -67,12 +67,20 @@ pub(super) struct Client {
     pub(super) follows: bool,
     /// It will send no more.
     ended: bool,
-    /// It has closed its connection: nobody takes its answers. What it has sent is carried out still.
-    deaf: bool,
-    /// It is broken, or too slow.
-    gone: bool,
+    end: End,
     /// The events of its fd that are waited for.
     waits: i16,
+}
+
+/// How far a client is gone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum End {
+    /// It is there.
+    Here,
+    /// It has closed its connection: nobody takes its answers. What it has sent is carried out still.
+    Deaf,
+    /// It is broken, or too slow.
+    Gone,
 }
 
 /// A line of a client.
@@ -89,24 +97,16 @@ pub(super) enum Input {
 impl Client {
     fn new(fd: OwnedFd) -> Self {
         let (input, output, doing) = (Vec::new(), Vec::new(), Doing::Idle);
-        Self {
-            fd,
-            input,
-            output,
-            doing,
-            follows: false,
-            ended: false,
-            deaf: false,
-            gone: false,
-            waits: POLLIN,
-        }
+        Self { fd, input, output, doing, follows: false, ended: false, end: End::Here, waits: POLLIN }
     }
 
     /// Reads what it has sent.
     fn fill(&mut self) {
         // epoll(7) reports this whatever is waited for, again and again.
         let mut hung_up = [watch(self.fd.as_raw_fd(), 0)];
-        self.deaf |= poll(&mut hung_up, Some(0)).is_err() || hung_up[0].revents != 0;
+        if self.end == End::Here && (poll(&mut hung_up, Some(0)).is_err() || hung_up[0].revents != 0) {
+            self.end = End::Deaf;
+        }
         let mut buffer = [0; LINE];
         let room = LINE - self.input.len();
         if room == 0 || self.ended {
@@ -116,14 +116,14 @@ impl Client {
             Ok(0) => self.ended = true,
             Ok(count) => self.input.extend(&buffer[..count]),
             Err(Errno::EAGAIN | Errno::EINTR) => {}
-            Err(_) => self.gone = true,
+            Err(_) => self.end = End::Gone,
         }
     }
 
     /// Its next line, once the one before is answered.
     pub(super) fn line(&mut self) -> Input {
         // An upgrade is carried out; for an answer alone nobody waits.
-        if self.deaf && !matches!(self.doing, Doing::Upgrades) {
+        if self.end != End::Here && !matches!(self.doing, Doing::Upgrades) {
             (self.doing, self.follows, self.output) = (Doing::Idle, false, Vec::new());
         }
         if !matches!(self.doing, Doing::Idle) {
@@ -143,7 +143,9 @@ impl Client {
     /// Sends bytes, or keeps them for it.
     pub(super) fn send(&mut self, bytes: &[u8]) {
         self.output.extend(bytes);
-        self.gone |= self.output.len() > MOST;
+        if self.output.len() > MOST {
+            self.end = End::Gone;
+        }
     }
 
     /// How much it has not taken yet.
@@ -164,7 +166,7 @@ impl Client {
                 Err(Errno::EAGAIN) => return,
                 Err(Errno::EINTR) => {}
                 Err(_) => {
-                    self.deaf = true;
+                    self.end = if self.end == End::Gone { End::Gone } else { End::Deaf };
                     break;
                 }
             }
@@ -174,7 +176,7 @@ impl Client {
 
     fn is_over(&self) -> bool {
         let idle = matches!(self.doing, Doing::Idle) && !self.input.contains(&b'\n');
-        self.gone || self.ended && idle && !self.follows && self.output.is_empty()
+        self.end == End::Gone || self.ended && idle && !self.follows && self.output.is_empty()
     }
 }
 
@@ -182,6 +184,8 @@ impl Client {
 #[derive(Debug, Default)]
 pub(super) struct Clients {
     all: [Option<Box<Client>>; CLIENTS],
+    /// The services give their events.
+    listen: bool,
 }
 
 impl Clients {
@@ -207,7 +211,7 @@ impl Clients {
     /// Whether a list that is under way can go on at once.
     pub(super) fn lists(&self) -> bool {
         let goes_on = |client: &Client| {
-            matches!(client.doing, Doing::Lists(_)) && client.unsent() < LITTLE && !client.gone
+            matches!(client.doing, Doing::Lists(_)) && client.unsent() < LITTLE && client.end == End::Here
         };
         self.all.iter().flatten().any(|client| goes_on(client))
     }
@@ -222,6 +226,12 @@ impl Clients {
     /// Whether anybody follows the events.
     pub(super) fn has_followers(&self) -> bool {
         self.all.iter().flatten().any(|client| client.follows)
+    }
+
+    /// Whether the services are to give their events from now on, where that is new.
+    pub(super) fn listening(&mut self) -> Option<bool> {
+        let listen = self.has_followers();
+        (std::mem::replace(&mut self.listen, listen) != listen).then_some(listen)
     }
 
     /// Sends an event to all who follow.

@@ -86,8 +86,6 @@ pub(super) struct Tree {
     clients: Clients,
     /// When clients are let in again: there was no fd or no memory for one.
     crowded: Option<u64>,
-    /// The services give their events: somebody follows them.
-    listens: bool,
     /// There are signals.
     signalled: bool,
     deaths: Deaths,
@@ -105,6 +103,7 @@ impl Tree {
             self.turns();
             self.learn();
             let status = self.go_on(Now::read());
+            self.let_in_again();
             if let Err(errno) = self.clients.rest(&self.events) {
                 self.voice.unable(&[b"wait for a client"], errno);
             }
@@ -162,7 +161,6 @@ impl Tree {
                 }
             }
         }
-        self.let_in_again(Now::read());
         let due: Vec<usize> = self.queue.due(Now::read().monotonic).collect();
         for slot in due {
             self.wake(slot);

@@ -212,7 +212,7 @@ fn a_client_that_is_gone_leaves_nothing_behind_and_what_it_has_sent_is_carried_o
     let mut before = 0;
     tree.until("no client", || std::mem::replace(&mut before, files()) == files());
     for (i, requests) in
-        ["@a wait down\n@b up\n", "events\n@b down\n", "stat", "list\n@a wait ready\n@b up\n"]
+        ["@a wait down\n@b down\n", "events\n@b down\n", "stat", "list\n@a wait down\n@b up\n"]
             .into_iter()
             .enumerate()
     {

@@ -129,7 +129,6 @@ impl Tree {
             files: received_files,
             clients: Clients::default(),
             crowded: None,
-            listens: false,
             signalled: true,
             deaths: Deaths::Due,
             resting: false,

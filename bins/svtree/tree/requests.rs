@@ -40,6 +40,7 @@ impl Tree {
                 // Without a place or memory for it, the end of its connection says so.
                 Ok(client) => drop(self.clients.add(client, &self.events)),
                 Err(Errno::ECONNABORTED | Errno::EINTR) => {}
+                Err(Errno::EAGAIN) if self.crowded.is_some() => return self.crowd(None),
                 Err(Errno::EAGAIN) => return,
                 // It stays in the queue, which would be reported again and again.
                 Err(_) => return self.crowd(Some(Now::read().monotonic + AGAIN)),
@@ -47,7 +48,7 @@ impl Tree {
         }
     }
 
-    /// Lets no client in until then; or again, from now on.
+    /// Waits for no client until then; or again, from now on.
     fn crowd(&mut self, until: Option<u64>) {
         self.crowded = until;
         let Some(socket) = &self.socket else { return };
@@ -57,10 +58,10 @@ impl Tree {
         }
     }
 
-    /// Lets clients in again, if it is time for that.
-    pub(super) fn let_in_again(&mut self, now: Now) {
-        if self.crowded.is_some_and(|until| until <= now.monotonic) {
-            self.crowd(None);
+    /// Lets clients in for whom there was no room: after each round, which may have made some.
+    pub(super) fn let_in_again(&mut self) {
+        if self.crowded.is_some() {
+            self.let_in();
         }
     }
 
@@ -226,10 +227,7 @@ impl Tree {
 
     /// The services give their events from now on, where somebody follows them.
     pub(super) fn listen_to_services(&mut self) {
-        let listens = self.clients.has_followers();
-        if std::mem::replace(&mut self.listens, listens) == listens {
-            return;
-        }
+        let Some(listens) = self.clients.listening() else { return };
         for slot in self.slots.in_order().collect::<Vec<_>>() {
             if let Some(hosted) = self.slots.get_mut(slot) {
                 hosted.service.listen(listens);
