@@ -339,11 +339,16 @@ impl Process {
         }
     }
 
-    /// Kills what runs of it, whatever comes of that.
+    /// Kills what runs of it, and its process group where it leads one, whatever comes of that.
     pub(super) fn kill(&self, shared: &Shared) {
         self.script.kill();
-        if self.machine.pid != 0 {
-            self.signal(shared, signals::KILL);
+        if self.machine.pid == 0 {
+            return;
+        }
+        self.signal(shared, signals::KILL);
+        // The number is that of its group as long as it is a child of ours that was not reaped.
+        if shared.is_one_of_many() && self.adopted.is_none() && self.lost.is_none() {
+            let _ = process::kill_group(self.machine.pid, signals::KILL); // it may have been the last of it
         }
     }
 

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
-use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, mkdirat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchdir, fchown, fchownat, geteuid, mkfifoat, read, unlinkat};
 
 use crate::sys::socket;
@@ -147,6 +147,24 @@ pub fn own_directory(parent: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
         fchmod(&directory, mode)?;
     }
     Ok(directory)
+}
+
+/// Opens a directory to which a link may lead, if that is ours or root's: whom else it belongs to could choose where we
+/// write.
+///
+/// # Errors
+/// As open(2); ELOOP where the link is another's.
+pub fn directory(parent: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    match fds::open(parent, name, flags, Mode::empty()) {
+        Err(Errno::ENOTDIR | Errno::ELOOP) => {}
+        other => return other,
+    }
+    let link = fstatat(parent, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+    if fds::is(&link, SFlag::S_IFLNK) && link.st_uid != us() && link.st_uid != 0 {
+        return Err(Errno::ELOOP);
+    }
+    fds::open_directory(parent, name)
 }
 
 /// Gives a socket that we have just bound to a group. Its mode is as it was bound.

@@ -197,3 +197,20 @@ fn the_scan_directory_can_be_the_state_directory() {
     tree.started(2, "a");
     tree.stop();
 }
+
+#[test]
+fn a_link_of_another_user_does_not_lead_the_state_elsewhere() {
+    needs!(root());
+    let mut tree = Tree::prepare(&[("a/run", PUPPET), ("b/run", PUPPET)]);
+    tree.keep_state_apart();
+    let state = tree.path("state");
+    tree.shell(
+        "cd ..; mkdir state away; ln -s ../away state/a; ln -s ../away state/b; chown -h 12345 state/a",
+    );
+    assert!(state.join("a").is_symlink());
+    tree.spawn(tree.command());
+    tree.started(1, "b"); // whose link is root's
+    tree.until("the message", || tree.said("a: warning: unable to make its state directory") == 1);
+    assert!(!tree.lines().iter().any(|line| line.starts_with("start a ")), "{}", tree.report());
+    tree.stop();
+}

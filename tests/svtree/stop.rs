@@ -306,3 +306,14 @@ fn a_stop_before_all_is_hosted_again_ends_what_a_former_tree_has_left() {
         assert!(at("finish s0 ") < at("stop db"), "{}", tree.report());
     }
 }
+
+#[test]
+fn when_the_time_is_over_the_children_of_a_run_are_killed_with_it() {
+    let run = "#!/bin/sh\ntrap '' TERM\nsh -c 'trap \"\" TERM; echo start child $$ >>$D/lines; while :; do sleep 1; done' &\nwait\nwhile :; do sleep 1; done\n";
+    let mut tree = Tree::prepare(&[("a/run", run)]);
+    tree.set_options(&["-t", "200"]);
+    tree.supervise();
+    tree.started(1, "child");
+    tree.stop();
+    tree.assert_nothing_left();
+}

@@ -149,7 +149,7 @@ impl Tree {
             (None, None) => return Ok(()), // a program alone needs none
         };
         let made = make_directory(parent, OWN, 0o755);
-        let own = match made.and_then(|()| fds::open_directory(parent.as_fd(), OWN)) {
+        let own = match made.and_then(|()| door::directory(parent.as_fd(), OWN)) {
             Ok(own) => own,
             Err(errno) => {
                 self.voice.unable_so(&[b"make .tree"], errno, b"going on without a socket");

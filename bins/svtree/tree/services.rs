@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use common::poll::{self, POLLNVAL, watch};
 use common::spawn::Files;
 use common::supervise::Part;
-use common::{Voice, Words, fds, file};
+use common::{Voice, Words, door, fds, file};
 use nix::errno::Errno;
 use nix::fcntl::renameat;
 use nix::sys::resource::{Resource, getrlimit};
@@ -169,7 +169,7 @@ impl Template {
 
     fn state_of(&self, all: &OwnedFd, waiting: &Waiting) -> nix::Result<OwnedFd> {
         supervise::make_directory(all, waiting.name, 0o755)?;
-        let state = fds::open_directory(all.as_fd(), waiting.name)?;
+        let state = door::directory(all.as_fd(), waiting.name)?;
         self.link_beside(&state, waiting.name, &waiting.directory)?;
         Ok(state)
     }
