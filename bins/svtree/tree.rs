@@ -25,10 +25,11 @@ use super::program::Program;
 use super::queue::Queue;
 use super::scan::Scan;
 use super::slots::Slots;
+use super::template::Template;
 use crate::supervise::{Now, Role};
 use course::Course;
 pub(super) use open::Inherited;
-use services::{Template, Waiting};
+use services::Waiting;
 
 /// How long it has to be quiet before what is not needed for the wait is given back, in milliseconds.
 const QUIET: u64 = 1000;

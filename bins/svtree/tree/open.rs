@@ -14,7 +14,6 @@ use nix::sys::stat::fstat;
 use nix::unistd::getcwd;
 
 use super::course::Course;
-use super::services::{Interned, Log, Template};
 use super::{Deaths, Tree};
 use crate::supervise::{HandedOn, Now, PidSpace, make_directory};
 use crate::svtree::clients::Clients;
@@ -26,6 +25,7 @@ use crate::svtree::program::{Directory, Program, Received, passed_on};
 use crate::svtree::queue::Queue;
 use crate::svtree::scan::{Scan, Way};
 use crate::svtree::slots::{PROGRAM, Slots};
+use crate::svtree::template::{Interned, Log, Template};
 
 /// Below the scan directory, or the state directory: what is the tree's own.
 const OWN: &CStr = c".tree";

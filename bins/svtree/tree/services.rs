@@ -1,27 +1,18 @@
 //! The services of a tree: which there are, and what a change of one means for the others.
 
-use std::collections::BTreeSet;
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 
 use common::poll::{self, POLLNVAL, watch};
-use common::spawn::Files;
 use common::supervise::Part;
-use common::{Voice, Words, door, fds, file};
 use nix::errno::Errno;
-use nix::fcntl::renameat;
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::Tree;
-use crate::supervise::{
-    self, DefaultLog, Ends, HandedOn, Homeless, Names, Now, Options, Orphans, Patience, PidSpace, Places,
-    Program, Refusal, Supervised,
-};
+use crate::supervise::{self, Names, Now};
 use crate::svtree::clients::named;
 use crate::svtree::hosted::{Hosted, Stay};
-use crate::svtree::scan::{Change, Scan, argument};
+use crate::svtree::scan::{Change, Scan};
 use crate::svtree::service_needs;
 
 /// How many fds are kept for what the services need from time to time, and for clients.
@@ -34,69 +25,6 @@ const PATIENCE: u64 = 2000;
 const SOON: u64 = 50;
 /// How long until it is tried again then, in milliseconds.
 const AGAIN: u64 = 1000;
-
-/// What all services of a tree have in common.
-#[derive(Debug)]
-pub(in crate::svtree) struct Template {
-    /// The name that the tree was called by.
-    pub(in crate::svtree) called: &'static [u8],
-    /// The environment of their programs.
-    pub(in crate::svtree) env: Words,
-    /// The scan directory, from the root.
-    pub(in crate::svtree) path: PathBuf,
-    /// Where their state directories lie, if that is not in their own.
-    pub(in crate::svtree) state: Option<OwnedFd>,
-    /// `.tree`, with the state of those that share their directory with others.
-    pub(in crate::svtree) own: Option<OwnedFd>,
-    /// Where recorded pids mean anything.
-    pub(in crate::svtree) space: PidSpace,
-    /// The limit of open files that their programs get, soft and hard.
-    pub(in crate::svtree) files: Files,
-    /// What logs a service that has no logger of its own.
-    pub(in crate::svtree) log: Log,
-    /// What the program before us has left of those that it had.
-    pub(in crate::svtree) handed_on: HandedOn,
-    /// Names that services have or had: the engine keeps them for good, each once.
-    pub(in crate::svtree) names: Interned,
-}
-
-/// What logs a service that has no logger of its own.
-#[derive(Clone, Debug)]
-pub(in crate::svtree) enum Log {
-    /// Nothing: it writes where the tree does.
-    Nothing,
-    /// `run` in this directory, which gets its name.
-    Directory(BorrowedFd<'static>),
-    /// svlog, at this path, which puts its name in front of each line and writes where the tree does.
-    Prefix(BorrowedFd<'static>, &'static CStr),
-}
-
-impl Log {
-    fn of(&self, name: &'static CStr) -> Option<DefaultLog> {
-        let (directory, program) = match self {
-            Self::Nothing => return None,
-            Self::Directory(directory) => (*directory, Program::Run(Some(name))),
-            Self::Prefix(directory, path) => (*directory, Program::Command([path, c"-p", name, c"-"])),
-        };
-        Some(DefaultLog { directory, program })
-    }
-}
-
-/// Strings that live as long as the process.
-#[derive(Debug, Default)]
-pub(in crate::svtree) struct Interned(BTreeSet<&'static CStr>);
-
-impl Interned {
-    /// This one.
-    fn get(&mut self, name: &CStr) -> &'static CStr {
-        if let Some(known) = self.0.get(name) {
-            return known;
-        }
-        let new: &'static CStr = Box::leak(name.to_owned().into_boxed_c_str());
-        self.0.insert(new);
-        new
-    }
-}
 
 /// A service that is to be hosted, and why that could not be done, if that was reported.
 #[derive(Debug)]
@@ -112,105 +40,6 @@ pub(super) struct Waiting {
 
 /// What could not be done, and why.
 type Told = (&'static str, Option<Errno>);
-
-impl Template {
-    /// Opens a service; `needs`: what its start waits for.
-    fn open(
-        &mut self,
-        waiting: &Waiting,
-        needs: Option<Names>,
-        now: Now,
-    ) -> Result<Box<Supervised>, Refusal> {
-        let name = waiting.name;
-        let copy = waiting.directory.try_clone();
-        let service = copy.map_err(|_| unable("open its directory", Errno::EMFILE))?;
-        let all = self.state_parent(name);
-        let state = all.map(|all| self.state_of(all, waiting)).transpose();
-        let state = state.map_err(|errno| unable("make its state directory", errno))?;
-        let space = self.space.clone();
-        let places = Places { service, state };
-        let notify = self.handed_on.socket_of(&places, &space, now);
-        let argument = argument(name).map(|argument| CString::new(argument).unwrap_or_default()); // of a C string
-        let options = Options {
-            voice: self.voice(name),
-            env: self.env.clone(),
-            files: Some(self.files),
-            supervisor: std::process::id(),
-            space,
-            ends: Ends::WhenAsked,
-            orphans: Orphans::Anybodys,
-            patience: Patience::None,
-            needs,
-            homeless: Homeless::Supervised,
-            argument: argument.map(|argument| self.names.get(&argument)),
-            log: self.log.of(name),
-            notify,
-        };
-        Supervised::open(places, options, now)
-    }
-
-    /// Whether a former tree may have left something of a service.
-    fn has_left(&self, waiting: &Waiting) -> bool {
-        let all = self.state_parent(waiting.name);
-        let state = all.map(|all| fds::open_directory(all.as_fd(), waiting.name));
-        match &state {
-            None => supervise::has_left(waiting.directory.as_fd()),
-            Some(Ok(state)) => supervise::has_left(state.as_fd()),
-            Some(Err(errno)) => *errno != Errno::ENOENT,
-        }
-    }
-
-    /// Where the state directory of a service lies, if not in its own directory.
-    fn state_parent(&self, name: &CStr) -> Option<&OwnedFd> {
-        // Services that share a directory cannot share their state.
-        let shares = argument(name).is_some();
-        self.state.as_ref().or(self.own.as_ref().filter(|_| shares))
-    }
-
-    fn state_of(&self, all: &OwnedFd, waiting: &Waiting) -> nix::Result<OwnedFd> {
-        supervise::make_directory(all, waiting.name, 0o755)?;
-        let state = door::directory(all.as_fd(), waiting.name)?;
-        self.link_beside(&state, waiting.name, &waiting.directory)?;
-        Ok(state)
-    }
-
-    fn link_beside(&self, state: &OwnedFd, name: &CStr, directory: &OwnedFd) -> nix::Result<()> {
-        supervise::link_beside(state, directory, &self.path.join(OsStr::from_bytes(name.to_bytes())))
-    }
-
-    /// The links in a state directory lead to the service directory by its new name.
-    fn renew_links(&self, name: &CStr, directory: &OwnedFd) -> nix::Result<()> {
-        let Some(all) = self.state_parent(name) else { return Ok(()) };
-        match fds::open_directory(all.as_fd(), name) {
-            Ok(state) => self.link_beside(&state, name, directory),
-            Err(Errno::ENOENT) => Ok(()), // it was not hosted yet
-            Err(errno) => Err(errno),
-        }
-    }
-
-    /// The state directory of a service goes with its name; that of another one of the new name takes its place, also
-    /// where it is left from former times.
-    fn rename_state(&self, from: &CStr, to: &CStr) -> nix::Result<()> {
-        let Some(state) = self.state_parent(from) else { return Ok(()) };
-        let renamed = match file::exchange(state.as_fd(), from, to) {
-            Err(Errno::ENOENT) => renameat(state, from, state, to),
-            renamed => renamed,
-        };
-        match renamed {
-            Err(Errno::ENOENT) => Ok(()), // it was not hosted yet
-            renamed => renamed,
-        }
-    }
-
-    /// The prefix of messages about a service.
-    pub(super) fn voice(&self, name: &'static CStr) -> Voice {
-        Voice { called: self.called, directory: name.to_bytes(), part: b"" }
-    }
-}
-
-fn unable(what: &'static str, errno: Errno) -> Refusal {
-    Refusal::unable(Part::Service, what, errno)
-}
 
 /// Whether there are fds for another service, and for what those that run need from time to time.
 fn has_room() -> bool {
@@ -369,7 +198,7 @@ impl Tree {
             self.look(now);
         }
         for waiting in std::mem::take(&mut self.waiting) {
-            if waiting.told.is_none() && self.template.has_left(&waiting) {
+            if waiting.told.is_none() && self.template.has_left(waiting.name, &waiting.directory) {
                 self.waiting.push_back(waiting);
             } else {
                 self.forget(&waiting);
@@ -401,7 +230,7 @@ impl Tree {
         // What is hosted for its end must not start.
         let held = ends || self.graph.holds(waiting.slot);
         let needs = held.then(|| Names::of(self.names_of_needs(waiting.slot)));
-        match self.template.open(&waiting, needs, now) {
+        match self.template.open(waiting.name, &waiting.directory, needs, now) {
             Ok(mut service) => {
                 if self.clients.has_followers() {
                     // What has happened to it so far is in its state.
