@@ -116,7 +116,8 @@ impl Client {
             Ok(0) => self.ended = true,
             Ok(count) => self.input.extend(&buffer[..count]),
             Err(Errno::EAGAIN | Errno::EINTR) => {}
-            Err(_) => self.end = End::Gone,
+            // ECONNRESET, where it has gone before it has read all its answers: what it has sent is carried out still.
+            Err(_) => (self.ended, self.end) = (true, End::Deaf),
         }
     }
 

@@ -63,8 +63,9 @@ pub(crate) const ASLEEP: &[c_long] = &[SYS_clock_nanosleep, SYS_nanosleep, SYS_p
 
 /// The numbers of those system calls on i386 that tests look for, and what they are here: the program under
 /// test may be of 32 bits beside tests of 64. Those of a time of 64 bits are the same calls.
-const OF_I386: [(c_long, c_long); 22] = [
+const OF_I386: [(c_long, c_long); 23] = [
     (3, libc::SYS_read),
+    (4, libc::SYS_write),
     (29, SYS_pause),
     (55, libc::SYS_fcntl),
     (93, libc::SYS_ftruncate),

@@ -145,6 +145,26 @@ fn an_instance_of_a_template_gets_its_argument_and_the_template_is_no_service() 
 }
 
 #[test]
+fn without_a_state_directory_the_state_of_instances_is_in_that_of_the_tree() {
+    let mut tree = Tree::start(&[("w@/run", NOTES), ("w@1", "-> w@"), ("w@2", "-> w@")]);
+    tree.until("both", || tree.count("start") == 2);
+    tree.until_names(&["w@1", "w@2"]);
+    let pid = |name: &str| field(&tree.ask(&format!("@{name} status")), "pid").to_owned();
+    let pids = ["w@1", "w@2"].map(pid);
+    assert_ne!(pids[0], pids[1]);
+    for (name, pid) in ["w@1", "w@2"].iter().zip(&pids) {
+        let shown = run(prepared("svctl").args(["status", name]).env("SVDIR", tree.at("")));
+        assert!(shown.stdout.starts_with(&format!("run: {name}: (pid {pid}) ")), "{shown:?}");
+    }
+    assert!(!tree.at("w@/supervise").exists());
+    tree.kill_and_restart();
+    tree.until_names(&["w@1", "w@2"]);
+    let pid = |name: &str| field(&tree.ask(&format!("@{name} status")), "pid").to_owned();
+    assert_eq!((["w@1", "w@2"].map(pid), tree.count("start")), (pids, 2));
+    tree.stop();
+}
+
+#[test]
 fn instances_of_a_template_keep_their_state_apart() {
     let mut tree = Tree::prepare(&[("w@/run", NOTES), ("w@1", "-> w@"), ("w@2", "-> w@")]);
     tree.keep_state_apart();

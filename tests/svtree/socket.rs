@@ -1,6 +1,11 @@
 //! The socket of the tree: its requests, and clients of every kind.
 
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::{fs, thread};
+
+use common::fds::unread;
 
 use super::harness::*;
 use crate::support::*;
@@ -220,6 +225,13 @@ fn a_client_that_is_gone_leaves_nothing_behind_and_what_it_has_sent_is_carried_o
         tree.until(&format!("the end of client {i}"), || files() <= before);
     }
     tree.started(1, "b");
+    // One that leaves with an answer unread resets the connection.
+    let mut client = UnixStream::connect(tree.socket()).unwrap();
+    client.write_all(b"list\n@a wait down\n@b down\n").unwrap();
+    tree.until("an answer", || unread(client.as_fd()).unwrap() > 0);
+    drop(client);
+    tree.until_stat("b", "down");
+    tree.until("its end", || files() <= before);
     // Nothing is left to be told again and again.
     let switches = || {
         let status = fs::read_to_string(format!("/proc/{}/status", tree.supervisor())).unwrap();
