@@ -22,6 +22,7 @@ use common::{clock, fds};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::stat::{SFlag, fstat, fstatat};
+use nix::sys::time::TimeSpec;
 
 pub(crate) use notice::Notice;
 use pace::Pace;
@@ -88,6 +89,8 @@ pub(crate) struct Scan {
     table: Table,
     /// That which had the path at the last look, and whether inotify sees all that happens to it.
     identity: Option<Identity>,
+    /// When a name in it was changed last, as the last look has left it.
+    changed: Option<TimeSpec>,
     remote: bool,
     /// Open while there may be changes to take.
     directory: Option<OwnedFd>,
@@ -113,6 +116,7 @@ impl Scan {
             watches: Watches::of(path),
             table: Table::default(),
             identity: None,
+            changed: None,
             remote: false,
             directory: None,
             notices: Vec::new(),
@@ -238,7 +242,8 @@ impl Scan {
     /// Reads the names of the directory that has the path now.
     fn read(&mut self, mut all: bool, polled: bool) -> nix::Result<()> {
         let directory = fds::open_directory(AT_FDCWD, &self.path)?;
-        let identity = Identity::of(&fstat(&directory)?);
+        let before = fstat(&directory)?;
+        let identity = Identity::of(&before);
         if self.identity != Some(identity) {
             if self.identity.is_some() {
                 self.notices.push(Notice::Replaced);
@@ -260,7 +265,7 @@ impl Scan {
             };
         }
         let (table, fd) = (&mut self.table, directory.as_fd());
-        let (mut dangling, mut unsure) = (false, false);
+        let (mut dangling, mut gone_meanwhile) = (false, false);
         file::each_entry(fd, |name, kind| {
             if kind == Kind::Other || !table::is_service(name) {
                 return;
@@ -269,7 +274,7 @@ impl Scan {
                 Ok(file) => Ok(Some(Identity::of(&file)).filter(|_| fds::is(&file, SFlag::S_IFDIR))),
                 Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::ENAMETOOLONG) => {
                     let gone = fstatat(fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_err();
-                    unsure |= gone;
+                    gone_meanwhile |= gone;
                     dangling |= !gone && kind != Kind::Directory;
                     Ok(None)
                 }
@@ -277,7 +282,10 @@ impl Scan {
             });
         })?;
         self.table.end();
-        self.table.unsure = unsure;
+        // Also since the last look: a second change within one tick does not show.
+        let changed = Some(place::changed(&fstat(&directory)?));
+        let last = std::mem::replace(&mut self.changed, changed);
+        self.table.unsure = gone_meanwhile || changed != last || changed != Some(place::changed(&before));
         self.dangling = dangling;
         self.directory = Some(directory);
         Ok(())

@@ -8,6 +8,12 @@ use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::{FileStat, SFlag, fstatat};
 use nix::sys::statfs::{FsType, fstatfs};
+use nix::sys::time::TimeSpec;
+
+/// When a name in a directory was changed last, in ticks of the kernel's clock: shorter than the pause between two looks.
+pub(super) fn changed(directory: &FileStat) -> TimeSpec {
+    TimeSpec::new(directory.st_mtime, directory.st_mtime_nsec)
+}
 
 /// How far a service directory is made.
 #[derive(Clone, Copy, Debug, PartialEq)]

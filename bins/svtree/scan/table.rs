@@ -40,8 +40,10 @@ pub(super) fn is_template(name: &[u8]) -> bool {
     name.ends_with(b"@")
 }
 
-/// A service is stopped when it was missing at two looks, or at this many more where names were changed meanwhile.
+/// A service is stopped when it was missing at two looks in a row, or at this many where names were changed meanwhile.
 const MISSING: u16 = 1000;
+/// How many of these a look counts for during which no name was changed.
+const SURE: u16 = MISSING / 2;
 
 /// What is made of a name.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,7 +111,7 @@ pub(super) struct Table {
     opened: usize,
     /// A service was not seen, for the first time: it is looked for once more.
     pub(super) doubtful: bool,
-    /// A name was gone before it could be looked up: its service may have another by now that was not read.
+    /// Names were changed while they were read, or just before: a service may have one that was not read.
     pub(super) unsure: bool,
     /// Watches of directories that are half made no more.
     pub(super) stale: Vec<i32>,
@@ -235,12 +237,12 @@ impl Table {
         if waits {
             return None; // until the service that is called so has ended
         }
+        let missing = missing + if self.unsure { 1 } else { SURE };
         if missing >= MISSING {
             self.entries[this].state = State::Leaving { identity };
             return Some(Step::Vanished(this));
         }
-        self.entries[this].state =
-            State::Hosted { identity, missing: missing + if self.unsure { 1 } else { MISSING } };
+        self.entries[this].state = State::Hosted { identity, missing };
         self.doubtful = true;
         None
     }
