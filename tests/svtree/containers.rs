@@ -75,7 +75,7 @@ fn hup_is_a_look_and_ends_nothing() {
     tree.set_program(&[
         "sh",
         "-c",
-        "trap 'echo program got HUP >>$D/lines' HUP; while :; do sleep 600; done",
+        "trap 'echo program got HUP >>$D/lines' HUP; while :; do sleep 1; done",
     ]);
     tree.spawn(inside(&tree, &[]));
     tree.started(1, "web");

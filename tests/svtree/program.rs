@@ -247,7 +247,7 @@ fn the_program_is_in_the_foreground_of_the_terminal_and_gives_it_back() {
     let ground = Ground::new();
     ground.fifo("never");
     ground.script("tree/.tree/finish", "echo finish $1; read x <$D/never");
-    let program = "trap \"echo interrupted; exit 5\" INT; echo program $$; while :; do sleep 600; done";
+    let program = "trap \"echo interrupted; exit 5\" INT; echo program $$; while :; do sleep 1; done";
     let mut terminal = Terminal::start(&ground, &format!("exec svtree -t 600000 tree -- sh -c '{program}'"));
     terminal.until("program ");
     terminal.until("\n");
@@ -411,7 +411,7 @@ fn as_process_1_every_stop_signal_is_a_stop() {
 fn as_process_1_it_passes_signals_on_and_reaps_orphans() {
     needs!(root(), tool("unshare"), tool("setsid"));
     let ground = Ground::new();
-    let program = "trap 'exit 8' USR1; setsid sh -c 'exit 1' & sh -c 'setsid true & exit' ; : >$D/up; while :; do sleep 600; done";
+    let program = "trap 'exit 8' USR1; setsid sh -c 'exit 1' & sh -c 'setsid true & exit' ; : >$D/up; while :; do sleep 1; done";
     let mut child = ground.contained(&[], program).spawn().unwrap();
     until("the program", || ground.path("up").exists());
     let tree = process_1(&child);

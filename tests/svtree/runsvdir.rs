@@ -47,7 +47,7 @@ fn term_leaves_all_running_for_the_next_tree() {
 fn the_log_is_taken_and_never_shown_in_the_arguments() {
     let log = "log: ...........";
     let (mut tree, _) = tree(&["-P", "tree", log]);
-    tree.write(&[("b/run", PUPPET), ("b/needs", "nobody\n")]);
+    tree.add("b", &[("run", PUPPET), ("needs", "nobody\n")]);
     tree.until("a message", || tree.said("b: needs nobody: no such service") == 1);
     let arguments = fs::read(format!("/proc/{}/cmdline", tree.supervisor())).unwrap();
     assert_eq!(String::from_utf8_lossy(&arguments), format!("runsvdir\0-P\0tree\0{log}\0"));
