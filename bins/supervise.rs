@@ -60,7 +60,7 @@ pub(crate) use pid_space::PidSpace;
 pub(crate) use pipe::handed_on as pipes_handed_on;
 pub(crate) use program::{DefaultLog, Program};
 pub(crate) use refusal::Refusal;
-pub(crate) use role::Role;
+pub(crate) use role::{HEARD, Role};
 pub(crate) use service::{exists, make_directory};
 pub(crate) use supervised::{Ending, Ends, FIXED_FDS, Homeless, Next, Options, Places, Standing, Supervised};
 

@@ -6,7 +6,7 @@
 mod supervisor;
 mod upgrade;
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::mem::ManuallyDrop;
 
 use common::{Cli, Exit, Link, OrFail, Outcome, Short, Voice, Words, fds, shown, signals};
@@ -18,7 +18,7 @@ use crate::supervise::{
     self, Ending, Ends, Homeless, Now, Options, Orphans, Patience, PidSpace, Places, Role, Supervised,
     make_directory,
 };
-use supervisor::{HEARD, Supervisor};
+use supervisor::Supervisor;
 use upgrade::Origin;
 
 /// svrun: run a service and its logger, and start them again when they end.
@@ -55,43 +55,27 @@ struct CommandLine {
     keep: bool,
     state: Option<&'static CStr>,
     directory: &'static CStr,
-    words: Words,
+    line: Words,
     env: Words,
 }
 
 fn command_line(cli: &mut Cli) -> Result<CommandLine, Exit> {
     let (mut keep, mut state) = (false, None);
     let mut role = Role::now();
-    let mut words = vec![cli.first()];
     while let Some(option) = cli.option()? {
         match option {
-            Short('1') => {
-                role = Role::Whole;
-                words.push(c"-1");
-            }
-            Short('k') => {
-                keep = true;
-                words.push(c"-k");
-            }
-            Short('s') => {
-                let value = std::os::unix::ffi::OsStringExt::into_vec(cli.value()?);
-                let value = CString::new(value).map_err(|_| Exit::usage("invalid statedir"))?;
-                let value: &'static CStr = Box::leak(value.into_boxed_c_str());
-                words.extend([c"-s", value]);
-                state = Some(value);
-            }
+            Short('1') => role = Role::Whole,
+            Short('k') => keep = true,
+            Short('s') => state = Some(cli.word()?.0),
             other => return Err(other.unexpected().into()),
         }
     }
     let directory = cli.operand("dir")?.0;
-    words.extend(Some(c"--").filter(|_| directory.to_bytes().starts_with(b"-")));
-    words.push(directory);
     let rest = cli.rest_or_nothing();
     if rest.words.first().is_some() {
         return Err(Exit::usage("nothing may follow dir"));
     }
-    let (words, env) = (words.into_iter().collect::<Words>(), rest.env.into_words());
-    Ok(CommandLine { role, keep, state, directory, words, env })
+    Ok(CommandLine { role, keep, state, directory, line: cli.line(), env: rest.env.into_words() })
 }
 
 /// Makes this process fit for its work, and takes the service. A function of its own, so that what it needs of the
@@ -99,7 +83,7 @@ fn command_line(cli: &mut Cli) -> Result<CommandLine, Exit> {
 #[inline(never)]
 fn start(cli: &mut Cli) -> Result<Supervisor, Exit> {
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
-    let CommandLine { role, keep, state, directory, words, env } = command_line(cli)?;
+    let CommandLine { role, keep, state, directory, line, env } = command_line(cli)?;
     // Before the first child: nothing that arrives may be lost, or end us, from here on.
     signals::block_all().or_fail("block signals")?;
     signals::reset_all();
@@ -135,7 +119,8 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Exit> {
         voice.fatal(&[what], errno);
         Exit::answer(111, "")
     };
-    let signals = common::signals::as_fd(&HEARD).map_err(|errno| fatal(b"open a signalfd", errno))?;
+    let signals =
+        common::signals::as_fd(&supervise::HEARD).map_err(|errno| fatal(b"open a signalfd", errno))?;
     let space = PidSpace::now().map_err(|errno| fatal(b"identify the boot and the namespaces", errno))?;
     let options = Options {
         voice,
@@ -158,6 +143,6 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Exit> {
     })?;
     drop(pipes);
     let (resting, unreaped) = (false, false);
-    let origin = Origin { words, directory: origin, env };
+    let origin = Origin { line, directory: origin, env, keep };
     Ok(Supervisor { service, signals, role, voice, origin, resting, unreaped })
 }

@@ -2,9 +2,9 @@
 //!
 //! What a service is and does is in `crate::supervise`, which this program holds once for each of them. Here is what is
 //! about all of them: `tree` is the loop, and the course from the setup to the end; `scan` finds the services, `slots` and
-//! `hosted` hold them, `events` and `queue` say whose turn it is; `template` says how they are opened;
-//! `needs` and `stop` know who needs whom; `clients` are those
-//! of the tree's socket; `own`, `program` and `sweep` are what the tree itself runs and ends.
+//! `hosted` hold them, `events` and `queue` say whose turn it is; `template` says how they are opened; `needs` and `stop` know
+//! which of them need which; `clients` are those of the tree's socket; `own`, `program` and `sweep` are what the tree itself
+//! runs and ends.
 
 mod check;
 mod clients;

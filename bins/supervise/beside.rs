@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use common::file::read_link;
+use common::identity::same;
 use nix::errno::Errno;
 use nix::sys::stat::fstat;
 use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
@@ -15,8 +16,7 @@ use super::service::{exists, make_directory};
 /// Links in a state directory that lies elsewhere to what clients look for beside it; `path`: that of the service
 /// directory, from the root. A link that leads elsewhere is of a former path. Nothing where both are one directory.
 pub(crate) fn link_beside(state: &OwnedFd, service: &OwnedFd, path: &Path) -> nix::Result<()> {
-    let identity = |file: &OwnedFd| fstat(file).map(|stat| (stat.st_dev, stat.st_ino));
-    if identity(state)? == identity(service)? {
+    if same(&fstat(state)?, &fstat(service)?) {
         return Ok(());
     }
     let log = exists(service.as_fd(), c"log");

@@ -1,8 +1,8 @@
-//! An fd that is waited for, with whether the one who waits knows it.
+//! An fd that is waited for, and whether that is known already.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-/// An fd that is waited for. It is new to the one who waits until that was asked: its number may be that of another
+/// An fd that is waited for. It is new until that was asked: its number may be that of another
 /// file, which was closed just before.
 #[derive(Debug)]
 pub(super) struct Fresh {

@@ -4,11 +4,12 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::door::{self, Owner};
+use common::identity::same;
 use common::lock::{TRIES, flock_within};
 use common::supervise;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
-use nix::sys::stat::{FileStat, fstat, fstatat};
+use nix::sys::stat::{fstat, fstatat};
 use nix::unistd::geteuid;
 
 /// Why a state directory is not ours.
@@ -96,10 +97,9 @@ fn wait(file: BorrowedFd, tries: &mut u32) -> Result<(), NotOurs> {
 }
 
 fn is_there(directory: BorrowedFd, file: &OwnedFd) -> bool {
-    let same = |one: FileStat, other: FileStat| (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino);
     // Without an answer the lock counts as good.
     match (fstat(file), fstatat(directory, supervise::LOCK, AtFlags::AT_SYMLINK_NOFOLLOW)) {
-        (Ok(one), Ok(other)) => same(one, other),
+        (Ok(one), Ok(other)) => same(&one, &other),
         (_, Err(Errno::ENOENT)) => false,
         _ => true,
     }

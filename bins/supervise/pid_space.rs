@@ -13,7 +13,7 @@ use nix::sys::stat::{Mode, fstatat};
 use nix::unistd::pipe2;
 
 /// Where pids and start times count.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PidSpace {
     boot: Text<48>,
     place: Place,
@@ -48,12 +48,6 @@ pub(super) enum Then {
     Over,
     /// Another pid namespace, which may live.
     Elsewhere,
-}
-
-impl Clone for PidSpace {
-    fn clone(&self) -> Self {
-        Self { boot: Text::of(self.boot.bytes()), ..*self }
-    }
 }
 
 impl PidSpace {

@@ -1,4 +1,10 @@
-//! The role of a supervisor among the programs beside it.
+//! The role of a supervisor among the programs beside it, and the signals by which these reach it.
+
+use common::signals;
+
+/// The signals that a supervisor acts on. It blocks all others.
+pub(crate) const HEARD: [i32; 7] =
+    [signals::CHLD, signals::TERM, signals::INT, signals::HUP, signals::QUIT, signals::PWR, signals::RTMIN_3];
 
 /// The role of a supervisor among the programs beside it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -14,10 +14,6 @@ const QUIET: u64 = 1000;
 /// How many deaths are learnt of in a round: there may be any number.
 const DEATHS: u32 = 32;
 
-/// The signals that are heard. All others are blocked.
-pub(super) const HEARD: [i32; 7] =
-    [signals::CHLD, signals::TERM, signals::INT, signals::HUP, signals::QUIT, signals::PWR, signals::RTMIN_3];
-
 /// A supervisor at work.
 #[derive(Debug)]
 pub(super) struct Supervisor {

@@ -13,11 +13,13 @@ use crate::supervise::{Supervised, next_program};
 #[derive(Debug)]
 pub(super) struct Origin {
     /// The command line.
-    pub(super) words: Words,
+    pub(super) line: Words,
     /// The working directory in which it counts.
     pub(super) directory: OwnedFd,
     /// The environment.
     pub(super) env: Words,
+    /// Whether the service inherits our fds: a pipe that is handed on would be the service's too.
+    pub(super) keep: bool,
 }
 
 impl Origin {
@@ -32,11 +34,9 @@ impl Origin {
 
     fn execute(&self, service: &Supervised) -> nix::Result<Errno> {
         fchdir(&self.directory)?;
-        // With -k a pipe that is handed on would be the service's too.
-        let pipes = !self.words.clone().any(|word| word == c"-k");
-        let handed = service.hand_on(pipes)?;
+        let handed = service.hand_on(!self.keep)?;
         // Clients see their end: the new program listens in a moment.
-        let errno = next_program::execute(&self.words, &self.env);
+        let errno = next_program::execute(&self.line, &self.env);
         handed.into_iter().flatten().rev().try_for_each(fds::Handed::take_back)?;
         Ok(errno)
     }

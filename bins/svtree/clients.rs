@@ -4,8 +4,8 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use common::poll::{POLLIN, POLLOUT, poll, watch};
+use common::socket;
 use common::supervise::Part;
-use common::{Text, socket};
 use nix::errno::Errno;
 use nix::unistd::read;
 
@@ -235,7 +235,7 @@ impl Clients {
         (std::mem::replace(&mut self.listen, listen) != listen).then_some(listen)
     }
 
-    /// Sends an event to all who follow.
+    /// Sends an event to all followers.
     pub(super) fn publish(&mut self, line: &[u8]) {
         self.all.iter_mut().flatten().filter(|client| client.follows).for_each(|client| client.send(line));
     }
@@ -263,12 +263,4 @@ impl Clients {
 
 fn token(i: usize) -> Token {
     Token::Client(u32::try_from(i).unwrap_or(u32::MAX))
-}
-
-/// An object of a service, with its name as the first member.
-pub(super) fn named(name: &[u8], object: &[u8]) -> Vec<u8> {
-    // A name has at most 255 bytes, each of which is escaped to at most six.
-    let mut line = Text::<1600>::of("{\"name\":\"");
-    line.quoted(name).add("\",");
-    [line.bytes(), object.strip_prefix(b"{").unwrap_or(object)].concat()
 }

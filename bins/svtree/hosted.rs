@@ -118,8 +118,7 @@ impl Hosted {
         match updated {
             Ok(()) => self.unwatched = false,
             Err(errno) => {
-                deadline =
-                    Some(deadline.map_or(now.monotonic + AGAIN, |time| time.min(now.monotonic + AGAIN)));
+                deadline = [deadline, Some(now.monotonic + AGAIN)].into_iter().flatten().min();
                 if !std::mem::replace(&mut self.unwatched, true) {
                     voice.unable_so(&[b"wait for its events"], errno, b"looking each second");
                 }

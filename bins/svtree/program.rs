@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, rlim_t};
 use nix::sys::stat::Mode;
 use nix::unistd::{getpgrp, tcgetpgrp, tcsetpgrp};
 
-use crate::supervise::{exit_status, from_wait_status};
+use crate::supervise::{HEARD, exit_status, from_wait_status};
 
 /// Whether the tree has a scan directory, which HUP has it look at.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,10 +19,6 @@ pub(super) enum Directory {
     Given,
     None,
 }
-
-/// The signals of the tree itself: a stop, or a departure, and a death.
-const OWN: [i32; 6] =
-    [signals::TERM, signals::INT, signals::QUIT, signals::PWR, signals::RTMIN + 3, signals::CHLD];
 
 /// Those that say something about this process alone: its faults and its limits, its terminal, a write of its own into a
 /// pipe without a reader. KILL and STOP are never seen.
@@ -45,8 +41,8 @@ const OURS_ALONE: [i32; 14] = [
 
 /// The signals that are passed on to the program, as a mask: all that mean nothing to the tree.
 pub(super) fn passed_on(directory: Directory) -> u64 {
-    let hangup = if directory == Directory::Given { signals::mask_of(&[signals::HUP]) } else { 0 };
-    !(signals::mask_of(&OWN) | signals::mask_of(&OURS_ALONE) | hangup)
+    let hangup = if directory == Directory::None { signals::mask_of(&[signals::HUP]) } else { 0 };
+    !(signals::mask_of(&HEARD) | signals::mask_of(&OURS_ALONE)) | hangup
 }
 
 /// The signal by which the program is asked to end where `asked` has asked the tree: QUIT is the graceful stop of those

@@ -12,9 +12,9 @@ mod upgrade;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
+use common::epoll::EVENTS;
 use common::{Voice, Words, memory, process, signals};
 use nix::errno::Errno;
-use nix::sys::resource::rlim_t;
 
 use super::clients::Clients;
 use super::command_line::Manner;
@@ -80,9 +80,8 @@ pub(super) struct Tree {
     course: Course,
     /// Held as long as we live.
     lock: Option<OwnedFd>,
-    /// The command line, and the limit of open files that we were given, soft and hard.
+    /// The command line.
     line: Words,
-    files: (rlim_t, rlim_t),
     socket: Option<OwnedFd>,
     clients: Clients,
     /// When clients are let in again: there was no fd or no memory for one.
@@ -100,7 +99,6 @@ impl Tree {
         // A death before our signal dispositions were set has sent us nothing.
         self.signalled = true;
         loop {
-            // First, so that whatever was started is known by its pid before a death is learnt of.
             self.turns();
             self.learn();
             let status = self.go_on(Now::read());
@@ -127,16 +125,23 @@ impl Tree {
     /// Something was asked of a service outside of its turn, which may have closed files of it and opened others. What
     /// is waited for follows at once: a number that it has lost may be that of another's file a moment later.
     fn touched(&mut self, slot: usize) {
+        self.follow(slot);
+        self.wake(slot);
+    }
+
+    /// Waits for what a service waits for now, and knows its children: one that was just started may be dead already.
+    fn follow(&mut self, slot: usize) {
         let Some(hosted) = self.slots.get_mut(slot) else { return };
         let voice = self.template.voice(hosted.name);
         hosted.rest(slot, &self.events, &mut self.queue, voice);
-        self.wake(slot);
+        let pids = hosted.service.pids();
+        self.slots.set_pids(slot, pids);
     }
 
     /// Waits, and notes whose turn it is.
     fn wait(&mut self) {
         let timeout = self.timeout(Now::read());
-        let mut ready = [None; READY];
+        let mut ready = [None; EVENTS];
         let mut count = 0;
         let waited = self.events.wait(timeout, |token| {
             ready[count] = Some(token);
@@ -231,9 +236,7 @@ impl Tree {
                 return self.touched(slot);
             }
         }
-        hosted.rest(slot, &self.events, &mut self.queue, voice);
-        let pids = hosted.service.pids();
-        self.slots.set_pids(slot, pids);
+        self.follow(slot);
         self.changed(slot, Now::read());
     }
 
@@ -271,12 +274,6 @@ impl Tree {
                 return self.wake(slot);
             }
         }
-        // A child is in the table once its service has had its turn, and may be dead before.
-        for slot in self.awake.clone() {
-            if self.slots.get_mut(slot).is_some_and(|hosted| hosted.service.lost(pid, status)) {
-                return;
-            }
-        }
         if self.lost_own(pid, status) {
             return;
         }
@@ -290,6 +287,3 @@ impl Tree {
         }
     }
 }
-
-/// How many tokens one wait gives.
-const READY: usize = 64;

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use common::identity::same;
 use common::lock::{TRIES, flock_within};
 use common::{Chain, Env, Exit, OrFail, Voice, Words, door, fds, shown, signals};
 use nix::errno::Errno;
@@ -15,7 +16,7 @@ use nix::unistd::getcwd;
 
 use super::course::Course;
 use super::{Deaths, Tree};
-use crate::supervise::{HandedOn, Now, PidSpace, make_directory};
+use crate::supervise::{HEARD, HandedOn, Now, PidSpace, make_directory};
 use crate::svtree::clients::Clients;
 use crate::svtree::command_line::{CommandLine, Place};
 use crate::svtree::events::{Events, Token};
@@ -29,10 +30,6 @@ use crate::svtree::template::{Interned, Log, Template};
 
 /// Below the scan directory, or the state directory: what is the tree's own.
 const OWN: &CStr = c".tree";
-
-/// The signals that the tree acts on itself.
-const HEARD: [i32; 7] =
-    [signals::CHLD, signals::TERM, signals::INT, signals::HUP, signals::QUIT, signals::PWR, signals::RTMIN_3];
 
 impl Tree {
     /// Opens a tree, and starts its setup.
@@ -81,7 +78,7 @@ impl Tree {
             (None, None) => own::TIMEOUT,
         };
         let log = log(directory.as_ref(), prefix, &chain)?;
-        let received_files = received.files;
+        let files = received.files;
         let mut graph = Graph::default();
         let mut slots = Slots::default();
         let program = chain.words.first().is_some().then(|| {
@@ -96,7 +93,7 @@ impl Tree {
             state,
             own: None,
             space: PidSpace::now().or_fail("identify the boot and the namespaces")?,
-            files: received_files,
+            files,
             log,
             handed_on: inherited.handed_on,
             names: Interned::default(),
@@ -126,7 +123,6 @@ impl Tree {
             socket: None,
             lock: None,
             line,
-            files: received_files,
             clients: Clients::default(),
             crowded: None,
             signalled: true,
@@ -160,7 +156,9 @@ impl Tree {
         match door::file_or_new(own.as_fd(), c"lock", access, 0o600, door::Owner::Us) {
             Ok(lock) => {
                 // Before the upgrade this process has locked it already.
-                let held = inherited.into_iter().find(|file| same(file, &lock));
+                let ours = fstat(&lock).or_fail("look at .tree/lock")?;
+                let held =
+                    inherited.into_iter().find(|file| fstat(file).is_ok_and(|file| same(&file, &ours)));
                 if held.is_some() {
                     self.deaths = Deaths::OfAnother;
                 }
@@ -197,16 +195,10 @@ impl Inherited {
     /// Takes it, and closes everything else from 3 up, so that no service gets it.
     pub(in crate::svtree) fn take() -> Result<Self, Exit> {
         let handed_on = HandedOn::take().or_fail("take what was handed on")?;
-        let is_file = |fd| fds::is_regular(fd);
-        let files = fds::all_handed_on(is_file).or_fail("take what was handed on")?;
+        let files = fds::all_handed_on(fds::is_regular).or_fail("take what was handed on")?;
         fds::close_others(&handed_on.iter().chain(&files));
         Ok(Self { handed_on, files })
     }
-}
-
-fn same(one: &OwnedFd, other: &OwnedFd) -> bool {
-    let identity = |file: &OwnedFd| fstat(file).map(|stat| (stat.st_dev, stat.st_ino));
-    identity(one).is_ok_and(|one| Ok(one) == identity(other))
 }
 
 /// What logs a service that has no logger of its own: `.tree/log`, or svlog, found as a program of the tree would be.

@@ -3,14 +3,14 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use common::poll::POLLIN;
-use common::supervise::{Object, Part, key};
+use common::supervise::{Object, Part, key, named};
 use common::{door, signals, socket, supervise};
 use nix::errno::Errno;
 use nix::unistd::{UnlinkatFlags, read, unlinkat};
 
 use super::Tree;
 use crate::supervise::{Now, Standing};
-use crate::svtree::clients::{Client, Doing, Input, LITTLE, List, named};
+use crate::svtree::clients::{Client, Doing, Input, LITTLE, List};
 use crate::svtree::events::Token;
 
 /// How many clients are let in in a round.
@@ -132,12 +132,12 @@ impl Tree {
     fn pass_on(&mut self, i: usize, name: &[u8], request: &[u8], now: Now) {
         let Some(slot) = self.slots.named(name) else {
             let mut object = Object::error(b"no such service");
-            return self.send(i, &named(name, object.line()));
+            return self.send(i, named(name, object.line()).bytes());
         };
         let request = match request {
             // Its answer is one line.
             b"events" | b"log events" => {
-                return self.send(i, &named(name, Object::error(b"unknown command").line()));
+                return self.send(i, named(name, Object::error(b"unknown command").line()).bytes());
             }
             b"up alone" => {
                 self.start_alone(slot, now);
@@ -195,7 +195,7 @@ impl Tree {
                 let object = self.slots.get(slot).and_then(|hosted| hosted.service.describe(list.part, now));
                 if let Some(mut object) = object {
                     list.count += 1;
-                    client.send(&named(name, object.line()));
+                    client.send(named(name, object.line()).bytes());
                 }
                 client.doing = Doing::Lists(list);
             }
@@ -235,11 +235,11 @@ impl Tree {
         }
     }
 
-    /// Sends what has happened to a service to all who follow.
+    /// Sends what has happened to a service to all followers.
     pub(super) fn publish(&mut self, slot: usize) {
         let Some(hosted) = self.slots.get_mut(slot) else { return };
         for (_, event) in hosted.service.take_events() {
-            self.clients.publish(&named(hosted.name.to_bytes(), &event));
+            self.clients.publish(named(hosted.name.to_bytes(), &event).bytes());
         }
     }
 }
@@ -259,7 +259,7 @@ fn relay(client: &mut Client) {
                 let mut object = Object::error(b"the service has left");
                 let line = named(name, object.line());
                 client.doing = Doing::Idle;
-                return client.send(&line);
+                return client.send(line.bytes());
             }
             Ok(count) => answer.extend(&buffer[..count]),
             Err(Errno::EINTR) => continue,
@@ -268,7 +268,7 @@ fn relay(client: &mut Client) {
         if answer.ends_with(b"\n") {
             let line = named(name, answer);
             client.doing = Doing::Idle;
-            return client.send(&line);
+            return client.send(line.bytes());
         }
     }
 }

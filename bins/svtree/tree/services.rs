@@ -4,13 +4,12 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::poll::{self, POLLNVAL, watch};
-use common::supervise::Part;
+use common::supervise::{Part, named};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::Tree;
 use crate::supervise::{self, Names, Now};
-use crate::svtree::clients::named;
 use crate::svtree::hosted::{Hosted, Stay};
 use crate::svtree::scan::{Change, Scan};
 use crate::svtree::service_needs;
@@ -125,14 +124,10 @@ impl Tree {
         }
         for (slot, name) in [(one, to), (other, from)] {
             let Some(slot) = slot else { continue };
-            let waiting = self.waiting.iter_mut().find(|waiting| waiting.slot == slot);
-            let directory = match waiting {
-                Some(waiting) => {
-                    waiting.name = name;
-                    waiting.directory.try_clone().ok()
-                }
-                None => self.directory_of(slot),
-            };
+            if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.slot == slot) {
+                waiting.name = name;
+            }
+            let directory = self.directory_of(slot);
             self.slots.rename(slot, name);
             if let Some(hosted) = self.slots.get_mut(slot) {
                 hosted.service.speak_as(self.template.voice(name));
@@ -158,8 +153,7 @@ impl Tree {
     fn vanish(&mut self, name: &CStr, now: Now) {
         if let Some(at) = self.waiting.iter().position(|waiting| waiting.name == name) {
             if let Some(waiting) = self.waiting.remove(at) {
-                self.graph.remove(waiting.slot);
-                self.slots.release(waiting.slot);
+                self.forget(&waiting);
                 self.name_is_free(name, now);
             }
         }
@@ -236,7 +230,7 @@ impl Tree {
                     // What has happened to it so far is in its state.
                     service.listen(true);
                     if let Some(mut object) = service.describe(Part::Service, now) {
-                        self.clients.publish(&named(waiting.name.to_bytes(), object.line()));
+                        self.clients.publish(named(waiting.name.to_bytes(), object.line()).bytes());
                     }
                 }
                 self.serial = self.serial.wrapping_add(1);

@@ -37,7 +37,7 @@ impl Tree {
             self.touch_all();
             return Text::of(why);
         }
-        let (soft, hard) = self.files;
+        let (soft, hard) = self.template.files;
         let executed = self.leave_open().and_then(|()| {
             // The next program is to find the limit that we were given.
             setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
@@ -87,7 +87,7 @@ impl Tree {
     }
 
     fn take_back(&self) -> nix::Result<()> {
-        let (_, hard) = self.files;
+        let (_, hard) = self.template.files;
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
         self.lasting().try_for_each(fds::close_on_exec)
     }

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll as Raw, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 /// How many events are taken at once: the next wait reports the others.
-const EVENTS: usize = 64;
+pub const EVENTS: usize = 64;
 
 /// The files that are waited for, each with a number that its events bring back.
 #[derive(Debug)]
