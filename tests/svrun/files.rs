@@ -256,8 +256,12 @@ fn the_lock_is_one_of_flock(of: Program) {
     service.until_log_stat("run");
     for lock in ["supervise/lock", "log/supervise/lock"] {
         let inode = service.at(lock).metadata().unwrap().ino();
-        let locks = fs::read_to_string("/proc/locks").unwrap();
-        let ours: Vec<&str> = locks.lines().filter(|line| line.contains(&format!(":{inode} "))).collect();
+        // Of the supervisor's own fds: /proc/locks comes in pages, and a lock that another process takes meanwhile moves the
+        // rest, so that one is read twice or not at all.
+        let fdinfo = fs::read_dir(format!("/proc/{}/fdinfo", service.supervisor())).unwrap();
+        let held = fdinfo.map(|fd| fs::read_to_string(fd.unwrap().path()).unwrap()).collect::<String>();
+        let locks = held.lines().filter_map(|line| line.strip_prefix("lock:\t"));
+        let ours: Vec<&str> = locks.filter(|lock| lock.contains(&format!(":{inode} "))).collect();
         assert_eq!(ours.len(), 1, "{lock}: {ours:?}");
         let words: Vec<&str> = ours[0].split_whitespace().collect();
         assert_eq!(words[1..4], ["FLOCK", "ADVISORY", "WRITE"]);

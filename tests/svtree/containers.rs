@@ -72,11 +72,7 @@ fn each_stop_signal_is_an_orderly_stop() {
 fn hup_is_a_look_and_ends_nothing() {
     needs!(namespaces());
     let mut tree = Tree::prepare(&[("web/run", PUPPET), LAST]);
-    tree.set_program(&[
-        "sh",
-        "-c",
-        "trap 'echo program got HUP >>$D/lines' HUP; while :; do sleep 1; done",
-    ]);
+    tree.set_program(&["sh", "-c", "trap 'echo program got HUP >>$D/lines' HUP; while :; do sleep 1; done"]);
     tree.spawn(inside(&tree, &[]));
     tree.started(1, "web");
     send_in(&tree, "HUP");
