@@ -10,7 +10,8 @@
 //! its pids are valid; `service` reads the service directory, `lookalikes` its names; `failure` reports why a
 //! script was not started, `notices` is what else is reported once; `report` is what clients are shown; `pipe`,
 //! `beside` and `output` are what a supervisor prepares for its services and their clients; `notify`, `leftovers`, `clients`,
-//! `adopted`, `control_script` and `death` are what their names say; `program` is what is started as run, `fresh` an fd that is
+//! `adopted`, `control_script` and `death` are what their names say; `sparse` is a value that
+//! hardly any service has, `program` is what is started as run, `fresh` an fd that is
 //! waited for, `handed_on` and `next_program` what a program leaves to the one that it becomes.
 
 mod adopt;
@@ -44,6 +45,7 @@ mod report;
 mod role;
 mod service;
 mod shared;
+mod sparse;
 mod state;
 mod supervised;
 

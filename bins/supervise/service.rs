@@ -8,11 +8,11 @@ use common::{Exit, Text, Voice, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat, mkdirat};
-use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, read};
 
 use super::lookalikes::{self, Company};
 use super::machine::{Readiness, Rules};
+use super::sparse::{Sparse, Usual};
 use common::supervise::Part;
 
 /// What is done about what a service leaves behind.
@@ -27,14 +27,22 @@ pub(super) enum Step {
 /// How many steps there can be.
 pub(super) const STEPS: usize = 6;
 
-/// Which file it is, and which state of it: its inode, and when that has changed.
+/// What is done, step by step; none: they are counted and named.
+pub(super) type Steps = [Option<Step>; STEPS];
+
+impl Usual for Steps {
+    const USUAL: &'static Self = &[None; STEPS];
+}
+
+/// Which file it is, and which state of it: its inode, and when that has changed, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Stamp(u64, TimeSpec);
+pub(super) struct Stamp(u64, i64);
 
 impl Stamp {
     /// The stamp of a file.
     pub(super) fn of(stat: &FileStat) -> Self {
-        Self(fds::inode(stat), TimeSpec::new(stat.st_ctime, stat.st_ctime_nsec))
+        let changed = i64::from(stat.st_ctime).wrapping_mul(1_000_000_000);
+        Self(fds::inode(stat), changed.wrapping_add(i64::from(stat.st_ctime_nsec)))
     }
 }
 
@@ -42,24 +50,24 @@ impl Stamp {
 #[derive(Debug, Default)]
 pub(super) struct Settings {
     /// How it is restarted and stopped.
-    pub(super) rules: Rules,
+    pub(super) rules: Sparse<Rules>,
     /// `notification-fd`.
     pub(super) notification: Option<i32>,
     /// `sd-notify`.
     pub(super) sd_notify: bool,
     /// `leftovers`, step by step; none: they are counted and named.
-    pub(super) leftovers: [Option<Step>; STEPS],
+    pub(super) leftovers: Sparse<Steps>,
     /// Whose value was reported as bad.
     reported: u32,
     /// Whose value was doubted.
     doubted: u32,
-    /// The files that are missing, and the state of the directory when they were; none if it may change unseen.
+    /// The files that are missing.
     absent: u32,
     /// There are none of these files, whatever the directory holds.
     fixed: bool,
+    /// The state of the directory at the last look, and whether it cannot change from then on without another time.
     seen: Option<Stamp>,
-    /// The names that were looked at: in which state of the directory.
-    listed: Option<Stamp>,
+    settled: bool,
     names: lookalikes::Reported,
 }
 
@@ -153,12 +161,12 @@ impl Settings {
         let second = stat.map_or(0, |stat| stat.st_ctime);
         let old = u64::try_from(second).is_ok_and(|second| second > 0 && second + 1 < now);
         let stamp = stat.as_ref().map(Stamp::of);
-        if self.seen != stamp || !old {
+        let same = self.seen == stamp;
+        if !(same && self.settled && old) {
             self.absent = 0;
-            self.seen = stamp.filter(|_| old);
         }
-        if self.listed != stamp {
-            self.listed = stamp;
+        (self.seen, self.settled) = (stamp, old);
+        if !same {
             self.names.look(directory, Part::Service, company, voice);
         }
     }
@@ -166,8 +174,8 @@ impl Settings {
     /// As [`Settings::look`], for a logger, which has no files but `run` and `down`.
     pub(super) fn look_at_names(&mut self, directory: BorrowedFd, voice: Voice) {
         let stamp = fstat(directory).map(|stat| Stamp::of(&stat)).ok(); // then it is looked at once
-        if self.listed.is_none() || self.listed != stamp {
-            self.listed = Some(stamp.unwrap_or(Stamp(0, TimeSpec::new(0, 0))));
+        if self.seen.is_none() || self.seen != stamp {
+            self.seen = Some(stamp.unwrap_or(Stamp(0, 0)));
             self.names.look(directory, Part::Log, Company::Alone, voice);
         }
     }
@@ -180,14 +188,14 @@ impl Settings {
     /// A file was not there; a link that leads nowhere is, and may lead somewhere the next time.
     pub(super) fn missed(&mut self, directory: BorrowedFd, file: Optional, name: &CStr) {
         let link = || fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok();
-        if self.seen.is_some() && !link() {
+        if self.settled && !link() {
             self.absent |= 1 << file as u32;
         }
     }
 
     /// Reads what counts for the next restart.
     pub(super) fn for_restart(&mut self, directory: BorrowedFd, voice: Voice) {
-        let (default, last) = (Rules::default(), self.rules);
+        let (default, last) = (Rules::USUAL, *self.rules);
         let list = |text: &[u8]| {
             let (mut delays, mut count) = (default.delays, 0);
             for word in words(text) {
@@ -199,28 +207,36 @@ impl Settings {
         let delay =
             File(Optional::Delay, c"restart-delay", "up to 16 of: seconds, or times with their units");
         let both = [(default.delays, 0), (last.delays, last.delay_count)];
-        (self.rules.delays, self.rules.delay_count) = self.file(directory, voice, delay, both, list);
+        let delays = self.file(directory, voice, delay, both, list);
         let reset = File(Optional::Reset, c"restart-reset", SECONDS.expected);
         let parse = |text: &[u8]| SECONDS.parse(one(text)?);
-        self.rules.reset = self.file(directory, voice, reset, [default.reset, last.reset], parse);
+        let reset = self.file(directory, voice, reset, [default.reset, last.reset], parse);
         let max = File(Optional::Max, c"restart-max", COUNT.expected);
         let parse = |text: &[u8]| COUNT.parse(one(text)?)?.try_into().ok();
-        self.rules.max = self.file(directory, voice, max, [default.max, last.max], parse);
+        let max = self.file(directory, voice, max, [default.max, last.max], parse);
+        self.rules.change(|rules| {
+            (rules.delays, rules.delay_count) = delays;
+            (rules.reset, rules.max) = (reset, max);
+        });
     }
 
     /// Reads what counts for a stop.
     pub(super) fn for_stop(&mut self, directory: BorrowedFd, voice: Voice) {
-        let (default, last) = (Rules::default(), self.rules);
+        let (default, last) = (Rules::USUAL, *self.rules);
         let signal = File(Optional::DownSignal, c"down-signal", "one signal, by name or number");
         let parse = |text: &[u8]| signals::parse(one(text)?);
         let both = [default.down_signal, last.down_signal];
-        self.rules.down_signal = self.file(directory, voice, signal, both, parse);
+        let down_signal = self.file(directory, voice, signal, both, parse);
         let kill = File(Optional::TimeoutKill, c"timeout-kill", MILLISECONDS.expected);
         let both = [default.timeout_kill, last.timeout_kill];
-        self.rules.timeout_kill = self.limit(directory, voice, kill, both);
+        let timeout_kill = self.limit(directory, voice, kill, both);
         let finish = File(Optional::TimeoutFinish, c"timeout-finish", MILLISECONDS.expected);
         let both = [default.timeout_finish, last.timeout_finish];
-        self.rules.timeout_finish = self.limit(directory, voice, finish, both);
+        let timeout_finish = self.limit(directory, voice, finish, both);
+        self.rules.change(|rules| {
+            rules.down_signal = down_signal;
+            (rules.timeout_kill, rules.timeout_finish) = (timeout_kill, timeout_finish);
+        });
     }
 
     /// Reads what counts for a start.
@@ -244,13 +260,13 @@ impl Settings {
 
     /// The time limits of what run announces: without a way to announce it there are none.
     fn for_watch(&mut self, directory: BorrowedFd, voice: Voice) {
-        let (default, last) = (Rules::default(), self.rules);
-        (self.rules.timeout_ready, self.rules.unready) = (default.timeout_ready, default.unready);
+        let (default, last) = (Rules::USUAL, *self.rules);
+        let mut ready = (default.timeout_ready, default.unready);
         if self.notification.is_some() || self.sd_notify {
             let expected = "a time in milliseconds, or with its unit, and maybe the word continue behind it";
             let file = File(Optional::TimeoutReady, c"timeout-ready", expected);
-            let both = [default, last].map(|rules| (rules.timeout_ready, rules.unready));
-            (self.rules.timeout_ready, self.rules.unready) =
+            let both = [*default, last].map(|rules| (rules.timeout_ready, rules.unready));
+            ready =
                 self.file(directory, voice, file, both, |text| {
                     let mut words = words(text);
                     let time = MILLISECONDS.parse(words.next()?)?;
@@ -262,13 +278,17 @@ impl Settings {
                     Some((time, unready))
                 });
         }
-        self.rules.watchdog = default.watchdog;
+        let mut watchdog = default.watchdog;
         if self.sd_notify {
             let file = File(Optional::Watchdog, c"watchdog", SECONDS.expected);
             let parse = |text: &[u8]| SECONDS.parse(one(text)?);
             let both = [default.watchdog, last.watchdog];
-            self.rules.watchdog = self.file(directory, voice, file, both, parse);
+            watchdog = self.file(directory, voice, file, both, parse);
         }
+        self.rules.change(|rules| {
+            (rules.timeout_ready, rules.unready) = ready;
+            rules.watchdog = watchdog;
+        });
     }
 
     /// Whether there is a setup.
@@ -286,8 +306,9 @@ impl Settings {
     /// Reads what counts for setup.
     pub(super) fn for_setup(&mut self, directory: BorrowedFd, voice: Voice) {
         let file = File(Optional::TimeoutSetup, c"timeout-setup", MILLISECONDS.expected);
-        let both = [Rules::default().timeout_setup, self.rules.timeout_setup];
-        self.rules.timeout_setup = self.limit(directory, voice, file, both);
+        let both = [Rules::USUAL.timeout_setup, self.rules.timeout_setup];
+        let limit = self.limit(directory, voice, file, both);
+        self.rules.change(|rules| rules.timeout_setup = limit);
     }
 
     /// Signals, and the times between them. At a start it says whether run leads a process group, at its death
@@ -295,7 +316,8 @@ impl Settings {
     pub(super) fn for_leftovers(&mut self, directory: BorrowedFd, voice: Voice) {
         let expected = "signals by name, and times to wait before them, as kill or term 2s kill";
         let file = File(Optional::Leftovers, c"leftovers", expected);
-        self.leftovers = self.file(directory, voice, file, [[None; STEPS], self.leftovers], steps);
+        let found = self.file(directory, voice, file, [[None; STEPS], *self.leftovers], steps);
+        self.leftovers.change(|steps| *steps = found);
         let waits = self.leftovers.iter().flatten().filter_map(|step| match step {
             Step::Wait(time) => Some(*time),
             Step::Signal(_) => None,
@@ -385,7 +407,7 @@ fn one(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// The words of `leftovers`. The last one is a signal: a wait that nothing follows means nothing.
-fn steps(text: &[u8]) -> Option<[Option<Step>; STEPS]> {
+fn steps(text: &[u8]) -> Option<Steps> {
     let mut steps = [None; STEPS];
     let mut count = 0;
     for word in words(text) {

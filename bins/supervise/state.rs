@@ -47,7 +47,7 @@ struct Deaths {
     file: OwnedFd,
     /// Its device and inode.
     identity: (dev_t, ino_t),
-    lines: usize,
+    lines: u8,
 }
 
 /// How many lines `deaths` keeps.
@@ -278,7 +278,7 @@ impl State {
 
     /// Adds a line to `deaths`, which keeps the last 32.
     pub(super) fn add_death(&mut self, line: &[u8]) -> nix::Result<()> {
-        if let Some(deaths) = self.deaths.as_mut().filter(|deaths| deaths.lines < DEATHS) {
+        if let Some(deaths) = self.deaths.as_mut().filter(|deaths| usize::from(deaths.lines) < DEATHS) {
             match fstatat(&self.directory, supervise::DEATHS, AtFlags::AT_SYMLINK_NOFOLLOW) {
                 Ok(stat) if deaths.identity == (stat.st_dev, stat.st_ino) => {
                     deaths.lines += 1;
@@ -299,7 +299,8 @@ impl State {
         // Another owner of the directory may have moved a file of ours here: nothing is added to that.
         if from == 0 && lines < DEATHS && ours_alone(&self.directory)? {
             whole(write(&file, line), line.len())?;
-            self.deaths = Some(Deaths { file, identity: (stat.st_dev, stat.st_ino), lines: lines + 1 });
+            let lines = u8::try_from(lines + 1).unwrap_or(u8::MAX); // it is fewer than that
+            self.deaths = Some(Deaths { file, identity: (stat.st_dev, stat.st_ino), lines });
             return Ok(());
         }
         // Nor may the copy be read by more than could read it.

@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use common::spawn::Files;
 use common::supervise::Part;
@@ -59,7 +60,7 @@ impl Log {
         let (directory, program) = match self {
             Self::Nothing => return None,
             Self::Directory(directory) => (*directory, Program::Run(Some(name))),
-            Self::Prefix(directory, path) => (*directory, Program::Command([path, c"-p", name, c"-"])),
+            Self::Prefix(directory, path) => (*directory, Program::Command(Rc::new([path, c"-p", name, c"-"]))),
         };
         Some(DefaultLog { directory, program })
     }
