@@ -147,7 +147,7 @@ fn adopt_living(
     };
     if parent != shared.supervisor {
         match process::pidfd(child.pid) {
-            Ok(pidfd) => process.adopted = Some(Adopted::new(pidfd)),
+            Ok(pidfd) => process.adopted = Some(Box::new(Adopted::new(pidfd))),
             Err(Errno::ESRCH) => return Ok(Some(died_unseen(process, child))),
             Err(errno) => return Err(errno),
         }

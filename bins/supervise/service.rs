@@ -61,7 +61,7 @@ pub(super) struct Settings {
     reported: u32,
     /// Whose value was doubted.
     doubted: u32,
-    /// The files that are missing.
+    /// The files that are missing
     absent: u32,
     /// There are none of these files, whatever the directory holds.
     fixed: bool,
@@ -92,6 +92,59 @@ pub(super) enum Optional {
     TimeoutSetup,
     TimeoutReady,
     Watchdog,
+}
+
+impl Optional {
+    /// All of them.
+    const ALL: [Self; 15] = [
+        Self::Delay,
+        Self::Reset,
+        Self::Max,
+        Self::DownSignal,
+        Self::TimeoutKill,
+        Self::TimeoutFinish,
+        Self::NotificationFd,
+        Self::Leftovers,
+        Self::SdNotify,
+        Self::Finish,
+        Self::Control,
+        Self::Setup,
+        Self::TimeoutSetup,
+        Self::TimeoutReady,
+        Self::Watchdog,
+    ];
+
+    /// Its name.
+    const fn name(self) -> &'static CStr {
+        match self {
+            Self::Delay => c"restart-delay",
+            Self::Reset => c"restart-reset",
+            Self::Max => c"restart-max",
+            Self::DownSignal => c"down-signal",
+            Self::TimeoutKill => c"timeout-kill",
+            Self::TimeoutFinish => c"timeout-finish",
+            Self::NotificationFd => c"notification-fd",
+            Self::Leftovers => c"leftovers",
+            Self::SdNotify => c"sd-notify",
+            Self::Finish => c"finish",
+            Self::Control => c"control",
+            Self::Setup => c"setup",
+            Self::TimeoutSetup => c"timeout-setup",
+            Self::TimeoutReady => c"timeout-ready",
+            Self::Watchdog => c"watchdog",
+        }
+    }
+
+    fn bit(self) -> u32 {
+        debug_assert!(Self::ALL.contains(&self), "it would be missing always");
+        1 << self as u32
+    }
+
+    /// The bit of the file of this name; 0 where there is none.
+    fn bit_of(name: &[u8]) -> u32 {
+        let found = Self::ALL.into_iter().find(|file| file.name().to_bytes() == name);
+        found.map_or(0, Self::bit)
+    }
 }
 
 /// Opens a file of a service directory for reading. Where an fd or memory is short, what is not there is
@@ -151,8 +204,9 @@ impl Settings {
         Self { absent: !0, fixed: true, ..Self::default() }
     }
 
-    /// Before the files are read: what was missing is not looked for again where the directory has not changed
-    /// since. A change in the present second may be followed by another that leaves the same time.
+    /// Before the files are read: what has no name in the directory is not looked for, until the next look. That looks at
+    /// the names again where the directory has changed since, or may have: a change in the present second may be followed
+    /// by another that leaves the same time.
     pub(super) fn look(&mut self, directory: BorrowedFd, now: u64, company: Company, voice: Voice) {
         if self.fixed {
             return;
@@ -161,13 +215,13 @@ impl Settings {
         let second = stat.map_or(0, |stat| stat.st_ctime);
         let old = u64::try_from(second).is_ok_and(|second| second > 0 && second + 1 < now);
         let stamp = stat.as_ref().map(Stamp::of);
-        let same = self.seen == stamp;
-        if !(same && self.settled && old) {
-            self.absent = 0;
-        }
+        let known = self.seen == stamp && self.settled && old;
         (self.seen, self.settled) = (stamp, old);
-        if !same {
-            self.names.look(directory, Part::Service, company, voice);
+        if !known {
+            let mut there = 0;
+            let see = |name: &[u8]| there |= Optional::bit_of(name);
+            let all = self.names.look(directory, Part::Service, company, voice, see);
+            self.absent = if all { !there } else { 0 };
         }
     }
 
@@ -176,21 +230,13 @@ impl Settings {
         let stamp = fstat(directory).map(|stat| Stamp::of(&stat)).ok(); // then it is looked at once
         if self.seen.is_none() || self.seen != stamp {
             self.seen = Some(stamp.unwrap_or(Stamp(0, 0)));
-            self.names.look(directory, Part::Log, Company::Alone, voice);
+            self.names.look(directory, Part::Log, Company::Alone, voice, |_| {});
         }
     }
 
     /// Whether a file is known to be missing.
     pub(super) fn misses(&self, file: Optional) -> bool {
-        self.absent & 1 << file as u32 != 0
-    }
-
-    /// A file was not there; a link that leads nowhere is, and may lead somewhere the next time.
-    pub(super) fn missed(&mut self, directory: BorrowedFd, file: Optional, name: &CStr) {
-        let link = || fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok();
-        if self.settled && !link() {
-            self.absent |= 1 << file as u32;
-        }
+        self.absent & file.bit() != 0
     }
 
     /// Reads what counts for the next restart.
@@ -205,13 +251,13 @@ impl Settings {
             (count > 0).then_some((delays, count))
         };
         let delay =
-            File(Optional::Delay, c"restart-delay", "up to 16 of: seconds, or times with their units");
+            File(Optional::Delay, "up to 16 of: seconds, or times with their units");
         let both = [(default.delays, 0), (last.delays, last.delay_count)];
         let delays = self.file(directory, voice, delay, both, list);
-        let reset = File(Optional::Reset, c"restart-reset", SECONDS.expected);
+        let reset = File(Optional::Reset, SECONDS.expected);
         let parse = |text: &[u8]| SECONDS.parse(one(text)?);
         let reset = self.file(directory, voice, reset, [default.reset, last.reset], parse);
-        let max = File(Optional::Max, c"restart-max", COUNT.expected);
+        let max = File(Optional::Max, COUNT.expected);
         let parse = |text: &[u8]| COUNT.parse(one(text)?)?.try_into().ok();
         let max = self.file(directory, voice, max, [default.max, last.max], parse);
         self.rules.change(|rules| {
@@ -223,14 +269,14 @@ impl Settings {
     /// Reads what counts for a stop.
     pub(super) fn for_stop(&mut self, directory: BorrowedFd, voice: Voice) {
         let (default, last) = (Rules::USUAL, *self.rules);
-        let signal = File(Optional::DownSignal, c"down-signal", "one signal, by name or number");
+        let signal = File(Optional::DownSignal, "one signal, by name or number");
         let parse = |text: &[u8]| signals::parse(one(text)?);
         let both = [default.down_signal, last.down_signal];
         let down_signal = self.file(directory, voice, signal, both, parse);
-        let kill = File(Optional::TimeoutKill, c"timeout-kill", MILLISECONDS.expected);
+        let kill = File(Optional::TimeoutKill, MILLISECONDS.expected);
         let both = [default.timeout_kill, last.timeout_kill];
         let timeout_kill = self.limit(directory, voice, kill, both);
-        let finish = File(Optional::TimeoutFinish, c"timeout-finish", MILLISECONDS.expected);
+        let finish = File(Optional::TimeoutFinish, MILLISECONDS.expected);
         let both = [default.timeout_finish, last.timeout_finish];
         let timeout_finish = self.limit(directory, voice, finish, both);
         self.rules.change(|rules| {
@@ -242,18 +288,13 @@ impl Settings {
     /// Reads what counts for a start.
     pub(super) fn for_start(&mut self, directory: BorrowedFd, voice: Voice) {
         // 0 to 2 are stdin, stdout and stderr: no number to announce it on.
-        let fd = File(Optional::NotificationFd, c"notification-fd", "a number from 3 to 1023");
+        let fd = File(Optional::NotificationFd, "a number from 3 to 1023");
         let parse = |text: &[u8]| {
             let fd = COUNT.parse(one(text)?)?.try_into().ok()?;
             (3..1024).contains(&fd).then_some(Some(fd))
         };
         self.notification = self.file(directory, voice, fd, [None, self.notification], parse);
-        if !self.misses(Optional::SdNotify) {
-            self.sd_notify = exists(directory, c"sd-notify");
-            if !self.sd_notify {
-                self.missed(directory, Optional::SdNotify, c"sd-notify");
-            }
-        }
+        self.sd_notify = !self.misses(Optional::SdNotify) && exists(directory, c"sd-notify");
         self.for_watch(directory, voice);
         self.for_leftovers(directory, voice);
     }
@@ -264,7 +305,7 @@ impl Settings {
         let mut ready = (default.timeout_ready, default.unready);
         if self.notification.is_some() || self.sd_notify {
             let expected = "a time in milliseconds, or with its unit, and maybe the word continue behind it";
-            let file = File(Optional::TimeoutReady, c"timeout-ready", expected);
+            let file = File(Optional::TimeoutReady, expected);
             let both = [*default, last].map(|rules| (rules.timeout_ready, rules.unready));
             ready =
                 self.file(directory, voice, file, both, |text| {
@@ -280,7 +321,7 @@ impl Settings {
         }
         let mut watchdog = default.watchdog;
         if self.sd_notify {
-            let file = File(Optional::Watchdog, c"watchdog", SECONDS.expected);
+            let file = File(Optional::Watchdog, SECONDS.expected);
             let parse = |text: &[u8]| SECONDS.parse(one(text)?);
             let both = [default.watchdog, last.watchdog];
             watchdog = self.file(directory, voice, file, both, parse);
@@ -292,20 +333,13 @@ impl Settings {
     }
 
     /// Whether there is a setup.
-    pub(super) fn has_setup(&mut self, directory: BorrowedFd) -> bool {
-        if self.misses(Optional::Setup) {
-            return false;
-        }
-        let there = exists(directory, c"setup");
-        if !there {
-            self.missed(directory, Optional::Setup, c"setup");
-        }
-        there
+    pub(super) fn has_setup(&self, directory: BorrowedFd) -> bool {
+        !self.misses(Optional::Setup) && exists(directory, c"setup")
     }
 
     /// Reads what counts for setup.
     pub(super) fn for_setup(&mut self, directory: BorrowedFd, voice: Voice) {
-        let file = File(Optional::TimeoutSetup, c"timeout-setup", MILLISECONDS.expected);
+        let file = File(Optional::TimeoutSetup, MILLISECONDS.expected);
         let both = [Rules::USUAL.timeout_setup, self.rules.timeout_setup];
         let limit = self.limit(directory, voice, file, both);
         self.rules.change(|rules| rules.timeout_setup = limit);
@@ -315,7 +349,7 @@ impl Settings {
     /// what is done.
     pub(super) fn for_leftovers(&mut self, directory: BorrowedFd, voice: Voice) {
         let expected = "signals by name, and times to wait before them, as kill or term 2s kill";
-        let file = File(Optional::Leftovers, c"leftovers", expected);
+        let file = File(Optional::Leftovers, expected);
         let found = self.file(directory, voice, file, [[None; STEPS], *self.leftovers], steps);
         self.leftovers.change(|steps| *steps = found);
         let waits = self.leftovers.iter().flatten().filter_map(|step| match step {
@@ -334,8 +368,8 @@ impl Settings {
     }
 
     /// Reports once that a time is shorter than can be meant.
-    fn doubt(&mut self, voice: Voice, File(which, name, _): File, time: Option<u64>) {
-        let bit = 1 << which as u32;
+    fn doubt(&mut self, voice: Voice, File(which, _): File, time: Option<u64>) {
+        let bit = which.bit();
         let Some(time) = time.filter(|time| *time < HASTE) else {
             self.doubted &= !bit;
             return;
@@ -346,7 +380,8 @@ impl Settings {
             number.number(time);
             let number = number.bytes();
             let what = b" milliseconds leave no time to stop in; write ";
-            voice.warning(&[name.to_bytes(), b": ", number, what, number, b"s if seconds are meant"]);
+            let name = which.name().to_bytes();
+            voice.warning(&[name, b": ", number, what, number, b"s if seconds are meant"]);
         }
     }
 
@@ -356,19 +391,19 @@ impl Settings {
         &mut self,
         directory: BorrowedFd,
         voice: Voice,
-        File(which, name, expected): File,
+        File(which, expected): File,
         [default, last]: [T; 2],
         parse: impl FnOnce(&[u8]) -> Option<T>,
     ) -> T {
-        let bit = which as u32;
+        let (bit, name) = (which.bit(), which.name());
         if self.misses(which) {
+            self.reported &= !bit;
             return default;
         }
         let mut buffer = [0; 128];
         let (value, errno, length) = match open(directory, name).and_then(|file| read(file, &mut buffer)) {
             Err(Errno::ENOENT) => {
-                self.missed(directory, which, name);
-                self.reported &= !(1 << bit);
+                self.reported &= !bit;
                 return default;
             }
             Ok(count) if count < buffer.len() => (parse(&buffer[..count]), None, count),
@@ -376,12 +411,12 @@ impl Settings {
             Err(errno) => (None, Some(errno), 0),
         };
         if let Some(value) = value {
-            self.reported &= !(1 << bit);
+            self.reported &= !bit;
             return value;
         }
         let passes = errno.is_some_and(fds::passes);
-        if self.reported & 1 << bit == 0 {
-            self.reported |= 1 << bit;
+        if self.reported & bit == 0 {
+            self.reported |= bit;
             let keeps: &[u8] = if passes { b"keeping its last value" } else { b"" };
             match errno {
                 Some(errno) => voice.unable_so(&[b"read ", name.to_bytes()], errno, keeps),
@@ -392,9 +427,9 @@ impl Settings {
     }
 }
 
-/// A file that holds a value: its bit, its name, and what is expected in it.
+/// A file that holds a value, and what is expected in it.
 #[derive(Clone, Copy, Debug)]
-struct File(Optional, &'static CStr, &'static str);
+struct File(Optional, &'static str);
 
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())

@@ -11,11 +11,11 @@ use nix::fcntl::{AtFlags, OFlag, renameat};
 use nix::libc::{dev_t, ino_t, off_t};
 use nix::sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{
-    AccessFlags, Gid, UnlinkatFlags, Whence, faccessat, fchown, geteuid, lseek, read, unlinkat, write,
+    AccessFlags, Gid, UnlinkatFlags, Whence, faccessat, fchown, lseek, read, unlinkat, write,
 };
 
 use super::fresh::Fresh;
-use super::lock::{Lock, NotOurs, Patience};
+use super::lock::{Directory, Lock, NotOurs, Patience};
 use super::machine::Machine;
 use super::now::Wall;
 use super::report;
@@ -25,12 +25,16 @@ use common::Voice;
 #[derive(Debug)]
 pub(super) struct State {
     directory: OwnedFd,
+    /// Whether others may have left something in it.
+    pub(super) origin: Directory,
     _lock: Lock,
     /// Control bytes come out of here.
     pub(super) control: Option<Fresh>,
     ok: Option<OwnedFd>,
     /// The record of children, if they can be adopted.
     pub(super) record: Option<OwnedFd>,
+    /// It is a new one.
+    blank: bool,
     /// One that cannot be written, with which adoption ends; and whether it is believed.
     unwritten: Option<(OwnedFd, bool)>,
     operators: Option<Gid>,
@@ -76,13 +80,16 @@ impl State {
             Err(why) if why != Errno::EEXIST => NotOurs::Unusable("make supervise", why),
             _ => NotOurs::Unusable("open supervise/lock", errno),
         })?;
-        let lock = Lock::take(&directory, patience)?;
+        let origin = if made.is_ok() { Directory::Made } else { Directory::Found };
+        let lock = Lock::take(&directory, origin, patience)?;
         let mut state = Self {
             directory,
+            origin,
             _lock: lock,
             control: None,
             ok: None,
             record: None,
+            blank: false,
             unwritten: None,
             operators,
             status: [0; 20],
@@ -92,7 +99,7 @@ impl State {
             deaths: None,
         };
         match state.open_record() {
-            Ok(file) => state.record = Some(file),
+            Ok((file, blank)) => (state.record, state.blank) = (Some(file), blank),
             // There is none, and no room for one: it is tried again, and reported.
             Err(Errno::ENOENT | Errno::ENOSPC | Errno::EDQUOT) => {}
             // One that we cannot write, or that others can, may be there all the same.
@@ -110,6 +117,9 @@ impl State {
 
     /// Why nothing can be written in it, if that lies in the directory or its file system.
     pub(super) fn refuses_writing(&self) -> Option<Errno> {
+        if self.origin == Directory::Made {
+            return None;
+        }
         let may = faccessat(&self.directory, c".", AccessFlags::W_OK, AtFlags::empty());
         may.err().filter(|errno| matches!(errno, Errno::EROFS | Errno::EACCES | Errno::EPERM))
     }
@@ -122,6 +132,7 @@ impl State {
     /// The record of another supervisor, and whether it is believed: not if others may write it.
     pub(super) fn left(&self) -> Option<(BorrowedFd<'_>, bool)> {
         match (&self.record, &self.unwritten) {
+            (Some(_), _) if self.blank => None,
             (Some(file), _) => Some((file.as_fd(), true)),
             (None, Some((file, believed))) => Some((file.as_fd(), *believed)),
             (None, None) => None,
@@ -143,17 +154,19 @@ impl State {
         Ok(())
     }
 
-    /// The record, if nobody else may write it.
-    fn open_record(&self) -> nix::Result<OwnedFd> {
+    /// The record, if nobody else may write it, and whether there was none.
+    fn open_record(&self) -> nix::Result<(OwnedFd, bool)> {
         if !ours_alone(&self.directory)? {
             return Err(Errno::EPERM);
         }
-        let file = door::file_or_new(self.directory(), c"record", OFlag::O_RDWR, 0o600, Owner::Us)?;
-        if fstat(&file)?.st_size == 0 {
+        let access = OFlag::O_RDWR;
+        let (file, stat) = door::seen_file_or_new(self.directory(), c"record", access, 0o600, Owner::Us)?;
+        let blank = stat.st_size == 0;
+        if blank {
             // All of its room now: a child must not fail for a full disk.
             super::record::clear(file.as_fd())?;
         }
-        Ok(file)
+        Ok((file, blank))
     }
 
     /// Makes the record, if there was none so far, or none is left: true where it is new.
@@ -165,7 +178,7 @@ impl State {
         }
         // A record of another time does not count, nor does one that is not ours.
         self.record = None;
-        let file = door::replacing(self.directory(), c"record", || self.open_record())?;
+        let (file, _) = door::replacing(self.directory(), c"record", || self.open_record())?;
         super::record::clear(file.as_fd())?;
         self.record = Some(file);
         Ok(true)
@@ -348,7 +361,7 @@ fn last_lines(file: &OwnedFd, from: off_t) -> nix::Result<(usize, off_t)> {
 /// Whether a file is ours, and nobody else may write it.
 fn ours_alone(file: &OwnedFd) -> nix::Result<bool> {
     let stat = fstat(file)?;
-    Ok(stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o022 == 0)
+    Ok(stat.st_uid == door::us() && stat.st_mode & 0o022 == 0)
 }
 
 fn whole(written: nix::Result<usize>, length: usize) -> nix::Result<()> {

@@ -24,6 +24,8 @@ use crate::supervise::{
 pub(super) struct Template {
     /// The name that the tree was called by.
     pub(super) called: &'static [u8],
+    /// Our pid.
+    pub(super) pid: u32,
     /// The environment of their programs.
     pub(super) env: Words,
     /// The scan directory, from the root.
@@ -104,7 +106,7 @@ impl Template {
             voice: self.voice(name),
             env: self.env.clone(),
             files: Some(self.files),
-            supervisor: std::process::id(),
+            supervisor: self.pid,
             space,
             ends: Ends::WhenAsked,
             orphans: Orphans::Anybodys,

@@ -82,7 +82,7 @@ impl Supervised {
             ends,
             ended: None,
             draining: None,
-            default_log: log,
+            default_log: log.map(Box::new),
             no_log: None,
             asked: Asked::default(),
             waited: 0,
@@ -119,7 +119,7 @@ impl Supervised {
             }
         };
         let refusal = |what| move |errno| Refusal::unable(Part::Service, what, errno);
-        let (directory, program, parent, want) = match (directory, &self.default_log) {
+        let (directory, program, parent, want) = match (directory, self.default_log.as_deref()) {
             (None, None) => return Ok(()),
             (None, Some(DefaultLog { directory, program })) => {
                 let parent = self.default_place().map_err(refusal("make log in supervise"))?;
