@@ -4,7 +4,7 @@ mod verdict;
 
 use std::os::fd::AsFd;
 
-use common::{process, procfs};
+use common::process;
 use nix::errno::Errno;
 
 use super::adopted::Adopted;
@@ -140,12 +140,7 @@ fn adopt_living(
     if matches!(child.phase, Phase::Run | Phase::Setup) {
         (machine.since, process.since) = (child.since, child.wall);
     }
-    let parent = match procfs::process(child.pid) {
-        Ok(process) => process.parent,
-        Err(Errno::ENOENT | Errno::ESRCH) => 0, // it has died since
-        Err(errno) => return Err(errno),
-    };
-    if parent != shared.supervisor {
+    if !process::is_child(child.pid)? {
         match process::pidfd(child.pid) {
             Ok(pidfd) => process.adopted = Some(Box::new(Adopted::new(pidfd))),
             Err(Errno::ESRCH) => return Ok(Some(died_unseen(process, child))),
@@ -157,6 +152,7 @@ fn adopt_living(
             return Ok(Some(died_unseen(process, child)));
         }
     }
+    process.look(shared, now);
     process.settings.for_stop(process.directory.as_fd(), voice);
     if child.phase == Phase::Setup {
         process.settings.for_setup(process.directory.as_fd(), voice);

@@ -124,4 +124,3 @@ fn is_there(directory: BorrowedFd, file: &FileStat) -> bool {
 fn has_reader(directory: BorrowedFd) -> bool {
     door::fifo(directory, supervise::OK, OFlag::O_WRONLY, Owner::Any).is_ok()
 }
-

@@ -88,7 +88,13 @@ impl PidSpace {
     /// Adds it to a record.
     pub(super) fn add<const N: usize>(&self, text: &mut Text<N>) {
         let Place { namespace, first, time, id, one } = self.here.place;
-        text.add(self.here.boot.bytes()).add(" ").number(namespace).add(".").number(first).add(".").number(time);
+        text.add(self.here.boot.bytes())
+            .add(" ")
+            .number(namespace)
+            .add(".")
+            .number(first)
+            .add(".")
+            .number(time);
         text.add(".").number(id).add(if one { "+" } else { "" });
     }
 

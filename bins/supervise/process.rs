@@ -243,11 +243,16 @@ impl Process {
         announces.then_some(self.notify.ready)
     }
 
+    /// Looks which files there are: before any of them is read.
+    pub(super) fn look(&mut self, shared: &Shared, now: Now) {
+        let company = if shared.is_one_of_many() { Company::Tree } else { Company::Alone };
+        self.settings.look(self.directory.as_fd(), now.wall.0, company, shared.voice(self.part));
+    }
+
     /// Reads the files that count for what `event` may lead to, and notes a death as it happens.
     pub(super) fn prepare(&mut self, shared: &Shared, event: Event, now: Now) {
+        self.look(shared, now);
         let (voice, directory) = (shared.voice(self.part), self.directory.as_fd());
-        let company = if shared.is_one_of_many() { Company::Tree } else { Company::Alone };
-        self.settings.look(directory, now.wall.0, company, voice);
         match event {
             Event::Control(Control::Down | Control::Exit | Control::Restart) => {
                 self.settings.for_stop(directory, voice);

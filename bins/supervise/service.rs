@@ -250,8 +250,7 @@ impl Settings {
             }
             (count > 0).then_some((delays, count))
         };
-        let delay =
-            File(Optional::Delay, "up to 16 of: seconds, or times with their units");
+        let delay = File(Optional::Delay, "up to 16 of: seconds, or times with their units");
         let both = [(default.delays, 0), (last.delays, last.delay_count)];
         let delays = self.file(directory, voice, delay, both, list);
         let reset = File(Optional::Reset, SECONDS.expected);
@@ -307,17 +306,16 @@ impl Settings {
             let expected = "a time in milliseconds, or with its unit, and maybe the word continue behind it";
             let file = File(Optional::TimeoutReady, expected);
             let both = [*default, last].map(|rules| (rules.timeout_ready, rules.unready));
-            ready =
-                self.file(directory, voice, file, both, |text| {
-                    let mut words = words(text);
-                    let time = MILLISECONDS.parse(words.next()?)?;
-                    let unready = match (words.next(), words.next()) {
-                        (None, None) => Readiness::Failed,
-                        (Some(b"continue"), None) => Readiness::Excused,
-                        _ => return None,
-                    };
-                    Some((time, unready))
-                });
+            ready = self.file(directory, voice, file, both, |text| {
+                let mut words = words(text);
+                let time = MILLISECONDS.parse(words.next()?)?;
+                let unready = match (words.next(), words.next()) {
+                    (None, None) => Readiness::Failed,
+                    (Some(b"continue"), None) => Readiness::Excused,
+                    _ => return None,
+                };
+                Some((time, unready))
+            });
         }
         let mut watchdog = default.watchdog;
         if self.sd_notify {

@@ -10,9 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, renameat};
 use nix::libc::{dev_t, ino_t, off_t};
 use nix::sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat};
-use nix::unistd::{
-    AccessFlags, Gid, UnlinkatFlags, Whence, faccessat, fchown, lseek, read, unlinkat, write,
-};
+use nix::unistd::{AccessFlags, Gid, UnlinkatFlags, Whence, faccessat, fchown, lseek, read, unlinkat, write};
 
 use super::fresh::Fresh;
 use super::lock::{Directory, Lock, NotOurs, Patience};
@@ -69,14 +67,17 @@ impl State {
     ) -> Result<Self, NotOurs> {
         let mode = Mode::from_bits_truncate(0o700);
         let made = mkdirat(parent, supervise::DIRECTORY, mode);
+        let open = || fds::open_directory(parent, supervise::DIRECTORY);
+        let mut opened = open();
         // A link may point to where nothing is yet, as to a directory in /run.
-        if made == Err(Errno::EEXIST) {
+        if made == Err(Errno::EEXIST) && matches!(opened, Err(Errno::ENOENT)) {
             let mut buffer = [0; 1023]; // nix copies a path of this length without allocating
             if let Ok(target) = file::read_link(parent, supervise::DIRECTORY, &mut buffer) {
                 let _ = mkdirat(parent, target, mode); // opening it reports
             }
+            opened = open();
         }
-        let directory = fds::open_directory(parent, supervise::DIRECTORY).map_err(|errno| match made {
+        let directory = opened.map_err(|errno| match made {
             Err(why) if why != Errno::EEXIST => NotOurs::Unusable("make supervise", why),
             _ => NotOurs::Unusable("open supervise/lock", errno),
         })?;

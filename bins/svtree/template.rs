@@ -62,7 +62,9 @@ impl Log {
         let (directory, program) = match self {
             Self::Nothing => return None,
             Self::Directory(directory) => (*directory, Program::Run(Some(name))),
-            Self::Prefix(directory, path) => (*directory, Program::Command(Rc::new([path, c"-p", name, c"-"]))),
+            Self::Prefix(directory, path) => {
+                (*directory, Program::Command(Rc::new([path, c"-p", name, c"-"])))
+            }
         };
         Some(DefaultLog { directory, program })
     }

@@ -199,6 +199,9 @@ impl Supervised {
     /// Fails where it cannot be determined whether what is recorded is alive: before anything is started. The record is
     /// read again for the adoption: a child of the former supervisor may write its place meanwhile.
     fn verify(&self, patience: Patience) -> Result<(), Refusal> {
+        if self.parts.logger.is_none() && patience == Patience::None {
+            return Ok(()); // nothing is started before the adoption, which says as much
+        }
         let began = Now::read();
         loop {
             let now = Now::read();
