@@ -57,7 +57,12 @@ pub(super) fn adopt(process: &mut Process, shared: &Shared, now: Now) -> nix::Re
     let machine = &mut process.machine;
     match verdict {
         Verdict::NeverRan => {}
-        Verdict::Alive => return adopt_living(process, shared, snapshot, &child, now),
+        Verdict::Alive => {
+            if let Some(state) = &mut process.state {
+                state.inherited = true;
+            }
+            return adopt_living(process, shared, snapshot, &child, now);
+        }
         Verdict::StartVanished => {
             (machine.phase, machine.pid) = (Phase::Wait, 0);
             machine.timers.set(Timer::Start, 0);

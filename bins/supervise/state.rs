@@ -33,11 +33,14 @@ pub(super) struct State {
     pub(super) record: Option<OwnedFd>,
     /// It is a new one.
     blank: bool,
+    /// What clients read may be as it has to be: another supervisor has written it of a process that lives.
+    pub(super) inherited: bool,
     /// One that cannot be written, with which adoption ends; and whether it is believed.
     unwritten: Option<(OwnedFd, bool)>,
     operators: Option<Gid>,
     status: [u8; 20],
-    pid: Option<u32>,
+    /// The pid that was written, [`UNWRITTEN`] before that.
+    pid: u32,
     words: Text<64>,
     refused: Option<Errno>,
     deaths: Option<Deaths>,
@@ -52,6 +55,8 @@ struct Deaths {
     lines: u8,
 }
 
+/// More than any pid.
+const UNWRITTEN: u32 = u32::MAX;
 /// How many lines `deaths` keeps.
 const DEATHS: usize = 32;
 /// How much of `deaths` is read: more than that many lines of ours take.
@@ -91,10 +96,11 @@ impl State {
             ok: None,
             record: None,
             blank: false,
+            inherited: false,
             unwritten: None,
             operators,
             status: [0; 20],
-            pid: None,
+            pid: UNWRITTEN,
             words: Text::new(),
             refused: None,
             deaths: None,
@@ -240,13 +246,17 @@ impl State {
 
     fn write(&mut self, pid: u32, words: &Text<64>, status: &[u8; 20]) -> Result<(), (&'static str, Errno)> {
         let of = |name| move |errno| (name, errno);
-        if self.pid != Some(pid) {
-            let mut text = Text::<16>::new();
-            if pid != 0 {
-                text.number(pid).add("\n");
-            }
+        let mut text = Text::<16>::new();
+        if pid != 0 {
+            text.number(pid).add("\n");
+        }
+        if std::mem::take(&mut self.inherited) && self.shows(text.bytes(), words.bytes(), status) {
+            (self.pid, self.words, self.status) = (pid, words.clone(), *status);
+            return Ok(());
+        }
+        if self.pid != pid {
             self.replace(c"pid.new", supervise::PID, text.bytes()).map_err(of("pid"))?;
-            self.pid = Some(pid);
+            self.pid = pid;
         }
         if self.words.bytes() != words.bytes() {
             self.replace(c"stat.new", supervise::STAT, words.bytes()).map_err(of("stat"))?;
@@ -255,6 +265,19 @@ impl State {
         self.replace(c"status.new", supervise::STATUS, status).map_err(of("status"))?;
         self.status = *status;
         Ok(())
+    }
+
+    /// Whether this is in the files already.
+    #[inline(never)]
+    fn shows(&self, pid: &[u8], words: &[u8], status: &[u8]) -> bool {
+        [(supervise::PID, pid), (supervise::STAT, words), (supervise::STATUS, status)].iter().all(
+            |(name, text)| {
+                let mut buffer = [0; 65]; // longer than any of them
+                // One that cannot be read is written anew.
+                door::read_file(self.directory(), name, Owner::Us, &mut buffer)
+                    .is_ok_and(|found| found == *text)
+            },
+        )
     }
 
     fn replace(&self, new: &CStr, name: &CStr, bytes: &[u8]) -> nix::Result<()> {
