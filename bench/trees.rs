@@ -42,8 +42,8 @@ const LIFE: Duration = Duration::from_millis(2500);
 /// How often a service is killed, or restarted, and a container started.
 const TIMES: usize = 8;
 const CONTAINERS: usize = 20;
-/// How long anything is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long anything is waited for: on a busy machine supervisord takes minutes to start.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() {
     let ram = tempfile::tempdir_in("/dev/shm").expect("a directory in /dev/shm");

@@ -218,10 +218,14 @@ impl Life<'_> {
     }
 }
 
-/// The next run's stamp. It fails after a minute.
+/// The next run's stamp. It fails where none comes for as long as anything is waited for.
 pub(crate) fn next(stamps: &mut File, who: &str) -> Stamp {
     let mut fds = [PollFd::new(stamps.as_fd(), PollFlags::POLLIN)];
-    assert_eq!(poll(&mut fds, PollTimeout::from(60_000u16)), Ok(1), "{who}: a service does not run");
+    assert_eq!(
+        poll(&mut fds, PollTimeout::try_from(PATIENCE).expect("a time")),
+        Ok(1),
+        "{who}: a service does not run"
+    );
     let mut bytes = [0; 24];
     stamps.read_exact(&mut bytes).expect("a stamp");
     let number = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));

@@ -31,7 +31,7 @@ pub(crate) enum Patience {
 
 /// Where a state directory comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Directory {
+pub(super) enum Origin {
     /// It was there.
     Found,
     /// We have made it just now: nobody has left anything in it.
@@ -46,17 +46,17 @@ pub(super) struct Lock {
 
 impl Lock {
     /// Takes the lock of a state directory.
-    pub(super) fn take(directory: &OwnedFd, of: Directory, patience: Patience) -> Result<Self, NotOurs> {
+    pub(super) fn take(directory: &OwnedFd, origin: Origin, patience: Patience) -> Result<Self, NotOurs> {
         let mut tries = if patience == Patience::Brief { TRIES } else { 1 };
         let file = loop {
-            let Some((file, stat, new)) = open(directory.as_fd(), of)? else { break None };
+            let Some((file, stat, new)) = open(directory.as_fd(), origin)? else { break None };
             wait(file.as_fd(), &mut tries)?;
             // A file that was removed meanwhile keeps nobody out.
             if !is_there(directory.as_fd(), &stat) {
                 continue;
             }
             // One may have been removed long ago while its holder goes on.
-            if new && of == Directory::Found && has_reader(directory.as_fd()) {
+            if new && origin == Origin::Found && has_reader(directory.as_fd()) {
                 return Err(NotOurs::Locked);
             }
             break Some(file);
@@ -74,12 +74,12 @@ impl Lock {
 }
 
 /// The file, what it is, and whether it is new; none where there can be none, as on a full disk.
-fn open(directory: BorrowedFd, of: Directory) -> Result<Option<(OwnedFd, FileStat, bool)>, NotOurs> {
+fn open(directory: BorrowedFd, origin: Origin) -> Result<Option<(OwnedFd, FileStat, bool)>, NotOurs> {
     let access = OFlag::O_WRONLY | OFlag::O_APPEND;
     let there = |access| door::seen_file(directory, supervise::LOCK, access, Owner::Any);
-    let found = match of {
-        Directory::Made => Err(Errno::ENOENT),
-        Directory::Found => there(access),
+    let found = match origin {
+        Origin::Made => Err(Errno::ENOENT),
+        Origin::Found => there(access),
     };
     let found = match found {
         // A file that cannot be written can be locked by anybody who may open it.
@@ -92,7 +92,7 @@ fn open(directory: BorrowedFd, of: Directory) -> Result<Option<(OwnedFd, FileSta
             let new = access | OFlag::O_EXCL;
             match door::seen_file_or_new(directory, supervise::LOCK, new, 0o600, Owner::Any) {
                 Ok((file, stat)) => Ok(Some((file, stat, true))),
-                Err(Errno::EEXIST) => open(directory, Directory::Found), // another was first
+                Err(Errno::EEXIST) => open(directory, Origin::Found), // another was first
                 Err(errno) if is_for_want_of_room(errno) => Ok(None),
                 Err(errno) => Err(NotOurs::Unusable("make supervise/lock", errno)),
             }

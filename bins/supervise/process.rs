@@ -19,7 +19,7 @@ use super::death;
 use super::failure::{Failures, START};
 use super::fresh::Fresh;
 use super::leftovers::{self, Leftovers};
-use super::lock::{self, NotOurs, Patience};
+use super::lock::{NotOurs, Origin, Patience};
 use super::lookalikes::Company;
 use super::machine::{Action, Actions, Death, Event, Machine, Phase, Readiness, Script, Starts, Timer, Want};
 use super::needs::{Names, Needs};
@@ -169,7 +169,7 @@ impl Process {
     ) -> Result<(), Refusal> {
         let unable = match State::take(self.parent(), operators, patience) {
             Ok(state) => {
-                if state.origin == lock::Directory::Found {
+                if state.origin == Origin::Found {
                     shared.space.look_for_sign(state.directory());
                 }
                 let looks = homeless == Homeless::Supervised;

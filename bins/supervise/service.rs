@@ -61,7 +61,7 @@ pub(super) struct Settings {
     reported: u32,
     /// Whose value was doubted.
     doubted: u32,
-    /// The files that are missing
+    /// The files that are missing.
     absent: u32,
     /// There are none of these files, whatever the directory holds.
     fixed: bool,
@@ -459,6 +459,16 @@ fn steps(text: &[u8]) -> Option<Steps> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_file_is_known_by_its_name_and_has_a_bit_of_its_own() {
+        for file in Optional::ALL {
+            assert_eq!(Optional::bit_of(file.name().to_bytes()), file.bit());
+        }
+        let all = Optional::ALL.into_iter().fold(0, |bits, file| bits | file.bit());
+        assert_eq!(all.count_ones() as usize, Optional::ALL.len());
+        assert_eq!(Optional::bit_of(b"run"), 0);
+    }
 
     #[test]
     fn leftovers_are_signals_and_the_times_before_them() {

@@ -13,7 +13,7 @@ use nix::sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{AccessFlags, Gid, UnlinkatFlags, Whence, faccessat, fchown, lseek, read, unlinkat, write};
 
 use super::fresh::Fresh;
-use super::lock::{Directory, Lock, NotOurs, Patience};
+use super::lock::{Lock, NotOurs, Origin, Patience};
 use super::machine::Machine;
 use super::now::Wall;
 use super::report;
@@ -24,7 +24,7 @@ use common::Voice;
 pub(super) struct State {
     directory: OwnedFd,
     /// Whether others may have left something in it.
-    pub(super) origin: Directory,
+    pub(super) origin: Origin,
     _lock: Lock,
     /// Control bytes come out of here.
     pub(super) control: Option<Fresh>,
@@ -86,7 +86,7 @@ impl State {
             Err(why) if why != Errno::EEXIST => NotOurs::Unusable("make supervise", why),
             _ => NotOurs::Unusable("open supervise/lock", errno),
         })?;
-        let origin = if made.is_ok() { Directory::Made } else { Directory::Found };
+        let origin = if made.is_ok() { Origin::Made } else { Origin::Found };
         let lock = Lock::take(&directory, origin, patience)?;
         let mut state = Self {
             directory,
@@ -124,7 +124,7 @@ impl State {
 
     /// Why nothing can be written in it, if that lies in the directory or its file system.
     pub(super) fn refuses_writing(&self) -> Option<Errno> {
-        if self.origin == Directory::Made {
+        if self.origin == Origin::Made {
             return None;
         }
         let may = faccessat(&self.directory, c".", AccessFlags::W_OK, AtFlags::empty());

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::{AGAIN, Supervised};
-use crate::supervise::lock::{Directory, Patience};
+use crate::supervise::lock::{Origin, Patience};
 use crate::supervise::notices::Notice;
 use crate::supervise::now::Now;
 use crate::supervise::order::Late;
@@ -97,9 +97,9 @@ impl Supervised {
     fn open_socket(&mut self) {
         let Some(state) = &mut self.parts.service.state else { return };
         let mode = if self.operators.is_some() { 0o660 } else { 0o600 };
-        let origin = std::mem::replace(&mut state.origin, Directory::Found); // the next one may find ours
+        let origin = std::mem::replace(&mut state.origin, Origin::Found); // the next one may find ours
         let open = || {
-            if origin == Directory::Found {
+            if origin == Origin::Found {
                 // It is a dead one's: we hold the lock.
                 match unlinkat(state.directory(), supervise::SOCKET, UnlinkatFlags::NoRemoveDir) {
                     Ok(()) | Err(Errno::ENOENT) => {}
