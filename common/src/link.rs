@@ -182,6 +182,14 @@ impl Cli {
         self.option()?.map_or(Ok(()), |option| Err(option.unexpected().into()))
     }
 
+    /// All words behind the name, none of them read as an option, and the environment. For a line that has a syntax of
+    /// its own, in place of [`Cli::option`].
+    pub fn words(&mut self) -> Chain {
+        let mut chain = self.rest_or_nothing();
+        chain.words.next(); // the name, which is in front until an option is asked for
+        chain
+    }
+
     /// For a program whose words are no options: understands `--help` and `--version` alone.
     pub fn answer_alone(&mut self) -> Result<(), Exit> {
         let mut words = self.chain.words.clone().skip(1);
