@@ -12,6 +12,7 @@ mod health;
 mod hint;
 mod job;
 mod json;
+pub mod lint;
 mod list;
 mod look;
 mod names;
