@@ -71,6 +71,7 @@ pub static PROGRAMS: &[Link] = &[
     sissylog::PROGRAM,
     svctl::PROGRAM,
     svctl::lint::PROGRAM,
+    svctl::new::PROGRAM,
     svlog::PROGRAM,
     svrun::PROGRAM,
     svtree::PROGRAM,

@@ -16,6 +16,7 @@ pub mod lint;
 mod list;
 mod look;
 mod names;
+pub mod new;
 mod options;
 mod order;
 mod out;

@@ -98,7 +98,8 @@ impl Checker {
             let path = if is_path(name) { name.to_owned() } else { [&self.svdir, &b"/"[..], name].concat() };
             let dir = open(&path).map_err(|error| {
                 let there = !is_path(name) && nix::sys::stat::stat(*operand).is_ok();
-                error.hint_if(there.then(|| format!("a path begins with a dot or a slash: ./{}", shown(name))))
+                error
+                    .hint_if(there.then(|| format!("a path begins with a dot or a slash: ./{}", shown(name))))
             })?;
             let mut found = Findings::default();
             if tree::is_tree(&dir) {

@@ -258,7 +258,10 @@ mod tests {
                 "envdir ./env setuidgid -s www /bin/d -f",
                 "envdir ./env/ setuidgid www(account) /bin/d as www = /bin/d -f",
             ),
-            ("chpst -ugitlog svlogd -tt ./main", "chpst gitlog(account) svlogd as gitlog = svlogd -tt ./main"),
+            (
+                "chpst -ugitlog svlogd -tt ./main",
+                "chpst gitlog(account) svlogd as gitlog = svlogd -tt ./main",
+            ),
             (
                 "chpst -e ./env -P -U git:git -u git:g -012 d",
                 "chpst ./env/ git:git(account) git:g(account) d as git:g = d",

@@ -34,13 +34,18 @@ pub(super) fn look(
     findings: &mut Findings,
 ) {
     let Some((program, words)) = chain.program.split_first() else { return };
-    let account = chain.account.as_ref().map(|word| if word.literal { Account::find(&text(word), Groups::Listed).ok() } else { None });
+    let account = chain
+        .account
+        .as_ref()
+        .map(|word| if word.literal { Account::find(&text(word), Groups::Listed).ok() } else { None });
     // As whom it runs is not known: the message about the account says more.
     let Some(account) = account.map_or(Some(None), |account| account.map(Some)) else { return };
     let svlog = matches!(base(program), b"svlog" | b"svlogd");
     let (directories, lines) = if svlog {
         let Some((options, rest)) = chain::options(words, crate::svlog::PROGRAM.options) else { return };
-        let value = |wanted| options.iter().rev().find(|(letter, _)| *letter == wanted).and_then(|(_, value)| value.as_ref());
+        let value = |wanted| {
+            options.iter().rev().find(|(letter, _)| *letter == wanted).and_then(|(_, value)| value.as_ref())
+        };
         let length = value('l').map_or(Some(1000), |word| common::quantity::number(&word.text));
         (rest, Lines { length: length.unwrap_or(usize::MAX), printable: value('r').is_some() })
     } else if matches!(base(program), b"multilog" | b"s6-log") {
@@ -49,16 +54,18 @@ pub(super) fn look(
         return;
     };
     for word in directories {
-        let is_directory = if svlog { word.text != b"-" } else { matches!(word.text.first(), Some(b'.' | b'/')) };
+        let is_directory =
+            if svlog { word.text != b"-" } else { matches!(word.text.first(), Some(b'.' | b'/')) };
         let relative = !word.text.starts_with(b"/");
         if !word.literal || !is_directory || is_known(word) || chain.moved && relative {
             continue;
         }
         let at = at.line(word.line);
         let shown = common::shown(&word.text);
-        let owned = chain.account.as_ref().map_or(String::new(), |account| {
-            format!(" && chown {} {shown}", common::shown(&account.text))
-        });
+        let owned = chain
+            .account
+            .as_ref()
+            .map_or(String::new(), |account| format!(" && chown {} {shown}", common::shown(&account.text)));
         match dir.to(&word.text) {
             Ok(log) => {
                 if account.as_ref().is_some_and(|account| !may_write(account, &log)) {
@@ -78,7 +85,8 @@ pub(super) fn look(
                 findings.error(at, what, format!("mkdir -p {shown}{owned}"));
             }
             Err(errno) => {
-                let what = format!("unable to open the log directory {shown}: {}", common::exit::reason(errno));
+                let what =
+                    format!("unable to open the log directory {shown}: {}", common::exit::reason(errno));
                 findings.error(at, what, "");
             }
         }
@@ -241,7 +249,10 @@ mod tests {
     #[test]
     fn the_options_of_the_logger_count_for_patterns() {
         let lines = Lines { length: 3, printable: true };
-        assert_eq!(found("-abcd*", lines), ["1: -abcd* matches no line: it is longer than what -l lets patterns see"]);
+        assert_eq!(
+            found("-abcd*", lines),
+            ["1: -abcd* matches no line: it is longer than what -l lets patterns see"]
+        );
         assert_eq!(found("-\u{e9}*", lines), ["1: -é* matches no line: -r replaces bytes of it before"]);
         assert_eq!(found("-abc*", lines), [""; 0]);
     }

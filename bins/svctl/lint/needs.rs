@@ -46,7 +46,12 @@ impl Needs {
         graph.flaws(|flaw| match flaw {
             Flaw::Unknown { service, need } => {
                 let what = format!("there is no service {}", shown(need));
-                found.push((service.to_vec(), need.to_vec(), what, "correct the name, or remove the line".into()));
+                found.push((
+                    service.to_vec(),
+                    need.to_vec(),
+                    what,
+                    "correct the name, or remove the line".into(),
+                ));
             }
             Flaw::Itself { service } => {
                 let what = "the service needs itself, and never starts".to_owned();

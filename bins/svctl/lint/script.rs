@@ -42,7 +42,11 @@ pub(super) fn look(checker: &Checker, dir: &Dir, name: &CStr, kind: Kind, findin
         findings.error(at, "it is not executable", format!("chmod +x {}", common::shown(&path)));
     }
     if file.st_mode & 0o002 != 0 {
-        findings.error(at, "everybody may change what is executed", format!("chmod o-w {}", common::shown(&path)));
+        findings.error(
+            at,
+            "everybody may change what is executed",
+            format!("chmod o-w {}", common::shown(&path)),
+        );
     }
     let (text, whole) = match dir.text(name) {
         Text::Whole(text) => (text, true),
@@ -123,7 +127,8 @@ fn interpreter(checker: &Checker, at: At, text: &[u8], findings: &mut Findings) 
             [b"-S", program, ..] => program,
             _ => return None,
         };
-        if !program.contains(&b'=') && !program.starts_with(b"-") && checker.programs.find(program).is_none() {
+        if !program.contains(&b'=') && !program.starts_with(b"-") && checker.programs.find(program).is_none()
+        {
             let what = format!("env will not find the interpreter {}", common::shown(program));
             findings.error(at, what, "name one that is installed");
             return None;
@@ -183,7 +188,8 @@ impl Before {
                 _ => {}
             }
         }
-        self.words.extend(simple.words.iter().filter(|word| !word.text.is_empty()).map(|word| word.text.clone()));
+        self.words
+            .extend(simple.words.iter().filter(|word| !word.text.is_empty()).map(|word| word.text.clone()));
     }
 }
 
@@ -281,7 +287,11 @@ fn look_at_command(
             }
             Role::Program => {
                 if checker.programs.find(&word.text).is_none() {
-                    findings.error(at, format!("there is no program {shown}"), "install it, or correct the path");
+                    findings.error(
+                        at,
+                        format!("there is no program {shown}"),
+                        "install it, or correct the path",
+                    );
                 }
             }
         }

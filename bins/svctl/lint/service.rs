@@ -97,7 +97,8 @@ fn look_at_control(checker: &Checker, dir: &Dir, findings: &mut Findings) {
 /// The names in a directory, in their order; none where it cannot be read, as with mode 0311.
 pub(super) fn names(dir: &Dir) -> Vec<Vec<u8>> {
     let mut names = Vec::new();
-    let read = fds::each_name(std::os::fd::AsFd::as_fd(&dir.fd), |name| names.push(name.to_bytes().to_owned()));
+    let read =
+        fds::each_name(std::os::fd::AsFd::as_fd(&dir.fd), |name| names.push(name.to_bytes().to_owned()));
     if read.is_err() {
         names.clear();
     }
@@ -149,7 +150,9 @@ fn look_at_meanings(dir: &Dir, findings: &mut Findings) {
 fn look_at_names(dir: &Dir, findings: &mut Findings) -> Result<(), Exit> {
     for name in names(dir) {
         let is_word = |byte: &u8| byte.is_ascii_alphabetic() || b"-_".contains(byte);
-        let Some(text) = std::str::from_utf8(&name).ok().filter(|_| name.iter().all(is_word)) else { continue };
+        let Some(text) = std::str::from_utf8(&name).ok().filter(|_| name.iter().all(is_word)) else {
+            continue;
+        };
         if file_names().any(|known| known == name) {
             continue;
         }

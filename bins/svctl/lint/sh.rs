@@ -84,8 +84,13 @@ pub(super) enum Certainty {
 /// Reports all simple commands in their order.
 pub(super) fn each<'a>(list: &'a List, certainty: Certainty, report: &mut dyn FnMut(&'a Simple, Certainty)) {
     for item in list {
+        // What follows by || is for the case that it fails.
+        let first = match item.rest.first() {
+            Some((Join::Or, _)) => Certainty::Maybe,
+            _ => certainty,
+        };
         for command in &item.first {
-            each_in(command, certainty, report);
+            each_in(command, first, report);
         }
         for command in item.rest.iter().flat_map(|(_, pipeline)| pipeline) {
             each_in(command, Certainty::Maybe, report);
@@ -115,7 +120,9 @@ pub(super) fn functions(list: &List) -> Vec<&[u8]> {
     while let Some(command) = left.pop() {
         match command {
             Command::Simple(_) => {}
-            Command::Group(list) | Command::Subshell(list) | Command::Loop(list) => left.extend(commands(list)),
+            Command::Group(list) | Command::Subshell(list) | Command::Loop(list) => {
+                left.extend(commands(list))
+            }
             Command::Branches(decides, bodies) => {
                 left.extend(commands(decides));
                 left.extend(bodies.iter().flat_map(commands));

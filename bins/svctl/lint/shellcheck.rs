@@ -22,7 +22,8 @@ pub(super) fn run(program: &CStr, at: At, shell: &str, text: &[u8], findings: &m
     let shell = if shell == "sh" { "dash" } else { shell };
     let mut command = Command::new(OsStr::from_bytes(program.to_bytes()));
     // No settings of a directory that may be another's.
-    command.args(["--norc", "-f", "gcc", "-S", "warning", "-s", shell, "-"]);
+    // Nor what it says of files that a script reads, which it is not to look for.
+    command.args(["--norc", "-f", "gcc", "-S", "warning", "-e", "SC1090,SC1091", "-s", shell, "-"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let said = command.spawn().and_then(|child| talk(child, text));
     match said {

@@ -7,14 +7,13 @@ use super::sh::{Certainty, Command, Join, List, Word, each, functions};
 const DONE_AT_ONCE: [&str; 84] = [
     // Of the shell.
     ".", ":", "[", "[[", "alias", "bg", "break", "builtin", "cd", "command", "continue", "declare", "dirs",
-    "disown", "echo", "enable", "eval", "exec", "exit", "export", "false", "fc", "fg", "getopts", "hash", "jobs",
-    "kill", "let", "local", "logout", "mapfile", "popd", "printf", "pushd", "pwd", "read", "readonly", "return",
-    "set", "shift", "shopt", "source", "suspend", "test", "time", "times", "trap", "true", "type", "typeset",
-    "ulimit", "umask", "unalias", "unset", "wait",
-    // Programs.
-    "cat", "chgrp", "chmod", "chown", "cp", "date", "grep", "install", "ln", "logger", "ls", "mkdir", "mkfifo",
-    "mv", "rm", "rmdir", "s6-svc", "sed", "sleep", "sv", "svc", "svctl", "svok", "svstat", "sync", "sysctl",
-    "touch", "tr", "usleep",
+    "disown", "echo", "enable", "eval", "exec", "exit", "export", "false", "fc", "fg", "getopts", "hash",
+    "jobs", "kill", "let", "local", "logout", "mapfile", "popd", "printf", "pushd", "pwd", "read",
+    "readonly", "return", "set", "shift", "shopt", "source", "suspend", "test", "time", "times", "trap",
+    "true", "type", "typeset", "ulimit", "umask", "unalias", "unset", "wait", // Programs.
+    "cat", "chgrp", "chmod", "chown", "cp", "date", "grep", "install", "ln", "logger", "ls", "mkdir",
+    "mkfifo", "mv", "rm", "rmdir", "s6-svc", "sed", "sleep", "sv", "svc", "svctl", "svok", "svstat", "sync",
+    "sysctl", "touch", "tr", "usleep",
 ];
 
 /// What is wrong with the end of a script.
@@ -31,9 +30,10 @@ pub(super) enum Flaw<'a> {
 pub(super) fn flaws(script: &List) -> Vec<Flaw<'_>> {
     let mut on_purpose = false;
     each(script, Certainty::Always, &mut |simple, _| {
-        on_purpose |= simple.words.first().is_some_and(|word| {
-            word.plain && [&b"trap"[..], b"wait", b"fg"].contains(&&*word.text)
-        });
+        on_purpose |= simple
+            .words
+            .first()
+            .is_some_and(|word| word.plain && [&b"trap"[..], b"wait", b"fg"].contains(&&*word.text));
     });
     let mut flaws = Vec::new();
     if !on_purpose {

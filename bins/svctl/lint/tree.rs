@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use common::{Exit, OrFail, fds, shown};
 use nix::sys::stat::fstat;
 
+use super::Checker;
 use super::file::{Dir, Found};
 use super::finding::{At, Findings};
 use super::needs::Needs;
 use super::script::{self, Kind};
 use super::service::{self, c_string, names};
-use super::Checker;
 use crate::svtree::argument;
 
 /// Whether a directory is one of service directories: it is none itself, and at least one in it is.
@@ -36,7 +36,11 @@ pub(super) fn look(checker: &Checker, dir: &Dir, findings: &mut Findings) -> Res
         let path = dir.at(&name);
         if let Found::Other(what) = dir.look(&c_string(&name)) {
             if what.starts_with("a link") {
-                findings.warning(At::file(&path), format!("it is {what}"), "remove it, or make what it leads to");
+                findings.warning(
+                    At::file(&path),
+                    format!("it is {what}"),
+                    "remove it, or make what it leads to",
+                );
             }
         }
     }

@@ -78,7 +78,9 @@ impl Parser<'_> {
             let line = self.reader.line;
             if self.takes("&")? {
                 item.background = Some(line);
-            } else if !self.takes(";")? && !matches!(self.next, Token::Newline | Token::End | Token::Operator(_)) {
+            } else if !self.takes(";")?
+                && !matches!(self.next, Token::Newline | Token::End | Token::Operator(_))
+            {
                 return None;
             }
             list.push(item);
@@ -204,7 +206,11 @@ impl Parser<'_> {
             }
             self.takes(")")?.then_some(())?;
             bodies.push(self.list()?);
-            if !self.takes(";;")? && !self.takes(";&")? && !self.takes(";;&")? && self.reserved() != Some(b"esac") {
+            if !self.takes(";;")?
+                && !self.takes(";&")?
+                && !self.takes(";;&")?
+                && self.reserved() != Some(b"esac")
+            {
                 return None;
             }
         }
@@ -310,6 +316,7 @@ mod tests {
         for (text, expected) in [
             ("#!/bin/sh\nexec 2>&1\nexec a 'b c' \"d\"e\\ f \\\n  g # h\n", "exec; exec a b c de f g"),
             ("a; b & c | d && e || f", "a; b; c; d; ?e; ?f"),
+            ("a || b\nc", "?a; ?b; c"),
             ("A=1 B=\"$x\" cmd \"$y\" z$1", "cmd $ $"),
             ("if a; then b; elif c; then d; else e; fi >x 2>&1", "?a; ?c; ?b; ?d; ?e"),
             ("case $1 in\n(a|b) c ;;\n*) d\nesac", "?c; ?d"),
@@ -329,7 +336,9 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_not_guessed() {
-        for text in ["a=(b c)", "if a", "a 'b", "$(a", "a <<E\nb", "a <(b)", "for ((;;)); do a; done", "}", "a)"] {
+        for text in
+            ["a=(b c)", "if a", "a 'b", "$(a", "a <<E\nb", "a <(b)", "for ((;;)); do a; done", "}", "a)"]
+        {
             assert_eq!(commands(text), "not understood", "{text}");
         }
         assert_eq!(commands(&"{ ".repeat(10_000)), "not understood");

@@ -106,8 +106,7 @@ impl<'a> Reader<'a> {
     }
 
     fn word(&mut self) -> Option<Token> {
-        let mut word =
-            Word { text: Vec::new(), literal: true, plain: true, assigns: false, line: self.line };
+        let mut word = Word { text: Vec::new(), literal: true, plain: true, assigns: false, line: self.line };
         let begin = self.at;
         while let Some(byte) = self.peek() {
             match byte {
@@ -152,11 +151,14 @@ impl<'a> Reader<'a> {
         }
         // A list between braces, and a set of bytes between brackets.
         let holds = |bytes: &[u8]| word.text.len() > 1 && word.text.iter().any(|byte| bytes.contains(byte));
-        if word.plain && !matches!(&*word.text, b"[[" | b"]]") && (holds(b"[") || holds(b"{") && holds(b",")) {
+        if word.plain && !matches!(&*word.text, b"[[" | b"]]") && (holds(b"[") || holds(b"{") && holds(b","))
+        {
             (word.literal, word.plain) = (false, false);
         }
         // The number of a descriptor belongs to the redirection behind it.
-        if matches!(self.peek(), Some(b'<' | b'>')) && self.text[begin..self.at].iter().all(u8::is_ascii_digit) {
+        if matches!(self.peek(), Some(b'<' | b'>'))
+            && self.text[begin..self.at].iter().all(u8::is_ascii_digit)
+        {
             return self.token();
         }
         Some(Token::Word(word))
@@ -230,8 +232,13 @@ impl<'a> Reader<'a> {
                 }
                 b'"' => {
                     self.at += 1;
-                    let mut inside =
-                        Word { text: Vec::new(), literal: true, plain: true, assigns: false, line: self.line };
+                    let mut inside = Word {
+                        text: Vec::new(),
+                        literal: true,
+                        plain: true,
+                        assigns: false,
+                        line: self.line,
+                    };
                     self.double_quotes(&mut inside)?;
                 }
                 b'`' => self.expansion()?,
