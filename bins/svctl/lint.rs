@@ -63,7 +63,8 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
     let (mut strict, mut json, mut shellcheck) = (false, false, true);
     let mut operands = Vec::new();
     loop {
-        while let Some(option) = cli.option()? {
+        // Behind -- there are none.
+        while let Some(option) = if cli.is_ended() { None } else { cli.option()? } {
             match option {
                 Short('s') => strict = true,
                 Long("json") => json = true,

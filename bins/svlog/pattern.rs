@@ -43,18 +43,20 @@ pub fn matches(dialect: Dialect, mut pattern: &[u8], mut text: &[u8]) -> bool {
     text.is_empty()
 }
 
-/// Whether there is a text that `pattern` stands for. In svlogd nothing is what a `+` at its end stands for; but one in
-/// front of it that reaches the end of the text agrees with that, too.
+/// Whether there is a text that `pattern` stands for. In svlogd there is none for a `+` at its end; nor for one behind a
+/// `*`, which goes up to a `+` in the text. But one in front of these that reaches the end of the text agrees with them.
 #[must_use]
 pub fn can_match(dialect: Dialect, mut pattern: &[u8]) -> bool {
     if dialect == Dialect::Multilog {
         return true;
     }
+    let mut behind_star = false;
     loop {
         match pattern {
-            [] | [b'+', _, ..] => return true,
+            [] => return true,
             [b'+'] => return false,
-            [_, rest @ ..] => pattern = rest,
+            [b'+', wanted, ..] => return !behind_star || *wanted == b'+',
+            [first, rest @ ..] => (behind_star, pattern) = (*first == b'*', rest),
         }
     }
 }

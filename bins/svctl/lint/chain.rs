@@ -130,7 +130,7 @@ impl Chain {
                 _ => {}
             }
         }
-        let operands = shape.usage.split(' ').rev().skip_while(|word| !word.starts_with("prog"));
+        let operands = shape.usage.split(' ').rev().skip_while(|word| !word.contains("prog..."));
         let mut operands: Vec<&str> =
             operands.skip(1).take_while(|word| word.bytes().all(|byte| byte.is_ascii_lowercase())).collect();
         if name == "argv0" {

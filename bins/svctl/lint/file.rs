@@ -76,7 +76,17 @@ impl Dir {
     /// open(2)'s.
     pub(super) fn to(&self, path: &[u8]) -> nix::Result<Self> {
         let name = CString::new(path).map_err(|_| Errno::ENOENT)?; // no path has a NUL
-        if path.starts_with(b"/") { Self::open(&name) } else { self.enter(&name) }
+        let opened = fds::open_directory(self.fd.as_fd(), &name)?;
+        Self::of(opened, self.path_to(path))
+    }
+
+    /// The path to which a path leads, from this directory or from the root.
+    pub(super) fn path_to(&self, path: &[u8]) -> Vec<u8> {
+        if path.starts_with(b"/") {
+            path.to_owned()
+        } else {
+            self.at(path.strip_prefix(b"./").unwrap_or(path))
+        }
     }
 
     /// The path of a name in it.

@@ -62,17 +62,19 @@ pub(super) fn look(
         }
         let at = at.line(word.line);
         let shown = common::shown(&word.text);
+        let path = dir.path_to(&word.text);
+        let path = common::shown(&path);
         let owned = chain
             .account
             .as_ref()
-            .map_or(String::new(), |account| format!(" && chown {} {shown}", common::shown(&account.text)));
+            .map_or(String::new(), |account| format!(" && chown {} {path}", common::shown(&account.text)));
         match dir.to(&word.text) {
             Ok(log) => {
                 if account.as_ref().is_some_and(|account| !may_write(account, &log)) {
                     let name = chain.account.as_ref().map(|word| common::shown(&word.text).to_string());
                     let name = name.unwrap_or_default();
                     let what = format!("{name} may not write to the log directory {shown}");
-                    findings.error(at, what, format!("chown {name} {}", common::shown(&log.path)));
+                    findings.error(at, what, format!("chown {name} {path}"));
                 }
                 if svlog {
                     look_at_config(&log, lines, findings);
@@ -82,7 +84,7 @@ pub(super) fn look(
             Err(Errno::ENOENT) if !svlog => {}
             Err(Errno::ENOENT) => {
                 let what = format!("there is no log directory {shown}");
-                findings.error(at, what, format!("mkdir -p {shown}{owned}"));
+                findings.error(at, what, format!("mkdir -p {path}{owned}"));
             }
             Err(errno) => {
                 let what =
@@ -181,8 +183,8 @@ fn flaws(text: &[u8], lines: Lines) -> Vec<Flaw> {
             same(kind, *other) && (*pattern_of_other == b"*" || *pattern_of_other == pattern)
         });
         if !pattern::can_match(Dialect::Svlogd, pattern) {
-            let what = format!("{rule} matches no line: nothing follows the + at its end");
-            flaws.push((line, what, "write the byte that is to be repeated, or * in its place".to_owned()));
+            let what = format!("{rule} matches no line: a + at the end or behind a * stands for nothing");
+            flaws.push((line, what, "write * alone, or the bytes themselves".to_owned()));
         } else if pattern.iter().filter(|byte| !b"*+".contains(byte)).count() > lines.length {
             let what = format!("{rule} matches no line: it is longer than what -l lets patterns see");
             flaws.push((line, what, "shorten it, and write * at its end".to_owned()));
@@ -237,7 +239,7 @@ mod tests {
             ("-a\n+b\n-a", "1: -a never decides: -a in line 3 does"),
             ("+*error*", "1: +*error* has no effect: there is no - in front of it"),
             ("Ex", "1: Ex has no effect: there is no e in front of it"),
-            ("-foo+", "1: -foo+ matches no line: nothing follows the + at its end"),
+            ("-foo+", "1: -foo+ matches no line: a + at the end or behind a * stands for nothing"),
             ("zebra", "1: no setting begins with z"),
             ("s10\r\nn3\r", "1: the line ends in a carriage return, which becomes part of its value"),
         ] {

@@ -41,6 +41,7 @@ impl Place {
     pub(super) fn find(name: &[u8], env: &Env) -> Result<Self, Exit> {
         let end = name.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
         let (path, last) = match name[..end].iter().rposition(|byte| *byte == b'/') {
+            None if end < name.len() => (&b"."[..], &name[..end]),
             None => (env.get(c"SVSRC").map_or(SVSRC, CStr::to_bytes), &name[..end]),
             Some(0) => (&b"/"[..], &name[1..end]),
             Some(slash) => (&name[..slash], &name[slash + 1..end]),

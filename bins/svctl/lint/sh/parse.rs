@@ -61,26 +61,28 @@ impl Parser<'_> {
         Some(())
     }
 
+    /// Whether what comes next can be no command, so that a list ends there.
+    fn ends(&self) -> bool {
+        match &self.next {
+            Token::End | Token::Operator(")" | ";;" | ";;&" | ";&") => true,
+            Token::Word(word) => word.plain && ENDS.contains(&&*word.text),
+            _ => false,
+        }
+    }
+
     /// What comes up to what can be no command.
     fn list(&mut self) -> Option<List> {
         let mut list = Vec::new();
         loop {
             self.newlines()?;
-            let ends = match &self.next {
-                Token::End | Token::Operator(")" | ";;" | ";;&" | ";&") => true,
-                Token::Word(word) => word.plain && ENDS.contains(&&*word.text),
-                _ => false,
-            };
-            if ends {
+            if self.ends() {
                 return Some(list);
             }
             let mut item = self.item()?;
             let line = self.reader.line;
             if self.takes("&")? {
                 item.background = Some(line);
-            } else if !self.takes(";")?
-                && !matches!(self.next, Token::Newline | Token::End | Token::Operator(_))
-            {
+            } else if !self.takes(";")? && self.next != Token::Newline && !self.ends() {
                 return None;
             }
             list.push(item);
