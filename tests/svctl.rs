@@ -9,6 +9,7 @@ mod hostile;
 mod lint;
 mod look;
 mod new;
+mod program;
 mod socket;
 mod start;
 mod sv;

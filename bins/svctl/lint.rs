@@ -63,8 +63,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
     let (mut strict, mut json, mut shellcheck) = (false, false, true);
     let mut operands = Vec::new();
     loop {
-        // Behind -- there are none.
-        while let Some(option) = if cli.is_ended() { None } else { cli.option()? } {
+        while let Some(option) = cli.option()? {
             match option {
                 Short('s') => strict = true,
                 Long("json") => json = true,

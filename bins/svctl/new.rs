@@ -57,10 +57,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
     let mut wanted = Wanted::default();
     wanted.read_options(cli)?;
     let name = cli.operand_among_options().ok_or_else(|| Exit::usage("missing name"))?;
-    // Behind -- there are none.
-    if !cli.is_ended() {
-        wanted.read_options(cli)?;
-    }
+    wanted.read_options(cli)?;
     let chain = cli.rest()?;
     wanted.program = chain.words.collect();
     wanted.check()?;
