@@ -104,7 +104,7 @@ impl Findings {
                 ("what", of_text(what)),
                 ("instead", instead.as_deref().map_or(Value::Null, of_text)),
             ];
-            Value::Object(members.map(|(key, value)| (key.to_owned(), value)).into()).write(&mut text);
+            Value::Object(members.map(|(key, value)| (key.into(), value)).into()).write(&mut text);
             text.push('\n');
         }
         text
