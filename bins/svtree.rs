@@ -39,6 +39,7 @@ use program::Received;
 use tree::{Inherited, Tree};
 
 pub(crate) use needs::{Flaw, Graph};
+pub(crate) use own::timeout;
 pub(crate) use scan::argument;
 pub(crate) use service_needs::names as need_names;
 

@@ -1,11 +1,12 @@
 //! svctl-lint: look for mistakes in service directories before they run.
 //!
-//! `tree` is a directory of services, `service` one of them, `script` one file that is executed. Names and values are read by
+//! `tree` is a directory of services, `service` one of them, `script` one file that is executed, `commands` what is in it. Names and values are read by
 //! the supervisor's own code, which `engine` listens to. `sh` reads scripts, `tail` looks at their end, `chain` at the words of
 //! links, `programs` at what there is; `logs` is about log directories and their settings, `needs` about the needs of services.
 //! `file` is the only way to what is in a directory, and `finding` what comes out of it.
 
 mod chain;
+mod commands;
 mod engine;
 mod file;
 mod finding;

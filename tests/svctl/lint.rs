@@ -178,7 +178,7 @@ exec envdir ./env setuidgid no-such-account chpst -U 12 no-such-program -u x
     assert_eq!(found_in(&[("web/run", script)]), expected);
     let expected = "\
 ./web/finish:2: error: there is no program /no/such/program; install it, or correct the path
-./web/run:2: error: there is no ./program in the service directory; make it, or write the path of another program
+./web/run:2: error: there is no ./program in ./web; make it, or write the path of another program
 ";
     let finish = ("web/finish", "#!/bin/sh\n/no/such/program\n");
     assert_eq!(found_in(&[("web/run", "#!/bin/sh\nexec ./program\n"), finish]), expected);
@@ -293,6 +293,7 @@ fn a_tree_is_known_by_its_services_and_their_needs_are_those_of_svtree() {
             ("own/run", STAYS),
             ("own/needs", "own\n"),
             (".tree/setup", "#!/no/such/sh\n"),
+            (".tree/timeout", "soon\n"),
             ("plain file", ""),
         ],
     );
@@ -300,6 +301,7 @@ fn a_tree_is_known_by_its_services_and_their_needs_are_those_of_svtree() {
     fs::create_dir(house.at("empty")).unwrap();
     let expected = "\
 ./.tree/setup:1: error: the interpreter /no/such/sh does not exist; name one that is installed
+./.tree/timeout: error: invalid value \"soon\"; write milliseconds, or a time with its unit: 500ms, 5s, 2m, 1h
 ./cache/needs:1: error: none of these ever starts: cache -> db -> cache; remove one of these needs
 ./empty: error: there is neither run nor setup; write run, an executable script that ends in exec and the program
 ./own/needs:1: error: the service needs itself, and never starts; remove the line

@@ -99,8 +99,8 @@ fn the_program_gets_each_word_as_it_was_given() {
     let mut line = vec!["web", "/usr/bin/printf", "<%s>\\n"];
     line.extend(words);
     assert_eq!(run(&mut command(&house, &line)).status, 0);
-    let expected: String = words.iter().map(|word| format!("<{word}>\n")).collect();
-    assert_eq!(run_in(house.at("web"), "./run"), prints(expected));
+    let expected: Vec<String> = words.iter().map(|word| format!("<{word}>\n")).collect();
+    assert_eq!(run_in(house.at("web"), "./run"), prints(expected.concat()));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use common::Link;
 
+use super::script::last_part;
 use super::sh::Word;
 use crate::LINKS;
 
@@ -62,7 +63,7 @@ fn shape(name: &[u8]) -> Option<Shape> {
 
 /// The name of a program without its directory.
 pub(super) fn base(word: &Word) -> &[u8] {
-    word.text.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+    last_part(&word.text)
 }
 
 impl Chain {
@@ -88,14 +89,14 @@ impl Chain {
                 self.words.pop(); // what follows is in it
                 self.pass_link(&shape(&rest[0].text)?, &rest[1..])
             }
-            b"env" => self.pass_env(rest),
-            name => match shape(name) {
-                Some(shape) => self.pass_link(&shape, rest),
-                None => {
-                    self.program = words.to_vec();
-                    None
+            b"env" => pass_env(rest),
+            name => {
+                if let Some(shape) = shape(name) {
+                    return self.pass_link(&shape, rest);
                 }
-            },
+                self.program = words.to_vec();
+                None
+            }
         }
     }
 
@@ -140,6 +141,8 @@ impl Chain {
             let (word, behind) = rest.split_first()?;
             rest = behind;
             match operand {
+                // Those of s6 may be numbers, as uid:gid.
+                "account" if name.starts_with("s6-") && word.text.contains(&b':') => {}
                 "account" => {
                     self.add(Role::Account, word);
                     if name.ends_with("setuidgid") {
@@ -157,25 +160,25 @@ impl Chain {
         }
         Some(rest)
     }
+}
 
-    /// Passes the words of env(1). With an environment of its own PATH is not known any more.
-    fn pass_env<'a>(&mut self, words: &'a [Word]) -> Option<&'a [Word]> {
-        let mut rest = words;
-        loop {
-            match rest.first()? {
-                word if word.assigns && !word.text.starts_with(b"PATH=") => rest = &rest[1..],
-                word if !word.literal || word.assigns || word.text.starts_with(b"-") => return None,
-                _ => return Some(rest),
-            }
+/// Passes the words of env(1). With an environment of its own PATH is not known any more.
+fn pass_env(words: &[Word]) -> Option<&[Word]> {
+    let mut rest = words;
+    loop {
+        match rest.first()? {
+            word if word.assigns && !word.text.starts_with(b"PATH=") => rest = &rest[1..],
+            word if !word.literal || word.assigns || word.text.starts_with(b"-") => return None,
+            _ => return Some(rest),
         }
     }
 }
 
+/// An option of a command line, and its value if it takes one.
+pub(super) type Given = (char, Option<Word>);
+
 /// The options in front, each with its value, and what follows them; `None` where one is not known.
-pub(super) fn options<'a>(
-    words: &'a [Word],
-    table: &[(&str, &str)],
-) -> Option<(Vec<(char, Option<Word>)>, &'a [Word])> {
+pub(super) fn options<'a>(words: &'a [Word], table: &[(&str, &str)]) -> Option<(Vec<Given>, &'a [Word])> {
     let (mut options, mut rest) = (Vec::new(), words);
     while let Some((word, behind)) = rest.split_first() {
         if !word.text.starts_with(b"-") || word.text.len() == 1 {
@@ -272,6 +275,7 @@ mod tests {
             ("catena envdir ./e setuidgid www d", "./e/ setuidgid www(account) d as www = d"),
             ("env A=1 B=2 d", "env d = d"),
             ("s6-setuidgid www d", "s6-setuidgid www(account) d as www = d"),
+            ("s6-setuidgid 1000:1000 d", "s6-setuidgid d = d"),
             ("argv0 realprog name x", "argv0 realprog = realprog name x"),
             ("redirfd -w 1 /x d", "redirfd d = d"),
             ("fdmove -c 2 1 d", "fdmove d = d"),

@@ -1,7 +1,7 @@
 //! What a supervisor would report of a service directory: the engine reads names and values here as it does there, and
 //! what it says is taken from the standard error before anybody sees it.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use common::supervise::Part;
 use common::{Exit, OrFail, Voice, fds};
@@ -12,17 +12,33 @@ use nix::unistd::{pipe2, read};
 use super::file::Dir;
 use super::finding::{At, Findings, Severity};
 use crate::supervise::inspect;
+use crate::svtree::timeout;
 
 /// The standard error.
 const STDERR: i32 = 2;
 
-/// Adds what a supervisor would report of a directory.
+/// Adds what a supervisor would report of a service directory.
 ///
 /// # Errors
 /// Where the standard error cannot be replaced for a moment.
 pub(super) fn look(directory: &Dir, part: Part, findings: &mut Findings) -> Result<(), Exit> {
+    hear(directory, findings, |voice| inspect(&directory.fd, part, voice))
+}
+
+/// Adds what svtree would report of the files of a tree.
+///
+/// # Errors
+/// As [`look`].
+pub(super) fn look_at_tree(directory: &Dir, findings: &mut Findings) -> Result<(), Exit> {
+    hear(directory, findings, |voice| {
+        // What the limit is does not matter here.
+        let _ = timeout(directory.fd.as_fd(), voice);
+    })
+}
+
+fn hear(directory: &Dir, findings: &mut Findings, act: impl FnOnce(Voice)) -> Result<(), Exit> {
     let voice = Voice { called: b"", directory: b"", part: b"" };
-    let said = overhear(|| inspect(&directory.fd, part, voice)).or_fail("read what is reported")?;
+    let said = overhear(|| act(voice)).or_fail("read what is reported")?;
     for line in said.split(|byte| *byte == b'\n') {
         let line = String::from_utf8_lossy(line);
         if let Some(text) = line.strip_prefix(": warning: ") {
@@ -34,7 +50,7 @@ pub(super) fn look(directory: &Dir, part: Part, findings: &mut Findings) -> Resu
 
 /// What is written to the standard error meanwhile, as far as a pipe holds it.
 fn overhear(act: impl FnOnce()) -> nix::Result<Vec<u8>> {
-    let before = fds::copy_from(std::os::fd::AsFd::as_fd(&std::io::stderr()), STDERR + 1)?;
+    let before = fds::copy_from(std::io::stderr().as_fd(), STDERR + 1)?;
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
     fds::copy_to(writer.as_raw_fd(), STDERR)?;
     drop(writer);

@@ -2,16 +2,9 @@
 
 use std::ffi::{CStr, CString};
 
-use common::Exit;
-use common::credentials::{Account, Groups};
-
-use super::chain::{Chain, Role};
 use super::file::{Dir, Found, Text};
 use super::finding::{At, Findings};
-use super::logs;
-use super::sh::{self, Certainty, List, Simple, Word};
-use super::tail::{self, Flaw};
-use super::{Checker, shellcheck};
+use super::{Checker, commands, sh, shellcheck};
 
 /// Which script it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,8 +20,15 @@ pub(super) enum Kind {
 /// How long a first line may be: `BINPRM_BUF_SIZE` of Linux, less its end.
 const FIRST_LINE: usize = 255;
 
-/// Looks at a file that is executed by this name, if it is there.
-pub(super) fn look(checker: &Checker, dir: &Dir, name: &CStr, kind: Kind, findings: &mut Findings) {
+/// Looks at a file that is executed by this name, if it is there; `cwd` is where it is executed.
+pub(super) fn look(
+    checker: &Checker,
+    dir: &Dir,
+    name: &CStr,
+    cwd: &Dir,
+    kind: Kind,
+    findings: &mut Findings,
+) {
     let path = dir.at(name.to_bytes());
     let at = At::file(&path);
     let file = match dir.look(name) {
@@ -67,7 +67,7 @@ pub(super) fn look(checker: &Checker, dir: &Dir, name: &CStr, kind: Kind, findin
         return;
     }
     if let Some(script) = sh::parse(&text) {
-        look_at_commands(checker, dir, at, &script, kind, findings);
+        commands::look(checker, cwd, at, &script, kind, findings);
     }
     if let Some(shellcheck) = &checker.shellcheck {
         shellcheck::run(shellcheck, at, shell, &text, findings);
@@ -122,11 +122,7 @@ fn interpreter(checker: &Checker, at: At, text: &[u8], findings: &mut Findings) 
     let mut name = last_part(interpreter);
     if name == b"env" {
         // The last of several words is not what env gets: it gets all of them as one.
-        let program = match arguments[..] {
-            [program] => program,
-            [b"-S", program, ..] => program,
-            _ => return None,
-        };
+        let ([program] | [b"-S", program, ..]) = arguments[..] else { return None };
         if !program.contains(&b'=') && !program.starts_with(b"-") && checker.programs.find(program).is_none()
         {
             let what = format!("env will not find the interpreter {}", common::shown(program));
@@ -143,7 +139,8 @@ fn interpreter(checker: &Checker, at: At, text: &[u8], findings: &mut Findings) 
     shell(name)
 }
 
-fn last_part(path: &[u8]) -> &[u8] {
+/// What follows the last slash.
+pub(super) fn last_part(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
@@ -154,163 +151,4 @@ fn shell(name: &[u8]) -> Option<&'static str> {
         b"mksh" => Some("ksh"),
         _ => None,
     })
-}
-
-/// What was seen of a script up to a command.
-#[derive(Default)]
-struct Before {
-    /// All literal words of the commands before: what is named in them may be made or looked for there.
-    words: Vec<Vec<u8>>,
-    /// The working directory may be another one.
-    moved: bool,
-    /// PATH may be another one.
-    path: bool,
-}
-
-impl Before {
-    fn mentions(&self, word: &Word) -> bool {
-        let name = last_part(&word.text);
-        let text = &word.text[..];
-        // `a:b` is an account with a group.
-        let user = text.split(|byte| *byte == b':').next().unwrap_or_default();
-        let is = |known: &Vec<u8>| known == text || known == user || last_part(known) == name;
-        self.words.iter().any(is)
-    }
-
-    fn add(&mut self, simple: &Simple) {
-        self.path |= simple.assignments.iter().any(|word| word.text.starts_with(b"PATH="));
-        let mut words = simple.words.iter();
-        if let Some(first) = words.clone().next() {
-            match &*first.text {
-                b"." | b"source" | b"eval" => self.path = true,
-                b"export" => self.path |= words.any(|word| word.text.starts_with(b"PATH=")),
-                b"cd" | b"pushd" => self.moved = true,
-                _ => {}
-            }
-        }
-        self.words
-            .extend(simple.words.iter().filter(|word| !word.text.is_empty()).map(|word| word.text.clone()));
-    }
-}
-
-fn look_at_commands(
-    checker: &Checker,
-    dir: &Dir,
-    at: At,
-    script: &List,
-    kind: Kind,
-    findings: &mut Findings,
-) {
-    if kind != Kind::Deed {
-        for flaw in tail::flaws(script) {
-            match flaw {
-                Flaw::NoExec(word) => {
-                    let program = common::shown(&word.text);
-                    let what = format!(
-                        "the shell waits for {program}, and gets the signals and the supervision in its place"
-                    );
-                    findings.warning(at.line(word.line), what, format!("write exec in front of {program}"));
-                }
-                Flaw::Background(line) => findings.error(
-                    at.line(line),
-                    "the last command is in the background: the script ends at once, and is started again",
-                    "write exec in front of it, and no & behind it",
-                ),
-            }
-        }
-    }
-    let functions = sh::functions(script);
-    let mut before = Before::default();
-    sh::each(script, Certainty::Always, &mut |simple, certainty| {
-        if certainty == Certainty::Always {
-            look_at_command(checker, dir, at, simple, &before, &functions, kind, findings);
-        }
-        before.add(simple);
-    });
-}
-
-#[allow(clippy::too_many_arguments, reason = "what is looked at, and what is known of it")]
-fn look_at_command(
-    checker: &Checker,
-    dir: &Dir,
-    at: At,
-    simple: &Simple,
-    before: &Before,
-    functions: &[&[u8]],
-    kind: Kind,
-    findings: &mut Findings,
-) {
-    let (words, execs) = match simple.words.split_first() {
-        Some((first, rest)) if first.plain && first.text == b"exec" => (rest, true),
-        Some(_) => (&simple.words[..], false),
-        None => return,
-    };
-    let first = match words.first() {
-        Some(first) if first.literal && !first.text.starts_with(b"-") => first,
-        _ => return,
-    };
-    // Without exec it may be a command of the shell, and one that is not there may be meant so.
-    if !execs && (tail::is_of_shell(&first.text) || functions.contains(&&*first.text)) {
-        return;
-    }
-    let chain = Chain::read(words);
-    let mut path = before.path || simple.assignments.iter().any(|word| word.text.starts_with(b"PATH="));
-    for (role, word) in &chain.words {
-        let shown = common::shown(&word.text);
-        let at = at.line(word.line);
-        let relative = !word.text.starts_with(b"/");
-        if before.mentions(word) {
-            continue;
-        }
-        match role {
-            Role::Account => account(at, word, findings),
-            Role::Variables if relative && before.moved => path = true,
-            Role::Variables => match dir.to(&word.text) {
-                Ok(variables) => path |= variables.has(c"PATH"),
-                Err(_) => {
-                    let what = format!("there is no directory {shown}");
-                    findings.error(at, what, "make it, or leave out what reads it");
-                }
-            },
-            Role::Program if !word.text.contains(&b'/') => {
-                if !path && checker.programs.find(&word.text).is_none() {
-                    let what = format!("there is no program {shown} in PATH");
-                    findings.warning(at, what, "install it, or write its whole path");
-                }
-            }
-            Role::Program if relative => {
-                let name = CString::new(&*word.text).unwrap_or_default(); // a word of a file with a NUL is nowhere
-                if !before.moved && !matches!(dir.look(&name), Found::Regular(_)) {
-                    let what = format!("there is no {shown} in the service directory");
-                    findings.error(at, what, "make it, or write the path of another program");
-                }
-            }
-            Role::Program => {
-                if checker.programs.find(&word.text).is_none() {
-                    findings.error(
-                        at,
-                        format!("there is no program {shown}"),
-                        "install it, or correct the path",
-                    );
-                }
-            }
-        }
-    }
-    if kind == Kind::Logger {
-        let is_known = |word: &Word| before.mentions(word) || before.moved && !word.text.starts_with(b"/");
-        logs::look(dir, at, &chain, &is_known, findings);
-    }
-}
-
-/// Looks an account up, as the link will.
-fn account(at: At, word: &Word, findings: &mut Findings) {
-    let Ok(name) = CString::new(&*word.text) else { return }; // no word of a shell has a NUL
-    if let Err(error) = Account::find(&name, Groups::Listed) {
-        findings.error(at, error.text(), hint(&error));
-    }
-}
-
-fn hint(error: &Exit) -> String {
-    let hint = error.second_line().unwrap_or("make the account, or name another one");
-    hint.to_owned()
 }

@@ -38,14 +38,14 @@ pub(super) fn look(checker: &Checker, dir: &Dir, findings: &mut Findings) -> Res
     }
     look_at_mode(dir, findings)?;
     for (name, kind) in SCRIPTS {
-        script::look(checker, dir, &c_string(name), kind, findings);
+        script::look(checker, dir, &c_string(name), dir, kind, findings);
     }
     look_at_control(checker, dir, findings);
     if values_may_be_read(dir, findings) {
         engine::look(dir, Part::Service, findings)?;
     }
     look_at_meanings(dir, findings);
-    look_at_names(dir, findings)?;
+    look_at_names(dir, findings);
     look_at_log(checker, dir, findings)
 }
 
@@ -84,7 +84,7 @@ fn look_at_control(checker: &Checker, dir: &Dir, findings: &mut Findings) {
         let path = control.at(&name);
         match name[..] {
             [letter] if CONTROLS.contains(&letter) => {
-                script::look(checker, &control, &c_string(&name), Kind::Deed, findings);
+                script::look(checker, &control, &c_string(&name), dir, Kind::Deed, findings);
             }
             _ => {
                 let instead = "it may be t, k, p, c, h, a, i, q, 1, 2, d, x or u";
@@ -147,7 +147,7 @@ fn look_at_meanings(dir: &Dir, findings: &mut Findings) {
 
 /// Names that are nearly those of files with a meaning; the engine knows those that differ in case and in what parts the
 /// words.
-fn look_at_names(dir: &Dir, findings: &mut Findings) -> Result<(), Exit> {
+fn look_at_names(dir: &Dir, findings: &mut Findings) {
     for name in names(dir) {
         let is_word = |byte: &u8| byte.is_ascii_alphabetic() || b"-_".contains(byte);
         let Some(text) = std::str::from_utf8(&name).ok().filter(|_| name.iter().all(is_word)) else {
@@ -169,7 +169,6 @@ fn look_at_names(dir: &Dir, findings: &mut Findings) -> Result<(), Exit> {
             findings.warning(At::file(&path), "this file has no meaning", format!("did you mean {near}?"));
         }
     }
-    Ok(())
 }
 
 fn look_at_log(checker: &Checker, dir: &Dir, findings: &mut Findings) -> Result<(), Exit> {
@@ -189,6 +188,6 @@ fn look_at_log(checker: &Checker, dir: &Dir, findings: &mut Findings) -> Result<
         let instead = "write run of the logger, or remove the directory log";
         findings.error(At::file(&path), "it is missing, so that nothing reads the log", instead);
     }
-    script::look(checker, &log, c"run", Kind::Logger, findings);
+    script::look(checker, &log, c"run", &log, Kind::Logger, findings);
     engine::look(&log, Part::Log, findings)
 }

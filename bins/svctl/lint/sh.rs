@@ -121,7 +121,7 @@ pub(super) fn functions(list: &List) -> Vec<&[u8]> {
         match command {
             Command::Simple(_) => {}
             Command::Group(list) | Command::Subshell(list) | Command::Loop(list) => {
-                left.extend(commands(list))
+                left.extend(commands(list));
             }
             Command::Branches(decides, bodies) => {
                 left.extend(commands(decides));

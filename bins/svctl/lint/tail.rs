@@ -1,17 +1,18 @@
 //! How a run script ends: in a program that takes its place, in one that the shell waits for, or in nothing.
 
+use super::script::last_part;
 use super::sh::{Certainty, Command, Join, List, Word, each, functions};
 
 /// Words of the shell that are no programs, and programs that do a deed and end at once: behind them there is nothing
 /// for which the shell would stand in the way.
-const DONE_AT_ONCE: [&str; 84] = [
+const DONE_AT_ONCE: [&str; 85] = [
     // Of the shell.
     ".", ":", "[", "[[", "alias", "bg", "break", "builtin", "cd", "command", "continue", "declare", "dirs",
     "disown", "echo", "enable", "eval", "exec", "exit", "export", "false", "fc", "fg", "getopts", "hash",
     "jobs", "kill", "let", "local", "logout", "mapfile", "popd", "printf", "pushd", "pwd", "read",
     "readonly", "return", "set", "shift", "shopt", "source", "suspend", "test", "time", "times", "trap",
     "true", "type", "typeset", "ulimit", "umask", "unalias", "unset", "wait", // Programs.
-    "cat", "chgrp", "chmod", "chown", "cp", "date", "grep", "install", "ln", "logger", "ls", "mkdir",
+    "cat", "chgrp", "chmod", "chown", "cp", "date", "find", "grep", "install", "ln", "logger", "ls", "mkdir",
     "mkfifo", "mv", "rm", "rmdir", "s6-svc", "sed", "sleep", "sv", "svc", "svctl", "svok", "svstat", "sync",
     "sysctl", "touch", "tr", "usleep",
 ];
@@ -89,7 +90,7 @@ pub(super) fn is_of_shell(word: &[u8]) -> bool {
 
 /// Whether this is the name of a program that runs on.
 fn stays(word: &Word, functions: &[&[u8]]) -> bool {
-    let name = word.text.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let name = last_part(&word.text);
     word.literal
         && !name.is_empty()
         && !functions.contains(&&*word.text)

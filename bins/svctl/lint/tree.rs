@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use common::{Exit, OrFail, fds, shown};
 use nix::sys::stat::fstat;
 
-use super::Checker;
 use super::file::{Dir, Found};
 use super::finding::{At, Findings};
 use super::needs::Needs;
 use super::script::{self, Kind};
 use super::service::{self, c_string, names};
+use super::{Checker, engine};
 use crate::svtree::argument;
 
 /// Whether a directory is one of service directories: it is none itself, and at least one in it is.
@@ -25,13 +25,16 @@ fn services(dir: &Dir) -> impl Iterator<Item = (Vec<u8>, Dir)> {
     names.filter_map(|name| Some((name.clone(), dir.enter(&c_string(&name)).ok()?)))
 }
 
+/// What a service is known by, as in svtree: device, inode, and the argument in its name.
+type Identity = (u64, u64, Option<Vec<u8>>);
+
 /// Looks at all services of a tree, at their needs, and at the tree's own scripts.
 ///
 /// # Errors
 /// Where this process cannot do its work.
 pub(super) fn look(checker: &Checker, dir: &Dir, findings: &mut Findings) -> Result<(), Exit> {
     let mut needs = Needs::default();
-    let mut first: BTreeMap<(u64, u64, Option<Vec<u8>>), Vec<u8>> = BTreeMap::new();
+    let mut first: BTreeMap<Identity, Vec<u8>> = BTreeMap::new();
     for name in names(dir).into_iter().filter(|name| !name.starts_with(b".")) {
         let path = dir.at(&name);
         if let Found::Other(what) = dir.look(&c_string(&name)) {
@@ -61,11 +64,12 @@ pub(super) fn look(checker: &Checker, dir: &Dir, findings: &mut Findings) -> Res
     }
     needs.report(findings);
     if let Ok(own) = dir.enter(common::supervise::TREE) {
+        engine::look_at_tree(dir, findings)?;
         for name in [c"setup", c"finish"] {
-            script::look(checker, &own, name, Kind::Deed, findings);
+            script::look(checker, &own, name, dir, Kind::Deed, findings);
         }
         if let Ok(log) = own.enter(c"log") {
-            script::look(checker, &log, c"run", Kind::Logger, findings);
+            script::look(checker, &log, c"run", &log, Kind::Logger, findings);
         }
     }
     Ok(())

@@ -302,9 +302,9 @@ mod tests {
         let Some(list) = parse(text.as_bytes()) else { return "not understood".into() };
         let mut lines = Vec::new();
         each(&list, Certainty::Always, &mut |simple, certainty| {
-            let word = |word: &Word| match word.literal {
-                true => String::from_utf8_lossy(&word.text).into_owned(),
-                false => "$".to_owned(),
+            let word = |word: &Word| {
+                let text = String::from_utf8_lossy(&word.text).into_owned();
+                if word.literal { text } else { "$".to_owned() }
             };
             let words: Vec<String> = simple.words.iter().map(word).collect();
             let maybe = if certainty == Certainty::Maybe { "?" } else { "" };
@@ -346,6 +346,30 @@ mod tests {
         assert_eq!(commands(&"{ ".repeat(10_000)), "not understood");
         assert_eq!(commands(&"$(".repeat(10_000)), "not understood");
         assert_eq!(commands(&"\"${".repeat(100_000)), "not understood");
+    }
+
+    #[test]
+    fn whatever_a_script_is_made_of_it_comes_to_an_end() {
+        let words = [
+            "if", "then", "fi", "case", "in", "esac", "for", "do", "done", "{", "}", "(", ")", "$(", "${",
+            "`", "'", "\"", "\\", "\n", ";", ";;", "&", "&&", "|", "||", "<<E", "\nE\n", "2>", ">&", "#",
+            "a", "=", "[[", "]]", "!", "function", " ",
+        ];
+        let mut state = 1_u64;
+        for _ in 0..20_000 {
+            let mut text = String::new();
+            for _ in 0..30 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                text.push_str(words[usize::try_from(state >> 33).unwrap() % words.len()]);
+                if state & 1 << 20 != 0 {
+                    text.push(' ');
+                }
+            }
+            if let Some(list) = parse(text.as_bytes()) {
+                each(&list, Certainty::Always, &mut |_, _| {});
+                drop(functions(&list));
+            }
+        }
     }
 
     #[test]
