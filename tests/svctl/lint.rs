@@ -186,6 +186,7 @@ exec envdir ./env setuidgid no-such-account chpst -U 12 no-such-program -u x
         "exec env -i PATH=/x no-such-program",
         "exec chpst -/ /srv no-such-program",
         "cd /srv || exit 1\nexec ./program",
+        "exit 0\nexec no-such-program",
         "exec \"$program\" no-such-program",
         "PATH=$PATH:/x\nexec no-such-program",
         ". ./conf\nexec no-such-program",

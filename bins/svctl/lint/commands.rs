@@ -23,8 +23,10 @@ pub(super) fn look(checker: &Checker, cwd: &Dir, at: At, script: &List, kind: Ki
     let mut commands =
         Commands { checker, cwd, at, kind, functions: sh::functions(script), before: Before::default() };
     sh::each(script, Certainty::Always, &mut |simple, certainty| {
-        if certainty == Certainty::Always {
+        if certainty == Certainty::Always && !commands.before.ended {
             commands.look(simple, findings);
+            commands.before.ended =
+                simple.words.first().is_some_and(|word| word.plain && word.text == b"exit");
         }
         commands.before.add(simple);
     });
@@ -57,6 +59,8 @@ struct Before {
     moved: bool,
     /// PATH may be another one.
     path: bool,
+    /// The script has ended.
+    ended: bool,
 }
 
 impl Before {
