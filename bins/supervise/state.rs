@@ -152,6 +152,8 @@ impl State {
         if fstat(&file)?.st_size == 0 {
             // All of its room now: a child must not fail for a full disk.
             super::record::clear(file.as_fd())?;
+        } else {
+            super::record::claim(file.as_fd())?;
         }
         Ok(file)
     }
