@@ -49,7 +49,7 @@ mod supervised;
 
 pub(crate) use beside::link_beside;
 pub(crate) use death::{exit_status, from_wait_status};
-pub(crate) use handed_on::{HandedOn, has_left};
+pub(crate) use handed_on::{HandedOn, has_left, may_live};
 pub(crate) use leftovers::Orphans;
 pub(crate) use lock::Patience;
 pub(crate) use needs::Names;
