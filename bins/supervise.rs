@@ -52,7 +52,7 @@ mod supervised;
 
 pub(crate) use beside::link_beside;
 pub(crate) use death::{exit_status, from_wait_status};
-pub(crate) use handed_on::{HandedOn, has_left};
+pub(crate) use handed_on::{HandedOn, has_left, may_live};
 pub(crate) use inspect::{file_names, inspect};
 pub(crate) use leftovers::Orphans;
 pub(crate) use lock::Patience;

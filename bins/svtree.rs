@@ -9,6 +9,7 @@
 mod check;
 mod clients;
 mod command_line;
+mod draining;
 mod events;
 mod hosted;
 mod needs;
