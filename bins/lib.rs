@@ -70,6 +70,7 @@ pub static PROGRAMS: &[Link] = &[
     pause::PROGRAM,
     sissylog::PROGRAM,
     svctl::PROGRAM,
+    svctl::log::PROGRAM,
     svlog::PROGRAM,
     svrun::PROGRAM,
     svtree::PROGRAM,
