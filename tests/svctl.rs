@@ -6,6 +6,7 @@ mod daemontools;
 mod harness;
 mod hosted;
 mod hostile;
+mod log;
 mod look;
 mod socket;
 mod start;

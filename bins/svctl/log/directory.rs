@@ -61,25 +61,34 @@ pub(super) enum Part {
 
 /// A log directory.
 #[derive(Debug)]
-pub(super) struct Directory(OwnedFd);
+pub(super) struct Directory {
+    fd: OwnedFd,
+    /// How many seconds the labels of its logger are ahead.
+    pub(super) ahead: i64,
+}
 
 impl Directory {
     /// An open directory, if it is that of a log.
     pub(super) fn new(directory: OwnedFd) -> nix::Result<Self> {
-        match Self(directory) {
+        match (Self { fd: directory, ahead: 0 }) {
             this if this.find(CURRENT)?.is_some() || !this.archives()?.is_empty() => Ok(this),
             _ => Err(Errno::ENOENT),
         }
     }
 
+    /// The same, of a logger whose labels are so many seconds ahead.
+    pub(super) fn ahead(self, ahead: i64) -> Self {
+        Self { ahead, ..self }
+    }
+
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.fd.as_fd()
     }
 
     /// Whether both are one.
     pub(super) fn is(&self, other: &Self) -> bool {
         // An open fd can be looked at.
-        fstat(&self.0).ok().zip(fstat(&other.0).ok()).is_some_and(|(one, other)| same(&one, &other))
+        fstat(&self.fd).ok().zip(fstat(&other.fd).ok()).is_some_and(|(one, other)| same(&one, &other))
     }
 
     /// Whether its `config` leaves lines out: by a pattern, or since they go elsewhere.
@@ -119,9 +128,12 @@ impl Directory {
 
     /// The archives, the oldest first, each once.
     fn archives(&self) -> nix::Result<Vec<Archive>> {
-        let all = fds::open_directory(self.fd(), c".")?;
         let mut archives = Vec::new();
-        each_entry(all.as_fd(), |name, _| archives.extend(Archive::parse(name)))?;
+        // In a large directory one that is renamed meanwhile may be passed over, but not by two looks.
+        for _ in 0..2 {
+            let all = fds::open_directory(self.fd(), c".")?;
+            each_entry(all.as_fd(), |name, _| archives.extend(Archive::parse(name)))?;
+        }
         archives.sort(); // and so .s is in front of .u
         archives.dedup_by_key(|archive| archive.label);
         Ok(archives)

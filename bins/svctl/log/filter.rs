@@ -76,6 +76,7 @@ impl Scanner {
         while *at < block.len() {
             // In most blocks most lines are not looked at, unless each has to be for its time.
             let jump = filter.text.as_ref().filter(|_| self.bounds.is_none());
+            let mut seen = None;
             let line = match jump {
                 Some(text) => {
                     let hit = text.find(&block[*at..]);
@@ -85,13 +86,14 @@ impl Scanner {
                     };
                     let begin =
                         memrchr(b'\n', &block[*at..*at + hit]).map_or(*at, |newline| *at + newline + 1);
+                    seen = Some(*at + hit);
                     line(block, begin, *at + hit)
                 }
                 None => line(block, *at, *at),
             };
             *at = line.end + 1;
             let found = self.read(block, line);
-            if self.is_wanted(filter, block, &found) {
+            if self.is_wanted(filter, block, &found, seen) {
                 return Some(found);
             }
         }
@@ -105,14 +107,18 @@ impl Scanner {
         Found { time, level, text: line.end - text.len()..line.end }
     }
 
-    fn is_wanted(&mut self, filter: &Filter, block: &[u8], found: &Found) -> bool {
+    /// Whether a line is wanted; `seen` is where the text of the filter was found, maybe in front of that of the line.
+    fn is_wanted(&mut self, filter: &Filter, block: &[u8], found: &Found, seen: Option<usize>) -> bool {
         if let Some(bounds) = self.bounds {
             self.last = found.time.or(self.last);
             if !bounds.have(self.last) {
                 return false;
             }
         }
-        let has = |text: &Finder| text.find(&block[found.text.clone()]).is_some();
+        let has = |text: &Finder| {
+            seen.is_some_and(|seen| found.text.contains(&seen))
+                || text.find(&block[found.text.clone()]).is_some()
+        };
         found.level <= filter.least && filter.text.as_ref().is_none_or(has)
     }
 

@@ -12,6 +12,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags, readlinkat};
 use nix::sys::stat::{SFlag, fstatat};
 
 use super::directory::Directory;
+use super::stamp::LEAP;
 use crate::svctl::failure::Failure;
 use crate::svctl::look;
 use crate::svctl::names::Names;
@@ -202,7 +203,9 @@ impl Held {
             !by_word.copied().unwrap_or(false) && !directory.is_selective()
         };
         let place = self.directories.iter().enumerate().position(is_whole).unwrap_or(0);
-        (!self.directories.is_empty()).then(|| self.directories.swap_remove(place))
+        let ahead = if self.program() == b"s6-log" { LEAP } else { 0 };
+        let found = (!self.directories.is_empty()).then(|| self.directories.swap_remove(place));
+        found.map(|directory| directory.ahead(ahead))
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) struct Followed<'a> {
 impl Follower {
     pub(super) fn new(log: Log, watch: i32, zone: Zone) -> Self {
         let (name, directory, current, newest) = log.into_last();
-        let scanner = Scanner::new(Stamps::new(zone));
+        let scanner = Scanner::new(Stamps::new(zone).ahead(directory.ahead));
         Self { name, directory, watch, current, newest, scanner, due: true, ended: false }
     }
 

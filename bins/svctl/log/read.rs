@@ -131,7 +131,7 @@ impl Log {
     }
 
     fn stamps(&self) -> Stamps {
-        Stamps::new(self.zone)
+        Stamps::new(self.zone).ahead(self.directory.ahead)
     }
 
     /// Leaves out what is older or newer. Archives are not opened for it: their names are the times of their last lines.
@@ -151,8 +151,9 @@ impl Log {
     /// Where the first line of this time or a later one is. In a file that cannot be searched it is `whole`: the lines
     /// of a compressed one are looked at one by one, and where none has a time there is no other way.
     fn place_of(&self, time: Time, whole: u64, notes: &Notes) -> Place {
+        let stamps = self.stamps();
         let older = |part: &&Part| match part {
-            Part::Archive(archive) => archive.label.since_1970() < time,
+            Part::Archive(archive) => stamps.of_label(archive.label) < time,
             Part::Open(_) => false,
         };
         let part = self.parts.iter().take_while(older).count();

@@ -28,6 +28,8 @@ pub(super) enum Form {
 pub(super) struct Show {
     form: Form,
     local: Shown,
+    /// The second that was shown last, up to its point: in a log many lines are of one.
+    second: (Option<i64>, Vec<u8>),
     utc: Shown,
     /// How wide the longest name of a service is; nothing where there is one service.
     names: Option<usize>,
@@ -37,7 +39,8 @@ pub(super) struct Show {
 impl Show {
     pub(super) fn new(form: Form, zone: Zone, names: Option<usize>) -> Self {
         let text = Vec::with_capacity(WRITTEN + 4096);
-        Self { form, local: Shown::new(zone), utc: Shown::new(common::clock::utc), names, text }
+        let second = (None, Vec::new());
+        Self { form, local: Shown::new(zone), second, utc: Shown::new(common::clock::utc), names, text }
     }
 
     /// Shows a line, now or with those behind it.
@@ -70,10 +73,8 @@ impl Show {
             self.coloured(CYAN, |line| line.extend(name.as_bytes()));
             self.text.extend(blanks.as_bytes());
         }
-        if let Some(time) = time.and_then(|time| self.local.time(time)) {
-            // To the millisecond.
-            self.text.extend(&time[..time.len().saturating_sub(6)]);
-            self.text.push(b' ');
+        if let Some(time) = time {
+            self.time(time);
         }
         let colour = match level {
             0..=3 => RED,
@@ -82,10 +83,28 @@ impl Show {
             _ => "",
         };
         match self.form {
-            Form::Plain | Form::Json => self.text.extend(text),
+            Form::Plain | Form::Json => self.text.extend_from_slice(text),
             Form::Escaped | Form::Coloured => self.coloured(colour, |line| escape(text, line)),
         }
         self.text.push(b'\n');
+    }
+
+    /// To the millisecond; nothing where there is no such time.
+    fn time(&mut self, (second, nanoseconds): Time) {
+        let (last, text) = &mut self.second;
+        if *last != Some(second) {
+            *last = Some(second);
+            text.clear();
+            let shown = self.local.time((second, 0)).unwrap_or_default();
+            text.extend_from_slice(shown.strip_suffix(b"000000000").unwrap_or_default());
+        }
+        if !text.is_empty() {
+            // A label may write more than a second has.
+            let milliseconds = (nanoseconds / 1_000_000).min(999);
+            let [tens, ones] = [milliseconds / 10 % 10, milliseconds % 10];
+            self.text.extend_from_slice(text);
+            self.text.extend_from_slice(&[digit(milliseconds / 100), digit(tens), digit(ones), b' ']);
+        }
     }
 
     fn coloured(&mut self, colour: &str, write: impl FnOnce(&mut Vec<u8>)) {
@@ -117,6 +136,11 @@ impl Show {
         quote(text, &mut self.text);
         self.text.extend(b"\"}\n");
     }
+}
+
+/// A digit of a number below 10.
+fn digit(number: u32) -> u8 {
+    b'0' + u8::try_from(number).unwrap_or_default()
 }
 
 /// Writes the inside of a JSON string: what is not UTF-8 as U+FFFD.

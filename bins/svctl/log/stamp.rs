@@ -31,12 +31,28 @@ pub(super) struct Stamps {
     zone: fn(i64) -> Option<Local>,
     /// A quarter of an hour as it is written, and what it is east of UTC.
     known: Option<(i64, i64)>,
+    /// How many seconds labels are ahead.
+    ahead: i64,
 }
+
+/// How many seconds the labels of s6-log are ahead of those of daemontools, since 2017: it counts leap seconds.
+pub(super) const LEAP: i64 = 27;
 
 impl Stamps {
     /// `zone` is that of times which name none.
     pub(super) fn new(zone: fn(i64) -> Option<Local>) -> Self {
-        Self { zone, known: None }
+        Self { zone, known: None, ahead: 0 }
+    }
+
+    /// For labels that are so many seconds ahead.
+    pub(super) fn ahead(self, ahead: i64) -> Self {
+        Self { ahead, ..self }
+    }
+
+    /// The time of a label.
+    pub(super) fn of_label(&self, label: Label) -> Time {
+        let (seconds, nanoseconds) = label.since_1970();
+        (seconds.saturating_sub(self.ahead), nanoseconds)
     }
 
     /// The time at the beginning of a line, and where its text begins: of one without a time, at once.
@@ -44,7 +60,7 @@ impl Stamps {
         match line.first() {
             Some(b'@') => match Label::read(&line[1..]) {
                 (label, Label::DIGITS) if ends(line, 1 + Label::DIGITS) => {
-                    (Some(label.since_1970()), behind(line, 1 + Label::DIGITS, 1))
+                    (Some(self.of_label(label)), behind(line, 1 + Label::DIGITS, 1))
                 }
                 _ => (None, 0),
             },
@@ -247,6 +263,8 @@ mod tests {
         }
         assert_eq!(take("2026-07-01 12:00:00  x"), (Some((1_782_900_000, 0)), "x"), "in summer");
         assert_eq!(take("@400000006b02c4333ade68b1"), (time(987_654_321), ""));
+        let ahead = Stamps::new(zone).ahead(LEAP).take(b"@400000006b02c44e3ade68b1 a text");
+        assert_eq!(ahead, (time(987_654_321), 26), "of s6-log");
         assert_eq!(take("@400000006b02c4333ade68b1   x"), (time(987_654_321), "  x"));
     }
 
