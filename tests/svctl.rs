@@ -8,6 +8,7 @@ mod hosted;
 mod hostile;
 mod log;
 mod look;
+mod program;
 mod socket;
 mod start;
 mod sv;
