@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::fs::File;
-use std::io::stdout;
+use std::io::{self, stdout};
 use std::os::fd::{AsFd, AsRawFd};
 
 use common::inotify::{
@@ -86,7 +86,10 @@ impl Follower {
                 Ok(false) => return Ok(()),
                 Ok(true) if !self.turn(followed)? => return Ok(()),
                 Ok(true) => {}
-                Err(errno) => return self.give_up(errno, followed),
+                Err(errno) => {
+                    self.give_up(errno, followed);
+                    return Ok(());
+                }
             }
         }
     }
@@ -95,7 +98,10 @@ impl Follower {
     fn turn(&mut self, followed: &mut Followed) -> Result<bool, Exit> {
         let parts = match self.directory.look() {
             Ok(parts) => parts,
-            Err(errno) => return self.give_up(errno, followed).map(|()| false),
+            Err(errno) => {
+                self.give_up(errno, followed);
+                return Ok(false);
+            }
         };
         let newer = |part: &Part| match part {
             Part::Archive(archive) => Some(archive.label) > self.newest,
@@ -108,7 +114,10 @@ impl Follower {
                 Ok(Some(place)) => first = place + 1,
                 // A processor has made another file of it: the first archive that is new.
                 Ok(None) => first += usize::from(matches!(parts.get(first), Some(Part::Archive(_)))),
-                Err(errno) => return self.give_up(errno, followed).map(|()| false),
+                Err(errno) => {
+                    self.give_up(errno, followed);
+                    return Ok(false);
+                }
             }
             if first >= parts.len() {
                 return Ok(false);
@@ -134,7 +143,7 @@ impl Follower {
                     self.current = Some((file, 0));
                 }
                 Ok(None) => {}
-                Err(errno) => self.give_up(errno, followed)?,
+                Err(errno) => self.give_up(errno, followed),
             }
         }
         Ok(self.current.is_some())
@@ -143,50 +152,47 @@ impl Follower {
     /// Shows the lines of what is current, from where it was read before: all that are whole, or also the last one.
     fn read_current(&mut self, end: End, followed: &mut Followed) -> Result<(), Exit> {
         let Some((file, at)) = self.current.take() else { return Ok(()) };
-        match self.read(&file, at, end, followed) {
-            Ok(at) => self.current = Some((file, at?)),
-            Err(error) => self.give_up(errno(&error), followed)?,
-        }
-        Ok(())
-    }
-
-    fn read(
-        &mut self,
-        file: &File,
-        at: u64,
-        end: End,
-        followed: &mut Followed,
-    ) -> std::io::Result<Result<u64, Exit>> {
-        let size = file.metadata()?.len();
-        let at = if size < at { 0 } else { at }; // it was truncated
-        let packer = if at == 0 { packer(file) } else { None };
-        let (mut forward, end) = match packer {
-            Some(packer) => (Forward::of_unpacked(Unpacked::new(file.try_clone()?, packer)?), size),
-            None => {
-                let end = if end == End::Whole { last_end(file, at, size)? } else { size };
-                (Forward::of(file.try_clone()?, at, end), end)
+        let (mut blocks, end) = match part(&file, at, end) {
+            Ok(part) => part,
+            Err(error) => {
+                self.give_up(errno(&error), followed);
+                return Ok(());
             }
         };
-        if at == end {
-            return Ok(Ok(end));
-        }
-        while forward.advance()? {
-            let mut within = 0;
-            while let Some(found) = self.scanner.next(followed.filter, forward.block(), &mut within) {
-                let text = &forward.block()[found.text.clone()];
-                if let Err(exit) = followed.show.line(&self.name, found.time, found.level, text) {
-                    return Ok(Err(exit));
+        loop {
+            match blocks.advance() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    self.give_up(errno(&error), followed);
+                    return Ok(());
                 }
             }
+            let mut within = 0;
+            while let Some(found) = self.scanner.next(followed.filter, blocks.block(), &mut within) {
+                let text = &blocks.block()[found.text.clone()];
+                followed.show.line(&self.name, found.time, found.level, text)?;
+            }
         }
-        Ok(Ok(end))
-    }
-
-    fn give_up(&mut self, errno: Errno, followed: &Followed) -> Result<(), Exit> {
-        followed.notes.unable(&self.name, "read its log, which is followed no more", errno);
-        self.ended = true;
+        self.current = Some((file, end));
         Ok(())
     }
+
+    fn give_up(&mut self, errno: Errno, followed: &Followed) {
+        followed.notes.unable(&self.name, "read its log, which is followed no more", errno);
+        self.ended = true;
+    }
+}
+
+/// What there is to read of a file from here on, and where that ends.
+fn part(file: &File, at: u64, end: End) -> io::Result<(Forward, u64)> {
+    let size = file.metadata()?.len();
+    let at = if size < at { 0 } else { at }; // it was truncated
+    if let Some(packer) = packer(file).filter(|_| at == 0) {
+        return Ok((Forward::of_unpacked(Unpacked::new(file.try_clone()?, packer)?), size));
+    }
+    let end = if end == End::Whole { last_end(file, at, size)? } else { size };
+    Ok((Forward::of(file.try_clone()?, at, end), end))
 }
 
 /// Shows lines as they come until the user, or the reader of the output, or all logs have ended.
