@@ -80,8 +80,8 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
     let watches = if options.follow { Some(Watches::new()?) } else { None };
     let mut watched = Vec::new();
     let logs = open(&names, &services, &options, watches.as_ref(), &mut watched, &notes, &mut out)?;
-    let names = || services.names.iter().map(|name| shown(name).to_string().chars().count()).max();
-    let width = if services.names.len() > 1 { names() } else { None };
+    let widths = logs.iter().map(|log| shown(&log.name).to_string().chars().count());
+    let width = widths.max().filter(|_| services.names.len() > 1);
     let mut show = Show::new(form, options.zone, width);
     let filter = Filter::new(options.text.as_deref(), options.level);
     let logs = print(logs, &options, &filter, &notes, &mut show)?;

@@ -29,7 +29,7 @@ fn a_service_that_is_not_there_is_a_failure_beside_others() {
     let house = House::new();
     log(&house, "web", &[("current", "line\n")]);
     let outcome = run(&mut command(&house, &["nothing", "web"]));
-    assert_eq!((outcome.status, &*outcome.stdout), (1, "web      line\n"));
+    assert_eq!((outcome.status, &*outcome.stdout), (1, "web  line\n"));
     let why = says(nix::errno::Errno::ENOENT);
     let expected = format!("fail: nothing: unable to change to service directory: {why}\n");
     assert!(outcome.stderr.starts_with(&expected), "{}", outcome.stderr);

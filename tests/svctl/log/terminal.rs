@@ -7,21 +7,18 @@ use super::super::harness::*;
 use super::*;
 use crate::needs;
 
-/// svctl-log on a terminal of so many columns; its input and output are those of the terminal.
-fn on_terminal(house: &House, columns: u32, variables: &str, words: &str) -> Command {
-    let line = format!("stty cols {columns}; exec env {variables} svctl-log {words}");
+/// A script on a terminal; its input and output are those of the terminal.
+fn on_terminal(house: &House, script: &str) -> Command {
     let mut command = prepared("script");
-    command
-        .args(["-qefc", &line, "/dev/null"])
-        .env("SVDIR", house.at("."))
-        .env("TERM", "xterm")
-        .env("TZ", "UTC0");
-    command.env_remove("NO_COLOR").env("SHELL", "/bin/sh").stdin(Stdio::piped());
+    command.args(["-qefc", script, "/dev/null"]).env("SVDIR", house.at(".")).env("TERM", "xterm");
+    command.env("TZ", "UTC0").env_remove("NO_COLOR").env("SHELL", "/bin/sh").stdin(Stdio::piped());
     command
 }
 
+/// What is shown on a terminal of so many columns.
 fn shown(house: &House, columns: u32, variables: &str, words: &str) -> String {
-    run(&mut on_terminal(house, columns, variables, words)).stdout.replace("\r\n", "\n")
+    let script = format!("stty cols {columns}; exec env {variables} svctl-log {words}");
+    run(&mut on_terminal(house, &script)).stdout.replace("\r\n", "\n")
 }
 
 fn house() -> House {
@@ -64,16 +61,10 @@ fn q_ends_it_and_leaves_the_terminal_as_it_was() {
     needs!(tool("script"));
     let house = house();
     for (keys, status) in [("q", 0), ("xyQ", 0), ("\x03", 130)] {
-        let line = "exec env svctl-log -f web; echo";
-        let mut command = on_terminal(&house, 80, "X=", "");
-        let line =
-            line.replace("exec env", "stty -a >before; trap : INT; ") + " status $?; stty -a >after; cat";
-        let mut child = command
-            .args(["-qefc", &line, "/dev/null"])
-            .current_dir(house.at("."))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let script =
+            "trap : INT; stty -a >before; svctl-log -f web; echo status $?; stty -a >after; cat >/dev/null";
+        let mut child =
+            on_terminal(&house, script).current_dir(house.at(".")).stdout(Stdio::piped()).spawn().unwrap();
         // The program is the one whose own directory this is, and that waits.
         let waits = || {
             processes_of(&house.at(".").canonicalize().unwrap()).into_iter().any(|pid| {
@@ -86,7 +77,7 @@ fn q_ends_it_and_leaves_the_terminal_as_it_was() {
         input.write_all(keys.as_bytes()).unwrap();
         until("it does not end", || !house.text("after").is_empty());
         assert_eq!(house.text("before"), house.text("after"));
-        input.write_all(b"\x04").unwrap();
+        input.write_all(b"\x04").unwrap(); // the end of cat
         let output = child.wait_with_output().unwrap();
         let shown = String::from_utf8_lossy(&output.stdout).replace('\r', "");
         assert!(shown.contains(&format!("status {status}\n")), "{keys:?}: {shown}");
