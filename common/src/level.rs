@@ -25,10 +25,7 @@ pub fn named(name: &[u8]) -> Option<u8> {
         return Some(digit - b'0');
     }
     let is = |word: &&str| name.eq_ignore_ascii_case(word.as_bytes());
-    WORDS
-        .iter()
-        .position(|words| words.iter().any(|word| is(&word)))
-        .and_then(|place| u8::try_from(place).ok())
+    WORDS.iter().position(|words| words.iter().any(is)).and_then(|place| u8::try_from(place).ok())
 }
 
 /// The name of a level, that of syslog.conf; nothing above 7.

