@@ -72,6 +72,7 @@ pub static PROGRAMS: &[Link] = &[
     svctl::PROGRAM,
     svctl::lint::PROGRAM,
     svctl::new::PROGRAM,
+    svctl::log::PROGRAM,
     svlog::PROGRAM,
     svrun::PROGRAM,
     svtree::PROGRAM,

@@ -1,9 +1,9 @@
 //! sissylog: send each line of the standard input to syslog.
 //!
-//! `logger` is the loop; `level` reads the severity of a line; `line`, `header` and `message` make
+//! `logger` is the loop; `facility` has the names of facilities; `line`, `header` and `message` make
 //! its messages; `syslog` sends them; `service` finds the name and the pid of the service.
 
-pub mod level;
+pub mod facility;
 pub mod message;
 
 mod header;
@@ -80,7 +80,7 @@ fn ident(word: &[u8]) -> Result<Text<{ message::IDENT }>, Exit> {
 }
 
 fn facility(word: &[u8]) -> Result<u8, Exit> {
-    level::facility(word).ok_or_else(|| {
-        Exit::usage(format_args!("no such facility: {}; there are {}", shown(word), level::NAMES))
+    facility::facility(word).ok_or_else(|| {
+        Exit::usage(format_args!("no such facility: {}; there are {}", shown(word), facility::NAMES))
     })
 }

@@ -1,6 +1,7 @@
 //! svctl: control services and show their state.
 
 mod check;
+mod colour;
 mod command;
 mod conn;
 mod daemontools;
@@ -14,6 +15,7 @@ mod job;
 mod json;
 pub mod lint;
 mod list;
+pub mod log;
 mod look;
 mod names;
 pub mod new;
@@ -255,7 +257,7 @@ impl Request {
     fn list(&self, services: &[&'static [u8]], out: &mut Out) -> Result<Exit, Exit> {
         let logs = if self.verbose { Logs::Shown } else { Logs::Hidden };
         let services = &Services::named_or_all(&self.names, services, logs)?;
-        List { names: &self.names, services, logs, colours: list::colours(&self.env) }.show(out)
+        List { names: &self.names, services, logs, colours: colour::wanted(&self.env) }.show(out)
     }
 
     /// Gives a command to all services at once, and waits for each; or for the first, as `enough` says.

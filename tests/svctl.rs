@@ -7,6 +7,7 @@ mod harness;
 mod hosted;
 mod hostile;
 mod lint;
+mod log;
 mod look;
 mod new;
 mod program;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use common::clock::monotonic;
 use common::input::{Input, Look, Room};
+use common::level::{NOTICE, level};
 use common::poll::{POLLIN, POLLOUT, poll, poll_for, watch};
 use common::{Text, Voice, signals};
 use nix::errno::Errno;
 
 use super::header::Header;
-use super::level::{NOTICE, level};
 use super::line::Line;
 use super::message::{IDENT, LEAST, LIMIT, Message, whole};
 use super::service::Service;

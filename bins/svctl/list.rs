@@ -1,12 +1,12 @@
 //! The command `list`: a table of services.
 
-use std::io::{IsTerminal, stdout};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::supervise::key;
-use common::{Env, Exit, shown};
+use common::{Exit, shown};
 use nix::errno::Errno;
 
+use super::colour::{GREEN, RED, YELLOW};
 use super::death::death;
 use super::failure::Failure;
 use super::hint::advice;
@@ -22,10 +22,7 @@ const HEAD: [&str; 7] = ["NAME", "STATE", "PID", "SINCE", "RESTARTS", "READY", "
 /// The column that has a colour.
 const STATE: usize = 1;
 
-/// How a state is shown on a terminal, as ECMA-48 numbers it.
-const GREEN: &str = "32";
-const YELLOW: &str = "33";
-const RED: &str = "31";
+/// A state that is as it should be, or not wanted.
 const PLAIN: &str = "";
 
 /// A line of the table, and the colour of its state.
@@ -38,12 +35,6 @@ pub(super) struct List<'a> {
     /// Whether to list the logs of the services too.
     pub(super) logs: Logs,
     pub(super) colours: bool,
-}
-
-/// Whether colours are seen and wanted.
-pub(super) fn colours(env: &Env) -> bool {
-    let unwanted = env.get(c"NO_COLOR").is_some_and(|value| !value.is_empty());
-    stdout().is_terminal() && !unwanted && env.get(c"TERM").is_none_or(|term| term != c"dumb")
 }
 
 impl List<'_> {

@@ -147,7 +147,9 @@ impl Cli {
                 return Err(self.answer("--version", text));
             }
             Some(Arg::Long(option)) => {
-                let mut names = self.link.options.iter().filter_map(|(words, _)| words.strip_prefix("--"));
+                let names = self.link.options.iter().filter_map(|(words, _)| words.strip_prefix("--"));
+                // Without its argument.
+                let mut names = names.filter_map(|words| words.split(' ').next());
                 let own = names.find(|name| *name == option).map(Arg::Long);
                 return own.map(Some).ok_or_else(|| Arg::Long(option).unexpected().into());
             }

@@ -2,7 +2,7 @@
 //! is cut, then the line.
 #![no_main]
 
-use catena::sissylog::level::level;
+use common::level::level;
 use catena::sissylog::message::{LEAST, LIMIT, Message, push, whole};
 use libfuzzer_sys::fuzz_target;
 

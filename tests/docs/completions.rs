@@ -68,7 +68,7 @@ impl Kind {
 }
 
 fn facilities() -> Vec<String> {
-    let text = catena::sissylog::level::NAMES;
+    let text = catena::sissylog::facility::NAMES;
     let (single, _) = text.split_once(" local0").unwrap();
     let local = (0..8).map(|i| format!("local{i}"));
     single.split(' ').map(str::to_owned).chain(local).collect()

@@ -1,0 +1,246 @@
+//! The lines that come: logs are watched by inotify, and read on where they were read before.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, stdout};
+use std::os::fd::{AsFd, AsRawFd};
+
+use common::inotify::{
+    IN_CREATE, IN_DELETE_SELF, IN_MODIFY, IN_MOVE_SELF, IN_MOVED_FROM, IN_MOVED_TO, IN_ONLYDIR, Inotify,
+};
+use common::poll::{POLLERR, POLLIN, poll, watch};
+use common::tai::Label;
+use common::{Exit, OrFail};
+use nix::errno::Errno;
+
+use super::blocks::{Forward, last_end};
+use super::directory::{Directory, Part};
+use super::filter::{Filter, Scanner};
+use super::keys::{Keys, Pressed};
+use super::read::{End, Log, Notes, Rest, Zone, errno};
+use super::show::Show;
+use super::stamp::Stamps;
+use super::unpack::{Unpacked, packer};
+
+/// What is of interest in a log directory: all that happens to names, and to the bytes of files.
+const EVENTS: u32 = IN_MODIFY | IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO;
+/// The end of the directory, or of its name.
+const END: u32 = IN_DELETE_SELF | IN_MOVE_SELF;
+
+/// How many reads of events there are before their lines are read.
+const READS: usize = 4;
+
+/// The logs that are watched, from before they were read for the first time.
+pub(super) struct Watches(Inotify);
+
+impl Watches {
+    pub(super) fn new() -> Result<Self, Exit> {
+        Inotify::new().or_fail("make an inotify instance").map(Self)
+    }
+
+    /// Watches a log. Returns the number of its watch.
+    pub(super) fn add(&self, directory: &Directory) -> nix::Result<i32> {
+        let path = CString::new(format!("/proc/self/fd/{}", directory.fd().as_raw_fd())).unwrap_or_default();
+        self.0.watch(&path, EVENTS | END | IN_ONLYDIR)
+    }
+}
+
+/// A log that is followed.
+pub(super) struct Follower {
+    name: Vec<u8>,
+    directory: Directory,
+    watch: i32,
+    /// What is current, and how far it has been read.
+    current: Option<(File, u64)>,
+    /// The newest archive.
+    newest: Option<Label>,
+    scanner: Scanner,
+    /// Whether something has happened.
+    due: bool,
+    ended: bool,
+}
+
+/// All that is followed, and how it is shown.
+pub(super) struct Followed<'a> {
+    pub(super) filter: &'a Filter,
+    pub(super) notes: &'a Notes,
+    pub(super) show: &'a mut Show,
+}
+
+impl Follower {
+    pub(super) fn new(log: Log, watch: i32, zone: Zone) -> Self {
+        let Rest { name, directory, current, newest } = log.into_rest();
+        let scanner = Scanner::new(Stamps::new(zone).ahead(directory.ahead));
+        Self { name, directory, watch, current, newest, scanner, due: true, ended: false }
+    }
+
+    /// Shows what has come since the last time.
+    fn advance(&mut self, followed: &mut Followed) -> Result<(), Exit> {
+        loop {
+            self.read_current(End::Whole, followed)?;
+            let rotated = match &self.current {
+                Some((current, _)) => self.directory.is_rotated(current),
+                None => Ok(true),
+            };
+            match rotated {
+                Ok(false) => return Ok(()),
+                Ok(true) if !self.turn(followed)? => return Ok(()),
+                Ok(true) => {}
+                Err(errno) => {
+                    self.give_up(errno, followed);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Goes on to the files that have come after what was current. False if there is none.
+    fn turn(&mut self, followed: &mut Followed) -> Result<bool, Exit> {
+        let parts = match self.directory.look() {
+            Ok(parts) => parts,
+            Err(errno) => {
+                self.give_up(errno, followed);
+                return Ok(false);
+            }
+        };
+        let newer = |part: &Part| match part {
+            Part::Archive(archive) => Some(archive.label) > self.newest,
+            Part::Open(_) => true,
+        };
+        let mut first = parts.iter().take_while(|part| !newer(part)).count();
+        if let Some((old, _)) = &self.current {
+            match self.directory.place_of(old, &parts) {
+                // It has been renamed, and maybe not replaced yet.
+                Ok(Some(place)) => first = place + 1,
+                // A processor has made another file of it: the first archive that is new.
+                Ok(None) => first += usize::from(matches!(parts.get(first), Some(Part::Archive(_)))),
+                Err(errno) => {
+                    self.give_up(errno, followed);
+                    return Ok(false);
+                }
+            }
+            if first >= parts.len() {
+                return Ok(false);
+            }
+            // Whatever was written to it was written before it was replaced.
+            self.read_current(End::Now, followed)?;
+            self.current = None;
+        }
+        let newest = parts.iter().rev().find_map(|part| match part {
+            Part::Archive(archive) => Some(archive.label),
+            Part::Open(_) => None,
+        });
+        self.newest = newest.or(self.newest);
+        for part in parts.into_iter().skip(first) {
+            let file = match part {
+                Part::Open(file) => Ok(Some(file)),
+                Part::Archive(archive) => self.directory.open(&archive),
+            };
+            match file {
+                Ok(Some(file)) => {
+                    // The one before it is complete.
+                    self.read_current(End::Now, followed)?;
+                    self.current = Some((file, 0));
+                }
+                Ok(None) => {}
+                Err(errno) => self.give_up(errno, followed),
+            }
+        }
+        Ok(self.current.is_some())
+    }
+
+    /// Shows the lines of what is current, from where it was read before: all that are whole, or also the last one.
+    fn read_current(&mut self, end: End, followed: &mut Followed) -> Result<(), Exit> {
+        let Some((file, at)) = self.current.take() else { return Ok(()) };
+        let (mut blocks, end) = match part(&file, at, end) {
+            Ok(part) => part,
+            Err(error) => {
+                self.give_up(errno(&error), followed);
+                return Ok(());
+            }
+        };
+        loop {
+            match blocks.advance() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    self.give_up(errno(&error), followed);
+                    return Ok(());
+                }
+            }
+            let mut within = 0;
+            while let Some(found) = self.scanner.next(followed.filter, blocks.block(), &mut within) {
+                let text = &blocks.block()[found.text.clone()];
+                followed.show.line(&self.name, found.time, found.level, text)?;
+            }
+        }
+        self.current = Some((file, end));
+        Ok(())
+    }
+
+    fn give_up(&mut self, errno: Errno, followed: &Followed) {
+        followed.notes.unable(&self.name, "read its log, which is followed no more", errno);
+        self.ended = true;
+    }
+}
+
+/// What there is to read of a file from here on, and where that ends.
+fn part(file: &File, at: u64, end: End) -> io::Result<(Forward, u64)> {
+    let size = file.metadata()?.len();
+    let at = if size < at { 0 } else { at }; // it was truncated
+    if let Some(packer) = packer(file).filter(|_| at == 0) {
+        return Ok((Forward::of_unpacked(Unpacked::new(file.try_clone()?, packer)?), size));
+    }
+    let end = if end == End::Whole { last_end(file, at, size)? } else { size };
+    Ok((Forward::of(file.try_clone()?, at, end), end))
+}
+
+/// Shows lines as they come until the user, or the reader of the output, or all logs have ended.
+pub(super) fn follow(
+    watches: &Watches,
+    mut logs: Vec<Follower>,
+    followed: &mut Followed,
+) -> Result<(), Exit> {
+    let mut keys = Keys::new();
+    loop {
+        for log in &mut logs {
+            if std::mem::take(&mut log.due) {
+                log.advance(followed)?;
+            }
+        }
+        logs.retain(|log| !log.ended);
+        followed.show.flush()?;
+        if logs.is_empty() {
+            return Ok(());
+        }
+        let mut fds = [
+            watch(watches.0.as_fd().as_raw_fd(), POLLIN),
+            watch(stdout().as_raw_fd(), 0), // of which only an error is of interest: nobody reads it any more
+            watch(keys.input(), POLLIN),
+            watch(keys.signals(), POLLIN),
+        ];
+        poll(&mut fds, None).or_fail("wait for lines")?;
+        if fds[1].revents & POLLERR != 0 {
+            return Err(Exit::answer(111, ""));
+        }
+        if (fds[2].revents != 0 || fds[3].revents != 0) && keys.read() == Pressed::Quit {
+            return Ok(());
+        }
+        let all = watches.0.events(READS, |event| {
+            for log in &mut logs {
+                // After an overflow nobody knows whose events there were.
+                if log.watch == event.watch || event.watch < 0 {
+                    log.due = true;
+                    log.ended |= event.mask & END != 0;
+                }
+            }
+        });
+        all.or_fail("read what has happened")?;
+        for log in logs.iter_mut().filter(|log| log.ended) {
+            log.advance(followed)?;
+            followed
+                .notes
+                .say(&log.name, "its log directory has another name or is gone, and is followed no more");
+        }
+    }
+}
