@@ -18,6 +18,7 @@ mod names;
 mod options;
 mod order;
 mod out;
+mod pattern;
 mod place;
 mod program;
 mod run;
@@ -209,7 +210,8 @@ impl Request {
         let services: Vec<&'static [u8]> = words.collect();
         match (command, verb) {
             (Some(command), _) if !services.is_empty() => {
-                self.send(&command, &Services::named(&services), reach.enough, &mut out)
+                let services = Services::named(&self.names, &services);
+                self.send(&command, &services, reach.enough, &mut out)
             }
             (Some(command), _) if command.goal == Goal::AsWanted => self.check_all(&command, &mut out),
             (Some(_), _) => Err(Exit::usage("missing service")),
@@ -244,9 +246,10 @@ impl Request {
         Some(match verb {
             Verb::Send(controls, goal, patience) => {
                 let command = Command::send_as_sv(controls, goal, patience);
-                self.send(&command, &Services::named(services), Enough::All, &mut out)
+                let services = Services::named(&self.names, services);
+                self.send(&command, &services, Enough::All, &mut out)
             }
-            _ => look::show(&self.names, &Services::named(services), &mut out),
+            _ => look::show(&self.names, &Services::named(&self.names, services), &mut out),
         })
     }
 

@@ -6,12 +6,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
-use common::{Env, Exit, fds, shown, supervise};
+use common::supervise::{self, Part};
+use common::{Env, Exit, fds, shown};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::stat::{SFlag, fstatat, stat};
 
 use super::failure::Failure;
+use super::pattern;
 use super::place::{self, Host, Place};
 use super::style::Dialect;
 use super::tree::Known;
@@ -107,6 +109,23 @@ impl Names {
         Ok(names)
     }
 
+    /// The services in SVDIR that match a word, or their logs; `None` where it is the name of one, or no pattern, or
+    /// matches nothing.
+    pub(super) fn matching(&self, word: &[u8]) -> Option<Vec<Vec<u8>>> {
+        if self.dialect == Dialect::Runit || !is_pattern(word) || self.own_directory(word).is_ok() {
+            return None;
+        }
+        let (pattern, part) = log_of(word).map_or((word, Part::Service), |served| (served, Part::Log));
+        // That they cannot be read is said of the word.
+        let mut names = self.read(&Known::default()).ok()?;
+        names.retain(|name| pattern::matches(pattern, name));
+        if part == Part::Log {
+            names.iter_mut().for_each(|name| name.extend(part.suffix()));
+            names.retain(|name| self.directory(false, name).is_ok());
+        }
+        Some(names).filter(|names| !names.is_empty())
+    }
+
     /// The directory in which a service has its state. Those that are one directory with several arguments, `name@argument`,
     /// have it in that of the tree.
     fn own_directory(&self, name: &[u8]) -> nix::Result<OwnedFd> {
@@ -151,6 +170,9 @@ impl Names {
             Errno::ENOENT if place::directory(AT_FDCWD, name).is_ok() => {
                 failure.hint(format!("a path begins with a dot or a slash: ./{}", shown(name)))
             }
+            Errno::ENOENT if self.dialect == Dialect::Own && is_pattern(name) => {
+                Failure::fails("no service matches").hint(format!("services are in {}", shown(&self.svdir)))
+            }
             Errno::ENOENT => failure
                 .hint(format!("services are in {} or where SVDIR says, or write a path", shown(&self.svdir))),
             _ => failure,
@@ -164,6 +186,11 @@ impl Names {
     fn directory(&self, is_path: bool, name: &[u8]) -> nix::Result<OwnedFd> {
         place::directory(if is_path { AT_FDCWD } else { self.open_svdir()? }, name)
     }
+}
+
+/// Whether this stands for several services: a path is left to the shell.
+fn is_pattern(name: &[u8]) -> bool {
+    !is_path(name) && pattern::is_one(name)
 }
 
 fn svdir(env: &Env) -> &[u8] {
