@@ -3,6 +3,7 @@
 mod bytes;
 mod completion;
 mod daemontools;
+mod enable;
 mod harness;
 mod hosted;
 mod hostile;

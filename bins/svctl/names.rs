@@ -45,7 +45,8 @@ impl Names {
         &self.svdir
     }
 
-    fn open_svdir(&self) -> nix::Result<BorrowedFd<'_>> {
+    /// That directory.
+    pub(super) fn open_svdir(&self) -> nix::Result<BorrowedFd<'_>> {
         if self.open.get().is_none() {
             // It was empty a moment ago.
             let _ = self.open.set(place::directory(AT_FDCWD, &self.svdir)?);
@@ -179,7 +180,8 @@ impl Names {
         }
     }
 
-    fn path(&self, is_path: bool, name: &[u8]) -> Vec<u8> {
+    /// The path of a service.
+    pub(super) fn path(&self, is_path: bool, name: &[u8]) -> Vec<u8> {
         if is_path { name.to_owned() } else { [&self.svdir, &b"/"[..], name].concat() }
     }
 
@@ -204,7 +206,7 @@ pub(super) fn is_service(name: &[u8], env: &Env) -> bool {
 }
 
 /// Whether this is the path of a service, and not its name in SVDIR.
-fn is_path(name: &[u8]) -> bool {
+pub(super) fn is_path(name: &[u8]) -> bool {
     matches!(name.first(), Some(b'/' | b'.')) || name.ends_with(b"/")
 }
 
