@@ -3,7 +3,7 @@
 
 _svctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} directory=${SVDIR:-/etc/service} command='' i word name operands=()
-	local commands='start stop restart reload list show log wait check help status events new lint rescan upgrade up down once exit shutdown try-restart force-stop force-restart force-reload force-shutdown hup term kill interrupt quit alarm 1 2 pause cont signal'
+	local commands='start stop restart reload list show log enable disable wait check help status events new lint rescan upgrade up down once exit shutdown try-restart force-stop force-restart force-reload force-shutdown hup term kill interrupt quit alarm 1 2 pause cont signal'
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
@@ -16,7 +16,7 @@ _svctl() {
 	((i <= COMP_CWORD)) || return # the value of -w
 	if [[ $cur == -* || -z $command ]]; then
 		word=$commands
-		if [[ $cur == -* ]]; then word='-v -w --json --help --version'; fi
+		if [[ $cur == -* ]]; then word='-v -w --now --json --help --version'; fi
 		if [[ $cur == -* && $command == wait ]]; then word+=' -a -o'; fi
 		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
 		return

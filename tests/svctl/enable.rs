@@ -281,3 +281,43 @@ fn without_anybody_who_looks_a_supervisor_of_its_own_leaves_too() {
     world.says("disable w*", "");
     assert_eq!((world.link("web"), world.is_served("web")), (String::new(), false));
 }
+
+/// The entries of the page's section COMING FROM that are ours: commands of a service `web`, each with its operands.
+fn entries() -> Vec<String> {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/man/svctl.1")).unwrap();
+    let section = page.split(".Sh COMING FROM\n").nth(1).unwrap().split(".Sh ").next().unwrap();
+    let ours = section.lines().filter(|line| !line.starts_with([' ', '.']));
+    ours.filter_map(|line| Some(line.split_once(" svctl ")?.1.to_owned())).collect()
+}
+
+#[test]
+fn what_the_page_offers_to_those_who_come_from_elsewhere_is_done() {
+    let run = "#!/bin/sh\ntrap : HUP USR1\nwhile :; do sleep 0.1; done\n";
+    let world = World::under(
+        "svtree",
+        &[("sv/web/run", run), ("sv/web/log/run", "#!/bin/sh\nexec cat >/dev/null\n")],
+    );
+    world.says("-w 60 enable web", "ok: run: web: (pid N) Ns\n");
+    let entries = entries();
+    assert!(entries.len() > 12, "{entries:?}");
+    for entry in &entries {
+        let entry = entry.replace("/etc/sv", &world.house.at("sv").display().to_string());
+        let word = entry.split(' ').next().unwrap();
+        let apart = ["log", "show", "lint"].contains(&word);
+        if apart && (entry.contains(" -f") || !program(&format!("svctl-{word}")).exists()) {
+            continue; // it has no end, or is tested elsewhere
+        }
+        let outcome = world.svctl(&entry);
+        assert!(outcome.status == 0 || apart && outcome.status < 100, "{entry}: {outcome:?}");
+        if word == "disable" || word == "stop" {
+            world.says(
+                "-w 60 enable --now web",
+                if word == "stop" {
+                    "ok: web: enabled already\nok: run: web: (pid N) Ns\n"
+                } else {
+                    "ok: run: web: (pid N) Ns\n"
+                },
+            );
+        }
+    }
+}
