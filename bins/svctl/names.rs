@@ -1,6 +1,7 @@
 //! The names of services: where they are.
 
 use std::cell::OnceCell;
+use std::collections::BinaryHeap;
 use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -97,7 +98,8 @@ impl Names {
 
     fn read(&self, known: &Known) -> nix::Result<Vec<Vec<u8>>> {
         let svdir = self.open_svdir()?;
-        let mut names = Vec::new();
+        // It sorts as well as a sort, in a tenth of the code.
+        let mut names = BinaryHeap::new();
         fds::each_name(svdir, |name| {
             let is_directory =
                 || fstatat(svdir, name, AtFlags::empty()).is_ok_and(|found| fds::is(&found, SFlag::S_IFDIR));
@@ -106,8 +108,7 @@ impl Names {
                 names.push(bytes.to_owned());
             }
         })?;
-        names.sort();
-        Ok(names)
+        Ok(names.into_sorted_vec())
     }
 
     /// The services in SVDIR that match a word, or their logs; `None` where it is the name of one, or no pattern, or

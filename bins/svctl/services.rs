@@ -1,7 +1,8 @@
 //! The services of a command: those that were named, or all.
 
 use common::Exit;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use common::process::set_limit;
+use nix::sys::resource::{Resource, getrlimit};
 
 use super::names::Names;
 use super::tree::Known;
@@ -54,7 +55,7 @@ impl Services {
         if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
             if soft < needed {
                 // Where that fails, so do the services for which there is no fd.
-                let _ = setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard);
+                let _ = set_limit(Resource::RLIMIT_NOFILE, needed.min(hard), hard);
             }
         }
     }
