@@ -6,12 +6,14 @@ mod command;
 mod conn;
 mod daemontools;
 mod death;
+mod enable;
 mod events;
 mod failure;
 mod files;
 mod health;
 mod hint;
 mod job;
+mod jobs;
 mod json;
 pub mod lint;
 mod list;
@@ -22,6 +24,7 @@ pub mod new;
 mod options;
 mod order;
 mod out;
+mod pattern;
 mod place;
 mod program;
 mod run;
@@ -37,13 +40,11 @@ use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
 use command::{Command, Goal, Patience, Verb};
-use common::poll::{POLLIN, watch};
 use common::{Cli, Env, Exit, Link, OrFail, Outcome, Words, fds, shown, signals};
-use job::{End, Job};
 use list::List;
 use names::Names;
 use options::{Enough, Reach, whole_seconds};
-use order::{ABSENT, Order, Report, TICK};
+use order::{Order, Report};
 use out::Out;
 use services::{Logs, Services};
 use style::Style;
@@ -56,6 +57,7 @@ pub const PROGRAM: Link = Link {
     options: &[
         ("-v", "wait until the command has taken effect, and print the state"),
         ("-w seconds", "wait at most this long (default: SVWAIT, else 7); implies -v"),
+        ("--now", "with enable: start the service whatever its file down says, and wait"),
         ("--json", "print a JSON object for each service, one per line"),
     ],
     opens: true,
@@ -126,10 +128,11 @@ fn start(cli: &mut Cli, style: Style, line: options::Parsed) -> Result<Exit, Exi
     let wait = options.wait.or_else(|| env.get(c"SVWAIT").map(|text| whole_seconds(text.to_bytes())));
     let request = Request {
         names: Names::new(&env, style.dialect()),
+        svsrc: env.get(c"SVSRC").map_or(enable::SVSRC.as_bytes(), CStr::to_bytes),
         wait: wait.unwrap_or(WAIT),
         verbose: options.verbose,
         patient: style == Style::Svctl && options.wait.is_some(),
-        env,
+        env: env.into_words(),
     };
     let out = Out::new(style, options.json);
     match style {
@@ -181,11 +184,13 @@ fn unknown(word: &[u8]) -> Exit {
 /// All of a command line but the command.
 struct Request {
     names: Names,
+    /// Where service directories are kept.
+    svsrc: &'static [u8],
     wait: Duration,
     verbose: bool,
     /// Whether to wait for the supervisor too, as `-w` asks for.
     patient: bool,
-    env: Env,
+    env: Words,
 }
 
 impl Request {
@@ -208,12 +213,14 @@ impl Request {
                     || Exit::usage(format_args!("not up, down, ready or finished: {}", shown(condition)));
                 Some(Command::wait(str_of(condition)).ok_or_else(wrong)?)
             }
+            Verb::Enable | Verb::Disable => None,
             Verb::Status | Verb::Events | Verb::List | Verb::Rescan | Verb::Help | Verb::Program => None,
         };
         let services: Vec<&'static [u8]> = words.collect();
         match (command, verb) {
             (Some(command), _) if !services.is_empty() => {
-                self.send(&command, &Services::named(&services), reach.enough, &mut out)
+                let services = Services::named(&self.names, &services);
+                self.send(&command, &services, reach.enough, &mut out)
             }
             (Some(command), _) if command.goal == Goal::AsWanted => self.check_all(&command, &mut out),
             (Some(_), _) => Err(Exit::usage("missing service")),
@@ -221,6 +228,11 @@ impl Request {
                 let services = Services::named_or_all(&self.names, &services, Logs::Shown)?;
                 look::show(&self.names, &services, &mut out)
             }
+            (None, Verb::Enable | Verb::Disable) if services.is_empty() => {
+                Err(Exit::usage("missing service"))
+            }
+            (None, Verb::Enable) => enable::enable(&self, &services, reach.now, &mut out),
+            (None, Verb::Disable) => enable::disable(&self, &services, &mut out),
             (None, Verb::Events) => events::show(&self.names, &services, &mut out),
             (None, Verb::Help) => help(&services),
             (None, Verb::Rescan) if !services.is_empty() => {
@@ -232,7 +244,7 @@ impl Request {
     }
 
     /// Whether all services in SVDIR are as they are wanted. A container's health check knows 0 and 1 alone.
-    fn check_all(self, command: &Command, out: &mut Out) -> Result<Exit, Exit> {
+    fn check_all(&self, command: &Command, out: &mut Out) -> Result<Exit, Exit> {
         let services = Services::named_or_all(&self.names, &[], Logs::Hidden)?;
         self.send(command, &services, Enough::All, out)?;
         Ok(out.health())
@@ -248,83 +260,47 @@ impl Request {
         Some(match verb {
             Verb::Send(controls, goal, patience) => {
                 let command = Command::send_as_sv(controls, goal, patience);
-                self.send(&command, &Services::named(services), Enough::All, &mut out)
+                let services = Services::named(&self.names, services);
+                self.send(&command, &services, Enough::All, &mut out)
             }
-            _ => look::show(&self.names, &Services::named(services), &mut out),
+            _ => look::show(&self.names, &Services::named(&self.names, services), &mut out),
         })
     }
 
     fn list(&self, services: &[&'static [u8]], out: &mut Out) -> Result<Exit, Exit> {
         let logs = if self.verbose { Logs::Shown } else { Logs::Hidden };
         let services = &Services::named_or_all(&self.names, services, logs)?;
-        List { names: &self.names, services, logs, colours: colour::wanted(&self.env) }.show(out)
+        List { names: &self.names, services, logs, colours: colour::wanted(&Env::new(self.env.clone())) }
+            .show(out)
     }
 
     /// Gives a command to all services at once, and waits for each; or for the first, as `enough` says.
-    ///
-    /// In a round the services come in the order in which they were named, and each takes in this order: the lines
-    /// of its supervisor, in their order; the verdict of ./check; its own time limit. So an effect that is there
-    /// counts though the time is up too, as after a stop by a signal; and no answer of one service waits for
-    /// another's. The first requests of all services are sent before anything is waited for, and each later one
-    /// only once that before it is answered. Bytes go into a FIFO only where there is no connection, or none any
-    /// more: they never overtake what was sent over it. Signals have their usual effect, at once.
     fn send(
-        self,
+        &self,
         command: &Command,
         services: &Services,
         enough: Enough,
         out: &mut Out,
     ) -> Result<Exit, Exit> {
-        services.allow_fds();
-        let env: Words = self.env.into_words();
+        let report = if services.all { Report::Problems } else { Report::All };
+        let done = jobs::carry_out(&self.order(command, report, out), services, enough, out)?;
+        let one = enough == Enough::One && !done.is_empty();
+        Ok(if one { Exit::answer(0, "") } else { out.exit() })
+    }
+
+    /// What all services of a command share.
+    fn order<'a>(&'a self, command: &'a Command, report: Report, out: &Out) -> Order<'a> {
         let now = Instant::now();
-        let order = Order {
+        Order {
             names: &self.names,
             command,
-            env: &env,
+            env: &self.env,
             waits: command.patience != Patience::Sends || self.verbose,
-            report: if services.all { Report::Problems } else { Report::All },
+            report,
             patient: self.patient && command.is_patient(),
             dialect: out.style.dialect(),
             end: now + self.wait.max(LEAST),
             answered: now + self.wait.max(look::LIMIT),
-        };
-        let mut jobs: Vec<Job> = Vec::new();
-        let mut sought: Vec<&[u8]> = services.names.iter().map(Vec::as_slice).collect();
-        let enough = |job: &Job| enough == Enough::One && job.end == End::Well;
-        loop {
-            for name in std::mem::take(&mut sought) {
-                match self.names.find(name) {
-                    Ok(place) if services.all && health::is_well(&place, &order, &services.known, out)? => {}
-                    Ok(place) => {
-                        let mut job = Job::new(place, command);
-                        job.go(&order, out)?;
-                        if enough(&job) {
-                            return Ok(Exit::answer(0, ""));
-                        }
-                        jobs.push(job);
-                    }
-                    Err(failure) if order.may_come(&failure) => sought.push(name),
-                    Err(failure) => out.not_found(name, &failure)?,
-                }
-            }
-            jobs.retain(|job| job.end == End::Not);
-            if jobs.is_empty() && sought.is_empty() {
-                return Ok(out.exit());
-            }
-            let mut fds: Vec<_> = jobs.iter().filter_map(Job::fd).map(|fd| watch(fd, POLLIN)).collect();
-            let now = Instant::now();
-            // Past its end some job may still have time.
-            let left = order.end.checked_duration_since(now).unwrap_or(TICK);
-            let again = (!sought.is_empty()).then(|| now + ABSENT);
-            let due = jobs.iter().filter_map(Job::due).chain(again).min();
-            conn::wait(&mut fds, due.map_or(left, |due| left.min(due.saturating_duration_since(now))));
-            for job in &mut jobs {
-                job.go(&order, out)?;
-                if enough(job) {
-                    return Ok(Exit::answer(0, ""));
-                }
-            }
         }
     }
 }

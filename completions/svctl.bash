@@ -3,7 +3,7 @@
 
 _svctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} directory=${SVDIR:-/etc/service} command='' i word name operands=()
-	local commands='start stop restart reload list show log wait check help status events new lint rescan upgrade up down once exit shutdown try-restart force-stop force-restart force-reload force-shutdown hup term kill interrupt quit alarm 1 2 pause cont signal'
+	local commands='start stop restart reload list show log enable disable wait check help status events new lint rescan upgrade up down once exit shutdown try-restart force-stop force-restart force-reload force-shutdown hup term kill interrupt quit alarm 1 2 pause cont signal' options='-v -w --now --json --help --version' value='^-w$' kind=service
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
@@ -14,9 +14,13 @@ _svctl() {
 		esac
 	done
 	((i <= COMP_CWORD)) || return # the value of -w
+	# Those that are programs of their own have their own options.
+	case $command in
+	esac
+	if [[ ${operands[0]-} && ${COMP_WORDS[COMP_CWORD - 1]} =~ $value ]]; then return; fi
 	if [[ $cur == -* || -z $command ]]; then
 		word=$commands
-		if [[ $cur == -* ]]; then word='-v -w --json --help --version'; fi
+		if [[ $cur == -* ]]; then word=$options; fi
 		if [[ $cur == -* && $command == wait ]]; then word+=' -a -o'; fi
 		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
 		return
@@ -24,15 +28,22 @@ _svctl() {
 	word=
 	case $command in
 	rescan) return ;;
+	enable) directory=${SVSRC:-/etc/sv} ;;
+	help)
+		word=$commands
+		if [[ ${operands[1]-} ]]; then return; fi
+		;;
 	signal) if [[ -z ${operands[1]-} ]]; then word='TERM KILL HUP ALRM INT QUIT USR1 USR2 STOP CONT WINCH'; fi ;;
 	wait)
 		word='-a -o up down ready finished'
 		if [[ ${operands[1]-} ]]; then word=; fi
 		;;
 	esac
-	if [[ -n $word ]]; then
+	if [[ $kind == free ]]; then
+		return
+	elif [[ -n $word ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
-	elif [[ $cur == [./]* ]]; then
+	elif [[ $kind == dir || $cur == [./]* ]]; then
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 	else

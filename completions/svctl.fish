@@ -15,7 +15,8 @@ function __svctl_words
 end
 
 function __svctl_wants_command
-    test (count (__svctl_words)) = 0
+    set -l words (__svctl_words)
+    test (count $words) = 0; or test "$words" = help
 end
 
 function __svctl_wants_signal
@@ -28,14 +29,23 @@ function __svctl_wants_condition
     test "$words" = wait
 end
 
+function __svctl_runs
+    # Whether the command is one of these.
+    contains -- (__svctl_words)[1] $argv
+end
+
 function __svctl_wants_service
     not __svctl_wants_command; and not __svctl_wants_signal; and not __svctl_wants_condition
-    and not string match -q -- rescan (__svctl_words)
+    and not __svctl_runs rescan help
 end
 
 function __svctl_services
     set -l directory /etc/service
     test -n "$SVDIR"; and set directory $SVDIR
+    if __svctl_runs enable
+        set directory /etc/sv
+        test -n "$SVSRC"; and set directory $SVSRC
+    end
     set -l current (commandline -ct)
     if string match -qr -- '^[./]' $current
         for path in $current*/
@@ -56,6 +66,7 @@ end
 complete -c svctl -f
 complete -c svctl -s v -d 'wait until the command has taken effect, and print the state'
 complete -c svctl -s w -x -d 'wait at most this long (default: SVWAIT, else 7); implies -v'
+complete -c svctl -l now -d 'with enable: start the service whatever its file down says, and wait'
 complete -c svctl -l json -d 'print a JSON object for each service, one per line'
 complete -c svctl -l help -d 'print the usage'
 complete -c svctl -l version -d 'print the version'
@@ -66,6 +77,8 @@ complete -c svctl -n __svctl_wants_command -a reload -d 'as hup, and check that 
 complete -c svctl -n __svctl_wants_command -a list -d 'print a table of these services, or of all'
 complete -c svctl -n __svctl_wants_command -a show -d 'print all that is known of a service'
 complete -c svctl -n __svctl_wants_command -a log -d 'print the logs of these services'
+complete -c svctl -n __svctl_wants_command -a enable -d '[--now] link a service directory into SVDIR, where it is started'
+complete -c svctl -n __svctl_wants_command -a disable -d 'stop a service, and remove the link in SVDIR'
 complete -c svctl -n __svctl_wants_command -a wait -d '[-a|-o] up|down|ready|finished: wait until it is so'
 complete -c svctl -n __svctl_wants_command -a check -d 'wait until it, or all, are in the wanted state'
 complete -c svctl -n __svctl_wants_command -a help -d 'list the commands, or explain one'

@@ -36,7 +36,7 @@ const OTHER_NAMES: [&str; 1] = ["multilog"];
 const OF_NO_PROGRAM_IN_BINS: [&str; 2] = ["lib", "supervise"];
 
 /// The sections of a page, in their order; the bracketed ones may be missing.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "NAME",
     "SYNOPSIS",
     "DESCRIPTION",
@@ -46,6 +46,7 @@ const SECTIONS: [&str; 13] = [
     "EXIT STATUS",
     "EXAMPLES",
     "[DIAGNOSTICS]",
+    "[COMING FROM]",
     "COMPATIBILITY",
     "SEE ALSO",
     "[CAVEATS]",
@@ -389,7 +390,15 @@ fn the_page_of_the_formats_has_its_sections_in_order() {
     let shown = shown(&house().join("man/service.5"), 80);
     assert!(shown.starts_with("SERVICE(5) "), "{shown}");
     let headings: Vec<String> = sections(&shown).into_iter().map(|section| section.0).collect();
-    let of_a_program = ["SYNOPSIS", "[CONTAINERS]", "ENVIRONMENT", "[FILES]", "EXIT STATUS", "[DIAGNOSTICS]"];
+    let of_a_program = [
+        "SYNOPSIS",
+        "[CONTAINERS]",
+        "ENVIRONMENT",
+        "[FILES]",
+        "EXIT STATUS",
+        "[DIAGNOSTICS]",
+        "[COMING FROM]",
+    ];
     let expected = SECTIONS.iter().filter(|section| !of_a_program.contains(section));
     assert_eq!(headings, expected.map(|section| section.trim_matches(['[', ']'])).collect::<Vec<_>>());
 }

@@ -3,6 +3,7 @@
 mod bytes;
 mod completion;
 mod daemontools;
+mod enable;
 mod harness;
 mod hosted;
 mod hostile;
@@ -10,6 +11,7 @@ mod lint;
 mod log;
 mod look;
 mod new;
+mod patterns;
 mod program;
 mod socket;
 mod start;

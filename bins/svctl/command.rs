@@ -126,6 +126,8 @@ pub(super) enum Verb {
     List,
     Rescan,
     Help,
+    Enable,
+    Disable,
     /// To leave it to a program of its own, which has the name of this one, a dash and the word.
     Program,
 }
@@ -200,6 +202,12 @@ const GROUPS: &[(&str, &[Row])] = &[
             own(&["list"], "print a table of these services, or of all", Verb::List),
             own(&["show"], "print all that is known of a service", Verb::Program),
             own(&["log"], "print the logs of these services", Verb::Program),
+            own(
+                &["enable"],
+                "[--now] link a service directory into SVDIR, where it is started",
+                Verb::Enable,
+            ),
+            own(&["disable"], "stop a service, and remove the link in SVDIR", Verb::Disable),
             own(&["wait"], "[-a|-o] up|down|ready|finished: wait until it is so", Verb::Wait),
             sv(
                 &["check"],
@@ -400,6 +408,11 @@ impl Command {
             _ => return None,
         };
         Some(Self::send(&[], goal, Patience::Waits))
+    }
+
+    /// Waits until the service has come up, and sends nothing.
+    pub(super) fn ready() -> Self {
+        Self::send(&[], Goal::Ready, Patience::Waits)
     }
 
     /// Sends any signal, by name or number.

@@ -80,10 +80,10 @@ enum Connected {
 
 /// A connection for each service.
 fn each(names: &Names, named: &[&[u8]], out: &mut Out) -> Result<Vec<Source>, Exit> {
-    let all = named.is_empty();
-    let services =
-        if all { names.all(&Known::default())? } else { named.iter().map(|name| name.to_vec()).collect() };
-    let services = Services::of(services);
+    let services = match named {
+        [] => Services::of(names.all(&Known::default())?),
+        named => Services::named(names, named),
+    };
     services.allow_fds();
     let mut sources = Vec::new();
     for name in &services.names {

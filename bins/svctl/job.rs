@@ -57,6 +57,10 @@ impl Job {
         Self { task: Task::new(place, command), way: Way::Begin, end: End::Not }
     }
 
+    pub(super) fn into_place(self) -> Place {
+        self.task.place
+    }
+
     /// The fd that has to be readable before it can go on; `None` where it has to look again.
     pub(super) fn fd(&self) -> Option<RawFd> {
         match &self.way {
@@ -97,13 +101,20 @@ impl Job {
                 }
                 Step::Done(status) => {
                     self.end = End::Well;
-                    if order.waits && order.report == Report::All || out.json {
+                    let reports = match order.report {
+                        Report::All => order.waits || out.json,
+                        Report::Problems => out.json,
+                        Report::Failures => false,
+                    };
+                    if reports {
                         out.done("ok: ", &self.task.place, &status)?;
                     }
                 }
                 Step::Gone => {
                     self.end = End::Well;
-                    out.gone(&self.task.place)?;
+                    if order.report != Report::Failures {
+                        out.gone(&self.task.place)?;
+                    }
                 }
             }
         }

@@ -31,6 +31,11 @@ pub(super) fn gone() -> Value {
     object([(key::OK, Value::Bool(true)), (key::SUPERVISOR, Value::Null)])
 }
 
+/// The object of a service that is enabled, or disabled.
+pub(super) fn enabled(on: bool) -> Value {
+    object([(key::OK, Value::Bool(true)), ("enabled", Value::Bool(on))])
+}
+
 fn object<const N: usize>(members: [(&'static str, Value); N]) -> Value {
     Value::Object(members.map(|(key, value)| (Cow::Borrowed(key), value)).into())
 }

@@ -1,17 +1,20 @@
 //! The names of services: where they are.
 
 use std::cell::OnceCell;
+use std::collections::BinaryHeap;
 use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
-use common::{Env, Exit, fds, shown, supervise};
+use common::supervise::{self, Part};
+use common::{Env, Exit, fds, shown};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::stat::{SFlag, fstatat, stat};
 
 use super::failure::Failure;
+use super::pattern;
 use super::place::{self, Host, Place};
 use super::style::Dialect;
 use super::tree::Known;
@@ -43,7 +46,8 @@ impl Names {
         &self.svdir
     }
 
-    fn open_svdir(&self) -> nix::Result<BorrowedFd<'_>> {
+    /// That directory.
+    pub(super) fn open_svdir(&self) -> nix::Result<BorrowedFd<'_>> {
         if self.open.get().is_none() {
             // It was empty a moment ago.
             let _ = self.open.set(place::directory(AT_FDCWD, &self.svdir)?);
@@ -94,7 +98,8 @@ impl Names {
 
     fn read(&self, known: &Known) -> nix::Result<Vec<Vec<u8>>> {
         let svdir = self.open_svdir()?;
-        let mut names = Vec::new();
+        // It sorts as well as a sort, in a tenth of the code.
+        let mut names = BinaryHeap::new();
         fds::each_name(svdir, |name| {
             let is_directory =
                 || fstatat(svdir, name, AtFlags::empty()).is_ok_and(|found| fds::is(&found, SFlag::S_IFDIR));
@@ -103,8 +108,24 @@ impl Names {
                 names.push(bytes.to_owned());
             }
         })?;
-        names.sort();
-        Ok(names)
+        Ok(names.into_sorted_vec())
+    }
+
+    /// The services in SVDIR that match a word, or their logs; `None` where it is the name of one, or no pattern, or
+    /// matches nothing.
+    pub(super) fn matching(&self, word: &[u8]) -> Option<Vec<Vec<u8>>> {
+        if self.dialect == Dialect::Runit || !is_pattern(word) || self.own_directory(word).is_ok() {
+            return None;
+        }
+        let (pattern, part) = log_of(word).map_or((word, Part::Service), |served| (served, Part::Log));
+        // That they cannot be read is said of the word.
+        let mut names = self.read(&Known::default()).ok()?;
+        names.retain(|name| pattern::matches(pattern, name));
+        if part == Part::Log {
+            names.iter_mut().for_each(|name| name.extend(part.suffix()));
+            names.retain(|name| self.directory(false, name).is_ok());
+        }
+        Some(names).filter(|names| !names.is_empty())
     }
 
     /// The directory in which a service has its state. Those that are one directory with several arguments, `name@argument`,
@@ -151,19 +172,28 @@ impl Names {
             Errno::ENOENT if place::directory(AT_FDCWD, name).is_ok() => {
                 failure.hint(format!("a path begins with a dot or a slash: ./{}", shown(name)))
             }
+            Errno::ENOENT if self.dialect == Dialect::Own && is_pattern(name) => {
+                Failure::fails("no service matches").hint(format!("services are in {}", shown(&self.svdir)))
+            }
             Errno::ENOENT => failure
                 .hint(format!("services are in {} or where SVDIR says, or write a path", shown(&self.svdir))),
             _ => failure,
         }
     }
 
-    fn path(&self, is_path: bool, name: &[u8]) -> Vec<u8> {
+    /// The path of a service.
+    pub(super) fn path(&self, is_path: bool, name: &[u8]) -> Vec<u8> {
         if is_path { name.to_owned() } else { [&self.svdir, &b"/"[..], name].concat() }
     }
 
     fn directory(&self, is_path: bool, name: &[u8]) -> nix::Result<OwnedFd> {
         place::directory(if is_path { AT_FDCWD } else { self.open_svdir()? }, name)
     }
+}
+
+/// Whether this stands for several services: a path is left to the shell.
+fn is_pattern(name: &[u8]) -> bool {
+    !is_path(name) && pattern::is_one(name)
 }
 
 fn svdir(env: &Env) -> &[u8] {

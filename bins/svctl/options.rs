@@ -23,6 +23,8 @@ pub(super) struct Reach {
     pub(super) enough: Enough,
     /// `start -o`: the service alone, without what it needs.
     pub(super) alone: bool,
+    /// `enable --now`.
+    pub(super) now: bool,
 }
 
 /// How many of the services have to reach the goal.
@@ -70,6 +72,10 @@ impl Options {
                 }
                 Short('o') if command.is_some_and(starts) => {
                     self.reach.alone = true;
+                    continue;
+                }
+                Long("now") if matches!(command, Some(b"enable" | b"disable")) => {
+                    self.reach.now = true;
                     continue;
                 }
                 Long("json") if style == Style::Svctl => {

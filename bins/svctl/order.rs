@@ -39,6 +39,8 @@ pub(super) enum Report {
     All,
     /// Those alone whose goal is not reached.
     Problems,
+    /// Those alone that fail: the command is a part of another one.
+    Failures,
 }
 
 /// The outcome of a step.

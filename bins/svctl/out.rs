@@ -83,6 +83,14 @@ impl Out {
         print(format!("ok: {}: {reason}\n", shown(&place.name)).as_bytes())
     }
 
+    /// A service is enabled or disabled, in a word.
+    pub(super) fn turned(&self, name: &[u8], word: &str) -> Result<(), Exit> {
+        if self.json {
+            return print(of_service(name, &json::enabled(word == "enabled")).as_bytes());
+        }
+        print(format!("ok: {}: {word}\n", shown(name)).as_bytes())
+    }
+
     /// A tree has looked at its directory, and says how many services it has.
     pub(super) fn counted(&self, directory: &[u8], said: &Value) -> Result<(), Exit> {
         if self.json {

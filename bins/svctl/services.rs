@@ -1,7 +1,8 @@
 //! The services of a command: those that were named, or all.
 
 use common::Exit;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use common::process::set_limit;
+use nix::sys::resource::{Resource, getrlimit};
 
 use super::names::Names;
 use super::tree::Known;
@@ -23,9 +24,20 @@ pub(super) enum Logs {
 }
 
 impl Services {
-    /// Those that were named on the command line.
-    pub(super) fn named(names: &[&[u8]]) -> Self {
-        Self::of(names.iter().map(|name| name.to_vec()).collect())
+    /// Those that were named on the command line, each by its name or path, or several by a pattern, of
+    /// which none comes twice. A pattern that matches nothing stays, and fails as a name does.
+    pub(super) fn named(names: &Names, words: &[&[u8]]) -> Self {
+        let mut found: Vec<Vec<u8>> = Vec::new();
+        for word in words {
+            match names.matching(word) {
+                None => found.push(word.to_vec()),
+                Some(matching) => {
+                    let new: Vec<_> = matching.into_iter().filter(|name| !found.contains(name)).collect();
+                    found.extend(new);
+                }
+            }
+        }
+        Self::of(found)
     }
 
     /// Those of these names, of which nothing is known.
@@ -43,7 +55,7 @@ impl Services {
         if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
             if soft < needed {
                 // Where that fails, so do the services for which there is no fd.
-                let _ = setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard);
+                let _ = set_limit(Resource::RLIMIT_NOFILE, needed.min(hard), hard);
             }
         }
     }
@@ -51,7 +63,7 @@ impl Services {
     /// Those that were named, or all in SVDIR if none was.
     pub(super) fn named_or_all(names: &Names, named: &[&[u8]], logs: Logs) -> Result<Self, Exit> {
         if !named.is_empty() {
-            return Ok(Self::named(named));
+            return Ok(Self::named(names, named));
         }
         let known = Known::ask(names, logs);
         Ok(Self { names: names.all(&known)?, known, all: true })

@@ -88,6 +88,14 @@ pub(super) fn rescan(names: &Names, limit: Duration, verbose: bool, out: &mut Ou
     Ok(out.exit())
 }
 
+/// Makes the tree look at its directory, if there is one: else, or if it is not for us, whoever looks at the directory
+/// does so in his own time.
+pub(super) fn look_now(names: &Names) {
+    if let Ok(mut conn) = names.tree().and_then(|tree| Conn::to_tree(tree.as_fd())) {
+        conn.ask("rescan", LIMIT);
+    }
+}
+
 /// Why the tree of SVDIR cannot be asked.
 fn no_tree(names: &Names, errno: Errno) -> Failure {
     match errno {

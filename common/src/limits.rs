@@ -1,11 +1,12 @@
 //! Resource limits, setrlimit(2).
 
 use nix::errno::Errno;
-use nix::sys::resource::{RLIM_INFINITY, Resource, Resource as R, getrlimit, rlim_t, setrlimit};
+use nix::sys::resource::{RLIM_INFINITY, Resource, Resource as R, getrlimit, rlim_t};
 
 use crate::exit::Exit;
 use crate::procfs;
 use crate::quantity::number;
+use crate::sys::process::set_limit;
 
 /// The resources that a letter of daemontools' softlimit limits; `None` if it has no such letter.
 #[must_use]
@@ -78,7 +79,7 @@ pub fn set(resource: Resource, which: Which, value: Value) -> Result<(), Exit> {
         Which::Hard => (soft.min(value), value),
         Which::Both => (value, value),
     };
-    setrlimit(resource, soft, hard).map_err(|errno| match most_files() {
+    set_limit(resource, soft, hard).map_err(|errno| match most_files() {
         Some(most) if errno == Errno::EPERM && resource == Resource::RLIMIT_NOFILE && hard > most => {
             failed(errno).hint(format!("the hard limit would be more than fs.nr_open, which is {most}"))
         }

@@ -5,11 +5,12 @@ use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, rlim_t, setrlimit};
+use nix::sys::resource::{Resource, rlim_t};
 use nix::unistd::{Pid, fchdir, getpid, setpgid, tcsetpgrp};
 
 use crate::exec::Chain;
 use crate::exit::Exit;
+use crate::sys::process::set_limit;
 use crate::sys::words::Words;
 use crate::sys::{fd, file, signal, spawn as raw};
 use crate::text::Text;
@@ -148,7 +149,7 @@ impl Inheritance<'_> {
                 None => fds::close(to)?,
             }
         }
-        setrlimit(Resource::RLIMIT_NOFILE, self.files.0, self.files.1)?;
+        set_limit(Resource::RLIMIT_NOFILE, self.files.0, self.files.1)?;
         signal::ignore(self.ignored)?;
         signal::exchange_mask(self.blocked).map(drop)
     }
@@ -160,7 +161,7 @@ fn become_program(plan: &Plan, pid: u32, record: &mut Option<Errno>) -> nix::Res
         setpgid(this, this)?;
     }
     if let Some((soft, hard)) = plan.files {
-        setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
+        set_limit(Resource::RLIMIT_NOFILE, soft, hard)?;
     }
     fchdir(plan.directory)?;
     if let Some(slot) = &plan.record {

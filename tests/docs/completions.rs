@@ -75,6 +75,7 @@ fn facilities() -> Vec<String> {
 }
 
 /// An option: `-t`, `-tt` or `--json`.
+#[derive(Clone)]
 struct Opt {
     word: String,
     argument: Option<String>,
@@ -131,6 +132,12 @@ impl Program {
         )
     }
 
+    /// Those that no other program has.
+    fn own_options(&self) -> Vec<Opt> {
+        let common = ["--help", "--version"];
+        self.options.iter().filter(|option| !common.contains(&&*option.word)).cloned().collect()
+    }
+
     fn words(&self) -> String {
         self.options.iter().map(|option| option.word.as_str()).collect::<Vec<_>>().join(" ")
     }
@@ -145,7 +152,15 @@ impl Program {
         };
         let (alone, with) = (letters(false), letters(true));
         let alone = if alone.is_empty() { alone } else { format!("[{alone}]*") };
-        (!with.is_empty()).then(|| format!("^-{alone}[{with}]$"))
+        let short = (!with.is_empty()).then(|| format!("-{alone}[{with}]"));
+        let long = self.options.iter().filter(|option| option.argument.is_some());
+        let long = long.filter(|option| option.word.starts_with("--")).map(|option| option.word.clone());
+        let all: Vec<String> = short.into_iter().chain(long).collect();
+        match &all[..] {
+            [] => None,
+            [one] => Some(format!("^{one}$")),
+            several => Some(format!("^({})$", several.join("|"))),
+        }
     }
 
     /// The options whose values are of this kind, as `dt`.
@@ -384,15 +399,82 @@ fn commands() -> Vec<(String, String)> {
     rows.map(|(word, help)| (word.to_owned(), help.trim_start().to_owned())).collect()
 }
 
+/// The programs that are commands of svctl, by their words.
+fn apart() -> Vec<(&'static str, Program)> {
+    let own = |link: &'static common::Link| {
+        let word = link.name.strip_prefix("svctl-")?;
+        Some((word, Program::new(link.name, link.usage, link.options)))
+    };
+    described().filter_map(own).collect()
+}
+
+/// What a command of svctl takes: services, directories, or what nobody can offer.
+fn kind(program: &Program) -> &'static str {
+    match program.operands.first() {
+        Some((name, _)) if name == "service" => "service",
+        Some((_, Kind::Directory)) => "dir",
+        _ => "free",
+    }
+}
+
+/// What the shells are told of the programs that are commands of svctl.
+fn commands_apart(programs: &[(&str, Program)]) -> [String; 3] {
+    let bash = |(word, program): &(&str, Program)| {
+        let value = program.before_value().unwrap_or_else(|| "^$".to_owned());
+        format!(
+            "\t{word})\n\t\toptions='{}' value='{value}' kind={}\n\t\t;;\n",
+            program.words(),
+            kind(program)
+        )
+    };
+    let zsh = |(word, program): &(&str, Program)| {
+        let operand = match kind(program) {
+            "service" => "*:service:_svctl_services",
+            "dir" => "*:dir:_path_files -/",
+            _ => "*: :{true}",
+        };
+        let arguments = arguments(program).replace("\t'", "\t\t\t\t'");
+        format!(
+            "\t\t{word})\n\t\t\t_arguments -S -A '-*' \\\n{arguments}\t\t\t\t'{operand}'\n\t\t\treturn\n\t\t\t;;\n"
+        )
+    };
+    let fish = |(word, program): &(&str, Program)| {
+        let condition = format!(" -n '__svctl_runs {word}'");
+        let mut lines = switches(
+            &Program { options: program.own_options(), ..Program::new("svctl", "", &[]) },
+            &condition,
+        );
+        if kind(program) == "dir" {
+            writeln!(lines, "complete -c svctl{condition} -a '(__fish_complete_directories)'").unwrap();
+        }
+        lines
+    };
+    [
+        programs.iter().map(bash).collect(),
+        programs.iter().map(zsh).collect(),
+        programs.iter().map(fish).collect(),
+    ]
+}
+
 /// The three of svctl, which know its commands and where services are.
-fn svctl(program: &Program) -> [String; 3] {
+fn svctl(program: &Program, apart: &[(&str, Program)]) -> [String; 3] {
     let commands = commands();
     let words: Vec<&str> = commands.iter().map(|(word, _)| word.as_str()).collect();
     let rows = |row: &dyn Fn(&str, &str) -> String| -> String {
         commands.iter().map(|(word, help)| row(word, help)).collect()
     };
-    let fill = |template: &str, shell: &str, commands: &str, options: &str| {
+    let [bash_apart, zsh_apart, fish_apart] = commands_apart(apart);
+    let elsewhere = |known: &dyn Fn(&Program) -> bool| -> String {
+        apart.iter().filter(|(_, program)| known(program)).map(|(word, _)| format!(" {word}")).collect()
+    };
+    let base = match elsewhere(&|_| true) {
+        none if none.is_empty() => none,
+        words => format!(" -n 'not __svctl_runs{words}'"),
+    };
+    let fill = |template: &str, shell: &str, commands: &str, options: &str, apart: &str| {
         template
+            .replace("@APART@", apart)
+            .replace("@OTHERS@", &elsewhere(&|program| kind(program) != "service"))
             .replace("@HEAD@", &program.head(shell))
             .replace("@COMMANDS@", commands)
             .replace("@OPTIONS@", options)
@@ -403,9 +485,9 @@ fn svctl(program: &Program) -> [String; 3] {
         format!("complete -c svctl -n __svctl_wants_command -a {word} -d '{}'\n", fish_quoted(help))
     });
     [
-        fill(include_str!("svctl.bash"), "bash", &words.join(" "), &program.words()),
-        fill(include_str!("svctl.zsh"), "zsh", &described, &program.words()),
-        fill(include_str!("svctl.fish"), "fish", &offered, &switches(program, "")),
+        fill(include_str!("svctl.bash"), "bash", &words.join(" "), &program.words(), &bash_apart),
+        fill(include_str!("svctl.zsh"), "zsh", &described, &program.words(), &zsh_apart),
+        fill(include_str!("svctl.fish"), "fish", &offered, &switches(program, &base), &fish_apart),
     ]
 }
 
@@ -419,8 +501,11 @@ fn completions_are_those_of_the_options_and_commands() {
     // Those that svctl executes are not in PATH, and completed as its commands.
     for program in all.filter(|program| !program.name.starts_with("svctl-")).chain([catena]) {
         let name = &program.name;
-        let scripts =
-            if name == "svctl" { svctl(&program) } else { [bash(&program), zsh(&program), fish(&program)] };
+        let scripts = if name == "svctl" {
+            svctl(&program, &apart())
+        } else {
+            [bash(&program), zsh(&program), fish(&program)]
+        };
         for (name, script) in
             [format!("{name}.bash"), format!("_{name}"), format!("{name}.fish")].into_iter().zip(scripts)
         {
@@ -436,4 +521,28 @@ fn completions_are_those_of_the_options_and_commands() {
         }
     }
     assert_eq!(files("completions", ""), sorted(names), "completions/: remove what is of no program");
+}
+
+/// Three programs as commands of svctl, each with another kind of operands.
+#[test]
+fn a_command_of_svctl_that_is_a_program_of_its_own_has_its_own_options() {
+    let log = Program::new(
+        "svctl-log",
+        "[-f] [-n bytes] [--until milliseconds] [service...]",
+        &[("-f", "follow"), ("-n bytes", "how many"), ("--until milliseconds", "up to")],
+    );
+    let lint = Program::new("svctl-lint", "[-s] [dir...]", &[("-s", "strict")]);
+    let new = Program::new("svctl-new", "name prog...", &[]);
+    let svctl = |apart: &[(&str, Program)]| svctl(&Program::new("svctl", "", &[("-v", "talk")]), apart);
+    let [bash, zsh, fish] = svctl(&[("log", log), ("lint", lint), ("new", new)]);
+    assert!(bash.contains(
+        "\tlog)\n\t\toptions='-f -n --until --help --version' value='^(-[f]*[n]|--until)$' kind=service\n"
+    ));
+    assert!(bash.contains("\tlint)\n\t\toptions='-s --help --version' value='^$' kind=dir\n"));
+    assert!(bash.contains("kind=free\n"));
+    assert!(zsh.contains("\t\tlog)\n\t\t\t_arguments -S -A '-*' \\\n\t\t\t\t'-f[follow]' \\\n"), "{zsh}");
+    assert!(zsh.contains("\t\t\t\t'*:dir:_path_files -/'\n"), "{zsh}");
+    assert!(fish.contains("complete -c svctl -n '__svctl_runs log' -s n -x -d 'how many'\n"), "{fish}");
+    assert!(fish.contains("complete -c svctl -n 'not __svctl_runs log lint new' -s v -d 'talk'\n"), "{fish}");
+    assert!(fish.contains("and not __svctl_runs rescan help lint new\n"), "{fish}");
 }

@@ -14,7 +14,8 @@ function __svctl_words
 end
 
 function __svctl_wants_command
-    test (count (__svctl_words)) = 0
+    set -l words (__svctl_words)
+    test (count $words) = 0; or test "$words" = help
 end
 
 function __svctl_wants_signal
@@ -27,14 +28,23 @@ function __svctl_wants_condition
     test "$words" = wait
 end
 
+function __svctl_runs
+    # Whether the command is one of these.
+    contains -- (__svctl_words)[1] $argv
+end
+
 function __svctl_wants_service
     not __svctl_wants_command; and not __svctl_wants_signal; and not __svctl_wants_condition
-    and not string match -q -- rescan (__svctl_words)
+    and not __svctl_runs rescan help@OTHERS@
 end
 
 function __svctl_services
     set -l directory /etc/service
     test -n "$SVDIR"; and set directory $SVDIR
+    if __svctl_runs enable
+        set directory /etc/sv
+        test -n "$SVSRC"; and set directory $SVSRC
+    end
     set -l current (commandline -ct)
     if string match -qr -- '^[./]' $current
         for path in $current*/
@@ -53,6 +63,6 @@ function __svctl_services
 end
 
 complete -c svctl -f
-@OPTIONS@@COMMANDS@complete -c svctl -n __svctl_wants_signal -a 'TERM KILL HUP ALRM INT QUIT USR1 USR2 STOP CONT WINCH'
+@OPTIONS@@APART@@COMMANDS@complete -c svctl -n __svctl_wants_signal -a 'TERM KILL HUP ALRM INT QUIT USR1 USR2 STOP CONT WINCH'
 complete -c svctl -n __svctl_wants_condition -a '-a -o up down ready finished'
 complete -c svctl -n __svctl_wants_service -a '(__svctl_services)'

@@ -24,6 +24,9 @@ _svctl() {
 	case $state in
 	command) _describe -t commands command commands ;;
 	rest)
+		# Those that are programs of their own have their own options.
+		case $words[1] in
+@APART@		esac
 		# What stands between the command and the cursor and is no option or its value.
 		local -a operands
 		local i
@@ -40,6 +43,10 @@ _svctl() {
 			_wanted signals expl signal compadd TERM KILL HUP ALRM INT QUIT USR1 USR2 STOP CONT WINCH
 		elif [[ $words[1] == wait && $#operands == 0 ]]; then
 			_wanted conditions expl condition compadd -- -a -o up down ready finished
+		elif [[ $words[1] == help && $#operands == 0 ]]; then
+			_describe -t commands command commands
+		elif [[ $words[1] == enable ]]; then
+			SVDIR=${SVSRC:-/etc/sv} _svctl_services
 		elif [[ $words[1] == rescan ]]; then
 			_message 'no more arguments'
 		else

@@ -19,12 +19,15 @@ const CHAINS: [(&str, &str); 4] = [
 ];
 
 /// A line, and what the word at its end may become.
-const CASES: [(&str, &str); 43] = [
+const CASES: [(&str, &str); 46] = [
     ("svctl sta", "start status"),
     ("svctl -v forc", "force-reload force-restart force-shutdown force-stop"),
     ("svctl -w 3 ev", "events"),
     ("svctl --js", "--json"),
     ("svctl status ", "db web"),
+    ("svctl enable ", "spare"),
+    ("svctl disable w", "web"),
+    ("svctl help resta", "restart"),
     ("svctl -w 3 up w", "web"),
     ("svctl up db w", "web"),
     ("svctl up web/", "web/log"),
@@ -69,6 +72,7 @@ fn services() -> House {
     let house = House::new();
     house.write("web/log/run", STAYS);
     house.write("db/run", STAYS);
+    house.write(".kept/spare/run", STAYS);
     house.write("file", "");
     house
 }
@@ -81,6 +85,7 @@ fn completion(name: &str) -> String {
 fn words(house: &House, shell: &str, script: &str, line: &str) -> String {
     let mut command = prepared(shell);
     command.args(["-c", script, shell, line]).current_dir(house.at(".")).env("SVDIR", house.at("."));
+    command.env("SVSRC", house.at(".kept"));
     let outcome = run(command.env("HOME", house.at(".")));
     assert_eq!((outcome.status, &*outcome.stderr), (0, ""), "{line}");
     let mut words: Vec<&str> =
@@ -151,7 +156,7 @@ fn all_shells_complete_the_commands_that_there_are() {
     let house = services();
     let words = "up down once pause cont hup alarm interrupt quit 1 2 term kill exit start stop restart \
                  try-restart reload shutdown check force-stop force-restart force-reload force-shutdown status \
-                 list events wait signal upgrade";
+                 list events wait signal upgrade enable disable help log show new lint";
     for word in words.split(' ') {
         let outcome = house.svctl(&format!("{word} -no-service"));
         assert!(!outcome.stderr.contains("unknown command"), "{word}: {outcome:?}");

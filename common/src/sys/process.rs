@@ -10,6 +10,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::{mem, ptr};
 
 use nix::errno::Errno;
+use nix::sys::resource::{Resource, rlim_t};
 
 use super::words::Words;
 
@@ -20,6 +21,13 @@ pub fn execve(path: &CStr, argv: &Words, envp: &Words) -> Errno {
     // of Words.
     unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
     Errno::last()
+}
+
+/// `prlimit(2)` for this process: musl's setrlimit(3) brings what stops all threads for kernels that lack it.
+pub fn set_limit(resource: Resource, soft: rlim_t, hard: rlim_t) -> nix::Result<()> {
+    let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
+    // SAFETY: reads this struct, and writes none.
+    Errno::result(unsafe { libc::prlimit(0, resource as _, &raw const limit, ptr::null_mut()) }).map(drop)
 }
 
 /// `_exit(2)`: nothing of ours is buffered, and no handler may run.
