@@ -70,6 +70,8 @@ pub static PROGRAMS: &[Link] = &[
     pause::PROGRAM,
     sissylog::PROGRAM,
     svctl::PROGRAM,
+    svctl::list::PROGRAM,
+    svctl::show::PROGRAM,
     svlog::PROGRAM,
     svrun::PROGRAM,
     svtree::PROGRAM,

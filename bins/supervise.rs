@@ -22,6 +22,7 @@ mod death;
 mod failure;
 mod fresh;
 mod handed_on;
+pub(crate) mod in_force;
 mod leftovers;
 mod lock;
 mod lookalikes;

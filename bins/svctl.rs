@@ -1,5 +1,7 @@
 //! svctl: control services and show their state.
 
+mod amounts;
+mod cgroups;
 mod check;
 mod command;
 mod conn;
@@ -12,20 +14,28 @@ mod health;
 mod hint;
 mod job;
 mod json;
-mod list;
+pub mod list;
 mod look;
 mod names;
 mod options;
 mod order;
 mod out;
 mod place;
+mod plain;
+mod processes;
 mod run;
+mod screen;
+mod seen;
 mod services;
+pub mod show;
+mod sibling;
 mod status;
 mod style;
 mod svwaitup;
+mod table;
 mod task;
 mod tree;
+mod usage;
 mod way;
 
 use std::ffi::CStr;
@@ -35,11 +45,11 @@ use command::{Command, Goal, Patience, Verb};
 use common::poll::{POLLIN, watch};
 use common::{Cli, Env, Exit, Link, OrFail, Outcome, Words, fds, shown, signals};
 use job::{End, Job};
-use list::List;
 use names::Names;
 use options::{Enough, Reach, whole_seconds};
 use order::{ABSENT, Order, Report, TICK};
 use out::Out;
+use plain::List;
 use services::{Logs, Services};
 use style::Style;
 
@@ -232,7 +242,7 @@ impl Request {
     fn list(&self, services: &[&'static [u8]], out: &mut Out) -> Result<Exit, Exit> {
         let logs = if self.verbose { Logs::Shown } else { Logs::Hidden };
         let services = &Services::named_or_all(&self.names, services, logs)?;
-        List { names: &self.names, services, logs, colours: list::colours(&self.env) }.show(out)
+        List { names: &self.names, services, logs, colours: screen::colours(&self.env) }.show(out)
     }
 
     /// Gives a command to all services at once, and waits for each; or for the first, as `enough` says.

@@ -177,6 +177,11 @@ impl Settings {
         self.absent & 1 << file as u32 != 0
     }
 
+    /// Whether the value of a file was understood, if there is one.
+    pub(super) fn takes(&self, file: Optional) -> bool {
+        self.reported & 1 << file as u32 == 0
+    }
+
     /// A file was not there; a link that leads nowhere is, and may lead somewhere the next time.
     pub(super) fn missed(&mut self, directory: BorrowedFd, file: Optional, name: &CStr) {
         let link = || fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok();

@@ -1,6 +1,7 @@
 //! Objects of a supervisor, printed as those of a service.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 pub(super) use common::supervise::json::Value;
 use common::supervise::key;
@@ -31,11 +32,30 @@ pub(super) fn gone() -> Value {
     object([(key::OK, Value::Bool(true)), (key::SUPERVISOR, Value::Null)])
 }
 
-fn object<const N: usize>(members: [(&'static str, Value); N]) -> Value {
+/// The object `said` with these members behind its own.
+pub(super) fn with(said: &Value, more: Vec<(&'static str, Value)>) -> Value {
+    let mut members = if let Value::Object(said) = said { said.clone() } else { Vec::new() };
+    members.extend(more.into_iter().map(|(key, value)| (Cow::Borrowed(key), value)));
+    Value::Object(members)
+}
+
+/// A list.
+pub(super) fn list(values: impl Iterator<Item = Value>) -> Value {
+    Value::List(values.collect())
+}
+
+/// A number, which may have a fraction.
+pub(super) fn number(number: impl Display) -> Value {
+    Value::Number(number.to_string())
+}
+
+/// An object.
+pub(super) fn object<const N: usize>(members: [(&'static str, Value); N]) -> Value {
     Value::Object(members.map(|(key, value)| (Cow::Borrowed(key), value)).into())
 }
 
-fn text(bytes: &[u8]) -> Value {
+/// A text; bytes that are not UTF-8 are replaced.
+pub(super) fn text(bytes: &[u8]) -> Value {
     Value::Text(String::from_utf8_lossy(bytes).into_owned())
 }
 

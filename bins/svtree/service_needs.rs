@@ -10,7 +10,7 @@ use nix::errno::Errno;
 const SIZES: [usize; 2] = [1 << 12, 1 << 20];
 
 /// The file `needs` of a service; empty where there is none. One that cannot be read is reported.
-pub(super) fn read(directory: BorrowedFd, voice: Voice) -> Vec<u8> {
+pub(crate) fn read(directory: BorrowedFd, voice: Voice) -> Vec<u8> {
     let mut buffer = Vec::new();
     for size in SIZES {
         buffer.resize(size, 0);
@@ -33,7 +33,7 @@ pub(super) fn read(directory: BorrowedFd, voice: Voice) -> Vec<u8> {
 }
 
 /// The names in it, one a line.
-pub(super) fn names(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn names(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty())
 }
 
