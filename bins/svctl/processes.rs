@@ -28,7 +28,8 @@ impl Process {
             return self.memory;
         }
         // One that has ended uses none.
-        let text = procfs::file_of(self.pid, "statm", 128).unwrap_or_default();
+        let mut buffer = [0; 128];
+        let text = procfs::beginning_of(self.pid, "statm", &mut buffer).unwrap_or_default();
         let pages = text.split(|byte| *byte == b' ').nth(1).and_then(number::<u64>);
         pages.unwrap_or(0).saturating_mul(common::memory::page())
     }
@@ -98,8 +99,15 @@ impl Processes {
 
 /// The words of the command line of a process; none of one that has ended.
 pub(super) fn command(pid: u32) -> nix::Result<Vec<Vec<u8>>> {
-    let text = procfs::file_of(pid, "cmdline", COMMAND)?;
-    let text = text.strip_suffix(b"\0").unwrap_or(&text);
+    const SHORT: usize = 512;
+    let mut buffer = [0; SHORT];
+    let mut text = procfs::beginning_of(pid, "cmdline", &mut buffer)?;
+    let whole;
+    if text.len() == SHORT {
+        whole = procfs::file_of(pid, "cmdline", COMMAND)?;
+        text = &whole;
+    }
+    let text = text.strip_suffix(b"\0").unwrap_or(text);
     // A program that shows its state there leaves the rest of the old words as NULs.
     let text = &text[..text.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)];
     if text.is_empty() {

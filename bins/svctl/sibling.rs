@@ -30,7 +30,8 @@ pub(super) fn output(own: &str, word: &str, arguments: &[&CStr], env: &Words) ->
         files: None,
         directory: directory.as_fd(),
         record: None,
-        fds: &[(writer.as_raw_fd(), 1)],
+        // What it says of itself belongs to what it prints.
+        fds: &[(writer.as_raw_fd(), 1), (writer.as_raw_fd(), 2)],
         path: &path,
         argv: &argv,
         env,

@@ -140,6 +140,12 @@ pub fn each(mut report: impl FnMut(u32, &[u8])) -> nix::Result<()> {
     })
 }
 
+/// The beginning of a file of a process, in one call. Errors as of [`file_of`].
+pub fn beginning_of<'a>(pid: u32, name: &str, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]> {
+    let count = nix::unistd::read(open_of(pid, name, OFlag::O_RDONLY)?, buffer)?;
+    Ok(&buffer[..count])
+}
+
 /// The whole of a file of a process, at most `most` bytes of it. Errors as of [`process`], and EACCES for what is not for
 /// us.
 pub fn file_of(pid: u32, name: &str, most: usize) -> nix::Result<Vec<u8>> {

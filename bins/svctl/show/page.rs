@@ -11,7 +11,7 @@ use crate::svctl::amounts::{age, cpu, size};
 use crate::svctl::list::tree;
 use crate::svctl::names::Names;
 use crate::svctl::processes::command;
-use crate::svctl::screen::Screen;
+use crate::svctl::screen::{Screen, width};
 use crate::svctl::status::Status;
 
 /// How wide the words in front are.
@@ -24,12 +24,33 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// Adds lines with a word in front of the first; nothing where there is none.
+    /// Adds lines with a word in front of the first; nothing where there is none. What does not fit goes on in a next line.
     fn add(&mut self, label: &str, lines: impl IntoIterator<Item = String>) {
-        for (at, line) in lines.into_iter().enumerate() {
+        let lines: Vec<String> = lines
+            .into_iter()
+            .flat_map(|line| match self.room() {
+                Some(room) => fold(&line, room),
+                None => vec![line],
+            })
+            .collect();
+        self.put(label, &lines);
+    }
+
+    /// The same, but what does not fit is cut off.
+    fn add_cut(&mut self, label: &str, lines: &[String]) {
+        let cut =
+            |line: &String| self.room().map_or_else(|| line.clone(), |room| self.screen.cut(line, room));
+        self.put(label, &lines.iter().map(cut).collect::<Vec<_>>());
+    }
+
+    /// How wide a line may be.
+    fn room(&self) -> Option<usize> {
+        self.screen.columns().map(|columns| columns.saturating_sub(LABELS + 2).max(20))
+    }
+
+    fn put(&mut self, label: &str, lines: &[String]) {
+        for (at, line) in lines.iter().enumerate() {
             let (label, colon) = if at == 0 { (label, ":") } else { ("", " ") };
-            let room = self.screen.columns().map(|columns| columns.saturating_sub(LABELS + 2));
-            let line = room.map_or_else(|| line.clone(), |room| self.screen.cut(&line, room));
             self.text.push_str(format!("{label:>LABELS$}{colon} {line}").trim_end());
             self.text.push('\n');
         }
@@ -67,7 +88,7 @@ impl Whole {
         page.add(
             "rules",
             self.rules.iter().map(|rule| {
-                let from = if rule.set { screen.text(self.file(rule)) } else { "default".to_owned() };
+                let from = if rule.set { "file" } else { "default" };
                 format!("{:<width$}  {}  ({from})", rule.file, rule.value)
             }),
         );
@@ -89,11 +110,11 @@ impl Whole {
     fn add_state(&self, page: &mut Page, names: &Names, now: Instant) {
         let screen = page.screen;
         let enabled = match self.seen.enabled {
-            Some(true) => "yes",
-            Some(false) => "no: there is a file down",
-            None => "not known: it is not a service of SVDIR",
+            Some(true) => "yes".to_owned(),
+            Some(false) => "no, there is a file down".to_owned(),
+            None => format!("not known: it is not in {}", screen.text(names.svdir())),
         };
-        page.add("enabled", [format!("{enabled} (SVDIR is {})", screen.text(names.svdir()))]);
+        page.add("enabled", [enabled]);
         let Ok(status) = &self.seen.state else { return };
         let said = |key| status.said.get(key).text();
         let want = match said(key::WANT) {
@@ -121,7 +142,7 @@ impl Whole {
         let screen = page.screen;
         match &self.usage {
             Some(usage) => {
-                page.add("processes", tree(usage, screen));
+                page.add_cut("processes", &tree(usage, screen));
                 page.add("memory", [size(usage.memory)]);
                 page.add("cpu", [cpu(usage.cpu)]);
                 page.add("cgroup", usage.cgroup.as_ref().map(|path| screen.text(path)));
@@ -143,6 +164,28 @@ impl Whole {
     }
 }
 
+/// A text in lines of so many columns, broken at blanks where that is possible; those behind the first stand further in.
+fn fold(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_inclusive(' ') {
+        let used = lines.last().map_or(0, |line| width(line));
+        if used > 2 && used + width(word.trim_end()) > columns {
+            lines.push("  ".to_owned());
+        }
+        for character in word.chars() {
+            let line = lines
+                .last_mut()
+                .filter(|line| width(line) + width(character.encode_utf8(&mut [0; 4])) <= columns);
+            match line {
+                Some(line) => line.push(character),
+                None if character == ' ' => {}
+                None => lines.push(format!("  {character}")),
+            }
+        }
+    }
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
 /// Since when it is so, in local time, and for how long.
 fn since(status: &Status, seconds: u64) -> String {
     let since: u64 = status.said.get(key::SINCE).whole();
@@ -162,4 +205,23 @@ fn since(status: &Status, seconds: u64) -> String {
 
 fn unable(errno: Errno) -> String {
     format!("unable to look: {}", common::exit::reason(errno))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_goes_on_below() {
+        for (text, lines) in [
+            ("short", vec!["short"]),
+            ("", vec![""]),
+            ("one two three four", vec!["one two", "  three", "  four"]),
+            ("a-word-that-is-longer", vec!["a-word-tha", "  t-is-lon", "  ger"]),
+            ("a  b", vec!["a  b"]),
+            ("日本語日本語", vec!["日本語日本", "  語"]),
+        ] {
+            assert_eq!(fold(text, 10), lines);
+        }
+    }
 }
