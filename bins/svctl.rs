@@ -21,7 +21,6 @@ mod options;
 mod order;
 mod out;
 mod place;
-mod plain;
 mod processes;
 mod program;
 mod run;
@@ -50,7 +49,6 @@ use names::Names;
 use options::{Enough, Reach, whole_seconds};
 use order::{ABSENT, Order, Report, TICK};
 use out::Out;
-use plain::List;
 use services::{Logs, Services};
 use style::Style;
 
@@ -214,7 +212,7 @@ impl Request {
                     || Exit::usage(format_args!("not up, down, ready or finished: {}", shown(condition)));
                 Some(Command::wait(str_of(condition)).ok_or_else(wrong)?)
             }
-            Verb::Status | Verb::Events | Verb::List | Verb::Rescan | Verb::Help | Verb::Program => None,
+            Verb::Status | Verb::Events | Verb::Rescan | Verb::Help | Verb::Program => None,
         };
         let services: Vec<&'static [u8]> = words.collect();
         match (command, verb) {
@@ -233,7 +231,8 @@ impl Request {
                 Err(Exit::usage("nothing may follow rescan").hint("SVDIR is the directory that is looked at"))
             }
             (None, Verb::Rescan) => tree::rescan(&self.names, self.wait, self.verbose, &mut out),
-            (None, _) => self.list(&services, &mut out),
+            // Of another program, which was executed by now.
+            (None, _) => Err(unknown(word)),
         }
     }
 
@@ -258,12 +257,6 @@ impl Request {
             }
             _ => look::show(&self.names, &Services::named(services), &mut out),
         })
-    }
-
-    fn list(&self, services: &[&'static [u8]], out: &mut Out) -> Result<Exit, Exit> {
-        let logs = if self.verbose { Logs::Shown } else { Logs::Hidden };
-        let services = &Services::named_or_all(&self.names, services, logs)?;
-        List { names: &self.names, services, logs, colours: screen::colours(&self.env) }.show(out)
     }
 
     /// Gives a command to all services at once, and waits for each; or for the first, as `enough` says.

@@ -123,7 +123,6 @@ pub(super) enum Verb {
     Signal,
     Wait,
     Events,
-    List,
     Rescan,
     Help,
     /// To leave it to a program of its own, which has the name of this one, a dash and the word.
@@ -197,7 +196,7 @@ const GROUPS: &[(&str, &[Row])] = &[
                 Send(&[Restart], Goal::Restarted, Waits),
             ),
             sv(&["reload"], "as hup, and check that it keeps running", Send(&[HUP], Goal::Reloaded, Waits)),
-            own(&["list"], "print a table of these services, or of all", Verb::List),
+            own(&["list"], "print a table of these services, or of all", Verb::Program),
             own(&["show"], "print all that is known of a service", Verb::Program),
             own(&["log"], "print the logs of these services", Verb::Program),
             own(&["wait"], "[-a|-o] up|down|ready|finished: wait until it is so", Verb::Wait),

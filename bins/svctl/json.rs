@@ -35,6 +35,8 @@ pub(super) fn gone() -> Value {
 /// The object `said` with these members behind its own.
 pub(super) fn with(said: &Value, more: Vec<(&'static str, Value)>) -> Value {
     let mut members = if let Value::Object(said) = said { said.clone() } else { Vec::new() };
+    // Whatever its sender, no key is there twice.
+    members.retain(|(key, _)| more.iter().all(|(other, _)| key != other));
     members.extend(more.into_iter().map(|(key, value)| (Cow::Borrowed(key), value)));
     Value::Object(members)
 }
@@ -62,6 +64,15 @@ pub(super) fn text(bytes: &[u8]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn members_are_added_once() {
+        let said = Value::parse("{\"ok\":true,\"cpu\":\"evil\"}").unwrap();
+        let mut text = String::new();
+        with(&said, vec![("cpu", number(7)), ("tree", list([object([("pid", Value::Null)])].into_iter()))])
+            .write(&mut text);
+        assert_eq!(text, "{\"ok\":true,\"cpu\":7,\"tree\":[{\"pid\":null}]}");
+    }
 
     #[test]
     fn an_object_gets_the_name_of_its_service() {

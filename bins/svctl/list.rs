@@ -97,6 +97,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
 
 impl Asked {
     fn once(&self, screen: &Screen, out: &mut Out) -> Result<Exit, Exit> {
+        let now = Instant::now();
         let all = self.look(out)?;
         let all: Vec<&Seen> = all.iter().filter(|seen| self.wants(seen)).collect();
         if out.json {
@@ -105,7 +106,8 @@ impl Asked {
                 print(self.object(seen, &mut usages).as_bytes())?;
             }
         } else if !all.is_empty() {
-            let lines = self.table(&all, screen, &mut |_, usage| usage.map(|usage| amounts::cpu(usage.cpu)));
+            let lines =
+                self.table(&all, screen, now, &mut |_, usage| usage.map(|usage| amounts::cpu(usage.cpu)));
             print((lines.join("\n") + "\n").as_bytes())?;
         }
         Ok(out.exit())
@@ -130,14 +132,14 @@ impl Asked {
         of_service(&seen.name, &json::with(&seen.object(), more))
     }
 
-    /// The lines of the table; `cpu` is what its column has.
+    /// The lines of the table as it is `now`; `cpu` is what its column has.
     fn table(
         &self,
         all: &[&Seen],
         screen: &Screen,
+        now: Instant,
         cpu: &mut dyn FnMut(&Seen, Option<&Usage>) -> Option<String>,
     ) -> Vec<String> {
-        let now = Instant::now();
         let mut usages = Usages::read();
         let mut lines = Vec::new();
         for seen in all {

@@ -104,7 +104,7 @@ fn size() -> (usize, usize) {
 }
 
 /// Whether colours are seen and wanted.
-pub(super) fn colours(env: &Env) -> bool {
+fn colours(env: &Env) -> bool {
     let unwanted = env.get(c"NO_COLOR").is_some_and(|value| !value.is_empty());
     stdout().is_terminal() && !unwanted && !is_dumb(env)
 }

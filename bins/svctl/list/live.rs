@@ -364,7 +364,7 @@ impl Live<'_> {
         let wanted: Vec<&Seen> = self.all.iter().filter(|seen| self.asked.wants(seen)).collect();
         let share = |seen: &Seen, _: Option<&Usage>| self.shares.shown.get(&seen.name).cloned();
         if self.canvas.is_some() {
-            return self.draw(&self.asked.table(&wanted, &self.screen, &mut { share }));
+            return self.draw(&self.asked.table(&wanted, &self.screen, Instant::now(), &mut { share }));
         }
         let now: HashMap<Vec<u8>, String> =
             wanted.iter().map(|seen| (seen.name.clone(), seen.signature())).collect();
@@ -379,7 +379,7 @@ impl Live<'_> {
             }
             return Ok(());
         }
-        let lines = self.asked.table(&wanted, &self.screen, &mut |_, usage| {
+        let lines = self.asked.table(&wanted, &self.screen, Instant::now(), &mut |_, usage| {
             usage.map(|usage| crate::svctl::amounts::cpu(usage.cpu))
         });
         let gap = if before.is_empty() { "" } else { "\n" };
