@@ -22,10 +22,13 @@ pub(super) struct Cgroup {
     pub(super) memory: Option<u64>,
 }
 
+/// A cgroup with a supervisor in it: its path, and its processes, sorted.
+struct Group(Vec<u8>, Vec<u32>);
+
 /// The cgroups of supervisors, each with its processes: so a service that is where its supervisor is costs nothing.
 pub(super) struct Cgroups {
     there: bool,
-    of: HashMap<u32, Option<(Vec<u8>, Vec<u32>)>>,
+    of: HashMap<u32, Option<Group>>,
 }
 
 impl Cgroups {
@@ -40,7 +43,7 @@ impl Cgroups {
         if !self.there || supervisor == 0 {
             return None;
         }
-        let (of_supervisor, members) = self
+        let Group(of_supervisor, members) = self
             .of
             .entry(supervisor)
             .or_insert_with(|| {
@@ -48,7 +51,7 @@ impl Cgroups {
                 let members = file(&path, "cgroup.procs").unwrap_or_default();
                 let mut members: Vec<u32> = members.split(|byte| *byte == b'\n').filter_map(number).collect();
                 members.sort_unstable();
-                Some((path, members))
+                Some(Group(path, members))
             })
             .as_ref()?;
         if members.binary_search(&pid).is_ok() {

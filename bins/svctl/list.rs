@@ -45,8 +45,15 @@ struct Asked {
     /// Where one of these is asked for, other services are left out.
     down: bool,
     failed: bool,
-    /// Whether to go on, and for how long at most.
-    follows: Option<Option<Duration>>,
+    follows: Follows,
+}
+
+/// Whether to go on.
+#[derive(Clone, Copy)]
+enum Follows {
+    No,
+    /// For so long at most.
+    Yes(Option<Duration>),
 }
 
 fn run(cli: &mut Cli) -> Outcome {
@@ -62,7 +69,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
         trees: false,
         down: false,
         failed: false,
-        follows: None,
+        follows: Follows::No,
     };
     let mut json = false;
     loop {
@@ -73,7 +80,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
             match option {
                 Short('t') => asked.trees = true,
                 Short('v') => asked.logs = Logs::Shown,
-                Short('w') => asked.follows = Some(None),
+                Short('w') => asked.follows = Follows::Yes(None),
                 Long("down") => asked.down = true,
                 Long("failed") => asked.failed = true,
                 Long("json") => json = true,
@@ -83,15 +90,15 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
         let takes_seconds = takes_seconds && !cli.is_ended();
         let Some(word) = cli.operand_among_options() else { break };
         match quantity::seconds(word.to_bytes()).filter(|_| takes_seconds) {
-            Some(seconds) => asked.follows = Some(Some(seconds)),
+            Some(seconds) => asked.follows = Follows::Yes(Some(seconds)),
             None => asked.services.push(word.to_bytes()),
         }
     }
     let screen = Screen::of(cli.env());
     let mut out = Out::new(Style::Svctl, json);
     match asked.follows {
-        Some(limit) => live::follow(&asked, limit, screen, &mut out),
-        None => asked.once(&screen, &mut out),
+        Follows::Yes(limit) => live::follow(&asked, limit, screen, &mut out),
+        Follows::No => asked.once(&screen, &mut out),
     }
 }
 

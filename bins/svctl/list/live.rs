@@ -20,7 +20,6 @@ use crate::svctl::screen::Screen;
 use crate::svctl::seen::Seen;
 use crate::svctl::services::Services;
 use crate::svctl::status::Status;
-use crate::svctl::style::Style;
 use crate::svctl::tree::Known;
 use crate::svctl::usage::{Usage, Usages};
 
@@ -74,23 +73,23 @@ impl Canvas {
         // Without a terminal to type on, a signal ends it.
         let keys = if stdin().is_terminal() { Keys::of(stdin()).ok() } else { None };
         let canvas = Self(keys);
-        canvas.enter()?;
+        Self::enter()?;
         Ok(canvas)
     }
 
     /// Another screen, without a cursor.
-    fn enter(&self) -> Result<(), Exit> {
+    fn enter() -> Result<(), Exit> {
         print(b"\x1b[?1049h\x1b[?25l")
     }
 
-    fn leave(&self) {
+    fn leave() {
         // Where nobody reads it there is nothing to restore.
         let _ = print(b"\x1b[?25h\x1b[?1049l");
     }
 
     /// Stops this process as ^Z asks for, with the terminal as it was.
     fn suspend(&self) -> Result<(), Exit> {
-        self.leave();
+        Self::leave();
         if let Some(keys) = &self.0 {
             keys.give_back();
         }
@@ -99,13 +98,13 @@ impl Canvas {
         if let Some(keys) = &self.0 {
             keys.take().or_fail("take the keys of the terminal")?;
         }
-        self.enter()
+        Self::enter()
     }
 }
 
 impl Drop for Canvas {
     fn drop(&mut self) {
-        self.leave();
+        Self::leave();
     }
 }
 
@@ -167,11 +166,11 @@ impl Live<'_> {
             }
             if now >= tick {
                 tick = now + TICK;
-                let changed = self.asked.names.stamp();
-                if std::mem::replace(&mut stamp, changed) != changed {
-                    self.look_at_all();
-                } else {
+                let before = std::mem::replace(&mut stamp, self.asked.names.stamp());
+                if before == stamp {
                     self.look_again(None);
+                } else {
+                    self.look_at_all();
                 }
                 self.connect();
                 due = Some(now);
@@ -182,8 +181,8 @@ impl Live<'_> {
                 self.show(&mut shown)?;
             }
             let next = [Some(tick), due, end].into_iter().flatten().min().unwrap_or(tick);
-            let typed = self.canvas.as_ref().is_some_and(|canvas| canvas.0.is_some());
-            let keys = if typed { stdin().as_raw_fd() } else { -1 };
+            let has_keys = self.canvas.as_ref().is_some_and(|canvas| canvas.0.is_some());
+            let keys = if has_keys { stdin().as_raw_fd() } else { -1 };
             let mut fds = vec![watch(signals.as_raw_fd(), POLLIN), watch(keys, POLLIN)];
             // Of stdout only an error is of interest: nobody reads it any more.
             fds.push(watch(stdout().as_raw_fd(), 0));
@@ -193,7 +192,7 @@ impl Live<'_> {
                 return Err(Exit::answer(111, ""));
             }
             if fds[0].revents != 0 && self.signalled(signals, &mut due)? == Goes::Ends
-                || fds[1].revents != 0 && self.typed() == Goes::Ends
+                || fds[1].revents != 0 && typed() == Goes::Ends
             {
                 return Ok(());
             }
@@ -213,16 +212,6 @@ impl Live<'_> {
             *due = Some(Instant::now());
         }
         Ok(Goes::On)
-    }
-
-    fn typed(&mut self) -> Goes {
-        let mut keys = [0; 64];
-        match read(stdin(), &mut keys) {
-            Ok(0) => Goes::Ends, // the terminal has hung up
-            Ok(count) if keys[..count].iter().any(|key| matches!(key, b'q' | b'Q')) => Goes::Ends,
-            // Other keys mean nothing; an error of the terminal comes as a hangup too.
-            _ => Goes::On,
-        }
     }
 
     /// Connects to the supervisors whose events do not come yet.
@@ -316,8 +305,8 @@ impl Live<'_> {
     }
 
     fn look_at_all(&mut self) {
-        // What cannot be found was reported at the start, and may come back; objects go nowhere but to the table.
-        let mut quiet = Out::new(Style::Svctl, true);
+        // What cannot be found was reported at the start, and may come back.
+        let mut quiet = Out::quiet();
         if self.asked.services.is_empty() {
             if let Ok(all) = self.asked.look(&mut quiet) {
                 self.all = all;
@@ -329,7 +318,7 @@ impl Live<'_> {
 
     /// Looks again at these, or at all whose events do not come.
     fn look_again(&mut self, these: Option<&HashSet<Vec<u8>>>) {
-        let mut quiet = Out::new(Style::Svctl, true);
+        let mut quiet = Out::quiet();
         for seen in &mut self.all {
             let wanted = match these {
                 Some(these) => these.contains(&seen.name),
@@ -395,9 +384,20 @@ impl Live<'_> {
             text.extend([if at == 0 { "" } else { "\r\n" }, line, "\x1b[K"]);
         }
         if !fits {
-            text.push_str(&format!("\r\n({} more lines)\x1b[K", lines.len() - most));
+            text.extend(["\r\n(", &(lines.len() - most).to_string(), " more lines)\x1b[K"]);
         }
         text.push_str("\x1b[J");
         print(text.as_bytes())
+    }
+}
+
+/// What was typed on the terminal.
+fn typed() -> Goes {
+    let mut keys = [0; 64];
+    match read(stdin(), &mut keys) {
+        Ok(0) => Goes::Ends, // the terminal has hung up
+        Ok(count) if keys[..count].iter().any(|key| matches!(key, b'q' | b'Q')) => Goes::Ends,
+        // Other keys mean nothing; an error of the terminal comes as a hangup too.
+        _ => Goes::On,
     }
 }

@@ -65,7 +65,7 @@ impl Whole {
         let mut page = Page { screen, text: String::new() };
         let status = self.seen.state.as_ref().ok();
         let name = screen.text(&self.seen.name);
-        page.text.push_str(&format!("{name}: {}", screen.coloured(&state, colour)));
+        page.text.extend([&name, ": ", &screen.coloured(&state, colour)]);
         if let Some(status) = status {
             page.text.push_str(&since(status, self.seen.seconds(now).unwrap_or(0)));
         }
@@ -100,7 +100,7 @@ impl Whole {
         match &self.log {
             Ok(lines) => page.add("log", lines.iter().map(|line| screen.text(line))),
             Err(Errno::ENOENT) => {
-                page.add("log", [format!("svctl-log, which shows the last {LINES} lines, is not there")])
+                page.add("log", [format!("svctl-log, which shows the last {LINES} lines, is not there")]);
             }
             Err(errno) => page.add("log", [unable(*errno)]),
         }
@@ -140,17 +140,14 @@ impl Whole {
 
     fn add_processes(&self, page: &mut Page) {
         let screen = page.screen;
-        match &self.usage {
-            Some(usage) => {
-                page.add_cut("processes", &tree(usage, screen));
-                page.add("memory", [size(usage.memory)]);
-                page.add("cpu", [cpu(usage.cpu)]);
-                page.add("cgroup", usage.cgroup.as_ref().map(|path| screen.text(path)));
-            }
-            None => {
-                let pid = self.seen.state.as_ref().map_or(0, |status| status.pid);
-                page.add("pid", Some(pid.to_string()).filter(|_| pid != 0));
-            }
+        if let Some(usage) = &self.usage {
+            page.add_cut("processes", &tree(usage, screen));
+            page.add("memory", [size(usage.memory)]);
+            page.add("cpu", [cpu(usage.cpu)]);
+            page.add("cgroup", usage.cgroup.as_ref().map(|path| screen.text(path)));
+        } else {
+            let pid = self.seen.state.as_ref().map_or(0, |status| status.pid);
+            page.add("pid", Some(pid.to_string()).filter(|_| pid != 0));
         }
         match &self.sockets {
             Ok(sockets) => page.add(

@@ -34,10 +34,9 @@ pub(super) fn of(family: &[(usize, Process)]) -> nix::Result<Vec<Socket>> {
                 owners.entry(inode).or_insert(process.pid);
             }
         };
-        match procfs::open_files_of(process.pid, each) {
-            Err(errno @ (Errno::EACCES | Errno::EPERM)) => refused = Some(errno),
-            // One that has ended listens no more.
-            _ => {}
+        // One that has ended listens no more.
+        if let Err(errno @ (Errno::EACCES | Errno::EPERM)) = procfs::open_files_of(process.pid, each) {
+            refused = Some(errno);
         }
     }
     let mut found = Vec::new();
