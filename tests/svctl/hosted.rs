@@ -80,6 +80,8 @@ fn what_a_tree_says_at_once_is_what_its_services_say_one_by_one() {
         let list = settled();
         list.contains("gave up") && list.matches(" run ").count() == 2
     });
+    // From here on they have lived long enough.
+    assert_eq!(forest.house.svctl("-w 60 check db web").status, 0);
     let words = ["list", "list -v", "status", "-w 0 check", "--json list -v", "--json status"];
     // How wide a column is depends on its numbers.
     let asked = |words: &str| {

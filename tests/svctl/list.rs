@@ -42,8 +42,10 @@ fn tree(house: &House) -> Talker {
     house.write("off/down", "");
     lines += "{\"ok\":true,\"services\":7}";
     Talker::tree(house, move |_, line| {
-        let unknown = "{\"ok\":false,\"error\":\"no such service\"}";
-        Answer::Say(if line == "list" { lines.clone() } else { unknown.to_owned() })
+        let name = line.strip_prefix('@').and_then(|line| line.split(' ').next());
+        let Some(name) = name else { return Answer::Say(lines.clone()) };
+        let own = lines.lines().find(|line| line.starts_with(&format!("{{\"name\":\"{name}\",")));
+        Answer::Say(own.unwrap_or("{\"ok\":false,\"error\":\"no such service\"}").to_owned())
     })
 }
 

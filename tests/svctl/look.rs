@@ -170,8 +170,8 @@ fn a_hint_comes_once_below_the_error() {
         outcome.stderr
     );
     let outcome = run(house.command("svctl", "").env("SVDIR", "/no/such"));
-    let text = "svctl: fatal: unable to read /no/such: No such file or directory\n\
-                svctl: hint: services are where SVDIR says, or name them\n";
+    let text = "svctl-list: fatal: unable to read /no/such: No such file or directory\n\
+                svctl-list: hint: services are where SVDIR says, or name them\n";
     assert_eq!(outcome, fails(111, text));
 }
 
