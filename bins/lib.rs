@@ -73,6 +73,8 @@ pub static PROGRAMS: &[Link] = &[
     svctl::lint::PROGRAM,
     svctl::new::PROGRAM,
     svctl::log::PROGRAM,
+    svctl::list::PROGRAM,
+    svctl::show::PROGRAM,
     svlog::PROGRAM,
     svrun::PROGRAM,
     svtree::PROGRAM,

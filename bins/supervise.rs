@@ -23,6 +23,7 @@ mod death;
 mod failure;
 mod fresh;
 mod handed_on;
+pub(crate) mod in_force;
 mod inspect;
 mod leftovers;
 mod lock;

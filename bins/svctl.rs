@@ -1,5 +1,7 @@
 //! svctl: control services and show their state.
 
+mod amounts;
+mod cgroups;
 mod check;
 mod colour;
 mod command;
@@ -16,7 +18,7 @@ mod job;
 mod jobs;
 mod json;
 pub mod lint;
-mod list;
+pub mod list;
 pub mod log;
 mod look;
 mod names;
@@ -26,22 +28,28 @@ mod order;
 mod out;
 mod pattern;
 mod place;
+mod processes;
 mod program;
 mod run;
+mod screen;
+mod seen;
 mod services;
+pub mod show;
+mod sibling;
 mod status;
 mod style;
 mod svwaitup;
+mod table;
 mod task;
 mod tree;
+mod usage;
 mod way;
 
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
 use command::{Command, Goal, Patience, Verb};
-use common::{Cli, Env, Exit, Link, OrFail, Outcome, Words, fds, shown, signals};
-use list::List;
+use common::{Cli, Exit, Link, OrFail, Outcome, Words, fds, shown, signals};
 use names::Names;
 use options::{Enough, Reach, whole_seconds};
 use order::{Order, Report};
@@ -214,7 +222,7 @@ impl Request {
                 Some(Command::wait(str_of(condition)).ok_or_else(wrong)?)
             }
             Verb::Enable | Verb::Disable => None,
-            Verb::Status | Verb::Events | Verb::List | Verb::Rescan | Verb::Help | Verb::Program => None,
+            Verb::Status | Verb::Events | Verb::Rescan | Verb::Help | Verb::Program => None,
         };
         let services: Vec<&'static [u8]> = words.collect();
         match (command, verb) {
@@ -239,7 +247,8 @@ impl Request {
                 Err(Exit::usage("nothing may follow rescan").hint("SVDIR is the directory that is looked at"))
             }
             (None, Verb::Rescan) => tree::rescan(&self.names, self.wait, self.verbose, &mut out),
-            (None, _) => self.list(&services, &mut out),
+            // Of another program, which was executed by now.
+            (None, _) => Err(unknown(word)),
         }
     }
 
@@ -265,13 +274,6 @@ impl Request {
             }
             _ => look::show(&self.names, &Services::named(&self.names, services), &mut out),
         })
-    }
-
-    fn list(&self, services: &[&'static [u8]], out: &mut Out) -> Result<Exit, Exit> {
-        let logs = if self.verbose { Logs::Shown } else { Logs::Hidden };
-        let services = &Services::named_or_all(&self.names, services, logs)?;
-        List { names: &self.names, services, logs, colours: colour::wanted(&Env::new(self.env.clone())) }
-            .show(out)
     }
 
     /// Gives a command to all services at once, and waits for each; or for the first, as `enough` says.

@@ -17,7 +17,7 @@ mod own;
 mod program;
 mod queue;
 mod scan;
-mod service_needs;
+pub(crate) mod service_needs;
 mod slots;
 mod stop;
 mod sweep;

@@ -240,6 +240,11 @@ impl Settings {
         self.absent & file.bit() != 0
     }
 
+    /// Whether the value of a file was understood, if there is one.
+    pub(super) fn takes(&self, file: Optional) -> bool {
+        self.reported & file.bit() == 0
+    }
+
     /// Reads what counts for the next restart.
     pub(super) fn for_restart(&mut self, directory: BorrowedFd, voice: Voice) {
         let (default, last) = (Rules::USUAL, *self.rules);

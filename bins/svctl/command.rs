@@ -123,7 +123,6 @@ pub(super) enum Verb {
     Signal,
     Wait,
     Events,
-    List,
     Rescan,
     Help,
     Enable,
@@ -199,7 +198,7 @@ const GROUPS: &[(&str, &[Row])] = &[
                 Send(&[Restart], Goal::Restarted, Waits),
             ),
             sv(&["reload"], "as hup, and check that it keeps running", Send(&[HUP], Goal::Reloaded, Waits)),
-            own(&["list"], "print a table of these services, or of all", Verb::List),
+            own(&["list"], "print a table of these services, or of all", Verb::Program),
             own(&["show"], "print all that is known of a service", Verb::Program),
             own(&["log"], "print the logs of these services", Verb::Program),
             own(

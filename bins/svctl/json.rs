@@ -1,6 +1,7 @@
 //! Objects of a supervisor, printed as those of a service.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 pub(super) use common::supervise::json::Value;
 use common::supervise::key;
@@ -36,17 +37,47 @@ pub(super) fn enabled(on: bool) -> Value {
     object([(key::OK, Value::Bool(true)), ("enabled", Value::Bool(on))])
 }
 
-fn object<const N: usize>(members: [(&'static str, Value); N]) -> Value {
+/// The object `said` with these members behind its own.
+pub(super) fn with(said: &Value, more: Vec<(&'static str, Value)>) -> Value {
+    let mut members = if let Value::Object(said) = said { said.clone() } else { Vec::new() };
+    // Whatever its sender, no key is there twice.
+    members.retain(|(key, _)| more.iter().all(|(other, _)| key != other));
+    members.extend(more.into_iter().map(|(key, value)| (Cow::Borrowed(key), value)));
+    Value::Object(members)
+}
+
+/// A list.
+pub(super) fn list(values: impl Iterator<Item = Value>) -> Value {
+    Value::List(values.collect())
+}
+
+/// A number, which may have a fraction.
+pub(super) fn number(number: impl Display) -> Value {
+    Value::Number(number.to_string())
+}
+
+/// An object.
+pub(super) fn object<const N: usize>(members: [(&'static str, Value); N]) -> Value {
     Value::Object(members.map(|(key, value)| (Cow::Borrowed(key), value)).into())
 }
 
-fn text(bytes: &[u8]) -> Value {
+/// A text; bytes that are not UTF-8 are replaced.
+pub(super) fn text(bytes: &[u8]) -> Value {
     Value::Text(String::from_utf8_lossy(bytes).into_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn members_are_added_once() {
+        let said = Value::parse("{\"ok\":true,\"cpu\":\"evil\"}").unwrap();
+        let mut text = String::new();
+        with(&said, vec![("cpu", number(7)), ("tree", list([object([("pid", Value::Null)])].into_iter()))])
+            .write(&mut text);
+        assert_eq!(text, "{\"ok\":true,\"cpu\":7,\"tree\":[{\"pid\":null}]}");
+    }
 
     #[test]
     fn an_object_gets_the_name_of_its_service() {

@@ -1,215 +1,223 @@
-//! The command `list`: a table of services.
+//! svctl-list: a table of services, once or as it changes.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+mod live;
 
-use common::supervise::key;
-use common::{Exit, shown};
-use nix::errno::Errno;
+use std::time::{Duration, Instant};
 
-use super::colour::{GREEN, RED, YELLOW};
-use super::death::death;
-use super::failure::Failure;
-use super::hint::advice;
+use common::{Cli, Exit, Link, Long, Outcome, Short, quantity};
+
 use super::json::{self, Value, of_service};
-use super::look;
 use super::names::Names;
 use super::out::{Out, print};
-use super::place::Place;
+use super::processes::command;
+use super::screen::Screen;
+use super::seen::{Seen, look_at};
 use super::services::{Logs, Services};
-use super::status::{State, Status, Want};
+use super::style::{Dialect, Style};
+use super::table::{Column, Line, Table};
+use super::usage::{self, Usage, Usages};
+use super::{amounts, prepare};
 
-const HEAD: [&str; 7] = ["NAME", "STATE", "PID", "SINCE", "RESTARTS", "READY", "LAST DEATH"];
-/// The column that has a colour.
-const STATE: usize = 1;
+/// svctl-list: a table of services.
+pub const PROGRAM: Link = Link {
+    name: "svctl-list",
+    usage: "[-tvw] [--down] [--failed] [--json] [service...]",
+    summary: "print a table of services",
+    options: &[
+        ("-t", "print the processes below each service"),
+        ("-v", "list loggers too"),
+        ("-w", "follow what happens, for so many seconds if a number is the next word"),
+        ("--down", "list those alone that are not up"),
+        ("--failed", "list those alone that have failed"),
+        ("--json", "print a JSON object for each service, one per line"),
+    ],
+    opens: true,
+    run,
+};
 
-/// A state that is as it should be, or not wanted.
-const PLAIN: &str = "";
-
-/// A line of the table, and the colour of its state.
-struct Row([String; HEAD.len()], &'static str);
-
-/// A list to print.
-pub(super) struct List<'a> {
-    pub(super) names: &'a Names,
-    pub(super) services: &'a Services,
-    /// Whether to list the logs of the services too.
-    pub(super) logs: Logs,
-    pub(super) colours: bool,
+/// What is asked for.
+struct Asked {
+    names: Names,
+    services: Vec<&'static [u8]>,
+    logs: Logs,
+    /// Whether the processes of each service are shown.
+    trees: bool,
+    /// Where one of these is asked for, other services are left out.
+    down: bool,
+    failed: bool,
+    follows: Follows,
 }
 
-impl List<'_> {
-    /// Prints the table.
-    pub(super) fn show(&self, out: &mut Out) -> Result<Exit, Exit> {
-        let mut rows = Vec::new();
-        for name in &self.services.names {
-            // Of one that its tree has told of, no directory is needed.
-            if let Some(status) = self.services.known.of(name).filter(|_| self.logs == Logs::Hidden) {
-                show(name, status, &mut rows, out)?;
-                continue;
-            }
-            match self.names.find(name) {
-                Ok(place) => self.look(&place, &mut rows, out)?,
-                Err(Failure { errno: Some(Errno::EACCES), .. }) => {
-                    absent(name, "no access", &mut rows, out)?;
-                }
-                Err(failure) => out.not_found(name, &failure)?,
-            }
-        }
-        if rows.is_empty() { Ok(out.exit()) } else { print(&table(&rows, self.colours)).map(|()| out.exit()) }
-    }
-
-    fn look(&self, place: &Place, rows: &mut Vec<Row>, out: &mut Out) -> Result<(), Exit> {
-        match look::status_of(place, &self.services.known) {
-            Ok(Some(status)) => self.add(place, &status, rows, out),
-            // That it has no supervisor is a state as any other.
-            Ok(None) => absent(&place.name, "no supervisor", rows, out),
-            Err(failure) if failure.is_absence() => absent(&place.name, "no supervisor", rows, out),
-            Err(failure) if failure.errno == Some(Errno::EACCES) => {
-                absent(&place.name, "no access", rows, out)?;
-                out.hint(advice(&failure, place));
-                Ok(())
-            }
-            Err(failure) => out.failure(place, &failure),
-        }
-    }
-
-    fn add(&self, place: &Place, status: &Status, rows: &mut Vec<Row>, out: &mut Out) -> Result<(), Exit> {
-        show(&place.name, status, rows, out)?;
-        if self.logs == Logs::Hidden || place.has(c"log") != Ok(true) {
-            return Ok(());
-        }
-        match place.log().map(|log| (look::status_of(&log, &self.services.known), log)) {
-            Ok((Ok(Some(status)), log)) => show(&log.name, &status, rows, out),
-            _ => absent(&[&place.name[..], b"/log"].concat(), "no supervisor", rows, out),
-        }
-    }
+/// Whether to go on.
+#[derive(Clone, Copy)]
+enum Follows {
+    No,
+    /// For so long at most.
+    Yes(Option<Duration>),
 }
 
-fn show(name: &[u8], status: &Status, rows: &mut Vec<Row>, out: &Out) -> Result<(), Exit> {
-    if out.json {
-        return print(of_service(name, &status.said).as_bytes());
-    }
-    rows.push(row(name, status));
-    Ok(())
+fn run(cli: &mut Cli) -> Outcome {
+    Err(start(cli).unwrap_or_else(|error| error))
 }
 
-/// A service whose state cannot be known.
-fn absent(name: &[u8], why: &str, rows: &mut Vec<Row>, out: &Out) -> Result<(), Exit> {
-    if out.json {
-        return print(of_service(name, &json::failure(why.as_bytes(), None)).as_bytes());
-    }
-    let nothing = || "-".to_owned();
-    let cells =
-        [shown(name).to_string(), why.to_owned(), nothing(), nothing(), nothing(), nothing(), nothing()];
-    rows.push(Row(cells, RED));
-    Ok(())
-}
-
-fn row(name: &[u8], status: &Status) -> Row {
-    let or = |known: bool, text: String| if known { text } else { "-".to_owned() };
-    let mut state = shown(status.state.word()).to_string();
-    if !status.hold.is_empty() {
-        state.extend([", ", &shown(&status.hold).to_string()]);
-    } else if status.paused && status.pid != 0 {
-        state.push_str(", paused");
-    }
-    let colour = match status.state {
-        _ if status.hold == "gave up" => RED,
-        _ if !status.hold.is_empty() || status.paused => YELLOW,
-        State::Run | State::Done => GREEN,
-        State::Down if status.want != Some(Want::Up) => PLAIN,
-        _ => YELLOW,
+fn start(cli: &mut Cli) -> Result<Exit, Exit> {
+    prepare()?;
+    let mut asked = Asked {
+        names: Names::new(cli.env(), Dialect::Own),
+        services: Vec::new(),
+        logs: Logs::Hidden,
+        trees: false,
+        down: false,
+        failed: false,
+        follows: Follows::No,
     };
-    let ready = match status.ready {
-        Some(true) => "yes",
-        Some(false) => "no",
-        None => "-",
-    };
-    let restarts = status.said.get(key::RESTARTS).digits();
+    let mut json = false;
+    loop {
+        // The word behind -w may be a number of seconds.
+        let mut takes_seconds = false;
+        while let Some(option) = cli.option()? {
+            takes_seconds = option == Short('w');
+            match option {
+                Short('t') => asked.trees = true,
+                Short('v') => asked.logs = Logs::Shown,
+                Short('w') => asked.follows = Follows::Yes(None),
+                Long("down") => asked.down = true,
+                Long("failed") => asked.failed = true,
+                Long("json") => json = true,
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        let takes_seconds = takes_seconds && !cli.is_ended();
+        let Some(word) = cli.operand_among_options() else { break };
+        match quantity::seconds(word.to_bytes()).filter(|_| takes_seconds) {
+            Some(seconds) => asked.follows = Follows::Yes(Some(seconds)),
+            None => asked.services.push(word.to_bytes()),
+        }
+    }
+    let screen = Screen::of(cli.env());
+    let mut out = Out::new(Style::Svctl, json);
+    match asked.follows {
+        Follows::Yes(limit) => live::follow(&asked, limit, screen, &mut out),
+        Follows::No => asked.once(&screen, &mut out),
+    }
+}
+
+impl Asked {
+    fn once(&self, screen: &Screen, out: &mut Out) -> Result<Exit, Exit> {
+        let now = Instant::now();
+        let all = self.look(out)?;
+        let all: Vec<&Seen> = all.iter().filter(|seen| self.wants(seen)).collect();
+        if out.json {
+            let mut usages = Usages::read();
+            for seen in &all {
+                print(self.object(seen, &mut usages).as_bytes())?;
+            }
+        } else if !all.is_empty() {
+            let lines =
+                self.table(&all, screen, now, &mut |_, usage| usage.map(|usage| amounts::cpu(usage.cpu)));
+            print((lines.join("\n") + "\n").as_bytes())?;
+        }
+        Ok(out.exit())
+    }
+
+    fn look(&self, out: &mut Out) -> Result<Vec<Seen>, Exit> {
+        let services = Services::named_or_all(&self.names, &self.services, self.logs)?;
+        look_at(&self.names, &services, self.logs, out)
+    }
+
+    fn wants(&self, seen: &Seen) -> bool {
+        !(self.down || self.failed) || self.down && seen.is_down() || self.failed && seen.is_failed()
+    }
+
+    /// The object of a service, as a line.
+    fn object(&self, seen: &Seen, usages: &mut Usages) -> String {
+        let usage = seen.state.as_ref().ok().and_then(|status| usages.of(status));
+        let mut more = usage::members(usage.as_ref());
+        if self.trees {
+            more.push(("tree", usage.as_ref().map_or(Value::Null, usage::tree)));
+        }
+        of_service(&seen.name, &json::with(&seen.object(), more))
+    }
+
+    /// The lines of the table as it is `now`; `cpu` is what its column has.
+    fn table(
+        &self,
+        all: &[&Seen],
+        screen: &Screen,
+        now: Instant,
+        cpu: &mut dyn FnMut(&Seen, Option<&Usage>) -> Option<String>,
+    ) -> Vec<String> {
+        let mut usages = Usages::read();
+        let mut lines = Vec::new();
+        for seen in all {
+            let usage = seen.state.as_ref().ok().and_then(|status| usages.of(status));
+            let cpu = cpu(seen, usage.as_ref());
+            lines.push(row(seen, usage.as_ref(), cpu, screen, now));
+            if let Some(usage) = usage.filter(|_| self.trees) {
+                lines.extend(tree(&usage, screen).into_iter().map(|line| Line::Below(format!("  {line}"))));
+            }
+        }
+        Table { columns: COLUMNS, coloured: 1, cut: (4, 16), lines }.lines(screen)
+    }
+}
+
+const fn column(head: &'static str, right: bool, rank: Option<u8>) -> Column {
+    Column { head, right, rank }
+}
+
+/// Which of them give way first, a page says.
+const COLUMNS: &[Column] = &[
+    column("NAME", false, None),
+    column("STATE", false, None),
+    column("ENABLED", false, Some(1)),
+    column("PID", true, Some(8)),
+    column("COMMAND", false, Some(6)),
+    column("FOR", true, Some(9)),
+    column("RESTARTS", true, Some(3)),
+    column("READY", false, Some(2)),
+    column("CPU", true, Some(5)),
+    column("MEM", true, Some(7)),
+    column("LAST DEATH", false, Some(4)),
+];
+
+fn row(seen: &Seen, usage: Option<&Usage>, cpu: Option<String>, screen: &Screen, now: Instant) -> Line {
+    let yes = |truth: Option<bool>| truth.map(|truth| if truth { "yes" } else { "no" }.to_owned());
+    let status = seen.state.as_ref().ok();
+    let (state, colour) = seen.words(screen, now);
+    let restarts = status.map(|status| status.said.get(common::supervise::key::RESTARTS).digits().to_owned());
+    let command = usage.filter(|usage| !usage.command.is_empty()).map(|usage| usage.command.join(&b' '));
     let cells = [
-        shown(name).to_string(),
-        state,
-        or(status.pid != 0, status.pid.to_string()),
-        age(status.seconds),
-        or(!restarts.is_empty(), restarts.to_owned()),
-        ready.to_owned(),
-        last(status.said.get(key::DEATH)),
+        Some(screen.text(&seen.name)),
+        Some(state),
+        yes(seen.enabled),
+        status.filter(|status| status.pid != 0).map(|status| status.pid.to_string()),
+        command.map(|command| screen.text(command)),
+        seen.seconds(now).map(amounts::age),
+        restarts.filter(|restarts| !restarts.is_empty()),
+        yes(status.and_then(|status| status.ready)),
+        cpu,
+        usage.map(|usage| amounts::size(usage.memory)),
+        seen.last_death(),
     ];
-    Row(cells, colour)
+    Line::Row(cells.into_iter().map(|cell| cell.unwrap_or_else(|| "-".to_owned())).collect(), colour)
 }
 
-/// The last death, and how long ago that was.
-fn last(last: &Value) -> String {
-    if *last == Value::Null {
-        return "-".to_owned();
-    }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
-    format!("{}, {} ago", death(last), age(now.saturating_sub(last.get(key::TIME).whole())))
-}
-
-/// Seconds, in the two largest units.
-fn age(seconds: u64) -> String {
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{minutes}m{:02}s", seconds % 60),
-        3600..86_400 => format!("{hours}h{:02}m", minutes % 60),
-        _ => format!("{days}d{:02}h", hours % 24),
-    }
-}
-
-/// The table, each column as wide as its widest cell; numbers are on the right.
-fn table(rows: &[Row], colours: bool) -> Vec<u8> {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row.0[column].chars().count());
-        cells.chain([HEAD[column].len()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
-    let mut text = String::new();
-    let head = Row(HEAD.map(str::to_owned), PLAIN);
-    for Row(cells, colour) in [&head].into_iter().chain(rows) {
-        let mut line = String::new();
-        for (column, cell) in cells.iter().enumerate() {
-            let blanks = " ".repeat(widths[column] - cell.chars().count());
-            let right = matches!(HEAD[column], "PID" | "SINCE" | "RESTARTS");
-            let (before, after) = if right { (&*blanks, "") } else { ("", &*blanks) };
-            match *colour {
-                colour if colours && column == STATE && colour != PLAIN => {
-                    line.extend(["\x1b[", colour, "m", cell, "\x1b[m", after, "  "]);
-                }
-                _ => line.extend([before, cell, after, "  "]),
-            }
+/// The processes of a service, a line each, with what they use.
+pub(super) fn tree(usage: &Usage, screen: &Screen) -> Vec<String> {
+    let mut lines = Vec::new();
+    // Whether more follow, on each level.
+    let mut more: Vec<bool> = Vec::new();
+    for (at, (depth, process)) in usage.family.iter().enumerate() {
+        let behind = usage.family[at + 1..].iter().take_while(|(other, _)| other >= depth);
+        let follows = behind.into_iter().any(|(other, _)| other == depth);
+        more.truncate(depth.saturating_sub(1));
+        if *depth > 0 {
+            more.push(follows);
         }
-        text.extend([line.trim_end(), "\n"]);
+        // It may have ended meanwhile.
+        let command = command(process.pid).unwrap_or_default().join(&b' ');
+        let (pid, command) = (process.pid, screen.text(command));
+        lines.push(format!("{}{pid} {command}", screen.branch(&more)).trim_end().to_owned());
     }
-    text.into_bytes()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_age_has_two_units() {
-        for (seconds, text) in
-            [(0, "0s"), (59, "59s"), (60, "1m00s"), (3599, "59m59s"), (3661, "1h01m"), (90_000, "1d01h")]
-        {
-            assert_eq!(age(seconds), text);
-        }
-    }
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let cells =
-            |name: &str, state: &str| [name, state, "7", "1s", "-", "-", "exit 1, 1s ago"].map(str::to_owned);
-        let rows = [Row(cells("a", "run"), GREEN), Row(cells("longer", "down"), PLAIN)];
-        let text = |colours| String::from_utf8(table(&rows, colours)).unwrap();
-        assert_eq!(
-            text(false),
-            "NAME    STATE  PID  SINCE  RESTARTS  READY  LAST DEATH\n\
-             a       run      7     1s         -  -      exit 1, 1s ago\n\
-             longer  down     7     1s         -  -      exit 1, 1s ago\n"
-        );
-        assert_eq!(text(true).replace("\x1b[32m", "").replace("\x1b[m", ""), text(false));
-    }
+    lines
 }

@@ -11,7 +11,7 @@ use common::supervise::{self, Part};
 use common::{Env, Exit, fds, shown};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
-use nix::sys::stat::{SFlag, fstatat, stat};
+use nix::sys::stat::{SFlag, fstat, fstatat, stat};
 
 use super::failure::Failure;
 use super::pattern;
@@ -126,6 +126,41 @@ impl Names {
             names.retain(|name| self.directory(false, name).is_ok());
         }
         Some(names).filter(|names| !names.is_empty())
+    }
+
+    /// When a name has come to SVDIR or gone last, as far as that can be known.
+    pub(super) fn stamp(&self) -> Option<(i64, i64)> {
+        let svdir = fstat(self.open_svdir().ok()?).ok()?;
+        // Times of 32 bits on some systems.
+        #[allow(clippy::useless_conversion)]
+        Some((svdir.st_mtime.into(), svdir.st_mtime_nsec.into()))
+    }
+
+    /// Whether a service is started at boot: it is in SVDIR, has something to run, and no file `down`. None where that
+    /// cannot be known, as of a path elsewhere, or of a directory with nothing but state.
+    pub(super) fn enabled(&self, name: &[u8]) -> Option<bool> {
+        let name = if is_path(name) { self.within_svdir(name)? } else { name.to_owned() };
+        let svdir = self.open_svdir().ok()?;
+        let has = |file: &[u8]| match fstatat(svdir, &[&name[..], file].concat()[..], AtFlags::empty()) {
+            Ok(_) => Some(true),
+            Err(Errno::ENOENT) => Some(false),
+            Err(_) => None,
+        };
+        if has(b"/down")? {
+            return Some(false);
+        }
+        (has(b"/run")? || has(b"/setup")?).then_some(true)
+    }
+
+    /// The name in SVDIR of a service, or of the log of one, that was named by a path.
+    fn within_svdir(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let (service, log) = log_of(path).map_or((path, &b""[..]), |service| (service, b"/log"));
+        let end = service.iter().rposition(|byte| *byte != b'/')? + 1;
+        let begin = service[..end].iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+        let parent = if begin == 0 { b"." } else { &service[..begin] };
+        let (parent, svdir) = (stat(parent).ok()?, fstat(self.open_svdir().ok()?).ok()?);
+        let is_it = (parent.st_dev, parent.st_ino) == (svdir.st_dev, svdir.st_ino);
+        is_it.then(|| [&service[begin..end], log].concat())
     }
 
     /// The directory in which a service has its state. Those that are one directory with several arguments, `name@argument`,

@@ -23,11 +23,18 @@ pub(super) struct Out {
     failed: i32,
     /// Those that were given: nobody needs one twice.
     hints: Vec<String>,
+    /// Whether problems are not reported.
+    quiet: bool,
 }
 
 impl Out {
     pub(super) fn new(style: Style, json: bool) -> Self {
-        Self { style, json, failed: 0, hints: Vec::new() }
+        Self { style, json, failed: 0, hints: Vec::new(), quiet: false }
+    }
+
+    /// For one who looks again and again at what was reported once.
+    pub(super) fn quiet() -> Self {
+        Self { quiet: true, ..Self::new(Style::Svctl, false) }
     }
 
     /// The exit status: how many services failed.
@@ -129,6 +136,9 @@ impl Out {
 
     fn report(&mut self, name: &[u8], failure: &Failure, hint: Option<String>) -> Result<(), Exit> {
         self.failed += 1;
+        if self.quiet {
+            return Ok(());
+        }
         let reason = failure.reason(self.style.dialect());
         if self.json {
             let said = json::failure(reason.as_bytes(), hint.as_deref());
@@ -143,7 +153,9 @@ impl Out {
 
     /// Says what to do, once.
     pub(super) fn hint(&mut self, hint: Option<String>) {
-        let new = |hint: &String| self.style == Style::Svctl && !self.json && !self.hints.contains(hint);
+        let new = |hint: &String| {
+            self.style == Style::Svctl && !self.json && !self.quiet && !self.hints.contains(hint)
+        };
         if let Some(hint) = hint.filter(new) {
             complain(format!("svctl: hint: {hint}\n").as_bytes());
             self.hints.push(hint);

@@ -108,6 +108,11 @@ impl Status {
         self.said.get(key::SHORT).whole::<u32>() > 1 && !self.said.get(key::DEATH).get(key::STOPPED).is_true()
     }
 
+    /// The pid of the supervisor, 0 where nobody tells.
+    pub(super) fn supervisor(&self) -> u32 {
+        self.said.get(key::SUPERVISOR).whole()
+    }
+
     /// How the control script of this letter has failed, if it was the last one that ran.
     pub(super) fn failed_script(&self, letter: &str) -> Option<String> {
         let control = self.said.get(key::CONTROL);

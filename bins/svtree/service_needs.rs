@@ -11,7 +11,7 @@ const USUAL: usize = 1 << 10;
 const MOST: usize = 1 << 20;
 
 /// The file `needs` of a service; empty where there is none. One that cannot be read is reported.
-pub(super) fn read(directory: BorrowedFd, voice: Voice) -> Vec<u8> {
+pub(crate) fn read(directory: BorrowedFd, voice: Voice) -> Vec<u8> {
     let read = |buffer: &mut [u8]| door::read_file(directory, c"needs", Owner::Any, buffer).map(<[u8]>::len);
     let mut usual = [0; USUAL]; // most services have none: nothing is allocated for them
     let mut long = Vec::new();

@@ -119,6 +119,73 @@ impl Process {
     }
 }
 
+/// Reports each process that /proc shows: its pid and the beginning of its file stat, `proc_pid_stat(5)`. One that ends
+/// meanwhile is left out. ENOENT where /proc is not there, or not that of our own pid namespace.
+pub fn each(mut report: impl FnMut(u32, &[u8])) -> nix::Result<()> {
+    if !is_own()? {
+        return Err(Errno::ENOENT);
+    }
+    let root = believed(AT_FDCWD, c"/proc", OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
+    file::each_entry(root.as_fd(), |name, _| {
+        let Some(pid) = number::<u32>(name.to_bytes()) else { return };
+        let mut path = Text::<32>::of(name.to_bytes());
+        path.add("/stat\0");
+        let path = CStr::from_bytes_with_nul(path.bytes()).unwrap_or(c"");
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        let mut buffer = [0; 512];
+        // As said above: it has ended.
+        let Ok(file) = fds::open(root.as_fd(), path, flags, Mode::empty()) else { return };
+        let Ok(count) = nix::unistd::read(&file, &mut buffer) else { return };
+        report(pid, &buffer[..count]);
+    })
+}
+
+/// The beginning of a file of a process, in one call. Errors as of [`file_of`].
+pub fn beginning_of<'a>(pid: u32, name: &str, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]> {
+    let count = nix::unistd::read(open_of(pid, name, OFlag::O_RDONLY)?, buffer)?;
+    Ok(&buffer[..count])
+}
+
+/// The whole of a file of a process, at most `most` bytes of it. Errors as of [`process`], and EACCES for what is not for
+/// us.
+pub fn file_of(pid: u32, name: &str, most: usize) -> nix::Result<Vec<u8>> {
+    let file = open_of(pid, name, OFlag::O_RDONLY)?;
+    let mut text = Vec::new();
+    let mut part = [0; 4096];
+    while text.len() < most {
+        match nix::unistd::read(&file, &mut part) {
+            Ok(0) => break,
+            Ok(count) => text.extend_from_slice(&part[..count]),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    text.truncate(most);
+    Ok(text)
+}
+
+/// Reports where each open file of a process leads, as `socket:[4711]`. Errors as of [`file_of`].
+pub fn open_files_of(pid: u32, mut report: impl FnMut(&[u8])) -> nix::Result<()> {
+    let directory = open_of(pid, "fd", OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
+    let mut buffer = [0; 256];
+    file::each_entry(directory.as_fd(), |name, _| {
+        // One that is closed meanwhile is not open.
+        if let Ok(target) = file::read_link(directory.as_fd(), name, &mut buffer) {
+            report(target);
+        }
+    })
+}
+
+fn open_of(pid: u32, name: &str, flags: OFlag) -> nix::Result<OwnedFd> {
+    if !is_own()? {
+        return Err(Errno::ENOENT);
+    }
+    let mut path = Text::<64>::of("/proc/");
+    path.number(pid).add("/").add(name).add("\0");
+    let path = CStr::from_bytes_with_nul(path.bytes()).map_err(|_| Errno::EINVAL)?;
+    fds::open(AT_FDCWD, path, flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK, Mode::empty())
+}
+
 /// The process of a pid. ENOENT or ESRCH where there is none, or where /proc is not there, or not that of our own
 /// pid namespace.
 pub fn process(pid: u32) -> nix::Result<Process> {
@@ -303,6 +370,27 @@ mod tests {
         children_of(process(own).unwrap().parent, |pid| found.push(pid));
         assert!(found.contains(&own), "{found:?}");
         children_of(0, |pid| panic!("{pid}"));
+    }
+
+    #[test]
+    fn all_processes_and_the_files_of_each_are_shown() {
+        let own = std::process::id();
+        let mut found = None;
+        each(|pid, stat| {
+            if pid == own {
+                found = Process::parse(stat);
+            }
+        })
+        .unwrap();
+        assert_eq!(found.unwrap().start, process(own).unwrap().start);
+        assert!(!file_of(own, "cmdline", 4096).unwrap().is_empty());
+        assert_eq!(file_of(own, "cmdline", 3).unwrap().len(), 3);
+        let mut null = 0;
+        let file = std::fs::File::open("/dev/null").unwrap();
+        open_files_of(own, |target| null += usize::from(target == b"/dev/null")).unwrap();
+        drop(file);
+        assert!(null > 0);
+        assert!(matches!(file_of(0, "stat", 1), Err(Errno::ENOENT)));
     }
 
     #[test]

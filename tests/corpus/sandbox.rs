@@ -105,7 +105,7 @@ fn link_ours(root: &Path, program: fn(&'static str) -> &'static str) -> Vec<Path
     let others = catena::PROGRAMS.iter().map(|program| (program.name, program.name));
     let mut directories: Vec<PathBuf> = Vec::new();
     for (name, program) in links.chain(others).chain(NAMES.iter().copied()) {
-        let file = bin().join(program).canonicalize().unwrap();
+        let file = crate::support::program(program).canonicalize().unwrap();
         let directory = file.parent().unwrap().to_owned();
         let known = directories.iter().position(|other| *other == directory).unwrap_or_else(|| {
             directories.push(directory);

@@ -4,14 +4,14 @@ use super::harness::*;
 use crate::needs;
 use crate::support::*;
 
-/// A house with a service in each state.
+/// A house with a service in each state. No process has these pids.
 fn full() -> (House, Vec<Fake>) {
     let house = House::new();
     let fakes = [
         ("down", 0, [0, b'd', 0, 0]),
-        ("finish", 78, [0, b'u', 0, 2]),
-        ("paused", 79, [1, b'u', 0, 1]),
-        ("run", 80, [0, b'u', 0, 1]),
+        ("finish", 5_000_078, [0, b'u', 0, 2]),
+        ("paused", 5_000_079, [1, b'u', 0, 1]),
+        ("run", 5_000_080, [0, b'u', 0, 1]),
     ];
     let fakes = fakes.into_iter().map(|(name, pid, bytes)| {
         let fake = Fake::new(&house, name);
@@ -24,7 +24,7 @@ fn full() -> (House, Vec<Fake>) {
     house.write("file", "");
     let gave_up = said("down", 0, "down", false).replace("\"hold\":null", "\"hold\":\"gave up\"");
     Talker::new(&house, "up", |_, _| {
-        Answer::Say(said("run", 7, "up", false).replace("\"ready\":null", "\"ready\":true"))
+        Answer::Say(said("run", 5_000_007, "up", false).replace("\"ready\":null", "\"ready\":true"))
     });
     Talker::new(&house, "worn", move |_, _| Answer::Say(gave_up.clone()));
     (house, fakes)
@@ -35,14 +35,14 @@ fn the_table_has_a_line_for_each_service() {
     let (house, _fakes) = full();
     // The numbers as they are would be different each time.
     let expected = "\
-NAME    STATE          PID  SINCE  RESTARTS  READY  LAST DEATH
-down    down           -    N      -         -      -
-finish  finish         N    N      -         -      -
-new     no supervisor  -    -      -         -      -
-paused  run, paused    N    N      -         -      -
-run     run            N    N      -         -      -
-up      run            N    N      N         yes    SIGSEGV (core dumped), N ago
-worn    down, gave up  -    N      N         -      SIGSEGV (core dumped), N ago
+NAME    STATE          ENABLED  PID  COMMAND  FOR  RESTARTS  READY  CPU  MEM  LAST DEATH
+down    down           -        -    -        N    -         -      -    -    -
+finish  finish         -        N    -        N    -         -      -    -    -
+new     no supervisor  yes      -    -        -    -         -      -    -    -
+paused  run, paused    -        N    -        N    -         -      -    -    -
+run     run            -        N    -        N    -         -      -    -    -
+up      run            -        N    -        N    N         yes    -    -    SIGSEGV (core dumped), N ago
+worn    gave up        -        -    -        N    N         -      -    -    SIGSEGV (core dumped), N ago
 ";
     let words = |text: &str| {
         let ages = |word: &str| {
@@ -60,7 +60,11 @@ worn    down, gave up  -    N      N         -      SIGSEGV (core dumped), N ago
     }
     let outcome = house.svctl("list run nothing new");
     assert_eq!(outcome.status, 1);
-    assert!(words(&outcome.stdout).contains(&"new no supervisor - - - - -".to_owned()), "{}", outcome.stdout);
+    assert!(
+        words(&outcome.stdout).contains(&"new no supervisor yes - - - - - - - -".to_owned()),
+        "{}",
+        outcome.stdout
+    );
     assert!(outcome.stdout.contains("fail: nothing: unable to change to service directory: No such file"));
     assert!(outcome.stdout.contains("\nrun "), "{}", outcome.stdout);
 }
@@ -75,7 +79,7 @@ fn colours_are_for_terminals_and_on_request() {
     };
     let table = on_terminal("X=");
     assert!(
-        table.contains("\u{1b}[32mrun\u{1b}[m") && table.contains("\u{1b}[31mdown, gave up\u{1b}[m"),
+        table.contains("\u{1b}[32mrun\u{1b}[m") && table.contains("\u{1b}[31mgave up\u{1b}[m"),
         "{table}"
     );
     for variables in ["NO_COLOR=1", "TERM=dumb"] {
@@ -118,7 +122,9 @@ fn json_is_an_object_a_line_for_each_service() {
     assert_eq!(objects("--json up run"), (0, vec![bytes.to_owned()]));
     let (status, lines) = objects("--json list");
     assert_eq!((status, lines.len()), (0, 7));
-    assert_eq!(lines[2], "{\"service\":\"new\",\"ok\":false,\"error\":\"no supervisor\",\"hint\":null}");
+    let new = "{\"service\":\"new\",\"ok\":false,\"error\":\"no supervisor\",\"hint\":null,\"enabled\":true,\
+               \"command\":null,\"processes\":null,\"cpu\":null,\"memory\":null,\"cgroup\":null}";
+    assert_eq!(lines[2], new);
     let new = format!(
         "{{\"service\":\"new\",\"ok\":false,\
          \"error\":\"no supervisor\",\
@@ -164,8 +170,8 @@ fn a_hint_comes_once_below_the_error() {
         outcome.stderr
     );
     let outcome = run(house.command("svctl", "").env("SVDIR", "/no/such"));
-    let text = "svctl: fatal: unable to read /no/such: No such file or directory\n\
-                svctl: hint: services are where SVDIR says, or name them\n";
+    let text = "svctl-list: fatal: unable to read /no/such: No such file or directory\n\
+                svctl-list: hint: services are where SVDIR says, or name them\n";
     assert_eq!(outcome, fails(111, text));
 }
 

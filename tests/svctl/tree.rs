@@ -53,7 +53,7 @@ fn tree(house: &House, services: &[(&str, String)]) -> Talker {
 fn the_list_of_a_tree_is_one_request() {
     let house = House::new();
     let worn = said("down", 0, "down", false).replace("\"hold\":null", "\"hold\":\"gave up\"");
-    let tree = tree(&house, &[("db", runs(7)), ("web", waits("db cache")), ("worn", worn)]);
+    let tree = tree(&house, &[("db", runs(5_000_007)), ("web", waits("db cache")), ("worn", worn)]);
     house.write("other/run", STAYS);
     let outcome = house.svctl("list");
     assert_eq!((outcome.status, &*outcome.stderr), (0, ""));
@@ -61,17 +61,20 @@ fn the_list_of_a_tree_is_one_request() {
     assert_eq!(
         outcome.stdout.lines().map(words).collect::<Vec<_>>(),
         [
-            "NAME STATE PID SINCE RESTARTS READY",
-            "db run 7 12s 3 -",
-            "other no supervisor - - -",
-            "web down, waiting for db cache",
-            "worn down, gave up - 12s",
+            "NAME STATE ENABLED PID COMMAND FOR",
+            "db run yes 5000007 - 12s",
+            "other no supervisor yes - -",
+            "web waiting for db cache yes",
+            "worn gave up yes - -",
         ]
     );
     // What it does not host is asked itself, in vain here.
     assert_eq!(tree.heard(), ["list", "@other status"]);
     let objects = house.svctl("--json list").stdout;
-    assert!(objects.starts_with("{\"service\":\"db\",\"ok\":true,\"state\":\"run\",\"pid\":7,"), "{objects}");
+    assert!(
+        objects.starts_with("{\"service\":\"db\",\"ok\":true,\"state\":\"run\",\"pid\":5000007,"),
+        "{objects}"
+    );
     assert!(objects.contains("\"hold\":\"waiting for\",\"needs\":\"db cache\""), "{objects}");
     assert_eq!(objects.matches("\"name\"").count(), 0, "{objects}");
 }

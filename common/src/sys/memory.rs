@@ -15,6 +15,13 @@ pub(crate) fn map(length: usize) -> Option<usize> {
     (memory != libc::MAP_FAILED).then_some(memory as usize)
 }
 
+/// The size of a page.
+#[must_use]
+pub fn page() -> u64 {
+    // SAFETY: takes an integer.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(1 << 12)
+}
+
 unsafe extern "C" {
     // The linker's names for where the code begins and ends.
     static __executable_start: u8;

@@ -89,6 +89,14 @@ pub(crate) fn give_up_terminal(fd: BorrowedFd) -> nix::Result<()> {
     Errno::result(unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCNOTTY) }).map(drop)
 }
 
+/// How many columns and rows the terminal behind `fd` has, `TIOCGWINSZ` in `ioctl_tty(2)`; 0 where it does not know.
+pub(crate) fn window(fd: BorrowedFd) -> nix::Result<(u16, u16)> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: one structure to write.
+    Errno::result(unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) })?;
+    Ok((size.ws_col, size.ws_row))
+}
+
 /// `pidfd_open(2)`.
 pub fn pidfd(pid: u32) -> nix::Result<OwnedFd> {
     // SAFETY: two integers; the new fd, close-on-exec, is nobody else's.

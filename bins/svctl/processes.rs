@@ -1,0 +1,155 @@
+//! The processes of this machine, and which of them descend from which: /proc, read once.
+
+use std::time::Duration;
+
+use common::procfs;
+use common::quantity::number;
+use nix::errno::Errno;
+
+/// How much of a command line is read.
+const COMMAND: usize = 1 << 14;
+
+/// A process as /proc/PID/stat shows it, `proc_pid_stat(5)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Process {
+    pub(super) pid: u32,
+    parent: u32,
+    /// The processor's time that it and those of its children have used that have ended.
+    pub(super) cpu: Duration,
+    /// The bytes of its memory that are in RAM, shared ones included, as far as the kernel has added them up.
+    memory: u64,
+}
+
+impl Process {
+    /// The bytes of its memory that are in RAM, shared ones included. The kernel adds up what each processor has counted
+    /// only now and then: of a small one it has nothing yet, and is asked for the exact number.
+    pub(super) fn memory(&self) -> u64 {
+        if self.memory > 0 {
+            return self.memory;
+        }
+        // One that has ended uses none.
+        let mut buffer = [0; 128];
+        let text = procfs::beginning_of(self.pid, "statm", &mut buffer).unwrap_or_default();
+        let pages = text.split(|byte| *byte == b' ').nth(1).and_then(number::<u64>);
+        pages.unwrap_or(0).saturating_mul(common::memory::page())
+    }
+
+    fn parse(pid: u32, stat: &[u8], page: u64) -> Option<Self> {
+        // The name in parentheses may hold anything, also parentheses and blanks.
+        let rest = &stat[stat.iter().rposition(|byte| *byte == b')')? + 2..];
+        let fields: Vec<&[u8]> = rest.split(|byte| *byte == b' ').take(22).collect();
+        // Those that wait to be waited for count with their parent.
+        if matches!(*fields.first()?, b"Z" | b"X") {
+            return None;
+        }
+        let field = |at: usize| number::<u64>(fields.get(at)?);
+        // The kernel counts a hundred ticks a second, whatever its own are.
+        let ticks = field(11)? + field(12)? + field(13).unwrap_or(0) + field(14).unwrap_or(0);
+        Some(Self {
+            pid,
+            parent: number(fields.get(1)?)?,
+            cpu: Duration::from_millis(ticks.saturating_mul(10)),
+            memory: field(21)?.saturating_mul(page),
+        })
+    }
+}
+
+/// All processes, by their pids.
+#[derive(Default)]
+pub(super) struct Processes {
+    all: Vec<Process>,
+    /// Parent and place of each, by the parent.
+    children: Vec<(u32, usize)>,
+}
+
+impl Processes {
+    /// Reads them: none where /proc is not there.
+    pub(super) fn read() -> Self {
+        let (mut all, page) = (Vec::new(), common::memory::page());
+        // Without /proc nothing is known of them, which the columns show.
+        let _ = procfs::each(|pid, stat| all.extend(Process::parse(pid, stat, page)));
+        Self::of(all)
+    }
+
+    fn of(mut all: Vec<Process>) -> Self {
+        all.sort_unstable_by_key(|process| process.pid);
+        let mut children: Vec<_> = all.iter().enumerate().map(|(at, process)| (process.parent, at)).collect();
+        children.sort_unstable();
+        Self { all, children }
+    }
+
+    /// A process and all that descend from it, each behind its parent, and how far each is from the first.
+    pub(super) fn family(&self, pid: u32) -> Vec<(usize, Process)> {
+        let mut family = Vec::new();
+        let Ok(first) = self.all.binary_search_by_key(&pid, |process| process.pid) else { return family };
+        let mut next = vec![(0, first)];
+        while let Some((depth, at)) = next.pop() {
+            family.push((depth, self.all[at]));
+            let pid = self.all[at].pid;
+            let begin = self.children.partition_point(|(parent, _)| *parent < pid);
+            let own = self.children[begin..].iter().take_while(|(parent, _)| *parent == pid);
+            // The last first: it is a stack.
+            let behind = next.len();
+            next.extend(own.map(|(_, at)| (depth + 1, *at)));
+            next[behind..].reverse();
+        }
+        family
+    }
+}
+
+/// The words of the command line of a process; none of one that has ended.
+pub(super) fn command(pid: u32) -> nix::Result<Vec<Vec<u8>>> {
+    const SHORT: usize = 512;
+    let mut buffer = [0; SHORT];
+    let mut text = procfs::beginning_of(pid, "cmdline", &mut buffer)?;
+    let whole;
+    if text.len() == SHORT {
+        whole = procfs::file_of(pid, "cmdline", COMMAND)?;
+        text = &whole;
+    }
+    let text = text.strip_suffix(b"\0").unwrap_or(text);
+    // A program that shows its state there leaves the rest of the old words as NULs.
+    let text = &text[..text.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)];
+    if text.is_empty() {
+        return Err(Errno::ESRCH);
+    }
+    Ok(text.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(pid: u32, parent: u32) -> Process {
+        Process { pid, parent, cpu: Duration::ZERO, memory: 0 }
+    }
+
+    #[test]
+    fn what_a_process_has_used_is_in_its_stat() {
+        let line = b"7 (a) Z (b c)) S 3 4 5 6 7 8 9 10 11 12 100 20 3 1 17 18 19 20 777 22 5 24";
+        let expected = Process { pid: 7, parent: 3, cpu: Duration::from_millis(1240), memory: 5 << 12 };
+        assert_eq!(Process::parse(7, line, 1 << 12), Some(expected));
+        for bad in [&b""[..], b"7 (a)", b"7 (a) S 3", b"7 (a) Z 3 4 5 6 7 8 9 1 1 1 1 2 3 1 1 1 1 2 7 2 5"] {
+            assert_eq!(Process::parse(7, bad, 1), None);
+        }
+    }
+
+    #[test]
+    fn a_family_is_in_the_order_of_descent() {
+        let all = [(10, 1), (12, 10), (11, 10), (20, 1), (30, 11), (13, 12)];
+        let processes = Processes::of(all.map(|(pid, parent)| process(pid, parent)).to_vec());
+        let family = |pid| {
+            processes.family(pid).iter().map(|(depth, process)| (*depth, process.pid)).collect::<Vec<_>>()
+        };
+        assert_eq!(family(10), [(0, 10), (1, 11), (2, 30), (1, 12), (2, 13)]);
+        assert_eq!(family(20), [(0, 20)]);
+        assert!(family(99).is_empty());
+    }
+
+    #[test]
+    fn our_own_command_line_is_found() {
+        let own = command(std::process::id()).unwrap();
+        assert!(!own[0].is_empty());
+        assert!(command(0).is_err());
+    }
+}

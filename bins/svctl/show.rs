@@ -1,0 +1,234 @@
+//! svctl-show: all that is known of a service.
+
+mod page;
+mod sockets;
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use common::door::{self, Owner};
+use common::supervise::{self, Part};
+use common::{Cli, Exit, Link, Long, Outcome, Voice, Words, fds};
+use nix::errno::Errno;
+
+use super::failure::Failure;
+use super::json::{self, Value, list, object, of_service, text};
+use super::names::Names;
+use super::out::{Out, print};
+use super::place::Place;
+use super::screen::Screen;
+use super::seen::Seen;
+use super::services::{Logs, Services};
+use super::style::{Dialect, Style};
+use super::tree::Known;
+use super::usage::{self, Usage, Usages};
+use super::{prepare, sibling};
+use crate::supervise::in_force::{self, Rule};
+use crate::svtree::service_needs;
+use sockets::Socket;
+
+/// svctl-show: all that is known of a service.
+pub const PROGRAM: Link = Link {
+    name: "svctl-show",
+    usage: "[--json] service...",
+    summary: "print all that is known of a service",
+    options: &[("--json", "print a JSON object for each service, one per line")],
+    opens: true,
+    run,
+};
+
+/// How many ends, and how many lines of the log, are shown.
+const DEATHS: usize = 5;
+const LINES: usize = 10;
+
+fn run(cli: &mut Cli) -> Outcome {
+    Err(start(cli).unwrap_or_else(|error| error))
+}
+
+fn start(cli: &mut Cli) -> Result<Exit, Exit> {
+    prepare()?;
+    let (mut json, mut named) = (false, Vec::new());
+    loop {
+        while let Some(option) = cli.option()? {
+            match option {
+                Long("json") => json = true,
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        let Some(word) = cli.operand_among_options() else { break };
+        named.push(word.to_bytes());
+    }
+    if named.is_empty() {
+        return Err(Exit::usage("missing service").hint("'svctl list' lists them"));
+    }
+    let names = Names::new(cli.env(), Dialect::Own);
+    let screen = Screen::of(cli.env());
+    let env: Words = cli.rest_or_nothing().env.into_words();
+    let services = Services::named_or_all(&names, &named, Logs::Hidden)?;
+    let mut out = Out::new(Style::Svctl, json);
+    let mut usages = Usages::read();
+    for (at, name) in services.names.iter().enumerate() {
+        let whole = match Whole::look(&names, name, &mut usages, &env, &mut out) {
+            Ok(whole) => whole,
+            Err(failure) => {
+                out.not_found(name, &failure)?;
+                continue;
+            }
+        };
+        if json {
+            print(of_service(name, &whole.object()).as_bytes())?;
+        } else {
+            let gap = if at == 0 { "" } else { "\n" };
+            print((gap.to_owned() + &whole.page(&names, &screen)).as_bytes())?;
+        }
+    }
+    Ok(out.exit())
+}
+
+/// All that is known of a service.
+struct Whole {
+    seen: Seen,
+    /// The path of its directory.
+    path: Vec<u8>,
+    usage: Option<Usage>,
+    /// EACCES where they are not for us.
+    sockets: nix::Result<Vec<Socket>>,
+    /// The services that it needs, and those that need it, each with its state where that is known.
+    needs: Vec<Seen>,
+    needed_by: Vec<Vec<u8>>,
+    /// None of a logger, which has no files for them.
+    rules: Vec<Rule>,
+    /// The last lines of the file deaths, the newest last.
+    deaths: nix::Result<Vec<Vec<u8>>>,
+    /// The last lines of the log; none where the program for that is not there.
+    log: nix::Result<Vec<Vec<u8>>>,
+}
+
+impl Whole {
+    fn look(
+        names: &Names,
+        name: &[u8],
+        usages: &mut Usages,
+        env: &Words,
+        out: &mut Out,
+    ) -> Result<Self, Failure> {
+        let place = names.find(name)?;
+        let seen = Seen::look(names, name, &Known::default(), out)?;
+        let usage = seen.state.as_ref().ok().and_then(|status| usages.of(status));
+        let directory = place.directory().map_err(Failure::clone)?;
+        let is_service = place.part == Part::Service;
+        let needs = if is_service { needs(&place.path, directory) } else { Vec::new() };
+        let own = name.rsplit(|byte| *byte == b'/').find(|part| !part.is_empty()).unwrap_or(name);
+        Ok(Self {
+            sockets: usage.as_ref().map_or(Ok(Vec::new()), |usage| sockets::of(&usage.family)),
+            needs: needs.iter().map(|need| beside(names, name, need, out)).collect(),
+            needed_by: if is_service { needed_by(names, own) } else { Vec::new() },
+            rules: if is_service { in_force::of(directory, voice(&place.path)) } else { Vec::new() },
+            deaths: deaths(&place),
+            log: log(name, env),
+            path: place.path.clone(),
+            usage,
+            seen,
+        })
+    }
+
+    fn object(&self) -> Value {
+        let texts = |lines: &[Vec<u8>]| list(lines.iter().map(|line| text(line)));
+        let or_null =
+            |lines: &nix::Result<Vec<Vec<u8>>>| lines.as_ref().map_or(Value::Null, |lines| texts(lines));
+        let mut more = vec![("directory", text(&self.path))];
+        more.extend(usage::members(self.usage.as_ref()));
+        more.push(("tree", self.usage.as_ref().map_or(Value::Null, usage::tree)));
+        let sockets = self.sockets.as_ref().map(|sockets| {
+            list(sockets.iter().map(|socket| {
+                object([
+                    ("kind", text(socket.kind.as_bytes())),
+                    ("address", text(&socket.address)),
+                    ("pid", json::number(socket.pid)),
+                ])
+            }))
+        });
+        more.push(("listens", sockets.unwrap_or(Value::Null)));
+        more.push(("all_needs", list(self.needs.iter().map(|need| text(&need.name)))));
+        more.push(("needed_by", texts(&self.needed_by)));
+        let rules = self.rules.iter().map(|rule| {
+            object([
+                ("rule", text(rule.file.as_bytes())),
+                ("value", text(rule.value.as_bytes())),
+                ("file", if rule.set { text(&self.file(rule)) } else { Value::Null }),
+            ])
+        });
+        more.push(("rules", list(rules)));
+        more.push(("deaths", or_null(&self.deaths)));
+        more.push(("log_lines", or_null(&self.log)));
+        json::with(&self.seen.object(), more)
+    }
+
+    /// The path of the file that sets a rule.
+    fn file(&self, rule: &Rule) -> Vec<u8> {
+        [self.path.strip_suffix(b"/").unwrap_or(&self.path), b"/", rule.file.as_bytes()].concat()
+    }
+}
+
+/// For messages about the files of a service.
+fn voice(path: &[u8]) -> Voice {
+    // It lives as long as this program, which looks at a few services.
+    Voice { called: b"svctl", directory: path.to_vec().leak(), part: b"" }
+}
+
+/// The names in the file needs of a service.
+fn needs(path: &[u8], directory: BorrowedFd) -> Vec<Vec<u8>> {
+    let text = service_needs::read(directory, voice(path));
+    service_needs::names(&text).map(<[u8]>::to_vec).collect()
+}
+
+/// A service that is needed: of the directory in which that which needs it was found.
+fn beside(names: &Names, name: &[u8], need: &[u8], out: &mut Out) -> Seen {
+    let end = name.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+    let begin = name[..end].iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    let path = [&name[..begin], need].concat();
+    let seen = Seen::look(names, &path, &Known::default(), out);
+    let mut seen = seen.unwrap_or_else(|_| Seen::gone(need));
+    seen.name = need.to_vec();
+    seen
+}
+
+/// The services in SVDIR that name this one in their file needs.
+fn needed_by(names: &Names, own: &[u8]) -> Vec<Vec<u8>> {
+    // Where SVDIR cannot be read, nothing there needs it that could be known.
+    let mut all = names.all(&Known::default()).unwrap_or_default();
+    all.retain(|name| {
+        let place = names.find(name).ok();
+        let needs = place.as_ref().and_then(|place| Some(needs(&place.path, place.directory().ok()?)));
+        needs.is_some_and(|needs| needs.iter().any(|need| need == own))
+    });
+    all
+}
+
+/// The last lines of the file deaths.
+fn deaths(place: &Place) -> nix::Result<Vec<Vec<u8>>> {
+    let state = fds::open_directory(place.own()?.as_fd(), supervise::DIRECTORY)?;
+    let mut buffer = vec![0; 1 << 14];
+    match door::read_file(state.as_fd(), supervise::DEATHS, Owner::Any, &mut buffer) {
+        Ok(text) => Ok(last_lines(text, DEATHS)),
+        Err(Errno::ENOENT) => Ok(Vec::new()),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// The last lines of the log, as svctl-log prints them.
+fn log(name: &[u8], env: &Words) -> nix::Result<Vec<Vec<u8>>> {
+    let name = CString::new(name).map_err(|_| Errno::EINVAL)?;
+    let count = CString::new(LINES.to_string()).map_err(|_| Errno::EINVAL)?;
+    let arguments: [&CStr; 4] = [c"-n", &count, c"--", &name];
+    sibling::output("show", "log", &arguments, env).map(|text| last_lines(&text, LINES))
+}
+
+fn last_lines(text: &[u8], most: usize) -> Vec<Vec<u8>> {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    if text.is_empty() {
+        return Vec::new();
+    }
+    let lines: Vec<_> = text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+    lines[lines.len().saturating_sub(most)..].to_vec()
+}

@@ -1,0 +1,62 @@
+//! Programs of the same installation, which this one runs for a part of its work.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+
+use common::procfs::This;
+use common::signals::{self, block_only};
+use common::spawn::{Plan, spawn};
+use common::{Words, fds};
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag};
+use nix::unistd::{Pid, pipe2, read};
+
+/// The most that is read of one.
+const MOST: usize = 1 << 20;
+
+/// What the program with this word in place of our own prints, as `svctl-log` beside `svctl-show`. ENOENT where there is
+/// none beside us.
+pub(super) fn output(own: &str, word: &str, arguments: &[&CStr], env: &Words) -> nix::Result<Vec<u8>> {
+    let path = This::open()?.path(c"exe")?.into_vec();
+    let before = path.strip_suffix(own.as_bytes()).ok_or(Errno::ENOENT)?;
+    let path = CString::new([before, word.as_bytes()].concat()).map_err(|_| Errno::EINVAL)?;
+    let directory = fds::open_directory(AT_FDCWD, c".")?;
+    let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
+    let mut argv = vec![&*path];
+    argv.extend(arguments);
+    let plan = Plan {
+        group: false,
+        files: None,
+        directory: directory.as_fd(),
+        record: None,
+        // What it says of itself belongs to what it prints.
+        fds: &[(writer.as_raw_fd(), 1), (writer.as_raw_fd(), 2)],
+        path: &path,
+        argv: &argv,
+        env,
+    };
+    signals::block_all()?;
+    let spawned = spawn(&plan);
+    block_only(signals::PIPE)?;
+    let spawned = spawned?;
+    drop(writer);
+    let text = if spawned.exec.is_none() { read_all(&reader) } else { Ok(Vec::new()) };
+    drop(reader);
+    // It is our child, and ends where nobody reads it any more.
+    let _ = nix::sys::wait::waitpid(Pid::from_raw(i32::try_from(spawned.pid).unwrap_or(0)), None);
+    spawned.exec.map_or(text, Err)
+}
+
+fn read_all(from: &OwnedFd) -> nix::Result<Vec<u8>> {
+    let (mut text, mut part) = (Vec::new(), [0; 4096]);
+    while text.len() < MOST {
+        match read(from, &mut part) {
+            Ok(0) => break,
+            Ok(count) => text.extend_from_slice(&part[..count]),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(text)
+}

@@ -1,0 +1,160 @@
+//! A table, as wide as there is room.
+
+use super::screen::{Screen, width};
+
+/// A column.
+pub(super) struct Column {
+    pub(super) head: &'static str,
+    /// Whether its cells end below one another, as numbers do.
+    pub(super) right: bool,
+    /// Where there is no room, that with the lowest rank is left out first; none: never.
+    pub(super) rank: Option<u8>,
+}
+
+/// What is shown.
+pub(super) enum Line {
+    /// A cell for each column, and the colour of that at [`Table::coloured`].
+    Row(Vec<String>, &'static str),
+    /// A text that belongs to the row above.
+    Below(String),
+}
+
+/// A table.
+pub(super) struct Table<'a> {
+    pub(super) columns: &'a [Column],
+    /// The column whose cells have a colour, and are cut if nothing else helps.
+    pub(super) coloured: usize,
+    /// The column whose cells are cut first, and to how little.
+    pub(super) cut: (usize, usize),
+    pub(super) lines: Vec<Line>,
+}
+
+/// What a cell that may be cut gets where nothing limits it.
+const LONGEST: usize = 64;
+
+impl Table<'_> {
+    /// The lines, the head first.
+    pub(super) fn lines(&self, screen: &Screen) -> Vec<String> {
+        let widths = self.widths(screen.columns());
+        let mut lines = vec![self.row(
+            &self.columns.iter().map(|column| column.head.to_owned()).collect::<Vec<_>>(),
+            "",
+            &widths,
+            screen,
+        )];
+        lines.extend(self.lines.iter().map(|line| match line {
+            Line::Row(cells, colour) => self.row(cells, colour, &widths, screen),
+            Line::Below(text) => {
+                screen.columns().map_or_else(|| text.clone(), |columns| screen.cut(text, columns))
+            }
+        }));
+        lines
+    }
+
+    /// How wide each column is; none for one that is left out.
+    fn widths(&self, room: Option<usize>) -> Vec<Option<usize>> {
+        let widest = |at: usize| {
+            let cells = self.lines.iter().filter_map(|line| match line {
+                Line::Row(cells, _) => Some(width(&cells[at])),
+                Line::Below(_) => None,
+            });
+            cells.chain([self.columns[at].head.len()]).max().unwrap_or(0)
+        };
+        let mut widths: Vec<_> = (0..self.columns.len()).map(|at| Some(widest(at))).collect();
+        let (cut, least) = self.cut;
+        let Some(room) = room else {
+            widths[cut] = widths[cut].map(|width| width.min(LONGEST));
+            return widths;
+        };
+        loop {
+            let used: usize = widths.iter().flatten().map(|width| width + 2).sum::<usize>() - 2;
+            let over = used.saturating_sub(room);
+            if over == 0 {
+                return widths;
+            }
+            if let Some(width) = widths[cut].filter(|width| width - width.min(&least) >= over) {
+                widths[cut] = Some(width - over);
+                return widths;
+            }
+            let ranked = self.columns.iter().enumerate().filter(|(at, _)| widths[*at].is_some());
+            let next = ranked.filter_map(|(at, column)| Some((column.rank?, at))).min();
+            let Some((_, at)) = next else {
+                // All that is left: the cells with a colour give way, and then whatever is first.
+                for at in [self.coloured, 0] {
+                    let over = widths.iter().flatten().map(|width| width + 2).sum::<usize>() - 2;
+                    let over = over.saturating_sub(room);
+                    widths[at] = widths[at].map(|width| width.saturating_sub(over).max(width.min(6)));
+                }
+                return widths;
+            };
+            widths[at] = None;
+        }
+    }
+
+    fn row(&self, cells: &[String], colour: &str, widths: &[Option<usize>], screen: &Screen) -> String {
+        let mut line = String::new();
+        for (at, cell) in cells.iter().enumerate() {
+            let Some(room) = widths[at] else { continue };
+            let cell = screen.cut(cell, room);
+            let blanks = " ".repeat(room - width(&cell));
+            let (before, after) = if self.columns[at].right { (&*blanks, "") } else { ("", &*blanks) };
+            let colour = if at == self.coloured { colour } else { "" };
+            line.extend([before, &screen.coloured(&cell, colour), after, "  "]);
+        }
+        line.trim_end().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn column(head: &'static str, right: bool, rank: Option<u8>) -> Column {
+        Column { head, right, rank }
+    }
+
+    const COLUMNS: &[Column] = &[
+        column("NAME", false, None),
+        column("STATE", false, None),
+        column("PID", true, Some(2)),
+        column("COMMAND", false, Some(3)),
+        column("DEATH", false, Some(1)),
+    ];
+
+    fn text(columns: Option<usize>, colours: bool) -> String {
+        let row = |cells: [&str; 5], colour| Line::Row(cells.map(str::to_owned).to_vec(), colour);
+        let lines = vec![
+            row(["a", "run", "7", "/usr/sbin/daemon --foreground", "-"], "32"),
+            Line::Below("  └─ 8 a child with a long command".into()),
+            row(["longer", "waiting for db", "-", "-", "exit 1"], ""),
+        ];
+        let table = Table { columns: COLUMNS, coloured: 1, cut: (3, 8), lines };
+        let size = columns.map(|columns| (columns, 24));
+        table.lines(&Screen { size, colours, utf8: true, moves: true }).join("\n")
+    }
+
+    #[test]
+    fn where_there_is_room_nothing_is_left_out() {
+        let whole = "NAME    STATE           PID  COMMAND                        DEATH\n\
+                     a       run               7  /usr/sbin/daemon --foreground  -\n  \
+                     └─ 8 a child with a long command\n\
+                     longer  waiting for db    -  -                              exit 1";
+        assert_eq!(text(None, false), whole);
+        assert_eq!(text(Some(66), false), whole);
+        assert_eq!(text(None, true), whole.replace("run", "\x1b[32mrun\x1b[m"));
+    }
+
+    #[test]
+    fn where_there_is_none_columns_leave_in_their_order() {
+        let head = |columns| text(Some(columns), false).lines().next().unwrap().to_owned();
+        assert_eq!(head(50), "NAME    STATE           PID  COMMAND        DEATH");
+        assert_eq!(head(43), "NAME    STATE           PID  COMMAND");
+        assert_eq!(head(36), "NAME    STATE           COMMAND");
+        assert_eq!(head(30), "NAME    STATE");
+        assert_eq!(
+            text(Some(18), false),
+            "NAME    STATE\na       run\n  └─ 8 a child wi…\nlonger  waiting f…"
+        );
+        assert_eq!(text(Some(9), false).lines().last().unwrap(), "longer  waiti…");
+    }
+}
