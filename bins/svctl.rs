@@ -221,8 +221,13 @@ impl Request {
                     || Exit::usage(format_args!("not up, down, ready or finished: {}", shown(condition)));
                 Some(Command::wait(str_of(condition)).ok_or_else(wrong)?)
             }
-            Verb::Enable | Verb::Disable => None,
-            Verb::Status | Verb::Events | Verb::Rescan | Verb::Help | Verb::Program => None,
+            Verb::Status
+            | Verb::Events
+            | Verb::Rescan
+            | Verb::Help
+            | Verb::Enable
+            | Verb::Disable
+            | Verb::Program => None,
         };
         let services: Vec<&'static [u8]> = words.collect();
         match (command, verb) {

@@ -47,7 +47,7 @@ pub(super) fn enable(request: &Request, words: &[&[u8]], now: bool, out: &mut Ou
     let waits = now || request.verbose;
     let mut coming = Vec::new();
     for word in words {
-        let linked = Source::of(word, &request.svsrc)
+        let linked = Source::of(word, request.svsrc)
             .and_then(|source| source.link(&request.names).map(|linked| (source, linked)));
         let (source, linked) = match linked {
             Ok(linked) => linked,
@@ -151,7 +151,7 @@ enum Link {
 
 fn look_at(word: &[u8], request: &Request) -> Result<Link, Failure> {
     let names = &request.names;
-    let source = Source::of(word, &request.svsrc);
+    let source = Source::of(word, request.svsrc);
     let name = match &source {
         Ok(source) if is_path(word) => source.name.clone(),
         Err(failure) if is_path(word) => return Err(failure.clone()),
@@ -204,16 +204,16 @@ impl Source {
         if is_path(word) {
             let path = absolute(word).map_err(|errno| unable_to_open(word, errno))?;
             let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default().to_owned();
-            return Self::at(name, path);
+            return Self::at(name, &path);
         }
         if word.is_empty() || word.contains(&b'/') {
             return Err(Failure::fails("not a name").hint("a path begins with a dot or a slash"));
         }
-        let found = Self::at(word.to_owned(), kept(word));
+        let found = Self::at(word.to_owned(), &kept(word));
         match word.iter().position(|byte| *byte == b'@') {
             // An instance is a link to the directory of all.
             Some(end) if matches!(&found, Err(failure) if failure.errno == Some(Errno::ENOENT)) => {
-                Self::at(word.to_owned(), kept(&word[..=end])).or(found)
+                Self::at(word.to_owned(), &kept(&word[..=end])).or(found)
             }
             _ => found,
         }
@@ -225,9 +225,9 @@ impl Source {
         })
     }
 
-    fn at(name: Vec<u8>, path: Vec<u8>) -> Result<Self, Failure> {
-        let refused = |errno| unable_to_open(&path, errno);
-        let path = absolute(&path).map_err(refused)?;
+    fn at(name: Vec<u8>, path: &[u8]) -> Result<Self, Failure> {
+        let refused = |errno| unable_to_open(path, errno);
+        let path = absolute(path).map_err(refused)?;
         let directory = place::directory(AT_FDCWD, &path).map_err(refused)?;
         if name.starts_with(b".") || name.is_empty() {
             return Err(Failure::fails("no service has a name that begins with a dot"));

@@ -31,13 +31,13 @@ pub(super) fn carry_out(
 ) -> Result<Vec<Place>, Exit> {
     services.allow_fds();
     let sought = services.names.iter().map(Vec::as_slice).collect();
-    Jobs { order, services, sought, jobs: Vec::new(), done: Vec::new() }.carry_out(enough, out)
+    Jobs { order, services, sought, open: Vec::new(), done: Vec::new() }.carry_out(enough, out)
 }
 
 /// The same for services that are found already, whatever becomes of their names.
 pub(super) fn carry_out_at(order: &Order, places: Vec<Place>, out: &mut Out) -> Result<Vec<Place>, Exit> {
     let services = &Services::of(Vec::new());
-    let mut jobs = Jobs { order, services, sought: Vec::new(), jobs: Vec::new(), done: Vec::new() };
+    let mut jobs = Jobs { order, services, sought: Vec::new(), open: Vec::new(), done: Vec::new() };
     for place in places {
         jobs.go(Job::new(place, order.command), out)?;
     }
@@ -50,7 +50,7 @@ struct Jobs<'a> {
     /// The names of services that are not there yet.
     sought: Vec<&'a [u8]>,
     /// Those that have not ended.
-    jobs: Vec<Job>,
+    open: Vec<Job>,
     done: Vec<Place>,
 }
 
@@ -64,11 +64,11 @@ impl<'a> Jobs<'a> {
                     return Ok(self.done);
                 }
             }
-            if self.jobs.is_empty() && self.sought.is_empty() {
+            if self.open.is_empty() && self.sought.is_empty() {
                 return Ok(self.done);
             }
             self.wait();
-            for job in std::mem::take(&mut self.jobs) {
+            for job in std::mem::take(&mut self.open) {
                 self.go(job, out)?;
                 if is_enough(&self.done) {
                     return Ok(self.done);
@@ -95,7 +95,7 @@ impl<'a> Jobs<'a> {
     fn go(&mut self, mut job: Job, out: &mut Out) -> Result<(), Exit> {
         job.go(self.order, out)?;
         match job.end {
-            End::Not => self.jobs.push(job),
+            End::Not => self.open.push(job),
             End::Well => self.done.push(job.into_place()),
             End::Badly => {}
         }
@@ -103,12 +103,12 @@ impl<'a> Jobs<'a> {
     }
 
     fn wait(&self) {
-        let mut fds: Vec<_> = self.jobs.iter().filter_map(Job::fd).map(|fd| watch(fd, POLLIN)).collect();
+        let mut fds: Vec<_> = self.open.iter().filter_map(Job::fd).map(|fd| watch(fd, POLLIN)).collect();
         let now = Instant::now();
         // Past its end some job may still have time.
         let left = self.order.end.checked_duration_since(now).unwrap_or(TICK);
         let again = (!self.sought.is_empty()).then(|| now + ABSENT);
-        let due = self.jobs.iter().filter_map(Job::due).chain(again).min();
+        let due = self.open.iter().filter_map(Job::due).chain(again).min();
         conn::wait(&mut fds, due.map_or(left, |due| left.min(due.saturating_duration_since(now))));
     }
 }

@@ -122,7 +122,9 @@ impl Names {
         let mut names = self.read(&Known::default()).ok()?;
         names.retain(|name| pattern::matches(pattern, name));
         if part == Part::Log {
-            names.iter_mut().for_each(|name| name.extend(part.suffix()));
+            for name in &mut names {
+                name.extend(part.suffix());
+            }
             names.retain(|name| self.directory(false, name).is_ok());
         }
         Some(names).filter(|names| !names.is_empty())

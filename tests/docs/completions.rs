@@ -42,6 +42,7 @@ const FREE: &[&str] = &[
     "mode",
     "name",
     "prefix",
+    "ready",
     "seconds",
     "value",
     "command",
@@ -465,7 +466,8 @@ fn svctl(program: &Program, apart: &[(&str, Program)]) -> [String; 3] {
     };
     let [bash_apart, zsh_apart, fish_apart] = commands_apart(apart);
     let elsewhere = |known: &dyn Fn(&Program) -> bool| -> String {
-        apart.iter().filter(|(_, program)| known(program)).map(|(word, _)| format!(" {word}")).collect()
+        let known = apart.iter().filter(|(_, program)| known(program));
+        known.flat_map(|(word, _)| [" ", word]).collect()
     };
     let base = match elsewhere(&|_| true) {
         none if none.is_empty() => none,

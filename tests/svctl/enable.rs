@@ -166,12 +166,12 @@ fn only_a_service_directory_can_be_enabled() {
     let world = World::new(&[("sv/empty/notes", ""), ("sv/.hidden/run", STAYS), ("file", "")]);
     let kept = "service directories are in /sv or where SVSRC says, or write a path";
     let missing = says(Errno::ENOENT);
-    world.refuses("enable web", &format!("web: unable to open /sv/web: {}", missing), kept);
-    world.refuses("disable web", &format!("web: unable to open /sv/web: {}", missing), kept);
+    world.refuses("enable web", &format!("web: unable to open /sv/web: {missing}"), kept);
+    world.refuses("disable web", &format!("web: unable to open /sv/web: {missing}"), kept);
     world.refuses("enable empty", "empty: there is no run in /sv/empty", kept);
     world.refuses("enable a/b", "a/b: not a name", "a path begins with a dot or a slash");
     world.refuses("enable ./sv/.hidden", "./sv/.hidden: no service has a name that begins with a dot", "");
-    world.refuses("enable ./none", &format!("./none: unable to open ./none: {}", missing), "");
+    world.refuses("enable ./none", &format!("./none: unable to open ./none: {missing}"), "");
     assert_eq!(fs::read_dir(world.house.at("service")).unwrap().count(), 0);
     assert_eq!(world.svctl("enable"), misuse("svctl", "missing service"));
     assert_eq!(world.svctl("start --now a"), misuse("svctl", "invalid option '--now'"));
