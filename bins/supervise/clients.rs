@@ -100,7 +100,10 @@ struct Slot {
 #[derive(Debug, Default)]
 pub(super) struct Clients {
     /// Up to [`CLIENTS`], each made for its first client and kept for the next: so memory stays bounded.
-    #[allow(clippy::vec_box, reason = "a vector of slots would have room for four at the first")]
+    #[allow(
+        clippy::vec_box,
+        reason = "a vector of slots would be copied, and take twice the room, where it grows"
+    )]
     slots: Vec<Box<Slot>>,
     /// What the followers of either part get, kept for the holder while it listens.
     heard: Option<Vec<(Part, Line)>>,

@@ -71,7 +71,7 @@ pub(super) struct Run {
 /// The result of a look.
 #[derive(Debug)]
 pub(super) struct Progress {
-    /// A line for the log, if there is something to report.
+    /// Words for the log, if there is something to report.
     pub(super) line: Option<Text<360>>,
     /// Until when finish has to wait, if it has to: monotonic, ms.
     pub(super) until: Option<u64>,
@@ -132,7 +132,7 @@ impl Leftovers {
         let there = run.may_have_left();
         let left = if there { run.look() } else { Left::default() };
         let group = there && fresh || left.group;
-        let mut line = Text::of("warning: svrun: ");
+        let mut line = Text::new();
         if first_look {
             line.add("run left ").number(left.count);
             line.add(if left.count == 1 { " process behind" } else { " processes behind" });

@@ -8,7 +8,7 @@ use common::{Voice, fds};
 use common::supervise::Part;
 
 /// The files of a service directory of which a logger has none; the others, `run` and `down`, come after.
-const OURS: [&[u8]; 21] = [
+pub(super) const OURS: [&[u8]; 21] = [
     b"finish",
     b"restart-delay",
     b"restart-reset",

@@ -499,7 +499,7 @@ impl Process {
         let run = self.run_before(shared, logger);
         let progress = self.leftovers.go_on(run, &self.settings.leftovers, now.monotonic);
         if let Some(line) = progress.line {
-            self.to_log(shared, line.bytes());
+            self.warn_in_log(shared, line.bytes());
         }
         progress.until
     }
@@ -654,7 +654,7 @@ impl Process {
             let hint = self.run_failures.hint();
             let script = self.ended.state().word();
             let line = death::log_line(script, death, &self.machine, &self.settings.rules, hint);
-            self.to_log(shared, line.bytes());
+            self.warn_in_log(shared, line.bytes());
         }
         if let Some(state) = &mut self.state {
             let entry = death::entry(self.ended, death, self.died, self.machine.ran_for);
@@ -680,36 +680,39 @@ impl Process {
     /// run was not ready in time.
     #[inline(never)] // its buffers would be part of the frame that waits
     fn report_late(&self, shared: &Shared) {
-        let mut line = Text::<128>::of("warning: svrun: run is not ready after ");
+        let mut line = Text::<128>::of("run is not ready after ");
         line.seconds(self.settings.rules.timeout_ready).add(" s, ");
         line.add(match self.machine.readiness {
             Readiness::Excused => "taking it for ready\n",
             _ => "stopping it\n",
         });
-        self.to_log(shared, line.bytes());
+        self.warn_in_log(shared, line.bytes());
     }
 
     /// run has not shown that it lives.
     #[inline(never)]
     fn report_starved(&self, shared: &Shared) {
-        let mut line = Text::<128>::of("warning: svrun: run has sent no WATCHDOG=1 for ");
+        let mut line = Text::<128>::of("run has sent no WATCHDOG=1 for ");
         line.seconds(self.machine.watchdog).add(" s, sending it SIGABRT\n");
-        self.to_log(shared, line.bytes());
+        self.warn_in_log(shared, line.bytes());
     }
 
     /// finish has decided that the service is given up.
     pub(super) fn report_finish_gave_up(&self, shared: &Shared) {
-        self.to_log(shared, b"warning: svrun: finish exited 125: gave up\n");
+        self.warn_in_log(shared, b"finish exited 125: gave up\n");
     }
 
-    /// A line to where the service logs; to stderr where that is nowhere, full, or ours to read.
-    fn to_log(&self, shared: &Shared, line: &[u8]) {
+    /// A warning to where the service logs, newline included; to stderr where that is nowhere, full, or ours to read.
+    #[inline(never)] // its buffer would be part of the frame that waits
+    fn warn_in_log(&self, shared: &Shared, words: &[u8]) {
+        let mut line = Text::<400>::of("warning: ");
+        line.add(shared.program()).add(": ").add(words);
         let logged = match &shared.pipe {
-            Some(pipe) if self.part == Part::Service => pipe.write_line(line),
+            Some(pipe) if self.part == Part::Service => pipe.write_line(line.bytes()),
             _ => Err(Errno::EPIPE),
         };
         if logged.is_err() {
-            shared.voice(self.part).line(line);
+            shared.voice(self.part).line(line.bytes());
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) struct Stamp(u64, i64);
 
 impl Stamp {
     /// The stamp of a file.
-    #[allow(clippy::useless_conversion, reason = "on some systems they have 32 bits")]
+    #[allow(clippy::useless_conversion, reason = "of 32 bits elsewhere")]
     pub(super) fn of(stat: &FileStat) -> Self {
         let changed = i64::from(stat.st_ctime).wrapping_mul(1_000_000_000);
         Self(fds::inode(stat), changed.wrapping_add(i64::from(stat.st_ctime_nsec)))

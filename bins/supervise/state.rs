@@ -172,6 +172,8 @@ impl State {
         if blank {
             // All of its room now: a child must not fail for a full disk.
             super::record::clear(file.as_fd())?;
+        } else {
+            super::record::claim(file.as_fd())?;
         }
         Ok((file, blank))
     }

@@ -80,6 +80,21 @@ impl Hosted {
         }
     }
 
+    /// Its directory is gone: it has to end.
+    pub(super) fn leave(&mut self) {
+        self.stay = Stay::Leaving;
+        self.service.stop();
+    }
+
+    /// As [`Hosted::leave`], of one whose directory had gone before this tree was started, which nobody has seen.
+    pub(super) fn leave_vanished(&mut self, voice: Voice) {
+        let [process, ..] = self.service.pids();
+        if process != 0 {
+            voice.warning(&[b"its directory is gone; stopping what runs of it"]);
+        }
+        self.leave();
+    }
+
     /// Lets it do all that is due now. Whatever is ready is handled in the engine's own order, deaths and what the tree
     /// has asked for last.
     pub(super) fn turn(&mut self, voice: Voice) -> Turn {

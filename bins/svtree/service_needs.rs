@@ -39,7 +39,7 @@ pub(super) fn read(directory: BorrowedFd, voice: Voice) -> Vec<u8> {
 }
 
 /// The names in it, one a line.
-pub(super) fn names(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn names(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty())
 }
 

@@ -11,9 +11,10 @@ use common::spawn::Files;
 use common::supervise::Part;
 use common::{Voice, Words, door, fds, file};
 use nix::errno::Errno;
-use nix::fcntl::renameat;
+use nix::fcntl::{AtFlags, renameat};
+use nix::sys::stat::{SFlag, fstatat};
 
-use super::scan::argument;
+use super::scan::{argument, is_service};
 use crate::supervise::{
     self, DefaultLog, Ends, HandedOn, Homeless, Names, Now, Options, Orphans, Patience, PidSpace, Places,
     Program, Refusal, Supervised,
@@ -131,6 +132,32 @@ impl Template {
             Some(Ok(state)) => supervise::has_left(state.as_fd()),
             Some(Err(errno)) => *errno != Errno::ENOENT,
         }
+    }
+
+    /// The names, with their state directories, which no directory has any more, and of which something may live that a
+    /// former tree has left. A state that lies in its own directory is gone with that.
+    pub(super) fn vanished(&self, scan: &OwnedFd) -> nix::Result<Vec<(CString, OwnedFd)>> {
+        let mut found = Vec::new();
+        let Some(all) = self.state.as_ref().or(self.own.as_ref()) else { return Ok(found) };
+        let is_there = |name: &CStr| match fstatat(scan, name, AtFlags::empty()) {
+            Ok(file) => fds::is(&file, SFlag::S_IFDIR),
+            // Of any other error nobody knows what it means.
+            Err(errno) => !matches!(errno, Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP),
+        };
+        fds::each_name(all.as_fd(), |name| {
+            let its = is_service(name) && self.state_parent(name).is_some();
+            if !its || is_there(name) {
+                return;
+            }
+            // What is no directory, or somebody else's link to one, was not made by a tree.
+            let state = door::directory(all.as_fd(), name).ok();
+            found.extend(
+                state
+                    .filter(|state| supervise::may_live(state.as_fd(), &self.space))
+                    .map(|state| (name.to_owned(), state)),
+            );
+        })?;
+        Ok(found)
     }
 
     /// Where the state directory of a service lies, if not in its own directory.

@@ -76,6 +76,16 @@ impl Supervised {
         self.shared.voice = voice;
     }
 
+    /// Whether it is down for good, and its logger reads the rest.
+    pub(crate) fn drains(&self) -> bool {
+        self.draining.is_some()
+    }
+
+    /// The pid of its logger; 0: it does not run.
+    pub(crate) fn logger_pid(&self) -> u32 {
+        self.parts.logger_pid()
+    }
+
     /// Whether it is wanted up.
     pub(crate) fn is_wanted(&self) -> bool {
         self.parts.service.machine.want == Want::Up

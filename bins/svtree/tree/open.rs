@@ -115,6 +115,7 @@ impl Tree {
             graph,
             slots,
             looks: 0,
+            sought: false,
             full: None,
             waiting: VecDeque::new(),
             serial: 0,

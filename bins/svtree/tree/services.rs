@@ -33,10 +33,18 @@ pub(super) struct Waiting {
     name: &'static CStr,
     directory: OwnedFd,
     pub(super) slot: usize,
+    stay: Stay,
     /// When it is tried, and since when that has failed.
     again: u64,
     since: Option<u64>,
     told: Option<Told>,
+}
+
+impl Waiting {
+    /// Whether it is the service whose directory has this name.
+    fn is(&self, name: &CStr) -> bool {
+        self.stay == Stay::Hosted && self.name == name
+    }
 }
 
 /// What could not be done, and why.
@@ -95,7 +103,29 @@ impl Tree {
                 Change::Notice(notice) => notice.report(self.voice),
             }
         }
+        let read = self.scan.as_ref().is_some_and(Scan::was_read);
+        if read && !std::mem::replace(&mut self.sought, true) {
+            self.find_vanished();
+        }
         self.watch_scan();
+    }
+
+    /// Finds those whose directories have gone since a former tree has hosted them, where their state is still there. They
+    /// are hosted in a moment, to end as those do that vanish now.
+    fn find_vanished(&mut self) {
+        let Some(scan) = &self.directory else { return };
+        match self.template.vanished(scan) {
+            Ok(found) => {
+                for (name, directory) in found {
+                    // It is needed by nobody, and orders nothing.
+                    let waiting = self.reserve(&name, directory, Stay::Leaving);
+                    self.waiting.push_back(waiting);
+                }
+            }
+            Err(errno) => {
+                self.voice.unable(&[b"look for services that are gone in the state directory"], errno);
+            }
+        }
     }
 
     /// Looks at all there is as soon as possible, and at the needs of all.
@@ -121,14 +151,18 @@ impl Tree {
         }
     }
 
+    fn reserve(&mut self, name: &CStr, directory: OwnedFd, stay: Stay) -> Waiting {
+        let (name, slot) = (self.template.names.get(name), self.slots.reserve());
+        Waiting { name, directory, slot, stay, again: 0, since: None, told: None }
+    }
+
     /// A service was found: it is hosted in a moment.
     fn appear(&mut self, name: &CStr, directory: OwnedFd, room: &mut Room) {
-        let (name, slot) = (self.template.names.get(name), self.slots.reserve());
-        let waiting = Waiting { name, directory, slot, again: 0, since: None, told: None };
+        let waiting = self.reserve(name, directory, Stay::Hosted);
         if !room.has(1) {
             return self.put_back(&waiting, Now::read());
         }
-        self.read_needs(slot, name, waiting.directory.as_fd());
+        self.read_needs(waiting.slot, waiting.name, waiting.directory.as_fd());
         self.waiting.push_back(waiting);
     }
 
@@ -163,13 +197,13 @@ impl Tree {
 
     /// The slot of the service of this name, hosted or not yet.
     fn slot_of(&self, name: &CStr) -> Option<usize> {
-        let waiting = self.waiting.iter().find(|waiting| waiting.name == name);
+        let waiting = self.waiting.iter().find(|waiting| waiting.is(name));
         waiting.map(|waiting| waiting.slot).or_else(|| self.slots.named(name.to_bytes()))
     }
 
     /// The directory of a service is gone, or another one has its name.
     fn vanish(&mut self, name: &CStr, now: Now) {
-        if let Some(at) = self.waiting.iter().position(|waiting| waiting.name == name) {
+        if let Some(at) = self.waiting.iter().position(|waiting| waiting.is(name)) {
             if let Some(waiting) = self.waiting.remove(at) {
                 self.forget(&waiting);
                 self.name_is_free(name, now);
@@ -178,8 +212,7 @@ impl Tree {
         let Some(slot) = self.slots.named(name.to_bytes()) else { return };
         self.graph.vanish(slot);
         if let Some(hosted) = self.slots.get_mut(slot) {
-            hosted.stay = Stay::Leaving;
-            hosted.service.stop();
+            hosted.leave();
             self.touched(slot);
         }
     }
@@ -239,9 +272,9 @@ impl Tree {
         if !room.has(FDS) {
             return self.host_later(waiting, now);
         }
-        let ends = self.course.ends();
+        let (ends, leaves) = (self.course.ends(), waiting.stay == Stay::Leaving);
         // What is hosted for its end must not start.
-        let held = ends || self.graph.holds(waiting.slot);
+        let held = ends || leaves || self.graph.holds(waiting.slot);
         let needs = held.then(|| Names::of(self.names_of_needs(waiting.slot)));
         match self.template.open(waiting.name, &waiting.directory, needs, now) {
             Ok(mut service) => {
@@ -253,9 +286,12 @@ impl Tree {
                     }
                 }
                 self.serial = self.serial.wrapping_add(1);
-                let hosted = Hosted::new(waiting.name, self.serial, service);
+                let mut hosted = Hosted::new(waiting.name, self.serial, service);
+                if leaves {
+                    hosted.leave_vanished(self.template.voice(waiting.name));
+                }
                 self.slots.put(waiting.slot, Box::new(hosted));
-                if ends {
+                if ends && !leaves {
                     // Its turn to stop may have come before it was hosted: it comes once more.
                     self.graph.remove(waiting.slot);
                     self.read_needs(waiting.slot, waiting.name, waiting.directory.as_fd());
@@ -274,7 +310,8 @@ impl Tree {
                 if lasts && waiting.told.replace(told) != Some(told) {
                     refusal.warning(self.template.voice(waiting.name));
                 }
-                if lasts && ends {
+                // The state directory of one that is gone may be that of another supervisor.
+                if lasts && (ends || leaves) {
                     return self.forget(&waiting);
                 }
                 waiting.again = now.monotonic + if lasts { AGAIN } else { SOON };

@@ -116,6 +116,19 @@ pub fn exchange(directory: BorrowedFd, one: &CStr, other: &CStr) -> nix::Result<
     Errno::result(done).map(drop)
 }
 
+/// Renames a file in a directory to a name that nothing has, `RENAME_NOREPLACE` in renameat2(2).
+///
+/// # Errors
+/// renameat2(2)'s: EEXIST where something has the name, EINVAL where the file system cannot promise that nothing has.
+pub fn rename_new(directory: BorrowedFd, from: &CStr, to: &CStr) -> nix::Result<()> {
+    let fd = directory.as_raw_fd();
+    // SAFETY: two C strings and integers.
+    let done = unsafe {
+        libc::syscall(libc::SYS_renameat2, fd, from.as_ptr(), fd, to.as_ptr(), libc::RENAME_NOREPLACE)
+    };
+    Errno::result(done).map(drop)
+}
+
 /// write(2) of all the bytes: the last words of a process that will execute nothing.
 pub(crate) fn write_last(fd: RawFd, mut bytes: &[u8]) -> nix::Result<()> {
     outlive_writes();
