@@ -30,6 +30,7 @@
 mod scripts;
 mod timers;
 
+use super::sparse::Usual;
 use common::signals;
 use common::supervise::{Control, State};
 pub(super) use common::supervise::{Death, Hold, Want};
@@ -161,7 +162,7 @@ pub(super) enum Action {
 }
 
 /// The files that say how a service is restarted and stopped. Times are in milliseconds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Rules {
     /// `restart-delay`: after the first, second, … short run; none: a second after a run that was shorter.
     pub(super) delays: [u32; 16],
@@ -187,21 +188,26 @@ pub(super) struct Rules {
     pub(super) watchdog: u64,
 }
 
+impl Usual for Rules {
+    const USUAL: &'static Self = &Self {
+        delays: [0; 16],
+        delay_count: 0,
+        reset: 10_000,
+        max: 0,
+        down_signal: signals::TERM,
+        timeout_kill: 0,
+        timeout_finish: 0,
+        timeout_setup: 0,
+        timeout_ready: 0,
+        unready: Readiness::Failed,
+        watchdog: 0,
+    };
+}
+
+#[cfg(test)]
 impl Default for Rules {
     fn default() -> Self {
-        Self {
-            delays: [0; 16],
-            delay_count: 0,
-            reset: 10_000,
-            max: 0,
-            down_signal: signals::TERM,
-            timeout_kill: 0,
-            timeout_finish: 0,
-            timeout_setup: 0,
-            timeout_ready: 0,
-            unready: Readiness::Failed,
-            watchdog: 0,
-        }
+        *Self::USUAL
     }
 }
 

@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use common::spawn::Files;
 use common::supervise::Part;
@@ -24,6 +25,8 @@ use crate::supervise::{
 pub(super) struct Template {
     /// The name that the tree was called by.
     pub(super) called: &'static [u8],
+    /// Our pid.
+    pub(super) pid: u32,
     /// The environment of their programs.
     pub(super) env: Words,
     /// The scan directory, from the root.
@@ -60,7 +63,9 @@ impl Log {
         let (directory, program) = match self {
             Self::Nothing => return None,
             Self::Directory(directory) => (*directory, Program::Run(Some(name))),
-            Self::Prefix(directory, path) => (*directory, Program::Command([path, c"-p", name, c"-"])),
+            Self::Prefix(directory, path) => {
+                (*directory, Program::Command(Rc::new([path, c"-p", name, c"-"])))
+            }
         };
         Some(DefaultLog { directory, program })
     }
@@ -104,7 +109,7 @@ impl Template {
             voice: self.voice(name),
             env: self.env.clone(),
             files: Some(self.files),
-            supervisor: std::process::id(),
+            supervisor: self.pid,
             space,
             ends: Ends::WhenAsked,
             orphans: Orphans::Anybodys,

@@ -25,7 +25,7 @@ impl Supervised {
     pub(crate) fn renewed(&mut self) -> u32 {
         let Parts { service, logger } = &mut self.parts;
         let [fifo, notify] = service.notify.renewed();
-        let death = |adopted: &mut Option<Adopted>| adopted.as_mut().is_some_and(Adopted::is_new);
+        let death = |adopted: &mut Option<Box<Adopted>>| adopted.as_deref_mut().is_some_and(Adopted::is_new);
         let fresh = |fd: Option<&mut Fresh>| fd.is_some_and(Fresh::take_new);
         let doors: [(Door, bool); DOORS] = [
             (Door::Death, death(&mut service.adopted)),

@@ -88,6 +88,7 @@ impl Tree {
         });
         let template = Template {
             called,
+            pid: std::process::id(),
             env: env.clone(),
             path: whole,
             state,

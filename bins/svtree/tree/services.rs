@@ -16,6 +16,8 @@ use crate::svtree::service_needs;
 
 /// How many fds are kept for what the services need from time to time, and for clients.
 const SPARE: usize = 24;
+/// How many fds a service takes at most before it has clients.
+const FDS: usize = 24;
 /// How many services are opened in a round.
 const ROUND: usize = 16;
 /// How long a service that cannot be opened is tried in short intervals, before that is reported, in milliseconds.
@@ -48,13 +50,28 @@ impl Waiting {
 /// What could not be done, and why.
 type Told = (&'static str, Option<Errno>);
 
-/// Whether there are fds for another service, and for what those that run need from time to time.
-fn has_room() -> bool {
+/// How many fds are known to be free beside [`SPARE`], in one round.
+#[derive(Debug, Default)]
+struct Room(usize);
+
+impl Room {
+    /// Whether there are fds for another service, which takes `count` of them, and for what those that run need from time
+    /// to time.
+    fn has(&mut self, count: usize) -> bool {
+        let known = self.0.checked_sub(count);
+        let free = if known.is_some() { SPARE } else { free_fds(SPARE + ROUND * FDS) };
+        self.0 = known.unwrap_or(free.saturating_sub(SPARE + count));
+        free >= SPARE
+    }
+}
+
+/// How many fds are free, of those up to the limit; no more than about `most` are counted.
+fn free_fds(most: usize) -> usize {
     const CHUNK: usize = 64;
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
     let (mut free, mut end) = (0, RawFd::try_from(limit).unwrap_or(RawFd::MAX));
     // From the highest number on, since the lowest are given out first.
-    while end > 0 && free < SPARE {
+    while end > 0 && free < most {
         let mut numbers = [watch(-1, 0); CHUNK];
         for number in &mut numbers {
             end -= 1;
@@ -62,11 +79,11 @@ fn has_room() -> bool {
         }
         // An fd that is not open is said to be that; a number below 0 is passed over.
         if poll::poll(&mut numbers, Some(0)).is_err() {
-            return false;
+            return 0;
         }
         free += numbers.iter().filter(|number| number.revents & POLLNVAL != 0).count();
     }
-    free >= SPARE
+    free
 }
 
 impl Tree {
@@ -77,9 +94,10 @@ impl Tree {
         let Some(scan) = self.scan.as_mut().filter(|_| may) else { return };
         self.looks += 1;
         scan.look(now.monotonic);
+        let mut room = Room::default();
         while let Some(change) = self.scan.as_mut().and_then(Scan::next) {
             match change {
-                Change::Appeared { name, directory, .. } => self.appear(&name, directory),
+                Change::Appeared { name, directory, .. } => self.appear(&name, directory, &mut room),
                 Change::Renamed { from, to } => self.rename(&from, &to),
                 Change::Vanished { name } => self.vanish(&name, now),
                 Change::Notice(notice) => notice.report(self.voice),
@@ -99,7 +117,9 @@ impl Tree {
         match self.template.vanished(scan) {
             Ok(found) => {
                 for (name, directory) in found {
-                    self.add(&name, directory, Stay::Leaving);
+                    // It is needed by nobody, and orders nothing.
+                    let waiting = self.reserve(&name, directory, Stay::Leaving);
+                    self.waiting.push_back(waiting);
                 }
             }
             Err(errno) => {
@@ -131,22 +151,18 @@ impl Tree {
         }
     }
 
-    /// A service was found: it is hosted in a moment.
-    fn appear(&mut self, name: &CStr, directory: OwnedFd) {
-        self.add(name, directory, Stay::Hosted);
+    fn reserve(&mut self, name: &CStr, directory: OwnedFd, stay: Stay) -> Waiting {
+        let (name, slot) = (self.template.names.get(name), self.slots.reserve());
+        Waiting { name, directory, slot, stay, again: 0, since: None, told: None }
     }
 
-    fn add(&mut self, name: &CStr, directory: OwnedFd, stay: Stay) {
-        let (name, slot) = (self.template.names.get(name), self.slots.reserve());
-        let waiting = Waiting { name, directory, slot, stay, again: 0, since: None, told: None };
-        if stay == Stay::Leaving {
-            // It is needed by nobody, and orders nothing.
-            return self.waiting.push_back(waiting);
-        }
-        if !has_room() {
+    /// A service was found: it is hosted in a moment.
+    fn appear(&mut self, name: &CStr, directory: OwnedFd, room: &mut Room) {
+        let waiting = self.reserve(name, directory, Stay::Hosted);
+        if !room.has(1) {
             return self.put_back(&waiting, Now::read());
         }
-        self.read_needs(slot, name, waiting.directory.as_fd());
+        self.read_needs(waiting.slot, waiting.name, waiting.directory.as_fd());
         self.waiting.push_back(waiting);
     }
 
@@ -211,9 +227,10 @@ impl Tree {
 
     /// Hosts those that are due, but no more in a round than leave the others their turn.
     pub(super) fn host_waiting(&mut self, now: Now) {
+        let mut room = Room::default();
         for _ in 0..self.waiting.len().min(ROUND) {
             match self.waiting.pop_front() {
-                Some(waiting) if waiting.again <= now.monotonic => self.host(waiting, now),
+                Some(waiting) if waiting.again <= now.monotonic => self.host(waiting, &mut room, now),
                 Some(waiting) => self.waiting.push_back(waiting),
                 None => return,
             }
@@ -251,8 +268,8 @@ impl Tree {
         self.waiting.iter().map(|waiting| waiting.again).min()
     }
 
-    fn host(&mut self, mut waiting: Waiting, now: Now) {
-        if !has_room() {
+    fn host(&mut self, mut waiting: Waiting, room: &mut Room, now: Now) {
+        if !room.has(FDS) {
             return self.host_later(waiting, now);
         }
         let (ends, leaves) = (self.course.ends(), waiting.stay == Stay::Leaving);
