@@ -36,7 +36,7 @@ end
 
 function __svctl_wants_service
     not __svctl_wants_command; and not __svctl_wants_signal; and not __svctl_wants_condition
-    and not __svctl_runs rescan help
+    and not __svctl_runs rescan help lint new
 end
 
 function __svctl_services
@@ -64,12 +64,35 @@ function __svctl_services
 end
 
 complete -c svctl -f
-complete -c svctl -s v -d 'wait until the command has taken effect, and print the state'
-complete -c svctl -s w -x -d 'wait at most this long (default: SVWAIT, else 7); implies -v'
-complete -c svctl -l now -d 'with enable: start the service whatever its file down says, and wait'
-complete -c svctl -l json -d 'print a JSON object for each service, one per line'
-complete -c svctl -l help -d 'print the usage'
-complete -c svctl -l version -d 'print the version'
+complete -c svctl -n 'not __svctl_runs lint new log list show' -s v -d 'wait until the command has taken effect, and print the state'
+complete -c svctl -n 'not __svctl_runs lint new log list show' -s w -x -d 'wait at most this long (default: SVWAIT, else 7); implies -v'
+complete -c svctl -n 'not __svctl_runs lint new log list show' -l now -d 'with enable: start the service whatever its file down says, and wait'
+complete -c svctl -n 'not __svctl_runs lint new log list show' -l json -d 'print a JSON object for each service, one per line'
+complete -c svctl -n 'not __svctl_runs lint new log list show' -l help -d 'print the usage'
+complete -c svctl -n 'not __svctl_runs lint new log list show' -l version -d 'print the version'
+complete -c svctl -n '__svctl_runs lint' -s s -d 'be strict: warnings count as errors do'
+complete -c svctl -n '__svctl_runs lint' -l json -d 'print a JSON object for each finding, one per line'
+complete -c svctl -n '__svctl_runs lint' -l no-shellcheck -d 'do not run shellcheck'
+complete -c svctl -n '__svctl_runs lint' -a '(__fish_complete_directories)'
+complete -c svctl -n '__svctl_runs new' -s e -d 'take variables from the files in the directory env'
+complete -c svctl -n '__svctl_runs new' -s l -x -d 'run the logger as account; default: that of -u'
+complete -c svctl -n '__svctl_runs new' -s r -x -d 'wait until it is ready: the number of a file descriptor, or sd-notify'
+complete -c svctl -n '__svctl_runs new' -s u -x -d 'run the service as account'
+complete -c svctl -n '__svctl_runs log' -s f -d 'show lines as they come, until q or ^C'
+complete -c svctl -n '__svctl_runs log' -s n -x -d 'show the last lines, or all (default: 100; 10 with -f; all that are chosen)'
+complete -c svctl -n '__svctl_runs log' -s g -x -d 'show lines with this text'
+complete -c svctl -n '__svctl_runs log' -s p -x -d 'show lines of this level (err, warning, ...) and more important ones'
+complete -c svctl -n '__svctl_runs log' -l since -x -d 'show lines from this time on: \'2026-11-29 04:00\', 04:00, -1h, today'
+complete -c svctl -n '__svctl_runs log' -l until -x -d 'show lines up to this time'
+complete -c svctl -n '__svctl_runs log' -l utc -d 'show and read times as UTC'
+complete -c svctl -n '__svctl_runs log' -l json -d 'print a JSON object for each line'
+complete -c svctl -n '__svctl_runs list' -s t -d 'print the processes below each service'
+complete -c svctl -n '__svctl_runs list' -s v -d 'list loggers too'
+complete -c svctl -n '__svctl_runs list' -s w -d 'follow what happens, for so many seconds if a number is the next word'
+complete -c svctl -n '__svctl_runs list' -l down -d 'list those alone that are not up'
+complete -c svctl -n '__svctl_runs list' -l failed -d 'list those alone that have failed'
+complete -c svctl -n '__svctl_runs list' -l json -d 'print a JSON object for each service, one per line'
+complete -c svctl -n '__svctl_runs show' -l json -d 'print a JSON object for each service, one per line'
 complete -c svctl -n __svctl_wants_command -a start -d '[-o] start the service, and wait until it has come up'
 complete -c svctl -n __svctl_wants_command -a stop -d 'stop it, and wait until it is down'
 complete -c svctl -n __svctl_wants_command -a restart -d 'stop and start it, and wait until it has come up'
