@@ -16,6 +16,12 @@ _svctl() {
 	((i <= COMP_CWORD)) || return # the value of -w
 	# Those that are programs of their own have their own options.
 	case $command in
+	lint)
+		options='-s --json --no-shellcheck --help --version' value='^$' kind=dir
+		;;
+	new)
+		options='-e -l -r -u --help --version' value='^-[e]*[lru]$' kind=free
+		;;
 	esac
 	if [[ ${operands[0]-} && ${COMP_WORDS[COMP_CWORD - 1]} =~ $value ]]; then return; fi
 	if [[ $cur == -* || -z $command ]]; then

@@ -36,7 +36,7 @@ end
 
 function __svctl_wants_service
     not __svctl_wants_command; and not __svctl_wants_signal; and not __svctl_wants_condition
-    and not __svctl_runs rescan help
+    and not __svctl_runs rescan help lint new
 end
 
 function __svctl_services
@@ -64,12 +64,20 @@ function __svctl_services
 end
 
 complete -c svctl -f
-complete -c svctl -s v -d 'wait until the command has taken effect, and print the state'
-complete -c svctl -s w -x -d 'wait at most this long (default: SVWAIT, else 7); implies -v'
-complete -c svctl -l now -d 'with enable: start the service whatever its file down says, and wait'
-complete -c svctl -l json -d 'print a JSON object for each service, one per line'
-complete -c svctl -l help -d 'print the usage'
-complete -c svctl -l version -d 'print the version'
+complete -c svctl -n 'not __svctl_runs lint new' -s v -d 'wait until the command has taken effect, and print the state'
+complete -c svctl -n 'not __svctl_runs lint new' -s w -x -d 'wait at most this long (default: SVWAIT, else 7); implies -v'
+complete -c svctl -n 'not __svctl_runs lint new' -l now -d 'with enable: start the service whatever its file down says, and wait'
+complete -c svctl -n 'not __svctl_runs lint new' -l json -d 'print a JSON object for each service, one per line'
+complete -c svctl -n 'not __svctl_runs lint new' -l help -d 'print the usage'
+complete -c svctl -n 'not __svctl_runs lint new' -l version -d 'print the version'
+complete -c svctl -n '__svctl_runs lint' -s s -d 'be strict: warnings count as errors do'
+complete -c svctl -n '__svctl_runs lint' -l json -d 'print a JSON object for each finding, one per line'
+complete -c svctl -n '__svctl_runs lint' -l no-shellcheck -d 'do not run shellcheck'
+complete -c svctl -n '__svctl_runs lint' -a '(__fish_complete_directories)'
+complete -c svctl -n '__svctl_runs new' -s e -d 'take variables from the files in the directory env'
+complete -c svctl -n '__svctl_runs new' -s l -x -d 'run the logger as account; default: that of -u'
+complete -c svctl -n '__svctl_runs new' -s r -x -d 'wait until it is ready: the number of a file descriptor, or sd-notify'
+complete -c svctl -n '__svctl_runs new' -s u -x -d 'run the service as account'
 complete -c svctl -n __svctl_wants_command -a start -d '[-o] start the service, and wait until it has come up'
 complete -c svctl -n __svctl_wants_command -a stop -d 'stop it, and wait until it is down'
 complete -c svctl -n __svctl_wants_command -a restart -d 'stop and start it, and wait until it has come up'
