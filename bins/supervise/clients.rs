@@ -8,7 +8,7 @@ use nix::unistd::read;
 use common::supervise::{GAVE_UP, Object, key};
 
 use super::fresh::Fresh;
-use super::machine::{Event, Machine, Phase};
+use super::machine::{Event, Machine, Phase, Unreloaded};
 use super::now::Now;
 use super::order::{Ask, Late};
 use super::report::{self, View};
@@ -32,6 +32,8 @@ pub(super) enum Condition {
     Ready,
     /// That a start which is under way is over, and the control script of this letter.
     Settled(Option<u8>),
+    /// That this many reloads are over.
+    Reloaded(u64),
 }
 
 impl Condition {
@@ -48,6 +50,7 @@ impl Condition {
             Self::Settled(letter) => {
                 !machine.preparing() && !letter.is_some_and(|letter| machine.asks(letter))
             }
+            Self::Reloaded(count) => machine.reload.done >= count,
         }
     }
 }
@@ -72,6 +75,8 @@ enum Doing {
 enum Reached {
     Holds,
     GaveUp,
+    /// It has failed.
+    Unreloaded(Unreloaded),
 }
 
 #[derive(Debug)]
@@ -380,7 +385,10 @@ impl Clients {
             if up && view.machine.hold.gave_up() {
                 client.doing = Doing::Reached(part, Reached::GaveUp);
             } else if condition.holds(view) {
-                client.doing = Doing::Reached(part, Reached::Holds);
+                let failure =
+                    view.machine.reload.failure.filter(|_| matches!(condition, Condition::Reloaded(_)));
+                let reached = failure.map_or(Reached::Holds, Reached::Unreloaded);
+                client.doing = Doing::Reached(part, reached);
             }
         }
     }
@@ -402,6 +410,7 @@ impl Clients {
                     let mut object = Object::error(GAVE_UP.as_bytes());
                     self.send(i, object.text(key::REASON, view.machine.hold.reason()).line());
                 }
+                Reached::Unreloaded(why) => self.send(i, report::reload_failure(Some(why)).line()),
                 Reached::Holds => self.show(i, view, now),
             }
         }

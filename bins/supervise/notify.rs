@@ -41,6 +41,8 @@ pub(super) struct Notify {
     words: Option<Box<Text<80>>>,
     /// It has shown that it lives.
     pub(super) fed: bool,
+    /// What it has announced of a reload.
+    pub(super) reload: Announced,
     fifo: Option<Pipe>,
     end: Option<OwnedFd>,
     socket: Option<Fresh>,
@@ -50,6 +52,33 @@ pub(super) struct Notify {
     deaf: [u64; 2],
     /// Why it could not be opened, which was reported.
     refused: Option<Errno>,
+}
+
+/// What was announced of reloads since this was asked last, in this order.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Announced {
+    /// That the service is ready.
+    pub(super) ready: bool,
+    /// That a reload begins, the last one; and since when, `CLOCK_MONOTONIC` in milliseconds, if that was said.
+    pub(super) begins: Option<Option<u64>>,
+    /// That the service is ready again.
+    pub(super) ends: bool,
+}
+
+impl Announced {
+    /// Hears a message.
+    fn hear(&mut self, message: &[u8]) {
+        let lines = || message.split(|b| *b == b'\n');
+        let ready = lines().any(|line| line == b"READY=1");
+        if lines().any(|line| line == b"RELOADING=1") {
+            let time = lines().find_map(|line| number::<u64>(line.strip_prefix(b"MONOTONIC_USEC=")?));
+            (self.begins, self.ends) = (Some(time.map(|time| time / 1000)), ready);
+        } else if self.begins.is_some() {
+            self.ends |= ready;
+        } else {
+            self.ready |= ready;
+        }
+    }
 }
 
 impl Notify {
@@ -225,6 +254,7 @@ impl Notify {
                 stranger = sender;
                 continue;
             }
+            self.reload.hear(message);
             for line in message.split(|b| *b == b'\n') {
                 match line {
                     b"READY=1" => self.ready = true,
@@ -284,4 +314,27 @@ fn descends(mut pid: u32, ancestor: u32) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_reloads_the_last_beginning_and_the_last_end_count() {
+        for (messages, ready, begins, ends) in [
+            (&["READY=1"][..], true, None, false),
+            (&["RELOADING=1"], false, Some(None), false),
+            (&["RELOADING=1\nMONOTONIC_USEC=7999\nSTATUS=x"], false, Some(Some(7)), false),
+            (&["MONOTONIC_USEC=x\nRELOADING=1", "READY=1"], false, Some(None), true),
+            (&["READY=1\nRELOADING=1"], false, Some(None), true),
+            (&["READY=1", "RELOADING=1"], true, Some(None), false),
+            (&["RELOADING=1", "READY=1", "RELOADING=1\nMONOTONIC_USEC=9000"], false, Some(Some(9)), false),
+            (&["RELOADING=0", "XREADY=1", "MONOTONIC_USEC=9000"], false, None, false),
+        ] {
+            let mut announced = Announced::default();
+            messages.iter().for_each(|message| announced.hear(message.as_bytes()));
+            assert_eq!(announced, Announced { ready, begins, ends }, "{messages:?}");
+        }
+    }
 }

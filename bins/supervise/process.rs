@@ -30,7 +30,7 @@ use super::pipe::End;
 use super::program::{Directory, Program};
 use super::record::{self, Book, Snapshot};
 use super::refusal::Refusal;
-use super::report::View;
+use super::report::{self, View};
 use super::service::{self, Optional, Settings};
 use super::shared::Shared;
 use super::state::State;
@@ -72,6 +72,8 @@ pub(super) struct Process {
     pub(super) adopted: Option<Adopted>,
     /// The control script that runs, or ran last.
     script: ControlScript,
+    /// ./reload that runs, or ran last.
+    reload: ControlScript,
     /// The wait status of the process, which is dead, while the machine does not know.
     lost: Option<i32>,
     /// The setup that has done its work last.
@@ -127,6 +129,7 @@ impl Process {
             leftovers: Leftovers::default(),
             adopted: None,
             script: ControlScript::default(),
+            reload: ControlScript::default(),
             lost: None,
             setup: 0,
             ended: Phase::Run,
@@ -201,9 +204,9 @@ impl Process {
         self.state.as_mut()?.control.as_mut()
     }
 
-    /// The pids of its process and of its control script, 0 where none runs.
-    pub(super) fn pids(&self) -> [u32; 2] {
-        [self.machine.pid, self.script.pid()]
+    /// The pids of its process, of its control script and of ./reload, 0 where none runs.
+    pub(super) fn pids(&self) -> [u32; 3] {
+        [self.machine.pid, self.script.pid(), self.reload.pid()]
     }
 
     /// Whether a process of it runs, as far as that is known.
@@ -247,6 +250,9 @@ impl Process {
         let company = if shared.is_one_of_many() { Company::Tree } else { Company::Alone };
         self.settings.look(directory, now.wall.0, company, voice);
         match event {
+            Event::Control(Control::Reload) | Event::Reloading(_) => {
+                self.settings.for_reload(directory, voice);
+            }
             Event::Control(Control::Down | Control::Exit | Control::Restart) => {
                 self.settings.for_stop(directory, voice);
                 if self.machine.phase == Phase::Done {
@@ -291,9 +297,7 @@ impl Process {
     ) -> Option<Event> {
         match action {
             // There is nobody to signal any more, and the pid may be somebody else's.
-            Action::Try(script) if self.lost.is_some() && script.is_for_signal() => {
-                Some(Event::Script(false))
-            }
+            Action::Try(script) if self.lost.is_some() && script.is_for_signal() => Some(Event::Script(None)),
             Action::Try(script) => {
                 // Before anybody can see what comes of it: a kill after that must not take it back. Any other signal
                 // is kept for its script alone: one that was sent must not be sent again.
@@ -302,7 +306,12 @@ impl Process {
                 }
                 self.try_script(shared, script, now)
             }
-            Action::KillScript => (!self.script.kill()).then_some(Event::Script(false)),
+            Action::KillScript => (!self.script.kill()).then_some(Event::Script(None)),
+            Action::StartReload => self.start_reload(shared),
+            Action::KillReload => {
+                self.reload.kill(); // it runs, as far as the machine knows: its death follows
+                None
+            }
             Action::Start => Some(self.start(shared, now)),
             Action::Run => Some(self.start_after_setup(shared, now)),
             Action::Report => {
@@ -316,6 +325,10 @@ impl Process {
             }
             Action::ReportStarved => {
                 self.report_starved(shared);
+                None
+            }
+            Action::ReportReload => {
+                self.report_reload(shared);
                 None
             }
             Action::Signal(signal) => {
@@ -342,6 +355,7 @@ impl Process {
     /// Kills what runs of it, and its process group where it leads one, whatever comes of that.
     pub(super) fn kill(&self, shared: &Shared) {
         self.script.kill();
+        self.reload.kill();
         if self.machine.pid == 0 {
             return;
         }
@@ -355,7 +369,7 @@ impl Process {
     fn try_script(&mut self, shared: &Shared, script: Script, now: Now) -> Option<Event> {
         let (voice, directory) = (shared.voice(self.part), self.directory.as_fd());
         if !self.script.is_there(script, directory, &mut self.settings, voice) {
-            return Some(Event::Script(false));
+            return Some(Event::Script(None));
         }
         if !matches!(script, Script::Up | Script::Stop) {
             // It may kill us at once, and has to run again then.
@@ -364,10 +378,18 @@ impl Process {
         let runs = self.machine.phase == Phase::Run && self.lost.is_none();
         let target = runs.then_some(self.machine.pid);
         if !self.script.start(script, self.directory.as_fd(), target, shared, voice) {
-            return Some(Event::Script(false));
+            return Some(Event::Script(None));
         }
         self.machine.script_runs(now.monotonic);
         None
+    }
+
+    fn start_reload(&mut self, shared: &Shared) -> Option<Event> {
+        let voice = shared.voice(self.part);
+        let runs = self.machine.phase == Phase::Run && self.lost.is_none();
+        let target = runs.then_some(self.machine.pid);
+        let started = self.reload.start_path(c"./reload", self.directory.as_fd(), target, shared, voice);
+        (!started).then_some(Event::ReloadScript(None))
     }
 
     /// Starts setup, or run if there is none.
@@ -502,7 +524,11 @@ impl Process {
 
     /// What distinguishes the leftovers of the last run from the rest.
     fn run_before(&self, shared: &Shared, logger: u32) -> leftovers::Run {
-        leftovers::Run { pid: self.died.1, spare: [self.script.pid(), logger], orphans: shared.orphans }
+        leftovers::Run {
+            pid: self.died.1,
+            spare: [self.script.pid(), self.reload.pid(), logger],
+            orphans: shared.orphans,
+        }
     }
 
     /// Starts run, finish or setup, as `phase` says.
@@ -585,7 +611,7 @@ impl Process {
             self.lost = Some(status);
             return true;
         }
-        let script = self.script.lost(pid, status);
+        let script = self.script.lost(pid, status) || self.reload.lost(pid, status);
         if !script {
             self.leftovers.child_died();
         }
@@ -594,7 +620,8 @@ impl Process {
 
     /// Whether there is something to bury.
     pub(super) fn is_lost(&self) -> bool {
-        self.lost.is_some() || self.script.is_lost() || self.leftovers.are_fewer()
+        let scripts = self.script.is_lost() || self.reload.is_lost();
+        self.lost.is_some() || scripts || self.leftovers.are_fewer()
     }
 
     /// The next of the deaths that were noticed, to happen now; `logger` is the pid of the logger.
@@ -607,8 +634,11 @@ impl Process {
             self.leftovers.death_was_seen();
             return Some(Event::Died(death));
         }
-        if let Some(handled) = self.script.bury() {
-            return Some(Event::Script(handled));
+        if let Some(death) = self.script.bury() {
+            return Some(Event::Script(Some(death)));
+        }
+        if let Some(death) = self.reload.bury() {
+            return Some(Event::ReloadScript(Some(death)));
         }
         let none_are_left = self.leftovers.none_are_left(self.run_before(shared, logger));
         none_are_left.then_some(Event::Later(now.monotonic))
@@ -690,6 +720,14 @@ impl Process {
     fn report_starved(&self, shared: &Shared) {
         let mut line = Text::<128>::of("warning: svrun: run has sent no WATCHDOG=1 for ");
         line.seconds(self.machine.watchdog).add(" s, sending it SIGABRT\n");
+        self.to_log(shared, line.bytes());
+    }
+
+    /// A reload has failed.
+    #[inline(never)]
+    fn report_reload(&self, shared: &Shared) {
+        let mut line = Text::<128>::of("warning: svrun: reload failed: ");
+        line.add(report::unreloaded(self.machine.reload.failure).bytes()).add("\n");
         self.to_log(shared, line.bytes());
     }
 

@@ -12,7 +12,7 @@ use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, read};
 
 use super::lookalikes::{self, Company};
-use super::machine::{Readiness, Rules};
+use super::machine::{Readiness, Reloading, Rules};
 use common::supervise::Part;
 
 /// What is done about what a service leaves behind.
@@ -63,6 +63,8 @@ pub(super) struct Settings {
     names: lookalikes::Reported,
 }
 
+/// How long run has to live on after a reload where it may announce one, in milliseconds.
+const SECOND: u64 = 1000;
 /// A stop in less milliseconds than this cannot be meant: seconds were.
 const HASTE: u64 = 100;
 
@@ -84,6 +86,9 @@ pub(super) enum Optional {
     TimeoutSetup,
     TimeoutReady,
     Watchdog,
+    Reload,
+    ReloadSignal,
+    TimeoutReload,
 }
 
 /// Opens a file of a service directory for reading. Where an fd or memory is short, what is not there is
@@ -221,6 +226,39 @@ impl Settings {
         let finish = File(Optional::TimeoutFinish, c"timeout-finish", MILLISECONDS.expected);
         let both = [default.timeout_finish, last.timeout_finish];
         self.rules.timeout_finish = self.limit(directory, voice, finish, both);
+    }
+
+    /// Reads what counts for a reload.
+    pub(super) fn for_reload(&mut self, directory: BorrowedFd, voice: Voice) {
+        let (default, last) = (Rules::default(), self.rules);
+        let file = File(Optional::TimeoutReload, c"timeout-reload", MILLISECONDS.expected);
+        let both = [default.timeout_reload, last.timeout_reload];
+        self.rules.timeout_reload =
+            self.file(directory, voice, file, both, |text| MILLISECONDS.parse(one(text)?));
+        self.rules.reload_proof = if self.sd_notify { SECOND } else { default.reload_proof };
+        if !self.misses(Optional::Reload) {
+            if exists(directory, c"reload") {
+                self.rules.reload = Reloading::Script;
+                return;
+            }
+            self.missed(directory, Optional::Reload, c"reload");
+        }
+        let expected = "one signal, by name or number, and maybe the word notify behind it";
+        let file = File(Optional::ReloadSignal, c"reload-signal", expected);
+        // What was read last may have been ./reload, of another time.
+        let last = if last.reload == Reloading::Script { default.reload } else { last.reload };
+        self.rules.reload = self.file(directory, voice, file, [default.reload, last], |text| {
+            let mut words = words(text);
+            let signal = signals::parse(words.next()?)?;
+            match (words.next(), words.next()) {
+                (None, None) => Some(Reloading::Signal(signal)),
+                (Some(b"notify"), None) => Some(Reloading::Announced(signal)),
+                _ => None,
+            }
+        });
+        if let (Reloading::Announced(signal), false) = (self.rules.reload, self.sd_notify) {
+            self.rules.reload = Reloading::Signal(signal); // there is no way to announce it
+        }
     }
 
     /// Reads what counts for a start.

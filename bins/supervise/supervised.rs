@@ -459,6 +459,7 @@ impl Supervised {
         let pid = if service.machine.phase == Phase::Run { service.machine.pid } else { 0 };
         let words = Text::<80>::of(service.notify.words());
         let changed = service.notify.hear(pid, now.monotonic);
+        let reload = std::mem::take(&mut service.notify.reload);
         if std::mem::take(&mut service.notify.fed) {
             service.machine.fed(now.monotonic);
         }
@@ -478,7 +479,13 @@ impl Supervised {
         if changed {
             self.clients.readiness_changed(&view, now);
         }
-        if changed && ready {
+        if reload.ready || changed && ready && !reload.ends {
+            self.happen(Part::Service, Event::Ready, now);
+        }
+        if let Some(at) = reload.begins {
+            self.happen(Part::Service, Event::Reloading(at), now);
+        }
+        if reload.ends {
             self.happen(Part::Service, Event::Ready, now);
         }
     }
@@ -519,7 +526,7 @@ impl Supervised {
                     self.take_back_exit(now);
                 }
                 Control::Down => self.take_back_exit(now),
-                Control::Exit | Control::Signal(_) => {}
+                Control::Exit | Control::Signal(_) | Control::Reload => {}
             }
         } else {
             let locked = self.parts.logger.as_ref().is_none_or(|logger| logger.locked.is_some());

@@ -1,7 +1,7 @@
 //! The commands: their bytes and requests, and their goals.
 
 use common::signals;
-use common::supervise::Control::{self, Down, Exit, Once, Restart, Up};
+use common::supervise::Control::{self, Down, Exit, Once, Reload, Restart, Up};
 
 use super::conn::To;
 use super::status::{State, Status, Want};
@@ -14,7 +14,8 @@ use Verb::Send;
 pub(super) enum Goal {
     /// Nothing: it is done once it is sent.
     Sent,
-    /// The run that got the signal lives on, for as long as a new one has to.
+    /// The supervisor says that it is; or, of one that has no word for it, the run that got SIGHUP lives on, for as long as
+    /// a new one has to.
     Reloaded,
     /// The service has come up, and is wanted so.
     Up,
@@ -181,7 +182,7 @@ const OF_SV: &[Row] = &[
     row(&["start"], "[-o] as up, and wait until it has come up", Send(&[Up], Goal::Up, Waits)),
     row(&["stop"], "as down, and wait until it is down", Send(&[Down], Goal::Down, Waits)),
     row(&["shutdown"], "as exit, and wait until the supervisor has exited", Send(&[Exit], Goal::Gone, Waits)),
-    row(&["reload"], "as hup, and check that it keeps running", Send(&[HUP], Goal::Reloaded, Waits)),
+    row(&["reload"], "make it reload, and wait until it has", Send(&[Reload], Goal::Reloaded, Waits)),
     row(
         &["restart"],
         "stop and start it, and wait until it has come up",
@@ -290,9 +291,17 @@ impl Command {
         }
     }
 
-    /// As sv does it: a signal is sent, whatever comes of it.
+    /// As sv does it: a reload is a signal, which is sent, whatever comes of it.
     pub(super) fn send_as_sv(controls: &[Control], goal: Goal, patience: Patience) -> Self {
-        Self::send(controls, if goal == Goal::Reloaded { Goal::Sent } else { goal }, patience)
+        match goal {
+            Goal::Reloaded => Self::send(&[HUP], Goal::Sent, patience),
+            goal => Self::send(controls, goal, patience),
+        }
+    }
+
+    /// The requests for a supervisor that has no word for a reload.
+    pub(super) fn old_reload() -> Vec<String> {
+        vec!["status".to_owned(), HUP.request()]
     }
 
     /// Waits for a condition, and sends nothing.
@@ -353,6 +362,7 @@ mod tests {
             ("2", "2", "signal USR2"),
             ("restart", "tcu", "restart"),
             ("try-restart", "tc", "signal TERM, continue"),
+            ("reload", "h", "reload"),
             ("check", "", ""),
             ("signal stop", "p", "pause"),
             ("signal 15", "t", "signal TERM"),

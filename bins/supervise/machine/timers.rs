@@ -15,11 +15,15 @@ pub(in crate::supervise) enum Timer {
     Ready,
     /// The end of the time in which run has to show that it lives.
     Watchdog,
+    /// The end of the time that a reload may take; the start of one that was asked for meanwhile.
+    Reload,
+    /// The end of the time for which run has to live on after what reloads it.
+    Proof,
 }
 
 /// One time for each of them, monotonic, in milliseconds.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::supervise) struct Timers([Option<u64>; 6]);
+pub(in crate::supervise) struct Timers([Option<u64>; 8]);
 
 impl Timers {
     /// When it is due.

@@ -72,7 +72,7 @@ impl Supervised {
         }
         let Some(logger) = &mut self.parts.logger else { return };
         let leaves = logger.machine.want == Want::Exit;
-        if logger.pids() == [0; 2] {
+        if logger.pids() == [0; 3] {
             return self.exchange_logger(now);
         }
         if leaves || logger.locked.is_some() {

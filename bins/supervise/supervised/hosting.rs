@@ -15,7 +15,7 @@ use common::Voice;
 use common::supervise::{Control, Object, Part, Want};
 
 /// How many children a service has at most: those of [`Supervised::pids`].
-const CHILDREN: usize = 4;
+const CHILDREN: usize = 5;
 
 impl Supervised {
     /// A bit for each of the places of [`Supervised::watch`], counting from the lowest, whose file nobody has asked
@@ -42,13 +42,13 @@ impl Supervised {
         doors.chain(clients).fold(0, |bits, bit| bits | bit)
     }
 
-    /// The pids of its children, 0 where there is none: a process of the service or its control script, and those of
-    /// the logger. One that was adopted is among them, as it becomes a child of this process where that is the reaper
+    /// The pids of its children, 0 where there is none: a process of the service, its control script or its
+    /// ./reload, and those of the logger. One that was adopted is among them, as it becomes a child of this process where that is the reaper
     /// of orphans; a child that was started later under its number is another.
     pub(crate) fn pids(&self) -> [u32; CHILDREN] {
-        let of = |part| self.parts.get(part).map_or([0; 2], Process::pids);
-        let ([run, script], [logger, its_script]) = (of(Part::Service), of(Part::Log));
-        [run, script, logger, its_script]
+        let of = |part| self.parts.get(part).map_or([0; 3], Process::pids);
+        let ([run, script, reload], [logger, its_script, _]) = (of(Part::Service), of(Part::Log));
+        [run, script, reload, logger, its_script]
     }
 
     /// Whether the death of a child that is nobody's may concern it: it waits for the end of what run left behind.
@@ -167,7 +167,7 @@ mod tests {
         assert_eq!(service.settle(Now::read()), Next::Wait);
         assert_eq!(service.renewed(), control | socket);
         assert!(before >= 0 && watched(&service)[2].fd >= 0);
-        assert_eq!((service.pids(), service.awaits_leftovers()), ([0; 4], false));
+        assert_eq!((service.pids(), service.awaits_leftovers()), ([0; 5], false));
     }
 
     #[test]

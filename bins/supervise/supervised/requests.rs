@@ -65,6 +65,9 @@ impl Supervised {
             _ => None,
         };
         let Some(control) = control else { return self.unknown(i) };
+        if control == Control::Reload {
+            return self.reload(i, part, now);
+        }
         let signal = matches!(control, Control::Signal(_));
         if signal && !runs {
             return self.clients.refuse(i, b"not running");
@@ -75,6 +78,21 @@ impl Supervised {
         self.ask(part, control, late[part as usize], Some(Way::Client(i)), now);
         self.save(now);
         self.reply(i, part, control.letter().filter(|_| signal), now);
+    }
+
+    /// Reloads a part, and answers once that is done.
+    fn reload(&mut self, i: usize, part: Part, now: Now) {
+        let done = |this: &Self| this.parts.get(part).map_or(0, |process| process.machine.reload.done);
+        let before = done(self);
+        self.ask(part, Control::Reload, None, None, now);
+        let last = self.parts.get(part).map_or(0, |process| process.machine.reload.last());
+        if last == before {
+            return self.clients.refuse(i, b"not running");
+        }
+        self.save(now);
+        if let Some(view) = self.parts.view(part, &self.shared) {
+            self.clients.wait(i, Condition::Reloaded(last), None, &view, now);
+        }
     }
 
     /// Answers with the state, once a start that is under way is over, and the control script of this letter.
@@ -138,6 +156,9 @@ impl Supervised {
             () if !self.is_adoptable() => return Err("unable to upgrade: this service cannot be adopted"),
             () if self.parts.service.machine.scripted() => {
                 return Err("unable to upgrade: a control script runs, try again");
+            }
+            () if self.parts.service.machine.reload.is_awaited() => {
+                return Err("unable to upgrade: a reload is under way, try again");
             }
             () => {}
         }

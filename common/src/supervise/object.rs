@@ -21,6 +21,7 @@ pub mod key {
     pub const NEEDS: &str = "needs";
     pub const NEXT: &str = "next";
     pub const READY: &str = "ready";
+    pub const RELOADING: &str = "reloading";
     pub const STATUS: &str = "status";
     pub const RESTARTS: &str = "restarts";
     pub const SHORT: &str = "short";
