@@ -10,8 +10,8 @@ use common::{Text, fds, process, procfs, signals};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
-use nix::unistd::Gid;
 
+use super::access::Access;
 use super::adopt;
 use super::adopted::Adopted;
 use super::control_script::ControlScript;
@@ -165,12 +165,12 @@ impl Process {
     pub(super) fn take_state(
         &mut self,
         shared: &mut Shared,
-        operators: Option<Gid>,
+        access: Access,
         patience: Patience,
         homeless: Homeless,
         now: Now,
     ) -> Result<(), Refusal> {
-        let unable = match State::take(self.parent(), operators, patience) {
+        let unable = match State::take(self.parent(), access, patience) {
             Ok(state) => {
                 shared.space.look_for_sign(state.directory());
                 let looks = homeless == Homeless::Supervised;

@@ -4,12 +4,12 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::quantity::{COUNT, MILLISECONDS, SECONDS};
-use common::{Exit, Text, Voice, fds, signals};
+use common::{Text, Voice, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat, mkdirat};
 use nix::sys::time::TimeSpec;
-use nix::unistd::{Gid, read};
+use nix::unistd::read;
 
 use super::lookalikes::{self, Company};
 use super::machine::{Readiness, Reloading, Rules};
@@ -116,30 +116,6 @@ pub(crate) fn make_directory(parent: impl AsFd, path: &CStr, mode: u32) -> nix::
 /// unreadable stays down.
 pub(crate) fn exists(directory: BorrowedFd, name: &CStr) -> bool {
     !matches!(fstatat(directory, name, AtFlags::empty()), Err(Errno::ENOENT | Errno::ENOTDIR))
-}
-
-/// What follows where `operators` names no group.
-const ROOT_ALONE: &[u8] = b"only root and this user may control the service";
-
-/// The group of the file `operators`, whose members may control the service.
-pub(super) fn operators(directory: &OwnedFd, voice: Voice) -> Option<Gid> {
-    let mut buffer = [0; 64];
-    let count = match open(directory.as_fd(), c"operators").and_then(|file| read(file, &mut buffer)) {
-        Err(Errno::ENOENT) => return None,
-        Ok(count) => count,
-        Err(errno) => {
-            voice.unable_so(&[b"read operators"], errno, ROOT_ALONE);
-            return None;
-        }
-    };
-    let found = match buffer[..count].trim_ascii() {
-        _ if count == buffer.len() => Err(Exit::fatal("it is too long")), // what was read may name another group
-        name => common::credentials::group_of(name),
-    };
-    let report = |error: Exit| {
-        voice.warning(&[b"operators: ", error.text().as_bytes(), b"; ", ROOT_ALONE]);
-    };
-    found.map(Gid::from_raw).map_err(report).ok() // which has been reported
 }
 
 impl Settings {

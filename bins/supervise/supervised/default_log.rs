@@ -8,8 +8,6 @@ use common::fds;
 use common::supervise::{self, Control, Part};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::{Mode, fchmod};
-use nix::unistd::fchown;
 
 use super::{DRAIN, Supervised};
 use crate::supervise::lock::Patience;
@@ -27,10 +25,7 @@ impl Supervised {
     pub(super) fn default_place(&self) -> nix::Result<Option<OwnedFd>> {
         let Some(state) = self.parts.service.state.as_ref().map(State::directory) else { return Ok(None) };
         let directory = door::replacing(state, c"log", || door::own_directory(state, c"log"))?;
-        if let Some(group) = self.operators {
-            fchown(&directory, None, Some(group))?;
-            fchmod(&directory, Mode::from_bits_truncate(0o710))?;
-        }
+        self.access.directory().map_or(Ok(()), |grant| grant.give(&directory))?;
         Ok(Some(directory))
     }
 

@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use super::{CLIENTS, DOORS, Door, Supervised};
+use crate::supervise::access::Rights;
 use crate::supervise::adopted::Adopted;
 use crate::supervise::clients::Line;
 use crate::supervise::fresh::Fresh;
@@ -58,10 +59,10 @@ impl Supervised {
     }
 
     /// Lets another client in than those of the socket: one end of a stream that does not wait, as of socketpair(2),
-    /// whose other end the program has, or has given to somebody. False where all places are taken by clients that
+    /// whose other end the program has, or has given to somebody who may do this. False where all places are taken by clients that
     /// wait for something: then it is closed.
-    pub(crate) fn add_client(&mut self, client: OwnedFd, now: Now) -> bool {
-        self.clients.add(client, now).is_some()
+    pub(crate) fn add_client(&mut self, client: OwnedFd, rights: Rights, now: Now) -> bool {
+        self.clients.add(client, rights, now).is_some()
     }
 
     /// Kills what runs of it: the time for its stop is over. With `log` its logger, too.
@@ -193,7 +194,7 @@ mod tests {
             ours.set_nonblocking(true).unwrap();
             theirs.set_nonblocking(true).unwrap();
             theirs.write_all(request.as_bytes()).unwrap();
-            let taken = service.add_client(ours.into(), Now::read());
+            let taken = service.add_client(ours.into(), Rights::Control, Now::read());
             turn(service);
             let mut answer = String::new();
             // It is not at its end: what has come so far.

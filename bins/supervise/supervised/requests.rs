@@ -5,6 +5,7 @@ use common::signals;
 use common::supervise::Control;
 
 use super::{Next, Supervised, Way};
+use crate::supervise::access::NOT_PERMITTED;
 use crate::supervise::clients::{Condition, Input};
 use crate::supervise::machine::Want;
 use crate::supervise::now::Now;
@@ -35,6 +36,9 @@ impl Supervised {
         let Some(process) = self.parts.get(part) else {
             return self.clients.refuse(i, b"no log");
         };
+        if !self.clients.may_ask(i, line) {
+            return self.clients.refuse(i, NOT_PERMITTED);
+        }
         let runs = process.machine.pid != 0;
         let mut words = line.split(|b| *b == b' ').filter(|word| !word.is_empty());
         let list = [words.next(), words.next(), words.next(), words.next()];
