@@ -747,7 +747,7 @@ impl Machine {
                 let short = self.ran_for < rules.reset || self.readiness == Readiness::Failed;
                 self.short_runs = if short { self.short_runs.saturating_add(1) } else { 0 };
                 self.scripts.call_off();
-                self.fail_reload(Unreloaded::Died, now, actions);
+                self.fail_reload(Unreloaded::Died(death), now, actions);
                 self.phase = Phase::Finish;
                 actions.push(Action::Report);
                 actions.push(Action::Finish);

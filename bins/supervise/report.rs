@@ -117,7 +117,10 @@ pub(super) fn unreloaded(why: Option<Unreloaded>) -> Text<64> {
             text.add("control/").add([letter]);
             ended(&mut text, Some(how));
         }
-        Some(Unreloaded::Died) => drop(text.add("run has ended")),
+        Some(Unreloaded::Died(how)) => {
+            text.add("run");
+            ended(&mut text, Some(how));
+        }
         Some(Unreloaded::Stopped) => drop(text.add("the service is being stopped")),
         Some(Unreloaded::Late) => drop(text.add("timeout")),
     }
@@ -136,7 +139,8 @@ fn ended(text: &mut Text<64>, how: Option<Death>) {
             };
         }
         Some(Death::Exec(_)) => drop(text.add(" could not be executed")),
-        Some(Death::Unknown) | None => drop(text.add(" could not be started")),
+        Some(Death::Unknown) => drop(text.add(" has ended")),
+        None => drop(text.add(" could not be started")),
     }
 }
 

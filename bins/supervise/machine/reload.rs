@@ -53,8 +53,8 @@ pub(in crate::supervise) enum Unreloaded {
     Script(Option<Death>),
     /// The control script of this signal has ended so, and the signal was sent.
     Control(i32, Death),
-    /// run has ended.
-    Died,
+    /// run has ended so.
+    Died(Death),
     /// It is being stopped.
     Stopped,
     /// Its time is over.
@@ -248,7 +248,7 @@ impl Machine {
         }
         match failure {
             _ if !self.reload.again => {}
-            Some(Unreloaded::Died | Unreloaded::Stopped) => {
+            Some(Unreloaded::Died(_) | Unreloaded::Stopped) => {
                 (self.reload.again, self.reload.done) = (false, self.reload.done + 1);
             }
             _ => self.timers.set(Timer::Reload, now + 1),

@@ -979,14 +979,14 @@ fn a_reload_is_done_when_run_has_lived_on_or_is_ready_after_it_has_announced_it(
 
 #[test]
 fn a_reload_fails_by_its_script_a_death_a_stop_or_its_time() {
-    let exited = Death::Exit(3);
+    let (exited, killed) = (Death::Exit(3), Death::Signal(11, true));
     let script = |how| Unreloaded::Script(how);
     for (words, done, why) in [
         ("by-script reload not-reloaded", "reload unreloaded", script(Some(exited))),
         ("by-script reload +30000 time reloaded", "reload end-reload unreloaded", Unreloaded::Late),
-        ("by-script reload killed reloaded", "reload end-reload report finish", Unreloaded::Died),
+        ("by-script reload killed reloaded", "reload end-reload report finish", Unreloaded::Died(killed)),
         ("by-script reload d reloaded", "reload end-reload control/t", Unreloaded::Stopped),
-        ("reload unhandled killed", "control/h HUP report finish", Unreloaded::Died),
+        ("reload unhandled killed", "control/h HUP report finish", Unreloaded::Died(killed)),
         ("reload unhandled restart", "control/h HUP control/t", Unreloaded::Stopped),
         ("reload runs x", "control/h", Unreloaded::Stopped),
         ("reload runs +10 failed", "control/h HUP unreloaded", Unreloaded::Control(1, exited)),
@@ -994,7 +994,7 @@ fn a_reload_fails_by_its_script_a_death_a_stop_or_its_time() {
         (
             "reload runs k unhandled unhandled killed",
             "control/h end-script control/k KILL report finish",
-            Unreloaded::Died,
+            Unreloaded::Died(killed),
         ),
     ] {
         let mut life = Life::running(strict());
@@ -1033,7 +1033,7 @@ fn a_reload_that_is_asked_for_during_another_comes_after_it_once_for_all() {
     // With the service both are over.
     assert_eq!(life.hear("reload killed +1 reloaded +9000 time"), "end-reload report finish");
     assert_eq!((life.machine.reload.done, life.machine.reload.last()), (4, 4));
-    assert_eq!(life.machine.reload.failure, Some(Unreloaded::Died));
+    assert_eq!(life.machine.reload.failure, Some(Unreloaded::Died(Death::Signal(11, true))));
     // Also between the two.
     let mut life = Life::running(strict());
     life.hear("by-script reload reload not-reloaded d");
