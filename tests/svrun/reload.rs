@@ -53,8 +53,12 @@ fn a_reload_is_the_signal_of_the_file_and_succeeds_if_run_lives_on() {
 }
 
 /// A logger that notes a HUP and goes on.
-const PUPPET_LOG: &str =
-    "#!/bin/sh\ntrap 'echo log got HUP >>$D/lines' HUP\nwhile read -r line || [ $? -gt 128 ]; do :; done\n";
+const PUPPET_LOG: &str = "#!/bin/sh
+trap 'echo log got HUP >>$D/lines' HUP
+exec 4<&0
+cat <&4 >>$D/logged &
+while kill -0 $!; do wait $!; done
+";
 
 #[test]
 fn what_does_not_run_or_dies_of_it_is_not_reloaded() {
