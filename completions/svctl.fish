@@ -76,7 +76,7 @@ complete -c svctl -n __svctl_wants_command -a exit -d 'stop it, and let its supe
 complete -c svctl -n __svctl_wants_command -a start -d '[-o] as up, and wait until it has come up'
 complete -c svctl -n __svctl_wants_command -a stop -d 'as down, and wait until it is down'
 complete -c svctl -n __svctl_wants_command -a shutdown -d 'as exit, and wait until the supervisor has exited'
-complete -c svctl -n __svctl_wants_command -a reload -d 'as hup, and check that it keeps running'
+complete -c svctl -n __svctl_wants_command -a reload -d 'make it reload, and wait until it has'
 complete -c svctl -n __svctl_wants_command -a restart -d 'stop and start it, and wait until it has come up'
 complete -c svctl -n __svctl_wants_command -a try-restart -d 'restart it if it is up'
 complete -c svctl -n __svctl_wants_command -a check -d 'wait until it, or all, are in the wanted state'
