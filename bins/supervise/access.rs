@@ -73,10 +73,10 @@ impl Access {
     pub(super) fn directory(self) -> Option<Grant> {
         match (self.operators, self.readers) {
             (None, Readers::Nobody) => None,
-            (Some(group), Readers::Nobody) => Grant::to(0o710, group),
-            (None, Readers::Group(group)) => Grant::to(0o750, group),
-            (Some(_), Readers::Group(group)) => Grant::to(0o751, group),
-            (_, Readers::Everybody) => Grant::of(0o755),
+            (Some(group), Readers::Nobody) => Some(Grant::to(0o710, group)),
+            (None, Readers::Group(group)) => Some(Grant::to(0o750, group)),
+            (Some(_), Readers::Group(group)) => Some(Grant::to(0o751, group)),
+            (_, Readers::Everybody) => Some(Grant::of(0o755)),
         }
     }
 
@@ -84,9 +84,9 @@ impl Access {
     pub(super) fn control(self) -> Option<Grant> {
         match (self.operators, self.readers) {
             (None, Readers::Nobody) => None,
-            (Some(group), _) => Grant::to(0o620, group),
+            (Some(group), _) => Some(Grant::to(0o620, group)),
             // Its group may be that of the readers, which were operators before.
-            (None, _) => Grant::of(0o600),
+            (None, _) => Some(Grant::of(0o600)),
         }
     }
 
@@ -94,8 +94,8 @@ impl Access {
     pub(super) fn ok(self) -> Option<Grant> {
         match (self.operators, self.readers) {
             (None, Readers::Nobody) => None,
-            (Some(group), Readers::Nobody) | (None, Readers::Group(group)) => Grant::to(0o620, group),
-            (Some(_), Readers::Group(_)) | (_, Readers::Everybody) => Grant::of(0o622),
+            (Some(group), Readers::Nobody) | (None, Readers::Group(group)) => Some(Grant::to(0o620, group)),
+            (Some(_), Readers::Group(_)) | (_, Readers::Everybody) => Some(Grant::of(0o622)),
         }
     }
 
@@ -104,8 +104,8 @@ impl Access {
         match (self.operators, self.readers) {
             (_, Readers::Nobody) => None,
             // Everybody gets into the directory.
-            (Some(_), Readers::Group(group)) => Grant::to(0o640, group),
-            (None, Readers::Group(_)) | (_, Readers::Everybody) => Grant::of(0o644),
+            (Some(_), Readers::Group(group)) => Some(Grant::to(0o640, group)),
+            (None, Readers::Group(_)) | (_, Readers::Everybody) => Some(Grant::of(0o644)),
         }
     }
 
@@ -141,12 +141,12 @@ impl Access {
 }
 
 impl Grant {
-    fn to(mode: u32, group: Gid) -> Option<Self> {
-        Some(Self { mode, group: Some(group) })
+    fn to(mode: u32, group: Gid) -> Self {
+        Self { mode, group: Some(group) }
     }
 
-    fn of(mode: u32) -> Option<Self> {
-        Some(Self { mode, group: None })
+    fn of(mode: u32) -> Self {
+        Self { mode, group: None }
     }
 
     /// Gives it to an open file. The group comes first, so that no other gets what it is to have.
@@ -205,8 +205,8 @@ mod tests {
     #[test]
     fn readers_get_to_what_shows_the_state_and_operators_to_what_controls() {
         let gid = Gid::from_raw;
-        let to = |mode, group| Some(Grant { mode, group: Some(gid(group)) });
-        let of = |mode| Some(Grant { mode, group: None });
+        let to = |mode, group| Some(Grant::to(mode, gid(group)));
+        let of = |mode| Some(Grant::of(mode));
         let (nobody, everybody, group) = (Readers::Nobody, Readers::Everybody, Readers::Group(gid(2)));
         for (operators, readers, directory, control, ok, shown, socket) in [
             (None, nobody, None, None, None, None, (0o600, None)),

@@ -59,8 +59,10 @@ pub(super) struct Notify {
 pub(super) struct Announced {
     /// That the service is ready.
     pub(super) ready: bool,
-    /// That a reload begins, the last one; and since when, `CLOCK_MONOTONIC` in milliseconds, if that was said.
-    pub(super) begins: Option<Option<u64>>,
+    /// That a reload begins, the last one.
+    pub(super) begins: bool,
+    /// Since when it does, `CLOCK_MONOTONIC` in milliseconds, if that was said.
+    pub(super) since: Option<u64>,
     /// That the service is ready again.
     pub(super) ends: bool,
 }
@@ -72,8 +74,8 @@ impl Announced {
         let ready = lines().any(|line| line == b"READY=1");
         if lines().any(|line| line == b"RELOADING=1") {
             let time = lines().find_map(|line| number::<u64>(line.strip_prefix(b"MONOTONIC_USEC=")?));
-            (self.begins, self.ends) = (Some(time.map(|time| time / 1000)), ready);
-        } else if self.begins.is_some() {
+            (self.begins, self.since, self.ends) = (true, time.map(|time| time / 1000), ready);
+        } else if self.begins {
             self.ends |= ready;
         } else {
             self.ready |= ready;
@@ -322,19 +324,21 @@ mod tests {
 
     #[test]
     fn of_many_reloads_the_last_beginning_and_the_last_end_count() {
-        for (messages, ready, begins, ends) in [
-            (&["READY=1"][..], true, None, false),
-            (&["RELOADING=1"], false, Some(None), false),
-            (&["RELOADING=1\nMONOTONIC_USEC=7999\nSTATUS=x"], false, Some(Some(7)), false),
-            (&["MONOTONIC_USEC=x\nRELOADING=1", "READY=1"], false, Some(None), true),
-            (&["READY=1\nRELOADING=1"], false, Some(None), true),
-            (&["READY=1", "RELOADING=1"], true, Some(None), false),
-            (&["RELOADING=1", "READY=1", "RELOADING=1\nMONOTONIC_USEC=9000"], false, Some(Some(9)), false),
-            (&["RELOADING=0", "XREADY=1", "MONOTONIC_USEC=9000"], false, None, false),
+        for (messages, ready, begins, since, ends) in [
+            (&["READY=1"][..], true, false, None, false),
+            (&["RELOADING=1"], false, true, None, false),
+            (&["RELOADING=1\nMONOTONIC_USEC=7999\nSTATUS=x"], false, true, Some(7), false),
+            (&["MONOTONIC_USEC=x\nRELOADING=1", "READY=1"], false, true, None, true),
+            (&["READY=1\nRELOADING=1"], false, true, None, true),
+            (&["READY=1", "RELOADING=1"], true, true, None, false),
+            (&["RELOADING=1", "READY=1", "RELOADING=1\nMONOTONIC_USEC=9000"], false, true, Some(9), false),
+            (&["RELOADING=0", "XREADY=1", "MONOTONIC_USEC=9000"], false, false, None, false),
         ] {
             let mut announced = Announced::default();
-            messages.iter().for_each(|message| announced.hear(message.as_bytes()));
-            assert_eq!(announced, Announced { ready, begins, ends }, "{messages:?}");
+            for message in messages {
+                announced.hear(message.as_bytes());
+            }
+            assert_eq!(announced, Announced { ready, begins, since, ends }, "{messages:?}");
         }
     }
 }

@@ -422,7 +422,7 @@ impl Process {
             let mut done = self.machine;
             done.timers.stop(Timer::Start);
             // At once: a supervisor after us must not set it up again.
-            self.remember_as(shared, done, now);
+            self.remember_as(shared, &done, now);
             if let Some(Err(errno)) = self.state.as_ref().map(|state| state.show_ready(Some(now.wall))) {
                 shared.voice(self.part).unable(&[b"write supervise/ready"], errno);
             }
@@ -448,7 +448,7 @@ impl Process {
         (starting.phase, starting.paused, starting.stop_sent) = (phase, false, false);
         // As it will be: a successor that finds the new run has to know what was wanted of it, and one that finds
         // no new run that a start was under way.
-        self.remember_as(shared, starting, now);
+        self.remember_as(shared, &starting, now);
         let argv = if phase == Phase::Setup { self.program.argv().of(path) } else { self.program.argv() };
         let event = self.spawn(shared, argv.path(), argv.words(), phase);
         match (event, self.exec) {
@@ -766,13 +766,14 @@ impl Process {
 
     /// Writes what a new supervisor has to know.
     pub(super) fn remember(&mut self, shared: &Shared, now: Now) {
-        self.remember_as(shared, self.machine, now);
+        let machine = self.machine;
+        self.remember_as(shared, &machine, now);
     }
 
-    fn remember_as(&mut self, shared: &Shared, machine: Machine, now: Now) {
+    fn remember_as(&mut self, shared: &Shared, machine: &Machine, now: Now) {
         let Some(file) = self.state.as_ref().and_then(|state| state.record.as_ref()) else { return };
         let snapshot = Snapshot {
-            machine,
+            machine: *machine,
             asked: machine.asked(),
             serial: self.book.serial,
             wall: self.since,

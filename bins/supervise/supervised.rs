@@ -487,8 +487,8 @@ impl Supervised {
         if reload.ready || changed && ready && !reload.ends {
             self.happen(Part::Service, Event::Ready, now);
         }
-        if let Some(at) = reload.begins {
-            self.happen(Part::Service, Event::Reloading(at), now);
+        if reload.begins {
+            self.happen(Part::Service, Event::Reloading(reload.since), now);
         }
         if reload.ends {
             self.happen(Part::Service, Event::Ready, now);

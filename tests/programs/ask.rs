@@ -9,11 +9,12 @@ fn main() -> io::Result<()> {
     #[allow(clippy::disallowed_methods, reason = "a test program is no link: it has std's entry point")]
     let mut words = env::args().skip(1);
     let socket = words.next().ok_or_else(|| io::Error::other("no socket"))?;
+    let mut out = io::stdout();
     for request in words {
         let mut stream = match UnixStream::connect(&socket) {
             Ok(stream) => stream,
             Err(error) => {
-                println!("{:?}", error.kind());
+                writeln!(out, "{:?}", error.kind())?;
                 continue;
             }
         };
@@ -23,7 +24,7 @@ fn main() -> io::Result<()> {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
             _ => BufReader::new(stream).read_line(&mut line)?,
         };
-        println!("{}", line.trim_end());
+        writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ fn tree(files: &[(&str, &str)]) -> Tree {
             ("a/down", ""),
             ("b/run", PUPPET),
             ("b/down", ""),
-        ("b/reload-signal", "CONT\n"),
+            ("b/reload-signal", "CONT\n"),
         ],
         files,
     ]

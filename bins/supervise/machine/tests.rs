@@ -1669,7 +1669,7 @@ impl World {
         while let Some(event) = next {
             self.trail.push((self.now, event));
             let before = self.machine;
-            self.reckon(event, before);
+            self.reckon(event, &before);
             let actions = self.machine.step(event, self.now, &self.rules);
             next = None;
             for action in actions.iter() {
@@ -1683,7 +1683,7 @@ impl World {
                 self.check(idle && self.machine.want == Want::Exit, "gone too early");
                 self.gone = true;
             }
-            self.compare(event, before);
+            self.compare(event, &before);
         }
         let machine = &self.machine;
         let pid = self.process.as_ref().map_or(0, |process| process.pid);
@@ -1711,7 +1711,7 @@ impl World {
     }
 
     /// What is known before the machine hears of it.
-    fn reckon(&mut self, event: Event, before: Machine) {
+    fn reckon(&mut self, event: Event, before: &Machine) {
         match event {
             Event::Control(Control::Signal(_) | Control::Reload) => {}
             Event::Control(_) if before.hold.gave_up() => self.shorts = 0,
@@ -1748,20 +1748,8 @@ impl World {
                 let script = self.script.as_mut()?;
                 (script.ends, script.handled) = (ends, false);
             }
-            Action::StartReload => {
-                self.check(self.reload.is_none(), "two reloads at once");
-                if self.dice.one_in(4) {
-                    return Some(Event::ReloadScript(None));
-                }
-                let (hangs, time) = (self.dice.one_in(4), self.dice.below(300));
-                let how = Death::Exit(self.dice.pick(&[0, 0, 3]));
-                self.reload = Some(((!hangs).then_some(self.now + time), how));
-            }
-            Action::KillReload => {
-                self.check(self.reload.is_some(), "no reload to kill");
-                let time = self.dice.below(3);
-                self.reload = Some((Some(self.now + time), Death::Signal(9, false)));
-            }
+            Action::StartReload => return self.start_reload(),
+            Action::KillReload => self.kill_reload(),
             Action::ReportReload => {
                 self.check(self.machine.reload.failure.is_some(), "it has not failed");
             }
@@ -1832,6 +1820,23 @@ impl World {
         None
     }
 
+    fn start_reload(&mut self) -> Option<Event> {
+        self.check(self.reload.is_none(), "two reloads at once");
+        if self.dice.one_in(4) {
+            return Some(Event::ReloadScript(None));
+        }
+        let (hangs, time) = (self.dice.one_in(4), self.dice.below(300));
+        let how = Death::Exit(self.dice.pick(&[0, 0, 3]));
+        self.reload = Some(((!hangs).then_some(self.now + time), how));
+        None
+    }
+
+    fn kill_reload(&mut self) {
+        self.check(self.reload.is_some(), "no reload to kill");
+        let time = self.dice.below(3);
+        self.reload = Some((Some(self.now + time), Death::Signal(9, false)));
+    }
+
     fn fork(&mut self, script: Phase) -> Event {
         self.pids += 1;
         (self.late, self.starved) = (false, false);
@@ -1879,7 +1884,7 @@ impl World {
     }
 
     /// What has to hold after a step.
-    fn compare(&mut self, event: Event, before: Machine) {
+    fn compare(&mut self, event: Event, before: &Machine) {
         let after = self.machine;
         let want = match event {
             Event::Control(Control::Up | Control::Restart) => Want::Up,

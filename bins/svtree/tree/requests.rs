@@ -103,7 +103,7 @@ impl Tree {
         let looks = match words[..] {
             // Whether its service may be asked for it is said with the name of that.
             [name, ..] if name.starts_with(b"@") => true,
-            [b"status" | b"events"] | [b"list"] | [b"list", b"log"] => true,
+            [b"status" | b"events" | b"list"] | [b"list", b"log"] => true,
             _ => false,
         };
         if client.rights == Rights::Look && !looks {
