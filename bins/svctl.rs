@@ -19,6 +19,7 @@ mod options;
 mod order;
 mod out;
 mod place;
+mod program;
 mod run;
 mod services;
 mod status;
@@ -77,7 +78,14 @@ fn run(cli: &mut Cli) -> Outcome {
         name if names::is_service(name, cli.env()) => Style::Script,
         _ => Style::Svctl,
     };
-    Err(start(cli, style).unwrap_or_else(|error| match style {
+    cli.explain(if style == Style::Svctl { command::help } else { command::help_of_sv });
+    let line = options::parse(cli, style);
+    // Another program makes its own preparations.
+    let asked = |(_, words): &(_, Vec<_>)| if style == Style::Svctl { program::of(cli, words) } else { None };
+    if let Some(chain) = line.as_ref().ok().and_then(asked) {
+        return chain;
+    }
+    Err(start(cli, style, line).unwrap_or_else(|error| match style {
         Style::Script if error.status() == 111 => error.with_status(151),
         Style::Sv if error.status() == 111 => error.with_status(100),
         _ => error,
@@ -91,18 +99,20 @@ fn prepare() -> Result<(), Exit> {
     signals::block_only(signals::PIPE).or_fail("block SIGPIPE")
 }
 
-fn start(cli: &mut Cli, style: Style) -> Result<Exit, Exit> {
+fn start(cli: &mut Cli, style: Style, line: options::Parsed) -> Result<Exit, Exit> {
     prepare()?;
     let called = cli.called();
     let mut style = style;
-    cli.explain(command::help());
-    let (options, mut words) = match options::parse(cli, style) {
+    let (options, mut words) = match line {
         Err(error) if style != Style::Svctl && error.status() != 0 => return Ok(misuse(called, style)),
         words => words?,
     };
     let chain = cli.rest_or_nothing();
     words.extend(chain.words.map(CStr::to_bytes));
     let env = chain.env;
+    if style == Style::Svctl && words == [b"help"] {
+        return Ok(Exit::answer(0, cli.help()));
+    }
     // A name of no service is svctl under another name; but an init script has to report that its service is gone.
     let one = |words: &[&[u8]]| matches!(words, [word] if Verb::find(str_of(word), Style::Script).is_some());
     if style == Style::Svctl && !called.windows(5).any(|part| part == PROGRAM.name.as_bytes()) && one(&words)
@@ -145,6 +155,16 @@ fn str_of(word: &[u8]) -> &str {
     std::str::from_utf8(word).unwrap_or_default()
 }
 
+/// What one command does.
+fn help(words: &[&[u8]]) -> Result<Exit, Exit> {
+    match words {
+        [word] => {
+            command::help_for(str_of(word)).map(|text| Exit::answer(0, text)).ok_or_else(|| unknown(word))
+        }
+        _ => Err(Exit::usage("nothing may follow a command of which help is wanted")),
+    }
+}
+
 /// A word that is no command, with the one that is most like it.
 fn unknown(word: &[u8]) -> Exit {
     let error = Exit::usage(format_args!("unknown command: {}", shown(word)));
@@ -167,7 +187,7 @@ struct Request {
 impl Request {
     fn carry_out(self, words: Vec<&'static [u8]>, reach: Reach, mut out: Out) -> Result<Exit, Exit> {
         let mut words = words.into_iter();
-        let Some(word) = words.next() else { return self.list(&[], &mut out) };
+        let word = words.next().unwrap_or(program::DEFAULT.as_bytes());
         let verb = Verb::find(str_of(word), Style::Svctl).ok_or_else(|| unknown(word))?;
         let command = match verb {
             Verb::Send(controls, goal, patience) => {
@@ -184,7 +204,7 @@ impl Request {
                     || Exit::usage(format_args!("not up, down, ready or finished: {}", shown(condition)));
                 Some(Command::wait(str_of(condition)).ok_or_else(wrong)?)
             }
-            Verb::Status | Verb::Events | Verb::List | Verb::Rescan => None,
+            Verb::Status | Verb::Events | Verb::List | Verb::Rescan | Verb::Help | Verb::Program => None,
         };
         let services: Vec<&'static [u8]> = words.collect();
         match (command, verb) {
@@ -198,6 +218,7 @@ impl Request {
                 look::show(&self.names, &services, &mut out)
             }
             (None, Verb::Events) => events::show(&self.names, &services, &mut out),
+            (None, Verb::Help) => help(&services),
             (None, Verb::Rescan) if !services.is_empty() => {
                 Err(Exit::usage("nothing may follow rescan").hint("SVDIR is the directory that is looked at"))
             }

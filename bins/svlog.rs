@@ -91,8 +91,7 @@ fn log(cli: &mut Cli) -> Outcome {
 
 fn log_by_script(cli: &mut Cli) -> Outcome {
     cli.answer_alone()?; // beside other actions they are patterns
-    let (called, mut rest) = (cli.called(), cli.rest_or_nothing());
-    rest.words.next(); // its own name
+    let (called, rest) = (cli.called(), cli.words());
     let Script { options, outlets } = Script::parse(rest.words)?;
     log_with(called, options, outlets, rest.env.into_words())
 }

@@ -3,7 +3,7 @@
 
 _svctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} directory=${SVDIR:-/etc/service} command='' i word name operands=()
-	local commands='up down once pause cont hup alarm interrupt quit 1 2 term kill exit start stop shutdown reload restart try-restart check force-stop force-reload force-restart force-shutdown status list events rescan wait signal upgrade'
+	local commands='start stop restart reload list show log wait check help status events new lint rescan upgrade up down once exit shutdown try-restart force-stop force-restart force-reload force-shutdown hup term kill interrupt quit alarm 1 2 pause cont signal'
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}

@@ -71,6 +71,11 @@ fn others() -> Vec<String> {
     sorted(catena::PROGRAMS.iter().map(|program| program.name.to_owned()).collect())
 }
 
+/// The names of those programs that are a command of svctl: `svctl log` executes svctl-log. Each is a part of svctl.
+fn commands_of_svctl() -> Vec<String> {
+    others().into_iter().filter(|name| name.starts_with("svctl-")).collect()
+}
+
 /// The names of all programs: the links, the one that holds them all, and the others.
 fn programs() -> Vec<String> {
     sorted([names(), others(), vec!["catena".to_owned()]].concat())
@@ -204,7 +209,12 @@ fn every_list_of_the_programs_names_the_same_ones() {
         .into_iter()
         .filter(|name| !OF_NO_PROGRAM_IN_BINS.contains(&name.as_str()))
         .collect();
-    let of_programs = sorted([modules(), others()].concat());
+    let alone = others().into_iter().filter(|name| !commands_of_svctl().contains(name));
+    let of_programs = sorted([modules(), alone.collect()].concat());
+    for name in commands_of_svctl() {
+        let file = format!("bins/{}.rs", name.replace('-', "/"));
+        assert!(house().join(&file).exists(), "{file}: the module of {name}");
+    }
     same(
         "bins/",
         &parts,
@@ -286,8 +296,9 @@ fn every_shim_is_of_its_own_program() {
         let shim = text(format!("bins/main/{name}.rs"));
         // These allocate at their start alone, as a link does.
         let malloc = if ["pause", "svrun", "svlog"].contains(&&*name) { "" } else { "malloc " };
+        let module = name.replace('-', "::");
         let expected = format!(
-            "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!({malloc}catena::{name}::PROGRAM);\n"
+            "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!({malloc}catena::{module}::PROGRAM);\n"
         );
         assert_eq!(shim, expected, "bins/main/{name}.rs");
     }
@@ -396,7 +407,7 @@ fn every_page_of_a_program_names_its_statuses() {
             "svrun" => &["0", "100", "111", "1"],
             "svtree" => &["0", "1", "100", "111", "0", "1", "100", "111"],
             "pause" | "svlog" | "sissylog" | "tai64n" | "tai64nlocal" | "utmpset" => &["0", "100", "111"],
-            "svctl" => &statuses, // a count of services is among them
+            name if name.starts_with("svctl") => &statuses, // a count of services is among them
             _ => &["100", "111", "126", "127"],
         };
         assert_eq!(statuses, expected, "{page_of}: EXIT STATUS");

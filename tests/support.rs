@@ -45,6 +45,17 @@ pub(crate) fn bin() -> PathBuf {
         .map_or_else(|| built().to_owned(), |bin| PathBuf::from(bin).canonicalize().unwrap())
 }
 
+/// One of ours: those that svctl executes are installed elsewhere.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let own = bin().join(name);
+    if own.exists() { own } else { executed().join(name) }
+}
+
+/// Where the programs are installed that svctl executes.
+fn executed() -> PathBuf {
+    bin().join("../libexec/catena")
+}
+
 /// A program of tests/programs/, which the tests run at the end of a chain.
 pub(crate) fn example(name: &str) -> PathBuf {
     built().join("examples").join(name)
@@ -52,7 +63,7 @@ pub(crate) fn example(name: &str) -> PathBuf {
 
 /// The link `name`, in front in PATH with all the others.
 pub(crate) fn link(name: &str) -> Command {
-    prepared(bin().join(name))
+    prepared(program(name))
 }
 
 /// A shell script that finds the links in PATH and their directory in `$B`. (`umask` is the shell's own: write
@@ -66,7 +77,11 @@ pub(crate) fn sh(script: &str) -> Command {
 /// Any other program, with the same environment.
 pub(crate) fn prepared(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
-    command.env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", bin().display())).env("B", bin());
+    let ours = [bin(), executed()];
+    let ours =
+        ours.iter().filter(|directory| directory.exists()).map(|directory| directory.display().to_string());
+    let ours = ours.collect::<Vec<_>>().join(":");
+    command.env("PATH", format!("{ours}:/usr/sbin:/usr/bin:/sbin:/bin")).env("B", bin());
     command.stdin(Stdio::null());
     command
 }

@@ -7,6 +7,7 @@ mod harness;
 mod hosted;
 mod hostile;
 mod look;
+mod program;
 mod socket;
 mod start;
 mod sv;

@@ -126,6 +126,9 @@ pub(super) enum Verb {
     Events,
     List,
     Rescan,
+    Help,
+    /// To leave it to a program of its own, which has the name of this one, a dash and the word.
+    Program,
 }
 
 /// How long a command takes.
@@ -139,17 +142,32 @@ pub(super) enum Patience {
     Kills,
 }
 
-/// A word of the tables, from which words, help and completions come.
+/// A word of the table, from which words, help and completions come.
 struct Row {
     /// The word, then its short forms.
     words: &'static [&'static str],
     /// What `--help` says of it.
     help: &'static str,
     verb: Verb,
+    of: Of,
 }
 
-const fn row(words: &'static [&'static str], help: &'static str, verb: Verb) -> Row {
-    Row { words, help, verb }
+/// Who understands a word.
+#[derive(Clone, Copy, PartialEq)]
+enum Of {
+    /// runit's sv too.
+    Sv,
+    Svctl,
+}
+
+/// A word of runit's sv.
+const fn sv(words: &'static [&'static str], help: &'static str, verb: Verb) -> Row {
+    Row { words, help, verb, of: Of::Sv }
+}
+
+/// A word of svctl alone.
+const fn own(words: &'static [&'static str], help: &'static str, verb: Verb) -> Row {
+    Row { words, help, verb, of: Of::Svctl }
 }
 
 const TERM: Control = Control::Signal(signals::TERM);
@@ -163,70 +181,145 @@ const QUIT: Control = Control::Signal(signals::QUIT);
 const USR1: Control = Control::Signal(signals::USR1);
 const USR2: Control = Control::Signal(signals::USR2);
 
-/// What sv understands.
-const OF_SV: &[Row] = &[
-    row(&["up", "u"], "[-o] start the service, and again whenever it ends", Send(&[Up], Goal::Up, Sends)),
-    row(&["down", "d"], "stop it, and do not start it again", Send(&[Down], Goal::Down, Sends)),
-    row(&["once", "o"], "start it, and do not start it again", Send(&[Once], Goal::Once, Sends)),
-    row(&["pause", "p"], "send SIGSTOP", Send(&[STOP], Goal::Paused, Sends)),
-    row(&["cont", "continue", "c"], "send SIGCONT", Send(&[CONT], Goal::Continued, Sends)),
-    row(&["hup", "h"], "send SIGHUP", Send(&[HUP], Goal::Sent, Sends)),
-    row(&["alarm", "a"], "send SIGALRM", Send(&[ALRM], Goal::Sent, Sends)),
-    row(&["interrupt", "i"], "send SIGINT", Send(&[INT], Goal::Sent, Sends)),
-    row(&["quit", "q"], "send SIGQUIT", Send(&[QUIT], Goal::Sent, Sends)),
-    row(&["1"], "send SIGUSR1", Send(&[USR1], Goal::Sent, Sends)),
-    row(&["2"], "send SIGUSR2", Send(&[USR2], Goal::Sent, Sends)),
-    row(&["term", "t"], "send SIGTERM", Send(&[TERM], Goal::Ended, Sends)),
-    row(&["kill", "k"], "send SIGKILL", Send(&[KILL], Goal::Ended, Sends)),
-    row(&["exit", "x", "e"], "stop it, and let its supervisor exit", Send(&[Exit], Goal::Gone, Sends)),
-    row(&["start"], "[-o] as up, and wait until it has come up", Send(&[Up], Goal::Up, Waits)),
-    row(&["stop"], "as down, and wait until it is down", Send(&[Down], Goal::Down, Waits)),
-    row(&["shutdown"], "as exit, and wait until the supervisor has exited", Send(&[Exit], Goal::Gone, Waits)),
-    row(&["reload"], "make it reload, and wait until it has", Send(&[Reload], Goal::Reloaded, Waits)),
-    row(
-        &["restart"],
-        "stop and start it, and wait until it has come up",
-        Send(&[Restart], Goal::Restarted, Waits),
+/// All words, in the groups of `--help`.
+const GROUPS: &[(&str, &[Row])] = &[
+    (
+        "commands",
+        &[
+            sv(
+                &["start"],
+                "[-o] start the service, and wait until it has come up",
+                Send(&[Up], Goal::Up, Waits),
+            ),
+            sv(&["stop"], "stop it, and wait until it is down", Send(&[Down], Goal::Down, Waits)),
+            sv(
+                &["restart"],
+                "stop and start it, and wait until it has come up",
+                Send(&[Restart], Goal::Restarted, Waits),
+            ),
+            sv(&["reload"], "make it reload, and wait until it has", Send(&[Reload], Goal::Reloaded, Waits)),
+            own(&["list"], "print a table of these services, or of all", Verb::List),
+            own(&["show"], "print all that is known of a service", Verb::Program),
+            own(&["log"], "print the logs of these services", Verb::Program),
+            own(&["wait"], "[-a|-o] up|down|ready|finished: wait until it is so", Verb::Wait),
+            sv(
+                &["check"],
+                "wait until it, or all, are in the wanted state",
+                Send(&[], Goal::AsWanted, Waits),
+            ),
+            own(&["help"], "list the commands, or explain one", Verb::Help),
+        ],
     ),
-    row(&["try-restart"], "restart it if it is up", Send(&[TERM, CONT], Goal::Ended, Waits)),
-    row(&["check"], "wait until it, or all, are in the wanted state", Send(&[], Goal::AsWanted, Waits)),
-    row(&["force-stop", "D"], "as stop, and kill it when the time is up", Send(&[Down], Goal::Down, Kills)),
-    row(
-        &["force-reload", "T"],
-        "as try-restart, and kill it when the time is up",
-        Send(&[TERM, CONT], Goal::Ended, Kills),
+    (
+        "to look closer",
+        &[
+            sv(
+                &["status", "s"],
+                "print the state of these services, or of all, and of their loggers",
+                Verb::Status,
+            ),
+            own(&["events"], "print events of these services, or of all, as they happen", Verb::Events),
+        ],
     ),
-    row(
-        &["force-restart"],
-        "as restart, and kill it when the time is up",
-        Send(&[Restart], Goal::Restarted, Kills),
+    (
+        "to set up",
+        &[
+            own(&["new"], "write a service directory", Verb::Program),
+            own(&["lint"], "look for mistakes in service directories", Verb::Program),
+            own(&["rescan"], "make svtree look at its directory at once", Verb::Rescan),
+            own(&["upgrade"], "make svrun execute its program file again", Send(&[], Goal::Upgraded, Waits)),
+        ],
     ),
-    row(
-        &["force-shutdown", "X", "E"],
-        "as shutdown, and kill it when the time is up",
-        Send(&[Exit], Goal::Gone, Kills),
+    (
+        "to start and stop, step by step",
+        &[
+            sv(&["up", "u"], "[-o] start it, and again whenever it ends", Send(&[Up], Goal::Up, Sends)),
+            sv(&["down", "d"], "stop it, and do not start it again", Send(&[Down], Goal::Down, Sends)),
+            sv(&["once", "o"], "start it, and do not start it again", Send(&[Once], Goal::Once, Sends)),
+            sv(&["exit", "x", "e"], "stop it, and let its supervisor exit", Send(&[Exit], Goal::Gone, Sends)),
+            sv(
+                &["shutdown"],
+                "as exit, and wait until the supervisor has exited",
+                Send(&[Exit], Goal::Gone, Waits),
+            ),
+            sv(&["try-restart"], "restart it if it is up", Send(&[TERM, CONT], Goal::Ended, Waits)),
+            sv(
+                &["force-stop", "D"],
+                "as stop, and kill it when the time is up",
+                Send(&[Down], Goal::Down, Kills),
+            ),
+            sv(
+                &["force-restart"],
+                "as restart, and kill it when the time is up",
+                Send(&[Restart], Goal::Restarted, Kills),
+            ),
+            sv(
+                &["force-reload", "T"],
+                "as try-restart, and kill it when the time is up",
+                Send(&[TERM, CONT], Goal::Ended, Kills),
+            ),
+            sv(
+                &["force-shutdown", "X", "E"],
+                "as shutdown, and kill it when the time is up",
+                Send(&[Exit], Goal::Gone, Kills),
+            ),
+        ],
     ),
-];
-
-/// What svctl understands besides.
-const OF_SVCTL: &[Row] = &[
-    row(&["status", "s"], "print the state of these services, or of all, and of their loggers", Verb::Status),
-    row(&["list"], "print a table of these services, or of all", Verb::List),
-    row(&["events"], "print events of these services, or of all, as they happen", Verb::Events),
-    row(&["rescan"], "make svtree look at its directory at once", Verb::Rescan),
-    row(&["wait"], "[-a|-o] up|down|ready|finished: wait until it is so", Verb::Wait),
-    row(&["signal"], "name: send any signal", Verb::Signal),
-    row(&["upgrade"], "make svrun execute its program file again", Send(&[], Goal::Upgraded, Waits)),
+    (
+        "to send signals",
+        &[
+            sv(&["hup", "h"], "send SIGHUP", Send(&[HUP], Goal::Sent, Sends)),
+            sv(&["term", "t"], "send SIGTERM", Send(&[TERM], Goal::Ended, Sends)),
+            sv(&["kill", "k"], "send SIGKILL", Send(&[KILL], Goal::Ended, Sends)),
+            sv(&["interrupt", "i"], "send SIGINT", Send(&[INT], Goal::Sent, Sends)),
+            sv(&["quit", "q"], "send SIGQUIT", Send(&[QUIT], Goal::Sent, Sends)),
+            sv(&["alarm", "a"], "send SIGALRM", Send(&[ALRM], Goal::Sent, Sends)),
+            sv(&["1"], "send SIGUSR1", Send(&[USR1], Goal::Sent, Sends)),
+            sv(&["2"], "send SIGUSR2", Send(&[USR2], Goal::Sent, Sends)),
+            sv(&["pause", "p"], "send SIGSTOP", Send(&[STOP], Goal::Paused, Sends)),
+            sv(&["cont", "continue", "c"], "send SIGCONT", Send(&[CONT], Goal::Continued, Sends)),
+            own(&["signal"], "name: send any signal", Verb::Signal),
+        ],
+    ),
 ];
 
 /// All that svctl understands.
 fn all() -> impl Iterator<Item = &'static Row> + Clone {
-    OF_SV.iter().chain(OF_SVCTL)
+    GROUPS.iter().flat_map(|(_, rows)| rows.iter())
 }
 
-/// The commands with what they do, for `--help`.
-pub(super) fn help() -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
-    all().map(|row| (row.words[0], row.help))
+/// Whether this word is left to a program of its own.
+pub(super) fn is_program(word: &str) -> bool {
+    matches!(Verb::find(word, Style::Svctl), Some(Verb::Program))
+}
+
+/// The commands with what they do, for `--help`: those of everyday use first.
+pub(super) fn help() -> String {
+    help_of(|_| true)
+}
+
+/// The same of those that sv understands.
+pub(super) fn help_of_sv() -> String {
+    help_of(|row| row.of == Of::Sv)
+}
+
+fn help_of(is_known: fn(&Row) -> bool) -> String {
+    let width = all().map(|row| row.words[0].len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (heading, rows) in GROUPS {
+        text.extend([heading, ":\n"]);
+        for row in rows.iter().filter(|row| is_known(row)) {
+            let word = row.words[0];
+            text.extend(["  ", word, &" ".repeat(width - word.len()), "  ", row.help, "\n"]);
+        }
+    }
+    text
+}
+
+/// The line of `--help` for a command.
+pub(super) fn help_for(word: &str) -> Option<String> {
+    let row = all().find(|row| row.words.contains(&word))?;
+    Some([&row.words.join(", "), ": ", row.help, "\n"].concat())
 }
 
 /// The command whose word is most like `word`; none where nothing is like it.
@@ -266,9 +359,11 @@ impl Verb {
         }
         // runit's sv looks at the first letter, but for words that are not those of daemontools' svc.
         let letter = word.get(..1)?;
-        let of_sv = |word: &str| OF_SV.iter().find(|row| is(word, row)).map(|row| row.verb);
-        let status = letter == "s" && (style == Style::Sv || word == "status");
-        of_sv(word).or_else(|| of_sv(letter)).or(status.then_some(Self::Status))
+        let of_sv =
+            |word: &str| all().filter(|row| row.of == Of::Sv).find(|row| is(word, row)).map(|row| row.verb);
+        // As an init script it knows status by the whole word alone.
+        let is_meant = |verb: &Self| !matches!(verb, Self::Status) || style == Style::Sv || word == "status";
+        of_sv(word).or_else(|| of_sv(letter)).filter(is_meant)
     }
 }
 

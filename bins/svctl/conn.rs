@@ -27,6 +27,8 @@ pub(super) enum To {
 pub(super) struct Conn {
     fd: OwnedFd,
     buffer: Vec<u8>,
+    /// How many bytes of it were given out.
+    read: usize,
     to: To,
     /// What stands before each request.
     prefix: String,
@@ -74,7 +76,7 @@ impl Conn {
     }
 
     fn new(fd: OwnedFd, to: To, prefix: String) -> Self {
-        Self { fd, buffer: Vec::new(), to, prefix, unsent: false }
+        Self { fd, buffer: Vec::new(), read: 0, to, prefix, unsent: false }
     }
 
     /// Who is at the other end.
@@ -91,11 +93,14 @@ impl Conn {
     /// The next line, if it is there.
     pub(super) fn receive(&mut self) -> Received {
         loop {
-            if let Some(end) = self.buffer.iter().position(|b| *b == b'\n') {
-                let line: Vec<u8> = self.buffer.drain(..=end).collect();
-                return Received::Line(String::from_utf8_lossy(&line[..end]).into_owned());
+            let new = &self.buffer[self.read..];
+            if let Some(end) = new.iter().position(|b| *b == b'\n') {
+                self.read += end + 1;
+                return Received::Line(String::from_utf8_lossy(&new[..end]).into_owned());
             }
-            let mut part = [0; 1024];
+            self.buffer.drain(..self.read);
+            self.read = 0;
+            let mut part = [0; 1 << 14];
             match read(&self.fd, &mut part) {
                 Ok(count) if count > 0 && self.buffer.len() < LONGEST => self.buffer.extend(&part[..count]),
                 Ok(count) if count > 0 => return Received::Line(String::new()), // longer than any answer

@@ -132,8 +132,7 @@ fn state(name: &[u8]) -> Result<String, String> {
 
 /// The words of a program without options. `--help` and `--version` are no directories of anybody.
 fn words_of(cli: &mut Cli) -> Result<Words, Exit> {
-    let mut words = cli.rest_or_nothing().words;
-    words.next(); // the name, which is in front until an option is asked for
+    let words = cli.words().words;
     if matches!(words.first().map(CStr::to_bytes), Some(b"--help" | b"--version")) {
         cli.option()?;
     }

@@ -2,6 +2,7 @@
 
 use std::io::stdout;
 use std::os::fd::{AsFd, AsRawFd};
+use std::rc::Rc;
 use std::time::Duration;
 
 use common::poll::{POLLERR, POLLIN, watch};
@@ -19,6 +20,7 @@ use super::out::{Out, print};
 use super::place::Place;
 use super::services::Services;
 use super::status::{Status, hold};
+use super::tree::Known;
 
 /// How long to wait where there is nothing to wait for but events.
 const LONG: Duration = Duration::from_secs(1000);
@@ -79,7 +81,8 @@ enum Connected {
 /// A connection for each service.
 fn each(names: &Names, named: &[&[u8]], out: &mut Out) -> Result<Vec<Source>, Exit> {
     let all = named.is_empty();
-    let services = if all { names.all()? } else { named.iter().map(|name| name.to_vec()).collect() };
+    let services =
+        if all { names.all(&Known::default())? } else { named.iter().map(|name| name.to_vec()).collect() };
     let services = Services::of(services);
     services.allow_fds();
     let mut sources = Vec::new();
@@ -102,7 +105,7 @@ impl Source {
             let end = match self.conn.receive() {
                 Received::Line(line) => match Value::parse(&line) {
                     Some(value @ Value::Object(_)) => {
-                        self.print_line(&value, names, out)?;
+                        self.print_line(&value.into(), names, out)?;
                         continue;
                     }
                     _ => "no answer that can be understood",
@@ -120,7 +123,7 @@ impl Source {
         }
     }
 
-    fn print_line(&self, value: &Value, names: &Names, out: &mut Out) -> Result<(), Exit> {
+    fn print_line(&self, value: &Rc<Value>, names: &Names, out: &mut Out) -> Result<(), Exit> {
         let name = match &self.of {
             Of::Service(place) => &place.name[..],
             Of::Tree => value.get(key::NAME).text().as_bytes(),

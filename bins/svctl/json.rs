@@ -1,5 +1,7 @@
 //! Objects of a supervisor, printed as those of a service.
 
+use std::borrow::Cow;
+
 pub(super) use common::supervise::json::Value;
 use common::supervise::key;
 
@@ -7,9 +9,9 @@ use common::supervise::key;
 /// is one object on one line, without anything that a terminal obeys, and names no other service: nor itself again, as
 /// in what a tree says.
 pub(super) fn of_service(name: &[u8], said: &Value) -> String {
-    let mut members = vec![("service".to_owned(), text(name))];
+    let mut members = vec![(Cow::Borrowed("service"), text(name))];
     if let Value::Object(said) = said {
-        let other = |(member, _): &&(String, Value)| member != "service" && member != key::NAME;
+        let other = |(member, _): &&(Cow<str>, Value)| member != "service" && member != key::NAME;
         members.extend(said.iter().filter(other).cloned());
     }
     let mut object = String::new();
@@ -29,8 +31,8 @@ pub(super) fn gone() -> Value {
     object([(key::OK, Value::Bool(true)), (key::SUPERVISOR, Value::Null)])
 }
 
-fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
-    Value::Object(members.map(|(key, value)| (key.to_owned(), value)).into())
+fn object<const N: usize>(members: [(&'static str, Value); N]) -> Value {
+    Value::Object(members.map(|(key, value)| (Cow::Borrowed(key), value)).into())
 }
 
 fn text(bytes: &[u8]) -> Value {

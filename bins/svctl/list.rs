@@ -51,6 +51,11 @@ impl List<'_> {
     pub(super) fn show(&self, out: &mut Out) -> Result<Exit, Exit> {
         let mut rows = Vec::new();
         for name in &self.services.names {
+            // Of one that its tree has told of, no directory is needed.
+            if let Some(status) = self.services.known.of(name).filter(|_| self.logs == Logs::Hidden) {
+                show(name, status, &mut rows, out)?;
+                continue;
+            }
             match self.names.find(name) {
                 Ok(place) => self.look(&place, &mut rows, out)?,
                 Err(Failure { errno: Some(Errno::EACCES), .. }) => {
@@ -78,22 +83,22 @@ impl List<'_> {
     }
 
     fn add(&self, place: &Place, status: &Status, rows: &mut Vec<Row>, out: &mut Out) -> Result<(), Exit> {
-        show(place, status, rows, out)?;
+        show(&place.name, status, rows, out)?;
         if self.logs == Logs::Hidden || place.has(c"log") != Ok(true) {
             return Ok(());
         }
         match place.log().map(|log| (look::status_of(&log, &self.services.known), log)) {
-            Ok((Ok(Some(status)), log)) => show(&log, &status, rows, out),
+            Ok((Ok(Some(status)), log)) => show(&log.name, &status, rows, out),
             _ => absent(&[&place.name[..], b"/log"].concat(), "no supervisor", rows, out),
         }
     }
 }
 
-fn show(place: &Place, status: &Status, rows: &mut Vec<Row>, out: &Out) -> Result<(), Exit> {
+fn show(name: &[u8], status: &Status, rows: &mut Vec<Row>, out: &Out) -> Result<(), Exit> {
     if out.json {
-        return out.done("", place, status);
+        return print(of_service(name, &status.said).as_bytes());
     }
-    rows.push(row(&place.name, status));
+    rows.push(row(name, status));
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use nix::sys::stat::{SFlag, fstatat, stat};
 use super::failure::Failure;
 use super::place::{self, Host, Place};
 use super::style::Dialect;
+use super::tree::Known;
 
 /// Where services are searched by their names, unless SVDIR says otherwise.
 const SVDIR: &str = match option_env!("CATENA_SVDIR") {
@@ -83,22 +84,23 @@ impl Names {
         Host::new(Rc::new(place::directory(parent.as_fd(), supervise::TREE.to_bytes()).ok()?), last)
     }
 
-    /// The names of the services in SVDIR, sorted.
-    pub(super) fn all(&self) -> Result<Vec<Vec<u8>>, Exit> {
-        self.read().map_err(|errno| {
+    /// The names of the services in SVDIR, sorted; `known` are those that need no look.
+    pub(super) fn all(&self, known: &Known) -> Result<Vec<Vec<u8>>, Exit> {
+        self.read(known).map_err(|errno| {
             Exit::system(format_args!("read {}", shown(&self.svdir)), errno)
                 .hint("services are where SVDIR says, or name them")
         })
     }
 
-    fn read(&self) -> nix::Result<Vec<Vec<u8>>> {
+    fn read(&self, known: &Known) -> nix::Result<Vec<Vec<u8>>> {
         let svdir = self.open_svdir()?;
         let mut names = Vec::new();
         fds::each_name(svdir, |name| {
             let is_directory =
                 || fstatat(svdir, name, AtFlags::empty()).is_ok_and(|found| fds::is(&found, SFlag::S_IFDIR));
-            if !name.to_bytes().starts_with(b".") && is_directory() {
-                names.push(name.to_bytes().to_owned());
+            let bytes = name.to_bytes();
+            if !bytes.starts_with(b".") && (known.of(bytes).is_some() || is_directory()) {
+                names.push(bytes.to_owned());
             }
         })?;
         names.sort();

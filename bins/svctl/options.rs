@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use common::{Cli, Exit, Long, Short};
 
+use super::command;
 use super::style::Style;
 
 /// The options of a command line.
@@ -32,8 +33,12 @@ pub(super) enum Enough {
     One,
 }
 
-/// Takes the options and the operands, in any order as svctl, and the options first as sv.
-pub(super) fn parse(cli: &mut Cli, style: Style) -> Result<(Options, Vec<&'static [u8]>), Exit> {
+/// The options and the operands.
+pub(super) type Parsed = Result<(Options, Vec<&'static [u8]>), Exit>;
+
+/// Takes the options and the operands, in any order as svctl, and the options first as sv. Behind a command that is a
+/// program of its own nothing is taken.
+pub(super) fn parse(cli: &mut Cli, style: Style) -> Parsed {
     let mut options = Options::default();
     let mut words = Vec::new();
     if style != Style::Svctl {
@@ -44,6 +49,9 @@ pub(super) fn parse(cli: &mut Cli, style: Style) -> Result<(Options, Vec<&'stati
         options.read(cli, style, words.first().copied())?;
         let Some(word) = cli.operand_among_options() else { return Ok((options, words)) };
         words.push(word.to_bytes());
+        if words.len() == 1 && command::is_program(super::str_of(words[0])) {
+            return Ok((options, words));
+        }
     }
 }
 
@@ -53,6 +61,7 @@ impl Options {
         while let Some(option) = cli.option()? {
             match option {
                 Short('v') => {}
+                Short('h') if style == Style::Svctl => return Err(Exit::answer(0, cli.help())),
                 Short('w') if style == Style::Svctl => self.wait = Some(cli.seconds()?),
                 Short('w') => self.wait = Some(whole_seconds(cli.value()?.as_encoded_bytes())),
                 Short(which @ ('a' | 'o')) if command == Some(b"wait") => {

@@ -53,6 +53,7 @@ impl Services {
         if !named.is_empty() {
             return Ok(Self::named(named));
         }
-        Ok(Self { names: names.all()?, known: Known::ask(names, logs), all: true })
+        let known = Known::ask(names, logs);
+        Ok(Self { names: names.all(&known)?, known, all: true })
     }
 }

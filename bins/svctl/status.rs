@@ -1,6 +1,7 @@
 //! The state of a service, from the status bytes or from the socket.
 
 use std::fmt::Write;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::shown;
@@ -35,7 +36,7 @@ pub(super) struct Status {
     /// Why it does not run though it is wanted up: empty, or what the socket says.
     pub(super) hold: String,
     /// The whole of it, as the socket says it.
-    pub(super) said: Value,
+    pub(super) said: Rc<Value>,
 }
 
 impl Status {
@@ -67,17 +68,19 @@ impl Status {
             ready: None,
             hold: String::new(),
             // What the socket would say, were there one.
-            said: Value::parse(&String::from_utf8_lossy(report.object().line())).unwrap_or(Value::Null),
+            said: Value::parse(&String::from_utf8_lossy(report.object().line()))
+                .unwrap_or(Value::Null)
+                .into(),
         })
     }
 
     /// From what the socket says.
     pub(super) fn from_json(line: &str) -> Option<Self> {
-        Self::from_object(&Value::parse(line)?)
+        Self::from_object(&Value::parse(line)?.into())
     }
 
     /// From the object that the socket says.
-    pub(super) fn from_object(value: &Value) -> Option<Self> {
+    pub(super) fn from_object(value: &Rc<Value>) -> Option<Self> {
         value.get(key::OK).is_true().then_some(())?;
         let state = Some(value.get(key::STATE).text()).filter(|word| !word.is_empty())?;
         let since = duration(value.get(key::SINCE));

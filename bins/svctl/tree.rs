@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use common::supervise::{Part, key};
@@ -47,7 +48,7 @@ impl Known {
     fn read(&mut self, conn: &mut Conn, part: Part) -> Option<()> {
         let end = Instant::now() + WHOLE;
         loop {
-            let said = Value::parse(&conn.next(end.min(Instant::now() + LIMIT))?)?;
+            let said = Rc::new(Value::parse(&conn.next(end.min(Instant::now() + LIMIT))?)?);
             let Value::Text(name) = said.get(key::NAME) else { return Some(()) };
             if let Some(status) = Status::from_object(&said) {
                 self.0.insert([name.as_bytes(), part.suffix()].concat(), status);
@@ -64,7 +65,7 @@ impl Known {
 /// Makes the tree look at its directory at once.
 pub(super) fn rescan(names: &Names, limit: Duration, verbose: bool, out: &mut Out) -> Result<Exit, Exit> {
     let svdir = names.svdir();
-    names.all()?; // that there is a directory to look at
+    names.all(&Known::default())?; // that there is a directory to look at
     let answer = match names.tree().and_then(|tree| Conn::to_tree(tree.as_fd())) {
         Ok(mut conn) => conn.ask("rescan", limit.max(LIMIT)),
         Err(errno) => {

@@ -4,9 +4,9 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use common::door::{self, Owner};
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag};
+use nix::fcntl::OFlag;
 use nix::libc::off_t;
-use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
 use nix::sys::uio::pread;
 use nix::unistd::{ftruncate, write};
 
@@ -28,7 +28,7 @@ pub(super) struct Found(FileStat);
 impl Found {
     /// `None`: there is none. An error also where it is of another kind, or has a second name.
     pub(super) fn look(directory: &OwnedFd) -> nix::Result<Option<Self>> {
-        let found = stat(directory)?;
+        let found = door::entry(directory, NAME)?;
         if let Some(stat) = &found {
             door::look(stat, SFlag::S_IFREG, Owner::Any)?;
         }
@@ -45,14 +45,6 @@ impl Found {
 
     pub(super) fn was_closed(&self) -> bool {
         self.0.st_mode & CLOSED.bits() != 0
-    }
-}
-
-fn stat(directory: &OwnedFd) -> nix::Result<Option<FileStat>> {
-    match fstatat(directory, NAME, AtFlags::AT_SYMLINK_NOFOLLOW) {
-        Ok(stat) => Ok(Some(stat)),
-        Err(Errno::ENOENT) => Ok(None),
-        Err(errno) => Err(errno),
     }
 }
 
@@ -105,7 +97,7 @@ impl Current {
 
     /// Whether it is still the file of that name.
     pub(super) fn has_its_name(&self, directory: &OwnedFd) -> nix::Result<bool> {
-        Ok(stat(directory)?.is_some_and(|stat| id(&stat) == self.id()))
+        Ok(door::entry(directory, NAME)?.is_some_and(|stat| id(&stat) == self.id()))
     }
 
     /// Appends both, or nothing; first the end of a last line that has none.

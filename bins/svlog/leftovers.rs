@@ -11,8 +11,8 @@ use std::os::fd::AsFd;
 use common::door::{self, Owner};
 use common::fds;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, renameat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstatat};
+use nix::fcntl::renameat;
+use nix::sys::stat::{FileStat, Mode, SFlag};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::archive::Kind;
@@ -45,7 +45,7 @@ pub(super) fn put_away(site: &Site, shelf: Shelf, config: &Config) -> nix::Resul
     if let Some(previous) = Left::find(site, c"previous")? {
         put(c"previous", Kind::Unprocessed, &previous)?;
     }
-    match look(site, c"current")? {
+    match door::entry(site.fd(), c"current")? {
         Some(stat) if has_archive_name(site, &stat)? => remove(site, c"current"),
         _ => Ok(()),
     }
@@ -62,7 +62,7 @@ struct Left {
 impl Left {
     /// The file of that name. One that multilog does not make stays where it is, which is said.
     fn find(site: &Site, file: &CStr) -> nix::Result<Option<Self>> {
-        let Some(stat) = look(site, file)? else { return Ok(None) };
+        let Some(stat) = door::entry(site.fd(), file)? else { return Ok(None) };
         let archived = has_archive_name(site, &stat)?;
         match door::look(&stat, SFlag::S_IFREG, Owner::Any) {
             Err(errno) if !archived => {
@@ -79,14 +79,6 @@ impl Left {
     }
 }
 
-fn look(site: &Site, file: &CStr) -> nix::Result<Option<FileStat>> {
-    match fstatat(site.fd(), file, AtFlags::AT_SYMLINK_NOFOLLOW) {
-        Ok(stat) => Ok(Some(stat)),
-        Err(Errno::ENOENT) => Ok(None),
-        Err(errno) => Err(errno),
-    }
-}
-
 fn remove(site: &Site, file: &CStr) -> nix::Result<()> {
     match unlinkat(site.fd(), file, UnlinkatFlags::NoRemoveDir) {
         Err(Errno::ENOENT) => Ok(()),
@@ -100,7 +92,7 @@ fn has_archive_name(site: &Site, stat: &FileStat) -> nix::Result<bool> {
     if stat.st_nlink == 2 && fds::is(stat, SFlag::S_IFREG) {
         fds::each_name(site.fd().as_fd(), |name| {
             let same = |other: Option<FileStat>| other.is_some_and(|other| id(&other) == id(stat));
-            found |= name.to_bytes().starts_with(b"@") && look(site, name).is_ok_and(same);
+            found |= name.to_bytes().starts_with(b"@") && door::entry(site.fd(), name).is_ok_and(same);
         })?;
     }
     Ok(found)

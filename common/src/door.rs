@@ -261,6 +261,18 @@ fn us() -> u32 {
     *US.get_or_init(|| geteuid().as_raw())
 }
 
+/// What has this name in a directory, a link as itself; `None` where nothing has.
+///
+/// # Errors
+/// As fstatat(2).
+pub fn entry(directory: impl AsFd, name: &CStr) -> nix::Result<Option<FileStat>> {
+    match fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
 /// Whether a file is what it has to be.
 ///
 /// # Errors

@@ -79,7 +79,7 @@ pub struct Cli {
     parsed: usize, // how many words the parser was given
     chain: Chain,  // its words are those not read yet
     ended: bool,   // by --
-    commands: Option<String>,
+    commands: Option<fn() -> String>,
 }
 
 impl Cli {
@@ -137,8 +137,7 @@ impl Cli {
         match self.parser.next()? {
             Some(Arg::Short(option)) => return Ok(Some(Arg::Short(option))),
             Some(Arg::Long("help")) => {
-                let text = help(self.link) + self.commands.as_deref().unwrap_or_default();
-                return Err(self.answer("--help", text));
+                return Err(self.answer("--help", self.help()));
             }
             Some(Arg::Long("version")) => {
                 let text = version(self.link);
@@ -155,6 +154,12 @@ impl Cli {
         let read = self.parsed - self.parser.raw_args()?.as_slice().len();
         self.ended |= self.chain.words.by_ref().take(read).last() == Some(c"--");
         Ok(None)
+    }
+
+    /// What `--help` prints.
+    #[must_use]
+    pub fn help(&self) -> String {
+        help(self.link) + &self.commands.map_or_else(String::new, |commands| commands())
     }
 
     /// Whether the options have ended by `--`.
@@ -175,6 +180,14 @@ impl Cli {
     /// operand.
     pub fn no_options(&mut self) -> Result<(), Exit> {
         self.option()?.map_or(Ok(()), |option| Err(option.unexpected().into()))
+    }
+
+    /// All words behind the name, none of them read as an option, and the environment. For a line that has a syntax of
+    /// its own, in place of [`Cli::option`].
+    pub fn words(&mut self) -> Chain {
+        let mut chain = self.rest_or_nothing();
+        chain.words.next(); // the name, which is in front until an option is asked for
+        chain
     }
 
     /// For a program whose words are no options: understands `--help` and `--version` alone.
@@ -241,9 +254,9 @@ impl Cli {
         operand.map_or(Ok(()), |operand| Err(Exit::value("unexpected operand", operand.to_bytes())))
     }
 
-    /// What `--help` says of the commands that the first operand can be.
-    pub fn explain(&mut self, commands: impl Iterator<Item = (&'static str, &'static str)> + Clone) {
-        self.commands = Some(with_columns("commands:\n".to_owned(), commands));
+    /// Has `--help` say this too, of the commands that the first operand can be.
+    pub fn explain(&mut self, commands: fn() -> String) {
+        self.commands = Some(commands);
     }
 
     /// What is left to execute. Take it before the deed: a line without a program must not change so much

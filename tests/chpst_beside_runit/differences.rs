@@ -142,7 +142,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         lines: &["chpst -V", "chpst -V state", "chpst -VP -o 64 state"],
         theirs: &["status 100"],
         ours: &["status 0"],
-        reason: "who asks for the version gets it, and no usage error after it",
+        reason: "a question for the version is answered, without a usage error after it",
     },
     Difference {
         lines: &["chpst --help", "chpst --version"],
@@ -328,7 +328,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         lines: &["chpst -L record state"],
         theirs: RAN,
         ours: REFUSED,
-        reason: "who holds a lock of fcntl(2) holds the lock: s6 and perp take no other",
+        reason: "a lock of fcntl(2) counts: s6 and perp take no other",
     },
     Difference {
         lines: &["chpst -l link state"],

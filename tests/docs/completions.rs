@@ -379,6 +379,7 @@ fn commands() -> Vec<(String, String)> {
         .unwrap()
         .1
         .lines()
+        .filter(|line| line.starts_with(' '))
         .map(|row| row.trim_start().split_once("  ").unwrap());
     rows.map(|(word, help)| (word.to_owned(), help.trim_start().to_owned())).collect()
 }
@@ -415,7 +416,8 @@ fn completions_are_those_of_the_options_and_commands() {
     // Its own page and help have no list of options.
     let catena = Program { command: Some(0), ..Program::new("catena", "link prog...", &[]) };
     let mut names = Vec::new();
-    for program in all.chain([catena]) {
+    // Those that svctl executes are not in PATH, and completed as its commands.
+    for program in all.filter(|program| !program.name.starts_with("svctl-")).chain([catena]) {
         let name = &program.name;
         let scripts =
             if name == "svctl" { svctl(&program) } else { [bash(&program), zsh(&program), fish(&program)] };

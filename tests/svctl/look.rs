@@ -200,6 +200,9 @@ fn an_unknown_command_gets_the_nearest_one_suggested() {
         ("restrat", "did you mean 'restart'?"),
         ("tyr-restart", "did you mean 'try-restart'?"),
         ("reload!", "did you mean 'reload'?"),
+        ("lgo", "did you mean 'log'?"),
+        ("hlep", "did you mean 'help'?"),
+        ("lits", "did you mean 'list'?"),
         ("STATUS", "'svctl --help' lists the commands"),
         ("frobnicate", "'svctl --help' lists the commands"),
         ("\u{e9}", "'svctl --help' lists the commands"),
@@ -216,7 +219,10 @@ fn help_lists_every_command_with_a_line() {
     let help = House::new().svctl("--help");
     assert_eq!((help.status, &*help.stderr), (0, ""));
     let (_, commands) = help.stdout.split_once("\ncommands:\n").unwrap();
-    let words: Vec<&str> = commands.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
+    // In groups, each with a heading.
+    let rows = commands.lines().filter(|line| line.starts_with(' '));
+    let words: Vec<&str> = rows.map(|line| line.split_whitespace().next().unwrap()).collect();
+    assert_eq!(words[..7], ["start", "stop", "restart", "reload", "list", "show", "log"], "{commands}");
     for word in
         ["up", "once", "2", "exit", "restart", "force-shutdown", "status", "wait", "signal", "upgrade"]
     {
@@ -230,6 +236,29 @@ fn help_lists_every_command_with_a_line() {
         let word = |text: &str| text.split([' ', '\n', '\t', '\'']).any(|other| other == word);
         assert!(word(&page) && word(&bash), "{commands}");
     }
+}
+
+#[test]
+fn help_is_asked_for_as_an_option_or_as_a_command() {
+    let house = House::new();
+    let help = house.svctl("--help");
+    for words in ["-h", "help", "status -h", "-v help"] {
+        assert_eq!(house.svctl(words), help, "{words}");
+    }
+    let line = |word: &str| {
+        help.stdout.lines().find_map(|line| line.trim().strip_prefix(word)?.strip_prefix("  ")).unwrap()
+    };
+    for (word, words) in [("start", "start"), ("d", "down, d"), ("status", "status, s")] {
+        let help = line(words.split(',').next().unwrap()).trim_start();
+        assert_eq!(house.svctl(&format!("help {word}")), prints(format!("{words}: {help}\n")));
+    }
+    let unknown = misuse("svctl", "unknown command: strat").stderr + "svctl: hint: did you mean 'start'?\n";
+    assert_eq!(house.svctl("help strat"), fails(100, unknown));
+    // To sv it is a letter that means nothing, or a service.
+    let as_sv = run(&mut house.command(house.called("sv"), "-h a"));
+    assert_eq!((as_sv.status, &*as_sv.stdout), (100, ""), "{}", as_sv.stderr);
+    let of_sv = run(&mut house.command(house.called("sv"), "--help")).stdout;
+    assert!(of_sv.contains("\n  once ") && !of_sv.contains("\n  list "), "{of_sv}");
 }
 
 #[test]

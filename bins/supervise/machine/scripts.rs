@@ -175,8 +175,8 @@ impl Scripts {
         self.waiting.0[0].is_none()
     }
 
-    /// Whether control/`letter` runs and is not overtaken. One that waits does not count: the script that runs may be
-    /// who asks for the signal, and waits for the answer.
+    /// Whether control/`letter` runs and is not overtaken. One that waits does not count: the signal may be asked for by
+    /// the script that runs, which waits for the answer.
     pub(super) fn asks(&self, letter: u8) -> bool {
         self.running.is_some_and(|running| running.script.letter() == letter && !running.void)
     }

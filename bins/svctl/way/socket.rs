@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 use std::os::fd::RawFd;
+use std::rc::Rc;
 use std::time::Instant;
 
 use common::shown;
@@ -157,7 +158,7 @@ impl Talk {
                 };
             }
         };
-        let said = Value::parse(&line).unwrap_or(Value::Null);
+        let said = Rc::new(Value::parse(&line).unwrap_or(Value::Null));
         if self.conn.to() == To::Tree && said.get(key::ERROR).text() == supervise::NO_SERVICE {
             return Step::Unhosted;
         }

@@ -2,6 +2,9 @@
 //!
 //! Numbers stay text: nobody here calculates with a fraction.
 
+use std::borrow::Cow;
+
+use super::object::key;
 use crate::quantity::number;
 use crate::text::escaped;
 
@@ -21,8 +24,8 @@ pub enum Value {
     Text(String),
     /// An array.
     List(Vec<Value>),
-    /// An object, in the order of its members.
-    Object(Vec<(String, Value)>),
+    /// An object, in the order of its members. Keys that the protocol has are not copied.
+    Object(Vec<(Cow<'static, str>, Value)>),
 }
 
 impl Value {
@@ -138,7 +141,7 @@ impl Reader<'_> {
         }
         loop {
             self.skip();
-            let key = self.text()?;
+            let key = self.key()?;
             let value = if self.takes(":") { self.value(depth)? } else { return None };
             entries.push((key, value));
             if self.takes("}") {
@@ -161,6 +164,17 @@ impl Reader<'_> {
             }
             self.takes(",").then_some(())?;
         }
+    }
+
+    /// A key. All that a supervisor sends have a copy in this program already.
+    fn key(&mut self) -> Option<Cow<'static, str>> {
+        let inside = self.rest.strip_prefix('"')?;
+        let (word, rest) = inside.split_once('"')?;
+        if let Some(known) = key::ALL.iter().find(|key| **key == word) {
+            self.rest = rest;
+            return Some(Cow::Borrowed(known));
+        }
+        self.text().map(Cow::Owned)
     }
 
     fn text(&mut self) -> Option<String> {

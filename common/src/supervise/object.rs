@@ -3,43 +3,55 @@
 use super::Death;
 use crate::{Text, signals};
 
+/// Defines each key, and the list of all.
+macro_rules! keys {
+    ($($name:ident: $word:literal,)*) => {
+        $(pub const $name: &str = $word;)*
+        /// All of them.
+        pub(in crate::supervise) const ALL: &[&str] = &[$($word),*];
+    };
+}
+
 /// The keys, of the state, of events, and of failures.
 pub mod key {
     #![allow(missing_docs, reason = "service(5) says what each of them is")]
-    pub const NAME: &str = "name";
-    pub const OK: &str = "ok";
-    pub const ERROR: &str = "error";
-    pub const STATE: &str = "state";
-    pub const PID: &str = "pid";
-    pub const WANT: &str = "want";
-    pub const SINCE: &str = "since";
-    pub const SECONDS: &str = "seconds";
-    pub const PAUSED: &str = "paused";
-    pub const TERM: &str = "term";
-    pub const HOLD: &str = "hold";
-    pub const REASON: &str = "reason";
-    pub const NEEDS: &str = "needs";
-    pub const NEXT: &str = "next";
-    pub const READY: &str = "ready";
-    pub const RELOADING: &str = "reloading";
-    pub const STATUS: &str = "status";
-    pub const RESTARTS: &str = "restarts";
-    pub const SHORT: &str = "short";
-    pub const DEATH: &str = "death";
-    pub const CONTROL: &str = "control";
-    pub const LOG: &str = "log";
-    pub const SUPERVISOR: &str = "supervisor";
-    pub const EVENT: &str = "event";
-    pub const TIME: &str = "time";
-    pub const CODE: &str = "code";
-    pub const SIGNAL: &str = "signal";
-    pub const CORE: &str = "core";
-    pub const LIVED: &str = "lived";
-    pub const STOPPED: &str = "stopped";
-    pub const SCRIPT: &str = "script";
-    pub const SERVICES: &str = "services";
-    pub const TREE: &str = "tree";
-    pub const FAILED: &str = "failed";
+
+    keys! {
+        NAME: "name",
+        OK: "ok",
+        ERROR: "error",
+        STATE: "state",
+        PID: "pid",
+        WANT: "want",
+        SINCE: "since",
+        SECONDS: "seconds",
+        PAUSED: "paused",
+        TERM: "term",
+        HOLD: "hold",
+        REASON: "reason",
+        NEEDS: "needs",
+        NEXT: "next",
+        READY: "ready",
+        RELOADING: "reloading",
+        STATUS: "status",
+        RESTARTS: "restarts",
+        SHORT: "short",
+        DEATH: "death",
+        CONTROL: "control",
+        LOG: "log",
+        SUPERVISOR: "supervisor",
+        EVENT: "event",
+        TIME: "time",
+        CODE: "code",
+        SIGNAL: "signal",
+        CORE: "core",
+        LIVED: "lived",
+        STOPPED: "stopped",
+        SCRIPT: "script",
+        SERVICES: "services",
+        TREE: "tree",
+        FAILED: "failed",
+    }
 }
 
 /// The most bytes that an object has: the state, with texts of 200 bytes that are escaped to six each.

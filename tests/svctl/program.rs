@@ -1,0 +1,105 @@
+//! Commands that are programs of their own: `svctl log` executes svctl-log, wherever the two are installed.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+
+use super::harness::*;
+use crate::support::*;
+
+/// What stands for a program: it says who it is and what it gets.
+const SAYS: &str = "#!/bin/sh\nfor word in \"${0##*/}\" \"$@\"; do printf '<%s>' \"$word\"; done\n";
+
+/// A copy of svctl, with no other program of ours in PATH.
+struct Copy {
+    house: House,
+    svctl: PathBuf,
+}
+
+impl Copy {
+    /// By this name, in bin.
+    fn new(name: &str) -> Self {
+        let house = House::new();
+        let svctl = house.at("usr/bin").join(name);
+        fs::create_dir_all(svctl.parent().unwrap()).unwrap();
+        install(&bin().join("svctl"), &svctl);
+        Self { house, svctl }
+    }
+
+    fn run(&self, words: &str) -> Outcome {
+        run(self.house.command(&self.svctl, words).env("PATH", self.path()))
+    }
+
+    fn path(&self) -> String {
+        format!("{}:/usr/bin:/bin", self.house.at("path").display())
+    }
+}
+
+#[test]
+fn a_command_is_a_program_beside_svctl_or_in_libexec_or_in_path() {
+    let copy = Copy::new("svctl");
+    let missing = |word: &str| {
+        let stderr = format!(
+            "svctl: fatal: '{word}' needs svctl-{word}, which is not beside svctl, in ../libexec/catena or in PATH; \
+             nothing was done\nsvctl: hint: install it as svctl was: 'make install', or the package of catena\n"
+        );
+        fails(127, stderr)
+    };
+    for word in ["log", "show", "new", "lint"] {
+        assert_eq!(copy.run(&format!("{word} web")), missing(word));
+    }
+    // The later of these are found first.
+    for (place, says) in [("path", "path"), ("usr/libexec/catena", "libexec"), ("usr/bin", "beside")] {
+        copy.house.write(&format!("{place}/svctl-log"), &format!("#!/bin/sh\necho {says} \"$@\"\n"));
+        assert_eq!(copy.run("log -f web"), prints(format!("{says} -f web\n")), "{place}");
+    }
+    // A file that cannot be executed is passed over.
+    fs::write(copy.house.at("usr/bin/svctl-show"), "").unwrap();
+    copy.house.write("usr/libexec/catena/svctl-show", SAYS);
+    assert_eq!(copy.run("show web"), prints("<svctl-show><web>"));
+}
+
+#[test]
+fn the_program_gets_the_options_in_front_of_its_command_and_all_that_follows() {
+    let copy = Copy::new("svctl");
+    copy.house.write("usr/bin/svctl-log", SAYS);
+    for (words, gets) in [
+        ("log", ""),
+        ("log -f -n 5 web db", "<-f><-n><5><web><db>"),
+        ("-v --json log -v web", "<-v><--json><-v><web>"),
+        ("-w 3 log web", "<-w><3><web>"),
+        ("-vw0.5 log -- -f", "<-vw0.5><--><-f>"),
+        ("-v -- log -f", "<-v><--><-f>"),
+        ("log log --help", "<log><--help>"),
+        ("log web -h", "<web><-h>"),
+        ("help log", "<--help>"),
+    ] {
+        assert_eq!(copy.run(words), prints(format!("<svctl-log>{gets}")), "{words}");
+    }
+    assert_eq!(copy.run("-x log web"), misuse("svctl", "invalid option '-x'"));
+}
+
+#[test]
+fn the_program_has_the_name_of_svctls_file_in_front() {
+    let copy = Copy::new("x-svctl");
+    copy.house.write("usr/libexec/catena/x-svctl-log", SAYS);
+    copy.house.write("usr/libexec/catena/svctl-log", SAYS);
+    assert_eq!(copy.run("log web"), prints("<x-svctl-log><web>"));
+    // Whatever leads to it.
+    std::os::unix::fs::symlink(&copy.svctl, copy.house.at("control")).unwrap();
+    let outcome = run(&mut copy.house.command(copy.house.at("control"), "log web"));
+    assert_eq!(outcome, prints("<x-svctl-log><web>"));
+    // As sv it knows its own commands alone.
+    let as_sv = run(&mut copy.house.command(copy.house.called("sv"), "log web"));
+    assert_eq!((as_sv.status, &*as_sv.stdout), (100, ""), "{}", as_sv.stderr);
+}
+
+#[test]
+fn the_program_starts_as_if_svctl_had_not_been_there() {
+    let copy = Copy::new("svctl");
+    let log = copy.house.at("usr/bin/svctl-log");
+    install(&example("state"), &log);
+    let alone = run(copy.house.command(&log, "web").env("PATH", copy.path()).arg0("svctl-log"));
+    assert_eq!((alone.status, &*alone.stderr), (0, ""));
+    assert_eq!(copy.run("log web"), alone);
+}
