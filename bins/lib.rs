@@ -70,6 +70,8 @@ pub static PROGRAMS: &[Link] = &[
     pause::PROGRAM,
     sissylog::PROGRAM,
     svctl::PROGRAM,
+    svctl::lint::PROGRAM,
+    svctl::new::PROGRAM,
     svlog::PROGRAM,
     svrun::PROGRAM,
     svtree::PROGRAM,

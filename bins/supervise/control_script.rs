@@ -14,7 +14,7 @@ use super::death;
 use super::failure::{Failures, START};
 use super::machine::Script;
 use super::pipe::End;
-use super::service::{self, Optional, Settings};
+use super::service::{Optional, Settings};
 use super::shared::Shared;
 
 /// A control script, or ./reload. One of each runs at a time.
@@ -48,7 +48,7 @@ impl ControlScript {
         &mut self,
         script: Script,
         directory: BorrowedFd,
-        settings: &mut Settings,
+        settings: &Settings,
         voice: Voice,
     ) -> bool {
         let letter = script.letter();
@@ -60,12 +60,7 @@ impl ControlScript {
         let path = path(&name);
         match fstatat(directory, path, AtFlags::empty()) {
             Ok(stat) => stat.st_mode & 0o100 != 0,
-            Err(Errno::ENOENT | Errno::ENOTDIR) => {
-                if !service::exists(directory, c"control") {
-                    settings.missed(directory, Optional::Control, c"control");
-                }
-                false
-            }
+            Err(Errno::ENOENT | Errno::ENOTDIR) => false,
             Err(errno) => {
                 self.failures.report(voice, (letter, "look at"), (directory, path), errno);
                 false

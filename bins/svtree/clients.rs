@@ -16,8 +16,8 @@ use crate::supervise::Rights;
 pub(super) const CLIENTS: usize = 32;
 /// How many of them may be such as may only look.
 const READERS: usize = CLIENTS / 2;
-/// The longest line: a name of 255 bytes, and a request.
-const LINE: usize = 640;
+/// The longest line: a name of 255 bytes, each escaped, and a request.
+const LINE: usize = 1280;
 /// How much is kept for a client that follows the events; one that lags further behind is dropped.
 const MOST: usize = 1 << 20;
 /// With less than this left to send, a list goes on.
