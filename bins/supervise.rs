@@ -7,13 +7,15 @@
 //! `needs` are the names of what a start waits for.
 //! `state`, locked by `lock`, is the directory `supervise` that clients and a new supervisor read; `record` is
 //! the part of it by which `adopt` takes over the processes of a killed supervisor, and `pid_space` says where
-//! its pids are valid; `service` reads the service directory, `lookalikes` its names, `inspect` both for whoever supervises nothing; `failure` reports why a
+//! its pids are valid; `service` reads the service directory, `access` who is served, `lookalikes` the names, `inspect` all for whoever
+//! supervises nothing; `failure` reports why a
 //! script was not started, `notices` is what else is reported once; `report` is what clients are shown; `pipe`,
 //! `beside` and `output` are what a supervisor prepares for its services and their clients; `notify`, `leftovers`, `clients`,
 //! `adopted`, `control_script` and `death` are what their names say; `sparse` is a value that
 //! hardly any service has, `program` is what is started as run, `fresh` an fd that is
 //! waited for, `handed_on` and `next_program` what a program leaves to the one that it becomes.
 
+mod access;
 mod adopt;
 mod adopted;
 mod beside;
@@ -51,6 +53,7 @@ mod sparse;
 mod state;
 mod supervised;
 
+pub(crate) use access::{Access, NOT_PERMITTED, Rights};
 pub(crate) use beside::link_beside;
 pub(crate) use death::{exit_status, from_wait_status};
 pub(crate) use handed_on::{HandedOn, has_left, may_live};

@@ -96,7 +96,7 @@ complete -c svctl -n '__svctl_runs show' -l json -d 'print a JSON object for eac
 complete -c svctl -n __svctl_wants_command -a start -d '[-o] start the service, and wait until it has come up'
 complete -c svctl -n __svctl_wants_command -a stop -d 'stop it, and wait until it is down'
 complete -c svctl -n __svctl_wants_command -a restart -d 'stop and start it, and wait until it has come up'
-complete -c svctl -n __svctl_wants_command -a reload -d 'as hup, and check that it keeps running'
+complete -c svctl -n __svctl_wants_command -a reload -d 'make it reload, and wait until it has'
 complete -c svctl -n __svctl_wants_command -a list -d 'print a table of these services, or of all'
 complete -c svctl -n __svctl_wants_command -a show -d 'print all that is known of a service'
 complete -c svctl -n __svctl_wants_command -a log -d 'print the logs of these services'

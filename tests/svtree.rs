@@ -8,6 +8,7 @@ mod needs;
 mod oci;
 mod places;
 mod program;
+mod readers;
 mod runsvdir;
 mod scan;
 mod socket;

@@ -7,8 +7,9 @@ use nix::unistd::read;
 
 use common::supervise::{GAVE_UP, Object, key};
 
+use super::access::Rights;
 use super::fresh::Fresh;
-use super::machine::{Event, Machine, Phase};
+use super::machine::{Event, Machine, Phase, Unreloaded};
 use super::now::Now;
 use super::order::{Ask, Late};
 use super::report::{self, View};
@@ -16,6 +17,8 @@ use common::supervise::Part;
 
 /// How many clients there can be.
 pub(super) const CLIENTS: usize = 16;
+/// How many of them may be such as may only look.
+const READERS: usize = CLIENTS / 2;
 /// The longest line, with its newline.
 pub(super) const LINE: usize = 256;
 
@@ -32,6 +35,8 @@ pub(super) enum Condition {
     Ready,
     /// That a start which is under way is over, and the control script of this letter.
     Settled(Option<u8>),
+    /// That this many reloads are over.
+    Reloaded(u64),
 }
 
 impl Condition {
@@ -48,6 +53,7 @@ impl Condition {
             Self::Settled(letter) => {
                 !machine.preparing() && !letter.is_some_and(|letter| machine.asks(letter))
             }
+            Self::Reloaded(count) => machine.reload.done >= count,
         }
     }
 }
@@ -72,11 +78,14 @@ enum Doing {
 enum Reached {
     Holds,
     GaveUp,
+    /// It has failed.
+    Unreloaded(Unreloaded),
 }
 
 #[derive(Debug)]
 struct Client {
     fd: Fresh,
+    rights: Rights,
     filled: usize,
     doing: Doing,
     /// When it was last heard from: monotonic, ms.
@@ -123,11 +132,16 @@ pub(super) enum Input {
 
 impl Clients {
     /// Adds a client. If there are too many, it replaces the one that has been idle longest; if all of them
-    /// wait for something, it is refused.
-    pub(super) fn add(&mut self, fd: OwnedFd, now: Now) -> Option<usize> {
+    /// wait for something, it is refused. Those who may only look get half of the places, and replace none that may
+    /// control.
+    pub(super) fn add(&mut self, fd: OwnedFd, rights: Rights, now: Now) -> Option<usize> {
+        let controls = rights == Rights::Control;
+        let room = controls || self.all().filter(|client| client.rights == rights).count() < READERS;
         let idle = |i: usize| match self.client(i) {
-            None => Some(0),
-            Some(client) if client.doing == Doing::Idle && !client.ends_with_us => Some(client.last + 1),
+            None => room.then_some(0),
+            Some(client) if client.doing == Doing::Idle && !client.ends_with_us => {
+                (controls || client.rights == rights).then_some(client.last + 1)
+            }
             Some(_) => None,
         };
         let (_, i) = (0..CLIENTS).filter_map(|i| Some((idle(i)?, i))).min()?;
@@ -136,6 +150,7 @@ impl Clients {
         }
         self.slots[i].client = Some(Client {
             fd: fd.into(),
+            rights,
             filled: 0,
             doing: Doing::Idle,
             last: now.monotonic,
@@ -166,6 +181,11 @@ impl Clients {
             Some(client) => (client.fd.as_raw_fd(), poll::POLLIN),
             None => (-1, 0),
         }
+    }
+
+    /// Whether a client may ask for this.
+    pub(super) fn may_ask(&self, i: usize, request: &[u8]) -> bool {
+        self.client(i).is_some_and(|client| client.rights.allow(request))
     }
 
     /// Whether nobody has asked this of a client before.
@@ -385,7 +405,10 @@ impl Clients {
             if up && view.machine.hold.gave_up() {
                 client.doing = Doing::Reached(part, Reached::GaveUp);
             } else if condition.holds(view) {
-                client.doing = Doing::Reached(part, Reached::Holds);
+                let failure =
+                    view.machine.reload.failure.filter(|_| matches!(condition, Condition::Reloaded(_)));
+                let reached = failure.map_or(Reached::Holds, Reached::Unreloaded);
+                client.doing = Doing::Reached(part, reached);
             }
         }
     }
@@ -407,6 +430,7 @@ impl Clients {
                     let mut object = Object::error(GAVE_UP.as_bytes());
                     self.send(i, object.text(key::REASON, view.machine.hold.reason()).line());
                 }
+                Reached::Unreloaded(why) => self.send(i, report::reload_failure(Some(why)).line()),
                 Reached::Holds => self.show(i, view, now),
             }
         }
@@ -455,7 +479,7 @@ mod tests {
 
     fn client(clients: &mut Clients, now: u64) -> (Option<usize>, UnixStream) {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        (clients.add(ours.into(), at(now)), theirs)
+        (clients.add(ours.into(), Rights::Control, at(now)), theirs)
     }
 
     fn received(mut stream: &UnixStream) -> String {
@@ -553,5 +577,32 @@ mod tests {
         }
         assert_eq!(client(&mut clients, 400).0, None);
         drop(streams);
+    }
+
+    #[test]
+    fn who_may_only_look_leaves_places_to_others_and_takes_none_of_theirs() {
+        let mut clients = Clients::default();
+        let mut streams = Vec::new();
+        let mut add = |clients: &mut Clients, rights, now| {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            streams.push(theirs);
+            clients.add(ours.into(), rights, at(now))
+        };
+        assert_eq!(add(&mut clients, Rights::Control, 0), Some(0));
+        for i in 1..=READERS {
+            assert_eq!(add(&mut clients, Rights::Look, 100), Some(i));
+        }
+        assert_eq!(add(&mut clients, Rights::Look, 200), Some(1), "the place of another");
+        let down = Machine::new(Want::Down);
+        for i in 1..=READERS {
+            clients.wait(i, Condition::Up, None, &view(&down), at(300));
+        }
+        assert_eq!(add(&mut clients, Rights::Look, 400), None);
+        for i in READERS + 1..CLIENTS {
+            assert_eq!(add(&mut clients, Rights::Control, 400), Some(i));
+        }
+        assert_eq!(add(&mut clients, Rights::Look, 400), None);
+        assert_eq!(add(&mut clients, Rights::Control, 400), Some(0));
+        assert!(clients.may_ask(1, b"status") && !clients.may_ask(1, b"up") && clients.may_ask(0, b"up"));
     }
 }

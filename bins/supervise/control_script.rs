@@ -1,21 +1,23 @@
-//! The control script of a process that runs, or ran last: service(5), control/.
+//! A script beside a process that runs, or ran last: that of a control command, service(5), control/, or ./reload.
 
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use common::spawn::{self, Plan};
+use common::supervise::Death;
 use common::{Text, Voice, process, signals};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
 
+use super::death;
 use super::failure::{Failures, START};
 use super::machine::Script;
 use super::pipe::End;
 use super::service::{Optional, Settings};
 use super::shared::Shared;
 
-/// A control script. One runs at a time.
+/// A control script, or ./reload. One of each runs at a time.
 #[derive(Debug, Default)]
 pub(super) struct ControlScript {
     /// 0: none runs.
@@ -24,6 +26,8 @@ pub(super) struct ControlScript {
     lost: Option<i32>,
     /// The letter of the one that was asked for last, and, once it has failed, its wait status.
     outcome: (u8, Option<i32>),
+    /// Why it could not be executed, if it could not.
+    exec: Option<Errno>,
     /// What was reported of those that could not be started.
     failures: Failures,
 }
@@ -73,9 +77,19 @@ impl ControlScript {
         shared: &Shared,
         voice: Voice,
     ) -> bool {
-        let letter = script.letter();
-        let name = name(letter);
-        let path = path(&name);
+        self.start_path(path(&name(script.letter())), directory, target, shared, voice)
+    }
+
+    /// The same for the script at `path`.
+    pub(super) fn start_path(
+        &mut self,
+        path: &CStr,
+        directory: BorrowedFd,
+        target: Option<u32>,
+        shared: &Shared,
+        voice: Voice,
+    ) -> bool {
+        let letter = self.outcome.0;
         let mut pid = Text::<16>::new();
         pid.number(target.unwrap_or(0)).add("\0");
         let words = [path, CStr::from_bytes_with_nul(pid.bytes()).unwrap_or(c"")];
@@ -104,6 +118,7 @@ impl ControlScript {
             }
             Err(errno) => Some(errno),
         };
+        self.exec = failed;
         match failed {
             Some(errno) => self.failures.report(voice, (letter, START), (directory, path), errno),
             None => self.failures.clear(),
@@ -133,12 +148,13 @@ impl ControlScript {
         self.lost.is_some()
     }
 
-    /// Its death, if that was noticed, happens now: whether it has handled what it was asked for.
-    pub(super) fn bury(&mut self) -> Option<bool> {
+    /// Its death, if that was noticed, happens now.
+    pub(super) fn bury(&mut self) -> Option<Death> {
         let status = self.lost.take()?;
         self.pid = 0;
         self.outcome.1 = Some(status).filter(|status| *status != 0);
-        Some(status == 0)
+        let exec = self.exec.take().map(|errno| Death::Exec(errno as i32));
+        Some(exec.unwrap_or(death::from_wait_status(status)))
     }
 }
 

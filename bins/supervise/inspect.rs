@@ -5,8 +5,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use common::Voice;
 use common::supervise::Part;
 
+use super::access::Access;
 use super::lookalikes::{self, Company};
-use super::service::{self, Settings};
+use super::service::Settings;
 
 /// Reports all that is wrong with the names and values in a service directory, or in that of its logger, which has no
 /// values.
@@ -21,8 +22,9 @@ pub(crate) fn inspect(directory: &OwnedFd, part: Part, voice: Voice) {
             settings.for_start(fd, voice);
             settings.for_stop(fd, voice);
             settings.for_restart(fd, voice);
-            // Which group it is does not matter here.
-            let _ = service::operators(directory, voice);
+            settings.for_reload(fd, voice);
+            // Whom it serves does not matter here.
+            let _ = Access::read(fd, [c"operators", c"readers"], voice);
         }
         Part::Log => settings.look_at_names(fd, voice),
     }

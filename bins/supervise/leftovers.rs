@@ -63,7 +63,7 @@ pub(super) struct Run {
     /// Its pid, which is the number of its process group if it led one.
     pub(super) pid: u32,
     /// Those that are no leftovers: a control script, and the logger.
-    pub(super) spare: [u32; 2],
+    pub(super) spare: [u32; 3],
     /// Whose the others are.
     pub(super) orphans: Orphans,
 }
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_group_whose_number_is_another_processes_by_now_is_not_that_of_run() {
-        let left = |pid, orphans| Run { pid, spare: [0; 2], orphans }.may_have_left();
+        let left = |pid, orphans| Run { pid, spare: [0; 3], orphans }.may_have_left();
         let group = u32::try_from(nix::unistd::getpgrp().as_raw()).unwrap();
         // There is such a group: ours. It was not led by a run that is dead if it has a leader.
         let led = procfs::process(group).is_ok_and(|leader| !leader.zombie);

@@ -8,7 +8,7 @@ use common::{Voice, fds};
 use common::supervise::Part;
 
 /// The files of a service directory of which a logger has none; the others, `run` and `down`, come after.
-pub(super) const OURS: [&[u8]; 21] = [
+pub(super) const OURS: [&[u8]; 25] = [
     b"finish",
     b"restart-delay",
     b"restart-reset",
@@ -24,6 +24,10 @@ pub(super) const OURS: [&[u8]; 21] = [
     b"timeout-setup",
     b"timeout-ready",
     b"watchdog",
+    b"reload",
+    b"reload-signal",
+    b"timeout-reload",
+    b"readers",
     b"needs",
     b"essential",
     b"check",
@@ -32,12 +36,12 @@ pub(super) const OURS: [&[u8]; 21] = [
     b"down",
 ];
 /// How many of them a logger has none of. Its `check` and `control` are what other supervisors make of it.
-const NOT_THE_LOGGERS: usize = 17;
+const NOT_THE_LOGGERS: usize = 21;
 /// Those which mean something in a tree of services alone.
 const THE_TREES: [&[u8]; 2] = [b"needs", b"essential"];
 
 /// What others call it, and what it is here.
-const OTHERS: [(&[u8], &[u8]); 18] = [
+const OTHERS: [(&[u8], &[u8]); 19] = [
     (b"max-death-tally", b"restart-max"), // s6
     (b"rc.main", b"run and finish"),      // perp
     (b"rc.log", b"log/run"),              // perp
@@ -51,6 +55,7 @@ const OTHERS: [(&[u8], &[u8]); 18] = [
     (b"stop-timeout", b"timeout-kill"),
     (b"notify-fd", b"notification-fd"),
     (b"watchdog-sec", b"watchdog"), // systemd
+    (b"exec-reload", b"reload"),    // systemd
     (b"depends-on", b"needs"),      // dinit
     (b"depends-on.d", b"needs"),
     (b"dependencies", b"needs"), // s6-rc, and so are the next ones

@@ -1,14 +1,14 @@
 //! The life of one process, as a pure function of events. Its caller carries out the actions.
 //!
-//! | phase \ event | `Up` | `Down` | `Exit` | `Once` | `Signal` | death | time |
-//! |---|---|---|---|---|---|---|---|
-//! | Down: nothing runs, nothing is due | prepare | want | want, gone | prepare | flags alone | - | - |
-//! | Wait: a start is due later, or held back | prepare | Down | Down, gone | prepare | flags alone | - | prepare |
-//! | Prepare: control/u runs before a start | want | Down | Down, gone | want | flags alone | - | - |
-//! | Run: run runs | want | stop | stop | want | script or signal | finish, else next | KILL |
-//! | Finish: finish runs | want | want | want | want | signal | next | KILL |
-//! | Setup: setup runs | want | end | end | want | signal | run, else finish | KILL |
-//! | Done: setup has done its work | want | finish | finish | want | flags alone | - | - |
+//! | phase \ event | `Up` | `Down` | `Exit` | `Once` | `Signal` | `Reload` | death | time |
+//! |---|---|---|---|---|---|---|---|---|
+//! | Down: nothing runs, nothing is due | prepare | want | want, gone | prepare | flags alone | - | - | - |
+//! | Wait: a start is due later, or held back | prepare | Down | Down, gone | prepare | flags alone | - | - | prepare |
+//! | Prepare: control/u runs before a start | want | Down | Down, gone | want | flags alone | - | - | - |
+//! | Run: run runs | want | stop | stop | want | script or signal | reload | finish, else next | KILL |
+//! | Finish: finish runs | want | want | want | want | signal | - | next | KILL |
+//! | Setup: setup runs | want | end | end | want | signal | - | run, else finish | KILL |
+//! | Done: setup has done its work | want | finish | finish | want | flags alone | - | - | - |
 //!
 //! *prepare* runs control/u and then starts run; while starts are held back ([`Event::Hold`]) it is a Wait that ends
 //! with the hold. *want* changes the want alone.
@@ -24,9 +24,12 @@
 //! had to wait ([`Asked`]), with all their consequences: a stop is never lost.
 //! A run that is not ready in time is stopped, or taken for ready, as the rules say; one that does not show that it
 //! lives gets ABRT, CONT, and KILL in time.
+//! *reload* is ./reload, also of what is Done, or else the signal of `reload-signal`, by way of its control script; what
+//! follows is in [`reload`]. A stop and a death are the end of it.
 //! An action that is answered by an event ([`Action::Try`], [`Action::Start`], [`Action::Finish`]) is the
 //! last of its step.
 
+mod reload;
 mod scripts;
 mod timers;
 
@@ -34,6 +37,8 @@ use super::sparse::Usual;
 use common::signals;
 use common::supervise::{Control, State};
 pub(super) use common::supervise::{Death, Hold, Want};
+use reload::Reload;
+pub(super) use reload::{Reloading, Unreloaded};
 pub(super) use scripts::Script;
 use scripts::{Scripts, Turn, WAITING};
 pub(super) use timers::{Timer, Timers};
@@ -96,8 +101,12 @@ pub(super) enum Starts {
 pub(super) enum Event {
     /// Somebody asks for something. A restart is a stop of a process that runs, and up in any case.
     Control(Control),
-    /// The control script tried is over, or there was none: whether its exit status was 0.
-    Script(bool),
+    /// The control script tried is over, and how it has ended; none: there was none, or it could not be started.
+    Script(Option<Death>),
+    /// The same for ./reload.
+    ReloadScript(Option<Death>),
+    /// run has announced that it reloads; since when, monotonic, ms, if it has said so.
+    Reloading(Option<u64>),
     /// run was started, or finish.
     Started(u32),
     /// setup was started.
@@ -143,6 +152,10 @@ pub(super) enum Action {
     Try(Script),
     /// Kill the control script that runs.
     KillScript,
+    /// Start ./reload: answered by [`Event::ReloadScript`] where it could not be started.
+    StartReload,
+    /// Kill ./reload, which runs.
+    KillReload,
     /// Start setup, or run if there is none: answered by [`Event::SetupStarted`], [`Event::Started`] or
     /// [`Event::NotStarted`].
     Start,
@@ -157,6 +170,8 @@ pub(super) enum Action {
     ReportLate,
     /// Report in the log that run has not shown that it lives, and what follows.
     ReportStarved,
+    /// Report in the log that the reload has failed.
+    ReportReload,
     /// Send a signal to the process.
     Signal(i32),
 }
@@ -186,6 +201,12 @@ pub(super) struct Rules {
     pub(super) unready: Readiness,
     /// `watchdog`; 0: never.
     pub(super) watchdog: u64,
+    /// `reload`, `reload-signal`.
+    pub(super) reload: Reloading,
+    /// How long run has to live on after it where it announces nothing.
+    pub(super) reload_proof: u64,
+    /// `timeout-reload`; 0: never.
+    pub(super) timeout_reload: u64,
 }
 
 impl Usual for Rules {
@@ -201,6 +222,9 @@ impl Usual for Rules {
         timeout_ready: 0,
         unready: Readiness::Failed,
         watchdog: 0,
+        reload: Reloading::Signal(signals::HUP),
+        reload_proof: PROOF,
+        timeout_reload: SCRIPT_LIMIT,
     };
 }
 
@@ -237,6 +261,8 @@ pub(super) enum Cause {
 const ABORTING: u64 = 10_000;
 /// How long a control script may run, in milliseconds.
 pub(super) const SCRIPT_LIMIT: u64 = 30_000;
+/// How long a run has to live after the signal for a reload: as long as runit's sv waits between two looks.
+const PROOF: u64 = 420;
 /// What a run has to last to be started again at once, and the wait of one that does not.
 const SECOND: u64 = 1000;
 
@@ -296,6 +322,8 @@ pub(super) struct Machine {
     pub(super) timers: Timers,
     /// How often it is to run.
     pub(super) runs: Runs,
+    /// The reload that is under way, or the last one.
+    pub(super) reload: Reload,
     /// Whether the process is gone: until something else than the exit is wanted.
     pub(super) gone: bool,
     scripts: Scripts,
@@ -322,7 +350,8 @@ impl Machine {
     pub(super) fn step(&mut self, event: Event, now: u64, rules: &Rules) -> Actions {
         let mut actions = Actions::default();
         self.apply(event, now, rules, &mut actions);
-        self.gone = self.phase == Phase::Down && self.want == Want::Exit && !self.scripts.runs();
+        let scripted = self.scripts.runs() || self.reload.is_scripted();
+        self.gone = self.phase == Phase::Down && self.want == Want::Exit && !scripted;
         actions
     }
 
@@ -401,7 +430,9 @@ impl Machine {
     fn apply(&mut self, event: Event, now: u64, rules: &Rules, actions: &mut Actions) {
         match event {
             Event::Control(control) => self.control(control, now, rules, actions),
-            Event::Script(handled) => self.script_over(handled, rules, actions),
+            Event::Script(how) => self.script_over(how, now, rules, actions),
+            Event::ReloadScript(how) => self.reload_script_over(how, now, rules, actions),
+            Event::Reloading(at) => self.reload_announced(at, now, rules),
             Event::Started(pid) => self.started(pid, now, rules),
             Event::SetupStarted(pid) => self.setup_started(pid, now, rules),
             Event::NoRun => {
@@ -432,6 +463,7 @@ impl Machine {
                 if self.readiness == Readiness::Excused {
                     self.readiness = Readiness::InTime;
                 }
+                self.reload_ready(now, actions);
             }
             Event::Hold => self.starts = Starts::HeldBack,
             Event::Release => {
@@ -498,6 +530,7 @@ impl Machine {
                 }
             }
             Control::Signal(signal) => self.signal(signal, actions),
+            Control::Reload => self.ask_reload(now, rules, actions),
         }
     }
 
@@ -565,6 +598,7 @@ impl Machine {
         self.is_asked_to_end();
         self.timers.stop(Timer::Ready);
         self.timers.stop(Timer::Watchdog);
+        self.fail_reload(Unreloaded::Stopped, now, actions);
         // A stop that is asked for again does not put the end off.
         let limit = self.timers.get(Timer::Kill).or_else(|| after(now, rules.timeout_kill));
         self.timers.set(Timer::Kill, limit);
@@ -573,6 +607,7 @@ impl Machine {
 
     /// What setup has done is to be undone: as if a run had ended well.
     fn undo(&mut self, now: u64, actions: &mut Actions) {
+        self.fail_reload(Unreloaded::Stopped, now, actions);
         self.timers.stop(Timer::Start);
         (self.ran_for, self.death) = (now.saturating_sub(self.since), Some(Death::Exit(0)));
         self.phase = Phase::Finish;
@@ -622,7 +657,8 @@ impl Machine {
         }
     }
 
-    fn script_over(&mut self, handled: bool, rules: &Rules, actions: &mut Actions) {
+    fn script_over(&mut self, how: Option<Death>, now: u64, rules: &Rules, actions: &mut Actions) {
+        let handled = how == Some(Death::Exit(0));
         let Some(ended) = self.scripts.end() else { return };
         self.timers.stop(Timer::Script);
         let alive = self.phase == Phase::Run && !ended.void;
@@ -654,6 +690,12 @@ impl Machine {
                 if alive && !handled {
                     actions.push(Action::Signal(signal));
                 }
+            }
+        }
+        if let Script::Signal(signal) = ended.script {
+            // Another of the kind that waits is that of the reload.
+            if alive && !self.scripts.waits(ended.script) {
+                self.reload_signal_sent(signal, how, now, rules, actions);
             }
         }
         self.next_script(actions);
@@ -737,6 +779,7 @@ impl Machine {
                     (false, _) => 0,
                 };
                 self.scripts.call_off();
+                self.fail_reload(Unreloaded::Died(death), now, actions);
                 self.phase = Phase::Finish;
                 actions.push(Action::Report);
                 actions.push(Action::Finish);
@@ -813,6 +856,7 @@ impl Machine {
     }
 
     fn time(&mut self, now: u64, rules: &Rules, actions: &mut Actions) {
+        self.reload_time(now, actions);
         if self.timers.fires(Timer::Kill, now) && self.pid != 0 {
             actions.push(Action::Signal(signals::KILL));
         }
@@ -837,6 +881,7 @@ impl Machine {
             Phase::Done if self.timers.fires(Timer::Start, now) => self.run(now, actions),
             _ => {}
         }
+        self.reload_again(now, rules, actions);
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) struct Notify {
     pub(super) announces: bool,
     /// It has shown that it lives.
     pub(super) fed: bool,
+    /// What it has announced of a reload.
+    pub(super) reload: Announced,
     /// Why it could not be opened, which was reported.
     refused: Option<Errno>,
     /// The random part of the name of the socket; 0: none.
@@ -57,6 +59,35 @@ struct Ways {
     deaf: [u64; 2],
     /// What it says of itself: allocated where it ever does, and kept for the next words.
     words: Option<Box<Text<80>>>,
+}
+
+/// What was announced of reloads since this was asked last, in this order.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Announced {
+    /// That the service is ready.
+    pub(super) ready: bool,
+    /// That a reload begins, the last one.
+    pub(super) begins: bool,
+    /// Since when it does, `CLOCK_MONOTONIC` in milliseconds, if that was said.
+    pub(super) since: Option<u64>,
+    /// That the service is ready again.
+    pub(super) ends: bool,
+}
+
+impl Announced {
+    /// Hears a message.
+    fn hear(&mut self, message: &[u8]) {
+        let lines = || message.split(|b| *b == b'\n');
+        let ready = lines().any(|line| line == b"READY=1");
+        if lines().any(|line| line == b"RELOADING=1") {
+            let time = lines().find_map(|line| number::<u64>(line.strip_prefix(b"MONOTONIC_USEC=")?));
+            (self.begins, self.since, self.ends) = (true, time.map(|time| time / 1000), ready);
+        } else if self.begins {
+            self.ends |= ready;
+        } else {
+            self.ready |= ready;
+        }
+    }
 }
 
 impl Notify {
@@ -212,6 +243,7 @@ impl Notify {
                 stranger = sender;
                 continue;
             }
+            self.reload.hear(message);
             for line in message.split(|b| *b == b'\n') {
                 match line {
                     b"READY=1" => self.ready = true,
@@ -319,4 +351,29 @@ fn descends(mut pid: u32, ancestor: u32) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_reloads_the_last_beginning_and_the_last_end_count() {
+        for (messages, ready, begins, since, ends) in [
+            (&["READY=1"][..], true, false, None, false),
+            (&["RELOADING=1"], false, true, None, false),
+            (&["RELOADING=1\nMONOTONIC_USEC=7999\nSTATUS=x"], false, true, Some(7), false),
+            (&["MONOTONIC_USEC=x\nRELOADING=1", "READY=1"], false, true, None, true),
+            (&["READY=1\nRELOADING=1"], false, true, None, true),
+            (&["READY=1", "RELOADING=1"], true, true, None, false),
+            (&["RELOADING=1", "READY=1", "RELOADING=1\nMONOTONIC_USEC=9000"], false, true, Some(9), false),
+            (&["RELOADING=0", "XREADY=1", "MONOTONIC_USEC=9000"], false, false, None, false),
+        ] {
+            let mut announced = Announced::default();
+            for message in messages {
+                announced.hear(message.as_bytes());
+            }
+            assert_eq!(announced, Announced { ready, begins, since, ends }, "{messages:?}");
+        }
+    }
 }

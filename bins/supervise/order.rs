@@ -31,14 +31,14 @@ pub(super) enum Ask {
 }
 
 impl Ask {
-    /// What a command asks for; nothing where it is a signal.
+    /// What a command asks for; nothing where it is a signal or a reload.
     pub(super) fn of(control: Control) -> Option<Self> {
         match control {
             Control::Up | Control::Restart => Some(Self::Up),
             Control::Once => Some(Self::Once),
             Control::Down => Some(Self::Down),
             Control::Exit => Some(Self::Exit),
-            Control::Signal(_) => None,
+            Control::Signal(_) | Control::Reload => None,
         }
     }
 
@@ -96,7 +96,7 @@ pub(super) fn heard(control: Control, stop: Option<Ask>, want: Want) -> Option<C
 mod tests {
     use super::*;
 
-    use Control::{Down, Exit, Once, Restart, Signal, Up};
+    use Control::{Down, Exit, Once, Reload, Restart, Signal, Up};
 
     #[test]
     fn what_a_stop_has_overtaken_does_not_take_it_back() {
@@ -115,8 +115,9 @@ mod tests {
             // Somebody has taken the stop back since.
             (Up, Ask::Exit, Want::Up, Some(Up)),
             (Down, Ask::Exit, Want::Up, Some(Down)),
-            // A signal competes with no stop.
+            // A signal competes with no stop, nor does a reload.
             (Signal(1), Ask::Exit, Want::Exit, Some(Signal(1))),
+            (Reload, Ask::Exit, Want::Exit, Some(Reload)),
         ] {
             assert_eq!(heard(late, Some(stop), want), expected, "{late:?} {stop:?} {want:?}");
             assert_eq!(heard(late, None, want), Some(late));

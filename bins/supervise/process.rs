@@ -10,8 +10,8 @@ use common::{Text, fds, process, procfs, signals};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
-use nix::unistd::Gid;
 
+use super::access::Access;
 use super::adopt;
 use super::adopted::Adopted;
 use super::control_script::ControlScript;
@@ -30,7 +30,7 @@ use super::pipe::End;
 use super::program::{Directory, Program};
 use super::record::{self, Book, Snapshot};
 use super::refusal::Refusal;
-use super::report::View;
+use super::report::{self, View};
 use super::service::{self, Optional, Settings};
 use super::shared::Shared;
 use super::state::State;
@@ -72,6 +72,8 @@ pub(super) struct Process {
     pub(super) adopted: Option<Box<Adopted>>,
     /// The control script that runs, or ran last.
     script: ControlScript,
+    /// ./reload that runs, or ran last.
+    reload: ControlScript,
     /// The wait status of the process, which is dead, while the machine does not know.
     lost: Option<i32>,
     /// The setup that has done its work last.
@@ -127,6 +129,7 @@ impl Process {
             leftovers: Leftovers::default(),
             adopted: None,
             script: ControlScript::default(),
+            reload: ControlScript::default(),
             lost: None,
             setup: 0,
             ended: Phase::Run,
@@ -162,12 +165,12 @@ impl Process {
     pub(super) fn take_state(
         &mut self,
         shared: &mut Shared,
-        operators: Option<Gid>,
+        access: Access,
         patience: Patience,
         homeless: Homeless,
         now: Now,
     ) -> Result<(), Refusal> {
-        let unable = match State::take(self.parent(), operators, patience) {
+        let unable = match State::take(self.parent(), access, patience) {
             Ok(state) => {
                 if state.origin == Origin::Found {
                     shared.space.look_for_sign(state.directory());
@@ -203,9 +206,9 @@ impl Process {
         self.state.as_mut()?.control.as_mut()
     }
 
-    /// The pids of its process and of its control script, 0 where none runs.
-    pub(super) fn pids(&self) -> [u32; 2] {
-        [self.machine.pid, self.script.pid()]
+    /// The pids of its process, of its control script and of ./reload, 0 where none runs.
+    pub(super) fn pids(&self) -> [u32; 3] {
+        [self.machine.pid, self.script.pid(), self.reload.pid()]
     }
 
     /// Whether a process of it runs, as far as that is known.
@@ -254,6 +257,9 @@ impl Process {
         self.look(shared, now);
         let (voice, directory) = (shared.voice(self.part), self.directory.as_fd());
         match event {
+            Event::Control(Control::Reload) | Event::Reloading(_) => {
+                self.settings.for_reload(directory, voice);
+            }
             Event::Control(Control::Down | Control::Exit | Control::Restart) => {
                 self.settings.for_stop(directory, voice);
                 if self.machine.phase == Phase::Done {
@@ -298,9 +304,7 @@ impl Process {
     ) -> Option<Event> {
         match action {
             // There is nobody to signal any more, and the pid may be somebody else's.
-            Action::Try(script) if self.lost.is_some() && script.is_for_signal() => {
-                Some(Event::Script(false))
-            }
+            Action::Try(script) if self.lost.is_some() && script.is_for_signal() => Some(Event::Script(None)),
             Action::Try(script) => {
                 // Before anybody can see what comes of it: a kill after that must not take it back. Any other signal
                 // is kept for its script alone: one that was sent must not be sent again.
@@ -309,7 +313,12 @@ impl Process {
                 }
                 self.try_script(shared, script, now)
             }
-            Action::KillScript => (!self.script.kill()).then_some(Event::Script(false)),
+            Action::KillScript => (!self.script.kill()).then_some(Event::Script(None)),
+            Action::StartReload => self.start_reload(shared),
+            Action::KillReload => {
+                self.reload.kill(); // it runs, as far as the machine knows: its death follows
+                None
+            }
             Action::Start => Some(self.start(shared, now)),
             Action::Run => Some(self.start_after_setup(shared, now)),
             Action::Report => {
@@ -323,6 +332,10 @@ impl Process {
             }
             Action::ReportStarved => {
                 self.report_starved(shared);
+                None
+            }
+            Action::ReportReload => {
+                self.report_reload(shared);
                 None
             }
             Action::Signal(signal) => {
@@ -349,6 +362,7 @@ impl Process {
     /// Kills what runs of it, and its process group where it leads one, whatever comes of that.
     pub(super) fn kill(&self, shared: &Shared) {
         self.script.kill();
+        self.reload.kill();
         if self.machine.pid == 0 {
             return;
         }
@@ -362,7 +376,7 @@ impl Process {
     fn try_script(&mut self, shared: &Shared, script: Script, now: Now) -> Option<Event> {
         let (voice, directory) = (shared.voice(self.part), self.directory.as_fd());
         if !self.script.is_there(script, directory, &self.settings, voice) {
-            return Some(Event::Script(false));
+            return Some(Event::Script(None));
         }
         if !matches!(script, Script::Up | Script::Stop) {
             // It may kill us at once, and has to run again then.
@@ -371,10 +385,18 @@ impl Process {
         let runs = self.machine.phase == Phase::Run && self.lost.is_none();
         let target = runs.then_some(self.machine.pid);
         if !self.script.start(script, self.directory.as_fd(), target, shared, voice) {
-            return Some(Event::Script(false));
+            return Some(Event::Script(None));
         }
         self.machine.script_runs(now.monotonic);
         None
+    }
+
+    fn start_reload(&mut self, shared: &Shared) -> Option<Event> {
+        let voice = shared.voice(self.part);
+        let runs = self.machine.phase == Phase::Run && self.lost.is_none();
+        let target = runs.then_some(self.machine.pid);
+        let started = self.reload.start_path(c"./reload", self.directory.as_fd(), target, shared, voice);
+        (!started).then_some(Event::ReloadScript(None))
     }
 
     /// Starts setup, or run if there is none.
@@ -407,7 +429,7 @@ impl Process {
             let mut done = self.machine;
             done.timers.stop(Timer::Start);
             // At once: a supervisor after us must not set it up again.
-            self.remember_as(shared, done, now);
+            self.remember_as(shared, &done, now);
             if let Some(Err(errno)) = self.state.as_ref().map(|state| state.show_ready(Some(now.wall))) {
                 shared.voice(self.part).unable(&[b"write supervise/ready"], errno);
             }
@@ -433,7 +455,7 @@ impl Process {
         (starting.phase, starting.paused, starting.stop_sent) = (phase, false, false);
         // As it will be: a successor that finds the new run has to know what was wanted of it, and one that finds
         // no new run that a start was under way.
-        self.remember_as(shared, starting, now);
+        self.remember_as(shared, &starting, now);
         let argv = if phase == Phase::Setup { self.program.argv().of(path) } else { self.program.argv() };
         let event = self.spawn(shared, argv.path(), argv.words(), phase);
         match (event, self.exec) {
@@ -506,7 +528,11 @@ impl Process {
 
     /// What distinguishes the leftovers of the last run from the rest.
     fn run_before(&self, shared: &Shared, logger: u32) -> leftovers::Run {
-        leftovers::Run { pid: self.died.1, spare: [self.script.pid(), logger], orphans: shared.orphans }
+        leftovers::Run {
+            pid: self.died.1,
+            spare: [self.script.pid(), self.reload.pid(), logger],
+            orphans: shared.orphans,
+        }
     }
 
     /// Starts run, finish or setup, as `phase` says.
@@ -589,7 +615,7 @@ impl Process {
             self.lost = Some(status);
             return true;
         }
-        let script = self.script.lost(pid, status);
+        let script = self.script.lost(pid, status) || self.reload.lost(pid, status);
         if !script {
             self.leftovers.child_died();
         }
@@ -598,7 +624,8 @@ impl Process {
 
     /// Whether there is something to bury.
     pub(super) fn is_lost(&self) -> bool {
-        self.lost.is_some() || self.script.is_lost() || self.leftovers.are_fewer()
+        let scripts = self.script.is_lost() || self.reload.is_lost();
+        self.lost.is_some() || scripts || self.leftovers.are_fewer()
     }
 
     /// The next of the deaths that were noticed, to happen now; `logger` is the pid of the logger.
@@ -611,8 +638,11 @@ impl Process {
             self.leftovers.death_was_seen();
             return Some(Event::Died(death));
         }
-        if let Some(handled) = self.script.bury() {
-            return Some(Event::Script(handled));
+        if let Some(death) = self.script.bury() {
+            return Some(Event::Script(Some(death)));
+        }
+        if let Some(death) = self.reload.bury() {
+            return Some(Event::ReloadScript(Some(death)));
         }
         let none_are_left = self.leftovers.none_are_left(self.run_before(shared, logger));
         none_are_left.then_some(Event::Later(now.monotonic))
@@ -697,6 +727,14 @@ impl Process {
         self.warn_in_log(shared, line.bytes());
     }
 
+    /// A reload has failed.
+    #[inline(never)]
+    fn report_reload(&self, shared: &Shared) {
+        let mut line = Text::<128>::of("reload failed: ");
+        line.add(report::unreloaded(self.machine.reload.failure).bytes()).add("\n");
+        self.warn_in_log(shared, line.bytes());
+    }
+
     /// finish has decided that the service is given up.
     pub(super) fn report_finish_gave_up(&self, shared: &Shared) {
         self.warn_in_log(shared, b"finish exited 125: gave up\n");
@@ -735,13 +773,14 @@ impl Process {
 
     /// Writes what a new supervisor has to know.
     pub(super) fn remember(&mut self, shared: &Shared, now: Now) {
-        self.remember_as(shared, self.machine, now);
+        let machine = self.machine;
+        self.remember_as(shared, &machine, now);
     }
 
-    fn remember_as(&mut self, shared: &Shared, machine: Machine, now: Now) {
+    fn remember_as(&mut self, shared: &Shared, machine: &Machine, now: Now) {
         let Some(file) = self.state.as_ref().and_then(|state| state.record.as_ref()) else { return };
         let snapshot = Snapshot {
-            machine,
+            machine: *machine,
             asked: machine.asked(),
             serial: self.book.serial,
             wall: self.since,

@@ -2,12 +2,13 @@
 //! `status` and the words of `stat`. All of it is made of one value, [`View`].
 
 use common::Text;
-use common::supervise::{LastDeath, Object, Report, State, Status, key};
+use common::signals;
+use common::supervise::{Death, LastDeath, Object, RELOAD_FAILED, Report, State, Status, key};
 
 use super::death;
-use super::machine::{Event, Hold, Machine, Phase, Timer, Want};
+use super::machine::{Event, Hold, Machine, Phase, Timer, Unreloaded, Want};
 use super::now::{Now, Wall};
-use common::supervise::Part;
+use common::supervise::{Control, Part};
 
 /// A process as its clients may see it.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +89,73 @@ pub(super) fn changes(
     if machine.hold != before.hold {
         publish(hold(view, now));
     }
+    let (reload, last) = (&machine.reload, &before.reload);
+    if reload.done != last.done {
+        let name = if reload.failure.is_none() { "reloaded" } else { RELOAD_FAILED };
+        let mut over = about(name, before.pid, now);
+        if reload.failure.is_some() {
+            over.text(key::REASON, unreloaded(reload.failure).bytes());
+        }
+        publish(over);
+    }
+    if reload.is_under_way() && (!last.is_under_way() || reload.done != last.done) {
+        publish(about("reloading", machine.pid, now));
+    }
+}
+
+/// Why a reload has failed, in words.
+pub(super) fn unreloaded(why: Option<Unreloaded>) -> Text<64> {
+    let mut text = Text::new();
+    match why {
+        None => {}
+        Some(Unreloaded::Script(how)) => {
+            text.add("./reload");
+            ended(&mut text, how);
+        }
+        Some(Unreloaded::Control(signal, how)) => {
+            let letter = Control::Signal(signal).letter().unwrap_or(b'?'); // it has one, or had no script
+            text.add("control/").add([letter]);
+            ended(&mut text, Some(how));
+        }
+        Some(Unreloaded::Died(how)) => {
+            text.add("run");
+            ended(&mut text, Some(how));
+        }
+        Some(Unreloaded::Stopped) => drop(text.add("the service is being stopped")),
+        Some(Unreloaded::Late) => drop(text.add("timeout")),
+    }
+    text
+}
+
+/// How a script has ended.
+fn ended(text: &mut Text<64>, how: Option<Death>) {
+    match how {
+        Some(Death::Exit(code)) => drop(text.add(" exited ").number(code)),
+        Some(Death::Signal(signal, _)) => {
+            text.add(" was killed by ");
+            match signals::name(signal.into()) {
+                Some(name) => text.add("SIG").add(name),
+                None => text.add("signal ").number(signal),
+            };
+        }
+        Some(Death::Exec(_)) => drop(text.add(" could not be executed")),
+        Some(Death::Unknown) => drop(text.add(" has ended")),
+        None => drop(text.add(" could not be started")),
+    }
+}
+
+/// Why a reload has failed, as the answer to whom has asked for it.
+pub(super) fn reload_failure(why: Option<Unreloaded>) -> Object {
+    let mut object = Object::error(RELOAD_FAILED.as_bytes());
+    object.text(key::REASON, unreloaded(why).bytes());
+    object
+}
+
+/// The object for a reload of this process, if there is one.
+fn about(name: &str, pid: u32, now: Now) -> Object {
+    let mut object = Object::event(name, now.wall);
+    object.number(key::PID, Some(pid).filter(|pid| *pid != 0));
+    object
 }
 
 /// The object for the start of a process.
@@ -141,6 +209,7 @@ pub(super) fn status(view: &View, now: Now) -> Object {
         needs: view.needs(),
         next: until_start(machine, now),
         ready: view.ready,
+        reloading: Some(machine.reload.is_under_way()),
         words: view.words,
         restarts: Some(machine.restarts),
         short: Some(if lasts { 0 } else { machine.short_runs }),
@@ -242,7 +311,7 @@ mod tests {
             text(status(&view(&up), NOW).line()),
             "{\"ok\":true,\"state\":\"run\",\"pid\":812,\"want\":\"up\",\"since\":1799999997.905,\"seconds\":2.345,\
              \"paused\":false,\"term\":false,\"hold\":null,\"reason\":null,\"needs\":null,\"next\":null,\"ready\":null,\
-             \"status\":null,\"restarts\":0,\"short\":0,\"death\":null,\"control\":null,\"log\":true,\
+             \"reloading\":false,\"status\":null,\"restarts\":0,\"short\":0,\"death\":null,\"control\":null,\"log\":true,\
              \"supervisor\":99}\n"
         );
         let mut waits = machine(Want::Up, Phase::Wait, 0);
@@ -262,7 +331,7 @@ mod tests {
             text(status(&view, NOW).line()),
             "{\"ok\":true,\"state\":\"down\",\"pid\":null,\"want\":\"up\",\"since\":1799999997.905,\"seconds\":2.345,\
              \"paused\":false,\"term\":false,\"hold\":\"backing off\",\"reason\":null,\"needs\":null,\"next\":2.000,\"ready\":false,\
-             \"status\":\"say \\\"hi\\\"\",\"restarts\":0,\"short\":3,\"death\":{\"time\":1700000000.005,\"pid\":7,\
+             \"reloading\":false,\"status\":\"say \\\"hi\\\"\",\"restarts\":0,\"short\":3,\"death\":{\"time\":1700000000.005,\"pid\":7,\
              \"code\":null,\"signal\":\"SEGV\",\"core\":true,\"lived\":0.015,\"stopped\":true},\
              \"control\":{\"script\":\"h\",\"code\":1,\"signal\":null,\"core\":false},\"log\":false,\
              \"supervisor\":99}\n"

@@ -4,14 +4,14 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::quantity::{COUNT, MILLISECONDS, SECONDS};
-use common::{Exit, Text, Voice, fds, signals};
+use common::{Text, Voice, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat, mkdirat};
-use nix::unistd::{Gid, read};
+use nix::unistd::read;
 
 use super::lookalikes::{self, Company};
-use super::machine::{Readiness, Rules};
+use super::machine::{Readiness, Reloading, Rules};
 use super::sparse::{Sparse, Usual};
 use common::supervise::Part;
 
@@ -72,6 +72,8 @@ pub(super) struct Settings {
     names: lookalikes::Reported,
 }
 
+/// How long run has to live on after a reload where it may announce one, in milliseconds.
+const SECOND: u64 = 1000;
 /// A stop in less milliseconds than this cannot be meant: seconds were.
 const HASTE: u64 = 100;
 
@@ -93,11 +95,14 @@ pub(super) enum Optional {
     TimeoutSetup,
     TimeoutReady,
     Watchdog,
+    Reload,
+    ReloadSignal,
+    TimeoutReload,
 }
 
 impl Optional {
     /// All of them.
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 18] = [
         Self::Delay,
         Self::Reset,
         Self::Max,
@@ -113,6 +118,9 @@ impl Optional {
         Self::TimeoutSetup,
         Self::TimeoutReady,
         Self::Watchdog,
+        Self::Reload,
+        Self::ReloadSignal,
+        Self::TimeoutReload,
     ];
 
     /// Its name.
@@ -133,6 +141,9 @@ impl Optional {
             Self::TimeoutSetup => c"timeout-setup",
             Self::TimeoutReady => c"timeout-ready",
             Self::Watchdog => c"watchdog",
+            Self::Reload => c"reload",
+            Self::ReloadSignal => c"reload-signal",
+            Self::TimeoutReload => c"timeout-reload",
         }
     }
 
@@ -173,30 +184,6 @@ pub(crate) fn make_directory(parent: impl AsFd, path: &CStr, mode: u32) -> nix::
 /// unreadable stays down.
 pub(crate) fn exists(directory: BorrowedFd, name: &CStr) -> bool {
     !matches!(fstatat(directory, name, AtFlags::empty()), Err(Errno::ENOENT | Errno::ENOTDIR))
-}
-
-/// What follows where `operators` names no group.
-const ROOT_ALONE: &[u8] = b"only root and this user may control the service";
-
-/// The group of the file `operators`, whose members may control the service.
-pub(super) fn operators(directory: &OwnedFd, voice: Voice) -> Option<Gid> {
-    let mut buffer = [0; 64];
-    let count = match open(directory.as_fd(), c"operators").and_then(|file| read(file, &mut buffer)) {
-        Err(Errno::ENOENT) => return None,
-        Ok(count) => count,
-        Err(errno) => {
-            voice.unable_so(&[b"read operators"], errno, ROOT_ALONE);
-            return None;
-        }
-    };
-    let found = match buffer[..count].trim_ascii() {
-        _ if count == buffer.len() => Err(Exit::fatal("it is too long")), // what was read may name another group
-        name => common::credentials::group_of(name),
-    };
-    let report = |error: Exit| {
-        voice.warning(&[b"operators: ", error.text().as_bytes(), b"; ", ROOT_ALONE]);
-    };
-    found.map(Gid::from_raw).map_err(report).ok() // which has been reported
 }
 
 impl Settings {
@@ -288,6 +275,44 @@ impl Settings {
             rules.down_signal = down_signal;
             (rules.timeout_kill, rules.timeout_finish) = (timeout_kill, timeout_finish);
         });
+    }
+
+    /// Reads what counts for a reload.
+    pub(super) fn for_reload(&mut self, directory: BorrowedFd, voice: Voice) {
+        let (default, last) = (Rules::USUAL, *self.rules);
+        let file = File(Optional::TimeoutReload, MILLISECONDS.expected);
+        let both = [default.timeout_reload, last.timeout_reload];
+        let limit = self.file(directory, voice, file, both, |text| MILLISECONDS.parse(one(text)?));
+        let proof = if self.sd_notify { SECOND } else { default.reload_proof };
+        let reload = self.reloading(directory, voice);
+        self.rules.change(|rules| {
+            (rules.timeout_reload, rules.reload_proof, rules.reload) = (limit, proof, reload);
+        });
+    }
+
+    /// How it is reloaded.
+    fn reloading(&mut self, directory: BorrowedFd, voice: Voice) -> Reloading {
+        if !self.misses(Optional::Reload) && exists(directory, c"reload") {
+            return Reloading::Script;
+        }
+        let expected = "one signal, by name or number, and maybe the word notify behind it";
+        let file = File(Optional::ReloadSignal, expected);
+        // What was read last may have been ./reload, of another time.
+        let default = Rules::USUAL.reload;
+        let last = if self.rules.reload == Reloading::Script { default } else { self.rules.reload };
+        let reload = self.file(directory, voice, file, [default, last], |text| {
+            let mut words = words(text);
+            let signal = signals::parse(words.next()?)?;
+            match (words.next(), words.next()) {
+                (None, None) => Some(Reloading::Signal(signal)),
+                (Some(b"notify"), None) => Some(Reloading::Announced(signal)),
+                _ => None,
+            }
+        });
+        match reload {
+            Reloading::Announced(signal) if !self.sd_notify => Reloading::Signal(signal), // it has no way to
+            reload => reload,
+        }
     }
 
     /// Reads what counts for a start.

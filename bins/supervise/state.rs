@@ -9,9 +9,10 @@ use common::{Text, fds, file};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, renameat};
 use nix::libc::{dev_t, ino_t, off_t};
-use nix::sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat};
-use nix::unistd::{AccessFlags, Gid, UnlinkatFlags, Whence, faccessat, fchown, lseek, read, unlinkat, write};
+use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
+use nix::unistd::{AccessFlags, UnlinkatFlags, Whence, faccessat, lseek, read, unlinkat, write};
 
+use super::access::Access;
 use super::fresh::Fresh;
 use super::lock::{Lock, NotOurs, Origin, Patience};
 use super::machine::Machine;
@@ -37,7 +38,7 @@ pub(super) struct State {
     pub(super) inherited: bool,
     /// One that cannot be written, with which adoption ends; and whether it is believed.
     unwritten: Option<(OwnedFd, bool)>,
-    operators: Option<Gid>,
+    access: Access,
     status: [u8; 20],
     /// The pid that was written, [`UNWRITTEN`] before that.
     pid: u32,
@@ -65,11 +66,7 @@ const TAIL: off_t = 256 * 32;
 impl State {
     /// Takes the state directory below `parent`, which is made if it is not there. A lock that is busy may
     /// be that of a child that has not executed yet: that is what `patience` is for.
-    pub(super) fn take(
-        parent: BorrowedFd,
-        operators: Option<Gid>,
-        patience: Patience,
-    ) -> Result<Self, NotOurs> {
+    pub(super) fn take(parent: BorrowedFd, access: Access, patience: Patience) -> Result<Self, NotOurs> {
         let mode = Mode::from_bits_truncate(0o700);
         let made = mkdirat(parent, supervise::DIRECTORY, mode);
         let open = || fds::open_directory(parent, supervise::DIRECTORY);
@@ -98,7 +95,7 @@ impl State {
             blank: false,
             inherited: false,
             unwritten: None,
-            operators,
+            access,
             status: [0; 20],
             pid: UNWRITTEN,
             words: Text::new(),
@@ -195,9 +192,10 @@ impl State {
 
     /// Makes and opens what clients reach us by. After the first status: a client that gets through has to find one.
     pub(super) fn open_fifos(&mut self) -> nix::Result<()> {
-        if let Some(group) = self.operators.filter(|_| self.ok.is_none()) {
-            fchown(&self.directory, None, Some(group))?;
-            fchmod(&self.directory, Mode::from_bits_truncate(0o710))?;
+        if let Some(grant) = self.access.directory().filter(|_| self.ok.is_none()) {
+            self.show_old(supervise::DEATHS)?;
+            self.show_old(supervise::READY)?;
+            grant.give(&self.directory)?;
         }
         if self.control.is_none() {
             self.control = Some(self.control_fifo(supervise::CONTROL, OFlag::O_RDWR)?.into());
@@ -211,11 +209,26 @@ impl State {
     fn control_fifo(&self, name: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
         let open = || door::fifo_or_new(self.directory(), name, flags, 0o600, Owner::Any);
         let fifo = door::replacing(self.directory(), name, open)?;
-        if let Some(group) = self.operators {
-            fchown(&fifo, None, Some(group))?;
-            fchmod(&fifo, Mode::from_bits_truncate(0o620))?;
-        }
+        let grant = if name == supervise::OK { self.access.ok() } else { self.access.control() };
+        grant.map_or(Ok(()), |grant| grant.give(&fifo))?;
         Ok(fifo)
+    }
+
+    /// Gives a file that shows the state to those who may read it. It is ours: nobody else can have put it here.
+    fn show_file(&self, file: &OwnedFd) -> nix::Result<()> {
+        self.access.shown().map_or(Ok(()), |grant| grant.give(file))
+    }
+
+    /// The same for a file of an earlier time, before the directory is open to others.
+    fn show_old(&self, name: &CStr) -> nix::Result<()> {
+        if self.access.shown().is_none() || !ours_alone(&self.directory)? {
+            return Ok(());
+        }
+        match door::file(self.directory(), name, OFlag::O_RDONLY, Owner::Us) {
+            Ok(file) => self.show_file(&file),
+            Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(errno),
+        }
     }
 
     /// Shows `machine` to all readers: the pid, the words, and the 20 bytes, each only if it changed; `needs`: the names
@@ -252,7 +265,8 @@ impl State {
         if pid != 0 {
             text.number(pid).add("\n");
         }
-        if std::mem::take(&mut self.inherited) && self.shows(text.bytes(), words.bytes(), status) {
+        let same = std::mem::take(&mut self.inherited) && self.access.shown().is_none(); // else they are others' to read
+        if same && self.shows(text.bytes(), words.bytes(), status) {
             (self.pid, self.words, self.status) = (pid, words.clone(), *status);
             return Ok(());
         }
@@ -287,6 +301,7 @@ impl State {
         // the directory is gone, in which no file can be made.
         for _ in 0..2 {
             let file = door::new_file(self.directory(), new, 0o644)?;
+            self.show_file(&file)?;
             whole(write(&file, bytes), bytes.len())?;
             match renameat(&self.directory, new, &self.directory, name) {
                 Err(Errno::ENOENT) => {}
@@ -337,6 +352,7 @@ impl State {
         let (lines, keep) = last_lines(&file, from)?;
         // Another owner of the directory may have moved a file of ours here: nothing is added to that.
         if from == 0 && lines < DEATHS && ours_alone(&self.directory)? {
+            self.show_file(&file)?;
             whole(write(&file, line), line.len())?;
             let lines = u8::try_from(lines + 1).unwrap_or(u8::MAX); // it is fewer than that
             self.deaths = Some(Deaths { file, identity: (stat.st_dev, stat.st_ino), lines });
@@ -345,6 +361,9 @@ impl State {
         // Nor may the copy be read by more than could read it.
         let mode = if stat.st_mode & 0o004 == 0 { 0o600 } else { 0o644 };
         let new = door::new_file(self.directory(), c"deaths.new", mode)?;
+        if ours_alone(&self.directory)? {
+            self.show_file(&new)?;
+        }
         lseek(&file, keep, Whence::SeekSet)?;
         let mut part = [0; 256];
         for _ in 0..DEATHS {
@@ -402,7 +421,7 @@ mod tests {
     fn deaths_keeps_the_last_32_of_however_many() {
         let directory = tempfile::tempdir().unwrap();
         let parent = std::fs::File::open(directory.path()).unwrap();
-        let mut state = State::take(parent.as_fd(), None, Patience::None).unwrap();
+        let mut state = State::take(parent.as_fd(), Access::default(), Patience::None).unwrap();
         let file = directory.path().join("supervise/deaths");
         let lines =
             |range: std::ops::Range<u32>| range.map(|i| format!("line {i}\n")).collect::<Vec<_>>().concat();
@@ -417,7 +436,7 @@ mod tests {
     fn control_is_a_fifo_and_what_else_has_its_name_is_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let parent = std::fs::File::open(directory.path()).unwrap();
-        let mut state = State::take(parent.as_fd(), None, Patience::None).unwrap();
+        let mut state = State::take(parent.as_fd(), Access::default(), Patience::None).unwrap();
         let control = directory.path().join("supervise/control");
         let mut replaced = || {
             state.control = None;
@@ -440,7 +459,7 @@ mod tests {
     fn of_deaths_no_more_than_the_end_is_read() {
         let directory = tempfile::tempdir().unwrap();
         let parent = std::fs::File::open(directory.path()).unwrap();
-        let mut state = State::take(parent.as_fd(), None, Patience::None).unwrap();
+        let mut state = State::take(parent.as_fd(), Access::default(), Patience::None).unwrap();
         let path = directory.path().join("supervise/deaths");
         std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
         state.add_death(b"one\n").unwrap();

@@ -22,11 +22,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::poll::{self, POLLIN, pollfd, watch};
 use common::spawn::Files;
-use common::supervise::Control;
+use common::supervise::{Control, Object};
 use common::{Text, Voice, Words, fds, signals, socket};
 use nix::errno::Errno;
-use nix::unistd::{Gid, read};
+use nix::unistd::read;
 
+use super::access::{Access, NOT_PERMITTED};
 use super::adopted::Adopted;
 use super::clients::{CLIENTS, Clients};
 use super::fresh::Fresh;
@@ -175,7 +176,7 @@ pub(crate) struct Supervised {
     parts: Parts,
     clients: Clients,
     socket: Option<Fresh>,
-    operators: Option<Gid>,
+    access: Access,
     ends: Ends,
     /// How the service has ended of itself, with which we end.
     ended: Option<Death>,
@@ -402,7 +403,11 @@ impl Supervised {
             let Some(socket) = &self.socket else { return };
             match socket::accept(socket.as_fd()) {
                 Ok(client) => {
-                    let Some(i) = self.clients.add(client, now) else { continue };
+                    let Some(rights) = self.access.rights(client.as_fd()) else {
+                        let _ = socket::send(client.as_fd(), Object::error(NOT_PERMITTED).line()); // it is closed in any case
+                        continue;
+                    };
+                    let Some(i) = self.clients.add(client, rights, now) else { continue };
                     for (part, stop) in Part::BOTH.into_iter().zip(self.late_clients) {
                         if let Some(stop) = stop {
                             self.clients.overtake(i, part, stop);
@@ -459,6 +464,7 @@ impl Supervised {
         let pid = if service.machine.phase == Phase::Run { service.machine.pid } else { 0 };
         let words = Text::<80>::of(service.notify.words());
         let changed = service.notify.hear(pid, now.monotonic);
+        let reload = std::mem::take(&mut service.notify.reload);
         if std::mem::take(&mut service.notify.fed) {
             service.machine.fed(now.monotonic);
         }
@@ -478,7 +484,13 @@ impl Supervised {
         if changed {
             self.clients.readiness_changed(&view, now);
         }
-        if changed && ready {
+        if reload.ready || changed && ready && !reload.ends {
+            self.happen(Part::Service, Event::Ready, now);
+        }
+        if reload.begins {
+            self.happen(Part::Service, Event::Reloading(reload.since), now);
+        }
+        if reload.ends {
             self.happen(Part::Service, Event::Ready, now);
         }
     }
@@ -519,7 +531,7 @@ impl Supervised {
                     self.take_back_exit(now);
                 }
                 Control::Down => self.take_back_exit(now),
-                Control::Exit | Control::Signal(_) => {}
+                Control::Exit | Control::Signal(_) | Control::Reload => {}
             }
         } else {
             let locked = self.parts.logger.as_ref().is_none_or(|logger| logger.locked.is_some());

@@ -261,7 +261,7 @@ fn one_without_a_place_for_its_state(directory: &Path) {
         ours.set_nonblocking(true).unwrap();
         theirs.set_nonblocking(true).unwrap();
         theirs.write_all(text.as_bytes()).unwrap();
-        assert!(held[0].as_mut().unwrap().add_client(ours.into(), Now::read()));
+        assert!(held[0].as_mut().unwrap().add_client(ours.into(), Rights::Control, Now::read()));
         let mut answer = Vec::new();
         hold(&mut held, |_| {
             // It is not at its end: what has come so far.

@@ -1,7 +1,7 @@
 //! The commands: their bytes and requests, and their goals.
 
 use common::signals;
-use common::supervise::Control::{self, Down, Exit, Once, Restart, Up};
+use common::supervise::Control::{self, Down, Exit, Once, Reload, Restart, Up};
 
 use super::conn::To;
 use super::status::{State, Status, Want};
@@ -14,7 +14,8 @@ use Verb::Send;
 pub(super) enum Goal {
     /// Nothing: it is done once it is sent.
     Sent,
-    /// The run that got the signal lives on, for as long as a new one has to.
+    /// The supervisor says that it is; or, of one that has no word for it, the run that got SIGHUP lives on, for as long as
+    /// a new one has to.
     Reloaded,
     /// The service has come up, and is wanted so.
     Up,
@@ -197,7 +198,7 @@ const GROUPS: &[(&str, &[Row])] = &[
                 "stop and start it, and wait until it has come up",
                 Send(&[Restart], Goal::Restarted, Waits),
             ),
-            sv(&["reload"], "as hup, and check that it keeps running", Send(&[HUP], Goal::Reloaded, Waits)),
+            sv(&["reload"], "make it reload, and wait until it has", Send(&[Reload], Goal::Reloaded, Waits)),
             own(&["list"], "print a table of these services, or of all", Verb::Program),
             own(&["show"], "print all that is known of a service", Verb::Program),
             own(&["log"], "print the logs of these services", Verb::Program),
@@ -392,9 +393,17 @@ impl Command {
         }
     }
 
-    /// As sv does it: a signal is sent, whatever comes of it.
+    /// As sv does it: a reload is a signal, which is sent, whatever comes of it.
     pub(super) fn send_as_sv(controls: &[Control], goal: Goal, patience: Patience) -> Self {
-        Self::send(controls, if goal == Goal::Reloaded { Goal::Sent } else { goal }, patience)
+        match goal {
+            Goal::Reloaded => Self::send(&[HUP], Goal::Sent, patience),
+            goal => Self::send(controls, goal, patience),
+        }
+    }
+
+    /// The requests for a supervisor that has no word for a reload.
+    pub(super) fn old_reload() -> Vec<String> {
+        vec!["status".to_owned(), HUP.request()]
     }
 
     /// Waits for a condition, and sends nothing.
@@ -460,6 +469,7 @@ mod tests {
             ("2", "2", "signal USR2"),
             ("restart", "tcu", "restart"),
             ("try-restart", "tc", "signal TERM, continue"),
+            ("reload", "h", "reload"),
             ("check", "", ""),
             ("signal stop", "p", "pause"),
             ("signal 15", "t", "signal TERM"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::poll::{POLLERR, POLLIN, watch};
 use common::quantity::number;
-use common::supervise::key;
+use common::supervise::{RELOAD_FAILED, key};
 use common::{Exit, Text, shown};
 
 use super::conn::{Conn, Received, wait};
@@ -159,6 +159,7 @@ fn happened(event: &Value) -> String {
         "start" => format!("run started (pid {pid})"),
         "setup" => format!("setup started (pid {pid})"),
         "status" => format!("status \"{}\"", shown(event.get(key::STATUS).text())),
+        RELOAD_FAILED => format!("{RELOAD_FAILED}: {}", shown(event.get(key::REASON).text())),
         "want" => format!("want {}", shown(event.get(key::WANT).text())),
         "paused" if event.get(key::PAUSED).is_true() => "paused".to_owned(),
         "paused" => "continued".to_owned(),
@@ -206,6 +207,11 @@ mod tests {
             ),
             (r#"{"event":"finished","code":0,"signal":null}"#, "finish ended: exit 0"),
             (r#"{"event":"want","want":"down"}"#, "want down"),
+            (r#"{"event":"reloaded","pid":7}"#, "reloaded"),
+            (
+                r#"{"event":"reload failed","pid":7,"reason":"./reload exited 3"}"#,
+                "reload failed: ./reload exited 3",
+            ),
             (r#"{"event":"paused","paused":false}"#, "continued"),
             (r#"{"event":"hold","hold":"backing off","next":1.5}"#, "backing off, next start in 1.5s"),
             (r#"{"event":"hold","hold":"gave up","next":null}"#, "gave up"),

@@ -182,6 +182,9 @@ impl Status {
         let _ = write!(rest, "{}s", self.seconds);
         rest.push_str(&self.unusual(normally, held));
         rest.push_str(if self.pid != 0 && self.term { ", got TERM" } else { "" });
+        if held && self.said.get(key::RELOADING).is_true() {
+            rest.push_str(", reloading");
+        }
         if held && !self.hold.is_empty() {
             rest.extend([", ", &shown(&self.hold).to_string()]);
         }

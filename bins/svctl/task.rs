@@ -26,7 +26,7 @@ impl Task {
     pub(super) fn new(place: Place, command: &Command) -> Self {
         let mut requests = command.requests.clone();
         // The run that is to end must be known before it does; and a command that sends nothing asks for the state.
-        if requests.is_empty() || matches!(command.goal, Goal::Restarted | Goal::Ended | Goal::Reloaded) {
+        if requests.is_empty() || matches!(command.goal, Goal::Restarted | Goal::Ended) {
             requests.insert(0, "status".to_owned());
         }
         Self { place, runs: Runs::default(), requests, hosted: Hosted::Maybe }

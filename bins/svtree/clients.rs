@@ -10,9 +10,12 @@ use nix::errno::Errno;
 use nix::unistd::read;
 
 use super::events::{Events, Token};
+use crate::supervise::Rights;
 
 /// How many clients there can be.
 pub(super) const CLIENTS: usize = 32;
+/// How many of them may be such as may only look.
+const READERS: usize = CLIENTS / 2;
 /// The longest line: a name of 255 bytes, each escaped, and a request.
 const LINE: usize = 1280;
 /// How much is kept for a client that follows the events; one that lags further behind is dropped.
@@ -59,6 +62,8 @@ impl List {
 #[derive(Debug)]
 pub(super) struct Client {
     fd: OwnedFd,
+    /// What it may do.
+    pub(super) rights: Rights,
     input: Vec<u8>,
     output: Vec<u8>,
     /// Its request that is under way.
@@ -95,9 +100,9 @@ pub(super) enum Input {
 }
 
 impl Client {
-    fn new(fd: OwnedFd) -> Self {
+    fn new(fd: OwnedFd, rights: Rights) -> Self {
         let (input, output, doing) = (Vec::new(), Vec::new(), Doing::Idle);
-        Self { fd, input, output, doing, follows: false, ended: false, end: End::Here, waits: POLLIN }
+        Self { fd, rights, input, output, doing, follows: false, ended: false, end: End::Here, waits: POLLIN }
     }
 
     /// Reads what it has sent.
@@ -191,10 +196,14 @@ pub(super) struct Clients {
 
 impl Clients {
     /// Adds a client. False where there is no place.
-    pub(super) fn add(&mut self, fd: OwnedFd, events: &Events) -> nix::Result<bool> {
+    pub(super) fn add(&mut self, fd: OwnedFd, rights: Rights, events: &Events) -> nix::Result<bool> {
+        let readers = self.all.iter().flatten().filter(|client| client.rights == Rights::Look).count();
+        if rights == Rights::Look && readers >= READERS {
+            return Ok(false);
+        }
         let Some(i) = self.all.iter().position(Option::is_none) else { return Ok(false) };
         events.add(fd.as_raw_fd(), token(i))?;
-        self.all[i] = Some(Box::new(Client::new(fd)));
+        self.all[i] = Some(Box::new(Client::new(fd, rights)));
         Ok(true)
     }
 

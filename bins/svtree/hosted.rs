@@ -48,8 +48,8 @@ pub(super) enum Stay {
 /// How often a service is looked at whose events cannot be waited for, in milliseconds.
 const AGAIN: u64 = 1000;
 
-/// How many children a service may have: run and its logger, and a control script of each.
-pub(super) const PIDS: usize = 4;
+/// How many children a service may have: run and its logger, a control script of each, and ./reload.
+pub(super) const PIDS: usize = 5;
 
 /// What a turn has led to.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -26,7 +26,7 @@ use super::queue::Queue;
 use super::scan::Scan;
 use super::slots::Slots;
 use super::template::Template;
-use crate::supervise::{Now, Role};
+use crate::supervise::{Access, Now, Role};
 use course::Course;
 pub(super) use open::Inherited;
 use services::Waiting;
@@ -85,6 +85,8 @@ pub(super) struct Tree {
     /// The command line.
     line: Words,
     socket: Option<OwnedFd>,
+    /// Whom it serves.
+    access: Access,
     clients: Clients,
     /// When clients are let in again: there was no fd or no memory for one.
     crowded: Option<u64>,

@@ -215,6 +215,9 @@ pub const RESTART_MAX: &str = "restart-max";
 /// See [`Hold::reason`].
 pub const FINISH: &str = "finish";
 
+/// The error of a reload, which has a reason too.
+pub const RELOAD_FAILED: &str = "reload failed";
+
 /// The error of a tree that has no service of this name.
 pub const NO_SERVICE: &str = "no such service";
 

@@ -296,7 +296,7 @@ pub(super) fn said(state: &str, pid: u32, want: &str, term: bool) -> String {
     format!(
         "{{\"ok\":true,\"state\":\"{state}\",\"pid\":{pid},\"want\":\"{want}\",\"since\":1764000000.123,\
          \"seconds\":12.345,\"paused\":false,\"term\":{term},\"hold\":null,\"reason\":null,\"needs\":null,\"next\":null,\"ready\":null,\
-         \"status\":null,\"restarts\":3,\"short\":0,\"death\":{{\"time\":1764000000.1,\"pid\":811,\"code\":null,\
+         \"reloading\":false,\"status\":null,\"restarts\":3,\"short\":0,\"death\":{{\"time\":1764000000.1,\"pid\":811,\"code\":null,\
          \"signal\":\"SEGV\",\"core\":true,\"lived\":3.214,\"stopped\":false}},\"log\":false,\"supervisor\":800}}"
     )
 }

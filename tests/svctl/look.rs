@@ -116,7 +116,7 @@ fn json_is_an_object_a_line_for_each_service() {
     assert!(lines[0].starts_with(&format!("{{\"service\":\"up\",{ours}")), "{}", lines[0]);
     let bytes = "{\"service\":\"run\",\"ok\":true,\"state\":\"run\",\"pid\":N,\"want\":\"up\",\"since\":N.N,\
                  \"seconds\":N.N,\"paused\":false,\"term\":false,\"hold\":null,\"reason\":null,\"needs\":null,\"next\":null,\"ready\":null,\
-                 \"status\":null,\
+                 \"reloading\":null,\"status\":null,\
                  \"restarts\":null,\"short\":null,\"death\":null,\"control\":null,\"log\":null,\"supervisor\":null}";
     assert_eq!(objects("--json status run"), (0, vec![bytes.to_owned()]));
     assert_eq!(objects("--json up run"), (0, vec![bytes.to_owned()]));

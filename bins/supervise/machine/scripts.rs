@@ -50,7 +50,7 @@ impl Script {
             Control::Down => Some(Self::Down),
             Control::Exit => Some(Self::Exit),
             Control::Signal(signal) => Some(Self::Signal(signal)),
-            Control::Once | Control::Restart => None,
+            Control::Once | Control::Restart | Control::Reload => None,
         }
     }
 

@@ -22,7 +22,7 @@ impl Life {
     }
 
     /// What all the words lead to. A word is an event, or `+MS` for time that goes by unnoticed, or `runs`:
-    /// the script that was tried runs.
+    /// the script that was tried runs; or how a reload goes on: `by-script`, `by-word`.
     fn hear(&mut self, words: &str) -> String {
         let mut done = Vec::new();
         for word in words.split_whitespace() {
@@ -32,6 +32,10 @@ impl Life {
                 self.machine.fed(self.now);
             } else if word == "runs" {
                 self.machine.script_runs(self.now);
+            } else if word == "by-script" {
+                self.rules.reload = Reloading::Script;
+            } else if word == "by-word" {
+                self.rules.reload = Reloading::Announced(signals::HUP);
             } else {
                 if word == "late" {
                     self.now += 100_000;
@@ -57,8 +61,13 @@ fn event(word: &str) -> Option<Event> {
     Some(match word {
         "restart" => Event::Control(Control::Restart),
         "winch" => Event::Control(Control::Signal(28)),
-        "handled" => Event::Script(true),
-        "unhandled" => Event::Script(false),
+        "handled" => Event::Script(Some(Death::Exit(0))),
+        "unhandled" => Event::Script(None),
+        "failed" => Event::Script(Some(Death::Exit(3))),
+        "reload" => Event::Control(Control::Reload),
+        "reloading" => Event::Reloading(None),
+        "reloaded" => Event::ReloadScript(Some(Death::Exit(0))),
+        "not-reloaded" => Event::ReloadScript(Some(Death::Exit(3))),
         "started" => Event::Started(7),
         "setup" => Event::SetupStarted(7),
         "no-run" => Event::NoRun,
@@ -90,6 +99,9 @@ fn word_for(action: Action) -> String {
         Action::Finish => "finish".to_owned(),
         Action::ReportLate => "late".to_owned(),
         Action::ReportStarved => "starved".to_owned(),
+        Action::StartReload => "reload".to_owned(),
+        Action::KillReload => "end-reload".to_owned(),
+        Action::ReportReload => "unreloaded".to_owned(),
         Action::Signal(28) => "WINCH".to_owned(),
         Action::Signal(number) => signals::name(number).unwrap().to_owned(),
     }
@@ -98,7 +110,7 @@ fn word_for(action: Action) -> String {
 /// All that can happen.
 const EVENTS: &str = "u d o x t k p c h a i q 1 2 ? hold release restart winch handled unhandled \
                       setup no-run started not-started no-finish exit-0 exit-125 killed not-executed lost \
-                      time late";
+                      failed ready reload reloading reloaded not-reloaded time late";
 
 /// Situations, as `name: what led there`, and what each event leads to there: `events: actions > phase want`.
 /// A `*` is the letter of the event, `SIG` its signal; `never` is what cannot happen there. `died` is every
@@ -110,117 +122,117 @@ Down:
     d: > Down Down
     x: gone > Down Exit
     o: control/u > Prepare Down
-    t k p c h a i q 1 2 ? hold release winch handled unhandled time late: > Down Down
-    never: setup no-run started not-started no-finish died exit-125
+    t k p c h a i q 1 2 ? hold release winch handled unhandled time late failed ready reloading reload: > Down Down
+    never: setup no-run started not-started no-finish died exit-125 reloaded not-reloaded
 
 Down, gone: x
     u restart: control/u > Prepare Up
     d: > Down Down
     o: control/u > Prepare Down
-    x t k p c h a i q 1 2 ? hold release winch handled unhandled time late: > Down Exit
-    never: setup no-run started not-started no-finish died exit-125
+    x t k p c h a i q 1 2 ? hold release winch handled unhandled time late failed ready reloading reload: > Down Exit
+    never: setup no-run started not-started no-finish died exit-125 reloaded not-reloaded
 
 Down, given up: u unhandled started +2000 exit-0 started exit-125
     u restart: control/u > Prepare Up
     d: > Down Down
     x: gone > Down Exit
     o: control/u > Prepare Down
-    t k p c h a i q 1 2 ? hold release winch handled unhandled time late: > Down Down
-    never: setup no-run started not-started no-finish died exit-125
+    t k p c h a i q 1 2 ? hold release winch handled unhandled time late failed ready reloading reload: > Down Down
+    never: setup no-run started not-started no-finish died exit-125 reloaded not-reloaded
 
 Down, control/d runs: u unhandled started d unhandled runs exit-0 no-finish
     u restart: > Prepare Up
     d: > Down Down
     x: > Down Exit
     o: > Prepare Down
-    t p c h a i q 1 2 ? hold release winch handled unhandled time: > Down Down
+    t p c h a i q 1 2 ? hold release winch handled unhandled time failed ready reloading reload: > Down Down
     k: end-script > Down Down
     late: end-script > Down Down
-    never: setup no-run started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125 reloaded not-reloaded
 
 Down, control/x runs: u unhandled started x unhandled runs exit-0 no-finish
     u restart: > Prepare Up
     d: > Down Down
     o: > Prepare Down
-    x t p c h a i q 1 2 ? hold release winch time: > Down Exit
+    x t p c h a i q 1 2 ? hold release winch time ready reloading reload: > Down Exit
     k: end-script > Down Exit
-    handled unhandled: gone > Down Exit
+    handled unhandled failed: gone > Down Exit
     late: end-script > Down Exit
-    never: setup no-run started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125 reloaded not-reloaded
 
 Down, control/u runs: u runs d
     u restart: > Prepare Up
     d: > Down Down
     x: > Down Exit
     o: > Prepare Down
-    t p c h a i q 1 2 ? hold release winch handled unhandled time: > Down Down
+    t p c h a i q 1 2 ? hold release winch handled unhandled time failed ready reloading reload: > Down Down
     k: end-script > Down Down
     late: end-script > Down Down
-    never: setup no-run started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125 reloaded not-reloaded
 
 Wait: u unhandled started +100 exit-0 no-finish
     u restart: control/u > Prepare Up
     d: > Down Down
     x: gone > Down Exit
     o: control/u > Prepare Down
-    t k p c h a i q 1 2 ? hold release winch handled unhandled time: > Wait Up
+    t k p c h a i q 1 2 ? hold release winch handled unhandled time failed ready reloading reload: > Wait Up
     late: control/u > Prepare Up
-    never: setup no-run started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125 reloaded not-reloaded
 
 Wait, once: o unhandled not-started
     u restart: control/u > Prepare Up
     d: > Down Down
     x: gone > Down Exit
     o: control/u > Prepare Down
-    t k p c h a i q 1 2 ? hold release winch handled unhandled time: > Wait Down
+    t k p c h a i q 1 2 ? hold release winch handled unhandled time failed ready reloading reload: > Wait Down
     late: control/u > Prepare Down
-    never: setup no-run started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125 reloaded not-reloaded
 
 Wait, held back: hold u
     u restart: > Wait Up
     d: > Down Down
     x: gone > Down Exit
     o: > Wait Down
-    t k p c h a i q 1 2 ? hold winch handled unhandled time late: > Wait Up
+    t k p c h a i q 1 2 ? hold winch handled unhandled time late failed ready reloading reload: > Wait Up
     release: control/u > Prepare Up
-    never: setup no-run started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125 reloaded not-reloaded
 
 Wait, held back, once: hold o
     u restart: > Wait Up
     d: > Down Down
     x: gone > Down Exit
     o: > Wait Down
-    t k p c h a i q 1 2 ? hold winch handled unhandled time late: > Wait Down
+    t k p c h a i q 1 2 ? hold winch handled unhandled time late failed ready reloading reload: > Wait Down
     release: control/u > Prepare Down
-    never: setup no-run started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125 reloaded not-reloaded
 
 Prepare: u runs
     u restart: > Prepare Up
     d: > Down Down
     x: > Down Exit
     o: > Prepare Down
-    t p c h a i q 1 2 ? hold release winch time: > Prepare Up
+    t p c h a i q 1 2 ? hold release winch time ready reloading reload: > Prepare Up
     k: end-script > Prepare Up
-    handled unhandled: start > Prepare Up
+    handled unhandled failed: start > Prepare Up
     late: end-script > Prepare Up
-    never: setup no-run started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125 reloaded not-reloaded
 
 Prepare, after control/d: u unhandled started d unhandled runs exit-0 no-finish u
     u restart: > Prepare Up
     d: > Down Down
     x: > Down Exit
     o: > Prepare Down
-    t p c h a i q 1 2 ? hold release winch time: > Prepare Up
+    t p c h a i q 1 2 ? hold release winch time ready reloading reload: > Prepare Up
     k: end-script > Prepare Up
-    handled unhandled: control/u > Prepare Up
+    handled unhandled failed: control/u > Prepare Up
     late: end-script > Prepare Up
-    never: setup no-run started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125 reloaded not-reloaded
 
 Prepare, asked to start: u unhandled
     started: > Run Up
     setup: > Setup Up
     not-started: > Wait Up
-    never: no-run u d o x t k p c h a i q 1 2 ? hold release restart winch handled unhandled no-finish died exit-125 time late
+    never: no-run u d o x t k p c h a i q 1 2 ? hold release restart winch handled unhandled no-finish died exit-125 time late failed ready reloading reload reloaded not-reloaded
 
 Run: u unhandled started +2000
     u: > Run Up
@@ -229,10 +241,11 @@ Run: u unhandled started +2000
     o: > Run Down
     restart: control/t > Run Up
     t k p c h a i q 1 2: control/* > Run Up
-    ? hold release handled unhandled time late: > Run Up
+    ? hold release handled unhandled time late failed ready reloading: > Run Up
     winch: WINCH > Run Up
+    reload: control/h > Run Up
     died exit-125: report finish > Finish Up
-    never: setup no-run started not-started no-finish
+    never: setup no-run started not-started no-finish reloaded not-reloaded
 
 Run, once: o unhandled started +2000
     u: > Run Up
@@ -241,10 +254,11 @@ Run, once: o unhandled started +2000
     o: > Run Down
     restart: control/t > Run Up
     t k p c h a i q 1 2: control/* > Run Down
-    ? hold release handled unhandled time late: > Run Down
+    ? hold release handled unhandled time late failed ready reloading: > Run Down
     winch: WINCH > Run Down
+    reload: control/h > Run Down
     died exit-125: report finish > Finish Down
-    never: setup no-run started not-started no-finish
+    never: setup no-run started not-started no-finish reloaded not-reloaded
 
 Run, being stopped: u unhandled started +2000 d unhandled unhandled
     u: > Run Up
@@ -253,148 +267,200 @@ Run, being stopped: u unhandled started +2000 d unhandled unhandled
     o: > Run Down
     restart: control/t > Run Up
     t k p c h a i q 1 2: control/* > Run Down
-    ? hold release handled unhandled time: > Run Down
+    ? hold release handled unhandled time failed ready reloading reload: > Run Down
     winch: WINCH > Run Down
     late: KILL > Run Down
     died exit-125: report finish > Finish Down
-    never: setup no-run started not-started no-finish
+    never: setup no-run started not-started no-finish reloaded not-reloaded
 
 Run, control/h runs: u unhandled started +2000 h runs
-    u d o x restart t p c h a i q 1 2 ? hold release: > Run
+    u d o x restart t p c h a i q 1 2 ? hold release ready reloading reload: > Run
     k: end-script > Run Up
     winch: WINCH > Run Up
     handled time: > Run Up
-    unhandled: HUP > Run Up
+    unhandled failed: HUP > Run Up
     late: end-script > Run Up
     died exit-125: report finish > Finish Up
-    never: setup no-run started not-started no-finish
+    never: setup no-run started not-started no-finish reloaded not-reloaded
 
 Run, control/a runs: u unhandled started +2000 a runs
     handled: > Run Up
-    unhandled: ALRM > Run Up
+    unhandled failed: ALRM > Run Up
     as: Run, control/h runs
 
 Run, control/i runs: u unhandled started +2000 i runs
     handled: > Run Up
-    unhandled: INT > Run Up
+    unhandled failed: INT > Run Up
     as: Run, control/h runs
 
 Run, control/q runs: u unhandled started +2000 q runs
     handled: > Run Up
-    unhandled: QUIT > Run Up
+    unhandled failed: QUIT > Run Up
     as: Run, control/h runs
 
 Run, control/1 runs: u unhandled started +2000 1 runs
     handled: > Run Up
-    unhandled: USR1 > Run Up
+    unhandled failed: USR1 > Run Up
     as: Run, control/h runs
 
 Run, control/2 runs: u unhandled started +2000 2 runs
     handled: > Run Up
-    unhandled: USR2 > Run Up
+    unhandled failed: USR2 > Run Up
     as: Run, control/h runs
 
 Run, control/p runs: u unhandled started +2000 p runs
     handled: > Run Up
-    unhandled: STOP > Run Up
+    unhandled failed: STOP > Run Up
     as: Run, control/h runs
 
 Run, control/c runs: u unhandled started +2000 c runs
     handled: > Run Up
-    unhandled: CONT > Run Up
+    unhandled failed: CONT > Run Up
     as: Run, control/h runs
 
 Run, control/k runs: u unhandled started +2000 k runs
     handled: > Run Up
-    unhandled: KILL > Run Up
+    unhandled failed: KILL > Run Up
     as: Run, control/h runs
 
 Run, control/t runs: u unhandled started +2000 t runs
     handled: > Run Up
-    unhandled: TERM > Run Up
+    unhandled failed: TERM > Run Up
     as: Run, control/h runs
 
 Run, control/t runs for a restart: u unhandled started +2000 restart runs
     handled: CONT > Run Up
-    unhandled: QUIT CONT > Run Up
+    unhandled failed: QUIT CONT > Run Up
     late: KILL end-script > Run Up
     as: Run, control/h runs
 
 Run once, control/t runs: o unhandled started +2000 t runs
-    u d o x restart t p c h a i q 1 2 ? hold release: > Run
+    u d o x restart t p c h a i q 1 2 ? hold release ready reloading reload: > Run
     k: end-script > Run Down
     winch: WINCH > Run Down
     time: > Run Down
     handled: CONT control/d > Run Down
-    unhandled: TERM CONT control/d > Run Down
+    unhandled failed: TERM CONT control/d > Run Down
     late: end-script > Run Down
     died exit-125: report finish > Finish Down
-    never: setup no-run started not-started no-finish
+    never: setup no-run started not-started no-finish reloaded not-reloaded
 
 Run, control/t runs for d: u unhandled started +2000 d runs
     handled: CONT control/d > Run Down
-    unhandled: QUIT CONT control/d > Run Down
+    unhandled failed: QUIT CONT control/d > Run Down
     late: KILL end-script > Run Down
     as: Run once, control/t runs
 
 Run, control/t runs for d, then o: u unhandled started +2000 d runs o
     handled: CONT control/d > Run Down
-    unhandled: QUIT CONT control/d > Run Down
+    unhandled failed: QUIT CONT control/d > Run Down
     late: KILL end-script > Run Down
     as: Run once, control/t runs
 
 Run, control/t runs for d, then u: u unhandled started +2000 d runs u
     handled: CONT > Run Up
-    unhandled: QUIT CONT > Run Up
+    unhandled failed: QUIT CONT > Run Up
     late: KILL end-script > Run Up
     as: Run, control/h runs
 
 Run, control/d runs: u unhandled started +2000 d unhandled runs
-    handled unhandled: > Run Down
+    handled unhandled failed: > Run Down
     late: KILL end-script > Run Down
     as: Run once, control/t runs
 
 Run, control/t runs for x: u unhandled started +2000 x runs
-    u d o x restart t p c h a i q 1 2 ? hold release: > Run
+    u d o x restart t p c h a i q 1 2 ? hold release ready reloading reload: > Run
     k: end-script > Run Exit
     winch: WINCH > Run Exit
     time: > Run Exit
     handled: CONT control/x > Run Exit
-    unhandled: QUIT CONT control/x > Run Exit
+    unhandled failed: QUIT CONT control/x > Run Exit
     late: KILL end-script > Run Exit
     died exit-125: report finish > Finish Exit
-    never: setup no-run started not-started no-finish
+    never: setup no-run started not-started no-finish reloaded not-reloaded
 
 Run, control/x runs: u unhandled started +2000 x unhandled runs
-    handled unhandled: > Run Exit
+    handled unhandled failed: > Run Exit
     as: Run, control/t runs for x
 
 Run, control/h is ended for k: u unhandled started +2000 h runs k
-    u d o x restart t p c h a i q 1 2 ? hold release: > Run
+    u d o x restart t p c h a i q 1 2 ? hold release ready reloading reload: > Run
     k: end-script > Run Up
     winch: WINCH > Run Up
     time: > Run Up
-    handled unhandled: control/k > Run Up
+    handled unhandled failed: control/k > Run Up
     late: end-script > Run Up
     died exit-125: report finish > Finish Up
+    never: setup no-run started not-started no-finish reloaded not-reloaded
+
+Run, ./reload runs: by-script u unhandled started +2000 reload
+    d: end-reload control/t > Run Down
+    x: end-reload control/t > Run Exit
+    restart: end-reload control/t > Run Up
+    late: end-reload > Run Up
+    died exit-125: end-reload report finish > Finish Up
+    reloaded: > Run Up
+    not-reloaded: unreloaded > Run Up
+    reload: > Run Up
     never: setup no-run started not-started no-finish
+    as: Run
+
+Run, ./reload is killed: by-script u unhandled started +2000 reload late
+    u: > Run Up
+    d: control/t > Run Down
+    x: control/t > Run Exit
+    restart: control/t > Run Up
+    reloaded not-reloaded: unreloaded > Run Up
+    died exit-125: report finish > Finish Up
+    never: setup no-run started not-started no-finish
+    late: > Run Up
+    as: Run, ./reload runs
+
+Run, the signal of a reload was sent: u unhandled started +2000 reload unhandled
+    reload: > Run Up
+    as: Run
+
+Run, a reload has to be announced: by-word u unhandled started +2000 reload unhandled
+    late: unreloaded > Run Up
+    as: Run, the signal of a reload was sent
+
+Run, a reload was announced: u unhandled started +2000 reload unhandled reloading
+    late: unreloaded > Run Up
+    as: Run, the signal of a reload was sent
+
+Run, a reload was announced that nobody has asked for: u unhandled started +2000 reloading
+    as: Run, a reload was announced
+
+Run, control/h runs for a reload: u unhandled started +2000 reload runs
+    failed: HUP unreloaded > Run Up
+    late: unreloaded end-script > Run Up
+    as: Run, control/h runs
+
+Down, ./reload is killed: by-script u unhandled started +2000 reload x unhandled unhandled exit-0 no-finish
+    reloaded not-reloaded: gone > Down Exit
+    x t p c h a i q 1 2 ? hold release winch handled unhandled failed ready reloading reload time late: > Down Exit
+    k: > Down Exit
+    u restart: control/u > Prepare Up
+    d: > Down Down
+    o: control/u > Prepare Down
+    never: setup no-run started not-started no-finish died exit-125
 
 Run, asked for finish: u unhandled started +2000 exit-0
     started: > Finish Up
     not-started: > Finish Up
     no-finish: control/u > Prepare Up
-    never: setup no-run u d o x t k p c h a i q 1 2 ? hold release restart winch handled unhandled died exit-125 time late
+    never: setup no-run u d o x t k p c h a i q 1 2 ? hold release restart winch handled unhandled died exit-125 time late failed ready reloading reload reloaded not-reloaded
 
 Finish: u unhandled started +2000 exit-0 started
     u restart: > Finish Up
     d o: > Finish Down
     x: > Finish Exit
     t k p c h a i q 1 2: SIG > Finish Up
-    ? hold release handled unhandled time late: > Finish Up
+    ? hold release handled unhandled time late failed ready reloading reload: > Finish Up
     winch: WINCH > Finish Up
     died: control/u > Prepare Up
     exit-125: > Down Down
-    never: setup no-run started not-started no-finish
+    never: setup no-run started not-started no-finish reloaded not-reloaded
 
 Finish, of a short run: u unhandled started +100 exit-0 started
     died: > Wait Up
@@ -405,15 +471,15 @@ Finish, not wanted up: u unhandled started +2000 exit-0 started d
     d o: > Finish Down
     x: > Finish Exit
     t k p c h a i q 1 2: SIG > Finish Down
-    ? hold release handled unhandled time: > Finish Down
+    ? hold release handled unhandled time failed ready reloading reload: > Finish Down
     late: KILL > Finish Down
     winch: WINCH > Finish Down
     died exit-125: > Down Down
-    never: setup no-run started not-started no-finish
+    never: setup no-run started not-started no-finish reloaded not-reloaded
 
 Finish, then the exit: u unhandled started +2000 exit-0 started x
     t k p c h a i q 1 2: SIG > Finish Exit
-    ? hold release handled unhandled time: > Finish Exit
+    ? hold release handled unhandled time failed ready reloading reload: > Finish Exit
     late: KILL > Finish Exit
     winch: WINCH > Finish Exit
     died exit-125: gone > Down Exit
@@ -424,13 +490,19 @@ Finish, control/t runs: u unhandled started +2000 t runs exit-0 started
     died: end-script > Prepare Up
     as: Finish
 
+Finish, ./reload is killed: by-script u unhandled started +2000 reload exit-0 started
+    reloaded not-reloaded: > Finish Up
+    died: control/u > Prepare Up
+    never: setup no-run started not-started no-finish
+    as: Finish
+
 Finish, to be tried again: u unhandled started +2000 exit-0 not-started
     u restart: > Finish Up
     d o: > Finish Down
     x: > Finish Exit
-    t k p c h a i q 1 2 ? hold release winch handled unhandled time: > Finish Up
+    t k p c h a i q 1 2 ? hold release winch handled unhandled time failed ready reloading reload: > Finish Up
     late: finish > Finish Up
-    never: setup no-run started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125 reloaded not-reloaded
 Setup: u unhandled setup
     u: > Setup Up
     d: QUIT CONT > Setup Down
@@ -438,12 +510,12 @@ Setup: u unhandled setup
     o: > Setup Down
     restart: QUIT CONT > Setup Up
     t k p c h a i q 1 2: SIG > Setup Up
-    ? hold release handled unhandled time: > Setup Up
+    ? hold release handled unhandled time failed ready reloading reload: > Setup Up
     late: KILL > Setup Up
     winch: WINCH > Setup Up
     exit-0: run > Done Up
     exit-125 killed not-executed lost: report finish > Finish Up
-    never: setup no-run started not-started no-finish
+    never: setup no-run started not-started no-finish reloaded not-reloaded
 
 Setup, once: o unhandled setup
     u: > Setup Up
@@ -452,16 +524,16 @@ Setup, once: o unhandled setup
     o: > Setup Down
     restart: QUIT CONT > Setup Up
     t k p c h a i q 1 2: SIG > Setup Down
-    ? hold release handled unhandled time: > Setup Down
+    ? hold release handled unhandled time failed ready reloading reload: > Setup Down
     late: KILL > Setup Down
     winch: WINCH > Setup Down
     exit-0: run > Done Down
     exit-125 killed not-executed lost: report finish > Finish Down
-    never: setup no-run started not-started no-finish
+    never: setup no-run started not-started no-finish reloaded not-reloaded
 
 Setup, being stopped: u unhandled setup d
     t k p c h a i q 1 2: SIG > Setup Down
-    ? hold release handled unhandled time: > Setup Down
+    ? hold release handled unhandled time failed ready reloading reload: > Setup Down
     late: KILL > Setup Down
     winch: WINCH > Setup Down
     died exit-125: report finish > Finish Down
@@ -471,7 +543,7 @@ Done, asked for run: u unhandled setup exit-0
     started: > Run Up
     not-started: > Done Up
     no-run: > Done Up
-    never: setup u d o x t k p c h a i q 1 2 ? hold release restart winch handled unhandled no-finish died exit-125 time late
+    never: setup u d o x t k p c h a i q 1 2 ? hold release restart winch handled unhandled no-finish died exit-125 time late failed ready reloading reload reloaded not-reloaded
 
 Done, run to be tried again: u unhandled setup exit-0 not-started
     u: > Done Up
@@ -479,9 +551,9 @@ Done, run to be tried again: u unhandled setup exit-0 not-started
     x: finish > Finish Exit
     o: > Done Down
     restart: finish > Finish Up
-    t k p c h a i q 1 2 ? hold release winch handled unhandled time: > Done Up
+    t k p c h a i q 1 2 ? hold release winch handled unhandled time failed ready reloading reload: > Done Up
     late: run > Done Up
-    never: setup no-run started not-started no-finish died exit-125
+    never: setup no-run started not-started no-finish died exit-125 reloaded not-reloaded
 
 Done: u unhandled setup exit-0 no-run
     late: > Done Up
@@ -493,8 +565,19 @@ Done, once: o unhandled setup exit-0 no-run
     x: finish > Finish Exit
     o: > Done Down
     restart: finish > Finish Up
-    t k p c h a i q 1 2 ? hold release winch handled unhandled time late: > Done Down
+    t k p c h a i q 1 2 ? hold release winch handled unhandled time late failed ready reloading reload: > Done Down
+    never: setup no-run started not-started no-finish died exit-125 reloaded not-reloaded
+
+Done, ./reload runs: by-script u unhandled setup exit-0 no-run reload
+    u: > Done Up
+    d: end-reload finish > Finish Down
+    x: end-reload finish > Finish Exit
+    restart: end-reload finish > Finish Up
+    late: end-reload > Done Up
+    reloaded: > Done Up
+    not-reloaded: unreloaded > Done Up
     never: setup no-run started not-started no-finish died exit-125
+    as: Done
 ";
 
 /// The rules of the cells.
@@ -587,12 +670,13 @@ fn wanted(word: &str) -> Option<Want> {
 
 #[test]
 fn the_table_of_the_documentation_says_what_happens() {
-    const COLUMNS: [(&str, &str); 7] = [
+    const COLUMNS: [(&str, &str); 8] = [
         ("`Up`", "u"),
         ("`Down`", "d"),
         ("`Exit`", "x"),
         ("`Once`", "o"),
         ("`Signal`", "h"),
+        ("`Reload`", "reload"),
         ("death", "exit-0"),
         ("time", "late"),
     ];
@@ -644,7 +728,7 @@ fn the_table_of_the_documentation_says_what_happens() {
                 "end" => ("QUIT CONT", phase),
                 "finish" => ("finish", "Finish"),
                 "run, else finish" => ("run", "Done"),
-                "script or signal" => ("control/h", phase),
+                "script or signal" | "reload" => ("control/h", phase),
                 "signal" => ("HUP", phase),
                 "KILL" => ("KILL", phase),
                 "finish, else next" => ("report finish", "Finish"),
@@ -843,6 +927,121 @@ fn a_run_that_is_not_ready_in_time_is_stopped_and_was_too_short() {
 }
 
 #[test]
+fn a_reload_is_done_when_run_has_lived_on_or_is_ready_after_it_has_announced_it() {
+    let result = |life: &Life| (life.machine.reload.done, life.machine.reload.failure);
+    let mut life = Life::running(strict());
+    assert_eq!(life.hear("reload unhandled +419 time"), "control/h HUP");
+    assert_eq!((life.machine.deadline(), result(&life)), (Some(life.now + 1), (0, None)));
+    life.hear("+1 time");
+    assert_eq!((life.machine.deadline(), result(&life)), (None, (1, None)));
+    // By a signal without a letter, and by a control script that has done it.
+    life.rules.reload = Reloading::Signal(28);
+    assert_eq!(life.hear("reload +420 time"), "WINCH");
+    life.rules.reload = Reloading::Signal(signals::USR1);
+    assert_eq!(life.hear("reload runs +50 handled +420 time"), "control/1");
+    assert_eq!(result(&life), (3, None));
+    // By ./reload, after which run has to live on too.
+    assert_eq!(life.hear("by-script reload +5000 reloaded +419 time"), "reload");
+    assert_eq!(result(&life), (3, None));
+    life.hear("+1 time");
+    assert_eq!(result(&life), (4, None));
+    // What is announced is waited for, whenever it was.
+    for words in ["reloading +9000 reloaded +9000 time ready", "reloaded reloading +9000 time ready"] {
+        let before = life.machine.reload.done;
+        life.hear(&format!("reload {words}"));
+        assert_eq!(result(&life), (before + 1, None), "{words}");
+    }
+    let mut life = Life::running(strict());
+    life.hear("reload unhandled +419 reloading +20000 time");
+    assert!(life.machine.reload.is_under_way());
+    life.hear("ready");
+    assert_eq!(result(&life), (1, None));
+    assert!(!life.machine.reload.is_under_way());
+    // Where it has to be announced, to live on is not enough, nor is to be ready.
+    life.hear("by-word reload unhandled +29000 time ready reloading ready");
+    assert_eq!(result(&life), (2, None));
+    life.hear("reload unhandled +30000 time");
+    assert_eq!(result(&life), (3, Some(Unreloaded::Late)));
+    // What run has begun before it was asked is no answer.
+    life.hear("reload unhandled");
+    let at = |at| Event::Reloading(Some(at));
+    life.machine.step(at(life.now - 1), life.now, &life.rules);
+    life.hear("ready");
+    assert_eq!(life.machine.reload.done, 3);
+    life.machine.step(at(life.now), life.now, &life.rules);
+    life.hear("ready");
+    assert_eq!(result(&life), (4, None));
+    // Without a limit there is none.
+    life.rules.timeout_reload = 0;
+    life.hear("reload unhandled late late late");
+    assert!(life.machine.reload.is_under_way() && life.machine.deadline().is_none());
+}
+
+#[test]
+fn a_reload_fails_by_its_script_a_death_a_stop_or_its_time() {
+    let (exited, killed) = (Death::Exit(3), Death::Signal(11, true));
+    let script = |how| Unreloaded::Script(how);
+    for (words, done, why) in [
+        ("by-script reload not-reloaded", "reload unreloaded", script(Some(exited))),
+        ("by-script reload +30000 time reloaded", "reload end-reload unreloaded", Unreloaded::Late),
+        ("by-script reload killed reloaded", "reload end-reload report finish", Unreloaded::Died(killed)),
+        ("by-script reload d reloaded", "reload end-reload control/t", Unreloaded::Stopped),
+        ("reload unhandled killed", "control/h HUP report finish", Unreloaded::Died(killed)),
+        ("reload unhandled restart", "control/h HUP control/t", Unreloaded::Stopped),
+        ("reload runs x", "control/h", Unreloaded::Stopped),
+        ("reload runs +10 failed", "control/h HUP unreloaded", Unreloaded::Control(1, exited)),
+        ("reload unhandled reloading +30000 time", "control/h HUP unreloaded", Unreloaded::Late),
+        (
+            "reload runs k unhandled unhandled killed",
+            "control/h end-script control/k KILL report finish",
+            Unreloaded::Died(killed),
+        ),
+    ] {
+        let mut life = Life::running(strict());
+        assert_eq!(life.hear(words), done, "{words}");
+        let Reload { done, failure, .. } = life.machine.reload;
+        assert_eq!((done, failure), (1, Some(why)), "{words}");
+        assert!(!life.machine.reload.is_awaited(), "{words}");
+    }
+    let mut life = Life::running(strict());
+    life.hear("by-script reload");
+    life.machine.step(Event::ReloadScript(None), life.now, &life.rules);
+    assert_eq!(life.machine.reload.failure, Some(script(None)));
+    // What does not run, or is about to end, is not reloaded.
+    for words in
+        ["", "u", "u runs", "u unhandled started d", "u unhandled started t unhandled", "u unhandled setup"]
+    {
+        let mut life = Life::new(strict());
+        life.hear(words);
+        assert_eq!(life.hear("reload"), "", "{words}");
+        assert_eq!(life.machine.reload.last(), 0, "{words}");
+    }
+}
+
+#[test]
+fn a_reload_that_is_asked_for_during_another_comes_after_it_once_for_all() {
+    let mut life = Life::running(strict());
+    assert_eq!(life.hear("by-script reload reload reload"), "reload");
+    assert_eq!((life.machine.reload.done, life.machine.reload.last()), (0, 2));
+    assert_eq!(life.hear("reloaded +420 time"), "");
+    assert_eq!((life.machine.reload.done, life.machine.reload.last()), (1, 2));
+    assert_eq!(life.hear("reload +1 time"), "reload");
+    assert_eq!((life.machine.reload.done, life.machine.reload.last()), (1, 2));
+    // The first has failed by itself, and so nothing is known of the second.
+    assert_eq!(life.hear("reload not-reloaded +1 time"), "unreloaded reload");
+    assert_eq!((life.machine.reload.done, life.machine.reload.last()), (2, 3));
+    // With the service both are over.
+    assert_eq!(life.hear("reload killed +1 reloaded +9000 time"), "end-reload report finish");
+    assert_eq!((life.machine.reload.done, life.machine.reload.last()), (4, 4));
+    assert_eq!(life.machine.reload.failure, Some(Unreloaded::Died(Death::Signal(11, true))));
+    // Also between the two.
+    let mut life = Life::running(strict());
+    life.hear("by-script reload reload not-reloaded d");
+    assert_eq!((life.machine.reload.done, life.machine.reload.failure), (2, Some(Unreloaded::Stopped)));
+    assert_eq!(life.hear("late"), "KILL");
+}
+
+#[test]
 fn a_run_that_does_not_show_that_it_lives_gets_abrt_and_then_kill() {
     for (timeout_kill, limit) in [(5000, 5000), (0, 10_000)] {
         let mut life = Life::new(Rules { watchdog: 2000, timeout_kill, ..strict() });
@@ -927,9 +1126,11 @@ fn kill_follows_a_stop_after_timeout_kill() {
 /// `normally` is what is wanted where the exit was.
 fn taken_over(machine: &Machine, normally: Want) -> (Machine, Asked) {
     let want = if machine.want == Want::Exit { normally } else { machine.want };
-    let mut fresh = Machine { want, gone: false, scripts: Scripts::default(), ..*machine };
-    fresh.timers.stop(Timer::Kill);
-    fresh.timers.stop(Timer::Script);
+    let (scripts, reload) = (Scripts::default(), Reload::default());
+    let mut fresh = Machine { want, gone: false, scripts, reload, ..*machine };
+    for timer in [Timer::Kill, Timer::Script, Timer::Reload, Timer::Proof] {
+        fresh.timers.stop(timer);
+    }
     (fresh, machine.asked())
 }
 
@@ -958,11 +1159,19 @@ Run, control/d runs: control/d KILL
 Run, control/t runs for x: control/t QUIT CONT KILL
 Run, control/x runs: KILL
 Run, control/h is ended for k: control/k KILL
+Run, ./reload runs:
+Run, ./reload is killed:
+Run, the signal of a reload was sent:
+Run, a reload has to be announced:
+Run, a reload was announced:
+Run, a reload was announced that nobody has asked for:
+Run, control/h runs for a reload: control/h HUP
 Finish:
 Finish, of a short run:
 Finish, not wanted up: KILL
 Finish, then the exit:
 Finish, control/t runs:
+Finish, ./reload is killed:
 Setup: KILL
 Setup, once: KILL
 Setup, being stopped: KILL
@@ -1401,6 +1610,10 @@ struct World {
     calm: bool,
     process: Option<Process>,
     script: Option<Running>,
+    /// When ./reload ends, if ever, and how.
+    reload: Option<(Option<u64>, Death)>,
+    /// How many reloads have to be over by the end.
+    reloads: u64,
     pids: u32,
     /// A run has died that had no finish yet.
     owed: bool,
@@ -1433,6 +1646,14 @@ impl World {
             down_signal: dice.pick(&[signals::TERM, signals::INT]),
             timeout_kill: dice.pick(&[0, 40, 3000]),
             timeout_finish: dice.pick(&[0, 40, 3000]),
+            timeout_reload: dice.pick(&[0, 40, 3000]),
+            reload: dice.pick(&[
+                Reloading::Script,
+                Reloading::Script,
+                Reloading::Signal(signals::HUP),
+                Reloading::Signal(28),
+                Reloading::Announced(signals::USR1),
+            ]),
             ..Rules::default()
         };
         let delays = dice.pick(&[&[][..], &[], &[1000, 2000, 8000], &[0, 500]]);
@@ -1450,6 +1671,8 @@ impl World {
             calm: false,
             process: None,
             script: None,
+            reload: None,
+            reloads: 0,
             pids: 0,
             owed: false,
             reported: false,
@@ -1476,7 +1699,7 @@ impl World {
         while let Some(event) = next {
             self.trail.push((self.now, event));
             let before = self.machine;
-            self.reckon(event, before);
+            self.reckon(event, &before);
             let actions = self.machine.step(event, self.now, &self.rules);
             next = None;
             for action in actions.iter() {
@@ -1486,10 +1709,11 @@ impl World {
             if self.machine.gone && !before.gone {
                 self.check(!self.gone, "gone twice");
                 let idle = self.process.is_none() && self.script.is_none() && !self.owed;
+                let idle = idle && self.reload.is_none();
                 self.check(idle && self.machine.want == Want::Exit, "gone too early");
                 self.gone = true;
             }
-            self.compare(event, before);
+            self.compare(event, &before);
         }
         let machine = &self.machine;
         let pid = self.process.as_ref().map_or(0, |process| process.pid);
@@ -1507,12 +1731,19 @@ impl World {
         };
         self.check(settled, "nothing will ever happen");
         self.check(self.script.is_some() || machine.scripts.none_waits(), "a script waits for none");
+        let reload = &machine.reload;
+        self.check(reload.is_scripted() == self.reload.is_some(), "./reload runs, or it does not");
+        let reloads = machine.phase == Phase::Run || self.reload.is_some();
+        self.check(!reload.is_under_way() || reloads, "a reload of what does not run");
+        let pending = [Timer::Reload, Timer::Proof].map(|timer| machine.timers.get(timer).is_some());
+        let needed = reload.is_under_way() || reload.is_awaited();
+        self.check(needed || pending == [false; 2], "a reload that is over has a time");
     }
 
     /// What is known before the machine hears of it.
-    fn reckon(&mut self, event: Event, before: Machine) {
+    fn reckon(&mut self, event: Event, before: &Machine) {
         match event {
-            Event::Control(Control::Signal(_)) => {}
+            Event::Control(Control::Signal(_) | Control::Reload) => {}
             Event::Control(_) if before.hold.gave_up() => self.shorts = 0,
             Event::Control(Control::Down | Control::Exit | Control::Restart)
                 if matches!(before.phase, Phase::Run | Phase::Setup) =>
@@ -1532,7 +1763,7 @@ impl World {
                 let due = self.machine.phase == Phase::Prepare && self.process.is_none();
                 self.check(script != Script::Up || due, "control/u without a start");
                 if self.dice.one_in(2) {
-                    return Some(Event::Script(false));
+                    return Some(Event::Script(None));
                 }
                 let hangs = self.dice.one_in(4);
                 let ends = self.now + self.dice.below(300);
@@ -1546,6 +1777,11 @@ impl World {
                 let ends = Some(self.now + self.dice.below(3));
                 let script = self.script.as_mut()?;
                 (script.ends, script.handled) = (ends, false);
+            }
+            Action::StartReload => return self.start_reload(),
+            Action::KillReload => self.kill_reload(),
+            Action::ReportReload => {
+                self.check(self.machine.reload.failure.is_some(), "it has not failed");
             }
             Action::Start => {
                 self.check(self.process.is_none(), "two processes at once");
@@ -1615,6 +1851,23 @@ impl World {
         None
     }
 
+    fn start_reload(&mut self) -> Option<Event> {
+        self.check(self.reload.is_none(), "two reloads at once");
+        if self.dice.one_in(4) {
+            return Some(Event::ReloadScript(None));
+        }
+        let (hangs, time) = (self.dice.one_in(4), self.dice.below(300));
+        let how = Death::Exit(self.dice.pick(&[0, 0, 3]));
+        self.reload = Some(((!hangs).then_some(self.now + time), how));
+        None
+    }
+
+    fn kill_reload(&mut self) {
+        self.check(self.reload.is_some(), "no reload to kill");
+        let time = self.dice.below(3);
+        self.reload = Some((Some(self.now + time), Death::Signal(9, false)));
+    }
+
     fn fork(&mut self, script: Phase) -> Event {
         self.pids += 1;
         (self.late, self.starved) = (false, false);
@@ -1662,7 +1915,7 @@ impl World {
     }
 
     /// What has to hold after a step.
-    fn compare(&mut self, event: Event, before: Machine) {
+    fn compare(&mut self, event: Event, before: &Machine) {
         let after = self.machine;
         let want = match event {
             Event::Control(Control::Up | Control::Restart) => Want::Up,
@@ -1736,10 +1989,10 @@ impl World {
             let process =
                 self.process.as_ref().filter(|process| !process.stopped).and_then(|process| process.ends);
             let script = self.script.as_ref().and_then(|script| script.ends);
+            let reload = self.reload.and_then(|(ends, _)| ends);
             let deadline = self.machine.deadline();
-            let Some(next) =
-                [process, script, deadline].into_iter().flatten().min().filter(|next| *next <= end)
-            else {
+            let all = [process, script, reload, deadline].into_iter().flatten();
+            let Some(next) = all.min().filter(|next| *next <= end) else {
                 break;
             };
             self.now = self.now.max(next);
@@ -1747,6 +2000,8 @@ impl World {
                 self.dies();
             } else if script == Some(next) {
                 self.script_ends();
+            } else if let Some((_, how)) = self.reload.take_if(|(ends, _)| *ends == Some(next)) {
+                self.happens(Event::ReloadScript(Some(how)));
             } else {
                 self.happens(Event::Time);
             }
@@ -1781,7 +2036,8 @@ impl World {
                 _ => {}
             }
         }
-        self.happens(Event::Script(script.handled));
+        let how = Death::Exit(if script.handled { 0 } else { 3 });
+        self.happens(Event::Script(Some(how)));
     }
 
     fn ask(&mut self, letter: u8) {
@@ -1794,6 +2050,7 @@ impl World {
         let normally = self.dice.pick(&[Want::Up, Want::Down]);
         let (machine, asked) = taken_over(&self.machine, normally);
         (self.machine, self.script, self.gone) = (machine, None, false);
+        (self.reload, self.reloads) = (None, 0);
         if self.machine.phase == Phase::Prepare {
             self.machine.phase = Phase::Down;
         }
@@ -1832,6 +2089,11 @@ impl World {
                 let ready = if run { Event::Ready } else { Event::Time };
                 let event = self.dice.pick(&[asked[0], asked[1], holds[0], holds[1], ready, Event::Time]);
                 self.happens(event);
+                let reloading = if run { Event::Reloading(None) } else { Event::Time };
+                let reload = Event::Control(Control::Reload);
+                let event = self.dice.pick(&[reload, reload, reloading, ready]);
+                self.happens(event);
+                self.reloads = self.machine.reload.last();
             }
             8..12 => {
                 let time = self.dice.below(20);
@@ -1887,6 +2149,10 @@ impl World {
             }
         }
         self.check(self.script.is_none() && !self.owed, "something is left over");
+        if last != b'u' {
+            let over = self.machine.reload.done == self.reloads && self.reload.is_none();
+            self.check(over && !self.machine.reload.is_under_way(), "somebody waits for a reload");
+        }
         let runs = last == b'u' && self.has_run;
         self.check(self.process.is_some() == runs, "something is left over");
         self.check(last == b'u' || self.machine.deadline().is_none(), "there is nothing to wait for");

@@ -15,18 +15,22 @@ pub(in crate::supervise) enum Timer {
     Ready,
     /// The end of the time in which run has to show that it lives.
     Watchdog,
+    /// The end of the time that a reload may take; the start of one that was asked for meanwhile.
+    Reload,
+    /// The end of the time for which run has to live on after what reloads it.
+    Proof,
 }
 
 /// One time for each of them, monotonic, in milliseconds; [`NEVER`] where it is not set.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::supervise) struct Timers([u64; 6]);
+pub(in crate::supervise) struct Timers([u64; 8]);
 
 /// No time.
 const NEVER: u64 = u64::MAX;
 
 impl Default for Timers {
     fn default() -> Self {
-        Self([NEVER; 6])
+        Self([NEVER; 8])
     }
 }
 

@@ -6,8 +6,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use common::supervise::{Control, Part};
 use common::{door, fds};
 use nix::errno::Errno;
-use nix::sys::stat::{Mode, fchmod};
-use nix::unistd::fchown;
 
 use super::{DRAIN, Supervised};
 use crate::supervise::lock::Patience;
@@ -26,10 +24,7 @@ impl Supervised {
     pub(super) fn default_place(&self) -> nix::Result<Option<OwnedFd>> {
         let Some(state) = self.parts.service.state.as_ref().map(State::directory) else { return Ok(None) };
         let directory = door::replacing(state, c"log", || door::own_directory(state, c"log"))?;
-        if let Some(group) = self.operators {
-            fchown(&directory, None, Some(group))?;
-            fchmod(&directory, Mode::from_bits_truncate(0o710))?;
-        }
+        self.access.directory().map_or(Ok(()), |grant| grant.give(&directory))?;
         Ok(Some(directory))
     }
 
@@ -66,7 +61,7 @@ impl Supervised {
         }
         let Some(logger) = &mut self.parts.logger else { return };
         let leaves = logger.machine.want == Want::Exit;
-        if logger.pids() == [0; 2] {
+        if logger.pids() == [0; 3] {
             return self.exchange_logger(now);
         }
         if leaves || logger.locked.is_some() {

@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use super::{CLIENTS, DOORS, Door, Supervised};
+use crate::supervise::access::Rights;
 use crate::supervise::adopted::Adopted;
 use crate::supervise::clients::Line;
 use crate::supervise::fresh::Fresh;
@@ -15,7 +16,7 @@ use common::Voice;
 use common::supervise::{Control, Object, Part, Want};
 
 /// How many children a service has at most: those of [`Supervised::pids`].
-const CHILDREN: usize = 4;
+const CHILDREN: usize = 5;
 
 impl Supervised {
     /// A bit for each of the places of [`Supervised::watch`], counting from the lowest, whose file nobody has asked
@@ -42,13 +43,13 @@ impl Supervised {
         doors.chain(clients).fold(0, |bits, bit| bits | bit)
     }
 
-    /// The pids of its children, 0 where there is none: a process of the service or its control script, and those of
-    /// the logger. One that was adopted is among them, as it becomes a child of this process where that is the reaper
+    /// The pids of its children, 0 where there is none: a process of the service, its control script or its
+    /// ./reload, and those of the logger. One that was adopted is among them, as it becomes a child of this process where that is the reaper
     /// of orphans; a child that was started later under its number is another.
     pub(crate) fn pids(&self) -> [u32; CHILDREN] {
-        let of = |part| self.parts.get(part).map_or([0; 2], Process::pids);
-        let ([run, script], [logger, its_script]) = (of(Part::Service), of(Part::Log));
-        [run, script, logger, its_script]
+        let of = |part| self.parts.get(part).map_or([0; 3], Process::pids);
+        let ([run, script, reload], [logger, its_script, _]) = (of(Part::Service), of(Part::Log));
+        [run, script, reload, logger, its_script]
     }
 
     /// Whether the death of a child that is nobody's may concern it: it waits for the end of what run left behind.
@@ -58,10 +59,10 @@ impl Supervised {
     }
 
     /// Lets another client in than those of the socket: one end of a stream that does not wait, as of socketpair(2),
-    /// whose other end the program has, or has given to somebody. False where all places are taken by clients that
+    /// whose other end the program has, or has given to somebody who may do this. False where all places are taken by clients that
     /// wait for something: then it is closed.
-    pub(crate) fn add_client(&mut self, client: OwnedFd, now: Now) -> bool {
-        self.clients.add(client, now).is_some()
+    pub(crate) fn add_client(&mut self, client: OwnedFd, rights: Rights, now: Now) -> bool {
+        self.clients.add(client, rights, now).is_some()
     }
 
     /// Kills what runs of it: the time for its stop is over. With `log` its logger, too.
@@ -177,7 +178,7 @@ mod tests {
         assert_eq!(service.settle(Now::read()), Next::Wait);
         assert_eq!(service.renewed(), control | socket);
         assert!(before >= 0 && watched(&service)[2].fd >= 0);
-        assert_eq!((service.pids(), service.awaits_leftovers()), ([0; 4], false));
+        assert_eq!((service.pids(), service.awaits_leftovers()), ([0; 5], false));
     }
 
     #[test]
@@ -203,7 +204,7 @@ mod tests {
             ours.set_nonblocking(true).unwrap();
             theirs.set_nonblocking(true).unwrap();
             theirs.write_all(request.as_bytes()).unwrap();
-            let taken = service.add_client(ours.into(), Now::read());
+            let taken = service.add_client(ours.into(), Rights::Control, Now::read());
             turn(service);
             let mut answer = String::new();
             // It is not at its end: what has come so far.

@@ -65,6 +65,8 @@ impl Supervised {
                 let _ = unlinkat(state.directory(), supervise::SOCKET, UnlinkatFlags::NoRemoveDir);
             }
         }
+        // What they have waited for may have come with the end.
+        self.answer_waiting(now);
         self.clients.drop_all();
         Some(self.ended.map_or(Ending::Asked, Ending::Ended))
     }

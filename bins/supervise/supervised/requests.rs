@@ -5,6 +5,7 @@ use common::signals;
 use common::supervise::Control;
 
 use super::{Next, Supervised, Way};
+use crate::supervise::access::NOT_PERMITTED;
 use crate::supervise::clients::{Condition, Input};
 use crate::supervise::machine::Want;
 use crate::supervise::now::Now;
@@ -35,6 +36,9 @@ impl Supervised {
         let Some(process) = self.parts.get(part) else {
             return self.clients.refuse(i, b"no log");
         };
+        if !self.clients.may_ask(i, line) {
+            return self.clients.refuse(i, NOT_PERMITTED);
+        }
         let runs = process.machine.pid != 0;
         let mut words = line.split(|b| *b == b' ').filter(|word| !word.is_empty());
         let list = [words.next(), words.next(), words.next(), words.next()];
@@ -65,6 +69,9 @@ impl Supervised {
             _ => None,
         };
         let Some(control) = control else { return self.unknown(i) };
+        if control == Control::Reload {
+            return self.reload(i, part, now);
+        }
         let signal = matches!(control, Control::Signal(_));
         if signal && !runs {
             return self.clients.refuse(i, b"not running");
@@ -75,6 +82,21 @@ impl Supervised {
         self.ask(part, control, late[part as usize], Some(Way::Client(i)), now);
         self.save(now);
         self.reply(i, part, control.letter().filter(|_| signal), now);
+    }
+
+    /// Reloads a part, and answers once that is done.
+    fn reload(&mut self, i: usize, part: Part, now: Now) {
+        let done = |this: &Self| this.parts.get(part).map_or(0, |process| process.machine.reload.done);
+        let before = done(self);
+        self.ask(part, Control::Reload, None, None, now);
+        let last = self.parts.get(part).map_or(0, |process| process.machine.reload.last());
+        if last == before {
+            return self.clients.refuse(i, b"not running");
+        }
+        self.save(now);
+        if let Some(view) = self.parts.view(part, &self.shared) {
+            self.clients.wait(i, Condition::Reloaded(last), None, &view, now);
+        }
     }
 
     /// Answers with the state, once a start that is under way is over, and the control script of this letter.
@@ -138,6 +160,9 @@ impl Supervised {
             () if !self.is_adoptable() => return Err("unable to upgrade: this service cannot be adopted"),
             () if self.parts.service.machine.scripted() => {
                 return Err("unable to upgrade: a control script runs, try again");
+            }
+            () if self.parts.service.machine.reload.is_awaited() => {
+                return Err("unable to upgrade: a reload is under way, try again");
             }
             () => {}
         }

@@ -71,7 +71,7 @@ impl Supervised {
     fn make_new_state(&mut self, part: Part, now: Now) {
         let voice = self.shared.voice(part);
         let Some(process) = self.parts.get_mut(part) else { return };
-        let made = State::take(process.parent(), self.operators, Patience::None);
+        let made = State::take(process.parent(), self.access, Patience::None);
         let is_made = made.is_ok();
         if process.notices.is_new(Notice::StateGone) {
             let what = if is_made { &b"made a new one"[..] } else { b"unable to make a new one" };
@@ -96,7 +96,7 @@ impl Supervised {
     /// Listens at `socket` in the state directory.
     fn open_socket(&mut self) {
         let Some(state) = &mut self.parts.service.state else { return };
-        let mode = if self.operators.is_some() { 0o660 } else { 0o600 };
+        let (mode, group) = self.access.socket();
         let origin = std::mem::replace(&mut state.origin, Origin::Found); // the next one may find ours
         let open = || {
             if origin == Origin::Found {
@@ -107,7 +107,7 @@ impl Supervised {
                 }
             }
             let socket = door::listen(state.directory(), supervise::SOCKET, mode)?;
-            if let Some(group) = self.operators {
+            if let Some(group) = group {
                 door::give_socket(state.directory(), supervise::SOCKET, group)?;
             }
             Ok(socket)

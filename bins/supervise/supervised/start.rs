@@ -7,6 +7,7 @@ use common::supervise::Control;
 use nix::errno::Errno;
 
 use super::{AGAIN, Asked, Options, Places, Supervised};
+use crate::supervise::access::Access;
 use crate::supervise::adopt;
 use crate::supervise::clients::Clients;
 use crate::supervise::lock::{NotOurs, Patience};
@@ -18,7 +19,7 @@ use crate::supervise::pipe::Pipe;
 use crate::supervise::process::Process;
 use crate::supervise::program::{DefaultLog, Directory, Program};
 use crate::supervise::refusal::Refusal;
-use crate::supervise::service::{exists, make_directory, operators};
+use crate::supervise::service::{exists, make_directory};
 use crate::supervise::shared::Shared;
 use crate::supervise::state::State;
 use common::supervise::Part;
@@ -63,7 +64,7 @@ impl Supervised {
             notify,
         } = options;
         let directory = places.service;
-        let operators = operators(&directory, voice);
+        let access = Access::read(directory.as_fd(), [c"operators", c"readers"], voice);
         let want = wanted(&directory);
         let mut service = Process::new(Part::Service, Directory::Own(directory), places.state, want, now);
         if let Some(socket) = notify {
@@ -72,13 +73,13 @@ impl Supervised {
         service.hold_back(needs);
         service.program = Program::Run(argument);
         let mut shared = Shared { voice, env, files, supervisor, space, orphans, pipe: None };
-        service.take_state(&mut shared, operators, patience, homeless, now)?;
+        service.take_state(&mut shared, access, patience, homeless, now)?;
         Ok(Box::new(Self {
             shared,
             parts: Parts { service, logger: None },
             clients: Clients::default(),
             socket: None,
-            operators,
+            access,
             ends,
             ended: None,
             draining: None,
@@ -168,7 +169,7 @@ impl Supervised {
         }
         let voice = self.shared.voice(Part::Log);
         let first = logger.locked == Some(0);
-        match State::take(logger.parent(), self.operators, patience) {
+        match State::take(logger.parent(), self.access, patience) {
             Ok(state) => {
                 logger.locked = None;
                 logger.state = Some(state);

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use common::shown;
-use common::supervise::{self, key};
+use common::supervise::{self, Control, RELOAD_FAILED, key};
 
-use crate::svctl::command::Goal;
+use crate::svctl::command::{Command, Goal};
 use crate::svctl::conn::{Conn, Received, To};
 use crate::svctl::failure::Failure;
 use crate::svctl::json::Value;
@@ -163,6 +163,16 @@ impl Talk {
             return Step::Unhosted;
         }
         let status = Status::from_object(&said);
+        if task.requests[request] == Control::Reload.request() {
+            return match (status, said.get(key::ERROR).text()) {
+                (Some(status), _) => Step::Done(status),
+                (None, "unknown command") => {
+                    task.requests = Command::old_reload();
+                    Step::Resume(0)
+                }
+                (None, _) => Step::Fail(refused(&line)),
+            };
+        }
         // As with sv, a signal to what does not run is no failure; but this answer has no status.
         if status.is_none() && (said.get(key::ERROR).text() != "not running" || order.command.strict) {
             return Step::Fail(refused(&line));
@@ -283,6 +293,13 @@ fn refused(line: &str) -> Failure {
     match said.get(key::ERROR).text() {
         "" => Failure::fails("no answer that can be understood"),
         "gave up" => failed_for_good("", &said),
+        RELOAD_FAILED => {
+            let why = shown(said.get(key::REASON).text()).to_string();
+            Failure::fails(format!("{RELOAD_FAILED}: {why}"))
+        }
+        "not permitted" => {
+            Failure::fails("not permitted").hint("you may look, by the file readers; operators may control")
+        }
         "no log" => Failure::fails("no log").hint("the service has no log/run"),
         error => Failure::fails(shown(error).to_string()),
     }

@@ -16,7 +16,7 @@ use nix::unistd::getcwd;
 
 use super::course::Course;
 use super::{Deaths, Tree};
-use crate::supervise::{HEARD, HandedOn, Now, PidSpace, make_directory};
+use crate::supervise::{Access, HEARD, HandedOn, Now, PidSpace, make_directory};
 use crate::svtree::clients::Clients;
 use crate::svtree::command_line::{CommandLine, Place};
 use crate::svtree::events::{Events, Token};
@@ -123,6 +123,7 @@ impl Tree {
             awake: Vec::new(),
             course: Course::default(),
             socket: None,
+            access: Access::default(),
             lock: None,
             line,
             clients: Clients::default(),
@@ -176,6 +177,10 @@ impl Tree {
                 return Ok(());
             }
             Err(errno) => return Err(errno).or_fail("open .tree/lock"),
+        }
+        if let Some(directory) = &self.directory {
+            let names = [c".tree/operators", c".tree/readers"];
+            self.access = Access::read(directory.as_fd(), names, self.voice);
         }
         if let Err(errno) = self.listen(&own) {
             self.voice.unable_so(&[b"open .tree/socket"], errno, b"going on without it");

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::unistd::{UnlinkatFlags, read, unlinkat};
 
 use super::Tree;
-use crate::supervise::{Now, Standing};
+use crate::supervise::{NOT_PERMITTED, Now, Rights, Standing};
 use crate::svtree::clients::{Client, Doing, Input, LITTLE, List};
 use crate::svtree::events::Token;
 
@@ -26,7 +26,11 @@ impl Tree {
             Ok(()) | Err(Errno::ENOENT) => {}
             Err(errno) => return Err(errno),
         }
-        let socket = door::listen(directory.as_fd(), supervise::SOCKET, 0o600)?;
+        let (mode, group) = self.access.socket();
+        let socket = door::listen(directory.as_fd(), supervise::SOCKET, mode)?;
+        if let Some(group) = group {
+            door::give_socket(directory.as_fd(), supervise::SOCKET, group)?;
+        }
         self.events.add(socket.as_raw_fd(), Token::Socket)?;
         self.socket = Some(socket);
         Ok(())
@@ -38,7 +42,10 @@ impl Tree {
             let Some(socket) = &self.socket else { return };
             match socket::accept(socket.as_fd()) {
                 // Without a place or memory for it, the end of its connection says so.
-                Ok(client) => drop(self.clients.add(client, &self.events)),
+                Ok(client) => match self.access.rights(client.as_fd()) {
+                    Some(rights) => drop(self.clients.add(client, rights, &self.events)),
+                    None => drop(socket::send(client.as_fd(), Object::error(NOT_PERMITTED).line())),
+                },
                 Err(Errno::ECONNABORTED | Errno::EINTR) => {}
                 Err(Errno::EAGAIN) if self.crowded.is_some() => return self.crowd(None),
                 Err(Errno::EAGAIN) => return,
@@ -93,6 +100,15 @@ impl Tree {
         let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
         let now = Now::read();
         let Some(client) = self.clients.get_mut(i) else { return };
+        let looks = match words[..] {
+            // Whether its service may be asked for it is said with the name of that.
+            [name, ..] if name.starts_with(b"@") => true,
+            [b"status" | b"events" | b"list"] | [b"list", b"log"] => true,
+            _ => false,
+        };
+        if client.rights == Rights::Look && !looks {
+            return refuse(client, NOT_PERMITTED);
+        }
         match words[..] {
             [b"status"] => {
                 let mut object = self.describe();
@@ -134,6 +150,10 @@ impl Tree {
     /// Puts a request to a service, which answers it as one of its own clients'.
     fn pass_on(&mut self, i: usize, name: &[u8], request: &[u8], now: Now) {
         let Some(slot) = self.slots.named(name) else { return self.unknown(i, name) };
+        let Some(rights) = self.clients.get_mut(i).map(|client| client.rights) else { return };
+        if !rights.allow(request) {
+            return self.send(i, named(name, Object::error(NOT_PERMITTED).line()).bytes());
+        }
         let request = match request {
             // Its answer is one line.
             b"events" | b"log events" => {
@@ -149,7 +169,7 @@ impl Tree {
             }
             request => request,
         };
-        let passed = self.connect_to(slot, request, now);
+        let passed = self.connect_to(slot, request, rights, now);
         let Some(client) = self.clients.get_mut(i) else { return };
         match (passed, self.slots.get(slot)) {
             (Ok(ours), Some(hosted)) => {
@@ -171,14 +191,14 @@ impl Tree {
     }
 
     /// A connection to a service, by which it was sent a request.
-    fn connect_to(&mut self, slot: usize, request: &[u8], now: Now) -> nix::Result<OwnedFd> {
+    fn connect_to(&mut self, slot: usize, request: &[u8], rights: Rights, now: Now) -> nix::Result<OwnedFd> {
         let (ours, its) = socket::pair()?;
         let line = [request, b"\n"].concat();
         if socket::send(ours.as_fd(), &line)? != line.len() {
             return Err(Errno::EAGAIN);
         }
         let hosted = self.slots.get_mut(slot).ok_or(Errno::ENOENT)?;
-        let added = hosted.service.add_client(its, now);
+        let added = hosted.service.add_client(its, rights, now);
         self.touched(slot);
         if added { Ok(ours) } else { Err(Errno::EBUSY) }
     }

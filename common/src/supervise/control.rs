@@ -17,13 +17,16 @@ pub enum Control {
     Restart,
     /// Send a signal.
     Signal(i32),
+    /// Make it read its configuration again, in its own way.
+    Reload,
 }
 
-use Control::{Down, Exit, Once, Restart, Signal, Up};
+use Control::{Down, Exit, Once, Reload, Restart, Signal, Up};
 
 /// The letters for it, the command, and its word on the socket; a signal without one is `signal NAME` there. The letters
-/// are daemontools' and runit's, see runsv(8), but that these have no single one for a restart.
-const TABLE: [(&str, Control, &str); 15] = [
+/// are daemontools' and runit's, see runsv(8), but that these have no single one for a restart, and none for a reload but the
+/// signal that most daemons take for one.
+const TABLE: [(&str, Control, &str); 16] = [
     ("u", Up, "up"),
     ("d", Down, "down"),
     ("o", Once, "once"),
@@ -39,6 +42,7 @@ const TABLE: [(&str, Control, &str); 15] = [
     ("q", Signal(signals::QUIT), ""),
     ("1", Signal(signals::USR1), ""),
     ("2", Signal(signals::USR2), ""),
+    ("h", Reload, "reload"),
 ];
 
 impl Control {
@@ -60,11 +64,11 @@ impl Control {
         TABLE.iter().find(|row| row.1 == self).map(|row| row.0)
     }
 
-    /// Its letter, if that is a single one: also the name of its control script.
+    /// Its letter, if that is a single one and means this alone: also the name of its control script.
     #[must_use]
     pub fn letter(self) -> Option<u8> {
         match self.letters()?.as_bytes() {
-            [letter] => Some(*letter),
+            [letter] if self != Reload => Some(*letter),
             _ => None,
         }
     }
@@ -96,6 +100,7 @@ mod tests {
             assert_eq!(Control::from_letter(letter).unwrap().letter(), Some(letter));
         }
         assert_eq!((Restart.letter(), Restart.letters()), (None, Some("tcu")));
+        assert_eq!((Reload.letter(), Reload.letters()), (None, Some("h")));
         assert_eq!((Signal(28).letter(), Signal(28).letters()), (None, None));
     }
 

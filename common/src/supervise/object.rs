@@ -32,6 +32,7 @@ pub mod key {
         NEEDS: "needs",
         NEXT: "next",
         READY: "ready",
+        RELOADING: "reloading",
         STATUS: "status",
         RESTARTS: "restarts",
         SHORT: "short",

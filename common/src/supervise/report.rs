@@ -28,6 +28,8 @@ pub struct Report<'a> {
     pub next: Option<u64>,
     /// Whether the service is ready; none where it cannot say so.
     pub ready: Option<bool>,
+    /// Whether a reload is under way; none where nobody knows.
+    pub reloading: Option<bool>,
     /// What it says of itself.
     pub words: &'a [u8],
     /// How often run was started after it had died.
@@ -77,6 +79,7 @@ impl Report<'_> {
             .text(key::NEEDS, self.needs)
             .seconds(key::NEXT, self.next)
             .truth(key::READY, self.ready)
+            .truth(key::RELOADING, self.reloading)
             .text(key::STATUS, self.words)
             .number(key::RESTARTS, self.restarts)
             .number(key::SHORT, self.short)
@@ -109,7 +112,7 @@ mod tests {
             line(&Report::default()),
             "{\"ok\":true,\"state\":\"down\",\"pid\":null,\"want\":null,\"since\":0.000,\"seconds\":0.000,\
              \"paused\":false,\"term\":false,\"hold\":null,\"reason\":null,\"needs\":null,\"next\":null,\"ready\":null,\
-             \"status\":null,\"restarts\":null,\"short\":null,\"death\":null,\"control\":null,\"log\":null,\
+             \"reloading\":null,\"status\":null,\"restarts\":null,\"short\":null,\"death\":null,\"control\":null,\"log\":null,\
              \"supervisor\":null}\n"
         );
     }
@@ -131,6 +134,7 @@ mod tests {
             needs: &[1; 120],
             next: Some(u64::MAX),
             ready: Some(true),
+            reloading: Some(true),
             words: &[1; 80],
             restarts: Some(u32::MAX),
             short: Some(u32::MAX),

@@ -105,6 +105,46 @@ pub fn send(socket: BorrowedFd, bytes: &[u8]) -> nix::Result<usize> {
     usize::try_from(sent).map_err(|_| Errno::EIO)
 }
 
+/// The effective user and group that the other end of a stream had when it connected, as numbers of our user namespace:
+/// `SO_PEERCRED` of unix(7).
+pub fn peer(socket: BorrowedFd) -> nix::Result<(u32, u32)> {
+    // SAFETY: all zeros is a value.
+    let mut credentials: libc::ucred = unsafe { mem::zeroed() };
+    let mut size = mem::size_of::<libc::ucred>() as libc::socklen_t;
+    let value: *mut c_void = (&raw mut credentials).cast();
+    let fd = socket.as_raw_fd();
+    // SAFETY: room for the credentials, with its size.
+    Errno::result(unsafe {
+        libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERCRED, value, &raw mut size)
+    })?;
+    Ok((credentials.uid, credentials.gid))
+}
+
+/// Whether the other end of a stream had a supplementary group when it connected: `SO_PEERGROUPS`, of Linux 4.13. Unlike
+/// what /proc says of its pid that cannot be another's.
+pub fn peer_has_group(socket: BorrowedFd, group: u32) -> nix::Result<bool> {
+    let ask = |groups: &mut [libc::gid_t]| {
+        let mut size = mem::size_of_val(groups) as libc::socklen_t;
+        let value: *mut c_void = groups.as_mut_ptr().cast();
+        let fd = socket.as_raw_fd();
+        // SAFETY: room for the groups, with its size.
+        let asked = Errno::result(unsafe {
+            libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERGROUPS, value, &raw mut size)
+        });
+        (asked, size as usize / mem::size_of::<libc::gid_t>())
+    };
+    let mut few = [0; 64];
+    match ask(&mut few) {
+        (Ok(_), count) => Ok(few[..count.min(few.len())].contains(&group)),
+        (Err(Errno::ERANGE), count) => {
+            let mut many = vec![0; count]; // of a few users
+            let (asked, count) = ask(&mut many);
+            asked.map(|_| many[..count.min(many.len())].contains(&group))
+        }
+        (Err(errno), _) => Err(errno),
+    }
+}
+
 /// A datagram socket at the abstract `name`, whose messages come with the pid of their sender.
 pub fn datagrams(name: &[u8]) -> nix::Result<OwnedFd> {
     let socket = bound(libc::SOCK_DGRAM, name, None)?;
