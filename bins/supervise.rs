@@ -7,10 +7,11 @@
 //! `needs` are the names of what a start waits for.
 //! `state`, locked by `lock`, is the directory `supervise` that clients and a new supervisor read; `record` is
 //! the part of it by which `adopt` takes over the processes of a killed supervisor, and `pid_space` says where
-//! its pids are valid; `service` reads the service directory, `lookalikes` its names; `failure` reports why a
+//! its pids are valid; `service` reads the service directory, `lookalikes` its names, `inspect` both for whoever supervises nothing; `failure` reports why a
 //! script was not started, `notices` is what else is reported once; `report` is what clients are shown; `pipe`,
 //! `beside` and `output` are what a supervisor prepares for its services and their clients; `notify`, `leftovers`, `clients`,
-//! `adopted`, `control_script` and `death` are what their names say; `program` is what is started as run, `fresh` an fd that is
+//! `adopted`, `control_script` and `death` are what their names say; `sparse` is a value that
+//! hardly any service has, `program` is what is started as run, `fresh` an fd that is
 //! waited for, `handed_on` and `next_program` what a program leaves to the one that it becomes.
 
 mod adopt;
@@ -23,6 +24,7 @@ mod failure;
 mod fresh;
 mod handed_on;
 pub(crate) mod in_force;
+mod inspect;
 mod leftovers;
 mod lock;
 mod lookalikes;
@@ -45,12 +47,14 @@ mod report;
 mod role;
 mod service;
 mod shared;
+mod sparse;
 mod state;
 mod supervised;
 
 pub(crate) use beside::link_beside;
 pub(crate) use death::{exit_status, from_wait_status};
-pub(crate) use handed_on::{HandedOn, has_left};
+pub(crate) use handed_on::{HandedOn, has_left, may_live};
+pub(crate) use inspect::{file_names, inspect};
 pub(crate) use leftovers::Orphans;
 pub(crate) use lock::Patience;
 pub(crate) use needs::Names;

@@ -9,6 +9,7 @@
 mod check;
 mod clients;
 mod command_line;
+mod draining;
 mod events;
 mod hosted;
 mod needs;
@@ -37,6 +38,11 @@ use crate::supervise;
 use command_line::CommandLine;
 use program::Received;
 use tree::{Inherited, Tree};
+
+pub(crate) use needs::{Flaw, Graph};
+pub(crate) use own::timeout;
+pub(crate) use scan::argument;
+pub(crate) use service_needs::names as need_names;
 
 /// svtree: run the services of a directory in one process.
 pub const PROGRAM: Link = Link {

@@ -10,6 +10,7 @@ mod files;
 mod finish;
 pub(crate) mod harness;
 mod hints;
+mod kills;
 mod leftovers;
 mod log;
 mod messages;

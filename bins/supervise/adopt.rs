@@ -4,7 +4,7 @@ mod verdict;
 
 use std::os::fd::AsFd;
 
-use common::{process, procfs};
+use common::process;
 use nix::errno::Errno;
 
 use super::adopted::Adopted;
@@ -57,7 +57,12 @@ pub(super) fn adopt(process: &mut Process, shared: &Shared, now: Now) -> nix::Re
     let machine = &mut process.machine;
     match verdict {
         Verdict::NeverRan => {}
-        Verdict::Alive => return adopt_living(process, shared, snapshot, &child, now),
+        Verdict::Alive => {
+            if let Some(state) = &mut process.state {
+                state.inherited = true;
+            }
+            return adopt_living(process, shared, snapshot, &child, now);
+        }
         Verdict::StartVanished => {
             (machine.phase, machine.pid) = (Phase::Wait, 0);
             machine.timers.set(Timer::Start, 0);
@@ -140,14 +145,9 @@ fn adopt_living(
     if matches!(child.phase, Phase::Run | Phase::Setup) {
         (machine.since, process.since) = (child.since, child.wall);
     }
-    let parent = match procfs::process(child.pid) {
-        Ok(process) => process.parent,
-        Err(Errno::ENOENT | Errno::ESRCH) => 0, // it has died since
-        Err(errno) => return Err(errno),
-    };
-    if parent != shared.supervisor {
+    if !process::is_child(child.pid)? {
         match process::pidfd(child.pid) {
-            Ok(pidfd) => process.adopted = Some(Adopted::new(pidfd)),
+            Ok(pidfd) => process.adopted = Some(Box::new(Adopted::new(pidfd))),
             Err(Errno::ESRCH) => return Ok(Some(died_unseen(process, child))),
             Err(errno) => return Err(errno),
         }
@@ -157,6 +157,7 @@ fn adopt_living(
             return Ok(Some(died_unseen(process, child)));
         }
     }
+    process.look(shared, now);
     process.settings.for_stop(process.directory.as_fd(), voice);
     if child.phase == Phase::Setup {
         process.settings.for_setup(process.directory.as_fd(), voice);

@@ -99,8 +99,12 @@ struct Slot {
 /// The clients.
 #[derive(Debug, Default)]
 pub(super) struct Clients {
-    /// Each is allocated for its first client and kept for the next: so memory stays bounded.
-    slots: [Option<Box<Slot>>; CLIENTS],
+    /// Up to [`CLIENTS`], each made for its first client and kept for the next: so memory stays bounded.
+    #[allow(
+        clippy::vec_box,
+        reason = "a vector of slots would be copied, and take twice the room, where it grows"
+    )]
+    slots: Vec<Box<Slot>>,
     /// What the followers of either part get, kept for the holder while it listens.
     heard: Option<Vec<(Part, Line)>>,
 }
@@ -130,8 +134,10 @@ impl Clients {
             Some(_) => None,
         };
         let (_, i) = (0..CLIENTS).filter_map(|i| Some((idle(i)?, i))).min()?;
-        let empty = || Box::new(Slot { client: None, buffer: [0; LINE] });
-        self.slots[i].get_or_insert_with(empty).client = Some(Client {
+        if i == self.slots.len() {
+            self.slots.push(Box::new(Slot { client: None, buffer: [0; LINE] }));
+        }
+        self.slots[i].client = Some(Client {
             fd: fd.into(),
             filled: 0,
             doing: Doing::Idle,
@@ -144,11 +150,11 @@ impl Clients {
     }
 
     fn client(&self, i: usize) -> Option<&Client> {
-        self.slots[i].as_ref()?.client.as_ref()
+        self.slots.get(i)?.client.as_ref()
     }
 
     fn client_mut(&mut self, i: usize) -> Option<&mut Client> {
-        self.slots[i].as_mut()?.client.as_mut()
+        self.slots.get_mut(i)?.client.as_mut()
     }
 
     fn all(&self) -> impl Iterator<Item = &Client> {
@@ -172,7 +178,7 @@ impl Clients {
 
     /// Closes the connection of a client.
     pub(super) fn drop(&mut self, i: usize) {
-        if let Some(slot) = &mut self.slots[i] {
+        if let Some(slot) = self.slots.get_mut(i) {
             slot.client = None;
         }
     }
@@ -184,7 +190,9 @@ impl Clients {
 
     /// Reads what a client has sent. Whether that was as much as there was room for.
     pub(super) fn fill(&mut self, i: usize, now: Now) -> bool {
-        let Some(Slot { client: Some(client), buffer }) = self.slots[i].as_deref_mut() else { return false };
+        let Some(Slot { client: Some(client), buffer }) = self.slots.get_mut(i).map(Box::as_mut) else {
+            return false;
+        };
         client.last = now.monotonic;
         if client.filled == buffer.len() {
             return false;
@@ -208,7 +216,7 @@ impl Clients {
     /// The next line of a client that is not waiting for the answer to the one before. One that has ended,
     /// and whose lines are all answered, is closed.
     pub(super) fn line(&mut self, i: usize) -> Input {
-        let Some(Slot { client: Some(client), buffer }) = self.slots[i].as_deref_mut() else {
+        let Some(Slot { client: Some(client), buffer }) = self.slots.get_mut(i).map(Box::as_mut) else {
             return Input::Nothing;
         };
         if client.doing != Doing::Idle {

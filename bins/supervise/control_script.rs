@@ -12,7 +12,7 @@ use nix::sys::stat::fstatat;
 use super::failure::{Failures, START};
 use super::machine::Script;
 use super::pipe::End;
-use super::service::{self, Optional, Settings};
+use super::service::{Optional, Settings};
 use super::shared::Shared;
 
 /// A control script. One runs at a time.
@@ -44,7 +44,7 @@ impl ControlScript {
         &mut self,
         script: Script,
         directory: BorrowedFd,
-        settings: &mut Settings,
+        settings: &Settings,
         voice: Voice,
     ) -> bool {
         let letter = script.letter();
@@ -56,12 +56,7 @@ impl ControlScript {
         let path = path(&name);
         match fstatat(directory, path, AtFlags::empty()) {
             Ok(stat) => stat.st_mode & 0o100 != 0,
-            Err(Errno::ENOENT | Errno::ENOTDIR) => {
-                if !service::exists(directory, c"control") {
-                    settings.missed(directory, Optional::Control, c"control");
-                }
-                false
-            }
+            Err(Errno::ENOENT | Errno::ENOTDIR) => false,
             Err(errno) => {
                 self.failures.report(voice, (letter, "look at"), (directory, path), errno);
                 false

@@ -8,8 +8,8 @@ use nix::errno::Errno;
 use super::machine::{Death, Machine, Phase, Rules, Want};
 use super::now::Wall;
 
-/// The line that the log gets when `script`, run or setup, has ended, with what follows. `hint`: what is wrong with a file that could
-/// not be executed, if that is known.
+/// The words that the log gets when `script`, run or setup, has ended, with what follows. `hint`: what is wrong with a
+/// file that could not be executed, if that is known.
 pub(super) fn log_line(
     script: &str,
     death: Death,
@@ -17,8 +17,8 @@ pub(super) fn log_line(
     rules: &Rules,
     hint: Option<&str>,
 ) -> Text<320> {
-    let mut line = Text::of("warning: svrun: ");
-    line.add(script).add(" ");
+    let mut line = Text::of(script);
+    line.add(" ");
     let tenths = machine.ran_for / 100;
     let mut after = Text::<24>::of(" after ");
     after.number(tenths / 10).add(".").number(tenths % 10).add(" s");
@@ -156,22 +156,16 @@ mod tests {
             String::from_utf8(log_line("run", death, &machine, &rules, hint).bytes().to_vec()).unwrap()
         };
         let exit = Death::Exit(3);
-        assert_eq!(
-            line(exit, None, 60_250, Want::Up, 0),
-            "warning: svrun: run exited 3 after 60.2 s, starting again\n"
-        );
-        assert_eq!(
-            line(exit, None, 20, Want::Up, 0),
-            "warning: svrun: run exited 3 after 0.0 s, starting again in 1 s\n"
-        );
+        assert_eq!(line(exit, None, 60_250, Want::Up, 0), "run exited 3 after 60.2 s, starting again\n");
+        assert_eq!(line(exit, None, 20, Want::Up, 0), "run exited 3 after 0.0 s, starting again in 1 s\n");
         assert_eq!(
             line(Death::Signal(11, true), None, 20, Want::Up, 9),
-            "warning: svrun: run killed by SIGSEGV (core dumped) after 0.0 s, backing off: starting again in 1.500 s\n"
+            "run killed by SIGSEGV (core dumped) after 0.0 s, backing off: starting again in 1.500 s\n"
         );
-        assert_eq!(line(exit, None, 20, Want::Up, 1), "warning: svrun: run exited 3 after 0.0 s, gave up\n");
+        assert_eq!(line(exit, None, 20, Want::Up, 1), "run exited 3 after 0.0 s, gave up\n");
         assert_eq!(
             line(Death::Unknown, None, 900, Want::Down, 0),
-            "warning: svrun: run ended after 0.9 s or less, status unknown\n"
+            "run ended after 0.9 s or less, status unknown\n"
         );
         assert!(line(Death::Exec(2), Some("why"), 0, Want::Down, 0).ends_with(" (why)\n"));
     }

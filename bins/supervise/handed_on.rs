@@ -63,9 +63,18 @@ pub(crate) fn has_left(parent: BorrowedFd) -> bool {
         let directory = fds::open_directory(parent, supervise::DIRECTORY)?;
         let mut text = [0; record::SIZE];
         let text = door::read_file(directory.as_fd(), c"record", Owner::Any, &mut text)?;
-        Ok(!text.trim_ascii().is_empty())
+        Ok(!text[..text.len().min(record::HOME)].trim_ascii().is_empty())
     };
     !matches!(record(), Ok(false) | Err(Errno::ENOENT))
+}
+
+/// Whether a process lives that a former supervisor has left, of the service whose state directory lies in `parent` or of
+/// its logger; also where nobody can say.
+pub(crate) fn may_live(parent: BorrowedFd, space: &PidSpace) -> bool {
+    let (supervisor, now) = (std::process::id(), Now::read());
+    let lives = |parent: BorrowedFd| record::lives_below(parent, space, supervisor, now.monotonic);
+    let log = fds::open_directory(parent, c"log").and_then(|log| lives(log.as_fd()));
+    [lives(parent), log].iter().any(|lives| !matches!(lives, Ok(false) | Err(Errno::ENOENT | Errno::ENOTDIR)))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub(crate) fn of(directory: BorrowedFd, voice: Voice) -> Vec<Rule> {
     settings.for_stop(directory, voice);
     settings.for_start(directory, voice);
     settings.for_setup(directory, voice);
-    let rules = settings.rules;
+    let rules = *settings.rules;
     let fd = settings.notification.map_or_else(|| "none".to_owned(), |fd| fd.to_string());
     let notified = if settings.sd_notify { "yes" } else { "no" };
     let max = if rules.max == 0 { "never give up".to_owned() } else { format!("{} short runs", rules.max) };

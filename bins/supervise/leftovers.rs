@@ -15,6 +15,8 @@ use super::service::{STEPS, Step};
 
 /// How long the end of processes that were sent KILL may take, in milliseconds.
 const SETTLING: u64 = 1000;
+/// How many of them are named.
+const NAMED: usize = 8;
 /// How many processes are looked at whether they are dead already, where there are other services to look after.
 const LOOKS: u32 = 256;
 
@@ -27,6 +29,10 @@ pub(crate) enum Orphans {
     Anybodys,
 }
 
+/// Behind the last step.
+#[allow(clippy::cast_possible_truncation, reason = "there are few")]
+const LAST: u8 = STEPS as u8;
+
 /// How far the steps have come, for the run that has died last.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum Stage {
@@ -34,7 +40,7 @@ enum Stage {
     #[default]
     Due,
     /// This step comes at that time, unless nothing is left before; behind the last one: nothing more comes.
-    Waiting(usize, u64),
+    Waiting(u8, u64),
     /// All is done.
     Over,
 }
@@ -43,8 +49,8 @@ enum Stage {
 #[derive(Debug, Default)]
 pub(super) struct Leftovers {
     stage: Stage,
-    /// Those that were named already.
-    named: [u32; 8],
+    /// Those that were named already. Allocated for the first and kept for the next: most services leave nothing.
+    named: Option<Box<[u32; NAMED]>>,
     /// The death of run was seen as it happened.
     fresh: bool,
     /// A child has died while there is a wait for those that were left behind.
@@ -65,7 +71,7 @@ pub(super) struct Run {
 /// The result of a look.
 #[derive(Debug)]
 pub(super) struct Progress {
-    /// A line for the log, if there is something to report.
+    /// Words for the log, if there is something to report.
     pub(super) line: Option<Text<360>>,
     /// Until when finish has to wait, if it has to: monotonic, ms.
     pub(super) until: Option<u64>,
@@ -77,7 +83,7 @@ struct Left {
     count: u32,
     names: Text<224>,
     /// The first of their pids.
-    first: [u32; 8],
+    first: [u32; NAMED],
     /// One of them is in the process group that run led, so that its number cannot have been reused.
     group: bool,
 }
@@ -126,7 +132,7 @@ impl Leftovers {
         let there = run.may_have_left();
         let left = if there { run.look() } else { Left::default() };
         let group = there && fresh || left.group;
-        let mut line = Text::of("warning: svrun: ");
+        let mut line = Text::new();
         if first_look {
             line.add("run left ").number(left.count);
             line.add(if left.count == 1 { " process behind" } else { " processes behind" });
@@ -135,11 +141,14 @@ impl Leftovers {
             line.add(if left.count == 1 { " process is" } else { " processes are" }).add(" still there");
         }
         line.add(left.names.bytes());
-        let new = left.first.iter().take(left.count as usize).any(|pid| !self.named.contains(pid));
+        let named = self.named.as_deref().unwrap_or(&[0; NAMED]);
+        let new = left.first.iter().take(left.count as usize).any(|pid| !named.contains(pid));
         let report = left.count > 0 && (new || !first_look);
-        self.named = left.first;
+        if *named != left.first {
+            **self.named.get_or_insert_default() = left.first;
+        }
         self.stage = Stage::Over;
-        let step = |at: usize| steps.get(at).copied().flatten();
+        let step = |at: u8| steps.get(usize::from(at)).copied().flatten();
         while let Some(next) = step(at) {
             at += 1;
             match next {
@@ -152,7 +161,7 @@ impl Leftovers {
                         }
                     };
                     if step(at).is_none() && signal == signals::KILL && left.count > 0 {
-                        self.stage = Stage::Waiting(STEPS, now + SETTLING);
+                        self.stage = Stage::Waiting(LAST, now + SETTLING);
                     }
                 }
                 Step::Wait(time) => {
@@ -188,7 +197,7 @@ impl Leftovers {
             self.stage = Stage::Over;
             return true;
         };
-        if at == STEPS {
+        if at == LAST {
             // Their children are ours now. What cannot be signalled was reported.
             let _ = run.send(group, signals::KILL);
         }

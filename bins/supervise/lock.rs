@@ -9,8 +9,7 @@ use common::lock::{TRIES, flock_within};
 use common::supervise;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
-use nix::sys::stat::{fstat, fstatat};
-use nix::unistd::geteuid;
+use nix::sys::stat::{FileStat, fstat, fstatat};
 
 /// Why a state directory is not ours.
 #[derive(Debug)]
@@ -30,6 +29,15 @@ pub(crate) enum Patience {
     Brief,
 }
 
+/// Where a state directory comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Origin {
+    /// It was there.
+    Found,
+    /// We have made it just now: nobody has left anything in it.
+    Made,
+}
+
 /// A lock that is held, on the file, or where there can be none on the directory.
 #[derive(Debug)]
 pub(super) struct Lock {
@@ -38,44 +46,53 @@ pub(super) struct Lock {
 
 impl Lock {
     /// Takes the lock of a state directory.
-    pub(super) fn take(directory: &OwnedFd, patience: Patience) -> Result<Self, NotOurs> {
+    pub(super) fn take(directory: &OwnedFd, origin: Origin, patience: Patience) -> Result<Self, NotOurs> {
         let mut tries = if patience == Patience::Brief { TRIES } else { 1 };
         let file = loop {
-            let Some((file, new)) = open(directory.as_fd())? else { break None };
+            let Some((file, stat, new)) = open(directory.as_fd(), origin)? else { break None };
             wait(file.as_fd(), &mut tries)?;
             // A file that was removed meanwhile keeps nobody out.
-            if !is_there(directory.as_fd(), &file) {
+            if !is_there(directory.as_fd(), &stat) {
                 continue;
             }
             // One may have been removed long ago while its holder goes on.
-            if new && has_reader(directory.as_fd()) {
+            if new && origin == Origin::Found && has_reader(directory.as_fd()) {
                 return Err(NotOurs::Locked);
             }
             break Some(file);
         };
         // Nobody else can lock a directory that nobody else can open; so it keeps others out without the file.
-        if file.is_none() || is_private(directory)? {
+        let private = || {
+            let stat = fstat(directory).map_err(|errno| NotOurs::Unusable("look at supervise", errno))?;
+            Ok(stat.st_uid == door::us() && stat.st_mode & 0o044 == 0)
+        };
+        if file.is_none() || private()? {
             wait(directory.as_fd(), &mut tries)?;
         }
         Ok(Self { _file: file })
     }
 }
 
-/// The file, and whether it is new; none where there can be none, as on a full disk.
-fn open(directory: BorrowedFd) -> Result<Option<(OwnedFd, bool)>, NotOurs> {
+/// The file, what it is, and whether it is new; none where there can be none, as on a full disk.
+fn open(directory: BorrowedFd, origin: Origin) -> Result<Option<(OwnedFd, FileStat, bool)>, NotOurs> {
     let access = OFlag::O_WRONLY | OFlag::O_APPEND;
-    let there = |access| door::file(directory, supervise::LOCK, access, Owner::Any);
-    let found = match there(access) {
+    let there = |access| door::seen_file(directory, supervise::LOCK, access, Owner::Any);
+    let found = match origin {
+        Origin::Made => Err(Errno::ENOENT),
+        Origin::Found => there(access),
+    };
+    let found = match found {
         // A file that cannot be written can be locked by anybody who may open it.
         Err(Errno::EROFS) => there(OFlag::O_RDONLY),
         other => other,
     };
     match found {
-        Ok(file) => Ok(Some((file, false))),
+        Ok((file, stat)) => Ok(Some((file, stat, false))),
         Err(Errno::ENOENT) => {
-            match door::file_or_new(directory, supervise::LOCK, access | OFlag::O_EXCL, 0o600, Owner::Any) {
-                Ok(file) => Ok(Some((file, true))),
-                Err(Errno::EEXIST) => open(directory), // another was first
+            let new = access | OFlag::O_EXCL;
+            match door::seen_file_or_new(directory, supervise::LOCK, new, 0o600, Owner::Any) {
+                Ok((file, stat)) => Ok(Some((file, stat, true))),
+                Err(Errno::EEXIST) => open(directory, Origin::Found), // another was first
                 Err(errno) if is_for_want_of_room(errno) => Ok(None),
                 Err(errno) => Err(NotOurs::Unusable("make supervise/lock", errno)),
             }
@@ -96,21 +113,14 @@ fn wait(file: BorrowedFd, tries: &mut u32) -> Result<(), NotOurs> {
     }
 }
 
-fn is_there(directory: BorrowedFd, file: &OwnedFd) -> bool {
-    // Without an answer the lock counts as good.
-    match (fstat(file), fstatat(directory, supervise::LOCK, AtFlags::AT_SYMLINK_NOFOLLOW)) {
-        (Ok(one), Ok(other)) => same(&one, &other),
-        (_, Err(Errno::ENOENT)) => false,
-        _ => true,
+fn is_there(directory: BorrowedFd, file: &FileStat) -> bool {
+    match fstatat(directory, supervise::LOCK, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(other) => same(file, &other),
+        Err(errno) => errno != Errno::ENOENT, // without an answer the lock counts as good
     }
 }
 
 /// Whether a supervisor has `ok` open: the sign for every client that it is there.
 fn has_reader(directory: BorrowedFd) -> bool {
     door::fifo(directory, supervise::OK, OFlag::O_WRONLY, Owner::Any).is_ok()
-}
-
-fn is_private(directory: &OwnedFd) -> Result<bool, NotOurs> {
-    let stat = fstat(directory).map_err(|errno| NotOurs::Unusable("look at supervise", errno))?;
-    Ok(stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o044 == 0)
 }

@@ -8,7 +8,7 @@ use common::{Voice, fds};
 use common::supervise::Part;
 
 /// The files of a service directory of which a logger has none; the others, `run` and `down`, come after.
-const OURS: [&[u8]; 21] = [
+pub(super) const OURS: [&[u8]; 21] = [
     b"finish",
     b"restart-delay",
     b"restart-reset",
@@ -72,8 +72,16 @@ pub(super) enum Company {
 }
 
 impl Reported {
-    /// Looks at the names in `directory`, and reports those that were not reported.
-    pub(super) fn look(&mut self, directory: BorrowedFd, part: Part, company: Company, voice: Voice) {
+    /// Looks at the names in `directory`, gives them to `see`, and reports those that were not reported. Whether all that
+    /// are there were seen.
+    pub(super) fn look(
+        &mut self,
+        directory: BorrowedFd,
+        part: Part,
+        company: Company,
+        voice: Voice,
+        mut see: impl FnMut(&[u8]),
+    ) -> bool {
         let mut there = 0_u64;
         let reported = self.0;
         let mut report = |bit: usize, parts: &[&[u8]]| {
@@ -82,8 +90,9 @@ impl Reported {
             }
             there |= 1 << bit;
         };
-        let all = fds::each_name(directory, |name| {
+        let all = fds::each_name_at_once(directory, |name| {
             let name = name.to_bytes();
+            see(name);
             if let Some(place) = OURS.iter().position(|ours| *ours == name) {
                 if part == Part::Log && place < NOT_THE_LOGGERS {
                     report(place, &[b"ignoring ", name, b": a logger has none"]);
@@ -101,6 +110,7 @@ impl Reported {
         if all.is_ok() {
             self.0 = there;
         }
+        all == Ok(true)
     }
 }
 

@@ -30,6 +30,7 @@
 mod scripts;
 mod timers;
 
+use super::sparse::Usual;
 use common::signals;
 use common::supervise::{Control, State};
 pub(super) use common::supervise::{Death, Hold, Want};
@@ -161,7 +162,7 @@ pub(super) enum Action {
 }
 
 /// The files that say how a service is restarted and stopped. Times are in milliseconds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Rules {
     /// `restart-delay`: after the first, second, … short run; none: a second after a run that was shorter.
     pub(super) delays: [u32; 16],
@@ -187,21 +188,26 @@ pub(super) struct Rules {
     pub(super) watchdog: u64,
 }
 
+impl Usual for Rules {
+    const USUAL: &'static Self = &Self {
+        delays: [0; 16],
+        delay_count: 0,
+        reset: 10_000,
+        max: 0,
+        down_signal: signals::TERM,
+        timeout_kill: 0,
+        timeout_finish: 0,
+        timeout_setup: 0,
+        timeout_ready: 0,
+        unready: Readiness::Failed,
+        watchdog: 0,
+    };
+}
+
+#[cfg(test)]
 impl Default for Rules {
     fn default() -> Self {
-        Self {
-            delays: [0; 16],
-            delay_count: 0,
-            reset: 10_000,
-            max: 0,
-            down_signal: signals::TERM,
-            timeout_kill: 0,
-            timeout_finish: 0,
-            timeout_setup: 0,
-            timeout_ready: 0,
-            unready: Readiness::Failed,
-            watchdog: 0,
-        }
+        *Self::USUAL
     }
 }
 
@@ -215,6 +221,16 @@ pub(super) enum Readiness {
     Failed,
     /// It was not ready in time, and is taken for ready.
     Excused,
+}
+
+/// Why a run ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Cause {
+    /// It is its own matter: it may be a short run.
+    #[default]
+    Own,
+    /// A command has asked for it, by a stop or by TERM, which says nothing about the service.
+    Command,
 }
 
 /// How long a run that did not show that it lives may take to end at ABRT where there is no `timeout-kill`.
@@ -260,13 +276,15 @@ pub(super) struct Machine {
     pub(super) paused: bool,
     /// The stop signal was sent by us.
     pub(super) stop_sent: bool,
+    /// Why run or setup ends.
+    pub(super) cause: Cause,
     /// When run or setup was started, or what ran ended: monotonic, ms.
     pub(super) since: u64,
     /// How long run ran.
     pub(super) ran_for: u64,
     /// How run died last, or its setup.
     pub(super) death: Option<Death>,
-    /// Short runs in a row.
+    /// Short runs in a row, without those that a command has ended.
     pub(super) short_runs: u32,
     /// How often run was started after it had died.
     pub(super) restarts: u32,
@@ -544,6 +562,7 @@ impl Machine {
             actions.push(Action::Signal(signals::CONT));
             return;
         }
+        self.is_asked_to_end();
         self.timers.stop(Timer::Ready);
         self.timers.stop(Timer::Watchdog);
         // A stop that is asked for again does not put the end off.
@@ -684,12 +703,21 @@ impl Machine {
     fn begins(&mut self, phase: Phase, now: u64) {
         (self.phase, self.hold, self.since) = (phase, Hold::None, now);
         (self.paused, self.stop_sent, self.readiness) = (false, false, Readiness::InTime);
+        self.cause = Cause::Own;
         self.timers.stop(Timer::Start);
         self.timers.stop(Timer::Kill);
     }
 
+    /// A stop or TERM is on its way to run or setup: its end is none of its own, unless it is stopped for a failure.
+    fn is_asked_to_end(&mut self) {
+        self.cause = if self.readiness == Readiness::Failed { Cause::Own } else { Cause::Command };
+    }
+
     fn died(&mut self, death: Death, now: u64, rules: &Rules, actions: &mut Actions) {
         let sets_up = self.sets_up(death);
+        if self.stop_sent {
+            self.is_asked_to_end();
+        }
         (self.pid, self.stop_sent) = (0, false);
         for timer in [Timer::Kill, Timer::Ready, Timer::Watchdog] {
             self.timers.stop(timer);
@@ -703,7 +731,11 @@ impl Machine {
                 self.ran_for = now.saturating_sub(self.since);
                 self.death = Some(death);
                 let short = self.ran_for < rules.reset || self.readiness == Readiness::Failed;
-                self.short_runs = if short { self.short_runs.saturating_add(1) } else { 0 };
+                self.short_runs = match (short, self.cause) {
+                    (true, Cause::Own) => self.short_runs.saturating_add(1),
+                    (true, Cause::Command) => self.short_runs,
+                    (false, _) => 0,
+                };
                 self.scripts.call_off();
                 self.phase = Phase::Finish;
                 actions.push(Action::Report);
@@ -726,16 +758,17 @@ impl Machine {
         }
     }
 
-    /// When the next start is due after the death of run or setup, in milliseconds; `None`: never.
+    /// When the next start is due after the death of run or setup, in milliseconds; `None`: never. What a command has
+    /// ended says nothing about the service: it is neither given up for it nor started later.
     #[must_use]
     pub(super) fn delay(&self, rules: &Rules) -> Option<u64> {
-        if rules.max != 0 && self.short_runs >= rules.max {
+        if rules.max != 0 && self.short_runs >= rules.max && self.cause == Cause::Own {
             return None;
         }
         Some(match rules.delay_count {
             0 if self.ran_for >= SECOND => 0,
             0 => SECOND,
-            _ if self.short_runs == 0 => 0,
+            _ if self.short_runs == 0 || self.cause == Cause::Command => 0,
             count => {
                 let nth = usize::try_from(self.short_runs).unwrap_or(count).min(count);
                 u64::from(rules.delays[nth - 1])

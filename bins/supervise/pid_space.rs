@@ -3,6 +3,7 @@
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
 
 use common::door::{self, Owner};
 use common::quantity::number;
@@ -12,14 +13,20 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, SpliceFFlags, tee};
 use nix::sys::stat::{Mode, fstatat};
 use nix::unistd::pipe2;
 
-/// Where pids and start times count.
+/// Where pids and start times count. A copy takes little: it is one for all services.
 #[derive(Clone, Debug)]
 pub(crate) struct PidSpace {
-    boot: Text<48>,
-    place: Place,
+    here: Rc<Here>,
     /// Whether any process has the service's log pipe open: a sign that processes of another pid namespace
     /// live.
     held: bool,
+}
+
+/// The present space.
+#[derive(Debug)]
+struct Here {
+    boot: Text<48>,
+    place: Place,
 }
 
 /// The numbers of a pid space; 0 is one that is not known, or that the kernel does not have.
@@ -67,7 +74,7 @@ impl PidSpace {
             id: namespace::id(c"/proc/self/ns/pid").unwrap_or(0), // no more than one way of two to know it
             one: std::process::id() == 1,
         };
-        Ok(Self { boot, place, held: false })
+        Ok(Self { here: Rc::new(Here { boot, place }), held: false })
     }
 
     /// Looks whether a process has the log pipe below this state directory open: before we open it ourselves.
@@ -80,8 +87,14 @@ impl PidSpace {
 
     /// Adds it to a record.
     pub(super) fn add<const N: usize>(&self, text: &mut Text<N>) {
-        let Place { namespace, first, time, id, one } = self.place;
-        text.add(self.boot.bytes()).add(" ").number(namespace).add(".").number(first).add(".").number(time);
+        let Place { namespace, first, time, id, one } = self.here.place;
+        text.add(self.here.boot.bytes())
+            .add(" ")
+            .number(namespace)
+            .add(".")
+            .number(first)
+            .add(".")
+            .number(time);
         text.add(".").number(id).add(if one { "+" } else { "" });
     }
 
@@ -91,11 +104,12 @@ impl PidSpace {
         let (Some(place), Some(boot)) = (words.next().and_then(Place::parse), words.next()) else {
             return Then::Over; // nothing was recorded
         };
-        let known = self.boot.bytes() != b"-" && boot != b"-";
-        if known && self.boot.bytes() != boot {
+        let now = self.here.boot.bytes();
+        let known = now != b"-" && boot != b"-";
+        if known && now != boot {
             return Then::Over;
         }
-        match self.place.of(place, known) {
+        match self.here.place.of(place, known) {
             Then::Elsewhere if !self.lives(place) => Then::Over,
             then => then,
         }
@@ -107,11 +121,11 @@ impl PidSpace {
             return true;
         }
         let lives = |place: Place| namespace::lives(place.id, place.namespace);
-        if there.id != 0 && self.place.id != 0 {
+        if there.id != 0 && self.here.place.id != 0 {
             match lives(there) {
                 Ok(lives) => return lives,
                 // EPERM is for one that lives and is not below us; if our own is refused too, it means nothing.
-                Err(Errno::EPERM) if lives(self.place) == Ok(true) => return true,
+                Err(Errno::EPERM) if lives(self.here.place) == Ok(true) => return true,
                 Err(_) => {} // the signs are asked instead
             }
         }
@@ -209,7 +223,7 @@ mod tests {
         let space = |text: &str| {
             let (boot, place) = text.split_once(' ').unwrap();
             let place = Place::parse(place.as_bytes()).unwrap();
-            PidSpace { boot: Text::of(boot), place, held: false }
+            PidSpace { here: Rc::new(Here { boot: Text::of(boot), place }), held: false }
         };
         for (now, then, answer) in [
             ("a 7.1.3.0", "a 7.1.3.0", Then::Now),
@@ -240,7 +254,7 @@ mod tests {
     fn another_namespace_of_which_the_kernel_tells_nothing_lives_where_there_is_a_sign() {
         for (held, answer) in [(false, Then::Over), (true, Then::Elsewhere)] {
             let place = Place { namespace: 8, ..Place::default() };
-            let space = PidSpace { boot: Text::of("a"), place, held };
+            let space = PidSpace { here: Rc::new(Here { boot: Text::of("a"), place }), held };
             assert_eq!(space.then(b"run 7 a 7.1.3.0\n"), answer);
         }
     }

@@ -8,7 +8,7 @@ use common::door::{self, Owner};
 use common::{Text, Voice, caps, fds, procfs};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice, tee};
-use nix::sys::stat::{Mode, fchmod};
+use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, pipe2, read, unlinkat, write};
 
 use super::fresh::Fresh;
@@ -96,7 +96,6 @@ impl Pipe {
         let mode = 0o622;
         let make = || door::fifo_or_new(directory.as_fd(), name, OFlag::O_RDWR, mode, Owner::Us);
         let both = door::replacing(directory.as_fd(), name, make)?;
-        fchmod(&both, Mode::from_bits_truncate(mode))?; // one that was there may be open to more
         if name == c"fifo" && caps::may_have_large_pipes() {
             let _ = fcntl(&both, FcntlArg::F_SETPIPE_SZ(SIZE)); // the usual size serves too
         }

@@ -19,7 +19,7 @@ use super::death;
 use super::failure::{Failures, START};
 use super::fresh::Fresh;
 use super::leftovers::{self, Leftovers};
-use super::lock::{NotOurs, Patience};
+use super::lock::{NotOurs, Origin, Patience};
 use super::lookalikes::Company;
 use super::machine::{Action, Actions, Death, Event, Machine, Phase, Readiness, Script, Starts, Timer, Want};
 use super::needs::{Names, Needs};
@@ -69,7 +69,7 @@ pub(super) struct Process {
     /// What is done about what a run leaves behind.
     leftovers: Leftovers,
     /// The process, where it was adopted.
-    pub(super) adopted: Option<Adopted>,
+    pub(super) adopted: Option<Box<Adopted>>,
     /// The control script that runs, or ran last.
     script: ControlScript,
     /// The wait status of the process, which is dead, while the machine does not know.
@@ -169,7 +169,9 @@ impl Process {
     ) -> Result<(), Refusal> {
         let unable = match State::take(self.parent(), operators, patience) {
             Ok(state) => {
-                shared.space.look_for_sign(state.directory());
+                if state.origin == Origin::Found {
+                    shared.space.look_for_sign(state.directory());
+                }
                 let looks = homeless == Homeless::Supervised;
                 let refused = looks.then(|| state.refuses_writing()).flatten();
                 self.state = Some(state);
@@ -241,11 +243,16 @@ impl Process {
         announces.then_some(self.notify.ready)
     }
 
+    /// Looks which files there are: before any of them is read.
+    pub(super) fn look(&mut self, shared: &Shared, now: Now) {
+        let company = if shared.is_one_of_many() { Company::Tree } else { Company::Alone };
+        self.settings.look(self.directory.as_fd(), now.wall.0, company, shared.voice(self.part));
+    }
+
     /// Reads the files that count for what `event` may lead to, and notes a death as it happens.
     pub(super) fn prepare(&mut self, shared: &Shared, event: Event, now: Now) {
+        self.look(shared, now);
         let (voice, directory) = (shared.voice(self.part), self.directory.as_fd());
-        let company = if shared.is_one_of_many() { Company::Tree } else { Company::Alone };
-        self.settings.look(directory, now.wall.0, company, voice);
         match event {
             Event::Control(Control::Down | Control::Exit | Control::Restart) => {
                 self.settings.for_stop(directory, voice);
@@ -354,7 +361,7 @@ impl Process {
 
     fn try_script(&mut self, shared: &Shared, script: Script, now: Now) -> Option<Event> {
         let (voice, directory) = (shared.voice(self.part), self.directory.as_fd());
-        if !self.script.is_there(script, directory, &mut self.settings, voice) {
+        if !self.script.is_there(script, directory, &self.settings, voice) {
             return Some(Event::Script(false));
         }
         if !matches!(script, Script::Up | Script::Stop) {
@@ -455,10 +462,7 @@ impl Process {
         };
         match found {
             Ok(()) => {}
-            Err(Errno::ENOENT) => {
-                self.settings.missed(self.directory.as_fd(), Optional::Finish, c"finish");
-                return Event::NoFinish;
-            }
+            Err(Errno::ENOENT) => return Event::NoFinish,
             // It may be there, and is due as long as nobody knows.
             Err(errno) if fds::passes(errno) => {
                 return self.not_started(shared, b"open ./finish", errno);
@@ -495,7 +499,7 @@ impl Process {
         let run = self.run_before(shared, logger);
         let progress = self.leftovers.go_on(run, &self.settings.leftovers, now.monotonic);
         if let Some(line) = progress.line {
-            self.to_log(shared, line.bytes());
+            self.warn_in_log(shared, line.bytes());
         }
         progress.until
     }
@@ -650,7 +654,7 @@ impl Process {
             let hint = self.run_failures.hint();
             let script = self.ended.state().word();
             let line = death::log_line(script, death, &self.machine, &self.settings.rules, hint);
-            self.to_log(shared, line.bytes());
+            self.warn_in_log(shared, line.bytes());
         }
         if let Some(state) = &mut self.state {
             let entry = death::entry(self.ended, death, self.died, self.machine.ran_for);
@@ -676,36 +680,39 @@ impl Process {
     /// run was not ready in time.
     #[inline(never)] // its buffers would be part of the frame that waits
     fn report_late(&self, shared: &Shared) {
-        let mut line = Text::<128>::of("warning: svrun: run is not ready after ");
+        let mut line = Text::<128>::of("run is not ready after ");
         line.seconds(self.settings.rules.timeout_ready).add(" s, ");
         line.add(match self.machine.readiness {
             Readiness::Excused => "taking it for ready\n",
             _ => "stopping it\n",
         });
-        self.to_log(shared, line.bytes());
+        self.warn_in_log(shared, line.bytes());
     }
 
     /// run has not shown that it lives.
     #[inline(never)]
     fn report_starved(&self, shared: &Shared) {
-        let mut line = Text::<128>::of("warning: svrun: run has sent no WATCHDOG=1 for ");
+        let mut line = Text::<128>::of("run has sent no WATCHDOG=1 for ");
         line.seconds(self.machine.watchdog).add(" s, sending it SIGABRT\n");
-        self.to_log(shared, line.bytes());
+        self.warn_in_log(shared, line.bytes());
     }
 
     /// finish has decided that the service is given up.
     pub(super) fn report_finish_gave_up(&self, shared: &Shared) {
-        self.to_log(shared, b"warning: svrun: finish exited 125: gave up\n");
+        self.warn_in_log(shared, b"finish exited 125: gave up\n");
     }
 
-    /// A line to where the service logs; to stderr where that is nowhere, full, or ours to read.
-    fn to_log(&self, shared: &Shared, line: &[u8]) {
+    /// A warning to where the service logs, newline included; to stderr where that is nowhere, full, or ours to read.
+    #[inline(never)] // its buffer would be part of the frame that waits
+    fn warn_in_log(&self, shared: &Shared, words: &[u8]) {
+        let mut line = Text::<400>::of("warning: ");
+        line.add(shared.program()).add(": ").add(words);
         let logged = match &shared.pipe {
-            Some(pipe) if self.part == Part::Service => pipe.write_line(line),
+            Some(pipe) if self.part == Part::Service => pipe.write_line(line.bytes()),
             _ => Err(Errno::EPIPE),
         };
         if logged.is_err() {
-            shared.voice(self.part).line(line);
+            shared.voice(self.part).line(line.bytes());
         }
     }
 
@@ -750,7 +757,7 @@ impl Process {
 
     /// The fd that is ready at the adopted process's death, while there is no need to ask again and again.
     pub(super) fn death_fd(&self) -> RawFd {
-        self.adopted.as_ref().map_or(-1, Adopted::death_fd)
+        self.adopted.as_deref().map_or(-1, Adopted::death_fd)
     }
 
     /// When time alone will lead to something.

@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 
 /// How many words a command line has at most.
 const WORDS: usize = 4;
@@ -12,7 +13,7 @@ pub(crate) enum Program {
     /// The file `run` of the directory, with this argument.
     Run(Option<&'static CStr>),
     /// A command line, whose first word is a path that does not depend on a directory.
-    Command([&'static CStr; WORDS]),
+    Command(Rc<[&'static CStr; WORDS]>),
 }
 
 /// A command line.
@@ -32,7 +33,7 @@ impl Program {
                     (argv.words[1], argv.count) = (argument, 2);
                 }
             }
-            Self::Command(words) => (argv.words, argv.count) = (*words, WORDS),
+            Self::Command(words) => (argv.words, argv.count) = (**words, WORDS),
         }
         argv
     }

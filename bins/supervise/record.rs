@@ -1,30 +1,43 @@
 //! The file `supervise/record`: what a new supervisor has to know where the old one was killed.
 //!
-//! It has two places of fixed size, each written by one pwrite(2). The first is the supervisor's: where the
+//! It has three places of fixed size, each written by one pwrite(2). The first is the supervisor's: where the
 //! process is in its life. The second is the child's own, written between fork and exec: which run of the
-//! service it is, its pid and start time, and the pid space in which these count.
+//! service it is, its pid and start time, and the pid space in which these count. The third is `file`, the device and
+//! the inode of the file itself, written once: what has other ones is a copy, as by cp(1) or of a backup, which says
+//! nothing about the directory where it lies. A rename keeps both. Not those of a directory: on layered file systems
+//! these may change while nobody has it open. Without the third place it is the record of an older supervisor, which is
+//! believed, and gets that place from the first newer one.
 //!
 //! The supervisor's is `state`, numbers, words, and the pid space. What a word is of is in its first part, and one
 //! that is not known is passed over: so older and newer supervisors read each other's. The words are `kill:`, the
 //! time of the KILL that ends a stop or finish, 0 where there is none; `asked:`, the control scripts that run or
-//! have to wait; `late:`, 1 or 2, a run that was not ready in time; and `watchdog:`, how often run has to show that
-//! it lives.
+//! have to wait; `late:`, 1 or 2, a run that was not ready in time; `cause:`, 1, one whose end a command has asked for;
+//! and `watchdog:`, how often run has to show that it lives.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
+use common::door::{self, Owner};
 use common::quantity::number;
 use common::spawn::Slot;
-use common::{Text, file, process, procfs};
+use common::{Text, fds, file, process, procfs, supervise};
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::libc::off_t;
+use nix::sys::stat::fstat;
+use nix::sys::uio::pread;
 
-use super::machine::{Asked, Death, FROM_NOW, Hold, Machine, Phase, Readiness, Runs, Script, Timer, Want};
+use super::machine::{
+    Asked, Cause, Death, FROM_NOW, Hold, Machine, Phase, Readiness, Runs, Script, Timer, Want,
+};
 use super::now::Wall;
 use super::pid_space::{PidSpace, Then};
 
 /// Where the child's place begins.
 pub(super) const CHILD: usize = 384;
+/// Where the place of the file itself begins. An older record ends there.
+pub(super) const HOME: usize = CHILD + Slot::SIZE;
 /// The size of the file.
-pub(super) const SIZE: usize = CHILD + Slot::SIZE;
+pub(super) const SIZE: usize = HOME + 64;
 /// In the place of what is wanted: down, after one run.
 const ONCE: u64 = 3;
 
@@ -134,6 +147,9 @@ pub(super) fn write(file: BorrowedFd, snapshot: &Snapshot, space: &PidSpace) -> 
     if machine.readiness != Readiness::InTime {
         text.add("late:").number(machine.readiness as u32).add(" ");
     }
+    if machine.cause == Cause::Command {
+        text.add("cause:1 ");
+    }
     if machine.watchdog != 0 {
         text.add("watchdog:").number(machine.watchdog).add(" ");
     }
@@ -153,22 +169,68 @@ pub(super) fn write_child(file: BorrowedFd, child: &Child, space: &PidSpace) -> 
 /// Forgets what the supervisor knew: after a clean exit only the files of the service directory count.
 pub(super) fn clear(file: BorrowedFd) -> nix::Result<()> {
     let mut blank = Text::<SIZE>::new();
-    file::write_at(file, blank.fill(SIZE).bytes(), 0)
+    file::write_at(file, blank.fill(HOME).add(Home::of(file)?.words().bytes()).bytes(), 0)
 }
 
-/// What is recorded and may live. EXDEV where that is in another pid namespace, whose pids mean nothing
-/// here. `now`: for what another clock has dated, monotonic, ms.
+/// Makes a record that was found that of this file: a copy is cleared.
+pub(super) fn claim(file: BorrowedFd) -> nix::Result<()> {
+    let mut place = [0; SIZE - HOME];
+    let offset = off_t::try_from(HOME).unwrap_or(off_t::MAX); // it is small
+    let count = pread(file, &mut place, offset)?;
+    let home = Home::of(file)?;
+    match Home::parse(&place[..count]) {
+        Some(its) if its == home => Ok(()),
+        Some(_) => clear(file),
+        None => {
+            // Where there is no room for it, it stays what it is: the record of an older supervisor.
+            let _ = file::write_at(file, home.words().bytes(), HOME as u64);
+            Ok(())
+        }
+    }
+}
+
+/// The file that a record was written in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Home {
+    device: u64,
+    inode: u64,
+}
+
+impl Home {
+    #[allow(clippy::useless_conversion, reason = "on some systems the number of a device has 32 bits")]
+    fn of(file: BorrowedFd) -> nix::Result<Self> {
+        let stat = fstat(file)?;
+        Ok(Self { device: stat.st_dev.into(), inode: fds::inode(&stat) })
+    }
+
+    fn parse(place: &[u8]) -> Option<Self> {
+        let mut words = place.split(|b| *b == b' ');
+        let is_one = words.next()? == b"file";
+        let mut next = || number::<u64>(words.next()?);
+        Some(Self { device: next()?, inode: next()? }).filter(|_| is_one)
+    }
+
+    fn words(self) -> Text<{ SIZE - HOME }> {
+        let mut text = Text::of("file ");
+        text.number(self.device).add(" ").number(self.inode).add(" ").fill(SIZE - HOME - 1).add("\n");
+        text
+    }
+}
+
+/// What is recorded and may live; nothing in a copy. EXDEV where that is in another pid namespace, whose pids mean
+/// nothing here. `now`: for what another clock has dated, monotonic, ms.
 pub(super) fn read(
     file: BorrowedFd,
     space: &PidSpace,
     now: u64,
 ) -> nix::Result<(Option<Snapshot>, Option<Child>)> {
     let mut bytes = [0; SIZE];
-    let count = nix::sys::uio::pread(file, &mut bytes, 0)?;
-    if count < SIZE {
+    let count = pread(file, &mut bytes, 0)?;
+    let home = Home::of(file)?;
+    if count < HOME || Home::parse(&bytes[HOME..count]).is_some_and(|its| its != home) {
         return Ok((None, None));
     }
-    let (snapshot, child) = bytes.split_at(CHILD);
+    let (snapshot, child) = bytes[..HOME].split_at(CHILD);
     let then = space.then(snapshot);
     let mut snapshot = counts(then)?.then(|| parse_snapshot(snapshot)).flatten();
     if let Some(Snapshot { machine, asked, .. }) = snapshot.as_mut().filter(|_| then == Then::Undated) {
@@ -258,6 +320,8 @@ fn parse_snapshot(place: &[u8]) -> Option<Snapshot> {
                 b"2" => Readiness::Excused,
                 _ => Readiness::InTime,
             };
+        } else if word == b"cause:1" {
+            machine.cause = Cause::Command;
         } else if let Some(time) = word.strip_prefix(b"watchdog:") {
             machine.watchdog = number(time).unwrap_or(0); // of a record that was spoilt
         }
@@ -305,6 +369,19 @@ impl Child {
     }
 }
 
+/// Whether the process lives that is recorded in the state directory below `parent`, seen by the process `supervisor`.
+pub(super) fn lives_below(
+    parent: BorrowedFd,
+    space: &PidSpace,
+    supervisor: u32,
+    now: u64,
+) -> nix::Result<bool> {
+    let directory = fds::open_directory(parent, supervise::DIRECTORY)?;
+    let file = door::file(directory.as_fd(), c"record", OFlag::O_RDONLY, Owner::Us)?;
+    let (_, child) = read(file.as_fd(), space, now)?;
+    child.map_or(Ok(false), |child| child.lives(supervisor))
+}
+
 /// The state of the file: it has to name the run that was started last, since a new supervisor takes the rest
 /// to be about that run.
 #[derive(Debug, Default)]
@@ -345,7 +422,6 @@ impl Book {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsFd;
 
     #[test]
     fn what_was_written_is_read_again() {
@@ -356,7 +432,7 @@ mod tests {
         machine.phase = Phase::Wait;
         machine.hold = Hold::BackingOff;
         (machine.readiness, machine.watchdog) = (Readiness::Excused, 30_000);
-        (machine.paused, machine.since, machine.short_runs) = (true, 77, 3);
+        (machine.paused, machine.since, machine.short_runs, machine.cause) = (true, 77, 3, Cause::Command);
         machine.timers.set(Timer::Start, 99);
         machine.death = Some(Death::Signal(11, true));
         let (wall, notify) = ((1_764_000_000, 999_999_999), u64::MAX);
@@ -371,6 +447,42 @@ mod tests {
         let (Some(again), child) = read(file.as_fd(), &space, 5).unwrap() else { panic!("no snapshot") };
         assert_eq!(format!("{again:?}"), format!("{snapshot:?}"));
         assert_eq!(child, Some(expected));
+    }
+
+    #[test]
+    fn a_copy_is_not_believed_and_a_record_that_was_renamed_or_is_older_is() {
+        use std::fs::{self, OpenOptions};
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let open = |name: &str| OpenOptions::new().read(true).write(true).open(path(name)).unwrap();
+        let space = PidSpace::now().unwrap();
+        let expected = Child { phase: Phase::Run, pid: 812, start: 4711, serial: 5, since: 77, wall: (0, 0) };
+        let child = |name: &str| read(open(name).as_fd(), &space, 5).unwrap().1;
+        fs::write(path("record"), "").unwrap();
+        clear(open("record").as_fd()).unwrap();
+        write_child(open("record").as_fd(), &expected, &space).unwrap();
+        assert_eq!(child("record"), Some(expected));
+
+        fs::copy(path("record"), path("copy")).unwrap();
+        assert_eq!(child("copy"), None);
+        claim(open("copy").as_fd()).unwrap();
+        write_child(open("copy").as_fd(), &expected, &space).unwrap();
+        assert_eq!(child("copy"), Some(expected), "it is its own from then on");
+
+        fs::rename(path("record"), path("renamed")).unwrap();
+        claim(open("renamed").as_fd()).unwrap();
+        assert_eq!(child("renamed"), Some(expected));
+
+        // An older one ends where this place begins: it is believed where it was found first.
+        fs::copy(path("renamed"), path("older")).unwrap();
+        open("older").set_len(HOME as u64).unwrap();
+        assert_eq!(child("older"), Some(expected));
+        claim(open("older").as_fd()).unwrap();
+        assert_eq!(child("older"), Some(expected));
+        fs::copy(path("older"), path("copy")).unwrap();
+        assert_eq!(child("copy"), None);
+        let size = open("older").metadata().unwrap().len();
+        assert_eq!(size, SIZE as u64);
     }
 
     #[test]

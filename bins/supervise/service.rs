@@ -8,11 +8,11 @@ use common::{Exit, Text, Voice, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat, mkdirat};
-use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, read};
 
 use super::lookalikes::{self, Company};
 use super::machine::{Readiness, Rules};
+use super::sparse::{Sparse, Usual};
 use common::supervise::Part;
 
 /// What is done about what a service leaves behind.
@@ -27,14 +27,23 @@ pub(super) enum Step {
 /// How many steps there can be.
 pub(super) const STEPS: usize = 6;
 
-/// Which file it is, and which state of it: its inode, and when that has changed.
+/// What is done, step by step; none: they are counted and named.
+pub(super) type Steps = [Option<Step>; STEPS];
+
+impl Usual for Steps {
+    const USUAL: &'static Self = &[None; STEPS];
+}
+
+/// Which file it is, and which state of it: its inode, and when that has changed, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Stamp(u64, TimeSpec);
+pub(super) struct Stamp(u64, i64);
 
 impl Stamp {
     /// The stamp of a file.
+    #[allow(clippy::useless_conversion, reason = "of 32 bits elsewhere")]
     pub(super) fn of(stat: &FileStat) -> Self {
-        Self(fds::inode(stat), TimeSpec::new(stat.st_ctime, stat.st_ctime_nsec))
+        let changed = i64::from(stat.st_ctime).wrapping_mul(1_000_000_000);
+        Self(fds::inode(stat), changed.wrapping_add(i64::from(stat.st_ctime_nsec)))
     }
 }
 
@@ -42,24 +51,24 @@ impl Stamp {
 #[derive(Debug, Default)]
 pub(super) struct Settings {
     /// How it is restarted and stopped.
-    pub(super) rules: Rules,
+    pub(super) rules: Sparse<Rules>,
     /// `notification-fd`.
     pub(super) notification: Option<i32>,
     /// `sd-notify`.
     pub(super) sd_notify: bool,
     /// `leftovers`, step by step; none: they are counted and named.
-    pub(super) leftovers: [Option<Step>; STEPS],
+    pub(super) leftovers: Sparse<Steps>,
     /// Whose value was reported as bad.
     reported: u32,
     /// Whose value was doubted.
     doubted: u32,
-    /// The files that are missing, and the state of the directory when they were; none if it may change unseen.
+    /// The files that are missing.
     absent: u32,
     /// There are none of these files, whatever the directory holds.
     fixed: bool,
+    /// The state of the directory at the last look, and whether it cannot change from then on without another time.
     seen: Option<Stamp>,
-    /// The names that were looked at: in which state of the directory.
-    listed: Option<Stamp>,
+    settled: bool,
     names: lookalikes::Reported,
 }
 
@@ -84,6 +93,59 @@ pub(super) enum Optional {
     TimeoutSetup,
     TimeoutReady,
     Watchdog,
+}
+
+impl Optional {
+    /// All of them.
+    const ALL: [Self; 15] = [
+        Self::Delay,
+        Self::Reset,
+        Self::Max,
+        Self::DownSignal,
+        Self::TimeoutKill,
+        Self::TimeoutFinish,
+        Self::NotificationFd,
+        Self::Leftovers,
+        Self::SdNotify,
+        Self::Finish,
+        Self::Control,
+        Self::Setup,
+        Self::TimeoutSetup,
+        Self::TimeoutReady,
+        Self::Watchdog,
+    ];
+
+    /// Its name.
+    const fn name(self) -> &'static CStr {
+        match self {
+            Self::Delay => c"restart-delay",
+            Self::Reset => c"restart-reset",
+            Self::Max => c"restart-max",
+            Self::DownSignal => c"down-signal",
+            Self::TimeoutKill => c"timeout-kill",
+            Self::TimeoutFinish => c"timeout-finish",
+            Self::NotificationFd => c"notification-fd",
+            Self::Leftovers => c"leftovers",
+            Self::SdNotify => c"sd-notify",
+            Self::Finish => c"finish",
+            Self::Control => c"control",
+            Self::Setup => c"setup",
+            Self::TimeoutSetup => c"timeout-setup",
+            Self::TimeoutReady => c"timeout-ready",
+            Self::Watchdog => c"watchdog",
+        }
+    }
+
+    fn bit(self) -> u32 {
+        debug_assert!(Self::ALL.contains(&self), "it would be missing always");
+        1 << self as u32
+    }
+
+    /// The bit of the file of this name; 0 where there is none.
+    fn bit_of(name: &[u8]) -> u32 {
+        let found = Self::ALL.into_iter().find(|file| file.name().to_bytes() == name);
+        found.map_or(0, Self::bit)
+    }
 }
 
 /// Opens a file of a service directory for reading. Where an fd or memory is short, what is not there is
@@ -143,8 +205,9 @@ impl Settings {
         Self { absent: !0, fixed: true, ..Self::default() }
     }
 
-    /// Before the files are read: what was missing is not looked for again where the directory has not changed
-    /// since. A change in the present second may be followed by another that leaves the same time.
+    /// Before the files are read: what has no name in the directory is not looked for, until the next look. That looks at
+    /// the names again where the directory has changed since, or may have: a change in the present second may be followed
+    /// by another that leaves the same time.
     pub(super) fn look(&mut self, directory: BorrowedFd, now: u64, company: Company, voice: Voice) {
         if self.fixed {
             return;
@@ -153,46 +216,38 @@ impl Settings {
         let second = stat.map_or(0, |stat| stat.st_ctime);
         let old = u64::try_from(second).is_ok_and(|second| second > 0 && second + 1 < now);
         let stamp = stat.as_ref().map(Stamp::of);
-        if self.seen != stamp || !old {
-            self.absent = 0;
-            self.seen = stamp.filter(|_| old);
-        }
-        if self.listed != stamp {
-            self.listed = stamp;
-            self.names.look(directory, Part::Service, company, voice);
+        let known = self.seen == stamp && self.settled && old;
+        (self.seen, self.settled) = (stamp, old);
+        if !known {
+            let mut there = 0;
+            let see = |name: &[u8]| there |= Optional::bit_of(name);
+            let all = self.names.look(directory, Part::Service, company, voice, see);
+            self.absent = if all { !there } else { 0 };
         }
     }
 
     /// As [`Settings::look`], for a logger, which has no files but `run` and `down`.
     pub(super) fn look_at_names(&mut self, directory: BorrowedFd, voice: Voice) {
         let stamp = fstat(directory).map(|stat| Stamp::of(&stat)).ok(); // then it is looked at once
-        if self.listed.is_none() || self.listed != stamp {
-            self.listed = Some(stamp.unwrap_or(Stamp(0, TimeSpec::new(0, 0))));
-            self.names.look(directory, Part::Log, Company::Alone, voice);
+        if self.seen.is_none() || self.seen != stamp {
+            self.seen = Some(stamp.unwrap_or(Stamp(0, 0)));
+            self.names.look(directory, Part::Log, Company::Alone, voice, |_| {});
         }
     }
 
     /// Whether a file is known to be missing.
     pub(super) fn misses(&self, file: Optional) -> bool {
-        self.absent & 1 << file as u32 != 0
+        self.absent & file.bit() != 0
     }
 
     /// Whether the value of a file was understood, if there is one.
     pub(super) fn takes(&self, file: Optional) -> bool {
-        self.reported & 1 << file as u32 == 0
-    }
-
-    /// A file was not there; a link that leads nowhere is, and may lead somewhere the next time.
-    pub(super) fn missed(&mut self, directory: BorrowedFd, file: Optional, name: &CStr) {
-        let link = || fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok();
-        if self.seen.is_some() && !link() {
-            self.absent |= 1 << file as u32;
-        }
+        self.reported & file.bit() == 0
     }
 
     /// Reads what counts for the next restart.
     pub(super) fn for_restart(&mut self, directory: BorrowedFd, voice: Voice) {
-        let (default, last) = (Rules::default(), self.rules);
+        let (default, last) = (Rules::USUAL, *self.rules);
         let list = |text: &[u8]| {
             let (mut delays, mut count) = (default.delays, 0);
             for word in words(text) {
@@ -201,106 +256,106 @@ impl Settings {
             }
             (count > 0).then_some((delays, count))
         };
-        let delay =
-            File(Optional::Delay, c"restart-delay", "up to 16 of: seconds, or times with their units");
+        let delay = File(Optional::Delay, "up to 16 of: seconds, or times with their units");
         let both = [(default.delays, 0), (last.delays, last.delay_count)];
-        (self.rules.delays, self.rules.delay_count) = self.file(directory, voice, delay, both, list);
-        let reset = File(Optional::Reset, c"restart-reset", SECONDS.expected);
+        let delays = self.file(directory, voice, delay, both, list);
+        let reset = File(Optional::Reset, SECONDS.expected);
         let parse = |text: &[u8]| SECONDS.parse(one(text)?);
-        self.rules.reset = self.file(directory, voice, reset, [default.reset, last.reset], parse);
-        let max = File(Optional::Max, c"restart-max", COUNT.expected);
+        let reset = self.file(directory, voice, reset, [default.reset, last.reset], parse);
+        let max = File(Optional::Max, COUNT.expected);
         let parse = |text: &[u8]| COUNT.parse(one(text)?)?.try_into().ok();
-        self.rules.max = self.file(directory, voice, max, [default.max, last.max], parse);
+        let max = self.file(directory, voice, max, [default.max, last.max], parse);
+        self.rules.change(|rules| {
+            (rules.delays, rules.delay_count) = delays;
+            (rules.reset, rules.max) = (reset, max);
+        });
     }
 
     /// Reads what counts for a stop.
     pub(super) fn for_stop(&mut self, directory: BorrowedFd, voice: Voice) {
-        let (default, last) = (Rules::default(), self.rules);
-        let signal = File(Optional::DownSignal, c"down-signal", "one signal, by name or number");
+        let (default, last) = (Rules::USUAL, *self.rules);
+        let signal = File(Optional::DownSignal, "one signal, by name or number");
         let parse = |text: &[u8]| signals::parse(one(text)?);
         let both = [default.down_signal, last.down_signal];
-        self.rules.down_signal = self.file(directory, voice, signal, both, parse);
-        let kill = File(Optional::TimeoutKill, c"timeout-kill", MILLISECONDS.expected);
+        let down_signal = self.file(directory, voice, signal, both, parse);
+        let kill = File(Optional::TimeoutKill, MILLISECONDS.expected);
         let both = [default.timeout_kill, last.timeout_kill];
-        self.rules.timeout_kill = self.limit(directory, voice, kill, both);
-        let finish = File(Optional::TimeoutFinish, c"timeout-finish", MILLISECONDS.expected);
+        let timeout_kill = self.limit(directory, voice, kill, both);
+        let finish = File(Optional::TimeoutFinish, MILLISECONDS.expected);
         let both = [default.timeout_finish, last.timeout_finish];
-        self.rules.timeout_finish = self.limit(directory, voice, finish, both);
+        let timeout_finish = self.limit(directory, voice, finish, both);
+        self.rules.change(|rules| {
+            rules.down_signal = down_signal;
+            (rules.timeout_kill, rules.timeout_finish) = (timeout_kill, timeout_finish);
+        });
     }
 
     /// Reads what counts for a start.
     pub(super) fn for_start(&mut self, directory: BorrowedFd, voice: Voice) {
         // 0 to 2 are stdin, stdout and stderr: no number to announce it on.
-        let fd = File(Optional::NotificationFd, c"notification-fd", "a number from 3 to 1023");
+        let fd = File(Optional::NotificationFd, "a number from 3 to 1023");
         let parse = |text: &[u8]| {
             let fd = COUNT.parse(one(text)?)?.try_into().ok()?;
             (3..1024).contains(&fd).then_some(Some(fd))
         };
         self.notification = self.file(directory, voice, fd, [None, self.notification], parse);
-        if !self.misses(Optional::SdNotify) {
-            self.sd_notify = exists(directory, c"sd-notify");
-            if !self.sd_notify {
-                self.missed(directory, Optional::SdNotify, c"sd-notify");
-            }
-        }
+        self.sd_notify = !self.misses(Optional::SdNotify) && exists(directory, c"sd-notify");
         self.for_watch(directory, voice);
         self.for_leftovers(directory, voice);
     }
 
     /// The time limits of what run announces: without a way to announce it there are none.
     fn for_watch(&mut self, directory: BorrowedFd, voice: Voice) {
-        let (default, last) = (Rules::default(), self.rules);
-        (self.rules.timeout_ready, self.rules.unready) = (default.timeout_ready, default.unready);
+        let (default, last) = (Rules::USUAL, *self.rules);
+        let mut ready = (default.timeout_ready, default.unready);
         if self.notification.is_some() || self.sd_notify {
             let expected = "a time in milliseconds, or with its unit, and maybe the word continue behind it";
-            let file = File(Optional::TimeoutReady, c"timeout-ready", expected);
-            let both = [default, last].map(|rules| (rules.timeout_ready, rules.unready));
-            (self.rules.timeout_ready, self.rules.unready) =
-                self.file(directory, voice, file, both, |text| {
-                    let mut words = words(text);
-                    let time = MILLISECONDS.parse(words.next()?)?;
-                    let unready = match (words.next(), words.next()) {
-                        (None, None) => Readiness::Failed,
-                        (Some(b"continue"), None) => Readiness::Excused,
-                        _ => return None,
-                    };
-                    Some((time, unready))
-                });
+            let file = File(Optional::TimeoutReady, expected);
+            let both = [*default, last].map(|rules| (rules.timeout_ready, rules.unready));
+            ready = self.file(directory, voice, file, both, |text| {
+                let mut words = words(text);
+                let time = MILLISECONDS.parse(words.next()?)?;
+                let unready = match (words.next(), words.next()) {
+                    (None, None) => Readiness::Failed,
+                    (Some(b"continue"), None) => Readiness::Excused,
+                    _ => return None,
+                };
+                Some((time, unready))
+            });
         }
-        self.rules.watchdog = default.watchdog;
+        let mut watchdog = default.watchdog;
         if self.sd_notify {
-            let file = File(Optional::Watchdog, c"watchdog", SECONDS.expected);
+            let file = File(Optional::Watchdog, SECONDS.expected);
             let parse = |text: &[u8]| SECONDS.parse(one(text)?);
             let both = [default.watchdog, last.watchdog];
-            self.rules.watchdog = self.file(directory, voice, file, both, parse);
+            watchdog = self.file(directory, voice, file, both, parse);
         }
+        self.rules.change(|rules| {
+            (rules.timeout_ready, rules.unready) = ready;
+            rules.watchdog = watchdog;
+        });
     }
 
     /// Whether there is a setup.
-    pub(super) fn has_setup(&mut self, directory: BorrowedFd) -> bool {
-        if self.misses(Optional::Setup) {
-            return false;
-        }
-        let there = exists(directory, c"setup");
-        if !there {
-            self.missed(directory, Optional::Setup, c"setup");
-        }
-        there
+    pub(super) fn has_setup(&self, directory: BorrowedFd) -> bool {
+        !self.misses(Optional::Setup) && exists(directory, c"setup")
     }
 
     /// Reads what counts for setup.
     pub(super) fn for_setup(&mut self, directory: BorrowedFd, voice: Voice) {
-        let file = File(Optional::TimeoutSetup, c"timeout-setup", MILLISECONDS.expected);
-        let both = [Rules::default().timeout_setup, self.rules.timeout_setup];
-        self.rules.timeout_setup = self.limit(directory, voice, file, both);
+        let file = File(Optional::TimeoutSetup, MILLISECONDS.expected);
+        let both = [Rules::USUAL.timeout_setup, self.rules.timeout_setup];
+        let limit = self.limit(directory, voice, file, both);
+        self.rules.change(|rules| rules.timeout_setup = limit);
     }
 
     /// Signals, and the times between them. At a start it says whether run leads a process group, at its death
     /// what is done.
     pub(super) fn for_leftovers(&mut self, directory: BorrowedFd, voice: Voice) {
         let expected = "signals by name, and times to wait before them, as kill or term 2s kill";
-        let file = File(Optional::Leftovers, c"leftovers", expected);
-        self.leftovers = self.file(directory, voice, file, [[None; STEPS], self.leftovers], steps);
+        let file = File(Optional::Leftovers, expected);
+        let found = self.file(directory, voice, file, [[None; STEPS], *self.leftovers], steps);
+        self.leftovers.change(|steps| *steps = found);
         let waits = self.leftovers.iter().flatten().filter_map(|step| match step {
             Step::Wait(time) => Some(*time),
             Step::Signal(_) => None,
@@ -317,8 +372,8 @@ impl Settings {
     }
 
     /// Reports once that a time is shorter than can be meant.
-    fn doubt(&mut self, voice: Voice, File(which, name, _): File, time: Option<u64>) {
-        let bit = 1 << which as u32;
+    fn doubt(&mut self, voice: Voice, File(which, _): File, time: Option<u64>) {
+        let bit = which.bit();
         let Some(time) = time.filter(|time| *time < HASTE) else {
             self.doubted &= !bit;
             return;
@@ -329,7 +384,8 @@ impl Settings {
             number.number(time);
             let number = number.bytes();
             let what = b" milliseconds leave no time to stop in; write ";
-            voice.warning(&[name.to_bytes(), b": ", number, what, number, b"s if seconds are meant"]);
+            let name = which.name().to_bytes();
+            voice.warning(&[name, b": ", number, what, number, b"s if seconds are meant"]);
         }
     }
 
@@ -339,19 +395,19 @@ impl Settings {
         &mut self,
         directory: BorrowedFd,
         voice: Voice,
-        File(which, name, expected): File,
+        File(which, expected): File,
         [default, last]: [T; 2],
         parse: impl FnOnce(&[u8]) -> Option<T>,
     ) -> T {
-        let bit = which as u32;
+        let (bit, name) = (which.bit(), which.name());
         if self.misses(which) {
+            self.reported &= !bit;
             return default;
         }
         let mut buffer = [0; 128];
         let (value, errno, length) = match open(directory, name).and_then(|file| read(file, &mut buffer)) {
             Err(Errno::ENOENT) => {
-                self.missed(directory, which, name);
-                self.reported &= !(1 << bit);
+                self.reported &= !bit;
                 return default;
             }
             Ok(count) if count < buffer.len() => (parse(&buffer[..count]), None, count),
@@ -359,12 +415,12 @@ impl Settings {
             Err(errno) => (None, Some(errno), 0),
         };
         if let Some(value) = value {
-            self.reported &= !(1 << bit);
+            self.reported &= !bit;
             return value;
         }
         let passes = errno.is_some_and(fds::passes);
-        if self.reported & 1 << bit == 0 {
-            self.reported |= 1 << bit;
+        if self.reported & bit == 0 {
+            self.reported |= bit;
             let keeps: &[u8] = if passes { b"keeping its last value" } else { b"" };
             match errno {
                 Some(errno) => voice.unable_so(&[b"read ", name.to_bytes()], errno, keeps),
@@ -375,9 +431,9 @@ impl Settings {
     }
 }
 
-/// A file that holds a value: its bit, its name, and what is expected in it.
+/// A file that holds a value, and what is expected in it.
 #[derive(Clone, Copy, Debug)]
-struct File(Optional, &'static CStr, &'static str);
+struct File(Optional, &'static str);
 
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
@@ -390,7 +446,7 @@ fn one(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// The words of `leftovers`. The last one is a signal: a wait that nothing follows means nothing.
-fn steps(text: &[u8]) -> Option<[Option<Step>; STEPS]> {
+fn steps(text: &[u8]) -> Option<Steps> {
     let mut steps = [None; STEPS];
     let mut count = 0;
     for word in words(text) {
@@ -409,6 +465,16 @@ fn steps(text: &[u8]) -> Option<[Option<Step>; STEPS]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_file_is_known_by_its_name_and_has_a_bit_of_its_own() {
+        for file in Optional::ALL {
+            assert_eq!(Optional::bit_of(file.name().to_bytes()), file.bit());
+        }
+        let all = Optional::ALL.into_iter().fold(0, |bits, file| bits | file.bit());
+        assert_eq!(all.count_ones() as usize, Optional::ALL.len());
+        assert_eq!(Optional::bit_of(b"run"), 0);
+    }
 
     #[test]
     fn leftovers_are_signals_and_the_times_before_them() {

@@ -33,6 +33,11 @@ impl Shared {
         Voice { part: part.suffix(), ..self.voice }
     }
 
+    /// The program that a line in a log names, whatever it was called by: so one pattern finds them.
+    pub(super) fn program(&self) -> &'static str {
+        if self.is_one_of_many() { "svtree" } else { "svrun" }
+    }
+
     /// Whether this process holds other services too. Then all that is started leads a process group of its own, though
     /// no file asks for it: a signal of one service to its own group must not reach us, and so all others. And few fds
     /// count for more than few system calls.

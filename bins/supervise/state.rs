@@ -10,12 +10,10 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, renameat};
 use nix::libc::{dev_t, ino_t, off_t};
 use nix::sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat};
-use nix::unistd::{
-    AccessFlags, Gid, UnlinkatFlags, Whence, faccessat, fchown, geteuid, lseek, read, unlinkat, write,
-};
+use nix::unistd::{AccessFlags, Gid, UnlinkatFlags, Whence, faccessat, fchown, lseek, read, unlinkat, write};
 
 use super::fresh::Fresh;
-use super::lock::{Lock, NotOurs, Patience};
+use super::lock::{Lock, NotOurs, Origin, Patience};
 use super::machine::Machine;
 use super::now::Wall;
 use super::report;
@@ -25,17 +23,24 @@ use common::Voice;
 #[derive(Debug)]
 pub(super) struct State {
     directory: OwnedFd,
+    /// Whether others may have left something in it.
+    pub(super) origin: Origin,
     _lock: Lock,
     /// Control bytes come out of here.
     pub(super) control: Option<Fresh>,
     ok: Option<OwnedFd>,
     /// The record of children, if they can be adopted.
     pub(super) record: Option<OwnedFd>,
+    /// It is a new one.
+    blank: bool,
+    /// What clients read may be as it has to be: another supervisor has written it of a process that lives.
+    pub(super) inherited: bool,
     /// One that cannot be written, with which adoption ends; and whether it is believed.
     unwritten: Option<(OwnedFd, bool)>,
     operators: Option<Gid>,
     status: [u8; 20],
-    pid: Option<u32>,
+    /// The pid that was written, [`UNWRITTEN`] before that.
+    pid: u32,
     words: Text<64>,
     refused: Option<Errno>,
     deaths: Option<Deaths>,
@@ -47,9 +52,11 @@ struct Deaths {
     file: OwnedFd,
     /// Its device and inode.
     identity: (dev_t, ino_t),
-    lines: usize,
+    lines: u8,
 }
 
+/// More than any pid.
+const UNWRITTEN: u32 = u32::MAX;
 /// How many lines `deaths` keeps.
 const DEATHS: usize = 32;
 /// How much of `deaths` is read: more than that many lines of ours take.
@@ -65,34 +72,41 @@ impl State {
     ) -> Result<Self, NotOurs> {
         let mode = Mode::from_bits_truncate(0o700);
         let made = mkdirat(parent, supervise::DIRECTORY, mode);
+        let open = || fds::open_directory(parent, supervise::DIRECTORY);
+        let mut opened = open();
         // A link may point to where nothing is yet, as to a directory in /run.
-        if made == Err(Errno::EEXIST) {
+        if made == Err(Errno::EEXIST) && matches!(opened, Err(Errno::ENOENT)) {
             let mut buffer = [0; 1023]; // nix copies a path of this length without allocating
             if let Ok(target) = file::read_link(parent, supervise::DIRECTORY, &mut buffer) {
                 let _ = mkdirat(parent, target, mode); // opening it reports
             }
+            opened = open();
         }
-        let directory = fds::open_directory(parent, supervise::DIRECTORY).map_err(|errno| match made {
+        let directory = opened.map_err(|errno| match made {
             Err(why) if why != Errno::EEXIST => NotOurs::Unusable("make supervise", why),
             _ => NotOurs::Unusable("open supervise/lock", errno),
         })?;
-        let lock = Lock::take(&directory, patience)?;
+        let origin = if made.is_ok() { Origin::Made } else { Origin::Found };
+        let lock = Lock::take(&directory, origin, patience)?;
         let mut state = Self {
             directory,
+            origin,
             _lock: lock,
             control: None,
             ok: None,
             record: None,
+            blank: false,
+            inherited: false,
             unwritten: None,
             operators,
             status: [0; 20],
-            pid: None,
+            pid: UNWRITTEN,
             words: Text::new(),
             refused: None,
             deaths: None,
         };
         match state.open_record() {
-            Ok(file) => state.record = Some(file),
+            Ok((file, blank)) => (state.record, state.blank) = (Some(file), blank),
             // There is none, and no room for one: it is tried again, and reported.
             Err(Errno::ENOENT | Errno::ENOSPC | Errno::EDQUOT) => {}
             // One that we cannot write, or that others can, may be there all the same.
@@ -110,6 +124,9 @@ impl State {
 
     /// Why nothing can be written in it, if that lies in the directory or its file system.
     pub(super) fn refuses_writing(&self) -> Option<Errno> {
+        if self.origin == Origin::Made {
+            return None;
+        }
         let may = faccessat(&self.directory, c".", AccessFlags::W_OK, AtFlags::empty());
         may.err().filter(|errno| matches!(errno, Errno::EROFS | Errno::EACCES | Errno::EPERM))
     }
@@ -122,6 +139,7 @@ impl State {
     /// The record of another supervisor, and whether it is believed: not if others may write it.
     pub(super) fn left(&self) -> Option<(BorrowedFd<'_>, bool)> {
         match (&self.record, &self.unwritten) {
+            (Some(_), _) if self.blank => None,
             (Some(file), _) => Some((file.as_fd(), true)),
             (None, Some((file, believed))) => Some((file.as_fd(), *believed)),
             (None, None) => None,
@@ -143,17 +161,21 @@ impl State {
         Ok(())
     }
 
-    /// The record, if nobody else may write it.
-    fn open_record(&self) -> nix::Result<OwnedFd> {
+    /// The record, if nobody else may write it, and whether there was none.
+    fn open_record(&self) -> nix::Result<(OwnedFd, bool)> {
         if !ours_alone(&self.directory)? {
             return Err(Errno::EPERM);
         }
-        let file = door::file_or_new(self.directory(), c"record", OFlag::O_RDWR, 0o600, Owner::Us)?;
-        if fstat(&file)?.st_size == 0 {
+        let access = OFlag::O_RDWR;
+        let (file, stat) = door::seen_file_or_new(self.directory(), c"record", access, 0o600, Owner::Us)?;
+        let blank = stat.st_size == 0;
+        if blank {
             // All of its room now: a child must not fail for a full disk.
             super::record::clear(file.as_fd())?;
+        } else {
+            super::record::claim(file.as_fd())?;
         }
-        Ok(file)
+        Ok((file, blank))
     }
 
     /// Makes the record, if there was none so far, or none is left: true where it is new.
@@ -165,7 +187,7 @@ impl State {
         }
         // A record of another time does not count, nor does one that is not ours.
         self.record = None;
-        let file = door::replacing(self.directory(), c"record", || self.open_record())?;
+        let (file, _) = door::replacing(self.directory(), c"record", || self.open_record())?;
         super::record::clear(file.as_fd())?;
         self.record = Some(file);
         Ok(true)
@@ -226,13 +248,17 @@ impl State {
 
     fn write(&mut self, pid: u32, words: &Text<64>, status: &[u8; 20]) -> Result<(), (&'static str, Errno)> {
         let of = |name| move |errno| (name, errno);
-        if self.pid != Some(pid) {
-            let mut text = Text::<16>::new();
-            if pid != 0 {
-                text.number(pid).add("\n");
-            }
+        let mut text = Text::<16>::new();
+        if pid != 0 {
+            text.number(pid).add("\n");
+        }
+        if std::mem::take(&mut self.inherited) && self.shows(text.bytes(), words.bytes(), status) {
+            (self.pid, self.words, self.status) = (pid, words.clone(), *status);
+            return Ok(());
+        }
+        if self.pid != pid {
             self.replace(c"pid.new", supervise::PID, text.bytes()).map_err(of("pid"))?;
-            self.pid = Some(pid);
+            self.pid = pid;
         }
         if self.words.bytes() != words.bytes() {
             self.replace(c"stat.new", supervise::STAT, words.bytes()).map_err(of("stat"))?;
@@ -241,6 +267,19 @@ impl State {
         self.replace(c"status.new", supervise::STATUS, status).map_err(of("status"))?;
         self.status = *status;
         Ok(())
+    }
+
+    /// Whether this is in the files already.
+    #[inline(never)]
+    fn shows(&self, pid: &[u8], words: &[u8], status: &[u8]) -> bool {
+        [(supervise::PID, pid), (supervise::STAT, words), (supervise::STATUS, status)].iter().all(
+            |(name, text)| {
+                let mut buffer = [0; 65]; // longer than any of them
+                // One that cannot be read is written anew.
+                door::read_file(self.directory(), name, Owner::Us, &mut buffer)
+                    .is_ok_and(|found| found == *text)
+            },
+        )
     }
 
     fn replace(&self, new: &CStr, name: &CStr, bytes: &[u8]) -> nix::Result<()> {
@@ -278,7 +317,7 @@ impl State {
 
     /// Adds a line to `deaths`, which keeps the last 32.
     pub(super) fn add_death(&mut self, line: &[u8]) -> nix::Result<()> {
-        if let Some(deaths) = self.deaths.as_mut().filter(|deaths| deaths.lines < DEATHS) {
+        if let Some(deaths) = self.deaths.as_mut().filter(|deaths| usize::from(deaths.lines) < DEATHS) {
             match fstatat(&self.directory, supervise::DEATHS, AtFlags::AT_SYMLINK_NOFOLLOW) {
                 Ok(stat) if deaths.identity == (stat.st_dev, stat.st_ino) => {
                     deaths.lines += 1;
@@ -299,7 +338,8 @@ impl State {
         // Another owner of the directory may have moved a file of ours here: nothing is added to that.
         if from == 0 && lines < DEATHS && ours_alone(&self.directory)? {
             whole(write(&file, line), line.len())?;
-            self.deaths = Some(Deaths { file, identity: (stat.st_dev, stat.st_ino), lines: lines + 1 });
+            let lines = u8::try_from(lines + 1).unwrap_or(u8::MAX); // it is fewer than that
+            self.deaths = Some(Deaths { file, identity: (stat.st_dev, stat.st_ino), lines });
             return Ok(());
         }
         // Nor may the copy be read by more than could read it.
@@ -347,7 +387,7 @@ fn last_lines(file: &OwnedFd, from: off_t) -> nix::Result<(usize, off_t)> {
 /// Whether a file is ours, and nobody else may write it.
 fn ours_alone(file: &OwnedFd) -> nix::Result<bool> {
     let stat = fstat(file)?;
-    Ok(stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o022 == 0)
+    Ok(stat.st_uid == door::us() && stat.st_mode & 0o022 == 0)
 }
 
 fn whole(written: nix::Result<usize>, length: usize) -> nix::Result<()> {

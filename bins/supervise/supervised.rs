@@ -182,7 +182,7 @@ pub(crate) struct Supervised {
     /// Since when the logger reads the rest.
     draining: Option<u64>,
     /// What logs it if it has no `log`.
-    default_log: Option<DefaultLog>,
+    default_log: Option<Box<DefaultLog>>,
     /// Why `log` could not be opened, which was reported.
     no_log: Option<Errno>,
     asked: Asked,
@@ -559,7 +559,7 @@ impl Supervised {
                 process.retry_at = None;
                 process.unsaved = true;
             }
-            if process.adopted.as_ref().is_some_and(Adopted::is_asked) {
+            if process.adopted.as_deref().is_some_and(Adopted::is_asked) {
                 self.ask_adopted(part, now);
             }
         }

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::rc::Rc;
 
 use common::poll::{self, POLLIN, pollfd, watch};
 use common::{Voice, process, procfs, signals};
@@ -240,7 +241,7 @@ fn one_that_is_logged_by_a_command(directory: &Path) {
     let text: &'static CStr = Box::leak(text.into_boxed_c_str());
     let command = [c"/bin/sh", c"-c", c"exec cat >>\"$0\"", text];
     let root: &'static fs::File = Box::leak(Box::new(fs::File::open("/").unwrap()));
-    let log = DefaultLog { directory: root.as_fd(), program: Program::Command(command) };
+    let log = DefaultLog { directory: root.as_fd(), program: Program::Command(Rc::new(command)) };
     let mut held = [Some(open_with(&path, None, Options { log: Some(log), ..options() }))];
     hold(&mut held, |_| read(&path.join("text")) == "began\n");
     held[0].as_mut().unwrap().stop();

@@ -329,7 +329,7 @@ pub(super) fn nearest(word: &str) -> Option<&'static str> {
 }
 
 /// How many letters have to be added, left out, replaced or swapped with their neighbour.
-fn distance(from: &str, to: &str) -> usize {
+pub(super) fn distance(from: &str, to: &str) -> usize {
     let (from, to) = (from.as_bytes(), to.as_bytes());
     let mut before = Vec::new();
     let mut above: Vec<usize> = (0..=to.len()).collect();

@@ -212,7 +212,7 @@ pub(super) fn is_service(name: &[u8], env: &Env) -> bool {
 }
 
 /// Whether this is the path of a service, and not its name in SVDIR.
-fn is_path(name: &[u8]) -> bool {
+pub(super) fn is_path(name: &[u8]) -> bool {
     matches!(name.first(), Some(b'/' | b'.')) || name.ends_with(b"/")
 }
 

@@ -17,16 +17,14 @@ use super::failure::Failure;
 pub(super) struct Host {
     /// Where the socket of the tree is.
     tree: Rc<OwnedFd>,
-    /// The name of the service there.
+    /// The name of the service there, as a request has it.
     name: String,
 }
 
 impl Host {
-    /// A tree with its directory open; `None` where it could not be asked for a service of this name.
+    /// A tree with its directory open; `None` where the service has no name.
     pub(super) fn new(tree: Rc<OwnedFd>, name: &[u8]) -> Option<Self> {
-        let name = std::str::from_utf8(name).ok()?;
-        let fits = !name.is_empty() && name.bytes().all(|byte| byte > b' ');
-        fits.then(|| Self { tree, name: name.to_owned() })
+        (!name.is_empty()).then(|| Self { tree, name: supervise::address(name) })
     }
 
     /// Connects to the socket of the tree.

@@ -61,6 +61,9 @@ pub enum OnFull {
     DropNew,
 }
 
+/// The letters that a line of `config` with a setting begins with; all other lines mean nothing.
+pub const LETTERS: &[u8] = b"snNt!uUp+-eEo";
+
 impl Default for Config {
     fn default() -> Self {
         Self::of(Vec::new(), Vec::new())
@@ -237,6 +240,24 @@ mod tests {
         );
         let rules: Vec<(u8, &[u8])> = config.rules().collect();
         assert_eq!(rules, [(b'E', &b"y"[..]), (b'e', b"x"), (b'+', b"a b*"), (b'-', b"*")]);
+    }
+
+    #[test]
+    fn a_line_with_another_letter_sets_nothing() {
+        for letter in 1..=u8::MAX {
+            let line = [letter, b'x', b'\n'];
+            let (mut config, mut bad) = (Config::default(), 0);
+            let fill = |to: &mut Vec<u8>| {
+                to.extend_from_slice(&line);
+                Ok::<_, ()>(())
+            };
+            config.read(fill, |_, _| bad += 1).unwrap();
+            let set = bad > 0
+                || config.processor().is_some()
+                || !config.prefix().is_empty()
+                || config.rules().count() > 0;
+            assert_eq!(set, LETTERS.contains(&letter), "{letter}");
+        }
     }
 
     #[test]

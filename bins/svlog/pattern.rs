@@ -43,9 +43,48 @@ pub fn matches(dialect: Dialect, mut pattern: &[u8], mut text: &[u8]) -> bool {
     text.is_empty()
 }
 
+/// Whether there is a text that `pattern` stands for. In svlogd there is none for a `+` at its end; nor for one behind a
+/// `*`, which goes up to a `+` in the text. But one in front of these that reaches the end of the text agrees with them.
+#[must_use]
+pub fn can_match(dialect: Dialect, mut pattern: &[u8]) -> bool {
+    if dialect == Dialect::Multilog {
+        return true;
+    }
+    let mut behind_star = false;
+    loop {
+        match pattern {
+            [] => return true,
+            [b'+'] => return false,
+            [b'+', wanted, ..] => return !behind_star || *wanted == b'+',
+            [first, rest @ ..] => (behind_star, pattern) = (*first == b'*', rest),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_that_cannot_match_matches_nothing_of_a_few_letters() {
+        fn all(length: usize) -> Vec<Vec<u8>> {
+            let shorter = if length == 0 { return vec![vec![]] } else { all(length - 1) };
+            let longer = |text: &Vec<u8>| {
+                let with = |byte: &u8| [&text[..], &[*byte]].concat();
+                b"ab*+".iter().map(with).collect::<Vec<_>>()
+            };
+            let longest = shorter.iter().filter(|text| text.len() + 1 == length).flat_map(longer);
+            let longest: Vec<_> = longest.collect();
+            [shorter, longest].concat()
+        }
+        let texts = all(5);
+        for pattern in all(4) {
+            for dialect in [Dialect::Svlogd, Dialect::Multilog] {
+                let matches = texts.iter().any(|text| matches(dialect, &pattern, text));
+                assert_eq!(matches, can_match(dialect, &pattern), "{dialect:?} {}", pattern.escape_ascii());
+            }
+        }
+    }
 
     #[test]
     fn a_pattern_stands_for_what_svlogd_takes_it_for() {

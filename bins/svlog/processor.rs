@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use common::door::{self, Owner};
 use common::spawn::{self, Plan};
 use common::{Text, Words, fds, process, signals};
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, renameat};
 use nix::sys::stat::fchmod;
 use nix::unistd::{UnlinkatFlags, unlinkat};
@@ -166,6 +167,12 @@ fn keep(directory: &OwnedFd, name: Name) -> nix::Result<()> {
     // file's by now.
     let file = door::file(directory.as_fd(), made.path(), OFlag::O_RDONLY, Owner::Any)?;
     sync(&file)?;
+    // So is the state that goes with it, as multilog has it.
+    match door::file(directory.as_fd(), c"newstate", OFlag::O_RDONLY, Owner::Any) {
+        Ok(state) => sync(&state)?,
+        Err(Errno::ENOENT) => {} // the processor has removed it, which the rename below reports
+        Err(errno) => return Err(errno),
+    }
     fchmod(&file, SAFE)?;
     renameat(directory, made.path(), directory, safe.path())?;
     unlinkat(directory, name.path(), UnlinkatFlags::NoRemoveDir)?;

@@ -13,8 +13,8 @@ use super::events::{Events, Token};
 
 /// How many clients there can be.
 pub(super) const CLIENTS: usize = 32;
-/// The longest line: a name of 255 bytes, and a request.
-const LINE: usize = 640;
+/// The longest line: a name of 255 bytes, each escaped, and a request.
+const LINE: usize = 1280;
 /// How much is kept for a client that follows the events; one that lags further behind is dropped.
 const MOST: usize = 1 << 20;
 /// With less than this left to send, a list goes on.

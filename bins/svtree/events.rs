@@ -48,6 +48,32 @@ impl Token {
 
 const SLOTS: u32 = (1 << 24) - 1;
 
+/// What is waited for of a service: of its places most are empty.
+#[derive(Debug, Default)]
+pub(super) struct Watched(Vec<Place>);
+
+/// A place that has a file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Place {
+    fd: RawFd,
+    events: i16,
+    at: u8,
+}
+
+/// Those of these places that have a file.
+fn places(all: &[pollfd]) -> impl Iterator<Item = Place> + Clone + '_ {
+    let place = |(at, place): (u8, &pollfd)| Place { fd: place.fd, events: place.events, at };
+    (0..).zip(all).map(place).filter(|place| place.fd >= 0)
+}
+
+impl Watched {
+    fn become_these(&mut self, new: &[pollfd]) {
+        self.0.clear();
+        self.0.reserve_exact(places(new).count());
+        self.0.extend(places(new));
+    }
+}
+
 /// The files that are waited for.
 #[derive(Debug)]
 pub(super) struct Events(Epoll);
@@ -73,28 +99,31 @@ impl Events {
         self.0.modify(fd, events, token.pack())
     }
 
-    /// Waits for the places of `new` instead of those of `old`. A bit of `renewed`: this place has another file, though
-    /// its number may be the same.
+    /// Waits for the places of `new` instead of what is `watched`, which is these from then on, also where the kernel
+    /// has refused one. A bit of `renewed`: this place has another file, though its number may be the same.
     pub(super) fn update(
         &self,
-        old: &[pollfd],
+        watched: &mut Watched,
         new: &[pollfd],
         renewed: u32,
         token: Token,
     ) -> nix::Result<()> {
-        let places = || old.iter().zip(new).enumerate();
-        let other = |i: usize, old: &pollfd, new: &pollfd| old.fd != new.fd || renewed >> i & 1 != 0;
+        let done = self.exchange(watched, new, renewed, token);
+        watched.become_these(new);
+        done
+    }
+
+    fn exchange(&self, old: &Watched, new: &[pollfd], renewed: u32, token: Token) -> nix::Result<()> {
+        let stays = |old: &Place| old.fd == new[usize::from(old.at)].fd && renewed >> old.at & 1 == 0;
         // All that leave before any that come, which may have got their numbers.
-        for (i, (old, new)) in places().filter(|(_, (old, _))| old.fd >= 0) {
-            if other(i, old, new) {
-                self.0.delete(old.fd)?;
-            }
+        for old in old.0.iter().filter(|old| !stays(old)) {
+            self.0.delete(old.fd)?;
         }
-        for (i, (old, new)) in places().filter(|(_, (_, new))| new.fd >= 0) {
-            if other(i, old, new) {
-                self.0.add(new.fd, new.events, token.pack())?;
-            } else if old.events != new.events {
-                self.0.modify(new.fd, new.events, token.pack())?;
+        for new in places(new) {
+            match old.0.iter().find(|old| old.at == new.at && stays(old)) {
+                Some(old) if *old == new => {}
+                Some(_) => self.0.modify(new.fd, new.events, token.pack())?,
+                None => self.0.add(new.fd, new.events, token.pack())?,
             }
         }
         Ok(())
@@ -154,26 +183,27 @@ mod tests {
         let (reader, writer) = pipe();
         let at = reader.as_raw_fd();
         let first = [watch(at, POLLIN), watch(-1, 0), watch(-1, 0)];
-        events.update(&none, &first, 0, token).unwrap();
+        let mut watched = Watched::default();
+        events.update(&mut watched, &first, 0, token).unwrap();
         assert_eq!(ready(&events), [token]);
         drop((reader, writer));
         until_none(&events);
         // In the same place; then in another one.
         let (reader, writer) = pipe();
         assert_eq!(reader.as_raw_fd(), at);
-        events.update(&first, &first, 1, token).unwrap();
+        events.update(&mut watched, &first, 1, token).unwrap();
         assert_eq!(ready(&events), [token]);
         drop((reader, writer));
         let (reader, _writer) = pipe();
         assert_eq!(reader.as_raw_fd(), at);
         let moved = [watch(-1, 0), watch(-1, 0), watch(at, POLLIN)];
-        events.update(&first, &moved, 0, token).unwrap();
+        events.update(&mut watched, &moved, 0, token).unwrap();
         assert_eq!(ready(&events), [token]);
         // Without events none are reported.
         let idle = [watch(-1, 0), watch(-1, 0), watch(at, 0)];
-        events.update(&moved, &idle, 0, token).unwrap();
+        events.update(&mut watched, &idle, 0, token).unwrap();
         assert_eq!(ready(&events), []);
-        events.update(&idle, &none, 0, token).unwrap();
+        events.update(&mut watched, &none, 0, token).unwrap();
         assert_eq!(ready(&events), []);
     }
 }

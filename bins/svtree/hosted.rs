@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use common::Voice;
 use common::poll::{self, pollfd, watch};
 
-use super::events::{Events, Token};
+use super::events::{Events, Token, Watched};
 use super::queue::Queue;
 use crate::supervise::{Ending, FIXED_FDS, Next, Now, Standing, Supervised};
 
@@ -21,7 +21,7 @@ pub(super) struct Hosted {
     /// Distinguishes it from the one that was in its slot before.
     pub(super) serial: u32,
     /// What is waited for.
-    watched: [pollfd; FIXED_FDS],
+    watched: Watched,
     /// When it is due.
     pub(super) deadline: Option<u64>,
     /// Its children, as the tree has them.
@@ -70,7 +70,7 @@ impl Hosted {
             service,
             stay: Stay::Hosted,
             serial,
-            watched: [watch(-1, 0); FIXED_FDS],
+            watched: Watched::default(),
             deadline: None,
             pids: [0; PIDS],
             awake: false,
@@ -80,12 +80,28 @@ impl Hosted {
         }
     }
 
+    /// Its directory is gone: it has to end.
+    pub(super) fn leave(&mut self) {
+        self.stay = Stay::Leaving;
+        self.service.stop();
+    }
+
+    /// As [`Hosted::leave`], of one whose directory had gone before this tree was started, which nobody has seen.
+    pub(super) fn leave_vanished(&mut self, voice: Voice) {
+        let [process, ..] = self.service.pids();
+        if process != 0 {
+            voice.warning(&[b"its directory is gone; stopping what runs of it"]);
+        }
+        self.leave();
+    }
+
     /// Lets it do all that is due now. Whatever is ready is handled in the engine's own order, deaths and what the tree
     /// has asked for last.
     pub(super) fn turn(&mut self, voice: Voice) -> Turn {
         // What epoll has reported may have been dealt with meanwhile, and there may be more now.
-        let ended = match poll::poll(&mut self.watched, Some(0)) {
-            Ok(_) => self.service.ready(&self.watched, Now::read()),
+        let mut watched = self.watches(Now::read());
+        let ended = match poll::poll(&mut watched, Some(0)) {
+            Ok(_) => self.service.ready(&watched, Now::read()),
             Err(errno) => {
                 voice.unable(&[b"look at its fds"], errno);
                 None
@@ -105,15 +121,19 @@ impl Hosted {
         }
     }
 
+    fn watches(&self, now: Now) -> [pollfd; FIXED_FDS] {
+        let mut watched = [watch(-1, 0); FIXED_FDS];
+        self.service.watch(&mut watched, now);
+        watched
+    }
+
     /// Waits from now on for what it waits for. Where the kernel refuses that, it is looked at from time to time.
     pub(super) fn rest(&mut self, slot: usize, events: &Events, queue: &mut Queue, voice: Voice) {
         let now = Now::read();
-        let mut watched = [watch(-1, 0); FIXED_FDS];
-        self.service.watch(&mut watched, now);
+        let watched = self.watches(now);
         let token = Token::Service(u32::try_from(slot).unwrap_or(u32::MAX), self.serial);
         let renewed = if self.unwatched { u32::MAX } else { 0 } | self.service.renewed();
-        let updated = events.update(&self.watched, &watched, renewed, token);
-        self.watched = watched;
+        let updated = events.update(&mut self.watched, &watched, renewed, token);
         let mut deadline = self.service.deadline(now);
         match updated {
             Ok(()) => self.unwatched = false,

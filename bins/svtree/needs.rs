@@ -19,8 +19,7 @@ mod walk;
 use std::collections::VecDeque;
 
 use crate::supervise::Standing;
-#[cfg(test)]
-pub(super) use flaws::Flaw;
+pub(crate) use flaws::Flaw;
 use names::Names;
 pub(crate) use walk::Way;
 

@@ -19,7 +19,7 @@ pub(super) const TIMEOUT: u64 = 9000;
 
 /// The time limit of the whole stop, in milliseconds: what `.tree/timeout` says, else 9000. A value that cannot be read is
 /// reported.
-pub(super) fn timeout(directory: BorrowedFd, voice: Voice) -> u64 {
+pub(crate) fn timeout(directory: BorrowedFd, voice: Voice) -> u64 {
     let mut buffer = [0; 64];
     match door::read_file(directory, c".tree/timeout", Owner::Any, &mut buffer) {
         Ok(text) => time_limit(text).unwrap_or_else(|| {

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::resource::{Resource, getrlimit, rlim_t};
 use nix::sys::stat::Mode;
-use nix::unistd::{getpgrp, tcgetpgrp, tcsetpgrp};
+use nix::unistd::{getpgrp, read, tcgetpgrp, tcsetpgrp};
 
 use crate::supervise::{HEARD, exit_status, from_wait_status};
 
@@ -85,8 +85,22 @@ impl Received {
     fn terminal(&self) -> Option<BorrowedFd<'_>> {
         let stdin = self.standard[0].as_ref()?.as_fd();
         // It fails where stdin is no terminal, or not our controlling one.
-        tcgetpgrp(stdin).is_ok_and(|foreground| foreground == getpgrp()).then_some(stdin)
+        let foreground = tcgetpgrp(stdin).ok()?;
+        // Of another pid namespace, as below an unshare(1) that has made no session: all of its groups are 0 here.
+        let nameless = foreground.as_raw() == 0;
+        (foreground == getpgrp() && (!nameless || is_in_foreground())).then_some(stdin)
     }
+}
+
+/// Whether this process is in the foreground of its controlling terminal, whatever the numbers of process groups: the
+/// kernel refuses a read by one in the background, with EIO where TTIN is blocked as it is here, before it looks for
+/// how much is to be read; here it is nothing.
+fn is_in_foreground() -> bool {
+    // A file description of our own, which does not wait for another reader.
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    // Where there is no such file, as in a chroot, the terminal is left to those that have it.
+    let Ok(terminal) = fds::open(AT_FDCWD, c"/dev/tty", flags, Mode::empty()) else { return false };
+    matches!(read(&terminal, &mut []), Ok(_) | Err(Errno::EAGAIN))
 }
 
 /// How far it has come.

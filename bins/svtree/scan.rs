@@ -27,7 +27,7 @@ use nix::sys::time::TimeSpec;
 pub(crate) use notice::Notice;
 use pace::Pace;
 use place::Growth;
-pub(crate) use table::{Identity, argument};
+pub(crate) use table::{Identity, argument, is_service};
 use table::{State, Step, Table};
 use watches::{About, Watches};
 
@@ -146,6 +146,11 @@ impl Scan {
     /// When to call [`Scan::look`], in milliseconds since boot.
     pub(crate) fn deadline(&self) -> Option<u64> {
         self.pace.due()
+    }
+
+    /// Whether the last look has read all names.
+    pub(crate) fn was_read(&self) -> bool {
+        self.identity.is_some() && !self.reported.lost
     }
 
     /// How many services could not be opened, or not be hosted.

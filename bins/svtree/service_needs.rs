@@ -7,19 +7,28 @@ use common::door::{self, Owner};
 use nix::errno::Errno;
 
 /// How long it is as a rule, and how long it may be.
-const SIZES: [usize; 2] = [1 << 12, 1 << 20];
+const USUAL: usize = 1 << 10;
+const MOST: usize = 1 << 20;
 
 /// The file `needs` of a service; empty where there is none. One that cannot be read is reported.
 pub(crate) fn read(directory: BorrowedFd, voice: Voice) -> Vec<u8> {
-    let mut buffer = Vec::new();
-    for size in SIZES {
-        buffer.resize(size, 0);
-        match door::read_file(directory, c"needs", Owner::Any, &mut buffer).map(<[u8]>::len) {
-            Ok(length) if length < size => {
-                buffer.truncate(length);
-                return buffer;
+    let read = |buffer: &mut [u8]| door::read_file(directory, c"needs", Owner::Any, buffer).map(<[u8]>::len);
+    let mut usual = [0; USUAL]; // most services have none: nothing is allocated for them
+    let mut long = Vec::new();
+    let mut buffer = &mut usual[..];
+    loop {
+        match read(buffer) {
+            Ok(length) if length < buffer.len() => return buffer[..length].to_vec(),
+            Ok(_) if buffer.len() < MOST => {
+                long.resize(MOST, 0);
+                buffer = &mut long;
             }
-            Ok(_) => {}
+            Ok(_) => {
+                voice.unable_so(&[b"read needs"], Errno::EFBIG, b"the rest is not waited for");
+                // The last may not be whole.
+                let whole = buffer.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
+                return buffer[..whole].to_vec();
+            }
             Err(Errno::ENOENT) => return Vec::new(),
             Err(errno) => {
                 voice.unable_so(&[b"read needs"], errno, b"starting without what it needs");
@@ -27,9 +36,6 @@ pub(crate) fn read(directory: BorrowedFd, voice: Voice) -> Vec<u8> {
             }
         }
     }
-    voice.unable_so(&[b"read needs"], Errno::EFBIG, b"the rest is not waited for");
-    buffer.truncate(buffer.iter().rposition(|byte| *byte == b'\n').unwrap_or(0)); // the last may not be whole
-    buffer
 }
 
 /// The names in it, one a line.

@@ -1,5 +1,6 @@
 //! The sweep at the end of the tree, when it is process 1 or acts as one: whatever else lives below is asked to end, and
-//! killed if it does not.
+//! killed if it does not. It comes twice: once all services are down, for all but their loggers, since those wait for
+//! the end of a pipe that others may hold; and, when the loggers have ended, for what is left.
 
 use common::{process, procfs, signals};
 use nix::errno::Errno;
@@ -54,17 +55,16 @@ fn next(stage: Stage, left: bool, now: u64, end: u64) -> (Stage, Deed) {
 
 /// What the sweep reaches.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Reach {
+pub(super) enum Reach<'a> {
     /// Every process: this one is process 1.
     All,
-    /// Those that descend from this one, which is a subreaper.
-    Descendants,
+    /// Those that descend from this one, which is a subreaper, but for these children and what descends from them.
+    Descendants(&'a [u32]),
 }
 
 /// The sweep.
 #[derive(Debug)]
 pub(super) struct Sweep {
-    reach: Reach,
     stage: Stage,
     /// When the time for the stop is over: monotonic, ms.
     end: u64,
@@ -73,23 +73,30 @@ pub(super) struct Sweep {
 impl Sweep {
     /// A sweep that has not begun, of which all is killed at `end`: monotonic, ms.
     pub(super) fn new(end: u64) -> Self {
-        let reach = if std::process::id() == 1 { Reach::All } else { Reach::Descendants };
-        Self { reach, stage: Stage::Due, end }
+        Self { stage: Stage::Due, end }
     }
 
     /// Does what is due: at the start, after each death of a child, and at [`Sweep::deadline`]. Whether it is over.
-    pub(super) fn go_on(&mut self, now: u64) -> bool {
-        let (stage, deed) = next(self.stage, self.reach.is_anybody(), now, self.end);
+    pub(super) fn go_on(&mut self, reach: Reach, now: u64) -> bool {
+        if self.is_over() {
+            return true;
+        }
+        let (stage, deed) = next(self.stage, reach.is_anybody(), now, self.end);
         self.stage = stage;
         match deed {
             Deed::Ask => {
-                self.reach.send(signals::TERM);
-                self.reach.send(signals::CONT); // what is stopped learns of it, too
+                reach.send(signals::TERM);
+                reach.send(signals::CONT); // what is stopped learns of it, too
             }
-            Deed::Kill => self.reach.send(signals::KILL),
+            Deed::Kill => reach.send(signals::KILL),
             Deed::Nothing => {}
         }
-        stage == Stage::Over
+        self.is_over()
+    }
+
+    /// Whether nothing more comes.
+    pub(super) fn is_over(&self) -> bool {
+        self.stage == Stage::Over
     }
 
     /// When something is due without a death: monotonic, ms.
@@ -102,14 +109,20 @@ impl Sweep {
     }
 }
 
-impl Reach {
+impl Reach<'_> {
+    /// All that there may be.
+    pub(super) fn whole() -> Self {
+        if std::process::id() == 1 { Self::All } else { Self::Descendants(&[]) }
+    }
+
     /// Whether anything lives that is reached. Without /proc no descendant is found: nothing can be done about those.
     fn is_anybody(self) -> bool {
         match self {
             Self::All => process::kill_all(0) != Err(Errno::ESRCH),
-            Self::Descendants => {
+            Self::Descendants(spare) => {
                 let mut found = false;
-                procfs::children(|pid| found |= procfs::process(pid).is_ok_and(|process| !process.zombie));
+                let lives = |pid| procfs::process(pid).is_ok_and(|process| !process.zombie);
+                procfs::children(|pid| found |= !spare.contains(&pid) && lives(pid));
                 found
             }
         }
@@ -122,8 +135,8 @@ impl Reach {
             Self::All => {
                 let _ = process::kill_all(signal);
             }
-            Self::Descendants => {
-                for (pid, parent) in descendants() {
+            Self::Descendants(spare) => {
+                for (pid, parent) in descendants(spare) {
                     let _ = send_below(pid, parent, signal);
                 }
             }
@@ -131,11 +144,12 @@ impl Reach {
     }
 }
 
-/// All descendants of this process, each with its parent, parents first.
-fn descendants() -> Vec<(u32, u32)> {
+/// All descendants of this process but for these children and theirs, each with its parent, parents first.
+fn descendants(spare: &[u32]) -> Vec<(u32, u32)> {
     let mut all = Vec::new();
     let own = std::process::id();
     procfs::children(|pid| all.push((pid, own)));
+    all.retain(|(pid, _)| !spare.contains(pid));
     let mut at = 0;
     while let Some(&(parent, _)) = all.get(at) {
         procfs::children_of(parent, |pid| all.push((pid, parent)));
@@ -192,7 +206,7 @@ mod tests {
     #[test]
     fn a_sweep_ends_whatever_is_left() {
         for end in [0, 500, 1_000_000, u64::MAX] {
-            let (mut sweep, mut now) = (Sweep { reach: Reach::Descendants, stage: Stage::Due, end }, 1000);
+            let (mut sweep, mut now) = (Sweep::new(end), 1000);
             while sweep.stage != Stage::Over {
                 (sweep.stage, _) = next(sweep.stage, true, now, end);
                 now = sweep.deadline().unwrap_or(now).max(now);

@@ -5,14 +5,16 @@ use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use common::spawn::Files;
 use common::supervise::Part;
 use common::{Voice, Words, door, fds, file};
 use nix::errno::Errno;
-use nix::fcntl::renameat;
+use nix::fcntl::{AtFlags, renameat};
+use nix::sys::stat::{SFlag, fstatat};
 
-use super::scan::argument;
+use super::scan::{argument, is_service};
 use crate::supervise::{
     self, DefaultLog, Ends, HandedOn, Homeless, Names, Now, Options, Orphans, Patience, PidSpace, Places,
     Program, Refusal, Supervised,
@@ -23,6 +25,8 @@ use crate::supervise::{
 pub(super) struct Template {
     /// The name that the tree was called by.
     pub(super) called: &'static [u8],
+    /// Our pid.
+    pub(super) pid: u32,
     /// The environment of their programs.
     pub(super) env: Words,
     /// The scan directory, from the root.
@@ -59,7 +63,9 @@ impl Log {
         let (directory, program) = match self {
             Self::Nothing => return None,
             Self::Directory(directory) => (*directory, Program::Run(Some(name))),
-            Self::Prefix(directory, path) => (*directory, Program::Command([path, c"-p", name, c"-"])),
+            Self::Prefix(directory, path) => {
+                (*directory, Program::Command(Rc::new([path, c"-p", name, c"-"])))
+            }
         };
         Some(DefaultLog { directory, program })
     }
@@ -103,7 +109,7 @@ impl Template {
             voice: self.voice(name),
             env: self.env.clone(),
             files: Some(self.files),
-            supervisor: std::process::id(),
+            supervisor: self.pid,
             space,
             ends: Ends::WhenAsked,
             orphans: Orphans::Anybodys,
@@ -126,6 +132,32 @@ impl Template {
             Some(Ok(state)) => supervise::has_left(state.as_fd()),
             Some(Err(errno)) => *errno != Errno::ENOENT,
         }
+    }
+
+    /// The names, with their state directories, which no directory has any more, and of which something may live that a
+    /// former tree has left. A state that lies in its own directory is gone with that.
+    pub(super) fn vanished(&self, scan: &OwnedFd) -> nix::Result<Vec<(CString, OwnedFd)>> {
+        let mut found = Vec::new();
+        let Some(all) = self.state.as_ref().or(self.own.as_ref()) else { return Ok(found) };
+        let is_there = |name: &CStr| match fstatat(scan, name, AtFlags::empty()) {
+            Ok(file) => fds::is(&file, SFlag::S_IFDIR),
+            // Of any other error nobody knows what it means.
+            Err(errno) => !matches!(errno, Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP),
+        };
+        fds::each_name(all.as_fd(), |name| {
+            let its = is_service(name) && self.state_parent(name).is_some();
+            if !its || is_there(name) {
+                return;
+            }
+            // What is no directory, or somebody else's link to one, was not made by a tree.
+            let state = door::directory(all.as_fd(), name).ok();
+            found.extend(
+                state
+                    .filter(|state| supervise::may_live(state.as_fd(), &self.space))
+                    .map(|state| (name.to_owned(), state)),
+            );
+        })?;
+        Ok(found)
     }
 
     /// Where the state directory of a service lies, if not in its own directory.

@@ -69,6 +69,8 @@ pub(super) struct Tree {
     slots: Slots,
     /// How often the directory was looked at.
     looks: u64,
+    /// What has vanished before that was looked for.
+    sought: bool,
     /// Why there was no room for all, which was reported.
     full: Option<Errno>,
     /// Those that are not hosted yet.
@@ -237,7 +239,9 @@ impl Tree {
             }
         }
         self.follow(slot);
-        self.changed(slot, Now::read());
+        let now = Now::read();
+        self.note_draining(slot, now);
+        self.changed(slot, now);
     }
 
     /// Takes notice of the signals that have arrived, and of deaths. What follows from them happens in the turns of the

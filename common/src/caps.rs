@@ -1,5 +1,7 @@
 //! Capability sets, capabilities(7).
 
+use std::sync::OnceLock;
+
 use nix::sys::prctl::set_keepcaps;
 use nix::unistd::getresuid;
 
@@ -14,10 +16,11 @@ const CHROOT: u64 = 1 << 18;
 const LARGE_PIPES: u64 = 1 << 21 | 1 << 24;
 
 /// Whether the pages of this process's pipes are not counted against its user's few, pipe(7). Where that cannot be
-/// known they are.
+/// known they are. Asked for once: the programs that live on change no capabilities.
 #[must_use]
 pub fn may_have_large_pipes() -> bool {
-    capget().is_ok_and(|sets| sets.effective & LARGE_PIPES != 0)
+    static MAY: OnceLock<bool> = OnceLock::new();
+    *MAY.get_or_init(|| capget().is_ok_and(|sets| sets.effective & LARGE_PIPES != 0))
 }
 
 /// Whether this process could chroot: `CAP_SYS_CHROOT` is permitted.

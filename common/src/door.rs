@@ -49,8 +49,35 @@ pub fn file_or_new(
     mode: u32,
     owner: Owner,
 ) -> nix::Result<OwnedFd> {
+    seen_file_or_new(directory, name, access, mode, owner).map(|(file, _)| file)
+}
+
+/// As [`file_or_new`], with what was seen of the file as it was looked at.
+///
+/// # Errors
+/// As [`file()`].
+pub fn seen_file_or_new(
+    directory: BorrowedFd,
+    name: &CStr,
+    access: OFlag,
+    mode: u32,
+    owner: Owner,
+) -> nix::Result<(OwnedFd, FileStat)> {
     let mode = Mode::from_bits_truncate(mode);
-    open(directory, name, access | OFlag::O_CREAT, mode, SFlag::S_IFREG, owner)
+    open_and_look(directory, name, access | OFlag::O_CREAT, mode, SFlag::S_IFREG, owner)
+}
+
+/// As [`file()`], likewise.
+///
+/// # Errors
+/// As [`file()`].
+pub fn seen_file(
+    directory: BorrowedFd,
+    name: &CStr,
+    access: OFlag,
+    owner: Owner,
+) -> nix::Result<(OwnedFd, FileStat)> {
+    open_and_look(directory, name, access, Mode::empty(), SFlag::S_IFREG, owner)
 }
 
 /// Makes a new file, for writing, in the place of whatever has that name: a link is removed, not followed.
@@ -100,7 +127,7 @@ pub fn fifo(directory: BorrowedFd, name: &CStr, access: OFlag, owner: Owner) -> 
     open(directory, name, access, Mode::empty(), SFlag::S_IFIFO, owner)
 }
 
-/// As [`fifo`], and makes the FIFO with `mode` if there is none.
+/// As [`fifo`], and makes the FIFO if there is none. With `mode`, and so one that was there and has to be ours.
 ///
 /// # Errors
 /// As [`fifo`] and mkfifo(3).
@@ -117,8 +144,9 @@ pub fn fifo_or_new(
         Err(Errno::EEXIST) => false,
         Err(errno) => return Err(errno),
     };
-    let fifo = fifo(directory, name, access, if made { Owner::Us } else { owner })?;
-    if made {
+    let owner = if made { Owner::Us } else { owner };
+    let (fifo, stat) = open_and_look(directory, name, access, Mode::empty(), SFlag::S_IFIFO, owner)?;
+    if owner == Owner::Us && stat.st_mode & 0o7777 != mode.bits() {
         // The umask has taken something from it. By the fd: the name may be another file's by now.
         fchmod(&fifo, mode)?;
     }
@@ -249,14 +277,27 @@ fn open(
     kind: SFlag,
     owner: Owner,
 ) -> nix::Result<OwnedFd> {
+    open_and_look(directory, name, access, mode, kind, owner).map(|(file, _)| file)
+}
+
+fn open_and_look(
+    directory: BorrowedFd,
+    name: &CStr,
+    access: OFlag,
+    mode: Mode,
+    kind: SFlag,
+    owner: Owner,
+) -> nix::Result<(OwnedFd, FileStat)> {
     let safe = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let file = fds::open(directory, name, access | safe, mode)?;
-    look(&fstat(file.as_fd())?, kind, owner)?;
-    Ok(file)
+    let stat = fstat(file.as_fd())?;
+    look(&stat, kind, owner)?;
+    Ok((file, stat))
 }
 
 /// Our effective user. Asked for once: the programs that come through this door change no ids.
-fn us() -> u32 {
+#[must_use]
+pub fn us() -> u32 {
     static US: OnceLock<u32> = OnceLock::new();
     *US.get_or_init(|| geteuid().as_raw())
 }

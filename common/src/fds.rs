@@ -44,6 +44,16 @@ pub fn may_read(directory: BorrowedFd, path: &CStr) -> nix::Result<()> {
 
 /// Reports the names in a directory but `.` and `..`, without allocating.
 pub fn each_name(directory: BorrowedFd, report: impl FnMut(&CStr)) -> nix::Result<()> {
+    read_names(directory, report).map(drop)
+}
+
+/// As [`each_name`]. True where all names have come in one read, in which the kernel lets nobody change one: then no name
+/// was missed that was there all the time.
+pub fn each_name_at_once(directory: BorrowedFd, report: impl FnMut(&CStr)) -> nix::Result<bool> {
+    Ok(read_names(directory, report)? <= 1)
+}
+
+fn read_names(directory: BorrowedFd, report: impl FnMut(&CStr)) -> nix::Result<u32> {
     let all = open_directory(directory, c".")?; // which is read from its beginning
     file::each_name(all.as_fd(), report)
 }
@@ -203,7 +213,8 @@ pub fn all_handed_on(wanted: impl Fn(RawFd) -> bool) -> nix::Result<Vec<OwnedFd>
                 .and_then(|fd| RawFd::try_from(fd).ok())
                 .into_iter()
                 .for_each(&mut look);
-        })?,
+        })
+        .map(drop)?,
         Err(_) => (0..SEARCHED).for_each(look), // there is no /proc
     }
     let own = |at: RawFd| {

@@ -134,6 +134,9 @@ impl Cli {
 
     /// The next option; `None` once the first operand is reached. Options never follow an operand.
     pub fn option(&mut self) -> Result<Option<Arg<'static>>, Exit> {
+        if self.ended {
+            return Ok(None);
+        }
         match self.parser.next()? {
             Some(Arg::Short(option)) => return Ok(Some(Arg::Short(option))),
             Some(Arg::Long("help")) => {

@@ -6,12 +6,14 @@
 
 use std::ffi::CStr;
 
+mod address;
 mod control;
 pub mod json;
 mod object;
 mod report;
 mod status;
 
+pub use address::{address, addressed};
 pub use control::Control;
 pub use object::{Object, key, named};
 pub use report::{LastDeath, Report};

@@ -131,8 +131,9 @@ impl<const N: usize> Text<N> {
 
     /// Adds blanks up to `length` bytes.
     pub fn fill(&mut self, length: usize) -> &mut Self {
-        while self.length < length.min(N) {
-            self.append(b" ");
+        if let Some(rest) = self.bytes.get_mut(self.length..length.min(N)) {
+            rest.fill(b' ');
+            self.length += rest.len();
         }
         self
     }

@@ -410,3 +410,16 @@ fn a_dead_or_full_stdout_is_an_error_and_no_panic() {
     assert_eq!(ends("svctl status run <&- >&- 2>&-"), prints(""));
     assert_eq!(ends("svctl status nothing 2>&-").status, 1);
 }
+
+#[test]
+fn services_are_named_behind_two_dashes_too() {
+    let house = House::new();
+    for name in ["a", "b"] {
+        house.write(&format!("{name}/run"), STAYS);
+    }
+    let expected = house.svctl("list a");
+    assert_eq!(expected.stdout.lines().count(), 2, "{expected:?}");
+    for words in ["-- list a", "list -- a"] {
+        assert_eq!(house.svctl(words), expected, "{words}");
+    }
+}

@@ -221,6 +221,11 @@ fn a_service_with_needs_is_started_by_its_tree() {
     // It cannot: there is no socket.
     assert_eq!(house.svctl("-v down db").status, 0);
     assert_eq!(tree.heard()[heard], "@db down");
+    // A name with a blank is one word.
+    let heard = tree.heard().len();
+    house.write("my web/needs", "db\n");
+    assert_eq!(run(house.command("svctl", "up").arg("my web")).status, 1);
+    assert_eq!(tree.heard()[heard..], ["@my\\x20web up"]);
     // In the directory itself the name is that of the directory.
     let heard = tree.heard().len();
     assert_eq!(run(house.command("svctl", "up .").current_dir(house.at("web"))).status, 0);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::harness::*;
+use crate::needs;
 use crate::support::*;
 
 both!(svlog;
@@ -50,6 +51,25 @@ fn a_processor_works_on_each_archive(of: Program) {
     assert_eq!(log.all(), "done: one\nend\ndone: two\nend\nthree\n");
     assert_clean(&log, 2);
     assert_eq!((log.read("state").as_str(), log.stderr().as_str()), ("", ""));
+}
+
+#[test]
+fn the_output_and_the_state_are_on_the_disk_before_the_archive_is_removed() {
+    needs!(tool("strace"));
+    let mut log = Log::prepare(Svlog, "!cat; echo state >&5\n");
+    log.plant(&old_archive(1, 'u'), "left\n", 0o744);
+    let trace = "exec strace -qq -y -o trace -e trace=fsync,unlink,unlinkat,rename,renameat,renameat2 \"$@\"";
+    log.spawn(log.command_behind(trace));
+    log.until_processed(1);
+    log.finish();
+    let trace = text(&log.path("trace"));
+    let at = |words: [&str; 2]| {
+        let found = trace.lines().position(|line| words.iter().all(|word| line.contains(word)));
+        found.unwrap_or_else(|| panic!("no {words:?} in\n{trace}"))
+    };
+    let removed = at(["unlink", ".u"]);
+    assert!(at(["fsync", ".t>"]) < removed && at(["fsync", "/newstate>"]) < removed, "{trace}");
+    assert_eq!(log.read("state"), "state\n");
 }
 
 fn the_state_is_handed_on(of: Program) {

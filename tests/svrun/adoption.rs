@@ -604,6 +604,42 @@ fn upgrade_executes_the_program_that_is_there_now() {
     service.exit();
 }
 
+#[test]
+fn a_copy_of_a_living_service_is_another_one_and_a_renamed_one_is_the_same() {
+    let mut service = Service::start(Svrun, &[("run", SLEEPER), ("log/run", LOGGER)]);
+    let original = service.started(1);
+    let copy = |from: &str, to: &str| {
+        assert_eq!(run_in(service.scratch.path(), &format!("cp -r {from} {to}")), prints(""));
+    };
+    copy("service", "copy");
+    let spawn = |directory: &str| service.adopt(link("svrun")).arg(directory).spawn().unwrap();
+    let mut other = spawn("copy");
+    let copied: u32 = service.nth(2, "start ").parse().unwrap();
+    assert!(lives(original) && lives(copied) && copied != original);
+    // Nor is one the same that was made while nobody was there, as of a backup.
+    other.kill().unwrap();
+    other.wait().unwrap();
+    copy("copy", "backup");
+    let mut backup = spawn("backup");
+    service.nth(3, "start ");
+    service.kill_supervisor();
+    assert_eq!(run_in(service.scratch.path(), "mv service old; mv copy service"), prints(""));
+    service.supervise();
+    service.until_status("the copy", |status| status.pid == copied);
+    let mut old = service.adopt(link("svrun")).arg("old").spawn().unwrap();
+    let pid = || text(&service.path("old/supervise/pid"));
+    service.until("the original", || {
+        pid() == format!("{original}\n") && opens(&service.path("old/supervise/ok"))
+    });
+    assert_eq!((service.count("start "), service.count("log start ")), (3, 3));
+    for supervisor in [&mut old, &mut backup] {
+        send_signal(supervisor.id(), Signal::SIGTERM);
+        assert_eq!(status_of(supervisor), Some(0));
+    }
+    assert_eq!(service.stderr(), "");
+    service.exit();
+}
+
 /// Asserts that each writer's numbers in the log are all there, once and in order.
 fn assert_whole(text: &str) {
     let mut next: HashMap<u32, u64> = HashMap::new();

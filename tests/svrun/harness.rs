@@ -195,6 +195,11 @@ impl Service {
         self.supervisor.as_ref().unwrap().id()
     }
 
+    /// The process of the supervisor.
+    pub(crate) fn child(&self) -> &Child {
+        self.supervisor.as_ref().unwrap()
+    }
+
     /// A path in the scratch directory, as the supervisor sees it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         let path = self.scratch.path().join(name);
@@ -260,7 +265,8 @@ impl Service {
         assert!(in_time(reached), "{what}: not reached\n{}", self.report());
     }
 
-    fn report(&self) -> String {
+    /// All there is to know.
+    pub(crate) fn report(&self) -> String {
         let files = ["supervise/stat", "supervise/pid", "log/supervise/stat"];
         let files = files.map(|name| format!("{name}: {}", self.read(name).trim_end())).join("\n");
         let last = |lines: Vec<String>| lines[lines.len().saturating_sub(40)..].join("\n");

@@ -473,6 +473,38 @@ fn after_any_commands_in_any_order_the_last_word_counts() {
 }
 
 #[test]
+fn a_restart_by_command_is_no_short_run() {
+    let mut service = start(&[
+        ("restart-max", "1\n"),
+        ("restart-delay", "1000\n"),
+        ("finish", SLOW_FINISH),
+        ("log/run", LOGGER),
+    ]);
+    // Its finish is adopted, and what it belongs to is known still.
+    for (count, kills) in (1..).zip([false, false, true]) {
+        service.started(count);
+        match count {
+            1 => service.send("tcu"), // as runit's sv restart
+            _ => drop(service.ask("restart")),
+        }
+        service.nth(count, "finish waits");
+        if kills {
+            service.kill_supervisor();
+            service.supervise();
+        }
+        service.tell_finish("exit");
+    }
+    service.started(4);
+    assert_eq!(field(&service.ask("status"), "short"), "0");
+    // What it does itself counts.
+    service.tell("exit 1");
+    service.nth(4, "finish waits");
+    service.tell_finish("exit");
+    service.until_stat("down, gave up");
+    service.exit();
+}
+
+#[test]
 fn a_link_that_led_nowhere_counts_once_it_leads_somewhere() {
     let mut service =
         Service::start(Svrun, &[("run", PUPPET), ("restart-delay", "0"), ("restart-reset", "0")]);

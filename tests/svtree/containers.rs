@@ -68,6 +68,49 @@ fn each_stop_signal_is_an_orderly_stop() {
     }
 }
 
+/// A logger that reads in another process than that of its run, and notes when it is asked to end, and its own end.
+const WATCHED_LOGGER: &str = r"#!/bin/sh
+trap 'echo log got TERM >>$D/lines' TERM
+n=${PWD%/log}
+n=${n##*/}
+cat >>$D/logged.$n
+echo log end $n >>$D/lines
+";
+
+/// A service that leaves behind what holds its log: a process that ends at TERM, or one that ignores it.
+const LEAVES: &str = r#"#!/bin/sh
+n=${PWD##*/}
+setsid sh -c 'trap "echo asked; exit" TERM; : >$D/one.$0; while :; do sleep 600 & wait; done' $n &
+setsid sh -c 'trap "" TERM; : >$D/two.$0; while :; do sleep 600 & wait; done' $n &
+until [ -e $D/one.$n ] && [ -e $D/two.$n ]; do sleep 0.01; done
+trap 'echo stop $n >>$D/lines; exit 0' TERM
+echo start $n $$ >>$D/lines
+while :; do sleep 0.05; done
+"#;
+
+#[test]
+fn what_holds_a_log_is_ended_before_its_logger_is_waited_for() {
+    needs!(inits());
+    for init in INITS {
+        let a = [("a/run", LEAVES), ("a/log/run", WATCHED_LOGGER), ("a/needs", "b\n")];
+        let b = [("b/run", LEAVES), ("b/log/run", WATCHED_LOGGER)];
+        let mut tree = Tree::prepare(&[&a[..], &b, &[LAST]].concat());
+        // So long that no end of any time limit is one of these.
+        tree.set_options(&["-t", "1000000"]);
+        tree.spawn(inside(&tree, init));
+        tree.started(1, "a");
+        tree.started(1, "b");
+        send_in(&tree, "TERM");
+        assert_eq!(tree.ended(), 0, "{init:?}: {}", tree.report());
+        let mut ends = ends(&tree);
+        ends[2..4].sort();
+        assert_eq!(ends, ["stop a", "stop b", "log end a", "log end b", "tree 0"], "{init:?}");
+        assert_eq!((tree.text("logged.a"), tree.text("logged.b")), ("asked\n".into(), "asked\n".into()));
+        assert_eq!(tree.stderr(), "", "{init:?}: no logger was left");
+        tree.assert_nothing_left();
+    }
+}
+
 #[test]
 fn hup_is_a_look_and_ends_nothing() {
     needs!(namespaces());

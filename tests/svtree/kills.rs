@@ -74,7 +74,7 @@ fn assert_one(tree: &Tree, name: &str, context: &str) {
 fn assert_whole(tree: &Tree, name: &str, context: &str) {
     let mut next: HashMap<u64, u64> = HashMap::new();
     let text = tree.text(&format!("logged.{name}"));
-    for line in text.lines().filter(|line| !line.starts_with("warning: svrun: ") && !line.is_empty()) {
+    for line in text.lines().filter(|line| !line.starts_with("warning: svtree: ") && !line.is_empty()) {
         let number = |text: &str| text.parse::<u64>().ok();
         let parts = line.split_once(' ').and_then(|(pid, count)| Some((number(pid)?, number(count)?)));
         let (pid, number) = parts.unwrap_or_else(|| panic!("{context}: {name}: torn: {line:?}"));

@@ -92,9 +92,9 @@ fn it_is_started_stopped_checked_and_started_again() {
         tree.spawn(crun(&tree, &["run", "box"]));
         tree.until("the service", || count(&tree, "start web 12345") == life);
         let check = crun(&tree, &["exec", "--user", "12345:12345", "box", "/svctl", "-w", "60", "check"])
-            .status()
+            .output()
             .unwrap();
-        assert_eq!(check.code(), Some(0), "{signal}: {}", tree.report());
+        assert_eq!(check.status.code(), Some(0), "{signal}: {check:?} {}", tree.report());
         assert!(crun(&tree, &["kill", "box", signal]).status().unwrap().success(), "{}", tree.report());
         assert_eq!(tree.ended(), status, "{signal}: {}", tree.report());
         let last = if status == 0 { "tree 0" } else { "start web 12345" };

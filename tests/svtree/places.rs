@@ -55,7 +55,7 @@ fn without_any_place_to_write_all_works_but_adoption_and_that_is_said_once() {
     assert_eq!((tree.said(NO_STATE), tree.said("going on without a socket")), (3, 1), "{}", tree.stderr());
     tree.signal(nix::sys::signal::Signal::SIGHUP);
     tree.stop();
-    assert_eq!(tree.stderr().lines().filter(|line| !line.contains("svrun: run exited")).count(), 4);
+    assert_eq!(tree.stderr().lines().filter(|line| !line.contains("svtree: run exited")).count(), 4);
     assert!(!tree.at("a/supervise").exists());
 }
 
@@ -132,6 +132,105 @@ fn a_service_that_cannot_be_read_is_reported_once_and_started_when_it_can() {
     tree.started(1, "secret");
     tree.stop();
     assert_eq!(tree.stderr().lines().count(), 1);
+}
+
+#[test]
+fn a_service_whose_directory_has_gone_while_no_tree_lived_is_stopped() {
+    for (apart, files) in [
+        (true, &[("a/run", PUPPET), ("a/log/run", LOGGER)][..]),
+        // Its state is not in its own directory, either.
+        (false, &[("x@/run", PUPPET), ("a@1", "-> x@")]),
+    ] {
+        let (name, directory) = if apart { ("a", "a") } else { ("x@", "a@1") };
+        let mut tree = Tree::prepare(&[files, &[("b/run", PUPPET), ("b/log/run", LOGGER)]].concat());
+        if apart {
+            tree.keep_state_apart();
+        }
+        tree.supervise();
+        let (gone, stays) = (tree.started(1, name), tree.started(1, "b"));
+        let loggers = [apart.then(|| tree.until_log("a")), Some(tree.until_log("b"))];
+        tree.kill();
+        tree.tell(name, "echo the last words");
+        tree.until("its log", || !apart || tree.text("logged.a") == "the last words\n");
+        tree.shell(&format!("rm -r {directory}"));
+        tree.supervise();
+        tree.nth(1, &format!("stop {name}"));
+        tree.until("nothing of it", || !lives(gone) && loggers[0].is_none_or(|pid| !lives(pid)));
+        tree.until_names(&["b"]);
+        assert_eq!((tree.until_run("b"), Some(tree.until_log("b"))), (stays, loggers[1]));
+        let said =
+            || tree.said(&format!("{directory}: warning: its directory is gone; stopping what runs of it"));
+        assert_eq!(said(), 1, "{}", tree.stderr());
+        // That was all: the next one finds nothing of it.
+        tree.kill_and_restart();
+        tree.until_names(&["b"]);
+        assert_eq!(tree.said("its directory is gone"), 1, "{}", tree.stderr());
+        tree.stop();
+        assert_eq!((tree.count("start"), tree.count("stop"), tree.count("log start b")), (2, 2, 1));
+    }
+}
+
+#[test]
+fn what_has_gone_is_stopped_by_a_tree_that_stops_at_once() {
+    let mut tree = Tree::prepare(&[("a/run", PUPPET), ("b/run", PUPPET)]);
+    tree.keep_state_apart();
+    tree.supervise();
+    tree.started(1, "a");
+    tree.started(1, "b");
+    tree.kill();
+    tree.shell("rm -r a");
+    tree.spawn(tree.command_behind(&[
+        "env",
+        "--block-signal=TERM",
+        "sh",
+        "-c",
+        "kill -TERM $$; exec \"$@\"",
+        "sh",
+    ]));
+    assert_eq!(tree.ended(), 0, "{}", tree.report());
+    tree.assert_nothing_left();
+    assert_eq!((tree.count("stop a"), tree.count("stop b")), (1, 1));
+}
+
+#[test]
+fn a_directory_beside_its_own_that_another_supervisor_uses_is_left_alone() {
+    let mut tree = Tree::prepare(&[("b/run", SLEEPER), (".c/run", SLEEPER)]);
+    tree.keep_state_apart();
+    tree.shell("mkdir $T/state");
+    let mut other = tree.adopt(link("svrun")).args(["-s", "state/c", "tree/.c"]).spawn().unwrap();
+    let pid = tree.until_run("c");
+    tree.supervise();
+    tree.started(1, "b");
+    tree.until("a word", || tree.said("svtree c: warning: unable to lock supervise/lock") == 1);
+    tree.until_names(&["b"]);
+    assert!(lives(pid) && tree.said("gone") == 0, "{}", tree.report());
+    tree.signal(nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(tree.ended(), 0);
+    assert!(lives(pid));
+    send_signal(other.id(), nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(status_of(&mut other), Some(0));
+    tree.assert_nothing_left();
+}
+
+#[test]
+fn a_copy_of_a_service_that_runs_is_another_service() {
+    let mut tree = Tree::start(&[("a/run", SLEEPER), ("a/log/run", LOGGER)]);
+    let (original, logger) = (tree.started(1, "a"), tree.until_log("a"));
+    tree.shell("cp -r a .b; mv .b b");
+    let copy = tree.started(1, "b");
+    // The files that it was copied with say what they said.
+    tree.until("its state", || tree.status_now("b").is_some_and(|status| status.pid == copy));
+    assert_eq!((tree.until_run("a"), tree.until_log("a"), tree.count("log start")), (original, logger, 2));
+    // A rename changes nothing.
+    tree.kill();
+    tree.shell("mv a c; cp -r b .d; mv .d d");
+    tree.supervise();
+    tree.started(1, "d");
+    tree.until_names(&["b", "c", "d"]);
+    assert_eq!((tree.until_run("b"), tree.until_run("c"), tree.until_log("c")), (copy, original, logger));
+    tree.stop();
+    assert_eq!((tree.count("start"), tree.count("log start")), (3, 3), "{}", tree.report());
+    assert_eq!(tree.stderr(), "");
 }
 
 #[test]

@@ -277,6 +277,29 @@ fn a_tree_in_the_background_leaves_the_terminal_to_the_foreground() {
 }
 
 #[test]
+fn below_an_unshare_without_a_session_it_has_the_terminal_in_the_foreground_alone() {
+    needs!(root(), tool("unshare"), tool("setsid"));
+    let program = "trap \"echo interrupted\" INT; echo program; until read x <$D/go; do :; done";
+    for (line, foreground) in [("unshare ...", true), ("set -m; unshare ... & wait $!", false)] {
+        let ground = Ground::new();
+        ground.fifo("go");
+        // The process groups of the outer namespace have no numbers in the inner one.
+        let tree = format!("--fork --pid --mount-proc --kill-child svtree -- sh -c '{program}'");
+        let line = format!("{}; echo status $?", line.replace("...", &tree));
+        let mut terminal = Terminal::start(&ground, &line);
+        terminal.until("program");
+        assert_eq!(terminal.foreground() == terminal.child.id(), !foreground, "{line}");
+        if foreground {
+            terminal.types("\x03");
+            terminal.until("interrupted");
+        }
+        ground.release("go");
+        terminal.until("status 0");
+        assert_eq!(ended(&mut terminal.child), 0);
+    }
+}
+
+#[test]
 fn a_terminal_that_is_not_ours_is_left_alone() {
     let ground = Ground::new();
     let pty = openpty(None, None).unwrap();

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal::{SIGHUP, SIGTERM};
 
-use super::harness::{PUPPET, Tree};
+use super::harness::{LOGGER, PUPPET, Tree};
 use crate::support::*;
 
 fn runsvdir(args: &[&str]) -> Command {
@@ -53,6 +53,29 @@ fn the_log_is_taken_and_never_shown_in_the_arguments() {
     assert_eq!(String::from_utf8_lossy(&arguments), format!("runsvdir\0-P\0tree\0{log}\0"));
     tree.signal(SIGHUP);
     assert_eq!(tree.ended(), 111, "{}", tree.report());
+}
+
+#[test]
+fn the_lines_about_ends_name_the_program_by_whatever_name_it_was_called() {
+    for name in ["runsvdir", "svtree"] {
+        let mut tree = Tree::prepare(&[("a/run", PUPPET), ("a/log/run", LOGGER), ("b/run", PUPPET)]);
+        let mut command = tree.adopt(link("svtree"));
+        tree.supervise_by({
+            command.arg0(name).arg("tree");
+            command
+        });
+        tree.started(1, "a");
+        tree.started(1, "b");
+        tree.tell("a", "exit 3");
+        tree.tell("b", "exit 4");
+        tree.started(2, "a");
+        tree.started(2, "b");
+        tree.until("a line", || tree.text("logged.a").starts_with("warning: svtree: run exited 3 after "));
+        assert_eq!(tree.said("b: warning: svtree: run exited 4 after "), 1, "{}", tree.stderr());
+        tree.signal(if name == "svtree" { SIGTERM } else { SIGHUP });
+        tree.ended();
+        tree.assert_nothing_left();
+    }
 }
 
 #[test]

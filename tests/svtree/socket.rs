@@ -14,6 +14,39 @@ use crate::support::*;
 const CLIENTS: usize = 32;
 
 #[test]
+fn any_name_can_be_addressed() {
+    let mut tree = Tree::start(&[]);
+    let long = " ".repeat(255);
+    let names = ["a", "a up", "my  web", "back\\slash", "gr\u{f6}\u{df}e", &long];
+    for name in names {
+        fs::create_dir(tree.at(name)).unwrap();
+        fs::write(tree.at(name).join("down"), "").unwrap();
+    }
+    tree.write(&[("model/run", SLEEPER)]);
+    for name in names {
+        let made = run(prepared("cp").arg("-p").arg(tree.at("model/run")).arg(tree.at(name)));
+        assert_eq!(made, prints(""));
+    }
+    tree.until("all", || field(&tree.ask("status"), "services") == "7");
+    let mut client = tree.connect();
+    for name in names {
+        let word = common::supervise::address(name.as_bytes());
+        let answer = client.ask(&format!("@{word} status"));
+        let shown = format!("{{\"name\":\"{}\",\"ok\":true,", name.replace('\\', "\\\\"));
+        assert!(answer.starts_with(&shown), "{word}: {answer}");
+    }
+    assert_eq!(field(&client.ask("@a\\x20up up alone"), "name"), "\"a up\"");
+    assert_eq!(field(&client.ask("@a up"), "name"), "\"a\"");
+    for (word, name) in
+        [("my", "my"), ("back\\slash", "back\\\\slash"), ("x\\x2", "x\\\\x2"), ("x\\x20y", "x y")]
+    {
+        let expected = format!("{{\"name\":\"{name}\",\"ok\":false,\"error\":\"no such service\"}}");
+        assert_eq!(client.ask(&format!("@{word} status")), expected);
+    }
+    tree.stop();
+}
+
+#[test]
 fn each_request_has_its_answer() {
     let mut tree = Tree::start(&[
         ("a/run", PUPPET),

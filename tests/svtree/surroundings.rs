@@ -64,11 +64,14 @@ fn lives_and_ends(tree: &mut Tree, surroundings: &str) {
         tree.until(surroundings, || found() == count && tree.text("stdout").contains("db\n"));
     };
     up(tree, 1);
-    let children = text(format!("/proc/{process_1}/task/{process_1}/children").as_ref());
-    let children = children.split_whitespace().map(|pid| pid.parse().unwrap());
-    let sleepers: Vec<u32> = children.filter(|pid| cmdline(*pid).contains("sleep")).collect();
+    let sleepers = || -> Vec<u32> {
+        let children = text(format!("/proc/{process_1}/task/{process_1}/children").as_ref());
+        let children = children.split_whitespace().map(|pid| pid.parse().unwrap());
+        children.filter(|pid| cmdline(*pid).contains("sleep")).collect()
+    };
+    tree.until("the shells have become what they execute", || sleepers().len() == 2);
     // That of web was started last.
-    send(sleepers[1], "KILL");
+    send(sleepers()[1], "KILL");
     up(tree, 2);
     send(process_1, "QUIT");
     assert_eq!(tree.ended(), 0, "{surroundings}: {}", tree.report());

@@ -123,7 +123,7 @@ impl Scripts {
     /// The script that runs and is not overtaken, and those that wait, in order.
     pub(super) fn all(&self) -> impl Iterator<Item = Script> + '_ {
         let running = self.running.filter(|running| !running.void).map(|running| running.script);
-        running.into_iter().chain(self.waiting.0.iter().copied().flatten())
+        running.into_iter().chain(self.waiting.iter())
     }
 
     /// The script that runs is over; nothing where none did.
@@ -172,7 +172,7 @@ impl Scripts {
     /// Whether none waits.
     #[cfg(test)]
     pub(super) fn none_waits(&self) -> bool {
-        self.waiting.0[0].is_none()
+        self.waiting.iter().next().is_none()
     }
 
     /// Whether control/`letter` runs and is not overtaken. One that waits does not count: the signal may be asked for by
@@ -182,35 +182,39 @@ impl Scripts {
     }
 }
 
-/// At most `N` scripts in a row, in order. One that does not fit is left out.
+/// At most `N` scripts in a row, in order, by their signs, and 0 behind them. One that does not fit is left out.
 #[derive(Clone, Copy, Debug)]
-struct Queue<const N: usize>([Option<Script>; N]);
+struct Queue<const N: usize>([u8; N]);
 
 impl<const N: usize> Default for Queue<N> {
     fn default() -> Self {
-        Self([None; N])
+        Self([0; N])
     }
 }
 
 impl<const N: usize> Queue<N> {
+    fn iter(&self) -> impl Iterator<Item = Script> + '_ {
+        self.0.iter().copied().map_while(Script::from_sign)
+    }
+
     fn contains(&self, script: Script) -> bool {
-        self.0.contains(&Some(script))
+        self.0.contains(&script.sign())
     }
 
     /// Adds it at the end, instead of where it was.
     fn push(&mut self, script: Script) {
-        if let Some(at) = self.0.iter().position(|other| *other == Some(script)) {
+        if let Some(at) = self.0.iter().position(|other| *other == script.sign()) {
             self.take(at);
         }
-        if let Some(place) = self.0.iter_mut().find(|place| place.is_none()) {
-            *place = Some(script);
+        if let Some(place) = self.0.iter_mut().find(|place| **place == 0) {
+            *place = script.sign();
         }
     }
 
     fn push_first(&mut self, script: Script) {
-        if self.0[N - 1].is_none() {
+        if self.0[N - 1] == 0 {
             self.0.copy_within(..N - 1, 1);
-            self.0[0] = Some(script);
+            self.0[0] = script.sign();
         }
     }
 
@@ -219,9 +223,9 @@ impl<const N: usize> Queue<N> {
     }
 
     fn take(&mut self, at: usize) -> Option<Script> {
-        let script = self.0[at];
+        let script = Script::from_sign(self.0[at]);
         self.0.copy_within(at + 1.., at);
-        self.0[N - 1] = None;
+        self.0[N - 1] = 0;
         script
     }
 }
@@ -235,7 +239,7 @@ mod tests {
 
     /// Those that wait, in order.
     fn waiting(scripts: &Scripts) -> Vec<Script> {
-        scripts.waiting.0.into_iter().flatten().collect()
+        scripts.waiting.iter().collect()
     }
 
     #[test]

@@ -1020,7 +1020,7 @@ fn numbers_that_are_too_large_mean_never() {
     let rules = Rules { timeout_kill: u64::MAX, timeout_finish: u64::MAX, ..Rules::default() };
     let mut life = Life::running(rules);
     life.hear("d unhandled");
-    assert_eq!(life.machine.deadline(), Some(u64::MAX));
+    assert_eq!(life.machine.deadline(), None);
     // As of a record that was spoilt.
     life.machine.restarts = u32::MAX;
     life.hear("exit-0");
@@ -1290,6 +1290,33 @@ fn restart_max_gives_up_after_so_many_short_runs_and_u_begins_anew() {
 }
 
 #[test]
+fn a_run_that_a_command_has_ended_is_not_counted_and_its_restart_does_not_wait() {
+    let mut rules = Rules { max: 1, delay_count: 1, timeout_ready: 50_000, ..Rules::default() };
+    rules.delays[0] = 4000;
+    let after = |life: &mut Life| (life.machine.phase, life.machine.short_runs);
+    for ends in ["restart unhandled", "restart handled", "t unhandled", "d unhandled unhandled u"] {
+        let mut life = Life::running(rules);
+        life.hear(&format!("{ends} exit-0 no-finish"));
+        assert_eq!(after(&mut life), (Phase::Prepare, 0), "{ends}");
+        life.hear("unhandled started +100 exit-0 no-finish");
+        assert_eq!(after(&mut life), (Phase::Down, 1), "{ends}: the next one counts");
+    }
+    // Neither what the service has done itself, nor a signal of another meaning, nor a run that was stopped because it
+    // was not ready in time.
+    for ends in ["k unhandled", "h unhandled", "t handled", "late unhandled"] {
+        let mut life = Life::running(rules);
+        life.hear(&format!("{ends} exit-0 no-finish"));
+        assert_eq!(after(&mut life), (Phase::Down, 1), "{ends}");
+    }
+    // Those before it still count.
+    let mut life = Life::running(Rules { max: 2, ..rules });
+    life.hear("exit-0 no-finish +4000 time unhandled started restart unhandled exit-0 no-finish");
+    assert_eq!(after(&mut life), (Phase::Prepare, 1));
+    life.hear("unhandled started exit-0 no-finish");
+    assert_eq!(after(&mut life), (Phase::Down, 2));
+}
+
+#[test]
 fn u_ends_a_wait_and_d_cancels_it() {
     let mut rules = Rules { delay_count: 1, ..Rules::default() };
     rules.delays[0] = 30_000;
@@ -1383,6 +1410,8 @@ struct World {
     shorts: u32,
     /// A stop was asked for since the start.
     stopping: bool,
+    /// A command has asked for the end, which counts for nothing then.
+    commanded: bool,
     /// The run was not ready in time, or did not show that it lives.
     late: bool,
     starved: bool,
@@ -1428,6 +1457,7 @@ impl World {
             lived: 0,
             shorts: 0,
             stopping: false,
+            commanded: false,
             late: false,
             starved: false,
             gone: false,
@@ -1487,7 +1517,7 @@ impl World {
             Event::Control(Control::Down | Control::Exit | Control::Restart)
                 if matches!(before.phase, Phase::Run | Phase::Setup) =>
             {
-                self.stopping = true;
+                (self.stopping, self.commanded) = (true, !self.late);
             }
             _ => {}
         }
@@ -1523,7 +1553,7 @@ impl World {
                 if !self.calm && self.dice.one_in(8) {
                     return Some(Event::NotStarted);
                 }
-                self.stopping = false;
+                (self.stopping, self.commanded) = (false, false);
                 let script = if self.has_setup { Phase::Setup } else { Phase::Run };
                 return Some(self.fork(script));
             }
@@ -1537,13 +1567,14 @@ impl World {
                 if !self.calm && self.dice.one_in(8) {
                     return Some(Event::NotStarted);
                 }
-                (self.stopping, self.set_up) = (false, false);
+                (self.stopping, self.commanded, self.set_up) = (false, false, false);
                 return Some(self.fork(Phase::Run));
             }
             Action::ReportLate => {
                 let failed = self.machine.readiness == Readiness::Failed;
                 self.stopping |= failed;
                 self.late |= failed;
+                self.commanded &= !failed;
             }
             Action::ReportStarved => {}
             Action::Report => {
@@ -1672,10 +1703,12 @@ impl World {
         let rules = &self.rules;
         let shorts = usize::try_from(self.shorts).unwrap();
         let finish_gives_up = event == Event::Died(Death::Exit(125));
-        let gives_up = rules.max != 0 && self.shorts >= rules.max;
+        let gives_up = rules.max != 0 && self.shorts >= rules.max && !self.commanded;
         let delay = match &rules.delays[..rules.delay_count] {
             [] if self.lived < 1000 => 1000,
-            [_, ..] if shorts != 0 => u64::from(rules.delays[(shorts - 1).min(rules.delay_count - 1)]),
+            [_, ..] if shorts != 0 && !self.commanded => {
+                u64::from(rules.delays[(shorts - 1).min(rules.delay_count - 1)])
+            }
             _ => 0,
         };
         let due = self.died + delay;
@@ -1731,7 +1764,8 @@ impl World {
             (self.owed, self.reported) = (true, false);
             (self.died, self.lived) = (self.now, self.now - process.born);
             let short = self.lived < self.rules.reset || self.late;
-            self.shorts = if short { self.shorts + 1 } else { 0 };
+            self.commanded |= self.machine.stop_sent && !self.late;
+            self.shorts = if short { self.shorts + u32::from(!self.commanded) } else { 0 };
         }
         self.happens(Event::Died(process.how));
         self.check(self.reported, "a death that is not reported");

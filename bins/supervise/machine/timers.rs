@@ -17,19 +17,28 @@ pub(in crate::supervise) enum Timer {
     Watchdog,
 }
 
-/// One time for each of them, monotonic, in milliseconds.
-#[derive(Clone, Copy, Debug, Default)]
-pub(in crate::supervise) struct Timers([Option<u64>; 6]);
+/// One time for each of them, monotonic, in milliseconds; [`NEVER`] where it is not set.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::supervise) struct Timers([u64; 6]);
+
+/// No time.
+const NEVER: u64 = u64::MAX;
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self([NEVER; 6])
+    }
+}
 
 impl Timers {
     /// When it is due.
     pub(in crate::supervise) fn get(&self, timer: Timer) -> Option<u64> {
-        self.0[timer as usize]
+        Some(self.0[timer as usize]).filter(|time| *time != NEVER)
     }
 
     /// Makes it due at `time`, instead of any other; never, if that is none.
     pub(in crate::supervise) fn set(&mut self, timer: Timer, time: impl Into<Option<u64>>) {
-        self.0[timer as usize] = time.into();
+        self.0[timer as usize] = time.into().unwrap_or(NEVER);
     }
 
     /// Makes it due never.
@@ -53,7 +62,7 @@ impl Timers {
 
     /// When the first of them is due.
     pub(super) fn next(&self) -> Option<u64> {
-        self.0.into_iter().flatten().min()
+        self.0.into_iter().min().filter(|time| *time != NEVER)
     }
 }
 

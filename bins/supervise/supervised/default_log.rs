@@ -3,11 +3,9 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use common::door::{self, Owner};
-use common::fds;
-use common::supervise::{self, Control, Part};
+use common::supervise::{Control, Part};
+use common::{door, fds};
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::fchown;
 
@@ -19,6 +17,7 @@ use crate::supervise::order::Late;
 use crate::supervise::pipe::Pipe;
 use crate::supervise::process::Process;
 use crate::supervise::record;
+use crate::supervise::shared::Shared;
 use crate::supervise::state::State;
 
 impl Supervised {
@@ -51,15 +50,10 @@ impl Supervised {
         let Some(state) = self.parts.service.state.as_ref().filter(|_| self.default_log.is_some()) else {
             return false;
         };
+        let Shared { space, supervisor, .. } = &self.shared;
+        let lives = |log: OwnedFd| record::lives_below(log.as_fd(), space, *supervisor, now.monotonic);
         // Where there is no record of ours there is none to be adopted.
-        let child = || {
-            let log = fds::open_directory(state.directory(), c"log")?;
-            let directory = fds::open_directory(log.as_fd(), supervise::DIRECTORY)?;
-            let file = door::file(directory.as_fd(), c"record", OFlag::O_RDONLY, Owner::Us)?;
-            let (_, child) = record::read(file.as_fd(), &self.shared.space, now.monotonic)?;
-            child.map_or(Ok(false), |child| child.lives(self.shared.supervisor))
-        };
-        child() == Ok(true)
+        fds::open_directory(state.directory(), c"log").and_then(lives) == Ok(true)
     }
 
     /// Before a start of the service: its own logger takes the place of the one that all share, if it has one by now.

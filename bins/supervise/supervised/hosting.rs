@@ -25,7 +25,7 @@ impl Supervised {
     pub(crate) fn renewed(&mut self) -> u32 {
         let Parts { service, logger } = &mut self.parts;
         let [fifo, notify] = service.notify.renewed();
-        let death = |adopted: &mut Option<Adopted>| adopted.as_mut().is_some_and(Adopted::is_new);
+        let death = |adopted: &mut Option<Box<Adopted>>| adopted.as_deref_mut().is_some_and(Adopted::is_new);
         let fresh = |fd: Option<&mut Fresh>| fd.is_some_and(Fresh::take_new);
         let doors: [(Door, bool); DOORS] = [
             (Door::Death, death(&mut service.adopted)),
@@ -74,6 +74,16 @@ impl Supervised {
     /// Its messages begin so from now on.
     pub(crate) fn speak_as(&mut self, voice: Voice) {
         self.shared.voice = voice;
+    }
+
+    /// Whether it is down for good, and its logger reads the rest.
+    pub(crate) fn drains(&self) -> bool {
+        self.draining.is_some()
+    }
+
+    /// The pid of its logger; 0: it does not run.
+    pub(crate) fn logger_pid(&self) -> u32 {
+        self.parts.logger_pid()
     }
 
     /// Whether it is wanted up.

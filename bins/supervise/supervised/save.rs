@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::{AGAIN, Supervised};
-use crate::supervise::lock::Patience;
+use crate::supervise::lock::{Origin, Patience};
 use crate::supervise::notices::Notice;
 use crate::supervise::now::Now;
 use crate::supervise::order::Late;
@@ -97,11 +97,14 @@ impl Supervised {
     fn open_socket(&mut self) {
         let Some(state) = &mut self.parts.service.state else { return };
         let mode = if self.operators.is_some() { 0o660 } else { 0o600 };
+        let origin = std::mem::replace(&mut state.origin, Origin::Found); // the next one may find ours
         let open = || {
-            // It is a dead one's: we hold the lock.
-            match unlinkat(state.directory(), supervise::SOCKET, UnlinkatFlags::NoRemoveDir) {
-                Ok(()) | Err(Errno::ENOENT) => {}
-                Err(errno) => return Err(errno),
+            if origin == Origin::Found {
+                // It is a dead one's: we hold the lock.
+                match unlinkat(state.directory(), supervise::SOCKET, UnlinkatFlags::NoRemoveDir) {
+                    Ok(()) | Err(Errno::ENOENT) => {}
+                    Err(errno) => return Err(errno),
+                }
             }
             let socket = door::listen(state.directory(), supervise::SOCKET, mode)?;
             if let Some(group) = self.operators {

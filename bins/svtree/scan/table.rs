@@ -31,7 +31,7 @@ pub(crate) fn argument(name: &CStr) -> Option<&[u8]> {
 }
 
 /// Whether a name can be that of a service: none that is hidden, and no template.
-pub(super) fn is_service(name: &CStr) -> bool {
+pub(crate) fn is_service(name: &CStr) -> bool {
     !name.to_bytes().starts_with(b".") && !is_template(name.to_bytes())
 }
 

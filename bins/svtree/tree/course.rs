@@ -4,10 +4,13 @@
 //! |---|---|---|
 //! | Setup | `.tree/setup` runs | Goes where its status is 0, else Stops |
 //! | Goes | services come and go, and start as their needs are met | Stops, or Leaves |
-//! | Stops | they are stopped in the reverse order of their needs, the program first | Sweeps, or the end |
+//! | Stops | they are stopped in the reverse order of their needs, the program first | Sweeps, or Finishes |
 //! | Sweeps | as process 1: all that is left is ended | Finishes |
 //! | Finishes | `.tree/finish` runs | the end |
 //! | Leaves | all is left to another tree as it is; what no other can adopt is stopped | the end |
+//!
+//! As process 1 a part of the sweep comes when Stops has brought down all services: what is left beside the loggers may
+//! hold the pipes whose end these wait for.
 
 use std::os::fd::AsFd;
 
@@ -15,11 +18,12 @@ use common::signals;
 
 use super::{Manner, Program, Role, Scan, Tree};
 use crate::supervise::{HandedOn, Now};
+use crate::svtree::draining::Draining;
 use crate::svtree::hosted::Hosted;
 use crate::svtree::own::{Script, Which};
 use crate::svtree::slots::PROGRAM;
 use crate::svtree::stop::Stop;
-use crate::svtree::sweep::Sweep;
+use crate::svtree::sweep::{Reach, Sweep};
 
 /// How often what does not end is killed again once the time is over, in milliseconds: a finish may have followed.
 const AGAIN: u64 = 100;
@@ -55,6 +59,10 @@ pub(in crate::svtree) struct Course {
     /// The status to exit with.
     status: u8,
     stop: Stop,
+    /// Those that are down, whose loggers read the rest, and what is done about the others that are left then: in the
+    /// place of process 1.
+    draining: Draining,
+    leftovers: Option<Sweep>,
     /// Until when the stop may take, once it is under way: monotonic, ms.
     end: Option<u64>,
     /// When what is left then is killed again.
@@ -191,7 +199,9 @@ impl Tree {
             }
             Phase::Stops => {
                 let end = self.course.kill_at.or(self.course.end);
-                [end, self.waiting_deadline()].into_iter().flatten().min()
+                let sweep = self.course.leftovers.as_ref().and_then(Sweep::deadline);
+                let draining = self.course.draining.deadline();
+                [end, self.waiting_deadline(), sweep, draining].into_iter().flatten().min()
             }
             Phase::Setup(_) => self.course.kill_at.or(self.course.end),
             Phase::Finishes(_) => self.course.kill_at.or(self.course.end.map(with_drain)),
@@ -239,13 +249,14 @@ impl Tree {
                     self.stop_next(now);
                     let program = self.program.as_ref().is_some_and(Program::is_running);
                     if self.slots.count() > 0 || program || !self.waiting.is_empty() {
+                        self.end_leftovers(program, now);
                         return None;
                     }
                     let end = self.course.end.unwrap_or(now.monotonic);
                     if self.role == Role::Whole { Phase::Sweeps(Sweep::new(end)) } else { self.finish(now) }
                 }
                 Phase::Sweeps(sweep) => {
-                    if !sweep.go_on(now.monotonic) {
+                    if !sweep.go_on(Reach::whole(), now.monotonic) {
                         return None;
                     }
                     self.finish(now)
@@ -308,6 +319,9 @@ impl Tree {
         if self.course.is_late(now) {
             self.kill_all(now);
         }
+        while let Some(slot) = self.course.draining.next(now.monotonic) {
+            self.course.stop.over(&mut self.graph, slot);
+        }
         let ended = self.program.as_ref().is_some_and(|program| !program.is_running());
         if ended && self.graph.program().is_some() {
             self.course.stop.over(&mut self.graph, PROGRAM);
@@ -322,6 +336,31 @@ impl Tree {
                 hosted.service.stop();
                 self.touched(slot);
             }
+        }
+    }
+
+    /// A service has had its turn: whether its logger alone is left of it. Elsewhere than as process 1 there is nobody
+    /// else whom the logger could wait for in vain, who would be ended.
+    pub(super) fn note_draining(&mut self, slot: usize, now: Now) {
+        if self.role == Role::Whole && matches!(self.course.phase, Phase::Stops) {
+            let drains = self.slots.get(slot).is_some_and(|hosted| hosted.service.drains());
+            self.course.draining.note(slot, drains, now.monotonic);
+        }
+    }
+
+    /// Ends what is left beside the loggers, once nothing but loggers is to run any more.
+    fn end_leftovers(&mut self, program: bool, now: Now) {
+        let loggers_alone = self.course.draining.count() == self.slots.count();
+        if program || !self.waiting.is_empty() || !loggers_alone {
+            self.course.leftovers = None;
+            return;
+        }
+        let end = self.course.end.unwrap_or(now.monotonic);
+        let sweep = self.course.leftovers.get_or_insert_with(|| Sweep::new(end));
+        if !sweep.is_over() {
+            let hosted = self.slots.in_order().filter_map(|slot| self.slots.get(slot));
+            let loggers: Vec<u32> = hosted.map(|hosted| hosted.service.logger_pid()).collect();
+            sweep.go_on(Reach::Descendants(&loggers), now.monotonic);
         }
     }
 
@@ -364,6 +403,7 @@ impl Tree {
         let Some(hosted) = self.slots.take(slot) else { return };
         let (name, mut deadline) = (hosted.name, hosted.deadline);
         self.queue.set(slot, &mut deadline, None);
+        self.course.draining.note(slot, false, 0);
         if matches!(self.course.phase, Phase::Stops) {
             self.course.stop.over(&mut self.graph, slot);
         } else {

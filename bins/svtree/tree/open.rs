@@ -88,6 +88,7 @@ impl Tree {
         });
         let template = Template {
             called,
+            pid: std::process::id(),
             env: env.clone(),
             path: whole,
             state,
@@ -114,6 +115,7 @@ impl Tree {
             graph,
             slots,
             looks: 0,
+            sought: false,
             full: None,
             waiting: VecDeque::new(),
             serial: 0,

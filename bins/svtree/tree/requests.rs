@@ -119,7 +119,10 @@ impl Tree {
             [b"upgrade"] => client.doing = Doing::Upgrades,
             [name, ..] if name.len() > 1 && name[0] == b'@' => {
                 let request = line.trim_ascii_start().get(name.len()..).unwrap_or_default();
-                self.pass_on(i, &name[1..], request.trim_ascii(), now);
+                match supervise::addressed(&name[1..]) {
+                    Some(name) => self.pass_on(i, &name, request.trim_ascii(), now),
+                    None => self.unknown(i, &name[1..]),
+                }
             }
             _ => {
                 refuse(client, b"unknown command");
@@ -130,10 +133,7 @@ impl Tree {
 
     /// Puts a request to a service, which answers it as one of its own clients'.
     fn pass_on(&mut self, i: usize, name: &[u8], request: &[u8], now: Now) {
-        let Some(slot) = self.slots.named(name) else {
-            let mut object = Object::error(b"no such service");
-            return self.send(i, named(name, object.line()).bytes());
-        };
+        let Some(slot) = self.slots.named(name) else { return self.unknown(i, name) };
         let request = match request {
             // Its answer is one line.
             b"events" | b"log events" => {
@@ -162,6 +162,12 @@ impl Tree {
             (Err(errno), _) => refuse(client, errno.desc().as_bytes()),
             (Ok(_), None) => refuse(client, b"no such service"),
         }
+    }
+
+    /// There is no service of this name.
+    fn unknown(&mut self, i: usize, name: &[u8]) {
+        let mut object = Object::error(b"no such service");
+        self.send(i, named(name, object.line()).bytes());
     }
 
     /// A connection to a service, by which it was sent a request.

@@ -16,6 +16,8 @@ use crate::svtree::service_needs;
 
 /// How many fds are kept for what the services need from time to time, and for clients.
 const SPARE: usize = 24;
+/// How many fds a service takes at most before it has clients.
+const FDS: usize = 24;
 /// How many services are opened in a round.
 const ROUND: usize = 16;
 /// How long a service that cannot be opened is tried in short intervals, before that is reported, in milliseconds.
@@ -31,22 +33,45 @@ pub(super) struct Waiting {
     name: &'static CStr,
     directory: OwnedFd,
     pub(super) slot: usize,
+    stay: Stay,
     /// When it is tried, and since when that has failed.
     again: u64,
     since: Option<u64>,
     told: Option<Told>,
 }
 
+impl Waiting {
+    /// Whether it is the service whose directory has this name.
+    fn is(&self, name: &CStr) -> bool {
+        self.stay == Stay::Hosted && self.name == name
+    }
+}
+
 /// What could not be done, and why.
 type Told = (&'static str, Option<Errno>);
 
-/// Whether there are fds for another service, and for what those that run need from time to time.
-fn has_room() -> bool {
+/// How many fds are known to be free beside [`SPARE`], in one round.
+#[derive(Debug, Default)]
+struct Room(usize);
+
+impl Room {
+    /// Whether there are fds for another service, which takes `count` of them, and for what those that run need from time
+    /// to time.
+    fn has(&mut self, count: usize) -> bool {
+        let known = self.0.checked_sub(count);
+        let free = if known.is_some() { SPARE } else { free_fds(SPARE + ROUND * FDS) };
+        self.0 = known.unwrap_or(free.saturating_sub(SPARE + count));
+        free >= SPARE
+    }
+}
+
+/// How many fds are free, of those up to the limit; no more than about `most` are counted.
+fn free_fds(most: usize) -> usize {
     const CHUNK: usize = 64;
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
     let (mut free, mut end) = (0, RawFd::try_from(limit).unwrap_or(RawFd::MAX));
     // From the highest number on, since the lowest are given out first.
-    while end > 0 && free < SPARE {
+    while end > 0 && free < most {
         let mut numbers = [watch(-1, 0); CHUNK];
         for number in &mut numbers {
             end -= 1;
@@ -54,11 +79,11 @@ fn has_room() -> bool {
         }
         // An fd that is not open is said to be that; a number below 0 is passed over.
         if poll::poll(&mut numbers, Some(0)).is_err() {
-            return false;
+            return 0;
         }
         free += numbers.iter().filter(|number| number.revents & POLLNVAL != 0).count();
     }
-    free >= SPARE
+    free
 }
 
 impl Tree {
@@ -69,15 +94,38 @@ impl Tree {
         let Some(scan) = self.scan.as_mut().filter(|_| may) else { return };
         self.looks += 1;
         scan.look(now.monotonic);
+        let mut room = Room::default();
         while let Some(change) = self.scan.as_mut().and_then(Scan::next) {
             match change {
-                Change::Appeared { name, directory, .. } => self.appear(&name, directory),
+                Change::Appeared { name, directory, .. } => self.appear(&name, directory, &mut room),
                 Change::Renamed { from, to } => self.rename(&from, &to),
                 Change::Vanished { name } => self.vanish(&name, now),
                 Change::Notice(notice) => notice.report(self.voice),
             }
         }
+        let read = self.scan.as_ref().is_some_and(Scan::was_read);
+        if read && !std::mem::replace(&mut self.sought, true) {
+            self.find_vanished();
+        }
         self.watch_scan();
+    }
+
+    /// Finds those whose directories have gone since a former tree has hosted them, where their state is still there. They
+    /// are hosted in a moment, to end as those do that vanish now.
+    fn find_vanished(&mut self) {
+        let Some(scan) = &self.directory else { return };
+        match self.template.vanished(scan) {
+            Ok(found) => {
+                for (name, directory) in found {
+                    // It is needed by nobody, and orders nothing.
+                    let waiting = self.reserve(&name, directory, Stay::Leaving);
+                    self.waiting.push_back(waiting);
+                }
+            }
+            Err(errno) => {
+                self.voice.unable(&[b"look for services that are gone in the state directory"], errno);
+            }
+        }
     }
 
     /// Looks at all there is as soon as possible, and at the needs of all.
@@ -103,14 +151,18 @@ impl Tree {
         }
     }
 
-    /// A service was found: it is hosted in a moment.
-    fn appear(&mut self, name: &CStr, directory: OwnedFd) {
+    fn reserve(&mut self, name: &CStr, directory: OwnedFd, stay: Stay) -> Waiting {
         let (name, slot) = (self.template.names.get(name), self.slots.reserve());
-        let waiting = Waiting { name, directory, slot, again: 0, since: None, told: None };
-        if !has_room() {
+        Waiting { name, directory, slot, stay, again: 0, since: None, told: None }
+    }
+
+    /// A service was found: it is hosted in a moment.
+    fn appear(&mut self, name: &CStr, directory: OwnedFd, room: &mut Room) {
+        let waiting = self.reserve(name, directory, Stay::Hosted);
+        if !room.has(1) {
             return self.put_back(&waiting, Now::read());
         }
-        self.read_needs(slot, name, waiting.directory.as_fd());
+        self.read_needs(waiting.slot, waiting.name, waiting.directory.as_fd());
         self.waiting.push_back(waiting);
     }
 
@@ -145,13 +197,13 @@ impl Tree {
 
     /// The slot of the service of this name, hosted or not yet.
     fn slot_of(&self, name: &CStr) -> Option<usize> {
-        let waiting = self.waiting.iter().find(|waiting| waiting.name == name);
+        let waiting = self.waiting.iter().find(|waiting| waiting.is(name));
         waiting.map(|waiting| waiting.slot).or_else(|| self.slots.named(name.to_bytes()))
     }
 
     /// The directory of a service is gone, or another one has its name.
     fn vanish(&mut self, name: &CStr, now: Now) {
-        if let Some(at) = self.waiting.iter().position(|waiting| waiting.name == name) {
+        if let Some(at) = self.waiting.iter().position(|waiting| waiting.is(name)) {
             if let Some(waiting) = self.waiting.remove(at) {
                 self.forget(&waiting);
                 self.name_is_free(name, now);
@@ -160,8 +212,7 @@ impl Tree {
         let Some(slot) = self.slots.named(name.to_bytes()) else { return };
         self.graph.vanish(slot);
         if let Some(hosted) = self.slots.get_mut(slot) {
-            hosted.stay = Stay::Leaving;
-            hosted.service.stop();
+            hosted.leave();
             self.touched(slot);
         }
     }
@@ -176,9 +227,10 @@ impl Tree {
 
     /// Hosts those that are due, but no more in a round than leave the others their turn.
     pub(super) fn host_waiting(&mut self, now: Now) {
+        let mut room = Room::default();
         for _ in 0..self.waiting.len().min(ROUND) {
             match self.waiting.pop_front() {
-                Some(waiting) if waiting.again <= now.monotonic => self.host(waiting, now),
+                Some(waiting) if waiting.again <= now.monotonic => self.host(waiting, &mut room, now),
                 Some(waiting) => self.waiting.push_back(waiting),
                 None => return,
             }
@@ -216,13 +268,13 @@ impl Tree {
         self.waiting.iter().map(|waiting| waiting.again).min()
     }
 
-    fn host(&mut self, mut waiting: Waiting, now: Now) {
-        if !has_room() {
+    fn host(&mut self, mut waiting: Waiting, room: &mut Room, now: Now) {
+        if !room.has(FDS) {
             return self.host_later(waiting, now);
         }
-        let ends = self.course.ends();
+        let (ends, leaves) = (self.course.ends(), waiting.stay == Stay::Leaving);
         // What is hosted for its end must not start.
-        let held = ends || self.graph.holds(waiting.slot);
+        let held = ends || leaves || self.graph.holds(waiting.slot);
         let needs = held.then(|| Names::of(self.names_of_needs(waiting.slot)));
         match self.template.open(waiting.name, &waiting.directory, needs, now) {
             Ok(mut service) => {
@@ -234,9 +286,12 @@ impl Tree {
                     }
                 }
                 self.serial = self.serial.wrapping_add(1);
-                let hosted = Hosted::new(waiting.name, self.serial, service);
+                let mut hosted = Hosted::new(waiting.name, self.serial, service);
+                if leaves {
+                    hosted.leave_vanished(self.template.voice(waiting.name));
+                }
                 self.slots.put(waiting.slot, Box::new(hosted));
-                if ends {
+                if ends && !leaves {
                     // Its turn to stop may have come before it was hosted: it comes once more.
                     self.graph.remove(waiting.slot);
                     self.read_needs(waiting.slot, waiting.name, waiting.directory.as_fd());
@@ -255,7 +310,8 @@ impl Tree {
                 if lasts && waiting.told.replace(told) != Some(told) {
                     refusal.warning(self.template.voice(waiting.name));
                 }
-                if lasts && ends {
+                // The state directory of one that is gone may be that of another supervisor.
+                if lasts && (ends || leaves) {
                     return self.forget(&waiting);
                 }
                 waiting.again = now.monotonic + if lasts { AGAIN } else { SOON };

@@ -13,8 +13,8 @@ pub(crate) fn names(directory: BorrowedFd) -> nix::Result<Vec<CString>> {
     Ok(names)
 }
 
-/// Reports the names in a directory but `.` and `..`, from where the fd stands.
-pub(crate) fn each_name(directory: BorrowedFd, mut report: impl FnMut(&CStr)) -> nix::Result<()> {
+/// Reports the names in a directory but `.` and `..`, from where the fd stands. Returns in how many reads.
+pub(crate) fn each_name(directory: BorrowedFd, mut report: impl FnMut(&CStr)) -> nix::Result<u32> {
     read_entries::<256>(directory, |name, _| report(name))
 }
 
@@ -38,17 +38,18 @@ pub enum Kind {
 /// getdents64(2)'s: ENOENT where the directory was removed.
 #[inline(never)] // for its buffer
 pub fn each_entry(directory: BorrowedFd, report: impl FnMut(&CStr, Kind)) -> nix::Result<()> {
-    read_entries::<4096>(directory, report)
+    read_entries::<4096>(directory, report).map(drop)
 }
 
 /// getdents64(2) up to the end. Not readdir(3), which takes ENOENT for the end: a directory removed meanwhile would look
-/// like one that was read whole.
+/// like one that was read whole. Returns how many calls have given names.
 fn read_entries<const WORDS: usize>(
     directory: BorrowedFd,
     mut report: impl FnMut(&CStr, Kind),
-) -> nix::Result<()> {
+) -> nix::Result<u32> {
     const NAME: usize = mem::offset_of!(libc::dirent64, d_name);
     let mut buffer = [0u64; WORDS]; // aligned for the entries
+    let mut reads = 0;
     loop {
         let (fd, size) = (directory.as_raw_fd(), mem::size_of_val(&buffer));
         // SAFETY: getdents64 writes at most `size` bytes into the buffer.
@@ -56,8 +57,9 @@ fn read_entries<const WORDS: usize>(
             Errno::result(unsafe { libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), size) })?;
         let filled = usize::try_from(filled).unwrap_or(0);
         if filled == 0 {
-            return Ok(());
+            return Ok(reads);
         }
+        reads += 1;
         // SAFETY: the kernel has written `filled` bytes of the buffer, and it is borrowed for this round
         // only.
         let mut entries = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), filled) };
@@ -110,6 +112,19 @@ pub fn exchange(directory: BorrowedFd, one: &CStr, other: &CStr) -> nix::Result<
     // SAFETY: two C strings and integers.
     let done = unsafe {
         libc::syscall(libc::SYS_renameat2, fd, one.as_ptr(), fd, other.as_ptr(), libc::RENAME_EXCHANGE)
+    };
+    Errno::result(done).map(drop)
+}
+
+/// Renames a file in a directory to a name that nothing has, `RENAME_NOREPLACE` in renameat2(2).
+///
+/// # Errors
+/// renameat2(2)'s: EEXIST where something has the name, EINVAL where the file system cannot promise that nothing has.
+pub fn rename_new(directory: BorrowedFd, from: &CStr, to: &CStr) -> nix::Result<()> {
+    let fd = directory.as_raw_fd();
+    // SAFETY: two C strings and integers.
+    let done = unsafe {
+        libc::syscall(libc::SYS_renameat2, fd, from.as_ptr(), fd, to.as_ptr(), libc::RENAME_NOREPLACE)
     };
     Errno::result(done).map(drop)
 }

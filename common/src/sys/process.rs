@@ -106,6 +106,18 @@ pub fn has_ended(pid: u32) -> nix::Result<bool> {
     Ok(watched[0].revents != 0)
 }
 
+/// Whether a process is a child of this one that was not waited for yet, waitid(2).
+pub fn is_child(pid: u32) -> nix::Result<bool> {
+    let how = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    let mut info = mem::MaybeUninit::<libc::siginfo_t>::uninit();
+    // SAFETY: two integers, and room for the information, which nobody reads.
+    match Errno::result(unsafe { libc::waitid(libc::P_PID, pid, info.as_mut_ptr(), how) }) {
+        Ok(_) => Ok(true),
+        Err(Errno::ECHILD) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
 /// `pidfd_send_signal(2)`.
 pub fn signal_pidfd(pidfd: BorrowedFd, signal: i32) -> nix::Result<()> {
     let none = ptr::null::<c_void>();

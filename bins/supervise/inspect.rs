@@ -1,0 +1,34 @@
+//! A look at a service directory without a supervisor: what one would report of its files.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use common::Voice;
+use common::supervise::Part;
+
+use super::lookalikes::{self, Company};
+use super::service::{self, Settings};
+
+/// Reports all that is wrong with the names and values in a service directory, or in that of its logger, which has no
+/// values.
+pub(crate) fn inspect(directory: &OwnedFd, part: Part, voice: Voice) {
+    let fd = directory.as_fd();
+    let mut settings = Settings::default();
+    match part {
+        Part::Service => {
+            // Before a start all are looked for; what one of svtree's files means is known to svtree alone.
+            settings.look(fd, 0, Company::Tree, voice);
+            settings.for_setup(fd, voice);
+            settings.for_start(fd, voice);
+            settings.for_stop(fd, voice);
+            settings.for_restart(fd, voice);
+            // Which group it is does not matter here.
+            let _ = service::operators(directory, voice);
+        }
+        Part::Log => settings.look_at_names(fd, voice),
+    }
+}
+
+/// The names of files that mean something in a service directory.
+pub(crate) fn file_names() -> impl Iterator<Item = &'static [u8]> {
+    lookalikes::OURS.into_iter()
+}

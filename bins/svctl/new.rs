@@ -1,0 +1,168 @@
+//! svctl-new: write a service directory.
+//!
+//! `script` is the text of its scripts, `place` where it comes to lie.
+
+mod place;
+mod script;
+
+use std::ffi::CStr;
+
+use common::credentials::{Account, Groups};
+use common::{Cli, Exit, Link, Outcome, Short, Word, quantity, shown};
+
+use place::Place;
+use script::Line;
+
+/// svctl-new: write a service directory.
+pub const PROGRAM: Link = Link {
+    name: "svctl-new",
+    usage: "[-e] [-l account] [-r ready] [-u account] name prog...",
+    summary: "write a service directory",
+    options: &[
+        ("-e", "take variables from the files in the directory env"),
+        ("-l account", "run the logger as account; default: that of -u"),
+        ("-r ready", "wait until it is ready: the number of a file descriptor, or sd-notify"),
+        ("-u account", "run the service as account"),
+    ],
+    opens: true,
+    run,
+};
+
+/// How a service announces that it is ready.
+#[derive(Clone, Copy, Debug)]
+enum Ready {
+    /// By a newline on this file descriptor, as with s6.
+    Fd(i32),
+    /// By READY=1, as with systemd.
+    SdNotify,
+}
+
+/// What is wanted.
+#[derive(Debug, Default)]
+struct Wanted {
+    variables: bool,
+    ready: Option<Ready>,
+    account: Option<Word>,
+    logger: Option<Word>,
+    /// The program and its arguments.
+    program: Vec<&'static CStr>,
+}
+
+fn run(cli: &mut Cli) -> Outcome {
+    Err(start(cli).unwrap_or_else(|error| error))
+}
+
+fn start(cli: &mut Cli) -> Result<Exit, Exit> {
+    super::prepare()?;
+    let mut wanted = Wanted::default();
+    wanted.read_options(cli)?;
+    let name = cli.operand_among_options().ok_or_else(|| Exit::usage("missing name"))?;
+    wanted.read_options(cli)?;
+    let chain = cli.rest()?;
+    wanted.program = chain.words.collect();
+    wanted.check()?;
+    let place = Place::find(name.to_bytes(), &chain.env)?;
+    Ok(Exit::answer(0, wanted.write(&place)?))
+}
+
+impl Wanted {
+    fn read_options(&mut self, cli: &mut Cli) -> Result<(), Exit> {
+        while let Some(option) = cli.option()? {
+            match option {
+                Short('e') => self.variables = true,
+                Short('l') => self.logger = Some(cli.word()?),
+                Short('r') => self.ready = Some(Ready::parse(cli.word()?.to_bytes())?),
+                Short('u') => self.account = Some(cli.word()?),
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the program is one that the service directory can start.
+    fn check(&self) -> Result<(), Exit> {
+        let program = self.program.first().map_or(&b""[..], |word| word.to_bytes());
+        if program.is_empty() || program.starts_with(b"-") {
+            return Err(Exit::value("not a program", program));
+        }
+        if program.contains(&b'/') && !program.starts_with(b"/") {
+            let error = Exit::value("a relative path of a program", program);
+            return Err(error.hint("run is executed in the service directory: write the whole path"));
+        }
+        Ok(())
+    }
+
+    /// Writes the service directory, and returns what was written, for people.
+    fn write(&self, place: &Place) -> Result<String, Exit> {
+        let logger = self.logger.or(self.account);
+        let owner = match logger {
+            None => None,
+            Some(account) => Some(Account::find(&account, Groups::Listed)?),
+        };
+        if let Some(account) = self.account {
+            Account::find(&account, Groups::Listed)?;
+        }
+        let owner = owner.map(|account| (account.uid, account.gid));
+        let mut text = String::new();
+        let draft = place.draft()?;
+        let mut file = |path: &str, mode: u32, content: &[u8]| -> Result<(), Exit> {
+            draft.file(path, mode, content)?;
+            text.extend([&shown(&place.path_of(path)).to_string(), "\n"]);
+            for line in content.split_inclusive(|byte| *byte == b'\n') {
+                text.extend(["\t", &shown(line.strip_suffix(b"\n").unwrap_or(line)).to_string(), "\n"]);
+            }
+            Ok(())
+        };
+        file("run", 0o755, &self.run())?;
+        match self.ready {
+            None => {}
+            Some(Ready::Fd(fd)) => file("notification-fd", 0o644, format!("{fd}\n").as_bytes())?,
+            Some(Ready::SdNotify) => file("sd-notify", 0o644, b"")?,
+        }
+        draft.directory("log", 0o755, None)?;
+        file("log/run", 0o755, &log_run(logger))?;
+        let mut directory = |path: &str, mode: u32, owner: Option<(u32, u32)>| -> Result<(), Exit> {
+            draft.directory(path, mode, owner)?;
+            text.extend([&shown(&place.path_of(path)).to_string(), "/\n"]);
+            Ok(())
+        };
+        // Lines of a log, and variables, may be secret.
+        directory("log/main", 0o750, owner)?;
+        if self.variables {
+            directory("env", 0o700, None)?;
+        }
+        draft.publish()?;
+        Ok(text)
+    }
+
+    fn run(&self) -> Vec<u8> {
+        let mut line = Line::exec();
+        if self.variables {
+            line = line.words([&b"envdir"[..], b"./env"]);
+        }
+        as_account(line, self.account)
+            .words(self.program.iter().map(|word| word.to_bytes()))
+            .script(&["#!/bin/sh", "exec 2>&1"])
+    }
+}
+
+fn log_run(account: Option<Word>) -> Vec<u8> {
+    as_account(Line::exec(), account).words([&b"svlog"[..], b"-tt", b"./main"]).script(&["#!/bin/sh"])
+}
+
+fn as_account(line: Line, account: Option<Word>) -> Line {
+    match account {
+        None => line,
+        Some(account) => line.words([&b"setuidgid"[..], account.to_bytes()]),
+    }
+}
+
+impl Ready {
+    fn parse(text: &[u8]) -> Result<Self, Exit> {
+        if text == b"sd-notify" {
+            return Ok(Self::SdNotify);
+        }
+        let fd = quantity::number(text).filter(|fd| (3..1024).contains(fd)).map(Self::Fd);
+        fd.ok_or_else(|| Exit::value("not a number from 3 to 1023, nor sd-notify", text))
+    }
+}
