@@ -36,7 +36,7 @@ impl Process {
 
     fn parse(pid: u32, stat: &[u8], page: u64) -> Option<Self> {
         // The name in parentheses may hold anything, also parentheses and blanks.
-        let rest = &stat[stat.iter().rposition(|byte| *byte == b')')? + 2..];
+        let rest = stat.get(stat.iter().rposition(|byte| *byte == b')')? + 2..)?;
         let fields: Vec<&[u8]> = rest.split(|byte| *byte == b' ').take(22).collect();
         // Those that wait to be waited for count with their parent.
         if matches!(*fields.first()?, b"Z" | b"X") {
