@@ -19,17 +19,11 @@ _svctl() {
 	lint)
 		options='-s --json --no-shellcheck --help --version' value='^$' kind=dir
 		;;
+	list)
+		options='-t -v -w --down --failed --json --help --version' value='^$' kind=service
+		;;
 	log)
 		options='-f -n -g -p --since --until --utc --json --help --version' value='^(-[f]*[ngp]|--since|--until)$' kind=service
-		;;
-	list)
-		options='-t -v -w --down --failed --json --help --version' value='^$' kind=service
-		;;
-	show)
-		options='--json --help --version' value='^$' kind=service
-		;;
-	list)
-		options='-t -v -w --down --failed --json --help --version' value='^$' kind=service
 		;;
 	new)
 		options='-e -l -r -u --help --version' value='^-[e]*[lru]$' kind=free

@@ -21,6 +21,7 @@ mod mounts;
 mod peers;
 mod processes;
 mod random;
+mod terminal;
 mod tracer;
 mod wait;
 
@@ -31,6 +32,7 @@ pub(crate) use mounts::*;
 pub(crate) use peers::*;
 pub(crate) use processes::*;
 pub(crate) use random::*;
+pub(crate) use terminal::*;
 pub(crate) use tracer::*;
 pub(crate) use wait::*;
 

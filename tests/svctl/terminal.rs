@@ -6,7 +6,6 @@ use std::os::fd::AsFd;
 use std::process::{Child, Command};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::pty::{Winsize, openpty};
 
 use super::harness::*;
 use crate::support::*;
@@ -21,8 +20,7 @@ pub(super) struct Terminal {
 impl Terminal {
     /// Starts a command line of the shell with these variables; the services are those of `house`.
     pub(super) fn start(house: &House, columns: u16, variables: &str, line: &str) -> Self {
-        let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        let pty = openpty(Some(&size), None).unwrap();
+        let pty = Pty::new(columns);
         let slave = || pty.slave.try_clone().unwrap();
         let mut command: Command = house.command("setsid", "--ctty sh -c");
         command.arg(line);
@@ -33,7 +31,7 @@ impl Terminal {
             command.env(name, value);
         }
         let child = command.stdin(slave()).stdout(slave()).stderr(slave()).spawn().unwrap();
-        Self { master: pty.master.into(), child, seen: String::new() }
+        Self { master: pty.master, child, seen: String::new() }
     }
 
     /// What the whole command line prints.

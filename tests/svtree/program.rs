@@ -2,13 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::pty::openpty;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::{mkfifo, tcgetpgrp};
@@ -91,12 +90,12 @@ struct Terminal {
 impl Terminal {
     /// Starts a command line of the shell.
     fn start(ground: &Ground, line: &str) -> Self {
-        let pty = openpty(None, None).unwrap();
+        let pty = Pty::new(80);
         let slave = || pty.slave.try_clone().unwrap();
         let mut command = prepared("setsid");
         command.args(["--ctty", "sh", "-c", line]).current_dir(ground.0.path()).env("D", ground.0.path());
         let child = command.stdin(slave()).stdout(slave()).stderr(slave()).spawn().unwrap();
-        Self { master: pty.master.into(), child, seen: String::new() }
+        Self { master: pty.master, child, seen: String::new() }
     }
 
     /// Reads until these words have come.
@@ -302,11 +301,11 @@ fn below_an_unshare_without_a_session_it_has_the_terminal_in_the_foreground_alon
 #[test]
 fn a_terminal_that_is_not_ours_is_left_alone() {
     let ground = Ground::new();
-    let pty = openpty(None, None).unwrap();
+    let pty = Pty::new(80);
     let mut command = ground.svtree(&[], Some("test -t 0 && exit 3"));
     let outcome = run(command.stdin(pty.slave));
     assert_eq!(outcome, Outcome { status: 3, ..prints("") });
-    drop::<OwnedFd>(pty.master);
+    drop(pty.master);
 }
 
 #[test]
