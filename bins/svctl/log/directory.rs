@@ -156,8 +156,9 @@ impl Directory {
         let mut looks = 0;
         loop {
             let current = self.find(CURRENT)?;
-            let mut archives = self.archives()?;
+            // In this order: what is `previous` no more is an archive by then.
             let previous = self.find(PREVIOUS)?;
+            let mut archives = self.archives()?;
             let rotated = match &current {
                 Some(current) => self.is_rotated(current)?,
                 None => self.find(CURRENT)?.is_some(),
