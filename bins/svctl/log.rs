@@ -25,7 +25,7 @@ use common::{Cli, Exit, Link, Outcome, shown};
 
 use filter::Filter;
 use find::Missing;
-use follow::{Followed, Follower, Watches, follow};
+use follow::{Followed, Follower, Watch, Watches, follow};
 use options::Options;
 use read::{Cursor, End, Log, Notes};
 use show::{Form, Show};
@@ -103,7 +103,7 @@ fn open(
     services: &Services,
     options: &Options,
     watches: Option<&Watches>,
-    watched: &mut Vec<i32>,
+    watched: &mut Vec<Watch>,
     notes: &Notes,
     out: &mut Out,
 ) -> Result<Vec<Log>, Exit> {

@@ -27,6 +27,14 @@ enum Input {
 }
 
 impl Input {
+    /// How much there is to read at most.
+    fn rest(&self) -> usize {
+        match self {
+            Self::File { at, end, .. } => usize::try_from(*end - *at).unwrap_or(usize::MAX),
+            Self::Unpacked(_) => usize::MAX,
+        }
+    }
+
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::File { file, at, end } => {
@@ -67,10 +75,12 @@ impl Forward {
 
     /// Reads the next block. False at the end.
     pub(super) fn advance(&mut self) -> io::Result<bool> {
-        self.buffer.resize(BLOCK, 0);
         self.buffer.copy_within(self.given..self.filled, 0);
         self.filled -= self.given;
         self.given = 0;
+        // Hundreds of logs may be read at once, of which only the ends are of interest.
+        let size = self.filled.saturating_add(self.input.rest()).min(BLOCK);
+        self.buffer.resize(size.max(self.buffer.len()), 0);
         loop {
             let count = match self.input.read(&mut self.buffer[self.filled..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -80,7 +90,7 @@ impl Forward {
             self.filled = new.end;
             match memrchr(b'\n', &self.buffer[new.clone()]) {
                 Some(newline) => self.given = new.start + newline + 1,
-                None if count > 0 && self.filled < BLOCK => continue,
+                None if count > 0 && self.filled < self.buffer.len() => continue,
                 None => self.given = self.filled,
             }
             return Ok(self.given > 0);
@@ -191,6 +201,16 @@ mod tests {
             assert!(found.len() == text.len() || found.ends_with(b"\n"));
         }
         assert!(found == text);
+    }
+
+    #[test]
+    fn the_end_of_a_file_takes_no_more_memory_than_it_has() {
+        let text = b"one\ntwo\nthree";
+        let mut forward = Forward::of(file(text), 4, u64::try_from(text.len()).unwrap());
+        assert!(forward.advance().unwrap() && forward.block() == b"two\n");
+        assert!(forward.advance().unwrap() && forward.block() == b"three");
+        assert!(!forward.advance().unwrap());
+        assert_eq!(forward.buffer.len(), text.len() - 4);
     }
 
     #[test]

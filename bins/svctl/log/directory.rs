@@ -11,13 +11,15 @@ use common::file::each_entry;
 use common::identity::same;
 use common::tai::Label;
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::sys::stat::fstat;
+use nix::fcntl::{AtFlags, OFlag};
+use nix::sys::stat::{fstat, fstatat};
 
 /// The newest lines.
 pub(super) const CURRENT: &CStr = c"current";
 /// To multilog and s6-log what was current, until it has the name of an archive.
 const PREVIOUS: &CStr = c"previous";
+/// What their processor has made of that: for a moment it is all that there is of those lines.
+const PROCESSED: &CStr = c"processed";
 
 /// How often a directory that changes meanwhile is looked at, and how long the pause between is.
 const LOOKS: u32 = 50;
@@ -99,6 +101,12 @@ impl Directory {
         config.split(|byte| *byte == b'\n').any(|line| matches!(line.first(), Some(b'-' | b'U')))
     }
 
+    /// Whether it has been removed: open as it is, it stays, and reports nothing.
+    pub(super) fn is_removed(&self) -> bool {
+        // An open fd can be looked at.
+        fstat(&self.fd).is_ok_and(|this| this.st_nlink == 0)
+    }
+
     /// Opens a file; none where it is not there. For a moment multilog's have two names.
     fn find(&self, name: &CStr) -> nix::Result<Option<File>> {
         let mut looks = 0;
@@ -141,13 +149,26 @@ impl Directory {
 
     /// Whether `current` is another file than this one.
     pub(super) fn is_rotated(&self, current: &File) -> nix::Result<bool> {
-        let there =
-            match nix::sys::stat::fstatat(self.fd(), CURRENT, nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW) {
-                Ok(there) => there,
-                Err(Errno::ENOENT) => return Ok(true),
-                Err(errno) => return Err(errno),
-            };
-        Ok(!same(&there, &fstat(current)?))
+        Ok(!self.has(CURRENT, current)?)
+    }
+
+    /// Whether this file has this name.
+    fn has(&self, name: &CStr, file: &File) -> nix::Result<bool> {
+        match fstatat(self.fd(), name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(there) => Ok(same(&there, &fstat(file)?)),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// What is `previous`, or was and is processed, and its name.
+    fn before_current(&self) -> nix::Result<Option<(&'static CStr, File)>> {
+        for name in [PREVIOUS, PROCESSED] {
+            if let Some(file) = self.find(name)? {
+                return Ok(Some((name, file)));
+            }
+        }
+        Ok(None)
     }
 
     /// All files of the log at one moment: while they are looked at nothing is rotated, or they are looked at again.
@@ -156,19 +177,25 @@ impl Directory {
         let mut looks = 0;
         loop {
             let current = self.find(CURRENT)?;
-            // In this order: what is `previous` no more is an archive by then.
-            let previous = self.find(PREVIOUS)?;
+            // In this order: what is `previous` no more is `processed` or an archive by then.
+            let previous = self.before_current()?;
             let mut archives = self.archives()?;
             let rotated = match &current {
                 Some(current) => self.is_rotated(current)?,
                 None => self.find(CURRENT)?.is_some(),
             };
+            // Its processor has made another file of it, which may be among the archives.
+            let archived = match &previous {
+                Some((name, file)) => !self.has(name, file)?,
+                None => false,
+            };
             // Between two names of current there is none.
-            if (rotated || current.is_none()) && looks < LOOKS {
+            if (rotated || archived || current.is_none()) && looks < LOOKS {
                 looks += 1;
-                std::thread::sleep(if rotated { Duration::ZERO } else { PAUSE });
+                std::thread::sleep(if current.is_some() { Duration::ZERO } else { PAUSE });
                 continue;
             }
+            let previous = previous.map(|(_, file)| file);
             if let Some(previous) = &previous {
                 self.forget(previous, &mut archives)?;
             }

@@ -6,7 +6,8 @@ use std::io::{self, stdout};
 use std::os::fd::{AsFd, AsRawFd};
 
 use common::inotify::{
-    IN_CREATE, IN_DELETE_SELF, IN_MODIFY, IN_MOVE_SELF, IN_MOVED_FROM, IN_MOVED_TO, IN_ONLYDIR, Inotify,
+    IN_CREATE, IN_DELETE, IN_MASK_ADD, IN_MODIFY, IN_MOVE_SELF, IN_MOVED_FROM, IN_MOVED_TO, IN_ONLYDIR,
+    Inotify,
 };
 use common::poll::{POLLERR, POLLIN, poll, watch};
 use common::tai::Label;
@@ -24,8 +25,8 @@ use super::unpack::{Unpacked, packer};
 
 /// What is of interest in a log directory: all that happens to names, and to the bytes of files.
 const EVENTS: u32 = IN_MODIFY | IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO;
-/// The end of the directory, or of its name.
-const END: u32 = IN_DELETE_SELF | IN_MOVE_SELF;
+/// The end of the name of a directory. That of the directory itself is reported where it was: not by what is held open.
+const END: u32 = IN_MOVE_SELF;
 
 /// How many reads of events there are before their lines are read.
 const READS: usize = 4;
@@ -33,15 +34,31 @@ const READS: usize = 4;
 /// The logs that are watched, from before they were read for the first time.
 pub(super) struct Watches(Inotify);
 
+/// The numbers of the watches of a log directory, and of the directory in which it is, if that is for us.
+#[derive(Clone, Copy)]
+pub(super) struct Watch {
+    own: i32,
+    above: Option<i32>,
+}
+
 impl Watches {
     pub(super) fn new() -> Result<Self, Exit> {
         Inotify::new().or_fail("make an inotify instance").map(Self)
     }
 
-    /// Watches a log. Returns the number of its watch.
-    pub(super) fn add(&self, directory: &Directory) -> nix::Result<i32> {
-        let path = CString::new(format!("/proc/self/fd/{}", directory.fd().as_raw_fd())).unwrap_or_default();
-        self.0.watch(&path, EVENTS | END | IN_ONLYDIR)
+    /// Watches a log.
+    pub(super) fn add(&self, directory: &Directory) -> nix::Result<Watch> {
+        let watch = |name: &str, events: u32| {
+            let path = format!("/proc/self/fd/{}{name}", directory.fd().as_raw_fd());
+            // One may be above another.
+            self.0.watch(&CString::new(path).unwrap_or_default(), events | IN_ONLYDIR | IN_MASK_ADD)
+        };
+        let own = watch("", EVENTS | END)?;
+        let above = match watch("/..", IN_DELETE) {
+            Err(Errno::EACCES) => None,
+            other => Some(other?),
+        };
+        Ok(Watch { own, above })
     }
 }
 
@@ -49,11 +66,13 @@ impl Watches {
 pub(super) struct Follower {
     name: Vec<u8>,
     directory: Directory,
-    watch: i32,
+    watch: Watch,
     /// What is current, and how far it has been read.
     current: Option<(File, u64)>,
     /// The newest archive.
     newest: Option<Label>,
+    /// How many files between the two were shown before they are archives.
+    unnamed: usize,
     scanner: Scanner,
     /// Whether something has happened.
     due: bool,
@@ -68,10 +87,10 @@ pub(super) struct Followed<'a> {
 }
 
 impl Follower {
-    pub(super) fn new(log: Log, watch: i32, zone: Zone) -> Self {
-        let Rest { name, directory, current, newest } = log.into_rest();
+    pub(super) fn new(log: Log, watch: Watch, zone: Zone) -> Self {
+        let Rest { name, directory, current, newest, unnamed } = log.into_rest();
         let scanner = Scanner::new(Stamps::new(zone).ahead(directory.ahead));
-        Self { name, directory, watch, current, newest, scanner, due: true, ended: false }
+        Self { name, directory, watch, current, newest, unnamed, scanner, due: true, ended: false }
     }
 
     /// Shows what has come since the last time.
@@ -112,8 +131,12 @@ impl Follower {
             match self.directory.place_of(old, &parts) {
                 // It has been renamed, and maybe not replaced yet.
                 Ok(Some(place)) => first = place + 1,
-                // A processor has made another file of it: the first archive that is new.
-                Ok(None) => first += usize::from(matches!(parts.get(first), Some(Part::Archive(_)))),
+                // A processor has made another file of it: the first archive that is new, behind those of files that
+                // were shown.
+                Ok(None) => {
+                    let archives = parts[first..].iter().take_while(|part| matches!(part, Part::Archive(_)));
+                    first += archives.take(self.unnamed + 1).count();
+                }
                 Err(errno) => {
                     self.give_up(errno, followed);
                     return Ok(false);
@@ -131,6 +154,8 @@ impl Follower {
             Part::Open(_) => None,
         });
         self.newest = newest.or(self.newest);
+        let open = parts.iter().filter(|part| matches!(part, Part::Open(_))).count();
+        self.unnamed = open.saturating_sub(1); // but for current
         for part in parts.into_iter().skip(first) {
             let file = match part {
                 Part::Open(file) => Ok(Some(file)),
@@ -163,6 +188,10 @@ impl Follower {
             match blocks.advance() {
                 Ok(true) => {}
                 Ok(false) => break,
+                Err(error) if error.raw_os_error().is_none() => {
+                    followed.notes.unread(&self.name, &error);
+                    break;
+                }
                 Err(error) => {
                     self.give_up(errno(&error), followed);
                     return Ok(());
@@ -179,8 +208,17 @@ impl Follower {
     }
 
     fn give_up(&mut self, errno: Errno, followed: &Followed) {
-        followed.notes.unable(&self.name, "read its log, which is followed no more", errno);
+        if self.directory.is_removed() {
+            self.say_gone(followed);
+        } else {
+            followed.notes.unable(&self.name, "read its log, which is followed no more", errno);
+        }
         self.ended = true;
+    }
+
+    fn say_gone(&self, followed: &Followed) {
+        let gone = "its log directory has another name or is gone, and is followed no more";
+        followed.notes.say(&self.name, gone);
     }
 }
 
@@ -229,18 +267,20 @@ pub(super) fn follow(
         let all = watches.0.events(READS, |event| {
             for log in &mut logs {
                 // After an overflow nobody knows whose events there were.
-                if log.watch == event.watch || event.watch < 0 {
+                let lost = event.watch < 0;
+                if log.watch.own == event.watch || lost {
                     log.due = true;
                     log.ended |= event.mask & END != 0;
+                }
+                if log.watch.above == Some(event.watch) || lost {
+                    log.ended |= log.directory.is_removed();
                 }
             }
         });
         all.or_fail("read what has happened")?;
         for log in logs.iter_mut().filter(|log| log.ended) {
             log.advance(followed)?;
-            followed
-                .notes
-                .say(&log.name, "its log directory has another name or is gone, and is followed no more");
+            log.say_gone(followed);
         }
     }
 }

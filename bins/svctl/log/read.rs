@@ -46,6 +46,14 @@ impl Notes {
     pub(super) fn unable(&self, name: &[u8], action: &str, errno: Errno) {
         self.say(name, &format!("unable to {action}: {}", reason(errno)));
     }
+
+    /// The rest of a file is left out: the system refused it, or it is a damaged archive.
+    pub(super) fn unread(&self, name: &[u8], error: &io::Error) {
+        match error.raw_os_error() {
+            Some(errno) => self.unable(name, "read a file of its log", Errno::from_raw(errno)),
+            None => self.say(name, "a compressed archive is damaged, so lines of it are left out"),
+        }
+    }
 }
 
 /// The errno of an error of std, which has one for each system call.
@@ -73,6 +81,8 @@ pub(super) struct Log {
     pub(super) name: Vec<u8>,
     pub(super) directory: Directory,
     parts: Vec<Part>,
+    /// Parts in which there are places: a processor may make other files of them.
+    held: Vec<(usize, File)>,
     bounds: Bounds,
     from: Place,
     /// How many of the lines from there on are left out.
@@ -92,6 +102,8 @@ pub(super) struct Rest {
     pub(super) current: Option<(File, u64)>,
     /// The newest archive.
     pub(super) newest: Option<Label>,
+    /// How many files there are between the two, which are archives later.
+    pub(super) unnamed: usize,
 }
 
 /// A part of a log, open.
@@ -120,6 +132,7 @@ impl Log {
             directory,
             end: Place { part: parts.len().saturating_sub(1), at: end },
             parts,
+            held: Vec::new(),
             bounds: Bounds::default(),
             from: Place::default(),
             skip: 0,
@@ -137,7 +150,8 @@ impl Log {
             Some(Part::Open(file)) => Some((file, self.end.at)),
             _ => None,
         };
-        Rest { name: self.name, directory: self.directory, current, newest }
+        let unnamed = usize::from(matches!(self.parts.last(), Some(Part::Open(_))));
+        Rest { name: self.name, directory: self.directory, current, newest, unnamed }
     }
 
     fn stamps(&self) -> Stamps {
@@ -160,7 +174,7 @@ impl Log {
 
     /// Where the first line of this time or a later one is. In a file that cannot be searched it is `whole`: the lines
     /// of a compressed one are looked at one by one, and where none has a time there is no other way.
-    fn place_of(&self, time: Time, whole: u64, notes: &Notes) -> Place {
+    fn place_of(&mut self, time: Time, whole: u64, notes: &Notes) -> Place {
         let stamps = self.stamps();
         let older = |part: &&Part| match part {
             Part::Archive(archive) => stamps.of_label(archive.label) < time,
@@ -169,7 +183,9 @@ impl Log {
         let part = self.parts.iter().take_while(older).count();
         let at = match self.open(part, notes) {
             Some(Opened { file, size, packer: None }) => {
-                match bisect(&file, size, time, &mut Scanner::new(self.stamps())) {
+                let found = bisect(&file, size, time, &mut Scanner::new(self.stamps()));
+                self.held.push((part, file));
+                match found {
                     Ok(Some(at)) => at,
                     Ok(None) if size == 0 => whole,
                     Ok(None) => {
@@ -189,10 +205,13 @@ impl Log {
 
     /// Opens a part; none where it is not there any more, or not for us.
     fn open(&self, part: usize, notes: &Notes) -> Option<Opened> {
+        let again = |file: &File| file.try_clone().map_err(|error| errno(&error));
         let open = || {
+            let held = self.held.iter().find(|(held, _)| *held == part);
             let file = match self.parts.get(part) {
+                Some(_) if held.is_some() => held.map(|(_, file)| again(file)).transpose()?,
                 Some(Part::Archive(archive)) => self.directory.open(archive)?,
-                Some(Part::Open(file)) => Some(file.try_clone().map_err(|error| errno(&error))?),
+                Some(Part::Open(file)) => Some(again(file)?),
                 None => None,
             };
             file.map(|file| Ok((size(&file)?, file))).transpose()
@@ -241,6 +260,7 @@ impl Log {
         let mut missing = count;
         let mut start = Place { part: self.end.part, at: self.end.at };
         let mut skip = 0;
+        let mut held = None;
         for part in (self.from.part..=self.end.part).rev() {
             if missing == 0 {
                 break;
@@ -256,30 +276,40 @@ impl Log {
             };
             let read = if opened.packer.is_none() {
                 let end = end.min(opened.size);
-                backward(&opened.file, from.min(end), end, |at, block| take(at, scanner.count(filter, block)))
+                let read = backward(&opened.file, from.min(end), end, |at, block| {
+                    take(at, scanner.count(filter, block))
+                });
+                held = Some((part, opened.file));
+                read
             } else if let Some(mut blocks) = self.blocks(opened, from, end, notes) {
-                count_all(&mut blocks, &mut scanner, filter).map(|found| {
-                    let _ = take(0, found); // the loop sees whether that is enough
-                })
+                let mut found = 0;
+                let read = count_all(&mut blocks, &mut scanner, filter, &mut found);
+                let _ = take(0, found); // the loop sees whether that is enough
+                read
             } else {
                 Ok(())
             };
             if let Err(error) = read {
-                notes.unable(&self.name, "read a file of its log", errno(&error));
+                notes.unread(&self.name, &error);
             }
         }
         (self.from, self.skip) = (start, skip);
+        self.held.extend(held);
         count - missing
     }
 }
 
-/// How many lines of blocks are wanted.
-fn count_all(blocks: &mut Forward, scanner: &mut Scanner, filter: &Filter) -> io::Result<u64> {
-    let mut found = 0;
+/// Counts the lines of blocks that are wanted, as far as they can be read.
+fn count_all(
+    blocks: &mut Forward,
+    scanner: &mut Scanner,
+    filter: &Filter,
+    found: &mut u64,
+) -> io::Result<()> {
     while blocks.advance()? {
-        found += scanner.count(filter, blocks.block());
+        *found += scanner.count(filter, blocks.block());
     }
-    Ok(found)
+    Ok(())
 }
 
 fn size(file: &File) -> nix::Result<u64> {
@@ -375,7 +405,7 @@ impl<'a> Cursor<'a> {
                     Ok(true) => continue,
                     Ok(false) => {}
                     Err(error) => {
-                        self.notes.unable(&self.log.name, "read a file of its log", errno(&error));
+                        self.notes.unread(&self.log.name, &error);
                     }
                 }
                 self.blocks = None;
@@ -408,6 +438,42 @@ mod tests {
     use common::clock::utc;
     use common::tai::Label;
     use std::io::Write;
+
+    /// The texts that are shown of a log.
+    fn texts(log: &Log, notes: &Notes) -> Vec<String> {
+        let filter = Filter::new(None, 7);
+        let mut cursor = Cursor::new(log, &filter, notes);
+        let mut texts = Vec::new();
+        while cursor.advance() {
+            texts.extend(cursor.line().map(|(_, text)| String::from_utf8_lossy(text).into_owned()));
+        }
+        texts
+    }
+
+    #[test]
+    fn a_place_in_a_file_is_one_in_the_same_file_after_a_processor_has_replaced_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let label = |second: u64| Label::of((second, 0)).digits();
+        let line = |second, text| [b"@", &label(second)[..], b" ", text, b"\n"].concat();
+        let archive = directory.path().join(format!("@{}.s", String::from_utf8_lossy(&label(9))));
+        let open = || Directory::new(File::open(directory.path()).unwrap().into()).unwrap();
+        let notes = Notes::default();
+        let since = Bounds { since: Some((2, 0)), until: None };
+        for choose in [
+            |log: &mut Log, _: Bounds, notes: &Notes| {
+                assert_eq!(log.cut_to_last(2, &Filter::new(None, 7), notes), 2);
+            },
+            |log: &mut Log, since: Bounds, notes: &Notes| log.cut(since, notes),
+        ] {
+            let whole = [line(1, b"first"), line(2, b"second"), line(3, b"third")].concat();
+            std::fs::write(&archive, whole).unwrap();
+            let mut log = Log::look(b"web", open(), End::Now, utc).unwrap();
+            choose(&mut log, since, &notes);
+            std::fs::remove_file(&archive).unwrap();
+            std::fs::write(&archive, line(1, b"another")).unwrap();
+            assert_eq!(texts(&log, &notes), ["second", "third"]);
+        }
+    }
 
     #[test]
     fn a_time_is_found_at_each_place_of_a_file() {

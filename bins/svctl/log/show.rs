@@ -122,6 +122,8 @@ impl Show {
         self.text.extend(b"{\"service\":\"");
         quote(name, &mut self.text);
         self.text.extend(b"\",\"time\":");
+        // A label may write more than a second has.
+        let time = time.map(|(second, nanoseconds)| (second, nanoseconds.min(999_999_999)));
         match time.and_then(|time| self.utc.time(time)) {
             Some(time) => {
                 self.text.push(b'"');
@@ -201,6 +203,7 @@ mod tests {
             "{\"service\":\"web\",\"time\":\"2026-11-22T10:30:01.000000005Z\",\"level\":\"warning\",\
              \"text\":\"warning: \\\"a\\\"\\u001b\u{fffd}\"}\n"
         );
+        assert!(line(Form::Json, None, Some((0, u32::MAX)), 6, b"").contains("00:00:00.999999999Z"));
         assert_eq!(
             line(Form::Json, None, None, 6, b""),
             "{\"service\":\"web\",\"time\":null,\"level\":\"info\",\"text\":\"\"}\n"

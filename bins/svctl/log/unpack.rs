@@ -1,7 +1,7 @@
 //! Archives that a processor has compressed: the program that made them unpacks them.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -29,10 +29,12 @@ pub(super) struct Unpacked {
 
 impl Unpacked {
     /// Starts the program. ENOENT where it is not installed.
-    pub(super) fn new(file: File, program: &str) -> io::Result<Self> {
+    pub(super) fn new(mut file: File, program: &str) -> io::Result<Self> {
+        // It may be the same open file as that of another time.
+        file.rewind()?;
         let mut child = {
             let mut command = Command::new(program);
-            command.arg("-dc").stdin(OwnedFd::from(file)).stdout(Stdio::piped());
+            command.arg("-dc").stdin(OwnedFd::from(file)).stdout(Stdio::piped()).stderr(Stdio::null());
             // It inherits the mask, and is to end when we do.
             let before = signals::exchange_mask(0)?;
             let child = command.spawn();
@@ -43,8 +45,14 @@ impl Unpacked {
         Ok(Self { child, output })
     }
 
+    /// Reads on. At the end of what could be unpacked of a damaged file it is an error without an errno.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.output.read(buffer)
+        match self.output.read(buffer)? {
+            0 if !buffer.is_empty() && !self.child.wait()?.success() => {
+                Err(io::ErrorKind::InvalidData.into())
+            }
+            count => Ok(count),
+        }
     }
 }
 

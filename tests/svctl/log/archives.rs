@@ -71,6 +71,35 @@ fn compressed_archives_are_unpacked() {
 }
 
 #[test]
+fn what_is_processed_and_has_no_name_yet_is_shown() {
+    needs!(tool("gzip"));
+    let house = House::new();
+    log(&house, "web", &[(&archive(1), "1\n"), ("previous", "2\n"), ("processed", ""), ("current", "3\n")]);
+    assert_eq!(shows(&house, &["web"]), "1\n2\n3\n");
+    assert_eq!(run_in(house.at("web/log/main"), "gzip -c <previous >processed && rm previous"), prints(""));
+    assert_eq!(shows(&house, &["web"]), "1\n2\n3\n");
+    assert_eq!(shows(&house, &["-n2", "web"]), "2\n3\n");
+}
+
+#[test]
+fn a_damaged_archive_is_reported_and_shown_as_far_as_it_goes() {
+    needs!(tool("gzip"));
+    let house = House::new();
+    let name = archive(1);
+    log(&house, "web", &[(&name, "1\n2\n"), (&archive(0), "0\n"), ("current", "3\n")]);
+    let damage = format!("cd web/log/main && gzip -c {name} | head -c -4 >x && mv x {name}");
+    assert_eq!(run_in(house.at("."), &damage), prints(""));
+    for (words, expected) in
+        [(&["web"][..], "0\n1\n2\n3\n"), (&["-n2", "web"], "2\n3\n"), (&["-g", "2"], "2\n")]
+    {
+        let outcome = run(&mut command(&house, words));
+        assert_eq!((outcome.status, &*outcome.stdout), (1, expected), "{words:?}");
+        let warning = "warning: web: a compressed archive is damaged, so lines of it are left out\n";
+        assert_eq!(outcome.stderr, warning, "{words:?}");
+    }
+}
+
+#[test]
 fn compressed_archives_are_left_out_where_nothing_unpacks_them() {
     let house = House::new();
     log(&house, "web", &[("current", "new\n")]);
