@@ -18,7 +18,7 @@ pub(crate) const NOT_PERMITTED: &[u8] = b"not permitted";
 /// What follows where a file names no group.
 const ROOT_ALONE: &[u8] = b"only root and this user may control the service";
 const NO_READERS: &[u8] = b"nobody else may see the state";
-/// The number that stands for each id which has none here, and so for no group: `user_namespaces(7)`.
+/// The number that stands for each id which has none here, and so for nobody: `user_namespaces(7)`.
 const UNMAPPED: u32 = 65534;
 
 /// What a client may do.
@@ -125,14 +125,13 @@ impl Access {
             return Some(Rights::Control);
         }
         let (user, group) = socket::peer(client).ok()?; // who cannot be known is nobody
+        let is_ours = user == 0 || user == geteuid().as_raw() && user != UNMAPPED;
         let is_in = |gid: Gid| {
             let gid = gid.as_raw();
             gid != UNMAPPED && (gid == group || socket::peer_has_group(client, gid) == Ok(true))
         };
         match self.readers {
-            _ if user == 0 || user == geteuid().as_raw() || self.operators.is_some_and(is_in) => {
-                Some(Rights::Control)
-            }
+            _ if is_ours || self.operators.is_some_and(is_in) => Some(Rights::Control),
             Readers::Everybody => Some(Rights::Look),
             Readers::Group(readers) => is_in(readers).then_some(Rights::Look),
             Readers::Nobody => None,

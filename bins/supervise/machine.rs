@@ -856,7 +856,7 @@ impl Machine {
     }
 
     fn time(&mut self, now: u64, rules: &Rules, actions: &mut Actions) {
-        self.reload_time(now, actions);
+        self.reload_time(now, rules, actions);
         if self.timers.fires(Timer::Kill, now) && self.pid != 0 {
             actions.push(Action::Signal(signals::KILL));
         }

@@ -5,13 +5,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::SystemTime;
 
 use common::door::{self, Owner};
-use common::{fds, supervise};
+use common::supervise;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::write;
 
 use super::failure::Failure;
-use super::place::Place;
+use super::place::{self, Place};
 use super::status::Status;
 
 /// The state directory of a service that a supervisor has; `None` where none has it any more.
@@ -41,7 +41,7 @@ pub(super) fn status(place: &Place) -> Result<Option<Status>, Failure> {
 /// Opens the state directory, which may be reached through a link: it is the administrator's. What is in it may
 /// be anybody's, to whom the administrator has given it.
 fn state(place: &Place, action: &str) -> Result<OwnedFd, Failure> {
-    fds::open_directory(place.directory().map_err(Failure::clone)?, supervise::DIRECTORY)
+    place::directory(place.directory().map_err(Failure::clone)?, supervise::DIRECTORY.to_bytes())
         .map_err(|errno| refused(action, errno))
 }
 

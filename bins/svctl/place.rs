@@ -111,13 +111,13 @@ impl Place {
     /// Connects to the socket of the supervisor that serves it. The state directory may be reached through a
     /// link: it is the administrator's. What is in it may be anybody's, to whom the administrator has given it.
     pub(super) fn connect(&self) -> nix::Result<OwnedFd> {
-        let state = fds::open_directory(self.served.as_fd(), supervise::DIRECTORY)?;
+        let state = directory(self.served.as_fd(), supervise::DIRECTORY.to_bytes())?;
         door::socket(state.as_fd(), supervise::SOCKET)
     }
 }
 
 /// Opens a directory as a place to reach its files from. As chdir(2) does, it fails at once for a directory that
-/// may not be searched.
+/// may not be searched. It need not be readable: a state directory is not for operators.
 pub(super) fn directory(from: BorrowedFd, path: &[u8]) -> nix::Result<OwnedFd> {
     let mut path = path.to_owned();
     if !path.is_empty() {

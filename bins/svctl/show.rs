@@ -8,14 +8,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use common::door::{self, Owner};
 use common::supervise::{self, Part};
-use common::{Cli, Exit, Link, Long, Outcome, Voice, Words, fds};
+use common::{Cli, Exit, Link, Long, Outcome, Voice, Words};
 use nix::errno::Errno;
 
 use super::failure::Failure;
 use super::json::{self, Value, list, object, of_service, text};
 use super::names::Names;
 use super::out::{Out, print};
-use super::place::Place;
+use super::place::{self, Place};
 use super::screen::Screen;
 use super::seen::Seen;
 use super::services::{Logs, Services};
@@ -207,7 +207,7 @@ fn needed_by(names: &Names, own: &[u8]) -> Vec<Vec<u8>> {
 
 /// The last lines of the file deaths.
 fn deaths(place: &Place) -> nix::Result<Vec<Vec<u8>>> {
-    let state = fds::open_directory(place.own()?.as_fd(), supervise::DIRECTORY)?;
+    let state = place::directory(place.own()?.as_fd(), supervise::DIRECTORY.to_bytes())?;
     let mut buffer = vec![0; 1 << 14];
     match door::read_file(state.as_fd(), supervise::DEATHS, Owner::Any, &mut buffer) {
         Ok(text) => Ok(last_lines(text, DEATHS)),

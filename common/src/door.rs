@@ -10,15 +10,20 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchdir, fchown, fchownat, geteuid, mkfifoat, read, unlinkat};
 
-use crate::sys::socket;
+use crate::sys::{poll, socket};
 use crate::text::Text;
 use crate::{fds, procfs};
+
+/// For how long a place in the queue of a socket is waited for, and how many milliseconds between two looks.
+const QUEUES: Duration = Duration::from_secs(1);
+const PAUSE: u64 = 1;
 
 /// Whose a file has to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -196,10 +201,7 @@ pub fn directory(parent: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
 }
 
 /// Gives a socket that we have just bound to a group. Its mode is as it was bound.
-///
-/// # Errors
-/// As [`file()`], and chown(2).
-pub fn give_socket(directory: BorrowedFd, name: &CStr, group: Gid) -> nix::Result<()> {
+fn give_socket(directory: BorrowedFd, name: &CStr, group: Gid) -> nix::Result<()> {
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let socket = fds::open(directory, name, flags, Mode::empty())?;
     look(&fstat(&socket)?, SFlag::S_IFSOCK, Owner::Us)?;
@@ -231,9 +233,23 @@ fn is_other(errno: Errno) -> bool {
 /// kernel is given what was looked at, by way of /proc. Where that is not mounted, it is given the name, which may
 /// lead elsewhere by then, and this process is in `directory` meanwhile.
 ///
+/// Others may keep its queue full, and get each place that becomes free in turn: it is tried again for [`QUEUES`].
+///
 /// # Errors
 /// As [`file()`], connect(2) and fchdir(2).
 pub fn socket(directory: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
+    let begin = Instant::now();
+    loop {
+        match connected(directory, name) {
+            Err(Errno::EAGAIN) if begin.elapsed() < QUEUES => {
+                poll::poll(&mut [], Some(PAUSE))?; // an interruption only ends it earlier
+            }
+            other => return other,
+        }
+    }
+}
+
+fn connected(directory: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let found = fds::open(directory, name, flags, Mode::empty())?;
     look(&fstat(found.as_fd())?, SFlag::S_IFSOCK, Owner::Any)?;
@@ -244,19 +260,29 @@ pub fn socket(directory: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
     inside(directory, || socket::connect(name.to_bytes()))
 }
 
-/// Listens at a new socket of streams, `name` in a directory, whose file gets `mode`. An address has no room for a
-/// long path: the directory is reached by way of /proc, or where that is not mounted by being the current directory
-/// for the moment of the call.
+/// Listens at a new socket of streams, `name` in a directory, whose file gets `mode`, and this group. Nobody gets
+/// through before that: until then the group of the file is another, which the mode is not meant for.
 ///
 /// # Errors
-/// As bind(2).
-pub fn listen(directory: BorrowedFd, name: &CStr, mode: u32) -> nix::Result<OwnedFd> {
+/// As [`file()`], bind(2), listen(2) and chown(2).
+pub fn listen(directory: BorrowedFd, name: &CStr, (mode, group): (u32, Option<Gid>)) -> nix::Result<OwnedFd> {
+    let socket = bound(directory, name, mode)?;
+    if let Some(group) = group {
+        give_socket(directory, name, group)?;
+    }
+    socket::listen(socket.as_fd())?;
+    Ok(socket)
+}
+
+/// An address has no room for a long path: the directory is reached by way of /proc, or where that is not mounted by
+/// being the current directory for the moment of the call.
+fn bound(directory: BorrowedFd, name: &CStr, mode: u32) -> nix::Result<OwnedFd> {
     if procfs::is_own() == Ok(true) {
         let mut path = Text::<96>::of("/proc/self/fd/");
         path.number(directory.as_raw_fd().unsigned_abs()).add("/").add(name.to_bytes());
-        return socket::listen(path.bytes(), mode);
+        return socket::stream(path.bytes(), mode);
     }
-    inside(directory, || socket::listen(name.to_bytes(), mode))
+    inside(directory, || socket::stream(name.to_bytes(), mode))
 }
 
 /// Does something with `directory` as the current one, and comes back from it.
@@ -333,12 +359,40 @@ pub fn look(stat: &FileStat, kind: SFlag, owner: Owner) -> nix::Result<()> {
 mod tests {
     use super::*;
     use std::fs;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     fn directory() -> (tempfile::TempDir, OwnedFd) {
         let path = tempfile::tempdir().unwrap();
         let fd = fs::File::open(path.path()).unwrap().into();
         (path, fd)
+    }
+
+    #[test]
+    fn a_place_in_the_queue_of_a_socket_is_waited_for() {
+        let (path, fd) = directory();
+        let group = Gid::from_raw(fs::metadata(path.path()).unwrap().gid());
+        let listener = listen(fd.as_fd(), c"s", (0o660, Some(group))).unwrap();
+        let mut queue = Vec::new();
+        while let Ok(client) = connected(fd.as_fd(), c"s") {
+            queue.push(client);
+        }
+        let begin = Instant::now();
+        assert_eq!(socket(fd.as_fd(), c"s").map(drop), Err(Errno::EAGAIN), "nobody is let in");
+        assert!(begin.elapsed() >= QUEUES);
+        std::thread::scope(|scope| {
+            scope.spawn(|| crate::sys::socket::accept(listener.as_fd()).unwrap());
+            assert!(socket(fd.as_fd(), c"s").is_ok());
+        });
+    }
+
+    #[test]
+    fn nobody_can_connect_to_a_socket_before_it_is_given_to_its_group() {
+        let (path, fd) = directory();
+        let bound = bound(fd.as_fd(), c"s", 0o660).unwrap();
+        assert_eq!(connected(fd.as_fd(), c"s").map(drop), Err(Errno::ECONNREFUSED));
+        crate::sys::socket::listen(bound.as_fd()).unwrap();
+        assert!(connected(fd.as_fd(), c"s").is_ok());
+        assert_eq!(fs::metadata(path.path().join("s")).unwrap().permissions().mode() & 0o777, 0o660);
     }
 
     #[test]
@@ -423,7 +477,7 @@ mod tests {
         fs::create_dir(&deep).unwrap();
         let fd = fs::File::open(&deep).unwrap();
         let current = std::env::current_dir().unwrap();
-        let listening = listen(fd.as_fd(), c"s", 0o600).unwrap();
+        let listening = listen(fd.as_fd(), c"s", (0o600, None)).unwrap();
         assert_eq!(fs::symlink_metadata(deep.join("s")).unwrap().permissions().mode() & 0o7777, 0o600);
         socket(fd.as_fd(), c"s").unwrap();
         crate::socket::accept(listening.as_fd()).unwrap();

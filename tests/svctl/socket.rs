@@ -234,6 +234,34 @@ fn only_operators_get_through_and_the_refusal_names_them() {
 }
 
 #[test]
+fn operators_need_not_read_the_state_directory() {
+    needs!(root(), tool("setpriv"));
+    let refused = (1, "fail: a: not permitted\n".to_owned());
+    for readers in [None, Some("4242\n"), Some("*\n")] {
+        let mut house = House::new();
+        house.write("a/operators", "4241\n");
+        if let Some(readers) = readers {
+            house.write("a/readers", readers);
+        }
+        house.serve(&svrun(), "a");
+        let member = |group: &str, words: &str| {
+            let who = format!("--reuid=4240 --regid=4240 --groups={group} svctl {words} a");
+            let outcome = run(&mut house.command("setpriv", &who));
+            (outcome.status, without_numbers(&outcome.stdout))
+        };
+        assert_eq!(member("4241", "status"), (0, "run: a: (pid N) Ns\n".to_owned()), "{readers:?}");
+        assert_eq!(member("4241", "restart"), (0, "ok: run: a: (pid N) Ns\n".to_owned()), "{readers:?}");
+        if readers.is_some() {
+            assert_eq!(member("4242", "status").0, 0, "{readers:?}");
+            assert_eq!(member("4242", "restart"), refused, "{readers:?}");
+        }
+        if readers == Some("4242\n") {
+            assert_eq!(member("4243", "status"), refused);
+        }
+    }
+}
+
+#[test]
 fn an_event_between_an_answer_and_a_question_is_not_missed() {
     // The old process runs while the restart is answered, and has ended when the events are asked for.
     let house = House::new();

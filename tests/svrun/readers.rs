@@ -219,6 +219,27 @@ fn everybody_may_be_a_reader() {
 }
 
 #[test]
+fn the_user_that_stands_for_all_unknown_ones_controls_nothing() {
+    needs!(root(), tool("setpriv"));
+    let mut service = Service::prepare(Svrun, &[("run", PUPPET), ("readers", "*\n")]);
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    install(&example("ask"), &service.path("ask"));
+    assert_eq!(run_in(service.scratch.path(), "chown -R 65534 ."), prints(""));
+    let words = service.command();
+    let mut command = service.adopt(prepared("setpriv"));
+    command.args(nobody).arg(words.get_program()).args(words.get_args());
+    service.supervise_by(command);
+    service.started(1);
+    service.connect();
+    let mut command = prepared("setpriv");
+    command.args(nobody).arg(service.path("ask")).args(["socket", "status", "down", "reload"]);
+    let outcome = run(command.current_dir(service.at("supervise")));
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    assert_eq!((field(lines[0], "state"), &lines[1..]), ("\"run\"", &[PROMISED; 2][..]));
+    service.exit();
+}
+
+#[test]
 fn a_group_that_was_of_operators_controls_nothing_once_it_reads() {
     needs!(root(), tool("setpriv"));
     let mut service = service(&[("operators", "4242\n"), ("notification-fd", "7")]);

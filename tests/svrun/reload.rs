@@ -197,6 +197,40 @@ fn an_upgrade_does_not_come_between_and_a_successor_knows_nothing_of_it() {
 }
 
 #[test]
+fn an_upgrade_does_not_come_between_a_reload_of_the_logger() {
+    let mut service = Service::start(Svrun, &[("run", PUPPET), ("log/run", PUPPET_LOG)]);
+    service.started(1);
+    service.until("the logger has its trap", || service.path("logged").exists());
+    service.ask("log pause");
+    let mut client = service.connect();
+    client.say("log reload\n").unwrap();
+    service.until("it is under way", || field(&service.ask("log status"), "reloading") == "true");
+    let refused = r#"{"ok":false,"error":"unable to upgrade: a reload is under way, try again"}"#;
+    assert_eq!(service.ask("upgrade"), refused);
+    service.ask("log continue");
+    is_done(&client.line());
+    service.exit();
+}
+
+#[test]
+fn a_paused_service_has_reloaded_once_it_goes_on() {
+    let mut service = Service::start(Svrun, &[("run", PUPPET), ("timeout-reload", "50ms")]);
+    service.started(1);
+    is_done(&service.ask("reload"));
+    service.nth(1, "got HUP");
+    service.ask("pause");
+    assert_eq!(service.ask("reload"), failed("timeout"));
+    service.write(&[("timeout-reload", "0")]);
+    let mut client = service.connect();
+    client.say("reload\n").unwrap();
+    service.until("it is under way", || field(&service.ask("status"), "reloading") == "true");
+    service.ask("continue");
+    is_done(&client.line());
+    service.nth(2, "got HUP");
+    service.exit();
+}
+
+#[test]
 fn a_service_that_announces_its_reload_is_waited_for_and_ready_meanwhile() {
     let files =
         [("run", PUPPET), ("sd-notify", ""), ("reload-signal", "HUP notify\n"), ("timeout-reload", "0")];

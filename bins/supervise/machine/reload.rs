@@ -74,6 +74,8 @@ pub(in crate::supervise) struct Reload {
     failing: Option<Unreloaded>,
     /// run has announced that it reloads, and not yet that it is ready.
     announced: bool,
+    /// run was paused when it had to have lived on.
+    slept: bool,
     /// When ./reload was started, or the signal sent: monotonic, ms.
     since: u64,
     /// How many are over.
@@ -187,6 +189,7 @@ impl Machine {
             _ if self.reload.announced => Stage::Announced,
             Reloading::Announced(_) => Stage::Awaited,
             Reloading::Signal(_) | Reloading::Script => {
+                self.reload.slept = false;
                 self.timers.set(Timer::Proof, now + rules.reload_proof);
                 Stage::Proof
             }
@@ -201,6 +204,7 @@ impl Machine {
             return;
         }
         match self.reload.stage {
+            Stage::None if self.reload.again => {} // the one that was asked for is due, and has not begun
             Stage::None => {
                 self.timers.set(Timer::Reload, after(now, rules.timeout_reload));
                 self.reload.stage = Stage::Announced;
@@ -256,11 +260,23 @@ impl Machine {
     }
 
     /// What time leads to.
-    pub(super) fn reload_time(&mut self, now: u64, actions: &mut Actions) {
+    pub(super) fn reload_time(&mut self, now: u64, rules: &Rules, actions: &mut Actions) {
+        // Paused, it can read nothing, and proves nothing.
+        let lives_on = self.reload.stage == Stage::Proof && !self.paused && !self.reload.slept;
         if self.timers.fires(Timer::Proof, now) {
-            self.end_reload(None, now, actions);
-        } else if self.reload.is_under_way() && self.timers.fires(Timer::Reload, now) {
-            self.fail_reload(Unreloaded::Late, now, actions);
+            if lives_on {
+                return self.end_reload(None, now, actions);
+            }
+            self.reload.slept = self.paused;
+            self.timers.set(Timer::Proof, now + rules.reload_proof);
+        }
+        if self.reload.is_under_way() && self.timers.fires(Timer::Reload, now) {
+            // A limit that is over before the proof is leaves less to prove.
+            if lives_on {
+                self.end_reload(None, now, actions);
+            } else {
+                self.fail_reload(Unreloaded::Late, now, actions);
+            }
         }
     }
 

@@ -1019,6 +1019,34 @@ fn a_reload_fails_by_its_script_a_death_a_stop_or_its_time() {
 }
 
 #[test]
+fn a_pause_proves_nothing_of_a_reload_and_a_limit_ends_the_proof() {
+    let result = |life: &Life| (life.machine.reload.done, life.machine.reload.failure);
+    let mut life = Life::running(strict());
+    life.hear("p unhandled reload unhandled +420 time +9000 time c unhandled +420 time");
+    assert_eq!((life.machine.reload.is_under_way(), result(&life)), (true, (0, None)));
+    life.hear("+420 time");
+    assert_eq!(result(&life), (1, None));
+    life.hear("p unhandled reload unhandled +30000 time");
+    assert_eq!(result(&life), (2, Some(Unreloaded::Late)));
+    let mut life = Life::running(Rules { timeout_reload: 300, ..strict() });
+    life.hear("reload unhandled +300 time");
+    assert_eq!((result(&life), life.machine.deadline()), ((1, None), None));
+    life.hear("by-script reload +299 reloaded +1 time");
+    assert_eq!(result(&life), (2, None));
+    life.hear("reload +300 time reloaded");
+    assert_eq!(result(&life), (3, Some(Unreloaded::Late)));
+}
+
+#[test]
+fn what_run_announces_by_itself_does_not_answer_who_waits_for_the_next_reload() {
+    let mut life = Life::running(strict());
+    life.hear("reload unhandled reload +420 time reloading ready");
+    assert_eq!((life.machine.reload.done, life.machine.reload.last()), (1, 2));
+    assert_eq!(life.hear("+1 time unhandled +420 time"), "control/h HUP");
+    assert_eq!((life.machine.reload.done, life.machine.reload.failure), (2, None));
+}
+
+#[test]
 fn a_reload_that_is_asked_for_during_another_comes_after_it_once_for_all() {
     let mut life = Life::running(strict());
     assert_eq!(life.hear("by-script reload reload reload"), "reload");

@@ -161,7 +161,7 @@ impl Supervised {
             () if self.parts.service.machine.scripted() => {
                 return Err("unable to upgrade: a control script runs, try again");
             }
-            () if self.parts.service.machine.reload.is_awaited() => {
+            () if self.parts.iter().any(|process| process.machine.reload.is_awaited()) => {
                 return Err("unable to upgrade: a reload is under way, try again");
             }
             () => {}

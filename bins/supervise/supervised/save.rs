@@ -96,7 +96,7 @@ impl Supervised {
     /// Listens at `socket` in the state directory.
     fn open_socket(&mut self) {
         let Some(state) = &mut self.parts.service.state else { return };
-        let (mode, group) = self.access.socket();
+        let grant = self.access.socket();
         let origin = std::mem::replace(&mut state.origin, Origin::Found); // the next one may find ours
         let open = || {
             if origin == Origin::Found {
@@ -106,11 +106,7 @@ impl Supervised {
                     Err(errno) => return Err(errno),
                 }
             }
-            let socket = door::listen(state.directory(), supervise::SOCKET, mode)?;
-            if let Some(group) = group {
-                door::give_socket(state.directory(), supervise::SOCKET, group)?;
-            }
-            Ok(socket)
+            door::listen(state.directory(), supervise::SOCKET, grant)
         };
         match open() {
             Ok(socket) => self.socket = Some(socket.into()),

@@ -297,9 +297,8 @@ fn refused(line: &str) -> Failure {
             let why = shown(said.get(key::REASON).text()).to_string();
             Failure::fails(format!("{RELOAD_FAILED}: {why}"))
         }
-        "not permitted" => {
-            Failure::fails("not permitted").hint("you may look, by the file readers; operators may control")
-        }
+        "not permitted" => Failure::fails("not permitted")
+            .hint("readers may look, operators control: see the files of these names"),
         "no log" => Failure::fails("no log").hint("the service has no log/run"),
         error => Failure::fails(shown(error).to_string()),
     }

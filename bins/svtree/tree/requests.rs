@@ -26,11 +26,7 @@ impl Tree {
             Ok(()) | Err(Errno::ENOENT) => {}
             Err(errno) => return Err(errno),
         }
-        let (mode, group) = self.access.socket();
-        let socket = door::listen(directory.as_fd(), supervise::SOCKET, mode)?;
-        if let Some(group) = group {
-            door::give_socket(directory.as_fd(), supervise::SOCKET, group)?;
-        }
+        let socket = door::listen(directory.as_fd(), supervise::SOCKET, self.access.socket())?;
         self.events.add(socket.as_raw_fd(), Token::Socket)?;
         self.socket = Some(socket);
         Ok(())

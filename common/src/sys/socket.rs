@@ -52,12 +52,15 @@ fn bound(kind: c_int, name: &[u8], mode: Option<libc::mode_t>) -> nix::Result<Ow
     bound.map(|()| socket)
 }
 
-/// A stream socket that listens at `name` in the working directory, whose file gets `mode`.
-pub fn listen(name: &[u8], mode: u32) -> nix::Result<OwnedFd> {
-    let socket = bound(libc::SOCK_STREAM, name, Some(mode))?;
+/// A stream socket at `name` in the working directory, whose file gets `mode`. Nobody can connect to it before [`listen`].
+pub fn stream(name: &[u8], mode: u32) -> nix::Result<OwnedFd> {
+    bound(libc::SOCK_STREAM, name, Some(mode))
+}
+
+/// Lets clients connect to a stream socket, listen(2).
+pub fn listen(socket: BorrowedFd) -> nix::Result<()> {
     // SAFETY: two integers.
-    Errno::result(unsafe { libc::listen(socket.as_raw_fd(), 16) })?;
-    Ok(socket)
+    Errno::result(unsafe { libc::listen(socket.as_raw_fd(), 16) }).map(drop)
 }
 
 /// Two ends of a stream, socketpair(2), which do not block.
