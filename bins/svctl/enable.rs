@@ -105,7 +105,11 @@ pub(super) fn disable(request: &Request, words: &[&[u8]], out: &mut Out) -> Resu
             Failure::fails(format!("unable to remove {}", shown(&names.path(false, name)))).because(errno)
         };
         let svdir = names.open_svdir().map_err(refused)?;
-        unlinkat(svdir, name, UnlinkatFlags::NoRemoveDir).map_err(refused)
+        match unlinkat(svdir, name, UnlinkatFlags::NoRemoveDir) {
+            // Named twice, or another has done the same.
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(refused(errno)),
+        }
     };
     for name in idle {
         match remove(&name) {
@@ -157,6 +161,9 @@ fn look_at(word: &[u8], request: &Request) -> Result<Link, Failure> {
         Err(failure) if is_path(word) => return Err(failure.clone()),
         _ => word.to_owned(),
     };
+    if name.contains(&b'/') {
+        return Err(not_a_name()); // the last part of it is in a service directory, as a link `log` is
+    }
     let path = names.path(false, &name);
     let svdir = names.open_svdir().map_err(|errno| unable_to_open(names.svdir(), errno))?;
     match fstatat(svdir, &name[..], AtFlags::AT_SYMLINK_NOFOLLOW) {
@@ -180,7 +187,9 @@ fn look_at(word: &[u8], request: &Request) -> Result<Link, Failure> {
     let place = match names.find(&name) {
         Ok(place) => place,
         // It leads nowhere.
-        Err(Failure { errno: Some(Errno::ENOENT | Errno::ENOTDIR), .. }) => return Ok(Link::Idle(name)),
+        Err(Failure { errno: Some(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP), .. }) => {
+            return Ok(Link::Idle(name));
+        }
         Err(failure) => return Err(failure),
     };
     match look::status(&place) {
@@ -207,7 +216,7 @@ impl Source {
             return Self::at(name, &path);
         }
         if word.is_empty() || word.contains(&b'/') {
-            return Err(Failure::fails("not a name").hint("a path begins with a dot or a slash"));
+            return Err(not_a_name());
         }
         let found = Self::at(word.to_owned(), &kept(word));
         match word.iter().position(|byte| *byte == b'@') {
@@ -272,17 +281,30 @@ impl Source {
     }
 }
 
-/// A path from the root, without links where it was not.
+/// A path from the root. Where it was not, what leads to its last part is without links; that part is the name that was
+/// written.
 fn absolute(path: &[u8]) -> nix::Result<Vec<u8>> {
     let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
     let path = &path[..end];
-    if path.starts_with(b"/") && !path.ends_with(b"/.") && !path.ends_with(b"/..") {
-        return Ok(path.to_owned());
+    let found = |path: &[u8]| {
+        let found = canonicalize(OsStr::from_bytes(path));
+        found
+            .map(|path| path.into_os_string().into_vec())
+            .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
+    };
+    let (parent, last) = match path.iter().rposition(|byte| *byte == b'/') {
+        Some(slash) => (&path[..=slash], &path[slash + 1..]),
+        None => (&b"."[..], path),
+    };
+    match last {
+        b"." | b".." | b"" => found(path),
+        _ if path.starts_with(b"/") => Ok(path.to_owned()),
+        _ => Ok([&found(parent)?, &b"/"[..], last].concat()),
     }
-    let found = canonicalize(OsStr::from_bytes(path));
-    found
-        .map(|path| path.into_os_string().into_vec())
-        .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
+}
+
+fn not_a_name() -> Failure {
+    Failure::fails("not a name").hint("a path begins with a dot or a slash")
 }
 
 fn unable_to_open(path: &[u8], errno: Errno) -> Failure {

@@ -66,6 +66,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
     loop {
         while let Some(option) = cli.option()? {
             match option {
+                Short('h') => return Err(Exit::answer(0, cli.help())),
                 Short('s') => strict = true,
                 Long("json") => json = true,
                 Long("no-shellcheck") => shellcheck = false,

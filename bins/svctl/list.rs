@@ -78,6 +78,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
         while let Some(option) = cli.option()? {
             takes_seconds = option == Short('w');
             match option {
+                Short('h') => return Err(Exit::answer(0, cli.help())),
                 Short('t') => asked.trees = true,
                 Short('v') => asked.logs = Logs::Shown,
                 Short('w') => asked.follows = Follows::Yes(None),

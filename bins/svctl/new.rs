@@ -40,6 +40,8 @@ enum Ready {
 /// What is wanted.
 #[derive(Debug, Default)]
 struct Wanted {
+    /// What is in front of our name, and so of the links' that are installed with us.
+    prefix: &'static [u8],
     variables: bool,
     ready: Option<Ready>,
     account: Option<Word>,
@@ -54,7 +56,8 @@ fn run(cli: &mut Cli) -> Outcome {
 
 fn start(cli: &mut Cli) -> Result<Exit, Exit> {
     super::prepare()?;
-    let mut wanted = Wanted::default();
+    let prefix = cli.called().strip_suffix(PROGRAM.name.as_bytes()).unwrap_or_default();
+    let mut wanted = Wanted { prefix, ..Wanted::default() };
     wanted.read_options(cli)?;
     let name = cli.operand_among_options().ok_or_else(|| Exit::usage("missing name"))?;
     wanted.read_options(cli)?;
@@ -69,6 +72,7 @@ impl Wanted {
     fn read_options(&mut self, cli: &mut Cli) -> Result<(), Exit> {
         while let Some(option) = cli.option()? {
             match option {
+                Short('h') => return Err(Exit::answer(0, cli.help())),
                 Short('e') => self.variables = true,
                 Short('l') => self.logger = Some(cli.word()?),
                 Short('r') => self.ready = Some(Ready::parse(cli.word()?.to_bytes())?),
@@ -120,7 +124,7 @@ impl Wanted {
             Some(Ready::SdNotify) => file("sd-notify", 0o644, b"")?,
         }
         draft.directory("log", 0o755, None)?;
-        file("log/run", 0o755, &log_run(logger))?;
+        file("log/run", 0o755, &self.log_run(logger))?;
         let mut directory = |path: &str, mode: u32, owner: Option<(u32, u32)>| -> Result<(), Exit> {
             draft.directory(path, mode, owner)?;
             text.extend([&shown(&place.path_of(path)).to_string(), "/\n"]);
@@ -138,22 +142,28 @@ impl Wanted {
     fn run(&self) -> Vec<u8> {
         let mut line = Line::exec();
         if self.variables {
-            line = line.words([&b"envdir"[..], b"./env"]);
+            line = line.word(&self.link("envdir")).word(b"./env");
         }
-        as_account(line, self.account)
+        self.as_account(line, self.account)
             .words(self.program.iter().map(|word| word.to_bytes()))
             .script(&["#!/bin/sh", "exec 2>&1"])
     }
-}
 
-fn log_run(account: Option<Word>) -> Vec<u8> {
-    as_account(Line::exec(), account).words([&b"svlog"[..], b"-tt", b"./main"]).script(&["#!/bin/sh"])
-}
+    fn log_run(&self, account: Option<Word>) -> Vec<u8> {
+        let line = self.as_account(Line::exec(), account).word(&self.link("svlog"));
+        line.words([&b"-tt"[..], b"./main"]).script(&["#!/bin/sh"])
+    }
 
-fn as_account(line: Line, account: Option<Word>) -> Line {
-    match account {
-        None => line,
-        Some(account) => line.words([&b"setuidgid"[..], account.to_bytes()]),
+    fn as_account(&self, line: Line, account: Option<Word>) -> Line {
+        match account {
+            None => line,
+            Some(account) => line.word(&self.link("setuidgid")).word(account.to_bytes()),
+        }
+    }
+
+    /// The name of one of our programs, as it is installed.
+    fn link(&self, name: &str) -> Vec<u8> {
+        [self.prefix, name.as_bytes()].concat()
     }
 }
 

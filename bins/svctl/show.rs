@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use common::door::{self, Owner};
 use common::supervise::{self, Part};
-use common::{Cli, Exit, Link, Long, Outcome, Voice, Words};
+use common::{Cli, Exit, Link, Long, Outcome, Short, Voice, Words};
 use nix::errno::Errno;
 
 use super::failure::Failure;
@@ -51,6 +51,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
     loop {
         while let Some(option) = cli.option()? {
             match option {
+                Short('h') => return Err(Exit::answer(0, cli.help())),
                 Long("json") => json = true,
                 other => return Err(other.unexpected().into()),
             }

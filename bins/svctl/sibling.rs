@@ -19,6 +19,8 @@ const MOST: usize = 1 << 20;
 /// none beside us.
 pub(super) fn output(own: &str, word: &str, arguments: &[&CStr], env: &Words) -> nix::Result<Vec<u8>> {
     let path = This::open()?.path(c"exe")?.into_vec();
+    // Behind the path of a file that was replaced since it was executed.
+    let path = path.strip_suffix(b" (deleted)").unwrap_or(&path);
     let before = path.strip_suffix(own.as_bytes()).ok_or(Errno::ENOENT)?;
     let path = CString::new([before, word.as_bytes()].concat()).map_err(|_| Errno::EINVAL)?;
     let directory = fds::open_directory(AT_FDCWD, c".")?;

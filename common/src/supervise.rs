@@ -221,6 +221,9 @@ pub const RELOAD_FAILED: &str = "reload failed";
 /// The error of a tree that has no service of this name.
 pub const NO_SERVICE: &str = "no such service";
 
+/// The error of a tree to which a service has closed the connection before it has answered.
+pub const HAS_LEFT: &str = "the service has left";
+
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Death {

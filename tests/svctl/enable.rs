@@ -171,10 +171,32 @@ fn only_a_service_directory_can_be_enabled() {
     world.refuses("enable empty", "empty: there is no run in /sv/empty", kept);
     world.refuses("enable a/b", "a/b: not a name", "a path begins with a dot or a slash");
     world.refuses("enable ./sv/.hidden", "./sv/.hidden: no service has a name that begins with a dot", "");
-    world.refuses("enable ./none", &format!("./none: unable to open ./none: {missing}"), "");
+    world.refuses("enable ./none", &format!("./none: unable to open /none: {missing}"), "");
     assert_eq!(fs::read_dir(world.house.at("service")).unwrap().count(), 0);
     assert_eq!(world.svctl("enable"), misuse("svctl", "missing service"));
     assert_eq!(world.svctl("start --now a"), misuse("svctl", "invalid option '--now'"));
+}
+
+#[test]
+fn disable_removes_nothing_of_a_service_directory() {
+    let world = World::new(&[("sv/web/run", STAYS), ("logs/run", STAYS)]);
+    symlink("../../logs", world.house.at("sv/web/log")).unwrap();
+    world.says("enable web", "");
+    world.refuses("disable web/log", "web/log: not a name", "a path begins with a dot or a slash");
+    world.refuses("disable w*/log", "web/log: not a name", "a path begins with a dot or a slash");
+    assert!(world.house.at("sv/web/log").is_symlink());
+    assert!(!world.link("web").is_empty());
+}
+
+#[test]
+fn a_relative_path_ends_in_the_name_of_the_service() {
+    let world = World::new(&[("web-2/run", STAYS)]);
+    symlink("web-2", world.house.at("web")).unwrap();
+    world.says("enable ./web", "");
+    let here = world.house.at("").canonicalize().unwrap();
+    assert_eq!(world.link("web"), here.join("web").display().to_string());
+    world.says("-v disable ./web", "ok: web: disabled\n");
+    assert_eq!(fs::read_dir(world.house.at("service")).unwrap().count(), 0);
 }
 
 #[test]
@@ -182,6 +204,11 @@ fn a_link_that_leads_nowhere_is_removed() {
     let world = World::new(&[]);
     symlink("../sv/gone", world.house.at("service/gone")).unwrap();
     world.says("-v disable gone", "ok: gone: disabled\n");
+    symlink("round", world.house.at("service/round")).unwrap();
+    world.says("-v disable round", "ok: round: disabled\n");
+    // To be named twice does no harm, as two who do it at once do none.
+    symlink("../sv/gone", world.house.at("service/gone")).unwrap();
+    world.says("-v disable gone gone", "ok: gone: disabled\nok: gone: disabled\n");
     assert_eq!(fs::read_dir(world.house.at("service")).unwrap().count(), 0);
 }
 

@@ -133,6 +133,29 @@ fn a_supervisor_that_talks_without_end_does_not_keep_the_time_from_being_up() {
 }
 
 #[test]
+fn a_tree_that_is_not_let_in_by_a_service_is_asked_again() {
+    let house = House::new();
+    house.write("a/run", STAYS);
+    house.write(".tree/deaths", "");
+    let listener = UnixListener::bind(house.at(".tree/socket")).unwrap();
+    let tree = std::thread::spawn(move || {
+        let error = |error: &str| format!("{{\"name\":\"a\",\"ok\":false,\"error\":\"{error}\"}}");
+        let up = super::harness::said("run", 77, "up", false);
+        let busy = nix::errno::Errno::EBUSY.desc();
+        for said in [error("the service has left"), error(busy), up.clone(), error(busy), up] {
+            let mut stream = listener.accept().unwrap().0;
+            let mut request = [0; 64];
+            let length = stream.read(&mut request).unwrap();
+            assert_eq!(&request[..length], b"@a status\n");
+            writeln!(stream, "{said}").unwrap();
+        }
+    });
+    assert_eq!(house.svctl("-w 60 check a").status, 0);
+    assert_eq!(house.svctl("-w 60 wait ready a").status, 0);
+    tree.join().unwrap();
+}
+
+#[test]
 fn an_object_that_is_printed_is_json_and_names_its_own_service_whatever_a_supervisor_says() {
     let house = House::new();
     house.write("a/supervise/deaths", "");

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::process::CommandExt;
 
 use super::harness::*;
 use crate::needs;
@@ -60,6 +61,17 @@ fn options_say_as_whom_it_runs_and_how_it_is_ready() {
     assert_eq!(house.text("db/run"), "#!/bin/sh\nexec 2>&1\nexec setuidgid daemon sleep -u x\n");
     assert_eq!(house.text("db/log/run"), "#!/bin/sh\nexec setuidgid daemon svlog -tt ./main\n");
     assert_eq!(listed(&house, "db"), "755 log\n750 log/main\n755 log/run\n755 run\n644 sd-notify\n");
+}
+
+#[test]
+fn the_links_have_the_prefix_that_it_has_itself() {
+    needs!(root());
+    let house = House::new();
+    let mut called = command(&house, &["-e", "-u", "daemon", "web", "sleep", "1000"]);
+    assert_eq!(run(called.arg0("/usr/libexec/catena/x-svctl-new")).status, 0);
+    let expected = "#!/bin/sh\nexec 2>&1\nexec x-envdir ./env x-setuidgid daemon sleep 1000\n";
+    assert_eq!(house.text("web/run"), expected);
+    assert_eq!(house.text("web/log/run"), "#!/bin/sh\nexec x-setuidgid daemon x-svlog -tt ./main\n");
 }
 
 #[test]

@@ -95,6 +95,27 @@ fn the_program_has_the_name_of_svctls_file_in_front() {
 }
 
 #[test]
+fn the_program_is_found_while_svctl_is_replaced() {
+    let copy = Copy::new("svctl");
+    copy.house.write("usr/bin/svctl-log", SAYS);
+    // It is executed, and what was executed has no name by then.
+    let script = "exec 9<svctl && rm svctl && exec /proc/self/fd/9 log web";
+    let mut command = copy.house.command("sh", "");
+    command.args(["-c", script]).current_dir(copy.house.at("usr/bin")).env("PATH", copy.path());
+    assert_eq!(run(&mut command), prints("<svctl-log><web>"));
+}
+
+#[test]
+fn each_program_explains_itself() {
+    let house = House::new();
+    for word in ["list", "show", "log", "new", "lint"] {
+        let outcome = run(&mut house.command("svctl", &format!("{word} -h")));
+        assert_eq!((outcome.status, &*outcome.stderr), (0, ""), "{word}");
+        assert_eq!(outcome, run(&mut house.command("svctl", &format!("{word} --help"))), "{word}");
+    }
+}
+
+#[test]
 fn the_program_starts_as_if_svctl_had_not_been_there() {
     let copy = Copy::new("svctl");
     let log = copy.house.at("usr/bin/svctl-log");

@@ -52,6 +52,7 @@ pub(super) fn parse(cli: &mut Cli) -> Result<Options, Exit> {
     loop {
         while let Some(option) = cli.option()? {
             match option {
+                Short('h') => return Err(Exit::answer(0, cli.help())),
                 Short('f') => options.follow = true,
                 Short('n') => lines = Some(count(cli.value()?.as_bytes())?),
                 Short('g') => options.text = Some(text(cli.value()?.as_bytes())?),

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use common::shown;
 use common::supervise::{self, Control, RELOAD_FAILED, key};
+use nix::errno::Errno;
 
 use crate::svctl::command::{Command, Goal};
 use crate::svctl::conn::{Conn, Received, To};
@@ -101,7 +102,7 @@ impl Talk {
                 let request = *request;
                 self.answered(task, order, request)
             }
-            Stage::Condition => match self.conn.receive() {
+            Stage::Condition => match receive(&mut self.conn) {
                 Received::Nothing => Step::Wait,
                 Received::End | Received::Unread => ask_again(task, order),
                 Received::Line(line) => match Status::from_json(&line) {
@@ -109,7 +110,7 @@ impl Talk {
                     None => Step::Fail(refused(&line)),
                 },
             },
-            Stage::Leaving => match self.conn.receive() {
+            Stage::Leaving => match receive(&mut self.conn) {
                 Received::End | Received::Unread => Step::Gone,
                 _ => Step::Wait,
             },
@@ -124,7 +125,7 @@ impl Talk {
                     Step::On
                 }
             },
-            Stage::State(conn, _) => match conn.receive() {
+            Stage::State(conn, _) => match receive(conn) {
                 Received::Nothing => Step::Wait,
                 // There was no place for a second connection. The first takes one too, and others may wait for ours
                 // as we for theirs: leave it.
@@ -139,7 +140,7 @@ impl Talk {
 
     fn answered(&mut self, task: &mut Task, order: &Order, request: usize) -> Step {
         let may_write = request == 0 && self.conn.to() == To::Service;
-        let line = match self.conn.receive() {
+        let line = match receive(&mut self.conn) {
             Received::Nothing => return Step::Wait,
             Received::Line(line) => line,
             // The FIFO takes any number of commands, but cannot say when a service is ready.
@@ -238,7 +239,7 @@ impl Talk {
                 return Step::Wait; // the time is up
             }
             self.late += usize::from(Instant::now() >= order.end);
-            match self.conn.receive() {
+            match receive(&mut self.conn) {
                 Received::Nothing => break,
                 Received::End | Received::Unread => return ask_again(task, order),
                 Received::Line(line) => match Status::from_json(&line) {
@@ -279,6 +280,19 @@ impl Talk {
                 Step::On
             }
         }
+    }
+}
+
+/// What has come. A tree has a connection of its own to the service, of which it says what would be seen of ours: that
+/// it was closed, or that there is no place for it.
+fn receive(conn: &mut Conn) -> Received {
+    let received = conn.receive();
+    let Received::Line(line) = &received else { return received };
+    let said = if conn.to() == To::Tree { Value::parse(line) } else { None };
+    match said.as_ref().map_or("", |said| said.get(key::ERROR).text()) {
+        supervise::HAS_LEFT => Received::End,
+        error if error == Errno::EBUSY.desc() => Received::Unread,
+        _ => received,
     }
 }
 

@@ -278,7 +278,7 @@ fn relay(client: &mut Client) {
     loop {
         match read(&*from, &mut buffer) {
             Ok(0) => {
-                let mut object = Object::error(b"the service has left");
+                let mut object = Object::error(supervise::HAS_LEFT.as_bytes());
                 let line = named(name, object.line());
                 client.doing = Doing::Idle;
                 return client.send(line.bytes());
