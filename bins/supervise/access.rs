@@ -16,8 +16,8 @@ use super::service::open;
 /// The answer to a client that may not do what it asks for.
 pub(crate) const NOT_PERMITTED: &[u8] = b"not permitted";
 /// What follows where a file names no group.
-const ROOT_ALONE: &[u8] = b"only root and this user may control the service";
-const NO_READERS: &[u8] = b"nobody else may see the state";
+pub(super) const ROOT_ALONE: &[u8] = b"only root and this user may control the service";
+pub(super) const NO_READERS: &[u8] = b"nobody else may see the state";
 /// The number that stands for each id which has none here, and so for nobody: `user_namespaces(7)`.
 const UNMAPPED: u32 = 65534;
 
@@ -167,7 +167,7 @@ impl Rights {
 }
 
 /// What is in a file; none where it is not there, or cannot be read.
-fn contents<'a>(
+pub(super) fn contents<'a>(
     directory: BorrowedFd,
     name: &CStr,
     consequence: &[u8],
@@ -190,7 +190,7 @@ fn contents<'a>(
 }
 
 /// The group of this name or number.
-fn named(file: &CStr, group: &[u8], consequence: &[u8], voice: Voice) -> Option<Gid> {
+pub(super) fn named(file: &CStr, group: &[u8], consequence: &[u8], voice: Voice) -> Option<Gid> {
     let report = |error: Exit| {
         voice.warning(&[file.to_bytes(), b": ", error.text().as_bytes(), b"; ", consequence]);
     };

@@ -2,9 +2,10 @@
 
 use std::os::fd::BorrowedFd;
 
-use common::{Text, Voice, signals};
+use common::{Text, Voice, shown, signals};
 
-use super::machine::{Readiness, Rules};
+use super::access::{self, NO_READERS, ROOT_ALONE};
+use super::machine::{Readiness, Reloading, Rules};
 use super::service::{Optional, STEPS, Settings, Step, exists};
 
 /// A rule.
@@ -25,6 +26,7 @@ pub(crate) fn of(directory: BorrowedFd, voice: Voice) -> Vec<Rule> {
     settings.for_stop(directory, voice);
     settings.for_start(directory, voice);
     settings.for_setup(directory, voice);
+    settings.for_reload(directory, voice);
     let rules = *settings.rules;
     let fd = settings.notification.map_or_else(|| "none".to_owned(), |fd| fd.to_string());
     let notified = if settings.sd_notify { "yes" } else { "no" };
@@ -33,13 +35,18 @@ pub(crate) fn of(directory: BorrowedFd, voice: Voice) -> Vec<Rule> {
         (time @ 1.., Readiness::Excused) => format!("{}, then continue", limit(time)),
         (time, _) => limit(time),
     };
-    let signal = signals::name(rules.down_signal);
-    let signal = signal.map_or_else(|| rules.down_signal.to_string(), |name| format!("SIG{name}"));
-    [
+    let (reload, reload_file, how) = match rules.reload {
+        Reloading::Script => (Optional::Reload, "reload", "./reload".to_owned()),
+        Reloading::Signal(number) => (Optional::ReloadSignal, "reload-signal", signal(number)),
+        Reloading::Announced(number) => {
+            (Optional::ReloadSignal, "reload-signal", format!("{}, then an announcement", signal(number)))
+        }
+    };
+    let rules = [
         (Optional::Delay, "restart-delay", delays(&rules)),
         (Optional::Reset, "restart-reset", time(rules.reset)),
         (Optional::Max, "restart-max", max),
-        (Optional::DownSignal, "down-signal", signal),
+        (Optional::DownSignal, "down-signal", signal(rules.down_signal)),
         (Optional::TimeoutKill, "timeout-kill", limit(rules.timeout_kill)),
         (Optional::TimeoutFinish, "timeout-finish", limit(rules.timeout_finish)),
         (Optional::TimeoutSetup, "timeout-setup", limit(rules.timeout_setup)),
@@ -47,6 +54,8 @@ pub(crate) fn of(directory: BorrowedFd, voice: Voice) -> Vec<Rule> {
         (Optional::SdNotify, "sd-notify", notified.to_owned()),
         (Optional::TimeoutReady, "timeout-ready", ready),
         (Optional::Watchdog, "watchdog", limit(rules.watchdog)),
+        (reload, reload_file, how),
+        (Optional::TimeoutReload, "timeout-reload", limit(rules.timeout_reload)),
         (Optional::Leftovers, "leftovers", leftovers(&settings.leftovers)),
     ]
     .map(|(which, file, value)| {
@@ -59,8 +68,32 @@ pub(crate) fn of(directory: BorrowedFd, voice: Voice) -> Vec<Rule> {
             _ => true,
         };
         Rule { file, value, set: counts && settings.takes(which) && exists(directory, name) }
-    })
-    .into()
+    });
+    rules.into_iter().chain(people(directory, voice)).collect()
+}
+
+/// Whom its supervisor serves.
+fn people(directory: BorrowedFd, voice: Voice) -> [Rule; 2] {
+    let of = |file: &'static str, name, consequence, default: &str| {
+        let mut buffer = [0; 64];
+        let group = access::contents(directory, name, consequence, &mut buffer, voice);
+        let is_all = |group: &[u8]| file == "readers" && group == b"*";
+        let group = group
+            .filter(|group| is_all(group) || access::named(name, group, consequence, voice).is_some())
+            .map(|group| match group {
+                b"*" => "everybody".to_owned(),
+                group => format!("group {}", shown(group)),
+            });
+        Rule { file, set: group.is_some(), value: group.unwrap_or_else(|| default.to_owned()) }
+    };
+    [
+        of("operators", c"operators", ROOT_ALONE, "root and the supervisor's user"),
+        of("readers", c"readers", NO_READERS, "nobody else"),
+    ]
+}
+
+fn signal(number: i32) -> String {
+    signals::name(number).map_or_else(|| number.to_string(), |name| format!("SIG{name}"))
 }
 
 fn delays(rules: &Rules) -> String {
@@ -85,9 +118,7 @@ fn time(milliseconds: u64) -> String {
 
 fn leftovers(steps: &[Option<Step>; STEPS]) -> String {
     let words = steps.iter().flatten().map(|step| match step {
-        Step::Signal(signal) => {
-            signals::name(*signal).map_or_else(|| signal.to_string(), |name| format!("SIG{name}"))
-        }
+        Step::Signal(number) => signal(*number),
         Step::Wait(wait) => time(*wait),
     });
     let words: Vec<String> = words.collect();
@@ -111,6 +142,9 @@ mod tests {
             ("leftovers", "term 2s kill"),
             ("sd-notify", ""),
             ("timeout-ready", "1500 continue"),
+            ("reload-signal", "usr1 notify"),
+            ("operators", "0\n"),
+            ("readers", "*"),
         ] {
             std::fs::write(scratch.path().join(file), text).unwrap();
         }
@@ -131,8 +165,32 @@ mod tests {
             ("sd-notify", "yes", true),
             ("timeout-ready", "1500ms, then continue", true),
             ("leftovers", "SIGTERM 2s SIGKILL", true),
+            ("reload-signal", "SIGUSR1, then an announcement", true),
+            ("timeout-reload", "30s", false),
+            ("operators", "group 0", true),
+            ("readers", "everybody", true),
         ] {
             assert_eq!(rule(file), (value.to_owned(), set), "{file}");
         }
+    }
+
+    #[test]
+    fn a_script_that_reloads_stands_in_place_of_the_signal() {
+        let scratch = tempfile::tempdir().unwrap();
+        let rules = || {
+            let directory = std::fs::File::open(scratch.path()).unwrap();
+            let voice = Voice { called: b"svctl", directory: b"", part: b"" };
+            let rules = of(directory.as_fd(), voice);
+            let has = |rule: &&Rule| ["reload", "reload-signal", "operators", "readers"].contains(&rule.file);
+            let words = |rule: &Rule| (rule.file, rule.value.clone(), rule.set);
+            rules.iter().filter(has).map(words).collect::<Vec<_>>()
+        };
+        let rule = |file, value: &str, set| (file, value.to_owned(), set);
+        let alone = rule("operators", "root and the supervisor's user", false);
+        let nobody = rule("readers", "nobody else", false);
+        assert_eq!(rules(), [rule("reload-signal", "SIGHUP", false), alone.clone(), nobody.clone()]);
+        std::fs::write(scratch.path().join("reload"), "").unwrap();
+        std::fs::write(scratch.path().join("reload-signal"), "usr1").unwrap();
+        assert_eq!(rules(), [rule("reload", "./reload", true), alone, nobody]);
     }
 }

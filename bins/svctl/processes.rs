@@ -83,7 +83,8 @@ impl Processes {
         let mut family = Vec::new();
         let Ok(first) = self.all.binary_search_by_key(&pid, |process| process.pid) else { return family };
         let mut next = vec![(0, first)];
-        while let Some((depth, at)) = next.pop() {
+        // Pids that were used again while they were read may descend from themselves.
+        while let Some((depth, at)) = next.pop().filter(|_| family.len() < self.all.len()) {
             family.push((depth, self.all[at]));
             let pid = self.all[at].pid;
             let begin = self.children.partition_point(|(parent, _)| *parent < pid);
@@ -144,6 +145,15 @@ mod tests {
         assert_eq!(family(10), [(0, 10), (1, 11), (2, 30), (1, 12), (2, 13)]);
         assert_eq!(family(20), [(0, 20)]);
         assert!(family(99).is_empty());
+    }
+
+    #[test]
+    fn a_family_ends_where_a_process_seems_to_descend_from_itself() {
+        let processes =
+            Processes::of([(10, 20), (11, 11), (20, 10)].map(|(pid, of)| process(pid, of)).to_vec());
+        for pid in [10, 11, 20] {
+            assert!(processes.family(pid).len() <= 3);
+        }
     }
 
     #[test]

@@ -23,6 +23,8 @@ use super::tree::Known;
 
 /// A state that is as it should be, or not wanted.
 pub(super) const PLAIN: &str = "";
+/// Why a state is not known that is there for others.
+const NO_ACCESS: &str = "no access";
 
 /// A service, or the logger of one.
 pub(super) struct Seen {
@@ -49,7 +51,7 @@ impl Seen {
         }
         match names.find(name) {
             Ok(place) => Self::of_place(names, &place, known, out),
-            Err(Failure { errno: Some(Errno::EACCES), .. }) => Ok(Self::new(name, Err("no access"), names)),
+            Err(Failure { errno: Some(Errno::EACCES), .. }) => Ok(Self::new(name, Err(NO_ACCESS), names)),
             Err(failure) => Err(failure),
         }
     }
@@ -62,7 +64,7 @@ impl Seen {
             Err(failure) if failure.is_absence() => Err("no supervisor"),
             Err(failure) if failure.errno == Some(Errno::EACCES) => {
                 out.hint(advice(&failure, place));
-                Err("no access")
+                Err(NO_ACCESS)
             }
             Err(failure) => return Err(failure),
         };
@@ -86,9 +88,9 @@ impl Seen {
         };
         let texts = [key::WANT, key::NEEDS, key::STATUS].map(|key| status.said.get(key).text());
         let (ready, restarts) = (status.ready, status.said.get(key::RESTARTS).digits());
-        let (state, hold) = (status.state.word(), &status.hold);
+        let (state, hold, reloading) = (status.state.word(), &status.hold, status.is_reloading());
         format!(
-            "{state} {hold} {texts:?} {} {} {ready:?} {restarts} {:?}",
+            "{state} {hold} {texts:?} {} {} {reloading} {ready:?} {restarts} {:?}",
             status.pid, status.paused, self.enabled
         )
     }
@@ -138,9 +140,13 @@ impl Seen {
             ("backing off", Some(next)) => words.push(format!("backing off {}", age(next))),
             (hold, _) => words.push(screen.text(hold)),
         }
+        if status.is_reloading() {
+            words.push("reloading".to_owned());
+        }
         let colour = match status.state {
             _ if status.hold == "gave up" => RED,
             _ if !status.hold.is_empty() || status.paused || status.is_crash_loop() => YELLOW,
+            _ if status.is_reloading() => YELLOW,
             State::Run if status.ready == Some(false) => YELLOW,
             State::Run | State::Done => GREEN,
             State::Down if self.is_failed() => RED,
@@ -158,7 +164,12 @@ impl Seen {
     /// Whether something is wrong that nobody has asked for: it was given up, dies again and again, has ended in failure
     /// and was not started again, or has no supervisor though it is to be started at boot.
     pub(super) fn is_failed(&self) -> bool {
-        let Ok(status) = &self.state else { return self.enabled != Some(false) };
+        let status = match &self.state {
+            Ok(status) => status,
+            // How it is, is not for us to know.
+            Err(NO_ACCESS) => return false,
+            Err(_) => return self.enabled != Some(false),
+        };
         let last = status.said.get(key::DEATH);
         let by_itself =
             *last != Value::Null && !last.get(key::STOPPED).is_true() && last.get(key::CODE).digits() != "0";

@@ -10,6 +10,7 @@ use common::door::{self, Owner};
 use common::supervise::{self, Part};
 use common::{Cli, Exit, Link, Long, Outcome, Short, Voice, Words};
 use nix::errno::Errno;
+use nix::sys::stat::fstat;
 
 use super::failure::Failure;
 use super::json::{self, Value, list, object, of_service, text};
@@ -123,7 +124,7 @@ impl Whole {
         Ok(Self {
             sockets: usage.as_ref().map_or(Ok(Vec::new()), |usage| sockets::of(&usage.family)),
             needs: needs.iter().map(|need| beside(names, name, need, out)).collect(),
-            needed_by: if is_service { needed_by(names, own) } else { Vec::new() },
+            needed_by: if is_service { needed_by(names, own, directory) } else { Vec::new() },
             rules: if is_service { in_force::of(directory, voice(&place.path)) } else { Vec::new() },
             deaths: deaths(&place),
             log: log(name, env),
@@ -194,8 +195,15 @@ fn beside(names: &Names, name: &[u8], need: &[u8], out: &mut Out) -> Seen {
     seen
 }
 
-/// The services in SVDIR that name this one in their file needs.
-fn needed_by(names: &Names, own: &[u8]) -> Vec<Vec<u8>> {
+/// The services in SVDIR that name this one in their file needs: none where another has that name there.
+fn needed_by(names: &Names, own: &[u8], directory: BorrowedFd) -> Vec<Vec<u8>> {
+    let which = |directory: BorrowedFd| fstat(directory).map(|found| (found.st_dev, found.st_ino)).ok();
+    // One that is gone meanwhile is needed by nobody.
+    let named = names.find(own).ok();
+    let named = named.as_ref().and_then(|place| which(place.directory().ok()?));
+    if named.is_none() || named != which(directory) {
+        return Vec::new();
+    }
     // Where SVDIR cannot be read, nothing there needs it that could be known.
     let mut all = names.all(&Known::default()).unwrap_or_default();
     all.retain(|name| {

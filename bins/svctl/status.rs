@@ -108,6 +108,11 @@ impl Status {
         self.said.get(key::SHORT).whole::<u32>() > 1 && !self.said.get(key::DEATH).get(key::STOPPED).is_true()
     }
 
+    /// Whether a reload is under way.
+    pub(super) fn is_reloading(&self) -> bool {
+        self.said.get(key::RELOADING).is_true()
+    }
+
     /// The pid of the supervisor, 0 where nobody tells.
     pub(super) fn supervisor(&self) -> u32 {
         self.said.get(key::SUPERVISOR).whole()
@@ -182,7 +187,7 @@ impl Status {
         let _ = write!(rest, "{}s", self.seconds);
         rest.push_str(&self.unusual(normally, held));
         rest.push_str(if self.pid != 0 && self.term { ", got TERM" } else { "" });
-        if held && self.said.get(key::RELOADING).is_true() {
+        if held && self.is_reloading() {
             rest.push_str(", reloading");
         }
         if held && !self.hold.is_empty() {

@@ -237,6 +237,9 @@ fn json_has_what_the_table_has() {
         asked("-t --json", ".tree | if . then map([.pid, .depth, .command]) else . end"),
         format!("null\n[[{pid},0,[\"sleep\",\"1000.5\"]]]\n")
     );
+    // As on the page: those alone that run have any memory.
+    let most = r#"svctl-list --json | jq -rs 'map(select(.memory)) | sort_by(-.memory)[:5][] | .service'"#;
+    assert_eq!(run(house.command("sh", "-c").arg(most)), prints("web\n"));
 }
 
 #[test]
@@ -295,6 +298,66 @@ fn what_is_no_terminal_gets_a_new_table_when_a_state_changes() {
         assert!(!terminal.seen.contains('\x1b'), "{:?}", terminal.seen);
         terminal.types("\x03");
     }
+}
+
+#[test]
+fn a_terminal_that_was_resized_while_the_table_was_stopped_is_measured_again() {
+    let mut house = House::new();
+    house.serve(&svrun(), "web");
+    let line = "set -m; svctl-list -w; stty cols 30; echo stopped; fg";
+    let mut terminal = Terminal::start(&house, 80, &format!("{UTF8} NO_COLOR=1"), line);
+    terminal.until("no table", |text| text.contains("COMMAND") && text.contains("\x1b[J"));
+    terminal.types("\x1a");
+    terminal
+        .until("it does not stop", |text| text.contains("\x1b[?25h\x1b[?1049l") && text.contains("stopped"));
+    terminal.until("no table again", |text| {
+        text.rsplit_once("stopped").is_some_and(|(_, again)| again.contains("\x1b[J"))
+    });
+    terminal.types("q");
+    let text = terminal.finish();
+    let (_, again) = text.rsplit_once("stopped").unwrap();
+    assert!(again.contains("NAME") && !again.contains("COMMAND"), "{again:?}");
+}
+
+#[test]
+fn what_is_not_drawn_on_the_terminal_is_stopped_as_any_other_program() {
+    let mut house = House::new();
+    house.serve(&svrun(), "web");
+    for (variables, line) in [(UTF8, "svctl-list -w --json"), ("TERM=dumb", "svctl-list -w")] {
+        let line = format!("set -m; {line}; echo status $?; kill -KILL %1");
+        let mut terminal = Terminal::start(&house, 80, variables, &line);
+        terminal.until("nothing is printed", |text| text.contains("web"));
+        terminal.types("\x1a");
+        let stopped = format!("status {}", 128 + nix::libc::SIGTSTP);
+        terminal.until("it does not end", |text| text.contains("status "));
+        terminal.until("it has ended", |text| text.contains(&stopped));
+    }
+}
+
+#[test]
+fn a_table_of_nothing_is_printed_once() {
+    let mut house = House::new();
+    house.serve(&svrun(), "web");
+    let outcome = run(&mut house.command("svctl-list", "-w 2.5 --failed"));
+    assert_eq!((outcome.status, outcome.stdout.lines().count()), (0, 1), "{}", outcome.stdout);
+}
+
+#[test]
+fn a_reload_is_a_part_of_the_state() {
+    let mut house = House::new();
+    house.write("web/reload", "#!/bin/sh\nuntil [ -e go ]; do sleep 0.1; done\n");
+    house.serve(&svrun(), "web");
+    let list = Background::start(house.command("sh", "-c").arg("exec svctl-list -w >out"));
+    until("nothing is printed", || house.text("out").contains("web   run  "));
+    let reload = Background::start(&mut house.command("svctl", "-w 60 reload web"));
+    until("no reload", || house.text("out").contains("web   run, reloading  "));
+    let shown = run(&mut house.command("svctl-show", "web")).stdout;
+    assert!(shown.starts_with("web: run, reloading since "), "{shown}");
+    house.write("web/go", "");
+    assert_eq!(reload.finish().status, 0);
+    until("no end of the reload", || house.text("out").matches("web   run  ").count() > 1);
+    signal("TERM", list.pid());
+    assert_eq!(list.finish(), prints(""));
 }
 
 #[test]

@@ -65,6 +65,10 @@ fn all_that_is_known_of_a_service_is_shown() {
         "restart-delay    0s  (file)",
         "restart-max      never give up  (default)",
         "timeout-kill     5s  (file)",
+        "reload-signal    SIGHUP  (default)",
+        "timeout-reload   30s  (default)",
+        "operators        root and the supervisor's user  (default)",
+        "readers          nobody else  (default)",
     ] {
         assert!(rules.iter().any(|line| line == rule), "{rule}: {text}");
     }
@@ -88,6 +92,22 @@ fn a_service_that_does_not_run_is_shown_too() {
     assert_eq!(section(&text, "needed by"), ["web"]);
     assert!(section(&text, "processes").is_empty() && section(&text, "wanted").is_empty(), "{text}");
     assert!(text.contains("fail: nowhere: unable to change to service directory"), "{text}");
+}
+
+#[test]
+fn what_needs_a_service_of_the_same_name_elsewhere_does_not_need_this_one() {
+    let house = House::new();
+    let other = House::new();
+    house.write("db/run", STAYS);
+    house.write("web/run", STAYS);
+    house.write("web/needs", "db\n");
+    other.write("db/run", STAYS);
+    let needed_by = |path: &std::path::Path| {
+        let text = run(house.command("svctl-show", "").arg(path)).stdout;
+        section(&text, "needed by").join(" ")
+    };
+    assert_eq!(needed_by(&house.at("db")), "web");
+    assert_eq!(needed_by(&other.at("db")), "");
 }
 
 #[test]

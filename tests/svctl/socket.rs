@@ -214,6 +214,8 @@ fn only_operators_get_through_and_the_refusal_names_them() {
     let listed = other("list a");
     assert_eq!(listed.stderr, "svctl: hint: permission: supervise is for root\n");
     assert!(listed.status == 0 && listed.stdout.contains("\na     no access  "), "{}", listed.stdout);
+    // It may be as well as any.
+    assert_eq!(other("list --failed a"), Outcome { stdout: String::new(), ..listed });
     let mode = |file: &str, mode| {
         std::fs::set_permissions(house.at("a/supervise").join(file), PermissionsExt::from_mode(mode))
             .unwrap();

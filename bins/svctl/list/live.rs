@@ -45,10 +45,11 @@ pub(super) fn follow(
     }
     Services::of(all.iter().map(|seen| seen.name.clone()).collect()).allow_fds();
     let mut heard = ENDS.to_vec();
-    heard.extend([signals::WINCH, signals::TSTP].iter().filter(|_| screen.moves));
+    let draws = screen.moves && !out.json;
+    heard.extend([signals::WINCH, signals::TSTP].iter().filter(|_| draws));
     signals::block(&heard).or_fail("block signals")?;
     let signals = signals::as_fd(&heard).or_fail("open a signalfd")?;
-    let canvas = if screen.moves && !out.json { Some(Canvas::take()?) } else { None };
+    let canvas = if draws { Some(Canvas::take()?) } else { None };
     let shares = Shares { since: Instant::now(), before: HashMap::new(), shown: HashMap::new() };
     let mut live = Live {
         asked,
@@ -155,7 +156,7 @@ enum Goes {
 impl Live<'_> {
     fn go_on(&mut self, signals: &OwnedFd, end: Option<Instant>) -> Result<(), Exit> {
         let mut stamp = self.asked.names.stamp();
-        let mut shown = HashMap::new();
+        let mut shown = None;
         let mut tick = Instant::now() + TICK;
         let mut due = Some(Instant::now());
         self.shares_of(Instant::now());
@@ -206,7 +207,11 @@ impl Live<'_> {
         for signal in signals::next(fd.as_fd()) {
             match (signal, &self.canvas) {
                 (signals::WINCH, _) => self.screen.measure(),
-                (signals::TSTP, Some(canvas)) => canvas.suspend()?,
+                (signals::TSTP, Some(canvas)) => {
+                    canvas.suspend()?;
+                    // Who is stopped is not asked when it is resized.
+                    self.screen.measure();
+                }
                 _ => return Ok(Goes::Ends),
             }
             *due = Some(Instant::now());
@@ -349,7 +354,7 @@ impl Live<'_> {
     }
 
     /// Shows the table, or where that cannot be drawn again, a new one if something has changed since.
-    fn show(&mut self, shown: &mut HashMap<Vec<u8>, String>) -> Result<(), Exit> {
+    fn show(&mut self, shown: &mut Option<HashMap<Vec<u8>, String>>) -> Result<(), Exit> {
         let wanted: Vec<&Seen> = self.all.iter().filter(|seen| self.asked.wants(seen)).collect();
         let share = |seen: &Seen, _: Option<&Usage>| self.shares.shown.get(&seen.name).cloned();
         if self.canvas.is_some() {
@@ -357,12 +362,13 @@ impl Live<'_> {
         }
         let now: HashMap<Vec<u8>, String> =
             wanted.iter().map(|seen| (seen.name.clone(), seen.signature())).collect();
-        let before = std::mem::replace(shown, now.clone());
-        if before == now && !before.is_empty() {
+        let before = shown.replace(now.clone());
+        if before.as_ref() == Some(&now) {
             return Ok(());
         }
         if self.json {
             let mut usages = Usages::read();
+            let before = before.unwrap_or_default();
             for seen in wanted.iter().filter(|seen| before.get(&seen.name) != now.get(&seen.name)) {
                 print(self.asked.object(seen, &mut usages).as_bytes())?;
             }
@@ -371,7 +377,7 @@ impl Live<'_> {
         let lines = self.asked.table(&wanted, &self.screen, Instant::now(), &mut |_, usage| {
             usage.map(|usage| crate::svctl::amounts::cpu(usage.cpu))
         });
-        let gap = if before.is_empty() { "" } else { "\n" };
+        let gap = if before.is_none() { "" } else { "\n" };
         print((gap.to_owned() + &lines.join("\n") + "\n").as_bytes())
     }
 
