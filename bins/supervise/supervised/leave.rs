@@ -54,9 +54,8 @@ impl Supervised {
             self.shared.voice.warning(&[what]);
         }
         self.save(now);
-        for process in
-            self.parts.iter().filter(|process| process.part == Part::Service || process.machine.pid == 0)
-        {
+        let is_over = |process: &Process| process.part == Part::Service || process.machine.pid == 0;
+        for process in self.parts.iter().filter(|process| is_over(process)) {
             if let Some(state) = &process.state {
                 if let Some(file) = &state.record {
                     let _ = record::clear(file.as_fd()); // what it says is dead in any case
@@ -67,6 +66,10 @@ impl Supervised {
         }
         // What they have waited for may have come with the end.
         self.answer_waiting(now);
+        // The end of their connections is the sign that all has been left, also to the next supervisor.
+        for process in self.parts.iter_mut().filter(|process| is_over(process)) {
+            process.state = None;
+        }
         self.clients.drop_all();
         Some(self.ended.map_or(Ending::Asked, Ending::Ended))
     }
