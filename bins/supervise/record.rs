@@ -172,21 +172,18 @@ pub(super) fn clear(file: BorrowedFd) -> nix::Result<()> {
     file::write_at(file, blank.fill(HOME).add(Home::of(file)?.words().bytes()).bytes(), 0)
 }
 
-/// Makes a record that was found that of this file: a copy is cleared.
-pub(super) fn claim(file: BorrowedFd) -> nix::Result<()> {
+/// Whether a record that was found is that of this file, and no copy. One that does not say so is from then on.
+pub(super) fn claim(file: BorrowedFd) -> nix::Result<bool> {
     let mut place = [0; SIZE - HOME];
     let offset = off_t::try_from(HOME).unwrap_or(off_t::MAX); // it is small
     let count = pread(file, &mut place, offset)?;
     let home = Home::of(file)?;
-    match Home::parse(&place[..count]) {
-        Some(its) if its == home => Ok(()),
-        Some(_) => clear(file),
-        None => {
-            // Where there is no room for it, it stays what it is: the record of an older supervisor.
-            let _ = file::write_at(file, home.words().bytes(), HOME as u64);
-            Ok(())
-        }
+    if let Some(its) = Home::parse(&place[..count]) {
+        return Ok(its == home);
     }
+    // Where there is no room for it, it stays what it is: the record of an older supervisor.
+    let _ = file::write_at(file, home.words().bytes(), HOME as u64);
+    Ok(true)
 }
 
 /// The file that a record was written in.
@@ -465,19 +462,17 @@ mod tests {
 
         fs::copy(path("record"), path("copy")).unwrap();
         assert_eq!(child("copy"), None);
-        claim(open("copy").as_fd()).unwrap();
-        write_child(open("copy").as_fd(), &expected, &space).unwrap();
-        assert_eq!(child("copy"), Some(expected), "it is its own from then on");
+        assert_eq!(claim(open("copy").as_fd()), Ok(false));
 
         fs::rename(path("record"), path("renamed")).unwrap();
-        claim(open("renamed").as_fd()).unwrap();
+        assert_eq!(claim(open("renamed").as_fd()), Ok(true));
         assert_eq!(child("renamed"), Some(expected));
 
         // An older one ends where this place begins: it is believed where it was found first.
         fs::copy(path("renamed"), path("older")).unwrap();
         open("older").set_len(HOME as u64).unwrap();
         assert_eq!(child("older"), Some(expected));
-        claim(open("older").as_fd()).unwrap();
+        assert_eq!(claim(open("older").as_fd()), Ok(true));
         assert_eq!(child("older"), Some(expected));
         fs::copy(path("older"), path("copy")).unwrap();
         assert_eq!(child("copy"), None);

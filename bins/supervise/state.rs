@@ -163,14 +163,18 @@ impl State {
         if !ours_alone(&self.directory)? {
             return Err(Errno::EPERM);
         }
-        let access = OFlag::O_RDWR;
-        let (file, stat) = door::seen_file_or_new(self.directory(), c"record", access, 0o600, Owner::Us)?;
-        let blank = stat.st_size == 0;
+        let open = || door::seen_file_or_new(self.directory(), c"record", OFlag::O_RDWR, 0o600, Owner::Us);
+        let (mut file, stat) = open()?;
+        let mut blank = stat.st_size == 0;
+        if !blank && !super::record::claim(file.as_fd())? {
+            // A new file: one from a lower layer of an overlay has other numbers once the kernel has forgotten it.
+            unlinkat(&self.directory, c"record", UnlinkatFlags::NoRemoveDir)?;
+            (file, _) = open()?;
+            blank = true;
+        }
         if blank {
             // All of its room now: a child must not fail for a full disk.
             super::record::clear(file.as_fd())?;
-        } else {
-            super::record::claim(file.as_fd())?;
         }
         Ok((file, blank))
     }
@@ -453,6 +457,30 @@ mod tests {
         std::fs::remove_file(&control).unwrap();
         std::fs::create_dir(&control).unwrap();
         assert_eq!(replaced(), Err(Errno::EISDIR));
+    }
+
+    #[test]
+    fn a_record_that_is_a_copy_makes_room_for_a_new_file() {
+        use std::os::fd::BorrowedFd;
+        let directory = tempfile::tempdir().unwrap();
+        let parent = std::fs::File::open(directory.path()).unwrap();
+        let take = || State::take(parent.as_fd(), Access::default(), Patience::None).unwrap();
+        let path = directory.path().join("supervise/record");
+        let open = || std::fs::File::open(&path).unwrap();
+        let links = |file: BorrowedFd| fstat(file).unwrap().st_nlink;
+        drop(take());
+        let found = open();
+        assert!(take().left().is_some());
+        assert_eq!(links(found.as_fd()), 1, "it is its own");
+        let text = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, text).unwrap();
+        let copy = open();
+        let state = take();
+        assert!(state.left().is_none());
+        assert_eq!((links(copy.as_fd()), links(state.record.as_ref().unwrap().as_fd())), (0, 1));
+        drop(state);
+        assert!(take().left().is_some());
     }
 
     #[test]
