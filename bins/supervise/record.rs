@@ -178,14 +178,12 @@ pub(super) fn claim(file: BorrowedFd) -> nix::Result<bool> {
     let offset = off_t::try_from(HOME).unwrap_or(off_t::MAX); // it is small
     let count = pread(file, &mut place, offset)?;
     let home = Home::of(file)?;
-    match Home::parse(&place[..count]) {
-        Some(its) => Ok(its == home),
-        None => {
-            // Where there is no room for it, it stays what it is: the record of an older supervisor.
-            let _ = file::write_at(file, home.words().bytes(), HOME as u64);
-            Ok(true)
-        }
+    if let Some(its) = Home::parse(&place[..count]) {
+        return Ok(its == home);
     }
+    // Where there is no room for it, it stays what it is: the record of an older supervisor.
+    let _ = file::write_at(file, home.words().bytes(), HOME as u64);
+    Ok(true)
 }
 
 /// The file that a record was written in.
