@@ -63,7 +63,7 @@ pub(in crate::supervise) enum Unreloaded {
 
 /// The reload that is under way, or the last one.
 #[derive(Clone, Copy, Debug, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, in any stage")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, whatever the stage")]
 pub(in crate::supervise) struct Reload {
     stage: Stage,
     how: Reloading,
