@@ -238,7 +238,7 @@ fn json_has_what_the_table_has() {
         format!("null\n[[{pid},0,[\"sleep\",\"1000.5\"]]]\n")
     );
     // As on the page: those alone that run have any memory.
-    let most = r"svctl-list --json | jq -rs 'map(select(.memory)) | sort_by(-.memory)[:5][] | .service'";
+    let most = "svctl-list --json | jq -rs 'map(select(.memory)) | sort_by(-.memory)[:5][] | .service'";
     assert_eq!(run(house.command("sh", "-c").arg(most)), prints("web\n"));
 }
 
