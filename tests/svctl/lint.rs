@@ -347,7 +347,7 @@ fn shellcheck_is_asked_if_it_is_there() {
     assert_eq!(lint(&house, "-s ./web --no-shellcheck"), prints(""));
     // One that is found in a relative directory of PATH is not meant.
     write(&house, &[("shellcheck", "#!/bin/sh\necho '-:1:1: error: not this one'\n")]);
-    let mut command = house.command(bin().join("svctl-lint"), "-s ./web");
+    let mut command = house.command(program("svctl-lint"), "-s ./web");
     assert_eq!(run(command.env("PATH", ".:")).stdout, expected);
 }
 

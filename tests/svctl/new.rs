@@ -140,7 +140,7 @@ fn what_cannot_be_made_whole_is_not_made() {
     fs::create_dir(&directory).unwrap();
     assert_eq!(run(prepared("chown").arg("daemon").arg(&directory)), prints(""));
     let program = house.at("svctl-new");
-    install(&bin().join("svctl-new"), &program);
+    install(&crate::support::program("svctl-new"), &program);
     let mut as_daemon = link("setuidgid");
     as_daemon
         .arg("daemon")
