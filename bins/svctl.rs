@@ -136,7 +136,7 @@ fn start(cli: &mut Cli, style: Style, line: options::Parsed) -> Result<Exit, Exi
     let wait = options.wait.or_else(|| env.get(c"SVWAIT").map(|text| whole_seconds(text.to_bytes())));
     let request = Request {
         names: Names::new(&env, style.dialect()),
-        svsrc: env.get(c"SVSRC").map_or(enable::SVSRC.as_bytes(), CStr::to_bytes),
+        svsrc: names::svsrc(&env),
         wait: wait.unwrap_or(WAIT),
         verbose: options.verbose,
         patient: style == Style::Svctl && options.wait.is_some(),

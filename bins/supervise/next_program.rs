@@ -1,7 +1,6 @@
 //! Becoming the program that is now in our own file's place.
 
 use std::ffi::CStr;
-use std::os::unix::ffi::OsStrExt;
 
 use common::{Text, Words, process, procfs};
 use nix::errno::Errno;
@@ -18,10 +17,7 @@ pub(crate) fn execute(line: &Words, env: &Words) -> Errno {
 }
 
 fn own_path(buffer: &mut Text<512>) -> nix::Result<&CStr> {
-    let path = procfs::This::open()?.path(c"exe")?;
-    let path = path.as_os_str().as_bytes();
-    let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
-    buffer.add(path).add("\0");
+    buffer.add(procfs::This::open()?.program()?).add("\0");
     CStr::from_bytes_with_nul(buffer.bytes()).map_err(|_| Errno::ENAMETOOLONG)
 }
 

@@ -25,9 +25,6 @@ use super::place::{self, Place};
 use super::services::Services;
 use super::{Request, jobs, tree};
 
-/// Where service directories are kept, unless SVSRC says otherwise.
-pub(super) const SVSRC: &str = "/etc/sv";
-
 /// A service directory that is kept somewhere, and the name that it has, or would have, in SVDIR.
 struct Source {
     name: Vec<u8>,

@@ -25,6 +25,9 @@ const SVDIR: &str = match option_env!("CATENA_SVDIR") {
     None => "/etc/service",
 };
 
+/// Where service directories are kept, from where they are linked into SVDIR, unless SVSRC says otherwise.
+const SVSRC: &str = "/etc/sv";
+
 /// Finds services. Relative names and a relative SVDIR are looked up from the current directory, here alone.
 pub(super) struct Names {
     svdir: Vec<u8>,
@@ -231,6 +234,11 @@ impl Names {
 /// Whether this stands for several services: a path is left to the shell.
 fn is_pattern(name: &[u8]) -> bool {
     !is_path(name) && pattern::is_one(name)
+}
+
+/// Where service directories are kept.
+pub(super) fn svsrc(env: &Env) -> &'static [u8] {
+    env.get(c"SVSRC").map_or(SVSRC.as_bytes(), CStr::to_bytes)
 }
 
 fn svdir(env: &Env) -> &[u8] {

@@ -2,7 +2,6 @@
 //! for a moment carries nothing of what is looked at now and then.
 
 use std::ffi::{CStr, CString};
-use std::os::unix::ffi::OsStringExt;
 
 use common::procfs::This;
 use common::{Chain, Cli, Exit, Outcome, Words, shown};
@@ -11,9 +10,6 @@ use super::{command, str_of};
 
 /// Where the programs are, seen from the directory of this one: beside it, or where they are installed.
 const PLACES: [&str; 2] = ["", "../libexec/catena/"];
-
-/// What the kernel writes behind the path of a file that is no longer there.
-const DELETED: &[u8] = b" (deleted)";
 
 /// The command that is carried out where none is written.
 pub(super) const DEFAULT: &str = "list";
@@ -43,10 +39,7 @@ pub(super) fn of(cli: &mut Cli, words: &[&'static [u8]]) -> Option<Outcome> {
 /// installation, with a dash and the command. Without a procfs that name is how we were called, and PATH is searched
 /// alone.
 fn chain_of(command: &str, arguments: Words, called: &CStr, mut chain: Chain) -> Outcome {
-    let file = This::open().and_then(|this| this.path(c"exe"));
-    let mut file = file.map_or_else(|_| called.to_bytes().to_owned(), OsStringExt::into_vec);
-    // It has been replaced since it was executed, and what belongs to the new one is beside that.
-    file.truncate(file.strip_suffix(DELETED).unwrap_or(&file).len());
+    let file = This::open().and_then(|this| this.program()).unwrap_or_else(|_| called.to_bytes().to_owned());
     let end = file.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
     let (directory, own) = file.split_at(end);
     let name = word([own, b"-", command.as_bytes()].concat());

@@ -2,7 +2,6 @@
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
 
 use common::procfs::This;
 use common::signals::{self, block_only};
@@ -18,9 +17,7 @@ const MOST: usize = 1 << 20;
 /// What the program with this word in place of our own prints, as `svctl-log` beside `svctl-show`. ENOENT where there is
 /// none beside us.
 pub(super) fn output(own: &str, word: &str, arguments: &[&CStr], env: &Words) -> nix::Result<Vec<u8>> {
-    let path = This::open()?.path(c"exe")?.into_vec();
-    // Behind the path of a file that was replaced since it was executed.
-    let path = path.strip_suffix(b" (deleted)").unwrap_or(&path);
+    let path = This::open()?.program()?;
     let before = path.strip_suffix(own.as_bytes()).ok_or(Errno::ENOENT)?;
     let path = CString::new([before, word.as_bytes()].concat()).map_err(|_| Errno::EINVAL)?;
     let directory = fds::open_directory(AT_FDCWD, c".")?;

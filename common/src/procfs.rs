@@ -4,6 +4,7 @@
 
 use std::ffi::{CStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
@@ -70,6 +71,14 @@ impl This {
     /// The path of what `name` leads to, readlinkat(2).
     pub fn path(&self, name: &CStr) -> nix::Result<OsString> {
         readlinkat(&self.0, name)
+    }
+
+    /// The path of the program's file; of one that has been replaced since it was executed, that of the new one:
+    /// `proc_pid_exe(5)`.
+    pub fn program(&self) -> nix::Result<Vec<u8>> {
+        let mut path = self.path(c"exe")?.into_vec();
+        path.truncate(path.strip_suffix(b" (deleted)").unwrap_or(&path).len());
+        Ok(path)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where a new service directory comes to lie: it is made under another name, and gets its own once it is whole. So it
 //! is there as a whole or not at all, and nothing that was there before is touched.
 
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -12,8 +12,7 @@ use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::{Mode, fchmod, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat, write};
 
-/// Where service directories lie, unless SVSRC says otherwise.
-const SVSRC: &[u8] = b"/etc/sv";
+use crate::svctl::names;
 
 /// The place for a service directory.
 #[derive(Debug)]
@@ -42,7 +41,7 @@ impl Place {
         let end = name.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
         let (path, last) = match name[..end].iter().rposition(|byte| *byte == b'/') {
             None if end < name.len() => (&b"."[..], &name[..end]),
-            None => (env.get(c"SVSRC").map_or(SVSRC, CStr::to_bytes), &name[..end]),
+            None => (names::svsrc(env), &name[..end]),
             Some(0) => (&b"/"[..], &name[1..end]),
             Some(slash) => (&name[..slash], &name[slash + 1..end]),
         };
