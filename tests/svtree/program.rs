@@ -1,16 +1,14 @@
 //! The program behind `--`, the scripts of the tree, and what is left at its end.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Write};
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
-use nix::unistd::{mkfifo, tcgetpgrp};
+use nix::unistd::mkfifo;
 
 use crate::needs;
 use crate::support::*;
@@ -80,52 +78,17 @@ fn ended(child: &mut Child) -> i32 {
     status_of(child).expect("it does not end")
 }
 
-/// A terminal, and svtree in a session that has it as its controlling one.
-struct Terminal {
-    master: File,
-    child: Child,
-    seen: String,
+/// A command line of the shell on a terminal.
+fn terminal(ground: &Ground, line: &str) -> Terminal {
+    let mut command = prepared("setsid");
+    command.args(["--ctty", "sh", "-c", line]).current_dir(ground.0.path()).env("D", ground.0.path());
+    Terminal::of(80, command)
 }
 
-impl Terminal {
-    /// Starts a command line of the shell.
-    fn start(ground: &Ground, line: &str) -> Self {
-        let pty = Pty::new(80);
-        let slave = || pty.slave.try_clone().unwrap();
-        let mut command = prepared("setsid");
-        command.args(["--ctty", "sh", "-c", line]).current_dir(ground.0.path()).env("D", ground.0.path());
-        let child = command.stdin(slave()).stdout(slave()).stderr(slave()).spawn().unwrap();
-        Self { master: pty.master, child, seen: String::new() }
-    }
-
-    /// Reads until these words have come.
-    #[track_caller]
-    fn until(&mut self, words: &str) {
-        while !self.seen.contains(words) {
-            let mut ready = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
-            let limit = PollTimeout::try_from(DEADLINE).unwrap();
-            assert!(poll(&mut ready, limit).unwrap() > 0, "{words:?} is not in {:?}", self.seen);
-            let mut buffer = [0; 512];
-            let count =
-                self.master.read(&mut buffer).unwrap_or_else(|error| panic!("{error}: {:?}", self.seen));
-            self.seen += &String::from_utf8_lossy(&buffer[..count]);
-        }
-    }
-
-    /// The process group in the foreground.
-    fn foreground(&self) -> u32 {
-        tcgetpgrp(&self.master).unwrap().as_raw().unsigned_abs()
-    }
-
-    fn types(&mut self, keys: &str) {
-        self.master.write_all(keys.as_bytes()).unwrap();
-    }
-
-    /// The number behind this word.
-    fn number(&self, word: &str) -> u32 {
-        let (_, rest) = self.seen.split_once(word).unwrap();
-        rest.split_whitespace().next().unwrap().parse().unwrap()
-    }
+/// The number behind this word.
+fn number(terminal: &Terminal, word: &str) -> u32 {
+    let (_, rest) = terminal.seen.split_once(word).unwrap();
+    rest.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 #[test]
@@ -247,13 +210,13 @@ fn the_program_is_in_the_foreground_of_the_terminal_and_gives_it_back() {
     ground.fifo("never");
     ground.script("tree/.tree/finish", "echo finish $1; read x <$D/never");
     let program = "trap \"echo interrupted; exit 5\" INT; echo program $$; while :; do sleep 1; done";
-    let mut terminal = Terminal::start(&ground, &format!("exec svtree -t 600000 tree -- sh -c '{program}'"));
-    terminal.until("program ");
-    terminal.until("\n");
-    assert_eq!(terminal.foreground(), terminal.number("program "));
+    let mut terminal = terminal(&ground, &format!("exec svtree -t 600000 tree -- sh -c '{program}'"));
+    terminal.until_words("program ");
+    terminal.until_words("\n");
+    assert_eq!(terminal.foreground(), number(&terminal, "program "));
     terminal.types("\x03");
-    terminal.until("interrupted");
-    terminal.until("finish 5");
+    terminal.until_words("interrupted");
+    terminal.until_words("finish 5");
     assert_eq!(terminal.foreground(), terminal.child.id());
     // Now it means the tree, which is at its end and waits no longer.
     terminal.types("\x03");
@@ -266,12 +229,12 @@ fn a_tree_in_the_background_leaves_the_terminal_to_the_foreground() {
     let ground = Ground::new();
     let job = "svtree -- sh -c 'echo program $$; read x <$D/go'";
     ground.fifo("go");
-    let mut terminal = Terminal::start(&ground, &format!("set -m; {job} & wait $!; echo status $?"));
-    terminal.until("program ");
-    terminal.until("\n");
+    let mut terminal = terminal(&ground, &format!("set -m; {job} & wait $!; echo status $?"));
+    terminal.until_words("program ");
+    terminal.until_words("\n");
     assert_eq!(terminal.foreground(), terminal.child.id());
     ground.release("go");
-    terminal.until("status 0");
+    terminal.until_words("status 0");
     assert_eq!(ended(&mut terminal.child), 0);
 }
 
@@ -285,15 +248,15 @@ fn below_an_unshare_without_a_session_it_has_the_terminal_in_the_foreground_alon
         // The process groups of the outer namespace have no numbers in the inner one.
         let tree = format!("--fork --pid --mount-proc --kill-child svtree -- sh -c '{program}'");
         let line = format!("{}; echo status $?", line.replace("...", &tree));
-        let mut terminal = Terminal::start(&ground, &line);
-        terminal.until("program");
+        let mut terminal = terminal(&ground, &line);
+        terminal.until_words("program");
         assert_eq!(terminal.foreground() == terminal.child.id(), !foreground, "{line}");
         if foreground {
             terminal.types("\x03");
-            terminal.until("interrupted");
+            terminal.until_words("interrupted");
         }
         ground.release("go");
-        terminal.until("status 0");
+        terminal.until_words("status 0");
         assert_eq!(ended(&mut terminal.child), 0);
     }
 }
