@@ -230,7 +230,7 @@ impl Live<'_> {
             return;
         }
         if !tree {
-            if let Ok(conn) = self.asked.names.tree().and_then(|tree| Conn::to_tree(tree.as_fd())) {
+            if let Ok(conn) = Conn::to_tree(&self.asked.names) {
                 self.add(None, conn);
                 // Those that it has are known once it has named them.
                 return;
