@@ -1,8 +1,9 @@
 //! The rules of a service directory that are in force, for those who show them.
 
+use std::ffi::CStr;
 use std::os::fd::BorrowedFd;
 
-use common::{Text, Voice, shown, signals};
+use common::{Voice, shown, signals};
 
 use super::access::{self, NO_READERS, ROOT_ALONE};
 use super::machine::{Readiness, Reloading, Rules};
@@ -22,11 +23,7 @@ pub(crate) struct Rule {
 /// The rules of the service in this directory. What is not understood is reported, and the default counts.
 pub(crate) fn of(directory: BorrowedFd, voice: Voice) -> Vec<Rule> {
     let mut settings = Settings::default();
-    settings.for_restart(directory, voice);
-    settings.for_stop(directory, voice);
-    settings.for_start(directory, voice);
-    settings.for_setup(directory, voice);
-    settings.for_reload(directory, voice);
+    settings.for_all(directory, voice);
     let rules = *settings.rules;
     let fd = settings.notification.map_or_else(|| "none".to_owned(), |fd| fd.to_string());
     let notified = if settings.sd_notify { "yes" } else { "no" };
@@ -35,61 +32,65 @@ pub(crate) fn of(directory: BorrowedFd, voice: Voice) -> Vec<Rule> {
         (time @ 1.., Readiness::Excused) => format!("{}, then continue", limit(time)),
         (time, _) => limit(time),
     };
-    let (reload, reload_file, how) = match rules.reload {
-        Reloading::Script => (Optional::Reload, "reload", "./reload".to_owned()),
-        Reloading::Signal(number) => (Optional::ReloadSignal, "reload-signal", signal(number)),
+    let (reload, how) = match rules.reload {
+        Reloading::Script => (Optional::Reload, "./reload".to_owned()),
+        Reloading::Signal(number) => (Optional::ReloadSignal, signal(number)),
         Reloading::Announced(number) => {
-            (Optional::ReloadSignal, "reload-signal", format!("{}, then an announcement", signal(number)))
+            (Optional::ReloadSignal, format!("{}, then an announcement", signal(number)))
         }
     };
     let rules = [
-        (Optional::Delay, "restart-delay", delays(&rules)),
-        (Optional::Reset, "restart-reset", time(rules.reset)),
-        (Optional::Max, "restart-max", max),
-        (Optional::DownSignal, "down-signal", signal(rules.down_signal)),
-        (Optional::TimeoutKill, "timeout-kill", limit(rules.timeout_kill)),
-        (Optional::TimeoutFinish, "timeout-finish", limit(rules.timeout_finish)),
-        (Optional::TimeoutSetup, "timeout-setup", limit(rules.timeout_setup)),
-        (Optional::NotificationFd, "notification-fd", fd),
-        (Optional::SdNotify, "sd-notify", notified.to_owned()),
-        (Optional::TimeoutReady, "timeout-ready", ready),
-        (Optional::Watchdog, "watchdog", limit(rules.watchdog)),
-        (reload, reload_file, how),
-        (Optional::TimeoutReload, "timeout-reload", limit(rules.timeout_reload)),
-        (Optional::Leftovers, "leftovers", leftovers(&settings.leftovers)),
+        (Optional::Delay, delays(&rules)),
+        (Optional::Reset, time(rules.reset)),
+        (Optional::Max, max),
+        (Optional::DownSignal, signal(rules.down_signal)),
+        (Optional::TimeoutKill, limit(rules.timeout_kill)),
+        (Optional::TimeoutFinish, limit(rules.timeout_finish)),
+        (Optional::TimeoutSetup, limit(rules.timeout_setup)),
+        (Optional::NotificationFd, fd),
+        (Optional::SdNotify, notified.to_owned()),
+        (Optional::TimeoutReady, ready),
+        (Optional::Watchdog, limit(rules.watchdog)),
+        (reload, how),
+        (Optional::TimeoutReload, limit(rules.timeout_reload)),
+        (Optional::Leftovers, leftovers(&settings.leftovers)),
     ]
-    .map(|(which, file, value)| {
-        let mut name = Text::<32>::of(file);
-        let name = std::ffi::CStr::from_bytes_with_nul(name.add("\0").bytes()).unwrap_or(c"");
+    .map(|(which, value)| {
         // Without a way to announce anything there are no limits for it.
         let counts = match which {
             Optional::TimeoutReady => settings.sd_notify || settings.notification.is_some(),
             Optional::Watchdog => settings.sd_notify,
             _ => true,
         };
-        Rule { file, value, set: counts && settings.takes(which) && exists(directory, name) }
+        let set = counts && settings.takes(which) && exists(directory, which.name());
+        Rule { file: word(which.name()), value, set }
     });
     rules.into_iter().chain(people(directory, voice)).collect()
 }
 
 /// Whom its supervisor serves.
 fn people(directory: BorrowedFd, voice: Voice) -> [Rule; 2] {
-    let of = |file: &'static str, name, consequence, default: &str| {
+    let of = |name: &'static CStr, consequence, default: &str| {
         let mut buffer = [0; 64];
         let group = access::contents(directory, name, consequence, &mut buffer, voice);
-        let is_all = |group: &[u8]| file == "readers" && group == b"*";
+        let is_all = |group: &[u8]| name == c"readers" && group == b"*";
         let group = group
             .filter(|group| is_all(group) || access::named(name, group, consequence, voice).is_some())
             .map(|group| match group {
                 b"*" => "everybody".to_owned(),
                 group => format!("group {}", shown(group)),
             });
-        Rule { file, set: group.is_some(), value: group.unwrap_or_else(|| default.to_owned()) }
+        Rule { file: word(name), set: group.is_some(), value: group.unwrap_or_else(|| default.to_owned()) }
     };
     [
-        of("operators", c"operators", ROOT_ALONE, "root and the supervisor's user"),
-        of("readers", c"readers", NO_READERS, "nobody else"),
+        of(c"operators", ROOT_ALONE, "root and the supervisor's user"),
+        of(c"readers", NO_READERS, "nobody else"),
     ]
+}
+
+/// The name of one of our files, all of which are ASCII.
+fn word(name: &'static CStr) -> &'static str {
+    name.to_str().unwrap_or_default()
 }
 
 fn signal(number: i32) -> String {

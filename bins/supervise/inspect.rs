@@ -18,11 +18,7 @@ pub(crate) fn inspect(directory: &OwnedFd, part: Part, voice: Voice) {
         Part::Service => {
             // Before a start all are looked for; what one of svtree's files means is known to svtree alone.
             settings.look(fd, 0, Company::Tree, voice);
-            settings.for_setup(fd, voice);
-            settings.for_start(fd, voice);
-            settings.for_stop(fd, voice);
-            settings.for_restart(fd, voice);
-            settings.for_reload(fd, voice);
+            settings.for_all(fd, voice);
             // Whom it serves does not matter here.
             let _ = Access::read(fd, [c"operators", c"readers"], voice);
         }

@@ -124,7 +124,7 @@ impl Optional {
     ];
 
     /// Its name.
-    const fn name(self) -> &'static CStr {
+    pub(super) const fn name(self) -> &'static CStr {
         match self {
             Self::Delay => c"restart-delay",
             Self::Reset => c"restart-reset",
@@ -230,6 +230,15 @@ impl Settings {
     /// Whether the value of a file was understood, if there is one.
     pub(super) fn takes(&self, file: Optional) -> bool {
         self.reported & file.bit() == 0
+    }
+
+    /// Reads all of them.
+    pub(super) fn for_all(&mut self, directory: BorrowedFd, voice: Voice) {
+        self.for_restart(directory, voice);
+        self.for_stop(directory, voice);
+        self.for_start(directory, voice);
+        self.for_setup(directory, voice);
+        self.for_reload(directory, voice); // sd-notify, which counts there too, was looked for at the start
     }
 
     /// Reads what counts for the next restart.

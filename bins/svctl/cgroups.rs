@@ -1,17 +1,17 @@
 //! The cgroups of services, cgroups(7) version 2: where one is in another than its supervisor, that is its own.
 
 use std::collections::HashMap;
-use std::ffi::CStr;
+use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 use common::procfs;
 use common::quantity::number;
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
-const ROOT: &CStr = c"/sys/fs/cgroup";
+const ROOT: &str = "/sys/fs/cgroup";
 
 /// What the processes of a cgroup use.
 pub(super) struct Cgroup {
@@ -77,7 +77,6 @@ fn path(pid: u32) -> Option<Vec<u8>> {
 
 /// A file of a cgroup; none where it is not there, as that of a controller that is not enabled.
 fn file(path: &[u8], name: &str) -> Option<Vec<u8>> {
-    let relative = path.strip_prefix(b"/").unwrap_or(path).to_vec();
-    let root = PathBuf::from(ROOT.to_str().ok()?);
-    fs::read(root.join(PathBuf::from(std::ffi::OsString::from_vec(relative))).join(name)).ok()
+    let relative = OsStr::from_bytes(path.strip_prefix(b"/").unwrap_or(path));
+    fs::read(Path::new(ROOT).join(relative).join(name)).ok()
 }

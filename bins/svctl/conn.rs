@@ -1,6 +1,6 @@
 //! The socket of a supervisor: lines of words to it, lines of JSON back.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use common::poll::{POLLIN, poll, pollfd, watch};
@@ -9,6 +9,7 @@ use common::{door, supervise};
 use nix::errno::Errno;
 use nix::unistd::read;
 
+use super::names::Names;
 use super::place::Place;
 
 /// More bytes than any answer has.
@@ -70,9 +71,10 @@ impl Conn {
         Some(Self::new(fd, To::Tree, host.prefix() + place.part.prefix()))
     }
 
-    /// Connects to a tree itself, whose directory this is.
-    pub(super) fn to_tree(tree: BorrowedFd) -> nix::Result<Self> {
-        Ok(Self::new(door::socket(tree, supervise::SOCKET)?, To::Tree, String::new()))
+    /// Connects to the tree of SVDIR itself.
+    pub(super) fn to_tree(names: &Names) -> nix::Result<Self> {
+        let tree = names.tree()?;
+        Ok(Self::new(door::socket(tree.as_fd(), supervise::SOCKET)?, To::Tree, String::new()))
     }
 
     fn new(fd: OwnedFd, to: To, prefix: String) -> Self {

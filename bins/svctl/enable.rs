@@ -6,18 +6,19 @@ use std::fs::{canonicalize, read_link};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use common::identity::same;
 use common::supervise::Control::{Down, Exit as Leave, Up};
 use common::{Exit, fds, shown};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
-use nix::sys::stat::{FileStat, SFlag, fstat, fstatat};
+use nix::sys::stat::{SFlag, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
 
 use super::command::{Command, Goal, Patience};
 use super::conn::Conn;
 use super::failure::Failure;
 use super::look::{self, LIMIT};
-use super::names::{Names, is_path};
+use super::names::{Names, is_path, split};
 use super::options::Enough;
 use super::order::{Order, Report};
 use super::out::Out;
@@ -260,10 +261,9 @@ impl Source {
 
     /// Whether what is in SVDIR by its name is this directory.
     fn is_at(&self, names: &Names) -> bool {
-        let identity = |file: FileStat| (file.st_dev, file.st_ino);
-        let own = fstat(&self.directory).map(identity);
+        let own = fstat(&self.directory);
         let there = names.open_svdir().and_then(|svdir| fstatat(svdir, &self.name[..], AtFlags::empty()));
-        own.is_ok() && own == there.map(identity)
+        own.is_ok_and(|own| there.is_ok_and(|there| same(&own, &there)))
     }
 
     /// There is something else by its name.
@@ -281,22 +281,18 @@ impl Source {
 /// A path from the root. Where it was not, what leads to its last part is without links; that part is the name that was
 /// written.
 fn absolute(path: &[u8]) -> nix::Result<Vec<u8>> {
-    let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
-    let path = &path[..end];
     let found = |path: &[u8]| {
         let found = canonicalize(OsStr::from_bytes(path));
         found
             .map(|path| path.into_os_string().into_vec())
+            // There is an errno but for a NUL, which no word has.
             .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
     };
-    let (parent, last) = match path.iter().rposition(|byte| *byte == b'/') {
-        Some(slash) => (&path[..=slash], &path[slash + 1..]),
-        None => (&b"."[..], path),
-    };
+    let (parent, last) = split(path);
     match last {
-        b"." | b".." | b"" => found(path),
-        _ if path.starts_with(b"/") => Ok(path.to_owned()),
-        _ => Ok([&found(parent)?, &b"/"[..], last].concat()),
+        b"." | b".." | b"" => found(&[parent, last].concat()),
+        _ if path.starts_with(b"/") => Ok([parent, last].concat()),
+        _ => Ok([&found(if parent.is_empty() { b"." } else { parent })?, &b"/"[..], last].concat()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The command `events`: what happens to services, as it happens.
 
 use std::io::stdout;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -41,8 +41,7 @@ enum Of {
 /// Prints the state of each of these services, or of all in SVDIR, then a line for each event until all supervisors
 /// have left.
 pub(super) fn show(names: &Names, named: &[&[u8]], out: &mut Out) -> Result<Exit, Exit> {
-    let tree = || names.tree().and_then(|tree| Conn::to_tree(tree.as_fd()));
-    let mut sources = match tree() {
+    let mut sources = match Conn::to_tree(names) {
         Ok(conn) if named.is_empty() => vec![Source { of: Of::Tree, conn }],
         // Without a tree, or one that is for us, there is another way to each service.
         _ => each(names, named, out)?,

@@ -108,14 +108,16 @@ impl Asked {
         let now = Instant::now();
         let all = self.look(out)?;
         let all: Vec<&Seen> = all.iter().filter(|seen| self.wants(seen)).collect();
+        if all.is_empty() {
+            return Ok(out.exit());
+        }
+        let mut usages = Usages::read();
         if out.json {
-            let mut usages = Usages::read();
             for seen in &all {
                 print(self.object(seen, &mut usages).as_bytes())?;
             }
-        } else if !all.is_empty() {
-            let lines =
-                self.table(&all, screen, now, &mut |_, usage| usage.map(|usage| amounts::cpu(usage.cpu)));
+        } else {
+            let lines = self.table(&all, screen, now, &mut usages, &used);
             print((lines.join("\n") + "\n").as_bytes())?;
         }
         Ok(out.exit())
@@ -146,9 +148,9 @@ impl Asked {
         all: &[&Seen],
         screen: &Screen,
         now: Instant,
-        cpu: &mut dyn FnMut(&Seen, Option<&Usage>) -> Option<String>,
+        usages: &mut Usages,
+        cpu: &dyn Fn(&Seen, Option<&Usage>) -> Option<String>,
     ) -> Vec<String> {
-        let mut usages = Usages::read();
         let mut lines = Vec::new();
         for seen in all {
             let usage = seen.state.as_ref().ok().and_then(|status| usages.of(status));
@@ -160,6 +162,11 @@ impl Asked {
         }
         Table { columns: COLUMNS, coloured: 1, cut: (4, 16), lines }.lines(screen)
     }
+}
+
+/// What a service has used of the processors until now.
+fn used(_: &Seen, usage: Option<&Usage>) -> Option<String> {
+    usage.map(|usage| amounts::cpu(usage.cpu))
 }
 
 const fn column(head: &'static str, right: bool, rank: Option<u8>) -> Column {

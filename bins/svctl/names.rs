@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
+use common::identity::same;
 use common::supervise::{self, Part};
 use common::{Env, Exit, fds, shown};
 use nix::errno::Errno;
@@ -76,9 +77,10 @@ impl Names {
     /// The tree in the directory where a service is found, and the name of the service there. Without one, or where it
     /// is not for us, the service is asked itself.
     fn host(&self, name: &[u8]) -> Option<Host> {
-        let end = name.iter().rposition(|byte| *byte != b'/')? + 1;
-        let begin = name[..end].iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
-        let (parent, last) = (&name[..begin], &name[begin..end]);
+        let (parent, last) = split(name);
+        if last.is_empty() {
+            return None;
+        }
         if !is_path(name) && parent.is_empty() {
             return Host::new(self.tree().ok()?, last);
         }
@@ -160,12 +162,10 @@ impl Names {
     /// The name in SVDIR of a service, or of the log of one, that was named by a path.
     fn within_svdir(&self, path: &[u8]) -> Option<Vec<u8>> {
         let (service, log) = log_of(path).map_or((path, &b""[..]), |service| (service, b"/log"));
-        let end = service.iter().rposition(|byte| *byte != b'/')? + 1;
-        let begin = service[..end].iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
-        let parent = if begin == 0 { b"." } else { &service[..begin] };
-        let (parent, svdir) = (stat(parent).ok()?, fstat(self.open_svdir().ok()?).ok()?);
-        let is_it = (parent.st_dev, parent.st_ino) == (svdir.st_dev, svdir.st_ino);
-        is_it.then(|| [&service[begin..end], log].concat())
+        let (parent, last) = split(service);
+        let parent = stat(if parent.is_empty() { &b"."[..] } else { parent }).ok()?;
+        let svdir = fstat(self.open_svdir().ok()?).ok()?;
+        (!last.is_empty() && same(&parent, &svdir)).then(|| [last, log].concat())
     }
 
     /// The directory in which a service has its state. Those that are one directory with several arguments, `name@argument`,
@@ -256,6 +256,13 @@ pub(super) fn is_path(name: &[u8]) -> bool {
     matches!(name.first(), Some(b'/' | b'.')) || name.ends_with(b"/")
 }
 
+/// What leads to the last part of a path, with its slash, and that part, without slashes behind it. Each may be empty.
+pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+    let begin = path[..end].iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    (&path[..begin], &path[begin..end])
+}
+
 /// The service of which this is the log.
 fn log_of(name: &[u8]) -> Option<&[u8]> {
     let end = name.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1);
@@ -273,6 +280,20 @@ mod tests {
         }
         for name in ["", "a", "a/b", "a/.", "a/log"] {
             assert!(!is_path(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_last_part_of_a_path_has_no_slashes() {
+        for (path, parent, last) in [
+            ("web", "", "web"),
+            ("./a/web//", "./a/", "web"),
+            ("/web", "/", "web"),
+            ("../", "", ".."),
+            ("//", "", ""),
+            ("", "", ""),
+        ] {
+            assert_eq!(split(path.as_bytes()), (parent.as_bytes(), last.as_bytes()), "{path}");
         }
     }
 

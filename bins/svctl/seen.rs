@@ -56,7 +56,13 @@ impl Seen {
         }
     }
 
-    fn of_place(names: &Names, place: &Place, known: &Known, out: &mut Out) -> Result<Self, Failure> {
+    /// The same, of one that has been found.
+    pub(super) fn of_place(
+        names: &Names,
+        place: &Place,
+        known: &Known,
+        out: &mut Out,
+    ) -> Result<Self, Failure> {
         let state = match look::status_of(place, known) {
             Ok(Some(status)) => Ok(status),
             // That it has no supervisor is a state as any other.

@@ -7,19 +7,20 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use common::door::{self, Owner};
+use common::identity::same;
 use common::supervise::{self, Part};
 use common::{Cli, Exit, Link, Long, Outcome, Short, Voice, Words};
 use nix::errno::Errno;
-use nix::sys::stat::fstat;
+use nix::sys::stat::{FileStat, fstat};
 
 use super::failure::Failure;
 use super::json::{self, Value, list, object, of_service, text};
-use super::names::Names;
+use super::names::{Names, split};
 use super::out::{Out, print};
 use super::place::{self, Place};
 use super::screen::Screen;
 use super::seen::Seen;
-use super::services::{Logs, Services};
+use super::services::Services;
 use super::style::{Dialect, Style};
 use super::tree::Known;
 use super::usage::{self, Usage, Usages};
@@ -66,7 +67,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
     let names = Names::new(cli.env(), Dialect::Own);
     let screen = Screen::of(cli.env());
     let env: Words = cli.rest_or_nothing().env.into_words();
-    let services = Services::named_or_all(&names, &named, Logs::Hidden)?;
+    let services = Services::named(&names, &named);
     let mut out = Out::new(Style::Svctl, json);
     let mut usages = Usages::read();
     for (at, name) in services.names.iter().enumerate() {
@@ -115,12 +116,12 @@ impl Whole {
         out: &mut Out,
     ) -> Result<Self, Failure> {
         let place = names.find(name)?;
-        let seen = Seen::look(names, name, &Known::default(), out)?;
+        let seen = Seen::of_place(names, &place, &Known::default(), out)?;
         let usage = seen.state.as_ref().ok().and_then(|status| usages.of(status));
         let directory = place.directory().map_err(Failure::clone)?;
         let is_service = place.part == Part::Service;
         let needs = if is_service { needs(&place.path, directory) } else { Vec::new() };
-        let own = name.rsplit(|byte| *byte == b'/').find(|part| !part.is_empty()).unwrap_or(name);
+        let (_, own) = split(name);
         Ok(Self {
             sockets: usage.as_ref().map_or(Ok(Vec::new()), |usage| sockets::of(&usage.family)),
             needs: needs.iter().map(|need| beside(names, name, need, out)).collect(),
@@ -186,10 +187,9 @@ fn needs(path: &[u8], directory: BorrowedFd) -> Vec<Vec<u8>> {
 
 /// A service that is needed: of the directory in which that which needs it was found.
 fn beside(names: &Names, name: &[u8], need: &[u8], out: &mut Out) -> Seen {
-    let end = name.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
-    let begin = name[..end].iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
-    let path = [&name[..begin], need].concat();
-    let seen = Seen::look(names, &path, &Known::default(), out);
+    let (parent, _) = split(name);
+    let seen = Seen::look(names, &[parent, need].concat(), &Known::default(), out);
+    // Whatever is wrong with it, the page is of another service.
     let mut seen = seen.unwrap_or_else(|_| Seen::gone(need));
     seen.name = need.to_vec();
     seen
@@ -197,11 +197,10 @@ fn beside(names: &Names, name: &[u8], need: &[u8], out: &mut Out) -> Seen {
 
 /// The services in SVDIR that name this one in their file needs: none where another has that name there.
 fn needed_by(names: &Names, own: &[u8], directory: BorrowedFd) -> Vec<Vec<u8>> {
-    let which = |directory: BorrowedFd| fstat(directory).map(|found| (found.st_dev, found.st_ino)).ok();
     // One that is gone meanwhile is needed by nobody.
-    let named = names.find(own).ok();
-    let named = named.as_ref().and_then(|place| which(place.directory().ok()?));
-    if named.is_none() || named != which(directory) {
+    let named = names.find(own).ok().and_then(|place| fstat(place.directory().ok()?).ok());
+    let is_it = |named: FileStat| fstat(directory).is_ok_and(|found| same(&named, &found));
+    if !named.is_some_and(is_it) {
         return Vec::new();
     }
     // Where SVDIR cannot be read, nothing there needs it that could be known.

@@ -66,9 +66,12 @@ impl Table<'_> {
             widths[cut] = widths[cut].map(|width| width.min(LONGEST));
             return widths;
         };
+        let too_wide = |widths: &[Option<usize>]| {
+            let used = widths.iter().flatten().map(|width| width + 2).sum::<usize>() - 2;
+            used.saturating_sub(room)
+        };
         loop {
-            let used: usize = widths.iter().flatten().map(|width| width + 2).sum::<usize>() - 2;
-            let over = used.saturating_sub(room);
+            let over = too_wide(&widths);
             if over == 0 {
                 return widths;
             }
@@ -81,8 +84,7 @@ impl Table<'_> {
             let Some((_, at)) = next else {
                 // All that is left: the cells with a colour give way, and then whatever is first.
                 for at in [self.coloured, 0] {
-                    let over = widths.iter().flatten().map(|width| width + 2).sum::<usize>() - 2;
-                    let over = over.saturating_sub(room);
+                    let over = too_wide(&widths);
                     widths[at] = widths[at].map(|width| width.saturating_sub(over).max(width.min(6)));
                 }
                 return widths;

@@ -1,7 +1,6 @@
 //! The tree of SVDIR: one socket for all its services.
 
 use std::collections::BTreeMap;
-use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -31,7 +30,7 @@ impl Known {
     pub(super) fn ask(names: &Names, logs: Logs) -> Self {
         let mut known = Self::default();
         // Without a tree, or one that is for us, there is another way to each service.
-        let Ok(mut conn) = names.tree().and_then(|tree| Conn::to_tree(tree.as_fd())) else { return known };
+        let Ok(mut conn) = Conn::to_tree(names) else { return known };
         for part in Part::BOTH.into_iter().take(if logs == Logs::Shown { 2 } else { 1 }) {
             conn.send(match part {
                 Part::Service => "list",
@@ -66,7 +65,7 @@ impl Known {
 pub(super) fn rescan(names: &Names, limit: Duration, verbose: bool, out: &mut Out) -> Result<Exit, Exit> {
     let svdir = names.svdir();
     names.all(&Known::default())?; // that there is a directory to look at
-    let answer = match names.tree().and_then(|tree| Conn::to_tree(tree.as_fd())) {
+    let answer = match Conn::to_tree(names) {
         Ok(mut conn) => conn.ask("rescan", limit.max(LIMIT)),
         Err(errno) => {
             out.not_found(svdir, &no_tree(names, errno))?;
@@ -91,7 +90,7 @@ pub(super) fn rescan(names: &Names, limit: Duration, verbose: bool, out: &mut Ou
 /// Makes the tree look at its directory, if there is one: else, or if it is not for us, whoever looks at the directory
 /// does so in his own time.
 pub(super) fn look_now(names: &Names) {
-    if let Ok(mut conn) = names.tree().and_then(|tree| Conn::to_tree(tree.as_fd())) {
+    if let Ok(mut conn) = Conn::to_tree(names) {
         conn.ask("rescan", LIMIT);
     }
 }

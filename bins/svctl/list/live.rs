@@ -12,7 +12,7 @@ use common::terminal::Keys;
 use common::{Exit, OrFail, process, signals};
 use nix::unistd::read;
 
-use super::Asked;
+use super::{Asked, used};
 use crate::svctl::conn::{Conn, Received, wait};
 use crate::svctl::json::Value;
 use crate::svctl::out::{Out, print};
@@ -159,7 +159,7 @@ impl Live<'_> {
         let mut shown = None;
         let mut tick = Instant::now() + TICK;
         let mut due = Some(Instant::now());
-        self.shares_of(Instant::now());
+        let mut usages = self.shares_of(Instant::now());
         loop {
             let now = Instant::now();
             if end.is_some_and(|end| now >= end) {
@@ -175,11 +175,11 @@ impl Live<'_> {
                 }
                 self.connect();
                 due = Some(now);
-                self.shares_of(now);
+                usages = self.shares_of(now);
             }
             if due.is_some_and(|due| now >= due) {
                 due = None;
-                self.show(&mut shown)?;
+                self.show(&mut shown, usages.take())?;
             }
             let next = [Some(tick), due, end].into_iter().flatten().min().unwrap_or(tick);
             let has_keys = self.canvas.as_ref().is_some_and(|canvas| canvas.0.is_some());
@@ -224,20 +224,20 @@ impl Live<'_> {
         let tree = self.sources.iter().any(|source| source.of.is_none());
         // One that its supervisor describes has a supervisor with a socket.
         let has_socket = |seen: &&Seen| seen.state.as_ref().is_ok_and(|status| status.supervisor() != 0);
-        let missing: Vec<_> = self.all.iter().filter(has_socket).map(|seen| &seen.name).collect();
-        let missing: Vec<_> =
-            missing.into_iter().filter(|name| !self.covered.contains(*name)).cloned().collect();
+        let missing = self.all.iter().filter(has_socket).filter(|seen| !self.covered.contains(&seen.name));
+        let missing: Vec<_> = missing.map(|seen| seen.name.clone()).collect();
         if missing.is_empty() {
             return;
         }
         if !tree {
-            if let Ok(conn) = self.asked.names.tree().and_then(|tree| Conn::to_tree(tree.as_fd())) {
+            if let Ok(conn) = Conn::to_tree(&self.asked.names) {
                 self.add(None, conn);
                 // Those that it has are known once it has named them.
                 return;
             }
         }
         for name in missing {
+            // One that has gone meanwhile is looked at with the next tick.
             let conn = self.asked.names.find(&name).ok().and_then(|place| Conn::to_service(&place));
             if let Some(conn) = conn {
                 self.covered.insert(name.clone());
@@ -253,8 +253,8 @@ impl Live<'_> {
 
     /// Takes what has come. Whether something has changed.
     fn hear(&mut self) -> bool {
-        let (mut changed, mut ended, mut states) = (HashSet::new(), HashSet::new(), HashMap::new());
-        for (at, source) in self.sources.iter_mut().enumerate() {
+        let (mut changed, mut states, mut left) = (HashSet::new(), HashMap::new(), Vec::new());
+        self.sources.retain_mut(|source| {
             loop {
                 match source.conn.receive() {
                     Received::Line(line) => {
@@ -270,22 +270,13 @@ impl Live<'_> {
                             None => drop(changed.insert(name)),
                         }
                     }
-                    Received::Nothing => break,
+                    Received::Nothing => return true,
                     Received::End | Received::Unread => {
-                        ended.insert(at);
-                        break;
+                        left.push(source.of.take());
+                        return false;
                     }
                 }
             }
-        }
-        let mut at = 0;
-        let mut left = Vec::new();
-        self.sources.retain(|source| {
-            at += 1;
-            if ended.contains(&(at - 1)) {
-                left.push(source.of.clone());
-            }
-            !ended.contains(&(at - 1))
         });
         for of in left {
             match of {
@@ -337,11 +328,10 @@ impl Live<'_> {
         }
     }
 
-    /// Counts what each service has used since the last tick.
-    fn shares_of(&mut self, now: Instant) {
-        if self.canvas.is_none() {
-            return;
-        }
+    /// Counts what each service has used since the last tick, if that is shown. What it has read is as new as the table
+    /// that is drawn at once.
+    fn shares_of(&mut self, now: Instant) -> Option<Usages> {
+        self.canvas.as_ref()?;
         let past = now.saturating_duration_since(self.shares.since);
         self.shares.since = now;
         let mut usages = Usages::read();
@@ -351,14 +341,20 @@ impl Live<'_> {
                 self.shares.add(&seen.name, usage.cpu, past);
             }
         }
+        Some(usages)
     }
 
     /// Shows the table, or where that cannot be drawn again, a new one if something has changed since.
-    fn show(&mut self, shown: &mut Option<HashMap<Vec<u8>, String>>) -> Result<(), Exit> {
+    fn show(
+        &mut self,
+        shown: &mut Option<HashMap<Vec<u8>, String>>,
+        usages: Option<Usages>,
+    ) -> Result<(), Exit> {
         let wanted: Vec<&Seen> = self.all.iter().filter(|seen| self.asked.wants(seen)).collect();
-        let share = |seen: &Seen, _: Option<&Usage>| self.shares.shown.get(&seen.name).cloned();
         if self.canvas.is_some() {
-            return self.draw(&self.asked.table(&wanted, &self.screen, Instant::now(), &mut { share }));
+            let share = |seen: &Seen, _: Option<&Usage>| self.shares.shown.get(&seen.name).cloned();
+            let mut usages = usages.unwrap_or_else(Usages::read);
+            return self.draw(&self.asked.table(&wanted, &self.screen, Instant::now(), &mut usages, &share));
         }
         let now: HashMap<Vec<u8>, String> =
             wanted.iter().map(|seen| (seen.name.clone(), seen.signature())).collect();
@@ -366,17 +362,15 @@ impl Live<'_> {
         if before.as_ref() == Some(&now) {
             return Ok(());
         }
+        let mut usages = Usages::read();
         if self.json {
-            let mut usages = Usages::read();
             let before = before.unwrap_or_default();
             for seen in wanted.iter().filter(|seen| before.get(&seen.name) != now.get(&seen.name)) {
                 print(self.asked.object(seen, &mut usages).as_bytes())?;
             }
             return Ok(());
         }
-        let lines = self.asked.table(&wanted, &self.screen, Instant::now(), &mut |_, usage| {
-            usage.map(|usage| crate::svctl::amounts::cpu(usage.cpu))
-        });
+        let lines = self.asked.table(&wanted, &self.screen, Instant::now(), &mut usages, &used);
         let gap = if before.is_none() { "" } else { "\n" };
         print((gap.to_owned() + &lines.join("\n") + "\n").as_bytes())
     }
