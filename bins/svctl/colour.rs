@@ -13,5 +13,10 @@ pub(super) const FAINT: &str = "2";
 /// Whether colours are seen and wanted.
 pub(super) fn wanted(env: &Env) -> bool {
     let unwanted = env.get(c"NO_COLOR").is_some_and(|value| !value.is_empty());
-    stdout().is_terminal() && !unwanted && env.get(c"TERM").is_none_or(|term| term != c"dumb")
+    stdout().is_terminal() && !unwanted && !is_dumb(env)
+}
+
+/// Whether the terminal obeys nothing but the end of a line.
+pub(super) fn is_dumb(env: &Env) -> bool {
+    env.get(c"TERM").is_some_and(|term| term == c"dumb")
 }

@@ -26,7 +26,7 @@ impl Screen {
             colours: colour::wanted(env),
             // What is no terminal gets the bytes as they are.
             utf8: size.is_none() || is_utf8(env),
-            moves: size.is_some() && !is_dumb(env),
+            moves: size.is_some() && !colour::is_dumb(env),
         }
     }
 
@@ -103,10 +103,6 @@ fn size() -> (usize, usize) {
     let (columns, rows) = terminal::window(stdout()).unwrap_or_default();
     let or = |size: u16, usual| if size == 0 { usual } else { usize::from(size) };
     (or(columns, 80), or(rows, 24))
-}
-
-fn is_dumb(env: &Env) -> bool {
-    env.get(c"TERM").is_some_and(|term| term == c"dumb")
 }
 
 /// Whether the terminal shows UTF-8, as locale(7) says: the first of these that is set decides.
