@@ -70,7 +70,9 @@ pub(crate) use program::{DefaultLog, Program};
 pub(crate) use refusal::Refusal;
 pub(crate) use role::{HEARD, Role};
 pub(crate) use service::{exists, make_directory};
-pub(crate) use supervised::{Ending, Ends, FIXED_FDS, Homeless, Next, Options, Places, Standing, Supervised};
+pub(crate) use supervised::{
+    CHILDREN, Ending, Ends, FIXED_FDS, Homeless, Next, Options, Places, Standing, Supervised,
+};
 
 #[cfg(test)]
 mod tests;

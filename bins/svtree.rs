@@ -27,10 +27,11 @@ mod tree;
 use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
 
+use common::process::set_limit;
 use common::{Cli, Exit, Link, OrFail, Outcome, fds, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::Resource;
 use nix::sys::stat::Mode;
 use nix::unistd::pipe2;
 
@@ -110,7 +111,7 @@ fn start(cli: &Cli, line: CommandLine) -> Result<Tree, Exit> {
     nix::sys::prctl::set_child_subreaper(true).or_fail("become a subreaper")?;
     let (_, hard) = received.files;
     // Each service takes several fds. The services get the limit that we were given.
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).or_fail("raise the soft limit of open files")?;
+    set_limit(Resource::RLIMIT_NOFILE, hard, hard).or_fail("raise the soft limit of open files")?;
     take_stdin_away()?;
     Tree::open(cli.called(), line, received, inherited)
 }

@@ -1,6 +1,7 @@
 //! What the tests share: the programs under test, one way to run a command and look at all of its outcome,
 //! and what a test needs of the machine.
 
+use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -236,6 +237,21 @@ pub(crate) fn mortal(script: &str) -> Command {
     command
 }
 
+/// A shell script of an account with one supplementary group, to give words to.
+pub(crate) fn in_group(group: &str, script: &str) -> Command {
+    let mut command = prepared("setpriv");
+    command.args(["--reuid=4240", "--regid=4240", &format!("--groups={group}"), "sh", "-c", script, "sh"]);
+    command
+}
+
+/// What a command that asks over a socket is answered.
+#[track_caller]
+pub(crate) fn answers_to(command: &mut Command, requests: &[&str]) -> Vec<String> {
+    let outcome = run(command.args(requests));
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{command:?}");
+    outcome.stdout.lines().map(str::to_owned).collect()
+}
+
 /// A new directory that every account may enter.
 pub(crate) fn open_directory() -> tempfile::TempDir {
     let directory = tempfile::TempDir::new().unwrap();
@@ -309,6 +325,21 @@ pub(crate) fn descriptors(directory: impl AsRef<Path>, chain: &str, redirections
     program.kill().unwrap();
     program.wait().unwrap();
     found
+}
+
+/// Asserts that of the lines of the example count in a log each writer's numbers are all there, once and in order. The
+/// supervisor's own lines and empty ones may be between them.
+pub(crate) fn assert_counted(log: &str, supervisor: &str, context: &str) {
+    let own = format!("warning: {supervisor}: ");
+    let mut next: HashMap<u64, u64> = HashMap::new();
+    for line in log.lines().filter(|line| !line.starts_with(&own) && !line.is_empty()) {
+        let number = |text: &str| text.parse::<u64>().ok();
+        let parts = line.split_once(' ').and_then(|(pid, count)| Some((number(pid)?, number(count)?)));
+        let (pid, number) = parts.unwrap_or_else(|| panic!("{context}: torn: {line:?}"));
+        let next = next.entry(pid).or_default();
+        assert_eq!(number, *next, "{context}: of {pid}");
+        *next += 1;
+    }
 }
 
 /// Says a figure on stderr, past the test harness.

@@ -6,10 +6,10 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use common::{Exit, Voice, socket};
+use common::{Exit, Voice, door, socket};
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, fchmod};
-use nix::unistd::{Gid, fchown, geteuid, read};
+use nix::unistd::{Gid, fchown, read};
 
 use super::service::open;
 
@@ -125,9 +125,10 @@ impl Access {
             return Some(Rights::Control);
         }
         let (user, group) = socket::peer(client).ok()?; // who cannot be known is nobody
-        let is_ours = user == 0 || user == geteuid().as_raw() && user != UNMAPPED;
+        let is_ours = user == 0 || user == door::us() && user != UNMAPPED;
         let is_in = |gid: Gid| {
             let gid = gid.as_raw();
+            // Where its groups cannot be known it is in none.
             gid != UNMAPPED && (gid == group || socket::peer_has_group(client, gid) == Ok(true))
         };
         match self.readers {

@@ -70,16 +70,20 @@ fn describe<const N: usize>(text: &mut Text<N>, exit: &str, death: Death, after:
     match death {
         Death::Exit(code) => drop(text.add(exit).number(code).add(after)),
         Death::Signal(signal, core) => {
-            text.add("killed by ");
-            match signals::name(signal.into()) {
-                Some(name) => text.add("SIG").add(name),
-                None => text.add("signal ").number(signal),
-            };
+            add_signal(text.add("killed by "), signal);
             text.add(if core { " (core dumped)" } else { "" }).add(after);
         }
         Death::Exec(errno) => drop(text.add("could not be executed: ").errno(Errno::from_raw(errno))),
         Death::Unknown => drop(text.add("ended").add(after).add(" or less, status unknown")),
     }
+}
+
+/// Adds the name of a signal; its number, where it has none.
+pub(super) fn add_signal<const N: usize>(text: &mut Text<N>, signal: u8) {
+    match signals::name(signal.into()) {
+        Some(name) => text.add("SIG").add(name),
+        None => text.add("signal ").number(signal),
+    };
 }
 
 /// How a wait status says that a process died.

@@ -30,15 +30,16 @@
 //! last of its step.
 
 mod reload;
+mod rules;
 mod scripts;
 mod timers;
 
-use super::sparse::Usual;
 use common::signals;
 use common::supervise::{Control, State};
 pub(super) use common::supervise::{Death, Hold, Want};
 use reload::Reload;
 pub(super) use reload::{Reloading, Unreloaded};
+pub(super) use rules::Rules;
 pub(super) use scripts::Script;
 use scripts::{Scripts, Turn, WAITING};
 pub(super) use timers::{Timer, Timers};
@@ -176,65 +177,6 @@ pub(super) enum Action {
     Signal(i32),
 }
 
-/// The files that say how a service is restarted and stopped. Times are in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Rules {
-    /// `restart-delay`: after the first, second, … short run; none: a second after a run that was shorter.
-    pub(super) delays: [u32; 16],
-    /// How many delays there are.
-    pub(super) delay_count: usize,
-    /// `restart-reset`: a run shorter than this is short.
-    pub(super) reset: u64,
-    /// `restart-max`: this many short runs in a row are too many; 0: never.
-    pub(super) max: u32,
-    /// `down-signal`.
-    pub(super) down_signal: i32,
-    /// `timeout-kill`; 0: never.
-    pub(super) timeout_kill: u64,
-    /// `timeout-finish`; 0: never.
-    pub(super) timeout_finish: u64,
-    /// `timeout-setup`; 0: never.
-    pub(super) timeout_setup: u64,
-    /// `timeout-ready`; 0: never, or there is no way to announce it.
-    pub(super) timeout_ready: u64,
-    /// What a run is that is not ready by then.
-    pub(super) unready: Readiness,
-    /// `watchdog`; 0: never.
-    pub(super) watchdog: u64,
-    /// `reload`, `reload-signal`.
-    pub(super) reload: Reloading,
-    /// How long run has to live on after it where it announces nothing.
-    pub(super) reload_proof: u64,
-    /// `timeout-reload`; 0: never.
-    pub(super) timeout_reload: u64,
-}
-
-impl Usual for Rules {
-    const USUAL: &'static Self = &Self {
-        delays: [0; 16],
-        delay_count: 0,
-        reset: 10_000,
-        max: 0,
-        down_signal: signals::TERM,
-        timeout_kill: 0,
-        timeout_finish: 0,
-        timeout_setup: 0,
-        timeout_ready: 0,
-        unready: Readiness::Failed,
-        watchdog: 0,
-        reload: Reloading::Signal(signals::HUP),
-        reload_proof: PROOF,
-        timeout_reload: SCRIPT_LIMIT,
-    };
-}
-
-#[cfg(test)]
-impl Default for Rules {
-    fn default() -> Self {
-        *Self::USUAL
-    }
-}
-
 /// What is known of the readiness of a run by its time limit, `timeout-ready`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) enum Readiness {
@@ -261,8 +203,6 @@ pub(super) enum Cause {
 const ABORTING: u64 = 10_000;
 /// How long a control script may run, in milliseconds.
 pub(super) const SCRIPT_LIMIT: u64 = 30_000;
-/// How long a run has to live after the signal for a reload: as long as runit's sv waits between two looks.
-const PROOF: u64 = 420;
 /// What a run has to last to be started again at once, and the wait of one that does not.
 const SECOND: u64 = 1000;
 

@@ -382,9 +382,7 @@ impl Process {
             // It may kill us at once, and has to run again then.
             self.remember(shared, now);
         }
-        let runs = self.machine.phase == Phase::Run && self.lost.is_none();
-        let target = runs.then_some(self.machine.pid);
-        if !self.script.start(script, self.directory.as_fd(), target, shared, voice) {
+        if !self.script.start(script, self.directory.as_fd(), self.run_pid(), shared, voice) {
             return Some(Event::Script(None));
         }
         self.machine.script_runs(now.monotonic);
@@ -393,10 +391,15 @@ impl Process {
 
     fn start_reload(&mut self, shared: &Shared) -> Option<Event> {
         let voice = shared.voice(self.part);
-        let runs = self.machine.phase == Phase::Run && self.lost.is_none();
-        let target = runs.then_some(self.machine.pid);
-        let started = self.reload.start_path(c"./reload", self.directory.as_fd(), target, shared, voice);
+        let (directory, target) = (self.directory.as_fd(), self.run_pid());
+        let started = self.reload.start_path(c"./reload", directory, target, shared, voice);
         (!started).then_some(Event::ReloadScript(None))
+    }
+
+    /// The pid of run for a script, if it lives.
+    fn run_pid(&self) -> Option<u32> {
+        let lives = self.machine.phase == Phase::Run && self.lost.is_none();
+        lives.then_some(self.machine.pid)
     }
 
     /// Starts setup, or run if there is none.

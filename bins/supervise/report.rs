@@ -2,7 +2,6 @@
 //! `status` and the words of `stat`. All of it is made of one value, [`View`].
 
 use common::Text;
-use common::signals;
 use common::supervise::{Death, LastDeath, Object, RELOAD_FAILED, Report, State, Status, key};
 
 use super::death;
@@ -131,13 +130,7 @@ pub(super) fn unreloaded(why: Option<Unreloaded>) -> Text<64> {
 fn ended(text: &mut Text<64>, how: Option<Death>) {
     match how {
         Some(Death::Exit(code)) => drop(text.add(" exited ").number(code)),
-        Some(Death::Signal(signal, _)) => {
-            text.add(" was killed by ");
-            match signals::name(signal.into()) {
-                Some(name) => text.add("SIG").add(name),
-                None => text.add("signal ").number(signal),
-            };
-        }
+        Some(Death::Signal(signal, _)) => death::add_signal(text.add(" was killed by "), signal),
         Some(Death::Exec(_)) => drop(text.add(" could not be executed")),
         Some(Death::Unknown) => drop(text.add(" has ended")),
         None => drop(text.add(" could not be started")),

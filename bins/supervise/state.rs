@@ -475,6 +475,8 @@ mod tests {
         let text = std::fs::read(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, text).unwrap();
+        // A test beside this one that binds a socket has the umask 0 for a moment.
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         let copy = open();
         let state = take();
         assert!(state.left().is_none());

@@ -15,6 +15,7 @@ mod save;
 mod standing;
 mod start;
 
+pub(crate) use hosting::CHILDREN;
 pub(crate) use standing::Standing;
 
 use std::ffi::CStr;

@@ -7,7 +7,7 @@ use common::poll::{self, pollfd, watch};
 
 use super::events::{Events, Token, Watched};
 use super::queue::Queue;
-use crate::supervise::{Ending, FIXED_FDS, Next, Now, Standing, Supervised};
+use crate::supervise::{CHILDREN, Ending, FIXED_FDS, Next, Now, Standing, Supervised};
 
 /// A hosted service.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct Hosted {
     /// When it is due.
     pub(super) deadline: Option<u64>,
     /// Its children, as the tree has them.
-    pub(super) pids: [u32; PIDS],
+    pub(super) pids: [u32; CHILDREN],
     /// It has its turn in this round.
     pub(super) awake: bool,
     /// How it stood after its last turn.
@@ -48,9 +48,6 @@ pub(super) enum Stay {
 /// How often a service is looked at whose events cannot be waited for, in milliseconds.
 const AGAIN: u64 = 1000;
 
-/// How many children a service may have: run and its logger, a control script of each, and ./reload.
-pub(super) const PIDS: usize = 5;
-
 /// What a turn has led to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Turn {
@@ -72,7 +69,7 @@ impl Hosted {
             serial,
             watched: Watched::default(),
             deadline: None,
-            pids: [0; PIDS],
+            pids: [0; CHILDREN],
             awake: false,
             standing: Standing::Down,
             alone: false,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::ffi::CStr;
 
-use super::hosted::{Hosted, PIDS};
+use super::hosted::Hosted;
+use crate::supervise::CHILDREN;
 
 /// The slot of the program of the container.
 pub(super) const PROGRAM: usize = 0;
@@ -87,7 +88,7 @@ impl Slots {
     }
 
     /// The children of a service are these now.
-    pub(super) fn set_pids(&mut self, slot: usize, pids: [u32; PIDS]) {
+    pub(super) fn set_pids(&mut self, slot: usize, pids: [u32; CHILDREN]) {
         let Some(hosted) = self.all.get_mut(slot).and_then(Option::as_deref_mut) else { return };
         if hosted.pids == pids {
             return;

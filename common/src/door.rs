@@ -430,6 +430,8 @@ mod tests {
         let read = || read_file(fd.as_fd(), c"f", Owner::Us, &mut [0; 2]).map(<[u8]>::to_vec);
         let name = path.path().join("f");
         fs::write(&name, "text").unwrap();
+        // A test beside this one that binds a socket has the umask 0 for a moment.
+        fs::set_permissions(&name, fs::Permissions::from_mode(0o644)).unwrap();
         assert_eq!(read(), Ok(b"te".to_vec()));
         fs::set_permissions(&name, fs::Permissions::from_mode(0o666)).unwrap();
         assert_eq!(read(), Err(Errno::EPERM));

@@ -198,25 +198,14 @@ fn open_of(pid: u32, name: &str, flags: OFlag) -> nix::Result<OwnedFd> {
 /// The process of a pid. ENOENT or ESRCH where there is none, or where /proc is not there, or not that of our own
 /// pid namespace.
 pub fn process(pid: u32) -> nix::Result<Process> {
-    if !is_own()? {
-        return Err(Errno::ENOENT);
-    }
-    let mut path = Text::<32>::of("/proc/");
-    path.number(pid).add("/stat\0");
-    process_at(CStr::from_bytes_with_nul(path.bytes()).map_err(|_| Errno::EINVAL)?, pid)
+    parse_of(pid, beginning_of(pid, "stat", &mut [0; 512])?)
 }
 
 /// Whether a process leaves this signal at its default action and does not block it, `proc_pid_status(5)`. Errors as of
 /// [`process`]; EINVAL where the file does not say.
 pub fn takes_by_default(pid: u32, signal: i32) -> nix::Result<bool> {
-    if !is_own()? {
-        return Err(Errno::ENOENT);
-    }
-    let mut path = Text::<32>::of("/proc/");
-    path.number(pid).add("/status\0");
-    let path = CStr::from_bytes_with_nul(path.bytes()).map_err(|_| Errno::EINVAL)?;
     let mut buffer = [0; 4096];
-    let status = read_file(path, &mut buffer)?;
+    let status = beginning_of(pid, "status", &mut buffer)?;
     let hex = |digits: &[u8]| {
         digits.iter().try_fold(0, |mask, digit| Some(mask << 4 | u64::from(char::from(*digit).to_digit(16)?)))
     };
@@ -231,12 +220,11 @@ pub fn takes_by_default(pid: u32, signal: i32) -> nix::Result<bool> {
 
 /// This process, whose pid is `pid`. Where /proc is another pid namespace's it is not found.
 pub(crate) fn this(pid: u32) -> nix::Result<Process> {
-    process_at(c"/proc/self/stat", pid)
+    let (path, mut buffer) = (c"/proc/self/stat", [0; 512]);
+    parse_of(pid, if is_own()? { read_file(path, &mut buffer)? } else { read(path, &mut buffer)? })
 }
 
-fn process_at(path: &CStr, pid: u32) -> nix::Result<Process> {
-    let mut buffer = [0; 512];
-    let text = if is_own()? { read_file(path, &mut buffer)? } else { read(path, &mut buffer)? };
+fn parse_of(pid: u32, text: &[u8]) -> nix::Result<Process> {
     let its = text.starts_with(Text::<16>::new().number(pid).add(" (").bytes());
     Process::parse(text).filter(|_| its).ok_or(Errno::EINVAL)
 }

@@ -529,12 +529,12 @@ fn at_the_end_of_its_input_it_does_not_wait_for_room_and_its_status_tells() {
     assert!(log.stderr().contains("4 bytes could not be written; they stay in the pipe"), "{}", log.stderr());
     assert_eq!(log.left(), "one\n");
     // Nor for a current that is none; and what came from a file is counted as far as it was read.
-    for input in ["echo one |", "(echo one; echo two) | cat |", "echo one >input; <input"] {
+    for input in ["(go; echo one) |", "(go; echo one; echo two) | cat |", "echo one >input; <input"] {
         let directory = open_directory();
-        let seen = run_in(
-            directory.path(),
-            &format!("mkdir d; mkfifo d/current; {input} {}/svlog d", bin().display()),
-        );
+        // Not before the shell has closed its own end of the pipe: it would be another reader.
+        let script = "go() { until [ -e go ]; do sleep 0.01; done; }; mkdir d; mkfifo d/current";
+        let line = format!("{script}; {input} {}/svlog d & >go; wait $!", bin().display());
+        let seen = run_in(directory.path(), &line);
         assert_eq!(seen.status, 111, "{seen:?}");
         assert!(seen.stderr.ends_with(" bytes could not be written; they are lost\n"), "{seen:?}");
     }

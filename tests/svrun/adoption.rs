@@ -1,6 +1,5 @@
 //! A supervisor that is killed, and the next one.
 
-use std::collections::HashMap;
 use std::fs;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -640,21 +639,6 @@ fn a_copy_of_a_living_service_is_another_one_and_a_renamed_one_is_the_same() {
     service.exit();
 }
 
-/// Asserts that each writer's numbers in the log are all there, once and in order.
-fn assert_whole(text: &str) {
-    let mut next: HashMap<u32, u64> = HashMap::new();
-    for line in text.lines() {
-        if line.starts_with("warning: svrun: ") || line.is_empty() {
-            continue;
-        }
-        let (pid, number) = line.split_once(' ').unwrap_or_else(|| panic!("torn: {line:?}"));
-        let number: u64 = number.parse().unwrap_or_else(|_| panic!("torn: {line:?}"));
-        let next = next.entry(pid.parse().unwrap()).or_default();
-        assert_eq!(number, *next, "of {pid}");
-        *next += 1;
-    }
-}
-
 #[test]
 fn no_line_is_lost_or_doubled_and_nothing_runs_twice_over_200_kills() {
     const KILLS: usize = 200;
@@ -708,7 +692,7 @@ fn no_line_is_lost_or_doubled_and_nothing_runs_twice_over_200_kills() {
         // A logger that had nobody to read from has come to its end, and waits for its next start.
         service.until("the log", || !service.text("logged").is_empty());
         service.exit();
-        assert_whole(&service.text("logged"));
+        assert_counted(&service.text("logged"), "svrun", &format!("service {seed}"));
     };
     std::thread::scope(|scope| {
         for seed in 0..SERVICES {

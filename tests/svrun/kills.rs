@@ -1,7 +1,6 @@
 //! kill -9 before any system call of svrun: what comes after it finds all in order. Never two copies, a finish for each
 //! end, no line lost or doubled.
 
-use std::collections::HashMap;
 use std::fs;
 
 use nix::sys::signal::Signal;
@@ -68,16 +67,7 @@ fn assert_one(service: &Service, context: &str) {
 fn assert_end(mut service: Service, context: &str) {
     service.exit();
     assert_eq!(service.count("start "), service.count("finish "), "{context}\n{}", service.report());
-    let mut next: HashMap<u64, u64> = HashMap::new();
-    let text = service.text("logged");
-    for line in text.lines().filter(|line| !line.starts_with("warning: svrun: ") && !line.is_empty()) {
-        let number = |text: &str| text.parse::<u64>().ok();
-        let parts = line.split_once(' ').and_then(|(pid, count)| Some((number(pid)?, number(count)?)));
-        let (pid, number) = parts.unwrap_or_else(|| panic!("{context}: torn: {line:?}"));
-        let next = next.entry(pid).or_default();
-        assert_eq!(number, *next, "{context}: of {pid}");
-        *next += 1;
-    }
+    assert_counted(&service.text("logged"), "svrun", context);
 }
 
 /// Kills svrun before its system calls, one in each run of the same story: `act` leads to where it begins, and it is over

@@ -51,18 +51,14 @@ fn service(files: &[(&str, &str)]) -> Service {
 
 /// A command of an account with one supplementary group, in the state directory.
 fn member(service: &Service, group: &str, script: &str) -> Command {
-    let mut command = prepared("setpriv");
-    command.args(["--reuid=4240", "--regid=4240", &format!("--groups={group}"), "sh", "-c", script]);
+    let mut command = in_group(group, script);
     command.current_dir(service.at("supervise")).env("D", service.scratch.path());
     command
 }
 
 /// What a member of a group is answered over the socket.
 fn answers(service: &Service, group: &str, requests: &[&str]) -> Vec<String> {
-    let mut command = member(service, group, "exec $D/ask \"$@\"");
-    let outcome = run(command.args(["sh", "socket"]).args(requests));
-    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{group}");
-    outcome.stdout.lines().map(str::to_owned).collect()
+    answers_to(&mut member(service, group, "exec $D/ask socket \"$@\""), requests)
 }
 
 /// Asserts that a member of a group can control nothing, by the socket or by a FIFO.

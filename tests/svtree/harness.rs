@@ -180,6 +180,12 @@ impl Tree {
         self.supervisor = Some(command.spawn().unwrap());
     }
 
+    /// Starts the tree with a TERM that is there before its first look at the scan directory.
+    pub(crate) fn spawn_to_stop(&mut self) {
+        let script = "kill -TERM $$; exec \"$@\"";
+        self.spawn(self.command_behind(&["env", "--block-signal=TERM", "sh", "-c", script, "sh"]));
+    }
+
     /// The pid of svtree.
     pub(crate) fn supervisor(&self) -> u32 {
         self.supervisor.as_ref().unwrap().id()

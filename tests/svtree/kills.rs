@@ -1,7 +1,6 @@
 //! kill -9 before any system call of svtree: what comes after it finds all in order. Never two copies, a finish for each
 //! end, no line lost or doubled, no service forgotten.
 
-use std::collections::HashMap;
 use std::fs;
 use std::thread;
 use std::time::Duration;
@@ -70,20 +69,6 @@ fn assert_one(tree: &Tree, name: &str, context: &str) {
     assert!(copies(tree, &format!("{name}/log")) <= 1, "{context}: {name}\n{}", tree.report());
 }
 
-/// Asserts that each writer's numbers in the log of a service are all there, once and in order.
-fn assert_whole(tree: &Tree, name: &str, context: &str) {
-    let mut next: HashMap<u64, u64> = HashMap::new();
-    let text = tree.text(&format!("logged.{name}"));
-    for line in text.lines().filter(|line| !line.starts_with("warning: svtree: ") && !line.is_empty()) {
-        let number = |text: &str| text.parse::<u64>().ok();
-        let parts = line.split_once(' ').and_then(|(pid, count)| Some((number(pid)?, number(count)?)));
-        let (pid, number) = parts.unwrap_or_else(|| panic!("{context}: {name}: torn: {line:?}"));
-        let next = next.entry(pid).or_default();
-        assert_eq!(number, *next, "{context}: {name}: of {pid}");
-        *next += 1;
-    }
-}
-
 /// Ends the tree, and asserts what has to hold at the end whatever has happened.
 #[track_caller]
 fn assert_end(mut tree: Tree, context: &str) {
@@ -97,7 +82,7 @@ fn assert_end(mut tree: Tree, context: &str) {
             "{context}: {name}: {starts} {finishes}\n{}",
             tree.report()
         );
-        assert_whole(&tree, name, context);
+        assert_counted(&tree.text(&format!("logged.{name}")), "svtree", &format!("{context}: {name}"));
     }
 }
 

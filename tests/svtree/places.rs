@@ -179,14 +179,7 @@ fn what_has_gone_is_stopped_by_a_tree_that_stops_at_once() {
     tree.started(1, "b");
     tree.kill();
     tree.shell("rm -r a");
-    tree.spawn(tree.command_behind(&[
-        "env",
-        "--block-signal=TERM",
-        "sh",
-        "-c",
-        "kill -TERM $$; exec \"$@\"",
-        "sh",
-    ]));
+    tree.spawn_to_stop();
     assert_eq!(tree.ended(), 0, "{}", tree.report());
     tree.assert_nothing_left();
     assert_eq!((tree.count("stop a"), tree.count("stop b")), (1, 1));

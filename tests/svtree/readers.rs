@@ -12,12 +12,8 @@ const OF_A: &str = r#"{"name":"a","ok":false,"error":"not permitted"}"#;
 
 /// What a member of a group is answered over the socket of the tree.
 fn answers(tree: &Tree, group: &str, requests: &[&str]) -> Vec<String> {
-    let mut command = prepared("setpriv");
-    command.args(["--reuid=4240", "--regid=4240", &format!("--groups={group}"), "sh", "-c"]);
-    command.args(["cd .tree && exec $D/ask socket \"$@\"", "sh"]).args(requests);
-    let outcome = run(command.current_dir(tree.at("")).env("D", tree.scratch.path()));
-    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{group}");
-    outcome.stdout.lines().map(str::to_owned).collect()
+    let mut command = in_group(group, "cd .tree && exec $D/ask socket \"$@\"");
+    answers_to(command.current_dir(tree.at("")).env("D", tree.scratch.path()), requests)
 }
 
 /// A tree of two services, the first of which needs the second, with these files.

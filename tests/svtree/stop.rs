@@ -287,15 +287,7 @@ fn a_stop_before_all_is_hosted_again_ends_what_a_former_tree_has_left() {
             tree.nth(1, "setup");
             tree.signal(SIGTERM);
         } else {
-            // It is there before the first look at the scan directory.
-            tree.spawn(tree.command_behind(&[
-                "env",
-                "--block-signal=TERM",
-                "sh",
-                "-c",
-                "kill -TERM $$; exec \"$@\"",
-                "sh",
-            ]));
+            tree.spawn_to_stop();
         }
         assert_eq!(tree.ended(), 0, "{}", tree.report());
         tree.assert_nothing_left();

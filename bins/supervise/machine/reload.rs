@@ -63,14 +63,11 @@ pub(in crate::supervise) enum Unreloaded {
 
 /// The reload that is under way, or the last one.
 #[derive(Clone, Copy, Debug, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, whatever the stage")]
 pub(in crate::supervise) struct Reload {
     stage: Stage,
     how: Reloading,
     /// It was asked for again meanwhile.
     again: bool,
-    /// ./reload runs.
-    script: bool,
     /// It has failed, but ./reload has not ended yet.
     failing: Option<Unreloaded>,
     /// run has announced that it reloads, and not yet that it is ready.
@@ -91,9 +88,9 @@ impl Reload {
         self.stage != Stage::None
     }
 
-    /// Whether one is under way that somebody may have asked for, or ./reload runs.
+    /// Whether one is under way that somebody may have asked for.
     pub(in crate::supervise) fn is_awaited(&self) -> bool {
-        self.again || self.script || !matches!(self.stage, Stage::None | Stage::Announced)
+        self.again || !matches!(self.stage, Stage::None | Stage::Announced)
     }
 
     /// How many are over once what was asked for last is.
@@ -103,7 +100,12 @@ impl Reload {
 
     /// Whether ./reload runs.
     pub(super) fn is_scripted(&self) -> bool {
-        self.script
+        self.stage == Stage::Script
+    }
+
+    /// It is over.
+    fn over(&mut self, failure: Option<Unreloaded>) {
+        (self.done, self.failure) = (self.done + 1, failure);
     }
 }
 
@@ -131,7 +133,7 @@ impl Machine {
         self.timers.set(Timer::Reload, after(now, rules.timeout_reload));
         match rules.reload {
             Reloading::Script => {
-                (self.reload.stage, self.reload.script) = (Stage::Script, true);
+                self.reload.stage = Stage::Script;
                 actions.push(Action::StartReload);
             }
             Reloading::Signal(signal) | Reloading::Announced(signal) => {
@@ -174,7 +176,6 @@ impl Machine {
         rules: &Rules,
         actions: &mut Actions,
     ) {
-        self.reload.script = false;
         let failure = match (self.reload.failing, how) {
             (None, Some(Death::Exit(0))) if self.phase == Phase::Run => return self.await_run(now, rules),
             (None, Some(Death::Exit(0))) => None,
@@ -232,14 +233,14 @@ impl Machine {
         if self.reload.failing.is_some() {
             return;
         }
-        if self.reload.script {
+        if self.reload.is_scripted() {
             self.reload.failing = Some(why);
             actions.push(Action::KillReload);
         } else if self.reload.is_under_way() {
             self.end_reload(Some(why), now, actions);
         } else if std::mem::take(&mut self.reload.again) {
             self.timers.stop(Timer::Reload);
-            (self.reload.done, self.reload.failure) = (self.reload.done + 1, Some(why));
+            self.reload.over(Some(why));
         }
     }
 
@@ -247,14 +248,15 @@ impl Machine {
         self.timers.stop(Timer::Reload);
         self.timers.stop(Timer::Proof);
         (self.reload.stage, self.reload.failing, self.reload.announced) = (Stage::None, None, false);
-        (self.reload.done, self.reload.failure) = (self.reload.done + 1, failure);
+        self.reload.over(failure);
         if matches!(failure, Some(Unreloaded::Script(_) | Unreloaded::Control(..) | Unreloaded::Late)) {
             actions.push(Action::ReportReload);
         }
         match failure {
             _ if !self.reload.again => {}
             Some(Unreloaded::Died(_) | Unreloaded::Stopped) => {
-                (self.reload.again, self.reload.done) = (false, self.reload.done + 1);
+                self.reload.again = false;
+                self.reload.over(failure);
             }
             _ => self.timers.set(Timer::Reload, now + 1),
         }
@@ -295,8 +297,7 @@ impl Machine {
         if self.reloads(rules) {
             self.begin_reload(now, rules, actions);
         } else {
-            let failure = Some(Unreloaded::Script(None)); // ./reload is not there any more
-            (self.reload.done, self.reload.failure) = (self.reload.done + 1, failure);
+            self.reload.over(Some(Unreloaded::Script(None))); // ./reload is not there any more
         }
     }
 }

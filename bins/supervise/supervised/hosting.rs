@@ -16,7 +16,7 @@ use common::Voice;
 use common::supervise::{Control, Object, Part, Want};
 
 /// How many children a service has at most: those of [`Supervised::pids`].
-const CHILDREN: usize = 5;
+pub(crate) const CHILDREN: usize = 5;
 
 impl Supervised {
     /// A bit for each of the places of [`Supervised::watch`], counting from the lowest, whose file nobody has asked

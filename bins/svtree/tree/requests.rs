@@ -40,6 +40,7 @@ impl Tree {
                 // Without a place or memory for it, the end of its connection says so.
                 Ok(client) => match self.access.rights(client.as_fd()) {
                     Some(rights) => drop(self.clients.add(client, rights, &self.events)),
+                    // It is closed in any case.
                     None => drop(socket::send(client.as_fd(), Object::error(NOT_PERMITTED).line())),
                 },
                 Err(Errno::ECONNABORTED | Errno::EINTR) => {}
@@ -133,7 +134,7 @@ impl Tree {
                 let request = line.trim_ascii_start().get(name.len()..).unwrap_or_default();
                 match supervise::addressed(&name[1..]) {
                     Some(name) => self.pass_on(i, &name, request.trim_ascii(), now),
-                    None => self.unknown(i, &name[1..]),
+                    None => self.refuse_about(i, &name[1..], supervise::NO_SERVICE.as_bytes()),
                 }
             }
             _ => {
@@ -145,15 +146,17 @@ impl Tree {
 
     /// Puts a request to a service, which answers it as one of its own clients'.
     fn pass_on(&mut self, i: usize, name: &[u8], request: &[u8], now: Now) {
-        let Some(slot) = self.slots.named(name) else { return self.unknown(i, name) };
+        let Some(slot) = self.slots.named(name) else {
+            return self.refuse_about(i, name, supervise::NO_SERVICE.as_bytes());
+        };
         let Some(rights) = self.clients.get_mut(i).map(|client| client.rights) else { return };
         if !rights.allow(request) {
-            return self.send(i, named(name, Object::error(NOT_PERMITTED).line()).bytes());
+            return self.refuse_about(i, name, NOT_PERMITTED);
         }
         let request = match request {
             // Its answer is one line.
             b"events" | b"log events" => {
-                return self.send(i, named(name, Object::error(b"unknown command").line()).bytes());
+                return self.refuse_about(i, name, b"unknown command");
             }
             b"up alone" => {
                 self.start_alone(slot, now);
@@ -176,14 +179,13 @@ impl Tree {
                 }
             }
             (Err(errno), _) => refuse(client, errno.desc().as_bytes()),
-            (Ok(_), None) => refuse(client, b"no such service"),
+            (Ok(_), None) => refuse(client, supervise::NO_SERVICE.as_bytes()),
         }
     }
 
-    /// There is no service of this name.
-    fn unknown(&mut self, i: usize, name: &[u8]) {
-        let mut object = Object::error(b"no such service");
-        self.send(i, named(name, object.line()).bytes());
+    /// Sends why a request to the service of this name was not carried out.
+    fn refuse_about(&mut self, i: usize, name: &[u8], why: &[u8]) {
+        self.send(i, named(name, Object::error(why).line()).bytes());
     }
 
     /// A connection to a service, by which it was sent a request.

@@ -3,9 +3,10 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
+use common::process::set_limit;
 use common::supervise::Object;
 use common::{Text, fds};
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::Resource;
 
 use super::Tree;
 use crate::supervise::{Now, next_program};
@@ -40,7 +41,7 @@ impl Tree {
         let (soft, hard) = self.template.files;
         let executed = self.leave_open().and_then(|()| {
             // The next program is to find the limit that we were given.
-            setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
+            set_limit(Resource::RLIMIT_NOFILE, soft, hard)?;
             Ok(next_program::execute(&self.line, &self.template.env))
         });
         let (Ok(errno) | Err(errno)) = executed;
@@ -88,7 +89,7 @@ impl Tree {
 
     fn take_back(&self) -> nix::Result<()> {
         let (_, hard) = self.template.files;
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+        set_limit(Resource::RLIMIT_NOFILE, hard, hard)?;
         self.lasting().try_for_each(fds::close_on_exec)
     }
 }

@@ -1,6 +1,6 @@
 //! Files and directories.
 
-use std::ffi::{CStr, CString, c_int};
+use std::ffi::{CStr, CString, c_int, c_uint};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::{mem, ptr};
 
@@ -103,17 +103,12 @@ pub(crate) fn outlive_writes() {
     let _ = super::signal::block(&[libc::SIGPIPE, libc::SIGXFSZ]);
 }
 
-/// Exchanges two names in a directory, `RENAME_EXCHANGE` in renameat2(2): as a raw call, which musl has no function for.
+/// Exchanges two names in a directory, `RENAME_EXCHANGE` in renameat2(2).
 ///
 /// # Errors
 /// renameat2(2)'s: ENOENT where one of them is not there.
 pub fn exchange(directory: BorrowedFd, one: &CStr, other: &CStr) -> nix::Result<()> {
-    let fd = directory.as_raw_fd();
-    // SAFETY: two C strings and integers.
-    let done = unsafe {
-        libc::syscall(libc::SYS_renameat2, fd, one.as_ptr(), fd, other.as_ptr(), libc::RENAME_EXCHANGE)
-    };
-    Errno::result(done).map(drop)
+    rename(directory, one, other, libc::RENAME_EXCHANGE)
 }
 
 /// Renames a file in a directory to a name that nothing has, `RENAME_NOREPLACE` in renameat2(2).
@@ -121,11 +116,14 @@ pub fn exchange(directory: BorrowedFd, one: &CStr, other: &CStr) -> nix::Result<
 /// # Errors
 /// renameat2(2)'s: EEXIST where something has the name, EINVAL where the file system cannot promise that nothing has.
 pub fn rename_new(directory: BorrowedFd, from: &CStr, to: &CStr) -> nix::Result<()> {
+    rename(directory, from, to, libc::RENAME_NOREPLACE)
+}
+
+/// renameat2(2) in a directory: as a raw call, which musl has no function for.
+fn rename(directory: BorrowedFd, from: &CStr, to: &CStr, flags: c_uint) -> nix::Result<()> {
     let fd = directory.as_raw_fd();
     // SAFETY: two C strings and integers.
-    let done = unsafe {
-        libc::syscall(libc::SYS_renameat2, fd, from.as_ptr(), fd, to.as_ptr(), libc::RENAME_NOREPLACE)
-    };
+    let done = unsafe { libc::syscall(libc::SYS_renameat2, fd, from.as_ptr(), fd, to.as_ptr(), flags) };
     Errno::result(done).map(drop)
 }
 
