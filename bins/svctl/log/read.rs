@@ -1,6 +1,6 @@
 //! The lines of a log from its beginning, from a time, or its last ones, in their order.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
@@ -24,13 +24,12 @@ use crate::svctl::out::complain;
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     said: RefCell<BTreeSet<String>>,
-    failed: Cell<i32>,
 }
 
 impl Notes {
     /// How much is left out.
-    pub(super) fn failed(&self) -> i32 {
-        self.failed.get()
+    pub(super) fn failed(&self) -> usize {
+        self.said.borrow().len()
     }
 
     /// Something is left out.
@@ -38,7 +37,6 @@ impl Notes {
         let line = format!("warning: {}: {problem}\n", shown(name));
         if self.said.borrow_mut().insert(line.clone()) {
             complain(line.as_bytes());
-            self.failed.set(self.failed.get() + 1);
         }
     }
 
