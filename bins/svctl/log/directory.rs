@@ -61,6 +61,18 @@ pub(super) enum Part {
     Open(File),
 }
 
+/// The newest archive among the files of a log, and how many others there are in front of the last one, `current`.
+pub(super) fn newest(parts: &[Part]) -> (Option<Label>, usize) {
+    let (mut newest, mut others) = (None, 0_usize);
+    for part in parts {
+        match part {
+            Part::Archive(archive) => newest = Some(archive.label),
+            Part::Open(_) => others += 1,
+        }
+    }
+    (newest, others.saturating_sub(1))
+}
+
 /// A log directory.
 #[derive(Debug)]
 pub(super) struct Directory {

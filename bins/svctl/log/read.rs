@@ -14,7 +14,7 @@ use memchr::memchr;
 use nix::errno::Errno;
 
 use super::blocks::{BLOCK, Forward, backward, last_end};
-use super::directory::{Directory, Part};
+use super::directory::{Directory, Part, newest};
 use super::filter::{Bounds, Filter, Found, Scanner};
 use super::stamp::{Stamps, Time};
 use super::unpack::{Unpacked, packer};
@@ -140,15 +140,11 @@ impl Log {
 
     /// What comes behind it, to go on from there.
     pub(super) fn into_rest(mut self) -> Rest {
-        let newest = self.parts.iter().rev().find_map(|part| match part {
-            Part::Archive(archive) => Some(archive.label),
-            Part::Open(_) => None,
-        });
+        let (newest, unnamed) = newest(&self.parts);
         let current = match self.parts.pop() {
             Some(Part::Open(file)) => Some((file, self.end.at)),
             _ => None,
         };
-        let unnamed = usize::from(matches!(self.parts.last(), Some(Part::Open(_))));
         Rest { name: self.name, directory: self.directory, current, newest, unnamed }
     }
 
