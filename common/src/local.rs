@@ -42,17 +42,8 @@ impl Shown {
 
     /// A time since 1970, in seconds and nanoseconds, as `2026-11-22 10:30:01.987654321`; none if there is no such time.
     pub fn time(&mut self, (second, mut nanoseconds): (i64, u32)) -> Option<&[u8]> {
-        if self.second != Some(second) {
-            self.second = Some(second);
-            self.lengths.1 = match self.local(second) {
-                Some(time) => self.write(&time),
-                None => 0,
-            };
-        }
-        if self.lengths.1 == 0 {
-            return None;
-        }
-        self.text.truncate(self.lengths.1);
+        let length = self.second(second)?.len();
+        self.text.truncate(length);
         if nanoseconds >= 1_000_000_000 {
             // As daemontools, all the digits of a number that is no part of a second.
             self.text.push(digit(nanoseconds / 1_000_000_000));
@@ -65,6 +56,18 @@ impl Shown {
         }
         self.text.extend_from_slice(&digits);
         Some(&self.text)
+    }
+
+    /// A second since 1970, up to its point: `2026-11-22 10:30:01.`; none if there is no such time.
+    pub fn second(&mut self, second: i64) -> Option<&[u8]> {
+        if self.second != Some(second) {
+            self.second = Some(second);
+            self.lengths.1 = match self.local(second) {
+                Some(time) => self.write(&time),
+                None => 0,
+            };
+        }
+        self.text.get(..self.lengths.1).filter(|text| !text.is_empty())
     }
 
     /// Writes date and time up to the point. Returns how long that is: nothing before the year 0.
