@@ -1,6 +1,7 @@
 //! How a line is shown: for people, or as an object.
 
 use common::local::Shown;
+use common::text::quote;
 use common::{Exit, Text, level, shown};
 
 use super::read::Zone;
@@ -110,7 +111,7 @@ impl Show {
 
     fn object(&mut self, name: &[u8], time: Option<Time>, level: u8, text: &[u8]) {
         self.text.extend(b"{\"service\":\"");
-        quote(name, &mut self.text);
+        quote(name, |part| self.text.extend_from_slice(part));
         self.text.extend(b"\",\"time\":");
         match time.and_then(|time| self.utc.time(within(time))) {
             Some(time) => {
@@ -123,7 +124,7 @@ impl Show {
         self.text.extend(b",\"level\":\"");
         self.text.extend(level::name(level).as_bytes());
         self.text.extend(b"\",\"text\":\"");
-        quote(text, &mut self.text);
+        quote(text, |part| self.text.extend_from_slice(part));
         self.text.extend(b"\"}\n");
     }
 }
@@ -131,18 +132,6 @@ impl Show {
 /// The time within its second: a label may write more than that has.
 fn within((second, nanoseconds): Time) -> Time {
     (second, nanoseconds.min(999_999_999))
-}
-
-/// Writes the inside of a JSON string: what is not UTF-8 as U+FFFD.
-fn quote(text: &[u8], to: &mut Vec<u8>) {
-    for chunk in text.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            to.extend(common::text::escaped(character).bytes());
-        }
-        if !chunk.invalid().is_empty() {
-            to.extend("\u{fffd}".as_bytes());
-        }
-    }
 }
 
 /// Writes a text of which a terminal obeys nothing but tabs.
