@@ -4,7 +4,7 @@ use crate::sys::clock::Local;
 use crate::text::Text;
 
 /// How many seconds are looked at together: the least that offsets of time zones differ by, so that no day begins within.
-const QUARTER: i64 = 15 * 60;
+pub const QUARTER: i64 = 15 * 60;
 
 /// How time goes on in a quarter of an hour.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -110,7 +110,8 @@ impl Shown {
 }
 
 /// The second of the day.
-fn of_day(time: &Local) -> i64 {
+#[must_use]
+pub fn of_day(time: &Local) -> i64 {
     i64::from(time.hour * 3600 + time.minute * 60 + time.second)
 }
 
