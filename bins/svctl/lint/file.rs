@@ -16,6 +16,9 @@ use nix::unistd::{geteuid, read};
 /// How many bytes of a file are read.
 pub(super) const MOST: usize = 1 << 16;
 
+/// What a link is whose file is not there.
+pub(super) const LEADS_NOWHERE: &str = "a link that leads nowhere";
+
 /// An open directory.
 #[derive(Debug)]
 pub(super) struct Dir {
@@ -99,10 +102,8 @@ impl Dir {
     pub(super) fn look(&self, name: &CStr) -> Found {
         let stat = match fstatat(&self.fd, name, AtFlags::empty()) {
             Ok(stat) => stat,
-            Err(Errno::ENOENT) => {
-                let link = fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok();
-                return if link { Found::Other("a link that leads nowhere".into()) } else { Found::Missing };
-            }
+            Err(Errno::ENOENT) if self.has(name) => return Found::Other(LEADS_NOWHERE.into()),
+            Err(Errno::ENOENT) => return Found::Missing,
             Err(errno) => return Found::Other(format!("unknown: {}", common::exit::reason(errno))),
         };
         let kind = SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits());
