@@ -11,7 +11,7 @@ use common::fds;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
-use nix::unistd::{geteuid, read};
+use nix::unistd::geteuid;
 
 /// How many bytes of a file are read.
 pub(super) const MOST: usize = 1 << 16;
@@ -153,17 +153,6 @@ impl Dir {
         if !fds::is(&stat, SFlag::S_IFREG) || !self.may_be_read(&stat) {
             return Ok(None);
         }
-        let mut text = vec![0; most];
-        let mut length = 0;
-        while length < most {
-            match read(&file, &mut text[length..]) {
-                Ok(0) => break,
-                Ok(count) => length += count,
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno),
-            }
-        }
-        text.truncate(length);
-        Ok(Some(text))
+        fds::read_up_to(&file, most).map(Some)
     }
 }
