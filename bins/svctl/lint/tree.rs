@@ -58,6 +58,7 @@ pub(super) fn look(checker: &Checker, dir: &Dir, findings: &mut Findings) -> Res
         needs.add(&name, &service);
     }
     needs.report(findings);
+    // Where it is not there, or not for us, there is nothing of it to look at.
     if let Ok(own) = dir.enter(common::supervise::TREE) {
         engine::look_at_tree(dir, findings)?;
         for name in [c"setup", c"finish"] {
