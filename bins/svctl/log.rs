@@ -194,6 +194,5 @@ fn print(
         }
     }
     show.flush()?;
-    drop(cursors);
     Ok(logs)
 }

@@ -264,7 +264,7 @@ pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// The service of which this is the log.
-fn log_of(name: &[u8]) -> Option<&[u8]> {
+pub(super) fn log_of(name: &[u8]) -> Option<&[u8]> {
     let end = name.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1);
     name[..end].strip_suffix(b"/log").filter(|service| !service.is_empty())
 }

@@ -98,13 +98,11 @@ impl Wanted {
 
     /// Writes the service directory, and returns what was written, for people.
     fn write(&self, place: &Place) -> Result<String, Exit> {
+        let find = |account: Word| Account::find(&account, Groups::Listed);
         let logger = self.logger.or(self.account);
-        let owner = match logger {
-            None => None,
-            Some(account) => Some(Account::find(&account, Groups::Listed)?),
-        };
-        if let Some(account) = self.account {
-            Account::find(&account, Groups::Listed)?;
+        let owner = logger.map(find).transpose()?;
+        if self.logger.is_some() {
+            self.account.map(find).transpose()?;
         }
         let owner = owner.map(|account| (account.uid, account.gid));
         let mut text = String::new();

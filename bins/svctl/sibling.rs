@@ -1,7 +1,7 @@
 //! Programs of the same installation, which this one runs for a part of its work.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 
 use common::procfs::This;
 use common::signals::{self, block_only};
@@ -9,7 +9,7 @@ use common::spawn::{Plan, spawn};
 use common::{Words, fds};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
-use nix::unistd::{Pid, pipe2, read};
+use nix::unistd::{Pid, pipe2};
 
 /// The most that is read of one.
 const MOST: usize = 1 << 20;
@@ -40,22 +40,9 @@ pub(super) fn output(own: &str, word: &str, arguments: &[&CStr], env: &Words) ->
     block_only(signals::PIPE)?;
     let spawned = spawned?;
     drop(writer);
-    let text = if spawned.exec.is_none() { read_all(&reader) } else { Ok(Vec::new()) };
+    let text = if spawned.exec.is_none() { fds::read_up_to(&reader, MOST) } else { Ok(Vec::new()) };
     drop(reader);
     // It is our child, and ends where nobody reads it any more.
     let _ = nix::sys::wait::waitpid(Pid::from_raw(i32::try_from(spawned.pid).unwrap_or(0)), None);
     spawned.exec.map_or(text, Err)
-}
-
-fn read_all(from: &OwnedFd) -> nix::Result<Vec<u8>> {
-    let (mut text, mut part) = (Vec::new(), [0; 4096]);
-    while text.len() < MOST {
-        match read(from, &mut part) {
-            Ok(0) => break,
-            Ok(count) => text.extend_from_slice(&part[..count]),
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(text)
 }

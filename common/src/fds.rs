@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, FcntlArg, FdFlag, OFlag, fcntl, openat};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{FileStat, Mode, SFlag};
+use nix::unistd::read;
 
 use crate::procfs;
 use crate::quantity::number;
@@ -73,6 +74,21 @@ pub fn open_standard() -> nix::Result<()> {
 /// Another fd for the same open file, the lowest free one from `least` up, close-on-exec.
 pub fn copy_from(fd: BorrowedFd, least: RawFd) -> nix::Result<OwnedFd> {
     raw::copy_from(fd.as_raw_fd(), least, libc::F_DUPFD_CLOEXEC)
+}
+
+/// What a file holds from where it stands, up to its end or to `most` bytes.
+pub fn read_up_to(file: impl AsFd, most: usize) -> nix::Result<Vec<u8>> {
+    let (mut text, mut part) = (Vec::new(), [0; 4096]);
+    while text.len() < most {
+        match read(&file, &mut part) {
+            Ok(0) => break,
+            Ok(count) => text.extend_from_slice(&part[..count]),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    text.truncate(most);
+    Ok(text)
 }
 
 /// Whether a file is of this kind, as `S_IFREG`.

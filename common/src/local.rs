@@ -4,7 +4,7 @@ use crate::sys::clock::Local;
 use crate::text::Text;
 
 /// How many seconds are looked at together: the least that offsets of time zones differ by, so that no day begins within.
-const QUARTER: i64 = 15 * 60;
+pub const QUARTER: i64 = 15 * 60;
 
 /// How time goes on in a quarter of an hour.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,17 +42,8 @@ impl Shown {
 
     /// A time since 1970, in seconds and nanoseconds, as `2026-11-22 10:30:01.987654321`; none if there is no such time.
     pub fn time(&mut self, (second, mut nanoseconds): (i64, u32)) -> Option<&[u8]> {
-        if self.second != Some(second) {
-            self.second = Some(second);
-            self.lengths.1 = match self.local(second) {
-                Some(time) => self.write(&time),
-                None => 0,
-            };
-        }
-        if self.lengths.1 == 0 {
-            return None;
-        }
-        self.text.truncate(self.lengths.1);
+        let length = self.second(second)?.len();
+        self.text.truncate(length);
         if nanoseconds >= 1_000_000_000 {
             // As daemontools, all the digits of a number that is no part of a second.
             self.text.push(digit(nanoseconds / 1_000_000_000));
@@ -65,6 +56,18 @@ impl Shown {
         }
         self.text.extend_from_slice(&digits);
         Some(&self.text)
+    }
+
+    /// A second since 1970, up to its point: `2026-11-22 10:30:01.`; none if there is no such time.
+    pub fn second(&mut self, second: i64) -> Option<&[u8]> {
+        if self.second != Some(second) {
+            self.second = Some(second);
+            self.lengths.1 = match self.local(second) {
+                Some(time) => self.write(&time),
+                None => 0,
+            };
+        }
+        self.text.get(..self.lengths.1).filter(|text| !text.is_empty())
     }
 
     /// Writes date and time up to the point. Returns how long that is: nothing before the year 0.
@@ -107,7 +110,8 @@ impl Shown {
 }
 
 /// The second of the day.
-fn of_day(time: &Local) -> i64 {
+#[must_use]
+pub fn of_day(time: &Local) -> i64 {
     i64::from(time.hour * 3600 + time.minute * 60 + time.second)
 }
 

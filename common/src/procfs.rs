@@ -158,19 +158,7 @@ pub fn beginning_of<'a>(pid: u32, name: &str, buffer: &'a mut [u8]) -> nix::Resu
 /// The whole of a file of a process, at most `most` bytes of it. Errors as of [`process`], and EACCES for what is not for
 /// us.
 pub fn file_of(pid: u32, name: &str, most: usize) -> nix::Result<Vec<u8>> {
-    let file = open_of(pid, name, OFlag::O_RDONLY)?;
-    let mut text = Vec::new();
-    let mut part = [0; 4096];
-    while text.len() < most {
-        match nix::unistd::read(&file, &mut part) {
-            Ok(0) => break,
-            Ok(count) => text.extend_from_slice(&part[..count]),
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    text.truncate(most);
-    Ok(text)
+    fds::read_up_to(open_of(pid, name, OFlag::O_RDONLY)?, most)
 }
 
 /// Reports where each open file of a process leads, as `socket:[4711]`. Errors as of [`file_of`].

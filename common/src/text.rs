@@ -108,16 +108,9 @@ impl<const N: usize> Text<N> {
         self.add(errno::text(errno))
     }
 
-    /// Adds `text` as the inside of a JSON string, see [`escaped`]: what is not UTF-8 as U+FFFD.
+    /// Adds `text` as the inside of a JSON string, see [`quote`].
     pub fn quoted(&mut self, text: &[u8]) -> &mut Self {
-        for chunk in text.utf8_chunks() {
-            for character in chunk.valid().chars() {
-                self.append(escaped(character).bytes());
-            }
-            if !chunk.invalid().is_empty() {
-                self.append("\u{fffd}".as_bytes());
-            }
-        }
+        quote(text, |part| self.append(part));
         self
     }
 
@@ -148,6 +141,18 @@ impl<const N: usize> Text<N> {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
+    }
+}
+
+/// Gives the parts of `text` as the inside of a JSON string, see [`escaped`]: what is not UTF-8 as U+FFFD.
+pub fn quote(text: &[u8], mut add: impl FnMut(&[u8])) {
+    for chunk in text.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            add(escaped(character).bytes());
+        }
+        if !chunk.invalid().is_empty() {
+            add("\u{fffd}".as_bytes());
+        }
     }
 }
 

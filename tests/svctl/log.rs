@@ -10,6 +10,7 @@ mod terminal;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use super::harness::House;
 use crate::support::*;
@@ -19,7 +20,7 @@ const BEGIN: u64 = 1_795_343_401;
 
 /// A stamp of svlog -t.
 fn label(second: u64) -> String {
-    format!("@{:016x}00000000", (1u64 << 62) + 10 + BEGIN + second)
+    crate::svlog::harness::label(Duration::from_secs(BEGIN + second))
 }
 
 /// The name of an archive whose last line may be of this time.

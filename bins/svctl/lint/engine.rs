@@ -1,13 +1,12 @@
 //! What a supervisor would report of a service directory: the engine reads names and values here as it does there, and
 //! what it says is taken from the standard error before anybody sees it.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 
 use common::supervise::Part;
 use common::{Exit, OrFail, Voice, fds};
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::unistd::{pipe2, read};
+use nix::unistd::pipe2;
 
 use super::file::Dir;
 use super::finding::{At, Findings, Severity};
@@ -56,19 +55,7 @@ fn overhear(act: impl FnOnce()) -> nix::Result<Vec<u8>> {
     drop(writer);
     act();
     fds::copy_to(before.as_raw_fd(), STDERR)?;
-    read_all(&reader)
-}
-
-fn read_all(reader: &OwnedFd) -> nix::Result<Vec<u8>> {
-    let (mut said, mut buffer) = (Vec::new(), [0; 4096]);
-    loop {
-        match read(reader, &mut buffer) {
-            Ok(0) => return Ok(said),
-            Ok(count) => said.extend_from_slice(&buffer[..count]),
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
+    fds::read_up_to(&reader, usize::MAX)
 }
 
 /// Makes a finding of a message: of which file, what, and what to write.

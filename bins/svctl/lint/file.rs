@@ -11,10 +11,13 @@ use common::fds;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
-use nix::unistd::{geteuid, read};
+use nix::unistd::geteuid;
 
 /// How many bytes of a file are read.
 pub(super) const MOST: usize = 1 << 16;
+
+/// What a link is whose file is not there.
+pub(super) const LEADS_NOWHERE: &str = "a link that leads nowhere";
 
 /// An open directory.
 #[derive(Debug)]
@@ -99,10 +102,8 @@ impl Dir {
     pub(super) fn look(&self, name: &CStr) -> Found {
         let stat = match fstatat(&self.fd, name, AtFlags::empty()) {
             Ok(stat) => stat,
-            Err(Errno::ENOENT) => {
-                let link = fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok();
-                return if link { Found::Other("a link that leads nowhere".into()) } else { Found::Missing };
-            }
+            Err(Errno::ENOENT) if self.has(name) => return Found::Other(LEADS_NOWHERE.into()),
+            Err(Errno::ENOENT) => return Found::Missing,
             Err(errno) => return Found::Other(format!("unknown: {}", common::exit::reason(errno))),
         };
         let kind = SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits());
@@ -152,17 +153,6 @@ impl Dir {
         if !fds::is(&stat, SFlag::S_IFREG) || !self.may_be_read(&stat) {
             return Ok(None);
         }
-        let mut text = vec![0; most];
-        let mut length = 0;
-        while length < most {
-            match read(&file, &mut text[length..]) {
-                Ok(0) => break,
-                Ok(count) => length += count,
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno),
-            }
-        }
-        text.truncate(length);
-        Ok(Some(text))
+        fds::read_up_to(&file, most).map(Some)
     }
 }

@@ -34,12 +34,16 @@ pub(super) fn look(
     findings: &mut Findings,
 ) {
     let Some((program, words)) = chain.program.split_first() else { return };
-    let account = chain
-        .account
-        .as_ref()
-        .map(|word| if word.literal { Account::find(&text(word), Groups::Listed).ok() } else { None });
-    // As whom it runs is not known: the message about the account says more.
-    let Some(account) = account.map_or(Some(None), |account| account.map(Some)) else { return };
+    let account = match &chain.account {
+        None => None,
+        Some(word) => {
+            let found = Some(word).filter(|word| word.literal);
+            // As whom it runs is not known: the message about the account says more.
+            let found = found.and_then(|word| Account::find(&text(word), Groups::Listed).ok());
+            let Some(found) = found else { return };
+            Some((common::shown(&word.text), found))
+        }
+    };
     let svlog = matches!(base(program), b"svlog" | b"svlogd");
     let (directories, lines) = if svlog {
         let Some((options, rest)) = chain::options(words, crate::svlog::PROGRAM.options) else { return };
@@ -64,15 +68,9 @@ pub(super) fn look(
         let shown = common::shown(&word.text);
         let path = dir.path_to(&word.text);
         let path = common::shown(&path);
-        let owned = chain
-            .account
-            .as_ref()
-            .map_or(String::new(), |account| format!(" && chown {} {path}", common::shown(&account.text)));
         match dir.to(&word.text) {
             Ok(log) => {
-                if account.as_ref().is_some_and(|account| !may_write(account, &log)) {
-                    let name = chain.account.as_ref().map(|word| common::shown(&word.text).to_string());
-                    let name = name.unwrap_or_default();
+                if let Some((name, _)) = account.as_ref().filter(|(_, account)| !may_write(account, &log)) {
                     let what = format!("{name} may not write to the log directory {shown}");
                     findings.error(at, what, format!("chown {name} {path}"));
                 }
@@ -84,6 +82,8 @@ pub(super) fn look(
             Err(Errno::ENOENT) if !svlog => {}
             Err(Errno::ENOENT) => {
                 let what = format!("there is no log directory {shown}");
+                let owned =
+                    account.as_ref().map_or(String::new(), |(name, _)| format!(" && chown {name} {path}"));
                 findings.error(at, what, format!("mkdir -p {path}{owned}"));
             }
             Err(errno) => {

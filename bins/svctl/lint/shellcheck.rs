@@ -56,7 +56,8 @@ fn read_until(mut output: std::process::ChildStdout, end: Instant) -> std::io::R
         let left = end.checked_duration_since(Instant::now()).ok_or(std::io::ErrorKind::TimedOut)?;
         let milliseconds = u64::try_from(left.as_millis()).unwrap_or(u64::MAX); // it is 20,000 at most
         let mut fds = [watch(std::os::fd::AsRawFd::as_raw_fd(&output), POLLIN)];
-        if poll(&mut fds, Some(milliseconds)).is_ok() && fds[0].revents == 0 {
+        poll(&mut fds, Some(milliseconds))?;
+        if fds[0].revents == 0 {
             continue;
         }
         match output.read(&mut buffer)? {

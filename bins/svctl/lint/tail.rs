@@ -91,10 +91,7 @@ pub(super) fn is_of_shell(word: &[u8]) -> bool {
 /// Whether this is the name of a program that runs on.
 fn stays(word: &Word, functions: &[&[u8]]) -> bool {
     let name = last_part(&word.text);
-    word.literal
-        && !name.is_empty()
-        && !functions.contains(&&*word.text)
-        && !DONE_AT_ONCE.iter().any(|known| known.as_bytes() == name)
+    word.literal && !name.is_empty() && !functions.contains(&&*word.text) && !is_of_shell(name)
 }
 
 #[cfg(test)]

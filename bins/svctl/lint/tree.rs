@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use common::{Exit, OrFail, fds, shown};
 use nix::sys::stat::fstat;
 
-use super::file::{Dir, Found};
+use super::file::{Dir, Found, LEADS_NOWHERE};
 use super::finding::{At, Findings};
 use super::needs::Needs;
 use super::script::{self, Kind};
@@ -37,14 +37,9 @@ pub(super) fn look(checker: &Checker, dir: &Dir, findings: &mut Findings) -> Res
     let mut first: BTreeMap<Identity, Vec<u8>> = BTreeMap::new();
     for name in names(dir).into_iter().filter(|name| !name.starts_with(b".")) {
         let path = dir.at(&name);
-        if let Found::Other(what) = dir.look(&c_string(&name)) {
-            if what.starts_with("a link") {
-                findings.warning(
-                    At::file(&path),
-                    format!("it is {what}"),
-                    "remove it, or make what it leads to",
-                );
-            }
+        if matches!(dir.look(&c_string(&name)), Found::Other(what) if what == LEADS_NOWHERE) {
+            let what = format!("it is {LEADS_NOWHERE}");
+            findings.warning(At::file(&path), what, "remove it, or make what it leads to");
         }
     }
     for (name, service) in services(dir) {
@@ -63,6 +58,7 @@ pub(super) fn look(checker: &Checker, dir: &Dir, findings: &mut Findings) -> Res
         needs.add(&name, &service);
     }
     needs.report(findings);
+    // Where it is not there, or not for us, there is nothing of it to look at.
     if let Ok(own) = dir.enter(common::supervise::TREE) {
         engine::look_at_tree(dir, findings)?;
         for name in [c"setup", c"finish"] {

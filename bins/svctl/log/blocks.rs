@@ -36,9 +36,9 @@ impl Input {
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = self.rest().min(buffer.len());
         match self {
-            Self::File { file, at, end } => {
-                let most = usize::try_from(*end - *at).unwrap_or(usize::MAX).min(buffer.len());
+            Self::File { file, at, .. } => {
                 let count = file.read_at(&mut buffer[..most], *at)?;
                 *at += u64::try_from(count).unwrap_or(0);
                 Ok(count)

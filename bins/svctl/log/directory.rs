@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use common::door::{self, Owner};
 use common::fds;
-use common::file::each_entry;
 use common::identity::same;
 use common::tai::Label;
 use nix::errno::Errno;
@@ -59,6 +58,18 @@ pub(super) enum Part {
     Archive(Archive),
     /// `previous`, or `current`.
     Open(File),
+}
+
+/// The newest archive among the files of a log, and how many others there are in front of the last one, `current`.
+pub(super) fn newest(parts: &[Part]) -> (Option<Label>, usize) {
+    let (mut newest, mut others) = (None, 0_usize);
+    for part in parts {
+        match part {
+            Part::Archive(archive) => newest = Some(archive.label),
+            Part::Open(_) => others += 1,
+        }
+    }
+    (newest, others.saturating_sub(1))
 }
 
 /// A log directory.
@@ -139,8 +150,9 @@ impl Directory {
         let mut archives = Vec::new();
         // In a large directory one that is renamed meanwhile may be passed over, but not by two looks.
         for _ in 0..2 {
-            let all = fds::open_directory(self.fd(), c".")?;
-            each_entry(all.as_fd(), |name, _| archives.extend(Archive::parse(name)))?;
+            if fds::each_name_at_once(self.fd(), |name| archives.extend(Archive::parse(name)))? {
+                break;
+            }
         }
         archives.sort(); // and so .s is in front of .u
         archives.dedup_by_key(|archive| archive.label);
@@ -182,15 +194,14 @@ impl Directory {
             let mut archives = self.archives()?;
             let rotated = match &current {
                 Some(current) => self.is_rotated(current)?,
-                None => self.find(CURRENT)?.is_some(),
+                None => true, // between two names of current there is none
             };
             // Its processor has made another file of it, which may be among the archives.
             let archived = match &previous {
                 Some((name, file)) => !self.has(name, file)?,
                 None => false,
             };
-            // Between two names of current there is none.
-            if (rotated || archived || current.is_none()) && looks < LOOKS {
+            if (rotated || archived) && looks < LOOKS {
                 looks += 1;
                 std::thread::sleep(if current.is_some() { Duration::ZERO } else { PAUSE });
                 continue;

@@ -15,7 +15,7 @@ use super::directory::Directory;
 use super::stamp::LEAP;
 use crate::svctl::failure::Failure;
 use crate::svctl::look;
-use crate::svctl::names::Names;
+use crate::svctl::names::{Names, log_of};
 use crate::svctl::place::Place;
 use crate::svctl::tree::Known;
 
@@ -70,8 +70,7 @@ pub(super) fn directory(names: &Names, name: &[u8], known: &Known) -> Result<Dir
 
 /// The service of which this is the name, or that of its log.
 fn service(name: &[u8]) -> &[u8] {
-    let end = name.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
-    name[..end].strip_suffix(b"/log").filter(|service| !service.is_empty()).unwrap_or(name)
+    log_of(name).unwrap_or(name)
 }
 
 fn no_logger(place: &Place, service: &[u8]) -> Failure {

@@ -15,7 +15,7 @@ use common::{Exit, OrFail};
 use nix::errno::Errno;
 
 use super::blocks::{Forward, last_end};
-use super::directory::{Directory, Part};
+use super::directory::{Directory, Part, newest};
 use super::filter::{Filter, Scanner};
 use super::keys::{Keys, Pressed};
 use super::read::{End, Log, Notes, Rest, Zone, errno};
@@ -149,13 +149,8 @@ impl Follower {
             self.read_current(End::Now, followed)?;
             self.current = None;
         }
-        let newest = parts.iter().rev().find_map(|part| match part {
-            Part::Archive(archive) => Some(archive.label),
-            Part::Open(_) => None,
-        });
-        self.newest = newest.or(self.newest);
-        let open = parts.iter().filter(|part| matches!(part, Part::Open(_))).count();
-        self.unnamed = open.saturating_sub(1); // but for current
+        let (newest, unnamed) = newest(&parts);
+        (self.newest, self.unnamed) = (newest.or(self.newest), unnamed);
         for part in parts.into_iter().skip(first) {
             let file = match part {
                 Part::Open(file) => Ok(Some(file)),

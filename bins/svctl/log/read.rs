@@ -1,6 +1,6 @@
 //! The lines of a log from its beginning, from a time, or its last ones, in their order.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
@@ -14,7 +14,7 @@ use memchr::memchr;
 use nix::errno::Errno;
 
 use super::blocks::{BLOCK, Forward, backward, last_end};
-use super::directory::{Directory, Part};
+use super::directory::{Directory, Part, newest};
 use super::filter::{Bounds, Filter, Found, Scanner};
 use super::stamp::{Stamps, Time};
 use super::unpack::{Unpacked, packer};
@@ -24,13 +24,12 @@ use crate::svctl::out::complain;
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     said: RefCell<BTreeSet<String>>,
-    failed: Cell<i32>,
 }
 
 impl Notes {
     /// How much is left out.
-    pub(super) fn failed(&self) -> i32 {
-        self.failed.get()
+    pub(super) fn failed(&self) -> usize {
+        self.said.borrow().len()
     }
 
     /// Something is left out.
@@ -38,7 +37,6 @@ impl Notes {
         let line = format!("warning: {}: {problem}\n", shown(name));
         if self.said.borrow_mut().insert(line.clone()) {
             complain(line.as_bytes());
-            self.failed.set(self.failed.get() + 1);
         }
     }
 
@@ -142,15 +140,11 @@ impl Log {
 
     /// What comes behind it, to go on from there.
     pub(super) fn into_rest(mut self) -> Rest {
-        let newest = self.parts.iter().rev().find_map(|part| match part {
-            Part::Archive(archive) => Some(archive.label),
-            Part::Open(_) => None,
-        });
+        let (newest, unnamed) = newest(&self.parts);
         let current = match self.parts.pop() {
             Some(Part::Open(file)) => Some((file, self.end.at)),
             _ => None,
         };
-        let unnamed = usize::from(matches!(self.parts.last(), Some(Part::Open(_))));
         Rest { name: self.name, directory: self.directory, current, newest, unnamed }
     }
 

@@ -1,7 +1,8 @@
 //! How a line is shown: for people, or as an object.
 
 use common::local::Shown;
-use common::{Exit, level, shown};
+use common::text::quote;
+use common::{Exit, Text, level, shown};
 
 use super::read::Zone;
 use super::stamp::Time;
@@ -28,8 +29,6 @@ pub(super) enum Form {
 pub(super) struct Show {
     form: Form,
     local: Shown,
-    /// The second that was shown last, up to its point: in a log many lines are of one.
-    second: (Option<i64>, Vec<u8>),
     utc: Shown,
     /// How wide the longest name of a service is; nothing where there is one service.
     names: Option<usize>,
@@ -39,8 +38,7 @@ pub(super) struct Show {
 impl Show {
     pub(super) fn new(form: Form, zone: Zone, names: Option<usize>) -> Self {
         let text = Vec::with_capacity(WRITTEN + 4096);
-        let second = (None, Vec::new());
-        Self { form, local: Shown::new(zone), second, utc: Shown::new(common::clock::utc), names, text }
+        Self { form, local: Shown::new(zone), utc: Shown::new(common::clock::utc), names, text }
     }
 
     /// Shows a line, now or with those behind it.
@@ -90,20 +88,13 @@ impl Show {
     }
 
     /// To the millisecond; nothing where there is no such time.
-    fn time(&mut self, (second, nanoseconds): Time) {
-        let (last, text) = &mut self.second;
-        if *last != Some(second) {
-            *last = Some(second);
-            text.clear();
-            let shown = self.local.time((second, 0)).unwrap_or_default();
-            text.extend_from_slice(shown.strip_suffix(b"000000000").unwrap_or_default());
-        }
-        if !text.is_empty() {
-            // A label may write more than a second has.
-            let milliseconds = (nanoseconds / 1_000_000).min(999);
-            let [tens, ones] = [milliseconds / 10 % 10, milliseconds % 10];
-            self.text.extend_from_slice(text);
-            self.text.extend_from_slice(&[digit(milliseconds / 100), digit(tens), digit(ones), b' ']);
+    fn time(&mut self, time: Time) {
+        let (second, nanoseconds) = within(time);
+        if let Some(shown) = self.local.second(second) {
+            self.text.extend_from_slice(shown);
+            let mut milliseconds = Text::<4>::new();
+            milliseconds.padded(nanoseconds / 1_000_000, 3).add(" ");
+            self.text.extend_from_slice(milliseconds.bytes());
         }
     }
 
@@ -120,11 +111,9 @@ impl Show {
 
     fn object(&mut self, name: &[u8], time: Option<Time>, level: u8, text: &[u8]) {
         self.text.extend(b"{\"service\":\"");
-        quote(name, &mut self.text);
+        quote(name, |part| self.text.extend_from_slice(part));
         self.text.extend(b"\",\"time\":");
-        // A label may write more than a second has.
-        let time = time.map(|(second, nanoseconds)| (second, nanoseconds.min(999_999_999)));
-        match time.and_then(|time| self.utc.time(time)) {
+        match time.and_then(|time| self.utc.time(within(time))) {
             Some(time) => {
                 self.text.push(b'"');
                 self.text.extend(time.iter().map(|byte| if *byte == b' ' { b'T' } else { *byte }));
@@ -135,26 +124,14 @@ impl Show {
         self.text.extend(b",\"level\":\"");
         self.text.extend(level::name(level).as_bytes());
         self.text.extend(b"\",\"text\":\"");
-        quote(text, &mut self.text);
+        quote(text, |part| self.text.extend_from_slice(part));
         self.text.extend(b"\"}\n");
     }
 }
 
-/// A digit of a number below 10.
-fn digit(number: u32) -> u8 {
-    b'0' + u8::try_from(number).unwrap_or_default()
-}
-
-/// Writes the inside of a JSON string: what is not UTF-8 as U+FFFD.
-fn quote(text: &[u8], to: &mut Vec<u8>) {
-    for chunk in text.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            to.extend(common::text::escaped(character).bytes());
-        }
-        if !chunk.invalid().is_empty() {
-            to.extend("\u{fffd}".as_bytes());
-        }
-    }
+/// The time within its second: a label may write more than that has.
+fn within((second, nanoseconds): Time) -> Time {
+    (second, nanoseconds.min(999_999_999))
 }
 
 /// Writes a text of which a terminal obeys nothing but tabs.

@@ -1,6 +1,7 @@
 //! The times that loggers write in front of lines.
 
 use common::clock::{self, Local};
+use common::local::{QUARTER, of_day};
 use common::tai::Label;
 
 /// A time since 1970, in seconds and nanoseconds.
@@ -119,8 +120,6 @@ impl Stamps {
 }
 
 const DAY: i64 = 86_400;
-/// The least that offsets of zones differ by.
-const QUARTER: i64 = 15 * 60;
 
 /// Whether a blank or the end of the line is there.
 fn ends(line: &[u8], at: usize) -> bool {
@@ -222,7 +221,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 /// A date and time as if it were UTC.
 fn civil(local: &Local) -> i64 {
     let day = days(local.year, i64::from(local.month) + 1, i64::from(local.day));
-    day * DAY + i64::from(local.hour * 3600 + local.minute * 60 + local.second)
+    day * DAY + of_day(local)
 }
 
 /// The present time.

@@ -81,31 +81,27 @@ fn a_script_has_the_logger_as_its_child() {
 
 #[test]
 fn of_several_directories_it_is_one_that_gets_all_lines() {
-    let mut house = House::new();
-    house.write("web/run", "#!/bin/sh\necho one\necho two\nexec sleep 1000\n");
+    let house = House::new();
     house.write("web/log/some/config", "-one\n");
     fs::create_dir_all(house.at("web/log/all")).unwrap();
-    house.write("web/log/run", "#!/bin/sh\nexec svlog -t ./some ./all\n");
-    house.start(&svrun(), "web");
-    until("no line comes", || house.text("web/log/all/current").contains("two"));
-    assert_eq!(texts_of(&house), ["one", "two"]);
+    all_lines_are_shown(house, "exec svlog -t ./some ./all");
 }
 
 #[test]
 fn of_several_directories_of_multilog_it_is_one_that_gets_all_lines() {
     needs!(Multilog.there());
-    let mut house = House::new();
-    house.write("web/run", "#!/bin/sh\necho one\necho two\nexec sleep 1000\n");
-    fs::create_dir_all(house.at("web/log")).unwrap();
-    house.write("web/log/run", "#!/bin/sh\nexec /usr/bin/multilog t '-*one*' ./some '+*' ./all\n");
-    house.start(&svrun(), "web");
-    until("no line comes", || house.text("web/log/all/current").contains("two"));
-    assert_eq!(texts_of(&house), ["one", "two"]);
+    all_lines_are_shown(House::new(), "exec /usr/bin/multilog t '-*one*' ./some '+*' ./all");
 }
 
-fn texts_of(house: &House) -> Vec<String> {
-    let lines = shows(house, &["web"]);
-    lines.lines().map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect()
+/// What is shown are the lines in the directory `all` of this logger.
+fn all_lines_are_shown(mut house: House, logger: &str) {
+    house.write("web/run", "#!/bin/sh\necho one\necho two\nexec sleep 1000\n");
+    house.write("web/log/run", &format!("#!/bin/sh\n{logger}\n"));
+    house.start(&svrun(), "web");
+    until("no line comes", || house.text("web/log/all/current").contains("two"));
+    let lines = shows(&house, &["web"]);
+    let texts: Vec<_> = lines.lines().filter_map(|line| line.rsplit(' ').next()).collect();
+    assert_eq!(texts, ["one", "two"], "{logger}");
 }
 
 #[test]
