@@ -56,20 +56,26 @@ impl Archive {
 #[derive(Debug)]
 pub(super) enum Part {
     Archive(Archive),
+    /// `processed`: an archive that has no name yet.
+    Processed(File),
     /// `previous`, or `current`.
     Open(File),
 }
 
-/// The newest archive among the files of a log, and how many others there are in front of the last one, `current`.
-pub(super) fn newest(parts: &[Part]) -> (Option<Label>, usize) {
-    let (mut newest, mut others) = (None, 0_usize);
-    for part in parts {
-        match part {
-            Part::Archive(archive) => newest = Some(archive.label),
-            Part::Open(_) => others += 1,
+impl Part {
+    /// The label of its name, which an archive has.
+    pub(super) fn label(&self) -> Option<Label> {
+        match self {
+            Self::Archive(archive) => Some(archive.label),
+            Self::Processed(_) | Self::Open(_) => None,
         }
     }
-    (newest, others.saturating_sub(1))
+}
+
+/// The newest archive among the files of a log, and how many others there are in front of the last one, `current`.
+pub(super) fn newest(parts: &[Part]) -> (Option<Label>, usize) {
+    let others = parts.iter().filter(|part| part.label().is_none()).count();
+    (parts.iter().rev().find_map(Part::label), others.saturating_sub(1))
 }
 
 /// A log directory.
@@ -173,14 +179,12 @@ impl Directory {
         }
     }
 
-    /// What is `previous`, or was and is processed, and its name.
-    fn before_current(&self) -> nix::Result<Option<(&'static CStr, File)>> {
-        for name in [PREVIOUS, PROCESSED] {
-            if let Some(file) = self.find(name)? {
-                return Ok(Some((name, file)));
-            }
+    /// What is `previous`, or was and is processed.
+    fn before_current(&self) -> nix::Result<Option<Part>> {
+        if let Some(file) = self.find(PREVIOUS)? {
+            return Ok(Some(Part::Open(file)));
         }
-        Ok(None)
+        Ok(self.find(PROCESSED)?.map(Part::Processed))
     }
 
     /// All files of the log at one moment: while they are looked at nothing is rotated, or they are looked at again.
@@ -198,20 +202,20 @@ impl Directory {
             };
             // Its processor has made another file of it, which may be among the archives.
             let archived = match &previous {
-                Some((name, file)) => !self.has(name, file)?,
-                None => false,
+                Some(Part::Processed(file)) => !self.has(PROCESSED, file)?,
+                Some(Part::Open(file)) => !self.has(PREVIOUS, file)?,
+                Some(Part::Archive(_)) | None => false,
             };
             if (rotated || archived) && looks < LOOKS {
                 looks += 1;
                 std::thread::sleep(if current.is_some() { Duration::ZERO } else { PAUSE });
                 continue;
             }
-            let previous = previous.map(|(_, file)| file);
-            if let Some(previous) = &previous {
-                self.forget(previous, &mut archives)?;
+            if let Some(Part::Processed(file) | Part::Open(file)) = &previous {
+                self.forget(file, &mut archives)?;
             }
             let parts = archives.into_iter().map(Part::Archive);
-            return Ok(parts.chain(previous.into_iter().chain(current).map(Part::Open)).collect());
+            return Ok(parts.chain(previous).chain(current.map(Part::Open)).collect());
         }
     }
 
@@ -232,7 +236,7 @@ impl Directory {
         let own = fstat(file)?;
         for (place, part) in parts.iter().enumerate().rev() {
             let found = match part {
-                Part::Open(file) => Some(fstat(file)?),
+                Part::Processed(file) | Part::Open(file) => Some(fstat(file)?),
                 Part::Archive(archive) => match self.open(archive)? {
                     Some(file) => Some(fstat(&file)?),
                     None => None,

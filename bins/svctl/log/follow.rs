@@ -122,20 +122,17 @@ impl Follower {
                 return Ok(false);
             }
         };
-        let newer = |part: &Part| match part {
-            Part::Archive(archive) => Some(archive.label) > self.newest,
-            Part::Open(_) => true,
-        };
-        let mut first = parts.iter().take_while(|part| !newer(part)).count();
+        let older = |part: &&Part| part.label().is_some_and(|label| Some(label) <= self.newest);
+        let mut first = parts.iter().take_while(older).count();
         if let Some((old, _)) = &self.current {
             match self.directory.place_of(old, &parts) {
                 // It has been renamed, and maybe not replaced yet.
                 Ok(Some(place)) => first = place + 1,
-                // A processor has made another file of it: the first archive that is new, behind those of files that
-                // were shown.
+                // A processor has made another file of it: the first one that is new, behind those of files that were
+                // shown.
                 Ok(None) => {
-                    let archives = parts[first..].iter().take_while(|part| matches!(part, Part::Archive(_)));
-                    first += archives.take(self.unnamed + 1).count();
+                    let made = parts[first..].iter().take_while(|part| !matches!(part, Part::Open(_)));
+                    first += made.take(self.unnamed + 1).count();
                 }
                 Err(errno) => {
                     self.give_up(errno, followed);
@@ -153,7 +150,7 @@ impl Follower {
         (self.newest, self.unnamed) = (newest.or(self.newest), unnamed);
         for part in parts.into_iter().skip(first) {
             let file = match part {
-                Part::Open(file) => Ok(Some(file)),
+                Part::Processed(file) | Part::Open(file) => Ok(Some(file)),
                 Part::Archive(archive) => self.directory.open(&archive),
             };
             match file {

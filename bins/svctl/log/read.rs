@@ -116,7 +116,7 @@ impl Log {
     pub(super) fn look(name: &[u8], directory: Directory, end: End, zone: Zone) -> nix::Result<Self> {
         let parts = directory.look()?;
         let end = match parts.last() {
-            Some(Part::Open(current)) => {
+            Some(Part::Processed(current) | Part::Open(current)) => {
                 let size = size(current)?;
                 match end {
                     End::Now => size,
@@ -170,10 +170,7 @@ impl Log {
     /// of a compressed one are looked at one by one, and where none has a time there is no other way.
     fn place_of(&mut self, time: Time, whole: u64, notes: &Notes) -> Place {
         let stamps = self.stamps();
-        let older = |part: &&Part| match part {
-            Part::Archive(archive) => stamps.of_label(archive.label) < time,
-            Part::Open(_) => false,
-        };
+        let older = |part: &&Part| part.label().is_some_and(|label| stamps.of_label(label) < time);
         let part = self.parts.iter().take_while(older).count();
         let at = match self.open(part, notes) {
             Some(Opened { file, size, packer: None }) => {
@@ -205,7 +202,7 @@ impl Log {
             let file = match self.parts.get(part) {
                 Some(_) if held.is_some() => held.map(|(_, file)| again(file)).transpose()?,
                 Some(Part::Archive(archive)) => self.directory.open(archive)?,
-                Some(Part::Open(file)) => Some(again(file)?),
+                Some(Part::Processed(file) | Part::Open(file)) => Some(again(file)?),
                 None => None,
             };
             file.map(|file| Ok((size(&file)?, file))).transpose()

@@ -62,6 +62,34 @@ fn a_file_that_is_truncated_is_read_from_its_beginning() {
     assert_eq!(following.until("new"), ["new"]);
 }
 
+/// What multilog does at a rotation with a processor, seen at its last moment: `previous` is gone, and `processed` has
+/// no name of an archive yet.
+#[test]
+fn what_a_processor_has_made_is_not_shown_again() {
+    let house = House::new();
+    log(&house, "web", &[("current", "one\n")]);
+    let following = Following::start(&house, &["web"]);
+    let rotate = |script: &str| {
+        send_signal(following.0.id(), Signal::SIGSTOP);
+        assert_eq!(
+            run_in(house.at("web/log/main"), &format!("set -e; mv current previous; {script}")).status,
+            0
+        );
+        send_signal(following.0.id(), Signal::SIGCONT);
+    };
+    rotate("echo two >current; cat previous >processed; rm previous");
+    assert_eq!(following.until("two"), ["one", "two"], "the file is another one");
+    following.waits();
+    rotate(
+        "mv processed @400000006b02c4333ade68b1.s; echo three >current; cat previous >processed; rm previous",
+    );
+    assert_eq!(
+        following.until("three"),
+        ["one", "two", "three"],
+        "behind an archive that was shown as processed"
+    );
+}
+
 #[test]
 fn it_ends_with_its_reader() {
     let house = House::new();
