@@ -24,10 +24,11 @@ fn behind(directory: &Path, before: &str, program: &[&str]) -> Background {
     Background::start(&mut command)
 }
 
-/// What perl runs with these lines: it says in the file `ready` that it has begun, and then waits for signals.
+/// What perl runs with these lines: it says in the file `ready` that it has begun, and then waits for signals. A second
+/// at a time: it looks for one that came just before a sleep when that is over.
 fn perl(lines: &str) -> [String; 3] {
     let wait =
-        "open my $f, '>', 'ready~' or die; print $f $$; close $f; rename 'ready~', 'ready'; sleep while 1";
+        "open my $f, '>', 'ready~' or die; print $f $$; close $f; rename 'ready~', 'ready'; sleep 1 while 1";
     ["perl".into(), "-e".into(), format!("use POSIX (); $| = 1; {lines}; {wait}")]
 }
 

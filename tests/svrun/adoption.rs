@@ -6,7 +6,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -142,20 +142,33 @@ fn flags_and_wants_are_as_before() {
 }
 
 #[test]
-fn a_killed_supervisor_that_was_to_exit_is_taken_at_its_word() {
-    let mut service = Service::start(Svrun, &[("run", STUBBORN), ("log/run", LOGGER), ("finish", FINISH)]);
-    service.started(1);
-    service.until_log_stat("run");
-    service.send("x");
-    service.until_stat("run, got TERM, want exit");
-    service.kill_supervisor();
-    service.spawn(service.command());
-    // Either it goes on with the exit, or the service is only down: it does not start it again.
-    service.until("an answer", || service.alive());
-    service.tell("exit 0");
-    service.nth(1, "finish ");
-    service.until_status("down", |status| status.state == 0);
-    assert_eq!(service.count("start "), 1);
+fn a_killed_supervisor_that_was_to_exit_is_followed_by_one_that_stops_the_service_and_runs_it() {
+    for short in [true, false] {
+        let files = [("run", STUBBORN), ("log/run", LOGGER), ("finish", FINISH)];
+        let mut service = Service::start(Svrun, &files);
+        service.started(1);
+        service.until_log_stat("run");
+        if !short {
+            let start = service.status().time();
+            service
+                .until("it has run for more than a second", || now() > start + Duration::from_millis(1100));
+        }
+        service.send("x");
+        service.until_stat("run, got TERM, want exit");
+        service.kill_supervisor();
+        service.supervise();
+        // Whoever has started it wants the service to run: the stop is carried out, the exit is over.
+        service.until_stat("run, got TERM");
+        service.nth(1, "got TERM");
+        service.tell("exit 0");
+        service.started(2);
+        assert_eq!((service.count("start "), service.count("finish ")), (2, 1), "{short}");
+        service.send("x");
+        service.nth(2, "got TERM");
+        service.tell("exit 0");
+        assert_eq!(service.ended(), 0);
+        service.assert_nothing_left();
+    }
 }
 
 #[test]

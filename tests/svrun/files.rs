@@ -259,7 +259,8 @@ fn the_lock_is_one_of_flock(of: Program) {
         // Of the supervisor's own fds: /proc/locks comes in pages, and a lock that another process takes meanwhile moves the
         // rest, so that one is read twice or not at all.
         let fdinfo = fs::read_dir(format!("/proc/{}/fdinfo", service.supervisor())).unwrap();
-        let held = fdinfo.map(|fd| fs::read_to_string(fd.unwrap().path()).unwrap()).collect::<String>();
+        // Others of its fds may be closed meanwhile.
+        let held = fdinfo.filter_map(|fd| fs::read_to_string(fd.ok()?.path()).ok()).collect::<String>();
         let locks = held.lines().filter_map(|line| line.strip_prefix("lock:\t"));
         let ours: Vec<&str> = locks.filter(|lock| lock.contains(&format!(":{inode} "))).collect();
         assert_eq!(ours.len(), 1, "{lock}: {ours:?}");

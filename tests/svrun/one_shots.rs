@@ -108,34 +108,36 @@ fn a_setup_without_run_is_done_and_up_until_finish_undoes_it() {
 
 #[test]
 fn a_setup_that_fails_is_a_run_that_has_failed() {
+    // The first setup alone has the time limit.
+    let finish = format!("{FINISH}echo 0 >timeout-setup\n");
     let mut service = Service::start(
         Svrun,
         &[
             ("setup", SETUP),
             ("run", SLEEPER),
-            ("finish", FINISH),
+            ("finish", &finish),
             ("log/run", LOGGER),
             ("restart-delay", "0"),
             ("restart-max", "3"),
-            ("timeout-setup", "1s"),
+            ("restart-reset", "1h"),
+            ("timeout-setup", "10s"),
         ],
     );
     // Nothing but the time limit ends it.
     service.nth(1, "finish ");
     let second = set_up(&service, 2);
-    service.write(&[("timeout-setup", "0")]);
     send_signal(second, Signal::SIGKILL);
     set_up(&service, 3);
     service.tell("exit 7");
     service.until_stat("down, gave up");
     assert_eq!(steps(&service), "setup; finish -1 9; setup; finish -1 9; setup; finish 7 0");
     let logged = service.text("logged");
-    for end in ["setup killed by SIGKILL after 1.", "setup exited 7 after 0."] {
+    for end in ["setup killed by SIGKILL after ", "setup exited 7 after "] {
         assert!(logged.contains(&format!("warning: svrun: {end}")), "{end}: {logged}");
     }
     let deaths = service.read("supervise/deaths");
     assert_eq!(deaths.lines().filter(|line| line.contains(" setup ")).count(), 3, "{deaths}");
-    assert!(deaths.lines().last().unwrap().contains(" setup exit 7 after 0."), "{deaths}");
+    assert!(deaths.lines().last().unwrap().contains(" setup exit 7 after "), "{deaths}");
     service.exit();
 }
 
@@ -152,12 +154,15 @@ fn a_setup_that_cannot_be_executed_is_reported() {
 #[test]
 fn a_stop_during_setup_is_the_down_signal_then_kill_then_finish() {
     for stop in ["d", "x"] {
-        let files = [("setup", SETUP), ("finish", FINISH), ("down-signal", "HUP"), ("timeout-kill", "200")];
+        let files = [("setup", SETUP), ("finish", FINISH), ("down-signal", "HUP")];
         let mut service = Service::start(Svrun, &files);
         let setup = set_up(&service, 1);
         service.until_stat("down, setup");
         service.send(stop);
         service.nth(1, "setup got HUP");
+        // A limit now, which is too short for another line on a busy machine.
+        service.write(&[("timeout-kill", "200")]);
+        service.send(stop);
         service.until("its end", || !lives(setup));
         service.nth(1, "finish -1 9");
         if stop == "x" {
@@ -166,7 +171,7 @@ fn a_stop_during_setup_is_the_down_signal_then_kill_then_finish() {
             service.until_stat("down");
             service.exit();
         }
-        assert_eq!((service.count("setup got HUP"), service.count("finish ")), (1, 1));
+        assert_eq!(service.count("finish "), 1);
     }
     // One that says it has done its work has not.
     let mut service = Service::start(Svrun, &[("setup", SETUP), ("finish", FINISH), ("run", SLEEPER)]);

@@ -147,7 +147,9 @@ fn what_is_not_ready_in_time_is_stopped_and_counts_as_a_short_run() {
         ],
     );
     service.until_stat("down, gave up");
-    assert_eq!((service.count("start "), service.count("finish 0 0")), (2, 2));
+    // On a busy machine it is too early for its trap, or for its first line.
+    let finishes = ["finish 0 0", "finish -1 15"].map(|line| service.count(line));
+    assert_eq!((service.count("finish "), finishes.iter().sum::<usize>()), (2, 2));
     let logged = service.text("logged");
     let late = "warning: svrun: run is not ready after 0.200 s, stopping it\n";
     assert_eq!(logged.matches(late).count(), 2, "{logged}");
@@ -155,7 +157,7 @@ fn what_is_not_ready_in_time_is_stopped_and_counts_as_a_short_run() {
     // One that is ready in time lives on, and so does one that is asked to be down before.
     service.write(&[("timeout-ready", "1m")]);
     service.send("u");
-    service.started(3);
+    service.until_stat("run");
     service.tell("echo >&4");
     service.until("readiness", || ready(&service));
     service.exit();
@@ -205,7 +207,7 @@ fn a_run_that_does_not_feed_its_watchdog_is_aborted() {
     // Each message begins the time anew, and the next supervisor goes on with it.
     service.write(&[("watchdog", "10")]);
     service.send("o");
-    service.started(2);
+    service.until_stat("run, want down");
     service.tell("echo $WATCHDOG_USEC ${WATCHDOG_PID-none} >>$D/dog");
     service.until("the environment", || service.text("dog") == "10000000 none\n");
     service.tell(&format!("sleep 1; {announce} WATCHDOG=1; echo fed >>$D/lines"));

@@ -507,9 +507,10 @@ fn an_upgrade_leaves_no_pipe_without_a_reader() {
         });
     }
     fs::write(service.path("enough"), "").unwrap();
+    // By now the pipe may be full, and the service wait for a reader.
+    service.send_log("u");
     service.nth(1, "enough");
     assert_eq!(service.status().pid, pid);
-    service.send_log("u");
     service.until("the log", || service.text("logged").len() > 20);
     assert_eq!(service.count("start "), 1);
     assert!(service.text("logged").bytes().all(|byte| byte == b'.'));
@@ -564,8 +565,9 @@ fn a_flood_of_notifications_takes_little_time_and_keeps_no_readiness_back() {
     let (before, moment) = (ticks(supervisor), Instant::now());
     service.until("two seconds", || moment.elapsed().as_secs() >= 2);
     let used = ticks(supervisor) - before;
+    let all = moment.elapsed().as_millis() / 10;
     assert!(flood.try_wait().unwrap().is_none(), "the flood goes on");
-    assert!(used < 40, "{used} ticks of 200");
+    assert!(u128::from(used) < all / 5, "{used} ticks of {all}");
     assert_eq!(field(&service.ask("status"), "ready"), "false");
     service.tell(&format!("{} READY=1", example("announce").display()));
     service.until("ready", || service.at("supervise/ready").exists());

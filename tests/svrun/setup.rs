@@ -155,7 +155,8 @@ fn k_keeps_inherited_descriptors() {
         let fds = fds(pid);
         // What the test itself was started with comes along.
         assert!(fds.contains(&5) && fds.contains(&9), "{fds:?}");
-        let file = |fd: u32| fs::read_link(format!("/proc/{pid}/fd/{fd}")).unwrap();
+        // One of a library is closed meanwhile.
+        let file = |fd: u32| fs::read_link(format!("/proc/{pid}/fd/{fd}")).unwrap_or_default();
         let inside: Vec<u32> = fds
             .iter()
             .copied()

@@ -63,11 +63,12 @@ fn without_any_place_to_write_all_works_but_adoption_and_that_is_said_once() {
 fn what_nobody_can_adopt_is_stopped_when_the_tree_leaves() {
     needs!(root(), tool("unshare"));
     let mut tree = Tree::prepare(&[("a/run", PUPPET), ("a/log/run", LOGGER), ("b/run", STUBBORN)]);
-    tree.set_options(&["-t", "300"]);
     tree.spawn(after(&tree, "mount --bind tree tree; mount -o remount,bind,ro tree"));
     tree.started(1, "a");
     tree.started(1, "b");
     tree.signal(nix::sys::signal::Signal::SIGQUIT);
+    tree.nth(1, "stop b");
+    tree.tell("b", "exit");
     assert_eq!(tree.ended(), 0, "{}", tree.report());
     tree.assert_nothing_left();
     assert_eq!(tree.count("stop"), 2);

@@ -350,6 +350,7 @@ fn a_tree_in_a_tree_is_a_service() {
 #[test]
 fn an_instance_that_was_renamed_is_adopted_by_its_new_name() {
     let mut tree = Tree::start(&[("t@/run", PUPPET), ("x@1", "-> t@")]);
+    tree.started(1, "t@");
     tree.until_names(&["x@1"]);
     fs::rename(tree.at("x@1"), tree.at("y@1")).unwrap();
     tree.until_names(&["y@1"]);
