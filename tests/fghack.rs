@@ -291,7 +291,7 @@ fn a_stop_as_the_program_exits_of_itself_ends_fghack_though_its_daemon_is_left()
     needs!(tool("perl"));
     // With that much memory it takes the kernel a moment to end it.
     let exits = "use POSIX; if (!fork) { close STDOUT; close STDERR; open F, '<', 'end'; <F>; exit } \
-                 $x = 'x' x 300_000_000; open F, '>', 'exits'; close F; POSIX::_exit(0)";
+                 $x = 'x' x 100_000_000; open F, '>', 'exits'; close F; POSIX::_exit(0)";
     for _ in 0..5 {
         let directory = open_directory();
         let program = behind(directory.path(), "exec \"$@\"", &["perl", "-e", exits]);
