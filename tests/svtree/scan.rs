@@ -233,12 +233,14 @@ fn a_link_that_is_made_under_a_name_of_the_moment_has_its_own_in_the_end() {
     tree.stop();
 }
 
-#[test]
-fn what_is_half_made_is_no_error_and_runs_once_it_is_whole() {
+/// Makes services in parts, and waits until they run. Returns what svtree has said.
+fn make_in_parts() -> String {
     let mut tree = Tree::start(&[("one/finish", FINISH), ("two/", ""), ("three/run", "")]);
     tree.write(&[("last/run", PUPPET)]);
     tree.started(1, "last");
-    tree.until_names(&["last"]);
+    let names = || tree.names();
+    tree.until("the last", || names().iter().any(|name| name == "last"));
+    assert!(!names().iter().any(|name| name == "one" || name == "two"), "{}", tree.report());
     tree.write(&[("one/run", PUPPET), ("two/run", PUPPET), ("three/run", PUPPET)]);
     for service in ["one", "two", "three"] {
         tree.started(1, service);
@@ -250,7 +252,19 @@ fn what_is_half_made_is_no_error_and_runs_once_it_is_whole() {
     tree.started(1, "four");
     tree.until_names(&["four", "last", "one", "three", "two"]);
     tree.stop();
-    assert_eq!(tree.stderr(), "");
+    tree.stderr()
+}
+
+#[test]
+fn what_is_half_made_is_no_error_and_runs_once_it_is_whole() {
+    // What is written and not made executable for a second is taken for what it is: a busy machine may need that second.
+    let said: Vec<String> = (0..5).map(|_| make_in_parts()).take_while(|said| !said.is_empty()).collect();
+    assert!(said.len() < 5, "{said:?}");
+    let by_itself = |line: &str| line.starts_with("svtree three: ") || line.starts_with("svtree four: ");
+    let of_a_run = |line: &str| {
+        line.starts_with("three: warning: svtree: run ") || line.starts_with("four: warning: svtree: run ")
+    };
+    assert!(said.concat().lines().all(|line| by_itself(line) || of_a_run(line)), "{said:?}");
 }
 
 #[test]

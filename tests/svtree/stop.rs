@@ -275,6 +275,8 @@ fn a_service_that_could_not_be_opened_does_not_keep_what_it_needs() {
 fn a_stop_before_all_is_hosted_again_ends_what_a_former_tree_has_left() {
     for setup in [false, true] {
         let mut tree = Tree::prepare(&[]);
+        // So many have their last words in nine seconds on an idle machine alone.
+        tree.set_options(&["-t", "1m"]);
         let names: Vec<String> = (0..40).map(|i| format!("s{i}")).collect();
         for name in &names {
             tree.write(&[(&format!("{name}/run"), PUPPET), (&format!("{name}/finish"), FINISH)]);
