@@ -59,6 +59,7 @@ fn copy(to: &mut [u8], from: &[u8]) {
 }
 
 /// Copies the first and the last bytes, so many each.
+#[allow(clippy::inline_always, reason = "a program that is built to be small would call it for each step")]
 #[inline(always)]
 fn ends<const N: usize>(to: &mut [u8], from: &[u8]) {
     let last = from.len() - N;
@@ -67,6 +68,7 @@ fn ends<const N: usize>(to: &mut [u8], from: &[u8]) {
 }
 
 /// Copies the first bytes, so many.
+#[allow(clippy::inline_always, reason = "a program that is built to be small would call it for each step")]
 #[inline(always)]
 fn first<const N: usize>(to: &mut [u8], from: &[u8]) {
     if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), from.first_chunk::<N>()) {
