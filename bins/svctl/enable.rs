@@ -1,5 +1,5 @@
 //! The commands `enable` and `disable`: the link in SVDIR to a service directory that is kept elsewhere. With it, a
-//! service is started at boot, and at once by whoever watches SVDIR.
+//! service is started at boot, and at once by the program that watches SVDIR.
 
 use std::ffi::OsStr;
 use std::fs::{canonicalize, read_link};
@@ -83,8 +83,8 @@ pub(super) fn enable(request: &Request, words: &[&[u8]], now: bool, out: &mut Ou
 
 /// Stops the services, removes the links, and lets the supervisors leave.
 ///
-/// In this order: nothing is removed of a service that does not stop; and as long as there is the link, whoever watches
-/// SVDIR starts another supervisor in place of one that leaves, and with it the service.
+/// In this order: nothing is removed of a service that does not stop; and as long as there is the link, the program that
+/// watches SVDIR starts another supervisor in place of one that leaves, and with it the service.
 pub(super) fn disable(request: &Request, words: &[&[u8]], out: &mut Out) -> Result<Exit, Exit> {
     let names = &request.names;
     let (mut idle, mut served) = (Vec::new(), Vec::new());
