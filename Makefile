@@ -64,7 +64,7 @@ check:
 
 bench: all
 	BUILD='$(BUILD)' cargo bench --locked --bench links --bench supervisors --bench trees
-	BUILD='$(BUILD)' cargo bench --locked --bench loggers --bench filters
+	BUILD='$(BUILD)' cargo bench --locked --bench loggers --bench filters --bench logs
 
 demo: all
 	BUILD='$(BUILD)' SVRUN='$(SVRUN)' SVCTL='$(SVCTL)' SVLOG='$(SVLOG)' scripts/demo

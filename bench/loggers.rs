@@ -19,11 +19,9 @@ use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use nix::fcntl::OFlag;
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
 use nix::unistd::pipe2;
 
-use support::{Guard, Table, is_call, lines, parted, proc_number, strace};
+use support::{Guard, Table, is_call, lines, parted, proc_number, spent, strace};
 
 const ROUNDS: usize = 5;
 /// The bytes of a line, of a time stamp in front of it, and of an archive.
@@ -446,13 +444,6 @@ fn logs(directory: &Path) -> Vec<PathBuf> {
 fn traced(log: &Path) -> f64 {
     let calls = lines(log).iter().filter(|line| is_call(parted(line).1)).count();
     f64::from(u32::try_from(calls).expect("fewer"))
-}
-
-/// The seconds of processor time of all children that have been waited for.
-fn spent() -> f64 {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("getrusage");
-    let microseconds = (usage.user_time() + usage.system_time()).num_microseconds();
-    Duration::from_micros(microseconds.unsigned_abs()).as_secs_f64()
 }
 
 /// The directory of PATH that has a program.

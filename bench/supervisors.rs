@@ -8,6 +8,7 @@
 //! README.md. `IDLE` is the seconds for which idleness is watched, else 60.
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 
+#[allow(dead_code, reason = "the benchmarks share it")]
 mod support;
 
 use std::collections::HashSet;

@@ -6,9 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use nix::sys::prctl::set_child_subreaper;
+use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::time::TimeValLike;
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
@@ -84,6 +87,13 @@ pub(crate) fn proc_number(pid: u32, file: &str, label: &str) -> Option<u32> {
     let text = fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(label))?;
     line.split_whitespace().next()?.parse().ok()
+}
+
+/// The seconds of processor time of all children that have been waited for.
+pub(crate) fn spent() -> f64 {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("getrusage");
+    let microseconds = (usage.user_time() + usage.system_time()).num_microseconds();
+    Duration::from_micros(microseconds.unsigned_abs()).as_secs_f64()
 }
 
 // strace.

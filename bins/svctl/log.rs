@@ -1,8 +1,8 @@
 //! The command `log`, a program of its own: what services have written to their loggers.
 //!
 //! `find` is where the log of a service is, `directory` the files in it, `blocks` and `unpack` their bytes. `read` goes through
-//! the lines that `filter` wants, with the times that `stamp` and `when` read; `show` prints them, `follow` those that come, until
-//! `keys` end it.
+//! the lines that `filter` wants, with the times that `stamp` and `when` read; `show` prints them, many in a
+//! `piece`, `follow` those that come, until `keys` end it.
 
 mod blocks;
 mod directory;
@@ -11,6 +11,7 @@ mod find;
 mod follow;
 mod keys;
 mod options;
+mod piece;
 mod read;
 mod show;
 mod stamp;

@@ -44,9 +44,9 @@ pub fn level(line: &[u8]) -> (u8, &[u8]) {
         return (digit - b'0', text);
     }
     // As long as the longest word, and its colon.
-    let Some(colon) = line.iter().take(10).position(|b| *b == b':') else { return (INFO, line) };
-    // A digit alone names none here.
-    let word = Some(&line[..colon]).filter(|word| word.len() > 1);
+    // Of letters alone, so that most lines are not looked at any further.
+    let end = line.iter().take(10).position(|byte| !byte.is_ascii_alphabetic());
+    let word = end.filter(|end| line[*end] == b':').map(|end| &line[..end]);
     (word.and_then(named).unwrap_or(INFO), line)
 }
 

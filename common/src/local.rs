@@ -82,12 +82,14 @@ impl Shown {
             self.text.extend_from_slice(date.bytes());
             (self.date, self.lengths.0) = (Some((year, month, day)), date.bytes().len());
         }
-        self.text.truncate(self.lengths.0);
         let tens = |number: u32| digit(number / 10);
         let (hours, minutes) = ([tens(hour), digit(hour)], [tens(minute), digit(minute)]);
         let clock =
             [hours[0], hours[1], b':', minutes[0], minutes[1], b':', tens(second), digit(second), b'.'];
-        self.text.extend_from_slice(&clock);
+        self.text.resize(self.lengths.0 + clock.len(), 0);
+        if let Some(end) = self.text.last_chunk_mut() {
+            *end = clock;
+        }
         self.text.len()
     }
 

@@ -2,8 +2,9 @@
 
 use common::local::Shown;
 use common::text::quote;
-use common::{Exit, Text, level, shown};
+use common::{Exit, level, shown};
 
+use super::piece::Piece;
 use super::read::Zone;
 use super::stamp::Time;
 use crate::svctl::colour::{CYAN, FAINT, RED, YELLOW};
@@ -11,6 +12,23 @@ use crate::svctl::out::print;
 
 /// How much is written at once.
 const WRITTEN: usize = 64 << 10;
+
+/// The milliseconds of a time, and the blank behind it.
+static MILLISECONDS: [[u8; 4]; 1000] = {
+    let mut texts = [*b"000 "; 1000];
+    let mut number = 1;
+    while number < texts.len() {
+        texts[number] = texts[number - 1];
+        let mut place = 2;
+        while texts[number][place] == b'9' {
+            texts[number][place] = b'0';
+            place -= 1;
+        }
+        texts[number][place] += 1;
+        number += 1;
+    }
+    texts
+};
 
 /// What a line looks like.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,12 +50,12 @@ pub(super) struct Show {
     utc: Shown,
     /// How wide the longest name of a service is; nothing where there is one service.
     names: Option<usize>,
-    text: Vec<u8>,
+    text: Piece,
 }
 
 impl Show {
     pub(super) fn new(form: Form, zone: Zone, names: Option<usize>) -> Self {
-        let text = Vec::with_capacity(WRITTEN + 4096);
+        let text = Piece::new(WRITTEN + 4096);
         Self { form, local: Shown::new(zone), utc: Shown::new(common::clock::utc), names, text }
     }
 
@@ -54,12 +72,12 @@ impl Show {
         } else {
             self.for_people(name, time, level, text);
         }
-        if self.text.len() < WRITTEN { Ok(()) } else { self.flush() }
+        if self.text.bytes().len() < WRITTEN { Ok(()) } else { self.flush() }
     }
 
     /// Writes all that has been shown.
     pub(super) fn flush(&mut self) -> Result<(), Exit> {
-        print(&self.text)?;
+        print(self.text.bytes())?;
         self.text.clear();
         Ok(())
     }
@@ -68,8 +86,8 @@ impl Show {
         if let Some(width) = self.names {
             let name = shown(name).to_string();
             let blanks = " ".repeat((width + 2).saturating_sub(name.chars().count()));
-            self.coloured(CYAN, |line| line.extend(name.as_bytes()));
-            self.text.extend(blanks.as_bytes());
+            self.coloured(CYAN, |line| line.add(name.as_bytes()));
+            self.text.add(blanks.as_bytes());
         }
         if let Some(time) = time {
             self.time(time);
@@ -81,51 +99,52 @@ impl Show {
             _ => "",
         };
         match self.form {
-            Form::Plain | Form::Json => self.text.extend_from_slice(text),
+            Form::Plain | Form::Json => self.text.add(text),
             Form::Escaped | Form::Coloured => self.coloured(colour, |line| escape(text, line)),
         }
-        self.text.push(b'\n');
+        self.text.add(b"\n");
     }
 
     /// To the millisecond; nothing where there is no such time.
     fn time(&mut self, time: Time) {
         let (second, nanoseconds) = within(time);
         if let Some(shown) = self.local.second(second) {
-            self.text.extend_from_slice(shown);
-            let mut milliseconds = Text::<4>::new();
-            milliseconds.padded(nanoseconds / 1_000_000, 3).add(" ");
-            self.text.extend_from_slice(milliseconds.bytes());
+            self.text.add(shown);
+            self.text.add(&MILLISECONDS[(nanoseconds / 1_000_000) as usize]);
         }
     }
 
-    fn coloured(&mut self, colour: &str, write: impl FnOnce(&mut Vec<u8>)) {
+    fn coloured(&mut self, colour: &str, write: impl FnOnce(&mut Piece)) {
         if self.form != Form::Coloured || colour.is_empty() {
             return write(&mut self.text);
         }
         for part in ["\x1b[", colour, "m"] {
-            self.text.extend(part.as_bytes());
+            self.text.add(part.as_bytes());
         }
         write(&mut self.text);
-        self.text.extend(b"\x1b[m");
+        self.text.add(b"\x1b[m");
     }
 
     fn object(&mut self, name: &[u8], time: Option<Time>, level: u8, text: &[u8]) {
-        self.text.extend(b"{\"service\":\"");
-        quote(name, |part| self.text.extend_from_slice(part));
-        self.text.extend(b"\",\"time\":");
+        self.text.add(b"{\"service\":\"");
+        quote(name, |part| self.text.add(part));
+        self.text.add(b"\",\"time\":");
         match time.and_then(|time| self.utc.time(within(time))) {
             Some(time) => {
-                self.text.push(b'"');
-                self.text.extend(time.iter().map(|byte| if *byte == b' ' { b'T' } else { *byte }));
-                self.text.extend(b"Z\"");
+                self.text.add(b"\"");
+                let (date, clock) = time.split_at(time.iter().position(|byte| *byte == b' ').unwrap_or(0));
+                for part in [date, b"T", &clock[1..]] {
+                    self.text.add(part);
+                }
+                self.text.add(b"Z\"");
             }
-            None => self.text.extend(b"null"),
+            None => self.text.add(b"null"),
         }
-        self.text.extend(b",\"level\":\"");
-        self.text.extend(level::name(level).as_bytes());
-        self.text.extend(b"\",\"text\":\"");
-        quote(text, |part| self.text.extend_from_slice(part));
-        self.text.extend(b"\"}\n");
+        self.text.add(b",\"level\":\"");
+        self.text.add(level::name(level).as_bytes());
+        self.text.add(b"\",\"text\":\"");
+        quote(text, |part| self.text.add(part));
+        self.text.add(b"\"}\n");
     }
 }
 
@@ -135,15 +154,15 @@ fn within((second, nanoseconds): Time) -> Time {
 }
 
 /// Writes a text of which a terminal obeys nothing but tabs.
-fn escape(text: &[u8], to: &mut Vec<u8>) {
+fn escape(text: &[u8], to: &mut Piece) {
     for (place, part) in text.split(|byte| *byte == b'\t').enumerate() {
         if place > 0 {
-            to.push(b'\t');
+            to.add(b"\t");
         }
         if part.iter().all(|byte| matches!(byte, b' '..=b'~')) {
-            to.extend(part);
+            to.add(part);
         } else {
-            to.extend(shown(part).to_string().as_bytes());
+            to.add(shown(part).to_string().as_bytes());
         }
     }
 }
@@ -156,7 +175,7 @@ mod tests {
     fn line(form: Form, names: Option<usize>, time: Option<Time>, level: u8, text: &[u8]) -> String {
         let mut show = Show::new(form, utc, names);
         show.line(b"web", time, level, text).unwrap();
-        String::from_utf8_lossy(&show.text).into_owned()
+        String::from_utf8_lossy(show.text.bytes()).into_owned()
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub(super) struct Stamps {
     known: Option<(i64, i64)>,
     /// How many seconds labels are ahead.
     ahead: i64,
+    /// What the last date and time began with, and the last label: most stamps begin as that before them.
+    minute: Option<(u128, i64)>,
+    label: Option<(u128, Label)>,
 }
 
 /// How many seconds the labels of s6-log are ahead of those of daemontools, since 2017: it counts leap seconds.
@@ -42,7 +45,7 @@ pub(super) const LEAP: i64 = 27;
 impl Stamps {
     /// `zone` is that of times which name none.
     pub(super) fn new(zone: fn(i64) -> Option<Local>) -> Self {
-        Self { zone, known: None, ahead: 0 }
+        Self { zone, known: None, ahead: 0, minute: None, label: None }
     }
 
     /// For labels that are so many seconds ahead.
@@ -59,13 +62,11 @@ impl Stamps {
     /// The time at the beginning of a line, and where its text begins: of one without a time, at once.
     pub(super) fn take(&mut self, line: &[u8]) -> (Option<Time>, usize) {
         match line.first() {
-            Some(b'@') => match Label::read(&line[1..]) {
-                (label, Label::DIGITS) if ends(line, 1 + Label::DIGITS) => {
-                    (Some(self.of_label(label)), behind(line, 1 + Label::DIGITS, 1))
-                }
-                _ => (None, 0),
+            Some(b'@') => match self.label(line).filter(|_| ends(line, 1 + Label::DIGITS)) {
+                Some(label) => (Some(self.of_label(label)), behind(line, 1 + Label::DIGITS, 1)),
+                None => (None, 0),
             },
-            Some(b'0'..=b'9') => match written(line).filter(|written| ends(line, written.length)) {
+            Some(b'0'..=b'9') => match self.written(line).filter(|written| ends(line, written.length)) {
                 // s6-log has two blanks behind a local time.
                 Some(written) => (Some(self.meant(written)), behind(line, written.length, 2)),
                 None => (None, 0),
@@ -79,7 +80,7 @@ impl Stamps {
         if let Some(day) = day(text).filter(|_| text.len() == 10) {
             return Some(self.meant(Written { time: (day * DAY, 0), zone: Zone::Ours, length: 10 }));
         }
-        written(text).filter(|written| written.length == text.len()).map(|written| self.meant(written))
+        self.written(text).filter(|written| written.length == text.len()).map(|written| self.meant(written))
     }
 
     /// The time of a day, counted from 1970, that is so many seconds old.
@@ -90,6 +91,49 @@ impl Stamps {
     /// The day of a time.
     pub(super) fn day_of(&self, time: i64) -> i64 {
         (self.zone)(time).map_or(time, |local| civil(&local)).div_euclid(DAY)
+    }
+
+    /// The label behind the first byte of a line, if that is all of one.
+    fn label(&mut self, line: &[u8]) -> Option<Label> {
+        let head = u128::from_ne_bytes(*line.first_chunk()?);
+        let begun = match self.label {
+            Some((known, begun)) if known == head => begun,
+            _ => {
+                let (begun, digits) = Label::read(&line[1..HEAD]);
+                if digits < HEAD - 1 {
+                    return None;
+                }
+                self.label = Some((head, begun));
+                begun
+            }
+        };
+        let (rest, digits) = Label::read(&line[HEAD..]);
+        (digits == REST).then_some(Label(begun.0 << (4 * REST) | rest.0))
+    }
+
+    /// A date and time of the shapes of svlogd, which are in UTC, of s6-log, which is local, and of ISO 8601.
+    /// `2026/11/29` is a local date of many programs.
+    fn written(&mut self, text: &[u8]) -> Option<Written> {
+        let head = u128::from_ne_bytes(*text.first_chunk()?);
+        let minute = match self.minute {
+            Some((known, minute)) if known == head => minute,
+            _ => {
+                let minute = day(text)? * DAY + clock(&text[11..HEAD])?.0;
+                self.minute = Some((head, minute));
+                minute
+            }
+        };
+        let (second, length) = second(&text[HEAD..])?;
+        let (nanoseconds, fraction) = fraction(&text[HEAD + length..])?;
+        let length = HEAD + length + fraction;
+        let (zone, zoned) = zone(&text[length..])?;
+        let zone = match (zone, text[10]) {
+            (Some(east), b'T' | b' ') => Zone::East(east),
+            (None, b'T' | b'_') => Zone::East(0),
+            (None, b' ') => Zone::Ours,
+            _ => return None,
+        };
+        Some(Written { time: (minute + second, nanoseconds), zone, length: length + zoned })
     }
 
     fn meant(&mut self, written: Written) -> Time {
@@ -121,6 +165,11 @@ impl Stamps {
 
 const DAY: i64 = 86_400;
 
+/// How much of a stamp is the same in many of them: a date and time as far as its minute, `@` and a label but for its
+/// last digits.
+const HEAD: usize = 16;
+const REST: usize = 1 + Label::DIGITS - HEAD;
+
 /// Whether a blank or the end of the line is there.
 fn ends(line: &[u8], at: usize) -> bool {
     line.get(at).is_none_or(|byte| *byte == b' ')
@@ -131,37 +180,24 @@ fn behind(line: &[u8], at: usize, blanks: usize) -> usize {
     at + line[at..].iter().take(blanks).take_while(|byte| **byte == b' ').count()
 }
 
-/// A date and time of the shapes of svlogd, which are in UTC, of s6-log, which is local, and of ISO 8601. `2026/11/29`
-/// is a local date of many programs.
-fn written(text: &[u8]) -> Option<Written> {
-    let day = day(text)?;
-    let between = *text.get(10)?;
-    let (second, length) = clock(text.get(11..)?)?;
-    let mut length = 11 + length;
-    let mut nanoseconds = 0;
-    if let [b'.' | b',', rest @ ..] = &text[length..] {
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit());
-        let mut count = 0;
-        let mut scale = 100_000_000;
-        for digit in digits {
-            nanoseconds += u32::from(digit - b'0') * scale;
-            scale /= 10;
-            count += 1;
+/// The part of a second that the text begins with, as `.98765`, in nanoseconds, and how many bytes it has: none
+/// where there is none. None for a point alone.
+fn fraction(text: &[u8]) -> Option<(u32, usize)> {
+    let [b'.' | b',', rest @ ..] = text else { return Some((0, 0)) };
+    let (mut number, mut count) = (0, 0);
+    while let Some(digit @ b'0'..=b'9') = rest.get(count) {
+        if count < 9 {
+            number = number * 10 + u32::from(digit - b'0');
         }
-        if count == 0 {
-            return None;
-        }
-        length += 1 + count;
+        count += 1;
     }
-    let (zone, zoned) = zone(&text[length..])?;
-    let zone = match (zone, between) {
-        (Some(east), b'T' | b' ') => Zone::East(east),
-        (None, b'T' | b'_') => Zone::East(0),
-        (None, b' ') => Zone::Ours,
-        _ => return None,
-    };
-    Some(Written { time: (day * DAY + second, nanoseconds), zone, length: length + zoned })
+    let missing = 9 - count.min(9);
+    (count > 0).then(|| (number * POWERS[missing], 1 + count))
 }
+
+/// The powers of ten: to divide by each would take longer.
+const POWERS: [u32; 10] =
+    [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
 
 /// How far east of UTC a zone is that is written here, if one is, and how many bytes it has. None for half of one.
 fn zone(text: &[u8]) -> Option<(Option<i64>, usize)> {
@@ -192,13 +228,18 @@ fn day(text: &[u8]) -> Option<i64> {
 /// The second of the day that the text begins with, as `10:30:01` or `10:30`, and how many bytes it has.
 pub(super) fn clock(text: &[u8]) -> Option<(i64, usize)> {
     let (hour, minute) = (two(text)?, two(text.get(3..)?)?);
-    let (second, length) = match text.get(5) {
-        Some(b':') => (two(text.get(6..)?)?, 8),
-        _ => (0, 5),
-    };
-    // 60 is a leap second.
-    let right = text[2] == b':' && hour < 24 && minute < 60 && second <= 60;
-    right.then_some(((hour * 60 + minute) * 60 + second, length))
+    let (second, length) = second(&text[5..])?;
+    let right = text[2] == b':' && hour < 24 && minute < 60;
+    right.then_some(((hour * 60 + minute) * 60 + second, 5 + length))
+}
+
+/// The second behind a minute, as `:01` or nothing, and how many bytes it has.
+fn second(text: &[u8]) -> Option<(i64, usize)> {
+    match text {
+        // 60 is a leap second.
+        [b':', rest @ ..] => two(rest).filter(|second| *second <= 60).map(|second| (second, 3)),
+        _ => Some((0, 0)),
+    }
 }
 
 /// A number of two digits.
@@ -289,6 +330,39 @@ mod tests {
         ] {
             assert_eq!(take(line), (None, line));
         }
+    }
+
+    #[test]
+    fn a_stamp_is_read_as_it_is_behind_each_other() {
+        let lines = [
+            "@400000006b02c4333ade68b1 a",
+            "@400000006b02c43400000000 a",
+            "@400000006b02c5333ade68b1",
+            "@400000006b02c4333ade68b a",
+            "@400000006b02c4",
+            "2026-11-22_10:30:01.98765 a",
+            "2026-11-22_10:30:60 a",
+            "2026-11-22_10:30:61 a",
+            "2026-11-22_10:30:1 a",
+            "2026-11-22_10:30:01.0000000012 a",
+            "2026-11-22_10:31:01.5 a",
+            "2026-11-22 10:30 a",
+            "2026-11-22T10:30:01.5+02:00 a",
+            "2026-11-22_10:60:01 a",
+            "a",
+        ];
+        for first in lines {
+            for second in lines {
+                let mut stamps = Stamps::new(zone);
+                stamps.take(first.as_bytes());
+                let (time, text) = stamps.take(second.as_bytes());
+                assert_eq!((time, &second[text..]), take(second), "behind {first}");
+            }
+        }
+        assert_eq!(take("2026-11-22_10:30:01.0000000012 a"), (Some((1_795_343_401, 1)), "a"));
+        assert_eq!(take("2026-11-22_10:30:60 a").0, Some((1_795_343_460, 0)));
+        assert_eq!(take("2026-11-22_10:30:61 a").0, None);
+        assert_eq!(take("2026-11-22T10:30Z a").0, Some((1_795_343_400, 0)));
     }
 
     #[test]
