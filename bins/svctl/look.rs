@@ -16,8 +16,9 @@ use super::status::Status;
 use super::style::Style;
 use super::tree::Known;
 
-/// How long a supervisor may take to answer. After that, its files do.
-pub(super) const LIMIT: Duration = Duration::from_secs(1);
+/// How long a supervisor may take to answer. After that, its files do; of one that is reached by its tree alone there are
+/// none, and a busy machine is no reason to say that it is not there.
+pub(super) const LIMIT: Duration = Duration::from_secs(5);
 
 /// The state that the socket gives.
 pub(super) fn by_socket(place: &Place) -> Option<Status> {

@@ -17,6 +17,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchdir, fchown, fchownat, geteuid, mkfifoat, read, unlinkat};
 
+use crate::identity::same;
 use crate::sys::{poll, socket};
 use crate::text::Text;
 use crate::{fds, procfs};
@@ -41,6 +42,24 @@ pub enum Owner {
 /// As open(2); ELOOP, EEXIST, EPERM as said above.
 pub fn file(directory: BorrowedFd, name: &CStr, access: OFlag, owner: Owner) -> nix::Result<OwnedFd> {
     open(directory, name, access, Mode::empty(), SFlag::S_IFREG, owner)
+}
+
+/// Opens for reading a regular file that has these two names and no other, both in `directory`: it is on its way from
+/// one to the other, as what multilog rotates.
+///
+/// # Errors
+/// As [`file()`]; ENOENT also where it has one of them only.
+pub fn file_between(directory: BorrowedFd, name: &CStr, other: &CStr) -> nix::Result<OwnedFd> {
+    let safe = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let file = fds::open(directory, name, OFlag::O_RDONLY | safe, Mode::empty())?;
+    let there = entry(directory, other)?.ok_or(Errno::ENOENT)?;
+    let stat = fstat(file.as_fd())?;
+    match stat.st_nlink {
+        _ if !fds::is(&stat, SFlag::S_IFREG) => Err(Errno::EEXIST),
+        0 | 1 => Err(Errno::ENOENT),
+        2 if same(&there, &stat) => Ok(file),
+        _ => Err(Errno::EEXIST),
+    }
 }
 
 /// As [`file()`], and makes the file with `mode`, less the umask, if there is none.
@@ -411,6 +430,26 @@ mod tests {
         fs::remove_file(&name).unwrap();
         mkfifoat(&fd, c"f", Mode::from_bits_truncate(0o600)).unwrap();
         assert_eq!(open(), Err(Errno::EEXIST));
+    }
+
+    #[test]
+    fn a_file_with_two_names_is_one_where_both_are_here() {
+        let (path, fd) = directory();
+        let open = || file_between(fd.as_fd(), c"f", c"g").map(drop);
+        let at = |name: &str| path.path().join(name);
+        fs::write(at("f"), "text").unwrap();
+        assert_eq!(open(), Err(Errno::ENOENT));
+        fs::hard_link(at("f"), at("g")).unwrap();
+        assert_eq!(open(), Ok(()));
+        fs::hard_link(at("f"), at("elsewhere")).unwrap();
+        assert_eq!(open(), Err(Errno::EEXIST));
+        fs::remove_file(at("g")).unwrap();
+        fs::write(at("g"), "").unwrap();
+        assert_eq!(open(), Err(Errno::EEXIST), "its second name is another one");
+        fs::remove_file(at("f")).unwrap();
+        assert_eq!(open(), Err(Errno::ENOENT));
+        symlink("g", at("f")).unwrap();
+        assert_eq!(open(), Err(Errno::ELOOP));
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub(crate) struct Terminal {
     pub(crate) child: Child,
     /// What has come.
     pub(crate) seen: String,
+    /// The same as bytes: the last letter of what was read may not be whole.
+    bytes: Vec<u8>,
 }
 
 impl Terminal {
@@ -51,7 +53,7 @@ impl Terminal {
         let pty = Pty::new(columns);
         let slave = || pty.slave.try_clone().unwrap();
         let child = setsid.stdin(slave()).stdout(slave()).stderr(slave()).spawn().unwrap();
-        Self { master: pty.master, child, seen: String::new() }
+        Self { master: pty.master, child, seen: String::new(), bytes: Vec::new() }
     }
 
     /// Reads until this holds of what has come.
@@ -70,6 +72,7 @@ impl Terminal {
 
     /// Forgets what has come.
     pub(crate) fn forget(&mut self) {
+        self.bytes.clear();
         self.seen.clear();
     }
 
@@ -98,7 +101,10 @@ impl Terminal {
         assert!(poll(&mut ready, limit).unwrap() > 0, "nothing comes behind {:?}", self.seen);
         let mut buffer = [0; 4096];
         match self.master.read(&mut buffer) {
-            Ok(count) => self.seen += &String::from_utf8_lossy(&buffer[..count]),
+            Ok(count) => {
+                self.bytes.extend(&buffer[..count]);
+                self.seen = String::from_utf8_lossy(&self.bytes).into_owned();
+            }
             Err(error) if error.raw_os_error() == Some(nix::libc::EIO) => return false,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => panic!("{error}: {:?}", self.seen),

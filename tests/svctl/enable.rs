@@ -226,11 +226,13 @@ fn under_a_tree_enable_waits_until_the_service_is_up_and_disable_leaves_nothing(
         ],
     );
     world.says("-v enable web log", "ok: run: web: (pid N) Ns\nok: run: log: (pid N) Ns\n");
-    let late = world.svctl("-w 0.5 enable db");
-    assert_eq!(
-        (late.status, without_numbers(&late.stdout)),
-        (1, "timeout: run: db: (pid N) Ns, not ready\n".into())
-    );
+    // A busy machine may not run it in that time, either.
+    let late = "timeout: run: db: (pid N) Ns, not ready\n";
+    until("it does not run", || {
+        let outcome = world.svctl("-w 0.5 enable db");
+        assert_eq!(outcome.status, 1, "{outcome:?}");
+        without_numbers(&outcome.stdout).trim_start_matches("ok: db: enabled already\n") == late
+    });
     world.house.write("sv/db/go", "");
     world.says("-w 60 enable db", "ok: db: enabled already\nok: run: db: (pid N) Ns\n");
     world.says("-w 60 -v disable web db log", "ok: web: disabled\nok: db: disabled\nok: log: disabled\n");
@@ -273,15 +275,13 @@ fn nothing_is_removed_of_a_service_that_does_not_stop() {
     );
     world.says("-w 60 enable web db", "ok: run: web: (pid N) Ns\nok: run: db: (pid N) Ns\n");
     until("it is not ready", || world.house.at("sv/web/ready").exists());
-    let outcome = world.svctl("-w 0.5 disable web db");
-    let line = without_numbers(&outcome.stdout);
-    assert_eq!(outcome.status, 1, "{line}");
-    assert!(
-        line.starts_with("ok: db: disabled\n")
-            || line.starts_with("timeout: run: web: (pid N) Ns, want down"),
-        "{line}"
-    );
-    assert!(!world.link("web").is_empty() && world.link("db").is_empty());
+    // A busy machine may not stop the other one in that time, either.
+    until("the other one is not disabled", || {
+        let said = without_numbers(&world.svctl("-w 0.5 disable web db").stdout);
+        assert!(said.contains("timeout: run: web: (pid N) Ns, want down"), "{said}");
+        assert!(!world.link("web").is_empty());
+        said.lines().any(|line| line == "ok: db: disabled") && world.link("db").is_empty()
+    });
     world.says("kill web", "");
     world.says("-w 60 disable web", "ok: web: disabled\n");
     assert!(world.link("web").is_empty());

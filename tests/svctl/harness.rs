@@ -85,14 +85,29 @@ impl House {
             .args(words.split_whitespace())
             .env("SVDIR", self.directory.path())
             .current_dir(&self.directory);
-        for variable in ["SVWAIT", "NO_COLOR", "TERM"] {
+        for variable in ["NO_COLOR", "TERM"] {
             command.env_remove(variable);
         }
+        // A busy machine may need more than the usual seven seconds.
+        command.env("SVWAIT", "60");
         command
     }
 
     pub(super) fn svctl(&self, words: &str) -> Outcome {
         run(&mut self.command("svctl", words))
+    }
+
+    /// What svctl says with a time that is too short for what it waits for, but enough for all that has to happen
+    /// before: as short as this machine, however busy it is, allows.
+    pub(super) fn late(&self, words: &str, enough: impl Fn(&Outcome) -> bool) -> Outcome {
+        let mut outcome = self.svctl(&format!("-w 0.1 {words}"));
+        for limit in [1, 10, 60] {
+            if enough(&outcome) {
+                break;
+            }
+            outcome = self.svctl(&format!("-w {limit} {words}"));
+        }
+        outcome
     }
 
     /// Our program under another name.

@@ -230,7 +230,8 @@ fn the_controller_of_the_examples_drives_a_tree_over_one_connection() {
     let runs = |count: usize| until("web runs", || forest.house.text("web/runs").lines().count() == count);
     runs(1);
     for _ in 0..3 {
-        assert_eq!(forest.house.svctl("-w 600 kill db").status, 0);
+        // With -v it waits for another db, which can be killed.
+        assert_eq!(forest.house.svctl("-v -w 600 kill db").status, 0);
     }
     // Another web, after three deaths of db and not before.
     heard("asking: @web restart\n");

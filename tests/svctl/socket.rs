@@ -118,10 +118,11 @@ fn a_service_that_does_not_end_in_time_is_killed() {
     house.serve(&svrun(), "a");
     for (words, state) in [("force-restart a", ""), ("force-stop a", ", want down")] {
         until("it does not run", || house.at("a/ready").exists());
+        // Before the next one makes it.
+        std::fs::remove_file(house.at("a/ready")).unwrap();
         let pid = house.pid("a");
         let killed = format!("kill: run: a: (pid N) Ns{state}, got TERM\n");
         assert_eq!(line(&house, &format!("-w 0.1 {words}")), (1, killed));
-        std::fs::remove_file(house.at("a/ready")).unwrap();
         if words == "force-restart a" {
             assert_eq!(line(&house, "start a"), says("ok: run: a: (pid N) Ns\n"));
             assert_ne!(house.pid("a"), pid);

@@ -19,9 +19,9 @@ fn waits(supervisor: &str) {
     assert_eq!(svwaitup(&house, "-v -s 1 a"), fails(0, "svwaitup: a: is up (N seconds)\n"));
     assert_eq!(svwaitup(&house, "-s1 ./a/"), prints(""));
     // Another run has to live for as long, and is waited for.
+    let start = Instant::now();
     signal("KILL", first);
     until("nothing else runs", || house.pid("a") != first);
-    let start = Instant::now();
     assert_eq!(svwaitup(&house, "a"), prints(""));
     assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
     assert_eq!(run(&mut house.command(house.called("svc"), "-d a")), prints(""));

@@ -118,7 +118,8 @@ fn a_check_of_all_says_nothing_where_all_is_well() {
     // ./check has the last word.
     house.write("web/check", "#!/bin/sh\n[ -e works ]\n");
     let fails = "timeout: run: web: (pid 9) 12s, ./check fails\n";
-    assert_eq!(house.svctl("-w 0.1 check"), Outcome { status: 1, ..prints(fails) });
+    let outcome = house.late("check", |outcome| outcome.stdout.contains("./check"));
+    assert_eq!(outcome, Outcome { status: 1, ..prints(fails) });
     house.write("web/works", "");
     assert_eq!(house.svctl("-w 60 check"), prints(""));
 }
@@ -142,7 +143,8 @@ fn a_check_of_all_has_a_line_for_each_service_that_is_not_well() {
         ],
     );
     house.write("lost/run", STAYS);
-    let outcome = house.svctl("check -w 0.1");
+    let enough = |outcome: &Outcome| outcome.stdout.contains("fail: worn: ");
+    let outcome = house.late("check", enough);
     let mut lines: Vec<_> = outcome.stdout.lines().collect();
     lines.sort_unstable();
     assert_eq!(
@@ -206,9 +208,6 @@ fn a_service_with_needs_is_started_by_its_tree() {
         assert_eq!(tree.heard()[heard..], [request], "{words}");
     }
     assert_eq!(own.heard(), [""; 0]);
-    let heard = tree.heard().len();
-    assert_eq!(house.svctl("-w 0.1 restart web").status, 1);
-    assert_eq!(tree.heard()[heard..], ["@web status", "@web restart"]);
     assert_eq!(house.svctl("restart -o web").status, 100);
     // All else is the supervisor's own matter, where it can be asked.
     let (heard, before) = (tree.heard().len(), own.heard().len());
@@ -230,6 +229,13 @@ fn a_service_with_needs_is_started_by_its_tree() {
     let heard = tree.heard().len();
     assert_eq!(run(house.command("svctl", "up .").current_dir(house.at("web"))).status, 0);
     assert_eq!(tree.heard()[heard..], ["@web up"]);
+    // This one waits for another process, in vain: it is the last, since it asks again and again.
+    let heard = tree.heard().len();
+    let restart = Background::start(&mut house.command("svctl", "-w 600 restart web"));
+    until("it is not asked", || tree.heard().len() > heard + 1);
+    assert_eq!(tree.heard()[heard..heard + 2], ["@web status", "@web restart"]);
+    signal("KILL", restart.pid());
+    restart.finish();
 }
 
 #[test]

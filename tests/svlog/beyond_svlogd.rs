@@ -567,15 +567,19 @@ fn a_directory_that_cannot_be_made_again_is_no_loop() {
     log.set_directories(&["parent/log"]);
     log.run();
     log.write("one\n");
-    log.until("the line", || log.text("parent/log/current") == "one\n");
+    log.until("the line", || log.all_of("parent/log") == "one\n");
+    // While it makes no new file there.
+    log.signal(Signal::SIGSTOP);
+    log.until("a stop", || state(log.pid()) == Some('T'));
     fs::remove_dir_all(log.path("parent")).unwrap();
+    log.signal(Signal::SIGCONT);
     log.until_said("removed or replaced");
     let started = Instant::now();
     log.until("some seconds", || started.elapsed() > Duration::from_millis(2500));
     assert!(log.stderr().lines().count() < 10, "{}", log.report());
     fs::create_dir(log.path("parent")).unwrap();
     log.write("two\n");
-    log.until("the next line", || log.text("parent/log/current").ends_with("two\n"));
+    log.until("the next line", || log.all_of("parent/log").ends_with("two\n"));
     log.term();
 }
 

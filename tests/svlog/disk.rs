@@ -19,7 +19,7 @@ fn started(of: Program, options: &[&str], config: &str, kilobytes: u32) -> Log {
     log.hold_pipe();
     log.run();
     log.write(lines(1, 1));
-    log.until("the first line", || log.current().ends_with(&lines(1, 1)));
+    log.until("the first line", || log.all().ends_with(&lines(1, 1)));
     log
 }
 

@@ -162,6 +162,8 @@ fn a_processor_that_runs_is_waited_for_at_the_end(of: Program) {
 fn the_processor_may_read_and_write_much(of: Program) {
     let mut log = Log::start(of, &[], "s300000\nn0\n!cat; echo end\n");
     log.write(lines(1, 100_000));
+    // Not at its end, which waits for five seconds at most.
+    log.until_processed(3);
     log.finish();
     let (all, archives) = (log.all(), log.archives());
     assert_eq!(archives.len(), 3, "{}", log.report());
@@ -251,10 +253,19 @@ fn a_processor_that_fails_is_started_again_after_longer_and_longer() {
     }
     assert!(log.archives().iter().all(|name| kind(name) == 'u'), "{}", log.report());
     assert_eq!((log.archives().len(), log.all().as_str()), (3, "one\ntwo\nthree\n"));
-    // And the exit does not wait.
-    let asked = Instant::now();
-    log.term();
-    assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
+    // And the exit does not wait. The best of some: the machine may be busy.
+    let mut runs = true;
+    assert_within(Duration::from_secs(4), || {
+        if !runs {
+            let before = log.stderr().lines().count();
+            log.run();
+            log.until("it has failed again", || log.stderr().lines().count() > before);
+        }
+        runs = false;
+        let asked = Instant::now();
+        log.term();
+        asked.elapsed()
+    });
     assert_eq!(log.all(), "one\ntwo\nthree\n");
     assert!(log.archives().iter().all(|name| kind(name) == 'u'), "{}", log.report());
     assert!(!log.names().iter().any(|name| name == "batch"), "{}", log.report());

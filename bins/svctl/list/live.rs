@@ -162,9 +162,6 @@ impl Live<'_> {
         let mut usages = self.shares_of(Instant::now());
         loop {
             let now = Instant::now();
-            if end.is_some_and(|end| now >= end) {
-                return Ok(());
-            }
             if now >= tick {
                 tick = now + TICK;
                 let before = std::mem::replace(&mut stamp, self.asked.names.stamp());
@@ -180,6 +177,10 @@ impl Live<'_> {
             if due.is_some_and(|due| now >= due) {
                 due = None;
                 self.show(&mut shown, usages.take())?;
+            }
+            // Not before: what there is is shown once, however short the time.
+            if end.is_some_and(|end| now >= end) {
+                return Ok(());
             }
             let next = [Some(tick), due, end].into_iter().flatten().min().unwrap_or(tick);
             let has_keys = self.canvas.as_ref().is_some_and(|canvas| canvas.0.is_some());

@@ -90,7 +90,13 @@ impl Directory {
     /// An open directory, if it is that of a log.
     pub(super) fn new(directory: OwnedFd) -> nix::Result<Self> {
         match (Self { fd: directory, ahead: 0 }) {
-            this if this.find(CURRENT)?.is_some() || !this.archives()?.is_empty() => Ok(this),
+            // In this order: at its first rotation the only file goes from name to name.
+            this if this.find(CURRENT)?.is_some()
+                || this.before_current()?.is_some()
+                || !this.archives()?.is_empty() =>
+            {
+                Ok(this)
+            }
             _ => Err(Errno::ENOENT),
         }
     }
@@ -124,20 +130,46 @@ impl Directory {
         fstat(&self.fd).is_ok_and(|this| this.st_nlink == 0)
     }
 
-    /// Opens a file; none where it is not there. For a moment multilog's have two names.
+    /// Opens a file; none where it is not there. For a moment one that multilog or s6-log rotates has two names.
     fn find(&self, name: &CStr) -> nix::Result<Option<File>> {
         let mut looks = 0;
         loop {
             match door::file(self.fd(), name, OFlag::O_RDONLY, Owner::Any) {
                 Ok(file) => return Ok(Some(file.into())),
                 Err(Errno::ENOENT) => return Ok(None),
-                Err(Errno::EEXIST) if looks < LOOKS => {
+                Err(Errno::EEXIST) => {}
+                Err(errno) => return Err(errno),
+            }
+            let other = self.other_name(name)?;
+            match other.map(|other| door::file_between(self.fd(), name, &other)) {
+                Some(Ok(file)) => return Ok(Some(file.into())),
+                // It has another one by now, or it has one only.
+                Some(Err(Errno::ENOENT)) | None if looks < LOOKS => {
                     looks += 1;
                     std::thread::sleep(PAUSE);
                 }
-                Err(errno) => return Err(errno),
+                Some(Err(errno)) => return Err(errno),
+                None => return Err(Errno::EEXIST),
             }
         }
+    }
+
+    /// The second name of a file that a logger rotates, if it has one here: that of an archive, or where this is one
+    /// that before it.
+    fn other_name(&self, name: &CStr) -> nix::Result<Option<CString>> {
+        let Some(stat) = door::entry(self.fd(), name)? else { return Ok(None) };
+        let is = |other: &CStr| Ok(door::entry(self.fd(), other)?.is_some_and(|there| same(&there, &stat)));
+        for other in [PREVIOUS, PROCESSED, CURRENT] {
+            if other != name && is(other)? {
+                return Ok(Some(other.to_owned()));
+            }
+        }
+        for archive in self.archives()?.into_iter().rev() {
+            if *archive.name != *name && is(&archive.name)? {
+                return Ok(Some(archive.name));
+            }
+        }
+        Ok(None)
     }
 
     /// Opens an archive; none where the logger has removed it.
@@ -222,10 +254,8 @@ impl Directory {
     /// Leaves out the archive that is this file, by its new name.
     fn forget(&self, file: &File, archives: &mut Vec<Archive>) -> nix::Result<()> {
         if let Some(last) = archives.last() {
-            if let Some(archive) = self.open(last)? {
-                if same(&fstat(&archive)?, &fstat(file)?) {
-                    archives.pop();
-                }
+            if self.has(&last.name, file)? {
+                archives.pop();
             }
         }
         Ok(())
@@ -235,14 +265,14 @@ impl Directory {
     pub(super) fn place_of(&self, file: &File, parts: &[Part]) -> nix::Result<Option<usize>> {
         let own = fstat(file)?;
         for (place, part) in parts.iter().enumerate().rev() {
-            let found = match part {
-                Part::Processed(file) | Part::Open(file) => Some(fstat(file)?),
-                Part::Archive(archive) => match self.open(archive)? {
-                    Some(file) => Some(fstat(&file)?),
-                    None => None,
-                },
+            let is = match part {
+                Part::Processed(file) | Part::Open(file) => same(&fstat(file)?, &own),
+                // Renamed meanwhile, it has the other name.
+                Part::Archive(archive) => {
+                    self.has(&archive.name, file)? || self.has(&archive.other(), file)?
+                }
             };
-            if found.is_some_and(|found| same(&own, &found)) {
+            if is {
                 return Ok(Some(place));
             }
         }

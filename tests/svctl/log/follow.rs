@@ -90,6 +90,39 @@ fn what_a_processor_has_made_is_not_shown_again() {
     );
 }
 
+/// What multilog and s6-log do at a rotation, stopped by the scheduler before they remove the old name.
+#[test]
+fn a_file_with_its_old_name_and_its_new_one_is_shown_once() {
+    let house = House::new();
+    log(&house, "web", &[("current", "one\n")]);
+    let following = Following::start(&house, &["web"]);
+    let rotate = |script: &str| {
+        send_signal(following.0.id(), Signal::SIGSTOP);
+        assert_eq!(run_in(house.at("web/log/main"), &format!("set -e; {script}")), prints(""));
+        send_signal(following.0.id(), Signal::SIGCONT);
+    };
+    rotate("mv current previous; ln previous @400000006b02c4333ade68b1.s; echo two >current");
+    assert_eq!(following.until("two"), ["one", "two"]);
+    following.waits();
+    rotate(
+        "rm previous; mv current @400000006b02c4333ade68b2.s
+         echo three >previous; ln previous @400000006b02c4333ade68b3.s; echo four >current",
+    );
+    assert_eq!(following.until("four"), ["one", "two", "three", "four"]);
+    following.waits();
+    assert_eq!(shows(&house, &["-n", "all", "web"]), "one\ntwo\nthree\nfour\n");
+}
+
+/// At the first rotation of multilog and s6-log, before there is a new `current`.
+#[test]
+fn a_log_whose_only_file_is_on_its_way_to_be_an_archive_is_one() {
+    for file in ["previous", "processed"] {
+        let house = House::new();
+        log(&house, "web", &[(file, "one\n")]);
+        assert_eq!(shows(&house, &["web"]), "one\n", "{file}");
+    }
+}
+
 #[test]
 fn it_ends_with_its_reader() {
     let house = House::new();
