@@ -1,6 +1,5 @@
 //! svctl-events: what happens to services, as it happens.
 
-use std::io::stdout;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::time::Duration;
@@ -8,7 +7,7 @@ use std::time::Duration;
 use common::poll::{POLLERR, POLLIN, watch};
 use common::quantity::number;
 use common::supervise::{RELOAD_FAILED, key};
-use common::{Cli, Exit, Link, Outcome, Text, shown};
+use common::{Cli, Exit, Link, Outcome, Text, fds, shown};
 
 use super::Request;
 use super::conn::{Conn, Received, wait};
@@ -82,10 +81,10 @@ fn show(names: &Names, named: &[&[u8]], out: &mut Out) -> Result<Exit, Exit> {
             return Ok(out.exit());
         }
         // Of stdout only an error is of interest: nobody reads it any more.
-        let mut fds = vec![watch(stdout().as_raw_fd(), 0)];
-        fds.extend(sources.iter().map(|source| watch(source.conn.fd(), POLLIN)));
-        wait(&mut fds, LONG);
-        if fds[0].revents & POLLERR != 0 {
+        let mut watched = vec![watch(fds::stdout().as_raw_fd(), 0)];
+        watched.extend(sources.iter().map(|source| watch(source.conn.fd(), POLLIN)));
+        wait(&mut watched, LONG);
+        if watched[0].revents & POLLERR != 0 {
             return Err(Exit::answer(111, ""));
         }
     }

@@ -268,9 +268,10 @@ unsafe impl GlobalAlloc for Pool {
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         if let Some((free, _)) = self.shelf(layout) {
+            let memory: *mut c_void = memory.cast();
             // SAFETY: by the contract of the trait it is ours again, and no size is less than a word.
             unsafe { memory.cast::<*mut c_void>().write(free.get()) };
-            free.set(memory.cast());
+            free.set(memory);
         }
     }
 
