@@ -5,15 +5,15 @@
 //! processes of a service with their clients, and the only place where something happens to one of them; `order`
 //! is the rule by which it handles what has come by several ways.
 //! `needs` are the names of what a start waits for.
-//! `state`, locked by `lock`, is the directory `supervise` that clients and a new supervisor read; `record` is
-//! the part of it by which `adopt` takes over the processes of a killed supervisor, and `pid_space` says where
-//! its pids are valid; `service` reads the service directory, `access` who is served, `lookalikes` the names, `inspect` all for whoever
-//! supervises nothing; `failure` reports why a
-//! script was not started, `notices` is what else is reported once; `report` is what clients are shown; `pipe`,
-//! `beside` and `output` are what a supervisor prepares for its services and their clients; `notify`, `leftovers`, `clients`,
-//! `adopted`, `control_script` and `death` are what their names say; `sparse` is a value that
-//! hardly any service has, `program` is what is started as run, `fresh` an fd that is
-//! waited for, `handed_on` and `next_program` what a program leaves to the one that it becomes.
+//! `state`, locked by `lock`, is the directory `supervise` that clients and a new supervisor read; `record` is the part
+//! of it by which `adopt` takes over the processes of a killed supervisor, and `pid_space` says where its pids are
+//! valid; `service` reads the service directory, `access` the clients that are served, `lookalikes` the names,
+//! `inspect` all for a program that supervises nothing; `failure` reports why a script was not started, `notices` is
+//! what else is reported once; `report` is what clients are shown; `pipe`, `beside` and `output` are what a supervisor
+//! prepares for its services and their clients; `notify`, `leftovers`, `clients`, `adopted`, `control_script` and
+//! `death` are what their names say; `sparse` is a value that hardly any service has, `program` is what is started as
+//! run, `fresh` an fd that is waited for, `handed_on` and `next_program` what a program leaves to the one that it
+//! becomes.
 
 mod access;
 mod adopt;

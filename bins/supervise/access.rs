@@ -30,7 +30,7 @@ pub(crate) enum Rights {
     Look,
 }
 
-/// Who may see the state besides those who may control.
+/// The accounts that may see the state besides those that may control.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum Readers {
     #[default]
@@ -118,13 +118,13 @@ impl Access {
         }
     }
 
-    /// What a client of the socket may do; none: nothing. Without readers whoever gets through may do all, whatever mode
+    /// What a client of the socket may do; none: nothing. Without readers each that gets through may do all, whatever mode
     /// the administrator has given the socket.
     pub(crate) fn rights(self, client: BorrowedFd) -> Option<Rights> {
         if self.readers == Readers::Nobody {
             return Some(Rights::Control);
         }
-        let (user, group) = socket::peer(client).ok()?; // who cannot be known is nobody
+        let (user, group) = socket::peer(client).ok()?; // an unknown peer has no rights
         let is_ours = user == 0 || user == door::us() && user != UNMAPPED;
         let is_in = |gid: Gid| {
             let gid = gid.as_raw();

@@ -150,7 +150,7 @@ struct Row {
     of: Of,
 }
 
-/// Who understands a word.
+/// The programs that understand a word.
 #[derive(Clone, Copy, PartialEq)]
 enum Of {
     /// runit's sv too.

@@ -15,7 +15,7 @@ use super::place::Place;
 /// More bytes than any answer has.
 const LONGEST: usize = 1 << 16;
 
-/// Who is at the other end.
+/// The other end.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum To {
     /// The supervisor of the service.
@@ -81,7 +81,7 @@ impl Conn {
         Self { fd, buffer: Vec::new(), read: 0, to, prefix, unsent: false }
     }
 
-    /// Who is at the other end.
+    /// The other end.
     pub(super) fn to(&self) -> To {
         self.to
     }

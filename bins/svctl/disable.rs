@@ -41,8 +41,8 @@ fn run(cli: &mut Cli) -> Outcome {
 
 /// Stops the services, removes the links, and lets the supervisors leave.
 ///
-/// In this order: nothing is removed of a service that does not stop; and as long as there is the link, whoever watches
-/// SVDIR starts another supervisor in place of one that leaves, and with it the service.
+/// In this order: nothing is removed of a service that does not stop; and as long as there is the link, the program that
+/// watches SVDIR starts another supervisor in place of one that leaves, and with it the service.
 fn start(cli: &mut Cli) -> Result<Exit, Exit> {
     let (request, services, mut out) = Request::of_command_line(cli, "disable")?;
     if services.is_empty() {

@@ -1,5 +1,5 @@
 //! A service directory that is kept elsewhere, and the link in SVDIR to it. With that, a service is started at boot, and at
-//! once by whoever watches SVDIR.
+//! once by the program that watches SVDIR.
 
 use std::ffi::OsStr;
 use std::fs::{canonicalize, read_link};

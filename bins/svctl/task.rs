@@ -32,8 +32,8 @@ impl Task {
         Self { place, runs: Runs::default(), requests, hosted: Hosted::Maybe }
     }
 
-    /// Connects to whoever takes the request of this number: the tree for a start that concerns other services too,
-    /// and else the supervisor of the service.
+    /// Connects to the process that takes the request of this number: the tree for a start that concerns other services
+    /// too, and else the supervisor of the service.
     pub(super) fn connect(&self, command: &Command, request: usize) -> Option<Conn> {
         let starts = command.starts && request < self.requests.len();
         match self.hosted {

@@ -96,8 +96,8 @@ pub(super) fn rescan(names: &Names, limit: Duration, verbose: bool, out: &mut Ou
     Ok(out.exit())
 }
 
-/// Makes the tree look at its directory, if there is one: else, or if it is not for us, whoever looks at the directory
-/// does so in his own time.
+/// Makes the tree look at its directory, if there is one: else, or if it is not for us, the program that watches the
+/// directory looks in its own time.
 pub(super) fn look_now(names: &Names) {
     if let Ok(mut conn) = Conn::to_tree(names) {
         conn.ask("rescan", LIMIT);

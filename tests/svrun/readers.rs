@@ -1,4 +1,4 @@
-//! The file readers: who may see a service, and control nothing.
+//! The file readers: the accounts that may see a service, and control nothing.
 
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;

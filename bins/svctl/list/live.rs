@@ -209,7 +209,7 @@ impl Live<'_> {
                 (signals::WINCH, _) => self.screen.measure(),
                 (signals::TSTP, Some(canvas)) => {
                     canvas.suspend()?;
-                    // Who is stopped is not asked when it is resized.
+                    // A stopped process is not told of a new size.
                     self.screen.measure();
                 }
                 _ => return Ok(Goes::Ends),
