@@ -8,8 +8,9 @@ mod command;
 mod conn;
 mod daemontools;
 mod death;
-mod enable;
-mod events;
+pub mod disable;
+pub mod enable;
+pub mod events;
 mod failure;
 mod files;
 mod health;
@@ -36,6 +37,7 @@ mod seen;
 mod services;
 pub mod show;
 mod sibling;
+mod source;
 mod status;
 mod style;
 mod svwaitup;
@@ -49,9 +51,9 @@ use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
 use command::{Command, Goal, Patience, Verb};
-use common::{Cli, Exit, Link, OrFail, Outcome, Words, fds, shown, signals};
+use common::{Cli, Env, Exit, Link, OrFail, Outcome, Words, fds, shown, signals};
 use names::Names;
-use options::{Enough, Reach, whole_seconds};
+use options::{Enough, Options, Reach, whole_seconds};
 use order::{Order, Report};
 use out::Out;
 use services::{Logs, Services};
@@ -65,7 +67,6 @@ pub const PROGRAM: Link = Link {
     options: &[
         ("-v", "wait until the command has taken effect, and print the state"),
         ("-w seconds", "wait at most this long (default: SVWAIT, else 7); implies -v"),
-        ("--now", "with enable: start the service whatever its file down says, and wait"),
         ("--json", "print a JSON object for each service, one per line"),
     ],
     opens: true,
@@ -133,18 +134,10 @@ fn start(cli: &mut Cli, style: Style, line: options::Parsed) -> Result<Exit, Exi
     {
         style = Style::Script;
     }
-    let wait = options.wait.or_else(|| env.get(c"SVWAIT").map(|text| whole_seconds(text.to_bytes())));
-    let request = Request {
-        names: Names::new(&env, style.dialect()),
-        svsrc: names::svsrc(&env),
-        wait: wait.unwrap_or(WAIT),
-        verbose: options.verbose,
-        patient: style == Style::Svctl && options.wait.is_some(),
-        env: env.into_words(),
-    };
     let out = Out::new(style, options.json);
+    let request = Request::new(&options, style, env);
     match style {
-        Style::Svctl => request.carry_out(words, options.reach, out),
+        Style::Svctl => request.carry_out(words, out),
         Style::Sv | Style::Script => {
             if style == Style::Script {
                 words.truncate(1);
@@ -198,17 +191,39 @@ struct Request {
     verbose: bool,
     /// Whether to wait for the supervisor too, as `-w` asks for.
     patient: bool,
+    reach: Reach,
     env: Words,
 }
 
 impl Request {
-    fn carry_out(self, words: Vec<&'static [u8]>, reach: Reach, mut out: Out) -> Result<Exit, Exit> {
+    fn new(options: &Options, style: Style, env: Env) -> Self {
+        let wait = options.wait.or_else(|| env.get(c"SVWAIT").map(|text| whole_seconds(text.to_bytes())));
+        Self {
+            names: Names::new(&env, style.dialect()),
+            svsrc: names::svsrc(&env),
+            wait: wait.unwrap_or(WAIT),
+            verbose: options.verbose,
+            patient: style == Style::Svctl && options.wait.is_some(),
+            reach: options.reach,
+            env: env.into_words(),
+        }
+    }
+
+    /// The command line of a program that is this command, with svctl's options, and the services.
+    fn of_command_line(cli: &mut Cli, command: &str) -> Result<(Self, Vec<&'static [u8]>, Out), Exit> {
+        prepare()?;
+        let (options, services) = options::of(cli, command)?;
+        let out = Out::new(Style::Svctl, options.json);
+        Ok((Self::new(&options, Style::Svctl, cli.rest_or_nothing().env), services, out))
+    }
+
+    fn carry_out(self, words: Vec<&'static [u8]>, mut out: Out) -> Result<Exit, Exit> {
         let mut words = words.into_iter();
         let word = words.next().unwrap_or(program::DEFAULT.as_bytes());
         let verb = Verb::find(str_of(word), Style::Svctl).ok_or_else(|| unknown(word))?;
         let command = match verb {
             Verb::Send(controls, goal, patience) => {
-                Some(Command { alone: reach.alone, ..Command::send(controls, goal, patience) })
+                Some(Command { alone: self.reach.alone, ..Command::send(controls, goal, patience) })
             }
             Verb::Signal => {
                 let name = words.next().ok_or_else(|| Exit::usage("missing signal"))?;
@@ -221,19 +236,13 @@ impl Request {
                     || Exit::usage(format_args!("not up, down, ready or finished: {}", shown(condition)));
                 Some(Command::wait(str_of(condition)).ok_or_else(wrong)?)
             }
-            Verb::Status
-            | Verb::Events
-            | Verb::Rescan
-            | Verb::Help
-            | Verb::Enable
-            | Verb::Disable
-            | Verb::Program => None,
+            Verb::Status | Verb::Rescan | Verb::Help | Verb::Program => None,
         };
         let services: Vec<&'static [u8]> = words.collect();
         match (command, verb) {
             (Some(command), _) if !services.is_empty() => {
                 let services = Services::named(&self.names, &services);
-                self.send(&command, &services, reach.enough, &mut out)
+                self.send(&command, &services, self.reach.enough, &mut out)
             }
             (Some(command), _) if command.goal == Goal::AsWanted => self.check_all(&command, &mut out),
             (Some(_), _) => Err(Exit::usage("missing service")),
@@ -241,12 +250,6 @@ impl Request {
                 let services = Services::named_or_all(&self.names, &services, Logs::Shown)?;
                 look::show(&self.names, &services, &mut out)
             }
-            (None, Verb::Enable | Verb::Disable) if services.is_empty() => {
-                Err(Exit::usage("missing service"))
-            }
-            (None, Verb::Enable) => enable::enable(&self, &services, reach.now, &mut out),
-            (None, Verb::Disable) => enable::disable(&self, &services, &mut out),
-            (None, Verb::Events) => events::show(&self.names, &services, &mut out),
             (None, Verb::Help) => help(&services),
             (None, Verb::Rescan) if !services.is_empty() => {
                 Err(Exit::usage("nothing may follow rescan").hint("SVDIR is the directory that is looked at"))

@@ -3,7 +3,7 @@
 
 _svctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} directory=${SVDIR:-/etc/service} command='' i word name operands=()
-	local commands='start stop restart reload list show log enable disable wait check help status events new lint rescan upgrade up down once exit shutdown try-restart force-stop force-restart force-reload force-shutdown hup term kill interrupt quit alarm 1 2 pause cont signal' options='-v -w --now --json --help --version' value='^-w$' kind=service
+	local commands='start stop restart reload list show log enable disable wait check help status events new lint rescan upgrade up down once exit shutdown try-restart force-stop force-restart force-reload force-shutdown hup term kill interrupt quit alarm 1 2 pause cont signal' options='-v -w --json --help --version' value='^-w$' kind=service
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
@@ -16,6 +16,15 @@ _svctl() {
 	((i <= COMP_CWORD)) || return # the value of -w
 	# Those that are programs of their own have their own options.
 	case $command in
+	disable)
+		options='-v -w --now --json --help --version' value='^-[v]*[w]$' kind=service
+		;;
+	enable)
+		options='-v -w --now --json --help --version' value='^-[v]*[w]$' kind=service
+		;;
+	events)
+		options='-v -w --json --help --version' value='^-[v]*[w]$' kind=service
+		;;
 	lint)
 		options='-s --json --no-shellcheck --help --version' value='^$' kind=dir
 		;;

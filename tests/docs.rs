@@ -296,10 +296,14 @@ fn every_shim_is_of_its_own_program() {
     for name in others() {
         let shim = text(format!("bins/main/{name}.rs"));
         // These allocate at their start alone, as a link does.
-        let malloc = if ["pause", "svrun", "svlog"].contains(&&*name) { "" } else { "malloc " };
+        let allocator = match &*name {
+            "pause" | "svrun" | "svlog" => "",
+            "svctl" => "pool ",
+            _ => "malloc ",
+        };
         let module = name.replace('-', "::");
         let expected = format!(
-            "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!({malloc}catena::{module}::PROGRAM);\n"
+            "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!({allocator}catena::{module}::PROGRAM);\n"
         );
         assert_eq!(shim, expected, "bins/main/{name}.rs");
     }

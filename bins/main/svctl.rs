@@ -1,3 +1,3 @@
 #![cfg_attr(not(test), no_main)]
 //! The program `svctl`.
-common::main!(malloc catena::svctl::PROGRAM);
+common::main!(pool catena::svctl::PROGRAM);

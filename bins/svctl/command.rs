@@ -123,11 +123,8 @@ pub(super) enum Verb {
     Status,
     Signal,
     Wait,
-    Events,
     Rescan,
     Help,
-    Enable,
-    Disable,
     /// To leave it to a program of its own, which has the name of this one, a dash and the word.
     Program,
 }
@@ -205,9 +202,9 @@ const GROUPS: &[(&str, &[Row])] = &[
             own(
                 &["enable"],
                 "[--now] link a service directory into SVDIR, where it is started",
-                Verb::Enable,
+                Verb::Program,
             ),
-            own(&["disable"], "stop a service, and remove the link in SVDIR", Verb::Disable),
+            own(&["disable"], "stop a service, and remove the link in SVDIR", Verb::Program),
             own(&["wait"], "[-a|-o] up|down|ready|finished: wait until it is so", Verb::Wait),
             sv(
                 &["check"],
@@ -225,7 +222,7 @@ const GROUPS: &[(&str, &[Row])] = &[
                 "print the state of these services, or of all, and of their loggers",
                 Verb::Status,
             ),
-            own(&["events"], "print events of these services, or of all, as they happen", Verb::Events),
+            own(&["events"], "print events of these services, or of all, as they happen", Verb::Program),
         ],
     ),
     (

@@ -66,7 +66,7 @@ fn svc(cli: &mut Cli) -> Outcome {
         match option {
             Short(letter) if SVC.options.iter().any(|row| row.0.ends_with(letter)) => {
                 // Each once, in the order in which they came first.
-                if !letters.contains(letter) {
+                if letters.chars().all(|sent| sent != letter) {
                     letters.push(letter);
                 }
             }

@@ -1,6 +1,5 @@
-//! The command `events`: what happens to services, as it happens.
+//! svctl-events: what happens to services, as it happens.
 
-use std::io::stdout;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::time::Duration;
@@ -8,8 +7,9 @@ use std::time::Duration;
 use common::poll::{POLLERR, POLLIN, watch};
 use common::quantity::number;
 use common::supervise::{RELOAD_FAILED, key};
-use common::{Exit, Text, shown};
+use common::{Cli, Exit, Link, Outcome, Text, fds, shown};
 
+use super::Request;
 use super::conn::{Conn, Received, wait};
 use super::death::death;
 use super::failure::Failure;
@@ -21,6 +21,20 @@ use super::place::Place;
 use super::services::Services;
 use super::status::{Status, hold};
 use super::tree::Known;
+
+/// svctl-events: print events of services as they happen.
+pub const PROGRAM: Link = Link {
+    name: "svctl-events",
+    usage: "[-v] [-w seconds] [--json] [service...]",
+    summary: "print events of services as they happen",
+    options: &[
+        ("-v", "as without: there is always a line"),
+        ("-w seconds", "as without: it goes on while there is a supervisor"),
+        ("--json", "print the JSON objects of the supervisors, one per line"),
+    ],
+    opens: true,
+    run,
+};
 
 /// How long to wait where there is nothing to wait for but events.
 const LONG: Duration = Duration::from_secs(1000);
@@ -38,9 +52,15 @@ enum Of {
     Tree,
 }
 
+fn run(cli: &mut Cli) -> Outcome {
+    let shown = Request::of_command_line(cli, "events")
+        .and_then(|(request, services, mut out)| show(&request.names, &services, &mut out));
+    Err(shown.unwrap_or_else(|error| error))
+}
+
 /// Prints the state of each of these services, or of all in SVDIR, then a line for each event until all supervisors
 /// have left.
-pub(super) fn show(names: &Names, named: &[&[u8]], out: &mut Out) -> Result<Exit, Exit> {
+fn show(names: &Names, named: &[&[u8]], out: &mut Out) -> Result<Exit, Exit> {
     let mut sources = match Conn::to_tree(names) {
         Ok(conn) if named.is_empty() => vec![Source { of: Of::Tree, conn }],
         // Without a tree, or one that is for us, there is another way to each service.
@@ -61,10 +81,10 @@ pub(super) fn show(names: &Names, named: &[&[u8]], out: &mut Out) -> Result<Exit
             return Ok(out.exit());
         }
         // Of stdout only an error is of interest: nobody reads it any more.
-        let mut fds = vec![watch(stdout().as_raw_fd(), 0)];
-        fds.extend(sources.iter().map(|source| watch(source.conn.fd(), POLLIN)));
-        wait(&mut fds, LONG);
-        if fds[0].revents & POLLERR != 0 {
+        let mut watched = vec![watch(fds::stdout().as_raw_fd(), 0)];
+        watched.extend(sources.iter().map(|source| watch(source.conn.fd(), POLLIN)));
+        wait(&mut watched, LONG);
+        if watched[0].revents & POLLERR != 0 {
             return Err(Exit::answer(111, ""));
         }
     }

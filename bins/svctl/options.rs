@@ -57,6 +57,16 @@ pub(super) fn parse(cli: &mut Cli, style: Style) -> Parsed {
     }
 }
 
+/// The same for a program that is this command: what is behind it on the command line of svctl is all of its own.
+pub(super) fn of(cli: &mut Cli, command: &str) -> Parsed {
+    let (mut options, mut words) = (Options::default(), Vec::new());
+    loop {
+        options.read(cli, Style::Svctl, Some(command.as_bytes()))?;
+        let Some(word) = cli.operand_among_options() else { return Ok((options, words)) };
+        words.push(word.to_bytes());
+    }
+}
+
 impl Options {
     /// Reads options up to the next operand; `command` is the first operand, once it is known.
     fn read(&mut self, cli: &mut Cli, style: Style, command: Option<&[u8]>) -> Result<(), Exit> {

@@ -1,11 +1,11 @@
 //! The output: a line for each service, or an object, and hints for people.
 
-use std::io::{stderr, stdout};
+use std::io::stderr;
 use std::os::fd::AsRawFd;
 
 use common::poll::{POLLOUT, poll, watch};
 use common::supervise::key;
-use common::{Exit, OrFail, shown};
+use common::{Exit, OrFail, fds, shown};
 use nix::errno::Errno;
 use nix::unistd::write;
 
@@ -170,9 +170,9 @@ impl Out {
 
 /// Writes to stdout. Where nobody reads it any more, the program ends without a message.
 pub(super) fn print(mut bytes: &[u8]) -> Result<(), Exit> {
-    let stdout = stdout();
+    let stdout = fds::stdout();
     while !bytes.is_empty() {
-        match write(&stdout, bytes) {
+        match write(stdout, bytes) {
             Ok(count) => bytes = &bytes[count..],
             Err(Errno::EINTR) => {}
             Err(Errno::EAGAIN) => {

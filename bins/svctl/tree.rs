@@ -1,6 +1,5 @@
 //! The tree of SVDIR: one socket for all its services.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -20,9 +19,9 @@ use super::status::Status;
 /// How long a whole list may take, however steadily its lines come: one that has no end must not stop us.
 const WHOLE: Duration = Duration::from_secs(10);
 
-/// What the tree says of its services, by their names: nothing where there is no tree.
+/// What the tree says of its services and of their loggers, each in the order of the names: nothing where there is no tree.
 #[derive(Default)]
-pub(super) struct Known(BTreeMap<Vec<u8>, Status>);
+pub(super) struct Known([Vec<(Vec<u8>, Status)>; 2]);
 
 impl Known {
     /// Asks the tree of SVDIR for all its services at once, and for their loggers if these are asked for too. What
@@ -49,15 +48,25 @@ impl Known {
         loop {
             let said = Rc::new(Value::parse(&conn.next(end.min(Instant::now() + LIMIT))?)?);
             let Value::Text(name) = said.get(key::NAME) else { return Some(()) };
-            if let Some(status) = Status::from_object(&said) {
-                self.0.insert([name.as_bytes(), part.suffix()].concat(), status);
+            let Some(status) = Status::from_object(&said) else { continue };
+            // At the end: in that order the tree lists them too.
+            match self.place(part, name.as_bytes()) {
+                Ok(place) => self.0[part as usize][place].1 = status,
+                Err(place) => self.0[part as usize].insert(place, (name.as_bytes().to_owned(), status)),
             }
         }
     }
 
+    /// Where a name is, or would be.
+    fn place(&self, part: Part, name: &[u8]) -> Result<usize, usize> {
+        self.0[part as usize].binary_search_by(|(known, _)| known.as_slice().cmp(name))
+    }
+
     /// The state of a service or of the log of one, by its name in SVDIR.
     pub(super) fn of(&self, name: &[u8]) -> Option<&Status> {
-        self.0.get(name)
+        let log = name.strip_suffix(Part::Log.suffix());
+        let (part, name) = log.map_or((Part::Service, name), |service| (Part::Log, service));
+        Some(&self.0[part as usize][self.place(part, name).ok()?].1)
     }
 }
 

@@ -1,10 +1,11 @@
-//! The allocator of the links.
+//! The allocators of the links, and of svctl.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{CStr, c_char, c_void};
 use std::io::{IoSlice, stderr};
+use std::ops::Deref;
 use std::ptr;
 
 use nix::errno::Errno;
@@ -201,9 +202,162 @@ fn used_up() -> ! {
     process::exit(111)
 }
 
+/// The allocator of a control program, which lives for as long as somebody waits, and then needs no more than at first:
+/// a block, of which it gives out again what it got back. Sizes are powers of two, so that what is free fits.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Pool {
+    block: Block,
+    /// For each size, by its logarithm, what was taken back last, or null. In its first word is what was before it.
+    free: [Cell<*mut c_void>; usize::BITS as usize],
+}
+
+impl Pool {
+    /// The least size, and the alignment of all that is given out again.
+    const UNIT: usize = 16;
+
+    /// A pool of which nothing is used.
+    ///
+    /// # Safety
+    /// The process must have one thread.
+    #[must_use]
+    #[allow(clippy::new_without_default, reason = "for a static, where it is all zeros")]
+    pub const unsafe fn new() -> Self {
+        // SAFETY: by the contract.
+        let block = unsafe { Block::new() };
+        Self { block, free: [const { Cell::new(ptr::null_mut()) }; usize::BITS as usize] }
+    }
+
+    /// What is free of a size, and that size; none where more than its alignment is needed, which is rare.
+    fn shelf(&self, layout: Layout) -> Option<(&Cell<*mut c_void>, usize)> {
+        let size = layout.size().max(Self::UNIT).checked_next_power_of_two()?;
+        (layout.align() <= Self::UNIT).then(|| (&self.free[size.ilog2() as usize], size))
+    }
+}
+
+/// What C takes is of the block itself: it asks for a path now and then.
+impl Deref for Pool {
+    type Target = Block;
+
+    fn deref(&self) -> &Block {
+        &self.block
+    }
+}
+
+// SAFETY: by the contract of `new` there is one thread.
+unsafe impl Sync for Pool {}
+
+// SAFETY: what is on a shelf was given out with that size, aligned, and is given out once, until it comes back.
+unsafe impl GlobalAlloc for Pool {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let memory = match self.shelf(layout) {
+            Some((free, size)) if free.get().is_null() => self.block.take(size, Self::UNIT),
+            Some((free, _)) => {
+                let memory = free.get();
+                // SAFETY: its first word was written when it came back, and is not anybody's.
+                free.set(unsafe { memory.cast::<*mut c_void>().read() });
+                memory
+            }
+            None => self.block.take(layout.size(), layout.align()),
+        };
+        if memory.is_null() {
+            used_up();
+        }
+        memory.cast()
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        if let Some((free, _)) = self.shelf(layout) {
+            let memory: *mut c_void = memory.cast();
+            // SAFETY: by the contract of the trait it is ours again, and no size is less than a word.
+            unsafe { memory.cast::<*mut c_void>().write(free.get()) };
+            free.set(memory);
+        }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: by the contract of the trait `size` fits the alignment; `memory` has the bytes of `layout`, and what is
+        // new lies elsewhere.
+        unsafe {
+            let wanted = Layout::from_size_align_unchecked(size, layout.align());
+            if self.shelf(layout).zip(self.shelf(wanted)).is_some_and(|(is, wants)| is.1 == wants.1) {
+                return memory;
+            }
+            let new = self.alloc(wanted);
+            new.copy_from_nonoverlapping(memory, layout.size().min(size));
+            self.dealloc(memory, layout);
+            new
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pool_gives_out_again_what_it_got_back() {
+        // SAFETY: this thread alone uses it.
+        let pool = Box::new(unsafe { Pool::new() });
+        let layout = |size, align| Layout::from_size_align(size, align).unwrap();
+        // SAFETY: each is given back with the layout that it has, once, and written within its size.
+        unsafe {
+            let (first, second) = (pool.alloc(layout(40, 8)), pool.alloc(layout(64, 1)));
+            assert_eq!((first as usize % 16, second as usize % 16), (0, 0));
+            first.write_bytes(b'a', 40);
+            second.write_bytes(b'b', 64);
+            assert_eq!(
+                pool.realloc(first, layout(40, 8), 64),
+                first,
+                "it has had as much from the beginning"
+            );
+            let grown = pool.realloc(first, layout(64, 8), 100_000);
+            assert_eq!(bytes(grown.cast(), 40), [b'a'; 40]);
+            assert_eq!(bytes(second.cast(), 64), [b'b'; 64]);
+            assert_eq!(pool.alloc(layout(33, 8)), first);
+            pool.dealloc(second, layout(64, 1));
+            pool.dealloc(first, layout(33, 8));
+            assert_eq!([pool.alloc(layout(50, 1)), pool.alloc(layout(50, 1))], [first, second]);
+            pool.dealloc(grown, layout(100_000, 8));
+            assert_eq!(pool.alloc(layout(70_000, 8)), grown);
+        }
+    }
+
+    #[test]
+    fn a_pool_does_not_grow_while_the_same_is_done_again_and_again() {
+        // SAFETY: this thread alone uses it.
+        let pool = Box::new(unsafe { Pool::new() });
+        let layout = |size| Layout::from_size_align(size, 8).unwrap();
+        let mut last = None;
+        for _ in 0..3 {
+            // SAFETY: as above.
+            unsafe {
+                let mut text = pool.alloc(layout(1));
+                for size in 1..5000 {
+                    text = pool.realloc(text, layout(size), size + 1);
+                }
+                pool.dealloc(text, layout(5000));
+            }
+            let next = pool.block.next.get();
+            assert_eq!(last.replace(next).unwrap_or(next), next);
+        }
+    }
+
+    #[test]
+    fn what_a_pool_gives_has_the_alignment_that_is_asked_for() {
+        // SAFETY: this thread alone uses it.
+        let pool = Box::new(unsafe { Pool::new() });
+        let layout = Layout::from_size_align(64, 64).unwrap();
+        // SAFETY: as above.
+        unsafe {
+            let small = pool.alloc(Layout::from_size_align(64, 16).unwrap());
+            pool.dealloc(small, Layout::from_size_align(64, 16).unwrap());
+            let memory = pool.alloc(layout);
+            assert_eq!(memory as usize % 64, 0);
+            pool.dealloc(memory, layout);
+            assert_eq!(pool.alloc(Layout::from_size_align(64, 16).unwrap()), small);
+        }
+    }
 
     fn bytes(memory: *mut c_void, count: usize) -> Vec<u8> {
         // SAFETY: the tests ask for no more than they allocated and wrote.

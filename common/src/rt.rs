@@ -21,7 +21,8 @@ use crate::sys::words::Words;
 
 /// Defines the C `main` of a link's program, `common::main!(catena::fdmove::LINK);`, or of the multi-call
 /// program: `common::main!(many catena::LINKS);` or of a program with libc's allocator, which takes back what is freed:
-/// `common::main!(malloc catena::svctl::PROGRAM);`
+/// `common::main!(malloc catena::svtree::PROGRAM);`; or with one of ours that does so too, which is small and for one thread:
+/// `common::main!(pool catena::svctl::PROGRAM);`
 #[macro_export]
 macro_rules! main {
     ($link:path) => {
@@ -35,16 +36,23 @@ macro_rules! main {
         static PROGRAM: $crate::Link = $program;
         $crate::main!(main $crate::rt::start, &PROGRAM);
     };
+    (pool $program:path) => {
+        static PROGRAM: $crate::Link = $program;
+        $crate::main!(main $crate::rt::start, &PROGRAM);
+        $crate::main!(allocator Pool);
+    };
     (@ $start:path, $what:expr) => {
         $crate::main!(main $start, $what);
-
+        $crate::main!(allocator Block);
+    };
+    (allocator $kind:ident) => {
         #[cfg(not(test))]
-        #[allow(unsafe_code, reason = "a promise, see Block::new, and the name of a section")]
+        #[allow(unsafe_code, reason = "a promise, see its `new`, and the name of a section")]
         #[unsafe(link_section = ".bss.block")] // which a static build puts last, see scripts/block.ld
         #[global_allocator]
-        static ALLOCATOR: $crate::block::Block = {
-            // SAFETY: a link has one thread.
-            unsafe { $crate::block::Block::new() }
+        static ALLOCATOR: $crate::block::$kind = {
+            // SAFETY: a link and svctl have one thread.
+            unsafe { $crate::block::$kind::new() }
         };
 
         /// The first of all variables: a static build puts it at the beginning of a page.

@@ -24,6 +24,8 @@ _svctl() {
 	case $state in
 	command) _describe -t commands command commands ;;
 	rest)
+		# What is to be enabled is elsewhere.
+		if [[ $words[1] == enable ]]; then local SVDIR=${SVSRC:-/etc/sv}; fi
 		# Those that are programs of their own have their own options.
 		case $words[1] in
 @APART@		esac
@@ -45,8 +47,6 @@ _svctl() {
 			_wanted conditions expl condition compadd -- -a -o up down ready finished
 		elif [[ $words[1] == help && $#operands == 0 ]]; then
 			_describe -t commands command commands
-		elif [[ $words[1] == enable ]]; then
-			SVDIR=${SVSRC:-/etc/sv} _svctl_services
 		elif [[ $words[1] == rescan ]]; then
 			_message 'no more arguments'
 		else

@@ -1,4 +1,4 @@
-//! enable and disable: the link in SVDIR, and what becomes of the service.
+//! svctl-enable and svctl-disable: the link in SVDIR, and what becomes of the service.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -173,7 +173,9 @@ fn only_a_service_directory_can_be_enabled() {
     world.refuses("enable ./sv/.hidden", "./sv/.hidden: no service has a name that begins with a dot", "");
     world.refuses("enable ./none", &format!("./none: unable to open /none: {missing}"), "");
     assert_eq!(fs::read_dir(world.house.at("service")).unwrap().count(), 0);
-    assert_eq!(world.svctl("enable"), misuse("svctl", "missing service"));
+    for program in ["enable", "disable"] {
+        assert_eq!(world.svctl(program), misuse(&format!("svctl-{program}"), "missing service"));
+    }
     assert_eq!(world.svctl("start --now a"), misuse("svctl", "invalid option '--now'"));
 }
 

@@ -45,7 +45,7 @@ fn a_command_is_a_program_beside_svctl_or_in_libexec_or_in_path() {
         );
         fails(127, stderr)
     };
-    for word in ["log", "show", "new", "lint"] {
+    for word in ["log", "show", "enable", "disable", "events", "new", "lint"] {
         assert_eq!(copy.run(&format!("{word} web")), missing(word));
     }
     // The later of these are found first.
@@ -108,7 +108,7 @@ fn the_program_is_found_while_svctl_is_replaced() {
 #[test]
 fn each_program_explains_itself() {
     let house = House::new();
-    for word in ["list", "show", "log", "new", "lint"] {
+    for word in ["list", "show", "log", "enable", "disable", "events", "new", "lint"] {
         let outcome = run(&mut house.command("svctl", &format!("{word} -h")));
         assert_eq!((outcome.status, &*outcome.stderr), (0, ""), "{word}");
         assert_eq!(outcome, run(&mut house.command("svctl", &format!("{word} --help"))), "{word}");

@@ -123,7 +123,7 @@ impl Reader<'_> {
             b'[' => self.list(depth.checked_sub(1)?),
             b'"' => self.text().map(Value::Text),
             b'-' | b'0'..=b'9' => {
-                let end = self.rest.find(|c: char| !c.is_ascii_digit() && !"+-.eE".contains(c));
+                let end = self.rest.find(|c| !matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E'));
                 let (digits, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
                 self.rest = rest;
                 is_number(digits).then(|| Value::Number(digits.to_owned()))
