@@ -185,6 +185,57 @@ fn what_has_gone_is_stopped_by_a_tree_that_stops_at_once() {
     assert_eq!((tree.count("stop a"), tree.count("stop b")), (1, 1));
 }
 
+/// A tree with a service `a` and a service `b`, which go on while it is killed, and whose directories are elsewhere then,
+/// in `$T/real`: the next tree finds none. Also returns their pids.
+fn without_directories() -> (Tree, [u32; 2]) {
+    let mut tree = Tree::prepare(&[("a/run", PUPPET), ("b/run", PUPPET)]);
+    tree.keep_state_apart();
+    tree.supervise();
+    let pids = ["a", "b"].map(|name| tree.started(1, name));
+    tree.kill();
+    tree.shell("mv $T/tree $T/real; mkdir $T/tree");
+    tree.supervise();
+    tree.until("a word", || {
+        tree.said("no services in the scan directory; what runs of former ones goes on") == 1
+    });
+    assert!(tree.names().is_empty() && pids.into_iter().all(lives), "{}", tree.report());
+    (tree, pids)
+}
+
+#[test]
+fn services_whose_directories_are_not_mounted_yet_go_on_and_are_adopted_once_they_are() {
+    needs!(mounts());
+    own_mounts();
+    let (mut tree, pids) = without_directories();
+    // Which is no event: it is looked for.
+    tree.shell("mount --bind $T/real $T/tree");
+    tree.until_names(&["a", "b"]);
+    assert_eq!(["a", "b"].map(|name| tree.until_run(name)), pids);
+    assert_eq!((tree.count("start"), tree.count("stop"), tree.said("gone")), (2, 0, 0), "{}", tree.report());
+    tree.stop();
+    assert_eq!(tree.said("no services"), 1, "{}", tree.stderr());
+    tree.shell("cd ..; umount $T/tree");
+}
+
+#[test]
+fn those_that_are_gone_are_stopped_once_another_is_there() {
+    let (mut tree, [gone, stays]) = without_directories();
+    tree.shell("mv $T/real/b b");
+    tree.nth(1, "stop a");
+    tree.until("its end", || !lives(gone));
+    assert_eq!(tree.until_run("b"), stays);
+    tree.until_names(&["b"]);
+    tree.stop();
+    assert_eq!((tree.count("start"), tree.count("stop")), (2, 2));
+}
+
+#[test]
+fn a_stop_ends_those_whose_directories_are_not_there() {
+    let (mut tree, _) = without_directories();
+    tree.stop();
+    assert_eq!((tree.count("stop a"), tree.count("stop b")), (1, 1));
+}
+
 #[test]
 fn a_directory_beside_its_own_that_another_supervisor_uses_is_left_alone() {
     let mut tree = Tree::prepare(&[("b/run", SLEEPER), (".c/run", SLEEPER)]);
