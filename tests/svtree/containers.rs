@@ -223,7 +223,9 @@ fn what_does_not_end_is_killed_at_the_second_term_or_when_the_time_is_over() {
                 send_in(&tree, "TERM");
             }
             assert_eq!(tree.ended(), 0, "{init:?} {limit}: {}", tree.report());
-            assert_eq!(ends(&tree), ["stop web"], "{init:?} {limit}");
+            // The time may be over before it has noted that it was asked.
+            let ends = ends(&tree);
+            assert!(ends == ["stop web"] || terms == 1 && ends.is_empty(), "{init:?} {limit} {ends:?}");
             tree.assert_nothing_left();
         }
     }

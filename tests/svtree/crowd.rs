@@ -120,6 +120,7 @@ fn what_does_not_fit_into_the_limit_of_fds_is_reported_once_and_started_when_the
     assert!(started < SERVICES);
     // They are well: they are started again, and each gets the limit that svtree was given.
     let name = tree.names().remove(0);
+    tree.started(1, &name);
     tree.ask(&format!("@{name} signal KILL"));
     tree.until("another start", || tree.count(&format!("start {name}")) == 2);
     assert!(tree.lines().iter().all(|line| line.ends_with(" with 48")), "{:?}", tree.lines());

@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
+use nix::sys::signal::Signal;
+
 use super::harness::*;
 use crate::needs;
 use crate::support::*;
@@ -53,7 +55,7 @@ fn without_any_place_to_write_all_works_but_adoption_and_that_is_said_once() {
     tree.shell("cp -r b .c; mv .c c"); // which the mount shows, too
     tree.started(1, "c");
     assert_eq!((tree.said(NO_STATE), tree.said("going on without a socket")), (3, 1), "{}", tree.stderr());
-    tree.signal(nix::sys::signal::Signal::SIGHUP);
+    tree.signal(Signal::SIGHUP);
     tree.stop();
     assert_eq!(tree.stderr().lines().filter(|line| !line.contains("svtree: run exited")).count(), 4);
     assert!(!tree.at("a/supervise").exists());
@@ -62,15 +64,21 @@ fn without_any_place_to_write_all_works_but_adoption_and_that_is_said_once() {
 #[test]
 fn what_nobody_can_adopt_is_stopped_when_the_tree_leaves() {
     needs!(root(), tool("unshare"));
-    let mut tree = Tree::prepare(&[("a/run", PUPPET), ("a/log/run", LOGGER), ("b/run", STUBBORN)]);
-    tree.set_options(&["-t", "300"]);
-    tree.spawn(after(&tree, "mount --bind tree tree; mount -o remount,bind,ro tree"));
-    tree.started(1, "a");
-    tree.started(1, "b");
-    tree.signal(nix::sys::signal::Signal::SIGQUIT);
-    assert_eq!(tree.ended(), 0, "{}", tree.report());
-    tree.assert_nothing_left();
-    assert_eq!(tree.count("stop"), 2);
+    for limit in ["300", "10m"] {
+        let mut tree = Tree::prepare(&[("a/run", PUPPET), ("a/log/run", LOGGER), ("b/run", STUBBORN)]);
+        tree.set_options(&["-t", limit]);
+        tree.spawn(after(&tree, "mount --bind tree tree; mount -o remount,bind,ro tree"));
+        tree.started(1, "a");
+        tree.started(1, "b");
+        tree.signal(Signal::SIGQUIT);
+        if limit == "10m" {
+            tree.nth(1, "stop a");
+            tree.nth(1, "stop b");
+            tree.signal(Signal::SIGTERM);
+        }
+        assert_eq!(tree.ended(), 0, "{limit}: {}", tree.report());
+        tree.assert_nothing_left();
+    }
 }
 
 #[test]
@@ -248,10 +256,10 @@ fn a_directory_beside_its_own_that_another_supervisor_uses_is_left_alone() {
     tree.until("a word", || tree.said("svtree c: warning: unable to lock supervise/lock") == 1);
     tree.until_names(&["b"]);
     assert!(lives(pid) && tree.said("gone") == 0, "{}", tree.report());
-    tree.signal(nix::sys::signal::Signal::SIGTERM);
+    tree.signal(Signal::SIGTERM);
     assert_eq!(tree.ended(), 0);
     assert!(lives(pid));
-    send_signal(other.id(), nix::sys::signal::Signal::SIGTERM);
+    send_signal(other.id(), Signal::SIGTERM);
     assert_eq!(status_of(&mut other), Some(0));
     tree.assert_nothing_left();
 }
@@ -306,7 +314,7 @@ fn a_service_that_another_supervisor_has_is_reported_once_and_taken_when_it_is_f
     tree.until("a word", || {
         tree.said("svtree a: warning: supervise/lock is held") + tree.said("svtree a: ") > 0
     });
-    send_signal(other.id(), nix::sys::signal::Signal::SIGQUIT);
+    send_signal(other.id(), Signal::SIGQUIT);
     assert_eq!(status_of(&mut other), Some(0));
     tree.until_names(&["a", "b"]);
     assert_eq!((tree.until_run("a"), tree.said("svtree a: ")), (pid, 1));

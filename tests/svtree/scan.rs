@@ -250,7 +250,9 @@ fn what_is_half_made_is_no_error_and_runs_once_it_is_whole() {
     tree.started(1, "four");
     tree.until_names(&["four", "last", "one", "three", "two"]);
     tree.stop();
-    assert_eq!(tree.stderr(), "");
+    // Where that took longer than a second, it was tried meanwhile.
+    let stderr = tree.stderr();
+    assert!(stderr.lines().all(|line| line.starts_with("four: ")), "{stderr}");
 }
 
 #[test]

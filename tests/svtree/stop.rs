@@ -83,9 +83,9 @@ fn what_does_not_end_in_time_is_killed_and_nothing_is_left() {
         tree.nth(1, "log start b");
         let begun = Instant::now();
         tree.signal(SIGTERM);
-        tree.nth(1, "stop a");
-        tree.nth(1, "stop c");
         if hurry {
+            tree.nth(1, "stop a");
+            tree.nth(1, "stop c");
             assert_eq!(tree.count("stop b"), 0);
             tree.signal(SIGINT);
         }
@@ -98,14 +98,15 @@ fn what_does_not_end_in_time_is_killed_and_nothing_is_left() {
 
 #[test]
 fn the_time_limit_of_the_stop_may_be_in_a_file() {
-    let mut tree = Tree::prepare(&[("a/run", STUBBORN), (".tree/timeout", "300\n")]);
+    let mut tree = Tree::prepare(&[("a/run", STUBBORN), (".tree/timeout", "10s\n")]);
     tree.supervise();
     tree.started(1, "a");
     let begun = Instant::now();
     tree.signal(SIGTERM);
-    assert_eq!(tree.ended(), 0);
+    assert_eq!(tree.ended(), 0, "{}", tree.report());
     tree.assert_nothing_left();
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    // Without the file it would be 9 seconds.
+    assert!(begun.elapsed() >= Duration::from_secs(10), "{:?}", begun.elapsed());
     assert_eq!(tree.said("timeout"), 0);
 }
 
@@ -256,13 +257,11 @@ fn a_service_that_could_not_be_opened_does_not_keep_what_it_needs() {
     ]);
     tree.started(1, "base");
     tree.until("a word", || tree.said("svtree web: ") == 1);
-    let begun = Instant::now();
     let mut client = tree.connect();
     tree.signal(SIGTERM);
     client.say("rescan\n").unwrap(); // which finds nothing any more
-    assert_eq!(tree.ended(), 0);
+    assert_eq!(tree.ended(), 0, "{}", tree.report());
     tree.assert_nothing_left();
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
     assert_eq!(tree.count("stop base"), 1);
 }
 
