@@ -120,7 +120,7 @@ fn what_does_not_fit_into_the_limit_of_fds_is_reported_once_and_started_when_the
     assert!(started < SERVICES);
     // They are well: they are started again, and each gets the limit that svtree was given.
     let name = tree.names().remove(0);
-    tree.started(1, &name);
+    tree.nth(1, &format!("start {name}"));
     tree.ask(&format!("@{name} signal KILL"));
     tree.until("another start", || tree.count(&format!("start {name}")) == 2);
     assert!(tree.lines().iter().all(|line| line.ends_with(" with 48")), "{:?}", tree.lines());
@@ -129,6 +129,7 @@ fn what_does_not_fit_into_the_limit_of_fds_is_reported_once_and_started_when_the
     while removed < SERVICES - 4 {
         let names = tree.names();
         for name in names.iter().take(4) {
+            tree.until("its start", || tree.count(&format!("start {name}")) > 0);
             tree.shell(&format!("mv {name} $T/{name}.gone"));
             removed += 1;
         }
@@ -137,7 +138,7 @@ fn what_does_not_fit_into_the_limit_of_fds_is_reported_once_and_started_when_the
         tree.until("others", || tree.names().len() >= (SERVICES - removed).min(4));
     }
     for i in 10..10 + SERVICES {
-        assert!(tree.count(&format!("start s{i}")) > 0, "{}", tree.report());
+        tree.until("its start", || tree.count(&format!("start s{i}")) > 0);
     }
     let words = tree.stderr().lines().filter(|line| line.contains(says(Errno::EMFILE))).count();
     assert_eq!(words, 1, "{}", tree.stderr());
