@@ -143,14 +143,25 @@ impl Scan {
         self.pace.at(now);
     }
 
+    /// Asks for a look after a while: there may be something that no event is about, as a mount.
+    pub(crate) fn look_again(&mut self, now: u64) {
+        self.pace.poll(now);
+    }
+
     /// When to call [`Scan::look`], in milliseconds since boot.
     pub(crate) fn deadline(&self) -> Option<u64> {
         self.pace.due()
     }
 
-    /// Whether the last look has read all names.
-    pub(crate) fn was_read(&self) -> bool {
-        self.identity.is_some() && !self.reported.lost
+    /// The directory of which a look has just read the names, while there are changes to take; none where it could not be
+    /// read.
+    pub(crate) fn directory(&self) -> Option<BorrowedFd<'_>> {
+        self.directory.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Whether any service was found, and has not ended.
+    pub(crate) fn has_services(&self) -> bool {
+        self.table.entries.iter().any(|entry| !entry.is_pending())
     }
 
     /// How many services could not be opened, or not be hosted.

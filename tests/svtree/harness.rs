@@ -135,7 +135,9 @@ impl Tree {
     /// The command line, in the scratch directory, with its stderr in the file `stderr`.
     pub(crate) fn command(&self) -> Command {
         let mut command = link("svtree");
-        command.args(&self.options).arg("tree");
+        // On a busy machine an orderly stop may take longer than containers allow it.
+        let limited = self.options.iter().any(|option| option == "-t") || self.at(".tree/timeout").exists();
+        command.args(if limited { &[][..] } else { &["-t", "10m"] }).args(&self.options).arg("tree");
         if !self.program.is_empty() {
             command.arg("--").args(&self.program);
         }

@@ -85,7 +85,7 @@ fn count(tree: &Tree, line: &str) -> usize {
 fn it_is_started_stopped_checked_and_started_again() {
     needs!(runtime());
     let mut tree = bundle();
-    configure(&tree, &["/svtree", "-s", "/run/state", "/service"]);
+    configure(&tree, &["/svtree", "-t", "10m", "-s", "/run/state", "/service"]);
     for (life, signal, status) in
         [(1, "TERM", 0), (2, "KILL", 128 + 9), (3, "QUIT", 0), (4, "37", 0), (5, "INT", 0)]
     {
@@ -116,7 +116,8 @@ fn its_status_is_that_of_the_program() {
         (&["/none"], 127),
         (&["/service/web/needs"], 126),
     ] {
-        for words in [&["/svtree", "--"][..], &["/svtree", "-s", "/run/state", "/service", "--"]] {
+        for words in [&["/svtree", "--"][..], &["/svtree", "-t", "10m", "-s", "/run/state", "/service", "--"]]
+        {
             configure(&tree, &[words, program].concat());
             tree.spawn(crun(&tree, &["run", "box"]));
             assert_eq!(tree.ended(), status, "{words:?} {program:?}: {}", tree.report());

@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
+use nix::sys::signal::Signal;
+
 use super::harness::*;
 use crate::needs;
 use crate::support::*;
@@ -53,7 +55,7 @@ fn without_any_place_to_write_all_works_but_adoption_and_that_is_said_once() {
     tree.shell("cp -r b .c; mv .c c"); // which the mount shows, too
     tree.started(1, "c");
     assert_eq!((tree.said(NO_STATE), tree.said("going on without a socket")), (3, 1), "{}", tree.stderr());
-    tree.signal(nix::sys::signal::Signal::SIGHUP);
+    tree.signal(Signal::SIGHUP);
     tree.stop();
     assert_eq!(tree.stderr().lines().filter(|line| !line.contains("svtree: run exited")).count(), 4);
     assert!(!tree.at("a/supervise").exists());
@@ -186,6 +188,57 @@ fn what_has_gone_is_stopped_by_a_tree_that_stops_at_once() {
     assert_eq!((tree.count("stop a"), tree.count("stop b")), (1, 1));
 }
 
+/// A tree with a service `a` and a service `b`, which go on while it is killed, and whose directories are elsewhere then,
+/// in `$T/real`: the next tree finds none. Also returns their pids.
+fn without_directories() -> (Tree, [u32; 2]) {
+    let mut tree = Tree::prepare(&[("a/run", PUPPET), ("b/run", PUPPET)]);
+    tree.keep_state_apart();
+    tree.supervise();
+    let pids = ["a", "b"].map(|name| tree.started(1, name));
+    tree.kill();
+    tree.shell("mv $T/tree $T/real; mkdir $T/tree");
+    tree.supervise();
+    tree.until("a word", || {
+        tree.said("no services in the scan directory; what runs of former ones goes on") == 1
+    });
+    assert!(tree.names().is_empty() && pids.into_iter().all(lives), "{}", tree.report());
+    (tree, pids)
+}
+
+#[test]
+fn services_whose_directories_are_not_mounted_yet_go_on_and_are_adopted_once_they_are() {
+    needs!(mounts());
+    own_mounts();
+    let (mut tree, pids) = without_directories();
+    // Which is no event: it is looked for.
+    tree.shell("mount --bind $T/real $T/tree");
+    tree.until_names(&["a", "b"]);
+    assert_eq!(["a", "b"].map(|name| tree.until_run(name)), pids);
+    assert_eq!((tree.count("start"), tree.count("stop"), tree.said("gone")), (2, 0, 0), "{}", tree.report());
+    tree.stop();
+    assert_eq!(tree.said("no services"), 1, "{}", tree.stderr());
+    tree.shell("cd ..; umount $T/tree");
+}
+
+#[test]
+fn those_that_are_gone_are_stopped_once_another_is_there() {
+    let (mut tree, [gone, stays]) = without_directories();
+    tree.shell("mv $T/real/b b");
+    tree.nth(1, "stop a");
+    tree.until("its end", || !lives(gone));
+    assert_eq!(tree.until_run("b"), stays);
+    tree.until_names(&["b"]);
+    tree.stop();
+    assert_eq!((tree.count("start"), tree.count("stop")), (2, 2));
+}
+
+#[test]
+fn a_stop_ends_those_whose_directories_are_not_there() {
+    let (mut tree, _) = without_directories();
+    tree.stop();
+    assert_eq!((tree.count("stop a"), tree.count("stop b")), (1, 1));
+}
+
 #[test]
 fn a_directory_beside_its_own_that_another_supervisor_uses_is_left_alone() {
     let mut tree = Tree::prepare(&[("b/run", SLEEPER), (".c/run", SLEEPER)]);
@@ -198,10 +251,10 @@ fn a_directory_beside_its_own_that_another_supervisor_uses_is_left_alone() {
     tree.until("a word", || tree.said("svtree c: warning: unable to lock supervise/lock") == 1);
     tree.until_names(&["b"]);
     assert!(lives(pid) && tree.said("gone") == 0, "{}", tree.report());
-    tree.signal(nix::sys::signal::Signal::SIGTERM);
+    tree.signal(Signal::SIGTERM);
     assert_eq!(tree.ended(), 0);
     assert!(lives(pid));
-    send_signal(other.id(), nix::sys::signal::Signal::SIGTERM);
+    send_signal(other.id(), Signal::SIGTERM);
     assert_eq!(status_of(&mut other), Some(0));
     tree.assert_nothing_left();
 }
@@ -256,7 +309,7 @@ fn a_service_that_another_supervisor_has_is_reported_once_and_taken_when_it_is_f
     tree.until("a word", || {
         tree.said("svtree a: warning: supervise/lock is held") + tree.said("svtree a: ") > 0
     });
-    send_signal(other.id(), nix::sys::signal::Signal::SIGQUIT);
+    send_signal(other.id(), Signal::SIGQUIT);
     assert_eq!(status_of(&mut other), Some(0));
     tree.until_names(&["a", "b"]);
     assert_eq!((tree.until_run("a"), tree.said("svtree a: ")), (pid, 1));

@@ -1,6 +1,6 @@
 //! The services of a tree: which there are, and what a change of one means for the others.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::poll::{self, POLLNVAL, watch};
@@ -8,7 +8,7 @@ use common::supervise::{Part, named};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::Tree;
+use super::{Deaths, Tree};
 use crate::supervise::{self, Names, Now};
 use crate::svtree::hosted::{Hosted, Stay};
 use crate::svtree::scan::{Change, Scan};
@@ -89,11 +89,16 @@ fn free_fds(most: usize) -> usize {
 impl Tree {
     /// Looks at the directory, and follows what has changed there; at the end nothing new comes.
     pub(super) fn look(&mut self, now: Now) {
-        // But for the first look: a former tree may have left running what a stop is to end.
-        let may = !self.course.ends() || self.looks == 0;
+        // But for what a former tree may have left running, which a stop is to end.
+        let may = !self.course.ends() || !self.sought;
         let Some(scan) = self.scan.as_mut().filter(|_| may) else { return };
         self.looks += 1;
         scan.look(now.monotonic);
+        // That whose names were read: the path may be that of another a moment later.
+        let read = scan
+            .directory()
+            .filter(|_| !self.sought)
+            .map(|read| read.try_clone_to_owned().map_err(|_| Errno::EMFILE));
         let mut room = Room::default();
         while let Some(change) = self.scan.as_mut().and_then(Scan::next) {
             match change {
@@ -103,28 +108,37 @@ impl Tree {
                 Change::Notice(notice) => notice.report(self.voice),
             }
         }
-        let read = self.scan.as_ref().is_some_and(Scan::was_read);
-        if read && !std::mem::replace(&mut self.sought, true) {
-            self.find_vanished();
+        match read.map(|read| self.template.vanished(&read?)) {
+            Some(Ok(found)) => self.find_vanished(found, now),
+            Some(Err(errno)) => {
+                self.sought = true;
+                self.voice.unable(&[b"look for services that are gone in the state directory"], errno);
+            }
+            None => {}
         }
         self.watch_scan();
     }
 
-    /// Finds those whose directories have gone since a former tree has hosted them, where their state is still there. They
-    /// are hosted in a moment, to end as those do that vanish now.
-    fn find_vanished(&mut self) {
-        let Some(scan) = &self.directory else { return };
-        match self.template.vanished(scan) {
-            Ok(found) => {
-                for (name, directory) in found {
-                    // It is needed by nobody, and orders nothing.
-                    let waiting = self.reserve(&name, directory, Stay::Leaving);
-                    self.waiting.push_back(waiting);
-                }
+    /// Those whose directories have gone since a former tree has hosted them, where their state is still there: they are
+    /// hosted in a moment, to end as those do that vanish now. In a directory without services nobody is missed: it may
+    /// be that on which they are not mounted yet. But this very process, before an upgrade, has seen them vanish.
+    fn find_vanished(&mut self, found: Vec<(CString, OwnedFd)>, now: Now) {
+        let Some(scan) = &mut self.scan else { return };
+        let sure = scan.has_services() || self.course.ends() || self.deaths == Deaths::OfAnother;
+        self.sought = sure || found.is_empty();
+        if !self.sought {
+            scan.look_again(now.monotonic);
+            if self.looks == 1 {
+                self.voice.warning(&[
+                    b"no services in the scan directory; what runs of former ones goes on; looking every 5 s",
+                ]);
             }
-            Err(errno) => {
-                self.voice.unable(&[b"look for services that are gone in the state directory"], errno);
-            }
+            return;
+        }
+        for (name, directory) in found {
+            // It is needed by nobody, and orders nothing.
+            let waiting = self.reserve(&name, directory, Stay::Leaving);
+            self.waiting.push_back(waiting);
         }
     }
 
@@ -240,7 +254,7 @@ impl Tree {
     /// The stop begins. Of those that are not hosted yet, what a former tree has left is hosted to be stopped; the others
     /// never are.
     pub(super) fn find_what_is_left(&mut self, now: Now) {
-        if self.looks == 0 {
+        if !self.sought {
             self.look(now);
         }
         for waiting in std::mem::take(&mut self.waiting) {
