@@ -12,6 +12,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use super::harness::House;
 use crate::support::*;
 
@@ -79,6 +81,14 @@ impl Following {
 
     fn waits(&self) {
         wait_until_in(self.0.id(), super::harness::LOOKING);
+    }
+
+    /// Does something in the log directory of `web` that it sees as a whole.
+    #[track_caller]
+    fn behind_its_back(&self, house: &House, script: &str) {
+        send_signal(self.0.id(), Signal::SIGSTOP);
+        assert_eq!(run_in(house.at("web/log/main"), &format!("set -e; {script}")), prints(""));
+        send_signal(self.0.id(), Signal::SIGCONT);
     }
 
     /// Waits until the last line is this one; returns all.

@@ -142,8 +142,8 @@ impl Log {
     pub(super) fn into_rest(mut self) -> Rest {
         let (newest, unnamed) = newest(&self.parts);
         let current = match self.parts.pop() {
-            Some(Part::Open(file)) => Some((file, self.end.at)),
-            _ => None,
+            Some(Part::Processed(file) | Part::Open(file)) => Some((file, self.end.at)),
+            Some(Part::Archive(_)) | None => None,
         };
         Rest { name: self.name, directory: self.directory, current, newest, unnamed }
     }
