@@ -137,12 +137,12 @@ impl Pipe {
             let path = CStr::from_bytes_with_nul(path.bytes()).map_err(|_| Errno::EINVAL)?;
             return procfs::This::open()?.file(path, end.access());
         }
-        let copy = |end: &OwnedFd| end.try_clone().map_err(|_| Errno::EMFILE);
-        match (&self.ends, end) {
-            (Some((reader, _)), End::Read) => copy(reader),
-            (Some((_, writer)), End::Write) => copy(writer),
-            (None, _) => self.both.as_fd().try_clone_to_owned().map_err(|_| Errno::EMFILE),
-        }
+        let end = match (&self.ends, end) {
+            (Some((reader, _)), End::Read) => reader.as_fd(),
+            (Some((_, writer)), End::Write) => writer.as_fd(),
+            (None, _) => self.both.as_fd(),
+        };
+        fds::copy_from(end, 3)
     }
 
     fn named(&self, directory: BorrowedFd, end: End) -> nix::Result<OwnedFd> {

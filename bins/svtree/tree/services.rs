@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
+use common::fds;
 use common::poll::{self, POLLNVAL, watch};
 use common::supervise::{Part, named};
 use nix::errno::Errno;
@@ -95,10 +96,7 @@ impl Tree {
         self.looks += 1;
         scan.look(now.monotonic);
         // That whose names were read: the path may be that of another a moment later.
-        let read = scan
-            .directory()
-            .filter(|_| !self.sought)
-            .map(|read| read.try_clone_to_owned().map_err(|_| Errno::EMFILE));
+        let read = scan.directory().filter(|_| !self.sought).map(|read| fds::copy_from(read, 3));
         let mut room = Room::default();
         while let Some(change) = self.scan.as_mut().and_then(Scan::next) {
             match change {
