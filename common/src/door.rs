@@ -50,10 +50,8 @@ pub fn file(directory: BorrowedFd, name: &CStr, access: OFlag, owner: Owner) -> 
 /// # Errors
 /// As [`file()`]; ENOENT also where it has one of them only.
 pub fn file_between(directory: BorrowedFd, name: &CStr, other: &CStr) -> nix::Result<OwnedFd> {
-    let safe = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let file = fds::open(directory, name, OFlag::O_RDONLY | safe, Mode::empty())?;
+    let (file, stat) = open_safely(directory, name, OFlag::O_RDONLY, Mode::empty())?;
     let there = entry(directory, other)?.ok_or(Errno::ENOENT)?;
-    let stat = fstat(file.as_fd())?;
     match stat.st_nlink {
         _ if !fds::is(&stat, SFlag::S_IFREG) => Err(Errno::EEXIST),
         0 | 1 => Err(Errno::ENOENT),
@@ -333,10 +331,21 @@ fn open_and_look(
     kind: SFlag,
     owner: Owner,
 ) -> nix::Result<(OwnedFd, FileStat)> {
+    let (file, stat) = open_safely(directory, name, access, mode)?;
+    look(&stat, kind, owner)?;
+    Ok((file, stat))
+}
+
+/// Opens whatever it is, without following a link and without waiting, to be looked at before it is used.
+fn open_safely(
+    directory: BorrowedFd,
+    name: &CStr,
+    access: OFlag,
+    mode: Mode,
+) -> nix::Result<(OwnedFd, FileStat)> {
     let safe = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let file = fds::open(directory, name, access | safe, mode)?;
     let stat = fstat(file.as_fd())?;
-    look(&stat, kind, owner)?;
     Ok((file, stat))
 }
 
