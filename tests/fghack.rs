@@ -330,6 +330,22 @@ fn a_signal_that_ends_the_program_ends_fghack_too_whatever_is_left_behind() {
 }
 
 #[test]
+fn a_program_that_has_caught_a_signal_gives_its_status_though_its_handler_is_gone_as_it_exits() {
+    needs!(tool("strace"), tool("perl"));
+    let directory = open_directory();
+    // strace holds fghack up before it looks at the program again.
+    let before = "exec strace -qq -o log -e trace=kill -e inject=kill:delay_exit=500000 \"$@\"";
+    let left = "if (!fork) { close STDOUT; close STDERR; open F, '<', 'end'; <F>; exit }";
+    let caught = "$SIG{TERM} = sub { $SIG{TERM} = 'DEFAULT'; exit 3 }";
+    let (program, pid) = ready(directory.path(), before, &format!("{left} {caught}"));
+    let fghack = parent(pid);
+    send_signal(fghack, Signal::SIGTERM);
+    until("the program has ended", || child(fghack).is_none());
+    fs::write(directory.path().join("end"), "\n").unwrap();
+    assert_eq!(program.finish(), fails(3, ""));
+}
+
+#[test]
 fn a_stopped_fghack_goes_on_with_its_continuation() {
     let directory = open_directory();
     for signal in [Signal::SIGSTOP, Signal::SIGTSTP] {

@@ -60,10 +60,13 @@ impl Watch {
             }
             let signals = signals.into_iter().flatten().filter(|signal| *signal != signals::CHLD);
             for signal in signals {
+                // Where nobody can say, the program is taken to have a handler. It may have had one on one side of the
+                // signal alone: as it begins it has none yet, and perl takes its own away as it exits.
+                let by_default = || procfs::takes_by_default(self.program, signal).unwrap_or(false);
+                let before = by_default();
                 let got = self.hand_on(signal, status.is_none())?;
                 handed_on |= got;
-                // Where nobody can say, the program is taken to have a handler.
-                if got != 0 && procfs::takes_by_default(self.program, signal).unwrap_or(false) {
+                if got != 0 && before && by_default() {
                     fatal |= got;
                 }
             }
