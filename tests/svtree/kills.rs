@@ -5,6 +5,8 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use super::harness::*;
 use crate::support::*;
 
@@ -54,6 +56,14 @@ fn copies(tree: &Tree, directory: &str) -> usize {
 
 fn is_up(tree: &Tree, name: &str) -> bool {
     tree.status_now(name).is_some_and(|status| status.state == 1 && status.want == 'u' && lives(status.pid))
+}
+
+/// Sends a signal to run, if that runs. The command would reach finish too, which could then not note itself.
+fn signal_run(tree: &Tree, name: &str, signal: Signal) {
+    if let Some(status) = tree.status_now(name).filter(|status| status.state == 1) {
+        // It may have ended since, and nobody else has its number so soon.
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(status.pid.cast_signed()), signal);
+    }
 }
 
 /// Waits until a service and its logger run, and asserts that each of them is there once.
@@ -159,7 +169,7 @@ fn at_the_start() {
 fn at_a_death_its_finish_and_the_next_start() {
     let act = |tree: &mut Tree| {
         let traced = Traced::at_rest(tree.supervisor());
-        send_signal(tree.status_now("a").unwrap().pid, nix::sys::signal::Signal::SIGKILL);
+        send_signal(tree.status_now("a").unwrap().pid, Signal::SIGKILL);
         traced
     };
     let done = |tree: &Tree| tree.count("start a") == 2 && tree.count("finish a") == 1 && is_up(tree, "a");
@@ -255,7 +265,7 @@ fn at_the_adoption() {
 fn at_the_end_of_the_tree() {
     let act = |tree: &mut Tree| {
         let traced = Traced::at_rest(tree.supervisor());
-        tree.signal(nix::sys::signal::Signal::SIGTERM);
+        tree.signal(Signal::SIGTERM);
         traced
     };
     kill_before_each(
@@ -307,11 +317,11 @@ fn at_any_moment_under_load() {
             for _ in 0..=random.below(3) {
                 let name = NAMES[random.below(3)];
                 match random.below(6) {
-                    0 => tree.send(name, "k"),
-                    1 => tree.send(name, "t"),
+                    0 => signal_run(&tree, name, Signal::SIGKILL),
+                    1 => signal_run(&tree, name, Signal::SIGTERM),
                     2 => tree.send(name, "du"),
                     3 => tree.send(name, "pc"),
-                    4 => tree.signal(nix::sys::signal::Signal::SIGHUP),
+                    4 => tree.signal(Signal::SIGHUP),
                     _ => drop(tree.connect().say(format!("@{name} restart\n"))),
                 }
             }
