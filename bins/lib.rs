@@ -78,6 +78,7 @@ pub static PROGRAMS: &[Link] = &[
     svctl::log::PROGRAM,
     svctl::new::PROGRAM,
     svctl::show::PROGRAM,
+    svctl::svc::PROGRAM,
     svlog::PROGRAM,
     svrun::PROGRAM,
     svtree::PROGRAM,

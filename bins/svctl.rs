@@ -6,7 +6,6 @@ mod check;
 mod colour;
 mod command;
 mod conn;
-mod daemontools;
 mod death;
 pub mod disable;
 pub mod enable;
@@ -40,7 +39,7 @@ mod sibling;
 mod source;
 mod status;
 mod style;
-mod svwaitup;
+pub mod svc;
 mod table;
 mod task;
 mod tree;
@@ -79,13 +78,9 @@ const WAIT: Duration = Duration::from_secs(7);
 /// The least time for a supervisor to carry a command out at all.
 const LEAST: Duration = Duration::from_millis(50);
 
-/// The programs that it is under their names, besides sv, each with a command line of its own.
-static NAMESAKES: [&Link; 4] =
-    [&daemontools::SVC, &daemontools::SVOK, &daemontools::SVSTAT, &svwaitup::SVWAITUP];
-
 fn run(cli: &mut Cli) -> Outcome {
-    if let Some(program) = NAMESAKES.into_iter().find(|program| program.name.as_bytes() == cli.called()) {
-        return prepare().and_then(|()| cli.run_as(program));
+    if svc::NAMES.iter().any(|name| name.as_bytes() == cli.called()) {
+        return program::under_this_name(cli);
     }
     let style = match cli.called() {
         b"sv" => Style::Sv,

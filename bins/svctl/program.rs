@@ -6,7 +6,7 @@ use std::ffi::{CStr, CString};
 use common::procfs::This;
 use common::{Chain, Cli, Exit, Outcome, Words, shown};
 
-use super::{command, str_of};
+use super::{PROGRAM, command, str_of, svc};
 
 /// Where the programs are, seen from the directory of this one: beside it, or where they are installed.
 const PLACES: [&str; 2] = ["", "../libexec/catena/"];
@@ -32,25 +32,48 @@ pub(super) fn of(cli: &mut Cli, words: &[&'static [u8]]) -> Option<Outcome> {
     let before = line.take(options).skip(1);
     let arguments: Words =
         if words.len() == 2 { [c"--help"].into_iter().collect() } else { before.chain(behind).collect() };
-    Some(chain_of(command, arguments, called, rest))
+    let found = Found::new(command, command, called, &rest);
+    Some(found.map(|found| found.chain(found.name, arguments, rest)))
 }
 
-/// The chain of a program with these arguments. It has the name of this program's file, so that the two belong to one
-/// installation, with a dash and the command. Without a procfs that name is how we were called, and PATH is searched
-/// alone.
-fn chain_of(command: &str, arguments: Words, called: &CStr, mut chain: Chain) -> Outcome {
-    let file = This::open().and_then(|this| this.program()).unwrap_or_else(|_| called.to_bytes().to_owned());
-    let end = file.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
-    let (directory, own) = file.split_at(end);
-    let name = word([own, b"-", command.as_bytes()].concat());
-    let beside = PLACES.iter().filter(|_| end > 0);
-    let beside = beside.map(|place| word([directory, place.as_bytes(), name.to_bytes()].concat()));
-    let Some(found) = beside.chain([name]).find_map(|file| chain.find(file)) else {
-        return Err(missing(command, own, name));
-    };
-    chain.file = Some(word(found.into_bytes()));
-    chain.words = [name].into_iter().chain(arguments).collect();
-    Ok(chain)
+/// The chain of svctl-svc, which is by this name what we are called, with the command line as it is.
+pub(super) fn under_this_name(cli: &mut Cli) -> Outcome {
+    let (called, rest) = (cli.first(), cli.words());
+    let found = Found::new("svc", str_of(cli.called()), called, &rest)?;
+    let arguments = rest.words.clone();
+    Ok(found.chain(called, arguments, rest))
+}
+
+/// A program of the same installation.
+struct Found {
+    name: &'static CStr,
+    file: &'static CStr,
+}
+
+impl Found {
+    /// Finds it for this use. It has the name of this program's file, so that the two belong to one installation, with a
+    /// dash and the word; a file that has another program's name is a copy of svctl. Without a procfs that name is how we
+    /// were called, and PATH is searched alone.
+    fn new(word: &str, of: &str, called: &CStr, chain: &Chain) -> Result<Self, Exit> {
+        let file =
+            This::open().and_then(|this| this.program()).unwrap_or_else(|_| called.to_bytes().to_owned());
+        let end = file.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+        let (directory, own) = file.split_at(end);
+        let is_copy = svc::NAMES.iter().any(|name| name.as_bytes() == own);
+        let installed = if is_copy { PROGRAM.name.as_bytes() } else { own };
+        let name = c_string([installed, b"-", word.as_bytes()].concat());
+        let beside = PLACES.iter().filter(|_| end > 0);
+        let beside = beside.map(|place| c_string([directory, place.as_bytes(), name.to_bytes()].concat()));
+        let found = beside.chain([name]).find_map(|file| chain.find(file));
+        let file = found.ok_or_else(|| missing(of, own, name))?;
+        Ok(Self { name, file: c_string(file.into_bytes()) })
+    }
+
+    fn chain(&self, name: &'static CStr, arguments: Words, mut chain: Chain) -> Chain {
+        chain.file = Some(self.file);
+        chain.words = [name].into_iter().chain(arguments).collect();
+        chain
+    }
 }
 
 /// The program is not there: as a command of a chain that is not found.
@@ -65,7 +88,7 @@ fn missing(command: &str, own: &[u8], name: &CStr) -> Exit {
 }
 
 /// For the exec that follows.
-fn word(bytes: Vec<u8>) -> &'static CStr {
+fn c_string(bytes: Vec<u8>) -> &'static CStr {
     // Made of C strings, so that there is no NUL in it.
     Box::leak(CString::new(bytes).unwrap_or_default().into_boxed_c_str())
 }

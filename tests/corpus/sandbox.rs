@@ -33,11 +33,11 @@ const NAMES: &[(&str, &str)] = &[
     ("multilog", "svlog"),
     ("runsv", "svrun"),
     ("sv", "svctl"),
-    ("svc", "svctl"),
+    ("svc", "svctl-svc"),
     ("svlogd", "svlog"),
-    ("svok", "svctl"),
-    ("svstat", "svctl"),
-    ("svwaitup", "svctl"),
+    ("svok", "svctl-svc"),
+    ("svstat", "svctl-svc"),
+    ("svwaitup", "svctl-svc"),
     ("vlogger", "sissylog"),
 ];
 

@@ -407,7 +407,8 @@ fn commands() -> Vec<(String, String)> {
 /// The programs that are commands of svctl, by their words.
 fn apart() -> Vec<(&'static str, Program)> {
     let own = |link: &'static common::Link| {
-        let word = link.name.strip_prefix("svctl-")?;
+        // No command: svctl executes it under the names of other packages.
+        let word = link.name.strip_prefix("svctl-").filter(|word| *word != "svc")?;
         Some((word, Program::new(link.name, link.usage, link.options)))
     };
     described().filter_map(own).collect()

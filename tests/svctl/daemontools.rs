@@ -1,4 +1,4 @@
-//! svctl as svc, svok and svstat, beside daemontools' own: the same words on the same service directories.
+//! svctl-svc as svc, svok and svstat, beside daemontools' own: the same words on the same service directories.
 
 use std::fs::{self, create_dir_all};
 use std::os::unix::fs::symlink;
@@ -198,7 +198,7 @@ fn a_user_to_whom_the_files_are_closed_hears_the_same() {
         let (name, words) = line.split_once(' ').unwrap();
         let program = house.at("bin").join(name);
         create_dir_all(house.at("bin")).unwrap();
-        install(&bin().join("svctl"), &program);
+        install(&crate::support::program("svctl-svc"), &program);
         let [theirs, ours] = [peer(name).unwrap().into(), program].map(|program: std::path::PathBuf| {
             let words = format!("--reuid=65534 --clear-groups {} {words}", program.display());
             run(&mut house.command("setpriv", &words))
@@ -334,6 +334,17 @@ fn each_name_has_its_own_help_and_its_own_usage_errors() {
     // Only the whole name: a service may be called like that.
     fs::create_dir(house.at("nsvc")).unwrap();
     assert_eq!(call("nsvc", "status").status, 4, "an init script");
+}
+
+#[test]
+fn by_its_own_name_it_is_svc() {
+    let house = House::new();
+    let mut fake = Fake::new(&house, "a");
+    let call = |words: &str| run(&mut house.command(program("svctl-svc"), words));
+    assert_eq!(call("-du a"), prints(""));
+    assert_eq!(fake.commands(), "du");
+    let usage = "svctl-svc: invalid option '-q'\nsvctl-svc: usage: svctl-svc [-udopchaitkx] dir...\n";
+    assert_eq!(call("-q a"), fails(100, usage));
 }
 
 #[test]

@@ -110,13 +110,15 @@ impl House {
         outcome
     }
 
-    /// Our program under another name.
+    /// Our program under another name, as it is installed.
     pub(super) fn called(&self, name: &str) -> PathBuf {
         let directory = self.at(".bin");
         fs::create_dir_all(&directory).unwrap();
         let link = directory.join(name);
         if !link.exists() {
-            std::os::unix::fs::symlink(bin().join("svctl"), &link).unwrap();
+            let is_svc = ["svc", "svok", "svstat", "svwaitup"].contains(&name);
+            let leads_to = program(if is_svc { "svctl-svc" } else { "svctl" });
+            std::os::unix::fs::symlink(leads_to, &link).unwrap();
         }
         link
     }

@@ -95,6 +95,33 @@ fn the_program_has_the_name_of_svctls_file_in_front() {
 }
 
 #[test]
+fn under_the_name_of_another_package_svctl_is_the_program_that_has_it() {
+    let copy = Copy::new("svctl");
+    let call = |file: &str, words: &str| {
+        run(copy.house.command(copy.house.at(file), words).env("PATH", copy.path()))
+    };
+    std::os::unix::fs::symlink(&copy.svctl, copy.house.at("svok")).unwrap();
+    let missing = "svctl: fatal: 'svok' needs svctl-svc, which is not beside svctl, in ../libexec/catena or in PATH; \
+                   nothing was done\nsvctl: hint: install it as svctl was: 'make install', or the package of catena\n";
+    assert_eq!(call("svok", "a"), fails(127, missing));
+    let libexec = copy.house.at("usr/libexec/catena");
+    fs::create_dir_all(&libexec).unwrap();
+    install(&program("svctl-svc"), &libexec.join("svctl-svc"));
+    for name in ["svc", "svok", "svstat", "svwaitup"] {
+        // A link, and a file with that name.
+        if name != "svok" {
+            std::os::unix::fs::symlink(&copy.svctl, copy.house.at(name)).unwrap();
+        }
+        install(&copy.svctl, &copy.house.at("usr/bin").join(name));
+        for words in ["--help", "--version", "-x", "none", "-s 1 none", ""] {
+            let ours = run(&mut copy.house.command(copy.house.called(name), words));
+            assert_eq!(call(name, words), ours, "{name} {words}");
+            assert_eq!(call(&format!("usr/bin/{name}"), words), ours, "{name} {words}");
+        }
+    }
+}
+
+#[test]
 fn the_program_is_found_while_svctl_is_replaced() {
     let copy = Copy::new("svctl");
     copy.house.write("usr/bin/svctl-log", SAYS);

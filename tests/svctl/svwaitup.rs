@@ -1,4 +1,4 @@
-//! svctl as svwaitup, which runit had in its first years, and scripts still call.
+//! svctl-svc as svwaitup, which runit had in its first years, and scripts still call.
 
 use std::time::{Duration, Instant};
 

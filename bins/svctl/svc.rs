@@ -1,4 +1,5 @@
-//! svc, svok and svstat: daemontools' control programs, which svctl is under their names.
+//! svctl-svc: svc, svok and svstat, daemontools' control programs, and runit's svwaitup, each under its name. svctl under
+//! such a name executes it.
 //!
 //! They take service directories as they are written, wait for nothing, and use the FIFOs and the status bytes alone,
 //! which every supervisor of the family has.
@@ -10,16 +11,26 @@ use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 
 use super::failure::{Failure, words};
-use super::files;
 use super::out::{complain, print};
 use super::place::{self, Place};
 use super::style::Dialect;
+use super::{files, prepare};
+
+mod svwaitup;
 
 /// Whose words all three use.
 const WORDS: Dialect = Dialect::Runit;
 
+/// The names under which it is another program than svc.
+pub(super) const NAMES: [&str; 4] = [SVC.name, SVOK.name, SVSTAT.name, svwaitup::SVWAITUP.name];
+
+/// svctl-svc: daemontools' svc; and svok, svstat and svwaitup under their names.
+pub const PROGRAM: Link = Link { name: "svctl-svc", run, ..SVC };
+
+static NAMESAKES: [&Link; 4] = [&SVC, &SVOK, &SVSTAT, &svwaitup::SVWAITUP];
+
 /// svc: send control letters to services.
-pub(super) const SVC: Link = Link {
+const SVC: Link = Link {
     name: "svc",
     usage: "[-udopchaitkx] dir...",
     summary: "send commands to the supervisors of service directories",
@@ -41,7 +52,7 @@ pub(super) const SVC: Link = Link {
 };
 
 /// svok: whether a service directory has a supervisor.
-pub(super) const SVOK: Link = Link {
+const SVOK: Link = Link {
     name: "svok",
     usage: "dir",
     summary: "exit 0 if the service directory has a supervisor, and 100 if not",
@@ -51,7 +62,7 @@ pub(super) const SVOK: Link = Link {
 };
 
 /// svstat: the state of services, in a line each.
-pub(super) const SVSTAT: Link = Link {
+const SVSTAT: Link = Link {
     name: "svstat",
     usage: "dir...",
     summary: "print the state of each service directory in a line",
@@ -59,6 +70,15 @@ pub(super) const SVSTAT: Link = Link {
     opens: true,
     run: svstat,
 };
+
+fn run(cli: &mut Cli) -> Outcome {
+    prepare()?;
+    let program = NAMESAKES.into_iter().find(|program| program.name.as_bytes() == cli.called());
+    match program {
+        Some(program) => cli.run_as(program),
+        None => svc(cli),
+    }
+}
 
 fn svc(cli: &mut Cli) -> Outcome {
     let mut letters = String::new();
@@ -140,7 +160,7 @@ fn words_of(cli: &mut Cli) -> Result<Words, Exit> {
 }
 
 /// The service in this directory, which is never the name of one in SVDIR.
-pub(super) fn service(name: &[u8]) -> nix::Result<Place> {
+fn service(name: &[u8]) -> nix::Result<Place> {
     Ok(Place::service(name, name.to_owned(), place::directory(AT_FDCWD, name)?, None))
 }
 

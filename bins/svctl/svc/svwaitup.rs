@@ -6,14 +6,13 @@ use std::time::Duration;
 use common::quantity::number;
 use common::{Cli, Exit, Link, Outcome, Short, shown};
 
-use super::conn;
-use super::daemontools::service;
-use super::failure::words;
-use super::files;
-use super::order::ABSENT;
-use super::out::complain;
-use super::status::{State, Want};
-use super::style::Dialect;
+use super::service;
+use crate::svctl::failure::words;
+use crate::svctl::order::ABSENT;
+use crate::svctl::out::complain;
+use crate::svctl::status::{State, Want};
+use crate::svctl::style::Dialect;
+use crate::svctl::{conn, files};
 
 /// svwaitup: wait until services have been up for a while.
 pub(super) const SVWAITUP: Link = Link {
