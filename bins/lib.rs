@@ -73,6 +73,7 @@ pub static PROGRAMS: &[Link] = &[
     svctl::disable::PROGRAM,
     svctl::enable::PROGRAM,
     svctl::events::PROGRAM,
+    svctl::help::PROGRAM,
     svctl::lint::PROGRAM,
     svctl::list::PROGRAM,
     svctl::log::PROGRAM,

@@ -13,6 +13,7 @@ pub mod events;
 mod failure;
 mod files;
 mod health;
+pub mod help;
 mod hint;
 mod job;
 mod jobs;
@@ -88,11 +89,12 @@ fn run(cli: &mut Cli) -> Outcome {
         name if names::is_service(name, cli.env()) => Style::Script,
         _ => Style::Svctl,
     };
-    cli.explain(if style == Style::Svctl { command::help } else { command::help_of_sv });
+    cli.leave_help();
     let line = options::parse(cli, style);
     // Another program makes its own preparations.
-    let asked = |(_, words): &(_, Vec<_>)| if style == Style::Svctl { program::of(cli, words) } else { None };
-    if let Some(chain) = line.as_ref().ok().and_then(asked) {
+    if let Some(chain) =
+        line.as_ref().ok().and_then(|(options, words)| program::of(cli, style, options, words))
+    {
         return chain;
     }
     Err(start(cli, style, line).unwrap_or_else(|error| match style {
@@ -120,13 +122,7 @@ fn start(cli: &mut Cli, style: Style, line: options::Parsed) -> Result<Exit, Exi
     let chain = cli.rest_or_nothing();
     words.extend(chain.words.map(CStr::to_bytes));
     let env = chain.env;
-    if style == Style::Svctl && words == [b"help"] {
-        return Ok(Exit::answer(0, cli.help()));
-    }
-    // A name of no service is svctl under another name; but an init script has to report that its service is gone.
-    let one = |words: &[&[u8]]| matches!(words, [word] if Verb::find(str_of(word), Style::Script).is_some());
-    if style == Style::Svctl && !called.windows(5).any(|part| part == PROGRAM.name.as_bytes()) && one(&words)
-    {
+    if style == Style::Svctl && is_of_script(called, &words) {
         style = Style::Script;
     }
     let out = Out::new(style, options.json);
@@ -158,23 +154,16 @@ fn str_of(word: &[u8]) -> &str {
     std::str::from_utf8(word).unwrap_or_default()
 }
 
-/// What one command does.
-fn help(words: &[&[u8]]) -> Result<Exit, Exit> {
-    match words {
-        [word] => {
-            command::help_for(str_of(word)).map(|text| Exit::answer(0, text)).ok_or_else(|| unknown(word))
-        }
-        _ => Err(Exit::usage("nothing may follow a command of which help is wanted")),
-    }
+/// Whether this is the line of an init script, although no service has the name that we are called by. That is svctl under
+/// another name; but an init script has to report that its service is gone.
+fn is_of_script(called: &[u8], words: &[&[u8]]) -> bool {
+    let is_svctl = called.windows(5).any(|part| part == PROGRAM.name.as_bytes());
+    !is_svctl && matches!(words, [word] if Verb::find(str_of(word), Style::Script).is_some())
 }
 
-/// A word that is no command, with the one that is most like it.
+/// A word that is no command.
 fn unknown(word: &[u8]) -> Exit {
-    let error = Exit::usage(format_args!("unknown command: {}", shown(word)));
-    match command::nearest(str_of(word)) {
-        Some(nearest) => error.hint(format!("did you mean '{nearest}'?")),
-        None => error.hint("'svctl --help' lists the commands"),
-    }
+    Exit::usage(format_args!("unknown command: {}", shown(word)))
 }
 
 /// All of a command line but the command.
@@ -245,7 +234,6 @@ impl Request {
                 let services = Services::named_or_all(&self.names, &services, Logs::Shown)?;
                 look::show(&self.names, &services, &mut out)
             }
-            (None, Verb::Help) => help(&services),
             (None, Verb::Rescan) if !services.is_empty() => {
                 Err(Exit::usage("nothing may follow rescan").hint("SVDIR is the directory that is looked at"))
             }

@@ -140,32 +140,38 @@ pub(super) enum Patience {
     Kills,
 }
 
-/// A word of the table, from which words, help and completions come.
-struct Row {
-    /// The word, then its short forms.
-    words: &'static [&'static str],
+/// A row of the table, from which words, help and completions come.
+pub(super) struct Row {
+    pub(super) word: Word,
     /// What `--help` says of it.
-    help: &'static str,
+    pub(super) help: &'static str,
+}
+
+/// A word of the command line.
+#[derive(Clone, Copy)]
+pub(super) struct Word {
+    /// It, then its short forms.
+    pub(super) forms: &'static [&'static str],
     verb: Verb,
-    of: Of,
+    pub(super) of: Of,
 }
 
 /// The programs that understand a word.
 #[derive(Clone, Copy, PartialEq)]
-enum Of {
+pub(super) enum Of {
     /// runit's sv too.
     Sv,
     Svctl,
 }
 
 /// A word of runit's sv.
-const fn sv(words: &'static [&'static str], help: &'static str, verb: Verb) -> Row {
-    Row { words, help, verb, of: Of::Sv }
+const fn sv(forms: &'static [&'static str], help: &'static str, verb: Verb) -> Row {
+    Row { word: Word { forms, verb, of: Of::Sv }, help }
 }
 
 /// A word of svctl alone.
-const fn own(words: &'static [&'static str], help: &'static str, verb: Verb) -> Row {
-    Row { words, help, verb, of: Of::Svctl }
+const fn own(forms: &'static [&'static str], help: &'static str, verb: Verb) -> Row {
+    Row { word: Word { forms, verb, of: Of::Svctl }, help }
 }
 
 const TERM: Control = Control::Signal(signals::TERM);
@@ -180,7 +186,7 @@ const USR1: Control = Control::Signal(signals::USR1);
 const USR2: Control = Control::Signal(signals::USR2);
 
 /// All words, in the groups of `--help`.
-const GROUPS: &[(&str, &[Row])] = &[
+pub(super) const GROUPS: &[(&str, &[Row])] = &[
     (
         "commands",
         &[
@@ -287,9 +293,34 @@ const GROUPS: &[(&str, &[Row])] = &[
     ),
 ];
 
-/// All that svctl understands.
-fn all() -> impl Iterator<Item = &'static Row> + Clone {
-    GROUPS.iter().flat_map(|(_, rows)| rows.iter())
+/// The words alone: what svctl-help says of them is no part of svctl.
+static WORDS: [Word; COUNT] = {
+    let mut words = [GROUPS[0].1[0].word; COUNT];
+    let (mut group, mut count) = (0, 0);
+    while group < GROUPS.len() {
+        let mut row = 0;
+        while row < GROUPS[group].1.len() {
+            words[count] = GROUPS[group].1[row].word;
+            (row, count) = (row + 1, count + 1);
+        }
+        group += 1;
+    }
+    words
+};
+
+/// How many there are.
+const COUNT: usize = {
+    let (mut group, mut count) = (0, 0);
+    while group < GROUPS.len() {
+        count += GROUPS[group].1.len();
+        group += 1;
+    }
+    count
+};
+
+/// Whether svctl understands this word.
+pub(super) fn is_known(word: &str) -> bool {
+    Verb::find(word, Style::Svctl).is_some()
 }
 
 /// Whether this word is left to a program of its own.
@@ -297,74 +328,22 @@ pub(super) fn is_program(word: &str) -> bool {
     matches!(Verb::find(word, Style::Svctl), Some(Verb::Program))
 }
 
-/// The commands with what they do, for `--help`: those of everyday use first.
-pub(super) fn help() -> String {
-    help_of(|_| true)
-}
-
-/// The same of those that sv understands.
-pub(super) fn help_of_sv() -> String {
-    help_of(|row| row.of == Of::Sv)
-}
-
-fn help_of(is_known: fn(&Row) -> bool) -> String {
-    let width = all().map(|row| row.words[0].len()).max().unwrap_or(0);
-    let mut text = String::new();
-    for (heading, rows) in GROUPS {
-        text.extend([heading, ":\n"]);
-        for row in rows.iter().filter(|row| is_known(row)) {
-            let word = row.words[0];
-            text.extend(["  ", word, &" ".repeat(width - word.len()), "  ", row.help, "\n"]);
-        }
-    }
-    text
-}
-
-/// The line of `--help` for a command.
-pub(super) fn help_for(word: &str) -> Option<String> {
-    let row = all().find(|row| row.words.contains(&word))?;
-    Some([&row.words.join(", "), ": ", row.help, "\n"].concat())
-}
-
-/// The command whose word is most like `word`; none where nothing is like it.
-pub(super) fn nearest(word: &str) -> Option<&'static str> {
-    let words = all().map(|row| row.words[0]).filter(|word| word.len() > 1);
-    let (distance, found) = words.map(|known| (distance(word, known), known)).min()?;
-    // Of a short word two other letters would leave little.
-    (distance <= 2 && distance * 2 < found.len()).then_some(found)
-}
-
-/// How many letters have to be added, left out, replaced or swapped with their neighbour.
-pub(super) fn distance(from: &str, to: &str) -> usize {
-    let (from, to) = (from.as_bytes(), to.as_bytes());
-    let mut before = Vec::new();
-    let mut above: Vec<usize> = (0..=to.len()).collect();
-    for i in 1..=from.len() {
-        let mut row = vec![i];
-        for j in 1..=to.len() {
-            let mut least =
-                (above[j - 1] + usize::from(from[i - 1] != to[j - 1])).min(above[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1] {
-                least = least.min(before[j - 2] + 1);
-            }
-            row.push(least);
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above[to.len()]
-}
-
 impl Verb {
     /// The verb that a word means to whom the program is called as.
     pub(super) fn find(word: &str, style: Style) -> Option<Self> {
-        let is = |word: &str, row: &&Row| row.words.contains(&word);
+        let is = |word: &str, known: &&Word| known.forms.contains(&word);
         if style == Style::Svctl {
-            return all().find(|row| is(word, row)).map(|row| row.verb);
+            return WORDS.iter().find(|known| is(word, known)).map(|known| known.verb);
         }
         // runit's sv looks at the first letter, but for words that are not those of daemontools' svc.
         let letter = word.get(..1)?;
-        let of_sv =
-            |word: &str| all().filter(|row| row.of == Of::Sv).find(|row| is(word, row)).map(|row| row.verb);
+        let of_sv = |word: &str| {
+            WORDS
+                .iter()
+                .filter(|known| known.of == Of::Sv)
+                .find(|known| is(word, known))
+                .map(|known| known.verb)
+        };
         // As an init script it knows status by the whole word alone.
         let is_meant = |verb: &Self| !matches!(verb, Self::Status) || style == Style::Sv || word == "status";
         of_sv(word).or_else(|| of_sv(letter)).filter(is_meant)
@@ -482,7 +461,7 @@ mod tests {
 
     #[test]
     fn no_word_means_two_things() {
-        let mut words: Vec<_> = all().flat_map(|row| row.words).collect();
+        let mut words: Vec<_> = WORDS.iter().flat_map(|word| word.forms).collect();
         words.sort_unstable();
         assert!(words.windows(2).all(|pair| pair[0] != pair[1]), "{words:?}");
     }

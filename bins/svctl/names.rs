@@ -2,12 +2,13 @@
 
 use std::cell::OnceCell;
 use std::collections::BinaryHeap;
-use std::ffi::{CStr, OsStr};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::rc::Rc;
 
 use common::identity::same;
+use common::procfs::This;
 use common::supervise::{self, Part};
 use common::{Env, Exit, fds, shown};
 use nix::errno::Errno;
@@ -85,8 +86,7 @@ impl Names {
             return Host::new(self.tree().ok()?, last);
         }
         if matches!(last, b"." | b"..") {
-            let path = std::fs::canonicalize(OsStr::from_bytes(name)).ok()?;
-            return self.host(path.as_os_str().as_bytes());
+            return self.host(&path_of(&self.directory(true, name).ok()?)?);
         }
         let parent = if parent.is_empty() { b"." } else { parent };
         let parent = self.directory(is_path(name), parent).ok()?;
@@ -229,6 +229,13 @@ impl Names {
     fn directory(&self, is_path: bool, name: &[u8]) -> nix::Result<OwnedFd> {
         place::directory(if is_path { AT_FDCWD } else { self.open_svdir()? }, name)
     }
+}
+
+/// The path of an open directory, by a procfs: realpath would be a hundredth of svctl. None for one that is removed.
+fn path_of(directory: &OwnedFd) -> Option<Vec<u8>> {
+    let name = CString::new(format!("fd/{}", directory.as_raw_fd())).ok()?;
+    let path = This::open().ok()?.path(&name).ok()?.into_vec();
+    (path.starts_with(b"/") && !path.ends_with(b" (deleted)")).then_some(path)
 }
 
 /// Whether this stands for several services: a path is left to the shell.

@@ -14,6 +14,8 @@ pub(super) struct Options {
     pub(super) wait: Option<Duration>,
     pub(super) json: bool,
     pub(super) reach: Reach,
+    /// `--help` or `-h`, behind which nothing is read.
+    pub(super) help: bool,
 }
 
 /// How far a command goes.
@@ -49,6 +51,9 @@ pub(super) fn parse(cli: &mut Cli, style: Style) -> Parsed {
     }
     loop {
         options.read(cli, style, words.first().copied())?;
+        if options.help {
+            return Ok((options, Vec::new()));
+        }
         let Some(word) = cli.operand_among_options() else { return Ok((options, words)) };
         words.push(word.to_bytes());
         if words.len() == 1 && command::is_program(super::str_of(words[0])) {
@@ -62,6 +67,9 @@ pub(super) fn of(cli: &mut Cli, command: &str) -> Parsed {
     let (mut options, mut words) = (Options::default(), Vec::new());
     loop {
         options.read(cli, Style::Svctl, Some(command.as_bytes()))?;
+        if options.help {
+            return Err(Exit::answer(0, cli.help()));
+        }
         let Some(word) = cli.operand_among_options() else { return Ok((options, words)) };
         words.push(word.to_bytes());
     }
@@ -73,7 +81,6 @@ impl Options {
         while let Some(option) = cli.option()? {
             match option {
                 Short('v') => {}
-                Short('h') if style == Style::Svctl => return Err(Exit::answer(0, cli.help())),
                 Short('w') if style == Style::Svctl => self.wait = Some(cli.seconds()?),
                 Short('w') => self.wait = Some(whole_seconds(cli.value()?.as_encoded_bytes())),
                 Short(which @ ('a' | 'o')) if command == Some(b"wait") => {
@@ -87,6 +94,14 @@ impl Options {
                 Long("now") if matches!(command, Some(b"enable" | b"disable")) => {
                     self.reach.now = true;
                     continue;
+                }
+                Long("help") => {
+                    self.help = true;
+                    return Ok(());
+                }
+                Short('h') if style == Style::Svctl => {
+                    self.help = true;
+                    return Ok(());
                 }
                 Long("json") if style == Style::Svctl => {
                     self.json = true;

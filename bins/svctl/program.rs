@@ -4,9 +4,12 @@
 use std::ffi::{CStr, CString};
 
 use common::procfs::This;
-use common::{Chain, Cli, Exit, Outcome, Words, shown};
+use common::{Chain, Cli, Exit, Outcome, shown};
 
-use super::{PROGRAM, command, str_of, svc};
+use super::command::{self, is_program};
+use super::options::Options;
+use super::style::Style;
+use super::{PROGRAM, is_of_script, str_of, svc, unknown};
 
 /// Where the programs are, seen from the directory of this one: beside it, or where they are installed.
 const PLACES: [&str; 2] = ["", "../libexec/catena/"];
@@ -16,24 +19,44 @@ pub(super) const DEFAULT: &str = "list";
 
 /// The chain of the program that a command line asks for, if it asks for one; `words` are those that were read. The
 /// program gets the options in front of the command, then all that follows it, as it is written.
-pub(super) fn of(cli: &mut Cli, words: &[&'static [u8]]) -> Option<Outcome> {
-    let command = match words {
-        [] => DEFAULT,
-        [word] | [b"help", word] => str_of(word),
-        _ => return None,
-    };
-    if !command::is_program(command) {
-        return None;
+pub(super) fn of(cli: &mut Cli, style: Style, options: &Options, words: &[&'static [u8]]) -> Option<Outcome> {
+    if style != Style::Svctl {
+        return options.help.then(|| answer(cli, "help", &[c"--sv"]));
     }
+    match words {
+        _ if options.help => Some(answer(cli, "help", &[])),
+        [b"help", word] if is_program(str_of(word)) => Some(answer(cli, str_of(word), &[c"--help"])),
+        [b"help", words @ ..] => Some(answer(cli, "help", &operands(words))),
+        [word] if is_program(str_of(word)) => Some(hand_on(cli, str_of(word), 1)),
+        [] => Some(hand_on(cli, DEFAULT, 0)),
+        [word, ..] if command::is_known(str_of(word)) || is_of_script(cli.called(), words) => None,
+        // That much is said without the program too.
+        [word, ..] => Some(answer(cli, "help", &operands(&[word])).map_err(|_| unknown(word))),
+    }
+}
+
+/// The chain of a program with these arguments.
+fn answer(cli: &mut Cli, word: &str, arguments: &[&'static CStr]) -> Outcome {
+    let called = cli.first();
+    let rest = cli.rest_or_nothing();
+    let found = Found::new(word, word, called, &rest)?;
+    Ok(found.chain(found.name, arguments.iter().copied(), rest))
+}
+
+/// The same with what is written in front of the command, for which `own` words stand, and behind it.
+fn hand_on(cli: &mut Cli, command: &str, own: usize) -> Outcome {
     let (line, called) = (cli.line(), cli.first());
     let rest = cli.rest_or_nothing();
     let behind = rest.words.clone();
-    let options = line.clone().count() - behind.clone().count() - words.len();
-    let before = line.take(options).skip(1);
-    let arguments: Words =
-        if words.len() == 2 { [c"--help"].into_iter().collect() } else { before.chain(behind).collect() };
-    let found = Found::new(command, command, called, &rest);
-    Some(found.map(|found| found.chain(found.name, arguments, rest)))
+    let options = line.clone().count() - behind.clone().count() - own;
+    let arguments = line.take(options).skip(1).chain(behind);
+    let found = Found::new(command, command, called, &rest)?;
+    Ok(found.chain(found.name, arguments, rest))
+}
+
+/// Words that are no options, whatever they look like.
+fn operands(words: &[&[u8]]) -> Vec<&'static CStr> {
+    [c"--"].into_iter().chain(words.iter().map(|word| c_string(word.to_vec()))).collect()
 }
 
 /// The chain of svctl-svc, which is by this name what we are called, with the command line as it is.
@@ -69,7 +92,13 @@ impl Found {
         Ok(Self { name, file: c_string(file.into_bytes()) })
     }
 
-    fn chain(&self, name: &'static CStr, arguments: Words, mut chain: Chain) -> Chain {
+    /// The chain of it, called by this name.
+    fn chain(
+        &self,
+        name: &'static CStr,
+        arguments: impl Iterator<Item = &'static CStr>,
+        mut chain: Chain,
+    ) -> Chain {
         chain.file = Some(self.file);
         chain.words = [name].into_iter().chain(arguments).collect();
         chain

@@ -79,7 +79,7 @@ pub struct Cli {
     parsed: usize, // how many words the parser was given
     chain: Chain,  // its words are those not read yet
     ended: bool,   // by --
-    commands: Option<fn() -> String>,
+    leaves_help: bool,
 }
 
 impl Cli {
@@ -96,7 +96,7 @@ impl Cli {
             parsed,
             chain: chain.handed_on(),
             ended: false,
-            commands: None,
+            leaves_help: false,
         }
     }
 
@@ -140,11 +140,16 @@ impl Cli {
         match self.parser.next()? {
             Some(Arg::Short(option)) => return Ok(Some(Arg::Short(option))),
             Some(Arg::Long("help")) => {
-                return Err(self.answer("--help", self.help()));
+                self.alone("--help")?;
+                return if self.leaves_help {
+                    Ok(Some(Arg::Long("help")))
+                } else {
+                    Err(Exit::answer(0, self.help()))
+                };
             }
             Some(Arg::Long("version")) => {
-                let text = version(self.link);
-                return Err(self.answer("--version", text));
+                self.alone("--version")?;
+                return Err(Exit::answer(0, self.version()));
             }
             Some(Arg::Long(option)) => {
                 let names = self.link.options.iter().filter_map(|(words, _)| words.strip_prefix("--"));
@@ -164,7 +169,7 @@ impl Cli {
     /// What `--help` prints.
     #[must_use]
     pub fn help(&self) -> String {
-        help(self.link) + &self.commands.map_or_else(String::new, |commands| commands())
+        help(self.link)
     }
 
     /// Whether the options have ended by `--`.
@@ -173,12 +178,11 @@ impl Cli {
         self.ended
     }
 
-    /// What `option` asks for, which takes no value.
-    fn answer(&mut self, option: &str, text: String) -> Exit {
-        match self.parser.optional_value() {
-            None => Exit::answer(0, text),
-            Some(value) => Exit::usage(format_args!("invalid option '{option}={}'", shown(value.as_bytes()))),
-        }
+    /// Refuses a value of `option`, which takes none.
+    fn alone(&mut self, option: &str) -> Result<(), Exit> {
+        self.parser.optional_value().map_or(Ok(()), |value| {
+            Err(Exit::usage(format_args!("invalid option '{option}={}'", shown(value.as_bytes()))))
+        })
     }
 
     /// For a link without options: understands `--help`, `--version` and `--`, and comes to the first
@@ -259,9 +263,9 @@ impl Cli {
         operand.map_or(Ok(()), |operand| Err(Exit::value("unexpected operand", operand.to_bytes())))
     }
 
-    /// Has `--help` say this too, of the commands that the first operand can be.
-    pub fn explain(&mut self, commands: fn() -> String) {
-        self.commands = Some(commands);
+    /// Has [`Cli::option`] return `--help` in place of an answer: the caller has more to say.
+    pub fn leave_help(&mut self) {
+        self.leaves_help = true;
     }
 
     /// What is left to execute. Take it before the deed: a line without a program must not change so much

@@ -407,8 +407,11 @@ fn commands() -> Vec<(String, String)> {
 /// The programs that are commands of svctl, by their words.
 fn apart() -> Vec<(&'static str, Program)> {
     let own = |link: &'static common::Link| {
-        // No command: svctl executes it under the names of other packages.
-        let word = link.name.strip_prefix("svctl-").filter(|word| *word != "svc")?;
+        let word = link.name.strip_prefix("svctl-")?;
+        // No command, which svctl executes under the names of other packages; and one whose line svctl reads itself.
+        if ["svc", "help"].contains(&word) {
+            return None;
+        }
         Some((word, Program::new(link.name, link.usage, link.options)))
     };
     described().filter_map(own).collect()

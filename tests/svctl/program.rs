@@ -95,6 +95,32 @@ fn the_program_has_the_name_of_svctls_file_in_front() {
 }
 
 #[test]
+fn help_and_what_is_no_command_are_left_to_a_program() {
+    let copy = Copy::new("svctl");
+    // Without it that much is said.
+    assert_eq!(copy.run("strat web"), misuse("svctl", "unknown command: strat"));
+    let outcome = copy.run("--help");
+    assert!(outcome.status == 127 && outcome.stderr.contains("'help' needs svctl-help, "), "{outcome:?}");
+    copy.house.write("usr/libexec/catena/svctl-help", SAYS);
+    for (words, gets) in [
+        ("--help", ""),
+        ("-v status web -h", ""),
+        ("help", "<-->"),
+        ("-v help start", "<--><start>"),
+        ("help start web", "<--><start><web>"),
+        ("strat web", "<--><strat>"),
+        ("-- -x", "<--><-x>"),
+    ] {
+        assert_eq!(copy.run(words), prints(format!("<svctl-help>{gets}")), "{words}");
+    }
+    assert_eq!(copy.run("--help=x"), misuse("svctl", "invalid option '--help=x'"));
+    std::os::unix::fs::symlink(&copy.svctl, copy.house.at("sv")).unwrap();
+    let as_sv = |words: &str| run(&mut copy.house.command(copy.house.at("sv"), words));
+    assert_eq!(as_sv("--help"), prints("<svctl-help><--sv>"));
+    assert_eq!(as_sv("zzz web").status, 100);
+}
+
+#[test]
 fn under_the_name_of_another_package_svctl_is_the_program_that_has_it() {
     let copy = Copy::new("svctl");
     let call = |file: &str, words: &str| {

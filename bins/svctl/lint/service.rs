@@ -11,7 +11,7 @@ use super::finding::{At, Findings};
 use super::script::{self, Kind};
 use super::{Checker, engine};
 use crate::supervise::file_names;
-use crate::svctl::command::distance;
+use crate::svctl::help::distance;
 
 /// The files that are executed.
 const SCRIPTS: [(&[u8], Kind); 5] = [
