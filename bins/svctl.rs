@@ -80,7 +80,7 @@ const WAIT: Duration = Duration::from_secs(7);
 const LEAST: Duration = Duration::from_millis(50);
 
 fn run(cli: &mut Cli) -> Outcome {
-    if svc::NAMES.iter().any(|name| name.as_bytes() == cli.called()) {
+    if svc::is_named(cli.called()) {
         return program::under_this_name(cli);
     }
     let style = match cli.called() {

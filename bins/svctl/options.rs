@@ -14,7 +14,7 @@ pub(super) struct Options {
     pub(super) wait: Option<Duration>,
     pub(super) json: bool,
     pub(super) reach: Reach,
-    /// `--help` or `-h`, behind which nothing is read.
+    /// `--help` or `-h`, behind which nothing is read: to svctl it is the command `help`.
     pub(super) help: bool,
 }
 
@@ -52,7 +52,7 @@ pub(super) fn parse(cli: &mut Cli, style: Style) -> Parsed {
     loop {
         options.read(cli, style, words.first().copied())?;
         if options.help {
-            return Ok((options, Vec::new()));
+            return Ok((options, vec![b"help"]));
         }
         let Some(word) = cli.operand_among_options() else { return Ok((options, words)) };
         words.push(word.to_bytes());

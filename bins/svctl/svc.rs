@@ -21,8 +21,10 @@ mod svwaitup;
 /// Whose words all three use.
 const WORDS: Dialect = Dialect::Runit;
 
-/// The names under which it is another program than svc.
-pub(super) const NAMES: [&str; 4] = [SVC.name, SVOK.name, SVSTAT.name, svwaitup::SVWAITUP.name];
+/// Whether this is the name of one of them.
+pub(super) fn is_named(name: &[u8]) -> bool {
+    matches!(name, b"svc" | b"svok" | b"svstat" | b"svwaitup")
+}
 
 /// svctl-svc: daemontools' svc; and svok, svstat and svwaitup under their names.
 pub const PROGRAM: Link = Link { name: "svctl-svc", run, ..SVC };

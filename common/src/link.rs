@@ -112,6 +112,12 @@ impl Cli {
         self.line.clone()
     }
 
+    /// The words that are not read yet.
+    #[must_use]
+    pub fn unread(&self) -> Words {
+        self.chain.words.clone()
+    }
+
     /// The name that the program was called by, without directories.
     #[must_use]
     pub fn called(&self) -> &'static [u8] {

@@ -103,8 +103,8 @@ fn help_and_what_is_no_command_are_left_to_a_program() {
     assert!(outcome.status == 127 && outcome.stderr.contains("'help' needs svctl-help, "), "{outcome:?}");
     copy.house.write("usr/libexec/catena/svctl-help", SAYS);
     for (words, gets) in [
-        ("--help", ""),
-        ("-v status web -h", ""),
+        ("--help", "<-->"),
+        ("-v status web -h", "<-->"),
         ("help", "<-->"),
         ("-v help start", "<--><start>"),
         ("help start web", "<--><start><web>"),
