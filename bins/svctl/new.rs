@@ -130,8 +130,13 @@ impl Wanted {
         };
         // Lines of a log, and variables, may be secret.
         directory("log/main", 0o750, owner)?;
+        let mut directories = vec!["log/main", "log"];
         if self.variables {
             directory("env", 0o700, None)?;
+            directories.push("env");
+        }
+        for directory in directories {
+            draft.sync(directory)?;
         }
         draft.publish()?;
         Ok(text)

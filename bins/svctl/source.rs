@@ -74,6 +74,10 @@ impl Source {
 
     /// Makes the link in SVDIR, unless there is one to this directory.
     pub(super) fn link(&self, names: &Names) -> Result<Linked, Failure> {
+        if self.name.ends_with(b"@") {
+            let hint = format!("name an instance: 'svctl enable {}NAME'", shown(&self.name));
+            return Err(Failure::fails("the directory of instances is no service itself").hint(hint));
+        }
         let svdir = names.open_svdir().map_err(|errno| unable_to_open(names.svdir(), errno))?;
         match symlinkat(&self.path[..], svdir, &self.name[..]) {
             Ok(()) => Ok(Linked::Now),

@@ -202,6 +202,16 @@ fn a_relative_path_ends_in_the_name_of_the_service() {
 }
 
 #[test]
+fn the_directory_of_instances_is_not_enabled_itself() {
+    let world = World::new(&[("sv/getty@/run", STAYS)]);
+    let hint = "name an instance: 'svctl enable getty@NAME'";
+    let problem = "the directory of instances is no service itself";
+    world.refuses("enable getty@", &format!("getty@: {problem}"), hint);
+    world.refuses("enable ./sv/getty@", &format!("./sv/getty@: {problem}"), hint);
+    assert_eq!(fs::read_dir(world.house.at("service")).unwrap().count(), 0);
+}
+
+#[test]
 fn a_link_that_leads_nowhere_is_removed() {
     let world = World::new(&[]);
     symlink("../sv/gone", world.house.at("service/gone")).unwrap();

@@ -186,3 +186,42 @@ fn a_wrong_command_line_is_a_usage_error() {
     let hint = "svctl-new: hint: make it, or set SVSRC, or write a path for name";
     assert_eq!((outcome.status, outcome.stderr.lines().nth(1)), (111, Some(hint)));
 }
+
+#[test]
+fn what_is_written_is_on_the_disk_before_it_has_its_name() {
+    needs!(tool("strace"));
+    let house = House::new();
+    let mut command = house.command("strace", "-qq -y -e trace=fsync,renameat2 -o calls");
+    command.arg(program("svctl-new")).args(["-e", "./web", "/bin/true"]);
+    assert_eq!(run(&mut command).status, 0);
+    let calls = house.text("calls");
+    let at = house.at(".").canonicalize().unwrap().display().to_string();
+    // What each call is about: the draft has a name of its own.
+    let about =
+        |line: &str| match line.split_once("fsync(").and_then(|(_, rest)| rest.split(['<', '>']).nth(1)) {
+            None => "rename".to_owned(),
+            Some(path) => {
+                let path = path.strip_prefix(&at).unwrap().trim_start_matches('/');
+                path.split_once('/')
+                    .map_or(if path.is_empty() { "parent" } else { "." }, |(_, rest)| rest)
+                    .to_owned()
+            }
+        };
+    let calls: Vec<String> = calls.lines().map(about).collect();
+    assert_eq!(calls, ["run", "log/run", "log/main", "log", "env", ".", "rename", "parent"]);
+}
+
+#[test]
+fn without_the_disk_there_is_no_service_directory() {
+    needs!(tool("strace"));
+    let house = House::new();
+    for when in 1..=6 {
+        let inject = format!("-qq -o /dev/null -e inject=fsync:error=EIO:when={when}");
+        let mut command = house.command("strace", &inject);
+        command.arg(program("svctl-new")).args(["-e", "./web", "/bin/true"]);
+        let outcome = run(&mut command);
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (111, ""), "{outcome:?}");
+        assert!(outcome.stderr.contains(says(nix::errno::Errno::EIO)), "{outcome:?}");
+        assert_eq!(listed(&house, "."), "", "{when}");
+    }
+}

@@ -169,6 +169,18 @@ fn each_program_explains_itself() {
 }
 
 #[test]
+fn options_that_a_program_lacks_are_refused_in_front_of_its_command_too() {
+    let house = House::new();
+    for word in ["show", "log"] {
+        for option in ["-w 1", "-v"] {
+            let outcome = house.svctl(&format!("{option} {word} web"));
+            let problem = format!("invalid option '{}'", &option[..2]);
+            assert_eq!(outcome, misuse(&format!("svctl-{word}"), &problem));
+        }
+    }
+}
+
+#[test]
 fn the_program_starts_as_if_svctl_had_not_been_there() {
     let copy = Copy::new("svctl");
     let log = copy.house.at("usr/bin/svctl-log");

@@ -3,12 +3,13 @@
 use std::io::{IsTerminal, stdin, stdout};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
-use common::signals;
+use common::{process, signals};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use nix::unistd::{getpgrp, read, tcgetpgrp};
 
-/// The signals that end the program, and the one after which the terminal is ours again.
-const SIGNALS: [i32; 5] = [signals::HUP, signals::INT, signals::QUIT, signals::TERM, signals::CONT];
+/// The signals that end the program, and those between which the terminal is somebody else's.
+const SIGNALS: [i32; 6] =
+    [signals::HUP, signals::INT, signals::QUIT, signals::TERM, signals::TSTP, signals::CONT];
 
 /// What was pressed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,7 +56,12 @@ impl Keys {
         let Some(terminal) = &self.0 else { return Pressed::Nothing };
         let arrived: Vec<i32> = signals::next(terminal.signals.as_fd()).collect();
         for signal in arrived {
-            if signal == signals::CONT {
+            if signal == signals::TSTP {
+                terminal.give_back();
+                // A shell need not restore what it finds. Where we cannot be stopped we go on.
+                let _ = process::id().and_then(|own| process::kill_child(own, signals::STOP));
+            }
+            if [signals::TSTP, signals::CONT].contains(&signal) {
                 terminal.take();
                 continue;
             }
@@ -89,14 +95,19 @@ impl Terminal {
             let _ = tcsetattr(stdin(), SetArg::TCSADRAIN, &now);
         }
     }
-}
 
-impl Drop for Terminal {
-    fn drop(&mut self) {
+    /// Has it as it was.
+    fn give_back(&self) {
         // A terminal that is gone needs nothing.
         if is_in_front() {
             let _ = tcsetattr(stdin(), SetArg::TCSADRAIN, &self.before);
         }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }
 

@@ -10,7 +10,7 @@ use common::{Env, Exit, OrFail, fds, file, random, shown};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::{Mode, fchmod, mkdirat};
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat, write};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fsync, unlinkat, write};
 
 use crate::svctl::names;
 
@@ -110,7 +110,18 @@ impl Draft<'_> {
         fchmod(&directory, Mode::from_bits_truncate(mode)).or_fail(format_args!("set the mode of {shown}"))
     }
 
-    /// Writes a file in it, with this mode.
+    /// Writes the names in a directory of it to the disk.
+    ///
+    /// # Errors
+    /// Those of the system calls.
+    pub(super) fn sync(&self, path: &str) -> Result<(), Exit> {
+        let name = CString::new(path).unwrap_or_default(); // none of ours has a NUL
+        let shown = String::from_utf8_lossy(&self.place.path_of(path)).into_owned();
+        let synced = fds::open_directory(self.directory.as_fd(), &name).and_then(fsync);
+        synced.or_fail(format_args!("sync {shown}"))
+    }
+
+    /// Writes a file in it, with this mode, to the disk.
     ///
     /// # Errors
     /// Those of the system calls.
@@ -124,19 +135,21 @@ impl Draft<'_> {
             while !left.is_empty() {
                 left = &left[write(&file, left)?..];
             }
-            fchmod(&file, Mode::from_bits_truncate(mode))
+            fchmod(&file, Mode::from_bits_truncate(mode))?;
+            fsync(file)
         };
         fill().or_fail(format_args!("write {shown}"))
     }
 
-    /// Gives it its name, which nothing may have.
+    /// Gives it its name, which nothing may have. After a crash it is there as a whole or not at all.
     ///
     /// # Errors
-    /// renameat2(2)'s: EEXIST where something has that name.
+    /// renameat2(2)'s: EEXIST where something has that name; fsync(2)'s, also where it has its name by then.
     pub(super) fn publish(mut self) -> Result<(), Exit> {
         let place = self.place;
         let action = format!("make {}", place.shown());
         fchmod(&self.directory, Mode::from_bits_truncate(0o755)).or_fail(&action)?;
+        self.sync(".")?;
         let renamed = file::rename_new(place.parent.as_fd(), &self.name, &place.name);
         renamed.or_fail(&action).map_err(|error| match renamed {
             Err(Errno::EINVAL) => {
@@ -145,7 +158,11 @@ impl Draft<'_> {
             _ => error,
         })?;
         self.done = true;
-        Ok(())
+        fsync(&place.parent).or_fail(format_args!(
+            "sync {}; {} is made all the same",
+            shown(&place.path),
+            place.shown()
+        ))
     }
 }
 

@@ -87,3 +87,26 @@ fn q_ends_it_and_leaves_the_terminal_as_it_was() {
         }
     }
 }
+
+#[test]
+fn a_program_that_is_stopped_leaves_the_terminal_as_it_was_and_takes_it_again() {
+    let house = house();
+    let line = "set -m; stty -a >before; svctl-log -f web; stty -a >after; echo stopped; fg; stty -a >end";
+    let mut terminal = Terminal::start(&house, 80, "TERM=dumb", line);
+    // While it is stopped it waits for nothing.
+    let waits = || {
+        processes_of(&house.at(".").canonicalize().unwrap()).into_iter().any(|pid| {
+            cmdline(pid).starts_with("svctl-log") && call_of(pid).is_some_and(|call| LOOKING.contains(&call))
+        })
+    };
+    until("it does not wait for lines", waits);
+    terminal.types("\x1a");
+    terminal.until("it does not stop", |text| text.contains("stopped"));
+    assert_eq!(house.text("before"), house.text("after"));
+    // Its keys are not shown, as it has the terminal again; and q ends it.
+    until("it does not go on", waits);
+    terminal.types("q");
+    let text = terminal.finish();
+    assert!(!text.rsplit_once("stopped").unwrap().1.contains('q'), "{text}");
+    assert_eq!(house.text("before"), house.text("end"));
+}
