@@ -343,7 +343,7 @@ impl<'a> Line<'a> {
         for place in self.own..self.calls.len() {
             let name = &*self.calls[place].name;
             let in_startup = place < self.own + startup;
-            let errors = ERRORS.map(|errno| (errno.to_string(), -(errno as i32)));
+            let errors = ERRORS.map(|errno| (format!("{errno:?}"), -(errno as i32)));
             let short = SHORT.iter().filter(|(call, _)| *call == name);
             let short = short.map(|(_, result)| (format!("returns {result}"), *result));
             for (way, (error, result)) in errors.into_iter().chain(short).enumerate() {
