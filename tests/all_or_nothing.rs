@@ -1,5 +1,5 @@
 //! Law 3: whichever system call of a link fails, the program runs in exactly the promised state or not at
-//! all. `tests/programs/inject.rs` makes each call from a link's own execve to the program's fail in turn, those of the
+//! all. `tests/programs/trace.rs` makes each call from a link's own execve to the program's fail in turn, those of the
 //! loader and of libc's start-up too, with one errno after the other.
 
 use std::fs;
@@ -207,7 +207,7 @@ fn possible(caller: Caller) -> bool {
 pub(crate) fn furnished() -> tempfile::TempDir {
     let directory = open_directory();
     let at = |name: &str| directory.path().join(name);
-    fs::set_permissions(at(""), PermissionsExt::from_mode(0o1777)).unwrap(); // inject writes as the caller
+    fs::set_permissions(at(""), PermissionsExt::from_mode(0o1777)).unwrap(); // trace writes as the caller
     for name in ["bin", "env", "root", "root/proc", "run", "run/there"] {
         fs::create_dir(at(name)).unwrap();
     }
@@ -226,7 +226,7 @@ pub(crate) fn furnished() -> tempfile::TempDir {
     for link in catena::LINKS {
         install(&bin().join(link.name), &at("bin").join(link.name));
     }
-    for name in ["inject", "pose", "state"] {
+    for name in ["pose", "state", "trace"] {
         install(&example(name), &at("bin").join(name));
     }
     for root in [at("root"), at("")] {
@@ -245,7 +245,7 @@ struct Line<'a> {
     text: &'static str,
     /// The links in it, of which the first is executed, unless `catena` is.
     links: Vec<&'static str>,
-    /// The system calls in the order in which they are made, from those of `inject` itself on.
+    /// The system calls in the order in which they are made, from those of `trace` itself on.
     calls: Vec<Call>,
     /// Of these the first that the link makes.
     own: usize,
@@ -257,7 +257,7 @@ impl<'a> Line<'a> {
         let links = line.split(' ').filter(|word| catena::LINKS.iter().any(|link| link.name == *word));
         let links = links.collect();
         let mut new = Self { at, caller, text: line, links, calls: vec![], own: 0, control: prints("") };
-        new.control = new.run("none");
+        new.control = new.run("calls");
         assert_eq!((new.control.status, &*new.control.stderr), (0, ""), "{line}");
         assert_ne!(new.control.stdout, "", "{line}");
         new.calls = new.log();
@@ -282,8 +282,8 @@ impl<'a> Line<'a> {
         self.calls.len() - self.own - 2 // one of fdclose and one of exec
     }
 
-    /// Runs the line with this fault, in the words of `inject`.
-    fn run(&self, fault: &str) -> Outcome {
+    /// Runs the line under `trace` with this task.
+    fn run(&self, task: &str) -> Outcome {
         let at = self.at;
         for left in ["@/new", "@/log"] {
             let _ = fs::remove_file(at(left));
@@ -297,21 +297,21 @@ impl<'a> Line<'a> {
             let ours = ["pose", "catena"].contains(&word) || !self.named() && self.links.contains(&word);
             if ours { at(&format!("@/bin/{word}")) } else { at(word) }
         };
-        let mut words = vec![at("@/log"), fault.to_owned()];
+        let mut words = vec![at("@/log"), task.to_owned()];
         words.extend(self.text.split(' ').map(program));
-        let inject = at("@/bin/inject");
+        let trace = at("@/bin/trace");
         let mut command = match self.caller {
-            Anybody | Root | Host => prepared(&inject),
+            Anybody | Root | Host => prepared(&trace),
             Capable => {
                 let mut command = prepared("setpriv");
                 command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-                command.args(["--inh-caps=+sys_chroot", "--ambient-caps=+sys_chroot", &inject]);
+                command.args(["--inh-caps=+sys_chroot", "--ambient-caps=+sys_chroot", &trace]);
                 command
             }
             Terminal => {
                 let mut command = prepared("script");
                 let files = at("</dev/null >@/out 2>@/err");
-                command.args(["-qec", &format!("{inject} {} {files}", words.join(" ")), "/dev/null"]);
+                command.args(["-qec", &format!("{trace} {} {files}", words.join(" ")), "/dev/null"]);
                 words.clear();
                 command
             }
@@ -347,7 +347,7 @@ impl<'a> Line<'a> {
             let short = SHORT.iter().filter(|(call, _)| *call == name);
             let short = short.map(|(_, result)| (format!("returns {result}"), *result));
             for (way, (error, result)) in errors.into_iter().chain(short).enumerate() {
-                // close(2) has closed the fd where it says EINTR, which inject does not, and musl knows.
+                // close(2) has closed the fd where it says EINTR, which trace does not, and musl knows.
                 let untrue = name == "close" && result == -(EINTR as i32);
                 if untrue || in_startup && way != turn % ERRORS.len() {
                     continue;

@@ -84,7 +84,7 @@ pub(crate) fn of_i386(number: c_long) -> Option<c_long> {
     CALLS.iter().find(|(.., numbers)| numbers.contains(&number)).map(|(_, here, _)| *here)
 }
 
-/// A call that a program made, as `tests/programs/inject.rs` says it.
+/// A call that a program made, as `tests/programs/trace.rs` says it.
 pub(crate) struct Call {
     /// Its name, or where it has none here the size of its registers and its number.
     pub(crate) name: String,
