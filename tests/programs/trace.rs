@@ -43,7 +43,8 @@ fn run(cli: &mut Cli) -> Outcome {
         raise(Signal::SIGSTOP).or_fail("wait for the tracer")?;
         return Ok(chain);
     };
-    let mut traced = Traced { pid: Pid::from_raw(pid.cast_signed()), log: String::new() };
+    let pid = i32::try_from(pid).map_err(|_| Errno::EINVAL).or_fail("fork")?;
+    let mut traced = Traced { pid: Pid::from_raw(pid), log: String::new() };
     let status = traced.follow(task).or_fail("trace the program")?;
     // Not before the fork: the program would have it open.
     fs::write(log, traced.log)
@@ -51,6 +52,7 @@ fn run(cli: &mut Cli) -> Outcome {
     Err(Exit::answer(status, ""))
 }
 
+#[derive(Clone, Copy)]
 enum Task {
     Calls,
     Programs,
@@ -105,6 +107,13 @@ enum End {
     Failed(Errno),
 }
 
+/// Whether it executed a program meanwhile.
+#[derive(PartialEq)]
+enum Crossed {
+    Here,
+    IntoProgram,
+}
+
 impl From<Errno> for End {
     fn from(errno: Errno) -> Self {
         Self::Failed(errno)
@@ -130,7 +139,10 @@ impl Traced {
             Task::Calls => loop {
                 self.cross()?;
                 self.note_call()?;
-                self.cross()?;
+                if self.cross()? == Crossed::IntoProgram {
+                    self.log.push(' ');
+                    self.note_program(self.pid)?;
+                }
                 self.log.push('\n');
             },
             Task::Fail { place, result } => {
@@ -138,10 +150,9 @@ impl Traced {
                     self.cross()?;
                     self.cross()?;
                 }
-                self.log.clear();
                 self.cross()?;
                 self.note_call()?;
-                self.set(Register::Number, -1)?;
+                self.set(Register::Number, -1)?; // no call has it
                 self.cross()?;
                 self.set(Register::Result, result)?;
                 ptrace::detach(self.pid, None)?;
@@ -159,17 +170,16 @@ impl Traced {
     }
 
     /// Lets it run to the entry of its next call, or to the return from this one.
-    fn cross(&mut self) -> Result<(), End> {
+    fn cross(&self) -> Result<Crossed, End> {
+        let mut crossed = Crossed::Here;
         let mut signal = None;
         loop {
             ptrace::syscall(self.pid, signal)?;
             signal = match self.wait()? {
-                WaitStatus::PtraceSyscall(_) => return Ok(()),
+                WaitStatus::PtraceSyscall(_) => return Ok(crossed),
                 WaitStatus::Stopped(_, signal) => Some(signal),
                 _ => {
-                    // The one event that was asked for.
-                    self.log.push(' ');
-                    self.note_program(self.pid)?;
+                    crossed = Crossed::IntoProgram; // the one event that is asked for
                     None
                 }
             }
