@@ -99,14 +99,13 @@ impl ControlScript {
         // our own words for the log go by then: standard output belongs to nobody who expects them. The errno is
         // reported by whatever needs the pipe next.
         let end = shared.pipe.as_ref().map(|pipe| pipe.end(End::Write));
-        let fds = end.as_ref().map(|end| (end.as_ref().map_or(2, AsRawFd::as_raw_fd), 1));
-        let fds = fds.as_slice();
+        let output = end.as_ref().map(|end| (end.as_ref().map_or(2, AsRawFd::as_raw_fd), 1));
         let plan = Plan {
             group: shared.is_one_of_many(),
-            files: shared.files,
             directory,
             record: None,
-            fds,
+            files: shared.files,
+            fds: [output, None, None, None],
             path,
             argv,
             env: &shared.env,

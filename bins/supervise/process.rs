@@ -554,16 +554,8 @@ impl Process {
             // Without its pipe it must not run: what it says would go elsewhere.
             Err(errno) => return self.not_started(shared, b"open the log pipe", errno),
         };
-        let mut fds = [(-1, -1); 2];
-        let mut count = 0;
-        if let Some(end) = &end {
-            fds[count] = (end.as_raw_fd(), i32::from(self.part == Part::Service));
-            count += 1;
-        }
-        if let Some(pair) = self.notify.fd(&self.settings).filter(|_| phase == Phase::Run) {
-            fds[count] = pair;
-            count += 1;
-        }
+        let log = end.as_ref().map(|end| (end.as_raw_fd(), i32::from(self.part == Part::Service)));
+        let notification = self.notify.fd(&self.settings).filter(|_| phase == Phase::Run);
         let now = Now::read(); // what came before may have taken its time
         let tail = record::tail(self.book.serial, now.monotonic, now.wall, &shared.space);
         let file = self.state.as_ref().and_then(|state| state.record.as_ref());
@@ -579,10 +571,10 @@ impl Process {
         let directory = self.directory.as_fd();
         match spawn::spawn(&Plan {
             group,
-            files: shared.files,
             directory,
             record,
-            fds: &fds[..count],
+            files: shared.files,
+            fds: [log, notification, None, None],
             path,
             argv,
             env,

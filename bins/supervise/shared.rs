@@ -1,6 +1,6 @@
 //! What both processes of a service share.
 
-use common::spawn::Files;
+use common::spawn::FewFiles;
 use common::{Voice, Words};
 
 use super::leftovers::Orphans;
@@ -15,8 +15,8 @@ pub(super) struct Shared {
     pub(super) voice: Voice,
     /// The environment, as it was received.
     pub(super) env: Words,
-    /// The limit of open files that its programs get, soft and hard, if not ours.
-    pub(super) files: Option<Files>,
+    /// What its programs have of our open files, where those are many.
+    pub(super) files: Option<&'static FewFiles>,
     /// The pid of the supervisor.
     pub(super) supervisor: u32,
     /// Where recorded pids mean anything.

@@ -22,7 +22,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use common::poll::{self, POLLIN, pollfd, watch};
-use common::spawn::Files;
+use common::spawn::FewFiles;
 use common::supervise::{Control, Object};
 use common::{Text, Voice, Words, fds, signals, socket};
 use nix::errno::Errno;
@@ -146,8 +146,8 @@ pub(crate) struct Options {
     pub(crate) voice: Voice,
     /// The environment of its programs.
     pub(crate) env: Words,
-    /// The limit of open files that its programs get, soft and hard, if not ours.
-    pub(crate) files: Option<Files>,
+    /// What its programs have of our open files, where those are many.
+    pub(crate) files: Option<&'static FewFiles>,
     /// The pid of this process.
     pub(crate) supervisor: u32,
     /// Where recorded pids mean anything.

@@ -95,11 +95,11 @@ impl Check {
 fn start(place: &Place, env: &Words) -> nix::Result<(Pid, Option<Errno>)> {
     let null = fds::open(AT_FDCWD, c"/dev/null", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     let plan = Plan {
-        files: None,
         group: false,
         directory: place.own()?.as_fd(),
         record: None,
-        fds: &[(null.as_raw_fd(), 1)],
+        files: None,
+        fds: [Some((null.as_raw_fd(), 1)), None, None, None],
         path: c"./check",
         argv: &[c"./check"],
         env,

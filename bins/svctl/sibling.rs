@@ -26,11 +26,11 @@ pub(super) fn output(own: &str, word: &str, arguments: &[&CStr], env: &Words) ->
     argv.extend(arguments);
     let plan = Plan {
         group: false,
-        files: None,
         directory: directory.as_fd(),
         record: None,
+        files: None,
         // What it says of itself belongs to what it prints.
-        fds: &[(writer.as_raw_fd(), 1), (writer.as_raw_fd(), 2)],
+        fds: [Some((writer.as_raw_fd(), 1)), Some((writer.as_raw_fd(), 2)), None, None],
         path: &path,
         argv: &argv,
         env,

@@ -142,11 +142,11 @@ fn spawn(directory: &OwnedFd, command: &CStr, env: &Words, name: Name) -> nix::R
     let [input, output, state, new_state] = &files;
     let given = [(input, 0), (output, 1), (state, 4), (new_state, 5)];
     let plan = Plan {
-        files: None,
         group: true, // so that all of a pipeline can be ended
         directory: directory.as_fd(),
         record: None,
-        fds: &given.map(|(fd, to)| (fd.as_raw_fd(), to)),
+        files: None,
+        fds: given.map(|(fd, to)| Some((fd.as_raw_fd(), to))),
         path: c"/bin/sh",
         argv: &[c"sh", c"-c", command],
         env,

@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 
 use common::door::{self, Owner};
 use common::quantity::MILLISECONDS;
-use common::spawn::{self, Files, Plan};
+use common::spawn::{self, FewFiles, Plan};
 use common::supervise::Death;
 use common::{Text, Voice, Words, flaw, process, signals};
 use nix::errno::Errno;
@@ -84,7 +84,7 @@ impl Script {
     pub(super) fn start(
         which: Which,
         directory: Option<BorrowedFd>,
-        files: Option<Files>,
+        files: &FewFiles,
         env: &Words,
         voice: Voice,
     ) -> Self {
@@ -104,7 +104,16 @@ impl Script {
             }
         };
         // A group, so that a stop reaches what it has started.
-        let plan = Plan { group: true, files, directory, record: None, fds: &[], path, argv, env };
+        let plan = Plan {
+            group: true,
+            directory,
+            record: None,
+            files: Some(files),
+            fds: [None; 4],
+            path,
+            argv,
+            env,
+        };
         let state = match spawn::spawn(&plan) {
             Ok(spawned) => {
                 if let Some(errno) = spawned.exec {

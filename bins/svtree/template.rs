@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use common::spawn::Files;
+use common::spawn::FewFiles;
 use common::supervise::Part;
 use common::{Voice, Words, door, fds, file};
 use nix::errno::Errno;
@@ -37,8 +37,8 @@ pub(super) struct Template {
     pub(super) own: Option<OwnedFd>,
     /// Where recorded pids mean anything.
     pub(super) space: PidSpace,
-    /// The limit of open files that their programs get, soft and hard.
-    pub(super) files: Files,
+    /// What their programs have of our open files.
+    pub(super) files: &'static FewFiles,
     /// What logs a service that has no logger of its own.
     pub(super) log: Log,
     /// What the program before us has left of those that it had.

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, rlim_t};
@@ -11,6 +11,7 @@ use nix::unistd::{Pid, fchdir, getpid, setpgid, tcsetpgrp};
 use crate::exec::Chain;
 use crate::exit::Exit;
 use crate::sys::process::set_limit;
+use crate::sys::spawn::Table;
 use crate::sys::words::Words;
 use crate::sys::{fd, file, signal, spawn as raw};
 use crate::text::Text;
@@ -21,14 +22,14 @@ use crate::{fds, procfs};
 pub struct Plan<'a> {
     /// Whether it leads a process group of its own.
     pub group: bool,
-    /// The limit of open files that it gets, soft and hard, if not ours.
-    pub files: Option<Files>,
     /// Its working directory.
     pub directory: BorrowedFd<'a>,
     /// Where it writes its record, if anywhere, and what it puts around its pid and start time.
     pub record: Option<Slot<'a>>,
-    /// The fds that it gets: from, to.
-    pub fds: &'a [(RawFd, RawFd)],
+    /// What it has of our many files; a copy of all and our limit if there are few.
+    pub files: Option<&'a FewFiles>,
+    /// The fds that it gets, in this order: none gets a number that one behind it comes from.
+    pub fds: [Given; MOST_GIVEN],
     /// The file that it executes, from its working directory.
     pub path: &'a CStr,
     /// Its argv.
@@ -37,8 +38,55 @@ pub struct Plan<'a> {
     pub env: &'a Words,
 }
 
+/// A fd that a child gets, and the number that it has there.
+pub type Given = Option<(RawFd, RawFd)>;
+
+const MOST_GIVEN: usize = 4;
+
 /// `RLIMIT_NOFILE`, soft and hard.
 pub type Files = (rlim_t, rlim_t);
+
+/// What a child of a process with thousands of files has of them: a copy of their table, to be closed fd by fd at the exec,
+/// would cost more than the rest of a start, and the room for it would stay with the child.
+#[derive(Debug)]
+pub struct FewFiles {
+    /// The limit of open files that the child gets.
+    pub limit: Files,
+    /// Low numbers, kept for what a child gets. What is above them it has not.
+    kept: [OwnedFd; MOST_GIVEN],
+}
+
+impl FewFiles {
+    /// Keeps the lowest free numbers. To be called before many files are opened, and where fds 0 to 2 are open. All others
+    /// that the program of a child is to have come by [`Plan::fds`].
+    ///
+    /// # Errors
+    /// fcntl(2)'s.
+    pub fn new(limit: Files) -> nix::Result<Self> {
+        let keep = || fds::copy_from(fds::stdin(), libc::STDERR_FILENO + 1);
+        Ok(Self { limit, kept: [keep()?, keep()?, keep()?, keep()?] })
+    }
+
+    /// In a child that shares our table: leaves that for one with these fds. Returns them by their numbers in it.
+    fn leave_table(&self, mut fds: [Given; MOST_GIVEN]) -> nix::Result<[Given; MOST_GIVEN]> {
+        for (given, kept) in fds.iter_mut().zip(&self.kept) {
+            if let Some((from, _)) = given {
+                fd::dup_cloexec(*from, kept.as_raw_fd())?;
+                *from = kept.as_raw_fd();
+            }
+        }
+        fd::leave_table(self.kept.iter().map(AsRawFd::as_raw_fd).max().unwrap_or(libc::STDERR_FILENO))?;
+        Ok(fds)
+    }
+
+    /// After a child: what it has got is not held open here too, as the end of a pipe would be.
+    fn take_back(&self, fds: [Given; MOST_GIVEN]) {
+        for (_, kept) in fds.iter().zip(&self.kept).filter(|(given, _)| given.is_some()) {
+            // Both are open and below our limit, and no signal arrives.
+            let _ = fd::dup_cloexec(libc::STDIN_FILENO, kept.as_raw_fd());
+        }
+    }
+}
 
 /// A place of [`Slot::SIZE`] bytes in a file.
 #[derive(Debug)]
@@ -85,10 +133,14 @@ pub struct Spawned {
 /// clone(2)'s.
 pub fn spawn(plan: &Plan) -> nix::Result<Spawned> {
     let mut record = None;
-    let (pid, exec) = raw::share_until_exec(&mut |pid| match become_program(plan, pid, &mut record) {
+    let table = if plan.files.is_some() { Table::Shared } else { Table::Copied };
+    let spawned = raw::share_until_exec(table, &mut |pid| match become_program(plan, pid, &mut record) {
         Err(errno) => errno,
-    })?;
-    Ok(Spawned { pid, exec, record })
+    });
+    if let Some(files) = plan.files {
+        files.take_back(plan.fds);
+    }
+    spawned.map(|(pid, exec)| Spawned { pid, exec, record })
 }
 
 /// The state of a process that [`spawn_chain`] gives to its program, taken in this order.
@@ -117,7 +169,7 @@ pub struct Inheritance<'a> {
 pub fn spawn_chain(mut chain: Chain, inheritance: &Inheritance) -> nix::Result<(u32, Option<Exit>)> {
     chain.prepare();
     let mut refusal = None;
-    let (pid, failed) = raw::share_until_exec(&mut |_| match inheritance.take() {
+    let (pid, failed) = raw::share_until_exec(Table::Copied, &mut |_| match inheritance.take() {
         Ok(()) => refusal.insert(chain.try_all()).errno,
         Err(errno) => errno,
     })?;
@@ -160,21 +212,20 @@ fn become_program(plan: &Plan, pid: u32, record: &mut Option<Errno>) -> nix::Res
         let this = Pid::from_raw(0);
         setpgid(this, this)?;
     }
-    if let Some((soft, hard)) = plan.files {
-        set_limit(Resource::RLIMIT_NOFILE, soft, hard)?;
-    }
     fchdir(plan.directory)?;
     if let Some(slot) = &plan.record {
         // Before the exec: until then this process holds the lock of the one that started it, so that
         // nobody looks for a record that is not there yet.
         *record = slot.write(pid).err();
     }
-    for &(from, to) in plan.fds {
-        if from == to {
-            fd::clear_cloexec(to)?;
-        } else {
-            fd::dup2(from, to)?;
-        }
+    let mut fds = plan.fds;
+    if let Some(files) = plan.files {
+        // Behind what needs fds of ours, and one that is free below our limit.
+        fds = files.leave_table(fds)?;
+        set_limit(Resource::RLIMIT_NOFILE, files.limit.0, files.limit.1)?;
+    }
+    for (from, to) in fds.into_iter().flatten() {
+        fds::copy_to(from, to)?;
     }
     signal::block_none()?;
     Err(raw::execve(plan.path, plan.argv, plan.env))

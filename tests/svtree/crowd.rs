@@ -1,6 +1,6 @@
 //! No service holds up another, and what does not fit waits until there is room.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -141,6 +141,44 @@ fn what_does_not_fit_into_the_limit_of_fds_is_reported_once_and_started_when_the
     tree.until("a start of each", || (10..10 + SERVICES).all(|i| is_noted(&format!("s{i}"))));
     let words = tree.stderr().lines().filter(|line| line.contains(says(Errno::EMFILE))).count();
     assert_eq!(words, 1, "{}", tree.stderr());
+    tree.stop();
+}
+
+#[test]
+fn a_service_has_neither_the_open_files_of_the_tree_nor_the_room_for_them() {
+    const SERVICES: usize = 40;
+    needs!(tool("prlimit"));
+    let mut tree = Tree::prepare(&[]);
+    let run = format!("#!{}\n", bin().join("pause").display());
+    let names: Vec<_> = (10..10 + SERVICES).map(|i| format!("s{i}")).collect();
+    for name in &names {
+        tree.add(name, &[("run", &run), ("notification-fd", "5"), ("log/run", LOGGER)]);
+    }
+    // Fewer than it has open itself: a service's own limit is no hindrance to its start.
+    let start = |tree: &mut Tree| tree.supervise_by(tree.command_behind(&["prlimit", "--nofile=64:4096"]));
+    start(&mut tree);
+    let up = |tree: &Tree| {
+        let up = |name: &String| tree.status_now(name).filter(|status| status.state == 1);
+        names.iter().map(up).collect::<Option<Vec<_>>>()
+    };
+    tree.until("all of them", || up(&tree).is_some());
+    let pids = |tree: &Tree| up(tree).unwrap().iter().map(|status| status.pid).collect::<Vec<_>>();
+    let before = pids(&tree);
+    assert!(files_of(tree.supervisor()).len() > 256);
+    for pid in &before {
+        tree.until("its program", || cmdline(*pid).contains("/pause"));
+        let status = text(std::path::Path::new(&format!("/proc/{pid}/status")));
+        let size = status.lines().find_map(|line| line.strip_prefix("FDSize:")).map(str::trim);
+        assert_eq!(size, Some("64"));
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+        let mut open: Vec<_> = open.map(|entry| entry.file_name().into_string().unwrap()).collect();
+        open.sort();
+        assert_eq!(open, ["0", "1", "2", "5"]);
+    }
+    tree.kill();
+    start(&mut tree);
+    tree.until("their adoption", || tree.names().len() == SERVICES && up(&tree).is_some());
+    assert_eq!(pids(&tree), before);
     tree.stop();
 }
 

@@ -105,7 +105,7 @@ impl Tree {
 
     fn script(&self, which: Which) -> Script {
         let directory = self.directory.as_ref().map(AsFd::as_fd);
-        Script::start(which, directory, Some(self.template.files), &self.template.env, self.voice)
+        Script::start(which, directory, self.template.files, &self.template.env, self.voice)
     }
 
     /// Handles a signal.

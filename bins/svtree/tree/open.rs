@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use common::identity::same;
 use common::lock::{TRIES, flock_within};
+use common::spawn::FewFiles;
 use common::{Chain, Env, Exit, OrFail, Voice, Words, door, fds, shown, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
@@ -78,7 +79,8 @@ impl Tree {
             (None, None) => own::TIMEOUT,
         };
         let log = log(directory.as_ref(), prefix, &chain)?;
-        let files = received.files;
+        let files = FewFiles::new(received.files).or_fail("keep numbers for the fds of services")?;
+        let files: &'static FewFiles = Box::leak(Box::new(files)); // it is held as long as we live
         let mut graph = Graph::default();
         let mut slots = Slots::default();
         let program = chain.words.first().is_some().then(|| {

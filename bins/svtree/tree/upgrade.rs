@@ -38,7 +38,7 @@ impl Tree {
             self.touch_all();
             return Text::of(why);
         }
-        let (soft, hard) = self.template.files;
+        let (soft, hard) = self.template.files.limit;
         let executed = self.leave_open().and_then(|()| {
             // The next program is to find the limit that we were given.
             set_limit(Resource::RLIMIT_NOFILE, soft, hard)?;
@@ -88,7 +88,7 @@ impl Tree {
     }
 
     fn take_back(&self) -> nix::Result<()> {
-        let (_, hard) = self.template.files;
+        let (_, hard) = self.template.files.limit;
         set_limit(Resource::RLIMIT_NOFILE, hard, hard)?;
         self.lasting().try_for_each(fds::close_on_exec)
     }

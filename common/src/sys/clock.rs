@@ -64,18 +64,20 @@ pub fn utc(seconds: i64) -> Option<Local> {
     parts(seconds, |time, parts| unsafe { c::gmtime_r(time, parts) }.is_null())
 }
 
-/// The functions of C.
-#[cfg(not(all(target_env = "musl", target_pointer_width = "32")))]
+/// C's time. With musl it has 64 bits since 1.2, everywhere; libc's own name for it, which has 32 on some systems, is
+/// deprecated there.
 mod c {
-    pub(super) use libc::{gmtime_r, localtime_r, time_t};
-}
+    #[cfg(not(target_env = "musl"))]
+    pub(super) use libc::time_t;
+    #[cfg(not(all(target_env = "musl", target_pointer_width = "32")))]
+    pub(super) use libc::{gmtime_r, localtime_r};
 
-/// By their plain names these take times of 32 bits there, for programs that were built with musl 1.1.
-#[cfg(all(target_env = "musl", target_pointer_width = "32"))]
-mod c {
+    #[cfg(target_env = "musl")]
     #[allow(non_camel_case_types, reason = "C's name")]
     pub(super) type time_t = i64;
 
+    // By their plain names these take times of 32 bits there, for programs that were built with musl 1.1.
+    #[cfg(all(target_env = "musl", target_pointer_width = "32"))]
     unsafe extern "C" {
         #[link_name = "__gmtime64_r"]
         pub(super) fn gmtime_r(time: *const time_t, parts: *mut libc::tm) -> *mut libc::tm;

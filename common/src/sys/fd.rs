@@ -117,6 +117,19 @@ pub fn close_others<'a>(kept: &(impl Iterator<Item = &'a OwnedFd> + Clone)) {
     }
 }
 
+/// Leaves the table of fds that this process shares for one of its own, with a copy of what is open up to `last`,
+/// `close_range(2)`; before Linux 5.9 of all.
+pub(crate) fn leave_table(last: RawFd) -> nix::Result<()> {
+    // SAFETY: integers. What this closes stays open in the other table.
+    let left =
+        unsafe { libc::syscall(libc::SYS_close_range, last + 1, c_int::MAX, libc::CLOSE_RANGE_UNSHARE) };
+    if left == 0 {
+        return Ok(());
+    }
+    // SAFETY: an integer.
+    Errno::result(unsafe { libc::unshare(libc::CLONE_FILES) }).map(drop)
+}
+
 /// How many bytes wait in a pipe, `FIONREAD`.
 pub fn unread(pipe: BorrowedFd) -> nix::Result<usize> {
     let mut count: c_int = 0;

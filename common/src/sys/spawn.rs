@@ -13,6 +13,15 @@ use nix::errno::Errno;
 
 use super::words::Words;
 
+/// The table of fds of a new process.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Table {
+    /// A copy of ours.
+    Copied,
+    /// Ours, until it leaves that.
+    Shared,
+}
+
 struct Task<'a> {
     child: &'a mut dyn FnMut(u32) -> Errno,
     pid: libc::pid_t,
@@ -25,13 +34,17 @@ struct Task<'a> {
 ///
 /// # Errors
 /// clone(2)'s.
-pub(crate) fn share_until_exec(child: &mut dyn FnMut(u32) -> Errno) -> nix::Result<(u32, Option<Errno>)> {
+pub(crate) fn share_until_exec(
+    table: Table,
+    child: &mut dyn FnMut(u32) -> Errno,
+) -> nix::Result<(u32, Option<Errno>)> {
     const STACK: usize = if cfg!(debug_assertions) { 1 << 16 } else { 3 << 10 };
     #[repr(align(16))]
     struct Stack([MaybeUninit<u8>; STACK]);
     let mut task = Task { child, pid: 0, failed: 0 };
     let mut stack = Stack([MaybeUninit::uninit(); STACK]);
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PARENT_SETTID | libc::SIGCHLD;
+    let files = if table == Table::Shared { libc::CLONE_FILES } else { 0 };
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PARENT_SETTID | libc::SIGCHLD | files;
     // SAFETY: with CLONE_VFORK this process does not run on before the child has left our memory, so that
     // its stack and the task outlive it; the child touches nothing of ours but what `child` borrows. No signal
     // handler can run in it: there are none.
