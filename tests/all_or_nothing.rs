@@ -365,7 +365,7 @@ impl<'a> Line<'a> {
     fn inject(&self, place: usize, result: i32, in_startup: bool) -> Result<(), String> {
         let name = &*self.calls[place].name;
         let outcome = self.run(&format!("{place}={result}"));
-        if !self.log().first().is_some_and(|failed| failed.name == name) {
+        if self.log().first().is_none_or(|failed| failed.name != name) {
             return Err("was not made to fail".into());
         }
         if outcome == self.control {
