@@ -1,12 +1,14 @@
 //! Law 3: whichever system call of a link fails, the program runs in exactly the promised state or not at
-//! all. strace makes each call from a link's own execve to the program's fail in turn, those of the loader
-//! and of libc's start-up too, with one errno after the other.
+//! all. `tests/programs/trace.rs` makes each call from a link's own execve to the program's fail in turn, those of the
+//! loader and of libc's start-up too, with one errno after the other.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::sync::Mutex;
 use std::thread;
 
+use nix::errno::Errno::{self, EINTR, EIO, ENOENT, EPERM};
+use nix::mount::{MsFlags, mount};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
@@ -122,11 +124,10 @@ const FORKING: [&str; 2] = [
     "pose decoys pose subreaper pose death env --ignore-signal=CHLD fghack @/bin/state",
 ];
 
-const ERRORS: [&str; 4] = ["error=EIO", "error=ENOENT", "error=EPERM", "error=EINTR"];
+const ERRORS: [Errno; 4] = [EIO, ENOENT, EPERM, EINTR];
 
 /// Results that say: done, but less than asked for.
-const SHORT: [(&str, &str); 3] =
-    [("pwrite64", "retval=0"), ("pwrite64", "retval=1"), ("readlink", "retval=0")];
+const SHORT: [(&str, i32); 3] = [("pwrite64", 0), ("pwrite64", 1), ("readlink", 0)];
 
 #[test]
 fn whichever_call_fails_the_program_runs_as_promised_or_not_at_all() {
@@ -135,7 +136,7 @@ fn whichever_call_fails_the_program_runs_as_promised_or_not_at_all() {
         let has = lines.flat_map(|line| line.split(' ')).any(|word| word == link.name);
         assert!(has, "tests/all_or_nothing.rs: add a line of {} to LINES", link.name);
     }
-    needs!(tool("strace"));
+    needs!(injections());
     let verdicts = inject_everywhere(LINES, furnished);
     let count = verdicts.len();
     tell(&format!("all_or_nothing: {count} injections"));
@@ -159,15 +160,39 @@ pub(crate) fn inject_everywhere(
         let mut verdicts = Vec::new();
         loop {
             let Some((turn, (caller, line))) = lines.lock().unwrap().next() else { return verdicts };
-            if possible(*caller) {
-                verdicts.extend(Line::new(&at, *caller, line).inject_all(startup, turn));
-            }
+            let inject = || Line::new(&at, *caller, line).inject_all(startup, turn);
+            verdicts.extend(match caller {
+                _ if !possible(*caller) => continue,
+                Host => in_place_of_accounts(&at, inject),
+                _ => inject(),
+            });
         }
     };
     thread::scope(|scope| {
         let workers = [scope.spawn(work), scope.spawn(work)];
         workers.map(|worker| worker.join().unwrap()).into_iter().flatten().collect()
     })
+}
+
+/// A tracer of this machine's processes.
+pub(crate) fn injections() -> Result<(), String> {
+    let known = cfg!(any(target_arch = "x86", target_arch = "x86_64"));
+    if known { Ok(()) } else { Err("the registers of x86".into()) }
+}
+
+/// Does this, and all that it starts, where /etc has the accounts of the directory, and its root a /proc.
+fn in_place_of_accounts<T: Send>(
+    at: &(impl Fn(&str) -> String + Sync),
+    deed: impl FnOnce() -> T + Send,
+) -> T {
+    let deed = || {
+        own_mounts();
+        for (from, to) in [("@/passwd", "/etc/passwd"), ("@/group", "/etc/group"), ("/proc", "@/root/proc")] {
+            mount(Some(&*at(from)), &*at(to), None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
+        }
+        deed()
+    };
+    thread::scope(|scope| scope.spawn(deed).join().unwrap())
 }
 
 fn possible(caller: Caller) -> bool {
@@ -182,7 +207,7 @@ fn possible(caller: Caller) -> bool {
 pub(crate) fn furnished() -> tempfile::TempDir {
     let directory = open_directory();
     let at = |name: &str| directory.path().join(name);
-    fs::set_permissions(at(""), PermissionsExt::from_mode(0o1777)).unwrap(); // strace writes as the caller
+    fs::set_permissions(at(""), PermissionsExt::from_mode(0o1777)).unwrap(); // trace writes as the caller
     for name in ["bin", "env", "root", "root/proc", "run", "run/there"] {
         fs::create_dir(at(name)).unwrap();
     }
@@ -201,7 +226,7 @@ pub(crate) fn furnished() -> tempfile::TempDir {
     for link in catena::LINKS {
         install(&bin().join(link.name), &at("bin").join(link.name));
     }
-    for name in ["pose", "state"] {
+    for name in ["pose", "state", "trace"] {
         install(&example(name), &at("bin").join(name));
     }
     for root in [at("root"), at("")] {
@@ -220,8 +245,8 @@ struct Line<'a> {
     text: &'static str,
     /// The links in it, of which the first is executed, unless `catena` is.
     links: Vec<&'static str>,
-    /// The system calls in the order in which they are made, from the first execve on.
-    calls: Vec<String>,
+    /// The system calls in the order in which they are made, from those of `trace` itself on.
+    calls: Vec<Call>,
     /// Of these the first that the link makes.
     own: usize,
     control: Outcome,
@@ -232,22 +257,18 @@ impl<'a> Line<'a> {
         let links = line.split(' ').filter(|word| catena::LINKS.iter().any(|link| link.name == *word));
         let links = links.collect();
         let mut new = Self { at, caller, text: line, links, calls: vec![], own: 0, control: prints("") };
-        new.control = new.run(&[]);
+        new.control = new.run("calls");
         assert_eq!((new.control.status, &*new.control.stderr), (0, ""), "{line}");
         assert_ne!(new.control.stdout, "", "{line}");
-        let log = new.log();
-        let is_call = |line: &&str| {
-            line.split('(').next().unwrap().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        };
-        let log: Vec<&str> = log.lines().filter(is_call).collect();
+        new.calls = new.log();
         let began = |program: &str| {
-            let call = format!("execve(\"{program}\"");
-            log.iter().position(|line| line.starts_with(&call) && line.ends_with("= 0"))
+            let program = at(program);
+            new.calls.iter().position(|call| call.executed.as_ref() == Some(&program)).unwrap()
         };
         let first = if new.named() { "catena" } else { new.links[0] };
-        new.own = began(&at(&format!("@/bin/{first}"))).unwrap() + 1;
-        let ended = began(&at("@/bin/state")).unwrap();
-        new.calls = log[..=ended].iter().map(|line| line.split('(').next().unwrap().to_owned()).collect();
+        new.own = began(&format!("@/bin/{first}")) + 1;
+        let ended = began("@/bin/state");
+        new.calls.truncate(ended + 1);
         new
     }
 
@@ -261,8 +282,8 @@ impl<'a> Line<'a> {
         self.calls.len() - self.own - 2 // one of fdclose and one of exec
     }
 
-    /// Runs the line under strace with these options.
-    fn run(&self, options: &[&str]) -> Outcome {
+    /// Runs the line under `trace` with this task.
+    fn run(&self, task: &str) -> Outcome {
         let at = self.at;
         for left in ["@/new", "@/log"] {
             let _ = fs::remove_file(at(left));
@@ -276,31 +297,21 @@ impl<'a> Line<'a> {
             let ours = ["pose", "catena"].contains(&word) || !self.named() && self.links.contains(&word);
             if ours { at(&format!("@/bin/{word}")) } else { at(word) }
         };
-        let mut words = vec!["strace".to_owned(), "-o".to_owned(), at("@/log")];
-        words.extend(options.iter().map(ToString::to_string));
+        let mut words = vec![at("@/log"), task.to_owned()];
         words.extend(self.text.split(' ').map(program));
+        let trace = at("@/bin/trace");
         let mut command = match self.caller {
-            Anybody | Root => prepared("env"),
-            Host => {
-                let mut command = prepared("unshare");
-                let mounts =
-                    [("@/passwd", "/etc/passwd"), ("@/group", "/etc/group"), ("/proc", "@/root/proc")];
-                let mounts = mounts.map(|(from, to)| at(&format!("mount --bind {from} {to}")));
-                let script = format!("{} && exec \"$@\"", mounts.join(" && "));
-                command.args(["--mount", "--propagation=private", "sh", "-c", &script]);
-                command.arg("sh");
-                command
-            }
+            Anybody | Root | Host => prepared(&trace),
             Capable => {
                 let mut command = prepared("setpriv");
                 command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-                command.args(["--inh-caps=+sys_chroot", "--ambient-caps=+sys_chroot"]);
+                command.args(["--inh-caps=+sys_chroot", "--ambient-caps=+sys_chroot", &trace]);
                 command
             }
             Terminal => {
                 let mut command = prepared("script");
                 let files = at("</dev/null >@/out 2>@/err");
-                command.args(["-qec", &format!("{} {files}", words.join(" ")), "/dev/null"]);
+                command.args(["-qec", &format!("{trace} {} {files}", words.join(" ")), "/dev/null"]);
                 words.clear();
                 command
             }
@@ -320,46 +331,41 @@ impl<'a> Line<'a> {
         Outcome { stdout, stderr, ..outcome }
     }
 
-    fn log(&self) -> String {
-        fs::read_to_string((self.at)("@/log")).unwrap()
+    fn log(&self) -> Vec<Call> {
+        let log = fs::read_to_string((self.at)("@/log")).unwrap();
+        log.lines().map(Call::parse).collect()
     }
 
     /// Makes every call of the link fail in every way, and every call of its start-up in one: that is the
     /// same in all lines, which take turns with the ways.
     fn inject_all(&self, startup: usize, turn: usize) -> Vec<Result<(), String>> {
         let mut verdicts = Vec::new();
-        for i in self.own..self.calls.len() {
-            let name = &*self.calls[i];
-            let count = self.calls[1..=i] // the first execve is strace's own
-                .iter()
-                .filter(|call| *call == name)
-                .count();
-            let in_startup = i < self.own + startup;
-            let short = SHORT.iter().filter(|(call, _)| *call == name).map(|(_, result)| *result);
-            for (way, result) in ERRORS.into_iter().chain(short).enumerate() {
-                // close(2) has closed the fd where it says EINTR, which strace does not, and musl knows.
-                let untrue = (name, result) == ("close", "error=EINTR");
+        for place in self.own..self.calls.len() {
+            let name = &*self.calls[place].name;
+            let in_startup = place < self.own + startup;
+            let errors = ERRORS.map(|errno| (format!("{errno:?}"), -(errno as i32)));
+            let short = SHORT.iter().filter(|(call, _)| *call == name);
+            let short = short.map(|(_, result)| (format!("returns {result}"), *result));
+            for (way, (error, result)) in errors.into_iter().chain(short).enumerate() {
+                // close(2) has closed the fd where it says EINTR, which trace does not, and musl knows.
+                let untrue = name == "close" && result == -(EINTR as i32);
                 if untrue || in_startup && way != turn % ERRORS.len() {
                     continue;
                 }
-                let what = format!("{name}:{result}:when={count}");
-                let verdict = self.inject(name, &what, in_startup);
-                verdicts.push(verdict.map_err(|why| format!("{}: {what}: {why}", self.text)));
+                let verdict = self.inject(place, result, in_startup);
+                verdicts.push(verdict.map_err(|why| {
+                    let count = self.calls[self.own..=place].iter().filter(|call| call.name == name).count();
+                    format!("{}: {name}, number {count} of the link: {error}: {why}", self.text)
+                }));
             }
         }
         verdicts
     }
 
-    fn inject(&self, name: &str, what: &str, in_startup: bool) -> Result<(), String> {
-        let (trace, inject) = (format!("trace={name}"), format!("inject={what}"));
-        let mut options = vec!["-e", &*trace, "-e", &*inject];
-        // Where nothing else is executed nobody need look at the program, which is faster.
-        let once = self.calls.iter().filter(|call| *call == "execve").count() == 2;
-        if once && name != "execve" && !self.text.contains(" chroot ") {
-            options.extend(["-b", "execve"]);
-        }
-        let outcome = self.run(&options);
-        if !self.log().contains("(INJECTED)") {
+    fn inject(&self, place: usize, result: i32, in_startup: bool) -> Result<(), String> {
+        let name = &*self.calls[place].name;
+        let outcome = self.run(&format!("{place}={result}"));
+        if self.log().first().is_none_or(|failed| failed.name != name) {
             return Err("was not made to fail".into());
         }
         if outcome == self.control {
@@ -488,12 +494,12 @@ impl<'a> Sides<'a> {
         let mut verdicts = Vec::new();
         for (i, name) in calls.iter().enumerate() {
             let count = calls[..=i].iter().filter(|call| *call == name).count();
-            for result in ERRORS {
+            for error in ERRORS {
                 // A call that does not return, and one that the kernel lets fail with nothing done.
-                if name == "exit_group" || (&**name, result) == ("close", "error=EINTR") {
+                if name == "exit_group" || (&**name, error) == ("close", EINTR) {
                     continue;
                 }
-                let what = format!("{name}:{result}:when={count}");
+                let what = format!("{name}:error={error:?}:when={count}");
                 let verdict = self.inject(name, &what);
                 verdicts.push(verdict.map_err(|why| format!("{}: {what}: {why}", self.line)));
             }

@@ -15,6 +15,7 @@ use nix::errno::Errno;
 use nix::libc::c_long;
 
 mod accounts;
+mod calls;
 mod containers;
 mod environment;
 pub(crate) mod locks;
@@ -27,6 +28,7 @@ mod tracer;
 mod wait;
 
 pub(crate) use accounts::*;
+pub(crate) use calls::*;
 pub(crate) use containers::*;
 pub(crate) use environment::*;
 pub(crate) use mounts::*;

@@ -270,7 +270,7 @@ fn look(directory: &Path, state: &str, line: &str) -> Outcome {
         vec![here("state")]
     };
     let mut command = prepared(here("pose"));
-    command.current_dir(directory).args(["out"]).arg(here("pose")).arg("open=61");
+    command.current_dir(directory).arg("out=61");
     for state in state.split(' ').filter(|state| !state.is_empty()) {
         command.arg(here("pose")).arg(state);
     }

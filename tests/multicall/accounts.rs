@@ -9,7 +9,7 @@ use crate::support::*;
 
 #[test]
 fn a_link_that_the_account_may_not_execute_is_not_applied_for_it() {
-    needs!(root(), tool("strace"));
+    needs!(root());
     let line = "setuidgid :65534:65533 umask 022 @/state";
     let handed = "setuidgid :65534:65533 chroot / @/state";
     for (closed, hint) in [
@@ -48,7 +48,7 @@ fn a_link_that_the_account_may_not_execute_is_not_applied_for_it() {
 
 #[test]
 fn a_change_to_root_goes_through_an_exec() {
-    needs!(root(), tool("strace"), tool("setpriv"));
+    needs!(root(), tool("setpriv"));
     let house = House::new().behind(LENT);
     let line = "umask 077 setuidgid root softlimit -c 0 umask 022 @/state";
     let outcome = house.executes(&LINKED, line, &["@/bin/softlimit", "@/state"]);
@@ -73,7 +73,7 @@ fn a_change_to_root_goes_through_an_exec() {
 
 #[test]
 fn the_capabilities_are_those_that_an_exec_would_have_left() {
-    needs!(root(), tool("strace"), tool("setpriv"));
+    needs!(root(), tool("setpriv"));
     let caps = "+setuid,+setgid,+sys_chroot,+chown,+net_raw";
     let lent =
         format!("setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps={caps} --ambient-caps={caps}");
@@ -95,7 +95,7 @@ fn the_capabilities_are_those_that_an_exec_would_have_left() {
 
 #[test]
 fn where_the_real_and_effective_ids_differ_the_end_is_the_same() {
-    needs!(root(), tool("strace"), tool("setpriv"));
+    needs!(root(), tool("setpriv"));
     for ids in ["--ruid=65534", "--euid=65534", "--rgid=65534", "--egid=65534"] {
         let house = House::new().behind(&format!("setpriv {ids} --clear-groups"));
         let outcome =
@@ -117,7 +117,7 @@ fn where_the_real_and_effective_ids_differ_the_end_is_the_same() {
 #[test]
 fn a_set_id_copy_or_one_with_capabilities_is_never_fused() {
     let house = House::new();
-    needs!(set_id(house.directory.path()), tool("strace"), tool("setcap"));
+    needs!(set_id(house.directory.path()), tool("setcap"));
     let line = "setuidgid :65534:65533 umask 022 @/state";
     let direct = "umask 022 softlimit -c 0 @/state";
     let files = || [&["Symbolic/catena", "Hard/catena"][..]].concat();

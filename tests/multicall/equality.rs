@@ -9,7 +9,6 @@ use crate::support::*;
 
 #[test]
 fn each_pair_leaves_what_separate_programs_leave() {
-    needs!(tool("strace"));
     let mut pairs = Vec::new();
     for one in LINKS {
         for other in LINKS {
@@ -31,7 +30,6 @@ fn each_pair_leaves_what_separate_programs_leave() {
 
 #[test]
 fn three_and_four_in_a_row_leave_what_separate_programs_leave() {
-    needs!(tool("strace"));
     let name = |i: usize| LINKS[i % LINKS.len()].name;
     let mut chains = Vec::new();
     for i in 0..LINKS.len() {
@@ -68,7 +66,7 @@ fn runs(names: &[&str], account: Option<&str>) -> bool {
 
 #[test]
 fn all_of_them_in_one_row() {
-    needs!(root(), tool("strace"));
+    needs!(root());
     let house = House::new();
     let names = [
         "umask",
@@ -107,7 +105,6 @@ fn all_of_them_in_one_row() {
 /// Chains in which one link can see what the one before it did.
 #[test]
 fn a_link_sees_what_the_one_before_it_did() {
-    needs!(tool("strace"));
     let house = House::new();
     house.write("env/NAME", "one");
     house.write("more/NAME", "two");
@@ -194,7 +191,7 @@ fn a_link_sees_what_the_one_before_it_did() {
 
 #[test]
 fn the_files_in_proc_are_those_of_the_account_after_a_change_of_ids() {
-    needs!(root(), tool("strace"));
+    needs!(root());
     let house = House::new();
     for file in ["oom_score_adj", "coredump_filter", "comm"] {
         let line = format!("setuidgid :65534:65533 redirfd -u 5 /proc/self/{file} echo ran");
@@ -209,7 +206,7 @@ fn the_files_in_proc_are_those_of_the_account_after_a_change_of_ids() {
 
 #[test]
 fn by_name_a_link_behind_a_change_of_ids_is_applied_here_where_our_file_cannot_be_executed() {
-    needs!(root(), tool("strace"), tool("unshare"));
+    needs!(root(), tool("unshare"));
     let house = House::new().behind("unshare --mount --propagation=private @/without");
     let line = "setuidgid :65534:65533 redirfd -r 3 /dev/null @/state";
     for mount in ["mount -t tmpfs none /proc", "chmod 700 @/Symbolic/catena @/Hard/catena"] {
@@ -221,7 +218,7 @@ fn by_name_a_link_behind_a_change_of_ids_is_applied_here_where_our_file_cannot_b
 
 #[test]
 fn no_descriptor_of_ours_is_left() {
-    needs!(root(), tool("strace"));
+    needs!(root());
     let house = House::new();
     house.write("env/NAME", "value");
     house.write("file", "");
@@ -240,7 +237,6 @@ fn no_descriptor_of_ours_is_left() {
 
 #[test]
 fn a_link_that_fails_says_what_its_program_says() {
-    needs!(tool("strace"));
     let house = House::new();
     house.write("env/NAME", "value");
     house.write("file", "content");
@@ -278,7 +274,6 @@ fn a_link_that_fails_says_what_its_program_says() {
 
 #[test]
 fn an_answer_in_the_middle_ends_the_chain() {
-    needs!(tool("strace"));
     let house = House::new();
     for line in
         ["umask 022 softlimit --help", "umask 022 softlimit --version x", "umask 022 pidlock -c @/none"]

@@ -105,18 +105,14 @@ impl House {
         let _ = fs::remove_file(self.at("bin"));
         symlink(format!("{way:?}"), self.at("bin")).unwrap();
         let chain = if way == Named { format!("catena {chain}") } else { chain.into() };
-        let mut command = prepared("strace");
-        // With its children: behind fghack the rest is executed by one. It makes what is not traced slower.
-        command.args(chain.contains("fghack").then_some("-f"));
-        command.args(["-qq", "-e", "trace=execve", "-e", "signal=none", "-o"]).arg(self.at("log"));
+        let mut command = prepared(example("trace"));
+        command.arg(self.at("log")).arg("programs");
         let words = format!("{} @/bin/{chain}", self.before);
         command.args(words.split_whitespace().map(|word| self.text(word)));
         let outcome = run(command.current_dir(&self.directory).env("PATH", self.text(&self.path)));
         let log = fs::read_to_string(self.at("log")).unwrap();
         let log = log.replace(self.directory.path().to_str().unwrap(), "@");
-        let calls = log.lines().map(|line| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' '));
-        let done = calls.filter(|line| line.starts_with("execve(\"") && line.ends_with(" = 0"));
-        let files: Vec<_> = done.map(|line| line.split('"').nth(1).unwrap().to_owned()).collect();
+        let files: Vec<_> = log.lines().map(str::to_owned).collect();
         let first = format!("@/bin/{}", chain.split(' ').next().unwrap());
         let place = files.iter().position(|file| *file == first);
         (outcome, place.map_or(vec![], |place| files[place + 1..].to_vec()))

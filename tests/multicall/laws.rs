@@ -75,9 +75,9 @@ fn they_hand_on_every_state() {
 #[test]
 fn they_run_the_program_as_promised_or_not_at_all() {
     use all_or_nothing::Caller::{Anybody, Host, Root};
-    use all_or_nothing::{furnished, inject_everywhere};
+    use all_or_nothing::{furnished, inject_everywhere, injections};
 
-    needs!(tool("strace"));
+    needs!(injections());
     let verdicts = inject_everywhere(
         &[
             (Host, "envdir @/env setuidgid apache chroot @/root @/bin/state"),

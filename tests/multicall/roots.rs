@@ -22,7 +22,7 @@ fn with_root() -> House {
 
 #[test]
 fn behind_chroot_a_link_is_ours_if_the_new_root_has_our_file() {
-    needs!(root(), tool("strace"));
+    needs!(root());
     let house = with_root();
     let line = "softlimit -c 0 chroot @/root umask 027 /state";
     let inside = house.at("root/bin/umask");
@@ -51,7 +51,7 @@ fn behind_chroot_a_link_is_ours_if_the_new_root_has_our_file() {
 
 #[test]
 fn our_file_mounted_into_the_new_root_is_ours_unless_it_may_not_be_executed_there() {
-    needs!(root(), tool("strace"), tool("unshare"));
+    needs!(root(), tool("unshare"));
     let house = with_root().behind("unshare --mount --propagation=private @/mounted");
     let line = "softlimit -c 0 chroot @/root umask 027 /state";
     house.write("root/bin/umask", "");
@@ -72,7 +72,7 @@ fn our_file_mounted_into_the_new_root_is_ours_unless_it_may_not_be_executed_ther
 
 #[test]
 fn a_chroot_lent_to_the_account_may_stand_in_the_middle() {
-    needs!(root(), tool("strace"), tool("setpriv"));
+    needs!(root(), tool("setpriv"));
     for before in ["", "@/pose ambient", "@/pose death", "setpriv --securebits=+no_setuid_fixup"] {
         let house = with_root().behind(before);
         house.write("env/NAME", "value");
@@ -97,7 +97,7 @@ fn a_chroot_lent_to_the_account_may_stand_in_the_middle() {
 
 #[test]
 fn another_chroot_is_executed_and_gets_nothing() {
-    needs!(root(), tool("strace"));
+    needs!(root());
     let house = with_root().searching("/usr/sbin:/usr/bin:/sbin:/bin:@/bin");
     let line = "@/bin/setuidgid :65534:65533 chroot @/root @/bin/state";
     let (expected, files) = house.run(Separate, &line.replace("@/bin/", ""));

@@ -12,7 +12,6 @@ use crate::support::*;
 
 #[test]
 fn a_changed_path_is_that_of_the_link_after_the_next() {
-    needs!(tool("strace"));
     let house = House::new();
     house.script("other/softlimit", "#!/bin/sh\necho other softlimit $*\n");
     let line = "envdir @/env softlimit -c 0 umask 027 @/state";
@@ -39,7 +38,7 @@ fn a_changed_path_is_that_of_the_link_after_the_next() {
 
 #[test]
 fn without_a_path_the_search_is_the_default_one() {
-    needs!(tool("strace"), tool("env"));
+    needs!(tool("env"));
     let house = House::new().behind("env -u PATH");
     let outcome = house.executes(&LINKED, "softlimit -c 0 umask 022 @/state", &[]);
     assert_eq!(outcome, fails(127, unable_to_run("softlimit", "umask", Errno::ENOENT)));
@@ -48,7 +47,6 @@ fn without_a_path_the_search_is_the_default_one() {
 
 #[test]
 fn another_program_of_the_name_of_a_link_is_executed() {
-    needs!(tool("strace"));
     let house = House::new().searching("@/other:@/bin:/usr/bin:/bin");
     house.script("other/umask", "#!/bin/sh\necho other umask $*\n");
     let line = "softlimit -c 0 umask 027 @/state";
@@ -63,7 +61,6 @@ fn another_program_of_the_name_of_a_link_is_executed() {
 
 #[test]
 fn files_that_the_search_passes_over_do_not_hide_a_link() {
-    needs!(tool("strace"));
     let line = "softlimit -c 0 umask 027 @/state";
     let house = House::new().searching("@/none:@/file:@/other:@/more:@/bin:/usr/bin:/bin");
     house.write("file", "");
@@ -88,7 +85,7 @@ fn files_that_the_search_passes_over_do_not_hide_a_link() {
 
 #[test]
 fn a_program_that_only_a_capability_lets_us_execute_is_executed() {
-    needs!(root(), tool("strace"), tool("setpriv"));
+    needs!(root(), tool("setpriv"));
     for capability in ["dac_override", "dac_read_search"] {
         let before = format!(
             "setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+{capability} --ambient-caps=+{capability}"
@@ -104,7 +101,6 @@ fn a_program_that_only_a_capability_lets_us_execute_is_executed() {
 
 #[test]
 fn a_word_with_a_slash_is_that_file() {
-    needs!(tool("strace"));
     let house = House::new();
     house.script("umask", "#!/bin/sh\necho other umask $*\n");
     let line = "softlimit -c 0 ./umask 027 @/state";
@@ -117,7 +113,6 @@ fn a_word_with_a_slash_is_that_file() {
 
 #[test]
 fn any_other_name_is_a_program() {
-    needs!(tool("strace"));
     let house = House::new();
     for way in LINKED {
         let directory = house.at(&format!("{way:?}"));
@@ -154,7 +149,7 @@ fn the_name_that_a_process_was_given_says_which_link_it_is() {
 
 #[test]
 fn without_a_true_proc_nothing_is_fused_through_links() {
-    needs!(root(), tool("strace"), tool("unshare"));
+    needs!(root(), tool("unshare"));
     let house = House::new().behind("unshare --mount --propagation=private @/without");
     let line = "softlimit -c 0 umask 022 setuidgid :65534:65533 umask 027 @/state";
     let files = ["@/bin/umask", "@/bin/setuidgid", "@/bin/umask", "@/state"];

@@ -7,9 +7,9 @@ use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::libc::{self, SYS_clock_nanosleep, SYS_nanosleep, SYS_pause, c_long};
+use nix::libc::{SYS_clock_nanosleep, SYS_nanosleep, SYS_pause, c_long};
 
-use super::state;
+use super::{of_i386, state};
 
 /// The longest that a test waits for anything: long enough for a machine with ten times as much to do.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -61,34 +61,6 @@ pub(crate) fn status_of(child: &mut Child) -> Option<i32> {
 /// The system calls in which programs sleep that do nothing else.
 pub(crate) const ASLEEP: &[c_long] = &[SYS_clock_nanosleep, SYS_nanosleep, SYS_pause];
 
-/// The numbers of those system calls on i386 that tests look for, and what they are here: the program under
-/// test may be of 32 bits beside tests of 64. Those of a time of 64 bits are the same calls.
-const OF_I386: [(c_long, c_long); 23] = [
-    (3, libc::SYS_read),
-    (4, libc::SYS_write),
-    (29, SYS_pause),
-    (55, libc::SYS_fcntl),
-    (93, libc::SYS_ftruncate),
-    (114, libc::SYS_wait4),
-    (143, libc::SYS_flock),
-    (145, libc::SYS_readv),
-    (162, SYS_nanosleep),
-    (168, libc::SYS_poll),
-    (177, libc::SYS_rt_sigtimedwait),
-    (194, libc::SYS_ftruncate),
-    (219, libc::SYS_madvise),
-    (221, libc::SYS_fcntl),
-    (252, libc::SYS_exit_group),
-    (267, SYS_clock_nanosleep),
-    (295, libc::SYS_openat),
-    (302, libc::SYS_renameat),
-    (309, libc::SYS_ppoll),
-    (315, libc::SYS_tee),
-    (407, SYS_clock_nanosleep),
-    (414, libc::SYS_ppoll),
-    (421, libc::SYS_rt_sigtimedwait),
-];
-
 /// The system call that a process sleeps in, or stands at where it is traced, by its number here; -1 for one
 /// that no test looks for, nothing where it runs.
 pub(crate) fn call_of(pid: u32) -> Option<c_long> {
@@ -97,7 +69,7 @@ pub(crate) fn call_of(pid: u32) -> Option<c_long> {
     let mut class = [0; 5];
     let file = File::open(format!("/proc/{pid}/exe")).and_then(|mut file| file.read_exact(&mut class));
     if file.is_ok() && class == *b"\x7fELF\x01" {
-        return Some(OF_I386.iter().find(|call| call.0 == number).map_or(-1, |call| call.1));
+        return Some(of_i386(number).unwrap_or(-1));
     }
     Some(number)
 }

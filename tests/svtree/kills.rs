@@ -61,8 +61,9 @@ fn is_up(tree: &Tree, name: &str) -> bool {
 /// Sends a signal to run, if that runs. The command would reach finish too, which could then not note itself.
 fn signal_run(tree: &Tree, name: &str, signal: Signal) {
     if let Some(status) = tree.status_now(name).filter(|status| status.state == 1) {
+        let pid = i32::try_from(status.pid).unwrap();
         // It may have ended since, and nobody else has its number so soon.
-        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(status.pid.cast_signed()), signal);
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal);
     }
 }
 
