@@ -161,7 +161,7 @@ impl Life<'_> {
 
     /// The milliseconds from a rename into place to the first instruction.
     pub(crate) fn new_directories(&mut self, bench: &Bench) -> Option<f64> {
-        if !self.peer.scans() {
+        if !self.peer.scans(self.names.len()) {
             return None;
         }
         let mut times = Vec::new();

@@ -116,9 +116,13 @@ impl Peer {
         }
     }
 
-    /// Whether it hosts what appears in its directory.
-    pub(crate) fn scans(&self) -> bool {
-        !matches!(self.kind, Kind::Svruns | Kind::Supervisord | Kind::Nothing)
+    /// Whether it hosts what appears in its directory, where there are so many.
+    pub(crate) fn scans(&self, count: usize) -> bool {
+        match self.kind {
+            Kind::Svruns | Kind::Supervisord | Kind::Nothing => false,
+            Kind::Runsvdir | Kind::Svscan => count < 1000, // the most that they take
+            _ => true,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::life::Life;
 use super::peers::Kind;
 use super::support::{Table, proc_number};
-use super::tools::{available, cpu, supervisors};
+use super::tools::{cpu, memory, supervisors};
 use super::{Bench, LIFE, number};
 
 /// The rows but for those of all rounds, and their decimals.
@@ -45,7 +45,7 @@ impl Bench {
                     continue;
                 }
                 let mut life = self.prepare(peer, &place, &names, log);
-                let (before, used) = (available(), cpu());
+                let (before, used) = (memory(), cpu());
                 ups[at].push(life.start(&self.work));
                 if round == 0 {
                     rows.push(self.figures(&mut life, before));
@@ -77,7 +77,7 @@ impl Bench {
         thread::sleep(LIFE);
         let mut figures = [None; ROWS.len()];
         let count = f64::from(u32::try_from(life.names.len()).expect("few"));
-        figures[MACHINE] = Some((before - available()) / count);
+        figures[MACHINE] = Some((memory() - before) / count);
         if life.peer.kind == Kind::Nothing {
             return figures;
         }

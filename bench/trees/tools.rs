@@ -48,9 +48,14 @@ pub(crate) fn cpu() -> f64 {
     f64::from(i32::try_from(all.num_milliseconds()).expect("less than a week"))
 }
 
-/// What the kernel takes for available, in kB.
-pub(crate) fn available() -> f64 {
+/// The memory that nothing but an end gives back, of all processes and of the kernel for them, in kB. What the kernel takes
+/// for available varies by more with what is in the page cache.
+pub(crate) fn memory() -> f64 {
     let text = fs::read_to_string("/proc/meminfo").expect("/proc");
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")).expect("a number");
-    line.split_whitespace().next().and_then(|kilo| kilo.parse().ok()).expect("a number")
+    let number = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let kilo = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+        kilo.expect("a number")
+    };
+    ["AnonPages", "Shmem", "SUnreclaim", "KernelStack", "PageTables", "Percpu"].map(number).iter().sum()
 }
