@@ -9,6 +9,7 @@ pub const LINK: Link = Link {
     summary: "run a program under another name",
     options: &[],
     opens: false,
+    lent: None,
     run,
 };
 

@@ -11,6 +11,7 @@ pub const LINK: Link = Link {
     summary: "run a program in another working directory",
     options: &[],
     opens: true,
+    lent: None,
     run,
 };
 

@@ -1,6 +1,7 @@
 //! chpst: run a program with a changed process state.
 
-use common::credentials::{self, Account, Groups, Keep};
+use common::caps::Set;
+use common::credentials::{self, Account, Groups};
 use common::env::{Directory, Format};
 use common::limits::{self, Value, Which};
 use common::lock::{Kind, Request, Wait};
@@ -41,6 +42,7 @@ pub const LINK: Link = Link {
         ("-2", "close stderr"),
     ],
     opens: true,
+    lent: None,
     run,
 };
 
@@ -124,7 +126,7 @@ impl Plan {
         }
         // Only root may, so before the change of ids.
         if let Some(path) = self.root {
-            root::change(path, "only root may: use -u, or put chpst before setuidgid")?;
+            root::change(path, Set::NONE, "only root may: use -u, or put chpst before setuidgid")?;
             chain.search_in(path);
         }
         // In the new root, with the rights to get there that the account may lack.
@@ -142,7 +144,7 @@ impl Plan {
         // Behind all that needs a privilege, which is gone then.
         if let Some(account) = self.account {
             let account = find(account, self.root)?;
-            if credentials::assume(&account, Keep::Nothing)? {
+            if credentials::assume(&account, Set::NONE)? {
                 chain.changed = Some(account.uid);
             }
         }

@@ -1,5 +1,6 @@
 //! chroot: run a program with another root directory.
 
+use common::caps::Set;
 use common::{Cli, Link, Outcome, root};
 
 /// The link.
@@ -9,6 +10,7 @@ pub const LINK: Link = Link {
     summary: "run a program with another root directory",
     options: &[],
     opens: true,
+    lent: Some(|_| Set::SYS_CHROOT),
     run,
 };
 
@@ -22,7 +24,7 @@ fn run(cli: &mut Cli) -> Outcome {
         let shell = chain.env.get(c"SHELL").filter(|shell| !shell.is_empty());
         chain.words = [shell.unwrap_or(c"/bin/sh"), c"-i"].into_iter().collect();
     }
-    root::change(root, HINT)?;
+    root::change(root, chain.lent, HINT)?;
     chain.search_in(root);
     Ok(chain)
 }

@@ -20,6 +20,7 @@ pub const LINK: Link = Link {
         ("-P", "restore the arguments before execlineb, and remove no others"),
     ],
     opens: false,
+    lent: None,
     run,
 };
 

@@ -19,6 +19,7 @@ pub const LINK: Link = Link {
         ("-p prefix", "put prefix before each name"),
     ],
     opens: true,
+    lent: None,
     run,
 };
 

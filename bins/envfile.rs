@@ -25,6 +25,7 @@ pub const LINK: Link = Link {
         ("-d dialect", "whose syntax the file has: execline (the default), systemd or docker"),
     ],
     opens: true,
+    lent: None,
     run,
 };
 

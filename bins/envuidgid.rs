@@ -10,6 +10,7 @@ pub const LINK: Link = Link {
     summary: "run a program with an account's ids in the environment",
     options: &[("-s", "set GIDLIST to the other groups, those from the database too")],
     opens: false,
+    lent: None,
     run,
 };
 

@@ -9,6 +9,7 @@ pub const LINK: Link = Link {
     summary: "run a program with an environment variable set",
     options: &[],
     opens: false,
+    lent: None,
     run,
 };
 

@@ -9,6 +9,7 @@ pub const LINK: Link = Link {
     summary: "run a program with a file descriptor closed",
     options: &[],
     opens: false,
+    lent: None,
     run,
 };
 

@@ -9,6 +9,7 @@ pub const LINK: Link = Link {
     summary: "run a program with a file descriptor moved or copied to another number",
     options: &[("-c", "copy: from stays open")],
     opens: false,
+    lent: None,
     run,
 };
 

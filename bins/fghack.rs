@@ -17,6 +17,7 @@ pub const LINK: Link = Link {
     summary: "stay in the foreground for a program that puts itself into the background",
     options: &[],
     opens: false,
+    lent: None,
     run,
 };
 

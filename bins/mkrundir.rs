@@ -23,6 +23,7 @@ pub const LINK: Link = Link {
         ("-o account", "whose it is (that of the caller)"),
     ],
     opens: true,
+    lent: None,
     run,
 };
 

@@ -2,6 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
+use common::caps::Set;
 use common::{Cli, Link, Outcome, Short, niceness};
 
 /// The link.
@@ -11,6 +12,7 @@ pub const LINK: Link = Link {
     summary: "run a program with another niceness",
     options: &[("-n increment", "what to add, 10 by default; -20 to 19 is possible")],
     opens: false,
+    lent: Some(|_| Set::SYS_NICE),
     run,
 };
 

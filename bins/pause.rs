@@ -9,6 +9,7 @@ pub const PROGRAM: Link = Link {
     summary: "wait until SIGTERM or SIGINT",
     options: &[],
     opens: false,
+    lent: None,
     run,
 };
 

@@ -9,6 +9,7 @@ pub const LINK: Link = Link {
     summary: "run a program as the leader of a new session",
     options: &[],
     opens: false,
+    lent: None,
     run,
 };
 

@@ -21,6 +21,7 @@ pub const LINK: Link = Link {
         [n, wait, t, x, fail, d, c]
     },
     opens: true,
+    lent: None,
     run,
 };
 

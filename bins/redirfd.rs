@@ -23,6 +23,7 @@ pub const LINK: Link = Link {
         ("-b", "change the blocking mode after opening"),
     ],
     opens: true,
+    lent: None,
     run,
 };
 

@@ -13,6 +13,7 @@ pub const LINK: Link = Link {
         [n, wait, t, x, fail, ("-r", "share the lock with others that use -r"), d]
     },
     opens: true,
+    lent: None,
     run,
 };
 

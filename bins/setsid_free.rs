@@ -10,6 +10,7 @@ pub const LINK: Link = Link {
     summary: "run a program in its own process group and without controlling terminal",
     options: &[],
     opens: false,
+    lent: None,
     run,
 };
 

@@ -1,10 +1,12 @@
 //! setuidgid: run a program as another account.
 
-use common::credentials::{self, Account, Groups, Keep};
-use common::identity::SelfMatch;
-use common::{Chain, Cli, Link, Outcome, Short, caps};
+use common::caps::Set;
+use common::credentials::{self, Account, Groups};
+use common::{Cli, Link, Outcome, Short};
 
-use crate::chroot;
+use crate::setuidgid::loan::Loan;
+
+mod loan;
 
 /// The link.
 pub const LINK: Link = Link {
@@ -16,10 +18,9 @@ pub const LINK: Link = Link {
         ("-e", "set HOME, USER, LOGNAME and SHELL"),
     ],
     opens: false,
+    lent: None,
     run,
 };
-
-static CHROOT: Link = chroot::LINK;
 
 fn run(cli: &mut Cli) -> Outcome {
     let (mut groups, mut export) = (Groups::Listed, false);
@@ -36,28 +37,11 @@ fn run(cli: &mut Cli) -> Outcome {
     if export {
         account.export(&mut chain.env)?;
     }
-    let next = own_chroot(&chain, &account);
-    let keep = if next.is_some() && caps::may_chroot()? { Keep::Chroot } else { Keep::Nothing };
-    if credentials::assume(&account, keep)? {
+    // Root needs no loan.
+    let loan = if account.uid == 0 { None } else { Loan::of(&chain)? };
+    chain.lent = loan.as_ref().map_or(Set::NONE, Loan::lent);
+    if credentials::assume(&account, chain.lent)? {
         chain.changed = Some(account.uid);
     }
-    match next {
-        Some(next) => apply_chroot(chain, &next),
-        None => Ok(chain),
-    }
-}
-
-/// Our own chroot, if it may come next. It would not be allowed after the change of ids: it is lent the one
-/// capability that it needs, in this process. Root needs no loan.
-fn own_chroot(chain: &Chain, account: &Account) -> Option<SelfMatch> {
-    if account.uid == 0 { None } else { chain.expect(LINK.name, CHROOT.name) }
-}
-
-/// Ends the loan. Whether the next word is our chroot is decided as the account: by what exec would find now.
-fn apply_chroot(mut chain: Chain, next: &SelfMatch) -> Outcome {
-    if chain.is_next(next) {
-        chain = CHROOT.apply(chain)?;
-    }
-    caps::clear()?; // no capability ever crosses an exec
-    Ok(chain)
+    if let Some(loan) = loan { loan.apply(chain) } else { Ok(chain) }
 }

@@ -24,6 +24,7 @@ pub const PROGRAM: Link = Link {
     summary: "send each line of the standard input to syslog",
     options: &[("-p", "add the pid of the service to ident"), ("-v", "log to syslog why it ends")],
     opens: true,
+    lent: None,
     run,
 };
 

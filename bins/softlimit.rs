@@ -2,6 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
+use common::caps::Set;
 use common::limits::{self, Value, Which};
 use common::{Cli, Exit, Link, Outcome, Short};
 use nix::sys::resource::Resource as R;
@@ -28,6 +29,7 @@ pub const LINK: Link = Link {
         ("-P value", "real-time priority"),
     ],
     opens: false,
+    lent: Some(|_| Set::SYS_RESOURCE),
     run,
 };
 

@@ -56,6 +56,7 @@ pub const PROGRAM: Link = Link {
         ("-v", "report on stderr what is done"),
     ],
     opens: true,
+    lent: None,
     run,
 };
 
@@ -69,6 +70,7 @@ static MULTILOG: Link = Link {
     summary: "write selected lines to log directories that rotate, by a script of actions",
     options: &[],
     opens: true,
+    lent: None,
     run: log_by_script,
 };
 

@@ -32,6 +32,7 @@ pub const PROGRAM: Link = Link {
         ("-s statedir", "keep the state in statedir, so that dir can be read-only"),
     ],
     opens: true,
+    lent: None,
     run,
 };
 

@@ -59,6 +59,7 @@ pub const PROGRAM: Link = Link {
         ("-u", "run the services of this user, in ~/.config/service"),
     ],
     opens: true,
+    lent: None,
     run,
 };
 
@@ -69,6 +70,7 @@ static RUNSVDIR: Link = Link {
     summary: "run the services of a directory",
     options: &[("-P", "accepted: each service has a process group of its own anyhow")],
     opens: true,
+    lent: None,
     run: run_as_runsvdir,
 };
 

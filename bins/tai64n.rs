@@ -11,6 +11,7 @@ pub const PROGRAM: Link = Link {
     summary: "put a time stamp in front of each line",
     options: &[],
     opens: false,
+    lent: None,
     run,
 };
 

@@ -14,6 +14,7 @@ pub const PROGRAM: Link = Link {
     summary: "show the time stamps in front of lines as local time",
     options: &[("-g", "show them as UTC")],
     opens: false,
+    lent: None,
     run,
 };
 

@@ -9,6 +9,7 @@ pub const LINK: Link = Link {
     summary: "run a program with another file mode creation mask",
     options: &[],
     opens: false,
+    lent: None,
     run,
 };
 

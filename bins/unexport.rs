@@ -9,6 +9,7 @@ pub const LINK: Link = Link {
     summary: "run a program without an environment variable",
     options: &[],
     opens: false,
+    lent: None,
     run,
 };
 

@@ -21,6 +21,7 @@ pub const PROGRAM: Link = Link {
     summary: "mark a terminal line as free in the records of who is logged in",
     options: &[("-w", "record that in wtmp too")],
     opens: false,
+    lent: None,
     run,
 };
 

@@ -24,6 +24,7 @@ pub const PROGRAM: Link = Link {
         ("--json", "print a JSON object for each service, one per line"),
     ],
     opens: true,
+    lent: None,
     run,
 };
 

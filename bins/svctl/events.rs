@@ -33,6 +33,7 @@ pub const PROGRAM: Link = Link {
         ("--json", "print the JSON objects of the supervisors, one per line"),
     ],
     opens: true,
+    lent: None,
     run,
 };
 

@@ -14,6 +14,7 @@ pub const PROGRAM: Link = Link {
     summary: "list the commands of svctl, or explain one",
     options: &[("--sv", "list those that runit's sv has too")],
     opens: false,
+    lent: None,
     run,
 };
 

@@ -42,6 +42,7 @@ pub const PROGRAM: Link = Link {
         ("--no-shellcheck", "do not run shellcheck"),
     ],
     opens: true,
+    lent: None,
     run,
 };
 

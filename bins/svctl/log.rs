@@ -53,6 +53,7 @@ pub const PROGRAM: Link = Link {
         ("--json", "print a JSON object for each line"),
     ],
     opens: true,
+    lent: None,
     run,
 };
 

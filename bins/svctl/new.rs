@@ -25,6 +25,7 @@ pub const PROGRAM: Link = Link {
         ("-u account", "run the service as account"),
     ],
     opens: true,
+    lent: None,
     run,
 };
 

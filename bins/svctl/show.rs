@@ -36,6 +36,7 @@ pub const PROGRAM: Link = Link {
     summary: "print all that is known of a service",
     options: &[("--json", "print a JSON object for each service, one per line")],
     opens: true,
+    lent: None,
     run,
 };
 

@@ -50,6 +50,7 @@ const SVC: Link = Link {
         ("-x", "let the supervisor exit"),
     ],
     opens: true,
+    lent: None,
     run: svc,
 };
 
@@ -60,6 +61,7 @@ const SVOK: Link = Link {
     summary: "exit 0 if the service directory has a supervisor, and 100 if not",
     options: &[],
     opens: true,
+    lent: None,
     run: svok,
 };
 
@@ -70,6 +72,7 @@ const SVSTAT: Link = Link {
     summary: "print the state of each service directory in a line",
     options: &[],
     opens: true,
+    lent: None,
     run: svstat,
 };
 

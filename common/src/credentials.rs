@@ -8,7 +8,7 @@ use nix::unistd::{Gid, Uid, getppid, getresgid, getresuid};
 #[cfg(target_env = "musl")]
 use crate::accounts::Files;
 use crate::accounts::{LookupError, User};
-use crate::caps;
+use crate::caps::{self, Set};
 use crate::env::Env;
 use crate::exit::{Exit, OrFail};
 use crate::quantity::number;
@@ -188,24 +188,15 @@ fn unknown(thing: &str, what: &str, name: &CStr, hint: &'static str) -> Exit {
     if number::<u64>(name.to_bytes()).is_some() { error.hint(hint) } else { error }
 }
 
-/// Whether a change of ids may leave `CAP_SYS_CHROOT`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Keep {
-    /// Leave no capability.
-    Nothing,
-    /// Leave `CAP_SYS_CHROOT`, permitted and effective: for a chroot in this process that clears it then.
-    Chroot,
-}
-
 /// Gives this process the ids of `account`, real, effective and saved, and proves that root cannot be
-/// regained. Unless the account is uid 0, no capability is left in any set but bounding, but for what
-/// `keep` says. A process that is the account already needs no privilege. Returns whether the uid or the gid was
+/// regained. Unless the account is uid 0, no capability is left in any set but bounding, but for those of
+/// `lent`, which stay permitted. A process that is the account already needs no privilege. Returns whether the uid or the gid was
 /// another one; root's gid counts for nothing.
-pub fn assume(account: &Account, keep: Keep) -> Result<bool, Exit> {
+pub fn assume(account: &Account, lent: Set) -> Result<bool, Exit> {
     let Account { uid, gid, .. } = *account;
     let death = signal::parent_death_signal().or_fail("read the parent-death signal")?;
     let parent = if death == 0 { None } else { Some(getppid()) };
-    if keep == Keep::Chroot {
+    if !lent.is_empty() {
         // Before the ids change, which would empty the permitted set.
         caps::keep_across_ids(true)?;
     }
@@ -223,13 +214,13 @@ pub fn assume(account: &Account, keep: Keep) -> Result<bool, Exit> {
     }
     ids::setresgid(gid).map_err(|errno| refused(format_args!("set gid to {gid}"), errno))?;
     ids::setresuid(uid).map_err(|errno| refused(format_args!("set uid to {uid}"), errno))?;
-    if keep == Keep::Chroot {
+    if !lent.is_empty() {
         caps::keep_across_ids(false)?;
-        caps::only_chroot()?;
-    } else if uid != 0 {
+    }
+    if uid != 0 {
         // The kernel has emptied permitted, effective and ambient if the uid left 0, but not the
         // inheritable set, and none of them under SECBIT_NO_SETUID_FIXUP.
-        caps::clear()?;
+        caps::lend(lent, Set::NONE, Set::NONE)?;
     }
     if !(has_uid(uid)? && has_gid(gid)? && has_groups(account, without)?) {
         return Err(Exit::fatal(format_args!(

@@ -9,6 +9,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::stat::{FileStat, SFlag, stat};
 use nix::unistd::{AccessFlags, faccessat};
 
+use crate::caps::Set;
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::identity::SelfMatch;
@@ -32,6 +33,10 @@ pub struct Chain {
     pub changed: Option<u32>,
     /// The new root directory, if the link that was applied last has changed it: for a message.
     pub root: Option<&'static CStr>,
+    /// The capabilities that are lent to the links in front, and taken back before the exec.
+    pub lent: Set,
+    /// The capabilities that the program is to have, whatever else is taken back.
+    pub given: Set,
     path: &'static CStr,
     /// Where the exec writes the names of files.
     room: Vec<u8>,
@@ -53,13 +58,25 @@ impl Chain {
     #[must_use]
     pub(crate) fn new(words: Words, env: Env, own: SelfMatch) -> Self {
         let path = env.get(c"PATH").unwrap_or(Self::DEFAULT_PATH);
-        Self { words, file: None, env, own, changed: None, root: None, path, room: Vec::new() }
+        Self {
+            words,
+            file: None,
+            env,
+            own,
+            changed: None,
+            root: None,
+            lent: Set::NONE,
+            given: Set::NONE,
+            path,
+            room: Vec::new(),
+        }
     }
 
     /// This chain as the next link gets it, which searches in the PATH that there is by then.
     #[must_use]
     pub(crate) fn handed_on(self) -> Self {
-        Self { changed: self.changed, ..Self::new(self.words, self.env, self.own) }
+        let Self { changed, lent, given, .. } = self;
+        Self { changed, lent, given, ..Self::new(self.words, self.env, self.own) }
     }
 
     pub(crate) fn take(&mut self) -> Self {

@@ -37,13 +37,22 @@ impl SelfMatch {
         plain.then_some(Self::File(found))
     }
 
+    /// Whether `word` is written as the link of this name.
+    #[must_use]
+    pub fn is_called(&self, word: &CStr, name: &str) -> bool {
+        match self {
+            Self::Named => word.to_bytes() == name.as_bytes(),
+            _ => is_called(word, name),
+        }
+    }
+
     /// What `word` has to be to be the link of this name, which is in this process; `None` if it cannot
     /// be. `this` is the name of the link that asks.
     #[must_use]
-    pub(crate) fn expect(&self, word: &CStr, this: &str, name: &str) -> Option<Self> {
+    pub fn expect(&self, word: &CStr, this: &str, name: &str) -> Option<Self> {
         match self {
-            Self::Named => (word.to_bytes() == name.as_bytes()).then_some(Self::Named),
-            _ if !is_called(word, name) => None,
+            _ if !self.is_called(word, name) => None,
+            Self::Named => Some(Self::Named),
             Self::File(own) => Some(Self::File(*own)),
             Self::Alone => sibling(this, name).map(Self::File),
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use lexopt::Arg;
 
+use crate::caps::Set;
 use crate::env::Env;
 use crate::exec::Chain;
 use crate::exit::Exit;
@@ -30,6 +31,9 @@ pub struct Link {
     pub options: &'static [(&'static str, &'static str)],
     /// Whether it opens files that the command line names.
     pub opens: bool,
+    /// The capabilities that its deed needs, told from the words behind its name. setuidgid applies such a link
+    /// itself where it is next, and lends it those; `None`: it is executed, as the account.
+    pub lent: Option<fn(Words) -> Set>,
     /// Applies the change. The caller executes the rest, so that several links can be applied in one
     /// process.
     pub run: fn(&mut Cli) -> Outcome,
@@ -40,6 +44,11 @@ impl Link {
     pub fn apply(&'static self, chain: Chain) -> Outcome {
         (self.run)(&mut Cli::new(self, chain)).map_err(|error| error.of(self.name, self.usage))
     }
+}
+
+/// Of the links whose names a word ends in the one that it is: `unexport` is not `export` with a prefix.
+pub fn longest(links: impl Iterator<Item = &'static Link>) -> Option<&'static Link> {
+    links.max_by_key(|link| link.name.len())
 }
 
 /// What `--help` prints.

@@ -7,7 +7,7 @@ use crate::env::Env;
 use crate::exec::Chain;
 use crate::exit::{Exit, OrFail};
 use crate::identity::{SelfMatch, is_called};
-use crate::link::{Link, help, version, with_columns};
+use crate::link::{Link, help, longest, version, with_columns};
 use crate::procfs;
 use crate::sys::process;
 use crate::sys::words::Words;
@@ -20,6 +20,7 @@ pub(crate) static CATENA: Link = Link {
     summary: "run a program behind several links in one process",
     options: &[],
     opens: false,
+    lent: None,
     run: |cli| cli.rest(),
 };
 
@@ -92,11 +93,6 @@ fn apply(
             _ => return Ok((link, chain)),
         }
     }
-}
-
-/// Of the links whose names a word ends in the one that it is: `unexport` is not `export` with a prefix.
-fn longest(links: impl Iterator<Item = &'static Link>) -> Option<&'static Link> {
-    links.max_by_key(|link| link.name.len())
 }
 
 /// Executes our own file for what is left of the chain. Returns where that cannot be done, and nothing has changed.

@@ -24,6 +24,7 @@ const DAEMON: Link = Link {
     summary: "stand in for a daemon",
     options: &[],
     opens: false,
+    lent: None,
     run,
 };
 

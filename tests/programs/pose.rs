@@ -22,6 +22,7 @@ const POSE: Link = Link {
     summary: "run a program in a state",
     options: &[],
     opens: false,
+    lent: None,
     run,
 };
 

@@ -5,8 +5,15 @@ use common::{Cli, Exit, Link, Outcome, fds};
 
 mod report;
 
-const STATE: Link =
-    Link { name: "state", usage: "[word...]", summary: "print the state", options: &[], opens: false, run };
+const STATE: Link = Link {
+    name: "state",
+    usage: "[word...]",
+    summary: "print the state",
+    options: &[],
+    opens: false,
+    lent: None,
+    run,
+};
 
 common::main!(STATE);
 

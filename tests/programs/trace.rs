@@ -28,6 +28,7 @@ const TRACE: Link = Link {
     summary: "note what a program does",
     options: &[],
     opens: false,
+    lent: None,
     run,
 };
 

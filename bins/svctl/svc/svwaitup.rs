@@ -24,6 +24,7 @@ pub(super) const SVWAITUP: Link = Link {
         ("-s seconds", "how long it has to be up: 1 to 600 (default 2)"),
     ],
     opens: true,
+    lent: None,
     run,
 };
 

@@ -26,6 +26,13 @@ impl Words {
         self.clone().next()
     }
 
+    /// The words behind the first.
+    #[must_use]
+    pub fn behind_first(mut self) -> Self {
+        self.next();
+        self
+    }
+
     pub(crate) fn as_ptr(&self) -> *const *const c_char {
         self.next
     }

@@ -1,0 +1,81 @@
+//! The loan: what the account may not do, the links right behind setuidgid do with the capabilities that their deeds need, in
+//! this process, and those are gone before anything is executed.
+
+use std::ffi::CStr;
+
+use common::caps::{self, Set};
+use common::identity::SelfMatch;
+use common::link::longest;
+use common::{Chain, Exit, Link, Outcome, Words};
+
+use super::LINK;
+use crate::{chroot, nice, softlimit};
+
+/// The links that are lent what they need.
+static LENT: &[Link] = &[chroot::LINK, nice::LINK, softlimit::LINK];
+
+/// Which links may come next, and what they may use.
+pub(super) struct Loan {
+    /// Those of whose names there are words, with what their files have to be.
+    expected: Vec<(&'static Link, SelfMatch)>,
+    lent: Set,
+}
+
+impl Loan {
+    /// What is to be lent to the links in front of `chain`; `None` if there is none. Ask before any id changes: the
+    /// account could put other files in their places.
+    pub(super) fn of(chain: &Chain) -> Result<Option<Self>, Exit> {
+        let mut words = chain.words.clone();
+        let Some(_) = words.first().and_then(|word| called(&chain.own, word)) else { return Ok(None) };
+        let mut expected: Vec<(&'static Link, _)> = Vec::new();
+        let mut needed = Set::NONE;
+        // Where the links end is known once they are applied: a word further on may only look like one.
+        while let Some(word) = words.next() {
+            let Some(link) = called(&chain.own, word) else { continue };
+            needed = needed.with(needs(link, words.clone()));
+            if !expected.iter().any(|(other, _)| is(other, link)) {
+                expected.extend(chain.own.expect(word, LINK.name, link.name).map(|own| (link, own)));
+            }
+        }
+        Ok(Some(Self { expected, lent: needed.within(caps::permitted()?) }))
+    }
+
+    /// What has to stay permitted when the ids change.
+    pub(super) fn lent(&self) -> Set {
+        self.lent
+    }
+
+    /// Applies the links in front of `chain`, and ends the loan. Whether a word is one of them is decided as the account,
+    /// when its turn has come: by what exec would find then.
+    pub(super) fn apply(&self, mut chain: Chain) -> Outcome {
+        while let Some(link) = self.next(&chain) {
+            let needed = needs(link, chain.words.clone().behind_first());
+            caps::lend(self.lent, needed, chain.given)?;
+            chain = link.apply(chain)?;
+        }
+        chain.lent = Set::NONE;
+        // No capability crosses an exec but those that `caps` was told to give.
+        caps::leave(chain.given)?;
+        Ok(chain)
+    }
+
+    fn next(&self, chain: &Chain) -> Option<&'static Link> {
+        let link = called(&chain.own, chain.words.first()?)?;
+        let (_, own) = self.expected.iter().find(|(other, _)| is(other, link))?;
+        chain.is_next(own).then_some(link)
+    }
+}
+
+/// The link that is lent something as which `word` is written.
+fn called(own: &SelfMatch, word: &CStr) -> Option<&'static Link> {
+    longest(LENT.iter().filter(|link| own.is_called(word, link.name)))
+}
+
+fn is(one: &Link, other: &Link) -> bool {
+    one.name == other.name
+}
+
+/// What the deed of `link` needs, with these words behind its name.
+fn needs(link: &Link, words: Words) -> Set {
+    link.lent.map_or(Set::NONE, |needs| needs(words))
+}
