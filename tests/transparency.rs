@@ -163,7 +163,9 @@ const STATES: [(&str, Caller); 50] = [
 ];
 
 /// Where a link rightly executes nothing: the parts of a state and of a line.
-const REFUSED: [(&str, &str); 6] = [
+const REFUSED: [(&str, &str); 7] = [
+    // Root has no rights of its own.
+    ("no-root", "fdown"),
     // What is pending ends the process.
     ("pending", "sigclean"),
     // There is nothing left that the program could print to.
