@@ -15,16 +15,20 @@ pub mod envuidgid;
 pub mod export;
 pub mod fdclose;
 pub mod fdmove;
+pub mod fdown;
 pub mod fghack;
 pub mod mkrundir;
 pub mod nice;
+pub mod no_new_privs;
 pub mod pause;
+pub mod pdeathsig;
 pub mod pgrphack;
 pub mod pidlock;
 pub mod redirfd;
 pub mod setlock;
 pub mod setsid_free;
 pub mod setuidgid;
+pub mod sigclean;
 pub mod sissylog;
 pub mod softlimit;
 mod supervise;
@@ -51,15 +55,19 @@ pub static LINKS: &[Link] = &[
     export::LINK,
     fdclose::LINK,
     fdmove::LINK,
+    fdown::LINK,
     fghack::LINK,
     mkrundir::LINK,
     nice::LINK,
+    no_new_privs::LINK,
+    pdeathsig::LINK,
     pgrphack::LINK,
     pidlock::LINK,
     redirfd::LINK,
     setlock::LINK,
     setsid_free::LINK,
     setuidgid::LINK,
+    sigclean::LINK,
     softlimit::LINK,
     umask::LINK,
     unexport::LINK,

@@ -63,12 +63,17 @@ const LINES: &[(Caller, &str)] = &[
     (Anybody, "fdmove 5 0 @/bin/state"),
     (Anybody, "fdmove -c 5 0 @/bin/state"),
     (Anybody, "fdmove 0 0 @/bin/state"),
+    (Root, "fdown 1 :5001:5002 @/bin/state"),
+    (Host, "fdown 1 apache:more @/bin/state"),
     (Root, "mkrundir -m 2750 -o :5001:5002 @/made/below @/bin/state"),
     (Anybody, "mkrundir -m 750 @/made @/bin/state"),
     (Host, "mkrundir -o apache:more @/made @/bin/state"),
     (Root, "mkrundir -m 700 -o :5001:5002 @/root/link/there @/bin/state"),
     (Anybody, "nice @/bin/state"),
     (Anybody, "nice -n 0 @/bin/state"),
+    (Anybody, "no-new-privs @/bin/state"),
+    (Anybody, "pdeathsig USR2 @/bin/state"),
+    (Anybody, "pose death pdeathsig clear @/bin/state"),
     (Anybody, "pgrphack @/bin/state"),
     (Anybody, "pose group pgrphack @/bin/state"),
     (Terminal, "pgrphack @/bin/state"),
@@ -108,6 +113,8 @@ const LINES: &[(Caller, &str)] = &[
     (Root, "pose ambient setuidgid :5001:5002 @/bin/state"),
     (Host, "pose ambient setuidgid :5001:5002 chroot @/root @/bin/state"),
     (Host, "pose death setuidgid :5001:5002 chroot @/root @/bin/state"),
+    (Anybody, "pose deaf sigclean @/bin/state"),
+    (Anybody, "pose pipe-ignored sigclean -k @/bin/state"),
     (Anybody, "softlimit -m 900000000 -o 70 @/bin/state"),
     (Anybody, "softlimit -H -c 4096 -h -o 70 -s 8000000 -t = @/bin/state"),
     (Anybody, "umask 027 @/bin/state"),
@@ -389,7 +396,7 @@ impl<'a> Line<'a> {
         // address.
         let by_libc = self.caller == Host && killed;
         // A link that cannot ask for its parent must take it for dead.
-        let by_death = self.text.contains("pose death") && outcome.status == 128 + 12;
+        let by_death = self.text.contains("death") && outcome.status == 128 + 12;
         let fine = refused || by_loader || by_libc || by_death;
         let complaint = outcome.stderr.lines().find(|line| !line.is_empty()).unwrap_or_default();
         if fine { Ok(()) } else { Err(format!("{} {complaint}", outcome.status)) }

@@ -1273,6 +1273,68 @@ fn umask_and_the_symbolic_one_of_execline() {
     compare("umask", "posix-umask", "22", &[SYMBOLIC], &[&differences]);
 }
 
+// no-new-privs, pdeathsig
+
+/// What util-linux does differently with every program.
+const LINUX: &[Difference] = &[
+    ("a program below a file", 126, "", ENOTDIR),
+    ("a script without a first line", 0, "ran\n", "no shell is started that nobody asked for"),
+    ("no program", 1, "", USAGE),
+    ("nothing at all", 1, "", USAGE),
+];
+const USAGE: &str = "a usage error is 100";
+
+const NO_NEW_PRIVS: &[Case] = &[
+    ("the program", "link grep NoNewPrivs /proc/self/status"),
+    ("twice", r#"link "$PROGRAM" $OPTIONS grep NoNewPrivs /proc/self/status"#),
+    ("two dashes", "link -- grep NoNewPrivs /proc/self/status"),
+    ("an unknown option", "link -Z echo x"),
+];
+
+#[test]
+fn no_new_privs_and_setpriv() {
+    needs!(peer("setpriv"));
+    let differences = [("an unknown option", 1, "", USAGE)];
+    compare("no-new-privs", "setpriv --no-new-privs", "", &[PROGRAM, NO_NEW_PRIVS], &[LINUX, &differences]);
+}
+
+const PDEATHSIG: &[Case] = &[
+    ("TERM", "link TERM setpriv -d | grep -i death"),
+    ("SIGTERM", "link SIGTERM setpriv -d | grep -i death"),
+    ("small letters", "link sigterm setpriv -d | grep -i death"),
+    ("KILL", "link KILL setpriv -d | grep -i death"),
+    ("CLD", "link CLD setpriv -d | grep -i death"),
+    ("RTMIN+3", "link RTMIN+3 setpriv -d | grep -i death"),
+    ("RTMAX-1", "link RTMAX-1 setpriv -d | grep -i death"),
+    ("RTMIN", "link RTMIN setpriv -d | grep -i death"),
+    ("a number", "link 15 setpriv -d | grep -i death"),
+    ("clear", r#"link TERM "$PROGRAM" $OPTIONS clear setpriv -d | grep -i death"#),
+    ("CLEAR", "link CLEAR setpriv -d | grep -i death"),
+    ("keep", "link keep echo x"),
+    ("0", "link 0 echo x"),
+    ("65", "link 65 echo x"),
+    ("a word", "link NONE echo x"),
+    ("nothing", "link '' echo x"),
+    ("a minus", "link -15 echo x"),
+];
+
+#[test]
+fn pdeathsig_and_setpriv() {
+    needs!(peer("setpriv"));
+    let differences = [
+        ("RTMIN", 1, "", "one that is counted from it is a signal, and so is the first"),
+        ("a number", 1, "", "kill takes numbers, too"),
+        ("CLEAR", 1, "", "capital or small letters are the same, as in the name of a signal"),
+        ("keep", 0, "x\n", "it is kept by leaving the link out"),
+        ("0", 1, "", USAGE),
+        ("65", 1, "", USAGE),
+        ("a word", 1, "", USAGE),
+        ("nothing", 1, "", USAGE),
+        ("a minus", 1, "", USAGE),
+    ];
+    compare("pdeathsig", "setpriv --pdeathsig", "TERM", &[PROGRAM, PDEATHSIG], &[LINUX, &differences]);
+}
+
 // Not compared here, and why:
 // - chpst: chpst_beside_runit has many more lines, and looks at the whole state;
 // - what is on stderr: every family has words of its own; ours are in the modules of the links;
@@ -1289,4 +1351,5 @@ fn umask_and_the_symbolic_one_of_execline() {
 // - nice of busybox, which Debian's lacks, and s6-nice, of which Debian has no package;
 // - chdir: nosh's has no Debian package; execline's cd and env -C have other names for what they do not do;
 // - pause: void-runit's has no Debian package;
+// - fdown: no peer does this; sigclean: env of coreutils resets dispositions alone, and closes nothing;
 // - chroot: coreutils' takes other statuses throughout; setsid-free, pidlock: no peer does the same.

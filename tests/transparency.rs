@@ -61,11 +61,15 @@ const LINES: &[Line] = &[
     ("fdmove 77 77", "", Anybody),
     ("fdmove 60 61", "fd 60, fd 61", Anybody),
     ("fdmove -c 60 77", "fd 60", Anybody),
+    ("fdown 77 :5:6", "fd 77, fd 1", Root),
     ("fghack", FORKED, Anybody),
     ("mkrundir -m 700 -o :0:0 @/made/below", "", Root),
     ("mkrundir @/empty", "", Root),
     ("nice -n 0", "", Anybody),
     ("nice", "nice, priority", Anybody),
+    ("no-new-privs", "NoNewPrivs, no_new_privs", Anybody),
+    ("pdeathsig TERM", "parent-death", Anybody),
+    ("pdeathsig clear", "parent-death", Anybody),
     ("pgrphack", "session, group, terminal", Anybody),
     ("pidlock -d 60 @/pid", "fd 60, lock 60", Anybody),
     ("pidlock -n -d 60 @/pid", "fd 60, lock 60", Anybody),
@@ -86,6 +90,8 @@ const LINES: &[Line] = &[
     ("setuidgid -s :65534:65533:5", "ids", Root),
     ("setuidgid -e :65534:65533", "ids, env HOME=, env SHELL=, env USER=, env LOGNAME=", Root),
     ("setuidgid :65534:65533 @/bin/chroot /", "ids, cwd, directory", Root),
+    ("sigclean -k", "SigBlk, SigIgn", Anybody),
+    ("sigclean --", "SigBlk, SigIgn, fd, lock", Anybody),
     ("softlimit", "", Anybody),
     ("softlimit -c 0 -H -c =", "limit RLIMIT_CORE", Anybody),
     ("umask u+", "", Anybody),
@@ -157,7 +163,14 @@ const STATES: [(&str, Caller); 50] = [
 ];
 
 /// Where a link rightly executes nothing: the parts of a state and of a line.
-const REFUSED: [(&str, &str); 3] = [
+const REFUSED: [(&str, &str); 7] = [
+    // Root has no rights of its own.
+    ("no-root", "fdown"),
+    // What is pending ends the process.
+    ("pending", "sigclean"),
+    // There is nothing left that the program could print to.
+    ("closed=01", "sigclean --"),
+    ("closed=1", "sigclean --"),
     ("leader", "setsid-free"),
     // The link may not keep the capability for chroot across the change of ids.
     ("keep_caps_locked", ":65533 @/bin/chroot"),

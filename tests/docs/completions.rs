@@ -62,6 +62,7 @@ impl Kind {
             "account" => Self::Account,
             "fd" | "to" | "from" => Self::Fd,
             "realprog" => Self::Command,
+            "signal" => Self::OneOf(signals()),
             "facility" => Self::OneOf(facilities()),
             "link" => Self::OneOf(names()),
             "level" => Self::OneOf((0..8).map(|level| common::level::name(level).to_owned()).collect()),
@@ -70,6 +71,10 @@ impl Kind {
             other => panic!("tests/docs/completions.rs: say in Kind::of or FREE what a {other} is"),
         }
     }
+}
+
+fn signals() -> Vec<String> {
+    (1..=64).filter_map(common::signals::name).chain(["clear"]).map(str::to_owned).collect()
 }
 
 fn facilities() -> Vec<String> {

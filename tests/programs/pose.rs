@@ -137,6 +137,12 @@ fn deed(state: &str, value: &str) -> Result<(), Exit> {
             if value.is_empty() { Ok(()) } else { deed("open", value) }
         }
         "closed" if value == "rest" => close_above(2),
+        "deaf" => {
+            // Raw calls, unlike env's: no signal is the C library's own.
+            signals::ignore(!signals::mask_of(&[signals::KILL, signals::STOP]))
+                .or_fail("ignore all signals")?;
+            signals::block_all().or_fail("block all signals")
+        }
         "decoys" => {
             decoys();
             Ok(())

@@ -107,7 +107,9 @@ fn from_proc(text: &mut Text) {
         let Ok(target) = fs::read_link(format!("/proc/self/fd/{number}")) else { continue };
         let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
         let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap_or(" unknown").trim();
-        text.item("fd", format_args!("{number} {flags} {}", named(target, &mut pipes)));
+        let owner = stat(OsStr::new(&format!("/proc/self/fd/{number}")));
+        let owner = owner.map_or("?".into(), |file| format!("{}:{}", file.st_uid, file.st_gid));
+        text.item("fd", format_args!("{number} {flags} {owner} {}", named(target, &mut pipes)));
         for lock in info.lines().filter_map(|line| line.strip_prefix("lock:")) {
             // Its kind; then come a pid and the file.
             let kind: Vec<&str> = lock.split_whitespace().skip(1).take(3).collect();
@@ -186,9 +188,7 @@ fn from_calls(text: &mut Text) {
     text.result("dumpable", prctl::get_dumpable());
     text.result("subreaper", prctl::get_child_subreaper());
     text.result("timerslack", prctl::get_timerslack());
-    #[allow(clippy::disallowed_methods, reason = "there is no other that is safe; a real-time one is EINVAL")]
-    let signal = prctl::get_pdeathsig();
-    text.result("parent-death", signal.map(|signal| signal.map_or(0, |signal| signal as i32)));
+    text.result("parent-death", common::signals::parent_death_signal());
 }
 
 fn own(id: Pid) -> String {
