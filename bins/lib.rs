@@ -6,8 +6,10 @@ use common::Link;
 
 pub mod argv0;
 pub mod chdir;
+pub mod choom;
 pub mod chpst;
 pub mod chroot;
+pub mod chrt;
 pub mod emptyenv;
 pub mod envdir;
 pub mod envfile;
@@ -16,6 +18,7 @@ pub mod export;
 pub mod fdclose;
 pub mod fdmove;
 pub mod fghack;
+pub mod ionice;
 pub mod mkrundir;
 pub mod nice;
 pub mod pause;
@@ -34,16 +37,20 @@ pub mod svrun;
 pub mod svtree;
 pub mod tai64n;
 pub mod tai64nlocal;
+pub mod taskset;
 pub mod umask;
 pub mod unexport;
+pub mod unshare;
 pub mod utmpset;
 
 /// Every link, by name.
 pub static LINKS: &[Link] = &[
     argv0::LINK,
     chdir::LINK,
+    choom::LINK,
     chpst::LINK,
     chroot::LINK,
+    chrt::LINK,
     emptyenv::LINK,
     envdir::LINK,
     envfile::LINK,
@@ -52,6 +59,7 @@ pub static LINKS: &[Link] = &[
     fdclose::LINK,
     fdmove::LINK,
     fghack::LINK,
+    ionice::LINK,
     mkrundir::LINK,
     nice::LINK,
     pgrphack::LINK,
@@ -61,8 +69,10 @@ pub static LINKS: &[Link] = &[
     setsid_free::LINK,
     setuidgid::LINK,
     softlimit::LINK,
+    taskset::LINK,
     umask::LINK,
     unexport::LINK,
+    unshare::LINK,
 ];
 
 /// Every program that is no link, by name.
