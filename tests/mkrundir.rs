@@ -500,7 +500,7 @@ fn in_a_user_namespace_the_owner_of_the_root_directory_is_trusted_as_root_is() {
         "--reuid=65533",
         "--regid=65533",
         "--clear-groups",
-        "unshare",
+        BASE_UNSHARE,
         "--user",
         "--map-root-user",
     ]);

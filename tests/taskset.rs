@@ -26,6 +26,11 @@ fn own() -> (usize, usize) {
     (numbers[0], numbers[numbers.len() - 1])
 }
 
+/// The first CPU that the tests may use.
+pub(crate) fn first() -> String {
+    own().0.to_string()
+}
+
 /// More CPUs than one, all from the first to the last.
 fn several() -> Result<(), String> {
     let (first, last) = own();

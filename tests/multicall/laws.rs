@@ -95,7 +95,6 @@ fn they_run_the_program_as_promised_or_not_at_all() {
             (Anybody, "emptyenv -p envfile @/conf export A b unexport SHORT @/bin/state"),
             (Anybody, "softlimit -c 0 umask 027 nice fdmove -c 9 0 @/bin/state"),
             (Anybody, "ionice -c 3 chrt -b 0 choom -n 1000 unshare taskset -c 0 @/bin/state"),
-            (Root, "setuidgid :5001:5002 umask 027 choom -n 1000 @/bin/state"),
             (Root, "pose ambient setuidgid :5001:5002 umask 027 setuidgid :5001:5002 @/bin/state"),
         ],
         || linked(furnished()),

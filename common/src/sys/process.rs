@@ -90,7 +90,8 @@ pub(crate) fn set_io_priority(class: u8, level: u8) -> nix::Result<()> {
     Errno::result(unsafe { libc::syscall(libc::SYS_ioprio_set, IO_PROCESS, 0, priority) }).map(drop)
 }
 
-/// The class and the level of the I/O priority of this process, `ioprio_get(2)`.
+/// The class and the level of the I/O priority of this process, `ioprio_get(2)`: for the
+/// tests.
 pub fn io_priority() -> nix::Result<(c_int, c_int)> {
     // SAFETY: two integers.
     let priority = Errno::result(unsafe { libc::syscall(libc::SYS_ioprio_get, IO_PROCESS, 0) })? as c_int;
@@ -109,14 +110,15 @@ pub(crate) fn set_policy(policy: c_int, priority: u8) -> nix::Result<()> {
         .map(drop)
 }
 
-/// The scheduling policy of this process with its flags, `sched_getscheduler(2)`.
+/// The scheduling policy of this process with its flags, `sched_getscheduler(2)`: for the tests.
 pub fn policy() -> nix::Result<c_int> {
     // SAFETY: an integer.
     Ok(Errno::result(unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) })? as c_int)
 }
 
 /// The least and the greatest priority of a policy, `sched_get_priority_min(2)`.
-pub fn priorities(policy: c_int) -> nix::Result<(c_int, c_int)> {
+#[cfg(test)]
+pub(crate) fn priorities(policy: c_int) -> nix::Result<(c_int, c_int)> {
     // SAFETY: an integer each.
     unsafe {
         let least = Errno::result(libc::sched_get_priority_min(policy))?;
