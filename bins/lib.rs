@@ -6,8 +6,10 @@ use common::Link;
 
 pub mod argv0;
 pub mod chdir;
+pub mod choom;
 pub mod chpst;
 pub mod chroot;
+pub mod chrt;
 pub mod emptyenv;
 pub mod envdir;
 pub mod envfile;
@@ -17,6 +19,7 @@ pub mod fdclose;
 pub mod fdmove;
 pub mod fdown;
 pub mod fghack;
+pub mod ionice;
 pub mod mkrundir;
 pub mod nice;
 pub mod no_new_privs;
@@ -38,16 +41,20 @@ pub mod svrun;
 pub mod svtree;
 pub mod tai64n;
 pub mod tai64nlocal;
+pub mod taskset;
 pub mod umask;
 pub mod unexport;
+pub mod unshare;
 pub mod utmpset;
 
 /// Every link, by name.
 pub static LINKS: &[Link] = &[
     argv0::LINK,
     chdir::LINK,
+    choom::LINK,
     chpst::LINK,
     chroot::LINK,
+    chrt::LINK,
     emptyenv::LINK,
     envdir::LINK,
     envfile::LINK,
@@ -57,6 +64,7 @@ pub static LINKS: &[Link] = &[
     fdmove::LINK,
     fdown::LINK,
     fghack::LINK,
+    ionice::LINK,
     mkrundir::LINK,
     nice::LINK,
     no_new_privs::LINK,
@@ -69,8 +77,10 @@ pub static LINKS: &[Link] = &[
     setuidgid::LINK,
     sigclean::LINK,
     softlimit::LINK,
+    taskset::LINK,
     umask::LINK,
     unexport::LINK,
+    unshare::LINK,
 ];
 
 /// Every program that is no link, by name.

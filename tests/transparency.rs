@@ -40,6 +40,9 @@ const LINES: &[Line] = &[
     ("argv0 %", "", Anybody),
     ("chdir .", "", Anybody),
     ("chdir @/empty", "cwd, directory", Anybody),
+    ("choom -n 1000", "oom_score_adj", Anybody),
+    ("chrt -b 0", "policy", Anybody),
+    ("chrt -R -o 0", "policy, reset-on-fork", Anybody),
     ("chroot /", "cwd, directory", Root),
     ("emptyenv", "env", Anybody),
     ("emptyenv -k VARIABLE", "env", Anybody),
@@ -63,6 +66,9 @@ const LINES: &[Line] = &[
     ("fdmove -c 60 77", "fd 60", Anybody),
     ("fdown 77 :5:6", "fd 77, fd 1", Root),
     ("fghack", FORKED, Anybody),
+    ("ionice", "io-priority", Anybody),
+    ("ionice -c idle", "io-priority", Anybody),
+    ("ionice -c none", "io-priority", Anybody),
     ("mkrundir -m 700 -o :0:0 @/made/below", "", Root),
     ("mkrundir @/empty", "", Root),
     ("nice -n 0", "", Anybody),
@@ -94,10 +100,13 @@ const LINES: &[Line] = &[
     ("sigclean --", "SigBlk, SigIgn, fd, lock", Anybody),
     ("softlimit", "", Anybody),
     ("softlimit -c 0 -H -c =", "limit RLIMIT_CORE", Anybody),
+    ("taskset -c 0", "Cpus_allowed", Anybody),
+    ("taskset 0xfffffffffffffffffffff", "Cpus_allowed", Anybody),
     ("umask u+", "", Anybody),
     ("umask 027", "umask", Anybody),
     ("unexport NO_VARIABLE", "", Anybody),
     ("unexport PATH", "env PATH=", Anybody),
+    ("unshare", "", Anybody), // with an option: tests/unshare.rs
 ];
 
 /// What is another thing for a child: who leads its process group and session is its parent; and the fds on which the
@@ -171,10 +180,13 @@ const REFUSED: [(&str, &str); 7] = [
     // There is nothing left that the program could print to.
     ("closed=01", "sigclean --"),
     ("closed=1", "sigclean --"),
+const REFUSED: [(&str, &str); 4] = [
     ("leader", "setsid-free"),
     // The link may not keep the capability for chroot across the change of ids.
     ("keep_caps_locked", ":65533 @/bin/chroot"),
     ("keep_caps_locked", ":65533 chroot"),
+    // Root without the capability for it.
+    ("no-root", "unshare -"),
 ];
 
 /// Where the kernel gives a child nothing to compare: what has arrived and what a timer will send waits for its parent,

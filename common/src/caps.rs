@@ -1,9 +1,10 @@
 //! Capability sets, capabilities(7).
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use nix::sys::prctl::set_keepcaps;
-use nix::unistd::getresuid;
+use nix::unistd::{geteuid, getresuid};
 
 use crate::exit::{Exit, OrFail};
 pub use crate::sys::ids::securebits; // what a chain must not change: for the tests
@@ -71,6 +72,15 @@ const LARGE_PIPES: Set = Set::SYS_ADMIN.with(Set::SYS_RESOURCE);
 pub fn may_have_large_pipes() -> bool {
     static MAY: OnceLock<bool> = OnceLock::new();
     *MAY.get_or_init(|| capget().is_ok_and(|sets| !Set(sets.effective).within(LARGE_PIPES).is_empty()))
+}
+
+/// What to do where the right to a deed is missing: root lacks this capability, an account is told `hint`.
+pub(crate) fn hint(capability: &str, hint: &'static str) -> Cow<'static, str> {
+    if geteuid().is_root() {
+        format!("root has no {capability} here, as in a container that was started without it").into()
+    } else {
+        hint.into()
+    }
 }
 
 /// Those that this process may use: the permitted set.

@@ -93,6 +93,11 @@ fn all_of_them_in_one_row() {
         "pidlock",
         "mkrundir",
         "nice",
+        "ionice",
+        "chrt",
+        "choom",
+        "taskset",
+        "unshare",
         "softlimit",
         "fghack",
         "pdeathsig",
@@ -155,6 +160,12 @@ fn a_link_sees_what_the_one_before_it_did() {
         "redirfd -r 9 @/file sigclean setlock @/lock @/state",
         "redirfd -r 9 @/file fghack sigclean umask 027 @/state",
         "fdown 9 root @/state",
+        "ionice -c idle ionice @/state",
+        "chrt -i 0 chrt -b 0 @/state",
+        "choom -n 999 choom -n 1000 @/state",
+        "choom -n 1000 umask 022 choom -n 5x @/state",
+        "taskset -c 0 taskset -c 99999 @/state",
+        "taskset 1 taskset 1-3 @/state",
         "setsid-free setsid-free @/state",
         "setsid-free pgrphack pgrphack @/state",
         "pgrphack setsid-free @/state",
@@ -199,6 +210,10 @@ fn a_link_sees_what_the_one_before_it_did() {
         "setuidgid :65534:65533 redirfd -w 5 @/forbidden @/state",
         "setuidgid :65534:65533 softlimit -H -o 99999999 @/state",
         "setuidgid :65534:65533 nice -n -1 @/state",
+        "setuidgid :65534:65533 umask 022 choom -n 1000 ionice -c idle chrt -b 0 @/state",
+        "setuidgid :65534:65533 umask 022 ionice -c realtime @/state",
+        "setuidgid :65534:65533 umask 022 chrt 1 @/state",
+        "setuidgid :65534:65533 umask 022 unshare -u @/state",
         "nice -n -1 setuidgid :65534:65533 @/state",
         "setuidgid :65534:65533 setuidgid :0:0 @/state",
         "setuidgid :65534:65533 umask 022 chroot / @/state",
@@ -231,7 +246,7 @@ fn the_files_in_proc_are_those_of_the_account_after_a_change_of_ids() {
 #[test]
 fn by_name_a_link_behind_a_change_of_ids_is_applied_here_where_our_file_cannot_be_executed() {
     needs!(root(), tool("unshare"));
-    let house = House::new().behind("unshare --mount --propagation=private @/without");
+    let house = House::new().behind("/usr/bin/unshare --mount --propagation=private @/without");
     let line = "setuidgid :65534:65533 redirfd -r 3 /dev/null @/state";
     for mount in ["mount -t tmpfs none /proc", "chmod 700 @/Symbolic/catena @/Hard/catena"] {
         house.script("without", &format!("#!/bin/sh\n{mount} && exec $*\n"));

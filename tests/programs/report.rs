@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use caps::{CapSet, Capability};
+use common::process;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource as R, getrlimit};
 use nix::sys::stat::{Mode, stat, umask};
@@ -36,6 +37,9 @@ const STATUS: [&str; 18] = [
 
 /// The fields of /proc/self/stat, counted from that after the program's name.
 const STAT: [(&str, usize); 4] = [("terminal", 4), ("nice", 16), ("priority", 37), ("policy", 38)];
+
+/// `SCHED_RESET_ON_FORK` of linux/sched.h.
+const RESET_ON_FORK: i32 = 0x4000_0000;
 
 const LIMITS: [R; 16] = [
     R::RLIMIT_AS,
@@ -189,6 +193,13 @@ fn from_calls(text: &mut Text) {
     text.result("subreaper", prctl::get_child_subreaper());
     text.result("timerslack", prctl::get_timerslack());
     text.result("parent-death", common::signals::parent_death_signal());
+    #[allow(clippy::disallowed_methods, reason = "there is no other that is safe; a real-time one is EINVAL")]
+    let signal = prctl::get_pdeathsig();
+    let io_priority = process::io_priority().map(|(class, level)| format!("{class} {level}"));
+    text.result("io-priority", io_priority);
+    // The policy itself is in /proc.
+    text.result("reset-on-fork", process::policy().map(|policy| policy & RESET_ON_FORK != 0));
+    text.result("parent-death", signal.map(|signal| signal.map_or(0, |signal| signal as i32)));
 }
 
 fn own(id: Pid) -> String {
