@@ -29,6 +29,7 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
     match name {
         // What argv0 executes is for prog to say.
         "argv0" | "fghack" | "pgrphack" | "setsid-free" => (vec![], vec![]),
+        "caps" => (words(&["-B"]), words(&["none"])),
         "chdir" | "chroot" => (vec![], words(&["/"])),
         "chpst" => {
             fs::create_dir_all(scratch.join("vars")).unwrap();
@@ -207,6 +208,7 @@ fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'stat
     match name {
         "argv0" | "chroot" | "emptyenv" | "envdir" | "envfile" | "export" | "fghack" | "pgrphack"
         | "setsid-free" | "unexport" => &[],
+        "caps" => &[(&[""], "unknown capability"), (&["-i", ""], "unknown capability")],
         "chdir" => &[(&[""], "invalid directory")],
         "chpst" => &[(&["-n", ""], "invalid increment"), (&["-o", "64", "-m", ""], "invalid limit")],
         "envuidgid" | "setuidgid" => &[(&[""], "invalid account"), (&["-s", ""], "invalid account")],
@@ -255,6 +257,7 @@ fn help_and_version_take_no_value() {
 fn a_missing_operand_is_a_usage_error() {
     let operands: &[(&str, &[&str])] = &[
         ("argv0", &[]), // realprog and name are for tests/argv0.rs to leave out
+        ("caps", &["set"]),
         ("chdir", &["dir"]),
         ("chpst", &[]),
         ("chroot", &["root"]),

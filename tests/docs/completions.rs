@@ -50,6 +50,7 @@ const FREE: &[&str] = &[
     "value",
     "command",
     "service",
+    "set",
     "word",
 ];
 
