@@ -224,7 +224,7 @@ fn what_is_in_the_bounding_set_no_more_cannot_be_given_by_another_caps() {
 fn a_securebit_that_forbids_ambient_ones_is_named() {
     needs!(has(SOME));
     let world = World::new();
-    let text = format!("unable to make capability 0 ambient: {}", says(Errno::EPERM));
+    let text = format!("unable to make capabilities ambient: {}", says(Errno::EPERM));
     let hint = "the securebit no_cap_ambient_raise forbids it, which whoever started this has set";
     // Which setpriv has no name for.
     needs!(tool("capsh"));

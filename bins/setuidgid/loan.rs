@@ -35,7 +35,9 @@ impl Loan {
             let Some(link) = called(&chain.own, word) else { continue };
             needed = needed.with(needs(link, words.clone()));
             if !expected.iter().any(|(other, _)| is(other, link)) {
-                expected.extend(chain.own.expect(word, LINK.name, link.name).map(|own| (link, own)));
+                if let Some(own) = chain.own.expect(word, LINK.name, link.name) {
+                    expected.push((link, own));
+                }
             }
         }
         Ok(Some(Self { expected, lent: needed.within(caps::permitted()?) }))
@@ -74,7 +76,7 @@ fn called(own: &SelfMatch, word: &CStr) -> Option<&'static Link> {
 }
 
 fn is(one: &Link, other: &Link) -> bool {
-    one.name == other.name
+    std::ptr::eq(one, other) // both are in LENT
 }
 
 /// What the deed of `link` needs, with these words behind its name.

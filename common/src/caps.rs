@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::sys::prctl::set_keepcaps;
 use nix::unistd::{geteuid, getresuid};
 
-pub use self::wanted::Wanted;
+pub use self::wanted::{Form, Wanted};
 use crate::exit::{Exit, OrFail};
 pub use crate::sys::ids::securebits; // what a chain must not change: for the tests
 use crate::sys::ids::{Capabilities, ambient, bounding, capget, capset};
@@ -144,8 +144,7 @@ pub fn give(wanted: Wanted, lent: Set) -> Result<Given, Exit> {
     let effective = Set(before.effective).with(Set::SETPCAP.within(permitted)).0;
     set("make capabilities inheritable", Capabilities { effective, inheritable: inheritable.0, ..before })?;
     for number in dropped.numbers() {
-        let action = format_args!("take capability {number} out of the bounding set");
-        bounding::drop(number).or_fail(action)?;
+        bounding::drop(number).or_fail("take capabilities out of the bounding set")?;
     }
     set_ambient(ambient)?;
     // What an exec by uid 0 gives it, capabilities(7), unless securebits say that it is a uid as any other.
@@ -168,7 +167,7 @@ fn refuse(wanted: &Wanted, dropped: Set, before: Capabilities, bounding: Set, le
     let needed = wanted.ambient.with(if privileged { Set::NONE } else { raised });
     let lacking = needed.without(permitted);
     if !lacking.is_empty() {
-        let error = Exit::fatal(format_args!("{} is not permitted here", wanted.name_of(lacking)));
+        let error = wanted.refusal(lacking, "is not permitted here");
         return Err(error.hint(if geteuid().is_root() || !lent.is_empty() {
             "root has not got it here, as in a container that was started without it"
         } else {
@@ -180,10 +179,7 @@ fn refuse(wanted: &Wanted, dropped: Set, before: Capabilities, bounding: Set, le
         return Err(Exit::fatal(text).hint("-B leaves the bounding set as it is"));
     }
     let barred = raised.without(bounding);
-    if barred.is_empty() {
-        return Ok(());
-    }
-    Err(Exit::fatal(format_args!("{} is not in the bounding set", wanted.name_of(barred))))
+    if barred.is_empty() { Ok(()) } else { Err(wanted.refusal(barred, "is not in the bounding set")) }
 }
 
 /// The capabilities that this process and its children can ever get.
@@ -204,7 +200,7 @@ fn set_ambient(set: Set) -> Result<(), Exit> {
     ambient::clear().or_fail("clear the ambient set")?;
     for number in set.numbers() {
         if let Err(errno) = ambient::raise(number) {
-            let error = Exit::system(format_args!("make capability {number} ambient"), errno);
+            let error = Exit::system("make capabilities ambient", errno);
             let forbidden = securebits().is_ok_and(|bits| bits & SECBIT_NO_CAP_AMBIENT_RAISE != 0);
             let hint = "the securebit no_cap_ambient_raise forbids it, which whoever started this has set";
             return Err(if forbidden { error.hint(hint) } else { error });

@@ -3,7 +3,7 @@
 
 use std::ffi::CString;
 
-use common::caps::{Set, Wanted};
+use common::caps::{Form, Set, Wanted};
 use libfuzzer_sys::fuzz_target;
 
 const NAMES: [&str; 41] = [
@@ -54,12 +54,13 @@ fuzz_target!(|text: &[u8]| {
     let Ok(word) = CString::new(text) else { return };
     let word: &'static CString = Box::leak(Box::new(word));
     let sets = |wanted: Wanted| (wanted.inheritable, wanted.ambient, wanted.bounding);
-    let list = Wanted::list(word).ok();
+    let list = Wanted::read(Form::Each, word).ok();
     assert_eq!(list.map(sets), list_read(text));
-    assert_eq!(Wanted::iab(word).ok().map(sets), iab_read(text));
+    assert_eq!(Wanted::read(Form::Iab, word).ok().map(sets), iab_read(text));
     if let Some(list) = list {
         assert_eq!(list.needs(), list.ambient.with(Set::SETPCAP));
-        assert_eq!(list.with_any_bounding().needs(), list.ambient);
+        let kept = Wanted::read(Form::EachButBounding, word).unwrap();
+        assert_eq!((kept.needs(), kept.bounding), (list.ambient, None));
     }
 });
 

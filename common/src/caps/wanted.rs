@@ -1,12 +1,25 @@
 //! What the operand of `caps` asks for.
 
 use std::ffi::CStr;
+use std::str::FromStr;
 
 use ::caps::Capability;
 
 use super::Set;
 use crate::exit::Exit;
 use crate::quantity::number;
+
+/// How a set is written, and what is done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Names with commas between, `none` or `all`: of these each set consists, bounding too.
+    Each,
+    /// The same, and bounding stays as it is.
+    EachButBounding,
+    /// As libcap writes the inheritable, ambient and bounding sets, `cap_iab(3)`: `^` makes a capability ambient and
+    /// inheritable, `%` or nothing inheritable, and `!` takes it out of the bounding set.
+    Iab,
+}
 
 /// Which capabilities a program is to have, and which it can get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,48 +30,43 @@ pub struct Wanted {
     pub ambient: Set,
     /// What may stay in the bounding set; `None`: all that is there.
     pub bounding: Option<Set>,
+    form: Form,
     text: &'static [u8],
 }
 
 impl Wanted {
-    /// Reads names with commas between, `none` or `all`: of these each set consists, bounding too.
-    pub fn list(text: &'static CStr) -> Result<Self, Exit> {
-        let text = text.to_bytes();
-        let set = match text {
-            b"all" => Set::ALL,
-            b"none" => Set::NONE,
-            _ => text
-                .split(|b| *b == b',')
-                .try_fold(Set::NONE, |set, name| Ok::<_, Exit>(set.with(named(name)?)))?,
-        };
-        Ok(Self { inheritable: set, ambient: set, bounding: Some(set), text })
+    /// Reads a set; what is none is a usage error.
+    pub fn read(form: Form, text: &'static CStr) -> Result<Self, Exit> {
+        Self::read_up_to(Set::NONE, "", form, text.to_bytes())
     }
 
-    /// Reads what libcap writes of the inheritable, ambient and bounding sets, `cap_iab(3)`: `^` makes a capability
-    /// ambient and inheritable, `%` or nothing inheritable, and `!` takes it out of the bounding set.
-    pub fn iab(text: &'static CStr) -> Result<Self, Exit> {
-        let text = text.to_bytes();
-        let mut wanted = Self { inheritable: Set::NONE, ambient: Set::NONE, bounding: None, text };
-        for element in text.split(|b| *b == b',') {
-            let (marks, name) = element.split_at(marks(element));
-            let capability = named(name)?;
-            if marks.contains(&b'^') {
-                wanted.ambient = wanted.ambient.with(capability);
-            }
-            if marks.contains(&b'!') {
-                wanted.bounding = Some(wanted.bounding.unwrap_or(Set::ALL).without(capability));
-            }
-            if marks.is_empty() || marks.contains(&b'^') || marks.contains(&b'%') {
-                wanted.inheritable = wanted.inheritable.with(capability);
+    /// As [`Wanted::read`], up to a capability of which the error says `problem`.
+    fn read_up_to(end: Set, problem: &str, form: Form, text: &'static [u8]) -> Result<Self, Exit> {
+        let is_list = form != Form::Iab;
+        let (mut inheritable, mut ambient, mut barred) = (Set::NONE, Set::NONE, Set::NONE);
+        match text {
+            b"all" if is_list => (inheritable, ambient) = (Set::ALL, Set::ALL),
+            b"none" if is_list => {}
+            _ => {
+                for element in text.split(|b| *b == b',') {
+                    let (marks, name) = if is_list { (AMBIENT, element) } else { marked(element) };
+                    let one = named(name)?;
+                    if !one.within(end).is_empty() {
+                        return Err(Exit::fatal(format_args!("{} {problem}", canonical(bare(name)))));
+                    }
+                    let of = |mark| if marks & mark == 0 { Set::NONE } else { one };
+                    ambient = ambient.with(of(AMBIENT));
+                    barred = barred.with(of(BARRED));
+                    inheritable = inheritable.with(if marks == BARRED { Set::NONE } else { one });
+                }
             }
         }
-        Ok(wanted)
-    }
-
-    /// These, with a bounding set that stays as it is.
-    #[must_use]
-    pub fn with_any_bounding(self) -> Self {
-        Self { bounding: None, ..self }
+        let bounding = match form {
+            Form::Each => Some(ambient),
+            Form::Iab if !barred.is_empty() => Some(Set::ALL.without(barred)),
+            Form::EachButBounding | Form::Iab => None,
+        };
+        Ok(Self { inheritable, ambient, bounding, form, text })
     }
 
     /// What it needs to make the sets so.
@@ -81,45 +89,71 @@ impl Wanted {
         }
     }
 
-    /// The name of the first of these in the text, as the kernel's documentation writes it.
-    pub(super) fn name_of(&self, set: Set) -> String {
-        let mut elements = self.text.split(|b| *b == b',').map(|element| &element[marks(element)..]);
-        let found = elements.find(|name| named(name).is_ok_and(|one| !one.within(set).is_empty()));
-        found.and_then(canonical).unwrap_or_default() // which only one of the text is asked for
+    /// The error that says `problem` of the first capability in the text that is one of `set`.
+    pub(super) fn refusal(&self, set: Set, problem: &str) -> Exit {
+        let refusal = Self::read_up_to(set, problem, self.form, self.text).err();
+        refusal.unwrap_or_else(|| Exit::fatal(problem)) // only one of the text is asked for
     }
 }
 
-/// How many marks of libcap's text are in front of a name.
-fn marks(element: &[u8]) -> usize {
-    element.iter().take_while(|b| b"!^%".contains(b)).count()
+const AMBIENT: u8 = 1;
+const INHERITABLE: u8 = 2;
+const BARRED: u8 = 4;
+
+/// The marks of libcap's text in front of a name, and the name.
+fn marked(mut element: &[u8]) -> (u8, &[u8]) {
+    let mut marks = 0;
+    while let [mark, rest @ ..] = element {
+        marks |= match mark {
+            b'^' => AMBIENT,
+            b'%' => INHERITABLE,
+            b'!' => BARRED,
+            _ => break,
+        };
+        element = rest;
+    }
+    (marks, element)
 }
 
 /// The capability of a name, or of a number as the kernel counts them, with or without `cap_` in any case.
 fn named(name: &[u8]) -> Result<Set, Exit> {
-    let known = canonical(name).and_then(|name| {
-        let digits = name["CAP_".len()..].as_bytes();
-        // libcap reads one that begins with 0 as octal, setpriv as decimal.
-        let plain = digits.len() == 1 || digits.first() != Some(&b'0');
-        let numbered = number(digits).filter(|number: &u8| plain && *number < 64);
-        numbered.or_else(|| Some(name.parse::<Capability>().ok()?.index())).map(Set::of)
-    });
-    known.ok_or_else(|| {
-        let error = Exit::value("unknown capability", name);
-        match name {
-            b"all" | b"none" => error.hint("it stands alone"),
-            [b'!' | b'^' | b'%', ..] => error.hint("a set with ! ^ % is read with -i"),
-            _ => error,
-        }
+    let bare = bare(name);
+    // libcap reads one that begins with 0 as octal, setpriv as decimal.
+    let plain = bare.len() == 1 || bare.first() != Some(&b'0');
+    let numbered = number(bare).filter(|number: &u8| plain && *number < 64);
+    if let Some(number) = numbered.or_else(|| known(&canonical(bare))) {
+        return Ok(Set::of(number));
+    }
+    let error = Exit::value("unknown capability", name);
+    Err(match name {
+        b"all" | b"none" => error.hint("it stands alone"),
+        [b'!' | b'^' | b'%', ..] => error.hint("a set with ! ^ % is read with -i"),
+        _ => error,
     })
 }
 
-/// A name as the kernel's documentation writes it, whether there is such a capability or not.
-fn canonical(name: &[u8]) -> Option<String> {
-    let mut upper = str::from_utf8(name).ok()?.to_ascii_uppercase();
-    if !upper.starts_with("CAP_") {
-        upper.insert_str(0, "CAP_");
+/// The number of the capability of a name.
+#[inline(never)]
+fn known(name: &str) -> Option<u8> {
+    // As a number: with the crate's Result each of the 41 names costs 10 bytes more.
+    const NONE: u8 = u8::MAX;
+    let number = Capability::from_str(name).map_or(NONE, |capability| capability.index());
+    (number != NONE).then_some(number)
+}
+
+/// A name without `cap_`.
+fn bare(name: &[u8]) -> &[u8] {
+    match name.split_at_checked(4) {
+        Some((prefix, bare)) if prefix.eq_ignore_ascii_case(b"cap_") => bare,
+        _ => name,
     }
-    Some(upper)
+}
+
+/// A name as the kernel's documentation writes it, whether there is such a capability or not.
+fn canonical(bare: &[u8]) -> String {
+    let mut name = String::from("CAP_");
+    name.extend(bare.iter().map(|byte| char::from(byte.to_ascii_uppercase()))); // one that is not ASCII is in no name
+    name
 }
 
 #[cfg(test)]
@@ -128,6 +162,14 @@ mod tests {
 
     const NET_RAW: Set = Set::of(13);
     const CHOWN: Set = Set::of(0);
+
+    fn list(text: &'static CStr) -> Result<Wanted, Exit> {
+        Wanted::read(Form::Each, text)
+    }
+
+    fn iab(text: &'static CStr) -> Result<Wanted, Exit> {
+        Wanted::read(Form::Iab, text)
+    }
 
     #[test]
     fn a_list_is_names_in_any_case_with_or_without_the_prefix() {
@@ -143,7 +185,7 @@ mod tests {
             (c"checkpoint_restore", Set::of(40)),
             (c"CAP_63", Set::of(63)),
         ] {
-            let wanted = Wanted::list(text).unwrap();
+            let wanted = list(text).unwrap();
             assert_eq!(
                 (wanted.inheritable, wanted.ambient, wanted.bounding),
                 (set, set, Some(set)),
@@ -173,7 +215,7 @@ mod tests {
             c"net-raw",
             c"\xff",
         ] {
-            assert_eq!(Wanted::list(bad).unwrap_err().status(), 100, "{bad:?}");
+            assert_eq!(list(bad).unwrap_err().status(), 100, "{bad:?}");
         }
     }
 
@@ -191,7 +233,7 @@ mod tests {
             (c"^^%cap_net_raw,!CHOWN", NET_RAW, NET_RAW, all_but(CHOWN)),
             (c"^net_raw,chown", NET_RAW.with(CHOWN), NET_RAW, None),
         ] {
-            let wanted = Wanted::iab(text).unwrap();
+            let wanted = iab(text).unwrap();
             assert_eq!(
                 (wanted.inheritable, wanted.ambient, wanted.bounding),
                 (inheritable, ambient, bounding),
@@ -201,25 +243,25 @@ mod tests {
         for bad in
             [c"", c"^", c"^,chown", c"chown,", c"all", c"none", c"^all", c"&chown", c"chown^", c"^ chown"]
         {
-            assert_eq!(Wanted::iab(bad).unwrap_err().status(), 100, "{bad:?}");
+            assert_eq!(iab(bad).unwrap_err().status(), 100, "{bad:?}");
         }
     }
 
     #[test]
     fn it_needs_what_it_gives_and_setpcap_for_what_that_cannot_do() {
         let setpcap = Set::SETPCAP;
-        assert_eq!(Wanted::list(c"net_raw").unwrap().needs(), NET_RAW.with(setpcap));
-        assert_eq!(Wanted::list(c"none").unwrap().needs(), setpcap);
-        assert_eq!(Wanted::list(c"net_raw").unwrap().with_any_bounding().needs(), NET_RAW);
-        assert_eq!(Wanted::iab(c"^net_raw").unwrap().needs(), NET_RAW);
-        assert_eq!(Wanted::iab(c"%net_raw").unwrap().needs(), setpcap);
-        assert_eq!(Wanted::iab(c"!net_raw").unwrap().needs(), setpcap);
+        assert_eq!(list(c"net_raw").unwrap().needs(), NET_RAW.with(setpcap));
+        assert_eq!(list(c"none").unwrap().needs(), setpcap);
+        assert_eq!(Wanted::read(Form::EachButBounding, c"net_raw").unwrap().needs(), NET_RAW);
+        assert_eq!(iab(c"^net_raw").unwrap().needs(), NET_RAW);
+        assert_eq!(iab(c"%net_raw").unwrap().needs(), setpcap);
+        assert_eq!(iab(c"!net_raw").unwrap().needs(), setpcap);
     }
 
     #[test]
     fn a_capability_is_named_as_the_kernel_names_it() {
-        let wanted = Wanted::iab(c"^chown,!%cap_Net_raw,^7").unwrap();
-        assert_eq!(wanted.name_of(NET_RAW.with(Set::of(7))), "CAP_NET_RAW");
-        assert_eq!(wanted.name_of(Set::of(7)), "CAP_7");
+        let wanted = iab(c"^chown,!%cap_Net_raw,^7").unwrap();
+        assert_eq!(wanted.refusal(NET_RAW.with(Set::of(7)), "is it").text(), "CAP_NET_RAW is it");
+        assert_eq!(wanted.refusal(Set::of(7), "is it").text(), "CAP_7 is it");
     }
 }
