@@ -5,6 +5,7 @@
 use common::Link;
 
 pub mod argv0;
+pub mod caps;
 pub mod chdir;
 pub mod choom;
 pub mod chpst;
@@ -50,6 +51,7 @@ pub mod utmpset;
 /// Every link, by name.
 pub static LINKS: &[Link] = &[
     argv0::LINK,
+    caps::LINK,
     chdir::LINK,
     choom::LINK,
     chpst::LINK,

@@ -31,6 +31,7 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
         "argv0" | "fghack" | "no-new-privs" | "pgrphack" | "setsid-free" => (vec![], vec![]),
         "argv0" | "fghack" | "pgrphack" | "setsid-free" => (vec![], vec![]),
         "unshare" => (vec![], vec![]), // with an option only root may, where it is let
+        "caps" => (words(&["-B"]), words(&["none"])),
         "chdir" | "chroot" => (vec![], words(&["/"])),
         "choom" => (words(&["-n", "1000"]), vec![]),
         "chpst" => {
@@ -218,6 +219,8 @@ fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'stat
         | "pgrphack" | "setsid-free" | "sigclean" | "unexport" => &[],
         "argv0" | "chroot" | "emptyenv" | "envdir" | "envfile" | "export" | "fghack" | "pgrphack"
         | "setsid-free" | "unexport" | "unshare" => &[],
+        | "setsid-free" | "unexport" => &[],
+        "caps" => &[(&[""], "unknown capability"), (&["-i", ""], "unknown capability")],
         "chdir" => &[(&[""], "invalid directory")],
         "choom" => &[(&["-n", ""], "not a number from -1000 to 1000")],
         "chpst" => &[(&["-n", ""], "invalid increment"), (&["-o", "64", "-m", ""], "invalid limit")],
@@ -275,6 +278,7 @@ fn help_and_version_take_no_value() {
 fn a_missing_operand_is_a_usage_error() {
     let operands: &[(&str, &[&str])] = &[
         ("argv0", &[]), // realprog and name are for tests/argv0.rs to leave out
+        ("caps", &["set"]),
         ("chdir", &["dir"]),
         ("choom", &[]),
         ("chpst", &[]),

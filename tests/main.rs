@@ -7,6 +7,7 @@ mod support;
 mod accounts;
 mod all_or_nothing;
 mod argv0;
+mod caps;
 mod chdir;
 mod choom;
 mod chpst;

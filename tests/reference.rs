@@ -1669,4 +1669,5 @@ fn pdeathsig_and_setpriv() {
 // - chdir: nosh's has no Debian package; execline's cd and env -C have other names for what they do not do;
 // - pause: void-runit's has no Debian package;
 // - fdown: no peer does this; sigclean: env of coreutils resets dispositions alone, and closes nothing;
+// - caps: no peer has the name; beside setpriv and capsh in its own module;
 // - chroot: coreutils' takes other statuses throughout; setsid-free, pidlock: no peer does the same.

@@ -38,6 +38,11 @@ const LINES: &[Line] = &[
     ("chpst -0 -U :5:6", "fd 0, env UID=, env GID=", Anybody),
     ("chpst -/ / -u :65534:65533", "ids, cwd, directory", Root),
     ("argv0 %", "", Anybody),
+    ("caps -B none", CAPABILITIES, Anybody),
+    ("caps -B setpcap,setuid", CAPABILITIES, Root),
+    ("caps none", CAPABILITIES, Root),
+    ("caps -i ^setpcap,%setuid,!mknod", CAPABILITIES, Root),
+    ("setuidgid :65534:65533 @/bin/caps setgid", "ids, CapBnd, bounding", Root),
     ("chdir .", "", Anybody),
     ("chdir @/empty", "cwd, directory", Anybody),
     ("choom -n 1000", "oom_score_adj", Anybody),
@@ -113,6 +118,10 @@ const LINES: &[Line] = &[
 /// pipe of fghack is, of which the second is the highest under the state `limits`.
 pub(crate) const FORKED: &str = "fd 1023, fd 89, group, session";
 
+/// What caps changes.
+pub(crate) const CAPABILITIES: &str =
+    "CapInh, CapPrm, CapEff, CapAmb, inheritable, permitted, effective, ambient, CapBnd, bounding";
+
 /// What a change of ids changes.
 const IDS: &str = "Uid, Gid, Groups, uids, gids, groups, CapInh, CapPrm, CapEff, CapAmb, \
                    inheritable, permitted, effective, ambient";
@@ -181,12 +190,15 @@ const REFUSED: [(&str, &str); 7] = [
     ("closed=01", "sigclean --"),
     ("closed=1", "sigclean --"),
 const REFUSED: [(&str, &str); 4] = [
+const REFUSED: [(&str, &str); 5] = [
     ("leader", "setsid-free"),
-    // The link may not keep the capability for chroot across the change of ids.
+    // The link may not keep the capabilities that it lends across the change of ids.
     ("keep_caps_locked", ":65533 @/bin/chroot"),
     ("keep_caps_locked", ":65533 chroot"),
     // Root without the capability for it.
     ("no-root", "unshare -"),
+    ("keep_caps_locked", ":65533 @/bin/caps"),
+    ("keep_caps_locked", ":65533 caps"),
 ];
 
 /// Where the kernel gives a child nothing to compare: what has arrived and what a timer will send waits for its parent,

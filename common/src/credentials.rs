@@ -8,7 +8,7 @@ use nix::unistd::{Gid, Uid, getppid, getresgid, getresuid};
 #[cfg(target_env = "musl")]
 use crate::accounts::Files;
 use crate::accounts::{LookupError, User};
-use crate::caps::{self, Set};
+use crate::caps::{self, Given, Set};
 use crate::env::Env;
 use crate::exit::{Exit, OrFail};
 use crate::quantity::number;
@@ -221,7 +221,7 @@ pub fn assume(account: &Account, lent: Set) -> Result<bool, Exit> {
     if uid != 0 {
         // The kernel has emptied permitted, effective and ambient if the uid left 0, but not the
         // inheritable set, and none of them under SECBIT_NO_SETUID_FIXUP.
-        caps::lend(lent, Set::NONE, Set::NONE)?;
+        caps::lend(lent, Set::NONE, Given::NONE)?;
     }
     if !(has_uid(uid)? && has_gid(gid)? && has_groups(account, without)?) {
         return Err(Exit::fatal(format_args!(

@@ -53,6 +53,7 @@ const FREE: &[&str] = &[
     "value",
     "command",
     "service",
+    "set",
     "word",
 ];
 

@@ -23,7 +23,7 @@ fn linked(directory: TempDir) -> TempDir {
 #[test]
 fn they_hand_on_every_state() {
     use transparency::Caller::{Anybody, Root};
-    use transparency::{FORKED, furnished, under_every_state};
+    use transparency::{CAPABILITIES, FORKED, furnished, under_every_state};
 
     let forked = &*format!("{FORKED}, umask").leak();
     let lines = [
@@ -62,6 +62,9 @@ fn they_hand_on_every_state() {
         ("setuidgid :65534:65533 @/bin/setuidgid :65534:65533", "ids", Root),
         ("setuidgid :65534:65533 @/bin/chroot / @/bin/softlimit", "ids, cwd, directory", Root),
         ("chroot / @/bin/setuidgid :65534:65533", "ids, cwd, directory", Root),
+        ("caps -B none @/bin/umask 027", &*format!("{CAPABILITIES}, umask").leak(), Anybody),
+        ("caps setgid,setuid,setpcap @/bin/setuidgid :65534:65533", "ids, CapBnd, bounding", Root),
+        ("setuidgid :65534:65533 @/bin/caps -B setgid @/bin/softlimit -c 0", "ids, limit RLIMIT_CORE", Root),
         ("setuidgid :0:0 @/bin/envdir @/empty", "Groups, groups", Root),
     ];
     // The same by name.

@@ -65,8 +65,13 @@ pub fn fork() -> nix::Result<Option<u32>> {
 
 /// The five arguments of prctl(2) of which we use two. Returns what it returns.
 pub(crate) fn prctl(option: c_int, argument: c_ulong) -> nix::Result<c_int> {
-    // SAFETY: used below with options that take integers.
-    Errno::result(unsafe { libc::prctl(option, argument, 0 as c_ulong, 0 as c_ulong, 0 as c_ulong) })
+    prctl_with(option, argument, 0)
+}
+
+/// As [`prctl`], with one more.
+pub(crate) fn prctl_with(option: c_int, argument: c_ulong, more: c_ulong) -> nix::Result<c_int> {
+    // SAFETY: used with options that take integers.
+    Errno::result(unsafe { libc::prctl(option, argument, more, 0 as c_ulong, 0 as c_ulong) })
 }
 
 /// The niceness of this process, getpriority(2). As a raw call: libc's returns a -1 that may be a niceness, the kernel's
