@@ -181,7 +181,7 @@ const STATES: [(&str, Caller); 50] = [
 ];
 
 /// Where a link rightly executes nothing: the parts of a state and of a line.
-const REFUSED: [(&str, &str); 7] = [
+const REFUSED: [(&str, &str); 10] = [
     // Root has no rights of its own.
     ("no-root", "fdown"),
     // What is pending ends the process.
@@ -189,8 +189,6 @@ const REFUSED: [(&str, &str); 7] = [
     // There is nothing left that the program could print to.
     ("closed=01", "sigclean --"),
     ("closed=1", "sigclean --"),
-const REFUSED: [(&str, &str); 4] = [
-const REFUSED: [(&str, &str); 5] = [
     ("leader", "setsid-free"),
     // The link may not keep the capabilities that it lends across the change of ids.
     ("keep_caps_locked", ":65533 @/bin/chroot"),
