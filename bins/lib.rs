@@ -16,6 +16,7 @@ pub mod export;
 pub mod fdclose;
 pub mod fdmove;
 pub mod fghack;
+pub mod landlock;
 pub mod mkrundir;
 pub mod nice;
 pub mod pause;
@@ -52,6 +53,7 @@ pub static LINKS: &[Link] = &[
     fdclose::LINK,
     fdmove::LINK,
     fghack::LINK,
+    landlock::LINK,
     mkrundir::LINK,
     nice::LINK,
     pgrphack::LINK,

@@ -24,6 +24,7 @@ mod fdmove;
 mod fghack;
 mod handover;
 mod interop;
+mod landlock;
 mod mkrundir;
 mod multicall;
 mod multilog;

@@ -1289,4 +1289,5 @@ fn umask_and_the_symbolic_one_of_execline() {
 // - nice of busybox, which Debian's lacks, and s6-nice, of which Debian has no package;
 // - chdir: nosh's has no Debian package; execline's cd and env -C have other names for what they do not do;
 // - pause: void-runit's has no Debian package;
+// - landlock: setpriv of Debian's util-linux has no such options yet, and landrun is no package: its own module;
 // - chroot: coreutils' takes other statuses throughout; setsid-free, pidlock: no peer does the same.

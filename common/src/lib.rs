@@ -14,6 +14,7 @@ pub mod filter;
 pub mod flaw;
 pub mod identity;
 pub mod input;
+pub mod landlock;
 pub mod level;
 pub mod limits;
 pub mod link;
