@@ -66,7 +66,7 @@ fn run(cli: &mut Cli) -> Outcome {
         return Err(Exit::usage("no rule: nothing would be restricted"));
     }
     if let Some(missing) = restrict(&rules, effort, absent)? {
-        voice::say([LINK.name, ": warning: ", &missing, "\n"].concat().as_bytes());
+        voice::say([LINK.name, ": warning: ", missing.text(), "; going on without\n"].concat().as_bytes());
     }
     chain.barrier = Some(HINT);
     Ok(chain)

@@ -432,7 +432,11 @@ fn an_older_kernel_is_refused_or_does_what_it_can() {
     ] {
         let problem = format!("this kernel is too old {}", missing.join(", "));
         let best = answered(version, furnished().path(), words, FILES);
-        let warning = if missing.is_empty() { "" } else { &*format!("landlock: warning: {problem}\n") };
+        let warning = if missing.is_empty() {
+            ""
+        } else {
+            &*format!("landlock: warning: {problem}; going on without\n")
+        };
         assert_eq!(best, Outcome { stderr: warning.into(), ..prints(left.clone()) }, "{version} {words:?}");
         let all = answered(version, furnished().path(), &words[1..], FILES);
         let error = format!("landlock: fatal: {problem}\nlandlock: hint: -b goes on without\n");
@@ -443,7 +447,7 @@ fn an_older_kernel_is_refused_or_does_what_it_can() {
         );
     }
     let ports = answered(3, Path::new("/"), &["-b", "-C", "none"], "print 'ran'");
-    let warning = format!("landlock: warning: this kernel is too old {}\n", LATER[2]);
+    let warning = format!("landlock: warning: this kernel is too old {}; going on without\n", LATER[2]);
     assert_eq!(ports, Outcome { stderr: warning, ..prints("ran") });
 }
 
@@ -462,7 +466,7 @@ fn a_kernel_without_it_is_refused_or_said_to_be_one() {
         let all = answered(-(errno as i32), Path::new("/"), &["-r", "/usr"], status);
         assert_eq!(all, fails(111, format!("landlock: fatal: {unable}\nlandlock: hint: {hint}\n")));
         let best = answered(-(errno as i32), Path::new("/"), &["-b", "-r", "/usr"], status);
-        let warning = format!("landlock: warning: {unable}; nothing is restricted\n");
+        let warning = format!("landlock: warning: {unable}; going on without\n");
         assert_eq!(best, Outcome { stderr: warning, ..prints("NoNewPrivs:\t1\n") });
     }
     for errno in [Errno::EPERM, Errno::EIO] {

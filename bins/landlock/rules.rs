@@ -30,7 +30,7 @@ fn rule(line: &[u8]) -> Result<Rule, &'static str> {
     if line.ends_with(b"\r") {
         return Err("a carriage return at its end"); // which would be one of the path
     }
-    let end = line.iter().position(is_blank).unwrap_or(line.len());
+    let end = line.iter().position(|b| is_blank(*b)).unwrap_or(line.len());
     let (word, value) = (&line[..end], trimmed(&line[end..]));
     let path = |access| {
         let path =
@@ -52,13 +52,13 @@ fn rule(line: &[u8]) -> Result<Rule, &'static str> {
     }
 }
 
-fn is_blank(byte: &u8) -> bool {
+fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
 fn trimmed(text: &[u8]) -> &[u8] {
-    let begin = text.iter().position(|b| !is_blank(b)).unwrap_or(text.len());
-    let end = text.iter().rposition(|b| !is_blank(b)).map_or(begin, |last| last + 1);
+    let begin = text.iter().position(|b| !is_blank(*b)).unwrap_or(text.len());
+    let end = text.iter().rposition(|b| !is_blank(*b)).map_or(begin, |last| last + 1);
     &text[begin..end]
 }
 

@@ -1,13 +1,13 @@
 //! Landlock, landlock(7): the files and ports that are left to a process.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::prctl::set_no_new_privs;
 use nix::sys::stat::{Mode, SFlag, fstat};
 
-use crate::exit::{Exit, OrFail, reason};
+use crate::exit::{Exit, OrFail};
 use crate::fds;
 use crate::quantity::number;
 use crate::sys::landlock as raw;
@@ -157,40 +157,50 @@ impl Rights {
         let later = VERSIONS.iter().filter(|(since, ..)| *since > version);
         later.filter(|(_, new, _)| !self.within(*new).is_empty()).map(|(.., words)| *words).collect()
     }
+
+    /// The same as an error.
+    fn problem(self, version: u32) -> Option<Exit> {
+        let missing = self.missing(version);
+        let problem = || ["this kernel is too old to ", &missing.join(", to ")].concat();
+        (!missing.is_empty()).then(|| Exit::fatal(problem()).hint("-b goes on without"))
+    }
 }
 
 /// Leaves this process what the rules allow, and gives up new privileges, without which nobody may do so. Returns what
-/// the kernel cannot do, for a warning, if that is not all and the `effort` is not either.
-pub fn restrict(rules: &[Rule], effort: Effort, absent: Absent) -> Result<Option<String>, Exit> {
+/// the kernel cannot do, where with the best `effort` that is no error.
+pub fn restrict(rules: &[Rule], effort: Effort, absent: Absent) -> Result<Option<Exit>, Exit> {
     let wanted = Rights::of(rules);
-    let version = match raw::version() {
-        Ok(version) => version,
-        Err(errno @ (Errno::ENOSYS | Errno::EOPNOTSUPP)) if effort == Effort::Best => {
-            set_no_new_privs().or_fail("give up new privileges")?;
-            return Ok(Some(format!("unable to use Landlock: {}; nothing is restricted", reason(errno))));
-        }
-        Err(errno) => {
-            let error = Exit::system("use Landlock", errno);
-            return Err(match errno {
-                Errno::ENOSYS => error.hint("the kernel has none, as before Linux 5.13: -b goes on without"),
-                Errno::EOPNOTSUPP => error.hint(
-                    "it is switched off: name landlock in lsm= on the kernel's command line; -b goes on without",
-                ),
-                _ => error,
-            });
-        }
+    let (version, problem) = match raw::version() {
+        Ok(version) => (version, wanted.problem(version)),
+        Err(errno @ (Errno::ENOSYS | Errno::EOPNOTSUPP)) => (0, Some(none(errno))),
+        Err(errno) => return Err(Exit::system(USE, errno)),
     };
-    let missing = wanted.missing(version);
-    let warning =
-        (!missing.is_empty()).then(|| ["this kernel is too old to ", &missing.join(", to ")].concat());
-    if let (Some(problem), Effort::All) = (&warning, effort) {
-        return Err(Exit::fatal(problem).hint("-b goes on without"));
-    }
+    let warning = match (problem, effort) {
+        (Some(problem), Effort::All) => return Err(problem),
+        (problem, _) => problem,
+    };
     let handled = wanted.within(Rights::known(version));
-    if handled.is_empty() {
-        set_no_new_privs().or_fail("give up new privileges")?;
-        return Ok(warning);
+    let ruleset = (!handled.is_empty()).then(|| ruleset(rules, handled, absent)).transpose()?;
+    set_no_new_privs().or_fail("give up new privileges")?;
+    if let Some(ruleset) = ruleset {
+        raw::restrict_self(ruleset.as_fd()).or_fail("apply the rules")?;
     }
+    Ok(warning)
+}
+
+const USE: &str = "use Landlock";
+
+/// The kernel has no Landlock.
+fn none(errno: Errno) -> Exit {
+    Exit::system(USE, errno).hint(if errno == Errno::ENOSYS {
+        "the kernel has none, as before Linux 5.13: -b goes on without"
+    } else {
+        "it is switched off: name landlock in lsm= on the kernel's command line; -b goes on without"
+    })
+}
+
+/// The rules for the kernel, which knows the rights in `handled`.
+fn ruleset(rules: &[Rule], handled: Rights, absent: Absent) -> Result<OwnedFd, Exit> {
     let ruleset = raw::ruleset(handled.files, handled.ports).or_fail("make a ruleset")?;
     for rule in rules {
         match *rule {
@@ -213,9 +223,7 @@ pub fn restrict(rules: &[Rule], effort: Effort, absent: Absent) -> Result<Option
             Rule::Port(..) => {}
         }
     }
-    set_no_new_privs().or_fail("give up new privileges")?;
-    raw::restrict_self(ruleset.as_fd()).or_fail("apply the rules")?;
-    Ok(warning)
+    Ok(ruleset)
 }
 
 #[cfg(test)]
@@ -243,7 +251,8 @@ mod tests {
         for access in [Access::Read, Access::Execute, Access::Write, Access::All] {
             let writes = [Access::Write, Access::All].contains(&access);
             for (version, found) in too_old(&[RULE(access)]).iter().enumerate() {
-                let expected = full[version.min(5)].iter().filter(|linux| writes || **linux != "5.19");
+                let expected =
+                    full[version.min(5)].iter().copied().filter(|linux| writes || *linux != "5.19");
                 assert_eq!(*found, expected.collect::<Vec<_>>(), "{access:?} {version}");
             }
         }
