@@ -15,6 +15,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{getgid, getgroups, getuid};
 use tempfile::TempDir;
 
+use crate::landlock::landlock;
 use crate::needs;
 use crate::support::*;
 
@@ -55,6 +56,7 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
         "fdmove" => (words(&["-c"]), words(&["9", "0"])),
         "fdown" => (vec![], vec!["1".into(), format!(":{}:{}", getuid(), getgid())]),
         "ionice" => (words(&["-c", "idle"]), vec![]),
+        "landlock" => (words(&["-W", "/"]), vec![]),
         "mkrundir" => (words(&["-m", "700"]), vec![file("run")]),
         "nice" => (words(&["-n", "1"]), vec![]),
         "pdeathsig" => (vec![], words(&["CONT"])),
@@ -93,15 +95,24 @@ fn own_account() -> String {
     format!(":{}:{}{}", getuid(), getgid(), groups.concat())
 }
 
-/// The links that can work here: without root all but chroot, which is counted as skipped then, once for
-/// all of these tests.
+/// The links that can work here: without root all but chroot, and all but landlock where the kernel has none; each is
+/// counted as skipped then, once for all of these tests.
 fn links() -> impl Iterator<Item = &'static Link> {
     static SKIPPED: Once = Once::new();
     let root = root();
     if let Err(what) = &root {
         SKIPPED.call_once(|| skip(&format!("{what} for what holds for every link to be seen in chroot")));
     }
-    LINKS.iter().filter(move |link| root.is_ok() || link.name != "chroot")
+    let landlock = landlock();
+    if let Err(what) = &landlock {
+        static SKIPPED: Once = Once::new();
+        SKIPPED.call_once(|| skip(&format!("{what} for what holds for every link to be seen in landlock")));
+    }
+    LINKS.iter().filter(move |link| match link.name {
+        "chroot" => root.is_ok(),
+        "landlock" => landlock.is_ok(),
+        _ => true,
+    })
 }
 
 /// The link `name` with valid arguments, and no prog yet.
@@ -229,6 +240,13 @@ fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'stat
         "fdmove" => &[(&["", "1"], "not a file descriptor"), (&["1", ""], "not a file descriptor")],
         "fdown" => &[(&["", "root"], "not a file descriptor"), (&["1", ""], "invalid account")],
         "ionice" => &[(&["-c", ""], "unknown class"), (&["-n", ""], "not a priority from 0 to 7")],
+        "landlock" => &[
+            (&["-r", ""], "invalid path"),
+            (&["-W", ""], "invalid path"),
+            (&["-f", ""], "invalid file"),
+            (&["-B", ""], "invalid port"),
+            (&["-C", ""], "invalid port"),
+        ],
         "mkrundir" => &[(&["-m", "", "d"], "invalid mode"), (&["-o", "", "d"], "invalid account")],
         "nice" => &[(&["-n", ""], "invalid increment")],
         "pdeathsig" => &[(&[""], "invalid signal")],
@@ -290,6 +308,7 @@ fn a_missing_operand_is_a_usage_error() {
         ("fdown", &["fd", "account"]),
         ("fghack", &[]),
         ("ionice", &[]),
+        ("landlock", &[]),
         ("mkrundir", &["dir"]),
         ("nice", &[]),
         ("no-new-privs", &[]),
