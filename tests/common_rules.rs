@@ -28,12 +28,9 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
     let file = |name: &str| scratch.join(name).display().to_string();
     let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
     match name {
-        // What argv0 executes is for prog to say.
-        "argv0" | "fghack" | "no-new-privs" | "pgrphack" | "setsid-free" => (vec![], vec![]),
-        "unshare" => (vec![], vec![]), // with an option only root may, where it is let
         "caps" => (words(&["-B"]), words(&["none"])),
         // What argv0 executes is for prog to say; unshare with an option is for root, where that may.
-        "argv0" | "fghack" | "pgrphack" | "setsid-free" | "unshare" => (vec![], vec![]),
+        "argv0" | "fghack" | "no-new-privs" | "pgrphack" | "setsid-free" | "unshare" => (vec![], vec![]),
         "chdir" | "chroot" => (vec![], words(&["/"])),
         "choom" => (words(&["-n", "1000"]), vec![]),
         "chpst" => {

@@ -127,6 +127,7 @@ fn all_of_them_in_one_row() {
 
 /// Chains in which one link can see what the one before it did.
 #[test]
+#[allow(clippy::too_many_lines, reason = "one table")]
 fn a_link_sees_what_the_one_before_it_did() {
     let house = House::new();
     house.write("env/NAME", "one");

@@ -168,7 +168,8 @@ fn executed_again(chain: &str) -> Option<String> {
     let changed = words.iter().position(|word| word.starts_with(":65534:"))?;
     let opens = |word: &str| LINKS.iter().any(|link| link.name == word && link.opens);
     let behind = words[changed + 1..].iter().enumerate();
-    let mut opening = behind.filter(|(i, word)| opens(word) && (*i > 0 || **word != "chroot"));
+    let mut opening =
+        behind.filter(|(i, word)| opens(word) && (*i > 0 || !["choom", "chroot", "landlock"].contains(word)));
     opening.next().map(|(_, word)| format!("@/bin/{word}"))
 }
 

@@ -23,9 +23,7 @@ fn linked(directory: TempDir) -> TempDir {
 #[test]
 fn they_hand_on_every_state() {
     use transparency::Caller::{Anybody, Kernel, Root};
-    use transparency::Caller::{Anybody, Root};
     use transparency::{CAPABILITIES, FORKED, furnished, under_every_state};
-    use transparency::{FORKED, furnished, under_every_state};
 
     let forked = &*format!("{FORKED}, umask").leak();
     let lines = [
