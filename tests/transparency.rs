@@ -44,7 +44,7 @@ const LINES: &[Line] = &[
     ("caps -B none", CAPABILITIES, Anybody),
     ("caps -B setpcap,setuid", CAPABILITIES, Root),
     ("caps none", CAPABILITIES, Root),
-    ("caps -i ^setpcap,%setuid,!mknod", CAPABILITIES, Root),
+    ("caps -i ^setpcap,setuid,!mknod", CAPABILITIES, Root),
     ("setuidgid :65534:65533 @/bin/caps setgid", "ids, CapBnd, bounding", Root),
     ("chdir .", "", Anybody),
     ("chdir @/empty", "cwd, directory", Anybody),
