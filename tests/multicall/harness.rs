@@ -166,11 +166,6 @@ const OWN: &str = "/proc/self/exe";
 fn executed_again(chain: &str) -> Option<String> {
     let words: Vec<&str> = chain.split(' ').take_while(|word| *word != "argv0").collect();
     let changed = words.iter().position(|word| word.starts_with(":65534:"))?;
-    let opens = |word: &str| LINKS.iter().any(|link| link.name == word && link.opens);
-    let behind = words[changed + 1..].iter().enumerate();
-    let mut opening =
-        behind.filter(|(i, word)| opens(word) && (*i > 0 || !["choom", "chroot", "landlock"].contains(word)));
-    opening.next().map(|(_, word)| format!("@/bin/{word}"))
     let links = words[changed + 1..].iter().filter_map(|word| LINKS.iter().find(|link| link.name == *word));
     let mut opening = links.skip_while(|link| link.lent.is_some()).filter(|link| link.opens);
     opening.next().map(|link| format!("@/bin/{}", link.name))
