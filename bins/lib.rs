@@ -5,6 +5,7 @@
 use common::Link;
 
 pub mod argv0;
+pub mod cgroup;
 pub mod chdir;
 pub mod chpst;
 pub mod chroot;
@@ -16,6 +17,7 @@ pub mod export;
 pub mod fdclose;
 pub mod fdmove;
 pub mod fghack;
+pub mod listen;
 pub mod mkrundir;
 pub mod nice;
 pub mod pause;
@@ -41,6 +43,7 @@ pub mod utmpset;
 /// Every link, by name.
 pub static LINKS: &[Link] = &[
     argv0::LINK,
+    cgroup::LINK,
     chdir::LINK,
     chpst::LINK,
     chroot::LINK,
@@ -52,6 +55,7 @@ pub static LINKS: &[Link] = &[
     fdclose::LINK,
     fdmove::LINK,
     fghack::LINK,
+    listen::LINK,
     mkrundir::LINK,
     nice::LINK,
     pgrphack::LINK,

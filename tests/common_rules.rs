@@ -21,7 +21,7 @@ use crate::support::*;
 const NOBODY: u32 = 65534;
 
 /// Valid options and operands of the link `name`, to stand before prog. They work with and without root,
-/// but for chroot's, which need it; they change something that tests/programs/state.rs prints, if they can, and
+/// but for chroot's, which need it, and cgroup's, where groups can be made; they change something that tests/programs/state.rs prints, if they can, and
 /// work twice in a chain. `scratch` is an empty directory for the files among them.
 pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, Vec<String>) {
     let file = |name: &str| scratch.join(name).display().to_string();
@@ -29,6 +29,7 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
     match name {
         // What argv0 executes is for prog to say.
         "argv0" | "fghack" | "pgrphack" | "setsid-free" => (vec![], vec![]),
+        "cgroup" => (vec![], words(&["./catena-tests"])),
         "chdir" | "chroot" => (vec![], words(&["/"])),
         "chpst" => {
             fs::create_dir_all(scratch.join("vars")).unwrap();
@@ -49,6 +50,7 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
         "export" => (vec![], words(&["CATENA", "value"])),
         "fdclose" => (vec![], words(&["9"])),
         "fdmove" => (words(&["-c"]), words(&["9", "0"])),
+        "listen" => (words(&["-n", "web"]), words(&["tcp:0.0.0.0:0"])),
         "mkrundir" => (words(&["-m", "700"]), vec![file("run")]),
         "nice" => (words(&["-n", "1"]), vec![]),
         "pidlock" => (words(&["-n"]), vec![file("pid")]),
@@ -84,15 +86,19 @@ fn own_account() -> String {
     format!(":{}:{}{}", getuid(), getgid(), groups.concat())
 }
 
-/// The links that can work here: without root all but chroot, which is counted as skipped then, once for
-/// all of these tests.
+/// The links that can work here: without root all but chroot, and without cgroups all but that; they are counted as
+/// skipped then, once for all of these tests.
 fn links() -> impl Iterator<Item = &'static Link> {
     static SKIPPED: Once = Once::new();
     let root = root();
     if let Err(what) = &root {
         SKIPPED.call_once(|| skip(&format!("{what} for what holds for every link to be seen in chroot")));
     }
-    LINKS.iter().filter(move |link| root.is_ok() || link.name != "chroot")
+    static NO_CGROUPS: Once = Once::new();
+    if let Err(what) = cgroups() {
+        NO_CGROUPS.call_once(|| skip(&format!("{what} for what holds for every link to be seen in cgroup")));
+    }
+    LINKS.iter().filter(move |link| (root.is_ok() || link.name != "chroot") && is_possible(link.name))
 }
 
 /// The link `name` with valid arguments, and no prog yet.
@@ -205,6 +211,9 @@ fn an_unknown_option_is_a_usage_error() {
 /// with an empty one, and what the message says of it. A link without one has none to be empty.
 fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'static str)] {
     match name {
+        "cgroup" => {
+            &[(&["-k", "", "/x"], "not a knob with its value"), (&[""], "a cgroup begins with / or ./")]
+        }
         "argv0" | "chroot" | "emptyenv" | "envdir" | "envfile" | "export" | "fghack" | "pgrphack"
         | "setsid-free" | "unexport" => &[],
         "chdir" => &[(&[""], "invalid directory")],
@@ -212,6 +221,13 @@ fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'stat
         "envuidgid" | "setuidgid" => &[(&[""], "invalid account"), (&["-s", ""], "invalid account")],
         "fdclose" => &[(&[""], "not a file descriptor")],
         "fdmove" => &[(&["", "1"], "not a file descriptor"), (&["1", ""], "not a file descriptor")],
+        "listen" => &[
+            (&["-b", "", "unix:@x"], "invalid backlog"),
+            (&["-m", "", "unix:@x"], "invalid mode"),
+            (&["-n", "", "unix:@x"], "invalid name"),
+            (&["-o", "", "unix:/x"], "invalid account"),
+            (&[""], "invalid address"),
+        ],
         "mkrundir" => &[(&["-m", "", "d"], "invalid mode"), (&["-o", "", "d"], "invalid account")],
         "nice" => &[(&["-n", ""], "invalid increment")],
         "pidlock" | "setlock" => &[
@@ -255,6 +271,7 @@ fn help_and_version_take_no_value() {
 fn a_missing_operand_is_a_usage_error() {
     let operands: &[(&str, &[&str])] = &[
         ("argv0", &[]), // realprog and name are for tests/argv0.rs to leave out
+        ("cgroup", &["path"]),
         ("chdir", &["dir"]),
         ("chpst", &[]),
         ("chroot", &["root"]),
@@ -266,6 +283,7 @@ fn a_missing_operand_is_a_usage_error() {
         ("fdclose", &["fd"]),
         ("fdmove", &["to", "from"]),
         ("fghack", &[]),
+        ("listen", &["address"]),
         ("mkrundir", &["dir"]),
         ("nice", &[]),
         ("pgrphack", &[]),
@@ -563,7 +581,8 @@ fn a_directory_that_may_not_be_searched_is_remembered_too() {
     let directory = |name: &str| scratch.path().join(name).display().to_string();
     let (first, second) = (directory("first"), directory("second"));
     fs::set_permissions(&first, Permissions::from_mode(0o600)).unwrap();
-    for Link { name, .. } in links() {
+    // That one needs the rights of root to a directory of root's.
+    for Link { name, .. } in links().filter(|link| link.name != "cgroup") {
         let mortal = |program: &str, path: &str| {
             let words = working(name, scratch.path());
             let mut command = mortal("PATH=$1; shift; exec \"$@\"");
@@ -797,7 +816,7 @@ pub(crate) fn refusal(name: &str) -> Outcome {
 fn a_set_id_copy_refuses_to_work() {
     let directory = open_directory();
     needs!(set_id(directory.path()), tool("setpriv"));
-    for Link { name, .. } in LINKS {
+    for Link { name, .. } in links() {
         let copy = directory.path().join(name);
         install(&bin().join(name), &copy);
         let scratch = TempDir::new().unwrap();
@@ -880,15 +899,15 @@ fn a_set_id_copy_refuses_to_work_whatever_the_owner_of_its_root_puts_in_the_plac
 fn a_plain_file_works_in_secure_execution_mode() {
     let directory = open_directory();
     needs!(root(), tool("setpriv"));
-    for Link { name, .. } in LINKS {
+    for Link { name, .. } in links() {
         let copy = directory.path().join(name);
         install(&bin().join(name), &copy);
         let scratch = open_directory();
         fs::set_permissions(scratch.path(), Permissions::from_mode(0o1777)).unwrap();
         let words = before_prog(name, scratch.path());
         for ids in [&["--ruid=65534"][..], &["--rgid=65534"], &["--euid=65534"], &["--egid=65534"]] {
-            // Without privilege these two have another reason to fail.
-            if ids[0].starts_with("--euid") && ["chroot", "setuidgid"].contains(name) {
+            // Without privilege these have another reason to fail.
+            if ids[0].starts_with("--euid") && ["cgroup", "chroot", "setuidgid"].contains(name) {
                 continue;
             }
             let outcome = run(&mut by_setpriv(ids, &copy, &words));

@@ -9,10 +9,10 @@ use common::link::longest;
 use common::{Chain, Exit, Link, Outcome, Words};
 
 use super::LINK;
-use crate::{chroot, nice, softlimit};
+use crate::{chroot, listen, nice, softlimit};
 
 /// The links that are lent what they need.
-static LENT: &[Link] = &[chroot::LINK, nice::LINK, softlimit::LINK];
+static LENT: &[Link] = &[chroot::LINK, listen::LINK, nice::LINK, softlimit::LINK];
 
 /// Which links may come next, and what they may use.
 pub(super) struct Loan {

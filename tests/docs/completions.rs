@@ -27,8 +27,10 @@ enum Kind {
 
 /// Arguments for which nothing is offered; of the last two svctl's own functions know.
 const FREE: &[&str] = &[
+    "address",
     "argv0",
     "arg",
+    "backlog",
     "bytes",
     "c",
     "char",
@@ -36,12 +38,14 @@ const FREE: &[&str] = &[
     "ident",
     "increment",
     "len",
+    "knob=value",
     "line",
     "mask",
     "milliseconds",
     "mode",
     "name",
     "lines",
+    "path",
     "prefix",
     "ready",
     "text",
