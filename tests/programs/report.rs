@@ -121,9 +121,14 @@ fn from_proc(text: &mut Text) {
     match fs::read("/proc/self/environ") {
         Ok(bytes) => {
             let entries = bytes.strip_suffix(b"\0").map(|bytes| bytes.split(|b| *b == 0));
-            let own = format!("LISTEN_PID={}", std::process::id()).into_bytes();
-            let shown = |entry| if entry == own { &b"LISTEN_PID=self"[..] } else { entry };
-            entries.into_iter().flatten().for_each(|entry| text.item("env", shown(entry).escape_ascii()));
+            for entry in entries.into_iter().flatten() {
+                let pid =
+                    entry.strip_prefix(b"LISTEN_PID=").and_then(|pid| str::from_utf8(pid).ok()?.parse().ok());
+                match pid {
+                    Some(pid) => text.item("env", format_args!("LISTEN_PID={}", own(Pid::from_raw(pid)))),
+                    None => text.item("env", entry.escape_ascii()),
+                }
+            }
         }
         Err(error) => text.item("env", format_args!("unknown: {error}")),
     }
