@@ -65,7 +65,7 @@ const SETS: [(&str, CapSet); 5] = [
 ];
 
 /// The state of this process, with the words of its command line, one item a line. Two runs from one parent give the same if the
-/// state is the same: its own pid is `self`, its parent's `parent`, and pipes are numbered in the order of their fds. Without /proc what
+/// state is the same: its own pid is `self`, its parent's `parent`, and pipes are numbered in the order of their fds, as are sockets. Without /proc what
 /// needs it is left out. The timers of setitimer(2) are not there: no safe call reads them.
 pub(crate) fn of(words: &[&CStr]) -> String {
     let mut text = Text(String::new());
@@ -158,10 +158,13 @@ fn named(target: PathBuf, met: &mut Vec<PathBuf>) -> String {
     let kind = target.to_str().and_then(|target| target.split_once(":["));
     let Some((kind, _)) = kind else { return target.as_os_str().as_bytes().escape_ascii().to_string() };
     let kind = kind.to_owned();
-    let place = met.iter().position(|other| *other == target).unwrap_or_else(|| {
-        met.push(target);
-        met.len() - 1
-    });
+    if !met.contains(&target) {
+        met.push(target.clone());
+    }
+    // A socket more changes nothing about the pipes.
+    let of_kind =
+        |other: &&PathBuf| other.to_str().is_some_and(|other| other.starts_with(&format!("{kind}:[")));
+    let place = met.iter().filter(of_kind).position(|other| *other == target).unwrap_or_default();
     format!("{kind} {place}")
 }
 
