@@ -10,7 +10,7 @@ use common::link::longest;
 use common::{Chain, Exit, Link, Outcome, Words};
 
 use super::LINK;
-use crate::{caps as give, choom, chroot, chrt, ionice, landlock, nice, no_new_privs, softlimit};
+use crate::{caps as give, choom, chroot, chrt, ionice, landlock, listen, nice, no_new_privs, softlimit};
 
 /// The links that are lent what they need.
 static LENT: &[Link] = &[
@@ -20,6 +20,7 @@ static LENT: &[Link] = &[
     chrt::LINK,
     ionice::LINK,
     landlock::LINK,
+    listen::LINK,
     nice::LINK,
     no_new_privs::LINK,
     softlimit::LINK,

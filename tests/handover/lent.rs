@@ -21,6 +21,7 @@ const DEEDS: &[(&str, &str)] = &[
     ("chrt", "-r 5"),
     ("ionice", "-c realtime -n 3"),
     ("landlock", "-W /"),
+    ("listen", "tcp:0.0.0.0:81"),
     ("nice", "-n -5"),
     ("no-new-privs", ""),
     ("softlimit", "-c 7 -H -f 1048576"),
