@@ -109,9 +109,9 @@ fn links() -> impl Iterator<Item = &'static Link> {
         static SKIPPED: Once = Once::new();
         SKIPPED.call_once(|| skip(&format!("{what} for what holds for every link to be seen in landlock")));
     }
-    static NO_CGROUPS: Once = Once::new();
     if let Err(what) = cgroups() {
-        NO_CGROUPS.call_once(|| skip(&format!("{what} for what holds for every link to be seen in cgroup")));
+        static SKIPPED: Once = Once::new();
+        SKIPPED.call_once(|| skip(&format!("{what} for what holds for every link to be seen in cgroup")));
     }
     LINKS.iter().filter(move |link| match link.name {
         "chroot" => root.is_ok(),
