@@ -82,7 +82,6 @@ const LINES: &[(Caller, &str)] = &[
     (Kernel, "landlock -W / @/bin/state"),
     (Kernel, "landlock -b -i -W / -W @/none -f @/rules -C none @/bin/state"),
     (Anybody, "listen -b 5 tcp:0.0.0.0:0 @/bin/state"),
-    (Anybody, "listen udp:0.0.0.0:0 listen -n two unix:@/new @/bin/state"),
     (Anybody, "listen -m 600 -r unix:@/socket @/bin/state"),
     (Root, "listen -m 660 -o :5001:5002 unix:@/new @/bin/state"),
     (Root, "setuidgid :5001:5002 listen -r unix:@/new @/bin/state"),
