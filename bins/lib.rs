@@ -27,6 +27,7 @@ pub mod setsid_free;
 pub mod setuidgid;
 pub mod sissylog;
 pub mod softlimit;
+pub mod state;
 mod supervise;
 pub mod svctl;
 pub mod svlog;
@@ -69,6 +70,7 @@ pub static LINKS: &[Link] = &[
 pub static PROGRAMS: &[Link] = &[
     pause::PROGRAM,
     sissylog::PROGRAM,
+    state::PROGRAM,
     svctl::PROGRAM,
     svctl::disable::PROGRAM,
     svctl::enable::PROGRAM,

@@ -297,7 +297,7 @@ fn every_shim_is_of_its_own_program() {
         let shim = text(format!("bins/main/{name}.rs"));
         // These allocate at their start alone, as a link does.
         let allocator = match &*name {
-            "pause" | "svrun" | "svlog" => "",
+            "pause" | "state" | "svrun" | "svlog" => "",
             "svctl" => "pool ",
             _ => "malloc ",
         };
@@ -417,6 +417,7 @@ fn every_page_of_a_program_names_its_statuses() {
         let expected: &[&str] = match *name {
             "setlock" => &["0", "100", "111", "126", "127"],
             "pidlock" => &["0", "100", "111", "126", "127", "0", "1", "100", "111"],
+            "state" => &["0", "100", "111", "126", "127"],
             "svrun" => &["0", "100", "111", "1"],
             "svtree" => &["0", "1", "100", "111", "0", "1", "100", "111"],
             "pause" | "svlog" | "sissylog" | "tai64n" | "tai64nlocal" | "utmpset" => &["0", "100", "111"],

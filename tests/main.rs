@@ -39,6 +39,7 @@ mod setuidgid;
 mod shortage;
 mod sissylog;
 mod softlimit;
+mod state;
 mod svctl;
 mod svlog;
 mod svrun;

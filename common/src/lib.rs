@@ -29,6 +29,7 @@ pub mod rt;
 pub mod session;
 pub mod signals;
 pub mod spawn;
+pub mod state;
 pub mod supervise;
 #[cfg(not(target_env = "musl"))]
 mod switch;

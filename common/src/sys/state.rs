@@ -1,0 +1,176 @@
+//! What a process can ask the kernel about itself, where no other file of these has the call. As raw calls where libc's
+//! types differ, or where its function says something else.
+
+use std::ffi::{c_int, c_long, c_ulong};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::RawFd;
+use std::{mem, ptr};
+
+use nix::errno::Errno;
+
+use super::process::prctl;
+
+/// Where a process stands with the scheduler: `sched_getscheduler(2)`, `sched_getparam(2)`.
+pub(crate) fn policy() -> nix::Result<(c_int, c_int)> {
+    let mut priority: c_int = 0;
+    // SAFETY: an integer; then one, and a struct sched_param to write, which is an integer.
+    unsafe {
+        let policy = Errno::result(libc::syscall(libc::SYS_sched_getscheduler, 0))?;
+        Errno::result(libc::syscall(libc::SYS_sched_getparam, 0, &raw mut priority))?;
+        Ok((c_int::try_from(policy).unwrap_or(-1), priority))
+    }
+}
+
+/// `ioprio_get(2)` of this process: class and level in one number.
+pub(crate) fn io_priority() -> nix::Result<c_long> {
+    const PROCESS: c_int = 1;
+    // SAFETY: two integers.
+    Errno::result(unsafe { libc::syscall(libc::SYS_ioprio_get, PROCESS, 0) })
+}
+
+/// The CPUs that this process may run on, in rising order: `sched_getaffinity(2)`.
+pub(crate) fn cpus() -> nix::Result<Vec<usize>> {
+    const BITS: usize = c_ulong::BITS as usize;
+    let mut words: [c_ulong; 1024 / BITS] = [0; 1024 / BITS];
+    let size = mem::size_of_val(&words);
+    // SAFETY: a number, and as many bytes to write as are said.
+    Errno::result(unsafe { libc::syscall(libc::SYS_sched_getaffinity, 0, size, words.as_mut_ptr()) })?;
+    Ok((0..1024).filter(|cpu| words[cpu / BITS] >> (cpu % BITS) & 1 == 1).collect())
+}
+
+/// Milliseconds until a timer of setitimer(2) ends, 0 where it does not run.
+pub(crate) fn timer(which: c_int) -> nix::Result<u64> {
+    // interval and value, each seconds and microseconds
+    let mut timer: [c_long; 4] = [0; 4];
+    // SAFETY: the kernel's struct itimerval, four longs.
+    Errno::result(unsafe { libc::syscall(libc::SYS_getitimer, which, timer.as_mut_ptr()) })?;
+    let [.., seconds, rest] = timer.map(|part| u64::try_from(part).unwrap_or(0));
+    Ok(seconds * 1000 + rest.div_ceil(1000))
+}
+
+/// The signals that wait to be delivered, as a mask: sigpending(2).
+pub(crate) fn pending() -> nix::Result<u64> {
+    let mut mask = 0u64;
+    // SAFETY: a mask of eight bytes, as the kernel takes it.
+    Errno::result(unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut mask, mem::size_of::<u64>()) })?;
+    Ok(mask)
+}
+
+/// A set of capabilities that is asked for one by one, up to the last that the kernel has.
+fn set_of(has: impl Fn(c_ulong) -> nix::Result<c_int>) -> u64 {
+    let known = (0..64).map_while(|number| has(number).ok().map(|has| u64::from(has == 1) << number));
+    known.fold(0, |set, bit| set | bit)
+}
+
+/// The bounding set, `PR_CAPBSET_READ`.
+pub(crate) fn bounding() -> u64 {
+    set_of(|number| prctl(libc::PR_CAPBSET_READ, number))
+}
+
+/// The ambient set, `PR_CAP_AMBIENT_IS_SET`.
+pub(crate) fn ambient() -> u64 {
+    set_of(|number| {
+        let (option, operation, none) = (libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_IS_SET, 0 as c_ulong);
+        // SAFETY: integers.
+        Errno::result(unsafe { libc::prctl(option, operation as c_ulong, number, none, none) })
+    })
+}
+
+/// All capabilities that the kernel has.
+pub(crate) fn all_capabilities() -> u64 {
+    set_of(|number| prctl(libc::PR_CAPBSET_READ, number).map(|_| 1))
+}
+
+/// `PR_GET_NO_NEW_PRIVS`.
+pub(crate) fn no_new_privs() -> nix::Result<bool> {
+    prctl(libc::PR_GET_NO_NEW_PRIVS, 0).map(|set| set == 1)
+}
+
+/// `PR_GET_SECCOMP`: 2 with a filter.
+pub(crate) fn seccomp() -> nix::Result<c_int> {
+    prctl(libc::PR_GET_SECCOMP, 0)
+}
+
+/// The flags of an open file, `F_GETFL`.
+pub(crate) fn file_flags(fd: RawFd) -> nix::Result<c_int> {
+    // SAFETY: F_GETFL takes nothing.
+    Errno::result(unsafe { libc::fcntl(fd, libc::F_GETFL) })
+}
+
+/// What a socket is.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    /// `tcp`, `udp`, `unix`, or nothing for another kind.
+    pub(crate) kind: &'static str,
+    /// Whether it waits for connections.
+    pub(crate) listens: bool,
+    /// Its address, of a unix socket the path or `@` and a name; empty where it has none.
+    pub(crate) address: Vec<u8>,
+}
+
+/// What the socket at `fd` is; ENOTSOCK for anything else.
+pub(crate) fn socket(fd: RawFd) -> nix::Result<Socket> {
+    let option = |name: c_int| {
+        let (mut value, mut length): (c_int, libc::socklen_t) = (0, 4);
+        let (to, size) = ((&raw mut value).cast(), &raw mut length);
+        // SAFETY: an integer to write, of the size that is said.
+        Errno::result(unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, name, to, size) }).map(|_| value)
+    };
+    let (domain, kind) = (option(libc::SO_DOMAIN)?, option(libc::SO_TYPE)?);
+    let listens = option(libc::SO_ACCEPTCONN)? == 1;
+    let mut name = [0u8; 128];
+    let mut length: libc::socklen_t = 128;
+    // SAFETY: room for the bytes that are said.
+    Errno::result(unsafe { libc::getsockname(fd, name.as_mut_ptr().cast(), &raw mut length) })?;
+    let name = &name[..usize::try_from(length).unwrap_or(0).min(128)];
+    let port = || u16::from_be_bytes([name[2], name[3]]);
+    let (kind, address) = match (domain, kind, name.len()) {
+        (libc::AF_UNIX, ..) => ("unix", path_of(name.get(2..).unwrap_or_default())),
+        (libc::AF_INET, kind, 16) => {
+            let address = Ipv4Addr::from(<[u8; 4]>::try_from(&name[4..8]).unwrap_or_default());
+            (transport(kind), SocketAddr::new(address.into(), port()).to_string().into_bytes())
+        }
+        (libc::AF_INET6, kind, 28) => {
+            let address = Ipv6Addr::from(<[u8; 16]>::try_from(&name[8..24]).unwrap_or_default());
+            (transport(kind), SocketAddr::new(address.into(), port()).to_string().into_bytes())
+        }
+        _ => ("", Vec::new()),
+    };
+    Ok(Socket { kind, listens, address })
+}
+
+fn transport(kind: c_int) -> &'static str {
+    match kind {
+        libc::SOCK_STREAM => "tcp",
+        libc::SOCK_DGRAM => "udp",
+        _ => "",
+    }
+}
+
+fn path_of(name: &[u8]) -> Vec<u8> {
+    match name {
+        [] => Vec::new(),
+        [0, rest @ ..] => [b"@", rest].concat(),
+        path => path.split(|byte| *byte == 0).next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// Becomes the program that is open at `fd`, `execveat(2)`. Returns why not.
+pub fn execute_open(fd: RawFd, argv: &super::words::Words, envp: &super::words::Words) -> Errno {
+    // SAFETY: an integer, an empty C string, and null-terminated vectors of C strings by the contract of Words.
+    unsafe {
+        let (argv, envp) = (argv.as_ptr(), envp.as_ptr());
+        libc::syscall(libc::SYS_execveat, fd, c"".as_ptr(), argv, envp, libc::AT_EMPTY_PATH);
+    }
+    Errno::last()
+}
+
+/// Whether a signal is blocked by whatever was inherited: the mask alone, which is left as it is.
+pub(crate) fn blocked() -> nix::Result<u64> {
+    let (none, mut old) = (ptr::null::<u64>(), 0u64);
+    let size = mem::size_of::<u64>();
+    // SAFETY: no mask to read, and one of eight bytes to write.
+    let result =
+        unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, none, &raw mut old, size) };
+    Errno::result(result).map(|_| old)
+}
