@@ -12,6 +12,7 @@ pub mod emptyenv;
 pub mod envdir;
 pub mod envfile;
 pub mod envuidgid;
+pub mod explain;
 pub mod export;
 pub mod fdclose;
 pub mod fdmove;
@@ -68,6 +69,7 @@ pub static LINKS: &[Link] = &[
 
 /// Every program that is no link, by name.
 pub static PROGRAMS: &[Link] = &[
+    explain::PROGRAM,
     pause::PROGRAM,
     sissylog::PROGRAM,
     state::PROGRAM,

@@ -6,7 +6,6 @@ use nix::errno::Errno;
 
 use crate::needs;
 use crate::support::*;
-use crate::transparency::{Caller, furnished, under_every_state};
 
 /// The line of this key, of state behind these words.
 fn line(words: &[&str], key: &str) -> String {
@@ -193,13 +192,32 @@ fn where_there_is_no_proc_the_rest_is_there() {
 }
 
 #[test]
-fn it_hands_on_every_state() {
-    let furnished = || {
-        let directory = furnished();
-        install(&program("state"), &directory.path().join("bin/shows-state"));
-        directory
+fn what_stands_behind_it_inherits_what_stood_in_front_of_it() {
+    let behind = |words: &[&str], pose: &str| {
+        let mut command = prepared(example("pose"));
+        command.arg(pose).args(words).arg(example("state"));
+        let outcome = run(&mut command);
+        assert_eq!(outcome.status, 0, "{pose}: {}", outcome.stderr);
+        // Its stderr is a pipe of its own, of which the number is another each time, and is not printed.
+        outcome.stdout
     };
-    let verdicts = under_every_state(&[("shows-state", "", Caller::Anybody)], furnished);
-    let wrong: Vec<_> = verdicts.into_iter().filter_map(Result::err).collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for pose in [
+        "all-ignored",
+        "all-blocked",
+        "pending",
+        "timers",
+        "death",
+        "closed=0",
+        "closed=02",
+        "closed=2",
+        "open=9",
+        "umask=777",
+        "limits",
+        "no-new-privs",
+        "env=odd",
+        "thp",
+    ] {
+        assert_eq!(behind(&["state"], pose), behind(&[], pose), "{pose}");
+        assert_eq!(behind(&["state", "-j"], pose), behind(&[], pose), "{pose}");
+    }
 }

@@ -48,6 +48,9 @@ impl Loan {
     /// Applies the links in front of `chain`, and ends the loan. Whether a word is one of them is decided as the account,
     /// when its turn has come: by what exec would find then.
     pub(super) fn apply(&self, mut chain: Chain) -> Outcome {
+        if let Some(observer) = chain.observer {
+            observer.changed(&chain);
+        }
         while let Some(link) = self.next(&chain) {
             let needed = needs(link, chain.words.clone().behind_first());
             caps::lend(self.lent, needed, chain.given)?;

@@ -55,6 +55,12 @@ impl Set {
         Self(self.0 & !other.0)
     }
 
+    /// A bit for each.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
     /// Whether there is none in it.
     #[must_use]
     pub const fn is_empty(self) -> bool {

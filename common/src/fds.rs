@@ -11,7 +11,7 @@ use nix::unistd::read;
 
 use crate::procfs;
 use crate::quantity::number;
-use crate::sys::{fd as raw, file};
+use crate::sys::{fd as raw, file, process};
 
 pub use crate::sys::fd::{close_others, set_nonblocking, stdin, stdout, unread, write_all};
 
@@ -76,6 +76,11 @@ pub fn copy_from(fd: BorrowedFd, least: RawFd) -> nix::Result<OwnedFd> {
     raw::copy_from(fd.as_raw_fd(), least, libc::F_DUPFD_CLOEXEC)
 }
 
+/// Another fd for what is open at a number, close-on-exec.
+pub fn copy_of(fd: RawFd) -> nix::Result<OwnedFd> {
+    raw::copy_from(fd, fd, libc::F_DUPFD_CLOEXEC)
+}
+
 /// What a file holds from where it stands, up to its end or to `most` bytes.
 pub fn read_up_to(file: impl AsFd, most: usize) -> nix::Result<Vec<u8>> {
     let (mut text, mut part) = (Vec::new(), [0; 4096]);
@@ -136,6 +141,26 @@ pub fn move_to_top(fd: OwnedFd, most: RawFd) -> nix::Result<OwnedFd> {
     };
     raw::close(fd.into_raw_fd())?;
     Ok(moved)
+}
+
+/// The lowest number of those that [`out_of_the_way`] gives, where the limit allows it: a program finds none there.
+const FAR: RawFd = 1100;
+
+/// Moves a new fd to a number where a chain finds none, which stays open across exec. The limit of open files may be
+/// below it: it is raised meanwhile.
+pub fn out_of_the_way(fd: OwnedFd) -> nix::Result<RawFd> {
+    let far = || raw::copy_from(fd.as_raw_fd(), FAR, libc::F_DUPFD);
+    let moved = far().or_else(|_| {
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+        process::set_limit(Resource::RLIMIT_NOFILE, hard, hard)?;
+        let moved = far();
+        process::set_limit(Resource::RLIMIT_NOFILE, soft, hard)?;
+        moved
+    });
+    match moved {
+        Ok(moved) => Ok(moved.into_raw_fd()),
+        Err(_) => move_to_top(fd, RawFd::MAX).map(IntoRawFd::into_raw_fd),
+    }
 }
 
 /// Closes a fd of ours, and makes sure of it: where close(2) fails it has closed the fd all the same, as a second call

@@ -3,7 +3,7 @@
 use crate::quantity::number;
 
 pub use crate::sys::signal::{
-    as_fd, block, block_all, block_only, exchange_mask, ignored, mask_as_fd, mask_of, next,
+    as_fd, block, block_all, block_only, blocked, exchange_mask, ignored, mask_as_fd, mask_of, next,
     parent_death_signal, raise, reset_all, set_ignored, set_parent_death_signal, wait_for,
 };
 

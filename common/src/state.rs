@@ -202,7 +202,7 @@ impl State {
             );
         }
         state.add("signals", "ignored", Ok(hex(signals::ignored())));
-        state.add("signals", "blocked", raw::blocked().map(hex));
+        state.add("signals", "blocked", signals::blocked().map(hex));
         state.add("signals", "pending", raw::pending().map(hex));
         let death = signals::parent_death_signal();
         state.add(
@@ -603,7 +603,9 @@ fn signed(value: i64) -> Vec<u8> {
     text.number(value.unsigned_abs()).bytes().to_vec()
 }
 
-fn hex(mask: u64) -> Vec<u8> {
+/// Sixteen digits for a mask.
+#[must_use]
+pub fn hex(mask: u64) -> Vec<u8> {
     let digits = (0..16).rev().map(|digit| b"0123456789abcdef"[(mask >> (4 * digit) & 15) as usize]);
     digits.collect()
 }

@@ -2,9 +2,9 @@
 //! types differ, or where its function says something else.
 
 use std::ffi::{c_int, c_long, c_ulong};
+use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::RawFd;
-use std::{mem, ptr};
 
 use nix::errno::Errno;
 
@@ -153,24 +153,4 @@ fn path_of(name: &[u8]) -> Vec<u8> {
         [0, rest @ ..] => [b"@", rest].concat(),
         path => path.split(|byte| *byte == 0).next().unwrap_or_default().to_owned(),
     }
-}
-
-/// Becomes the program that is open at `fd`, `execveat(2)`. Returns why not.
-pub fn execute_open(fd: RawFd, argv: &super::words::Words, envp: &super::words::Words) -> Errno {
-    // SAFETY: an integer, an empty C string, and null-terminated vectors of C strings by the contract of Words.
-    unsafe {
-        let (argv, envp) = (argv.as_ptr(), envp.as_ptr());
-        libc::syscall(libc::SYS_execveat, fd, c"".as_ptr(), argv, envp, libc::AT_EMPTY_PATH);
-    }
-    Errno::last()
-}
-
-/// Whether a signal is blocked by whatever was inherited: the mask alone, which is left as it is.
-pub(crate) fn blocked() -> nix::Result<u64> {
-    let (none, mut old) = (ptr::null::<u64>(), 0u64);
-    let size = mem::size_of::<u64>();
-    // SAFETY: no mask to read, and one of eight bytes to write.
-    let result =
-        unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, none, &raw mut old, size) };
-    Errno::result(result).map(|_| old)
 }
