@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use common::{Chain, Cli, Exit, Link, OrFail, Outcome, fds, poll, process, shown, signals};
+use common::{Chain, Cli, Exit, Link, OrFail, Outcome, Short, fds, poll, process, shown, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
@@ -29,9 +29,9 @@ mod traps;
 /// The program.
 pub const PROGRAM: Link = Link {
     name: "catena-explain",
-    usage: "[--] link... prog... | script",
+    usage: "[-s] [--] link... prog... | script",
     summary: "say what each link of a chain changes, and execute nothing at its end",
-    options: &[],
+    options: &[("-s", "print also the whole state that the program would inherit")],
     opens: false,
     lent: None,
     run,
@@ -47,9 +47,14 @@ fn run(cli: &mut Cli) -> Outcome {
     if let Some(channel) = Channel::of(cli.first()) {
         return step::run(cli, channel);
     }
-    cli.no_options()?;
-    let mut chain = cli.rest()?;
     let mut report = Report::default();
+    while let Some(option) = cli.option()? {
+        match option {
+            Short('s') => report.whole = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let mut chain = cli.rest()?;
     let (naming, script) = match script_in(&chain)? {
         Some(path) => (Naming::ByFile, Some(read(&path, &mut chain, &mut report)?)),
         None => (Naming::ByName, None),

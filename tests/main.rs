@@ -18,6 +18,7 @@ mod emptyenv;
 mod envdir;
 mod envfile;
 mod envuidgid;
+mod explain;
 mod export;
 mod fdclose;
 mod fdmove;

@@ -11,6 +11,8 @@ use super::traps::{self, Seen, Step};
 /// What has come so far.
 #[derive(Default)]
 pub(super) struct Report {
+    /// Whether the whole state at the end is asked for.
+    pub(super) whole: bool,
     seen: Seen,
     /// The state before the link that is applied now.
     before: Option<Inherited>,
@@ -105,6 +107,12 @@ impl Report {
         self.seen.denied = common::exit::reason(Errno::EACCES).to_string();
         for trap in traps::all(&self.seen) {
             text.extend(["warning: ", &trap, "\n"]);
+        }
+        if self.whole && self.seen.program.is_some() {
+            text.push_str(&self.seen.last.state.lines());
+            for entry in &self.seen.last.env {
+                text.extend(["env ", &shown(entry).to_string(), "\n"]);
+            }
         }
         (text, status)
     }

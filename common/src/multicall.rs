@@ -16,7 +16,7 @@ use crate::word::shown;
 /// The program itself, for its messages.
 pub(crate) static CATENA: Link = Link {
     name: "catena",
-    usage: "link argument... prog... | explain [--] link... prog... | --help [link] | --version",
+    usage: "link argument... prog... | explain [-s] [--] link... prog... | --help [link] | --version",
     summary: "run a program behind several links in one process",
     options: &[],
     opens: false,

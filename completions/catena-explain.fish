@@ -1,0 +1,24 @@
+# Completion of catena-explain for fish, made from what its --help says.
+# After a change: UPDATE=1 cargo test --locked --test e2e docs::completions
+
+function __catena_explain_operands
+    # The operands in front of the cursor: options end at the first.
+    set -l words (commandline -opc)[2..-1]
+    while string match -qr -- '^-.' $words[1]
+        test $words[1] = --; and set words $words[2..-1]; and break
+        set words $words[2..-1]
+    end
+    string escape -- $words
+end
+
+function __catena_explain_command
+    # As the command alone would be completed.
+    complete -C (string join ' ' -- (__catena_explain_operands)[2..-1] (commandline -ct))
+end
+
+complete -c catena-explain -f
+complete -c catena-explain -n 'test (count (__catena_explain_operands)) -eq 0' -s s -d 'print also the whole state that the program would inherit'
+complete -c catena-explain -n 'test (count (__catena_explain_operands)) -eq 0' -l help -d 'print the usage'
+complete -c catena-explain -n 'test (count (__catena_explain_operands)) -eq 0' -l version -d 'print the version'
+complete -c catena-explain -n 'test (count (__catena_explain_operands)) -ge 0' -a 'argv0 chdir chpst chroot emptyenv envdir envfile envuidgid export fdclose fdmove fghack mkrundir nice pgrphack pidlock redirfd setlock setsid-free setuidgid softlimit umask unexport'
+complete -c catena-explain -n 'test (count (__catena_explain_operands)) -ge 1' -a '(__catena_explain_command)'
