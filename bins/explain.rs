@@ -127,11 +127,8 @@ fn read(path: &CStr, chain: &mut Chain, report: &mut Report) -> Result<Script, E
     let file = fds::open(AT_FDCWD, path, flags, Mode::empty()).or_fail(format_args!("open {name}"))?;
     let text = fds::read_up_to(file, MOST).or_fail(format_args!("read {name}"))?;
     let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let shell = first
-        .get(2..)
-        .unwrap_or_default()
-        .split(|byte| byte.is_ascii_whitespace())
-        .find(|word| !word.is_empty());
+    let shell =
+        first.get(2..).unwrap_or_default().split(u8::is_ascii_whitespace).find(|word| !word.is_empty());
     let shell = shell.and_then(|path| path.rsplit(|byte| *byte == b'/').next()).unwrap_or_default();
     if ![&b"sh"[..], b"dash", b"bash", b"ash", b"ksh"].contains(&shell) {
         return Err(Exit::usage(format_args!("{name} is no script of a shell")));

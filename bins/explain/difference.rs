@@ -32,7 +32,7 @@ pub(super) fn between(before: &Inherited, after: &Inherited, root: &[u8]) -> Vec
         // What has changed in the same way is said once.
         match found.last_mut() {
             Some((last, parts, said)) if *last == key && *said == text && !part.is_empty() => {
-                parts.push(part)
+                parts.push(part);
             }
             _ => found.push((key, vec![part], text)),
         }
@@ -50,7 +50,7 @@ pub(super) fn between(before: &Inherited, after: &Inherited, root: &[u8]) -> Vec
             ("parent", _) => {}
             ("pid", _) => add("pid", b"", "a child process".into()),
             ("group" | "session", _) if now.value == after.state.get("pid", "") => {
-                add(item.key, b"", "its own".into())
+                add(item.key, b"", "its own".into());
             }
             ("timer", _) if (now.value == b"none") == (item.value == b"none") => {}
             ("root", _) if !root.is_empty() => add("root", b"", ["is ", &shown(root).to_string()].concat()),

@@ -239,7 +239,9 @@ impl Lexer<'_> {
 
     fn redirection(&mut self) -> Result<Option<Redirection>, Refusal> {
         let digits = self.text[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if !matches!(self.peek(digits), Some(b'<' | b'>')) && !(digits == 0 && self.peek(0) == Some(b'&')) {
+        let begins =
+            matches!(self.peek(digits), Some(b'<' | b'>')) || digits == 0 && self.peek(0) == Some(b'&');
+        if !begins {
             return Ok(None);
         }
         let fd = std::str::from_utf8(&self.text[self.at..self.at + digits])

@@ -86,10 +86,10 @@ impl Record {
         }
     }
 
-    fn of(tag: u8, parts: Vec<Vec<u8>>) -> Option<Self> {
+    fn of(tag: u8, parts: &[Vec<u8>]) -> Option<Self> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let number = |bytes: &[u8]| text(bytes).parse::<i32>().ok();
-        Some(match (tag, &parts[..]) {
+        Some(match (tag, parts) {
             (b'S', [count, parts @ ..]) => {
                 let (items, env) =
                     parts.split_at_checked(text(count).parse::<usize>().ok()?.checked_mul(3)?)?;
@@ -155,7 +155,7 @@ impl Record {
         }
         let tag = received[0];
         received.drain(..at);
-        Some(Self::of(tag, parts).unwrap_or(Self::Note("what was told cannot be read".into())))
+        Some(Self::of(tag, &parts).unwrap_or(Self::Note("what was told cannot be read".into())))
     }
 }
 

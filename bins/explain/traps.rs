@@ -175,7 +175,6 @@ const DAEMONS: &[(&[&str], &[&str])] = &[
     (&["pppd"], &["nodetach", "updetach"]),
     (&["lighttpd"], &["-D", "-t"]),
     (&["pulseaudio"], &["--daemonize=no", "-n"]),
-    (&["wpa_cli"], &[]),
 ];
 
 /// Programs that do so if an option asks for it.
@@ -209,8 +208,6 @@ fn background(seen: &Seen) -> Option<String> {
         })
     };
     let forks = match (row(DAEMONS), row(ASKED)) {
-        // Of the last there is no option that keeps it.
-        (Some([]), _) => false,
         (Some(options), _) => !options.iter().any(has),
         (None, Some(options)) => options.iter().any(has),
         (None, None) => false,

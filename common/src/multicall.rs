@@ -78,8 +78,8 @@ fn explain(words: Words, env: Env) -> Chain {
         env,
         SelfMatch::Alone,
     );
-    let beside = ["", "../libexec/catena/"].into_iter().filter(|_| end > 0).map(file);
-    chain.file = beside.filter_map(|file| chain.find(file).map(|_| file)).next().or(Some(c"catena-explain"));
+    let mut beside = ["", "../libexec/catena/"].into_iter().filter(|_| end > 0).map(file);
+    chain.file = beside.find(|file| chain.find(file).is_some()).or(Some(c"catena-explain"));
     chain
 }
 

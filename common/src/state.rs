@@ -281,7 +281,7 @@ impl State {
     }
 
     fn add(&mut self, key: &'static str, part: &str, value: nix::Result<Vec<u8>>) {
-        let value = value.unwrap_or_else(|errno| unknown(errno));
+        let value = value.unwrap_or_else(unknown);
         self.0.push(Item { key, part: part.into(), value });
     }
 
@@ -620,7 +620,7 @@ pub fn mask(digits: &[u8]) -> u64 {
 }
 
 fn signal_name(signal: i32) -> Vec<u8> {
-    signals::name(signal).map_or_else(|| signed(signal.into()), |name| name.into())
+    signals::name(signal).map_or_else(|| signed(signal.into()), Into::into)
 }
 
 fn signal_words(mask: u64) -> Vec<String> {

@@ -12,7 +12,8 @@ fn of(text: &str) -> Result<Script, Refusal> {
 
 fn words(text: &str) -> String {
     let script = of(text).unwrap_or_else(|refusal| panic!("{text}: {refusal:?}"));
-    script.words.iter().map(|word| format!("<{}>", String::from_utf8_lossy(word))).collect()
+    let words: Vec<_> = script.words.iter().map(|word| String::from_utf8_lossy(word)).collect();
+    ["<", &words.join("><"), ">"].concat()
 }
 
 fn refused(text: &str) -> (usize, String) {

@@ -22,10 +22,11 @@ pub(crate) fn policy() -> nix::Result<(c_int, c_int)> {
 }
 
 /// `ioprio_get(2)` of this process: class and level in one number.
-pub(crate) fn io_priority() -> nix::Result<c_long> {
+pub(crate) fn io_priority() -> nix::Result<c_int> {
     const PROCESS: c_int = 1;
     // SAFETY: two integers.
-    Errno::result(unsafe { libc::syscall(libc::SYS_ioprio_get, PROCESS, 0) })
+    let value = Errno::result(unsafe { libc::syscall(libc::SYS_ioprio_get, PROCESS, 0) })?;
+    c_int::try_from(value).map_err(|_| Errno::EINVAL)
 }
 
 /// The CPUs that this process may run on, in rising order: `sched_getaffinity(2)`.
@@ -70,9 +71,10 @@ pub(crate) fn bounding() -> u64 {
 /// The ambient set, `PR_CAP_AMBIENT_IS_SET`.
 pub(crate) fn ambient() -> u64 {
     set_of(|number| {
-        let (option, operation, none) = (libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_IS_SET, 0 as c_ulong);
+        const IS_SET: c_ulong = 1; // PR_CAP_AMBIENT_IS_SET
+        let none: c_ulong = 0;
         // SAFETY: integers.
-        Errno::result(unsafe { libc::prctl(option, operation as c_ulong, number, none, none) })
+        Errno::result(unsafe { libc::prctl(libc::PR_CAP_AMBIENT, IS_SET, number, none, none) })
     })
 }
 
