@@ -235,6 +235,20 @@ fn a_link_of_another_package_is_named_in_a_script() {
     assert_eq!(lines(&outcome)[1], note);
 }
 
+#[test]
+fn a_program_whose_name_only_ends_as_a_links_is_no_link_in_a_script() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("run");
+    script(&directory.path().join("my-chroot"), "#!/bin/sh\n");
+    script(&run, "#!/bin/sh\nexec umask 027 ./my-chroot /\n");
+    let outcome = explain(&[run.to_str().unwrap()]);
+    assert!(
+        lines(&outcome).last().unwrap().starts_with("./my-chroot /: would be executed: "),
+        "{}",
+        outcome.stdout
+    );
+}
+
 /// Services of the corpus, with stand-ins for what they run, and the programs that they call.
 struct Corpus {
     directory: TempDir,

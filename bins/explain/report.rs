@@ -1,6 +1,7 @@
 //! What is printed: a line for each link, one for the program, and the traps.
 
 use common::shown;
+use common::state::UNKNOWN;
 use nix::errno::Errno;
 
 use super::difference;
@@ -69,7 +70,10 @@ impl Report {
         text
     }
 
-    fn inherited(&mut self, now: Inherited, text: &mut String) {
+    fn inherited(&mut self, mut now: Inherited, text: &mut String) {
+        if let Some(before) = &self.before {
+            keep_locks(before, &mut now);
+        }
         let before = self.before.replace(now.clone());
         self.seen.last = now.clone();
         let (Some(before), pending) = (before, self.pending.take()) else { return };
@@ -137,6 +141,24 @@ impl Report {
     }
 }
 
+/// Where the files in /proc may not be read any more, as under a landlock, nobody knows of a lock; that of a fd that is
+/// still the same is not lost.
+fn keep_locks(before: &Inherited, now: &mut Inherited) {
+    if now.state.get("oom", "").first() != Some(&UNKNOWN) {
+        return;
+    }
+    let without = |value: &[u8]| {
+        let words = value.split(|byte| matches!(byte, b'\t' | b' ')).filter(|word| *word != b"locked");
+        words.filter(|word| !word.is_empty()).map(<[u8]>::to_vec).collect::<Vec<_>>()
+    };
+    for item in now.state.0.iter_mut().filter(|item| item.key == "fd") {
+        let old = before.state.0.iter().find(|old| old.key == "fd" && old.part == item.part);
+        if let Some(old) = old.filter(|old| without(&old.value) == without(&item.value)) {
+            item.value.clone_from(&old.value);
+        }
+    }
+}
+
 /// Words as a shell would take them, shortened.
 fn words(words: &[Vec<u8>]) -> String {
     const MOST: usize = 72;
@@ -152,4 +174,36 @@ fn words(words: &[Vec<u8>]) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::state::{Item, State};
+
+    #[test]
+    fn a_lock_is_not_lost_where_it_cannot_be_seen() {
+        let of = |oom: &str, fd: &str| {
+            let item = |key, part: &str, value: &str| Item { key, part: part.into(), value: value.into() };
+            Inherited { state: State(vec![item("oom", "", oom), item("fd", "3", fd)]), env: Vec::new() }
+        };
+        let kept = |oom, before, now| {
+            let mut now = of(oom, now);
+            keep_locks(&of("0", before), &mut now);
+            String::from_utf8(now.state.get("fd", "3").to_vec()).unwrap()
+        };
+        let (locked, other, free) =
+            ("write\tnonblocking locked\t/x\t", "write\t\t/y\t", "write\tnonblocking\t/x\t");
+        assert_eq!(kept("?denied", locked, free), locked);
+        assert_eq!(kept("0", locked, free), free);
+        assert_eq!(kept("?denied", locked, other), other);
+        assert_eq!(kept("?denied", free, free), free);
+    }
+
+    #[test]
+    fn words_are_quoted_and_shortened() {
+        let of = |text: &[&str]| words(&text.iter().map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>());
+        assert_eq!(of(&["nginx", "-g", "daemon off;", ""]), "nginx -g 'daemon off;' ''");
+        assert!(of(&["x"; 100]).ends_with(" x ..."));
+    }
 }

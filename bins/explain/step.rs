@@ -54,7 +54,7 @@ impl Channel {
         let file = this.file(c"exe", OFlag::O_RDONLY).or_fail("open this program's own file")?;
         let own = this.file(c".", OFlag::O_RDONLY | OFlag::O_DIRECTORY).or_fail("open /proc/self")?;
         let keep = |fd| fds::out_of_the_way(fd).or_fail("keep a fd");
-        Ok(Self { pipe: keep(pipe)?, own: keep(own)?, file: keep(file)?, naming, ended: false })
+        Ok(Self { pipe: keep(pipe)?, own: keep(own)?, file: keep(file)?, naming, ended: false }.kept_open())
     }
 
     /// The channel that a process was called with, if it is one of these.
@@ -63,7 +63,13 @@ impl Channel {
         let mut fd = || number::<RawFd>(parts.next()?);
         let (pipe, own, file) = (fd()?, fd()?, fd()?);
         let naming = if parts.next()? == b"n" { Naming::ByName } else { Naming::ByFile };
-        Some(Self { pipe, own, file, naming, ended: parts.next()? == b"e" })
+        Some(Self { pipe, own, file, naming, ended: parts.next()? == b"e" }.kept_open())
+    }
+
+    /// Lets no link close these with all others.
+    fn kept_open(self) -> Self {
+        fds::keep_from(self.pipe.min(self.own).min(self.file));
+        self
     }
 
     fn name(&self) -> CString {
@@ -179,8 +185,13 @@ fn next(chain: &Chain, channel: Channel) -> Option<&'static Link> {
     let link = longest(LINKS.iter().filter(name))?;
     match channel.naming {
         Naming::ByName => Some(link),
-        // What is not found is not executed.
-        Naming::ByFile => chain.find(word).map(|_| link),
+        // What is not found is not executed; and `mychroot` is no chroot, unless it is ours with a prefix.
+        Naming::ByFile => {
+            let file = chain.find(word)?;
+            let exactly = SelfMatch::Named.is_called(base(word), link.name);
+            (exactly || std::fs::canonicalize(path_of(&file)).is_ok_and(|path| is_ours(&path)))
+                .then_some(link)
+        }
     }
 }
 
@@ -211,10 +222,21 @@ fn path_of(file: &CStr) -> &Path {
     Path::new(std::ffi::OsStr::from_bytes(file.to_bytes()))
 }
 
-/// Whether a file is where the programs of one installation are: beside the program catena.
+/// Whether a file is where the programs of this installation are, with its prefix: beside the program catena, or this one.
 fn is_ours(path: &Path) -> bool {
-    let places = ["catena", "../catena", "../../bin/catena", "../catena-explain", "catena-explain"];
-    path.parent().is_some_and(|directory| places.iter().any(|place| directory.join(place).exists()))
+    let own = This::open().and_then(|this| this.program()).unwrap_or_default();
+    let name = own.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let prefix = name.strip_suffix(b"catena-explain").unwrap_or_default();
+    let has = |directory: &Path, name: &str| {
+        directory.join(std::ffi::OsStr::from_bytes(&[prefix, name.as_bytes()].concat())).exists()
+    };
+    path.parent().is_some_and(|directory| has(directory, "catena") || has(directory, "catena-explain"))
+}
+
+/// The last part of a path.
+fn base(word: &CStr) -> &CStr {
+    let start = word.to_bytes().iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    CStr::from_bytes_with_nul(&word.to_bytes_with_nul()[start..]).unwrap_or_default()
 }
 
 fn bytes(words: impl Iterator<Item = &'static CStr>) -> Vec<Vec<u8>> {

@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, FcntlArg, FdFlag, OFlag, fcntl, openat};
@@ -141,6 +142,19 @@ pub fn move_to_top(fd: OwnedFd, most: RawFd) -> nix::Result<OwnedFd> {
     };
     raw::close(fd.into_raw_fd())?;
     Ok(moved)
+}
+
+static KEPT: AtomicI32 = AtomicI32::new(RawFd::MAX);
+
+/// Says that the fds from this number up are this program's own, which no link closes with all others.
+pub fn keep_from(fd: RawFd) {
+    KEPT.fetch_min(fd, Ordering::Relaxed);
+}
+
+/// The number from which on no link may close all: [`keep_from`].
+#[must_use]
+pub fn kept_from() -> RawFd {
+    KEPT.load(Ordering::Relaxed)
 }
 
 /// The lowest number of those that [`out_of_the_way`] gives, where the limit allows it: a program finds none there.
