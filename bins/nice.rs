@@ -27,6 +27,9 @@ fn run(cli: &mut Cli) -> Outcome {
         }
     }
     let chain = cli.rest()?;
-    niceness::add(increment, "only root may lower it: put nice before setuidgid")?;
+    niceness::add(
+        increment,
+        "only root may lower it: put nice right after setuidgid, which lends it the right, or before it",
+    )?;
     Ok(chain)
 }

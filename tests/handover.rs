@@ -12,6 +12,8 @@ use tempfile::TempDir;
 use crate::needs;
 use crate::support::*;
 
+mod lent;
+
 /// A directory with setuidgid, chroot and state in `bin`, and a root directory `root` with state and /proc.
 struct World {
     directory: TempDir,
@@ -36,7 +38,7 @@ impl World {
     /// Puts programs into a directory.
     fn install(&self, programs: &[&str], directory: &str) {
         for program in programs {
-            let ours = catena::LINKS.iter().any(|link| link.name == *program);
+            let ours = *program == "catena" || catena::LINKS.iter().any(|link| link.name == *program);
             let from = if ours { bin().join(program) } else { example(program) };
             install(&from, &self.at(directory).join(program));
         }

@@ -195,10 +195,15 @@ pub(super) struct Clients {
 }
 
 impl Clients {
+    /// Whether there is a place for a client of these rights.
+    pub(super) fn has_place(&self, rights: Rights) -> bool {
+        let readers = self.all.iter().flatten().filter(|client| client.rights == Rights::Look).count();
+        (rights == Rights::Control || readers < READERS) && self.all.iter().any(Option::is_none)
+    }
+
     /// Adds a client. False where there is no place.
     pub(super) fn add(&mut self, fd: OwnedFd, rights: Rights, events: &Events) -> nix::Result<bool> {
-        let readers = self.all.iter().flatten().filter(|client| client.rights == Rights::Look).count();
-        if rights == Rights::Look && readers >= READERS {
+        if !self.has_place(rights) {
             return Ok(false);
         }
         let Some(i) = self.all.iter().position(Option::is_none) else { return Ok(false) };

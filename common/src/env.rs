@@ -34,8 +34,10 @@ impl Env {
     /// The value of the first variable called `name`, as getenv(3).
     #[must_use]
     pub fn get(&self, name: &CStr) -> Option<&'static CStr> {
-        let received = self.received.clone().into_iter().flatten();
-        let entry = received.chain(self.edited.iter().copied()).find(|entry| is(entry, name.to_bytes()))?;
+        if let Some(received) = &self.received {
+            return received.value_of(name);
+        }
+        let entry = self.edited.iter().find(|entry| is(entry, name.to_bytes()))?;
         CStr::from_bytes_with_nul(&entry.to_bytes_with_nul()[name.count_bytes() + 1..]).ok()
     }
 

@@ -76,8 +76,7 @@ impl SelfMatch {
 /// put a prefix in front.
 #[must_use]
 pub(crate) fn is_called(word: &CStr, name: &str) -> bool {
-    let called = word.to_bytes().rsplit(|b| *b == b'/').next().unwrap_or_default();
-    called.ends_with(name.as_bytes())
+    word.to_bytes().ends_with(name.as_bytes()) // which has no slash
 }
 
 /// The file of the program `other` beside the file of this one, which is `own`, both with the same prefix

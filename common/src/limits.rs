@@ -69,6 +69,9 @@ pub enum Which {
     Both,
 }
 
+const RAISED: &str = "only CAP_SYS_RESOURCE raises a hard limit, which root may lack in a container: put softlimit right \
+    after setuidgid, which lends it, or before it";
+
 /// Sets a limit.
 pub fn set(resource: Resource, which: Which, value: Value) -> Result<(), Exit> {
     let failed = |errno| Exit::system(format_args!("set {resource:?}"), errno);
@@ -83,6 +86,7 @@ pub fn set(resource: Resource, which: Which, value: Value) -> Result<(), Exit> {
         Some(most) if errno == Errno::EPERM && resource == Resource::RLIMIT_NOFILE && hard > most => {
             failed(errno).hint(format!("the hard limit would be more than fs.nr_open, which is {most}"))
         }
+        _ if errno == Errno::EPERM => failed(errno).hint(RAISED),
         _ => failed(errno),
     })
 }

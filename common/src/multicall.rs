@@ -93,9 +93,10 @@ fn apply(
         chain = link.apply(chain)?;
         let expected = |next: &&'static Link| chain.expect(link.name, next.name);
         let own = |next: &&'static Link| expected(next).is_some_and(|own| chain.is_next(&own));
-        let alone = matches!(chain.own, SelfMatch::Alone);
+        let word = chain.words.first().filter(|_| !matches!(chain.own, SelfMatch::Alone));
         // First by its name, then by its file: where that cannot be looked at, it is no shorter name either.
-        let next = longest(links.iter().filter(|next| !alone && expected(next).is_some())).filter(own);
+        let called = |word| longest(links.iter().filter(|next| chain.own.is_called(word, next.name)));
+        let next = word.and_then(called).filter(own);
         let by_name = matches!(chain.own, SelfMatch::Named);
         match (next, chain.changed) {
             (Some(next), None) => link = next,

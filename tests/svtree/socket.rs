@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::{fs, thread};
 
 use common::fds::unread;
+use nix::sys::signal::Signal;
 
 use super::harness::*;
 use crate::support::*;
@@ -176,6 +177,30 @@ fn many_clients_are_served_side_by_side_and_one_too_many_is_turned_away() {
             });
         }
     });
+    tree.stop();
+}
+
+#[test]
+fn those_that_have_gone_make_place_for_those_that_come_in_the_same_moment() {
+    let mut tree = Tree::start(&[("a/run", PUPPET)]);
+    tree.started(1, "a");
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| tree.connect()).collect();
+    for client in &mut clients {
+        assert_eq!(field(&client.ask("status"), "state"), "\"up\"");
+    }
+    for gone in [1, 5, 16] {
+        // It learns of both at once. No more than 16 wait to be let in.
+        tree.signal(Signal::SIGSTOP);
+        clients.truncate(CLIENTS - gone);
+        let mut new: Vec<Client> = (0..gone).map(|_| tree.connect()).collect();
+        new.iter_mut().for_each(|client| client.say("status\n").unwrap());
+        tree.signal(Signal::SIGCONT);
+        for client in &mut new {
+            assert_eq!(field(&client.line(), "state"), "\"up\"", "{gone}");
+        }
+        clients.append(&mut new);
+    }
+    drop(clients);
     tree.stop();
 }
 

@@ -37,9 +37,14 @@ impl Tree {
         for _ in 0..MOST {
             let Some(socket) = &self.socket else { return };
             match socket::accept(socket.as_fd()) {
-                // Without a place or memory for it, the end of its connection says so.
                 Ok(client) => match self.access.rights(client.as_fd()) {
-                    Some(rights) => drop(self.clients.add(client, rights, &self.events)),
+                    Some(rights) => {
+                        if !self.clients.has_place(rights) {
+                            self.make_room();
+                        }
+                        // Without a place or memory for it, the end of its connection says so.
+                        let _ = self.clients.add(client, rights, &self.events);
+                    }
                     // It is closed in any case.
                     None => drop(socket::send(client.as_fd(), Object::error(NOT_PERMITTED).line())),
                 },
@@ -49,6 +54,17 @@ impl Tree {
                 // It stays in the queue, which would be reported again and again.
                 Err(_) => return self.crowd(Some(Now::read().monotonic + AGAIN)),
             }
+        }
+    }
+
+    /// Lets those clients go that have gone: of that and of those who come after them one may learn in one round, in any
+    /// order.
+    fn make_room(&mut self) {
+        for i in self.clients.places() {
+            self.hear(i);
+        }
+        if let Err(errno) = self.clients.rest(&self.events) {
+            self.voice.unable(&[b"wait for a client"], errno);
         }
     }
 

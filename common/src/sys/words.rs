@@ -26,6 +26,28 @@ impl Words {
         self.clone().next()
     }
 
+    /// What follows `name` and `=` in the first word that begins so. Of the others, of which there may be many, no more is
+    /// read than differs.
+    pub(crate) fn value_of(&self, name: &CStr) -> Option<&'static CStr> {
+        let name = name.to_bytes();
+        let mut next = self.next;
+        loop {
+            // SAFETY: by the contract of `new` the pointer is inside the vector: the loop ends at the null at its end.
+            let word = unsafe { *next };
+            if word.is_null() {
+                return None;
+            }
+            // SAFETY: the string ends in a NUL, which is no byte of a name: so no byte behind it is read.
+            let byte = |i: usize| unsafe { *word.add(i).cast::<u8>() };
+            if name.iter().enumerate().all(|(i, expected)| byte(i) == *expected) && byte(name.len()) == b'=' {
+                // SAFETY: the string goes on behind the `=`, and lives as long as the process.
+                return Some(unsafe { CStr::from_ptr(word.add(name.len() + 1)) });
+            }
+            // SAFETY: this was not the null, so one more entry follows.
+            next = unsafe { next.add(1) };
+        }
+    }
+
     /// The words behind the first.
     #[must_use]
     pub fn behind_first(mut self) -> Self {

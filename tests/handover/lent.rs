@@ -1,0 +1,257 @@
+//! Every link that is lent something, alone and with others, in every order: it ends as where the deeds were done first, by root.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use super::World;
+use crate::needs;
+use crate::support::*;
+
+/// Each lent link with words that need what it is lent, if there are such; what this machine has to have for them.
+const DEEDS: &[(&str, &str, fn() -> Result<(), String>)] = &[
+    ("chroot", "root", anywhere),
+    ("nice", "-n -5", anywhere),
+    ("softlimit", "-c 7 -H -f 1048576", anywhere),
+];
+
+fn anywhere() -> Result<(), String> {
+    Ok(())
+}
+
+/// Those of them that this machine has.
+fn deeds() -> Vec<(&'static str, String)> {
+    let here = DEEDS.iter().filter(|(name, _, here)| here().map_err(|why| println!("{name}: {why}")).is_ok());
+    here.map(|(name, words, _)| (*name, format!("{name} {words}"))).collect()
+}
+
+/// The world with every link, and with a network of its own.
+struct Lending(World);
+
+impl Lending {
+    fn new() -> Self {
+        let world = World::new();
+        world.install(&["catena", "setuidgid"], "bin");
+        for (name, ..) in DEEDS {
+            world.install(&[name], "bin");
+        }
+        Self(world)
+    }
+
+    /// What each of these command lines prints; whatever is said on stderr or with another status is part of it.
+    fn run(&self, lines: &[String]) -> Vec<String> {
+        let mut script = String::new();
+        for line in lines {
+            writeln!(script, "({line}) 2>&1 || echo \"status $?\"; echo ==").unwrap();
+        }
+        fs::write(self.0.at("lines"), script).unwrap();
+        let seen = self.0.run("unshare --net sh lines");
+        assert_eq!((seen.status, &*seen.stderr), (0, ""));
+        let mut all: Vec<_> = seen.stdout.split("==\n").map(str::to_owned).collect();
+        assert_eq!(all.pop().as_deref(), Some(""));
+        assert_eq!(all.len(), lines.len());
+        all
+    }
+}
+
+/// `state` at the end of a chain: where chroot is among the deeds it is in the new root.
+fn state(deeds: &str) -> &'static str {
+    if deeds.contains("chroot ") { "/state" } else { "state" }
+}
+
+/// What the state differs in from that at the end of the same deeds done by root.
+fn compared(lines: &str, control: &str, seen: &str) -> String {
+    let given = lines.contains("caps ").then_some(GIVEN);
+    let expected = control.lines().map(|line| match (given, line.split(' ').next().unwrap()) {
+        (Some(given), set) if SETS.contains(&set) => format!("{set} {given:016x}\n"),
+        _ => format!("{line}\n"),
+    });
+    // Each has its own pid, and each run its own mounts and network.
+    let own = |line: &&str| {
+        ["env LISTEN_PID=", "namespace mnt:", "namespace net:"].iter().any(|own| line.starts_with(own))
+    };
+    let same = |state: &str| state.split_inclusive('\n').filter(|line| !own(line)).collect::<String>();
+    differences(&same(&expected.collect::<String>()), &same(seen))
+}
+
+/// What the deed of caps gives: `CAP_NET_BIND_SERVICE`.
+const GIVEN: u64 = 1 << 10;
+const SETS: &[&str] = &[
+    "CapInh",
+    "CapPrm",
+    "CapEff",
+    "CapAmb",
+    "CapBnd",
+    "inheritable",
+    "permitted",
+    "effective",
+    "ambient",
+    "bounding",
+];
+
+#[test]
+fn every_pair_and_triple_ends_as_where_root_did_the_deeds_first() {
+    needs!(mounts(), root());
+    let lending = Lending::new();
+    let deeds = deeds();
+    let (mut chains, mut sets) = (Vec::new(), Vec::new());
+    let all = 0..deeds.len();
+    for one in all.clone() {
+        chains.push(vec![one]);
+        for two in all.clone().filter(|two| *two != one) {
+            chains.push(vec![one, two]);
+            let third = all.clone().filter(|three| ![one, two].contains(three));
+            chains.extend(third.map(|three| vec![one, two, three]));
+        }
+    }
+    for chain in &mut chains {
+        let mut set = chain.clone();
+        set.sort_unstable();
+        if !sets.contains(&set) {
+            sets.push(set);
+        }
+    }
+    let words = |chain: &[usize]| chain.iter().map(|i| deeds[*i].1.as_str()).collect::<Vec<_>>().join(" ");
+    // What setuidgid takes away, root cannot give before.
+    let by_root = |set: &Vec<usize>| {
+        let without = set.iter().copied().filter(|i| deeds[*i].0 != "caps").collect::<Vec<_>>();
+        let words = words(&without);
+        format!("catena {words} setuidgid :8001:8002 {}", state(&words))
+    };
+    let controls: HashMap<_, _> =
+        sets.iter().zip(lending.run(&sets.iter().map(by_root).collect::<Vec<_>>())).collect();
+    let lent = |chain: &Vec<usize>| {
+        let words = words(chain);
+        format!("catena setuidgid :8001:8002 {words} {}", state(&words))
+    };
+    let lines: Vec<_> = chains.iter().map(lent).collect();
+    for ((chain, line), seen) in chains.iter().zip(&lines).zip(lending.run(&lines)) {
+        let mut set = chain.clone();
+        set.sort_unstable();
+        assert!(controls[&set].contains("\npermitted 0000000000000000\n"), "{line}: {}", controls[&set]);
+        assert_eq!(compared(line, &controls[&set], &seen), "", "{line}");
+    }
+    println!("{} chains", lines.len());
+}
+
+#[test]
+fn single_programs_are_lent_the_same() {
+    needs!(mounts(), root());
+    let lending = Lending::new();
+    let deeds = deeds();
+    let mut lines = Vec::new();
+    for (one, deed) in &deeds {
+        lines.push(deed.clone());
+        // Behind chroot the file of the next link is another.
+        let pairs = deeds.iter().filter(|(two, _)| one != two && *one != "chroot");
+        lines.extend(pairs.map(|(_, other)| format!("{deed} {other}")));
+    }
+    let chain = |before: &str| {
+        lines
+            .iter()
+            .map(|line| format!("{before} setuidgid :8001:8002 {line} {}", state(line)))
+            .collect::<Vec<_>>()
+    };
+    let fused = lending.run(&chain("catena"));
+    for ((line, fused), seen) in lines.iter().zip(fused).zip(lending.run(&chain(""))) {
+        assert!(fused.contains("\nuids 8001 8001 8001\n"), "{line}: {fused}");
+        assert_eq!(compared("", &fused, &seen), "", "{line}");
+    }
+}
+
+#[test]
+fn a_foreign_link_first_in_path_is_executed_without_any_capability() {
+    needs!(mounts(), root());
+    let lending = Lending::new();
+    fs::create_dir(lending.0.at("foreign")).unwrap();
+    let deeds = deeds();
+    for (name, _) in &deeds {
+        install(&example("state"), &lending.0.at("foreign").join(name));
+    }
+    for before in ["", "setpriv --securebits=+no_setuid_fixup "] {
+        let line = |(_, deed): &(_, String)| {
+            format!("PATH=foreign:$PATH; {before}setuidgid :8001:8002 {deed} state")
+        };
+        let lines: Vec<_> = deeds.iter().map(line).collect();
+        for ((_, deed), seen) in deeds.iter().zip(lending.run(&lines)) {
+            assert!(seen.starts_with(&format!("argv {}\n", deed.replace(' ', "\nargv "))), "{deed}: {seen}");
+            for set in ["inheritable", "permitted", "effective", "ambient"] {
+                assert!(seen.contains(&format!("\n{set} 0000000000000000\n")), "{deed}: {seen}");
+            }
+            assert!(seen.contains("\nuids 8001 8001 8001\n"), "{deed}: {seen}");
+        }
+    }
+}
+
+/// A name in PATH that is now our file, now a foreign one, as fast as it can be changed.
+#[test]
+fn a_race_in_path_gains_nothing() {
+    needs!(mounts(), root());
+    let lending = Lending::new();
+    let directory = lending.0.at("race");
+    fs::create_dir(&directory).unwrap();
+    install(&example("state"), &directory.join("foreign"));
+    let swap = |to: &Path, name: &str| {
+        let new = directory.join("new");
+        symlink(to, &new).unwrap();
+        fs::rename(&new, directory.join(name)).unwrap();
+    };
+    let deeds: Vec<_> = deeds().into_iter().filter(|(name, _)| *name != "chroot").collect();
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                for (name, _) in &deeds {
+                    swap(&lending.0.at("bin").join(name), name);
+                    swap(Path::new("foreign"), name);
+                }
+            }
+        });
+        let line =
+            |i: usize| format!("PATH=race:$PATH; setuidgid :8001:8002 {} state", deeds[i % deeds.len()].1);
+        let all = lending.run(&(0..400).map(line).collect::<Vec<_>>());
+        ended.store(true, Ordering::Relaxed);
+        let (mut ours, mut theirs) = (0, 0);
+        for (i, seen) in all.iter().enumerate() {
+            let (name, deed) = &deeds[i % deeds.len()];
+            if seen.starts_with("argv state\n") {
+                ours += 1;
+            } else if seen.starts_with(&format!("argv {name}\n")) {
+                theirs += 1;
+            } else {
+                // Between the look and the exec it has become ours, and runs as a program of its own, which may not.
+                assert!(seen.contains(": fatal: ") && seen.ends_with("status 111\n"), "{deed}: {seen}");
+                continue;
+            }
+            for set in ["inheritable", "permitted", "effective", "ambient"] {
+                let none = seen.contains(&format!("\n{set} 0000000000000000\n"));
+                let given = *name == "caps" && seen.contains(&format!("\n{set} {GIVEN:016x}\n"));
+                assert!(none || given, "{deed}: {seen}");
+            }
+            assert!(seen.contains("\nuids 8001 8001 8001\n"), "{deed}: {seen}");
+        }
+        println!("ours {ours}, foreign {theirs}");
+    });
+}
+
+#[test]
+fn a_set_id_copy_lends_nothing() {
+    needs!(mounts(), root());
+    let lending = Lending::new();
+    fs::set_permissions(lending.0.at("bin/setuidgid"), PermissionsExt::from_mode(0o4755)).unwrap();
+    let deeds = deeds();
+    let line = |(_, deed): &(_, String)| {
+        format!("setpriv --reuid=8003 --regid=8003 --clear-groups setuidgid :8001:8002 {deed} state")
+    };
+    let hint = "it would give them to anybody: remove them with 'chmod ug-s' and 'setcap -r'";
+    let message = format!(
+        "setuidgid: fatal: this program's file is set-id or has file capabilities\nsetuidgid: hint: {hint}\nstatus 111\n"
+    );
+    for seen in lending.run(&deeds.iter().map(line).collect::<Vec<_>>()) {
+        assert_eq!(seen, message);
+    }
+}
