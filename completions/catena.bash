@@ -17,7 +17,7 @@ _catena() {
 		mapfile -t COMPREPLY < <(compgen -W '--help --version' -- "$cur")
 		;;
 	0:*)
-		mapfile -t COMPREPLY < <(compgen -W 'argv0 chdir chpst chroot emptyenv envdir envfile envuidgid export fdclose fdmove fghack mkrundir nice pgrphack pidlock redirfd setlock setsid-free setuidgid softlimit umask unexport' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'argv0 chdir chpst chroot emptyenv envdir envfile envuidgid export fdclose fdmove fghack mkrundir nice pgrphack pidlock redirfd setlock setsid-free setuidgid softlimit umask unexport explain' -- "$cur")
 		;;
 	*)
 		if declare -F _comp_command_offset >/dev/null; then
