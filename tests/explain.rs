@@ -264,8 +264,17 @@ const DAEMONS: &str = "agetty anacrond auditd bluetoothd boinc busyd catalina ch
 const HELPERS: &str =
     "sv svc svok svstat svwaitup install dbus-uuidgen alsactl iptables-restore nginx-test nft sleep";
 
+/// How the links are installed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Links {
+    /// Each a program of its own.
+    Files,
+    /// As links to catena.
+    InOne,
+}
+
 impl Corpus {
-    fn new() -> Self {
+    fn new(how: Links) -> Self {
         let mut users = "root:x:0:0:root:/root:/bin/sh\n".to_owned();
         let mut groups = "root:x:0:\n".to_owned();
         let names = "nobody git gitdaemon jail log memcache mysql redis tinydns tomcat tor www opscode alice bind dnscache";
@@ -288,10 +297,15 @@ impl Corpus {
         for name in HELPERS.split_whitespace() {
             script(&at("stand").join(name), "#!/bin/sh\n");
         }
-        let links =
-            "chpst envdir envuidgid fghack nice pgrphack setlock setuidgid softlimit catena catena-explain";
-        for name in links.split(' ') {
+        for name in ["catena", "catena-explain"] {
             install(&program(name), &at("bin").join(name));
+        }
+        let links = "chpst envdir envuidgid fghack nice pgrphack setlock setuidgid softlimit";
+        for name in links.split(' ') {
+            match how {
+                Links::Files => install(&program(name), &at("bin").join(name)),
+                Links::InOne => std::os::unix::fs::symlink("catena", at("bin").join(name)).unwrap(),
+            }
         }
         let services = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/services");
         assert_eq!(run(sh("cp -R \"$1\" \"$2\"").arg("sh").arg(services).arg(at("sv"))), prints(""));
@@ -379,30 +393,35 @@ const SIMPLE: [&str; 26] = [
 #[test]
 fn what_is_said_of_scripts_is_what_happens() {
     needs!(root(), mounts(), namespaces());
-    let corpus = Corpus::new();
     let mut wrong = Vec::new();
-    for service in SIMPLE {
-        let (status, report, errors) = corpus.explained(service);
-        if (status, &*errors) != (0, "") || !report.contains(": would be executed: ") {
-            wrong.push(format!("{service}: {status} {errors}{report}"));
-            continue;
-        }
-        let said: Vec<&str> = report.lines().skip_while(|line| !line.starts_with("pid ")).collect();
-        let outcome = run(&mut corpus.command(service, &["./run"]));
-        let happened = text(&corpus.at("state"));
-        let (said, happened) = (comparable(&said.join("\n")), comparable(&happened));
-        if outcome.status != 0 || happened.is_empty() || said != happened {
-            let differences = differences(&happened.join("\n"), &said.join("\n"));
-            wrong.push(format!("{service}: {outcome:?} {}\n{differences}", text(&corpus.at("err"))));
+    for how in [Links::Files, Links::InOne] {
+        let corpus = Corpus::new(how);
+        for service in SIMPLE {
+            wrong.extend(said_wrongly(&corpus, service).map(|what| format!("{how:?} {what}")));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What is said of a service and does not happen.
+fn said_wrongly(corpus: &Corpus, service: &str) -> Option<String> {
+    let (status, report, errors) = corpus.explained(service);
+    if (status, &*errors) != (0, "") || !report.contains(": would be executed: ") {
+        return Some(format!("{service}: {status} {errors}{report}"));
+    }
+    let said: Vec<&str> = report.lines().skip_while(|line| !line.starts_with("pid ")).collect();
+    let outcome = run(&mut corpus.command(service, &["./run"]));
+    let happened = text(&corpus.at("state"));
+    let (said, happened) = (comparable(&said.join("\n")), comparable(&happened));
+    let differences = differences(&happened.join("\n"), &said.join("\n"));
+    let right = outcome.status == 0 && !happened.is_empty() && said == happened;
+    (!right).then(|| format!("{service}: {outcome:?} {}\n{differences}", text(&corpus.at("err"))))
+}
+
 #[test]
 fn no_script_is_warned_of_without_a_reason() {
     needs!(root(), mounts(), namespaces());
-    let corpus = Corpus::new();
+    let corpus = Corpus::new(Links::Files);
     let mut warned = Vec::new();
     let mut statuses = Vec::new();
     for service in corpus.services() {
