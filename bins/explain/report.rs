@@ -101,6 +101,9 @@ impl Report {
     /// The last lines, and the status that the chain would have ended with. `how` says what became of the child.
     pub(super) fn end(mut self, how: &str) -> (String, i32) {
         let mut text = std::mem::take(&mut self.notes);
+        if let Some((applied, _)) = &self.pending {
+            text.extend([&words(applied), ": is applied, and what it leaves is not told\n"]);
+        }
         let Some(status) = self.status else {
             text.extend(["what comes then is not known: the process ", how, "\n"]);
             return (text, 111);

@@ -280,6 +280,7 @@ impl State {
         text
     }
 
+    #[inline(never)] // it is called for each item
     fn add(&mut self, key: &'static str, part: &str, value: nix::Result<Vec<u8>>) {
         let value = value.unwrap_or_else(unknown);
         self.0.push(Item { key, part: part.into(), value });
@@ -511,9 +512,8 @@ impl Files<'_> {
         let list =
             self.this().and_then(|this| this.file(c"fd", flags)).and_then(|list| file::names(list.as_fd()));
         let Ok(names) = list else { return (0..1 << 16).filter(|fd| fd::is_open(*fd)).collect() };
-        let mut numbers: Vec<RawFd> = names.iter().filter_map(|name| number(name.to_bytes())).collect();
-        numbers.sort_unstable();
-        numbers
+        // The kernel lists them in their order.
+        names.iter().filter_map(|name| number(name.to_bytes())).collect()
     }
 
     fn file(&self, at: RawFd) -> nix::Result<Vec<u8>> {

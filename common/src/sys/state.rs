@@ -3,12 +3,12 @@
 
 use std::ffi::{c_int, c_long, c_ulong};
 use std::mem;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::RawFd;
 
 use nix::errno::Errno;
 
 use super::process::prctl;
+use crate::text::Text;
 
 /// Where a process stands with the scheduler: `sched_getscheduler(2)`, `sched_getparam(2)`.
 pub(crate) fn policy() -> nix::Result<(c_int, c_int)> {
@@ -125,20 +125,49 @@ pub(crate) fn socket(fd: RawFd) -> nix::Result<Socket> {
     // SAFETY: room for the bytes that are said.
     Errno::result(unsafe { libc::getsockname(fd, name.as_mut_ptr().cast(), &raw mut length) })?;
     let name = &name[..usize::try_from(length).unwrap_or(0).min(128)];
-    let port = || u16::from_be_bytes([name[2], name[3]]);
     let (kind, address) = match (domain, kind, name.len()) {
         (libc::AF_UNIX, ..) => ("unix", path_of(name.get(2..).unwrap_or_default())),
-        (libc::AF_INET, kind, 16) => {
-            let address = Ipv4Addr::from(<[u8; 4]>::try_from(&name[4..8]).unwrap_or_default());
-            (transport(kind), SocketAddr::new(address.into(), port()).to_string().into_bytes())
-        }
-        (libc::AF_INET6, kind, 28) => {
-            let address = Ipv6Addr::from(<[u8; 16]>::try_from(&name[8..24]).unwrap_or_default());
-            (transport(kind), SocketAddr::new(address.into(), port()).to_string().into_bytes())
-        }
+        (libc::AF_INET, kind, 16) => (transport(kind), internet(&name[4..8], &name[2..4])),
+        (libc::AF_INET6, kind, 28) => (transport(kind), internet(&name[8..24], &name[2..4])),
         _ => ("", Vec::new()),
     };
     Ok(Socket { kind, listens, address })
+}
+
+/// `127.0.0.1:80`, `[::1]:80`: std's brings all that it can format. Of an IPv6 address the first longest row of zeros is
+/// left out.
+fn internet(address: &[u8], port: &[u8]) -> Vec<u8> {
+    let mut text = Text::<64>::new();
+    if address.len() == 4 {
+        for (place, byte) in address.iter().enumerate() {
+            text.add(if place == 0 { "" } else { "." }).number(*byte);
+        }
+    } else {
+        let groups: Vec<u16> = address.chunks(2).map(pair).collect();
+        let zeros = |at: usize| groups[at..].iter().take_while(|group| **group == 0).count();
+        let longest = (0..groups.len()).rev().max_by_key(|at| zeros(*at)).filter(|at| zeros(*at) > 1);
+        text.add("[");
+        let mut at = 0;
+        while at < groups.len() {
+            if longest == Some(at) {
+                text.add("::");
+                at += zeros(at);
+                continue;
+            }
+            text.add(if at == 0 || longest.is_some_and(|from| from + zeros(from) == at) { "" } else { ":" });
+            let digits =
+                [12, 8, 4, 0].map(|shift| b"0123456789abcdef"[usize::from(groups[at] >> shift & 15)]);
+            let first = digits.iter().position(|digit| *digit != b'0').unwrap_or(3);
+            text.add(&digits[first..]);
+            at += 1;
+        }
+        text.add("]");
+    }
+    text.add(":").number(pair(port)).bytes().to_vec()
+}
+
+fn pair(bytes: &[u8]) -> u16 {
+    u16::from_be_bytes([bytes[0], bytes[1]])
 }
 
 fn transport(kind: c_int) -> &'static str {
@@ -154,5 +183,30 @@ fn path_of(name: &[u8]) -> Vec<u8> {
         [] => Vec::new(),
         [0, rest @ ..] => [b"@", rest].concat(),
         path => path.split(|byte| *byte == 0).next().unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+    #[test]
+    fn an_address_is_written_as_std_does() {
+        for groups in [
+            [0; 8],
+            [0, 0, 0, 0, 0, 0, 0, 1],
+            [0xfe80, 0, 0, 0, 1, 0, 0, 0x10],
+            [1, 0, 2, 0, 3, 0, 4, 0],
+            [0, 0, 1, 0, 0, 0, 2, 3],
+            [0x2001, 0xdb8, 1, 2, 3, 4, 5, 6],
+            [1, 0, 0, 2, 3, 0, 0, 4],
+            [1, 2, 3, 4, 5, 6, 0, 0],
+        ] {
+            let address = Ipv6Addr::from(groups);
+            let expected = SocketAddr::new(IpAddr::V6(address), 80).to_string();
+            assert_eq!(String::from_utf8(internet(&address.octets(), &[0, 80])).unwrap(), expected);
+        }
+        assert_eq!(internet(&[127, 0, 0, 1], &[0x1f, 0x90]), b"127.0.0.1:8080");
     }
 }
