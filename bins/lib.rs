@@ -5,9 +5,13 @@
 use common::Link;
 
 pub mod argv0;
+pub mod caps;
+pub mod cgroup;
 pub mod chdir;
+pub mod choom;
 pub mod chpst;
 pub mod chroot;
+pub mod chrt;
 pub mod emptyenv;
 pub mod envdir;
 pub mod envfile;
@@ -16,16 +20,23 @@ pub mod explain;
 pub mod export;
 pub mod fdclose;
 pub mod fdmove;
+pub mod fdown;
 pub mod fghack;
+pub mod ionice;
+pub mod landlock;
+pub mod listen;
 pub mod mkrundir;
 pub mod nice;
+pub mod no_new_privs;
 pub mod pause;
+pub mod pdeathsig;
 pub mod pgrphack;
 pub mod pidlock;
 pub mod redirfd;
 pub mod setlock;
 pub mod setsid_free;
 pub mod setuidgid;
+pub mod sigclean;
 pub mod sissylog;
 pub mod softlimit;
 pub mod state;
@@ -36,16 +47,22 @@ pub mod svrun;
 pub mod svtree;
 pub mod tai64n;
 pub mod tai64nlocal;
+pub mod taskset;
 pub mod umask;
 pub mod unexport;
+pub mod unshare;
 pub mod utmpset;
 
 /// Every link, by name.
 pub static LINKS: &[Link] = &[
     argv0::LINK,
+    caps::LINK,
+    cgroup::LINK,
     chdir::LINK,
+    choom::LINK,
     chpst::LINK,
     chroot::LINK,
+    chrt::LINK,
     emptyenv::LINK,
     envdir::LINK,
     envfile::LINK,
@@ -53,18 +70,27 @@ pub static LINKS: &[Link] = &[
     export::LINK,
     fdclose::LINK,
     fdmove::LINK,
+    fdown::LINK,
     fghack::LINK,
+    ionice::LINK,
+    landlock::LINK,
+    listen::LINK,
     mkrundir::LINK,
     nice::LINK,
+    no_new_privs::LINK,
+    pdeathsig::LINK,
     pgrphack::LINK,
     pidlock::LINK,
     redirfd::LINK,
     setlock::LINK,
     setsid_free::LINK,
     setuidgid::LINK,
+    sigclean::LINK,
     softlimit::LINK,
+    taskset::LINK,
     umask::LINK,
     unexport::LINK,
+    unshare::LINK,
 ];
 
 /// Every program that is no link, by name.

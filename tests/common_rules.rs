@@ -15,26 +15,31 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{getgid, getgroups, getuid};
 use tempfile::TempDir;
 
+use crate::landlock::landlock;
 use crate::needs;
 use crate::support::*;
 
 const NOBODY: u32 = 65534;
 
 /// Valid options and operands of the link `name`, to stand before prog. They work with and without root,
-/// but for chroot's, which need it; they change something that tests/programs/state.rs prints, if they can, and
+/// but for chroot's, which need it, and cgroup's, where groups can be made; they change something that tests/programs/state.rs prints, if they can, and
 /// work twice in a chain. `scratch` is an empty directory for the files among them.
 pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, Vec<String>) {
     let file = |name: &str| scratch.join(name).display().to_string();
     let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
     match name {
-        // What argv0 executes is for prog to say.
-        "argv0" | "fghack" | "pgrphack" | "setsid-free" => (vec![], vec![]),
+        "caps" => (words(&["-B"]), words(&["none"])),
+        // What argv0 executes is for prog to say; unshare with an option is for root, where that may.
+        "argv0" | "fghack" | "no-new-privs" | "pgrphack" | "setsid-free" | "unshare" => (vec![], vec![]),
+        "cgroup" => (vec![], words(&["./catena-tests"])),
         "chdir" | "chroot" => (vec![], words(&["/"])),
+        "choom" => (words(&["-n", "1000"]), vec![]),
         "chpst" => {
             fs::create_dir_all(scratch.join("vars")).unwrap();
             fs::write(scratch.join("vars/CHPST"), "value\n").unwrap();
             (vec!["-e".into(), file("vars"), "-n".into(), "1".into()], vec![])
         }
+        "chrt" => (words(&["-b"]), words(&["0"])),
         "emptyenv" => (words(&["-p"]), vec![]),
         "envdir" => {
             fs::create_dir_all(scratch.join("env")).unwrap();
@@ -49,13 +54,20 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
         "export" => (vec![], words(&["CATENA", "value"])),
         "fdclose" => (vec![], words(&["9"])),
         "fdmove" => (words(&["-c"]), words(&["9", "0"])),
+        "fdown" => (vec![], vec!["1".into(), format!(":{}:{}", getuid(), getgid())]),
+        "ionice" => (words(&["-c", "idle"]), vec![]),
+        "landlock" => (words(&["-W", "/"]), vec![]),
+        "listen" => (words(&["-n", "web"]), words(&["tcp:0.0.0.0:0"])),
         "mkrundir" => (words(&["-m", "700"]), vec![file("run")]),
         "nice" => (words(&["-n", "1"]), vec![]),
+        "pdeathsig" => (vec![], words(&["CONT"])),
         "pidlock" => (words(&["-n"]), vec![file("pid")]),
         "redirfd" => (words(&["-w"]), vec!["9".into(), file("out")]),
         "setlock" => (words(&["-n"]), vec![file("lock")]),
         "setuidgid" => (words(&["-e"]), vec![own_account()]),
+        "sigclean" => (words(&["-k"]), vec![]),
         "softlimit" => (words(&["-c", "0"]), vec![]),
+        "taskset" => (words(&["-c"]), vec![crate::taskset::first()]),
         "umask" => (vec![], words(&["077"])),
         "unexport" => (vec![], words(&["B"])),
         other => panic!("tests/common_rules.rs: say in options_and_operands what {other} can be called with"),
@@ -84,15 +96,28 @@ fn own_account() -> String {
     format!(":{}:{}{}", getuid(), getgid(), groups.concat())
 }
 
-/// The links that can work here: without root all but chroot, which is counted as skipped then, once for
-/// all of these tests.
+/// The links that can work here: without root all but chroot, without cgroups all but that, and all but landlock where
+/// the kernel has none; each is counted as skipped then, once for all of these tests.
 fn links() -> impl Iterator<Item = &'static Link> {
     static SKIPPED: Once = Once::new();
     let root = root();
     if let Err(what) = &root {
         SKIPPED.call_once(|| skip(&format!("{what} for what holds for every link to be seen in chroot")));
     }
-    LINKS.iter().filter(move |link| root.is_ok() || link.name != "chroot")
+    let landlock = landlock();
+    if let Err(what) = &landlock {
+        static SKIPPED: Once = Once::new();
+        SKIPPED.call_once(|| skip(&format!("{what} for what holds for every link to be seen in landlock")));
+    }
+    if let Err(what) = cgroups() {
+        static SKIPPED: Once = Once::new();
+        SKIPPED.call_once(|| skip(&format!("{what} for what holds for every link to be seen in cgroup")));
+    }
+    LINKS.iter().filter(move |link| match link.name {
+        "chroot" => root.is_ok(),
+        "landlock" => landlock.is_ok(),
+        name => is_possible(name),
+    })
 }
 
 /// The link `name` with valid arguments, and no prog yet.
@@ -205,15 +230,41 @@ fn an_unknown_option_is_a_usage_error() {
 /// with an empty one, and what the message says of it. A link without one has none to be empty.
 fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'static str)] {
     match name {
-        "argv0" | "chroot" | "emptyenv" | "envdir" | "envfile" | "export" | "fghack" | "pgrphack"
-        | "setsid-free" | "unexport" => &[],
+        "argv0" | "chroot" | "emptyenv" | "envdir" | "envfile" | "export" | "fghack" | "no-new-privs"
+        | "pgrphack" | "setsid-free" | "sigclean" | "unexport" | "unshare" => &[],
+        "caps" => &[(&[""], "unknown capability"), (&["-i", ""], "unknown capability")],
+        "cgroup" => {
+            &[(&["-k", "", "/x"], "not a knob with its value"), (&[""], "a cgroup begins with / or ./")]
+        }
         "chdir" => &[(&[""], "invalid directory")],
+        "choom" => &[(&["-n", ""], "not a number from -1000 to 1000")],
         "chpst" => &[(&["-n", ""], "invalid increment"), (&["-o", "64", "-m", ""], "invalid limit")],
+        "chrt" => &[
+            (&[""], "not a priority from 1 to 99"),
+            (&["-b", ""], "not 0, the only priority of this policy"),
+        ],
         "envuidgid" | "setuidgid" => &[(&[""], "invalid account"), (&["-s", ""], "invalid account")],
         "fdclose" => &[(&[""], "not a file descriptor")],
         "fdmove" => &[(&["", "1"], "not a file descriptor"), (&["1", ""], "not a file descriptor")],
+        "fdown" => &[(&["", "root"], "not a file descriptor"), (&["1", ""], "invalid account")],
+        "ionice" => &[(&["-c", ""], "unknown class"), (&["-n", ""], "not a priority from 0 to 7")],
+        "landlock" => &[
+            (&["-r", ""], "invalid path"),
+            (&["-W", ""], "invalid path"),
+            (&["-f", ""], "invalid file"),
+            (&["-B", ""], "invalid port"),
+            (&["-C", ""], "invalid port"),
+        ],
+        "listen" => &[
+            (&["-b", "", "unix:@x"], "invalid backlog"),
+            (&["-m", "", "unix:@x"], "invalid mode"),
+            (&["-n", "", "unix:@x"], "invalid name"),
+            (&["-o", "", "unix:/x"], "invalid account"),
+            (&[""], "invalid address"),
+        ],
         "mkrundir" => &[(&["-m", "", "d"], "invalid mode"), (&["-o", "", "d"], "invalid account")],
         "nice" => &[(&["-n", ""], "invalid increment")],
+        "pdeathsig" => &[(&[""], "invalid signal")],
         "pidlock" | "setlock" => &[
             (&["-t", "", "file"], "not a number of seconds"),
             (&["-d", "", "file"], "not a file descriptor"),
@@ -224,6 +275,7 @@ fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'stat
             (&["-o", ""], "invalid limit"),
             (&["-c", "0", "-H", "-f", ""], "invalid limit"),
         ],
+        "taskset" => &[(&[""], "invalid mask of CPUs"), (&["-c", ""], "invalid list of CPUs")],
         "umask" => &[(&[""], "invalid mask")],
         other => panic!("tests/common_rules.rs: say in with_an_empty_value which values {other} takes"),
     }
@@ -255,9 +307,13 @@ fn help_and_version_take_no_value() {
 fn a_missing_operand_is_a_usage_error() {
     let operands: &[(&str, &[&str])] = &[
         ("argv0", &[]), // realprog and name are for tests/argv0.rs to leave out
+        ("caps", &["set"]),
+        ("cgroup", &["path"]),
         ("chdir", &["dir"]),
+        ("choom", &[]),
         ("chpst", &[]),
         ("chroot", &["root"]),
+        ("chrt", &["priority"]),
         ("emptyenv", &[]),
         ("envdir", &["dir"]),
         ("envfile", &["file"]),
@@ -265,18 +321,27 @@ fn a_missing_operand_is_a_usage_error() {
         ("export", &["name", "value"]),
         ("fdclose", &["fd"]),
         ("fdmove", &["to", "from"]),
+        ("fdown", &["fd", "account"]),
         ("fghack", &[]),
+        ("ionice", &[]),
+        ("landlock", &[]),
+        ("listen", &["address"]),
         ("mkrundir", &["dir"]),
         ("nice", &[]),
+        ("no-new-privs", &[]),
+        ("pdeathsig", &["signal"]),
         ("pgrphack", &[]),
         ("pidlock", &["file"]),
         ("redirfd", &["fd", "file"]),
         ("setlock", &["file"]),
         ("setsid-free", &[]),
         ("setuidgid", &["account"]),
+        ("sigclean", &[]),
         ("softlimit", &[]),
+        ("taskset", &["cpus"]),
         ("umask", &["mask"]),
         ("unexport", &["name"]),
+        ("unshare", &[]),
     ];
     let names: Vec<_> = LINKS.iter().map(|link| link.name).collect();
     assert_eq!(operands.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
@@ -563,7 +628,8 @@ fn a_directory_that_may_not_be_searched_is_remembered_too() {
     let directory = |name: &str| scratch.path().join(name).display().to_string();
     let (first, second) = (directory("first"), directory("second"));
     fs::set_permissions(&first, Permissions::from_mode(0o600)).unwrap();
-    for Link { name, .. } in links() {
+    // That one needs the rights of root to a directory of root's.
+    for Link { name, .. } in links().filter(|link| link.name != "cgroup") {
         let mortal = |program: &str, path: &str| {
             let words = working(name, scratch.path());
             let mut command = mortal("PATH=$1; shift; exec \"$@\"");
@@ -736,7 +802,8 @@ fn without_stderr_the_status_alone_tells() {
 #[test]
 fn a_program_that_fails_with_stdout_closed_keeps_its_status() {
     let scratch = TempDir::new().unwrap();
-    for Link { name, .. } in links() {
+    // But for fdown, which here is to give its stdout to somebody.
+    for Link { name, .. } in links().filter(|link| link.name != "fdown") {
         let mut command = working(name, scratch.path());
         let outcome = run(&mut under("exec \"$@\" >&-", command.args(prog(name, ["no-such-program"]))));
         assert_eq!(outcome, fails(127, unable_to_run(name, "no-such-program", Errno::ENOENT)), "{name}");
@@ -797,7 +864,7 @@ pub(crate) fn refusal(name: &str) -> Outcome {
 fn a_set_id_copy_refuses_to_work() {
     let directory = open_directory();
     needs!(set_id(directory.path()), tool("setpriv"));
-    for Link { name, .. } in LINKS {
+    for Link { name, .. } in links() {
         let copy = directory.path().join(name);
         install(&bin().join(name), &copy);
         let scratch = TempDir::new().unwrap();
@@ -880,15 +947,17 @@ fn a_set_id_copy_refuses_to_work_whatever_the_owner_of_its_root_puts_in_the_plac
 fn a_plain_file_works_in_secure_execution_mode() {
     let directory = open_directory();
     needs!(root(), tool("setpriv"));
-    for Link { name, .. } in LINKS {
+    for Link { name, .. } in links() {
         let copy = directory.path().join(name);
         install(&bin().join(name), &copy);
         let scratch = open_directory();
         fs::set_permissions(scratch.path(), Permissions::from_mode(0o1777)).unwrap();
         let words = before_prog(name, scratch.path());
         for ids in [&["--ruid=65534"][..], &["--rgid=65534"], &["--euid=65534"], &["--egid=65534"]] {
-            // Without privilege these two have another reason to fail.
-            if ids[0].starts_with("--euid") && ["chroot", "setuidgid"].contains(name) {
+            // Without privilege these have another reason to fail.
+            if ids[0].starts_with("--euid")
+                && ["cgroup", "choom", "chroot", "fdown", "setuidgid"].contains(name)
+            {
                 continue;
             }
             let outcome = run(&mut by_setpriv(ids, &copy, &words));

@@ -16,6 +16,7 @@ use nix::libc::c_long;
 
 mod accounts;
 mod calls;
+mod cgroups;
 mod containers;
 mod environment;
 pub(crate) mod locks;
@@ -29,6 +30,7 @@ mod wait;
 
 pub(crate) use accounts::*;
 pub(crate) use calls::*;
+pub(crate) use cgroups::*;
 pub(crate) use containers::*;
 pub(crate) use environment::*;
 pub(crate) use mounts::*;
@@ -79,9 +81,10 @@ pub(crate) fn sh(script: &str) -> Command {
     command
 }
 
-/// Any other program, with the same environment.
+/// Any other program, with the same environment. `unshare` is the base system's, which has more options than the link.
 pub(crate) fn prepared(program: impl AsRef<std::ffi::OsStr>) -> Command {
-    let mut command = Command::new(program);
+    let program = program.as_ref();
+    let mut command = if program == "unshare" { Command::new(BASE_UNSHARE) } else { Command::new(program) };
     let ours = [bin(), executed()];
     let ours =
         ours.iter().filter(|directory| directory.exists()).map(|directory| directory.display().to_string());
@@ -90,6 +93,9 @@ pub(crate) fn prepared(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command.stdin(Stdio::null());
     command
 }
+
+/// The base system's unshare, for lines in which the link would be found first.
+pub(crate) const BASE_UNSHARE: &str = "/usr/bin/unshare";
 
 /// All that a command leaves: a signal N as status 128 + N, as in the shell.
 #[derive(Clone, Debug, PartialEq)]
@@ -159,6 +165,9 @@ pub(crate) fn says(errno: Errno) -> &'static str {
         Errno::EEXIST => "File exists",
         Errno::ENOTDIR => "Not a directory",
         Errno::EISDIR => "Is a directory",
+        Errno::ENOSYS => "Function not implemented",
+        Errno::EOPNOTSUPP if musl => "Not supported",
+        Errno::EOPNOTSUPP => "Operation not supported",
         Errno::EINVAL => "Invalid argument",
         Errno::ENOMEM if musl => "Out of memory",
         Errno::ENOMEM => "Cannot allocate memory",
@@ -167,6 +176,11 @@ pub(crate) fn says(errno: Errno) -> &'static str {
         Errno::EMFILE if musl => "No file descriptors available",
         Errno::EMFILE => "Too many open files",
         Errno::EPIPE => "Broken pipe",
+        Errno::EADDRINUSE if musl => "Address in use",
+        Errno::EADDRINUSE => "Address already in use",
+        Errno::EADDRNOTAVAIL if musl => "Address not available",
+        Errno::EADDRNOTAVAIL => "Cannot assign requested address",
+        Errno::EAGAIN => "Resource temporarily unavailable",
         Errno::EROFS => "Read-only file system",
         Errno::ENAMETOOLONG if musl => "Filename too long",
         Errno::ENAMETOOLONG => "File name too long",

@@ -266,9 +266,13 @@ impl Watch {
     fn tell_state(&self, chain: &Chain) {
         let Ok(mut state) = self.channel.state() else { return };
         for Item { key, part, value } in &mut state.0 {
-            if *key == "capabilities" && [&b"permitted"[..], b"effective", b"inheritable"].contains(&&**part)
-            {
-                *value = common::state::hex(chain.given.bits());
+            let (inheritable, permitted) = chain.given.sets();
+            match (*key, &part[..]) {
+                ("capabilities", b"inheritable") => *value = common::state::hex(inheritable.bits()),
+                ("capabilities", b"permitted" | b"effective") => {
+                    *value = common::state::hex(permitted.bits())
+                }
+                _ => {}
             }
         }
         self.channel.tell(Record::Inherited(Inherited { state, env: entries(&chain.env) }));

@@ -9,7 +9,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::stat::{FileStat, SFlag, stat};
 use nix::unistd::{AccessFlags, faccessat};
 
-use crate::caps::Set;
+use crate::caps::{Given, Set};
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::identity::SelfMatch;
@@ -34,10 +34,13 @@ pub struct Chain {
     pub changed: Option<u32>,
     /// The new root directory, if the link that was applied last has changed it: for a message.
     pub root: Option<&'static CStr>,
+    /// Why the program may not be executed though its permissions allow it, for a hint: a link has forbidden this
+    /// process what it needs.
+    pub barrier: Option<&'static str>,
     /// The capabilities that are lent to the links in front, and taken back before the exec.
     pub lent: Set,
     /// The capabilities that the program is to have, whatever else is taken back.
-    pub given: Set,
+    pub given: Given,
     /// Who is told of each link that is applied.
     pub observer: Option<&'static dyn Observer>,
     path: &'static CStr,
@@ -68,8 +71,9 @@ impl Chain {
             own,
             changed: None,
             root: None,
+            barrier: None,
             lent: Set::NONE,
-            given: Set::NONE,
+            given: Given::NONE,
             observer: None,
             path,
             room: Vec::new(),
@@ -79,8 +83,8 @@ impl Chain {
     /// This chain as the next link gets it, which searches in the PATH that there is by then.
     #[must_use]
     pub(crate) fn handed_on(self) -> Self {
-        let Self { changed, lent, given, observer, .. } = self;
-        Self { changed, lent, given, observer, ..Self::new(self.words, self.env, self.own) }
+        let Self { changed, barrier, lent, given, observer, .. } = self;
+        Self { changed, barrier, lent, given, observer, ..Self::new(self.words, self.env, self.own) }
     }
 
     pub(crate) fn take(&mut self) -> Self {
@@ -175,7 +179,13 @@ impl Chain {
         // A file that is there says more than the directory that lets nobody look.
         let mut all = directories(program, self.path);
         let there = all.find(|directory| stat(file_in(directory, program, &mut self.room)).is_ok());
-        let hint = |directory| flaw::of(AT_FDCWD, file_in(directory, program, &mut self.room), errno);
+        let hint = |directory| {
+            let file = file_in(directory, program, &mut self.room);
+            match flaw::of(AT_FDCWD, file, errno) {
+                Some(flaw::INTERPRETER) => Some(self.barrier.unwrap_or(flaw::INTERPRETER)),
+                other => other,
+            }
+        };
         error.hint_if(there.or(at).and_then(hint))
     }
 

@@ -27,22 +27,30 @@ enum Kind {
 
 /// Arguments for which nothing is offered; of the last two svctl's own functions know.
 const FREE: &[&str] = &[
+    "adjustment",
+    "address",
     "argv0",
     "arg",
+    "backlog",
     "bytes",
     "c",
     "char",
     "chars",
+    "cpus",
     "ident",
     "increment",
     "len",
+    "knob=value",
     "line",
     "mask",
     "milliseconds",
     "mode",
     "name",
     "lines",
+    "port",
+    "path",
     "prefix",
+    "priority",
     "ready",
     "text",
     "time",
@@ -50,6 +58,7 @@ const FREE: &[&str] = &[
     "value",
     "command",
     "service",
+    "set",
     "word",
 ];
 
@@ -58,13 +67,15 @@ impl Kind {
     fn of(name: &str) -> Self {
         match name {
             "dir" | "root" | "statedir" => Self::Directory,
-            "file" => Self::File,
+            "file" | "path" => Self::File,
             "account" => Self::Account,
             "fd" | "to" | "from" => Self::Fd,
             "realprog" => Self::Command,
+            "signal" => Self::OneOf(signals()),
             "facility" => Self::OneOf(facilities()),
             "link" => Self::OneOf([names(), vec!["explain".to_owned()]].concat()),
             "level" => Self::OneOf((0..8).map(|level| common::level::name(level).to_owned()).collect()),
+            "class" => Self::OneOf(["none", "realtime", "best-effort", "idle"].map(str::to_owned).to_vec()),
             "dialect" => Self::OneOf(["docker", "execline", "systemd"].map(str::to_owned).to_vec()),
             free if FREE.contains(&free) => Self::Free,
             other => panic!("tests/docs/completions.rs: say in Kind::of or FREE what a {other} is"),
@@ -75,6 +86,10 @@ impl Kind {
 /// Whether nobody calls it by its name: `svctl log` and `catena explain` are what is written.
 fn is_executed_by_another(name: &str) -> bool {
     name.starts_with("svctl-") || name == "catena-explain"
+}
+
+fn signals() -> Vec<String> {
+    (1..=64).filter_map(common::signals::name).chain(["clear"]).map(str::to_owned).collect()
 }
 
 fn facilities() -> Vec<String> {

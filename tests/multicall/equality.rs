@@ -4,6 +4,7 @@ use catena::LINKS;
 use std::fs;
 
 use super::harness::*;
+use crate::landlock::landlock;
 use crate::needs;
 use crate::support::*;
 
@@ -48,27 +49,50 @@ fn three_and_four_in_a_row_leave_what_separate_programs_leave() {
     assert_eq!(ran, chains.iter().filter(|(names, account)| runs(names, *account)).count());
 }
 
-/// Whether the program at the end of these links is executed: without root no chroot works, and none behind a
+/// Whether the program at the end of these links is executed: without root no chroot works, nor a cgroup, and none behind a
 /// change to another account but right behind it. Behind argv0 there are no links.
 fn runs(names: &[&str], account: Option<&str>) -> bool {
-    let place = |link| names.iter().position(|name| *name == link);
-    // The leader of a session stays one.
-    if place("setsid-free").is_some_and(|last| names[..last].contains(&"pgrphack")) {
+    // The leader of a session stays one, and a lock on fd 3 stays there.
+    let names = names.iter().copied().take_while(|name| *name != "argv0").collect::<Vec<_>>();
+    let behind = |name: &str, before: &[&str]| {
+        let last = names.iter().rposition(|other| *other == name);
+        last.is_some_and(|last| names[..last].iter().any(|other| before.contains(other)))
+    };
+    if behind("setsid-free", &["pgrphack"]) || behind("listen", &["pidlock", "setlock"]) {
         return false;
     }
-    let place = |link| names.iter().take_while(|name| **name != "argv0").position(|name| *name == link);
+    let place = |link: &str| names.iter().position(|name| *name == link);
+    if place("landlock").is_some() && landlock().is_err() {
+        return false;
+    }
+    // The file of stdout is that of the tests.
+    if account.is_some()
+        && place("setuidgid").zip(place("fdown")).is_some_and(|(change, fdown)| change < fdown)
+    {
+        return false;
+    }
+    match (place("setuidgid"), place("cgroup")) {
+        (_, Some(_)) if cgroups().is_err() => return false,
+        (Some(change), Some(cgroup)) if account.is_some() && change < cgroup => return false,
+        _ => {}
+    }
     match (place("setuidgid"), place("chroot")) {
         (_, Some(_)) if root().is_err() => false,
-        (Some(change), Some(chroot)) if account.is_some() => chroot <= change + 1,
+        (Some(change), Some(chroot)) if account.is_some() && change < chroot => {
+            let lent = |name: &&str| LINKS.iter().any(|link| link.name == *name && link.lent.is_some());
+            names[change + 1..chroot].iter().all(lent)
+        }
         _ => true,
     }
 }
 
 #[test]
 fn all_of_them_in_one_row() {
-    needs!(root());
+    needs!(root(), landlock());
     let house = House::new();
     let names = [
+        "sigclean",
+        if cgroups().is_ok() { "cgroup" } else { "umask" },
         "umask",
         "setsid-free",
         "pgrphack",
@@ -82,14 +106,25 @@ fn all_of_them_in_one_row() {
         "fdclose",
         "redirfd",
         "fdmove",
+        "listen",
         "setlock",
         "pidlock",
+        "landlock",
         "mkrundir",
         "nice",
+        "ionice",
+        "chrt",
+        "choom",
+        "taskset",
+        "unshare",
         "softlimit",
         "fghack",
+        "pdeathsig",
+        "fdown",
+        "no-new-privs",
         "chdir",
         "setuidgid",
+        "caps",
         "chroot",
         "umask",
         "envdir",
@@ -104,6 +139,7 @@ fn all_of_them_in_one_row() {
 
 /// Chains in which one link can see what the one before it did.
 #[test]
+#[allow(clippy::too_many_lines, reason = "one table")]
 fn a_link_sees_what_the_one_before_it_did() {
     let house = House::new();
     house.write("env/NAME", "one");
@@ -136,8 +172,26 @@ fn a_link_sees_what_the_one_before_it_did() {
         "setlock -r @/lock setlock -nr @/lock @/state",
         "redirfd -w 6 @/out umask 022 fdmove -c 7 6 @/state",
         "fdmove 8 1 redirfd -w 1 @/out fdmove 1 8 @/state",
+        "listen udp:0.0.0.0:0 umask 022 listen -n two tcp:0.0.0.0:0 @/state",
+        "listen udp:0.0.0.0:0 fdmove 4 3 listen tcp:0.0.0.0:0 @/state",
+        "listen -r unix:@/socket setlock @/lock @/state",
         "mkrundir -m 700 @/made mkrundir @/made/below redirfd -w 5 @/made/below/file @/state",
         "nice nice -n 3 @/state",
+        "no-new-privs no-new-privs @/state",
+        "pdeathsig TERM pdeathsig 40 pdeathsig clear pdeathsig int @/state",
+        "pdeathsig TERM fghack no-new-privs @/state",
+        "setlock @/lock sigclean -k redirfd -r 9 @/file sigclean @/state",
+        "redirfd -r 9 @/file sigclean setlock @/lock @/state",
+        "redirfd -r 9 @/file fghack sigclean umask 027 @/state",
+        "fdown 9 root @/state",
+        "ionice -c idle ionice @/state",
+        "chrt -i 0 chrt -b 0 @/state",
+        "choom -n 999 choom -n 1000 @/state",
+        "choom -n 1000 umask 022 choom -n 5x @/state",
+        "taskset -c 0 taskset -c 99999 @/state",
+        "taskset 1 taskset 1-3 @/state",
+        "caps -B none caps -B none umask 022 @/state",
+        "caps -B chown,none @/state",
         "setsid-free setsid-free @/state",
         "setsid-free pgrphack pgrphack @/state",
         "pgrphack setsid-free @/state",
@@ -161,9 +215,28 @@ fn a_link_sees_what_the_one_before_it_did() {
     ] {
         house.fused(&EACH, line);
     }
+    if landlock().is_ok() {
+        for line in [
+            "landlock -W / landlock -r / -x / redirfd -w 5 @/made @/state",
+            "landlock -W / mkrundir @/made landlock -i -W / -W @/none @/state",
+            "landlock -f @/none umask 027 @/state",
+        ] {
+            house.fused(&EACH, line);
+        }
+    }
     needs!(root());
     for line in [
+        "redirfd -w 9 @/out fdown 9 :65534:65533 fdown 9 :65533:65532 fdmove 8 9 @/state",
+        "redirfd -w 9 @/out fdown 9 :65534:65533 setuidgid :65534:65533 fdown 9 :65534:65533 @/state",
+        "setuidgid :65534:65533 fdown 1 :65534:65533 @/state",
+        "pdeathsig TERM setuidgid :65534:65533 umask 027 @/state",
+        "setuidgid :65534:65533 pdeathsig TERM nice @/state",
+        "setuidgid :65534:65533 no-new-privs sigclean setuidgid :65534:65533 @/state",
+        "no-new-privs setuidgid :65534:65533 chroot / @/state",
         "chroot / envuidgid -s root @/state",
+        "cgroup ./catena-tests umask 027 cgroup -k cgroup.max.depth=7 ./catena-tests @/state",
+        "cgroup ./catena-tests/none @/state",
+        "setuidgid :65534:65533 umask 022 cgroup ./catena-tests @/state",
         "setuidgid :65534:65533 setuidgid :65534:65533 @/state",
         "setuidgid :65534:65533 setuidgid :65534:65532 @/state",
         "setuidgid :65534:65533 chdir / @/state",
@@ -173,9 +246,27 @@ fn a_link_sees_what_the_one_before_it_did() {
         "mkrundir -o :65534:65533 @/theirs setuidgid :65534:65533 mkrundir @/theirs/below @/state",
         "setuidgid :65534:65533 mkrundir @/forbidden @/state",
         "setuidgid :65534:65533 redirfd -w 5 @/forbidden @/state",
+        "setuidgid :65534:65533 listen unix:@/forbidden/s @/state",
+        "setuidgid :65534:65533 listen tcp:0.0.0.0:0 umask 022 listen tcp:0.0.0.0:0 @/state",
         "setuidgid :65534:65533 softlimit -H -o 99999999 @/state",
         "setuidgid :65534:65533 nice -n -1 @/state",
+        "setuidgid :65534:65533 umask 022 choom -n 1000 ionice -c idle chrt -b 0 @/state",
+        "setuidgid :65534:65533 umask 022 ionice -c realtime @/state",
+        "setuidgid :65534:65533 umask 022 chrt 1 @/state",
+        "setuidgid :65534:65533 umask 022 unshare -u @/state",
         "nice -n -1 setuidgid :65534:65533 @/state",
+        "caps none nice -n -1 @/state",
+        "caps -B none nice -n -1 @/state",
+        "caps kill,setpcap caps chown @/state",
+        "caps -i !kill,^chown caps chown,kill @/state",
+        "caps chown setuidgid :65534:65533 @/state",
+        "caps setuid,setgid,setpcap,kill setuidgid :65534:65533 caps kill nice @/state",
+        "setuidgid :65534:65533 caps kill umask 022 caps -B none @/state",
+        "setuidgid :65534:65533 caps kill setuidgid :65534:65533 nice @/state",
+        "setuidgid :65534:65533 caps -i ^kill,chown nice umask 022 chdir / @/state",
+        "setuidgid :65534:65533 umask 022 caps kill @/state",
+        "setuidgid :65534:65533 caps kill,sys_chroot chroot / umask 022 @/state",
+        "setuidgid :65534:65533 caps none caps kill @/state",
         "setuidgid :65534:65533 setuidgid :0:0 @/state",
         "setuidgid :65534:65533 umask 022 chroot / @/state",
         "chpst -u :65534:65533 umask 022 nice @/state",
@@ -207,7 +298,7 @@ fn the_files_in_proc_are_those_of_the_account_after_a_change_of_ids() {
 #[test]
 fn by_name_a_link_behind_a_change_of_ids_is_applied_here_where_our_file_cannot_be_executed() {
     needs!(root(), tool("unshare"));
-    let house = House::new().behind("unshare --mount --propagation=private @/without");
+    let house = House::new().behind("/usr/bin/unshare --mount --propagation=private @/without");
     let line = "setuidgid :65534:65533 redirfd -r 3 /dev/null @/state";
     for mount in ["mount -t tmpfs none /proc", "chmod 700 @/Symbolic/catena @/Hard/catena"] {
         house.script("without", &format!("#!/bin/sh\n{mount} && exec $*\n"));

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use caps::{CapSet, Capability};
+use common::process;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource as R, getrlimit};
 use nix::sys::stat::{Mode, stat, umask};
@@ -37,6 +38,9 @@ const STATUS: [&str; 18] = [
 /// The fields of /proc/self/stat, counted from that after the program's name.
 const STAT: [(&str, usize); 4] = [("terminal", 4), ("nice", 16), ("priority", 37), ("policy", 38)];
 
+/// `SCHED_RESET_ON_FORK` of linux/sched.h.
+const RESET_ON_FORK: i32 = 0x4000_0000;
+
 const LIMITS: [R; 16] = [
     R::RLIMIT_AS,
     R::RLIMIT_CORE,
@@ -65,7 +69,7 @@ const SETS: [(&str, CapSet); 5] = [
 ];
 
 /// The state of this process, with the words of its command line, one item a line. Two runs from one parent give the same if the
-/// state is the same: its own pid is `self`, its parent's `parent`, and pipes are numbered in the order of their fds. Without /proc what
+/// state is the same: its own pid is `self`, its parent's `parent`, and pipes are numbered in the order of their fds, as are sockets. Without /proc what
 /// needs it is left out. The timers of setitimer(2) are not there: no safe call reads them.
 pub(crate) fn of(words: &[&CStr]) -> String {
     let mut text = Text(String::new());
@@ -107,7 +111,9 @@ fn from_proc(text: &mut Text) {
         let Ok(target) = fs::read_link(format!("/proc/self/fd/{number}")) else { continue };
         let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
         let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap_or(" unknown").trim();
-        text.item("fd", format_args!("{number} {flags} {}", named(target, &mut pipes)));
+        let owner = stat(OsStr::new(&format!("/proc/self/fd/{number}")));
+        let owner = owner.map_or("?".into(), |file| format!("{}:{}", file.st_uid, file.st_gid));
+        text.item("fd", format_args!("{number} {flags} {owner} {}", named(target, &mut pipes)));
         for lock in info.lines().filter_map(|line| line.strip_prefix("lock:")) {
             // Its kind; then come a pid and the file.
             let kind: Vec<&str> = lock.split_whitespace().skip(1).take(3).collect();
@@ -121,7 +127,15 @@ fn from_proc(text: &mut Text) {
     match fs::read("/proc/self/environ") {
         Ok(bytes) => {
             let entries = bytes.strip_suffix(b"\0").map(|bytes| bytes.split(|b| *b == 0));
-            entries.into_iter().flatten().for_each(|entry| text.item("env", entry.escape_ascii()));
+            for entry in entries.into_iter().flatten() {
+                let pid = entry
+                    .strip_prefix(b"LISTEN_PID=")
+                    .and_then(|pid| std::str::from_utf8(pid).ok()?.parse().ok());
+                match pid {
+                    Some(pid) => text.item("env", format_args!("LISTEN_PID={}", own(Pid::from_raw(pid)))),
+                    None => text.item("env", entry.escape_ascii()),
+                }
+            }
         }
         Err(error) => text.item("env", format_args!("unknown: {error}")),
     }
@@ -147,14 +161,18 @@ fn from_proc(text: &mut Text) {
 
 /// What a fd refers to; a pipe or socket by its place among those met so far, since its number is another in
 /// each run.
+#[allow(clippy::needless_pass_by_value, reason = "most are kept")]
 fn named(target: PathBuf, met: &mut Vec<PathBuf>) -> String {
     let kind = target.to_str().and_then(|target| target.split_once(":["));
     let Some((kind, _)) = kind else { return target.as_os_str().as_bytes().escape_ascii().to_string() };
     let kind = kind.to_owned();
-    let place = met.iter().position(|other| *other == target).unwrap_or_else(|| {
-        met.push(target);
-        met.len() - 1
-    });
+    if !met.contains(&target) {
+        met.push(target.clone());
+    }
+    // A socket more changes nothing about the pipes.
+    let of_kind =
+        |other: &&PathBuf| other.to_str().is_some_and(|other| other.starts_with(&format!("{kind}:[")));
+    let place = met.iter().filter(of_kind).position(|other| *other == target).unwrap_or_default();
     format!("{kind} {place}")
 }
 
@@ -186,8 +204,13 @@ fn from_calls(text: &mut Text) {
     text.result("dumpable", prctl::get_dumpable());
     text.result("subreaper", prctl::get_child_subreaper());
     text.result("timerslack", prctl::get_timerslack());
+    text.result("parent-death", common::signals::parent_death_signal());
     #[allow(clippy::disallowed_methods, reason = "there is no other that is safe; a real-time one is EINVAL")]
     let signal = prctl::get_pdeathsig();
+    let io_priority = process::io_priority().map(|(class, level)| format!("{class} {level}"));
+    text.result("io-priority", io_priority);
+    // The policy itself is in /proc.
+    text.result("reset-on-fork", process::policy().map(|policy| policy & RESET_ON_FORK != 0));
     text.result("parent-death", signal.map(|signal| signal.map_or(0, |signal| signal as i32)));
 }
 
