@@ -16,6 +16,7 @@ pub mod emptyenv;
 pub mod envdir;
 pub mod envfile;
 pub mod envuidgid;
+pub mod explain;
 pub mod export;
 pub mod fdclose;
 pub mod fdmove;
@@ -38,6 +39,7 @@ pub mod setuidgid;
 pub mod sigclean;
 pub mod sissylog;
 pub mod softlimit;
+pub mod state;
 mod supervise;
 pub mod svctl;
 pub mod svlog;
@@ -93,8 +95,10 @@ pub static LINKS: &[Link] = &[
 
 /// Every program that is no link, by name.
 pub static PROGRAMS: &[Link] = &[
+    explain::PROGRAM,
     pause::PROGRAM,
     sissylog::PROGRAM,
+    state::PROGRAM,
     svctl::PROGRAM,
     svctl::disable::PROGRAM,
     svctl::enable::PROGRAM,

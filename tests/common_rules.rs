@@ -955,7 +955,9 @@ fn a_plain_file_works_in_secure_execution_mode() {
         let words = before_prog(name, scratch.path());
         for ids in [&["--ruid=65534"][..], &["--rgid=65534"], &["--euid=65534"], &["--egid=65534"]] {
             // Without privilege these have another reason to fail.
-            if ids[0].starts_with("--euid") && ["cgroup", "choom", "chroot", "fdown", "setuidgid"].contains(name) {
+            if ids[0].starts_with("--euid")
+                && ["cgroup", "choom", "chroot", "fdown", "setuidgid"].contains(name)
+            {
                 continue;
             }
             let outcome = run(&mut by_setpriv(ids, &copy, &words));

@@ -82,6 +82,11 @@ fn programs() -> Vec<String> {
     sorted([names(), others(), vec!["catena".to_owned()]].concat())
 }
 
+/// The name of a program's module, which has no part of another's name.
+fn module_of(name: &str) -> String {
+    if name == "catena-explain" { "explain".to_owned() } else { name.to_owned() }
+}
+
 /// The links and the other programs, whose pages are written by the same rules.
 fn described() -> impl Iterator<Item = &'static Link> {
     catena::LINKS.iter().chain(catena::PROGRAMS)
@@ -211,6 +216,7 @@ fn every_list_of_the_programs_names_the_same_ones() {
         .filter(|name| !OF_NO_PROGRAM_IN_BINS.contains(&name.as_str()))
         .collect();
     let alone = others().into_iter().filter(|name| !commands_of_svctl().contains(name));
+    let alone = alone.map(|name| module_of(&name));
     let of_programs = sorted([modules(), alone.collect()].concat());
     for name in commands_of_svctl() {
         let file = format!("bins/{}.rs", name.replace('-', "/"));
@@ -297,11 +303,11 @@ fn every_shim_is_of_its_own_program() {
         let shim = text(format!("bins/main/{name}.rs"));
         // These allocate at their start alone, as a link does.
         let allocator = match &*name {
-            "pause" | "svrun" | "svlog" => "",
+            "catena-explain" | "pause" | "state" | "svrun" | "svlog" => "",
             "svctl" => "pool ",
             _ => "malloc ",
         };
-        let module = name.replace('-', "::");
+        let module = module_of(&name).replace('-', "::");
         let expected = format!(
             "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!({allocator}catena::{module}::PROGRAM);\n"
         );
@@ -415,7 +421,7 @@ fn every_page_of_a_program_names_its_statuses() {
         let section = page.split(".Sh EXIT STATUS\n").nth(1).unwrap().split(".Sh ").next().unwrap();
         let statuses: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix(".It ")).collect();
         let expected: &[&str] = match *name {
-            "setlock" => &["0", "100", "111", "126", "127"],
+            "catena-explain" | "setlock" | "state" => &["0", "100", "111", "126", "127"],
             "pidlock" => &["0", "100", "111", "126", "127", "0", "1", "100", "111"],
             "svrun" => &["0", "100", "111", "1"],
             "svtree" => &["0", "1", "100", "111", "0", "1", "100", "111"],

@@ -63,6 +63,9 @@ impl Loan {
     /// when its turn has come: by what exec would find then.
     pub(super) fn apply(&self, mut chain: Chain) -> Outcome {
         chain.given = Given::NONE; // what a link in front of setuidgid gave has gone with the ids
+        if let Some(observer) = chain.observer {
+            observer.changed(&chain);
+        }
         while let Some(link) = self.next(&chain) {
             let needed = needs(link, chain.words.clone().behind_first());
             caps::lend(self.lent, needed, chain.given)?;

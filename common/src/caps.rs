@@ -62,6 +62,12 @@ impl Set {
         Self(self.0 & !other.0)
     }
 
+    /// A bit for each.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
     /// Whether there is none in it.
     #[must_use]
     pub const fn is_empty(self) -> bool {
@@ -85,6 +91,12 @@ pub struct Given {
 impl Given {
     /// No capability.
     pub const NONE: Self = Self { inheritable: Set::NONE, ambient: Set::NONE };
+
+    /// The set of this that is inheritable, and the one that is permitted.
+    #[must_use]
+    pub const fn sets(self) -> (Set, Set) {
+        (self.inheritable, self.ambient)
+    }
 
     /// This, but for those in `other`.
     #[must_use]

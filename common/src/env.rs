@@ -61,6 +61,11 @@ impl Env {
         Ok(())
     }
 
+    /// Reports each entry, variable or not.
+    pub fn each(&self, report: impl FnMut(&'static CStr)) {
+        self.received.clone().into_iter().flatten().chain(self.edited.iter().copied()).for_each(report);
+    }
+
     /// Puts in the place of each entry, variable or not, what `edit` makes of it; `None` removes it.
     pub fn edit(&mut self, edit: impl FnMut(&'static CStr) -> Option<&'static CStr>) {
         self.edited = mem::take(self.own()).into_iter().filter_map(edit).collect();

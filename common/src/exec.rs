@@ -13,6 +13,7 @@ use crate::caps::{Given, Set};
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::identity::SelfMatch;
+use crate::link::Observer;
 use crate::sys::words::Words;
 use crate::sys::{file, process};
 use crate::word::Word;
@@ -40,6 +41,8 @@ pub struct Chain {
     pub lent: Set,
     /// The capabilities that the program is to have, whatever else is taken back.
     pub given: Given,
+    /// Who is told of each link that is applied.
+    pub observer: Option<&'static dyn Observer>,
     path: &'static CStr,
     /// Where the exec writes the names of files.
     room: Vec<u8>,
@@ -71,6 +74,7 @@ impl Chain {
             barrier: None,
             lent: Set::NONE,
             given: Given::NONE,
+            observer: None,
             path,
             room: Vec::new(),
         }
@@ -79,8 +83,8 @@ impl Chain {
     /// This chain as the next link gets it, which searches in the PATH that there is by then.
     #[must_use]
     pub(crate) fn handed_on(self) -> Self {
-        let Self { changed, barrier, lent, given, .. } = self;
-        Self { changed, barrier, lent, given, ..Self::new(self.words, self.env, self.own) }
+        let Self { changed, barrier, lent, given, observer, .. } = self;
+        Self { changed, barrier, lent, given, observer, ..Self::new(self.words, self.env, self.own) }
     }
 
     pub(crate) fn take(&mut self) -> Self {
@@ -111,6 +115,17 @@ impl Chain {
     #[must_use]
     pub fn is_next(&self, expected: &SelfMatch) -> bool {
         expected.is(|| self.program())
+    }
+
+    /// Searches in the PATH that the environment has now.
+    pub fn search_again(&mut self) {
+        self.path = self.env.get(c"PATH").unwrap_or(Self::DEFAULT_PATH);
+    }
+
+    /// Where programs are searched.
+    #[must_use]
+    pub fn path(&self) -> &'static CStr {
+        self.path
     }
 
     /// Where `program` is, as [`Chain::exec`] would find it: the first that may be executed.

@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, FcntlArg, FdFlag, OFlag, fcntl, openat};
@@ -12,9 +13,11 @@ use nix::unistd::read;
 use crate::exit::{Exit, OrFail};
 use crate::procfs;
 use crate::quantity::number;
-use crate::sys::{fd as raw, file};
+use crate::sys::{fd as raw, file, process};
 
-pub use crate::sys::fd::{close_others, give, is_open, owner, set_nonblocking, stdin, stdout, unread};
+pub use crate::sys::fd::{
+    close_others, give, is_open, owner, set_nonblocking, stdin, stdout, unread, write_all,
+};
 
 /// Opens a file on a fd from 3 up, though 0-2 be closed: there it would receive our own messages, or be the
 /// program's stdin.
@@ -77,6 +80,11 @@ pub fn copy_from(fd: BorrowedFd, least: RawFd) -> nix::Result<OwnedFd> {
     raw::copy_from(fd.as_raw_fd(), least, libc::F_DUPFD_CLOEXEC)
 }
 
+/// Another fd for what is open at a number, close-on-exec.
+pub fn copy_of(fd: RawFd) -> nix::Result<OwnedFd> {
+    raw::copy_from(fd, fd, libc::F_DUPFD_CLOEXEC)
+}
+
 /// What a file holds from where it stands, up to its end or to `most` bytes.
 pub fn read_up_to(file: impl AsFd, most: usize) -> nix::Result<Vec<u8>> {
     let (mut text, mut part) = (Vec::new(), [0; 4096]);
@@ -137,6 +145,39 @@ pub fn move_to_top(fd: OwnedFd, most: RawFd) -> nix::Result<OwnedFd> {
     };
     raw::close(fd.into_raw_fd())?;
     Ok(moved)
+}
+
+static KEPT: AtomicI32 = AtomicI32::new(RawFd::MAX);
+
+/// Says that the fds from this number up are this program's own, which no link closes with all others.
+pub fn keep_from(fd: RawFd) {
+    KEPT.fetch_min(fd, Ordering::Relaxed);
+}
+
+/// The number from which on no link may close all: [`keep_from`].
+#[must_use]
+pub fn kept_from() -> RawFd {
+    KEPT.load(Ordering::Relaxed)
+}
+
+/// The lowest number of those that [`out_of_the_way`] gives, where the limit allows it: a program finds none there.
+const FAR: RawFd = 1100;
+
+/// Moves a new fd to a number where a chain finds none, which stays open across exec. The limit of open files may be
+/// below it: it is raised meanwhile.
+pub fn out_of_the_way(fd: OwnedFd) -> nix::Result<RawFd> {
+    let far = || raw::copy_from(fd.as_raw_fd(), FAR, libc::F_DUPFD);
+    let moved = far().or_else(|_| {
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+        process::set_limit(Resource::RLIMIT_NOFILE, hard, hard)?;
+        let moved = far();
+        process::set_limit(Resource::RLIMIT_NOFILE, soft, hard)?;
+        moved
+    });
+    match moved {
+        Ok(moved) => Ok(moved.into_raw_fd()),
+        Err(_) => move_to_top(fd, RawFd::MAX).map(IntoRawFd::into_raw_fd),
+    }
 }
 
 /// Closes a fd of ours, and makes sure of it: where close(2) fails it has closed the fd all the same, as a second call
@@ -266,7 +307,7 @@ pub fn close(fd: RawFd) -> nix::Result<()> {
 /// Closes every fd from `first` up, as the user has asked; where `close_range(2)` is not to be had, those that /proc
 /// lists.
 pub fn close_from(first: RawFd) -> Result<(), Exit> {
-    match raw::close_range(first, RawFd::MAX) {
+    match raw::close_range(first, kept_from().saturating_sub(1).max(first)) {
         // Before Linux 5.9, or under a filter that does not know it.
         Err(errno @ (Errno::ENOSYS | Errno::EPERM)) => close_listed(first, errno),
         closed => closed.or_fail(format_args!("close all fds from {first} up")),

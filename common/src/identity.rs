@@ -16,6 +16,8 @@ use crate::sys::{file, process};
 pub enum SelfMatch {
     /// Not at all: this program is one link.
     Alone,
+    /// As [`SelfMatch::Alone`], if the program were this file.
+    At(&'static CStr),
     /// By its name without a slash, as the user asked by calling `catena`.
     Named,
     /// By its file: exec's search finds this one, which this process runs.
@@ -55,6 +57,7 @@ impl SelfMatch {
             Self::Named => Some(Self::Named),
             Self::File(own) => Some(Self::File(*own)),
             Self::Alone => sibling(this, name).map(Self::File),
+            Self::At(file) => beside(file.to_bytes(), this, name).map(Self::File),
         }
     }
 
@@ -62,7 +65,7 @@ impl SelfMatch {
     #[must_use]
     pub(crate) fn is(&self, program: impl FnOnce() -> Option<FileStat>) -> bool {
         match self {
-            Self::Alone => false,
+            Self::Alone | Self::At(_) => false,
             Self::Named => true,
             Self::File(own) => program().is_some_and(|found| same(&found, own)),
         }
@@ -81,7 +84,12 @@ pub(crate) fn is_called(word: &CStr, name: &str) -> bool {
 /// is another program, which is executed.
 fn sibling(own: &str, other: &str) -> Option<FileStat> {
     let file = readlink(c"/proc/self/exe").ok().filter(|_| procfs::is_there())?;
-    let prefix = file.as_bytes().strip_suffix(own.as_bytes())?;
+    beside(file.as_bytes(), own, other)
+}
+
+/// The same of a program that is `file`.
+fn beside(file: &[u8], own: &str, other: &str) -> Option<FileStat> {
+    let prefix = file.strip_suffix(own.as_bytes())?;
     stat(CString::new([prefix, other.as_bytes()].concat()).ok()?.as_c_str()).ok()
 }
 
@@ -92,7 +100,7 @@ pub fn same(one: &FileStat, other: &FileStat) -> bool {
 }
 
 /// Whether this program's own file, which is open, would give rights to whoever runs it.
-pub(crate) fn gives_rights_away(own: &OwnedFd) -> nix::Result<bool> {
+pub fn gives_rights_away(own: &OwnedFd) -> nix::Result<bool> {
     gives_rights(&fstat(own)?, file::xattr_size_of(own, CAPABILITIES))
 }
 

@@ -36,6 +36,7 @@ pub mod rt;
 pub mod session;
 pub mod signals;
 pub mod spawn;
+pub mod state;
 pub mod supervise;
 #[cfg(not(target_env = "musl"))]
 mod switch;
@@ -50,7 +51,7 @@ pub use env::Env;
 pub use exec::Chain;
 pub use exit::{Exit, OrFail};
 pub use lexopt::Arg::{Long, Short};
-pub use link::{Cli, Link, Outcome};
+pub use link::{Cli, Link, Observer, Outcome};
 pub use sys::words::Words;
 pub use sys::{clock, epoll, file, inotify, memory, namespace, poll, process, random, socket};
 pub use text::Text;

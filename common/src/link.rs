@@ -44,8 +44,26 @@ pub struct Link {
 impl Link {
     /// Applies the link, which is the first word of `chain`.
     pub fn apply(&'static self, chain: Chain) -> Outcome {
-        (self.run)(&mut Cli::new(self, chain)).map_err(|error| error.of(self.name, self.usage))
+        let observer = chain.observer;
+        if let Some(observer) = observer {
+            observer.begins(self, chain.words.clone());
+        }
+        let outcome = (self.run)(&mut Cli::new(self, chain)).map_err(|error| error.of(self.name, self.usage));
+        if let (Some(observer), Ok(chain)) = (observer, &outcome) {
+            observer.applied(chain);
+        }
+        outcome
     }
+}
+
+/// Who is told of each link of a chain that is applied, those by another link too: explain.
+pub trait Observer {
+    /// A link begins, with these words.
+    fn begins(&self, link: &'static Link, words: Words);
+    /// The link that began last has changed what it changes itself; it goes on with others, the rest of `chain`.
+    fn changed(&self, chain: &Chain);
+    /// The link that began last has been applied.
+    fn applied(&self, chain: &Chain);
 }
 
 /// Of the links whose names a word ends in the one that it is: `unexport` is not `export` with a prefix.

@@ -1,6 +1,6 @@
 //! The multi-call program: every link in one file, and neighbours in a chain applied in one process.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::mem;
 
 use crate::env::Env;
@@ -16,7 +16,7 @@ use crate::word::shown;
 /// The program itself, for its messages.
 pub(crate) static CATENA: Link = Link {
     name: "catena",
-    usage: "link argument... prog... | --help [link] | --version",
+    usage: "link argument... prog... | explain [-s] [--] link... prog... | --help [link] | --version",
     summary: "run a program behind several links in one process",
     options: &[],
     opens: false,
@@ -56,8 +56,31 @@ pub(crate) fn called(
             ))
         }
         b"--version" => Err(Exit::answer(0, version(&CATENA))),
+        b"explain" => Ok((&CATENA, explain(words, env))),
         _ => apply(links, named(first)?, Chain::new(words, env, SelfMatch::Named)),
     }
+}
+
+/// The program catena-explain, which is beside this one or where the links are installed, or in PATH: it is large, and
+/// seldom needed.
+fn explain(words: Words, env: Env) -> Chain {
+    let own = procfs::This::open().and_then(|this| this.program()).unwrap_or_default();
+    let end = own.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    let (directory, name) = own.split_at(end);
+    let name = if name.is_empty() { b"catena" } else { name };
+    let file = |place: &str| {
+        let file =
+            CString::new([directory, place.as_bytes(), name, b"-explain"].concat()).unwrap_or_default();
+        &*Box::leak(file.into_boxed_c_str())
+    };
+    let mut chain = Chain::new(
+        [c"catena-explain"].into_iter().chain(words.behind_first()).collect(),
+        env,
+        SelfMatch::Alone,
+    );
+    let mut beside = ["", "../libexec/catena/"].into_iter().filter(|_| end > 0).map(file);
+    chain.file = beside.find(|file| chain.find(file).is_some()).or(Some(c"catena-explain"));
+    chain
 }
 
 /// Applies `link` and those right behind it.

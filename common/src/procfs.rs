@@ -58,6 +58,14 @@ impl This {
         believed(root()?.as_fd(), c"self", DIRECTORY).map(Self)
     }
 
+    /// One that was opened by [`This::open`] and [`This::file`], and kept across an exec. `None` where it is no directory
+    /// of a procfs.
+    #[must_use]
+    pub fn kept(directory: OwnedFd) -> Option<Self> {
+        let system = fstatfs(&directory).ok()?.filesystem_type();
+        (system == PROC_SUPER_MAGIC).then_some(Self(directory))
+    }
+
     /// What `name` leads to: stat(2).
     pub fn stat(&self, name: &CStr) -> nix::Result<FileStat> {
         fstatat(&self.0, name, AtFlags::empty())

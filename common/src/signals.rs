@@ -7,8 +7,8 @@ use crate::quantity::number;
 use crate::sys::signal::set_parent_death_signal;
 
 pub use crate::sys::signal::{
-    as_fd, block, block_all, block_none, block_only, default_all, exchange_mask, ignore, ignored, mask_as_fd,
-    mask_of, next, parent_death_signal, raise, reset_all, set_ignored, wait_for,
+    as_fd, block, block_all, block_none, block_only, blocked, default_all, exchange_mask, ignore, ignored,
+    mask_as_fd, mask_of, next, parent_death_signal, raise, reset_all, set_ignored, wait_for,
 };
 
 pub use libc::{

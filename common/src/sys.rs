@@ -19,4 +19,5 @@ pub mod random;
 pub(crate) mod signal;
 pub mod socket;
 pub(crate) mod spawn;
+pub(crate) mod state;
 pub(crate) mod words;

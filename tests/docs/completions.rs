@@ -73,7 +73,7 @@ impl Kind {
             "realprog" => Self::Command,
             "signal" => Self::OneOf(signals()),
             "facility" => Self::OneOf(facilities()),
-            "link" => Self::OneOf(names()),
+            "link" => Self::OneOf([names(), vec!["explain".to_owned()]].concat()),
             "level" => Self::OneOf((0..8).map(|level| common::level::name(level).to_owned()).collect()),
             "class" => Self::OneOf(["none", "realtime", "best-effort", "idle"].map(str::to_owned).to_vec()),
             "dialect" => Self::OneOf(["docker", "execline", "systemd"].map(str::to_owned).to_vec()),
@@ -81,6 +81,11 @@ impl Kind {
             other => panic!("tests/docs/completions.rs: say in Kind::of or FREE what a {other} is"),
         }
     }
+}
+
+/// Whether nobody calls it by its name: `svctl log` and `catena explain` are what is written.
+fn is_executed_by_another(name: &str) -> bool {
+    name.starts_with("svctl-") || name == "catena-explain"
 }
 
 fn signals() -> Vec<String> {
@@ -524,7 +529,7 @@ fn completions_are_those_of_the_options_and_commands() {
     let catena = Program { command: Some(0), ..Program::new("catena", "link prog...", &[]) };
     let mut names = Vec::new();
     // Those that svctl executes are not in PATH, and completed as its commands.
-    for program in all.filter(|program| !program.name.starts_with("svctl-")).chain([catena]) {
+    for program in all.filter(|program| !is_executed_by_another(&program.name)).chain([catena]) {
         let name = &program.name;
         let scripts = if name == "svctl" {
             svctl(&program, &apart())

@@ -205,7 +205,8 @@ pub(super) fn for_each<T: Sync, R: Send>(all: &[T], deed: impl Fn(&House, &T) ->
 }
 
 pub(super) fn usage() -> String {
-    "usage: catena link argument... prog... | --help [link] | --version".into()
+    "usage: catena link argument... prog... | explain [-s] [--] link... prog... | --help [link] | --version"
+        .into()
 }
 
 /// What `catena` says of its links.

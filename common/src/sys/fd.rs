@@ -155,3 +155,13 @@ pub fn unread(pipe: BorrowedFd) -> nix::Result<usize> {
     Errno::result(unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut count) })?;
     Ok(usize::try_from(count).unwrap_or(0))
 }
+
+/// write(2) of all the bytes, to whatever is open there.
+pub fn write_all(fd: RawFd, mut bytes: &[u8]) -> nix::Result<()> {
+    while !bytes.is_empty() {
+        // SAFETY: the pointer and the length are those of one slice.
+        let count = Errno::result(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })?;
+        bytes = &bytes[usize::try_from(count).unwrap_or(0)..];
+    }
+    Ok(())
+}

@@ -155,6 +155,11 @@ pub(crate) fn may_execute(directory: RawFd, path: &CStr) -> nix::Result<()> {
     may_access(directory, path, libc::X_OK)
 }
 
+/// Whether they may execute `path`, and its file system lets them.
+pub fn may_be_executed(path: &CStr) -> nix::Result<()> {
+    may_execute(libc::AT_FDCWD, path)
+}
+
 /// Whether they may read `path`, in an open directory.
 pub(crate) fn may_read(directory: RawFd, path: &CStr) -> nix::Result<()> {
     may_access(directory, path, libc::R_OK)

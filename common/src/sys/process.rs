@@ -23,6 +23,15 @@ pub fn execve(path: &CStr, argv: &Words, envp: &Words) -> Errno {
     Errno::last()
 }
 
+/// Becomes the program that is open at `fd`, whatever its path, `execveat(2)`. Returns why not.
+#[must_use]
+pub fn execute_open(fd: c_int, argv: &Words, envp: &Words) -> Errno {
+    let (path, flags) = (c"".as_ptr(), libc::AT_EMPTY_PATH);
+    // SAFETY: an integer, a C string, and null-terminated vectors of C strings, by the contract of Words.
+    unsafe { libc::syscall(libc::SYS_execveat, fd, path, argv.as_ptr(), envp.as_ptr(), flags) };
+    Errno::last()
+}
+
 /// `prlimit(2)` for this process: musl's setrlimit(3) brings what stops all threads for kernels that lack it.
 pub fn set_limit(resource: Resource, soft: rlim_t, hard: rlim_t) -> nix::Result<()> {
     let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };

@@ -47,6 +47,16 @@ pub fn block_only(signal: i32) -> nix::Result<()> {
     exchange_mask(mask_of(&[signal])).map(drop)
 }
 
+/// The signals that are blocked, as a mask, which is left as it is.
+pub fn blocked() -> nix::Result<u64> {
+    let (none, mut old) = (ptr::null::<u64>(), 0u64);
+    let size = mem::size_of::<u64>();
+    // SAFETY: no mask to read, and one of eight bytes to write.
+    let result =
+        unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, none, &raw mut old, size) };
+    Errno::result(result).map(|_| old)
+}
+
 /// Blocks these signals too.
 pub fn block(list: &[i32]) -> nix::Result<()> {
     change_mask(libc::SIG_BLOCK, mask_of(list)).map(drop)
