@@ -16,7 +16,7 @@ LINKS = $(LIBEXECDIR)/catena
 # Where their names are too, but for those of base tools; packages leave it at $(LINKS)
 LINKDIR = $(BINDIR)
 # The names that a base tool has as well; with BASE_NAMES=yes they are in LINKDIR like all others, in front of it in PATH
-BASE = chroot nice umask
+BASE = choom chroot chrt ionice nice taskset umask unshare
 BASE_NAMES = no
 # Where the names of runit's and daemontools' programs are, for PATH, and their pages: directories of their own, so that
 # the packages can be there too; pages of names elsewhere, as in $(BINDIR), are in MANDIR

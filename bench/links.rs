@@ -181,6 +181,18 @@ impl Bench {
         let more = ["-n", "1"];
         self.link("nice", 20, "nice", &more, "s6-nice", &more);
         self.debian("nice", 20, &[("chpst", "/usr/bin/chpst", &more), ("coreutils", "/usr/bin/nice", &more)]);
+        let scheduling: [(&str, &[&str]); 5] = [
+            ("choom", &["-n", "1000", "--"]),
+            ("chrt", &["-b", "0"]),
+            ("ionice", &["-c", "3"]),
+            ("taskset", &["-c", "0"]),
+            ("unshare", &["-u"]),
+        ];
+        for (name, words) in scheduling {
+            self.link(name, 20, name, words, "", &[]);
+            let program = format!("/usr/bin/{name}");
+            self.debian(name, 20, &[("util-linux", &*program, words)]);
+        }
         let copy = ["-c", "9", "1"];
         self.link("fdmove", 20, "fdmove", &copy, "fdmove", &copy);
         // Once: twice in a chain a lock would wait for itself.

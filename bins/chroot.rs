@@ -25,6 +25,7 @@ fn run(cli: &mut Cli) -> Outcome {
         chain.words = [shell.unwrap_or(c"/bin/sh"), c"-i"].into_iter().collect();
     }
     root::change(root, chain.lent, HINT)?;
+    chain.given = chain.given.without(Set::SYS_CHROOT); // with it the program could leave
     chain.search_in(root);
     Ok(chain)
 }

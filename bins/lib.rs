@@ -5,9 +5,12 @@
 use common::Link;
 
 pub mod argv0;
+pub mod caps;
 pub mod chdir;
+pub mod choom;
 pub mod chpst;
 pub mod chroot;
+pub mod chrt;
 pub mod emptyenv;
 pub mod envdir;
 pub mod envfile;
@@ -15,16 +18,21 @@ pub mod envuidgid;
 pub mod export;
 pub mod fdclose;
 pub mod fdmove;
+pub mod fdown;
 pub mod fghack;
+pub mod ionice;
 pub mod mkrundir;
 pub mod nice;
+pub mod no_new_privs;
 pub mod pause;
+pub mod pdeathsig;
 pub mod pgrphack;
 pub mod pidlock;
 pub mod redirfd;
 pub mod setlock;
 pub mod setsid_free;
 pub mod setuidgid;
+pub mod sigclean;
 pub mod sissylog;
 pub mod softlimit;
 mod supervise;
@@ -34,16 +42,21 @@ pub mod svrun;
 pub mod svtree;
 pub mod tai64n;
 pub mod tai64nlocal;
+pub mod taskset;
 pub mod umask;
 pub mod unexport;
+pub mod unshare;
 pub mod utmpset;
 
 /// Every link, by name.
 pub static LINKS: &[Link] = &[
     argv0::LINK,
+    caps::LINK,
     chdir::LINK,
+    choom::LINK,
     chpst::LINK,
     chroot::LINK,
+    chrt::LINK,
     emptyenv::LINK,
     envdir::LINK,
     envfile::LINK,
@@ -51,18 +64,25 @@ pub static LINKS: &[Link] = &[
     export::LINK,
     fdclose::LINK,
     fdmove::LINK,
+    fdown::LINK,
     fghack::LINK,
+    ionice::LINK,
     mkrundir::LINK,
     nice::LINK,
+    no_new_privs::LINK,
+    pdeathsig::LINK,
     pgrphack::LINK,
     pidlock::LINK,
     redirfd::LINK,
     setlock::LINK,
     setsid_free::LINK,
     setuidgid::LINK,
+    sigclean::LINK,
     softlimit::LINK,
+    taskset::LINK,
     umask::LINK,
     unexport::LINK,
+    unshare::LINK,
 ];
 
 /// Every program that is no link, by name.

@@ -41,7 +41,14 @@ const LINES: &[(Caller, &str)] = &[
     (Root, "pose ambient chpst -u :5001:5002 @/bin/state"),
     (Anybody, "argv0 @/bin/state @/bin/state"),
     (Anybody, "argv0 state name"),
+    (Anybody, "caps -B none @/bin/state"),
+    (Root, "caps none @/bin/state"),
+    (Root, "caps -i ^chown,%kill,!mknod @/bin/state"),
+    (Capable, "caps -B sys_chroot @/bin/state"),
     (Anybody, "chdir @/env @/bin/state"),
+    (Anybody, "choom -n 1000 @/bin/state"),
+    (Anybody, "chrt -b 0 @/bin/state"),
+    (Anybody, "chrt -R -o 0 @/bin/state"),
     (Host, "chroot @/root @/bin/state"),
     (Capable, "chroot @/root @/bin/state"),
     (Anybody, "emptyenv @/bin/state"),
@@ -63,12 +70,18 @@ const LINES: &[(Caller, &str)] = &[
     (Anybody, "fdmove 5 0 @/bin/state"),
     (Anybody, "fdmove -c 5 0 @/bin/state"),
     (Anybody, "fdmove 0 0 @/bin/state"),
+    (Root, "fdown 1 :5001:5002 @/bin/state"),
+    (Host, "fdown 1 apache:more @/bin/state"),
+    (Anybody, "ionice -c 3 @/bin/state"),
     (Root, "mkrundir -m 2750 -o :5001:5002 @/made/below @/bin/state"),
     (Anybody, "mkrundir -m 750 @/made @/bin/state"),
     (Host, "mkrundir -o apache:more @/made @/bin/state"),
     (Root, "mkrundir -m 700 -o :5001:5002 @/root/link/there @/bin/state"),
     (Anybody, "nice @/bin/state"),
     (Anybody, "nice -n 0 @/bin/state"),
+    (Anybody, "no-new-privs @/bin/state"),
+    (Anybody, "pdeathsig USR2 @/bin/state"),
+    (Anybody, "pose death pdeathsig clear @/bin/state"),
     (Anybody, "pgrphack @/bin/state"),
     (Anybody, "pose group pgrphack @/bin/state"),
     (Terminal, "pgrphack @/bin/state"),
@@ -99,6 +112,8 @@ const LINES: &[(Caller, &str)] = &[
     (Root, "setuidgid :0:0:7 @/bin/state"),
     (Capable, "setuidgid :65534:65534 @/bin/state"), // who it is already
     (Root, "setuidgid :5001:5002:5003 @/bin/state"),
+    (Root, "setuidgid :5001:5002 caps -B chown,net_bind_service @/bin/state"),
+    (Root, "setuidgid :5001:5002 caps -i ^kill,!mknod @/bin/state"),
     (Host, "setuidgid apache @/bin/state"),
     (Host, "setuidgid -s -e apache @/bin/state"),
     (Host, "setuidgid apache:third:more @/bin/state"),
@@ -108,12 +123,16 @@ const LINES: &[(Caller, &str)] = &[
     (Root, "pose ambient setuidgid :5001:5002 @/bin/state"),
     (Host, "pose ambient setuidgid :5001:5002 chroot @/root @/bin/state"),
     (Host, "pose death setuidgid :5001:5002 chroot @/root @/bin/state"),
+    (Anybody, "pose deaf sigclean @/bin/state"),
+    (Anybody, "pose pipe-ignored sigclean -k @/bin/state"),
     (Anybody, "softlimit -m 900000000 -o 70 @/bin/state"),
     (Anybody, "softlimit -H -c 4096 -h -o 70 -s 8000000 -t = @/bin/state"),
+    (Anybody, "taskset -c 0 @/bin/state"),
     (Anybody, "umask 027 @/bin/state"),
     (Anybody, "umask g-w,o= @/bin/state"),
     (Anybody, "umask 027 state"), // the last directory of PATH has it
     (Anybody, "unexport HOME @/bin/state"),
+    (Anybody, "unshare @/bin/state"), // with an option: tests/unshare.rs
 ];
 
 /// The lines of links that fork: the first for the calls of the parent, the second for those of the child, which is to
@@ -172,6 +191,12 @@ pub(crate) fn inject_everywhere(
         let workers = [scope.spawn(work), scope.spawn(work)];
         workers.map(|worker| worker.join().unwrap()).into_iter().flatten().collect()
     })
+}
+
+/// The namespaces of the tests, as `uts:[4026531838]`.
+fn namespaces() -> Vec<String> {
+    let links = fs::read_dir("/proc/self/ns").unwrap().flatten();
+    links.filter_map(|link| Some(fs::read_link(link.path()).ok()?.display().to_string())).collect()
 }
 
 /// A tracer of this machine's processes.
@@ -325,9 +350,14 @@ impl<'a> Line<'a> {
             Terminal => (read("@/out"), read("@/err")),
             _ => (outcome.stdout, outcome.stderr),
         };
-        // What each run has another of.
-        let own = |item: &str| item.starts_with("namespace mnt") || item.starts_with("session");
-        let stdout = stdout.split_inclusive('\n').filter(|item| !own(item)).collect();
+        // What each run has another of: of new namespaces it counts that they are new.
+        let old: Vec<String> = namespaces();
+        let stdout = stdout.lines().filter(|item| !item.starts_with("session")).map(|item| {
+            let new = item.starts_with("namespace") && !old.iter().any(|old| item.ends_with(old.as_str()));
+            let item = if new { item.split('[').next().unwrap_or_default() } else { item };
+            format!("{item}\n")
+        });
+        let stdout = stdout.collect();
         Outcome { stdout, stderr, ..outcome }
     }
 
@@ -389,7 +419,7 @@ impl<'a> Line<'a> {
         // address.
         let by_libc = self.caller == Host && killed;
         // A link that cannot ask for its parent must take it for dead.
-        let by_death = self.text.contains("pose death") && outcome.status == 128 + 12;
+        let by_death = self.text.contains("death") && outcome.status == 128 + 12;
         let fine = refused || by_loader || by_libc || by_death;
         let complaint = outcome.stderr.lines().find(|line| !line.is_empty()).unwrap_or_default();
         if fine { Ok(()) } else { Err(format!("{} {complaint}", outcome.status)) }

@@ -28,13 +28,18 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
     let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
     match name {
         // What argv0 executes is for prog to say.
+        "argv0" | "fghack" | "no-new-privs" | "pgrphack" | "setsid-free" => (vec![], vec![]),
         "argv0" | "fghack" | "pgrphack" | "setsid-free" => (vec![], vec![]),
+        "unshare" => (vec![], vec![]), // with an option only root may, where it is let
+        "caps" => (words(&["-B"]), words(&["none"])),
         "chdir" | "chroot" => (vec![], words(&["/"])),
+        "choom" => (words(&["-n", "1000"]), vec![]),
         "chpst" => {
             fs::create_dir_all(scratch.join("vars")).unwrap();
             fs::write(scratch.join("vars/CHPST"), "value\n").unwrap();
             (vec!["-e".into(), file("vars"), "-n".into(), "1".into()], vec![])
         }
+        "chrt" => (words(&["-b"]), words(&["0"])),
         "emptyenv" => (words(&["-p"]), vec![]),
         "envdir" => {
             fs::create_dir_all(scratch.join("env")).unwrap();
@@ -49,13 +54,18 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
         "export" => (vec![], words(&["CATENA", "value"])),
         "fdclose" => (vec![], words(&["9"])),
         "fdmove" => (words(&["-c"]), words(&["9", "0"])),
+        "fdown" => (vec![], vec!["1".into(), format!(":{}:{}", getuid(), getgid())]),
+        "ionice" => (words(&["-c", "idle"]), vec![]),
         "mkrundir" => (words(&["-m", "700"]), vec![file("run")]),
         "nice" => (words(&["-n", "1"]), vec![]),
+        "pdeathsig" => (vec![], words(&["CONT"])),
         "pidlock" => (words(&["-n"]), vec![file("pid")]),
         "redirfd" => (words(&["-w"]), vec!["9".into(), file("out")]),
         "setlock" => (words(&["-n"]), vec![file("lock")]),
         "setuidgid" => (words(&["-e"]), vec![own_account()]),
+        "sigclean" => (words(&["-k"]), vec![]),
         "softlimit" => (words(&["-c", "0"]), vec![]),
+        "taskset" => (words(&["-c"]), vec![crate::taskset::first()]),
         "umask" => (vec![], words(&["077"])),
         "unexport" => (vec![], words(&["B"])),
         other => panic!("tests/common_rules.rs: say in options_and_operands what {other} can be called with"),
@@ -205,15 +215,27 @@ fn an_unknown_option_is_a_usage_error() {
 /// with an empty one, and what the message says of it. A link without one has none to be empty.
 fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'static str)] {
     match name {
+        "argv0" | "chroot" | "emptyenv" | "envdir" | "envfile" | "export" | "fghack" | "no-new-privs"
+        | "pgrphack" | "setsid-free" | "sigclean" | "unexport" => &[],
         "argv0" | "chroot" | "emptyenv" | "envdir" | "envfile" | "export" | "fghack" | "pgrphack"
+        | "setsid-free" | "unexport" | "unshare" => &[],
         | "setsid-free" | "unexport" => &[],
+        "caps" => &[(&[""], "unknown capability"), (&["-i", ""], "unknown capability")],
         "chdir" => &[(&[""], "invalid directory")],
+        "choom" => &[(&["-n", ""], "not a number from -1000 to 1000")],
         "chpst" => &[(&["-n", ""], "invalid increment"), (&["-o", "64", "-m", ""], "invalid limit")],
+        "chrt" => &[
+            (&[""], "not a priority from 1 to 99"),
+            (&["-b", ""], "not 0, the only priority of this policy"),
+        ],
         "envuidgid" | "setuidgid" => &[(&[""], "invalid account"), (&["-s", ""], "invalid account")],
         "fdclose" => &[(&[""], "not a file descriptor")],
         "fdmove" => &[(&["", "1"], "not a file descriptor"), (&["1", ""], "not a file descriptor")],
+        "fdown" => &[(&["", "root"], "not a file descriptor"), (&["1", ""], "invalid account")],
+        "ionice" => &[(&["-c", ""], "unknown class"), (&["-n", ""], "not a priority from 0 to 7")],
         "mkrundir" => &[(&["-m", "", "d"], "invalid mode"), (&["-o", "", "d"], "invalid account")],
         "nice" => &[(&["-n", ""], "invalid increment")],
+        "pdeathsig" => &[(&[""], "invalid signal")],
         "pidlock" | "setlock" => &[
             (&["-t", "", "file"], "not a number of seconds"),
             (&["-d", "", "file"], "not a file descriptor"),
@@ -224,6 +246,7 @@ fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'stat
             (&["-o", ""], "invalid limit"),
             (&["-c", "0", "-H", "-f", ""], "invalid limit"),
         ],
+        "taskset" => &[(&[""], "invalid mask of CPUs"), (&["-c", ""], "invalid list of CPUs")],
         "umask" => &[(&[""], "invalid mask")],
         other => panic!("tests/common_rules.rs: say in with_an_empty_value which values {other} takes"),
     }
@@ -255,9 +278,12 @@ fn help_and_version_take_no_value() {
 fn a_missing_operand_is_a_usage_error() {
     let operands: &[(&str, &[&str])] = &[
         ("argv0", &[]), // realprog and name are for tests/argv0.rs to leave out
+        ("caps", &["set"]),
         ("chdir", &["dir"]),
+        ("choom", &[]),
         ("chpst", &[]),
         ("chroot", &["root"]),
+        ("chrt", &["priority"]),
         ("emptyenv", &[]),
         ("envdir", &["dir"]),
         ("envfile", &["file"]),
@@ -265,18 +291,25 @@ fn a_missing_operand_is_a_usage_error() {
         ("export", &["name", "value"]),
         ("fdclose", &["fd"]),
         ("fdmove", &["to", "from"]),
+        ("fdown", &["fd", "account"]),
         ("fghack", &[]),
+        ("ionice", &[]),
         ("mkrundir", &["dir"]),
         ("nice", &[]),
+        ("no-new-privs", &[]),
+        ("pdeathsig", &["signal"]),
         ("pgrphack", &[]),
         ("pidlock", &["file"]),
         ("redirfd", &["fd", "file"]),
         ("setlock", &["file"]),
         ("setsid-free", &[]),
         ("setuidgid", &["account"]),
+        ("sigclean", &[]),
         ("softlimit", &[]),
+        ("taskset", &["cpus"]),
         ("umask", &["mask"]),
         ("unexport", &["name"]),
+        ("unshare", &[]),
     ];
     let names: Vec<_> = LINKS.iter().map(|link| link.name).collect();
     assert_eq!(operands.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
@@ -736,7 +769,8 @@ fn without_stderr_the_status_alone_tells() {
 #[test]
 fn a_program_that_fails_with_stdout_closed_keeps_its_status() {
     let scratch = TempDir::new().unwrap();
-    for Link { name, .. } in links() {
+    // But for fdown, which here is to give its stdout to somebody.
+    for Link { name, .. } in links().filter(|link| link.name != "fdown") {
         let mut command = working(name, scratch.path());
         let outcome = run(&mut under("exec \"$@\" >&-", command.args(prog(name, ["no-such-program"]))));
         assert_eq!(outcome, fails(127, unable_to_run(name, "no-such-program", Errno::ENOENT)), "{name}");
@@ -887,8 +921,9 @@ fn a_plain_file_works_in_secure_execution_mode() {
         fs::set_permissions(scratch.path(), Permissions::from_mode(0o1777)).unwrap();
         let words = before_prog(name, scratch.path());
         for ids in [&["--ruid=65534"][..], &["--rgid=65534"], &["--euid=65534"], &["--egid=65534"]] {
-            // Without privilege these two have another reason to fail.
-            if ids[0].starts_with("--euid") && ["chroot", "setuidgid"].contains(name) {
+            // Without privilege these have another reason to fail.
+            if ids[0].starts_with("--euid") && ["chroot", "fdown", "setuidgid"].contains(name) {
+            if ids[0].starts_with("--euid") && ["choom", "chroot", "setuidgid"].contains(name) {
                 continue;
             }
             let outcome = run(&mut by_setpriv(ids, &copy, &words));

@@ -315,7 +315,7 @@ fn what_is_mounted_when_it_is_used_is_on_the_way() {
     fs::create_dir(scratch.path().join("d")).unwrap();
     // The kernel's own mount of this kind, each time in a new namespace, where it has not been used.
     let with = |rest: &str| {
-        run_in(&scratch, &format!("exec unshare -m sh -c 'mount -t debugfs none d && exec {rest}'"))
+        run_in(&scratch, &format!("exec /usr/bin/unshare -m sh -c 'mount -t debugfs none d && exec {rest}'"))
     };
     let found = with("stat -c \"-o :%u:%g -m %a\" d/tracing/options");
     needs!(if found.status == 0 { Ok(()) } else { Err(String::from("debugfs with tracefs")) });
@@ -500,7 +500,7 @@ fn in_a_user_namespace_the_owner_of_the_root_directory_is_trusted_as_root_is() {
         "--reuid=65533",
         "--regid=65533",
         "--clear-groups",
-        "unshare",
+        BASE_UNSHARE,
         "--user",
         "--map-root-user",
     ]);

@@ -122,7 +122,7 @@ fn no_child_stays_a_zombie() {
 #[test]
 fn as_process_1_it_ends_on_a_stop_signal_and_reaps_orphans() {
     needs!(root(), tool("unshare"));
-    let program = Background::start(&mut sh("exec unshare --pid --fork --kill-child pause"));
+    let program = Background::start(&mut sh("exec /usr/bin/unshare --pid --fork --kill-child pause"));
     let mut first = None;
     until("it has begun", || {
         first = children(program.pid()).split_whitespace().next().and_then(|pid| pid.parse::<u32>().ok());

@@ -154,7 +154,7 @@ fn without_a_parent_in_its_session_nothing_runs() {
     needs!(root(), tool("unshare"));
     // The first process of a pid namespace, whose parent is out of sight.
     for words in BOTH {
-        let shell = "exec unshare --pid --fork \"$@\"";
+        let shell = "exec /usr/bin/unshare --pid --fork \"$@\"";
         let first = "use POSIX; setpgid(0, 0); exec @ARGV";
         let outcome = run(sh(shell).args(["sh", "perl", "-e", first]).args(words).args(["echo", "ran"]));
         assert_eq!(outcome, fails(111, refused(words[0])));

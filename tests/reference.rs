@@ -28,6 +28,26 @@ by() {
     before=$(cut -d ' ' -f 19 /proc/self/stat)
     after=$("$@" cut -d ' ' -f 19 /proc/self/stat) && echo $((after - before))
 }
+# The policy and the priority of what is executed behind these words; its CPUs; the namespaces that are not ours; whether
+# some of its mounts are shared.
+policy() {
+    found=$("$@" sh -c '/usr/bin/chrt -p $$')
+    status=$?
+    [ "$status" != 0 ] || echo "$found" | sed 's/.*: //' | xargs
+    return "$status"
+}
+cpus() {
+    found=$("$@" grep Cpus_allowed_list /proc/self/status)
+    status=$?
+    [ "$status" != 0 ] || echo "$found" | cut -f 2
+    return "$status"
+}
+apart() {
+    for kind in cgroup ipc mnt net pid user uts; do
+        [ "$(readlink /proc/self/ns/$kind)" = "$("$@" readlink /proc/self/ns/$kind)" ] || echo $kind
+    done
+}
+shared() { /usr/bin/unshare -m --propagation shared "$PROGRAM" "$2" grep -c shared: /proc/self/mountinfo; }
 # The value of K in a file, as envfile or systemd's reader of environment.d has it.
 value() {
     printf "$1" >d/a.conf
@@ -1100,6 +1120,303 @@ fn nice_and_chpst() {
     compare("nice", "chpst", "-n 1", &[PROGRAM, NICE], &[DJB, &differences]);
 }
 
+// choom, chrt, ionice, taskset and unshare
+
+/// What util-linux does differently with every program.
+const UTIL_LINUX: &[Difference] = &[
+    ("a program below a file", 126, "", ENOTDIR),
+    ("a script without a first line", 0, "ran\n", "no shell is started that nobody asked for"),
+    ("no program", 1, "", "a usage error is 100 everywhere"),
+    ("nothing at all", 1, "", "a usage error is 100 everywhere"),
+];
+
+const IONICE: &[Case] = &[
+    ("no option", "link /usr/bin/ionice"),
+    ("-c 0", "link -c 0 /usr/bin/ionice"),
+    ("-c 1", "link -c 1 /usr/bin/ionice"),
+    ("-c 2", "link -c 2 /usr/bin/ionice"),
+    ("-c 3", "link -c 3 /usr/bin/ionice"),
+    ("-c 02", "link -c 02 /usr/bin/ionice"),
+    ("-c 4", "link -c 4 /usr/bin/ionice"),
+    ("-c 9", "link -c 9 /usr/bin/ionice"),
+    ("-c -1", "link -c -1 /usr/bin/ionice"),
+    ("-c +2", "link -c +2 /usr/bin/ionice"),
+    ("-c 2x", "link -c 2x /usr/bin/ionice"),
+    ("-c and nothing", "link -c '' /usr/bin/ionice"),
+    ("none", "link -c none /usr/bin/ionice"),
+    ("realtime", "link -c realtime /usr/bin/ionice"),
+    ("best-effort", "link -c best-effort /usr/bin/ionice"),
+    ("idle", "link -c idle /usr/bin/ionice"),
+    ("large letters", "link -c IDLE /usr/bin/ionice"),
+    ("a part of a name", "link -c idl /usr/bin/ionice"),
+    ("another name", "link -c rt /usr/bin/ionice"),
+    ("-n 0", "link -n 0 /usr/bin/ionice"),
+    ("-n 7", "link -c 2 -n 7 /usr/bin/ionice"),
+    ("behind the letter", "link -c2 -n5 /usr/bin/ionice"),
+    ("the priority first", "link -n 5 -c 1 /usr/bin/ionice"),
+    ("-n -1", "link -n -1 /usr/bin/ionice"),
+    ("-n and a blank", "link -n ' 3' /usr/bin/ionice"),
+    ("-n x", "link -n x /usr/bin/ionice"),
+    ("-n and nothing", "link -n '' /usr/bin/ionice"),
+    ("a priority for idle", "link -c 3 -n 2 /usr/bin/ionice"),
+    ("a priority for none", "link -c 0 -n 2 /usr/bin/ionice"),
+    ("-c twice", "link -c 3 -c 1 /usr/bin/ionice"),
+    ("twice", "link -c 3 \"$PROGRAM\" -n 6 /usr/bin/ionice"),
+    ("two dashes", "link -c 3 -- /usr/bin/ionice"),
+    ("an unknown option", "link -q /usr/bin/ionice"),
+    ("-t and no right to", r#"without -sys_nice,-sys_admin "$PROGRAM" -t -c 1 echo ran"#),
+    ("no right to", r#"without -sys_nice,-sys_admin "$PROGRAM" -c 1 echo ran"#),
+    ("no right and no need", r#"without -sys_nice,-sys_admin "$PROGRAM" -c 3 /usr/bin/ionice"#),
+];
+
+#[test]
+fn ionice_and_util_linux() {
+    needs!(peer("ionice"), crate::ionice::realtime());
+    let usage = "a usage error is 100 everywhere";
+    let other = "what is no class is no other one";
+    let differences = [
+        ("nothing at all", 0, "none: prio 0\n", usage),
+        ("-c 4", 1, "", usage),
+        ("-c 9", 0, "realtime: prio 4\n", other),
+        ("-c -1", 1, "", usage),
+        ("-c +2", 1, "", usage),
+        ("-c 2x", 1, "", usage),
+        ("-c and nothing", 1, "", usage),
+        ("a part of a name", 1, "", usage),
+        ("another name", 1, "", usage),
+        ("-n -1", 1, "", usage),
+        ("-n and a blank", 0, "best-effort: prio 3\n", "a blank is no part of a number"),
+        ("-n x", 1, "", usage),
+        ("-n and nothing", 1, "", usage),
+        ("an unknown option", 1, "", usage),
+        ("-t and no right to", 0, "ran\n", "a link does what its line says, or executes nothing"),
+        ("no right to", 1, "", "a system call that failed is 111"),
+    ];
+    let rest = UTIL_LINUX.iter().filter(|difference| difference.0 != "nothing at all");
+    let rest: Vec<Difference> = rest.copied().collect();
+    compare("ionice", "ionice", "-c 3", &[PROGRAM, IONICE], &[&rest, &differences]);
+}
+
+const CHRT: &[Case] = &[
+    ("no policy", "policy link 5"),
+    ("-f", "policy link -f 5"),
+    ("-r", "policy link -r 99"),
+    ("-o", "policy link -o 0"),
+    ("-b", "policy link -b 0"),
+    ("-i", "policy link -i 0"),
+    ("-R", "policy link -R 5"),
+    ("-R for one that is none of real time", "policy link -R -b 0"),
+    ("letters in one", "policy link -fR 1"),
+    ("-f -r", "policy link -f -r 5"),
+    ("-r -o", "policy link -r -o 0"),
+    ("two dashes", "policy link -f -- 5"),
+    ("zeros in front", "policy link -f 005"),
+    ("-f 0", "policy link -f 0"),
+    ("-f 100", "policy link -f 100"),
+    ("-o 1", "policy link -o 1"),
+    ("-b 1", "policy link -b 1"),
+    ("-i 1", "policy link -i 1"),
+    ("a minus", "policy link -f -- -5"),
+    ("a plus", "policy link -f +5"),
+    ("a blank", "policy link -f ' 5'"),
+    ("a word", "policy link -f x"),
+    ("a unit", "policy link -f 5k"),
+    ("nothing", "policy link -f ''"),
+    ("an unknown option", "policy link -q 5"),
+    ("twice", "policy link -f 5 \"$PROGRAM\" -o 0"),
+    ("the niceness", "link -o 0 cut -d ' ' -f 19 /proc/self/stat"),
+    ("no right to", r#"without -sys_nice "$PROGRAM" -f 1 echo ran"#),
+    ("no right and no need", r#"without -sys_nice "$PROGRAM" -b 0 echo ran"#),
+];
+
+#[test]
+fn chrt_and_util_linux() {
+    needs!(peer("chrt"), crate::chrt::real_time());
+    let usage = "a usage error is 100 everywhere";
+    let sign = "neither a sign nor a blank is part of a number";
+    let fifo = "SCHED_FIFO 5\n";
+    let differences = [
+        ("-f 0", 1, "", usage),
+        ("-f 100", 1, "", usage),
+        ("-o 1", 1, "", usage),
+        ("-b 1", 1, "", usage),
+        ("-i 1", 1, "", usage),
+        ("a minus", 1, "", usage),
+        ("a plus", 0, fifo, sign),
+        ("a blank", 0, fifo, sign),
+        ("a word", 1, "", usage),
+        ("a unit", 1, "", usage),
+        ("nothing", 1, "", usage),
+        ("an unknown option", 1, "", usage),
+        ("no right to", 1, "", "a system call that failed is 111"),
+    ];
+    compare("chrt", "chrt", "-b 0", &[PROGRAM, CHRT], &[UTIL_LINUX, &differences]);
+}
+
+const CHOOM: &[Case] = &[
+    ("1000", "link -n 1000 cat /proc/self/oom_score_adj"),
+    ("behind the letter", "link -n999 cat /proc/self/oom_score_adj"),
+    ("a plus", "link -n +999 cat /proc/self/oom_score_adj"),
+    ("zeros in front", "link -n 00999 cat /proc/self/oom_score_adj"),
+    ("-n twice", "link -n 1000 -n 999 cat /proc/self/oom_score_adj"),
+    ("two dashes", "link -n 999 -- cat /proc/self/oom_score_adj"),
+    ("twice", "link -n 1000 -- \"$PROGRAM\" -n 999 -- cat /proc/self/oom_score_adj"),
+    ("1001", "link -n 1001 echo ran"),
+    ("-1001", "link -n -1001 echo ran"),
+    ("a blank", "link -n ' 999' cat /proc/self/oom_score_adj"),
+    ("hexadecimal", "link -n 0x5 echo ran"),
+    ("a unit", "link -n 5k echo ran"),
+    ("a word", "link -n x echo ran"),
+    ("nothing", "link -n '' echo ran"),
+    ("no value", "link -n"),
+    ("no -n", "link echo ran"),
+    ("an unknown option", "link -q -n 5 echo ran"),
+    ("an option of the program", "link -n 999 cat -u /proc/self/oom_score_adj"),
+    ("no right to", r#"without -sys_resource "$PROGRAM" -n -1000 echo ran"#),
+];
+
+#[test]
+fn choom_and_util_linux() {
+    needs!(peer("choom"));
+    let usage = "a usage error is 100 everywhere";
+    let differences = [
+        ("1001", 1, "", usage),
+        ("-1001", 1, "", usage),
+        ("a blank", 0, "999\n", "a blank is no part of a number"),
+        ("hexadecimal", 1, "", usage),
+        ("a unit", 1, "", usage),
+        ("a word", 1, "", usage),
+        ("nothing", 1, "", usage),
+        ("no value", 1, "", usage),
+        ("no -n", 1, "", usage),
+        ("an unknown option", 1, "", usage),
+        ("an option of the program", 1, "", "options end where the program begins"),
+        ("no right to", 1, "", "a system call that failed is 111"),
+    ];
+    compare("choom", "choom", "-n 1000 --", &[PROGRAM, CHOOM], &[UTIL_LINUX, &differences]);
+}
+
+/// Where there are CPUs 0 and 1, and no 7.
+const TASKSET: &[Case] = &[
+    ("-c 0", "cpus link -c 0"),
+    ("-c 1", "cpus link -c 1"),
+    ("-c 0,1", "cpus link -c 0,1"),
+    ("-c 0-1", "cpus link -c 0-1"),
+    ("-c 0-9999", "cpus link -c 0-9999"),
+    ("-c 0-9:2", "cpus link -c 0-9:2"),
+    ("-c 1-9:2", "cpus link -c 1-9:2"),
+    ("-c 0-1:3", "cpus link -c 0-1:3"),
+    ("-c 0,8191", "cpus link -c 0,8191"),
+    ("zeros in front", "cpus link -c 001"),
+    ("two dashes", "cpus link -c -- 1"),
+    ("-c twice", "cpus link -c -c 1"),
+    ("-c 2^32", "cpus link -c 4294967296"),
+    ("-c 8191", "link -c 8191 echo ran"),
+    ("-c 99999", "link -c 99999 echo ran"),
+    ("-c 1-0", "cpus link -c 1-0"),
+    ("-c 0-", "cpus link -c 0-"),
+    ("-c 0,", "cpus link -c 0,"),
+    ("-c 0,,1", "cpus link -c 0,,1"),
+    ("-c 0:2", "cpus link -c 0:2"),
+    ("-c 0-1:0", "cpus link -c 0-1:0"),
+    ("-c 0-1:2:3", "cpus link -c 0-1:2:3"),
+    ("-c x", "cpus link -c x"),
+    ("-c 0x1", "cpus link -c 0x1"),
+    ("-c +1", "cpus link -c +1"),
+    ("-c and a blank", "cpus link -c ' 1'"),
+    ("-c and nothing", "cpus link -c ''"),
+    ("1", "cpus link 1"),
+    ("2", "cpus link 2"),
+    ("3", "cpus link 3"),
+    ("0x3", "cpus link 0x3"),
+    ("fF", "cpus link fF"),
+    ("many digits", "cpus link 00000000000000000000000000000000000000000000000002"),
+    ("many bits", "cpus link fffffffffffffffffffffffffffffffffffffffffffffffff"),
+    ("groups", "cpus link 00000000,00000002"),
+    ("0", "link 0 echo ran"),
+    ("a bit of no CPU", "link 00000001,00000000,00000000 echo ran"),
+    ("0X1", "cpus link 0X1"),
+    ("0x", "cpus link 0x"),
+    ("a list", "cpus link 0,3"),
+    ("a comma behind", "cpus link 3,"),
+    ("a range", "cpus link 0-1"),
+    ("a word", "cpus link x"),
+    ("a blank", "cpus link ' 1'"),
+    ("nothing", "cpus link ''"),
+    ("an unknown option", "cpus link -q 1"),
+    ("twice", "cpus link -c 0 \"$PROGRAM\" 2"),
+];
+
+#[test]
+fn taskset_and_util_linux() {
+    needs!(peer("taskset"), crate::taskset::two());
+    let usage = "a usage error is 100 everywhere";
+    let (called, comma) =
+        ("a system call that failed is 111", "a comma in a mask is between groups of eight digits");
+    let differences = [
+        ("-c 2^32", 0, "0\n", "a number that is too large is not another one"),
+        ("-c 8191", 1, "", called),
+        ("-c 99999", 1, "", called),
+        ("-c 1-0", 1, "", usage),
+        ("-c 0-", 1, "", usage),
+        ("-c 0,", 1, "", usage),
+        ("-c 0,,1", 1, "", usage),
+        ("-c 0:2", 1, "", usage),
+        ("-c 0-1:0", 1, "", usage),
+        ("-c 0-1:2:3", 1, "", usage),
+        ("-c x", 1, "", usage),
+        ("-c 0x1", 1, "", usage),
+        ("-c +1", 1, "", usage),
+        ("-c and a blank", 1, "", usage),
+        ("-c and nothing", 1, "", usage),
+        ("0", 1, "", usage),
+        ("a bit of no CPU", 1, "", called),
+        ("0X1", 1, "", usage),
+        ("0x", 1, "", usage),
+        ("a list", 0, "0-1\n", comma),
+        ("a comma behind", 0, "0-1\n", comma),
+        ("a range", 1, "", usage),
+        ("a word", 1, "", usage),
+        ("a blank", 1, "", usage),
+        ("nothing", 1, "", usage),
+        ("an unknown option", 1, "", usage),
+    ];
+    compare("taskset", "taskset", "-c 0", &[PROGRAM, TASKSET], &[UTIL_LINUX, &differences]);
+}
+
+const UNSHARE: &[Case] = &[
+    ("no option", "apart link"),
+    ("-C", "apart link -C"),
+    ("-i", "apart link -i"),
+    ("-m", "apart link -m"),
+    ("-n", "apart link -n"),
+    ("-u", "apart link -u"),
+    ("all of them", "apart link -Cimnu"),
+    ("twice", "apart link -u \"$PROGRAM\" -i"),
+    ("-u twice", "apart link -u -u"),
+    ("two dashes", "apart link -u --"),
+    ("the propagation of mounts", "shared link -m"),
+    ("that of the old ones", "shared link -u"),
+    ("an unknown option", "link -q echo ran"),
+    ("no right to", r#"without -sys_admin "$PROGRAM" -u echo ran"#),
+    ("no right and no need", r#"without -sys_admin "$PROGRAM" echo ran"#),
+];
+
+#[test]
+fn unshare_and_util_linux() {
+    needs!(peer("unshare"), crate::unshare::namespaces());
+    let (usage, shell) = ("a usage error is 100 everywhere", "no shell is started that nobody asked for");
+    let mut differences = vec![
+        ("an unknown option", 1, "", usage),
+        ("no right to", 1, "", "a system call that failed is 111"),
+        ("no program", 0, "", shell),
+        ("nothing at all", 0, "", shell),
+    ];
+    let not_here = |difference: &&Difference| !difference.3.starts_with("a usage error");
+    differences.extend(UTIL_LINUX.iter().filter(not_here));
+    compare("unshare", "unshare", "-u", &[PROGRAM, UNSHARE], &[&differences]);
+}
+
 // chpst
 
 /// What has no namesake of its own; of the rest a few, since the links above have it.
@@ -1273,6 +1590,68 @@ fn umask_and_the_symbolic_one_of_execline() {
     compare("umask", "posix-umask", "22", &[SYMBOLIC], &[&differences]);
 }
 
+// no-new-privs, pdeathsig
+
+/// What util-linux does differently with every program.
+const LINUX: &[Difference] = &[
+    ("a program below a file", 126, "", ENOTDIR),
+    ("a script without a first line", 0, "ran\n", "no shell is started that nobody asked for"),
+    ("no program", 1, "", USAGE),
+    ("nothing at all", 1, "", USAGE),
+];
+const USAGE: &str = "a usage error is 100";
+
+const NO_NEW_PRIVS: &[Case] = &[
+    ("the program", "link grep NoNewPrivs /proc/self/status"),
+    ("twice", r#"link "$PROGRAM" $OPTIONS grep NoNewPrivs /proc/self/status"#),
+    ("two dashes", "link -- grep NoNewPrivs /proc/self/status"),
+    ("an unknown option", "link -Z echo x"),
+];
+
+#[test]
+fn no_new_privs_and_setpriv() {
+    needs!(peer("setpriv"));
+    let differences = [("an unknown option", 1, "", USAGE)];
+    compare("no-new-privs", "setpriv --no-new-privs", "", &[PROGRAM, NO_NEW_PRIVS], &[LINUX, &differences]);
+}
+
+const PDEATHSIG: &[Case] = &[
+    ("TERM", "link TERM setpriv -d | grep -i death"),
+    ("SIGTERM", "link SIGTERM setpriv -d | grep -i death"),
+    ("small letters", "link sigterm setpriv -d | grep -i death"),
+    ("KILL", "link KILL setpriv -d | grep -i death"),
+    ("CLD", "link CLD setpriv -d | grep -i death"),
+    ("RTMIN+3", "link RTMIN+3 setpriv -d | grep -i death"),
+    ("RTMAX-1", "link RTMAX-1 setpriv -d | grep -i death"),
+    ("RTMIN", "link RTMIN setpriv -d | grep -i death"),
+    ("a number", "link 15 setpriv -d | grep -i death"),
+    ("clear", r#"link TERM "$PROGRAM" $OPTIONS clear setpriv -d | grep -i death"#),
+    ("CLEAR", "link CLEAR setpriv -d | grep -i death"),
+    ("keep", "link keep echo x"),
+    ("0", "link 0 echo x"),
+    ("65", "link 65 echo x"),
+    ("a word", "link NONE echo x"),
+    ("nothing", "link '' echo x"),
+    ("a minus", "link -15 echo x"),
+];
+
+#[test]
+fn pdeathsig_and_setpriv() {
+    needs!(peer("setpriv"));
+    let differences = [
+        ("RTMIN", 1, "", "one that is counted from it is a signal, and so is the first"),
+        ("a number", 1, "", "kill takes numbers, too"),
+        ("CLEAR", 1, "", "capital or small letters are the same, as in the name of a signal"),
+        ("keep", 0, "x\n", "it is kept by leaving the link out"),
+        ("0", 1, "", USAGE),
+        ("65", 1, "", USAGE),
+        ("a word", 1, "", USAGE),
+        ("nothing", 1, "", USAGE),
+        ("a minus", 1, "", USAGE),
+    ];
+    compare("pdeathsig", "setpriv --pdeathsig", "TERM", &[PROGRAM, PDEATHSIG], &[LINUX, &differences]);
+}
+
 // Not compared here, and why:
 // - chpst: chpst_beside_runit has many more lines, and looks at the whole state;
 // - what is on stderr: every family has words of its own; ours are in the modules of the links;
@@ -1289,4 +1668,6 @@ fn umask_and_the_symbolic_one_of_execline() {
 // - nice of busybox, which Debian's lacks, and s6-nice, of which Debian has no package;
 // - chdir: nosh's has no Debian package; execline's cd and env -C have other names for what they do not do;
 // - pause: void-runit's has no Debian package;
+// - fdown: no peer does this; sigclean: env of coreutils resets dispositions alone, and closes nothing;
+// - caps: no peer has the name; beside setpriv and capsh in its own module;
 // - chroot: coreutils' takes other statuses throughout; setsid-free, pidlock: no peer does the same.

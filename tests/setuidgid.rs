@@ -465,7 +465,7 @@ fn root_of_a_user_namespace_becomes_what_it_has_ids_for() {
     let accounts = Accounts::new();
     // Ids 0 to 9999, under the same numbers outside.
     let start = "mkfifo up go
-        unshare --user sh -c 'echo $$ >up; read go <go; exec \"$@\"' sh \"$@\" &
+        /usr/bin/unshare --user sh -c 'echo $$ >up; read go <go; exec \"$@\"' sh \"$@\" &
         read pid <up
         echo 0 0 10000 >/proc/$pid/uid_map && echo 0 0 10000 >/proc/$pid/gid_map && echo >go
         wait $!";
@@ -487,7 +487,7 @@ fn root_of_a_user_namespace_with_one_id_is_root_and_nobody_else() {
     needs!(mounts(), tool("setpriv"));
     let accounts = Accounts::new();
     let inside = |words: &[&str]| {
-        let namespace = ["setpriv", "--groups=0", "unshare", "--user", "--map-root-user", "setuidgid"];
+        let namespace = ["setpriv", "--groups=0", BASE_UNSHARE, "--user", "--map-root-user", "setuidgid"];
         accounts.run([&namespace, words, &["id", "-G"]].concat())
     };
     assert_eq!(inside(&["root"]), prints("0\n"));

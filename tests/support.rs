@@ -79,9 +79,10 @@ pub(crate) fn sh(script: &str) -> Command {
     command
 }
 
-/// Any other program, with the same environment.
+/// Any other program, with the same environment. `unshare` is the base system's, which has more options than the link.
 pub(crate) fn prepared(program: impl AsRef<std::ffi::OsStr>) -> Command {
-    let mut command = Command::new(program);
+    let program = program.as_ref();
+    let mut command = if program == "unshare" { Command::new(BASE_UNSHARE) } else { Command::new(program) };
     let ours = [bin(), executed()];
     let ours =
         ours.iter().filter(|directory| directory.exists()).map(|directory| directory.display().to_string());
@@ -90,6 +91,9 @@ pub(crate) fn prepared(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command.stdin(Stdio::null());
     command
 }
+
+/// The base system's unshare, for lines in which the link would be found first.
+pub(crate) const BASE_UNSHARE: &str = "/usr/bin/unshare";
 
 /// All that a command leaves: a signal N as status 128 + N, as in the shell.
 #[derive(Clone, Debug, PartialEq)]

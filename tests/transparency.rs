@@ -38,8 +38,16 @@ const LINES: &[Line] = &[
     ("chpst -0 -U :5:6", "fd 0, env UID=, env GID=", Anybody),
     ("chpst -/ / -u :65534:65533", "ids, cwd, directory", Root),
     ("argv0 %", "", Anybody),
+    ("caps -B none", CAPABILITIES, Anybody),
+    ("caps -B setpcap,setuid", CAPABILITIES, Root),
+    ("caps none", CAPABILITIES, Root),
+    ("caps -i ^setpcap,%setuid,!mknod", CAPABILITIES, Root),
+    ("setuidgid :65534:65533 @/bin/caps setgid", "ids, CapBnd, bounding", Root),
     ("chdir .", "", Anybody),
     ("chdir @/empty", "cwd, directory", Anybody),
+    ("choom -n 1000", "oom_score_adj", Anybody),
+    ("chrt -b 0", "policy", Anybody),
+    ("chrt -R -o 0", "policy, reset-on-fork", Anybody),
     ("chroot /", "cwd, directory", Root),
     ("emptyenv", "env", Anybody),
     ("emptyenv -k VARIABLE", "env", Anybody),
@@ -61,11 +69,18 @@ const LINES: &[Line] = &[
     ("fdmove 77 77", "", Anybody),
     ("fdmove 60 61", "fd 60, fd 61", Anybody),
     ("fdmove -c 60 77", "fd 60", Anybody),
+    ("fdown 77 :5:6", "fd 77, fd 1", Root),
     ("fghack", FORKED, Anybody),
+    ("ionice", "io-priority", Anybody),
+    ("ionice -c idle", "io-priority", Anybody),
+    ("ionice -c none", "io-priority", Anybody),
     ("mkrundir -m 700 -o :0:0 @/made/below", "", Root),
     ("mkrundir @/empty", "", Root),
     ("nice -n 0", "", Anybody),
     ("nice", "nice, priority", Anybody),
+    ("no-new-privs", "NoNewPrivs, no_new_privs", Anybody),
+    ("pdeathsig TERM", "parent-death", Anybody),
+    ("pdeathsig clear", "parent-death", Anybody),
     ("pgrphack", "session, group, terminal", Anybody),
     ("pidlock -d 60 @/pid", "fd 60, lock 60", Anybody),
     ("pidlock -n -d 60 @/pid", "fd 60, lock 60", Anybody),
@@ -86,17 +101,26 @@ const LINES: &[Line] = &[
     ("setuidgid -s :65534:65533:5", "ids", Root),
     ("setuidgid -e :65534:65533", "ids, env HOME=, env SHELL=, env USER=, env LOGNAME=", Root),
     ("setuidgid :65534:65533 @/bin/chroot /", "ids, cwd, directory", Root),
+    ("sigclean -k", "SigBlk, SigIgn", Anybody),
+    ("sigclean --", "SigBlk, SigIgn, fd, lock", Anybody),
     ("softlimit", "", Anybody),
     ("softlimit -c 0 -H -c =", "limit RLIMIT_CORE", Anybody),
+    ("taskset -c 0", "Cpus_allowed", Anybody),
+    ("taskset 0xfffffffffffffffffffff", "Cpus_allowed", Anybody),
     ("umask u+", "", Anybody),
     ("umask 027", "umask", Anybody),
     ("unexport NO_VARIABLE", "", Anybody),
     ("unexport PATH", "env PATH=", Anybody),
+    ("unshare", "", Anybody), // with an option: tests/unshare.rs
 ];
 
 /// What is another thing for a child: who leads its process group and session is its parent; and the fds on which the
 /// pipe of fghack is, of which the second is the highest under the state `limits`.
 pub(crate) const FORKED: &str = "fd 1023, fd 89, group, session";
+
+/// What caps changes.
+pub(crate) const CAPABILITIES: &str =
+    "CapInh, CapPrm, CapEff, CapAmb, inheritable, permitted, effective, ambient, CapBnd, bounding";
 
 /// What a change of ids changes.
 const IDS: &str = "Uid, Gid, Groups, uids, gids, groups, CapInh, CapPrm, CapEff, CapAmb, \
@@ -157,11 +181,24 @@ const STATES: [(&str, Caller); 50] = [
 ];
 
 /// Where a link rightly executes nothing: the parts of a state and of a line.
-const REFUSED: [(&str, &str); 3] = [
+const REFUSED: [(&str, &str); 7] = [
+    // Root has no rights of its own.
+    ("no-root", "fdown"),
+    // What is pending ends the process.
+    ("pending", "sigclean"),
+    // There is nothing left that the program could print to.
+    ("closed=01", "sigclean --"),
+    ("closed=1", "sigclean --"),
+const REFUSED: [(&str, &str); 4] = [
+const REFUSED: [(&str, &str); 5] = [
     ("leader", "setsid-free"),
-    // The link may not keep the capability for chroot across the change of ids.
+    // The link may not keep the capabilities that it lends across the change of ids.
     ("keep_caps_locked", ":65533 @/bin/chroot"),
     ("keep_caps_locked", ":65533 chroot"),
+    // Root without the capability for it.
+    ("no-root", "unshare -"),
+    ("keep_caps_locked", ":65533 @/bin/caps"),
+    ("keep_caps_locked", ":65533 caps"),
 ];
 
 /// Where the kernel gives a child nothing to compare: what has arrived and what a timer will send waits for its parent,

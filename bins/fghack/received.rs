@@ -2,7 +2,7 @@
 
 use common::{Exit, OrFail, signals};
 use nix::sys::prctl::{get_child_subreaper, set_child_subreaper};
-use nix::unistd::{Pid, getpid, getppid};
+use nix::unistd::{Pid, getpid};
 
 /// The state as it was received.
 pub(super) struct Received {
@@ -40,11 +40,7 @@ impl Received {
             set_child_subreaper(true).or_fail("become a subreaper")?;
         }
         if self.death != 0 {
-            // If the parent died meanwhile nobody will send it any more.
-            signals::set_parent_death_signal(self.death).or_fail("keep the parent-death signal")?;
-            if getppid() != self.parent {
-                signals::raise(self.death).or_fail("send the parent-death signal")?;
-            }
+            signals::arm_parent_death(self.death, self.parent, "keep")?;
         }
         // The last step: a signal that arrives finds all of it done.
         signals::exchange_mask(self.blocked).or_fail("unblock signals")?;

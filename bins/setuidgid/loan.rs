@@ -2,17 +2,18 @@
 //! this process, and those are gone before anything is executed.
 
 use std::ffi::CStr;
+use std::mem;
 
-use common::caps::{self, Set};
+use common::caps::{self, Given, Set};
 use common::identity::SelfMatch;
 use common::link::longest;
 use common::{Chain, Exit, Link, Outcome, Words};
 
 use super::LINK;
-use crate::{chroot, nice, softlimit};
+use crate::{caps as give, chroot, nice, softlimit};
 
 /// The links that are lent what they need.
-static LENT: &[Link] = &[chroot::LINK, nice::LINK, softlimit::LINK];
+static LENT: &[Link] = &[give::LINK, chroot::LINK, nice::LINK, softlimit::LINK];
 
 /// Which links may come next, and what they may use.
 pub(super) struct Loan {
@@ -34,7 +35,9 @@ impl Loan {
             let Some(link) = called(&chain.own, word) else { continue };
             needed = needed.with(needs(link, words.clone()));
             if !expected.iter().any(|(other, _)| is(other, link)) {
-                expected.extend(chain.own.expect(word, LINK.name, link.name).map(|own| (link, own)));
+                if let Some(own) = chain.own.expect(word, LINK.name, link.name) {
+                    expected.push((link, own));
+                }
             }
         }
         Ok(Some(Self { expected, lent: needed.within(caps::permitted()?) }))
@@ -48,6 +51,7 @@ impl Loan {
     /// Applies the links in front of `chain`, and ends the loan. Whether a word is one of them is decided as the account,
     /// when its turn has come: by what exec would find then.
     pub(super) fn apply(&self, mut chain: Chain) -> Outcome {
+        chain.given = Given::NONE; // what a link in front of setuidgid gave has gone with the ids
         while let Some(link) = self.next(&chain) {
             let needed = needs(link, chain.words.clone().behind_first());
             caps::lend(self.lent, needed, chain.given)?;
@@ -55,7 +59,7 @@ impl Loan {
         }
         chain.lent = Set::NONE;
         // No capability crosses an exec but those that `caps` was told to give.
-        caps::leave(chain.given)?;
+        caps::leave(mem::take(&mut chain.given))?;
         Ok(chain)
     }
 
@@ -72,7 +76,7 @@ fn called(own: &SelfMatch, word: &CStr) -> Option<&'static Link> {
 }
 
 fn is(one: &Link, other: &Link) -> bool {
-    one.name == other.name
+    std::ptr::eq(one, other) // both are in LENT
 }
 
 /// What the deed of `link` needs, with these words behind its name.

@@ -8,13 +8,14 @@ use nix::unistd::{Gid, Uid, getppid, getresgid, getresuid};
 #[cfg(target_env = "musl")]
 use crate::accounts::Files;
 use crate::accounts::{LookupError, User};
-use crate::caps::{self, Set};
+use crate::caps::{self, Given, Set};
 use crate::env::Env;
 use crate::exit::{Exit, OrFail};
 use crate::quantity::number;
+use crate::signals;
 #[cfg(not(target_env = "musl"))]
 use crate::switch::Switch;
-use crate::sys::{ids, signal};
+use crate::sys::ids;
 use crate::word::shown;
 
 /// Where this program looks accounts up.
@@ -194,7 +195,7 @@ fn unknown(thing: &str, what: &str, name: &CStr, hint: &'static str) -> Exit {
 /// another one; root's gid counts for nothing.
 pub fn assume(account: &Account, lent: Set) -> Result<bool, Exit> {
     let Account { uid, gid, .. } = *account;
-    let death = signal::parent_death_signal().or_fail("read the parent-death signal")?;
+    let death = signals::parent_death_signal().or_fail("read the parent-death signal")?;
     let parent = if death == 0 { None } else { Some(getppid()) };
     if !lent.is_empty() {
         // Before the ids change, which would empty the permitted set.
@@ -220,7 +221,7 @@ pub fn assume(account: &Account, lent: Set) -> Result<bool, Exit> {
     if uid != 0 {
         // The kernel has emptied permitted, effective and ambient if the uid left 0, but not the
         // inheritable set, and none of them under SECBIT_NO_SETUID_FIXUP.
-        caps::lend(lent, Set::NONE, Set::NONE)?;
+        caps::lend(lent, Set::NONE, Given::NONE)?;
     }
     if !(has_uid(uid)? && has_gid(gid)? && has_groups(account, without)?) {
         return Err(Exit::fatal(format_args!(
@@ -236,11 +237,8 @@ pub fn assume(account: &Account, lent: Set) -> Result<bool, Exit> {
         }
     }
     if let Some(parent) = parent {
-        // A change of ids clears it. If the parent died meanwhile nobody will send it any more.
-        signal::set_parent_death_signal(death).or_fail("keep the parent-death signal")?;
-        if getppid() != parent {
-            signal::raise(death).or_fail("send the parent-death signal")?;
-        }
+        // A change of ids clears it.
+        signals::arm_parent_death(death, parent, "keep")?;
     }
     Ok(new_uid || new_gid && uid != 0)
 }

@@ -9,7 +9,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::stat::{FileStat, SFlag, stat};
 use nix::unistd::{AccessFlags, faccessat};
 
-use crate::caps::Set;
+use crate::caps::{Given, Set};
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::identity::SelfMatch;
@@ -36,7 +36,7 @@ pub struct Chain {
     /// The capabilities that are lent to the links in front, and taken back before the exec.
     pub lent: Set,
     /// The capabilities that the program is to have, whatever else is taken back.
-    pub given: Set,
+    pub given: Given,
     path: &'static CStr,
     /// Where the exec writes the names of files.
     room: Vec<u8>,
@@ -66,7 +66,7 @@ impl Chain {
             changed: None,
             root: None,
             lent: Set::NONE,
-            given: Set::NONE,
+            given: Given::NONE,
             path,
             room: Vec::new(),
         }

@@ -9,11 +9,12 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{FileStat, Mode, SFlag};
 use nix::unistd::read;
 
+use crate::exit::{Exit, OrFail};
 use crate::procfs;
 use crate::quantity::number;
 use crate::sys::{fd as raw, file};
 
-pub use crate::sys::fd::{close_others, set_nonblocking, stdin, stdout, unread};
+pub use crate::sys::fd::{close_others, give, owner, set_nonblocking, stdin, stdout, unread};
 
 /// Opens a file on a fd from 3 up, though 0-2 be closed: there it would receive our own messages, or be the
 /// program's stdin.
@@ -260,6 +261,38 @@ pub fn close(fd: RawFd) -> nix::Result<()> {
         Err(Errno::EBADF) => Ok(()),
         other => other,
     }
+}
+
+/// Closes every fd from `first` up, as the user has asked; where `close_range(2)` is not to be had, those that /proc
+/// lists.
+pub fn close_from(first: RawFd) -> Result<(), Exit> {
+    match raw::close_range(first, RawFd::MAX) {
+        // Before Linux 5.9, or under a filter that does not know it.
+        Err(errno @ (Errno::ENOSYS | Errno::EPERM)) => close_listed(first, errno),
+        closed => closed.or_fail(format_args!("close all fds from {first} up")),
+    }
+}
+
+fn close_listed(first: RawFd, errno: Errno) -> Result<(), Exit> {
+    let failed = |errno| Exit::system(format_args!("close all fds from {first} up"), errno);
+    // If all are taken there are some for the list now.
+    for fd in first..first + 4 {
+        close(fd).or_else(|errno| if raw::is_open(fd) { Err(failed(errno)) } else { Ok(()) })?;
+    }
+    let list = procfs::This::open().and_then(|this| this.file(c"fd", OFlag::O_RDONLY | OFlag::O_DIRECTORY));
+    let list = list.map_err(|_| failed(errno).hint("without close_range(2) this needs /proc"))?;
+    let mut left = None;
+    file::each_name(list.as_fd(), |name| {
+        let fd = number::<RawFd>(name.to_bytes()).filter(|fd| *fd >= first && *fd != list.as_raw_fd());
+        let Some(fd) = fd else { return };
+        match close(fd) {
+            // What the file says as it is closed is not for this process to hear.
+            Err(errno) if raw::is_open(fd) => left = Some(errno),
+            _ => {}
+        }
+    })
+    .map_err(failed)?;
+    left.map_or(Ok(()), |errno| Err(failed(errno)))
 }
 
 /// Closes fds of ours whose numbers are free then for what the program gets.

@@ -29,7 +29,7 @@ pub struct Link {
     pub summary: &'static str,
     /// Each option with its argument as the page writes it, and a line that says what it does.
     pub options: &'static [(&'static str, &'static str)],
-    /// Whether it opens files that the command line names.
+    /// Whether it opens files: those that the command line names, or its own in /proc.
     pub opens: bool,
     /// The capabilities that its deed needs, told from the words behind its name. setuidgid applies such a link
     /// itself where it is next, and lends it those; `None`: it is executed, as the account.

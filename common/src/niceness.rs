@@ -1,8 +1,8 @@
 //! The niceness, getpriority(2): how far a process stands back where others want the CPU too.
 
 use nix::errno::Errno;
-use nix::unistd::geteuid;
 
+use crate::caps;
 use crate::exit::{Exit, OrFail};
 use crate::quantity::number;
 use crate::sys::process;
@@ -34,11 +34,7 @@ pub fn add(increment: i32, hint: &'static str) -> Result<(), Exit> {
         if errno != Errno::EACCES {
             return error;
         }
-        error.hint(if geteuid().is_root() {
-            "root has no CAP_SYS_NICE here, as in a container that was started without it"
-        } else {
-            hint
-        })
+        error.hint(caps::hint("CAP_SYS_NICE", hint))
     })
 }
 

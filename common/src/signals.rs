@@ -1,10 +1,14 @@
 //! Signals by name and number.
 
+use nix::unistd::{Pid, getppid};
+
+use crate::exit::{Exit, OrFail};
 use crate::quantity::number;
+use crate::sys::signal::set_parent_death_signal;
 
 pub use crate::sys::signal::{
-    as_fd, block, block_all, block_only, exchange_mask, ignored, mask_as_fd, mask_of, next,
-    parent_death_signal, raise, reset_all, set_ignored, set_parent_death_signal, wait_for,
+    as_fd, block, block_all, block_none, block_only, default_all, exchange_mask, ignore, ignored, mask_as_fd,
+    mask_of, next, parent_death_signal, raise, reset_all, set_ignored, wait_for,
 };
 
 pub use libc::{
@@ -79,6 +83,16 @@ pub fn parse(text: &[u8]) -> Option<i32> {
     let named = |(name, _): &&(&str, i32)| name.as_bytes().eq_ignore_ascii_case(text);
     let found = NAMES.iter().find(named).or_else(|| ALIASES.iter().find(named));
     found.map(|(_, signal)| *signal).or_else(|| real_time(text))
+}
+
+/// Lets this process get a signal at the death of its parent, 0 for none; `verb` is for the message. Where the parent
+/// is no longer `parent`, it died before anybody would send it: this process gets it at once.
+pub fn arm_parent_death(signal: i32, parent: Pid, verb: &str) -> Result<(), Exit> {
+    set_parent_death_signal(signal).or_fail(format_args!("{verb} the parent-death signal"))?;
+    if signal != 0 && getppid() != parent {
+        raise(signal).or_fail("send the parent-death signal")?;
+    }
+    Ok(())
 }
 
 /// `RTMIN`, `RTMIN+n`, `RTMAX` or `RTMAX-n`.

@@ -321,7 +321,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     Difference {
         lines: &["chpst -0 -l lock state <&-"],
         theirs: &[],
-        ours: &["lock 3 FLOCK ADVISORY WRITE", "lock 3 OFDLCK ADVISORY WRITE", "fd 3 0*04001 @/box/lock"],
+        ours: &["lock 3 FLOCK ADVISORY WRITE", "lock 3 OFDLCK ADVISORY WRITE", "fd 3 0*04001 * @/box/lock"],
         reason: "theirs opens the lock on fd 0 and closes it, and so runs the program without",
     },
     Difference {

@@ -27,12 +27,14 @@ enum Kind {
 
 /// Arguments for which nothing is offered; of the last two svctl's own functions know.
 const FREE: &[&str] = &[
+    "adjustment",
     "argv0",
     "arg",
     "bytes",
     "c",
     "char",
     "chars",
+    "cpus",
     "ident",
     "increment",
     "len",
@@ -43,6 +45,7 @@ const FREE: &[&str] = &[
     "name",
     "lines",
     "prefix",
+    "priority",
     "ready",
     "text",
     "time",
@@ -50,6 +53,7 @@ const FREE: &[&str] = &[
     "value",
     "command",
     "service",
+    "set",
     "word",
 ];
 
@@ -62,14 +66,20 @@ impl Kind {
             "account" => Self::Account,
             "fd" | "to" | "from" => Self::Fd,
             "realprog" => Self::Command,
+            "signal" => Self::OneOf(signals()),
             "facility" => Self::OneOf(facilities()),
             "link" => Self::OneOf(names()),
             "level" => Self::OneOf((0..8).map(|level| common::level::name(level).to_owned()).collect()),
+            "class" => Self::OneOf(["none", "realtime", "best-effort", "idle"].map(str::to_owned).to_vec()),
             "dialect" => Self::OneOf(["docker", "execline", "systemd"].map(str::to_owned).to_vec()),
             free if FREE.contains(&free) => Self::Free,
             other => panic!("tests/docs/completions.rs: say in Kind::of or FREE what a {other} is"),
         }
     }
+}
+
+fn signals() -> Vec<String> {
+    (1..=64).filter_map(common::signals::name).chain(["clear"]).map(str::to_owned).collect()
 }
 
 fn facilities() -> Vec<String> {

@@ -23,7 +23,7 @@ fn linked(directory: TempDir) -> TempDir {
 #[test]
 fn they_hand_on_every_state() {
     use transparency::Caller::{Anybody, Root};
-    use transparency::{FORKED, furnished, under_every_state};
+    use transparency::{CAPABILITIES, FORKED, furnished, under_every_state};
 
     let forked = &*format!("{FORKED}, umask").leak();
     let lines = [
@@ -31,6 +31,9 @@ fn they_hand_on_every_state() {
         ("pgrphack @/bin/chpst -0", "session, group, terminal, fd 0", Anybody),
         ("chdir @/empty @/bin/umask 027", "cwd, directory, umask", Anybody),
         ("umask 027 @/bin/argv0 %", "umask", Anybody),
+        ("pdeathsig TERM @/bin/no-new-privs", "parent-death, NoNewPrivs, no_new_privs", Anybody),
+        ("sigclean -k @/bin/pdeathsig clear", "SigBlk, SigIgn, parent-death", Anybody),
+        ("fdown 77 :5:6 @/bin/setuidgid :65534:65533", "fd 77, fd 1, ids", Root),
         ("fghack @/bin/umask 027", forked, Anybody),
         ("umask 027 @/bin/fghack", forked, Anybody),
         ("envdir @/empty @/bin/umask 027", "umask", Anybody),
@@ -41,6 +44,10 @@ fn they_hand_on_every_state() {
         ("redirfd -wnb 60 @/fifo @/bin/setsid-free", "fd 60, group, terminal", Anybody),
         ("fdmove -c 60 77 @/bin/redirfd -a 62 @/file", "fd 60, fd 62", Anybody),
         ("mkrundir @/empty @/bin/mkrundir -m 700 @/made", "", Root),
+        ("ionice -c idle @/bin/chrt -b 0", "io-priority, policy", Anybody),
+        ("choom -n 1000 @/bin/taskset -c 0", "oom_score_adj, Cpus_allowed", Anybody),
+        ("unshare @/bin/ionice", "io-priority", Anybody),
+        ("setuidgid :65534:65533 @/bin/umask 027 @/bin/choom -n 1000", "ids, umask, oom_score_adj", Root),
         ("nice -n 2 @/bin/umask 027", "nice, priority, umask", Anybody),
         ("nice -n 3 @/bin/setuidgid :65534:65533", "nice, priority, ids", Root),
         ("envuidgid :5:6 @/bin/envdir -fn -p ADDED_ @/env", "env UID=, env GID=, env ADDED_", Anybody),
@@ -55,6 +62,9 @@ fn they_hand_on_every_state() {
         ("setuidgid :65534:65533 @/bin/setuidgid :65534:65533", "ids", Root),
         ("setuidgid :65534:65533 @/bin/chroot / @/bin/softlimit", "ids, cwd, directory", Root),
         ("chroot / @/bin/setuidgid :65534:65533", "ids, cwd, directory", Root),
+        ("caps -B none @/bin/umask 027", &*format!("{CAPABILITIES}, umask").leak(), Anybody),
+        ("caps setgid,setuid,setpcap @/bin/setuidgid :65534:65533", "ids, CapBnd, bounding", Root),
+        ("setuidgid :65534:65533 @/bin/caps -B setgid @/bin/softlimit -c 0", "ids, limit RLIMIT_CORE", Root),
         ("setuidgid :0:0 @/bin/envdir @/empty", "Groups, groups", Root),
     ];
     // The same by name.
@@ -89,7 +99,10 @@ fn they_run_the_program_as_promised_or_not_at_all() {
             (Anybody, "softlimit -c 0 chdir @/env argv0 @/bin/state name"),
             (Root, "mkrundir -m 2750 -o :5001:5002 @/made/below setuidgid :5001:5002 @/bin/state"),
             (Anybody, "emptyenv -p envfile @/conf export A b unexport SHORT @/bin/state"),
+            (Root, "fdown 1 :5001:5002 pdeathsig USR2 setuidgid :5001:5002 no-new-privs @/bin/state"),
+            (Anybody, "sigclean no-new-privs umask 027 @/bin/state"),
             (Anybody, "softlimit -c 0 umask 027 nice fdmove -c 9 0 @/bin/state"),
+            (Anybody, "ionice -c 3 chrt -b 0 choom -n 1000 unshare taskset -c 0 @/bin/state"),
             (Root, "pose ambient setuidgid :5001:5002 umask 027 setuidgid :5001:5002 @/bin/state"),
         ],
         || linked(furnished()),

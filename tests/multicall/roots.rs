@@ -52,7 +52,7 @@ fn behind_chroot_a_link_is_ours_if_the_new_root_has_our_file() {
 #[test]
 fn our_file_mounted_into_the_new_root_is_ours_unless_it_may_not_be_executed_there() {
     needs!(root(), tool("unshare"));
-    let house = with_root().behind("unshare --mount --propagation=private @/mounted");
+    let house = with_root().behind("/usr/bin/unshare --mount --propagation=private @/mounted");
     let line = "softlimit -c 0 chroot @/root umask 027 /state";
     house.write("root/bin/umask", "");
     for way in LINKED {

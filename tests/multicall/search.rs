@@ -150,7 +150,7 @@ fn the_name_that_a_process_was_given_says_which_link_it_is() {
 #[test]
 fn without_a_true_proc_nothing_is_fused_through_links() {
     needs!(root(), tool("unshare"));
-    let house = House::new().behind("unshare --mount --propagation=private @/without");
+    let house = House::new().behind("/usr/bin/unshare --mount --propagation=private @/without");
     let line = "softlimit -c 0 umask 022 setuidgid :65534:65533 umask 027 @/state";
     let files = ["@/bin/umask", "@/bin/setuidgid", "@/bin/umask", "@/state"];
     fs::create_dir_all(house.at("fake/self")).unwrap();

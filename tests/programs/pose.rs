@@ -35,9 +35,9 @@ const BEFORE: [(&str, &[&CStr]); 15] = [
     ("all-ignored", &[c"env", c"--ignore-signal"]),
     ("all-blocked", &[c"env", c"--block-signal"]),
     ("pending", &[c"env", c"--block-signal=USR1", c"sh", c"-c", c"kill -USR1 $$; exec \"$@\"", c"sh"]),
-    ("nice", &[c"/usr/bin/nice", c"-n7"]), // not the link
-    ("batch", &[c"chrt", c"-b", c"0"]),
-    ("one-processor", &[c"taskset", c"1"]),
+    ("nice", &[c"/usr/bin/nice", c"-n7"]), // not the link, as the next ones
+    ("batch", &[c"/usr/bin/chrt", c"-b", c"0"]),
+    ("one-processor", &[c"/usr/bin/taskset", c"1"]),
     ("personality", &[c"setarch", c"--addr-no-randomize", c"--addr-compat-layout"]),
     ("leader", &[c"setsid"]),
     ("securebits", &[c"setpriv", c"--securebits"]), // with the value
@@ -137,6 +137,12 @@ fn deed(state: &str, value: &str) -> Result<(), Exit> {
             if value.is_empty() { Ok(()) } else { deed("open", value) }
         }
         "closed" if value == "rest" => close_above(2),
+        "deaf" => {
+            // Raw calls, unlike env's: no signal is the C library's own.
+            signals::ignore(!signals::mask_of(&[signals::KILL, signals::STOP]))
+                .or_fail("ignore all signals")?;
+            signals::block_all().or_fail("block all signals")
+        }
         "decoys" => {
             decoys();
             Ok(())

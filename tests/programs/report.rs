@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use caps::{CapSet, Capability};
+use common::process;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource as R, getrlimit};
 use nix::sys::stat::{Mode, stat, umask};
@@ -36,6 +37,9 @@ const STATUS: [&str; 18] = [
 
 /// The fields of /proc/self/stat, counted from that after the program's name.
 const STAT: [(&str, usize); 4] = [("terminal", 4), ("nice", 16), ("priority", 37), ("policy", 38)];
+
+/// `SCHED_RESET_ON_FORK` of linux/sched.h.
+const RESET_ON_FORK: i32 = 0x4000_0000;
 
 const LIMITS: [R; 16] = [
     R::RLIMIT_AS,
@@ -107,7 +111,9 @@ fn from_proc(text: &mut Text) {
         let Ok(target) = fs::read_link(format!("/proc/self/fd/{number}")) else { continue };
         let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
         let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap_or(" unknown").trim();
-        text.item("fd", format_args!("{number} {flags} {}", named(target, &mut pipes)));
+        let owner = stat(OsStr::new(&format!("/proc/self/fd/{number}")));
+        let owner = owner.map_or("?".into(), |file| format!("{}:{}", file.st_uid, file.st_gid));
+        text.item("fd", format_args!("{number} {flags} {owner} {}", named(target, &mut pipes)));
         for lock in info.lines().filter_map(|line| line.strip_prefix("lock:")) {
             // Its kind; then come a pid and the file.
             let kind: Vec<&str> = lock.split_whitespace().skip(1).take(3).collect();
@@ -186,8 +192,13 @@ fn from_calls(text: &mut Text) {
     text.result("dumpable", prctl::get_dumpable());
     text.result("subreaper", prctl::get_child_subreaper());
     text.result("timerslack", prctl::get_timerslack());
+    text.result("parent-death", common::signals::parent_death_signal());
     #[allow(clippy::disallowed_methods, reason = "there is no other that is safe; a real-time one is EINVAL")]
     let signal = prctl::get_pdeathsig();
+    let io_priority = process::io_priority().map(|(class, level)| format!("{class} {level}"));
+    text.result("io-priority", io_priority);
+    // The policy itself is in /proc.
+    text.result("reset-on-fork", process::policy().map(|policy| policy & RESET_ON_FORK != 0));
     text.result("parent-death", signal.map(|signal| signal.map_or(0, |signal| signal as i32)));
 }
 

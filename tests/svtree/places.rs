@@ -15,7 +15,7 @@ const NO_STATE: &str = "this service cannot be adopted";
 /// The command line of the tree in file systems of its own, which this shell script mounts.
 fn after(tree: &Tree, mount: &str) -> std::process::Command {
     let words = format!("{mount}\nexec \"$@\"");
-    tree.command_behind(&["unshare", "--mount", "--propagation", "private", "sh", "-ec", &words, "sh"])
+    tree.command_behind(&[BASE_UNSHARE, "--mount", "--propagation", "private", "sh", "-ec", &words, "sh"])
 }
 
 const FILES: &[(&str, &str)] =

@@ -107,14 +107,31 @@ pub fn close_others<'a>(kept: &(impl Iterator<Item = &'a OwnedFd> + Clone)) {
         let next = kept.clone().map(AsRawFd::as_raw_fd).filter(|fd| *fd >= first).min();
         let last = next.map_or(c_int::MAX, |next| next - 1);
         if first <= last {
-            // SAFETY: integers. Called before anything else is opened.
-            unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+            let _ = close_range(first, last); // before anything else is opened
         }
         match next {
             Some(next) => first = next + 1,
             None => return,
         }
     }
+}
+
+/// Closes all fds of a range, `close_range(2)`: not ours, the user has asked to close them. ENOSYS before Linux 5.9.
+pub(crate) fn close_range(first: RawFd, last: RawFd) -> nix::Result<()> {
+    // SAFETY: integers.
+    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }).map(drop)
+}
+
+/// Gives the file of a fd to a user and a group, fchown(2).
+pub fn give(fd: RawFd, uid: u32, gid: u32) -> nix::Result<()> {
+    // SAFETY: integers.
+    Errno::result(unsafe { libc::fchown(fd, uid, gid) }).map(drop)
+}
+
+/// The user and the group of the file of a fd.
+pub fn owner(fd: RawFd) -> nix::Result<(u32, u32)> {
+    // SAFETY: an integer, of which the kernel says whether it is open.
+    nix::sys::stat::fstat(unsafe { BorrowedFd::borrow_raw(fd) }).map(|stat| (stat.st_uid, stat.st_gid))
 }
 
 /// Leaves the table of fds that this process shares for one of its own, with a copy of what is open up to `last`,

@@ -84,3 +84,39 @@ pub(crate) fn capset(sets: Capabilities) -> nix::Result<()> {
     // SAFETY: as for capget.
     Errno::result(unsafe { libc::syscall(libc::SYS_capset, header.as_mut_ptr(), data.as_ptr()) }).map(drop)
 }
+
+/// One capability of the bounding set, prctl(2). By number: the kernel may have some that no library knows.
+pub(crate) mod bounding {
+    use crate::sys::process::prctl;
+
+    /// Whether it is there; EINVAL if the kernel has no such capability.
+    pub(crate) fn has(number: u8) -> nix::Result<bool> {
+        Ok(prctl(libc::PR_CAPBSET_READ, number.into())? != 0)
+    }
+
+    /// Takes it out.
+    pub(crate) fn drop(number: u8) -> nix::Result<()> {
+        prctl(libc::PR_CAPBSET_DROP, number.into()).map(|_| ())
+    }
+}
+
+/// The ambient set, `PR_CAP_AMBIENT` in prctl(2).
+pub(crate) mod ambient {
+    use std::ffi::c_int;
+
+    use crate::sys::process::prctl_with;
+
+    /// Empties it.
+    pub(crate) fn clear() -> nix::Result<()> {
+        call(libc::PR_CAP_AMBIENT_CLEAR_ALL, 0)
+    }
+
+    /// Adds a capability, which has to be permitted and inheritable.
+    pub(crate) fn raise(number: u8) -> nix::Result<()> {
+        call(libc::PR_CAP_AMBIENT_RAISE, number)
+    }
+
+    fn call(what: c_int, number: u8) -> nix::Result<()> {
+        prctl_with(libc::PR_CAP_AMBIENT, what.unsigned_abs().into(), number.into()).map(drop)
+    }
+}

@@ -65,8 +65,13 @@ pub fn fork() -> nix::Result<Option<u32>> {
 
 /// The five arguments of prctl(2) of which we use two. Returns what it returns.
 pub(crate) fn prctl(option: c_int, argument: c_ulong) -> nix::Result<c_int> {
-    // SAFETY: used below with options that take integers.
-    Errno::result(unsafe { libc::prctl(option, argument, 0 as c_ulong, 0 as c_ulong, 0 as c_ulong) })
+    prctl_with(option, argument, 0)
+}
+
+/// As [`prctl`], with one more.
+pub(crate) fn prctl_with(option: c_int, argument: c_ulong, more: c_ulong) -> nix::Result<c_int> {
+    // SAFETY: used with options that take integers.
+    Errno::result(unsafe { libc::prctl(option, argument, more, 0 as c_ulong, 0 as c_ulong) })
 }
 
 /// The niceness of this process, getpriority(2). As a raw call: libc's returns a -1 that may be a niceness, the kernel's
@@ -81,6 +86,57 @@ pub(crate) fn niceness() -> nix::Result<c_int> {
 pub(crate) fn set_niceness(niceness: c_int) -> nix::Result<()> {
     // SAFETY: three integers.
     Errno::result(unsafe { libc::syscall(libc::SYS_setpriority, libc::PRIO_PROCESS, 0, niceness) }).map(drop)
+}
+
+/// Sets the I/O priority of this process, `ioprio_set(2)`.
+pub(crate) fn set_io_priority(class: u8, level: u8) -> nix::Result<()> {
+    let priority = c_int::from(class) << IO_CLASS_SHIFT | c_int::from(level);
+    // SAFETY: three integers.
+    Errno::result(unsafe { libc::syscall(libc::SYS_ioprio_set, IO_PROCESS, 0, priority) }).map(drop)
+}
+
+/// The class and the level of the I/O priority of this process, `ioprio_get(2)`: for the
+/// tests.
+pub fn io_priority() -> nix::Result<(c_int, c_int)> {
+    // SAFETY: two integers.
+    let priority = Errno::result(unsafe { libc::syscall(libc::SYS_ioprio_get, IO_PROCESS, 0) })? as c_int;
+    Ok((priority >> IO_CLASS_SHIFT, priority & ((1 << IO_CLASS_SHIFT) - 1)))
+}
+
+/// `IOPRIO_WHO_PROCESS` and `IOPRIO_CLASS_SHIFT` of linux/ioprio.h.
+const IO_PROCESS: c_int = 1;
+const IO_CLASS_SHIFT: c_int = 13;
+
+/// Sets the scheduling policy of this process, `sched_setscheduler(2)`. As a raw call: musl's does nothing and fails.
+pub(crate) fn set_policy(policy: c_int, priority: u8) -> nix::Result<()> {
+    let priority = c_int::from(priority); // all that a struct sched_param has
+    // SAFETY: two integers, and one to read.
+    Errno::result(unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, policy, &raw const priority) })
+        .map(drop)
+}
+
+/// The scheduling policy of this process with its flags, `sched_getscheduler(2)`: for the tests.
+pub fn policy() -> nix::Result<c_int> {
+    // SAFETY: an integer.
+    Ok(Errno::result(unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) })? as c_int)
+}
+
+/// The least and the greatest priority of a policy, `sched_get_priority_min(2)`.
+#[cfg(test)]
+pub(crate) fn priorities(policy: c_int) -> nix::Result<(c_int, c_int)> {
+    // SAFETY: an integer each.
+    unsafe {
+        let least = Errno::result(libc::sched_get_priority_min(policy))?;
+        Ok((least, Errno::result(libc::sched_get_priority_max(policy))?))
+    }
+}
+
+/// Lets this process run on these CPUs alone, `sched_setaffinity(2)`. As a raw call: the type of libc's ends at 1024.
+pub(crate) fn set_cpus(cpus: &[c_ulong]) -> nix::Result<()> {
+    // SAFETY: the kernel reads as many bytes as these are.
+    let done =
+        unsafe { libc::syscall(libc::SYS_sched_setaffinity, 0, mem::size_of_val(cpus), cpus.as_ptr()) };
+    Errno::result(done).map(drop)
 }
 
 /// Gives up the controlling terminal behind `fd`, `TIOCNOTTY` in `ioctl_tty(2)`.

@@ -38,7 +38,7 @@ pub fn block_all() -> nix::Result<()> {
 }
 
 /// Blocks none.
-pub(crate) fn block_none() -> nix::Result<()> {
+pub fn block_none() -> nix::Result<()> {
     exchange_mask(0).map(drop)
 }
 
@@ -123,8 +123,18 @@ pub fn ignored() -> u64 {
 }
 
 /// Ignores the signals of a mask. Those that cannot be ignored are not in what [`ignored`] returns.
-pub(crate) fn ignore(mask: u64) -> nix::Result<()> {
-    let new = [libc::SIG_IGN, 0, 0, 0, 0, 0, 0, 0];
+pub fn ignore(mask: u64) -> nix::Result<()> {
+    dispose(mask, libc::SIG_IGN)
+}
+
+/// Gives every signal its default disposition.
+pub fn default_all() -> nix::Result<()> {
+    dispose(!mask_of(&[libc::SIGKILL, libc::SIGSTOP]), libc::SIG_DFL) // those two have no other
+}
+
+/// Sets the disposition of the signals of a mask. As raw calls: libc's refuses some signals.
+fn dispose(mask: u64, handler: libc::sighandler_t) -> nix::Result<()> {
+    let new = [handler, 0, 0, 0, 0, 0, 0, 0];
     for signal in (1..=64).filter(|signal| mask & mask_of(&[*signal]) != 0) {
         let (old, size) = (ptr::null_mut::<usize>(), mem::size_of::<u64>());
         // SAFETY: the kernel's struct sigaction: the handler, no flags, no signals.
@@ -133,15 +143,9 @@ pub(crate) fn ignore(mask: u64) -> nix::Result<()> {
     Ok(())
 }
 
-/// Gives every signal its default disposition: those that are ignored would stay so in every child.
+/// As [`default_all`]: those that are ignored would stay so in every child.
 pub fn reset_all() {
-    // The kernel's struct sigaction: no handler, no flags, no signals. libc's call refuses some signals.
-    let default = [0u64; 4];
-    for signal in 1..=64 {
-        let (new, old) = (default.as_ptr(), ptr::null_mut::<u64>());
-        // SAFETY: as above. For signals that have no disposition it fails, and nothing is lost.
-        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, mem::size_of::<u64>()) };
-    }
+    let _ = default_all(); // the kernel knows all of them
 }
 
 /// The parent-death signal, 0 for none. nix's knows no real-time signals.
@@ -153,7 +157,7 @@ pub fn parent_death_signal() -> nix::Result<c_int> {
 }
 
 /// Sets the parent-death signal, `PR_SET_PDEATHSIG` in prctl(2).
-pub fn set_parent_death_signal(signal: c_int) -> nix::Result<()> {
+pub(crate) fn set_parent_death_signal(signal: c_int) -> nix::Result<()> {
     let signal = c_ulong::try_from(signal).unwrap_or(0);
     super::process::prctl(libc::PR_SET_PDEATHSIG, signal).map(drop)
 }
