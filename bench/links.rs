@@ -193,6 +193,10 @@ impl Bench {
             let program = format!("/usr/bin/{name}");
             self.debian(name, 20, &[("util-linux", &*program, words)]);
         }
+        // Of mounts a copy, which may not be written to; and no network.
+        let binds = ["--ro-bind", "/", "/", "--unshare-net"];
+        self.link("landlock", 1, "landlock", &["-x", "/", "-B", "none", "-C", "none"], "", &[]);
+        self.debian("landlock", 1, &[("bubblewrap", "/usr/bin/bwrap", &binds)]);
         let copy = ["-c", "9", "1"];
         self.link("fdmove", 20, "fdmove", &copy, "fdmove", &copy);
         // Once: twice in a chain a lock would wait for itself.

@@ -21,6 +21,7 @@ pub mod fdmove;
 pub mod fdown;
 pub mod fghack;
 pub mod ionice;
+pub mod landlock;
 pub mod mkrundir;
 pub mod nice;
 pub mod no_new_privs;
@@ -67,6 +68,7 @@ pub static LINKS: &[Link] = &[
     fdown::LINK,
     fghack::LINK,
     ionice::LINK,
+    landlock::LINK,
     mkrundir::LINK,
     nice::LINK,
     no_new_privs::LINK,

@@ -12,6 +12,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
+use crate::landlock::landlock;
 use crate::needs;
 use crate::support::*;
 
@@ -26,8 +27,10 @@ pub(crate) enum Caller {
     Capable,
     /// With a controlling terminal.
     Terminal,
+    /// Who has a kernel with Landlock.
+    Kernel,
 }
-use Caller::{Anybody, Capable, Host, Root, Terminal};
+use Caller::{Anybody, Capable, Host, Kernel, Root, Terminal};
 
 /// The lines, `@` being the test's directory. `@/bin/state` is a program outside of the root directory `@/root`,
 /// inside of it, and inside of `@` if that were the root: it runs in the wrong one too.
@@ -73,6 +76,8 @@ const LINES: &[(Caller, &str)] = &[
     (Root, "fdown 1 :5001:5002 @/bin/state"),
     (Host, "fdown 1 apache:more @/bin/state"),
     (Anybody, "ionice -c 3 @/bin/state"),
+    (Kernel, "landlock -W / @/bin/state"),
+    (Kernel, "landlock -b -i -W / -W @/none -f @/rules -C none @/bin/state"),
     (Root, "mkrundir -m 2750 -o :5001:5002 @/made/below @/bin/state"),
     (Anybody, "mkrundir -m 750 @/made @/bin/state"),
     (Host, "mkrundir -o apache:more @/made @/bin/state"),
@@ -223,6 +228,7 @@ fn in_place_of_accounts<T: Send>(
 fn possible(caller: Caller) -> bool {
     match caller {
         Anybody => true,
+        Kernel => landlock().is_ok(),
         Terminal => tool("script").is_ok(),
         Root | Host | Capable => root().is_ok(),
     }
@@ -244,6 +250,7 @@ pub(crate) fn furnished() -> tempfile::TempDir {
     fs::write(at("file"), "content\n").unwrap();
     fs::write(at("lock"), "").unwrap();
     fs::write(at("conf"), format!("SHORT = value\nPATH=\nLONG=\"{long}\"\n")).unwrap();
+    fs::write(at("rules"), "# all\nrwx /\nbind 80\n").unwrap();
     mkfifo(&at("fifo"), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
     let accounts = "root:x:0:0::/root:/bin/sh\napache:x:5001:5001::/home/apache:/bin/bash\n";
     fs::write(at("passwd"), accounts).unwrap();
@@ -326,7 +333,7 @@ impl<'a> Line<'a> {
         words.extend(self.text.split(' ').map(program));
         let trace = at("@/bin/trace");
         let mut command = match self.caller {
-            Anybody | Root | Host => prepared(&trace),
+            Anybody | Root | Host | Kernel => prepared(&trace),
             Capable => {
                 let mut command = prepared("setpriv");
                 command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);

@@ -15,6 +15,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{getgid, getgroups, getuid};
 use tempfile::TempDir;
 
+use crate::landlock::landlock;
 use crate::needs;
 use crate::support::*;
 
@@ -29,9 +30,10 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
     match name {
         // What argv0 executes is for prog to say.
         "argv0" | "fghack" | "no-new-privs" | "pgrphack" | "setsid-free" => (vec![], vec![]),
-        "argv0" | "fghack" | "pgrphack" | "setsid-free" => (vec![], vec![]),
         "unshare" => (vec![], vec![]), // with an option only root may, where it is let
         "caps" => (words(&["-B"]), words(&["none"])),
+        // What argv0 executes is for prog to say; unshare with an option is for root, where that may.
+        "argv0" | "fghack" | "pgrphack" | "setsid-free" | "unshare" => (vec![], vec![]),
         "chdir" | "chroot" => (vec![], words(&["/"])),
         "choom" => (words(&["-n", "1000"]), vec![]),
         "chpst" => {
@@ -56,6 +58,7 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
         "fdmove" => (words(&["-c"]), words(&["9", "0"])),
         "fdown" => (vec![], vec!["1".into(), format!(":{}:{}", getuid(), getgid())]),
         "ionice" => (words(&["-c", "idle"]), vec![]),
+        "landlock" => (words(&["-W", "/"]), vec![]),
         "mkrundir" => (words(&["-m", "700"]), vec![file("run")]),
         "nice" => (words(&["-n", "1"]), vec![]),
         "pdeathsig" => (vec![], words(&["CONT"])),
@@ -94,15 +97,24 @@ fn own_account() -> String {
     format!(":{}:{}{}", getuid(), getgid(), groups.concat())
 }
 
-/// The links that can work here: without root all but chroot, which is counted as skipped then, once for
-/// all of these tests.
+/// The links that can work here: without root all but chroot, and all but landlock where the kernel has none; each is
+/// counted as skipped then, once for all of these tests.
 fn links() -> impl Iterator<Item = &'static Link> {
     static SKIPPED: Once = Once::new();
     let root = root();
     if let Err(what) = &root {
         SKIPPED.call_once(|| skip(&format!("{what} for what holds for every link to be seen in chroot")));
     }
-    LINKS.iter().filter(move |link| root.is_ok() || link.name != "chroot")
+    let landlock = landlock();
+    if let Err(what) = &landlock {
+        static SKIPPED: Once = Once::new();
+        SKIPPED.call_once(|| skip(&format!("{what} for what holds for every link to be seen in landlock")));
+    }
+    LINKS.iter().filter(move |link| match link.name {
+        "chroot" => root.is_ok(),
+        "landlock" => landlock.is_ok(),
+        _ => true,
+    })
 }
 
 /// The link `name` with valid arguments, and no prog yet.
@@ -216,10 +228,7 @@ fn an_unknown_option_is_a_usage_error() {
 fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'static str)] {
     match name {
         "argv0" | "chroot" | "emptyenv" | "envdir" | "envfile" | "export" | "fghack" | "no-new-privs"
-        | "pgrphack" | "setsid-free" | "sigclean" | "unexport" => &[],
-        "argv0" | "chroot" | "emptyenv" | "envdir" | "envfile" | "export" | "fghack" | "pgrphack"
-        | "setsid-free" | "unexport" | "unshare" => &[],
-        | "setsid-free" | "unexport" => &[],
+        | "pgrphack" | "setsid-free" | "sigclean" | "unexport" | "unshare" => &[],
         "caps" => &[(&[""], "unknown capability"), (&["-i", ""], "unknown capability")],
         "chdir" => &[(&[""], "invalid directory")],
         "choom" => &[(&["-n", ""], "not a number from -1000 to 1000")],
@@ -233,6 +242,13 @@ fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'stat
         "fdmove" => &[(&["", "1"], "not a file descriptor"), (&["1", ""], "not a file descriptor")],
         "fdown" => &[(&["", "root"], "not a file descriptor"), (&["1", ""], "invalid account")],
         "ionice" => &[(&["-c", ""], "unknown class"), (&["-n", ""], "not a priority from 0 to 7")],
+        "landlock" => &[
+            (&["-r", ""], "invalid path"),
+            (&["-W", ""], "invalid path"),
+            (&["-f", ""], "invalid file"),
+            (&["-B", ""], "invalid port"),
+            (&["-C", ""], "invalid port"),
+        ],
         "mkrundir" => &[(&["-m", "", "d"], "invalid mode"), (&["-o", "", "d"], "invalid account")],
         "nice" => &[(&["-n", ""], "invalid increment")],
         "pdeathsig" => &[(&[""], "invalid signal")],
@@ -294,6 +310,7 @@ fn a_missing_operand_is_a_usage_error() {
         ("fdown", &["fd", "account"]),
         ("fghack", &[]),
         ("ionice", &[]),
+        ("landlock", &[]),
         ("mkrundir", &["dir"]),
         ("nice", &[]),
         ("no-new-privs", &[]),
@@ -922,8 +939,7 @@ fn a_plain_file_works_in_secure_execution_mode() {
         let words = before_prog(name, scratch.path());
         for ids in [&["--ruid=65534"][..], &["--rgid=65534"], &["--euid=65534"], &["--egid=65534"]] {
             // Without privilege these have another reason to fail.
-            if ids[0].starts_with("--euid") && ["chroot", "fdown", "setuidgid"].contains(name) {
-            if ids[0].starts_with("--euid") && ["choom", "chroot", "setuidgid"].contains(name) {
+            if ids[0].starts_with("--euid") && ["choom", "chroot", "fdown", "setuidgid"].contains(name) {
                 continue;
             }
             let outcome = run(&mut by_setpriv(ids, &copy, &words));

@@ -29,6 +29,7 @@ mod fghack;
 mod handover;
 mod interop;
 mod ionice;
+mod landlock;
 mod mkrundir;
 mod multicall;
 mod multilog;

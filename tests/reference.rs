@@ -1670,4 +1670,5 @@ fn pdeathsig_and_setpriv() {
 // - pause: void-runit's has no Debian package;
 // - fdown: no peer does this; sigclean: env of coreutils resets dispositions alone, and closes nothing;
 // - caps: no peer has the name; beside setpriv and capsh in its own module;
+// - landlock: setpriv of Debian's util-linux has no such options yet, and landrun is no package: its own module;
 // - chroot: coreutils' takes other statuses throughout; setsid-free, pidlock: no peer does the same.

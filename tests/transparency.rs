@@ -11,6 +11,7 @@ use std::thread;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
+use crate::landlock::landlock;
 use crate::needs;
 use crate::support::*;
 
@@ -19,8 +20,10 @@ use crate::support::*;
 pub(crate) enum Caller {
     Anybody,
     Root,
+    /// Who has a kernel with Landlock.
+    Kernel,
 }
-use Caller::{Anybody, Root};
+use Caller::{Anybody, Kernel, Root};
 
 /// A link with arguments, `@` being the test's directory and `%` the program, which follows once more; the items that
 /// the link is there to change; and who can run it so.
@@ -74,6 +77,8 @@ const LINES: &[Line] = &[
     ("ionice", "io-priority", Anybody),
     ("ionice -c idle", "io-priority", Anybody),
     ("ionice -c none", "io-priority", Anybody),
+    ("landlock -W /", "NoNewPrivs, no_new_privs", Kernel),
+    ("landlock -b -i -W / -W @/none -B 80 -C none", "NoNewPrivs, no_new_privs", Kernel),
     ("mkrundir -m 700 -o :0:0 @/made/below", "", Root),
     ("mkrundir @/empty", "", Root),
     ("nice -n 0", "", Anybody),
@@ -181,7 +186,7 @@ const STATES: [(&str, Caller); 50] = [
 ];
 
 /// Where a link rightly executes nothing: the parts of a state and of a line.
-const REFUSED: [(&str, &str); 7] = [
+const REFUSED: [(&str, &str); 10] = [
     // Root has no rights of its own.
     ("no-root", "fdown"),
     // What is pending ends the process.
@@ -189,8 +194,6 @@ const REFUSED: [(&str, &str); 7] = [
     // There is nothing left that the program could print to.
     ("closed=01", "sigclean --"),
     ("closed=1", "sigclean --"),
-const REFUSED: [(&str, &str); 4] = [
-const REFUSED: [(&str, &str); 5] = [
     ("leader", "setsid-free"),
     // The link may not keep the capabilities that it lends across the change of ids.
     ("keep_caps_locked", ":65533 @/bin/chroot"),
@@ -281,7 +284,11 @@ fn compare(directory: &Path, state: &str, lines: &[Line], plain: &Outcome) -> Ve
     let refused = |line: &str| {
         REFUSED.iter().chain(&OF_NO_CHILD).any(|(part, other)| state.contains(part) && line.contains(other))
     };
-    let possible = |caller| caller == Anybody || root().is_ok() && !state.contains("account");
+    let possible = |caller| match caller {
+        Anybody => true,
+        Root => root().is_ok() && !state.contains("account"),
+        Kernel => landlock().is_ok(),
+    };
     let lines = lines.iter().filter(|(line, _, caller)| !refused(line) && possible(*caller));
     let verdict = |(line, changes, _): &Line| {
         let seen = look(directory, state, line);

@@ -1,4 +1,4 @@
-//! The CPUs on which a process may run, sched_setaffinity(2).
+//! The CPUs on which a process may run, `sched_setaffinity(2)`.
 
 use std::ffi::c_ulong;
 

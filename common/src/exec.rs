@@ -33,6 +33,9 @@ pub struct Chain {
     pub changed: Option<u32>,
     /// The new root directory, if the link that was applied last has changed it: for a message.
     pub root: Option<&'static CStr>,
+    /// Why the program may not be executed though its permissions allow it, for a hint: a link has forbidden this
+    /// process what it needs.
+    pub barrier: Option<&'static str>,
     /// The capabilities that are lent to the links in front, and taken back before the exec.
     pub lent: Set,
     /// The capabilities that the program is to have, whatever else is taken back.
@@ -65,6 +68,7 @@ impl Chain {
             own,
             changed: None,
             root: None,
+            barrier: None,
             lent: Set::NONE,
             given: Given::NONE,
             path,
@@ -75,8 +79,8 @@ impl Chain {
     /// This chain as the next link gets it, which searches in the PATH that there is by then.
     #[must_use]
     pub(crate) fn handed_on(self) -> Self {
-        let Self { changed, lent, given, .. } = self;
-        Self { changed, lent, given, ..Self::new(self.words, self.env, self.own) }
+        let Self { changed, barrier, lent, given, .. } = self;
+        Self { changed, barrier, lent, given, ..Self::new(self.words, self.env, self.own) }
     }
 
     pub(crate) fn take(&mut self) -> Self {
@@ -160,7 +164,13 @@ impl Chain {
         // A file that is there says more than the directory that lets nobody look.
         let mut all = directories(program, self.path);
         let there = all.find(|directory| stat(file_in(directory, program, &mut self.room)).is_ok());
-        let hint = |directory| flaw::of(AT_FDCWD, file_in(directory, program, &mut self.room), errno);
+        let hint = |directory| {
+            let file = file_in(directory, program, &mut self.room);
+            match flaw::of(AT_FDCWD, file, errno) {
+                Some(flaw::INTERPRETER) => Some(self.barrier.unwrap_or(flaw::INTERPRETER)),
+                other => other,
+            }
+        };
         error.hint_if(there.or(at).and_then(hint))
     }
 

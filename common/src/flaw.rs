@@ -11,6 +11,9 @@ use nix::unistd::read;
 use crate::fds;
 use crate::sys::file as raw;
 
+/// What is wrong where the file itself may be executed, by its permissions.
+pub(crate) const INTERPRETER: &str = "the interpreter in its first line may not be executed by this account";
+
 /// What is wrong with `file`, relative to `directory`, for which execve(2) gave `errno`: a sentence for a
 /// message, if there is something to say.
 #[must_use]
@@ -40,7 +43,7 @@ pub fn of(directory: BorrowedFd, file: &CStr, errno: Errno) -> Option<&'static s
     match errno {
         Errno::EACCES if stat.st_mode & 0o111 == 0 => Some("it is not executable: chmod +x"),
         Errno::EACCES => Some(match raw::may_execute(directory.as_raw_fd(), file) {
-            Ok(()) => "the interpreter in its first line may not be executed by this account",
+            Ok(()) => INTERPRETER,
             Err(_) => "this account may not execute it, or its file system is mounted noexec",
         }),
         Errno::ENOENT | Errno::ENOTDIR => Some(missing(text)),

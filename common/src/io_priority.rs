@@ -1,4 +1,4 @@
-//! The I/O priority, ioprio_set(2): whose requests a disk serves first.
+//! The I/O priority, `ioprio_set(2)`: whose requests a disk serves first.
 
 use nix::errno::Errno;
 

@@ -16,6 +16,7 @@ pub mod flaw;
 pub mod identity;
 pub mod input;
 pub mod io_priority;
+pub mod landlock;
 pub mod level;
 pub mod limits;
 pub mod link;

@@ -1,4 +1,4 @@
-//! How likely the kernel kills a process where memory has run out: `oom_score_adj` in proc_pid_oom_score_adj(5).
+//! How likely the kernel kills a process where memory has run out: `proc_pid_oom_score_adj(5)`.
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;

@@ -10,6 +10,7 @@ pub(crate) mod fd;
 pub mod file;
 pub(crate) mod ids;
 pub mod inotify;
+pub(crate) mod landlock;
 pub mod memory;
 pub mod namespace;
 pub mod poll;

@@ -44,6 +44,7 @@ const FREE: &[&str] = &[
     "mode",
     "name",
     "lines",
+    "port",
     "prefix",
     "priority",
     "ready",
@@ -62,7 +63,7 @@ impl Kind {
     fn of(name: &str) -> Self {
         match name {
             "dir" | "root" | "statedir" => Self::Directory,
-            "file" => Self::File,
+            "file" | "path" => Self::File,
             "account" => Self::Account,
             "fd" | "to" | "from" => Self::Fd,
             "realprog" => Self::Command,

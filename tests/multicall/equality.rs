@@ -4,6 +4,7 @@ use catena::LINKS;
 use std::fs;
 
 use super::harness::*;
+use crate::landlock::landlock;
 use crate::needs;
 use crate::support::*;
 
@@ -56,6 +57,11 @@ fn runs(names: &[&str], account: Option<&str>) -> bool {
     if place("setsid-free").is_some_and(|last| names[..last].contains(&"pgrphack")) {
         return false;
     }
+    if landlock().is_err()
+        && names.iter().take_while(|name| **name != "argv0").any(|name| *name == "landlock")
+    {
+        return false;
+    }
     let place = |link| names.iter().take_while(|name| **name != "argv0").position(|name| *name == link);
     // The file of stdout is that of the tests.
     if account.is_some()
@@ -72,7 +78,7 @@ fn runs(names: &[&str], account: Option<&str>) -> bool {
 
 #[test]
 fn all_of_them_in_one_row() {
-    needs!(root());
+    needs!(root(), landlock());
     let house = House::new();
     let names = [
         "sigclean",
@@ -91,6 +97,7 @@ fn all_of_them_in_one_row() {
         "fdmove",
         "setlock",
         "pidlock",
+        "landlock",
         "mkrundir",
         "nice",
         "ionice",
@@ -191,6 +198,15 @@ fn a_link_sees_what_the_one_before_it_did() {
         "fghack @/none",
     ] {
         house.fused(&EACH, line);
+    }
+    if landlock().is_ok() {
+        for line in [
+            "landlock -W / landlock -r / -x / redirfd -w 5 @/made @/state",
+            "landlock -W / mkrundir @/made landlock -i -W / -W @/none @/state",
+            "landlock -f @/none umask 027 @/state",
+        ] {
+            house.fused(&EACH, line);
+        }
     }
     needs!(root());
     for line in [

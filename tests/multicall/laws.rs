@@ -22,8 +22,10 @@ fn linked(directory: TempDir) -> TempDir {
 
 #[test]
 fn they_hand_on_every_state() {
+    use transparency::Caller::{Anybody, Kernel, Root};
     use transparency::Caller::{Anybody, Root};
     use transparency::{CAPABILITIES, FORKED, furnished, under_every_state};
+    use transparency::{FORKED, furnished, under_every_state};
 
     let forked = &*format!("{FORKED}, umask").leak();
     let lines = [
@@ -43,6 +45,7 @@ fn they_hand_on_every_state() {
         ("setlock -d 60 @/lock @/bin/pidlock -t 9 -d 62 @/pid", "fd 60, lock 60, fd 62, lock 62", Anybody),
         ("redirfd -wnb 60 @/fifo @/bin/setsid-free", "fd 60, group, terminal", Anybody),
         ("fdmove -c 60 77 @/bin/redirfd -a 62 @/file", "fd 60, fd 62", Anybody),
+        ("landlock -W / @/bin/umask 027", "NoNewPrivs, no_new_privs, umask", Kernel),
         ("mkrundir @/empty @/bin/mkrundir -m 700 @/made", "", Root),
         ("ionice -c idle @/bin/chrt -b 0", "io-priority, policy", Anybody),
         ("choom -n 1000 @/bin/taskset -c 0", "oom_score_adj, Cpus_allowed", Anybody),
@@ -84,7 +87,7 @@ fn they_hand_on_every_state() {
 
 #[test]
 fn they_run_the_program_as_promised_or_not_at_all() {
-    use all_or_nothing::Caller::{Anybody, Host, Root};
+    use all_or_nothing::Caller::{Anybody, Host, Kernel, Root};
     use all_or_nothing::{furnished, inject_everywhere, injections};
 
     needs!(injections());
@@ -97,6 +100,7 @@ fn they_run_the_program_as_promised_or_not_at_all() {
             (Anybody, "setlock -t 99 @/lock pidlock @/pid redirfd -w 9 @/file @/bin/state"),
             (Anybody, "catena setlock -t 99 @/lock pidlock @/pid redirfd -w 9 @/file @/bin/state"),
             (Anybody, "softlimit -c 0 chdir @/env argv0 @/bin/state name"),
+            (Kernel, "umask 027 landlock -W / -B none fdmove -c 9 0 @/bin/state"),
             (Root, "mkrundir -m 2750 -o :5001:5002 @/made/below setuidgid :5001:5002 @/bin/state"),
             (Anybody, "emptyenv -p envfile @/conf export A b unexport SHORT @/bin/state"),
             (Root, "fdown 1 :5001:5002 pdeathsig USR2 setuidgid :5001:5002 no-new-privs @/bin/state"),

@@ -5,7 +5,7 @@ use nix::libc::{self, c_long};
 
 /// Those that tests look for or name: the name, the number here, and the numbers on i386. There the call of the same name
 /// is another one than that of an id, a size or a time of more bits, which is meant as well.
-const CALLS: [(&str, c_long, &[c_long]); 71] = [
+const CALLS: [(&str, c_long, &[c_long]); 74] = [
     ("access", libc::SYS_access, &[33]),
     ("arch_prctl", libc::SYS_arch_prctl, &[384]),
     ("brk", libc::SYS_brk, &[45]),
@@ -36,6 +36,9 @@ const CALLS: [(&str, c_long, &[c_long]); 71] = [
     ("getresgid", libc::SYS_getresgid, &[171, 211]),
     ("getresuid", libc::SYS_getresuid, &[165, 209]),
     ("getsid", libc::SYS_getsid, &[147]),
+    ("landlock_add_rule", libc::SYS_landlock_add_rule, &[445]),
+    ("landlock_create_ruleset", libc::SYS_landlock_create_ruleset, &[444]),
+    ("landlock_restrict_self", libc::SYS_landlock_restrict_self, &[446]),
     ("lseek", libc::SYS_lseek, &[19]),
     ("lstat", libc::SYS_lstat, &[107, 196]),
     ("madvise", libc::SYS_madvise, &[219]),
