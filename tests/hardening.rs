@@ -92,17 +92,23 @@ fn displays(text: &str) -> Vec<String> {
     displays.map(|text| text.split(".Ed").next().unwrap().replace("\\e", "\\")).collect()
 }
 
-/// The lines that are to be typed.
+/// The command lines of a text, each as one line.
 fn lines(text: &str) -> Vec<String> {
-    text.lines().filter_map(|line| line.strip_prefix(".Dl ")).map(str::to_owned).collect()
+    let short = text.lines().filter_map(|line| line.strip_prefix(".Dl ")).map(str::to_owned);
+    short.chain(displays(text).iter().map(|display| joined(display))).collect()
+}
+
+/// A command line in one line.
+fn joined(lines: &str) -> String {
+    lines.replace("\\\n", " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The whole script: what is before its chain, the links, and the program.
 fn script_of_the_page() -> (String, Vec<String>, String) {
     let script = displays(&subsection("The whole script")).remove(0);
     let (head, chain) = script.split_once("exec \\\n").unwrap();
-    let mut links: Vec<String> =
-        chain.lines().map(|line| line.trim().trim_end_matches(" \\").to_owned()).collect();
+    let chain = chain.replace("\\\n    ", " "); // what is indented more goes on with the same link
+    let mut links: Vec<String> = chain.split("\\\n").map(joined).collect();
     let program = links.pop().unwrap();
     (head.to_owned(), links, program)
 }
@@ -249,9 +255,11 @@ impl Daemon {
         assert_eq!(status["CapBnd:"] == "0000000000000000", step >= 6, "step {step}");
         is("NoNewPrivs:", if step >= 5 { "1" } else { "0" });
         let limits = self.table("limits", 3);
-        for (name, limit) in
-            [("Max core file", "size 0 0 bytes"), ("Max open files", "256 256 files"), ("Max processes 50", "50 processes")]
-        {
+        for (name, limit) in [
+            ("Max core file", "size 0 0 bytes"),
+            ("Max open files", "256 256 files"),
+            ("Max processes 50", "50 processes"),
+        ] {
             assert_eq!(
                 limits.get(name).is_some_and(|found| found == limit),
                 step >= 4,
@@ -359,7 +367,7 @@ fn explain_says_of_the_script_what_happens() {
     needs!(namespaces_and_landlock(), tool("busybox"));
     let _world = World::new();
     script(Path::new("/srv/run/run"), &displays(&subsection("The whole script"))[0]);
-    let line = lines(&subsection("The whole script")).remove(0);
+    let line = lines(&subsection("The whole script")).remove(0); // the script itself comes behind it
     let mut command = sh(&format!("PATH=/usr/local/libexec/catena:$PATH; {line}"));
     let outcome = run(command.current_dir("/srv/run"));
     assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{}", outcome.stdout);
@@ -395,10 +403,11 @@ fn systemd_knows_the_unit_and_every_directive() {
         .collect();
     assert!(directives.len() > 80, "{directives:?}");
     let all: String = directives.iter().map(|directive| format!("{directive}=\n")).collect();
-    let unknown = [("Unit", "a.service"), ("Service", "b.service"), ("Socket", "c.socket")].map(|(section, file)| {
-        let lines = not_understood(directory.path(), file, &format!("[{section}]\n{all}"));
-        lines.into_iter().filter(|line| line.contains("Unknown key")).collect::<Vec<_>>()
-    });
+    let unknown =
+        [("Unit", "a.service"), ("Service", "b.service"), ("Socket", "c.socket")].map(|(section, file)| {
+            let lines = not_understood(directory.path(), file, &format!("[{section}]\n{all}"));
+            lines.into_iter().filter(|line| line.contains("Unknown key")).collect::<Vec<_>>()
+        });
     for directive in directives {
         let quoted = format!("'{directive}'");
         let nowhere = unknown.iter().all(|lines| lines.iter().any(|line| line.contains(&quoted)));
