@@ -6,6 +6,7 @@ use common::Link;
 
 pub mod argv0;
 pub mod caps;
+pub mod cgroup;
 pub mod chdir;
 pub mod choom;
 pub mod chpst;
@@ -22,6 +23,7 @@ pub mod fdown;
 pub mod fghack;
 pub mod ionice;
 pub mod landlock;
+pub mod listen;
 pub mod mkrundir;
 pub mod nice;
 pub mod no_new_privs;
@@ -53,6 +55,7 @@ pub mod utmpset;
 pub static LINKS: &[Link] = &[
     argv0::LINK,
     caps::LINK,
+    cgroup::LINK,
     chdir::LINK,
     choom::LINK,
     chpst::LINK,
@@ -69,6 +72,7 @@ pub static LINKS: &[Link] = &[
     fghack::LINK,
     ionice::LINK,
     landlock::LINK,
+    listen::LINK,
     mkrundir::LINK,
     nice::LINK,
     no_new_privs::LINK,

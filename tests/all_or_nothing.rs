@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::sync::Mutex;
 use std::thread;
 
@@ -48,6 +49,8 @@ const LINES: &[(Caller, &str)] = &[
     (Root, "caps none @/bin/state"),
     (Root, "caps -i ^chown,%kill,!mknod @/bin/state"),
     (Capable, "caps -B sys_chroot @/bin/state"),
+    (Root, "cgroup ./catena-tests @/bin/state"),
+    (Root, "cgroup -k cgroup.max.depth=7 -k cgroup.max.descendants=9 /catena-tests @/bin/state"),
     (Anybody, "chdir @/env @/bin/state"),
     (Anybody, "choom -n 1000 @/bin/state"),
     (Anybody, "chrt -b 0 @/bin/state"),
@@ -78,6 +81,11 @@ const LINES: &[(Caller, &str)] = &[
     (Anybody, "ionice -c 3 @/bin/state"),
     (Kernel, "landlock -W / @/bin/state"),
     (Kernel, "landlock -b -i -W / -W @/none -f @/rules -C none @/bin/state"),
+    (Anybody, "listen -b 5 tcp:0.0.0.0:0 @/bin/state"),
+    (Anybody, "listen udp:0.0.0.0:0 listen -n two unix:@/new @/bin/state"),
+    (Anybody, "listen -m 600 -r unix:@/socket @/bin/state"),
+    (Root, "listen -m 660 -o :5001:5002 unix:@/new @/bin/state"),
+    (Root, "setuidgid :5001:5002 listen -r unix:@/new @/bin/state"),
     (Root, "mkrundir -m 2750 -o :5001:5002 @/made/below @/bin/state"),
     (Anybody, "mkrundir -m 750 @/made @/bin/state"),
     (Host, "mkrundir -o apache:more @/made @/bin/state"),
@@ -186,7 +194,7 @@ pub(crate) fn inject_everywhere(
             let Some((turn, (caller, line))) = lines.lock().unwrap().next() else { return verdicts };
             let inject = || Line::new(&at, *caller, line).inject_all(startup, turn);
             verdicts.extend(match caller {
-                _ if !possible(*caller) => continue,
+                _ if !possible(*caller) || !line.split(' ').all(is_possible) => continue,
                 Host => in_place_of_accounts(&at, inject),
                 _ => inject(),
             });
@@ -317,9 +325,10 @@ impl<'a> Line<'a> {
     /// Runs the line under `trace` with this task.
     fn run(&self, task: &str) -> Outcome {
         let at = self.at;
-        for left in ["@/new", "@/log"] {
+        for left in ["@/new", "@/log", "@/socket"] {
             let _ = fs::remove_file(at(left));
         }
+        drop(UnixListener::bind(at("@/socket")).unwrap());
         for left in ["@/made/below", "@/made", "@/run/there"] {
             let _ = fs::remove_dir(at(left));
         }

@@ -22,18 +22,16 @@ use crate::support::*;
 const NOBODY: u32 = 65534;
 
 /// Valid options and operands of the link `name`, to stand before prog. They work with and without root,
-/// but for chroot's, which need it; they change something that tests/programs/state.rs prints, if they can, and
+/// but for chroot's, which need it, and cgroup's, where groups can be made; they change something that tests/programs/state.rs prints, if they can, and
 /// work twice in a chain. `scratch` is an empty directory for the files among them.
 pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, Vec<String>) {
     let file = |name: &str| scratch.join(name).display().to_string();
     let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
     match name {
-        // What argv0 executes is for prog to say.
-        "argv0" | "fghack" | "no-new-privs" | "pgrphack" | "setsid-free" => (vec![], vec![]),
-        "unshare" => (vec![], vec![]), // with an option only root may, where it is let
         "caps" => (words(&["-B"]), words(&["none"])),
         // What argv0 executes is for prog to say; unshare with an option is for root, where that may.
-        "argv0" | "fghack" | "pgrphack" | "setsid-free" | "unshare" => (vec![], vec![]),
+        "argv0" | "fghack" | "no-new-privs" | "pgrphack" | "setsid-free" | "unshare" => (vec![], vec![]),
+        "cgroup" => (vec![], words(&["./catena-tests"])),
         "chdir" | "chroot" => (vec![], words(&["/"])),
         "choom" => (words(&["-n", "1000"]), vec![]),
         "chpst" => {
@@ -59,6 +57,7 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
         "fdown" => (vec![], vec!["1".into(), format!(":{}:{}", getuid(), getgid())]),
         "ionice" => (words(&["-c", "idle"]), vec![]),
         "landlock" => (words(&["-W", "/"]), vec![]),
+        "listen" => (words(&["-n", "web"]), words(&["tcp:0.0.0.0:0"])),
         "mkrundir" => (words(&["-m", "700"]), vec![file("run")]),
         "nice" => (words(&["-n", "1"]), vec![]),
         "pdeathsig" => (vec![], words(&["CONT"])),
@@ -97,8 +96,8 @@ fn own_account() -> String {
     format!(":{}:{}{}", getuid(), getgid(), groups.concat())
 }
 
-/// The links that can work here: without root all but chroot, and all but landlock where the kernel has none; each is
-/// counted as skipped then, once for all of these tests.
+/// The links that can work here: without root all but chroot, without cgroups all but that, and all but landlock where
+/// the kernel has none; each is counted as skipped then, once for all of these tests.
 fn links() -> impl Iterator<Item = &'static Link> {
     static SKIPPED: Once = Once::new();
     let root = root();
@@ -110,10 +109,14 @@ fn links() -> impl Iterator<Item = &'static Link> {
         static SKIPPED: Once = Once::new();
         SKIPPED.call_once(|| skip(&format!("{what} for what holds for every link to be seen in landlock")));
     }
+    static NO_CGROUPS: Once = Once::new();
+    if let Err(what) = cgroups() {
+        NO_CGROUPS.call_once(|| skip(&format!("{what} for what holds for every link to be seen in cgroup")));
+    }
     LINKS.iter().filter(move |link| match link.name {
         "chroot" => root.is_ok(),
         "landlock" => landlock.is_ok(),
-        _ => true,
+        name => is_possible(name),
     })
 }
 
@@ -230,6 +233,9 @@ fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'stat
         "argv0" | "chroot" | "emptyenv" | "envdir" | "envfile" | "export" | "fghack" | "no-new-privs"
         | "pgrphack" | "setsid-free" | "sigclean" | "unexport" | "unshare" => &[],
         "caps" => &[(&[""], "unknown capability"), (&["-i", ""], "unknown capability")],
+        "cgroup" => {
+            &[(&["-k", "", "/x"], "not a knob with its value"), (&[""], "a cgroup begins with / or ./")]
+        }
         "chdir" => &[(&[""], "invalid directory")],
         "choom" => &[(&["-n", ""], "not a number from -1000 to 1000")],
         "chpst" => &[(&["-n", ""], "invalid increment"), (&["-o", "64", "-m", ""], "invalid limit")],
@@ -248,6 +254,13 @@ fn with_an_empty_value(name: &str) -> &'static [(&'static [&'static str], &'stat
             (&["-f", ""], "invalid file"),
             (&["-B", ""], "invalid port"),
             (&["-C", ""], "invalid port"),
+        ],
+        "listen" => &[
+            (&["-b", "", "unix:@x"], "invalid backlog"),
+            (&["-m", "", "unix:@x"], "invalid mode"),
+            (&["-n", "", "unix:@x"], "invalid name"),
+            (&["-o", "", "unix:/x"], "invalid account"),
+            (&[""], "invalid address"),
         ],
         "mkrundir" => &[(&["-m", "", "d"], "invalid mode"), (&["-o", "", "d"], "invalid account")],
         "nice" => &[(&["-n", ""], "invalid increment")],
@@ -295,6 +308,7 @@ fn a_missing_operand_is_a_usage_error() {
     let operands: &[(&str, &[&str])] = &[
         ("argv0", &[]), // realprog and name are for tests/argv0.rs to leave out
         ("caps", &["set"]),
+        ("cgroup", &["path"]),
         ("chdir", &["dir"]),
         ("choom", &[]),
         ("chpst", &[]),
@@ -311,6 +325,7 @@ fn a_missing_operand_is_a_usage_error() {
         ("fghack", &[]),
         ("ionice", &[]),
         ("landlock", &[]),
+        ("listen", &["address"]),
         ("mkrundir", &["dir"]),
         ("nice", &[]),
         ("no-new-privs", &[]),
@@ -613,7 +628,8 @@ fn a_directory_that_may_not_be_searched_is_remembered_too() {
     let directory = |name: &str| scratch.path().join(name).display().to_string();
     let (first, second) = (directory("first"), directory("second"));
     fs::set_permissions(&first, Permissions::from_mode(0o600)).unwrap();
-    for Link { name, .. } in links() {
+    // That one needs the rights of root to a directory of root's.
+    for Link { name, .. } in links().filter(|link| link.name != "cgroup") {
         let mortal = |program: &str, path: &str| {
             let words = working(name, scratch.path());
             let mut command = mortal("PATH=$1; shift; exec \"$@\"");
@@ -848,7 +864,7 @@ pub(crate) fn refusal(name: &str) -> Outcome {
 fn a_set_id_copy_refuses_to_work() {
     let directory = open_directory();
     needs!(set_id(directory.path()), tool("setpriv"));
-    for Link { name, .. } in LINKS {
+    for Link { name, .. } in links() {
         let copy = directory.path().join(name);
         install(&bin().join(name), &copy);
         let scratch = TempDir::new().unwrap();
@@ -931,7 +947,7 @@ fn a_set_id_copy_refuses_to_work_whatever_the_owner_of_its_root_puts_in_the_plac
 fn a_plain_file_works_in_secure_execution_mode() {
     let directory = open_directory();
     needs!(root(), tool("setpriv"));
-    for Link { name, .. } in LINKS {
+    for Link { name, .. } in links() {
         let copy = directory.path().join(name);
         install(&bin().join(name), &copy);
         let scratch = open_directory();

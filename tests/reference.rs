@@ -1667,6 +1667,8 @@ fn pdeathsig_and_setpriv() {
 // - tai64n, tai64nlocal and utmpset, which are no links: beside their namesakes in their own modules;
 // - nice of busybox, which Debian's lacks, and s6-nice, of which Debian has no package;
 // - chdir: nosh's has no Debian package; execline's cd and env -C have other names for what they do not do;
+// - cgroup: nosh's programs have no Debian package, dinit's is no program;
+// - listen: beside systemd-socket-activate in its own module; nosh's have no Debian package;
 // - pause: void-runit's has no Debian package;
 // - fdown: no peer does this; sigclean: env of coreutils resets dispositions alone, and closes nothing;
 // - caps: no peer has the name; beside setpriv and capsh in its own module;

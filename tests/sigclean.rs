@@ -9,7 +9,7 @@ use crate::support::*;
 fn items(words: &[&str], names: &[&str]) -> Vec<String> {
     let ours = |word: &&str| if *word == "pose" { example(word) } else { (*word).into() };
     let mut command = prepared("env");
-    let outcome = run(command.args(words.iter().map(|word| ours(word))).arg(example("state")));
+    let outcome = run(command.args(words.iter().map(ours)).arg(example("state")));
     assert_eq!((outcome.status, &*outcome.stderr), (0, ""), "{words:?}");
     let wanted = |line: &&str| {
         names.iter().any(|name| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')))

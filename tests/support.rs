@@ -16,6 +16,7 @@ use nix::libc::c_long;
 
 mod accounts;
 mod calls;
+mod cgroups;
 mod containers;
 mod environment;
 pub(crate) mod locks;
@@ -29,6 +30,7 @@ mod wait;
 
 pub(crate) use accounts::*;
 pub(crate) use calls::*;
+pub(crate) use cgroups::*;
 pub(crate) use containers::*;
 pub(crate) use environment::*;
 pub(crate) use mounts::*;
@@ -174,6 +176,11 @@ pub(crate) fn says(errno: Errno) -> &'static str {
         Errno::EMFILE if musl => "No file descriptors available",
         Errno::EMFILE => "Too many open files",
         Errno::EPIPE => "Broken pipe",
+        Errno::EADDRINUSE if musl => "Address in use",
+        Errno::EADDRINUSE => "Address already in use",
+        Errno::EADDRNOTAVAIL if musl => "Address not available",
+        Errno::EADDRNOTAVAIL => "Cannot assign requested address",
+        Errno::EAGAIN => "Resource temporarily unavailable",
         Errno::EROFS => "Read-only file system",
         Errno::ENAMETOOLONG if musl => "Filename too long",
         Errno::ENAMETOOLONG => "File name too long",

@@ -44,8 +44,10 @@ const LINES: &[Line] = &[
     ("caps -B none", CAPABILITIES, Anybody),
     ("caps -B setpcap,setuid", CAPABILITIES, Root),
     ("caps none", CAPABILITIES, Root),
-    ("caps -i ^setpcap,%setuid,!mknod", CAPABILITIES, Root),
+    ("caps -i ^setpcap,setuid,!mknod", CAPABILITIES, Root),
     ("setuidgid :65534:65533 @/bin/caps setgid", "ids, CapBnd, bounding", Root),
+    ("cgroup ./catena-tests", "cgroup", Root),
+    ("cgroup -k cgroup.max.depth=7 /catena-tests", "cgroup", Root),
     ("chdir .", "", Anybody),
     ("chdir @/empty", "cwd, directory", Anybody),
     ("choom -n 1000", "oom_score_adj", Anybody),
@@ -79,6 +81,8 @@ const LINES: &[Line] = &[
     ("ionice -c none", "io-priority", Anybody),
     ("landlock -W /", "NoNewPrivs, no_new_privs", Kernel),
     ("landlock -b -i -W / -W @/none -B 80 -C none", "NoNewPrivs, no_new_privs", Kernel),
+    ("listen tcp:0.0.0.0:0", "fd 3, env LISTEN_", Anybody),
+    ("listen -b 5 -n name -m 600 -r unix:@/socket", "fd 3, env LISTEN_", Root),
     ("mkrundir -m 700 -o :0:0 @/made/below", "", Root),
     ("mkrundir @/empty", "", Root),
     ("nice -n 0", "", Anybody),
@@ -186,7 +190,7 @@ const STATES: [(&str, Caller); 50] = [
 ];
 
 /// Where a link rightly executes nothing: the parts of a state and of a line.
-const REFUSED: [(&str, &str); 10] = [
+const REFUSED: [(&str, &str); 11] = [
     // Root has no rights of its own.
     ("no-root", "fdown"),
     // What is pending ends the process.
@@ -194,6 +198,8 @@ const REFUSED: [(&str, &str); 10] = [
     // There is nothing left that the program could print to.
     ("closed=01", "sigclean --"),
     ("closed=1", "sigclean --"),
+    // The socket has to be on that fd.
+    ("open=3", "listen"),
     ("leader", "setsid-free"),
     // The link may not keep the capabilities that it lends across the change of ids.
     ("keep_caps_locked", ":65533 @/bin/chroot"),
@@ -289,7 +295,9 @@ fn compare(directory: &Path, state: &str, lines: &[Line], plain: &Outcome) -> Ve
         Root => root().is_ok() && !state.contains("account"),
         Kernel => landlock().is_ok(),
     };
-    let lines = lines.iter().filter(|(line, _, caller)| !refused(line) && possible(*caller));
+    let all_possible = |line: &str| line.split([' ', '/']).all(is_possible);
+    let lines =
+        lines.iter().filter(|(line, _, caller)| !refused(line) && possible(*caller) && all_possible(line));
     let verdict = |(line, changes, _): &Line| {
         let seen = look(directory, state, line);
         // The current directory of which no name is left is another one in each run.

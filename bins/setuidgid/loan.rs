@@ -10,10 +10,21 @@ use common::link::longest;
 use common::{Chain, Exit, Link, Outcome, Words};
 
 use super::LINK;
-use crate::{caps as give, chroot, nice, softlimit};
+use crate::{caps as give, choom, chroot, chrt, ionice, landlock, listen, nice, no_new_privs, softlimit};
 
 /// The links that are lent what they need.
-static LENT: &[Link] = &[give::LINK, chroot::LINK, nice::LINK, softlimit::LINK];
+static LENT: &[Link] = &[
+    give::LINK,
+    choom::LINK,
+    chroot::LINK,
+    chrt::LINK,
+    ionice::LINK,
+    landlock::LINK,
+    listen::LINK,
+    nice::LINK,
+    no_new_privs::LINK,
+    softlimit::LINK,
+];
 
 /// Which links may come next, and what they may use.
 pub(super) struct Loan {

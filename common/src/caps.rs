@@ -158,7 +158,9 @@ pub fn give(wanted: Wanted, lent: Set) -> Result<Given, Exit> {
     }
     set_ambient(ambient)?;
     // What an exec by uid 0 gives it, capabilities(7), unless securebits say that it is a uid as any other.
-    let is_root = geteuid().is_root() && securebits().or_fail("read the securebits")? & SECBIT_NOROOT == 0;
+    let uids = getresuid().or_fail("read the uids")?;
+    let is_root =
+        uids.effective.is_root() && securebits().or_fail("read the securebits")? & SECBIT_NOROOT == 0;
     let executed = if is_root { inheritable.with(bounding.without(dropped)) } else { ambient };
     let left = executed.within(permitted);
     let permitted = left.with(lent.within(permitted)).0;

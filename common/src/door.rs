@@ -217,12 +217,19 @@ pub fn directory(parent: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
     fds::open_directory(parent, name)
 }
 
-/// Gives a socket that we have just bound to a group. Its mode is as it was bound.
-fn give_socket(directory: BorrowedFd, name: &CStr, group: Gid) -> nix::Result<()> {
+/// Gives a socket that we have just bound to an account, a group or both. Its mode is as it was bound.
+///
+/// # Errors
+/// As [`file()`] and chown(2).
+pub fn give_socket(
+    directory: BorrowedFd,
+    name: &CStr,
+    (user, group): (Option<Uid>, Option<Gid>),
+) -> nix::Result<()> {
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let socket = fds::open(directory, name, flags, Mode::empty())?;
     look(&fstat(&socket)?, SFlag::S_IFSOCK, Owner::Us)?;
-    fchownat(&socket, c"", None, Some(group), AtFlags::AT_EMPTY_PATH)
+    fchownat(&socket, c"", user, group, AtFlags::AT_EMPTY_PATH)
 }
 
 /// Opens by `open` what has this name; where that is not as it has to be, it is removed, and `open` called once
@@ -266,15 +273,32 @@ pub fn socket(directory: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
     }
 }
 
+/// As [`socket()`], at once, to send datagrams: EPROTOTYPE where it is there, but not one for these, and ECONNREFUSED
+/// where nobody has it any more. Whoever has it hears nothing of this.
+///
+/// # Errors
+/// As [`socket()`].
+pub fn reach(directory: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
+    connected_by(directory, name, socket::connect_datagrams)
+}
+
 fn connected(directory: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
+    connected_by(directory, name, socket::connect)
+}
+
+fn connected_by(
+    directory: BorrowedFd,
+    name: &CStr,
+    connect: fn(&[u8]) -> nix::Result<OwnedFd>,
+) -> nix::Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let found = fds::open(directory, name, flags, Mode::empty())?;
     look(&fstat(found.as_fd())?, SFlag::S_IFSOCK, Owner::Any)?;
     if procfs::is_own() == Ok(true) {
         let mut by_fd = Text::<32>::of("/proc/self/fd/");
-        return socket::connect(by_fd.number(found.as_raw_fd().unsigned_abs()).bytes());
+        return connect(by_fd.number(found.as_raw_fd().unsigned_abs()).bytes());
     }
-    inside(directory, || socket::connect(name.to_bytes()))
+    inside(directory, || connect(name.to_bytes()))
 }
 
 /// Listens at a new socket of streams, `name` in a directory, whose file gets `mode`, and this group. Nobody gets
@@ -285,7 +309,7 @@ fn connected(directory: BorrowedFd, name: &CStr) -> nix::Result<OwnedFd> {
 pub fn listen(directory: BorrowedFd, name: &CStr, (mode, group): (u32, Option<Gid>)) -> nix::Result<OwnedFd> {
     let socket = bound(directory, name, mode)?;
     if let Some(group) = group {
-        give_socket(directory, name, group)?;
+        give_socket(directory, name, (None, Some(group)))?;
     }
     socket::listen(socket.as_fd())?;
     Ok(socket)

@@ -14,7 +14,7 @@ use crate::procfs;
 use crate::quantity::number;
 use crate::sys::{fd as raw, file};
 
-pub use crate::sys::fd::{close_others, give, owner, set_nonblocking, stdin, stdout, unread};
+pub use crate::sys::fd::{close_others, give, is_open, owner, set_nonblocking, stdin, stdout, unread};
 
 /// Opens a file on a fd from 3 up, though 0-2 be closed: there it would receive our own messages, or be the
 /// program's stdin.

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod block;
 pub mod caps;
+pub mod cgroup;
 pub mod cpus;
 pub mod credentials;
 pub mod door;

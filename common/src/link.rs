@@ -1,6 +1,7 @@
 //! What a link is, and how it reads its command line: options, then operands, then `prog...`.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
+use std::iter;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use crate::caps::Set;
 use crate::env::Env;
 use crate::exec::Chain;
 use crate::exit::Exit;
+use crate::identity::SelfMatch;
 use crate::quantity::{self, number};
 use crate::sys::words::Words;
 use crate::word::{Word, shown};
@@ -107,6 +109,13 @@ impl Cli {
             ended: false,
             leaves_help: false,
         }
+    }
+
+    /// The command line of `link` with these words behind its name, for [`Link::lent`]: to be read, not applied.
+    #[must_use]
+    pub fn preview(link: &'static Link, words: Words) -> Self {
+        let line = iter::once(c"").chain(words).collect();
+        Self::new(link, Chain::new(line, Env::default(), SelfMatch::Alone))
     }
 
     /// The first word of the command line.

@@ -28,8 +28,10 @@ enum Kind {
 /// Arguments for which nothing is offered; of the last two svctl's own functions know.
 const FREE: &[&str] = &[
     "adjustment",
+    "address",
     "argv0",
     "arg",
+    "backlog",
     "bytes",
     "c",
     "char",
@@ -38,6 +40,7 @@ const FREE: &[&str] = &[
     "ident",
     "increment",
     "len",
+    "knob=value",
     "line",
     "mask",
     "milliseconds",
@@ -45,6 +48,7 @@ const FREE: &[&str] = &[
     "name",
     "lines",
     "port",
+    "path",
     "prefix",
     "priority",
     "ready",

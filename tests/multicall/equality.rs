@@ -49,29 +49,39 @@ fn three_and_four_in_a_row_leave_what_separate_programs_leave() {
     assert_eq!(ran, chains.iter().filter(|(names, account)| runs(names, *account)).count());
 }
 
-/// Whether the program at the end of these links is executed: without root no chroot works, and none behind a
+/// Whether the program at the end of these links is executed: without root no chroot works, nor a cgroup, and none behind a
 /// change to another account but right behind it. Behind argv0 there are no links.
 fn runs(names: &[&str], account: Option<&str>) -> bool {
-    let place = |link| names.iter().position(|name| *name == link);
-    // The leader of a session stays one.
-    if place("setsid-free").is_some_and(|last| names[..last].contains(&"pgrphack")) {
+    // The leader of a session stays one, and a lock on fd 3 stays there.
+    let names = names.iter().copied().take_while(|name| *name != "argv0").collect::<Vec<_>>();
+    let behind = |name: &str, before: &[&str]| {
+        let last = names.iter().rposition(|other| *other == name);
+        last.is_some_and(|last| names[..last].iter().any(|other| before.contains(other)))
+    };
+    if behind("setsid-free", &["pgrphack"]) || behind("listen", &["pidlock", "setlock"]) {
         return false;
     }
-    if landlock().is_err()
-        && names.iter().take_while(|name| **name != "argv0").any(|name| *name == "landlock")
-    {
+    let place = |link: &str| names.iter().position(|name| *name == link);
+    if place("landlock").is_some() && landlock().is_err() {
         return false;
     }
-    let place = |link| names.iter().take_while(|name| **name != "argv0").position(|name| *name == link);
     // The file of stdout is that of the tests.
     if account.is_some()
         && place("setuidgid").zip(place("fdown")).is_some_and(|(change, fdown)| change < fdown)
     {
         return false;
     }
+    match (place("setuidgid"), place("cgroup")) {
+        (_, Some(_)) if cgroups().is_err() => return false,
+        (Some(change), Some(cgroup)) if account.is_some() && change < cgroup => return false,
+        _ => {}
+    }
     match (place("setuidgid"), place("chroot")) {
         (_, Some(_)) if root().is_err() => false,
-        (Some(change), Some(chroot)) if account.is_some() => chroot <= change + 1,
+        (Some(change), Some(chroot)) if account.is_some() && change < chroot => {
+            let lent = |name: &&str| LINKS.iter().any(|link| link.name == *name && link.lent.is_some());
+            names[change + 1..chroot].iter().all(lent)
+        }
         _ => true,
     }
 }
@@ -82,6 +92,7 @@ fn all_of_them_in_one_row() {
     let house = House::new();
     let names = [
         "sigclean",
+        if cgroups().is_ok() { "cgroup" } else { "umask" },
         "umask",
         "setsid-free",
         "pgrphack",
@@ -95,6 +106,7 @@ fn all_of_them_in_one_row() {
         "fdclose",
         "redirfd",
         "fdmove",
+        "listen",
         "setlock",
         "pidlock",
         "landlock",
@@ -127,6 +139,7 @@ fn all_of_them_in_one_row() {
 
 /// Chains in which one link can see what the one before it did.
 #[test]
+#[allow(clippy::too_many_lines, reason = "one table")]
 fn a_link_sees_what_the_one_before_it_did() {
     let house = House::new();
     house.write("env/NAME", "one");
@@ -159,6 +172,9 @@ fn a_link_sees_what_the_one_before_it_did() {
         "setlock -r @/lock setlock -nr @/lock @/state",
         "redirfd -w 6 @/out umask 022 fdmove -c 7 6 @/state",
         "fdmove 8 1 redirfd -w 1 @/out fdmove 1 8 @/state",
+        "listen udp:0.0.0.0:0 umask 022 listen -n two tcp:0.0.0.0:0 @/state",
+        "listen udp:0.0.0.0:0 fdmove 4 3 listen tcp:0.0.0.0:0 @/state",
+        "listen -r unix:@/socket setlock @/lock @/state",
         "mkrundir -m 700 @/made mkrundir @/made/below redirfd -w 5 @/made/below/file @/state",
         "nice nice -n 3 @/state",
         "no-new-privs no-new-privs @/state",
@@ -218,6 +234,9 @@ fn a_link_sees_what_the_one_before_it_did() {
         "setuidgid :65534:65533 no-new-privs sigclean setuidgid :65534:65533 @/state",
         "no-new-privs setuidgid :65534:65533 chroot / @/state",
         "chroot / envuidgid -s root @/state",
+        "cgroup ./catena-tests umask 027 cgroup -k cgroup.max.depth=7 ./catena-tests @/state",
+        "cgroup ./catena-tests/none @/state",
+        "setuidgid :65534:65533 umask 022 cgroup ./catena-tests @/state",
         "setuidgid :65534:65533 setuidgid :65534:65533 @/state",
         "setuidgid :65534:65533 setuidgid :65534:65532 @/state",
         "setuidgid :65534:65533 chdir / @/state",
@@ -227,6 +246,8 @@ fn a_link_sees_what_the_one_before_it_did() {
         "mkrundir -o :65534:65533 @/theirs setuidgid :65534:65533 mkrundir @/theirs/below @/state",
         "setuidgid :65534:65533 mkrundir @/forbidden @/state",
         "setuidgid :65534:65533 redirfd -w 5 @/forbidden @/state",
+        "setuidgid :65534:65533 listen unix:@/forbidden/s @/state",
+        "setuidgid :65534:65533 listen tcp:0.0.0.0:0 umask 022 listen tcp:0.0.0.0:0 @/state",
         "setuidgid :65534:65533 softlimit -H -o 99999999 @/state",
         "setuidgid :65534:65533 nice -n -1 @/state",
         "setuidgid :65534:65533 umask 022 choom -n 1000 ionice -c idle chrt -b 0 @/state",

@@ -162,14 +162,13 @@ impl House {
 const OWN: &str = "/proc/self/exe";
 
 /// The link behind a change of ids that opens files, which is executed: it finds the account's own files in /proc
-/// so. The chroot that setuidgid itself applies is none.
+/// so. Those that setuidgid itself applies are none.
 fn executed_again(chain: &str) -> Option<String> {
     let words: Vec<&str> = chain.split(' ').take_while(|word| *word != "argv0").collect();
     let changed = words.iter().position(|word| word.starts_with(":65534:"))?;
-    let opens = |word: &str| LINKS.iter().any(|link| link.name == word && link.opens);
-    let behind = words[changed + 1..].iter().enumerate();
-    let mut opening = behind.filter(|(i, word)| opens(word) && (*i > 0 || **word != "chroot"));
-    opening.next().map(|(_, word)| format!("@/bin/{word}"))
+    let links = words[changed + 1..].iter().filter_map(|word| LINKS.iter().find(|link| link.name == *word));
+    let mut opening = links.skip_while(|link| link.lent.is_some()).filter(|link| link.opens);
+    opening.next().map(|link| format!("@/bin/{}", link.name))
 }
 
 /// Links with valid arguments and a directory of its own for the files of each, and `@/state`.

@@ -23,13 +23,12 @@ fn linked(directory: TempDir) -> TempDir {
 #[test]
 fn they_hand_on_every_state() {
     use transparency::Caller::{Anybody, Kernel, Root};
-    use transparency::Caller::{Anybody, Root};
     use transparency::{CAPABILITIES, FORKED, furnished, under_every_state};
-    use transparency::{FORKED, furnished, under_every_state};
 
     let forked = &*format!("{FORKED}, umask").leak();
     let lines = [
         ("chpst -n 2 -c 0 @/bin/umask 027", "nice, priority, limit RLIMIT_CORE, umask", Anybody),
+        ("cgroup ./catena-tests @/bin/umask 027", "cgroup, umask", Root),
         ("pgrphack @/bin/chpst -0", "session, group, terminal, fd 0", Anybody),
         ("chdir @/empty @/bin/umask 027", "cwd, directory, umask", Anybody),
         ("umask 027 @/bin/argv0 %", "umask", Anybody),
@@ -46,6 +45,7 @@ fn they_hand_on_every_state() {
         ("redirfd -wnb 60 @/fifo @/bin/setsid-free", "fd 60, group, terminal", Anybody),
         ("fdmove -c 60 77 @/bin/redirfd -a 62 @/file", "fd 60, fd 62", Anybody),
         ("landlock -W / @/bin/umask 027", "NoNewPrivs, no_new_privs, umask", Kernel),
+        ("listen udp:0.0.0.0:0 @/bin/umask 027", "fd 3, env LISTEN_, umask", Anybody),
         ("mkrundir @/empty @/bin/mkrundir -m 700 @/made", "", Root),
         ("ionice -c idle @/bin/chrt -b 0", "io-priority, policy", Anybody),
         ("choom -n 1000 @/bin/taskset -c 0", "oom_score_adj, Cpus_allowed", Anybody),
@@ -97,10 +97,12 @@ fn they_run_the_program_as_promised_or_not_at_all() {
             (Host, "catena envdir @/env setuidgid apache chroot @/root @/bin/state"),
             (Host, "chpst -P -e @/env -U apache -u apache -L @/new umask 027 nice @/bin/state"),
             (Anybody, "pgrphack chpst -e @/env -0 nice @/bin/state"),
+            (Root, "umask 027 cgroup -k cgroup.max.depth=7 /catena-tests nice @/bin/state"),
             (Anybody, "setlock -t 99 @/lock pidlock @/pid redirfd -w 9 @/file @/bin/state"),
             (Anybody, "catena setlock -t 99 @/lock pidlock @/pid redirfd -w 9 @/file @/bin/state"),
             (Anybody, "softlimit -c 0 chdir @/env argv0 @/bin/state name"),
             (Kernel, "umask 027 landlock -W / -B none fdmove -c 9 0 @/bin/state"),
+            (Anybody, "listen tcp:0.0.0.0:0 umask 027 listen -n two unix:@/new @/bin/state"),
             (Root, "mkrundir -m 2750 -o :5001:5002 @/made/below setuidgid :5001:5002 @/bin/state"),
             (Anybody, "emptyenv -p envfile @/conf export A b unexport SHORT @/bin/state"),
             (Root, "fdown 1 :5001:5002 pdeathsig USR2 setuidgid :5001:5002 no-new-privs @/bin/state"),

@@ -69,7 +69,7 @@ const SETS: [(&str, CapSet); 5] = [
 ];
 
 /// The state of this process, with the words of its command line, one item a line. Two runs from one parent give the same if the
-/// state is the same: its own pid is `self`, its parent's `parent`, and pipes are numbered in the order of their fds. Without /proc what
+/// state is the same: its own pid is `self`, its parent's `parent`, and pipes are numbered in the order of their fds, as are sockets. Without /proc what
 /// needs it is left out. The timers of setitimer(2) are not there: no safe call reads them.
 pub(crate) fn of(words: &[&CStr]) -> String {
     let mut text = Text(String::new());
@@ -127,7 +127,15 @@ fn from_proc(text: &mut Text) {
     match fs::read("/proc/self/environ") {
         Ok(bytes) => {
             let entries = bytes.strip_suffix(b"\0").map(|bytes| bytes.split(|b| *b == 0));
-            entries.into_iter().flatten().for_each(|entry| text.item("env", entry.escape_ascii()));
+            for entry in entries.into_iter().flatten() {
+                let pid = entry
+                    .strip_prefix(b"LISTEN_PID=")
+                    .and_then(|pid| std::str::from_utf8(pid).ok()?.parse().ok());
+                match pid {
+                    Some(pid) => text.item("env", format_args!("LISTEN_PID={}", own(Pid::from_raw(pid)))),
+                    None => text.item("env", entry.escape_ascii()),
+                }
+            }
         }
         Err(error) => text.item("env", format_args!("unknown: {error}")),
     }
@@ -153,14 +161,18 @@ fn from_proc(text: &mut Text) {
 
 /// What a fd refers to; a pipe or socket by its place among those met so far, since its number is another in
 /// each run.
+#[allow(clippy::needless_pass_by_value, reason = "most are kept")]
 fn named(target: PathBuf, met: &mut Vec<PathBuf>) -> String {
     let kind = target.to_str().and_then(|target| target.split_once(":["));
     let Some((kind, _)) = kind else { return target.as_os_str().as_bytes().escape_ascii().to_string() };
     let kind = kind.to_owned();
-    let place = met.iter().position(|other| *other == target).unwrap_or_else(|| {
-        met.push(target);
-        met.len() - 1
-    });
+    if !met.contains(&target) {
+        met.push(target.clone());
+    }
+    // A socket more changes nothing about the pipes.
+    let of_kind =
+        |other: &&PathBuf| other.to_str().is_some_and(|other| other.starts_with(&format!("{kind}:[")));
+    let place = met.iter().filter(of_kind).position(|other| *other == target).unwrap_or_default();
     format!("{kind} {place}")
 }
 

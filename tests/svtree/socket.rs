@@ -193,7 +193,9 @@ fn those_that_have_gone_make_place_for_those_that_come_in_the_same_moment() {
         tree.signal(Signal::SIGSTOP);
         clients.truncate(CLIENTS - gone);
         let mut new: Vec<Client> = (0..gone).map(|_| tree.connect()).collect();
-        new.iter_mut().for_each(|client| client.say("status\n").unwrap());
+        for client in &mut new {
+            client.say("status\n").unwrap();
+        }
         tree.signal(Signal::SIGCONT);
         for client in &mut new {
             assert_eq!(field(&client.line(), "state"), "\"up\"", "{gone}");

@@ -34,7 +34,8 @@ pub(crate) fn close(fd: RawFd) -> nix::Result<()> {
 }
 
 /// Whether there is anything on `fd`.
-pub(crate) fn is_open(fd: RawFd) -> bool {
+#[must_use]
+pub fn is_open(fd: RawFd) -> bool {
     // SAFETY: F_GETFD takes nothing.
     unsafe { libc::fcntl(fd, libc::F_GETFD) != -1 }
 }

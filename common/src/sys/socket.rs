@@ -9,7 +9,8 @@
 )]
 
 use std::ffi::{c_char, c_int, c_void};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::{mem, ptr};
 
 use nix::errno::Errno;
@@ -34,10 +35,15 @@ fn address(name: &[u8]) -> nix::Result<(libc::sockaddr_un, libc::socklen_t)> {
 }
 
 fn bound(kind: c_int, name: &[u8], mode: Option<libc::mode_t>) -> nix::Result<OwnedFd> {
-    let (address, length) = address(name)?;
     let kind = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: integers.
     let socket = owned(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
+    bind_local(socket.as_fd(), name, mode)?;
+    Ok(socket)
+}
+
+fn bind_local(socket: BorrowedFd, name: &[u8], mode: Option<libc::mode_t>) -> nix::Result<()> {
+    let (address, length) = address(name)?;
     if let Some(mode) = mode {
         // Before there is a file of it: nobody else must get through in between.
         // SAFETY: two integers.
@@ -49,7 +55,94 @@ fn bound(kind: c_int, name: &[u8], mode: Option<libc::mode_t>) -> nix::Result<Ow
     let bound = Errno::result(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) })
         .map(drop);
     mask.map(super::file::umask).transpose()?;
-    bound.map(|()| socket)
+    bound
+}
+
+/// How many bytes the path of a socket may have.
+pub const LONGEST: usize = 107;
+
+/// Where a socket is bound.
+#[derive(Debug)]
+pub enum Name<'a> {
+    /// A port of an IP address.
+    Port(SocketAddr),
+    /// A path, or an abstract name, which starts with a NUL.
+    Unix(&'a [u8]),
+}
+
+/// What comes over a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Connections, with a stream of bytes each.
+    Streams,
+    /// Messages, from anybody.
+    Datagrams,
+    /// Connections, with a row of messages each.
+    Packets,
+}
+
+/// A new socket for a name of this sort. It waits where it is not ready, and is close-on-exec.
+pub fn unbound(name: &Name, kind: Kind) -> nix::Result<OwnedFd> {
+    let family = match name {
+        Name::Port(SocketAddr::V4(_)) => libc::AF_INET,
+        Name::Port(SocketAddr::V6(_)) => libc::AF_INET6,
+        Name::Unix(_) => libc::AF_UNIX,
+    };
+    let kind = match kind {
+        Kind::Streams => libc::SOCK_STREAM,
+        Kind::Datagrams => libc::SOCK_DGRAM,
+        Kind::Packets => libc::SOCK_SEQPACKET,
+    };
+    // SAFETY: integers.
+    let socket = owned(unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, 0) })?;
+    super::fd::above_standard(socket, true)
+}
+
+/// Lets a socket have a port of which the connections of an earlier one are not quite over, `SO_REUSEADDR` of socket(7).
+pub fn reuse_address(socket: BorrowedFd) -> nix::Result<()> {
+    switch_on(socket, libc::SO_REUSEADDR)
+}
+
+fn switch_on(socket: BorrowedFd, option: c_int) -> nix::Result<()> {
+    let (on, size): (c_int, _) = (1, mem::size_of::<c_int>() as libc::socklen_t);
+    let value: *const c_void = (&raw const on).cast();
+    // SAFETY: an integer with its size.
+    Errno::result(unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, value, size) })
+        .map(drop)
+}
+
+/// Binds a socket, bind(2); the file of one that has a path gets `mode`, or what the umask leaves.
+pub fn bind(socket: BorrowedFd, name: &Name, mode: Option<u32>) -> nix::Result<()> {
+    let fd = socket.as_raw_fd();
+    let bound = match name {
+        Name::Unix(name) => return bind_local(socket, name, mode),
+        Name::Port(SocketAddr::V4(place)) => {
+            // SAFETY: all zeros is a value.
+            let mut address: libc::sockaddr_in = unsafe { mem::zeroed() };
+            address.sin_family = libc::AF_INET as libc::sa_family_t;
+            address.sin_port = place.port().to_be();
+            address.sin_addr.s_addr = u32::from_ne_bytes(place.ip().octets());
+            // SAFETY: an address with its length.
+            unsafe { libc::bind(fd, (&raw const address).cast(), mem::size_of_val(&address) as _) }
+        }
+        Name::Port(SocketAddr::V6(place)) => {
+            // SAFETY: all zeros is a value.
+            let mut address: libc::sockaddr_in6 = unsafe { mem::zeroed() };
+            address.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+            address.sin6_port = place.port().to_be();
+            address.sin6_addr.s6_addr = place.ip().octets();
+            address.sin6_scope_id = place.scope_id();
+            // SAFETY: an address with its length.
+            unsafe { libc::bind(fd, (&raw const address).cast(), mem::size_of_val(&address) as _) }
+        }
+    };
+    Errno::result(bound).map(drop)
+}
+
+/// As [`listen`], with so many connections that wait at most.
+pub fn listen_with(socket: BorrowedFd, backlog: c_int) -> nix::Result<()> {
+    // SAFETY: two integers.
+    Errno::result(unsafe { libc::listen(socket.as_raw_fd(), backlog) }).map(drop)
 }
 
 /// A stream socket at `name` in the working directory, whose file gets `mode`. Nobody can connect to it before [`listen`].
@@ -59,8 +152,7 @@ pub fn stream(name: &[u8], mode: u32) -> nix::Result<OwnedFd> {
 
 /// Lets clients connect to a stream socket, listen(2).
 pub fn listen(socket: BorrowedFd) -> nix::Result<()> {
-    // SAFETY: two integers.
-    Errno::result(unsafe { libc::listen(socket.as_raw_fd(), 16) }).map(drop)
+    listen_with(socket, 16)
 }
 
 /// Two ends of a stream, socketpair(2), which do not block.
@@ -151,12 +243,7 @@ pub fn peer_has_group(socket: BorrowedFd, group: u32) -> nix::Result<bool> {
 /// A datagram socket at the abstract `name`, whose messages come with the pid of their sender.
 pub fn datagrams(name: &[u8]) -> nix::Result<OwnedFd> {
     let socket = bound(libc::SOCK_DGRAM, name, None)?;
-    let (on, size): (c_int, _) = (1, mem::size_of::<c_int>() as libc::socklen_t);
-    let value: *const c_void = (&raw const on).cast();
-    // SAFETY: an integer with its size.
-    Errno::result(unsafe {
-        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PASSCRED, value, size)
-    })?;
+    switch_on(socket.as_fd(), libc::SO_PASSCRED)?;
     Ok(socket)
 }
 

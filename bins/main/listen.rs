@@ -1,0 +1,3 @@
+#![cfg_attr(not(test), no_main)]
+//! The program `listen`.
+common::main!(catena::listen::LINK);
