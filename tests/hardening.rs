@@ -125,7 +125,7 @@ fn steps() -> Vec<Vec<String>> {
 /// The script of the page with its steps up to this one.
 fn up_to(step: usize) -> String {
     let (head, links, program) = script_of_the_page();
-    let mut script = format!("{head}exec");
+    let mut words = vec!["exec".to_owned()];
     let mut with: Vec<String> = Vec::new();
     for added in steps().into_iter().take(step).flatten() {
         // A step may make that of another stricter.
@@ -134,11 +134,11 @@ fn up_to(step: usize) -> String {
     }
     let has_root = with.iter().any(|link| name(link) == "chroot");
     for link in &links {
-        let link = with.iter().find(|other| name(other) == name(link));
-        link.into_iter().for_each(|link| script += &format!(" {link}"));
+        words.extend(with.iter().find(|other| name(other) == name(link)).cloned());
     }
     let top = if has_root { "" } else { "/srv/web" };
-    format!("{script} {top}{program}\n")
+    words.push(format!("{top}{program}"));
+    format!("{head}{}\n", words.join(" "))
 }
 
 fn name(link: &str) -> &str {
@@ -171,7 +171,7 @@ impl World {
         let setup = r#"set -e
             umask 022
             busybox ifconfig lo up
-            mkdir -p /usr/local/libexec/catena /etc/service
+            mkdir -p /usr/local/libexec/catena
             mount --bind "$1" /usr/local/libexec/catena
             mkdir -p /srv/other /srv/run /srv/web/bin /srv/web/pages /srv/web/data
             mkdir -m 1777 /srv/web/spool
@@ -184,35 +184,34 @@ impl World {
             install -m 755 "$(command -v busybox)" /srv/web/bin/busybox
             ln -s busybox /srv/web/bin/sh
             install -m 4755 "$(command -v cat)" /srv/web/bin/set-id-cat"#;
-        let setup = setup.replace(" /etc/service", "");
-        assert_eq!(run(sh(&setup).arg("sh").arg(links.path())), prints(""));
+        assert_eq!(run(sh(setup).arg("sh").arg(links.path())), prints(""));
         chown("/srv/web/data", Some(5301), Some(5301)).unwrap();
         script(Path::new("/srv/web/bin/mydaemon"), PROGRAM);
         let listeners = [81, 8081].map(|port| TcpListener::bind(("127.0.0.1", port)).unwrap());
         Self { _accounts: accounts, _links: links, _listeners: listeners }
     }
+}
 
-    /// Starts a run script, whose directory is /srv/run.
-    fn start(&self, text: &str) -> Daemon {
-        let file = Path::new("/srv/run/run");
-        script(file, text);
-        // What a program that was root has left.
-        assert_eq!(run(&mut sh("rm -f /srv/web/data/* /srv/web/spool/*")), prints(""));
-        let mut command = prepared("/srv/run/run");
-        command.current_dir("/srv/run").env("SECRET", "of another").stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut can = Vec::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-            match line.unwrap() {
-                line if line == "done" => {
-                    wait_until_in(child.id(), ASLEEP);
-                    return Daemon { child, can };
-                }
-                line => can.push(line),
+/// Starts a run script in a [`World`].
+fn start(text: &str) -> Daemon {
+    let file = Path::new("/srv/run/run");
+    script(file, text);
+    // What a program that was root has left.
+    assert_eq!(run(&mut sh("rm -f /srv/web/data/* /srv/web/spool/*")), prints(""));
+    let mut command = prepared(file);
+    command.current_dir("/srv/run").env("SECRET", "of another").stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut can = Vec::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        match line.unwrap() {
+            line if line == "done" => {
+                wait_until_in(child.id(), ASLEEP);
+                return Daemon { child, can };
             }
+            line => can.push(line),
         }
-        panic!("{text}\nended, and had said {can:?}");
     }
+    panic!("{text}\nended, and had said {can:?}");
 }
 
 /// A program that has said what it can.
@@ -337,10 +336,10 @@ fn the_whole_script_is_the_steps() {
 #[test]
 fn each_step_stops_what_the_page_says_and_the_script_ends_in_all_of_it() {
     needs!(namespaces_and_landlock(), tool("busybox"));
-    let world = World::new();
+    let _world = World::new();
     let mut user_namespaces = true;
     for step in 0..=steps().len() {
-        let daemon = world.start(&up_to(step));
+        let daemon = start(&up_to(step));
         daemon.assert_state(step);
         let possible = |(name, last): &(&str, usize)| (step <= *last).then(|| (*name).to_owned());
         let mut expected: Vec<String> = LAST_POSSIBLE.iter().filter_map(possible).collect();
@@ -355,9 +354,9 @@ fn each_step_stops_what_the_page_says_and_the_script_ends_in_all_of_it() {
 #[test]
 fn the_other_way_to_a_low_port_gives_one_capability() {
     needs!(namespaces_and_landlock(), tool("busybox"));
-    let world = World::new();
+    let _world = World::new();
     let lines = lines(&subsection("A socket from before"));
-    let daemon = world.start(&format!("{}{}\n", script_of_the_page().0, lines[1]));
+    let daemon = start(&format!("{}{}\n", script_of_the_page().0, lines[1]));
     assert!(daemon.can.contains(&"use a low port".to_owned()), "{:?}", daemon.can);
     assert!(!daemon.can.contains(&"write a file of root's".to_owned()), "{:?}", daemon.can);
     let status = daemon.table("status", 1);
