@@ -21,7 +21,8 @@ _cgroup() {
 		mapfile -t COMPREPLY < <(compgen -W '-k --help --version' -- "$cur")
 		;;
 	0:*)
-		:
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
 	*)
 		if declare -F _comp_command_offset >/dev/null; then

@@ -21,4 +21,5 @@ complete -c cgroup -f
 complete -c cgroup -n 'test (count (__cgroup_operands)) -eq 0' -s k -x -d 'write the value to this file of the group'
 complete -c cgroup -n 'test (count (__cgroup_operands)) -eq 0' -l help -d 'print the usage'
 complete -c cgroup -n 'test (count (__cgroup_operands)) -eq 0' -l version -d 'print the version'
+complete -c cgroup -n 'test (count (__cgroup_operands)) -eq 0' -F
 complete -c cgroup -n 'test (count (__cgroup_operands)) -ge 1' -a '(__cgroup_command)'
