@@ -529,6 +529,19 @@ fn no_page_is_wider_than_a_terminal() {
     }
 }
 
+/// A word of a heading that is a macro, as An or No, is not.
+#[test]
+fn every_heading_is_shown_whole() {
+    needs!(tool("mandoc"));
+    for page in pages() {
+        let shown = shown(&page, 80);
+        for heading in text(&page).lines().filter_map(|line| line.strip_prefix(".Ss ")) {
+            let heading = heading.replace("\\&", "");
+            assert!(shown.lines().any(|line| line.trim() == heading), "{}: {heading}", page.display());
+        }
+    }
+}
+
 #[test]
 fn references_to_our_pages_name_their_section() {
     let sections = |name: &str| match name {
