@@ -12,7 +12,7 @@ use crate::support::*;
 mod completions;
 
 /// Modules of the tests that belong to no single program.
-const OF_NO_PROGRAM: [&str; 14] = [
+const OF_NO_PROGRAM: [&str; 15] = [
     "accounts",
     "all_or_nothing",
     "chpst_beside_runit",
@@ -20,6 +20,7 @@ const OF_NO_PROGRAM: [&str; 14] = [
     "corpus",
     "docs",
     "handover",
+    "hardening",
     "interop",
     "main",
     "multicall",
@@ -237,7 +238,7 @@ fn every_list_of_the_programs_names_the_same_ones() {
         "a page for each program, see section_of in tests/docs.rs",
     );
     same("man/", &files("man", ".5"), &["service".to_owned()], "the page of the formats");
-    same("man/", &files("man", ".7"), &["catena".to_owned()], "the overview");
+    same("man/", &files("man", ".7"), &["catena".to_owned(), "catena-hardening".to_owned()], "the overviews");
 
     let modules_of_tests = modules_in("tests");
     let no_program = [&OF_NO_PROGRAM[..], &OTHER_NAMES].concat();
@@ -341,6 +342,88 @@ fn the_overview_lists_each_program() {
     let page = text("man/catena.7");
     let listed = page.lines().filter_map(|line| line.strip_prefix(".It Xr ")).map(str::to_owned);
     same("man/catena.7", &listed.collect::<Vec<_>>(), &expected, "an `.It Xr` for each program");
+}
+
+/// What execline has beside what changes a process: its language.
+const LANGUAGE_OF_EXECLINE: [&str; 30] = [
+    "background",
+    "backtick",
+    "case",
+    "define",
+    "dollarat",
+    "elgetopt",
+    "elgetpositionals",
+    "elglob",
+    "eltest",
+    "execline-cd", // cd and umask have several names
+    "execline-umask",
+    "execlineb",
+    "exit",
+    "forbacktickx",
+    "foreground",
+    "forstdin",
+    "forx",
+    "if",
+    "ifelse",
+    "ifte",
+    "ifthenelse",
+    "importas",
+    "loopwhilex",
+    "multidefine",
+    "multisubstitute",
+    "posix-cd",
+    "posix-umask",
+    "runblock",
+    "shift",
+    "tryexec",
+];
+
+/// The rows of the overview's table of the programs of `peer`: their names, and the words for what is here.
+fn table_of(peer: &str) -> Vec<(Vec<String>, Vec<String>)> {
+    let page = text("man/catena.7");
+    let table =
+        page.split(&format!(".It Sy {peer} Ta Sy catena ")).nth(1).unwrap_or_else(|| panic!("{peer}"));
+    let rows = table.split("\n.El").next().unwrap().lines().filter_map(|line| line.strip_prefix(".It "));
+    let words =
+        |cell: &str| cell.split([' ', ',']).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    let rows = rows.map(|row| row.split(" Ta").collect::<Vec<_>>());
+    rows.map(|cells| (words(cells[0]), words(cells[1]))).collect()
+}
+
+#[test]
+fn the_tables_of_peers_name_programs_that_there_are() {
+    for peer in ["perp", "nosh", "execline", "s6"] {
+        let rows = table_of(peer);
+        assert!(rows.len() > 10, "{peer}");
+        for (_, ours) in &rows {
+            for word in ours {
+                let there = programs().contains(word) || word.starts_with(['-', '\\']);
+                assert!(there, "man/catena.7, the table of {peer}: there is no {word}");
+            }
+        }
+        let theirs: Vec<&str> = rows.iter().map(|(theirs, _)| theirs[0].as_str()).collect();
+        assert!(theirs.is_sorted(), "man/catena.7: the table of {peer} in the order of names: {theirs:?}");
+    }
+}
+
+#[test]
+fn the_table_of_execline_is_complete_and_that_of_s6_names_what_it_has() {
+    let execline = Path::new("/usr/lib/execline/bin");
+    needs!(tool("s6-setuidgid"), if execline.exists() { Ok(()) } else { Err("execline".to_owned()) });
+    let listed: Vec<String> = table_of("execline").into_iter().flat_map(|(theirs, _)| theirs).collect();
+    for entry in read_dir(execline).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(listed.contains(&name) || LANGUAGE_OF_EXECLINE.contains(&&*name), "man/catena.7: {name}");
+    }
+    for name in listed.iter().filter(|word| !word.starts_with('-')) {
+        assert!(execline.join(name).exists(), "man/catena.7: execline has no {name}");
+    }
+    for (theirs, _) in table_of("s6") {
+        // Of s6-linux-utils and s6-networking, which Debian has not.
+        if !["s6-chroot", "s6-tcpserver-socketbinder"].contains(&&*theirs[0]) {
+            assert_eq!(tool(&theirs[0]), Ok(()), "man/catena.7");
+        }
+    }
 }
 
 #[test]
@@ -452,10 +535,24 @@ fn no_page_is_wider_than_a_terminal() {
     }
 }
 
+/// A word of a heading that is a macro, as An or No, is not.
+#[test]
+fn every_heading_is_shown_whole() {
+    needs!(tool("mandoc"));
+    for page in pages() {
+        let shown = shown(&page, 80);
+        for heading in text(&page).lines().filter_map(|line| line.strip_prefix(".Ss ")) {
+            let heading = heading.replace("\\&", "");
+            assert!(shown.lines().any(|line| line.trim() == heading), "{}: {heading}", page.display());
+        }
+    }
+}
+
 #[test]
 fn references_to_our_pages_name_their_section() {
     let sections = |name: &str| match name {
         "catena" => Some("17"), // the program and the overview
+        "catena-hardening" => Some("7"),
         "service" => Some("5"),
         name => programs().iter().any(|program| program == name).then(|| section_of(name)),
     };

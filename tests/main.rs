@@ -29,6 +29,7 @@ mod fdmove;
 mod fdown;
 mod fghack;
 mod handover;
+mod hardening;
 mod interop;
 mod ionice;
 mod landlock;
