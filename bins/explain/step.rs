@@ -270,7 +270,7 @@ impl Watch {
             match (*key, &part[..]) {
                 ("capabilities", b"inheritable") => *value = common::state::hex(inheritable.bits()),
                 ("capabilities", b"permitted" | b"effective") => {
-                    *value = common::state::hex(permitted.bits())
+                    *value = common::state::hex(permitted.bits());
                 }
                 _ => {}
             }
