@@ -148,7 +148,7 @@ fn name(link: &str) -> &str {
 /// What the page takes for granted, in namespaces of this thread.
 struct World {
     _accounts: Accounts,
-    _links: tempfile::TempDir,
+    links: tempfile::TempDir,
     /// At the ports 81 and 8081.
     _listeners: [TcpListener; 2],
 }
@@ -188,7 +188,7 @@ impl World {
         chown("/srv/web/data", Some(5301), Some(5301)).unwrap();
         script(Path::new("/srv/web/bin/mydaemon"), PROGRAM);
         let listeners = [81, 8081].map(|port| TcpListener::bind(("127.0.0.1", port)).unwrap());
-        Self { _accounts: accounts, _links: links, _listeners: listeners }
+        Self { _accounts: accounts, links, _listeners: listeners }
     }
 }
 
@@ -362,6 +362,23 @@ fn the_other_way_to_a_low_port_gives_one_capability() {
     let status = daemon.table("status", 1);
     for set in ["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"] {
         assert_eq!(status[set], "0000000000000400", "{set}");
+    }
+}
+
+#[test]
+fn explain_says_of_the_script_what_happens() {
+    needs!(namespaces_and_landlock(), tool("busybox"));
+    let world = World::new();
+    for name in ["catena", "catena-explain"] {
+        install(&program(name), &world.links.path().join(name));
+    }
+    script(Path::new("/srv/run/run"), &displays(&subsection("The whole script"))[0]);
+    let line = lines(&subsection("The whole script")).remove(0); // the script itself comes behind it
+    let mut command = sh(&format!("PATH=/usr/local/libexec/catena:$PATH; {line}"));
+    let outcome = run(command.current_dir("/srv/run"));
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{}", outcome.stdout);
+    for link in script_of_the_page().1 {
+        assert!(outcome.stdout.lines().any(|line| line.starts_with(&link)), "{link}: {}", outcome.stdout);
     }
 }
 
