@@ -4,6 +4,11 @@
 //! They are counted and named first. Then come the steps of the file `leftovers`, before finish, so that
 //! finish, which may remove what they use, finds nothing of the run alive. A step that waits is over as soon
 //! as nothing is left; while it lasts the supervisor goes on with everything else.
+//!
+//! Where the file names a cgroup, what is in that is killed first, and waited for; then what else there is, is
+//! counted and named.
+
+mod group;
 
 use std::mem;
 
@@ -12,6 +17,7 @@ use nix::errno::Errno;
 use nix::unistd::{Pid, getpgid};
 
 use super::service::{STEPS, Step};
+use group::{Group, Refused};
 
 /// How long the end of processes that were sent KILL may take, in milliseconds.
 const SETTLING: u64 = 1000;
@@ -19,6 +25,13 @@ const SETTLING: u64 = 1000;
 const NAMED: usize = 8;
 /// How many processes are looked at whether they are dead already, where there are other services to look after.
 const LOOKS: u32 = 256;
+
+/// How long until the first look whether a cgroup that was killed is empty, in milliseconds: each one comes after twice
+/// that time, up to this many. The death of what is in it leads to a look, too, unless its parent is somebody else's.
+const FIRST_LOOK: u64 = 10;
+const LONG: u8 = 7;
+/// How long until something that failed is tried again.
+const AGAIN: u64 = 1000;
 
 /// Whose the orphans are: processes that became our children because their parents died.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +54,8 @@ enum Stage {
     Due,
     /// This step comes at that time, unless nothing is left before; behind the last one: nothing more comes.
     Waiting(u8, u64),
+    /// The cgroup was killed, and looked at so often.
+    Emptying(u8),
     /// All is done.
     Over,
 }
@@ -55,6 +70,8 @@ pub(super) struct Leftovers {
     fresh: bool,
     /// A child has died while there is a wait for those that were left behind.
     fewer: bool,
+    /// The cgroup that was killed, until it is empty.
+    group: Option<Group>,
 }
 
 /// Which of our children a run has left behind.
@@ -91,7 +108,7 @@ struct Left {
 impl Leftovers {
     /// Run has died: what it left behind is due for a look.
     pub(super) fn run_died(&mut self) {
-        self.stage = Stage::Due;
+        (self.stage, self.group) = (Stage::Due, None);
     }
 
     /// Its death was seen as it happened, so that its process group is still its own.
@@ -106,7 +123,7 @@ impl Leftovers {
 
     /// Whether there is a wait for their end.
     pub(super) fn are_awaited(&self) -> bool {
-        matches!(self.stage, Stage::Waiting(..))
+        matches!(self.stage, Stage::Waiting(..) | Stage::Emptying(_))
     }
 
     /// Whether a child has died since the last look.
@@ -119,12 +136,59 @@ impl Leftovers {
         self.stage == Stage::Due
     }
 
+    /// Whether all is done.
+    pub(super) fn are_over(&self) -> bool {
+        self.stage == Stage::Over
+    }
+
+    /// Kills the cgroup of this path, and waits until it is empty; then the steps may follow. Where that is not
+    /// possible, words for the log.
+    #[inline(never)] // as that of the steps
+    pub(super) fn empty(&mut self, path: &[u8], now: u64) -> Result<Progress, Text<360>> {
+        let wait = |line, time: u64| Ok(Progress { line, until: Some(now + time) });
+        let mut line = Text::new();
+        let looks = match self.stage {
+            Stage::Over | Stage::Waiting(..) => return Ok(Progress { line: None, until: None }),
+            Stage::Emptying(looks) => looks,
+            Stage::Due => match Group::find(path) {
+                Ok(Some(group)) => {
+                    line.add("run left processes behind in the cgroup ").printable(path);
+                    line.add(group.names().bytes()).add("; killing them\n");
+                    self.group = Some(group);
+                    0
+                }
+                Ok(None) => 0,
+                Err(Refused::Now) => return wait(None, AGAIN),
+                Err(Refused::Because(words)) => return Err(unable(path, words.bytes())),
+            },
+        };
+        // Also again: a process that was moved there meanwhile is to end, too.
+        let Some(killed) = self.group.as_ref().filter(|group| !group.is_empty()).map(Group::kill) else {
+            (self.stage, self.group) = (Stage::Due, None);
+            return Ok(Progress { line: None, until: None });
+        };
+        match killed {
+            Err(Refused::Because(words)) => {
+                (self.stage, self.group) = (Stage::Due, None);
+                return Err(unable(path, words.bytes()));
+            }
+            // The next look kills, where this one could not.
+            Ok(()) | Err(Refused::Now) => {}
+        }
+        self.stage = Stage::Emptying((looks + 1).min(LONG + 1));
+        if looks == LONG {
+            line.add("processes are still in the cgroup ").printable(path);
+            line.add(self.group.as_ref().map(Group::names).unwrap_or_default().bytes()).add("; waiting\n");
+        }
+        wait(Some(line).filter(|line| !line.bytes().is_empty()), FIRST_LOOK << looks.min(LONG))
+    }
+
     /// Goes on with the steps, at `now`.
     #[inline(never)] // its buffers would be part of the frame of what starts finish
     pub(super) fn go_on(&mut self, run: Run, steps: &[Option<Step>; STEPS], now: u64) -> Progress {
         // Right after the death the number of its group cannot be another's yet.
         let (mut at, fresh) = match self.stage {
-            Stage::Over => return Progress { line: None, until: None },
+            Stage::Over | Stage::Emptying(_) => return Progress { line: None, until: None },
             Stage::Due => (0, mem::take(&mut self.fresh)),
             Stage::Waiting(at, _) => (at, false),
         };
@@ -187,7 +251,11 @@ impl Leftovers {
         if !mem::take(&mut self.fewer) {
             return false;
         }
-        let Stage::Waiting(at, _) = self.stage else { return false };
+        let at = match self.stage {
+            Stage::Waiting(at, _) => at,
+            Stage::Emptying(_) => return self.group.as_ref().is_none_or(Group::is_empty),
+            Stage::Due | Stage::Over => return false,
+        };
         let group = match run.orphans {
             Orphans::TheServices => Some(run.look()).filter(|left| left.count > 0).map(|left| left.group),
             // Asked at every few deaths of however many: the kernel alone is.
@@ -275,6 +343,13 @@ impl Run {
 fn group_of(pid: u32) -> Option<u32> {
     let group = getpgid(Some(Pid::from_raw(i32::try_from(pid).ok()?))).ok()?; // else it is gone
     u32::try_from(group.as_raw()).ok()
+}
+
+/// The words for the log where the cgroup of this path cannot be killed.
+fn unable(path: &[u8], why: &[u8]) -> Text<360> {
+    let mut line = Text::of("unable to kill the cgroup ");
+    line.printable(path).add(": ").add(why).add("\n");
+    line
 }
 
 /// The name of a signal, or its number.
