@@ -92,6 +92,13 @@ pub(super) struct Progress {
     pub(super) line: Option<Text<360>>,
     /// Until when finish has to wait, if it has to: monotonic, ms.
     pub(super) until: Option<u64>,
+    /// The words say why nothing was done.
+    pub(super) refused: bool,
+}
+
+impl Progress {
+    /// There is nothing more to do.
+    const NONE: Self = Self { line: None, until: None, refused: false };
 }
 
 /// What is left of a run: how many processes, and their names.
@@ -141,14 +148,14 @@ impl Leftovers {
         self.stage == Stage::Over
     }
 
-    /// Kills the cgroup of this path, and waits until it is empty; then the steps may follow. Where that is not
-    /// possible, words for the log.
+    /// Kills the cgroup of this path, and waits until it is empty, at `now`; then the steps may follow.
     #[inline(never)] // as that of the steps
-    pub(super) fn empty(&mut self, path: &[u8], now: u64) -> Result<Progress, Text<360>> {
-        let wait = |line, time: u64| Ok(Progress { line, until: Some(now + time) });
+    pub(super) fn empty(&mut self, path: &[u8], now: u64) -> Progress {
+        let wait = |line, time: u64| Progress { line, until: Some(now + time), refused: false };
+        let refuse = |why: Refused| Progress { line: Some(why.line(path)), until: None, refused: true };
         let mut line = Text::new();
         let looks = match self.stage {
-            Stage::Over | Stage::Waiting(..) => return Ok(Progress { line: None, until: None }),
+            Stage::Over | Stage::Waiting(..) => return Progress::NONE,
             Stage::Emptying(looks) => looks,
             Stage::Due => match Group::find(path) {
                 Ok(Some(group)) => {
@@ -159,21 +166,21 @@ impl Leftovers {
                 }
                 Ok(None) => 0,
                 Err(Refused::Now) => return wait(None, AGAIN),
-                Err(Refused::Because(words)) => return Err(unable(path, words.bytes())),
+                Err(why) => return refuse(why),
             },
         };
         // Also again: a process that was moved there meanwhile is to end, too.
         let Some(killed) = self.group.as_ref().filter(|group| !group.is_empty()).map(Group::kill) else {
             (self.stage, self.group) = (Stage::Due, None);
-            return Ok(Progress { line: None, until: None });
+            return Progress::NONE;
         };
         match killed {
-            Err(Refused::Because(words)) => {
-                (self.stage, self.group) = (Stage::Due, None);
-                return Err(unable(path, words.bytes()));
-            }
             // The next look kills, where this one could not.
             Ok(()) | Err(Refused::Now) => {}
+            Err(why) => {
+                (self.stage, self.group) = (Stage::Due, None);
+                return refuse(why);
+            }
         }
         self.stage = Stage::Emptying((looks + 1).min(LONG + 1));
         if looks == LONG {
@@ -188,7 +195,7 @@ impl Leftovers {
     pub(super) fn go_on(&mut self, run: Run, steps: &[Option<Step>; STEPS], now: u64) -> Progress {
         // Right after the death the number of its group cannot be another's yet.
         let (mut at, fresh) = match self.stage {
-            Stage::Over | Stage::Emptying(_) => return Progress { line: None, until: None },
+            Stage::Over | Stage::Emptying(_) => return Progress::NONE,
             Stage::Due => (0, mem::take(&mut self.fresh)),
             Stage::Waiting(at, _) => (at, false),
         };
@@ -242,7 +249,7 @@ impl Leftovers {
             Stage::Waiting(_, until) => Some(until),
             _ => None,
         };
-        Progress { line: Some(line).filter(|_| report), until }
+        Progress { line: Some(line).filter(|_| report), until, refused: false }
     }
 
     /// Whether a child has died since the last look, and finish need not wait any longer.
@@ -343,13 +350,6 @@ impl Run {
 fn group_of(pid: u32) -> Option<u32> {
     let group = getpgid(Some(Pid::from_raw(i32::try_from(pid).ok()?))).ok()?; // else it is gone
     u32::try_from(group.as_raw()).ok()
-}
-
-/// The words for the log where the cgroup of this path cannot be killed.
-fn unable(path: &[u8], why: &[u8]) -> Text<360> {
-    let mut line = Text::of("unable to kill the cgroup ");
-    line.printable(path).add(": ").add(why).add("\n");
-    line
 }
 
 /// The name of a signal, or its number.

@@ -539,17 +539,15 @@ impl Process {
             return None;
         }
         let path = path.of(self.directory.as_fd(), shared.voice);
-        let (line, until) = match self.leftovers.empty(path.bytes(), now.monotonic) {
-            Ok(progress) => {
-                self.notices.forget(Notice::NoGroup);
-                (progress.line, progress.until)
-            }
-            Err(line) => (Some(line).filter(|_| self.notices.is_new(Notice::NoGroup)), None),
-        };
-        if let Some(line) = line {
+        let progress = self.leftovers.empty(path.bytes(), now.monotonic);
+        let is_news = !progress.refused || self.notices.is_new(Notice::NoGroup);
+        if !progress.refused {
+            self.notices.forget(Notice::NoGroup);
+        }
+        if let Some(line) = progress.line.filter(|_| is_news) {
             self.warn_in_log(shared, line.bytes());
         }
-        until
+        progress.until
     }
 
     /// What distinguishes the leftovers of the last run from the rest.

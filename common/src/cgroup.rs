@@ -41,6 +41,9 @@ impl Mount {
 
     /// The path of a group from the topmost one, with a slash in front unless that is it.
     fn below<'a>(&self, path: &'a [u8]) -> Option<&'a [u8]> {
+        if path.is_empty() {
+            return None; // it is in none of version 2
+        }
         let top = self.top.bytes();
         let rest = path.strip_prefix(top.strip_suffix(b"/").unwrap_or(top))?;
         match rest {
@@ -125,7 +128,7 @@ pub enum Unfound {
     /// Something else is mounted on it.
     Covered,
     /// This could not be done.
-    Unable(Text<{ PATH + 8 }>, Errno),
+    Unable(&'static str, Errno),
 }
 
 impl Unfound {
@@ -144,7 +147,7 @@ impl Unfound {
 impl std::convert::From<Unfound> for Exit {
     fn from(unfound: Unfound) -> Self {
         match unfound {
-            Unfound::Unable(action, errno) => Self::system(shown(action.bytes()), errno),
+            Unfound::Unable(action, errno) => Self::system(action, errno),
             Unfound::Unmounted => Self::fatal(unfound.words())
                 .hint("mount -t cgroup2 cgroup2 /sys/fs/cgroup, or start the container with its cgroups"),
             Unfound::Elsewhere | Unfound::Covered => Self::fatal(unfound.words()),
@@ -167,14 +170,8 @@ impl Groups {
     /// # Errors
     /// Where there are none for this process.
     pub fn find() -> Result<Self, Unfound> {
-        let unable = |action: &[&[u8]]| {
-            let mut text = Text::new();
-            for part in action {
-                text.add(part);
-            }
-            move |errno| Unfound::Unable(text, errno)
-        };
-        let pid = process::id().map_err(unable(&[b"read the pid"]))?;
+        let unable = |action| move |errno| Unfound::Unable(action, errno);
+        let pid = process::id().map_err(unable("read the pid"))?;
         let (mut all, mut buffer) = (Text::<PATH>::new(), [0; 2 * PATH]);
         let whole = |line: &[u8]| {
             let own = line.strip_prefix(b"0::")?;
@@ -182,7 +179,7 @@ impl Groups {
             Some(if own.len() < PATH { Ok(()) } else { Err(Errno::ENAMETOOLONG) })
         };
         let read = procfs::find_line(pid, "cgroup", &mut buffer, whole);
-        read.and_then(Option::transpose).map_err(unable(&[b"read /proc/self/cgroup"]))?;
+        read.and_then(Option::transpose).map_err(unable("read /proc/self/cgroup"))?;
         // A container may have other parts mounted beside its own.
         let mut any = false;
         let mount = |line: &[u8]| {
@@ -192,11 +189,11 @@ impl Groups {
             Some((mount.point, own))
         };
         let found = procfs::find_line(pid, "mountinfo", &mut buffer, mount);
-        let found = found.map_err(unable(&[b"read /proc/self/mountinfo"]))?;
+        let found = found.map_err(unable("read /proc/self/mountinfo"))?;
         let (point, own) = found.ok_or(if any { Unfound::Elsewhere } else { Unfound::Unmounted })?;
-        let unable = || unable(&[b"open ", point.bytes()]);
-        let top = with_c_string(point.bytes(), |path| open(AT_FDCWD, path)).map_err(unable())?;
-        if fstatfs(&top).map_err(unable())?.filesystem_type() != CGROUP2_SUPER_MAGIC {
+        let unable = unable("open the topmost cgroup");
+        let top = with_c_string(point.bytes(), |path| open(AT_FDCWD, path)).map_err(unable)?;
+        if fstatfs(&top).map_err(unable)?.filesystem_type() != CGROUP2_SUPER_MAGIC {
             return Err(Unfound::Covered);
         }
         Ok(Self { top, own })
@@ -320,8 +317,8 @@ fn c_string(name: &[u8]) -> CString {
 mod tests {
     use super::*;
 
-    fn mount(top: &str, point: &str) -> Mount {
-        Mount { top: Text::of(top), point: Text::of(point) }
+    fn mount(top: &str) -> Mount {
+        Mount { top: Text::of(top), point: Text::new() }
     }
 
     fn text(text: &Text<PATH>) -> String {
@@ -333,18 +330,19 @@ mod tests {
         for (line, expected) in [
             (
                 "31 23 0:28 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw",
-                Some(mount("/", "/sys/fs/cgroup")),
+                Some(("/", "/sys/fs/cgroup")),
             ),
-            ("31 23 0:28 /a\\040b /c\\134\\011 rw - cgroup2 none rw", Some(mount("/a b", "/c\\\t"))),
-            ("31 23 0:28 / /x rw shared:9 master:1 - cgroup2 - rw", Some(mount("/", "/x"))),
+            ("31 23 0:28 /a\\040b /c\\134\\011 rw - cgroup2 none rw", Some(("/a b", "/c\\\t"))),
+            ("31 23 0:28 / /x rw shared:9 master:1 - cgroup2 - rw", Some(("/", "/x"))),
             ("31 23 0:28 / /sys/fs/cgroup/cpu rw - cgroup cgroup2 rw", None),
             ("31 23 0:28 / /cgroup2 rw shared:9 - tmpfs cgroup2 rw", None),
             ("31 23 0:28 / /x rw cgroup2", None),
             ("31 23", None),
             ("", None),
         ] {
-            let shown = |mount: Option<Mount>| mount.map(|mount| (text(&mount.top), text(&mount.point)));
-            assert_eq!(shown(Mount::parse(line.as_bytes())), shown(expected), "{line}");
+            let mount = Mount::parse(line.as_bytes()).map(|mount| (text(&mount.top), text(&mount.point)));
+            let expected: Option<(&str, &str)> = expected;
+            assert_eq!(mount, expected.map(|(top, point)| (top.to_owned(), point.to_owned())), "{line}");
         }
     }
 
@@ -361,7 +359,7 @@ mod tests {
             ("/..", "/../x", Some("/x")),
             ("/", "", None),
         ] {
-            assert_eq!(mount(top, "/m").below(path.as_bytes()), expected.map(str::as_bytes), "{top} {path}");
+            assert_eq!(mount(top).below(path.as_bytes()), expected.map(str::as_bytes), "{top} {path}");
         }
     }
 

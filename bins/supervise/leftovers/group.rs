@@ -18,34 +18,57 @@ use super::{NAMED, name};
 pub(super) struct Group(OwnedFd);
 
 /// Why it cannot be killed.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Refused {
     /// For a reason that passes.
     Now,
-    /// These words say why.
-    Because(Text<160>),
+    /// It is not as it has to be.
+    State(&'static str),
+    /// The system refused this, for this reason, with what is known of that.
+    Deed(&'static str, Errno, &'static str),
+}
+
+impl Refused {
+    fn because(errno: Errno, known: &'static str) -> Self {
+        if fds::passes(errno) { Self::Now } else { Self::Deed("", errno, known) }
+    }
+
+    /// The words for the log where the cgroup of this path cannot be killed.
+    pub(super) fn line(self, path: &[u8]) -> Text<360> {
+        let mut line = Text::of("unable to kill the cgroup ");
+        line.printable(path).add(": ");
+        match self {
+            Self::Now => {}
+            Self::State(words) => {
+                line.add(words);
+            }
+            Self::Deed(deed, errno, known) => {
+                let before = if deed.is_empty() { "" } else { "unable to " };
+                let after = if deed.is_empty() { "" } else { ": " };
+                line.add(before).add(deed).add(after).errno(errno).add(known);
+            }
+        }
+        line.add("\n");
+        line
+    }
 }
 
 impl Group {
     /// The group of this path, if there is one with processes in it.
     pub(super) fn find(path: &[u8]) -> Result<Option<Self>, Refused> {
-        let because = |words: &str| Refused::Because(Text::of(words));
-        let path = Path::parse(path).map_err(because)?;
+        let path = Path::parse(path).map_err(Refused::State)?;
         let groups = Groups::find().map_err(|unfound| match unfound {
             Unfound::Unable(_, errno) if fds::passes(errno) => Refused::Now,
-            Unfound::Unable(action, errno) => {
-                let mut words = Text::of("unable to ");
-                words.printable(action.bytes()).add(": ").errno(errno);
-                Refused::Because(words)
-            }
-            other => because(other.words()),
+            Unfound::Unable(deed, errno) => Refused::Deed(deed, errno, ""),
+            other => Refused::State(other.words()),
         })?;
         let group = match groups.open(path) {
             Ok(directory) => Self(directory),
             Err(Errno::ENOENT) => return Ok(None),
-            Err(errno) => return Err(refused(errno, "")),
+            Err(errno) => return Err(Refused::because(errno, "")),
         };
         if groups.are_we_in(path) {
-            return Err(because("the supervisor itself is in it"));
+            return Err(Refused::State("the supervisor itself is in it"));
         }
         Ok(Some(group).filter(|group| !group.is_empty()))
     }
@@ -56,7 +79,7 @@ impl Group {
         match file.and_then(|file| write(&file, b"1")) {
             Ok(_) | Err(Errno::ENODEV) => Ok(()),
             Err(Errno::ENOENT) if self.is_empty() => Ok(()), // it was removed
-            Err(errno) => Err(refused(
+            Err(errno) => Err(Refused::because(
                 errno,
                 match errno {
                     Errno::ENOENT => "; the kernel has no cgroup.kill, which came with Linux 5.14",
@@ -95,13 +118,4 @@ impl Group {
         let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         fds::open(self.0.as_fd(), name, flags, Mode::empty())
     }
-}
-
-fn refused(errno: Errno, consequence: &str) -> Refused {
-    if fds::passes(errno) {
-        return Refused::Now;
-    }
-    let mut words = Text::new();
-    words.errno(errno).add(consequence);
-    Refused::Because(words)
 }
