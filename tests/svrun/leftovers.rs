@@ -233,6 +233,26 @@ fn what_is_in_the_cgroup_of_run_ends_before_finish_wherever_it_has_gone() {
 }
 
 #[test]
+fn finish_waits_until_the_last_of_many_in_the_cgroup_has_gone() {
+    needs!(cgroups());
+    let group = OwnGroup::new("many");
+    let pause = bin().join("pause").display().to_string();
+    let daemon = format!(
+        "#!/bin/sh\ni=0\nwhile [ $i -lt 1000 ]; do {pause} & i=$((i+1)); done\necho start $$ >>$D/lines\nexec {pause}\n"
+    );
+    let events = group.path().join("cgroup.events");
+    let finish = format!("#!/bin/sh\nread -r line <{}\necho $line >>$D/lines\n", events.display());
+    let mut service = in_group(&group);
+    service.write(&[("daemon", &daemon), ("finish", &finish)]);
+    service.supervise();
+    service.started(1);
+    service.send("d");
+    service.until_flags((0, 'd', 0, 0));
+    assert_eq!((service.nth(1, "populated "), members(&group)), ("0".to_owned(), vec![]));
+    service.exit();
+}
+
+#[test]
 fn the_next_supervisor_ends_what_is_in_the_cgroup() {
     needs!(cgroups());
     let group = OwnGroup::new("adopted");
