@@ -1,9 +1,9 @@
 //! cgroup: run a program in a control group of its own.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 
-use common::cgroup::{From, Group, Place};
+use common::cgroup::{Group, Path, Place};
 use common::{Cli, Exit, Link, Outcome, Short, Word, shown};
 use nix::errno::Errno;
 
@@ -53,9 +53,8 @@ fn run(cli: &mut Cli) -> Outcome {
     }
     let path = cli.operand("path")?;
     let chain = cli.rest()?;
-    let (from, names) = names(path.0)?;
-    let group =
-        Place::find(from, names)?.make().map_err(|errno| refused(format_args!("make {path}"), errno))?;
+    let parsed = Path::parse(path.0.to_bytes()).map_err(|wrong| Exit::value(wrong, path.0.to_bytes()))?;
+    let group = Place::find(parsed)?.make().map_err(|errno| refused(format_args!("make {path}"), errno))?;
     let entered = knobs.iter().try_for_each(|knob| set(path, &group, knob)).and_then(|()| {
         group.enter().map_err(|errno| refused(format_args!("move this process to {path}"), errno))
     });
@@ -63,21 +62,6 @@ fn run(cli: &mut Cli) -> Outcome {
         group.undo();
     }
     entered.map(|()| chain)
-}
-
-/// Where a path begins, and the names in it.
-fn names(path: &'static CStr) -> Result<(From, Vec<&'static [u8]>), Exit> {
-    let text = path.to_bytes();
-    let (from, rest) = match text {
-        [b'/', rest @ ..] => (From::Top, rest),
-        [b'.', b'/', rest @ ..] => (From::Beside, rest),
-        _ => return Err(Exit::value("a cgroup begins with / or ./", text)),
-    };
-    let names: Vec<_> = rest.split(|b| *b == b'/').collect();
-    if names.iter().any(|name| matches!(*name, b"" | b"." | b"..")) {
-        return Err(Exit::value("not the name of a cgroup", text));
-    }
-    Ok((from, names))
 }
 
 fn set(path: Word, group: &Group, Knob { file, value }: &Knob) -> Result<(), Exit> {

@@ -4,6 +4,7 @@ mod containers;
 mod crowd;
 pub(crate) mod harness;
 mod kills;
+mod leftovers;
 mod needs;
 mod oci;
 mod places;

@@ -7,7 +7,7 @@ use common::{Voice, shown, signals};
 
 use super::access::{self, NO_READERS, ROOT_ALONE};
 use super::machine::{Readiness, Reloading, Rules};
-use super::service::{Optional, STEPS, Settings, Step, exists};
+use super::service::{Optional, Remedy, Settings, Step, exists};
 
 /// A rule.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +53,7 @@ pub(crate) fn of(directory: BorrowedFd, voice: Voice) -> Vec<Rule> {
         (Optional::Watchdog, limit(rules.watchdog)),
         (reload, how),
         (Optional::TimeoutReload, limit(rules.timeout_reload)),
-        (Optional::Leftovers, leftovers(&settings.leftovers)),
+        (Optional::Leftovers, leftovers(&settings.leftovers, directory, voice)),
     ]
     .map(|(which, value)| {
         // Without a way to announce anything there are no limits for it.
@@ -117,8 +117,11 @@ fn time(milliseconds: u64) -> String {
     }
 }
 
-fn leftovers(steps: &[Option<Step>; STEPS]) -> String {
-    let words = steps.iter().flatten().map(|step| match step {
+fn leftovers(remedy: &Remedy, directory: BorrowedFd, voice: Voice) -> String {
+    if let Remedy::Cgroup(path) = remedy {
+        return format!("the cgroup {} is killed", shown(path.of(directory, voice).bytes()));
+    }
+    let words = remedy.steps().iter().flatten().map(|step| match step {
         Step::Signal(number) => signal(*number),
         Step::Wait(wait) => time(*wait),
     });
@@ -172,6 +175,22 @@ mod tests {
             ("readers", "everybody", true),
         ] {
             assert_eq!(rule(file), (value.to_owned(), set), "{file}");
+        }
+    }
+
+    #[test]
+    fn the_cgroup_that_is_killed_is_named_in_full() {
+        let scratch = tempfile::tempdir().unwrap();
+        let directory = std::fs::File::open(scratch.path()).unwrap();
+        for (text, value) in [
+            ("cgroup", "the cgroup ./web is killed"),
+            ("cgroup /services/db", "the cgroup /services/db is killed"),
+        ] {
+            std::fs::write(scratch.path().join("leftovers"), text).unwrap();
+            let rules =
+                of(directory.as_fd(), Voice { called: b"svctl", directory: b"/service/web", part: b"" });
+            let rule = rules.iter().find(|rule| rule.file == "leftovers").unwrap();
+            assert_eq!((&*rule.value, rule.set), (value, true));
         }
     }
 

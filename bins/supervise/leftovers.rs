@@ -4,6 +4,11 @@
 //! They are counted and named first. Then come the steps of the file `leftovers`, before finish, so that
 //! finish, which may remove what they use, finds nothing of the run alive. A step that waits is over as soon
 //! as nothing is left; while it lasts the supervisor goes on with everything else.
+//!
+//! Where the file names a cgroup, what is in that is killed first, and waited for; then what else there is, is
+//! counted and named.
+
+mod group;
 
 use std::mem;
 
@@ -12,6 +17,7 @@ use nix::errno::Errno;
 use nix::unistd::{Pid, getpgid};
 
 use super::service::{STEPS, Step};
+use group::{Group, Refused};
 
 /// How long the end of processes that were sent KILL may take, in milliseconds.
 const SETTLING: u64 = 1000;
@@ -19,6 +25,13 @@ const SETTLING: u64 = 1000;
 const NAMED: usize = 8;
 /// How many processes are looked at whether they are dead already, where there are other services to look after.
 const LOOKS: u32 = 256;
+
+/// How long until the first look whether a cgroup that was killed is empty, in milliseconds: each one comes after twice
+/// that time, up to this many. The death of what is in it leads to a look, too, unless its parent is somebody else's.
+const FIRST_LOOK: u64 = 10;
+const LONG: u8 = 7;
+/// How long until something that failed is tried again.
+const AGAIN: u64 = 1000;
 
 /// Whose the orphans are: processes that became our children because their parents died.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +54,8 @@ enum Stage {
     Due,
     /// This step comes at that time, unless nothing is left before; behind the last one: nothing more comes.
     Waiting(u8, u64),
+    /// The cgroup was killed, and looked at so often.
+    Emptying(u8),
     /// All is done.
     Over,
 }
@@ -55,6 +70,8 @@ pub(super) struct Leftovers {
     fresh: bool,
     /// A child has died while there is a wait for those that were left behind.
     fewer: bool,
+    /// The cgroup that was killed, until it is empty.
+    group: Option<Group>,
 }
 
 /// Which of our children a run has left behind.
@@ -75,6 +92,13 @@ pub(super) struct Progress {
     pub(super) line: Option<Text<360>>,
     /// Until when finish has to wait, if it has to: monotonic, ms.
     pub(super) until: Option<u64>,
+    /// The words say why nothing was done.
+    pub(super) refused: bool,
+}
+
+impl Progress {
+    /// There is nothing more to do.
+    const NONE: Self = Self { line: None, until: None, refused: false };
 }
 
 /// What is left of a run: how many processes, and their names.
@@ -91,7 +115,7 @@ struct Left {
 impl Leftovers {
     /// Run has died: what it left behind is due for a look.
     pub(super) fn run_died(&mut self) {
-        self.stage = Stage::Due;
+        (self.stage, self.group) = (Stage::Due, None);
     }
 
     /// Its death was seen as it happened, so that its process group is still its own.
@@ -106,7 +130,7 @@ impl Leftovers {
 
     /// Whether there is a wait for their end.
     pub(super) fn are_awaited(&self) -> bool {
-        matches!(self.stage, Stage::Waiting(..))
+        matches!(self.stage, Stage::Waiting(..) | Stage::Emptying(_))
     }
 
     /// Whether a child has died since the last look.
@@ -119,12 +143,59 @@ impl Leftovers {
         self.stage == Stage::Due
     }
 
+    /// Whether all is done.
+    pub(super) fn are_over(&self) -> bool {
+        self.stage == Stage::Over
+    }
+
+    /// Kills the cgroup of this path, and waits until it is empty, at `now`; then the steps may follow.
+    #[inline(never)] // as that of the steps
+    pub(super) fn empty(&mut self, path: &[u8], now: u64) -> Progress {
+        let wait = |line, time: u64| Progress { line, until: Some(now + time), refused: false };
+        let refuse = |why: Refused| Progress { line: Some(why.line(path)), until: None, refused: true };
+        let mut line = Text::new();
+        let looks = match self.stage {
+            Stage::Over | Stage::Waiting(..) => return Progress::NONE,
+            Stage::Emptying(looks) => looks,
+            Stage::Due => match Group::find(path) {
+                Ok(Some(group)) => {
+                    line.add("run left processes behind in the cgroup ").printable(path);
+                    line.add(group.names().bytes()).add("; killing them\n");
+                    self.group = Some(group);
+                    0
+                }
+                Ok(None) => 0,
+                Err(Refused::Now) => return wait(None, AGAIN),
+                Err(why) => return refuse(why),
+            },
+        };
+        // Also again: a process that was moved there meanwhile is to end, too.
+        let Some(killed) = self.group.as_ref().filter(|group| !group.is_empty()).map(Group::kill) else {
+            (self.stage, self.group) = (Stage::Due, None);
+            return Progress::NONE;
+        };
+        match killed {
+            // The next look kills, where this one could not.
+            Ok(()) | Err(Refused::Now) => {}
+            Err(why) => {
+                (self.stage, self.group) = (Stage::Due, None);
+                return refuse(why);
+            }
+        }
+        self.stage = Stage::Emptying((looks + 1).min(LONG + 1));
+        if looks == LONG {
+            line.add("processes are still in the cgroup ").printable(path);
+            line.add(self.group.as_ref().map(Group::names).unwrap_or_default().bytes()).add("; waiting\n");
+        }
+        wait(Some(line).filter(|line| !line.bytes().is_empty()), FIRST_LOOK << looks.min(LONG))
+    }
+
     /// Goes on with the steps, at `now`.
     #[inline(never)] // its buffers would be part of the frame of what starts finish
     pub(super) fn go_on(&mut self, run: Run, steps: &[Option<Step>; STEPS], now: u64) -> Progress {
         // Right after the death the number of its group cannot be another's yet.
         let (mut at, fresh) = match self.stage {
-            Stage::Over => return Progress { line: None, until: None },
+            Stage::Over | Stage::Emptying(_) => return Progress::NONE,
             Stage::Due => (0, mem::take(&mut self.fresh)),
             Stage::Waiting(at, _) => (at, false),
         };
@@ -178,7 +249,7 @@ impl Leftovers {
             Stage::Waiting(_, until) => Some(until),
             _ => None,
         };
-        Progress { line: Some(line).filter(|_| report), until }
+        Progress { line: Some(line).filter(|_| report), until, refused: false }
     }
 
     /// Whether a child has died since the last look, and finish need not wait any longer.
@@ -187,7 +258,11 @@ impl Leftovers {
         if !mem::take(&mut self.fewer) {
             return false;
         }
-        let Stage::Waiting(at, _) = self.stage else { return false };
+        let at = match self.stage {
+            Stage::Waiting(at, _) => at,
+            Stage::Emptying(_) => return self.group.as_ref().is_none_or(Group::is_empty),
+            Stage::Due | Stage::Over => return false,
+        };
         let group = match run.orphans {
             Orphans::TheServices => Some(run.look()).filter(|left| left.count > 0).map(|left| left.group),
             // Asked at every few deaths of however many: the kernel alone is.

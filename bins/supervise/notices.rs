@@ -9,6 +9,8 @@ pub(super) enum Notice {
     NoRecord,
     /// The state directory is gone.
     StateGone,
+    /// The cgroup of what run leaves behind cannot be killed.
+    NoGroup,
 }
 
 /// What was reported already, each a bit.

@@ -31,7 +31,7 @@ use super::program::{Directory, Program};
 use super::record::{self, Book, Snapshot};
 use super::refusal::Refusal;
 use super::report::{self, View};
-use super::service::{self, Optional, Settings};
+use super::service::{self, Optional, Remedy, Settings};
 use super::shared::Shared;
 use super::state::State;
 use super::supervised::Homeless;
@@ -521,9 +521,30 @@ impl Process {
         if self.leftovers.are_due() {
             self.settings.for_leftovers(self.directory.as_fd(), shared.voice(self.part));
         }
+        if let Some(until) = self.see_to_group(shared, now) {
+            return Some(until);
+        }
         let run = self.run_before(shared, logger);
-        let progress = self.leftovers.go_on(run, &self.settings.leftovers, now.monotonic);
+        let progress = self.leftovers.go_on(run, self.settings.leftovers.steps(), now.monotonic);
         if let Some(line) = progress.line {
+            self.warn_in_log(shared, line.bytes());
+        }
+        progress.until
+    }
+
+    /// As [`Process::see_to_leftovers`], for the cgroup that the file names, if it does.
+    fn see_to_group(&mut self, shared: &Shared, now: Now) -> Option<u64> {
+        let Remedy::Cgroup(path) = &*self.settings.leftovers else { return None };
+        if self.leftovers.are_over() {
+            return None;
+        }
+        let path = path.of(self.directory.as_fd(), shared.voice);
+        let progress = self.leftovers.empty(path.bytes(), now.monotonic);
+        let is_news = !progress.refused || self.notices.is_new(Notice::NoGroup);
+        if !progress.refused {
+            self.notices.forget(Notice::NoGroup);
+        }
+        if let Some(line) = progress.line.filter(|_| is_news) {
             self.warn_in_log(shared, line.bytes());
         }
         progress.until
@@ -567,7 +588,7 @@ impl Process {
         });
         let env =
             if phase == Phase::Run { self.notify.env(&self.settings, &shared.env) } else { &shared.env };
-        let group = shared.is_one_of_many() || begins && self.settings.leftovers[0].is_some();
+        let group = shared.is_one_of_many() || begins && self.settings.leftovers.steps()[0].is_some();
         let directory = self.directory.as_fd();
         match spawn::spawn(&Plan {
             group,

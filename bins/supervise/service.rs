@@ -1,10 +1,10 @@
 //! The service directory: the small files that say how a service is run.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use common::quantity::{COUNT, MILLISECONDS, SECONDS};
-use common::{Text, Voice, fds, signals};
+use common::{Text, Voice, cgroup, fds, procfs, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat, mkdirat};
@@ -30,8 +30,65 @@ pub(super) const STEPS: usize = 6;
 /// What is done, step by step; none: they are counted and named.
 pub(super) type Steps = [Option<Step>; STEPS];
 
-impl Usual for Steps {
-    const USUAL: &'static Self = &[None; STEPS];
+/// What `leftovers` asks for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Remedy {
+    /// These steps.
+    Steps(Steps),
+    /// All that is in this cgroup is killed.
+    Cgroup(GroupPath),
+}
+
+impl Remedy {
+    /// Its steps.
+    pub(super) fn steps(&self) -> &Steps {
+        match self {
+            Self::Steps(steps) => steps,
+            Self::Cgroup(_) => Self::USUAL.steps(),
+        }
+    }
+}
+
+impl Usual for Remedy {
+    const USUAL: &'static Self = &Self::Steps([None; STEPS]);
+}
+
+/// The path of a cgroup, which takes no more memory than the steps do; of no length: that of the service's name.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct GroupPath {
+    bytes: [u8; 80],
+    length: u8,
+}
+
+impl GroupPath {
+    fn parse(text: &[u8]) -> Option<Self> {
+        let mut path = Self { bytes: [0; 80], length: u8::try_from(text.len()).ok()? };
+        path.bytes.get_mut(..text.len())?.copy_from_slice(text);
+        (text.is_empty() || cgroup::Path::parse(text).is_ok()).then_some(path)
+    }
+
+    /// It, for the service in this directory.
+    #[inline(never)] // its buffer would be part of the frame of what starts finish
+    pub(super) fn of(&self, directory: BorrowedFd, voice: Voice) -> Text<264> {
+        if self.length > 0 {
+            return Text::of(&self.bytes[..usize::from(self.length)]);
+        }
+        let last = |path: &[u8]| {
+            let mut names = path.rsplit(|b| *b == b'/').skip_while(|name| name.is_empty());
+            let name = names.next().filter(|name| !matches!(*name, b"." | b".."))?;
+            let mut text = Text::of("./");
+            text.add(name);
+            Some(text)
+        };
+        // As it was given, so that a link has the name by which the service is known.
+        last(voice.directory).unwrap_or_else(|| {
+            let mut file = Text::<16>::of("fd/");
+            file.number(directory.as_raw_fd().unsigned_abs()).add("\0");
+            let file = CStr::from_bytes_with_nul(file.bytes()).unwrap_or(c"");
+            let path = procfs::This::open().and_then(|this| this.path(file)).unwrap_or_default();
+            last(path.as_encoded_bytes()).unwrap_or_default()
+        })
+    }
 }
 
 /// Which file it is, and which state of it: its inode, and when that has changed, in nanoseconds.
@@ -56,8 +113,8 @@ pub(super) struct Settings {
     pub(super) notification: Option<i32>,
     /// `sd-notify`.
     pub(super) sd_notify: bool,
-    /// `leftovers`, step by step; none: they are counted and named.
-    pub(super) leftovers: Sparse<Steps>,
+    /// `leftovers`.
+    pub(super) leftovers: Sparse<Remedy>,
     /// Whose value was reported as bad.
     reported: u32,
     /// Whose value was doubted.
@@ -383,14 +440,14 @@ impl Settings {
         self.rules.change(|rules| rules.timeout_setup = limit);
     }
 
-    /// Signals, and the times between them. At a start it says whether run leads a process group, at its death
-    /// what is done.
+    /// Signals, and the times between them, or a cgroup. At a start it says whether run leads a process group, at its
+    /// death what is done.
     pub(super) fn for_leftovers(&mut self, directory: BorrowedFd, voice: Voice) {
-        let expected = "signals by name, and times to wait before them, as kill or term 2s kill";
+        let expected = "signals by name, and times to wait before them, as kill or term 2s kill; or cgroup, maybe with its path";
         let file = File(Optional::Leftovers, expected);
-        let found = self.file(directory, voice, file, [[None; STEPS], *self.leftovers], steps);
-        self.leftovers.change(|steps| *steps = found);
-        let waits = self.leftovers.iter().flatten().filter_map(|step| match step {
+        let found = self.file(directory, voice, file, [*Remedy::USUAL, *self.leftovers], remedy);
+        self.leftovers.change(|remedy| *remedy = found);
+        let waits = self.leftovers.steps().iter().flatten().filter_map(|step| match step {
             Step::Wait(time) => Some(*time),
             Step::Signal(_) => None,
         });
@@ -479,7 +536,17 @@ fn one(text: &[u8]) -> Option<&[u8]> {
     words.next().filter(|_| words.next().is_none())
 }
 
-/// The words of `leftovers`. The last one is a signal: a wait that nothing follows means nothing.
+/// What `leftovers` asks for.
+fn remedy(text: &[u8]) -> Option<Remedy> {
+    let mut words = words(text);
+    if words.next() != Some(b"cgroup") {
+        return steps(text).map(Remedy::Steps);
+    }
+    let path = GroupPath::parse(words.next().unwrap_or_default())?;
+    words.next().is_none().then_some(Remedy::Cgroup(path))
+}
+
+/// The steps of `leftovers`. The last one is a signal: a wait that nothing follows means nothing.
 fn steps(text: &[u8]) -> Option<Steps> {
     let mut steps = [None; STEPS];
     let mut count = 0;
@@ -525,5 +592,36 @@ mod tests {
         for bad in ["", "keep", "2s", "term 2s", "term 2x kill", "15", "term 1 kill 1 kill 1 kill"] {
             assert_eq!(steps(bad.as_bytes()), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn leftovers_may_name_a_cgroup_in_place_of_steps() {
+        let service = std::fs::File::open("/usr/bin/..").unwrap();
+        let path = |text: &str, directory: &'static [u8]| match remedy(text.as_bytes()) {
+            Some(Remedy::Cgroup(path)) => {
+                let voice = Voice { called: b"", directory, part: b"" };
+                let path = path.of(service.as_fd(), voice);
+                Some(String::from_utf8(path.bytes().to_vec()).unwrap())
+            }
+            _ => None,
+        };
+        for (text, directory, expected) in [
+            ("cgroup\n", &b"/etc/sv/web/"[..], Some("./web")),
+            ("cgroup", b"getty@tty1", Some("./getty@tty1")),
+            ("cgroup", b"web/.", Some("./usr")),
+            ("cgroup", b"", Some("./usr")),
+            (" cgroup  /services/web\n", b"x", Some("/services/web")),
+            ("cgroup ./web", b"x", Some("./web")),
+            ("cgroup web", b"x", None),
+            ("cgroup /", b"x", None),
+            ("cgroup ./../web", b"x", None),
+            ("cgroup ./web kill", b"x", None),
+            ("kill cgroup", b"x", None),
+        ] {
+            assert_eq!(path(text, directory).as_deref(), expected, "{text}");
+        }
+        let long = |length: usize| path(&format!("cgroup /{}", "x".repeat(length)), b"x");
+        assert!(long(79).is_some() && long(80).is_none());
+        assert_eq!(size_of::<Remedy>(), size_of::<Steps>(), "a service that names none takes no more for it");
     }
 }

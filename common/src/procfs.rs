@@ -169,6 +169,56 @@ pub fn file_of(pid: u32, name: &str, most: usize) -> nix::Result<Vec<u8>> {
     fds::read_up_to(open_of(pid, name, OFlag::O_RDONLY)?, most)
 }
 
+/// What `find` makes of the first line of a file of a process of which it makes something. It gets each line as far as
+/// `buffer` holds it, without its end. Errors as of [`file_of`].
+pub fn find_line<T>(
+    pid: u32,
+    name: &str,
+    buffer: &mut [u8],
+    find: impl FnMut(&[u8]) -> Option<T>,
+) -> nix::Result<Option<T>> {
+    let file = open_of(pid, name, OFlag::O_RDONLY)?;
+    line(|part| nix::unistd::read(&file, part), buffer, find)
+}
+
+fn line<T>(
+    mut read: impl FnMut(&mut [u8]) -> nix::Result<usize>,
+    buffer: &mut [u8],
+    mut find: impl FnMut(&[u8]) -> Option<T>,
+) -> nix::Result<Option<T>> {
+    // How much of the buffer is in use, and whether its beginning is the end of a line that was too long for it.
+    let (mut filled, mut inside) = (0, false);
+    loop {
+        let count = match read(&mut buffer[filled..]) {
+            Err(Errno::EINTR) => continue,
+            read => read?,
+        };
+        filled += count;
+        let mut start = 0;
+        while start < filled {
+            let rest = &buffer[start..filled];
+            let end = rest.iter().position(|b| *b == b'\n');
+            let full = start == 0 && filled == buffer.len();
+            if end.is_none() && count > 0 && !full {
+                break; // the rest of it is still to come
+            }
+            let length = end.unwrap_or(rest.len());
+            if !inside {
+                if let Some(found) = find(&rest[..length]) {
+                    return Ok(Some(found));
+                }
+            }
+            inside = end.is_none();
+            start += length + usize::from(end.is_some());
+        }
+        if count == 0 {
+            return Ok(None);
+        }
+        buffer.copy_within(start..filled, 0);
+        filled -= start;
+    }
+}
+
 /// Reports where each open file of a process leads, as `socket:[4711]`. Errors as of [`file_of`].
 pub fn open_files_of(pid: u32, mut report: impl FnMut(&[u8])) -> nix::Result<()> {
     let directory = open_of(pid, "fd", OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
@@ -322,6 +372,41 @@ mod tests {
         assert_eq!(read(c"/proc/self/exe", &mut buffer).unwrap_err(), Errno::ENOENT);
         assert_eq!(believed(AT_FDCWD, c"/dev", OFlag::O_PATH).unwrap_err(), Errno::ENOENT);
         assert_eq!(read(c"/proc/none", &mut buffer).unwrap_err(), Errno::ENOENT);
+    }
+
+    #[test]
+    fn a_line_is_found_however_it_is_read_and_given_as_far_as_it_fits() {
+        for (text, expected) in [
+            ("one\ntwo\nthree", &["one", "two", "three"][..]),
+            ("", &[]),
+            ("\n\nx\n", &["", "", "x"]),
+            ("0123456789\ntwo\n", &["01234567", "two"]),
+            ("0123456789abcdefghij\n\ntwo", &["01234567", "", "two"]),
+            ("01234567\ntwo", &["01234567", "two"]),
+            ("0123456789", &["01234567"]),
+        ] {
+            for step in [1, 3, 8] {
+                let (mut rest, mut lines) = (text.as_bytes(), Vec::new());
+                let read = |part: &mut [u8]| {
+                    let count = rest.len().min(part.len()).min(step);
+                    part[..count].copy_from_slice(&rest[..count]);
+                    rest = &rest[count..];
+                    Ok(count)
+                };
+                let note = |line: &[u8]| {
+                    lines.push(String::from_utf8(line.to_vec()).unwrap());
+                    None::<()>
+                };
+                assert_eq!(line(read, &mut [0; 8], note), Ok(None));
+                assert_eq!(lines, expected, "{text:?} by {step}");
+            }
+        }
+        let pid = std::process::id();
+        let found = find_line(pid, "status", &mut [0; 64], |line| {
+            line.strip_prefix(b"Pid:\t").map(|pid| number::<u32>(pid).unwrap())
+        });
+        assert_eq!(found, Ok(Some(pid)));
+        assert_eq!(find_line(pid, "none", &mut [0; 8], |_| Some(())), Err(Errno::ENOENT));
     }
 
     #[test]

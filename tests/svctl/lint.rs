@@ -60,6 +60,7 @@ fn a_service_as_it_should_be_has_no_finding() {
             ("web/README", "not ours\n"),
             ("web/log/run", "#!/bin/sh -e\nexec setuidgid daemon svlog -tt ./main\n"),
             ("web/log/main/config", "s10M\nn3\n-*: debug: *\n"),
+            ("db/leftovers", "cgroup /services/db\n"),
             ("db/setup", "#!/bin/sh\ntouch made\n"),
             ("db/finish", "#!/bin/sh\nrm -f made\n"),
         ],
@@ -233,6 +234,11 @@ fn names_and_values_are_read_as_a_supervisor_reads_them() {
 ./web/watchdog: warning: this file has no meaning here; it needs sd-notify
 ";
     assert_eq!(found_in(&files), expected);
+    let expected = "\
+./web/leftovers: error: invalid value \"cgroup web\"; write signals by name, and times to wait before them, as kill or \
+term 2s kill; or cgroup, maybe with its path
+";
+    assert_eq!(found_in(&[RUN, ("web/leftovers", "cgroup web")]), expected);
     let house = House::new();
     write(&house, &[RUN, ("web/timeout-kill", "5")]);
     assert_eq!(lint(&house, "web").status, 0, "a warning does not count");

@@ -77,7 +77,11 @@ fn a_message_names_the_file_the_value_and_what_is_expected() {
     found.sort();
     let expected = [
         ("down-signal", "TERM KILL", "one signal, by name or number"),
-        ("leftovers", "term 2s", "signals by name, and times to wait before them, as kill or term 2s kill"),
+        (
+            "leftovers",
+            "term 2s",
+            "signals by name, and times to wait before them, as kill or term 2s kill; or cgroup, maybe with its path",
+        ),
         ("notification-fd", "2", "a number from 3 to 1023"),
         ("restart-delay", "1 2x", "up to 16 of: seconds, or times with their units"),
         ("restart-max", "3 times", "a number"),
