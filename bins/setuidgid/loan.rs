@@ -70,6 +70,8 @@ impl Loan {
             let needed = needs(link, chain.words.clone().behind_first());
             caps::lend(self.lent, needed, chain.given)?;
             chain = link.apply(chain)?;
+            // The next word is searched with what an exec here would be done with.
+            caps::lend(self.lent, chain.given.sets().1, chain.given)?;
         }
         chain.lent = Set::NONE;
         // No capability crosses an exec but those that `caps` was told to give.

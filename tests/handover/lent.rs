@@ -252,3 +252,24 @@ fn a_set_id_copy_lends_nothing() {
         assert_eq!(seen, message);
     }
 }
+
+#[test]
+fn the_next_word_is_searched_with_nothing_that_was_lent() {
+    needs!(mounts(), root());
+    let lending = Lending::new();
+    let private = lending.0.at("private");
+    fs::create_dir(&private).unwrap();
+    fs::set_permissions(&private, PermissionsExt::from_mode(0o700)).unwrap();
+    install(&example("state"), &private.join("softlimit"));
+    // What choom is lent would reach into the directory, in which an exec by the account finds nothing.
+    let lines = [
+        "PATH=private:$PATH; setuidgid :8001:8002 choom -n 500 softlimit -c 7 chroot root /state".to_owned(),
+        "setuidgid :8001:8002 choom -n 500 softlimit -c 7 chroot root /state".to_owned(),
+    ];
+    let all = lending.run(&lines);
+    assert!(all[1].contains("\nuids 8001 8001 8001\n") && all[1].contains("\ncwd /\n"), "{}", all[1]);
+    let without_path = |state: &str| {
+        state.split_inclusive('\n').filter(|line| !line.starts_with("env PATH=")).collect::<String>()
+    };
+    assert_eq!(differences(&without_path(&all[1]), &without_path(&all[0])), "");
+}
