@@ -273,3 +273,26 @@ fn the_next_word_is_searched_with_nothing_that_was_lent() {
     };
     assert_eq!(differences(&without_path(&all[1]), &without_path(&all[0])), "");
 }
+
+/// The account may have put it there, with modules of libc for its databases: they are code.
+#[test]
+fn nobody_is_looked_up_in_a_new_root_while_anything_is_lent() {
+    needs!(mounts(), root());
+    let lending = Lending::new();
+    let root = lending.0.at("root");
+    for name in ["etc", "run"] {
+        fs::create_dir_all(root.join(name)).unwrap();
+    }
+    fs::set_permissions(root.join("run"), PermissionsExt::from_mode(0o777)).unwrap();
+    fs::write(root.join("etc/passwd"), "jailed:x:8001:8002::/:/bin/sh\n").unwrap();
+    fs::write(root.join("etc/nsswitch.conf"), "passwd: files\n").unwrap();
+    let line = |account: &str, name: &str| {
+        let listen = format!("listen -o {account} unix:/run/{name} caps net_bind_service /state");
+        format!("catena setuidgid :8001:8002 chroot root {listen}")
+    };
+    let all = lending.run(&[line("jailed", "a"), line(":8001:8002", "b")]);
+    let hint = "only root may: put caps right after setuidgid, which lends it";
+    let fatal = "CAP_NET_BIND_SERVICE is not permitted here";
+    assert_eq!(all[0], format!("caps: fatal: {fatal}\ncaps: hint: {hint}\nstatus 111\n"));
+    assert!(all[1].contains(&format!("\nambient {GIVEN:016x}\n")), "{}", all[1]);
+}
