@@ -51,7 +51,8 @@ impl Loan {
                 }
             }
         }
-        Ok(Some(Self { expected, lent: needed.within(caps::permitted()?) }))
+        let lent = if caps::is_keeping_locked()? { Set::NONE } else { needed.within(caps::permitted()?) };
+        Ok(Some(Self { expected, lent }))
     }
 
     /// What has to stay permitted when the ids change.
@@ -70,7 +71,7 @@ impl Loan {
         while let Some(link) = self.next(&chain) {
             let words = chain.words.clone().behind_first();
             let needed = needs(link, words.clone());
-            if has_new_root && runs_code_of_the_root(link, words) {
+            if !self.is_enough(link, needed) || has_new_root && runs_code_of_the_root(link, words) {
                 break;
             }
             caps::lend(self.lent, needed, chain.given)?;
@@ -83,6 +84,12 @@ impl Loan {
         // No capability crosses an exec but those that `caps` was told to give.
         caps::leave(mem::take(&mut chain.given))?;
         Ok(chain)
+    }
+
+    /// Whether the link does not do better behind an exec, with nothing: only there the files of this process in /proc are
+    /// the account's.
+    fn is_enough(&self, link: &Link, needed: Set) -> bool {
+        !link.opens || needed.within(Set::DAC_OVERRIDE).without(self.lent).is_empty()
     }
 
     fn next(&self, chain: &Chain) -> Option<&'static Link> {

@@ -274,6 +274,18 @@ fn the_next_word_is_searched_with_nothing_that_was_lent() {
     assert_eq!(differences(&without_path(&all[1]), &without_path(&all[0])), "");
 }
 
+#[test]
+fn where_nothing_may_be_kept_links_do_what_an_account_may() {
+    needs!(mounts(), root(), tool("setpriv"));
+    let lending = Lending::new();
+    let line = "setuidgid :8001:8002 choom -n 500 no-new-privs cat /proc/self/oom_score_adj";
+    for before in ["", "catena "] {
+        let all = ["--bounding-set=-dac_override", "--securebits=+keep_caps_locked"]
+            .map(|option| format!("setpriv {option} {before}{line}"));
+        assert_eq!(lending.run(&all), ["500\n", "500\n"], "{before}");
+    }
+}
+
 /// The account may have put it there, with modules of libc for its databases: they are code.
 #[test]
 fn nobody_is_looked_up_in_a_new_root_while_anything_is_lent() {
