@@ -308,3 +308,13 @@ fn nobody_is_looked_up_in_a_new_root_while_anything_is_lent() {
     assert_eq!(all[0], format!("caps: fatal: {fatal}\ncaps: hint: {hint}\nstatus 111\n"));
     assert!(all[1].contains(&format!("\nambient {GIVEN:016x}\n")), "{}", all[1]);
 }
+
+#[test]
+fn words_that_look_like_links_cost_no_memory() {
+    needs!(mounts(), root());
+    let lending = Lending::new();
+    let words = "listen ".repeat(8000);
+    let line =
+        format!("softlimit -d 100000000 setuidgid :8001:8002 softlimit -c 7 echo ran {words}| cut -c 1-3");
+    assert_eq!(lending.run(&[line]), ["ran\n"]);
+}
