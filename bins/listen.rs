@@ -115,6 +115,12 @@ fn needs(words: Words) -> Set {
     }
 }
 
+/// Whether these words ask for an account by name. That is libc's to look up, by code that the root directory has.
+pub(crate) fn looks_up(words: Words) -> bool {
+    let account = request(&mut Cli::preview(&LINK, words)).ok().and_then(|request| request.account);
+    account.is_some_and(|account| !account.to_bytes().starts_with(b":"))
+}
+
 /// Opens the socket, which is close-on-exec as yet.
 fn open(request: &Request, account: Option<&Account>) -> Result<OwnedFd, Exit> {
     let Request { address, backlog, mode, remove, .. } = request;

@@ -51,7 +51,8 @@ impl Loan {
                 }
             }
         }
-        Ok(Some(Self { expected, lent: needed.within(caps::permitted()?) }))
+        let lent = if caps::is_keeping_locked()? { Set::NONE } else { needed.within(caps::permitted()?) };
+        Ok(Some(Self { expected, lent }))
     }
 
     /// What has to stay permitted when the ids change.
@@ -66,15 +67,29 @@ impl Loan {
         if let Some(observer) = chain.observer {
             observer.changed(&chain);
         }
+        let mut has_new_root = false;
         while let Some(link) = self.next(&chain) {
-            let needed = needs(link, chain.words.clone().behind_first());
+            let words = chain.words.clone().behind_first();
+            let needed = needs(link, words.clone());
+            if !self.is_enough(link, needed) || has_new_root && runs_code_of_the_root(link, words) {
+                break;
+            }
             caps::lend(self.lent, needed, chain.given)?;
             chain = link.apply(chain)?;
+            has_new_root |= link.name == chroot::LINK.name;
+            // The next word is searched with what an exec here would be done with.
+            caps::lend(self.lent, chain.given.sets().1, chain.given)?;
         }
         chain.lent = Set::NONE;
         // No capability crosses an exec but those that `caps` was told to give.
         caps::leave(mem::take(&mut chain.given))?;
         Ok(chain)
+    }
+
+    /// Whether the link does not do better behind an exec, with nothing: only there the files of this process in /proc are
+    /// the account's.
+    fn is_enough(&self, link: &Link, needed: Set) -> bool {
+        !link.opens || needed.within(Set::DAC_OVERRIDE).without(self.lent).is_empty()
     }
 
     fn next(&self, chain: &Chain) -> Option<&'static Link> {
@@ -91,6 +106,12 @@ fn called(own: &SelfMatch, word: &CStr) -> Option<&'static Link> {
 
 fn is(one: &Link, other: &Link) -> bool {
     std::ptr::eq(one, other) // both are in LENT
+}
+
+/// Whether the link, with these words, has libc load code from the root directory: from one that the account may write to
+/// that could take all that is lent.
+fn runs_code_of_the_root(link: &Link, words: Words) -> bool {
+    link.name == listen::LINK.name && listen::looks_up(words)
 }
 
 /// What the deed of `link` needs, with these words behind its name.

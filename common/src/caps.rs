@@ -130,6 +130,11 @@ pub fn permitted() -> Result<Set, Exit> {
     Ok(Set(capget().or_fail("read capabilities")?.permitted))
 }
 
+/// Whether whoever started this has forbidden to keep any capability when ids change.
+pub fn is_keeping_locked() -> Result<bool, Exit> {
+    Ok(securebits().or_fail("read the securebits")? & SECBIT_KEEP_CAPS_LOCKED != 0)
+}
+
 /// Lets a change of ids leave the permitted set as it is, until this is called again or the next exec.
 pub(crate) fn keep_across_ids(keep: bool) -> Result<(), Exit> {
     set_keepcaps(keep).or_fail("keep capabilities")
@@ -181,6 +186,7 @@ pub fn give(wanted: Wanted, lent: Set) -> Result<Given, Exit> {
 }
 
 const SECBIT_NOROOT: i32 = 1;
+const SECBIT_KEEP_CAPS_LOCKED: i32 = 1 << 5;
 const SECBIT_NO_CAP_AMBIENT_RAISE: i32 = 1 << 6;
 
 /// Refuses what the kernel would, capabilities(7), of what [`give`] does.

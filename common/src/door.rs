@@ -9,7 +9,6 @@
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -373,11 +372,10 @@ fn open_safely(
     Ok((file, stat))
 }
 
-/// Our effective user. Asked for once: the programs that come through this door change no ids.
+/// Our effective user. Asked for each time: links in one process may change it.
 #[must_use]
 pub fn us() -> u32 {
-    static US: OnceLock<u32> = OnceLock::new();
-    *US.get_or_init(|| geteuid().as_raw())
+    geteuid().as_raw()
 }
 
 /// What has this name in a directory, a link as itself; `None` where nothing has.

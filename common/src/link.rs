@@ -129,10 +129,13 @@ impl Cli {
         }
     }
 
-    /// The command line of `link` with these words behind its name, for [`Link::lent`]: to be read, not applied.
+    /// The command line of `link` with these words behind its name, as far as its first operand, for [`Link::lent`]: to
+    /// be read, not applied. Any word of a program's 2,000 may look like a link, and no memory is given back: of the
+    /// rest nothing is copied.
     #[must_use]
     pub fn preview(link: &'static Link, words: Words) -> Self {
-        let line = iter::once(c"").chain(words).collect();
+        let all = iter::once(c"").chain(words);
+        let line = all.clone().take(option_words(all).len()).collect();
         Self::new(link, Chain::new(line, Env::default(), SelfMatch::Alone))
     }
 

@@ -30,11 +30,17 @@ pub fn read<'a>(path: &CStr, buffer: &'a mut [u8]) -> nix::Result<&'a [u8]> {
     Ok(&buffer[..count])
 }
 
+static OWN: AtomicBool = AtomicBool::new(false);
+
+/// Says that there is another root directory, and so another /proc or none.
+pub(crate) fn root_has_changed() {
+    OWN.store(false, Ordering::Relaxed);
+}
+
 /// Whether /proc is that of our own pid namespace: whether `/proc/self` is the pid that we know ourselves by. In
 /// another one's each pid is that of somebody else.
 pub(crate) fn is_own() -> nix::Result<bool> {
-    // Once ours, always ours: only a process that may mount over it could change it.
-    static OWN: AtomicBool = AtomicBool::new(false);
+    // Once ours, always ours, in one root directory: only a process that may mount over it could change it.
     if OWN.load(Ordering::Relaxed) {
         return Ok(true);
     }

@@ -8,6 +8,7 @@ use nix::unistd::{chroot, fchdir};
 use crate::caps::{self, Set};
 use crate::exit::{Exit, OrFail};
 use crate::fds;
+use crate::procfs;
 use crate::word::Word;
 
 /// Makes `path` the root directory and the working directory. One fd serves both, so it is one directory whatever
@@ -25,5 +26,6 @@ pub fn change(path: Word, lent: Set, hint: &'static str) -> Result<(), Exit> {
             _ => error,
         }
     })?;
+    procfs::root_has_changed();
     if lent.within(Set::SYS_CHROOT).is_empty() { caps::give_up_chroot() } else { Ok(()) }
 }

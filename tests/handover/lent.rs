@@ -252,3 +252,69 @@ fn a_set_id_copy_lends_nothing() {
         assert_eq!(seen, message);
     }
 }
+
+#[test]
+fn the_next_word_is_searched_with_nothing_that_was_lent() {
+    needs!(mounts(), root());
+    let lending = Lending::new();
+    let private = lending.0.at("private");
+    fs::create_dir(&private).unwrap();
+    fs::set_permissions(&private, PermissionsExt::from_mode(0o700)).unwrap();
+    install(&example("state"), &private.join("softlimit"));
+    // What choom is lent would reach into the directory, in which an exec by the account finds nothing.
+    let lines = [
+        "PATH=private:$PATH; setuidgid :8001:8002 choom -n 500 softlimit -c 7 chroot root /state".to_owned(),
+        "setuidgid :8001:8002 choom -n 500 softlimit -c 7 chroot root /state".to_owned(),
+    ];
+    let all = lending.run(&lines);
+    assert!(all[1].contains("\nuids 8001 8001 8001\n") && all[1].contains("\ncwd /\n"), "{}", all[1]);
+    let without_path = |state: &str| {
+        state.split_inclusive('\n').filter(|line| !line.starts_with("env PATH=")).collect::<String>()
+    };
+    assert_eq!(differences(&without_path(&all[1]), &without_path(&all[0])), "");
+}
+
+#[test]
+fn where_nothing_may_be_kept_links_do_what_an_account_may() {
+    needs!(mounts(), root(), tool("setpriv"));
+    let lending = Lending::new();
+    let line = "setuidgid :8001:8002 choom -n 500 no-new-privs cat /proc/self/oom_score_adj";
+    for before in ["", "catena "] {
+        let all = ["--bounding-set=-dac_override", "--securebits=+keep_caps_locked"]
+            .map(|option| format!("setpriv {option} {before}{line}"));
+        assert_eq!(lending.run(&all), ["500\n", "500\n"], "{before}");
+    }
+}
+
+/// The account may have put it there, with modules of libc for its databases: they are code.
+#[test]
+fn nobody_is_looked_up_in_a_new_root_while_anything_is_lent() {
+    needs!(mounts(), root());
+    let lending = Lending::new();
+    let root = lending.0.at("root");
+    for name in ["etc", "run"] {
+        fs::create_dir_all(root.join(name)).unwrap();
+    }
+    fs::set_permissions(root.join("run"), PermissionsExt::from_mode(0o777)).unwrap();
+    fs::write(root.join("etc/passwd"), "jailed:x:8001:8002::/:/bin/sh\n").unwrap();
+    fs::write(root.join("etc/nsswitch.conf"), "passwd: files\n").unwrap();
+    let line = |account: &str, name: &str| {
+        let listen = format!("listen -o {account} unix:/run/{name} caps net_bind_service /state");
+        format!("catena setuidgid :8001:8002 chroot root {listen}")
+    };
+    let all = lending.run(&[line("jailed", "a"), line(":8001:8002", "b")]);
+    let hint = "only root may: put caps right after setuidgid, which lends it";
+    let fatal = "CAP_NET_BIND_SERVICE is not permitted here";
+    assert_eq!(all[0], format!("caps: fatal: {fatal}\ncaps: hint: {hint}\nstatus 111\n"));
+    assert!(all[1].contains(&format!("\nambient {GIVEN:016x}\n")), "{}", all[1]);
+}
+
+#[test]
+fn words_that_look_like_links_cost_no_memory() {
+    needs!(mounts(), root());
+    let lending = Lending::new();
+    let words = "listen ".repeat(8000);
+    let line =
+        format!("softlimit -d 100000000 setuidgid :8001:8002 softlimit -c 7 echo ran {words}| cut -c 1-3");
+    assert_eq!(lending.run(&[line]), ["ran\n"]);
+}

@@ -2,6 +2,8 @@
 
 use nix::errno::Errno;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 
 use super::harness::*;
 use crate::needs;
@@ -105,4 +107,30 @@ fn another_chroot_is_executed_and_gets_nothing() {
     for way in LINKED {
         assert_eq!(house.run(way, &line.replace("@/bin/", "")), (expected.clone(), files.clone()));
     }
+}
+
+#[test]
+fn what_is_known_of_the_ids_and_of_proc_ends_with_them() {
+    needs!(root());
+    let directory = open_directory();
+    let at = |name: &str| directory.path().join(name);
+    for name in ["open", "bare"] {
+        fs::create_dir(at(name)).unwrap();
+    }
+    fs::set_permissions(at("open"), PermissionsExt::from_mode(0o777)).unwrap();
+    install_root(&at("bare"), &[&example("state")]);
+    let run_line = |line: &str| {
+        for stale in ["old", "bare/old"] {
+            let _ = fs::remove_file(at(stale)); // there only from the second time on
+            drop(UnixListener::bind(at(stale)).unwrap());
+        }
+        let line = line.replace('@', directory.path().to_str().unwrap());
+        let outcome = run(link("catena").args(line.split(' ')));
+        (outcome.status, outcome.stderr)
+    };
+    let none = (0, String::new());
+    let ours = "listen -o :8001:8002 unix:@/open/";
+    assert_eq!(run_line(&format!("{ours}a setuidgid :8001:8002 {ours}b echo")), none);
+    // There is no /proc in the new root.
+    assert_eq!(run_line("listen -r unix:@/old chroot @/bare listen -r unix:/old /state"), none);
 }
