@@ -38,7 +38,7 @@ pub const PROGRAM: Link = Link {
 };
 
 /// How much of a script is read.
-const MOST: usize = 1 << 16;
+const MOST: usize = 1 << 20;
 
 /// What ends this program, and the child with it.
 const ENDING: [i32; 4] = [signals::HUP, signals::INT, signals::QUIT, signals::TERM];
@@ -125,10 +125,16 @@ fn read(path: &CStr, chain: &mut Chain, report: &mut Report) -> Result<Script, E
     let name = shown(path.to_bytes()).to_string();
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let file = fds::open(AT_FDCWD, path, flags, Mode::empty()).or_fail(format_args!("open {name}"))?;
-    let text = fds::read_up_to(file, MOST).or_fail(format_args!("read {name}"))?;
+    let text = fds::read_up_to(file, MOST + 1).or_fail(format_args!("read {name}"))?;
+    if text.len() > MOST {
+        return Err(Exit::usage(format_args!("{name} is longer than {MOST} bytes")));
+    }
     let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let shell =
-        first.get(2..).unwrap_or_default().split(u8::is_ascii_whitespace).find(|word| !word.is_empty());
+    if first.ends_with(b"\r") {
+        return Err(Exit::usage(format_args!("{name}: its first line ends with a carriage return")));
+    }
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let shell = first.get(2..).unwrap_or_default().split(blank).find(|word| !word.is_empty());
     let shell = shell.and_then(|path| path.rsplit(|byte| *byte == b'/').next()).unwrap_or_default();
     if ![&b"sh"[..], b"dash", b"bash", b"ash", b"ksh"].contains(&shell) {
         return Err(Exit::usage(format_args!("{name} is no script of a shell")));
