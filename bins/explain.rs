@@ -60,13 +60,14 @@ fn run(cli: &mut Cli) -> Outcome {
         None => (Naming::ByName, None),
     };
     let (pipe, end) = pipe2(OFlag::O_CLOEXEC).or_fail("create a pipe")?;
+    let (alive, life) = pipe2(OFlag::O_CLOEXEC).or_fail("create a pipe")?;
     let ending = signals::mask_of(&ENDING);
     let blocked = signals::exchange_mask(ending | signals::blocked().or_fail("read the signal mask")?);
     let blocked = blocked.or_fail("block signals")?;
     let Some(child) = process::fork().or_fail("fork")? else {
-        drop(pipe);
+        drop((pipe, alive));
         signals::exchange_mask(blocked).or_fail("restore the signal mask")?;
-        let channel = Channel::open(end, naming)?;
+        let channel = Channel::open(end, life, naming)?;
         if let Some(script) = script {
             for act in script.acts {
                 carry_out(act, &mut chain)?;
@@ -74,7 +75,7 @@ fn run(cli: &mut Cli) -> Outcome {
         }
         return step::go(chain, channel);
     };
-    drop(end);
+    drop((end, life));
     let arrived = signals::as_fd(&ENDING).or_fail("create a signalfd")?;
     let ended = listen(&pipe, arrived.as_fd(), &mut report);
     if ended.is_some() {

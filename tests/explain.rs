@@ -169,6 +169,35 @@ fn a_link_that_waits_is_waited_for_until_a_signal_comes() {
 }
 
 #[test]
+fn what_waits_is_gone_with_the_process_that_prints_however_that_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let lock = directory.path().join("lock");
+    let holder = locks::Holder::holding(directory.path(), &["setlock", "lock"]);
+    for (signal, links) in [
+        (nix::sys::signal::Signal::SIGKILL, &["setlock"][..]),
+        (nix::sys::signal::Signal::SIGTERM, &["fghack", "setlock"]),
+        (nix::sys::signal::Signal::SIGKILL, &["fghack", "umask", "022", "setlock"]),
+    ] {
+        let waiting = Background::start(
+            link("catena").arg("explain").args(links).arg(&lock).args(["umask", "022", "true"]),
+        );
+        let mut last = child(waiting.pid());
+        if links.len() > 1 {
+            last = child(last);
+        }
+        until("it waits", || {
+            fs::read_to_string(format!("/proc/{last}/wchan")).is_ok_and(|place| place.contains("lock"))
+                || fs::read_to_string(format!("/proc/{last}/syscall"))
+                    .is_ok_and(|call| call.starts_with(&nix::libc::SYS_flock.to_string()))
+        });
+        send_signal(waiting.pid(), signal);
+        waiting.finish();
+        until("nothing is left", || !lives(last));
+    }
+    holder.release();
+}
+
+#[test]
 fn the_state_at_the_end_is_printed_if_asked_for() {
     let outcome = explain(&["-s", "umask", "027", "env"]);
     let found = lines(&outcome);
