@@ -19,6 +19,5 @@ end
 complete -c catena -f
 complete -c catena -n 'test (count (__catena_operands)) -eq 0' -l help -d 'print the usage'
 complete -c catena -n 'test (count (__catena_operands)) -eq 0' -l version -d 'print the version'
-complete -c catena -n 'test (count (__catena_operands)) -eq 0' -a 'argv0 chdir chpst chroot emptyenv envdir envfile envuidgid export fdclose fdmove fghack mkrundir nice pgrphack pidlock redirfd setlock setsid-free setuidgid softlimit umask unexport explain'
-complete -c catena -n 'test (count (__catena_operands)) -eq 0' -a 'argv0 caps cgroup chdir choom chpst chroot chrt emptyenv envdir envfile envuidgid export fdclose fdmove fdown fghack ionice landlock listen mkrundir nice no-new-privs pdeathsig pgrphack pidlock redirfd setlock setsid-free setuidgid sigclean softlimit taskset umask unexport unshare'
+complete -c catena -n 'test (count (__catena_operands)) -eq 0' -a 'argv0 caps cgroup chdir choom chpst chroot chrt emptyenv envdir envfile envuidgid export fdclose fdmove fdown fghack ionice landlock listen mkrundir nice no-new-privs pdeathsig pgrphack pidlock redirfd setlock setsid-free setuidgid sigclean softlimit taskset umask unexport unshare explain'
 complete -c catena -n 'test (count (__catena_operands)) -ge 1' -a '(__catena_command)'
