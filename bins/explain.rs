@@ -130,6 +130,11 @@ fn read(path: &CStr, chain: &mut Chain, report: &mut Report) -> Result<Script, E
     if text.len() > MOST {
         return Err(Exit::usage(format_args!("{name} is longer than {MOST} bytes")));
     }
+    if text.contains(&0) {
+        return Err(Exit::usage(format_args!(
+            "{name} has a NUL byte, which each shell reads in its own way"
+        )));
+    }
     let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     if first.ends_with(b"\r") {
         return Err(Exit::usage(format_args!("{name}: its first line ends with a carriage return")));
@@ -196,7 +201,7 @@ fn carry_out(act: Act, chain: &mut Chain) -> Result<(), Exit> {
 /// Takes records until the child has none any more. The signal that came before.
 fn listen(pipe: &OwnedFd, arrived: BorrowedFd, report: &mut Report) -> Option<i32> {
     let mut received = Vec::new();
-    let mut part = [0; 4096];
+    let mut part = vec![0; 1 << 16]; // as much as a pipe holds
     loop {
         let mut watched =
             [poll::watch(pipe.as_raw_fd(), poll::POLLIN), poll::watch(arrived.as_raw_fd(), poll::POLLIN)];

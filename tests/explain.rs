@@ -231,6 +231,35 @@ fn a_script_that_only_a_shell_can_know_is_refused_with_its_line() {
     assert_eq!(explain(&[&at]), misuse("catena-explain", &problem));
     script(&run, "#!/usr/bin/env python3\nexec x\n");
     assert_eq!(explain(&[&at]), misuse("catena-explain", &format!("{at} is no script of a shell")));
+    script(&run, "#!/bin/sh\r\nexec true\r\n");
+    let problem = format!("{at}: its first line ends with a carriage return");
+    assert_eq!(explain(&[&at]), misuse("catena-explain", &problem));
+    fs::write(&run, "#!/bin/sh\nexec true\0x\n").unwrap();
+    let problem = format!("{at} has a NUL byte, which each shell reads in its own way");
+    assert_eq!(explain(&[&at]), misuse("catena-explain", &problem));
+    fs::write(&run, format!("#!/bin/sh\n{}exec true\n", "#\n".repeat(1 << 19))).unwrap();
+    let problem = format!("{at} is longer than {} bytes", 1 << 20);
+    assert_eq!(explain(&[&at]), misuse("catena-explain", &problem));
+}
+
+#[test]
+fn what_a_script_has_in_it_is_printed_without_its_control_characters() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("run");
+    script(&run, "#!/bin/sh\nmkdir \"\x1b[31mred\"\nexec true\n");
+    let outcome = explain(&[run.to_str().unwrap()]);
+    assert_eq!(lines(&outcome)[1], "note: line 2 is not run: mkdir \\x1b[31mred");
+}
+
+#[test]
+fn words_that_are_too_long_for_an_exec_are_found_to_be_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("run");
+    fs::write(&run, format!("#!/bin/sh\nexec umask 022 true {}\n", "x".repeat(1 << 19))).unwrap();
+    let outcome = explain(&[run.to_str().unwrap()]);
+    let expected = format!(": would not be executed: unable to run true: {}", says(Errno::E2BIG));
+    assert!(lines(&outcome).last().unwrap().ends_with(&expected));
+    assert_eq!(outcome.status, 126);
 }
 
 #[test]

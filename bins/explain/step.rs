@@ -19,7 +19,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::stat;
 
 use super::program;
-use super::told::{Inherited, Record, entries};
+use super::told::{Found, Inherited, Record, entries};
 use crate::LINKS;
 
 /// How this process is called between two links: then come the numbers of a [`Channel`].
@@ -175,9 +175,19 @@ pub(super) fn go(mut chain: Chain, mut channel: Channel) -> Outcome {
             }
             None => {}
         }
-        channel.tell(Record::Found(program::look(&chain)));
+        let found = program::look(&chain);
+        channel.tell(Record::Found(found.clone()));
         channel.ended = true;
-        again(&mut chain, channel);
+        // Words and variables that are too long for this program are so for that one.
+        if again(&mut chain, channel) == Errno::E2BIG && found.status == 0 {
+            let program = chain.words.first().unwrap_or_default().to_bytes();
+            let error = Exit::exec(program, chain.root.map(CStr::to_bytes), Errno::E2BIG);
+            channel.tell(Record::Found(Found {
+                status: error.status(),
+                seen: error.text().to_owned(),
+                ..found
+            }));
+        }
         channel.tell_state(&chain)?;
         return Err(Exit::answer(0, ""));
     }
@@ -185,13 +195,13 @@ pub(super) fn go(mut chain: Chain, mut channel: Channel) -> Outcome {
 
 /// Executes this program again. Returns where that is not possible, as under a landlock: then the next link is applied
 /// in this process image, as by `catena`.
-fn again(chain: &mut Chain, channel: Channel) {
+fn again(chain: &mut Chain, channel: Channel) -> Errno {
     let env = mem::take(&mut chain.env).into_words();
     let name: &'static CStr = Box::leak(channel.name().into_boxed_c_str());
     let words: Words = [name].into_iter().chain(chain.words.clone()).collect();
-    // Whatever the errno: the chain goes on here.
-    let _ = process::execute_open(channel.file, &words, &env);
+    let errno = process::execute_open(channel.file, &words, &env);
     chain.env = Env::new(env);
+    errno
 }
 
 /// The link that is the next word, if it is one.
