@@ -38,7 +38,7 @@ pub const PROGRAM: Link = Link {
 };
 
 /// How much of a script is read.
-const MOST: usize = 1 << 16;
+const MOST: usize = 1 << 20;
 
 /// What ends this program, and the child with it.
 const ENDING: [i32; 4] = [signals::HUP, signals::INT, signals::QUIT, signals::TERM];
@@ -60,13 +60,14 @@ fn run(cli: &mut Cli) -> Outcome {
         None => (Naming::ByName, None),
     };
     let (pipe, end) = pipe2(OFlag::O_CLOEXEC).or_fail("create a pipe")?;
+    let (alive, life) = pipe2(OFlag::O_CLOEXEC).or_fail("create a pipe")?;
     let ending = signals::mask_of(&ENDING);
     let blocked = signals::exchange_mask(ending | signals::blocked().or_fail("read the signal mask")?);
     let blocked = blocked.or_fail("block signals")?;
     let Some(child) = process::fork().or_fail("fork")? else {
-        drop(pipe);
+        drop((pipe, alive));
         signals::exchange_mask(blocked).or_fail("restore the signal mask")?;
-        let channel = Channel::open(end, naming)?;
+        let channel = Channel::open(end, life, naming)?;
         if let Some(script) = script {
             for act in script.acts {
                 carry_out(act, &mut chain)?;
@@ -74,7 +75,7 @@ fn run(cli: &mut Cli) -> Outcome {
         }
         return step::go(chain, channel);
     };
-    drop(end);
+    drop((end, life));
     let arrived = signals::as_fd(&ENDING).or_fail("create a signalfd")?;
     let ended = listen(&pipe, arrived.as_fd(), &mut report);
     if ended.is_some() {
@@ -125,10 +126,21 @@ fn read(path: &CStr, chain: &mut Chain, report: &mut Report) -> Result<Script, E
     let name = shown(path.to_bytes()).to_string();
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let file = fds::open(AT_FDCWD, path, flags, Mode::empty()).or_fail(format_args!("open {name}"))?;
-    let text = fds::read_up_to(file, MOST).or_fail(format_args!("read {name}"))?;
+    let text = fds::read_up_to(file, MOST + 1).or_fail(format_args!("read {name}"))?;
+    if text.len() > MOST {
+        return Err(Exit::usage(format_args!("{name} is longer than {MOST} bytes")));
+    }
+    if text.contains(&0) {
+        return Err(Exit::usage(format_args!(
+            "{name} has a NUL byte, which each shell reads in its own way"
+        )));
+    }
     let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let shell =
-        first.get(2..).unwrap_or_default().split(u8::is_ascii_whitespace).find(|word| !word.is_empty());
+    if first.ends_with(b"\r") {
+        return Err(Exit::usage(format_args!("{name}: its first line ends with a carriage return")));
+    }
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let shell = first.get(2..).unwrap_or_default().split(blank).find(|word| !word.is_empty());
     let shell = shell.and_then(|path| path.rsplit(|byte| *byte == b'/').next()).unwrap_or_default();
     if ![&b"sh"[..], b"dash", b"bash", b"ash", b"ksh"].contains(&shell) {
         return Err(Exit::usage(format_args!("{name} is no script of a shell")));
@@ -189,7 +201,7 @@ fn carry_out(act: Act, chain: &mut Chain) -> Result<(), Exit> {
 /// Takes records until the child has none any more. The signal that came before.
 fn listen(pipe: &OwnedFd, arrived: BorrowedFd, report: &mut Report) -> Option<i32> {
     let mut received = Vec::new();
-    let mut part = [0; 4096];
+    let mut part = vec![0; 1 << 16]; // as much as a pipe holds
     loop {
         let mut watched =
             [poll::watch(pipe.as_raw_fd(), poll::POLLIN), poll::watch(arrived.as_raw_fd(), poll::POLLIN)];

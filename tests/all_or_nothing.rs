@@ -189,7 +189,7 @@ pub(crate) fn inject_everywhere(
     let lines = Mutex::new(lines.iter().enumerate());
     let work = || {
         let directory = furnished(); // its own: nobody else has the locks
-        let at = |text: &str| text.replace('@', directory.path().to_str().unwrap());
+        let at = |text: &str| with_group(text).replace('@', directory.path().to_str().unwrap());
         let startup = Line::new(&at, Anybody, "fdclose 300 @/bin/state").startup();
         let mut verdicts = Vec::new();
         loop {
@@ -473,7 +473,7 @@ impl<'a> Line<'a> {
 fn whichever_call_of_a_parent_or_its_child_fails_the_program_runs_as_promised_or_not_at_all() {
     needs!(tool("strace"), tool("env"));
     let directory = furnished();
-    let at = |text: &str| text.replace('@', directory.path().to_str().unwrap());
+    let at = |text: &str| with_group(text).replace('@', directory.path().to_str().unwrap());
     let [parent, child] = FORKING;
     // The program is not to be met: it runs untraced, or makes more calls of each kind than the child.
     let [parent, child] = [Sides::new(&at, parent, &["-b", "execve"]), Sides::new(&at, child, &[])];

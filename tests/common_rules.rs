@@ -31,7 +31,7 @@ pub(crate) fn options_and_operands(name: &str, scratch: &Path) -> (Vec<String>, 
         "caps" => (words(&["-B"]), words(&["none"])),
         // What argv0 executes is for prog to say; unshare with an option is for root, where that may.
         "argv0" | "fghack" | "no-new-privs" | "pgrphack" | "setsid-free" | "unshare" => (vec![], vec![]),
-        "cgroup" => (vec![], words(&["./catena-tests"])),
+        "cgroup" => (vec![], vec![with_group("./catena-tests")]),
         "chdir" | "chroot" => (vec![], words(&["/"])),
         "choom" => (words(&["-n", "1000"]), vec![]),
         "chpst" => {

@@ -169,6 +169,35 @@ fn a_link_that_waits_is_waited_for_until_a_signal_comes() {
 }
 
 #[test]
+fn what_waits_is_gone_with_the_process_that_prints_however_that_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let lock = directory.path().join("lock");
+    let holder = locks::Holder::holding(directory.path(), &["setlock", "lock"]);
+    for (signal, links) in [
+        (nix::sys::signal::Signal::SIGKILL, &["setlock"][..]),
+        (nix::sys::signal::Signal::SIGTERM, &["fghack", "setlock"]),
+        (nix::sys::signal::Signal::SIGKILL, &["fghack", "umask", "022", "setlock"]),
+    ] {
+        let waiting = Background::start(
+            link("catena").arg("explain").args(links).arg(&lock).args(["umask", "022", "true"]),
+        );
+        let mut last = child(waiting.pid());
+        if links.len() > 1 {
+            last = child(last);
+        }
+        until("it waits", || {
+            fs::read_to_string(format!("/proc/{last}/wchan")).is_ok_and(|place| place.contains("lock"))
+                || fs::read_to_string(format!("/proc/{last}/syscall"))
+                    .is_ok_and(|call| call.starts_with(&nix::libc::SYS_flock.to_string()))
+        });
+        send_signal(waiting.pid(), signal);
+        waiting.finish();
+        until("nothing is left", || !lives(last));
+    }
+    holder.release();
+}
+
+#[test]
 fn the_state_at_the_end_is_printed_if_asked_for() {
     let outcome = explain(&["-s", "umask", "027", "env"]);
     let found = lines(&outcome);
@@ -202,6 +231,35 @@ fn a_script_that_only_a_shell_can_know_is_refused_with_its_line() {
     assert_eq!(explain(&[&at]), misuse("catena-explain", &problem));
     script(&run, "#!/usr/bin/env python3\nexec x\n");
     assert_eq!(explain(&[&at]), misuse("catena-explain", &format!("{at} is no script of a shell")));
+    script(&run, "#!/bin/sh\r\nexec true\r\n");
+    let problem = format!("{at}: its first line ends with a carriage return");
+    assert_eq!(explain(&[&at]), misuse("catena-explain", &problem));
+    fs::write(&run, "#!/bin/sh\nexec true\0x\n").unwrap();
+    let problem = format!("{at} has a NUL byte, which each shell reads in its own way");
+    assert_eq!(explain(&[&at]), misuse("catena-explain", &problem));
+    fs::write(&run, format!("#!/bin/sh\n{}exec true\n", "#\n".repeat(1 << 19))).unwrap();
+    let problem = format!("{at} is longer than {} bytes", 1 << 20);
+    assert_eq!(explain(&[&at]), misuse("catena-explain", &problem));
+}
+
+#[test]
+fn what_a_script_has_in_it_is_printed_without_its_control_characters() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("run");
+    script(&run, "#!/bin/sh\nmkdir \"\x1b[31mred\"\nexec true\n");
+    let outcome = explain(&[run.to_str().unwrap()]);
+    assert_eq!(lines(&outcome)[1], "note: line 2 is not run: mkdir \\x1b[31mred");
+}
+
+#[test]
+fn words_that_are_too_long_for_an_exec_are_found_to_be_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("run");
+    fs::write(&run, format!("#!/bin/sh\nexec umask 022 true {}\n", "x".repeat(1 << 19))).unwrap();
+    let outcome = explain(&[run.to_str().unwrap()]);
+    let expected = format!(": would not be executed: unable to run true: {}", says(Errno::E2BIG));
+    assert!(lines(&outcome).last().unwrap().ends_with(&expected));
+    assert_eq!(outcome.status, 126);
 }
 
 #[test]

@@ -330,7 +330,9 @@ fn look(directory: &Path, state: &str, line: &str) -> Outcome {
         line.split(' ').collect::<Vec<_>>().split_first().filter(|_| !line.is_empty())
     {
         let word = |word: &&str| {
-            word.replace('@', directory.to_str().unwrap()).replace('%', program[0].to_str().unwrap())
+            with_group(word)
+                .replace('@', directory.to_str().unwrap())
+                .replace('%', program[0].to_str().unwrap())
         };
         command.arg(here(link)).args(words.iter().map(word));
     }

@@ -34,7 +34,13 @@ impl Report {
             self.notes.push_str("note: that line is executed under a condition, which is taken for true\n");
         }
         for (line, text) in &script.left_out {
-            self.notes.extend(["note: line ", &line.to_string(), " is not run: ", text, "\n"]);
+            self.notes.extend([
+                "note: line ",
+                &line.to_string(),
+                " is not run: ",
+                &shown(text.as_bytes()).to_string(),
+                "\n",
+            ]);
         }
     }
 

@@ -46,12 +46,17 @@ pub(super) type Refusal = (usize, String);
 
 /// Reads a script; `variable` says what there is in the environment.
 pub(super) fn read(text: &[u8], variable: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Result<Script, Refusal> {
-    let commands = Lexer { text, at: 0, line: 1 }.commands()?;
+    let mut commands = Lexer { text, at: 0, line: 1 }.commands()?;
+    let is_exit = |command: &Command| command.name() == Some(b"exit") && command.is_sure();
+    let end = commands.iter().position(is_exit).unwrap_or(commands.len());
+    commands.truncate(end);
     let is_chain = |command: &Command| command.name() == Some(b"exec") && command.words.len() > 1;
-    let Some(last) = commands.iter().rposition(is_chain) else {
+    // Behind one that is executed in any case comes nothing.
+    let first = commands.iter().position(|command| is_chain(command) && command.is_sure());
+    let Some(last) = first.or_else(|| commands.iter().rposition(is_chain)) else {
         return Err((0, "there is no line that begins with exec and a program".into()));
     };
-    let mut shell = Shell { variable: &variable, known: BTreeMap::new(), tainted: None };
+    let mut shell = Shell { variable: &variable, known: BTreeMap::new(), tainted: None, exports: false };
     let mut script = Script::default();
     for command in &commands[..last] {
         shell.run(command, &mut script)?;
@@ -61,7 +66,8 @@ pub(super) fn read(text: &[u8], variable: impl Fn(&[u8]) -> Option<Vec<u8>>) -> 
         return Err((chain.line, "it is part of a pipeline, or runs in the background".into()));
     }
     script.line = chain.line;
-    script.conditional = chain.depth > 0 || chain.depends;
+    script.conditional = !chain.is_sure();
+    shell.expand(chain, &mut script);
     for redirection in &chain.redirections {
         script.acts.push(shell.redirection(redirection, chain.line)?);
     }
@@ -86,6 +92,11 @@ enum Piece {
         name: Vec<u8>,
         quoted: bool,
         default: Option<Vec<u8>>,
+    },
+    /// A variable that gets a value unless it has one; `None` if that is not a plain one.
+    Default {
+        name: Vec<u8>,
+        value: Option<Vec<u8>>,
     },
     /// What only a shell can know.
     Unknown(&'static str),
@@ -121,6 +132,11 @@ impl Command {
         }
     }
 
+    /// Whether it is run in any case, and by the shell itself.
+    fn is_sure(&self) -> bool {
+        self.depth == 0 && !self.depends && !self.piped
+    }
+
     fn is_empty(&self) -> bool {
         self.words.is_empty() && self.assignments.is_empty() && self.redirections.is_empty()
     }
@@ -148,7 +164,7 @@ impl Lexer<'_> {
     fn skip(&mut self) {
         loop {
             match (self.peek(0), self.peek(1)) {
-                (Some(b' ' | b'\t' | b'\r'), _) => self.at += 1,
+                (Some(b' ' | b'\t'), _) => self.at += 1,
                 (Some(b'\\'), Some(b'\n')) => {
                     self.at += 2;
                     self.line += 1;
@@ -206,6 +222,9 @@ impl Lexer<'_> {
                         }
                     } else if CLOSING.contains(&plain) {
                         depth = depth.saturating_sub(1);
+                    } else if plain == b"function" {
+                        self.skip();
+                        self.word()?; // its name: what follows begins a command
                     } else if !BETWEEN.contains(&plain) {
                         match assignment(&word).filter(|_| command.words.is_empty()) {
                             Some(assignment) => command.assignments.push(assignment),
@@ -256,6 +275,9 @@ impl Lexer<'_> {
         if operator.starts_with(b"<<") {
             return Err((self.line, "a here-document is not known".into()));
         }
+        if self.peek(0) == Some(b'(') {
+            return Err((self.line, "a process substitution is not known".into()));
+        }
         self.skip();
         let target = self.word()?;
         Ok(Some(Redirection { fd, operator, target }))
@@ -267,7 +289,7 @@ impl Lexer<'_> {
         let mut quoted_empty = false;
         while let Some(byte) = self.peek(0) {
             match byte {
-                b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')' | b'\r' => break,
+                b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')' => break,
                 b'\\' => {
                     self.bump();
                     match self.bump() {
@@ -297,7 +319,11 @@ impl Lexer<'_> {
                     self.bump();
                     pieces.push(Piece::Unknown("a pattern of file names"));
                 }
-                b'~' if self.at == start => {
+                b'{' if self.is_list() => {
+                    self.bump();
+                    pieces.push(Piece::Unknown("a list in braces"));
+                }
+                b'~' if self.at == start || matches!(self.text[self.at - 1], b'=' | b':') => {
                     self.bump();
                     pieces.push(Piece::Unknown("a home directory"));
                 }
@@ -343,39 +369,67 @@ impl Lexer<'_> {
         }
     }
 
+    /// Whether the brace here begins a list, as bash has it: `{a,b}`, `{1..9}`.
+    fn is_list(&self) -> bool {
+        let rest = &self.text[self.at..];
+        let end = rest.iter().position(|byte| b"} \t\n".contains(byte)).filter(|end| rest[*end] == b'}');
+        let inside = end.map_or(&rest[..0], |end| &rest[..end]);
+        inside.contains(&b',') || inside.windows(2).any(|pair| pair == b"..")
+    }
+
+    /// Up to the byte behind this one, which no backslash precedes.
+    fn pass(&mut self, end: u8) {
+        while let Some(byte) = self.bump().filter(|byte| *byte != end) {
+            if byte == b'\\' {
+                self.bump();
+            }
+        }
+    }
+
+    /// Up to behind the bracket that closes what is open, with `depth` of them open already.
+    fn pass_nested(&mut self, open: u8, close: u8, mut depth: i32) {
+        while let Some(byte) = self.bump() {
+            match byte {
+                b'\\' => drop(self.bump()),
+                b'\'' => while self.bump().is_some_and(|byte| byte != b'\'') {},
+                b'"' => self.pass(b'"'),
+                _ => depth += i32::from(byte == open) - i32::from(byte == close),
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+
     fn expansion(&mut self, quoted: bool) -> Piece {
         if self.bump() == Some(b'`') {
-            while self.bump().is_some_and(|byte| byte != b'`') {}
+            self.pass(b'`');
             return Piece::Unknown("the output of a command");
         }
         match self.peek(0) {
             Some(b'(') => {
-                let mut depth = 0;
-                while let Some(byte) = self.bump() {
-                    depth += i32::from(byte == b'(') - i32::from(byte == b')');
-                    if depth == 0 {
-                        break;
-                    }
-                }
+                self.pass_nested(b'(', b')', 0);
                 Piece::Unknown("the output of a command")
+            }
+            Some(quote @ (b'\'' | b'"')) if !quoted => {
+                self.bump();
+                self.pass(quote);
+                Piece::Unknown("a quote of bash")
             }
             Some(b'{') => {
                 self.bump();
                 let name = self.name();
                 let start = self.at;
-                let mut depth = 1;
-                while let Some(byte) = self.bump() {
-                    depth += i32::from(byte == b'{') - i32::from(byte == b'}');
-                    if depth == 0 {
-                        break;
-                    }
-                }
+                self.pass_nested(b'{', b'}', 1);
                 let rest = &self.text[start..self.at.saturating_sub(1).max(start)];
-                let plain = |text: &[u8]| !text.iter().any(|byte| b"$`\\\"'*?~ ".contains(byte));
+                let plain = |text: &[u8]| !text.iter().any(|byte| b"$`\\\"'*?[~ ".contains(byte));
                 match rest {
                     b"" if !name.is_empty() => Piece::Variable { name, quoted, default: None },
                     [b':', b'-', default @ ..] if !name.is_empty() && plain(default) => {
                         Piece::Variable { name, quoted, default: Some(default.to_vec()) }
+                    }
+                    [b':', b'=', value @ ..] | [b'=', value @ ..] if !name.is_empty() => {
+                        Piece::Default { name, value: Some(value.to_vec()).filter(|value| plain(value)) }
                     }
                     _ => Piece::Unknown("an expansion"),
                 }
@@ -429,16 +483,19 @@ struct Shell<'a> {
     known: BTreeMap<Vec<u8>, Known>,
     /// The line from which on any variable may have any value, as of a file that is read.
     tainted: Option<usize>,
+    /// Whether every variable that is set from here on is exported: `set -a`.
+    exports: bool,
 }
 
 impl Shell<'_> {
     /// What a command does to the shell; one that is not known is left out.
     fn run(&mut self, command: &Command, script: &mut Script) -> Result<(), Refusal> {
-        let (line, sure) = (command.line, command.depth == 0 && !command.depends);
+        let (line, sure) = (command.line, command.is_sure());
+        self.expand(command, script);
         if command.words.is_empty() {
             for (name, value) in &command.assignments {
                 let value = if sure { self.one(value, line).map_err(|_| line) } else { Err(line) };
-                self.assign(name, value, script);
+                self.assign(name, value, line, script);
             }
             return Ok(());
         }
@@ -450,24 +507,41 @@ impl Shell<'_> {
                     script.acts.push(self.redirection(redirection, line)?);
                 }
             }
+            (b"set", Some(options)) if sure => {
+                for option in options.iter().take_while(|option| *option != b"--") {
+                    match &option[..] {
+                        b"allexport" => self.exports = !options.contains(&b"+o".to_vec()),
+                        [b'-', letters @ ..] if letters.contains(&b'a') => self.exports = true,
+                        [b'+', letters @ ..] if letters.contains(&b'a') => self.exports = false,
+                        _ => {}
+                    }
+                }
+            }
             (b"set" | b":" | b"true" | b"echo" | b"printf" | b"exit" | b"test" | b"[" | b"sleep", _) => {}
-            (b"cd", Some([directory])) if sure && !directory.is_empty() => {
+            (b"cd", Some([directory])) if sure && !matches!(directory[..], [] | [b'-', ..]) => {
                 script.acts.push(Act::Directory(directory.clone()));
             }
             (b"umask", Some([mask])) if sure && mask.iter().all(u8::is_ascii_digit) => {
                 script.acts.push(Act::Mask(mask.clone()));
             }
-            (b"export", _) if sure => {
+            (b"readonly", Some([first, ..])) if sure && !first.starts_with(b"-") => {
+                for (name, value) in command.words[1..].iter().filter_map(assignment) {
+                    let value = self.one(&value, line).map_err(|_| line);
+                    self.assign(&name, value, line, script);
+                }
+            }
+            (b"export", words) if sure && !words.is_some_and(|words| words[0].starts_with(b"-")) => {
                 for word in &command.words[1..] {
                     match (assignment(word), &word[..]) {
                         (Some((name, value)), _) => {
                             let value = self.one(&value, line).map_err(|_| line);
                             self.export(&name);
-                            self.assign(&name, value, script);
+                            self.assign(&name, value, line, script);
                         }
                         (None, [Piece::Literal(name)]) => {
+                            let is_set = self.known.contains_key(name) || (self.variable)(name).is_some();
                             self.export(name);
-                            if let Ok(value) = self.value(name) {
+                            if let Some(value) = self.value(name).ok().filter(|_| is_set) {
                                 script.acts.push(Act::Set(name.clone(), value));
                             }
                         }
@@ -475,17 +549,47 @@ impl Shell<'_> {
                     }
                 }
             }
-            (name, _) => {
-                if matches!(
-                    name,
-                    b"." | b"source" | b"eval" | b"read" | b"unset" | b"getopts" | b"export" | b""
-                ) {
+            (name, words) => {
+                const CHANGING: [&[u8]; 16] = [
+                    b"",
+                    b".",
+                    b"source",
+                    b"eval",
+                    b"read",
+                    b"unset",
+                    b"getopts",
+                    b"export",
+                    b"readonly",
+                    b"declare",
+                    b"typeset",
+                    b"local",
+                    b"let",
+                    b"mapfile",
+                    b"command",
+                    b"builtin",
+                ];
+                let asks = matches!(words.and_then(<[_]>::first).map(|word| &word[..]), Some(b"-v" | b"-V"));
+                if CHANGING.contains(&name) && !(name == b"command" && asks) {
                     self.taint(line);
                 }
                 script.left_out.push((line, begins(command)));
             }
         }
         Ok(())
+    }
+
+    /// Gives variables the values that the words of a command give them.
+    fn expand(&mut self, command: &Command, script: &mut Script) {
+        let line = command.line;
+        for piece in command.words.iter().chain(command.assignments.iter().map(|(_, value)| value)).flatten()
+        {
+            let Piece::Default { name, value } = piece else { continue };
+            if self.value(name).as_ref().is_ok_and(|value| !value.is_empty()) {
+                continue;
+            }
+            let value = value.clone().filter(|_| command.is_sure() && self.value(name).is_ok()).ok_or(line);
+            self.assign(name, value, line, script);
+        }
     }
 
     fn taint(&mut self, line: usize) {
@@ -499,11 +603,15 @@ impl Shell<'_> {
         known.exported = true;
     }
 
-    fn assign(&mut self, name: &[u8], value: Result<Vec<u8>, usize>, script: &mut Script) {
+    fn assign(&mut self, name: &[u8], value: Result<Vec<u8>, usize>, line: usize, script: &mut Script) {
         let before = self.known.get(name).map(|known| known.exported);
-        let exported = before.unwrap_or_else(|| (self.variable)(name).is_some());
-        if let (true, Ok(value)) = (exported, &value) {
-            script.acts.push(Act::Set(name.to_vec(), value.clone()));
+        let exported = self.exports || before.unwrap_or_else(|| (self.variable)(name).is_some());
+        match &value {
+            Ok(value) if exported => script.acts.push(Act::Set(name.to_vec(), value.clone())),
+            Err(_) if exported => {
+                script.left_out.push((line, [&String::from_utf8_lossy(name), "=..."].concat()));
+            }
+            _ => {}
         }
         self.known.insert(name.to_vec(), Known { value, exported });
     }
@@ -519,28 +627,34 @@ impl Shell<'_> {
 
     /// The words that a word becomes.
     fn words(&self, word: &Pieces, line: usize) -> Result<Vec<Vec<u8>>, Refusal> {
-        let mut words = vec![Vec::new()];
-        let mut there = false;
+        let mut words: Vec<Vec<u8>> = Vec::new();
+        let mut goes_on = false;
+        let mut add = |text: &[u8], goes_on: &mut bool| {
+            if !std::mem::replace(goes_on, true) {
+                words.push(Vec::new());
+            }
+            words.last_mut().into_iter().for_each(|word| word.extend(text));
+        };
         for piece in word {
             let (text, splits) = self.text(piece, line)?;
-            let last = words.len() - 1;
             if !splits {
-                words[last].extend(text);
-                there = true;
+                add(&text, &mut goes_on);
                 continue;
             }
-            for (place, part) in
-                text.split(u8::is_ascii_whitespace).filter(|part| !part.is_empty()).enumerate()
-            {
-                if place > 0 {
-                    words.push(Vec::new());
+            if text.iter().any(|byte| b"*?[".contains(byte)) {
+                return Err((line, "a variable in it has a pattern of file names as its value".into()));
+            }
+            if self.known.contains_key(&b"IFS"[..]) {
+                return Err((line, "a variable in it is split by the script's own IFS".into()));
+            }
+            for (place, part) in text.split(|byte| b" \t\n".contains(byte)).enumerate() {
+                goes_on &= place == 0;
+                if !part.is_empty() {
+                    add(part, &mut goes_on);
                 }
-                let last = words.len() - 1;
-                words[last].extend(part);
-                there = true;
             }
         }
-        Ok(if there { words } else { Vec::new() })
+        Ok(words)
     }
 
     /// A word that is not split, as a value.
@@ -553,14 +667,14 @@ impl Shell<'_> {
     fn text(&self, piece: &Piece, line: usize) -> Result<(Vec<u8>, bool), Refusal> {
         match piece {
             Piece::Literal(text) => Ok((text.clone(), false)),
+            Piece::Default { name, .. } => {
+                Ok((self.value(name).map_err(|from| unknown(name, line, from))?, true))
+            }
             Piece::Unknown(what) => Err((line, ["it has ", what, ", which only the shell knows"].concat())),
             Piece::Variable { name, quoted, default } => match self.value(name) {
                 Ok(value) if value.is_empty() => Ok((default.clone().unwrap_or_default(), !quoted)),
                 Ok(value) => Ok((value, !quoted)),
-                Err(from) => {
-                    let name = String::from_utf8_lossy(name);
-                    Err((line, format!("it has ${name}, whose value is not known from line {from} on")))
-                }
+                Err(from) => Err(unknown(name, line, from)),
             },
         }
     }
@@ -588,11 +702,18 @@ impl Shell<'_> {
     }
 }
 
+fn unknown(name: &[u8], line: usize, from: usize) -> Refusal {
+    let name = String::from_utf8_lossy(name);
+    (line, format!("it has ${name}, whose value is not known from line {from} on"))
+}
+
 /// How a command begins, for a message.
 fn begins(command: &Command) -> String {
     let text = |piece: &Piece| match piece {
         Piece::Literal(text) => String::from_utf8_lossy(text).into_owned(),
-        Piece::Variable { name, .. } => ["$", &String::from_utf8_lossy(name)].concat(),
+        Piece::Variable { name, .. } | Piece::Default { name, .. } => {
+            ["$", &String::from_utf8_lossy(name)].concat()
+        }
         Piece::Unknown(_) => "...".into(),
     };
     let words = command.words.iter().take(2).map(|word| word.iter().map(text).collect::<String>());

@@ -14,11 +14,12 @@ use common::procfs::This;
 use common::quantity::number;
 use common::state::{Item, State};
 use common::{Chain, Cli, Env, Exit, Link, Observer, OrFail, Outcome, Words, fds, process, shown};
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::stat;
 
 use super::program;
-use super::told::{Inherited, Record, entries};
+use super::told::{Found, Inherited, Record, entries};
 use crate::LINKS;
 
 /// How this process is called between two links: then come the numbers of a [`Channel`].
@@ -38,6 +39,8 @@ pub(super) enum Naming {
 pub(super) struct Channel {
     /// Where it tells.
     pipe: RawFd,
+    /// A pipe that nobody can read from any more when the process that prints has ended.
+    life: RawFd,
     /// Its directory in /proc, in whatever root; -1 where there is none.
     own: RawFd,
     /// This program's file.
@@ -49,33 +52,45 @@ pub(super) struct Channel {
 
 impl Channel {
     /// Opens what a process keeps; it must be the one that applies the links.
-    pub(super) fn open(pipe: OwnedFd, naming: Naming) -> Result<Self, Exit> {
+    pub(super) fn open(pipe: OwnedFd, life: OwnedFd, naming: Naming) -> Result<Self, Exit> {
         let this = This::open().or_fail("look at /proc/self")?;
         let file = this.file(c"exe", OFlag::O_RDONLY).or_fail("open this program's own file")?;
         let own = this.file(c".", OFlag::O_RDONLY | OFlag::O_DIRECTORY).or_fail("open /proc/self")?;
         let keep = |fd| fds::out_of_the_way(fd).or_fail("keep a fd");
-        Ok(Self { pipe: keep(pipe)?, own: keep(own)?, file: keep(file)?, naming, ended: false }.kept_open())
+        let channel = Self {
+            pipe: keep(pipe)?,
+            life: keep(life)?,
+            own: keep(own)?,
+            file: keep(file)?,
+            naming,
+            ended: false,
+        };
+        Ok(channel.kept_open())
     }
 
     /// The channel that a process was called with, if it is one of these.
     pub(super) fn of(name: &CStr) -> Option<Self> {
         let mut parts = name.to_bytes().strip_prefix(MARK)?.split(|byte| *byte == b':');
         let mut fd = || number::<RawFd>(parts.next()?);
-        let (pipe, own, file) = (fd()?, fd()?, fd()?);
+        let (pipe, life, own, file) = (fd()?, fd()?, fd()?, fd()?);
         let naming = if parts.next()? == b"n" { Naming::ByName } else { Naming::ByFile };
-        Some(Self { pipe, own, file, naming, ended: parts.next()? == b"e" }.kept_open())
+        Some(Self { pipe, life, own, file, naming, ended: parts.next()? == b"e" }.kept_open())
     }
 
     /// Lets no link close these with all others.
     fn kept_open(self) -> Self {
-        fds::keep_from(self.pipe.min(self.own).min(self.file));
+        fds::keep_from(self.hidden().into_iter().min().unwrap_or(RawFd::MAX));
         self
+    }
+
+    fn hidden(&self) -> [RawFd; 4] {
+        [self.pipe, self.life, self.own, self.file]
     }
 
     fn name(&self) -> CString {
         let naming = if self.naming == Naming::ByName { "n" } else { "f" };
         let ended = if self.ended { "e" } else { "g" };
-        let parts = [self.pipe, self.own, self.file].map(|fd| fd.to_string()).join(":");
+        let parts = self.hidden().map(|fd| fd.to_string()).join(":");
         let name = [MARK, parts.as_bytes(), b":", naming.as_bytes(), b":", ended.as_bytes()].concat();
         CString::new(name).unwrap_or_default() // it has no NUL
     }
@@ -94,7 +109,7 @@ impl Channel {
     fn state(&self) -> Result<State, Exit> {
         let fresh = This::open();
         let kept = if fresh.is_err() { self.kept() } else { None };
-        State::read(fresh.as_ref().ok().or(kept.as_ref()), &[self.pipe, self.own, self.file])
+        State::read(fresh.as_ref().ok().or(kept.as_ref()), &self.hidden())
     }
 
     /// The directory in /proc that was opened before there was another root, unless it is that of a parent by now.
@@ -114,6 +129,10 @@ pub(super) fn run(cli: &mut Cli, channel: Channel) -> Outcome {
 }
 
 pub(super) fn go(mut chain: Chain, mut channel: Channel) -> Outcome {
+    // Or a link that waits would wait for nobody. Each process asks for itself, also one that a link has forked.
+    if fds::die_with_reader(channel.life) == Err(Errno::EPIPE) {
+        return Err(Exit::answer(111, ""));
+    }
     channel.tell_state(&chain)?;
     if channel.ended {
         return Err(Exit::answer(0, ""));
@@ -156,9 +175,19 @@ pub(super) fn go(mut chain: Chain, mut channel: Channel) -> Outcome {
             }
             None => {}
         }
-        channel.tell(Record::Found(program::look(&chain)));
+        let found = program::look(&chain);
+        channel.tell(Record::Found(found.clone()));
         channel.ended = true;
-        again(&mut chain, channel);
+        // Words and variables that are too long for this program are so for that one.
+        if again(&mut chain, channel) == Errno::E2BIG && found.status == 0 {
+            let program = chain.words.first().unwrap_or_default().to_bytes();
+            let error = Exit::exec(program, chain.root.map(CStr::to_bytes), Errno::E2BIG);
+            channel.tell(Record::Found(Found {
+                status: error.status(),
+                seen: error.text().to_owned(),
+                ..found
+            }));
+        }
         channel.tell_state(&chain)?;
         return Err(Exit::answer(0, ""));
     }
@@ -166,13 +195,13 @@ pub(super) fn go(mut chain: Chain, mut channel: Channel) -> Outcome {
 
 /// Executes this program again. Returns where that is not possible, as under a landlock: then the next link is applied
 /// in this process image, as by `catena`.
-fn again(chain: &mut Chain, channel: Channel) {
+fn again(chain: &mut Chain, channel: Channel) -> Errno {
     let env = mem::take(&mut chain.env).into_words();
     let name: &'static CStr = Box::leak(channel.name().into_boxed_c_str());
     let words: Words = [name].into_iter().chain(chain.words.clone()).collect();
-    // Whatever the errno: the chain goes on here.
-    let _ = process::execute_open(channel.file, &words, &env);
+    let errno = process::execute_open(channel.file, &words, &env);
     chain.env = Env::new(env);
+    errno
 }
 
 /// The link that is the next word, if it is one.

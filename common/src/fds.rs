@@ -16,7 +16,7 @@ use crate::quantity::number;
 use crate::sys::{fd as raw, file, process};
 
 pub use crate::sys::fd::{
-    close_others, give, is_open, owner, set_nonblocking, stdin, stdout, unread, write_all,
+    close_others, die_with_reader, give, is_open, owner, set_nonblocking, stdin, stdout, unread, write_all,
 };
 
 /// Opens a file on a fd from 3 up, though 0-2 be closed: there it would receive our own messages, or be the

@@ -235,7 +235,7 @@ fn a_link_sees_what_the_one_before_it_did() {
         "no-new-privs setuidgid :65534:65533 chroot / @/state",
         "chroot / envuidgid -s root @/state",
         "cgroup ./catena-tests umask 027 cgroup -k cgroup.max.depth=7 ./catena-tests @/state",
-        "cgroup ./catena-tests/none @/state",
+        "cgroup ./catena-tests/none/none @/state",
         "setuidgid :65534:65533 umask 022 cgroup ./catena-tests @/state",
         "setuidgid :65534:65533 setuidgid :65534:65533 @/state",
         "setuidgid :65534:65533 setuidgid :65534:65532 @/state",

@@ -82,7 +82,7 @@ impl House {
     }
 
     pub(super) fn text(&self, text: &str) -> String {
-        text.replace('@', self.directory.path().to_str().unwrap())
+        with_group(text).replace('@', self.directory.path().to_str().unwrap())
     }
 
     pub(super) fn write(&self, file: &str, content: &str) {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 
 use super::until;
@@ -35,6 +36,38 @@ pub(crate) fn cgroups() -> Result<(), String> {
 /// Whether a link can do its deed here at all.
 pub(crate) fn is_possible(link: &str) -> bool {
     link != "cgroup" || cgroups().is_ok()
+}
+
+/// What stands in tables for the group that their lines share.
+pub(crate) const SHARED: &str = "catena-tests";
+
+/// These words with the name of the group that the lines of this process share: it is no other's, and is gone when the
+/// process is, however that ends.
+pub(crate) fn with_group(text: &str) -> String {
+    static HELD: OnceLock<Option<ChildStdin>> = OnceLock::new();
+    let name = format!("{SHARED}-{}", std::process::id());
+    if text.contains(SHARED) && cgroups().is_ok() {
+        HELD.get_or_init(|| remover(&hierarchy().unwrap().join(&name)));
+    }
+    text.replace(SHARED, &name)
+}
+
+/// A process, no child of this one, that removes the group when the pipe has no writer any more.
+fn remover(group: &Path) -> Option<ChildStdin> {
+    let script = "trap '' HUP INT QUIT TERM; exec 3<&0; (
+        cat <&3 >/dev/null
+        [ -d \"$0\" ] || exit
+        echo 1 >\"$0/cgroup.kill\"
+        for turn in 1 2 3 4 5 6 7 8 9; do
+            find \"$0\" -depth -type d -exec rmdir {} + && exit
+            sleep 1
+        done) &";
+    let mut remover = Command::new("sh");
+    remover.args(["-c", script]).arg(group).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut remover = remover.spawn().unwrap();
+    let held = remover.stdin.take();
+    remover.wait().unwrap();
+    held
 }
 
 /// A group of a test's own, which is killed and removed with all that is in it.

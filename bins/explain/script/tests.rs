@@ -31,13 +31,26 @@ fn the_last_exec_with_a_program_is_the_chain() {
         ("exec a 'b  c' \"d\\\"e\" f\\ g ''", "<a><b  c><d\"e><f g><>"),
         ("exec a 'b\nc'", "<a><b\nc>"),
         ("exec env - PATH=\"/x:$PATH\" prog", "<env><-><PATH=/x:/bin><prog>"),
-        ("exec a $TWO \"$TWO\" x$TWO", "<a><one><two>< one two ><xone><two>"),
+        ("exec a $TWO \"$TWO\" x$TWO", "<a><one><two>< one two ><x><one><two>"),
         ("exec a $UNSET b \"$UNSET\"", "<a><b><>"),
         ("exec a ${UNSET:-c} ${TWO:-c}", "<a><c><one><two>"),
         ("X=1\nY=$X-2\nexec a $X $Y", "<a><1><1-2>"),
         ("PATH=/links:$PATH\nexec a $PATH", "<a></links:/bin>"),
         ("[ -r x ] && echo y\nexec a", "<a>"),
         ("exec a >x 2>&1 b", "<a><b>"),
+        ("exec a x${TWO}y", "<a><x><one><two><y>"),
+        ("exec a\nexec b", "<a>"),
+        ("if x; then exec a; fi\nexec b", "<b>"),
+        (": \"${X:=abc}\"\nexec a $X", "<a><abc>"),
+        (": ${TWO:=abc}\nexec a \"$TWO\"", "<a>< one two >"),
+        ("exec a ${X:=b} $X", "<a><b><b>"),
+        ("readonly X=5\nexec a $X", "<a><5>"),
+        ("command -v x >/dev/null\nexec a $TWO", "<a><one><two>"),
+        ("X=$(echo \")\" '(' \\()\nexec a", "<a>"),
+        ("Y=${X%\"}\"}\nexec a", "<a>"),
+        ("function f {\nexec b\n}\nexec a", "<a>"),
+        ("exec find x -exec y {} +", "<find><x><-exec><y><{}><+>"),
+        ("exec a b\r\n", "<a><b\r>"),
         ("exec nginx -g 'daemon off;'", "<nginx><-g><daemon off;>"),
     ] {
         assert_eq!(words(text), expected, "{text}");
@@ -64,6 +77,16 @@ fn what_only_a_shell_can_know_is_refused_with_its_line() {
         ("cat <<E\nx\nE\nexec a", 1, "a here-document"),
         ("exec a 'b", 1, "a quote has no end"),
         ("exec -a b c", 1, "options of exec"),
+        ("exit 0\nexec a", 0, "no line that begins with exec"),
+        ("X='/e*'\nexec a $X", 2, "a pattern of file names"),
+        ("IFS=:\nX=b:c\nexec a $X", 3, "IFS"),
+        ("declare X=1\nexec a $X", 2, "$X, whose value is not known from line 1 on"),
+        ("x && : ${X:=1}\nexec a $X", 2, "$X, whose value is not known from line 1 on"),
+        ("export -n HOME\nexec a $HOME", 2, "$HOME, whose value is not known from line 1 on"),
+        ("exec a {b,c}", 1, "a list in braces"),
+        ("exec a $'b\\'c'", 1, "a quote of bash"),
+        ("exec env PATH=~/x:$PATH a", 1, "a home directory"),
+        ("exec a <(b)", 1, "a process substitution"),
     ] {
         let (at, what) = refused(text);
         assert!(at == line && what.contains(why), "{text}: {at} {what}");
@@ -94,6 +117,20 @@ fn what_the_shell_does_to_itself_is_done_and_the_rest_is_named() {
     assert_eq!((script.line, script.conditional), (10, false));
     assert!(of("if x; then\nexec a\nfi").unwrap().conditional);
     assert!(of("x || exec a").unwrap().conditional);
+}
+
+#[test]
+fn the_environment_is_that_which_the_shell_makes() {
+    let of = |text: &str| of(text).unwrap();
+    let set = |name: &str, value: &str| Act::Set(name.into(), value.into());
+    assert_eq!(
+        of("set -ea\nA=1\nset +a\nB=2\nset -o allexport\nC=3\nexec a").acts,
+        [set("A", "1"), set("C", "3")]
+    );
+    assert_eq!(of("export NONE\nNONE=1\nexec a").acts, [set("NONE", "1")]);
+    assert_eq!(of("cd -\ncd / &\nexec 2>&1 | x\nexport -p\nexec a").acts, []);
+    let unknown = of("PATH=$(x)\nOTHER=$(x)\nexec a");
+    assert_eq!((unknown.acts, unknown.left_out), (vec![], vec![(1, "PATH=...".to_owned())]));
 }
 
 #[test]

@@ -67,6 +67,23 @@ pub fn set_nonblocking(fd: RawFd, on: bool) -> nix::Result<()> {
     Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }).map(drop)
 }
 
+/// Has the kernel kill this process as soon as nobody can read from the pipe `fd` any more, in the place of the process
+/// that asked so last. EPIPE where that is so already.
+pub fn die_with_reader(fd: RawFd) -> nix::Result<()> {
+    const F_SETSIG: c_int = 10; // of Linux, which the libraries leave out
+    // SAFETY: these commands take integers, or nothing.
+    unsafe {
+        Errno::result(libc::fcntl(fd, libc::F_SETOWN, libc::getpid()))?;
+        Errno::result(libc::fcntl(fd, F_SETSIG, libc::SIGKILL))?;
+        let flags = Errno::result(libc::fcntl(fd, libc::F_GETFL))?;
+        Errno::result(libc::fcntl(fd, libc::F_SETFL, flags | libc::O_ASYNC))?;
+    }
+    let mut pipe = libc::pollfd { fd, events: 0, revents: 0 };
+    // SAFETY: one structure, which is ours.
+    Errno::result(unsafe { libc::poll(&raw mut pipe, 1, 0) })?;
+    if pipe.revents & libc::POLLERR == 0 { Ok(()) } else { Err(Errno::EPIPE) }
+}
+
 /// The kind of what is open there, as `S_IFREG`.
 pub(crate) fn kind(fd: RawFd) -> nix::Result<libc::mode_t> {
     // SAFETY: an integer, of which the kernel says whether it is open.
