@@ -78,6 +78,20 @@ fn a_lock_and_a_socket_are_told_from_other_files() {
 }
 
 #[test]
+fn a_file_with_a_tab_in_its_name_has_no_address() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("a\tb").display().to_string();
+    let found = line(&["redirfd", "-w", "9", &file], "fd 9");
+    assert!(found.starts_with("write /") && found.ends_with("/a\\x09b"), "{found}");
+    let json = run(link("redirfd").args(["-w", "9", &file, "state", "-j"])).stdout;
+    let expected = format!(
+        "\"9\":{{\"access\":\"write\",\"flags\":[],\"file\":\"{}\",\"address\":null}}",
+        file.replace('\t', "\\t")
+    );
+    assert!(json.contains(&expected) || json.contains(&expected.replace("\\t", "\\u0009")), "{json}");
+}
+
+#[test]
 fn an_account_has_its_ids_and_no_capabilities() {
     needs!(root());
     let directory = open_directory();

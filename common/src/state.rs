@@ -412,7 +412,7 @@ impl Item {
                 if ids.all(|id| id == first) { first.to_owned() } else { text }
             }
             Kind::File => {
-                let words = self.value.split(|byte| *byte == b'\t').filter(|word| !word.is_empty());
+                let words = file_parts(&self.value).into_iter().filter(|word| !word.is_empty());
                 words.map(|word| shown(word).to_string()).collect::<Vec<_>>().join(" ")
             }
             _ => shown(&self.value).to_string(),
@@ -442,20 +442,19 @@ impl Item {
             Kind::Ids => push_members(text, &["real", "effective", "saved"], words()),
             Kind::Limit => push_members(text, &["soft", "hard"], words()),
             Kind::File => {
-                let mut parts = self.value.split(|byte| *byte == b'\t');
-                let mut next = || parts.next().unwrap_or_default();
+                let [access, flags, file, address] = file_parts(&self.value);
                 text.push_str("{\"access\":");
-                push_quoted(text, next());
+                push_quoted(text, access);
                 text.push_str(",\"flags\":");
                 push_list(
                     text,
-                    next().split(|byte| *byte == b' ').filter(|word| !word.is_empty()),
+                    flags.split(|byte| *byte == b' ').filter(|word| !word.is_empty()),
                     push_quoted,
                 );
                 text.push_str(",\"file\":");
-                push_quoted(text, next());
+                push_quoted(text, file);
                 text.push_str(",\"address\":");
-                match next() {
+                match address {
                     b"" => text.push_str("null"),
                     address => push_quoted(text, address),
                 }
@@ -549,6 +548,18 @@ impl Files<'_> {
         }
         Ok([access.as_bytes(), words.join(" ").as_bytes(), &path, &address].join(&b'\t'))
     }
+}
+
+/// The parts of a [`Kind::File`]: only of a socket has the last one, and only the name of what is none can have a tab.
+fn file_parts(value: &[u8]) -> [&[u8]; 4] {
+    let tab = |byte: &u8| *byte == b'\t';
+    let mut parts = value.splitn(3, tab);
+    let mut next = || parts.next().unwrap_or_default();
+    let (access, flags, rest) = (next(), next(), next());
+    let end = rest.iter().position(tab).filter(|_| rest.starts_with(b"socket"));
+    let (file, address) =
+        rest.split_at(end.unwrap_or_else(|| rest.strip_suffix(b"\t").unwrap_or(rest).len()));
+    [access, flags, file, address.strip_prefix(b"\t").unwrap_or(address)]
 }
 
 /// What is open there, where /proc does not say which.
