@@ -248,7 +248,8 @@ fn below_an_unshare_without_a_session_it_has_the_terminal_in_the_foreground_alon
         let ground = Ground::new();
         // The process groups of the outer namespace have no numbers in the inner one.
         let tree = format!("--fork --pid --mount-proc --kill-child svtree -- sh -c '{program}'");
-        let line = format!("{}; echo status $?", line.replace("...", &tree));
+        let line = line.replace("unshare ...", &format!("{BASE_UNSHARE} {tree}"));
+        let line = format!("{line}; echo status $?");
         let mut terminal = terminal(&ground, &line);
         terminal.until_words("program");
         assert_eq!(terminal.foreground() == terminal.child.id(), !foreground, "{line}");
