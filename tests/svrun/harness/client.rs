@@ -73,10 +73,11 @@ impl Client {
 }
 
 /// The value of a key in a line of JSON, as it is written there.
+#[track_caller]
 pub(crate) fn field<'a>(line: &'a str, key: &str) -> &'a str {
     let mark = format!("\"{key}\":");
-    let start = line.find(&mark).unwrap_or_else(|| panic!("no {key} in {line}")) + mark.len();
-    let rest = &line[start..];
+    let Some(start) = line.find(&mark) else { panic!("no {key} in {line}") };
+    let rest = &line[start + mark.len()..];
     let end = if let Some(text) = rest.strip_prefix('"') {
         2 + text.find('"').unwrap()
     } else if rest.starts_with('{') {
