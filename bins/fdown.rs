@@ -1,6 +1,6 @@
 //! fdown: run a program with a file descriptor given to an account.
 
-use common::credentials::{Account, Groups};
+use common::credentials::Account;
 use common::{Cli, Exit, Link, OrFail, Outcome, fds};
 use nix::errno::Errno;
 use nix::unistd::geteuid;
@@ -21,10 +21,7 @@ fn run(cli: &mut Cli) -> Outcome {
     let fd = cli.fd("fd")?;
     let text = cli.operand("account")?;
     let chain = cli.rest()?;
-    let Account { uid, gid, groups, .. } = Account::find(&text, Groups::Listed)?;
-    if groups.len() > 1 {
-        return Err(Exit::value("a file has one group", text.to_bytes()));
-    }
+    let Account { uid, gid, .. } = Account::find_owner(&text, "a file has one group")?;
     fds::give(fd, uid, gid).map_err(|errno| {
         let error = Exit::system(format_args!("give fd {fd} to uid {uid}, gid {gid}"), errno);
         match errno {

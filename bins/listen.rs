@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use common::caps::Set;
-use common::credentials::{Account, Groups};
+use common::credentials::Account;
 use common::quantity::number;
 use common::socket::{self, Name};
 use common::{Cli, Exit, Link, OrFail, Outcome, Short, Words, fds, mode};
@@ -50,7 +50,8 @@ struct Request {
 fn run(cli: &mut Cli) -> Outcome {
     let request = request(cli)?;
     let mut chain = cli.rest()?;
-    let account = request.account.map(owner).transpose()?;
+    let account = request.account;
+    let account = account.map(|text| Account::find_owner(text, "a socket has one group")).transpose()?;
     let row = Row::of(&chain.env)?;
     let socket = open(&request, account.as_ref())?;
     let at = row.end();
@@ -96,15 +97,6 @@ fn request(cli: &mut Cli) -> Result<Request, Exit> {
     }
     // The kernel takes no more than net.core.somaxconn.
     Ok(Request { address, backlog: backlog.unwrap_or(i32::MAX), name, mode, account, remove })
-}
-
-/// The account that a socket is given to.
-fn owner(text: &CStr) -> Result<Account, Exit> {
-    let account = Account::find(text, Groups::Listed)?;
-    if account.groups.len() > 1 {
-        return Err(Exit::value("a socket has one group", text.to_bytes()));
-    }
-    Ok(account)
 }
 
 /// The capability for a port below 1024, and none for any other address.

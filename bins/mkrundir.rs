@@ -6,7 +6,7 @@ use std::mem;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 
-use common::credentials::{Account, Groups};
+use common::credentials::Account;
 use common::{Cli, Exit, Link, OrFail, Outcome, Short, Word, mode};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
@@ -59,10 +59,7 @@ fn run(cli: &mut Cli) -> Outcome {
     let caller = getresuid().or_fail("read the uids")?.effective.as_raw();
     let (uid, gid) = match account {
         Some(text) => {
-            let account = Account::find(text, Groups::Listed)?;
-            if account.groups.len() > 1 {
-                return Err(Exit::value("a directory has one group", text.to_bytes()));
-            }
+            let account = Account::find_owner(text, "a directory has one group")?;
             (account.uid, account.gid)
         }
         None => (caller, getresgid().or_fail("read the gids")?.effective.as_raw()),

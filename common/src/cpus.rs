@@ -56,6 +56,18 @@ impl Cpus {
         self.0.get(cpu / BITS).is_some_and(|word| word >> (cpu % BITS) & 1 == 1)
     }
 
+    /// Those on which this process may run.
+    pub(crate) fn own() -> nix::Result<Self> {
+        let mut cpus = Self::none();
+        process::cpus(&mut cpus.0)?;
+        Ok(cpus)
+    }
+
+    /// Their numbers, in rising order.
+    pub(crate) fn numbers(&self) -> Vec<usize> {
+        (0..MOST).filter(|cpu| self.has(*cpu)).collect()
+    }
+
     fn none() -> Self {
         Self([0; MOST / BITS])
     }
@@ -100,10 +112,6 @@ pub fn set(cpus: &Cpus, asked: &[u8]) -> Result<(), Exit> {
 mod tests {
     use super::*;
 
-    fn numbers(cpus: &Cpus) -> Vec<usize> {
-        (0..MOST).filter(|cpu| cpus.has(*cpu)).collect()
-    }
-
     #[test]
     fn a_list_has_numbers_ranges_and_steps() {
         for (text, expected) in [
@@ -122,7 +130,7 @@ mod tests {
             ("0-4294967295:4294967295", &[0]),
         ] {
             assert_eq!(
-                Cpus::list(text.as_bytes()).map(|cpus| numbers(&cpus)),
+                Cpus::list(text.as_bytes()).map(|cpus| cpus.numbers()),
                 Some(expected.to_vec()),
                 "{text}"
             );
@@ -165,7 +173,7 @@ mod tests {
             ("00000001,00000000,00000000", &[64]),
         ] {
             assert_eq!(
-                Cpus::mask(text.as_bytes()).map(|cpus| numbers(&cpus)),
+                Cpus::mask(text.as_bytes()).map(|cpus| cpus.numbers()),
                 Some(expected.to_vec()),
                 "{text}"
             );

@@ -113,6 +113,12 @@ impl Account {
         Ok(Self { uid, gid, groups: sorted(&gids), user })
     }
 
+    /// As [`Account::find`], for an owner of something, which has one group: `problem` says so of an account with more.
+    pub fn find_owner(text: &CStr, problem: &str) -> Result<Self, Exit> {
+        let account = Self::find(text, Groups::Listed)?;
+        if account.groups.len() > 1 { Err(Exit::value(problem, text.to_bytes())) } else { Ok(account) }
+    }
+
     /// Sets UID and GID.
     pub fn export_ids(&self, env: &mut Env) -> Result<(), Exit> {
         env.set(b"UID", self.uid.to_string().as_bytes())?;

@@ -41,7 +41,7 @@ pub struct Chain {
     pub lent: Set,
     /// The capabilities that the program is to have, whatever else is taken back.
     pub given: Given,
-    /// Who is told of each link that is applied.
+    /// Is told of each link that is applied.
     pub observer: Option<&'static dyn Observer>,
     path: &'static CStr,
     /// Where the exec writes the names of files.

@@ -56,7 +56,7 @@ impl Link {
     }
 }
 
-/// Who is told of each link of a chain that is applied, those by another link too: explain.
+/// Is told of each link of a chain that is applied, those by another link too: explain.
 pub trait Observer {
     /// A link begins, with these words.
     fn begins(&self, link: &'static Link, words: Words);

@@ -47,7 +47,7 @@ impl Policy {
     }
 }
 
-/// Who has the policy.
+/// Which processes get the policy.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Heirs {
     /// The process, and all that it starts.

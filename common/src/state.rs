@@ -11,6 +11,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource as R, getrlimit};
 use nix::sys::stat::{SFlag, major, minor, stat};
 use nix::unistd::{getcwd, getgroups, getpgrp, getpid, getppid, getresgid, getresuid, getsid};
 
+use crate::cpus::Cpus;
 use crate::exit::Exit;
 use crate::fds;
 use crate::procfs::This;
@@ -348,11 +349,10 @@ impl State {
 
     fn scheduling(&mut self) {
         self.add("nice", "", process::niceness().map(|nice| signed(nice.into())));
-        let policy = raw::policy();
         self.add(
             "policy",
             "",
-            policy.map(|(policy, _)| {
+            process::policy().map(|policy| {
                 const RESET: i32 = 1 << 30;
                 let name = ["other", "fifo", "rr", "batch", "other-4", "idle", "deadline", "ext"];
                 let name =
@@ -360,13 +360,13 @@ impl State {
                 [name, if policy & RESET == 0 { "" } else { ",reset-on-fork" }].concat().into_bytes()
             }),
         );
-        self.add("priority", "", policy.map(|(_, priority)| signed(priority.into())));
+        self.add("priority", "", raw::priority().map(|priority| signed(priority.into())));
         self.add(
             "ioprio",
             "",
-            raw::io_priority().map(|value| {
-                let level = signed(i64::from(value) & 0x1fff);
-                match value >> 13 {
+            process::io_priority().map(|(class, level)| {
+                let level = signed(level.into());
+                match class {
                     1 => [b"realtime:", &level[..]].concat(),
                     2 => [b"best-effort:", &level[..]].concat(),
                     3 => b"idle".to_vec(),
@@ -374,7 +374,7 @@ impl State {
                 }
             }),
         );
-        self.add("cpus", "", raw::cpus().map(|cpus| ranges(&cpus)));
+        self.add("cpus", "", Cpus::own().map(|cpus| ranges(&cpus.numbers())));
     }
 
     fn files(&mut self, files: &Files, hidden: &[RawFd]) {

@@ -106,17 +106,22 @@ pub(crate) mod ambient {
 
     use crate::sys::process::prctl_with;
 
+    /// Whether a capability is in it; EINVAL if the kernel has no such one.
+    pub(crate) fn has(number: u8) -> nix::Result<bool> {
+        Ok(call(libc::PR_CAP_AMBIENT_IS_SET, number)? != 0)
+    }
+
     /// Empties it.
     pub(crate) fn clear() -> nix::Result<()> {
-        call(libc::PR_CAP_AMBIENT_CLEAR_ALL, 0)
+        call(libc::PR_CAP_AMBIENT_CLEAR_ALL, 0).map(drop)
     }
 
     /// Adds a capability, which has to be permitted and inheritable.
     pub(crate) fn raise(number: u8) -> nix::Result<()> {
-        call(libc::PR_CAP_AMBIENT_RAISE, number)
+        call(libc::PR_CAP_AMBIENT_RAISE, number).map(drop)
     }
 
-    fn call(what: c_int, number: u8) -> nix::Result<()> {
-        prctl_with(libc::PR_CAP_AMBIENT, what.unsigned_abs().into(), number.into()).map(drop)
+    fn call(what: c_int, number: u8) -> nix::Result<c_int> {
+        prctl_with(libc::PR_CAP_AMBIENT, what.unsigned_abs().into(), number.into())
     }
 }

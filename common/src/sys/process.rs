@@ -104,8 +104,7 @@ pub(crate) fn set_io_priority(class: u8, level: u8) -> nix::Result<()> {
     Errno::result(unsafe { libc::syscall(libc::SYS_ioprio_set, IO_PROCESS, 0, priority) }).map(drop)
 }
 
-/// The class and the level of the I/O priority of this process, `ioprio_get(2)`: for the
-/// tests.
+/// The class and the level of the I/O priority of this process, `ioprio_get(2)`.
 pub fn io_priority() -> nix::Result<(c_int, c_int)> {
     // SAFETY: two integers.
     let priority = Errno::result(unsafe { libc::syscall(libc::SYS_ioprio_get, IO_PROCESS, 0) })? as c_int;
@@ -124,7 +123,7 @@ pub(crate) fn set_policy(policy: c_int, priority: u8) -> nix::Result<()> {
         .map(drop)
 }
 
-/// The scheduling policy of this process with its flags, `sched_getscheduler(2)`: for the tests.
+/// The scheduling policy of this process with its flags, `sched_getscheduler(2)`.
 pub fn policy() -> nix::Result<c_int> {
     // SAFETY: an integer.
     Ok(Errno::result(unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) })? as c_int)
@@ -146,6 +145,14 @@ pub(crate) fn set_cpus(cpus: &[c_ulong]) -> nix::Result<()> {
     let done =
         unsafe { libc::syscall(libc::SYS_sched_setaffinity, 0, mem::size_of_val(cpus), cpus.as_ptr()) };
     Errno::result(done).map(drop)
+}
+
+/// Writes which CPUs this process may run on, `sched_getaffinity(2)`; EINVAL if there is no room for all that the
+/// kernel can have.
+pub(crate) fn cpus(cpus: &mut [c_ulong]) -> nix::Result<()> {
+    let size = mem::size_of_val(cpus);
+    // SAFETY: the kernel writes no more bytes than these are.
+    Errno::result(unsafe { libc::syscall(libc::SYS_sched_getaffinity, 0, size, cpus.as_mut_ptr()) }).map(drop)
 }
 
 /// Gives up the controlling terminal behind `fd`, `TIOCNOTTY` in `ioctl_tty(2)`.

@@ -1,42 +1,22 @@
 //! What a process can ask the kernel about itself, where no other file of these has the call. As raw calls where libc's
 //! types differ, or where its function says something else.
 
-use std::ffi::{c_int, c_long, c_ulong};
+use std::ffi::{c_int, c_long};
 use std::mem;
 use std::os::fd::RawFd;
 
 use nix::errno::Errno;
 
+use super::ids::{ambient, bounding};
 use super::process::prctl;
 use crate::text::Text;
 
-/// Where a process stands with the scheduler: `sched_getscheduler(2)`, `sched_getparam(2)`.
-pub(crate) fn policy() -> nix::Result<(c_int, c_int)> {
+/// The real-time priority of this process, `sched_getparam(2)`.
+pub(crate) fn priority() -> nix::Result<c_int> {
     let mut priority: c_int = 0;
-    // SAFETY: an integer; then one, and a struct sched_param to write, which is an integer.
-    unsafe {
-        let policy = Errno::result(libc::syscall(libc::SYS_sched_getscheduler, 0))?;
-        Errno::result(libc::syscall(libc::SYS_sched_getparam, 0, &raw mut priority))?;
-        Ok((c_int::try_from(policy).unwrap_or(-1), priority))
-    }
-}
-
-/// `ioprio_get(2)` of this process: class and level in one number.
-pub(crate) fn io_priority() -> nix::Result<c_int> {
-    const PROCESS: c_int = 1;
-    // SAFETY: two integers.
-    let value = Errno::result(unsafe { libc::syscall(libc::SYS_ioprio_get, PROCESS, 0) })?;
-    c_int::try_from(value).map_err(|_| Errno::EINVAL)
-}
-
-/// The CPUs that this process may run on, in rising order: `sched_getaffinity(2)`.
-pub(crate) fn cpus() -> nix::Result<Vec<usize>> {
-    const BITS: usize = c_ulong::BITS as usize;
-    let mut words: [c_ulong; 1024 / BITS] = [0; 1024 / BITS];
-    let size = mem::size_of_val(&words);
-    // SAFETY: a number, and as many bytes to write as are said.
-    Errno::result(unsafe { libc::syscall(libc::SYS_sched_getaffinity, 0, size, words.as_mut_ptr()) })?;
-    Ok((0..1024).filter(|cpu| words[cpu / BITS] >> (cpu % BITS) & 1 == 1).collect())
+    // SAFETY: an integer, and a struct sched_param to write, which is one.
+    Errno::result(unsafe { libc::syscall(libc::SYS_sched_getparam, 0, &raw mut priority) })?;
+    Ok(priority)
 }
 
 /// Milliseconds until a timer of setitimer(2) ends, 0 where it does not run.
@@ -58,29 +38,24 @@ pub(crate) fn pending() -> nix::Result<u64> {
 }
 
 /// A set of capabilities that is asked for one by one, up to the last that the kernel has.
-fn set_of(has: impl Fn(c_ulong) -> nix::Result<c_int>) -> u64 {
-    let known = (0..64).map_while(|number| has(number).ok().map(|has| u64::from(has == 1) << number));
+fn set_of(has: impl Fn(u8) -> nix::Result<bool>) -> u64 {
+    let known = (0..64).map_while(|number| has(number).ok().map(|has| u64::from(has) << number));
     known.fold(0, |set, bit| set | bit)
 }
 
-/// The bounding set, `PR_CAPBSET_READ`.
+/// The bounding set.
 pub(crate) fn bounding() -> u64 {
-    set_of(|number| prctl(libc::PR_CAPBSET_READ, number))
+    set_of(bounding::has)
 }
 
-/// The ambient set, `PR_CAP_AMBIENT_IS_SET`.
+/// The ambient set.
 pub(crate) fn ambient() -> u64 {
-    set_of(|number| {
-        const IS_SET: c_ulong = 1; // PR_CAP_AMBIENT_IS_SET
-        let none: c_ulong = 0;
-        // SAFETY: integers.
-        Errno::result(unsafe { libc::prctl(libc::PR_CAP_AMBIENT, IS_SET, number, none, none) })
-    })
+    set_of(ambient::has)
 }
 
 /// All capabilities that the kernel has.
 pub(crate) fn all_capabilities() -> u64 {
-    set_of(|number| prctl(libc::PR_CAPBSET_READ, number).map(|_| 1))
+    set_of(|number| bounding::has(number).map(|_| true))
 }
 
 /// `PR_GET_NO_NEW_PRIVS`.
