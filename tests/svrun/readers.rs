@@ -242,6 +242,7 @@ fn a_group_that_was_of_operators_controls_nothing_once_it_reads() {
     assert_eq!(modes(&service, "supervise", &["control"]), [(0o620, 4242)]);
     service.tell("echo >&7; echo done >>$D/lines");
     service.nth(1, "done");
+    until("word of it", || service.at("supervise/ready").exists());
     // What an earlier time has left is for the new readers, and not for those who may get into the directory.
     service.kill_supervisor();
     std::fs::remove_file(service.at("operators")).unwrap();

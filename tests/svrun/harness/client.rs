@@ -72,6 +72,14 @@ impl Client {
     }
 }
 
+impl Drop for Client {
+    /// Its end is seen at once: a child that another test has just forked has a copy of the connection until it executes
+    /// something, and closing ours would end nothing before.
+    fn drop(&mut self) {
+        let _ = self.0.get_ref().shutdown(std::net::Shutdown::Both);
+    }
+}
+
 /// The value of a key in a line of JSON, as it is written there.
 #[track_caller]
 pub(crate) fn field<'a>(line: &'a str, key: &str) -> &'a str {
