@@ -14,15 +14,16 @@ use super::{of_i386, state};
 /// The longest that a test waits for anything: long enough for a machine with ten times as much to do.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Waits until this holds; whether it did in time. It is looked at each millisecond, for a loop without a pause
-/// would keep the processor from what is waited for.
+/// Waits until this holds; whether it did in time. It is looked at each millisecond at first, for a loop without a pause
+/// would keep the processor from what is waited for; and the less often the longer it takes.
 pub(crate) fn in_time(mut holds: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + DEADLINE;
+    let start = Instant::now();
     while !holds() {
-        if Instant::now() > deadline {
+        let waited = start.elapsed();
+        if waited > DEADLINE {
             return false;
         }
-        thread::sleep(Duration::from_millis(1));
+        thread::sleep((waited / 16).clamp(Duration::from_millis(1), Duration::from_millis(20)));
     }
     true
 }
