@@ -111,7 +111,8 @@ fn every_pair_and_triple_ends_as_where_root_did_the_deeds_first() {
             chains.extend(third.map(|three| vec![one, two, three]));
         }
     }
-    for chain in &mut chains {
+    let chains: Vec<_> = share(chains).collect();
+    for chain in &chains {
         let mut set = chain.clone();
         set.sort_unstable();
         if !sets.contains(&set) {

@@ -19,6 +19,7 @@ fn each_pair_leaves_what_separate_programs_leave() {
             }
         }
     }
+    let pairs: Vec<_> = share(pairs).collect();
     let verdicts = for_each(&pairs, |house, (names, account)| {
         house.compare(&[Symbolic, Named], &chain(house, names, *account), None)
     });
