@@ -22,6 +22,7 @@ mod emptyenv;
 mod envdir;
 mod envfile;
 mod envuidgid;
+mod examples;
 mod explain;
 mod export;
 mod fdclose;
