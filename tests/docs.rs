@@ -12,7 +12,7 @@ use crate::support::*;
 mod completions;
 
 /// Modules of the tests that belong to no single program.
-const OF_NO_PROGRAM: [&str; 16] = [
+const OF_NO_PROGRAM: [&str; 17] = [
     "accounts",
     "all_or_nothing",
     "chpst_beside_runit",
@@ -20,6 +20,7 @@ const OF_NO_PROGRAM: [&str; 16] = [
     "corpus",
     "docs",
     "examples",
+    "from_systemd",
     "handover",
     "hardening",
     "interop",

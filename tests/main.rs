@@ -29,6 +29,7 @@ mod fdclose;
 mod fdmove;
 mod fdown;
 mod fghack;
+mod from_systemd;
 mod handover;
 mod hardening;
 mod interop;
