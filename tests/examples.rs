@@ -1,6 +1,7 @@
 //! The service directories of examples/services: each is copied as it stands and run, with the daemon and the configuration of
 //! Debian's package, in a mount and a network namespace of the test's own, where its port is free and /run is empty.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpStream, UdpSocket};
@@ -33,8 +34,8 @@ fn accounts() -> Accounts {
     let names = line.split_once(';').unwrap().0.split(' ');
     let [mut users, mut groups] = ["/etc/passwd", "/etc/group"].map(|file| fs::read_to_string(file).unwrap());
     for (id, name) in (5401..).zip(names) {
-        users += &format!("{name}:x:{id}:{id}::/nonexistent:/usr/sbin/nologin\n");
-        groups += &format!("{name}:x:{id}:\n");
+        writeln!(users, "{name}:x:{id}:{id}::/nonexistent:/usr/sbin/nologin").unwrap();
+        writeln!(groups, "{name}:x:{id}:").unwrap();
     }
     Accounts::of(&users, &groups)
 }
