@@ -12,13 +12,15 @@ use crate::support::*;
 mod completions;
 
 /// Modules of the tests that belong to no single program.
-const OF_NO_PROGRAM: [&str; 15] = [
+const OF_NO_PROGRAM: [&str; 17] = [
     "accounts",
     "all_or_nothing",
     "chpst_beside_runit",
     "common_rules",
     "corpus",
     "docs",
+    "examples",
+    "from_systemd",
     "handover",
     "hardening",
     "interop",
@@ -238,7 +240,12 @@ fn every_list_of_the_programs_names_the_same_ones() {
         "a page for each program, see section_of in tests/docs.rs",
     );
     same("man/", &files("man", ".5"), &["service".to_owned()], "the page of the formats");
-    same("man/", &files("man", ".7"), &["catena".to_owned(), "catena-hardening".to_owned()], "the overviews");
+    same(
+        "man/",
+        &files("man", ".7"),
+        &["catena", "catena-hardening", "catena-systemd"].map(str::to_owned),
+        "the overviews",
+    );
 
     let modules_of_tests = modules_in("tests");
     let no_program = [&OF_NO_PROGRAM[..], &OTHER_NAMES].concat();
@@ -552,7 +559,7 @@ fn every_heading_is_shown_whole() {
 fn references_to_our_pages_name_their_section() {
     let sections = |name: &str| match name {
         "catena" => Some("17"), // the program and the overview
-        "catena-hardening" => Some("7"),
+        "catena-hardening" | "catena-systemd" => Some("7"),
         "service" => Some("5"),
         name => programs().iter().any(|program| program == name).then(|| section_of(name)),
     };

@@ -271,6 +271,7 @@ fn the_directories_of_a_logger_and_their_settings_are_looked_at() {
     assert_eq!(found_in(&files), expected);
     for run in [
         "mkdir -p ./none\nexec setuidgid daemon svlogd ./none",
+        "exec catena mkrundir -o daemon -m 750 ./none setuidgid daemon svlog ./none",
         "exec setuidgid daemon multilog t ./none",
         "exec svlog -tt -",
         "exec svlogd -tt \"$LOG\"",

@@ -183,3 +183,15 @@ fn show_needs_a_service() {
     );
     assert_eq!(run(&mut house.command("svctl-show", "-v")), misuse("svctl-show", "invalid option '-v'"));
 }
+
+#[test]
+fn the_log_is_that_of_the_service_alone() {
+    let house = House::new();
+    for name in ["db", "web"] {
+        house.write(&format!("{name}/run"), STAYS);
+        house.write(&format!("{name}/log/run"), "#!/bin/sh\nexec svlog ./main\n");
+        house.write(&format!("{name}/log/main/current"), &format!("of {name}\n"));
+    }
+    let text = run(&mut house.command("svctl-show", "web")).stdout;
+    assert_eq!(section(&text, "log"), ["of web"], "{text}");
+}

@@ -27,6 +27,8 @@ pub(super) struct Chain {
     pub(super) program: Vec<Word>,
     /// The account as which it runs, if one was named.
     pub(super) account: Option<Word>,
+    /// The directories that it makes.
+    pub(super) made: Vec<Word>,
     /// It runs in another directory than the chain was started in, or in another root directory.
     pub(super) moved: bool,
 }
@@ -151,6 +153,7 @@ impl Chain {
                 }
                 "dir" if name.ends_with("envdir") => self.add(Role::Variables, word),
                 "dir" if name == "chdir" => self.moved = true,
+                "dir" if name == "mkrundir" => self.made.push(word.clone()),
                 // What is in the new root directory is not known; nor what PATH is in a file.
                 "root" => return None,
                 "file" if name == "envfile" => return None,

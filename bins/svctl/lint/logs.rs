@@ -61,7 +61,8 @@ pub(super) fn look(
         let is_directory =
             if svlog { word.text != b"-" } else { matches!(word.text.first(), Some(b'.' | b'/')) };
         let relative = !word.text.starts_with(b"/");
-        if !word.literal || !is_directory || is_known(word) || chain.moved && relative {
+        let is_made = chain.made.iter().any(|made| made.text == word.text);
+        if !word.literal || !is_directory || is_made || is_known(word) || chain.moved && relative {
             continue;
         }
         let at = at.line(word.line);

@@ -68,9 +68,12 @@ extern "C" fn start(task: *mut c_void) -> c_int {
 
 /// execve(2) with an argv of a few words, without allocating. Returns why it failed.
 pub(crate) fn execve(path: &CStr, argv: &[&CStr], env: &Words) -> Errno {
-    const WORDS: usize = 5;
+    const WORDS: usize = 6;
     let mut words: [*const c_char; WORDS] = [ptr::null(); WORDS];
-    for (place, word) in words[..WORDS - 1].iter_mut().zip(argv) {
+    if argv.len() >= WORDS {
+        return Errno::E2BIG;
+    }
+    for (place, word) in words.iter_mut().zip(argv) {
         *place = word.as_ptr();
     }
     // SAFETY: C strings, and null-terminated vectors of them.
