@@ -15,7 +15,9 @@ LIBEXECDIR = $(PREFIX)/libexec
 LINKS = $(LIBEXECDIR)/catena
 # Where their names are too, but for those of base tools; packages leave it at $(LINKS)
 LINKDIR = $(BINDIR)
-# The names that a base tool has as well; with BASE_NAMES=yes they are in LINKDIR like all others, in front of it in PATH
+# The names that a base tool has as well; with BASE_NAMES=yes they are in LINKDIR like all others, in front of it in PATH.
+# Those of other programs than links are in LINKS too. For packages that are installed beside others BASE=others is all names
+# that another one has, of a program or a page
 BASE = choom chroot chrt ionice nice taskset umask unshare
 BASE_NAMES = no
 # Where the names of runit's and daemontools' programs are, for PATH, and their pages: directories of their own, so that
@@ -49,7 +51,8 @@ help:
 	@echo 'make install    what make built, and the pages (DESTDIR PREFIX BINDIR LIBEXECDIR MANDIR PROGRAM_PREFIX)'
 	@echo '                and completions for bash, zsh and fish (BASHDIR ZSHDIR FISHDIR); the links are in'
 	@echo '                $$(LIBEXECDIR)/catena, and their names in LINKDIR=$$(BINDIR) too, but for $(BASE),'
-	@echo '                which a base tool has as well (BASE_NAMES=yes: these too)'
+	@echo '                which a base tool has as well (BASE_NAMES=yes: these too; BASE=others, for packages: none'
+	@echo '                that any other package has)'
 	@echo 'make install-multicall  instead: catena, and links to it'
 	@echo 'make install-runit-names  links to what is installed by the names of runit, with pages: runsv, runsvdir, sv ...'
 	@echo '                in RUNITDIR=$$(LIBEXECDIR)/catena/runit, for PATH'

@@ -12,7 +12,7 @@ use crate::support::*;
 mod completions;
 
 /// Modules of the tests that belong to no single program.
-const OF_NO_PROGRAM: [&str; 15] = [
+const OF_NO_PROGRAM: [&str; 16] = [
     "accounts",
     "all_or_nothing",
     "chpst_beside_runit",
@@ -24,6 +24,7 @@ const OF_NO_PROGRAM: [&str; 15] = [
     "interop",
     "main",
     "multicall",
+    "packaging",
     "reference",
     "shortage",
     "support",
