@@ -410,7 +410,8 @@ fn boots(starter: &str) {
     let directory = open_directory();
     let said: PathBuf = directory.path().join("said");
     let mut boot = prepared("timeout");
-    boot.args(["60", BASE_UNSHARE, "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh"]);
+    boot.args(["-s", "KILL", "60", BASE_UNSHARE]);
+    boot.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh"]);
     boot.arg(house().join("tests/packaging/boot.sh")).arg(starter).current_dir(house()).env("SAID", &said);
     let outcome = run(&mut boot);
     assert!(said.exists(), "{outcome:?}");
