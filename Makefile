@@ -15,7 +15,10 @@ LIBEXECDIR = $(PREFIX)/libexec
 LINKS = $(LIBEXECDIR)/catena
 # Where their names are too, but for those of base tools; packages leave it at $(LINKS)
 LINKDIR = $(BINDIR)
-# The names that a base tool has as well; with BASE_NAMES=yes they are in LINKDIR like all others, in front of it in PATH
+# The names that a base tool has as well; with BASE_NAMES=yes they are in LINKDIR like all others, in front of it in PATH.
+# Those of other programs than links are in LINKS too. For packages that are installed beside others BASE=others is all names
+# that another one has, of a program or a page
+# Those of other programs than links, as a package gives them here, are in LINKS too
 BASE = choom chroot chrt ionice nice taskset umask unshare
 BASE_NAMES = no
 # Where the names of runit's and daemontools' programs are, for PATH, and their pages: directories of their own, so that
@@ -27,6 +30,8 @@ DESTDIR =
 PROGRAM_PREFIX =
 # auto: static if this machine can, else dynamic with a note; yes: static or fail; no: dynamic
 STATIC = auto
+# yes: build what install-multicall installs alone, without the links that catena is too
+MULTICALL = no
 # The system to build for, as rustc names it; rustc's own, or CARGO_BUILD_TARGET, if it is empty
 TARGET =
 # What make demo runs, controls and logs services with; also svrun; runsv, sv and svlogd
@@ -38,7 +43,7 @@ BUILD = target/catena
 INSTALL = @BUILD='$(BUILD)' DESTDIR='$(DESTDIR)' BINDIR='$(BINDIR)' LINKS='$(LINKS)' LINKDIR='$(LINKDIR)' 	MANDIR='$(MANDIR)' BASHDIR='$(BASHDIR)' ZSHDIR='$(ZSHDIR)' FISHDIR='$(FISHDIR)' 	PROGRAM_PREFIX='$(PROGRAM_PREFIX)' BASE='$(BASE)' BASE_NAMES='$(BASE_NAMES)' RUNITDIR='$(RUNITDIR)' DAEMONTOOLSDIR='$(DAEMONTOOLSDIR)' scripts/install
 
 all:
-	STATIC='$(STATIC)' TARGET='$(TARGET)' BUILD='$(BUILD)' CATENA_SVDIR='$(SVDIR)' scripts/build
+	STATIC='$(STATIC)' TARGET='$(TARGET)' MULTICALL='$(MULTICALL)' BUILD='$(BUILD)' CATENA_SVDIR='$(SVDIR)' scripts/build
 
 help:
 	@echo 'make            build the programs into $(BUILD), and say which way (STATIC=auto, yes or no; TARGET and'
@@ -49,8 +54,11 @@ help:
 	@echo 'make install    what make built, and the pages (DESTDIR PREFIX BINDIR LIBEXECDIR MANDIR PROGRAM_PREFIX)'
 	@echo '                and completions for bash, zsh and fish (BASHDIR ZSHDIR FISHDIR); the links are in'
 	@echo '                $$(LIBEXECDIR)/catena, and their names in LINKDIR=$$(BINDIR) too, but for $(BASE),'
-	@echo '                which a base tool has as well (BASE_NAMES=yes: these too)'
+	@echo '                which a base tool has as well (BASE_NAMES=yes: these too; BASE=others, for packages: none'
+	@echo '                that any other package has)'
 	@echo 'make install-multicall  instead: catena, and links to it'
+	@echo '                which a base tool has as well (BASE_NAMES=yes: these too)'
+	@echo 'make install-multicall  instead: catena, and links to it (MULTICALL=yes: make builds no more than that)'
 	@echo 'make install-runit-names  links to what is installed by the names of runit, with pages: runsv, runsvdir, sv ...'
 	@echo '                in RUNITDIR=$$(LIBEXECDIR)/catena/runit, for PATH'
 	@echo 'make install-daemontools-names  the same for daemontools: svc, svstat, multilog, setuidgid ...'

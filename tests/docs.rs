@@ -13,6 +13,7 @@ mod completions;
 
 /// Modules of the tests that belong to no single program.
 const OF_NO_PROGRAM: [&str; 17] = [
+const OF_NO_PROGRAM: [&str; 16] = [
     "accounts",
     "all_or_nothing",
     "chpst_beside_runit",
@@ -26,6 +27,7 @@ const OF_NO_PROGRAM: [&str; 17] = [
     "interop",
     "main",
     "multicall",
+    "packaging",
     "reference",
     "shortage",
     "support",

@@ -41,6 +41,7 @@ mod multicall;
 mod multilog;
 mod nice;
 mod no_new_privs;
+mod packaging;
 mod pause;
 mod pdeathsig;
 mod pgrphack;
