@@ -33,6 +33,8 @@ TARGET =
 SVRUN = svtree
 SVCTL = svctl
 SVLOG = svlog
+# What make release makes beside the source
+PARTS = x86_64 aarch64 notices sbom debs image
 # Where the built programs are put, and installed from
 BUILD = target/catena
 INSTALL = @BUILD='$(BUILD)' DESTDIR='$(DESTDIR)' BINDIR='$(BINDIR)' LINKS='$(LINKS)' LINKDIR='$(LINKDIR)' 	MANDIR='$(MANDIR)' BASHDIR='$(BASHDIR)' ZSHDIR='$(ZSHDIR)' FISHDIR='$(FISHDIR)' 	PROGRAM_PREFIX='$(PROGRAM_PREFIX)' BASE='$(BASE)' BASE_NAMES='$(BASE_NAMES)' RUNITDIR='$(RUNITDIR)' DAEMONTOOLSDIR='$(DAEMONTOOLSDIR)' scripts/install
@@ -57,6 +59,8 @@ help:
 	@echo '                in DAEMONTOOLSDIR=$$(LIBEXECDIR)/catena/daemontools'
 	@echo 'make uninstall  all of it away again'
 	@echo 'make dist       a tarball'
+	@echo 'make release    all that a release consists of, into dist: see RELEASING.md; beside the source'
+	@echo '                PARTS="$(PARTS)"'
 	@echo 'make clean      away with all that was built'
 
 check:
@@ -97,6 +101,9 @@ built:
 dist:
 	scripts/dist
 
+release:
+	PARTS='$(PARTS)' scripts/release
+
 clean:
 	rm -rf target dist
 
@@ -104,4 +111,4 @@ clean:
 .NOTPARALLEL:
 
 .PHONY: all help check bench demo install install-multicall install-runit-names install-daemontools-names \
-	install-pages install-completions built uninstall dist clean
+	install-pages install-completions built uninstall dist release clean
