@@ -58,6 +58,7 @@ help:
 	@echo 'make install-daemontools-names  the same for daemontools: svc, svstat, multilog, setuidgid ...'
 	@echo '                in DAEMONTOOLSDIR=$$(LIBEXECDIR)/catena/daemontools'
 	@echo 'make uninstall  all of it away again'
+	@echo 'make html       the pages as HTML, with an index: $(BUILD)/html'
 	@echo 'make dist       a tarball'
 	@echo 'make release    all that a release consists of, into dist: see RELEASING.md; beside the source'
 	@echo '                PARTS="$(PARTS)"'
@@ -98,6 +99,9 @@ uninstall:
 built:
 	@test -d '$(BUILD)/bin' || { echo 'nothing is built yet: run make first' >&2; exit 1; }
 
+html:
+	@BUILD='$(BUILD)' scripts/html
+
 dist:
 	scripts/dist
 
@@ -111,4 +115,4 @@ clean:
 .NOTPARALLEL:
 
 .PHONY: all help check bench demo install install-multicall install-runit-names install-daemontools-names \
-	install-pages install-completions built uninstall dist release clean
+	install-pages install-completions built uninstall html dist release clean

@@ -10,6 +10,7 @@ use crate::needs;
 use crate::support::*;
 
 mod completions;
+mod html;
 
 /// Modules of the tests that belong to no single program.
 const OF_NO_PROGRAM: [&str; 15] = [
@@ -148,8 +149,12 @@ fn pages() -> Vec<PathBuf> {
 /// A page as a terminal of this width shows it, without its header and footer. mandoc writes a bold x as
 /// x, backspace, x.
 fn shown(page: &Path, width: u32) -> String {
+    shown_in("ascii", page, width)
+}
+
+fn shown_in(characters: &str, page: &Path, width: u32) -> String {
     let mut mandoc = prepared("mandoc");
-    let outcome = run(mandoc.args(["-Tascii", "-O", &format!("width={width}")]).arg(page));
+    let outcome = run(mandoc.args(["-T", characters, "-O", &format!("width={width}")]).arg(page));
     assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{}", page.display());
     let mut shown = String::new();
     for character in outcome.stdout.chars() {
