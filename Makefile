@@ -38,6 +38,8 @@ TARGET =
 SVRUN = svtree
 SVCTL = svctl
 SVLOG = svlog
+# What make release makes beside the source
+PARTS = x86_64 aarch64 notices sbom debs image
 # Where the built programs are put, and installed from
 BUILD = target/catena
 INSTALL = @BUILD='$(BUILD)' DESTDIR='$(DESTDIR)' BINDIR='$(BINDIR)' LINKS='$(LINKS)' LINKDIR='$(LINKDIR)' 	MANDIR='$(MANDIR)' BASHDIR='$(BASHDIR)' ZSHDIR='$(ZSHDIR)' FISHDIR='$(FISHDIR)' 	PROGRAM_PREFIX='$(PROGRAM_PREFIX)' BASE='$(BASE)' BASE_NAMES='$(BASE_NAMES)' RUNITDIR='$(RUNITDIR)' DAEMONTOOLSDIR='$(DAEMONTOOLSDIR)' scripts/install
@@ -64,7 +66,10 @@ help:
 	@echo 'make install-daemontools-names  the same for daemontools: svc, svstat, multilog, setuidgid ...'
 	@echo '                in DAEMONTOOLSDIR=$$(LIBEXECDIR)/catena/daemontools'
 	@echo 'make uninstall  all of it away again'
+	@echo 'make html       the pages as HTML, with an index: $(BUILD)/html'
 	@echo 'make dist       a tarball'
+	@echo 'make release    all that a release consists of, into dist: see RELEASING.md; beside the source'
+	@echo '                PARTS="$(PARTS)"'
 	@echo 'make clean      away with all that was built'
 
 check:
@@ -102,8 +107,14 @@ uninstall:
 built:
 	@test -d '$(BUILD)/bin' || { echo 'nothing is built yet: run make first' >&2; exit 1; }
 
+html:
+	@BUILD='$(BUILD)' scripts/html
+
 dist:
 	scripts/dist
+
+release:
+	PARTS='$(PARTS)' scripts/release
 
 clean:
 	rm -rf target dist
@@ -112,4 +123,4 @@ clean:
 .NOTPARALLEL:
 
 .PHONY: all help check bench demo install install-multicall install-runit-names install-daemontools-names \
-	install-pages install-completions built uninstall dist clean
+	install-pages install-completions built uninstall html dist release clean
