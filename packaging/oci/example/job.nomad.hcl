@@ -22,7 +22,7 @@ job "catena-example" {
 
       config {
         command = "/usr/bin/svtree"
-        args    = ["-p", "-s", "/local/sv", "/service"]
+        args    = ["-1p", "-s", "/local/sv", "/service"]
       }
       env {
         SVDIR = "/local/sv"
