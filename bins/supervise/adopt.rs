@@ -157,7 +157,6 @@ fn adopt_living(
             return Ok(Some(died_unseen(process, child)));
         }
     }
-    process.look(shared, now);
     process.settings.for_stop(process.directory.as_fd(), voice);
     if child.phase == Phase::Setup {
         process.settings.for_setup(process.directory.as_fd(), voice);

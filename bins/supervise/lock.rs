@@ -9,7 +9,7 @@ use common::lock::{TRIES, flock_within};
 use common::supervise;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
-use nix::sys::stat::{FileStat, fstat, fstatat};
+use nix::sys::stat::{FileStat, fstatat};
 
 /// Why a state directory is not ours.
 #[derive(Debug)]
@@ -45,14 +45,19 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of a state directory.
-    pub(super) fn take(directory: &OwnedFd, origin: Origin, patience: Patience) -> Result<Self, NotOurs> {
+    /// Takes the lock of a state directory, of which `stat` was seen.
+    pub(super) fn take(
+        directory: &OwnedFd,
+        stat: &FileStat,
+        origin: Origin,
+        patience: Patience,
+    ) -> Result<Self, NotOurs> {
         let mut tries = if patience == Patience::Brief { TRIES } else { 1 };
         let file = loop {
-            let Some((file, stat, new)) = open(directory.as_fd(), origin)? else { break None };
+            let Some((file, found, new)) = open(directory.as_fd(), origin)? else { break None };
             wait(file.as_fd(), &mut tries)?;
             // A file that was removed meanwhile keeps nobody out.
-            if !is_there(directory.as_fd(), &stat) {
+            if !is_there(directory.as_fd(), &found) {
                 continue;
             }
             // One may have been removed long ago while its holder goes on.
@@ -62,11 +67,8 @@ impl Lock {
             break Some(file);
         };
         // Nobody else can lock a directory that nobody else can open; so it keeps others out without the file.
-        let private = || {
-            let stat = fstat(directory).map_err(|errno| NotOurs::Unusable("look at supervise", errno))?;
-            Ok(stat.st_uid == door::us() && stat.st_mode & 0o044 == 0)
-        };
-        if file.is_none() || private()? {
+        let private = stat.st_uid == door::us() && stat.st_mode & 0o044 == 0;
+        if file.is_none() || private {
             wait(directory.as_fd(), &mut tries)?;
         }
         Ok(Self { _file: file })

@@ -11,7 +11,6 @@ use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
 
-use super::access::Access;
 use super::adopt;
 use super::adopted::Adopted;
 use super::control_script::ControlScript;
@@ -161,16 +160,15 @@ impl Process {
     }
 
     /// Takes its state directory, which is that of the service; nothing where that can be neither made nor written and it
-    /// is supervised all the same.
+    /// is supervised all the same. It serves nobody yet.
     pub(super) fn take_state(
         &mut self,
         shared: &mut Shared,
-        access: Access,
         patience: Patience,
         homeless: Homeless,
         now: Now,
     ) -> Result<(), Refusal> {
-        let unable = match State::take(self.parent(), access, patience) {
+        let unable = match State::lock(self.parent(), patience) {
             Ok(state) => {
                 if state.origin == Origin::Found {
                     shared.space.look_for_sign(state.directory());

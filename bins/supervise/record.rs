@@ -23,7 +23,7 @@ use common::{Text, fds, file, process, procfs, supervise};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::libc::off_t;
-use nix::sys::stat::fstat;
+use nix::sys::stat::{FileStat, fstat};
 use nix::sys::uio::pread;
 
 use super::machine::{
@@ -169,15 +169,16 @@ pub(super) fn write_child(file: BorrowedFd, child: &Child, space: &PidSpace) -> 
 /// Forgets what the supervisor knew: after a clean exit only the files of the service directory count.
 pub(super) fn clear(file: BorrowedFd) -> nix::Result<()> {
     let mut blank = Text::<SIZE>::new();
-    file::write_at(file, blank.fill(HOME).add(Home::of(file)?.words().bytes()).bytes(), 0)
+    file::write_at(file, blank.fill(HOME).add(Home::of(&fstat(file)?).words().bytes()).bytes(), 0)
 }
 
-/// Whether a record that was found is that of this file, and no copy. One that does not say so is from then on.
-pub(super) fn claim(file: BorrowedFd) -> nix::Result<bool> {
+/// Whether a record that was found is that of this file, of which `stat` was seen, and no copy. One that does not say so
+/// is from then on.
+pub(super) fn claim(file: BorrowedFd, stat: &FileStat) -> nix::Result<bool> {
     let mut place = [0; SIZE - HOME];
     let offset = off_t::try_from(HOME).unwrap_or(off_t::MAX); // it is small
     let count = pread(file, &mut place, offset)?;
-    let home = Home::of(file)?;
+    let home = Home::of(stat);
     if let Some(its) = Home::parse(&place[..count]) {
         return Ok(its == home);
     }
@@ -195,9 +196,8 @@ struct Home {
 
 impl Home {
     #[allow(clippy::useless_conversion, reason = "on some systems the number of a device has 32 bits")]
-    fn of(file: BorrowedFd) -> nix::Result<Self> {
-        let stat = fstat(file)?;
-        Ok(Self { device: stat.st_dev.into(), inode: fds::inode(&stat) })
+    fn of(file: &FileStat) -> Self {
+        Self { device: file.st_dev.into(), inode: fds::inode(file) }
     }
 
     fn parse(place: &[u8]) -> Option<Self> {
@@ -223,7 +223,7 @@ pub(super) fn read(
 ) -> nix::Result<(Option<Snapshot>, Option<Child>)> {
     let mut bytes = [0; SIZE];
     let count = pread(file, &mut bytes, 0)?;
-    let home = Home::of(file)?;
+    let home = Home::of(&fstat(file)?);
     if count < HOME || Home::parse(&bytes[HOME..count]).is_some_and(|its| its != home) {
         return Ok((None, None));
     }
@@ -455,6 +455,7 @@ mod tests {
         let space = PidSpace::now().unwrap();
         let expected = Child { phase: Phase::Run, pid: 812, start: 4711, serial: 5, since: 77, wall: (0, 0) };
         let child = |name: &str| read(open(name).as_fd(), &space, 5).unwrap().1;
+        let claimed = |name: &str| claim(open(name).as_fd(), &fstat(open(name)).unwrap());
         fs::write(path("record"), "").unwrap();
         clear(open("record").as_fd()).unwrap();
         write_child(open("record").as_fd(), &expected, &space).unwrap();
@@ -462,17 +463,17 @@ mod tests {
 
         fs::copy(path("record"), path("copy")).unwrap();
         assert_eq!(child("copy"), None);
-        assert_eq!(claim(open("copy").as_fd()), Ok(false));
+        assert_eq!(claimed("copy"), Ok(false));
 
         fs::rename(path("record"), path("renamed")).unwrap();
-        assert_eq!(claim(open("renamed").as_fd()), Ok(true));
+        assert_eq!(claimed("renamed"), Ok(true));
         assert_eq!(child("renamed"), Some(expected));
 
         // An older one ends where this place begins: it is believed where it was found first.
         fs::copy(path("renamed"), path("older")).unwrap();
         open("older").set_len(HOME as u64).unwrap();
         assert_eq!(child("older"), Some(expected));
-        assert_eq!(claim(open("older").as_fd()), Ok(true));
+        assert_eq!(claimed("older"), Ok(true));
         assert_eq!(child("older"), Some(expected));
         fs::copy(path("older"), path("copy")).unwrap();
         assert_eq!(child("copy"), None);

@@ -155,11 +155,15 @@ pub(super) enum Optional {
     Reload,
     ReloadSignal,
     TimeoutReload,
+    Operators,
+    Readers,
+    Down,
+    Log,
 }
 
 impl Optional {
     /// All of them.
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 22] = [
         Self::Delay,
         Self::Reset,
         Self::Max,
@@ -178,6 +182,10 @@ impl Optional {
         Self::Reload,
         Self::ReloadSignal,
         Self::TimeoutReload,
+        Self::Operators,
+        Self::Readers,
+        Self::Down,
+        Self::Log,
     ];
 
     /// Its name.
@@ -201,6 +209,10 @@ impl Optional {
             Self::Reload => c"reload",
             Self::ReloadSignal => c"reload-signal",
             Self::TimeoutReload => c"timeout-reload",
+            Self::Operators => c"operators",
+            Self::Readers => c"readers",
+            Self::Down => c"down",
+            Self::Log => c"log",
         }
     }
 

@@ -9,7 +9,7 @@ use common::{Text, fds, file};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, renameat};
 use nix::libc::{dev_t, ino_t, off_t};
-use nix::sys::stat::{Mode, fstat, fstatat, mkdirat};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat, mkdirat};
 use nix::unistd::{AccessFlags, UnlinkatFlags, Whence, faccessat, lseek, read, unlinkat, write};
 
 use super::access::Access;
@@ -64,9 +64,16 @@ const DEATHS: usize = 32;
 const TAIL: off_t = 256 * 32;
 
 impl State {
-    /// Takes the state directory below `parent`, which is made if it is not there. A lock that is busy may
-    /// be that of a child that has not executed yet: that is what `patience` is for.
+    /// Takes the state directory below `parent`, as [`State::lock`], and serves these clients.
     pub(super) fn take(parent: BorrowedFd, access: Access, patience: Patience) -> Result<Self, NotOurs> {
+        let mut state = Self::lock(parent, patience)?;
+        state.serve(access);
+        Ok(state)
+    }
+
+    /// Locks the state directory below `parent`, which is made if it is not there. A lock that is busy may
+    /// be that of a child that has not executed yet: that is what `patience` is for.
+    pub(super) fn lock(parent: BorrowedFd, patience: Patience) -> Result<Self, NotOurs> {
         let mode = Mode::from_bits_truncate(0o700);
         let made = mkdirat(parent, supervise::DIRECTORY, mode);
         let open = || fds::open_directory(parent, supervise::DIRECTORY);
@@ -84,7 +91,8 @@ impl State {
             _ => NotOurs::Unusable("open supervise/lock", errno),
         })?;
         let origin = if made.is_ok() { Origin::Made } else { Origin::Found };
-        let lock = Lock::take(&directory, origin, patience)?;
+        let stat = fstat(&directory).map_err(|errno| NotOurs::Unusable("look at supervise", errno))?;
+        let lock = Lock::take(&directory, &stat, origin, patience)?;
         let mut state = Self {
             directory,
             origin,
@@ -95,14 +103,14 @@ impl State {
             blank: false,
             inherited: false,
             unwritten: None,
-            access,
+            access: Access::default(),
             status: [0; 20],
             pid: UNWRITTEN,
             words: Text::new(),
             refused: None,
             deaths: None,
         };
-        match state.open_record() {
+        match state.open_record(&stat) {
             Ok((file, blank)) => (state.record, state.blank) = (Some(file), blank),
             // There is none, and no room for one: it is tried again, and reported.
             Err(Errno::ENOENT | Errno::ENOSPC | Errno::EDQUOT) => {}
@@ -110,8 +118,13 @@ impl State {
             Err(Errno::EROFS | Errno::EACCES | Errno::EPERM) => state.look_at_record()?,
             Err(errno) => return Err(NotOurs::Unusable("open supervise/record", errno)),
         }
-        state.control = state.control_fifo(supervise::CONTROL, OFlag::O_RDWR).ok().map(Fresh::from); // open_fifos tries again, and reports
         Ok(state)
+    }
+
+    /// From now on it serves these clients, and hears what they write to `control`.
+    pub(super) fn serve(&mut self, access: Access) {
+        self.access = access;
+        self.control = self.control_fifo(supervise::CONTROL, OFlag::O_RDWR).ok().map(Fresh::from); // open_fifos tries again, and reports
     }
 
     /// The directory, for what else lies in it.
@@ -158,15 +171,15 @@ impl State {
         Ok(())
     }
 
-    /// The record, if nobody else may write it, and whether there was none.
-    fn open_record(&self) -> nix::Result<(OwnedFd, bool)> {
-        if !ours_alone(&self.directory)? {
+    /// The record, if nobody else may write it, and whether there was none. `directory`: what was seen of that.
+    fn open_record(&self, directory: &FileStat) -> nix::Result<(OwnedFd, bool)> {
+        if !is_ours_alone(directory) {
             return Err(Errno::EPERM);
         }
         let open = || door::seen_file_or_new(self.directory(), c"record", OFlag::O_RDWR, 0o600, Owner::Us);
         let (mut file, stat) = open()?;
         let mut blank = stat.st_size == 0;
-        if !blank && !super::record::claim(file.as_fd())? {
+        if !blank && !super::record::claim(file.as_fd(), &stat)? {
             // A new file: one from a lower layer of an overlay has other numbers once the kernel has forgotten it.
             unlinkat(&self.directory, c"record", UnlinkatFlags::NoRemoveDir)?;
             (file, _) = open()?;
@@ -188,7 +201,8 @@ impl State {
         }
         // A record of another time does not count, nor does one that is not ours.
         self.record = None;
-        let (file, _) = door::replacing(self.directory(), c"record", || self.open_record())?;
+        let (file, _) =
+            door::replacing(self.directory(), c"record", || self.open_record(&fstat(&self.directory)?))?;
         super::record::clear(file.as_fd())?;
         self.record = Some(file);
         Ok(true)
@@ -270,7 +284,8 @@ impl State {
             text.number(pid).add("\n");
         }
         let same = std::mem::take(&mut self.inherited) && self.access.shown().is_none(); // else they are others' to read
-        if same && self.shows(text.bytes(), words.bytes(), status) {
+        // It is written last, and what the others say of a process that runs is in it.
+        if same && pid != 0 && self.shows(status) {
             (self.pid, self.words, self.status) = (pid, words.clone(), *status);
             return Ok(());
         }
@@ -287,17 +302,12 @@ impl State {
         Ok(())
     }
 
-    /// Whether this is in the files already.
+    /// Whether this is the status that can be read already. One that cannot be read is written anew.
     #[inline(never)]
-    fn shows(&self, pid: &[u8], words: &[u8], status: &[u8]) -> bool {
-        [(supervise::PID, pid), (supervise::STAT, words), (supervise::STATUS, status)].iter().all(
-            |(name, text)| {
-                let mut buffer = [0; 65]; // longer than any of them
-                // One that cannot be read is written anew.
-                door::read_file(self.directory(), name, Owner::Us, &mut buffer)
-                    .is_ok_and(|found| found == *text)
-            },
-        )
+    fn shows(&self, status: &[u8; 20]) -> bool {
+        let mut buffer = [0; 21]; // longer than it
+        let found = door::read_file(self.directory(), supervise::STATUS, Owner::Us, &mut buffer);
+        found.is_ok_and(|found| found == status)
     }
 
     fn replace(&self, new: &CStr, name: &CStr, bytes: &[u8]) -> nix::Result<()> {
@@ -409,8 +419,11 @@ fn last_lines(file: &OwnedFd, from: off_t) -> nix::Result<(usize, off_t)> {
 
 /// Whether a file is ours, and nobody else may write it.
 fn ours_alone(file: &OwnedFd) -> nix::Result<bool> {
-    let stat = fstat(file)?;
-    Ok(stat.st_uid == door::us() && stat.st_mode & 0o022 == 0)
+    fstat(file).map(|stat| is_ours_alone(&stat))
+}
+
+fn is_ours_alone(stat: &FileStat) -> bool {
+    stat.st_uid == door::us() && stat.st_mode & 0o022 == 0
 }
 
 fn whole(written: nix::Result<usize>, length: usize) -> nix::Result<()> {

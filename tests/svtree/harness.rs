@@ -401,7 +401,8 @@ impl Tree {
         self.connect().ask(request)
     }
 
-    fn try_ask(&self, request: &str) -> Option<String> {
+    /// The same, if the tree answers: empty where the connection ends.
+    pub(crate) fn try_ask(&self, request: &str) -> Option<String> {
         Some(Client::try_connect(&self.socket()).ok()?.ask(request))
     }
 
@@ -411,7 +412,8 @@ impl Tree {
         self.try_list().unwrap_or_else(|| panic!("no list\n{}", self.report()))
     }
 
-    fn try_list(&self) -> Option<Vec<String>> {
+    /// The same, if the tree answers.
+    pub(crate) fn try_list(&self) -> Option<Vec<String>> {
         let mut client = Client::try_connect(&self.socket()).ok()?;
         client.say("list\n").ok()?;
         let mut lines = Vec::new();

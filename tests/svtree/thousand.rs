@@ -52,6 +52,19 @@ fn a_thousand_services_start_go_on_and_stop() {
     assert_eq!(before.iter().filter(|(name, pid)| restarted[*name] != **pid).count(), 1);
     assert_eq!(tree.ask("rescan"), format!("{{\"ok\":true,\"services\":{SERVICES}}}"));
 
+    // Who asks for one of them after an upgrade does not wait for the others.
+    let mut client = tree.connect();
+    client.say("upgrade\n").unwrap();
+    assert_eq!(client.line(), "");
+    let mut answer = String::new();
+    tree.until("an answer", || {
+        answer = tree.try_ask("@s999 status").unwrap_or_default();
+        !answer.is_empty()
+    });
+    assert_eq!(field(&answer, "pid"), restarted["\"s999\""], "{answer}");
+    tree.until("their adoption", || running(&tree).len() == SERVICES);
+    assert_eq!(running(&tree), restarted, "nothing was started anew");
+
     tree.kill_and_restart();
     tree.until("their adoption", || running(&tree).len() == SERVICES);
     assert_eq!(running(&tree), restarted, "nothing was started anew");

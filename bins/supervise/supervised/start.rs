@@ -1,6 +1,6 @@
 //! The start: takes the service directory and the processes that live, or returns why not.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::fds;
 use common::supervise::Control;
@@ -19,7 +19,7 @@ use crate::supervise::pipe::Pipe;
 use crate::supervise::process::Process;
 use crate::supervise::program::{DefaultLog, Directory, Program};
 use crate::supervise::refusal::Refusal;
-use crate::supervise::service::{exists, make_directory};
+use crate::supervise::service::{Optional, exists, make_directory};
 use crate::supervise::shared::Shared;
 use crate::supervise::state::State;
 use common::supervise::Part;
@@ -35,7 +35,8 @@ impl Supervised {
         let mut supervised = Self::take(places, options, now)?;
         // One that lives stays, as for the supervisor before.
         let default = supervised.default_lives(now);
-        let log = if default { Err(Errno::ENOENT) } else { supervised.open_log() };
+        let none = default || supervised.parts.service.settings.misses(Optional::Log);
+        let log = if none { Err(Errno::ENOENT) } else { supervised.open_log() };
         if let Some(errno) = log.as_ref().err().filter(|errno| fds::passes(**errno)) {
             // A service whose log could be there must not run without it.
             return Err(Refusal::unable(Part::Service, "open log", *errno));
@@ -63,17 +64,29 @@ impl Supervised {
             log,
             notify,
         } = options;
-        let directory = places.service;
-        let access = Access::read(directory.as_fd(), [c"operators", c"readers"], voice);
-        let want = wanted(&directory);
-        let mut service = Process::new(Part::Service, Directory::Own(directory), places.state, want, now);
+        let directory = Directory::Own(places.service);
+        let mut service = Process::new(Part::Service, directory, places.state, Want::Up, now);
         if let Some(socket) = notify {
             service.notify.take(socket);
         }
         service.hold_back(needs);
         service.program = Program::Run(argument);
         let mut shared = Shared { voice, env, files, supervisor, space, orphans, pipe: None };
-        service.take_state(&mut shared, access, patience, homeless, now)?;
+        service.take_state(&mut shared, patience, homeless, now)?;
+        // Once it is ours: what is found in it is reported by one supervisor, once. Most services have none of these files.
+        service.look(&shared, now);
+        let (directory, misses) = (service.directory.as_fd(), |file| service.settings.misses(file));
+        let access = if misses(Optional::Operators) && misses(Optional::Readers) {
+            Access::default()
+        } else {
+            Access::read(directory, [Optional::Operators, Optional::Readers].map(Optional::name), voice)
+        };
+        if !misses(Optional::Down) {
+            service.machine.want = wanted(directory);
+        }
+        if let Some(state) = &mut service.state {
+            state.serve(access);
+        }
         Ok(Box::new(Self {
             shared,
             parts: Parts { service, logger: None },
@@ -129,7 +142,7 @@ impl Supervised {
                 (Directory::Shared(*directory), program.clone(), parent, want)
             }
             (Some(directory), _) => {
-                let want = wanted(&directory);
+                let want = wanted(directory.as_fd());
                 let parent = self.own_place().map_err(refusal("open log in the state directory"))?;
                 (Directory::Own(directory), Program::Run(None), parent, want)
             }
@@ -240,6 +253,6 @@ impl Supervised {
 }
 
 /// What is wanted of the process of this directory while nobody has asked for anything.
-fn wanted(directory: &OwnedFd) -> Want {
-    if exists(directory.as_fd(), c"down") { Want::Down } else { Want::Up }
+fn wanted(directory: BorrowedFd) -> Want {
+    if exists(directory, c"down") { Want::Down } else { Want::Up }
 }

@@ -249,6 +249,17 @@ impl Tree {
         }
     }
 
+    /// Hosts the service of this name now, if its turn is still to come: who asks for it, as after an upgrade, does not wait
+    /// for the others.
+    pub(super) fn host_first(&mut self, name: &[u8], now: Now) {
+        let turn_to_come = |waiting: &Waiting| waiting.stay == Stay::Hosted && waiting.since.is_none();
+        let is_it = |waiting: &Waiting| waiting.name.to_bytes() == name && turn_to_come(waiting);
+        let at = self.waiting.iter().position(is_it).filter(|_| self.course.goes());
+        if let Some(waiting) = at.and_then(|at| self.waiting.remove(at)) {
+            self.host(waiting, &mut Room::default(), now);
+        }
+    }
+
     /// The stop begins. Of those that are not hosted yet, what a former tree has left is hosted to be stopped; the others
     /// never are.
     pub(super) fn find_what_is_left(&mut self, now: Now) {
