@@ -235,6 +235,7 @@ fn a_service_that_dies_while_all_stops_is_not_started_again() {
         ("b/restart-delay", "0\n"),
     ]);
     tree.started(1, "a");
+    tree.started(1, "b");
     tree.signal(SIGTERM);
     tree.nth(1, "stop a");
     // Its turn has not come; what was wanted of it still is: as long as one that needs it is left, it is kept up.
