@@ -13,8 +13,7 @@ mod completions;
 mod html;
 
 /// Modules of the tests that belong to no single program.
-const OF_NO_PROGRAM: [&str; 17] = [
-const OF_NO_PROGRAM: [&str; 16] = [
+const OF_NO_PROGRAM: [&str; 18] = [
     "accounts",
     "all_or_nothing",
     "chpst_beside_runit",
