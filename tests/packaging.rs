@@ -471,5 +471,5 @@ fn systemd_sysusers_makes_the_account_of_loggers() {
     assert_eq!(outcome.status, 0, "{outcome:?}");
     let passwd = text(&root.path().join("etc/passwd"));
     let account: Vec<&str> = passwd.trim_end().split(':').collect();
-    assert_eq!((account[0], account[5], account[6]), ("catena-log", "/var/log", "/usr/sbin/nologin"));
+    assert_eq!((account[0], account[5], account[6]), ("svlog", "/var/log", "/usr/sbin/nologin"));
 }
