@@ -284,8 +284,9 @@ impl State {
             text.number(pid).add("\n");
         }
         let same = std::mem::take(&mut self.inherited) && self.access.shown().is_none(); // else they are others' to read
-        // It is written last, and what the others say of a process that runs is in it.
-        if same && pid != 0 && self.shows(status) {
+        // It is written last, and what the others say of a process that runs and is to run is in it; of one that is not it has
+        // one word, whether the supervisor goes too or not.
+        if same && pid != 0 && status[17] == b'u' && self.shows(status) {
             (self.pid, self.words, self.status) = (pid, words.clone(), *status);
             return Ok(());
         }

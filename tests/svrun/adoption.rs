@@ -172,6 +172,22 @@ fn a_killed_supervisor_that_was_to_exit_is_followed_by_one_that_stops_the_servic
 }
 
 #[test]
+fn of_a_service_that_is_normally_down_nothing_says_that_its_former_supervisor_was_to_exit() {
+    let mut service = Service::start(Svrun, &[("run", STUBBORN), ("down", "")]);
+    service.connect().ask("up");
+    service.started(1);
+    service.send("x");
+    service.until_stat("run, got TERM, want exit");
+    service.kill_supervisor();
+    service.supervise();
+    // What is wanted of it has the same byte in `status` as before.
+    service.until_stat("run, got TERM, want down");
+    service.tell("exit 0");
+    service.until_stat("down");
+    service.exit();
+}
+
+#[test]
 fn a_service_that_died_meanwhile_has_its_finish() {
     let files = [("run", PUPPET), ("log/run", LOGGER), ("finish", FINISH), ("restart-delay", "0")];
     let mut service = Service::start(Svrun, &files);

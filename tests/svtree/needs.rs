@@ -14,6 +14,20 @@ fn waits_for(tree: &Tree, service: &str) -> String {
 }
 
 #[test]
+fn who_asks_for_a_service_whose_turn_is_still_to_come_gets_what_it_needs_too() {
+    let many: Vec<String> = (0..300).map(|i| format!("filler{i}/down")).collect();
+    let mut files: Vec<(&str, &str)> = many.iter().map(|file| (file.as_str(), "")).collect();
+    files.extend([("web/run", PUPPET), ("web/down", ""), ("web/needs", "zdb\n")]);
+    files.extend([("zdb/run", PUPPET), ("zdb/down", "")]);
+    let mut tree = Tree::start(&files);
+    let answer = tree.ask("@web up");
+    assert_eq!(field(&answer, "name"), "\"web\"", "{answer}");
+    tree.started(1, "zdb");
+    tree.started(1, "web");
+    tree.stop();
+}
+
+#[test]
 fn services_start_in_the_order_of_readiness() {
     let mut tree = Tree::start(&[
         ("a/run", PUPPET),
