@@ -18,7 +18,6 @@ LINKDIR = $(BINDIR)
 # The names that a base tool has as well; with BASE_NAMES=yes they are in LINKDIR like all others, in front of it in PATH.
 # Those of other programs than links are in LINKS too. For packages that are installed beside others BASE=others is all names
 # that another one has, of a program or a page
-# Those of other programs than links, as a package gives them here, are in LINKS too
 BASE = choom chroot chrt ionice nice taskset umask unshare
 BASE_NAMES = no
 # Where the names of runit's and daemontools' programs are, for PATH, and their pages: directories of their own, so that
@@ -42,7 +41,10 @@ SVLOG = svlog
 PARTS = x86_64 aarch64 notices sbom debs image
 # Where the built programs are put, and installed from
 BUILD = target/catena
-INSTALL = @BUILD='$(BUILD)' DESTDIR='$(DESTDIR)' BINDIR='$(BINDIR)' LINKS='$(LINKS)' LINKDIR='$(LINKDIR)' 	MANDIR='$(MANDIR)' BASHDIR='$(BASHDIR)' ZSHDIR='$(ZSHDIR)' FISHDIR='$(FISHDIR)' 	PROGRAM_PREFIX='$(PROGRAM_PREFIX)' BASE='$(BASE)' BASE_NAMES='$(BASE_NAMES)' RUNITDIR='$(RUNITDIR)' DAEMONTOOLSDIR='$(DAEMONTOOLSDIR)' scripts/install
+INSTALL = @BUILD='$(BUILD)' DESTDIR='$(DESTDIR)' BINDIR='$(BINDIR)' LINKS='$(LINKS)' LINKDIR='$(LINKDIR)' \
+	MANDIR='$(MANDIR)' BASHDIR='$(BASHDIR)' ZSHDIR='$(ZSHDIR)' FISHDIR='$(FISHDIR)' \
+	PROGRAM_PREFIX='$(PROGRAM_PREFIX)' BASE='$(BASE)' BASE_NAMES='$(BASE_NAMES)' \
+	RUNITDIR='$(RUNITDIR)' DAEMONTOOLSDIR='$(DAEMONTOOLSDIR)' scripts/install
 
 all:
 	STATIC='$(STATIC)' TARGET='$(TARGET)' MULTICALL='$(MULTICALL)' BUILD='$(BUILD)' CATENA_SVDIR='$(SVDIR)' scripts/build
@@ -58,8 +60,6 @@ help:
 	@echo '                $$(LIBEXECDIR)/catena, and their names in LINKDIR=$$(BINDIR) too, but for $(BASE),'
 	@echo '                which a base tool has as well (BASE_NAMES=yes: these too; BASE=others, for packages: none'
 	@echo '                that any other package has)'
-	@echo 'make install-multicall  instead: catena, and links to it'
-	@echo '                which a base tool has as well (BASE_NAMES=yes: these too)'
 	@echo 'make install-multicall  instead: catena, and links to it (MULTICALL=yes: make builds no more than that)'
 	@echo 'make install-runit-names  links to what is installed by the names of runit, with pages: runsv, runsvdir, sv ...'
 	@echo '                in RUNITDIR=$$(LIBEXECDIR)/catena/runit, for PATH'

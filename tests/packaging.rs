@@ -227,6 +227,7 @@ fn the_template_of_void() {
     );
     assert_eq!(value(&template, "hostmakedepends="), "\"cargo\"");
     assert_eq!(value(&template, "checksum=").len(), 64);
+    assert_eq!(value(&template, "make_dirs="), "\"/etc/catena/service 0755 root root\"");
 
     let built = Built::new();
     let root = open_directory();
@@ -276,6 +277,7 @@ fn the_apkbuild_of_alpine() {
     let packages = packages(root.path());
     let make = without_daemontools_names();
     assert_installs(&packages, &make, &["etc/init.d/catena", "usr/share/licenses/catena/LICENSE"]);
+    assert!(root.path().join("catena/etc/catena/service").is_dir());
     for (place, owner) in [
         ("usr/share/man/", "catena-doc"),
         ("usr/share/bash-completion/", "catena-bash-completion"),
@@ -347,6 +349,7 @@ fn the_pkgbuild_of_arch() {
         "usr/share/licenses/catena/LICENSE",
     ];
     assert_installs(&packages(&made), &make, &others);
+    assert!(made.join("catena/etc/catena/service").is_dir());
 }
 
 #[test]
@@ -445,7 +448,7 @@ fn the_line_of_inittab_starts_the_tree_under_busybox() {
         recipe(file).lines().last().unwrap().splitn(4, ':').map(str::to_owned).collect::<Vec<_>>()
     };
     let (sysv, busybox) = (process("starters/inittab"), process("starters/inittab.busybox"));
-    assert_eq!(sysv[1..], ["2345", "respawn", &busybox[3]]);
+    assert_eq!(sysv[1..], ["2345", "respawn", &busybox[3].replace("svtree ", "svtree -t 2s ")]);
     assert!((1..=4).contains(&sysv[0].len()), "{sysv:?}");
 }
 
