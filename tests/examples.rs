@@ -78,7 +78,7 @@ impl Example {
         for name in ["catena", "svlog"] {
             install(&program(name), &scratch.path().join("bin").join(name));
         }
-        let copy = run(prepared("cp").arg("-R").arg(house().join(name)).arg(scratch.path()));
+        let copy = run(prepared("cp").arg("-pR").arg(house().join(name)).arg(scratch.path()));
         assert_eq!(copy, prints(""));
         Self { name: name.to_owned(), scratch, supervisor: None, _accounts: accounts }
     }
@@ -125,7 +125,35 @@ impl Example {
         text(&self.scratch.path().join(&self.name).join("log/main/current"))
     }
 
-    /// That what `ask` gets is as expected now, after a reload, and after a kill, and that then a stop leaves nothing; in the
+    /// The configuration that its script `reload` checks.
+    fn checked(&self) -> Option<PathBuf> {
+        let house = self.scratch.path().join(&self.name);
+        let file = match &*self.name {
+            "nginx" => "/etc/nginx/nginx.conf".into(),
+            "haproxy" => "/etc/haproxy/haproxy.cfg".into(),
+            "sshd" => "/etc/ssh/sshd_config".into(),
+            "unbound" => "/etc/unbound/unbound.conf".into(),
+            "php-fpm" => {
+                format!("/etc/php/{}/fpm/php-fpm.conf", text(&house.join("env/PHP_VERSION")).trim()).into()
+            }
+            "gunicorn" => house.join("wsgi.py"),
+            _ => return None,
+        };
+        Some(file)
+    }
+
+    /// That a reload with a broken configuration fails.
+    fn refuses(&self, configuration: &Path) {
+        let broken = self.scratch.path().join("broken");
+        fs::write(&broken, "broken (\n").unwrap();
+        mount(Some(&broken), configuration, None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
+        let outcome = self.svctl("reload");
+        nix::mount::umount(configuration).unwrap();
+        let expected = format!("fail: ./{}: reload failed: ./reload exited ", self.name);
+        assert!(outcome.stdout.starts_with(&expected), "{outcome:?}\n{}", self.log());
+    }
+
+    /// That what `ask` gets is as expected now, after reloads, and after a kill, and that then a stop leaves nothing; in the
     /// log are these texts, in this order.
     fn lives(mut self, ask: impl Fn() -> String, expected: impl Fn(&str) -> bool, log: &[&str]) {
         let asked = |when| {
@@ -139,6 +167,9 @@ impl Example {
             assert_eq!(outcome.stdout, "fail: ./redis: reload failed: ./reload exited 1\n", "{outcome:?}");
         } else {
             self.does("reload");
+        }
+        if let Some(configuration) = self.checked() {
+            self.refuses(&configuration);
         }
         assert_eq!(self.pid(), pid, "after a reload");
         asked("after a reload");
@@ -360,6 +391,7 @@ fn a_getty() {
     let line = if Path::new("/dev/tty1").exists() { "tty1" } else { "full" };
     mount(Some(&slave), &*format!("/dev/{line}"), None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
     fs::write("/run/utmp", "").unwrap();
+    empty("/var/log");
     assert_eq!(getty.svctl("lint -s"), prints(""));
     let link = format!("ln -s getty@ getty@{line}");
     assert_eq!(run_in(getty.scratch.path(), &link), prints(""));
@@ -384,6 +416,10 @@ fn a_getty() {
     assert!(records());
     getty.does("-v kill");
     prompts(1);
+    // The new one has taken the record in utmp over.
+    let history = fs::read("/var/log/wtmp").unwrap();
+    let of_the_dead = |record: &[u8]| record[..2] == nix::libc::DEAD_PROCESS.to_ne_bytes();
+    assert!(history.chunks(size_of::<nix::libc::utmpx>()).any(of_the_dead));
     getty.does("stop");
     send_signal(getty.supervisor.as_ref().unwrap().id(), Signal::SIGTERM);
     assert_eq!(status_of(getty.supervisor.as_mut().unwrap()), Some(0));

@@ -51,7 +51,7 @@ fn words_of(page: &str, macro_name: &str) -> Vec<String> {
 #[test]
 fn each_file_and_each_link_of_the_page_is_there() {
     let page = text("man/catena-systemd.7");
-    let formats = text("man/service.5");
+    let formats = text("man/service.5") + &text("man/svtree.8");
     let known: Vec<String> = words_of(&formats, "Pa")
         .iter()
         .flat_map(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>())
@@ -64,7 +64,7 @@ fn each_file_and_each_link_of_the_page_is_there() {
         count += 1;
         let control = file.strip_prefix("control/").is_some_and(|letter| letter.len() == 1);
         let there = control || known.iter().any(|known| known == file) || file == "examples/services";
-        assert!(there, "man/catena-systemd.7: service(5) has no {file}");
+        assert!(there, "man/catena-systemd.7: service(5) and svtree(8) have no {file}");
     }
     assert!(count > 50, "{count}");
     let ours = || catena::LINKS.iter().chain(catena::PROGRAMS).map(|link| link.name);

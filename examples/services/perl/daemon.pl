@@ -17,6 +17,7 @@ sub configure {
 configure();
 $SIG{HUP}  = sub { configure(); $log->notice('reloaded') };
 $SIG{TERM} = sub { $ended = 1 };
+$SIG{PIPE} = 'IGNORE';    # a client that has gone
 
 my $server = IO::Socket::INET->new( LocalAddr => $ENV{LISTEN}, Listen => 64, ReuseAddr => 1 )
 	or die "error: $ENV{LISTEN}: $@";
