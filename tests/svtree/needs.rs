@@ -15,8 +15,9 @@ fn waits_for(tree: &Tree, service: &str) -> String {
 
 #[test]
 fn who_asks_for_a_service_whose_turn_is_still_to_come_gets_what_it_needs_too() {
-    let many: Vec<String> = (0..300).map(|i| format!("filler{i}/down")).collect();
-    let mut files: Vec<(&str, &str)> = many.iter().map(|file| (file.as_str(), "")).collect();
+    let many: Vec<String> = (0..120).map(|i| format!("filler{i}/run")).collect();
+    let mut files: Vec<(&str, &str)> =
+        many.iter().map(|file| (file.as_str(), "#!/bin/sh\nexec sleep 1000000\n")).collect();
     files.extend([("web/run", PUPPET), ("web/down", ""), ("web/needs", "zdb\n")]);
     files.extend([("zdb/run", PUPPET), ("zdb/down", "")]);
     let mut tree = Tree::start(&files);
