@@ -420,8 +420,9 @@ impl Tree {
         let wanted = |slot: usize| slots.get(slot).is_some_and(|hosted| hosted.service.is_wanted());
         for need in self.graph.to_start(slot, wanted) {
             // Its turn may be still to come.
-            if let Some(name) = self.graph.name(need).filter(|_| self.slots.get(need).is_none()) {
-                self.host_first(&name.to_vec(), now);
+            let name = self.graph.name(need).filter(|_| self.slots.get(need).is_none());
+            if let Some(name) = name.map(<[u8]>::to_vec) {
+                self.host_first(&name, now);
             }
             if let Some(hosted) = self.slots.get_mut(need).filter(|hosted| !hosted.service.is_wanted()) {
                 hosted.service.up(now);
