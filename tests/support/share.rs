@@ -2,14 +2,14 @@
 
 use std::sync::LazyLock;
 
-/// Which of how many parts: `CATENA_SHARE=1/2` is the first of two. Each build that is tested has another one of the cases
+/// Which of how many parts: `CATENA_SHARE=1/3` is the first of three. Each build that is tested has another one of the cases
 /// of an enumeration by thousands, which take most of the time, and all of everything else; without it there is one part.
 static SHARE: LazyLock<(usize, usize)> = LazyLock::new(|| {
     let Ok(share) = std::env::var("CATENA_SHARE") else { return (0, 1) };
     let numbers =
         share.split_once('/').and_then(|(part, parts)| Some((part.parse().ok()?, parts.parse().ok()?)));
     let Some((part @ 1.., parts)) = numbers.filter(|(part, parts)| part <= parts) else {
-        panic!("CATENA_SHARE={share}: no part, as 1/2")
+        panic!("CATENA_SHARE={share}: no part, as 1/3")
     };
     (part - 1, parts)
 });
