@@ -162,7 +162,7 @@ impl Tree {
 
     /// Puts a request to a service, which answers it as one of its own clients'.
     fn pass_on(&mut self, i: usize, name: &[u8], request: &[u8], now: Now) {
-        self.host_first(name, now);
+        self.host_first(|waiting| waiting.name.to_bytes() == name, now);
         let Some(slot) = self.slots.named(name) else {
             return self.refuse_about(i, name, supervise::NO_SERVICE.as_bytes());
         };

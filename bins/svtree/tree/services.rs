@@ -31,7 +31,7 @@ const AGAIN: u64 = 1000;
 /// A service that is to be hosted, and why that could not be done, if that was reported.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    name: &'static CStr,
+    pub(super) name: &'static CStr,
     directory: OwnedFd,
     pub(super) slot: usize,
     stay: Stay,
@@ -249,12 +249,11 @@ impl Tree {
         }
     }
 
-    /// Hosts the service of this name now, if its turn is still to come: who asks for it, as after an upgrade, does not wait
-    /// for the others.
-    pub(super) fn host_first(&mut self, name: &[u8], now: Now) {
+    /// Hosts a service now, if its turn is still to come: who asks for it, as after an upgrade, does not wait for the others.
+    pub(super) fn host_first(&mut self, is_it: impl Fn(&Waiting) -> bool, now: Now) {
         let turn_to_come = |waiting: &Waiting| waiting.stay == Stay::Hosted && waiting.since.is_none();
-        let is_it = |waiting: &Waiting| waiting.name.to_bytes() == name && turn_to_come(waiting);
-        let at = self.waiting.iter().position(is_it).filter(|_| self.course.goes());
+        let is_next = |waiting: &Waiting| is_it(waiting) && turn_to_come(waiting);
+        let at = self.waiting.iter().position(is_next).filter(|_| self.course.goes());
         if let Some(waiting) = at.and_then(|at| self.waiting.remove(at)) {
             self.host(waiting, &mut Room::default(), now);
         }
@@ -419,11 +418,7 @@ impl Tree {
         let slots = &self.slots;
         let wanted = |slot: usize| slots.get(slot).is_some_and(|hosted| hosted.service.is_wanted());
         for need in self.graph.to_start(slot, wanted) {
-            // Its turn may be still to come.
-            let name = self.graph.name(need).filter(|_| self.slots.get(need).is_none());
-            if let Some(name) = name.map(<[u8]>::to_vec) {
-                self.host_first(&name, now);
-            }
+            self.host_first(|waiting| waiting.slot == need, now);
             if let Some(hosted) = self.slots.get_mut(need).filter(|hosted| !hosted.service.is_wanted()) {
                 hosted.service.up(now);
                 self.touched(need);
