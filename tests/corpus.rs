@@ -23,7 +23,7 @@ use sandbox::{Programs, peers, run_in_sandbox};
 
 /// Where the service directories are.
 fn services() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/services")
+    house().join("tests/corpus/services")
 }
 
 /// What is done with the services, in words of `tests/corpus/driver.sh`: each row in its turn, the rows side by side.

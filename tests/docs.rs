@@ -1,7 +1,7 @@
 //! What is written about the programs: every list of them names the same ones, and the pages say what the
 //! programs say.
 
-use std::fs::{read_dir, read_to_string};
+use std::fs::read_dir;
 use std::path::{Path, PathBuf};
 
 use common::Link;
@@ -57,15 +57,6 @@ const SECTIONS: [&str; 14] = [
     "[CAVEATS]",
     "[SECURITY CONSIDERATIONS]",
 ];
-
-fn house() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn text(file: impl AsRef<Path>) -> String {
-    let file = house().join(file);
-    read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
-}
 
 /// The names of the links, sorted.
 fn names() -> Vec<String> {
@@ -270,14 +261,14 @@ fn every_list_of_the_programs_names_the_same_ones() {
         &of_programs,
         "a module for each program, or its name in OF_NO_PROGRAM of tests/docs.rs",
     );
-    let compiled = between(&text("tests/main.rs"), "mod ", ";");
+    let compiled = between(&source("tests/main.rs"), "mod ", ";");
     let compiled = sorted([compiled, vec!["main".to_owned()]].concat());
     same("tests/main.rs", &compiled, &modules_of_tests, "`mod` for each module");
 }
 
 #[test]
 fn the_manifest_has_each_program_and_the_makefile_those_that_have_a_base_tools_name() {
-    let manifest = text("Cargo.toml");
+    let manifest = source("Cargo.toml");
     let bins = || manifest.split("[[bin]]\n").skip(1);
     let found: Vec<String> = bins().map(|bin| bin.lines().take(2).collect::<Vec<_>>().join(", ")).collect();
     let bin = |name: String| format!("name = \"{name}\", path = \"bins/main/{name}.rs\"");
@@ -285,11 +276,11 @@ fn the_manifest_has_each_program_and_the_makefile_those_that_have_a_base_tools_n
     same("Cargo.toml", &found, &expected, "a [[bin]] for each program, in order");
     let apart = bins().filter(|bin| bin.contains("required-features = [\"base-names\"]"));
     let apart = apart.map(|bin| bin.split('"').nth(1).unwrap().to_owned()).collect::<Vec<_>>();
-    let makefile = text("Makefile");
+    let makefile = source("Makefile");
     let base = makefile.lines().find_map(|line| line.strip_prefix("BASE = ")).unwrap();
     let base: Vec<String> = base.split(' ').map(str::to_owned).collect();
     same("Makefile", &base, &apart, "in BASE the names with required-features in Cargo.toml");
-    let (readme, overview) = (text("README.md"), text("man/catena.7"));
+    let (readme, overview) = (source("README.md"), source("man/catena.7"));
     let line = readme.lines().find(|line| line.starts_with("The base system has a `")).unwrap();
     let named: Vec<String> =
         line.split_once(" too,").unwrap().0.split('`').skip(1).step_by(2).map(str::to_owned).collect();
@@ -306,7 +297,7 @@ fn begins_a_part(rest: &str) -> bool {
 #[test]
 fn every_shim_is_of_its_own_program() {
     for name in names() {
-        let shim = text(format!("bins/main/{name}.rs"));
+        let shim = source(format!("bins/main/{name}.rs"));
         let module = name.replace('-', "_");
         let expected = format!(
             "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!(catena::{module}::LINK);\n"
@@ -314,7 +305,7 @@ fn every_shim_is_of_its_own_program() {
         assert_eq!(shim, expected, "bins/main/{name}.rs");
     }
     for name in others() {
-        let shim = text(format!("bins/main/{name}.rs"));
+        let shim = source(format!("bins/main/{name}.rs"));
         // These allocate at their start alone, as a link does.
         let allocator = match &*name {
             "catena-explain" | "pause" | "state" | "svrun" | "svlog" => "",
@@ -331,7 +322,7 @@ fn every_shim_is_of_its_own_program() {
 
 #[test]
 fn the_readme_has_one_row_for_each_program() {
-    let readme = text("README.md");
+    let readme = source("README.md");
     same(
         "README.md",
         &between(&readme, "| [`", "`](man/"),
@@ -352,7 +343,7 @@ fn the_readme_has_one_row_for_each_program() {
 fn the_overview_lists_each_program() {
     let with_section = |name: String| format!("{name} {}", section_of(&name));
     let expected: Vec<String> = [names(), others()].concat().into_iter().map(with_section).collect();
-    let page = text("man/catena.7");
+    let page = source("man/catena.7");
     let listed = page.lines().filter_map(|line| line.strip_prefix(".It Xr ")).map(str::to_owned);
     same("man/catena.7", &listed.collect::<Vec<_>>(), &expected, "an `.It Xr` for each program");
 }
@@ -393,7 +384,7 @@ const LANGUAGE_OF_EXECLINE: [&str; 30] = [
 
 /// The rows of the overview's table of the programs of `peer`: their names, and the words for what is here.
 fn table_of(peer: &str) -> Vec<(Vec<String>, Vec<String>)> {
-    let page = text("man/catena.7");
+    let page = source("man/catena.7");
     let table =
         page.split(&format!(".It Sy {peer} Ta Sy catena ")).nth(1).unwrap_or_else(|| panic!("{peer}"));
     let rows = table.split("\n.El").next().unwrap().lines().filter_map(|line| line.strip_prefix(".It "));
@@ -453,7 +444,12 @@ fn the_page_and_help_say_the_same() {
         let options: Vec<String> =
             // Commands, if it has any, come after the options.
             lines.take_while(|line| *line != "commands:").map(|line| line.trim_start().split("  ").next().unwrap().to_owned()).collect();
-        same(&page_of, &self::options(&text(page(name))), &options, "an `.It Fl` for each option of --help");
+        same(
+            &page_of,
+            &self::options(&source(page(name))),
+            &options,
+            "an `.It Fl` for each option of --help",
+        );
         let letters: String =
             usage.split([' ', '[', ']', '|']).filter_map(|word| word.strip_prefix('-')).collect();
         for option in options {
@@ -513,7 +509,7 @@ fn the_page_of_the_formats_has_its_sections_in_order() {
 fn every_page_of_a_program_names_its_statuses() {
     for Link { name, .. } in described() {
         let page_of = page(name).display().to_string();
-        let page = text(page(name));
+        let page = source(page(name));
         let section = page.split(".Sh EXIT STATUS\n").nth(1).unwrap().split(".Sh ").next().unwrap();
         let statuses: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix(".It ")).collect();
         let expected: &[&str] = match *name {
@@ -554,7 +550,7 @@ fn every_heading_is_shown_whole() {
     needs!(tool("mandoc"));
     for page in pages() {
         let shown = shown(&page, 80);
-        for heading in text(&page).lines().filter_map(|line| line.strip_prefix(".Ss ")) {
+        for heading in source(&page).lines().filter_map(|line| line.strip_prefix(".Ss ")) {
             let heading = heading.replace("\\&", "");
             assert!(shown.lines().any(|line| line.trim() == heading), "{}: {heading}", page.display());
         }
@@ -570,7 +566,7 @@ fn references_to_our_pages_name_their_section() {
         name => programs().iter().any(|program| program == name).then(|| section_of(name)),
     };
     for page in pages() {
-        for line in text(&page).lines() {
+        for line in source(&page).lines() {
             let Some(reference) = line.strip_prefix(".It Xr ").or(line.strip_prefix(".Xr ")) else {
                 continue;
             };
@@ -595,7 +591,7 @@ fn the_changelog_agrees_on_the_version() {
 /// But for those of any X.
 #[test]
 fn hacking_names_files_that_exist() {
-    for word in text("HACKING.md").split('`').skip(1).step_by(2) {
+    for word in source("HACKING.md").split('`').skip(1).step_by(2) {
         let is_path = word.contains('/') && !word.contains([' ', '…', '$']) && !word.contains('X');
         if is_path && !word.starts_with('/') {
             assert!(house().join(word).exists(), "HACKING.md: there is no {word}");

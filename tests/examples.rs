@@ -16,8 +16,8 @@ use nix::sys::signal::Signal;
 use crate::needs;
 use crate::support::*;
 
-fn house() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/services")
+fn services() -> PathBuf {
+    house().join("examples/services")
 }
 
 /// Root, who may make these namespaces.
@@ -29,7 +29,7 @@ fn namespaces_of_its_own() -> Result<(), String> {
 
 /// The accounts that the page says to make.
 fn accounts() -> Accounts {
-    let page = fs::read_to_string(house().join("README.md")).unwrap();
+    let page = source("examples/services/README.md");
     let line = page.lines().find_map(|line| line.trim().strip_prefix("for account in ")).unwrap();
     let names = line.split_once(';').unwrap().0.split(' ');
     let [mut users, mut groups] = ["/etc/passwd", "/etc/group"].map(|file| fs::read_to_string(file).unwrap());
@@ -78,7 +78,7 @@ impl Example {
         for name in ["catena", "svlog"] {
             install(&program(name), &scratch.path().join("bin").join(name));
         }
-        let copy = run(prepared("cp").arg("-pR").arg(house().join(name)).arg(scratch.path()));
+        let copy = run(prepared("cp").arg("-pR").arg(services().join(name)).arg(scratch.path()));
         assert_eq!(copy, prints(""));
         Self { name: name.to_owned(), scratch, supervisor: None, _accounts: accounts }
     }
@@ -429,10 +429,10 @@ fn a_getty() {
 
 #[test]
 fn the_page_has_a_row_for_each() {
-    let page = fs::read_to_string(house().join("README.md")).unwrap();
+    let page = source("examples/services/README.md");
     let rows =
         page.lines().filter_map(|line| Some(line.strip_prefix("| [`")?.split_once("`](")?.0.to_owned()));
-    let mut expected: Vec<String> = fs::read_dir(house())
+    let mut expected: Vec<String> = fs::read_dir(services())
         .unwrap()
         .map(|entry| entry.unwrap())
         .filter(|entry| entry.path().is_dir())

@@ -2,7 +2,6 @@
 //! example is the one of examples/services.
 
 use std::fs;
-use std::path::Path;
 
 use crate::hardening::unknown_to_systemd;
 use crate::needs;
@@ -37,10 +36,6 @@ const OF_OTHERS: [&str; 19] = [
 /// Names in the example and in explanations that are no files of a service directory.
 const NO_FILES: [&str; 5] = ["config", "web", "web.service", "web@", "web@blue"];
 
-fn text(file: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
-}
-
 /// The words that follow a macro at the beginning of a line or of a list's item, without punctuation.
 fn words_of(page: &str, macro_name: &str) -> Vec<String> {
     let starts = [format!(".{macro_name} "), format!(".It {macro_name} ")];
@@ -50,8 +45,8 @@ fn words_of(page: &str, macro_name: &str) -> Vec<String> {
 
 #[test]
 fn each_file_and_each_link_of_the_page_is_there() {
-    let page = text("man/catena-systemd.7");
-    let formats = text("man/service.5") + &text("man/svtree.8");
+    let page = source("man/catena-systemd.7");
+    let formats = source("man/service.5") + &source("man/svtree.8");
     let known: Vec<String> = words_of(&formats, "Pa")
         .iter()
         .flat_map(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>())
@@ -82,7 +77,7 @@ fn each_file_and_each_link_of_the_page_is_there() {
 #[test]
 fn systemd_knows_every_directive_of_the_page() {
     needs!(tool("systemd-analyze"));
-    let page = text("man/catena-systemd.7").replace("\\\n", "");
+    let page = source("man/catena-systemd.7").replace("\\\n", "");
     let directives: Vec<String> = words_of(&page, "Sy")
         .iter()
         .flat_map(|line| line.split(" , ").map(str::to_owned).collect::<Vec<_>>())
@@ -104,11 +99,11 @@ fn displays(page: &str) -> Vec<String> {
 
 #[test]
 fn the_example_of_the_page_is_that_of_the_tests() {
-    let displays = displays(&text("man/catena-systemd.7"));
-    assert_eq!(displays[1], text("examples/services/redis/run"));
-    assert_eq!(displays[2], text("examples/services/redis/log/run"));
+    let displays = displays(&source("man/catena-systemd.7"));
+    assert_eq!(displays[1], source("examples/services/redis/run"));
+    assert_eq!(displays[2], source("examples/services/redis/log/run"));
     for file in ["sd-notify", "reload"] {
-        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/services/redis").join(file).exists());
+        assert!(house().join("examples/services/redis").join(file).exists());
     }
 }
 
@@ -119,7 +114,7 @@ fn the_unit_of_the_page_is_that_of_debian() {
     let unit = file.iter().find_map(|file| fs::read_to_string(file).ok());
     needs!(unit.as_ref().map(|_| ()).ok_or_else(|| "the unit of redis-server".to_owned()));
     let unit = unit.unwrap();
-    let shown = displays(&text("man/catena-systemd.7")).remove(0).replace(" \\\n  ", " ");
+    let shown = displays(&source("man/catena-systemd.7")).remove(0).replace(" \\\n  ", " ");
     for line in shown.lines() {
         assert!(unit.lines().any(|other| other == line), "{line}\n{unit}");
     }

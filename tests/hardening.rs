@@ -76,7 +76,7 @@ exec "$b" sleep 600
 "#;
 
 fn page() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("man/catena-hardening.7")).unwrap()
+    source("man/catena-hardening.7")
 }
 
 /// A subsection of the page.

@@ -2,9 +2,10 @@
 //! or by what does the same, and the files that it installs are those of `make install`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, read_to_string};
+use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
@@ -12,18 +13,21 @@ use tempfile::TempDir;
 use crate::needs;
 use crate::support::*;
 
-/// The root of the source.
-fn house() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn recipe(file: &str) -> String {
-    read_to_string(house().join("packaging").join(file)).unwrap()
+    source(Path::new("packaging").join(file))
 }
 
 fn version() -> String {
-    let manifest = read_to_string(house().join("Cargo.toml")).unwrap();
-    value(&manifest, "version = ").trim_matches('"').to_owned()
+    value(&source("Cargo.toml"), "version = ").trim_matches('"').to_owned()
+}
+
+/// A tarball, and the directory `sent` beside it with the recipes as they are sent to the distributions.
+fn stamped(directory: &Path) -> PathBuf {
+    let tarball = directory.join(format!("catena-{}-bare.tar.gz", version()));
+    fs::write(&tarball, "bytes").unwrap();
+    let mut stamp = prepared(house().join("packaging/stamp"));
+    assert_eq!(run(stamp.arg(&tarball).arg(directory.join("sent"))), prints(""));
+    tarball
 }
 
 /// What follows `name` at the start of a line.
@@ -48,13 +52,26 @@ impl Built {
         Self(directory)
     }
 
-    /// Runs a script in the root of the source, whose make installs these.
-    fn run(&self, shell: &str, words: &[&Path]) -> Outcome {
-        run(prepared(shell).args(words).current_dir(house()).env("MAKEFLAGS", self.flags()))
+    /// Runs a command whose make installs these, and is no part of one that has started us.
+    fn run(&self, command: &mut Command) -> Outcome {
+        run(command.env("MAKEFLAGS", format!("BUILD={}", self.0.path().display())).env_remove("MAKELEVEL"))
     }
 
-    fn flags(&self) -> String {
-        format!("BUILD={}", self.0.path().display())
+    /// The packages that a recipe makes, by a script that does what the tool that reads it does, and what it prints.
+    fn packages(
+        &self,
+        shell: &str,
+        script: &str,
+        recipe: &str,
+        at: &Path,
+    ) -> (BTreeMap<String, BTreeSet<String>>, TempDir) {
+        let root = open_directory();
+        let mut install = prepared(shell);
+        install.arg(house().join("tests/packaging").join(script)).arg(house().join("packaging").join(recipe));
+        let outcome = self.run(install.arg(root.path()).current_dir(at));
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+        outcome.stdout.lines().for_each(assert_describes);
+        (packages(root.path()), root)
     }
 
     /// What `make install` installs for a package beside all others, with these words.
@@ -65,7 +82,7 @@ impl Built {
             "make -s DESTDIR='{}' PREFIX=/usr BASE=others {words} {targets}",
             root.path().display()
         ));
-        assert_eq!(run(make.current_dir(house()).env("MAKEFLAGS", self.flags())), prints(""));
+        assert_eq!(self.run(make.current_dir(house())), prints(""));
         files(root.path())
     }
 }
@@ -197,11 +214,7 @@ fn each_recipe_has_the_version_of_cargo_toml() {
 fn what_is_sent_to_a_distribution_has_the_version_and_the_checksums() {
     needs!(tool("sha256sum"));
     let directory = open_directory();
-    let tarball = directory.path().join(format!("catena-{}-bare.tar.gz", version()));
-    fs::write(&tarball, "bytes").unwrap();
-    let stamp =
-        run(prepared(house().join("packaging/stamp")).arg(&tarball).arg(directory.path().join("sent")));
-    assert_eq!(stamp, prints(""));
+    let tarball = stamped(directory.path());
     let sent = |file: &str| text(&directory.path().join("sent").join(file));
     let sum =
         |program: &str| run(prepared(program).arg(&tarball)).stdout.split(' ').next().unwrap().to_owned();
@@ -229,13 +242,7 @@ fn the_template_of_void() {
     assert_eq!(value(&template, "checksum=").len(), 64);
     assert_eq!(value(&template, "make_dirs="), "\"/etc/catena/service 0755 root root\"");
 
-    let built = Built::new();
-    let root = open_directory();
-    let install = house().join("tests/packaging/void.bash");
-    let outcome = built.run("bash", &[&install, &house().join("packaging/void/template"), root.path()]);
-    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
-    outcome.stdout.lines().for_each(assert_describes);
-    let packages = packages(root.path());
+    let (packages, _) = Built::new().packages("bash", "void.bash", "void/template", house());
     let make = without_daemontools_names();
     assert_beside_all_others(&make);
     let others = [
@@ -268,13 +275,7 @@ fn the_apkbuild_of_alpine() {
         assert!(body.contains(words), "{function}:\n{body}");
     }
 
-    let built = Built::new();
-    let root = open_directory();
-    let install = house().join("tests/packaging/alpine.sh");
-    let outcome = built.run("sh", &[&install, &house().join("packaging/alpine/APKBUILD"), root.path()]);
-    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
-    outcome.stdout.lines().for_each(assert_describes);
-    let packages = packages(root.path());
+    let (packages, root) = Built::new().packages("sh", "alpine.sh", "alpine/APKBUILD", house());
     let make = without_daemontools_names();
     assert_installs(&packages, &make, &["etc/init.d/catena", "usr/share/licenses/catena/LICENSE"]);
     assert!(root.path().join("catena/etc/catena/service").is_dir());
@@ -311,11 +312,8 @@ fn the_pkgbuild_of_arch() {
     // Read by makepkg, which also compares the checksum of what would be sent.
     let directory = open_directory();
     fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o777)).unwrap();
-    let tarball = directory.path().join(format!("catena-{version}-bare.tar.gz"));
-    fs::write(&tarball, "bytes").unwrap();
-    let sent = directory.path().join("sent");
-    assert_eq!(run(prepared(house().join("packaging/stamp")).arg(&tarball).arg(&sent)), prints(""));
-    fs::copy(sent.join("arch/PKGBUILD"), directory.path().join("PKGBUILD")).unwrap();
+    stamped(directory.path());
+    fs::copy(directory.path().join("sent/arch/PKGBUILD"), directory.path().join("PKGBUILD")).unwrap();
     let printed = makepkg(directory.path(), &["--printsrcinfo"]);
     assert_eq!((printed.status, printed.stderr.as_str()), (0, ""));
     for (name, expected) in [
@@ -331,25 +329,17 @@ fn the_pkgbuild_of_arch() {
     assert!(verified.status == 0 && verified.stderr.contains("bare.tar.gz ... Passed"), "{verified:?}");
 
     let built = Built::new();
-    let root = open_directory();
-    symlink(house(), root.path().join(format!("catena-{version}"))).unwrap();
-    let made = root.path().join("made");
-    fs::create_dir(&made).unwrap();
-    let mut install = prepared("bash");
-    install
-        .arg(house().join("tests/packaging/arch.bash"))
-        .arg(house().join("packaging/arch/PKGBUILD"))
-        .arg(&made);
-    let outcome = run(install.current_dir(root.path()).env("MAKEFLAGS", built.flags()));
-    assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
+    let place = open_directory();
+    symlink(house(), place.path().join(format!("catena-{version}"))).unwrap();
+    let (packages, root) = built.packages("bash", "arch.bash", "arch/PKGBUILD", place.path());
     let make = built.installs("LIBEXECDIR=/usr/lib");
     let others = [
         "usr/lib/systemd/system/catena.service",
         "usr/lib/sysusers.d/catena.conf",
         "usr/share/licenses/catena/LICENSE",
     ];
-    assert_installs(&packages(&made), &make, &others);
-    assert!(made.join("catena/etc/catena/service").is_dir());
+    assert_installs(&packages, &make, &others);
+    assert!(root.path().join("catena/etc/catena/service").is_dir());
 }
 
 #[test]

@@ -48,6 +48,17 @@ fn built() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_fdmove")).parent().unwrap()
 }
 
+/// The root of the source.
+pub(crate) fn house() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The text of a file of the source.
+pub(crate) fn source(file: impl AsRef<Path>) -> String {
+    let file = house().join(file);
+    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
 /// The directory of the programs under test: those just built, or, with `CATENA_BIN`, installed ones.
 pub(crate) fn bin() -> PathBuf {
     std::env::var_os("CATENA_BIN")

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
-use super::{house, pages, shown_in};
+use super::{pages, shown_in};
 use crate::needs;
 use crate::support::*;
 
@@ -11,7 +12,7 @@ use crate::support::*;
 const ELSEWHERE: &str = "https://manpages.debian.org/";
 
 /// The files that scripts/html makes, by their names.
-fn html() -> (tempfile::TempDir, BTreeMap<String, String>) {
+static FILES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     let directory = tempfile::tempdir().unwrap();
     let outcome = run(prepared(house().join("scripts/html")).env("BUILD", directory.path()));
     assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
@@ -20,9 +21,8 @@ fn html() -> (tempfile::TempDir, BTreeMap<String, String>) {
     let files = entries.map(|path| {
         (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(path).unwrap())
     });
-    let files = files.collect();
-    (directory, files)
-}
+    files.collect()
+});
 
 fn file_of(page: &Path) -> String {
     format!("{}.html", page.file_name().unwrap().to_str().unwrap())
@@ -88,38 +88,36 @@ fn without_number(line: &str) -> &str {
 #[test]
 fn each_page_has_a_file_and_a_row_of_the_index_with_its_own_words() {
     needs!(tool("mandoc"));
-    let (_directory, files) = html();
     let mut expected: Vec<String> = pages().iter().map(|page| file_of(page)).collect();
     expected.extend(["index.html".to_owned(), "style.css".to_owned()]);
     expected.sort();
-    assert_eq!(files.keys().cloned().collect::<Vec<_>>(), expected);
+    assert_eq!(FILES.keys().cloned().collect::<Vec<_>>(), expected);
     for page in pages() {
         let file = file_of(&page);
         let source = std::fs::read_to_string(&page).unwrap();
         let says = source.lines().find_map(|line| line.strip_prefix(".Nd ")).unwrap();
         let (name, section) = file.strip_suffix(".html").unwrap().rsplit_once('.').unwrap();
         let row = format!("<dt><a href=\"{file}\">{name}({section})</a></dt>\n<dd>{says}</dd>\n");
-        assert_eq!(files["index.html"].matches(&row).count(), 1, "{row}");
+        assert_eq!(FILES["index.html"].matches(&row).count(), 1, "{row}");
     }
 }
 
 #[test]
 fn each_link_leads_to_a_place_that_there_is() {
     needs!(tool("mandoc"));
-    let (_directory, files) = html();
     let mut elsewhere = 0;
-    for (file, text) in files.iter().filter(|(file, _)| *file != "style.css") {
+    for (file, text) in FILES.iter().filter(|(file, _)| *file != "style.css") {
         let links = values(text, " href");
         assert!(links.len() > 5, "{file}");
         for link in links {
             if let Some(page) = link.strip_prefix(ELSEWHERE) {
-                assert!(!files.contains_key(&format!("{page}.html")), "{file}: {link} is ours");
+                assert!(!FILES.contains_key(&format!("{page}.html")), "{file}: {link} is ours");
                 elsewhere += 1;
                 continue;
             }
             let (page, id) = link.split_once('#').map_or((link, None), |(page, id)| (page, Some(id)));
             let page = if page.is_empty() { file } else { page };
-            let there = files.get(page).unwrap_or_else(|| panic!("{file}: {link}"));
+            let there = FILES.get(page).unwrap_or_else(|| panic!("{file}: {link}"));
             assert!(id.is_none_or(|id| values(there, " id").contains(&id)), "{file}: {link}");
         }
     }
@@ -129,12 +127,11 @@ fn each_link_leads_to_a_place_that_there_is() {
 #[test]
 fn each_page_says_in_html_what_it_says_in_a_terminal() {
     needs!(tool("mandoc"));
-    let (_directory, files) = html();
     for page in pages() {
         let terminal = shown_in("utf8", &page, 1000);
         let lines: Vec<&str> = terminal.lines().filter(|line| !line.is_empty()).collect();
         let expected: Vec<&str> = lines[1..lines.len() - 1].iter().map(|line| without_number(line)).collect();
-        let html = &files[&file_of(&page)];
+        let html = &FILES[&file_of(&page)];
         let html = html.split("<div class=\"manual-text\">").nth(1).unwrap();
         let html = html.split("<table class=\"foot\">").next().unwrap();
         let (html, expected) = (text(html), expected.join("\n"));
@@ -149,9 +146,11 @@ fn each_page_says_in_html_what_it_says_in_a_terminal() {
 #[test]
 fn each_page_is_valid_html_that_fits_a_narrow_screen_and_runs_nothing() {
     needs!(tool("mandoc"), tool("tidy"));
-    let (directory, files) = html();
-    for (file, text) in files.iter().filter(|(file, _)| *file != "style.css") {
-        let tidy = run(prepared("tidy").args(["-q", "-e"]).arg(directory.path().join("html").join(file)));
+    let directory = tempfile::tempdir().unwrap();
+    let page = directory.path().join("page.html");
+    for (file, text) in FILES.iter().filter(|(file, _)| *file != "style.css") {
+        std::fs::write(&page, text).unwrap();
+        let tidy = run(prepared("tidy").args(["-q", "-e"]).arg(&page));
         assert_eq!(tidy, prints(""), "{file}");
         assert!(
             text.contains("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"),
