@@ -219,7 +219,7 @@ fn answer(mut stream: impl Read + Write, question: &[u8], enough: usize) -> Stri
     let mut answer = Vec::new();
     while answer.len() < enough {
         let mut part = [0; 4096];
-        match stream.read(&mut part) {
+        match uninterrupted(|| stream.read(&mut part)) {
             Ok(0) => break,
             Ok(count) => answer.extend_from_slice(&part[..count]),
             Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
@@ -313,7 +313,7 @@ fn unbound() {
         socket.set_read_timeout(Some(DEADLINE)).unwrap();
         socket.send_to(question, "127.0.0.1:53").unwrap();
         let mut answer = [0; 512];
-        let length = socket.recv(&mut answer).unwrap();
+        let length = uninterrupted(|| socket.recv(&mut answer)).unwrap();
         format!("{:?}", &answer[length - 4..length])
     };
     unbound.lives(resolve, |answer| answer == "[127, 0, 0, 1]", &["start of service", "Restart of unbound"]);

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::{BufRead, BufReader};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::OpenOptionsExt;
@@ -191,13 +191,7 @@ impl Syslogd {
         let bytes = match &mut self.socket {
             Socket::Datagrams(socket) => {
                 let mut buffer = [0; 4096];
-                // A wait with a limit is not taken up again after this process was stopped.
-                let count = loop {
-                    match socket.recv(&mut buffer) {
-                        Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                        other => break other.expect("no message comes"),
-                    }
-                };
+                let count = uninterrupted(|| socket.recv(&mut buffer)).expect("no message comes");
                 buffer[..count].to_vec()
             }
             Socket::Stream(listener, client) => {

@@ -1,7 +1,7 @@
 //! How tests wait: for what the kernel sends no event of, with one limit for all.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
 use std::thread;
@@ -32,6 +32,17 @@ pub(crate) fn in_time(mut holds: impl FnMut() -> bool) -> bool {
 #[track_caller]
 pub(crate) fn until(what: &str, holds: impl FnMut() -> bool) {
     assert!(in_time(holds), "timed out: {what}");
+}
+
+/// A call on a socket with a time limit, until nothing interrupts it: a process that is stopped and goes on, or a machine that
+/// is frozen meanwhile, ends such a call without any signal being caught (signal(7)).
+pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
 }
 
 /// Asserts that one of five tries takes less time than this, and returns how long it took: a busy machine may take

@@ -29,7 +29,7 @@ fn received(socket: &UdpSocket, count: usize) -> Vec<String> {
     socket.set_read_timeout(Some(DEADLINE)).unwrap();
     let packet = || {
         let mut buffer = vec![0; 70_000];
-        let length = socket.recv(&mut buffer).expect("a packet");
+        let length = uninterrupted(|| socket.recv(&mut buffer)).expect("a packet");
         String::from_utf8(buffer[..length].to_vec()).unwrap()
     };
     (0..count).map(|_| packet()).collect()
