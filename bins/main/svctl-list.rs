@@ -1,3 +1,3 @@
 #![cfg_attr(not(test), no_main)]
 //! The program `svctl-list`.
-common::main!(malloc catena::svctl::list::PROGRAM);
+common::main!(pool catena::svctl::list::PROGRAM);

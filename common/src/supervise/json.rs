@@ -105,7 +105,8 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn skip(&mut self) {
-        self.rest = self.rest.trim_start_matches([' ', '\t', '\r', '\n']);
+        let blanks = self.rest.bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+        self.rest = &self.rest[blanks.count()..];
     }
 
     /// Whether `token` is next; then it is read.
@@ -123,8 +124,8 @@ impl Reader<'_> {
             b'[' => self.list(depth.checked_sub(1)?),
             b'"' => self.text().map(Value::Text),
             b'-' | b'0'..=b'9' => {
-                let end = self.rest.find(|c| !matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E'));
-                let (digits, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+                let part_of_one = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+                let (digits, rest) = self.rest.split_at(self.rest.bytes().take_while(part_of_one).count());
                 self.rest = rest;
                 is_number(digits).then(|| Value::Number(digits.to_owned()))
             }
@@ -184,29 +185,31 @@ impl Reader<'_> {
 
     fn text(&mut self) -> Option<String> {
         let mut text = String::new();
-        let mut characters = self.rest.strip_prefix('"')?.chars();
+        let mut rest = self.rest.strip_prefix('"')?;
         loop {
-            match characters.next()? {
-                '"' => break,
-                '\\' => text.push(match characters.next()? {
-                    'b' => '\u{8}',
-                    'f' => '\u{c}',
-                    'n' => '\n',
-                    'r' => '\r',
-                    't' => '\t',
-                    'u' => {
-                        // Half of a pair stands for nothing by itself.
-                        let code = hex(&mut characters)?;
-                        char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
-                    }
-                    other @ ('"' | '\\' | '/') => other,
-                    _ => return None,
-                }),
-                other => text.push(other),
+            let end = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\'))?;
+            text.push_str(&rest[..end]);
+            let mut characters = rest[end..].chars();
+            if characters.next() == Some('"') {
+                self.rest = characters.as_str();
+                return Some(text);
             }
+            text.push(match characters.next()? {
+                'b' => '\u{8}',
+                'f' => '\u{c}',
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                'u' => {
+                    // Half of a pair stands for nothing by itself.
+                    let code = hex(&mut characters)?;
+                    char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+                }
+                other @ ('"' | '\\' | '/') => other,
+                _ => return None,
+            });
+            rest = characters.as_str();
         }
-        self.rest = characters.as_str();
-        Some(text)
     }
 }
 
