@@ -17,7 +17,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut form = Form::Each;
     while let Some(option) = cli.option()? {
         let Short(letter) = option else { return Err(option.unexpected().into()) };
@@ -28,7 +28,7 @@ fn run(cli: &mut Cli) -> Outcome {
         form = asked;
     }
     let wanted = Wanted::read(form, cli.operand("set")?.0)?;
-    let mut chain = cli.rest()?;
+    let chain = cli.rest()?;
     chain.given = caps::give(wanted, chain.lent)?;
     Ok(chain)
 }

@@ -24,7 +24,7 @@ pub const LINK: Link = Link {
 
 const HINT: &str = "only root may: put chrt before or right behind setuidgid";
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let (mut policy, mut heirs) = (Policy::RoundRobin, Heirs::All);
     while let Some(option) = cli.option()? {
         match option {

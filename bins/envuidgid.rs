@@ -14,7 +14,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut groups = Groups::Listed;
     while let Some(option) = cli.option()? {
         match option {
@@ -23,7 +23,7 @@ fn run(cli: &mut Cli) -> Outcome {
         }
     }
     let account = cli.operand("account")?;
-    let mut chain = cli.rest()?;
+    let chain = cli.rest()?;
     let account = Account::find(&account, groups)?;
     account.export_ids(&mut chain.env)?;
     if groups == Groups::Database {

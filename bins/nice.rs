@@ -1,7 +1,5 @@
 //! nice: run a program with another niceness.
 
-use std::os::unix::ffi::OsStrExt;
-
 use common::caps::Set;
 use common::{Cli, Link, Outcome, Short, niceness};
 
@@ -16,12 +14,12 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut increment = 10;
     while let Some(option) = cli.option()? {
         match option {
             Short('n') => {
-                increment = niceness::increment_in(cli.value()?.as_bytes())?;
+                increment = niceness::increment_in(cli.value()?)?;
             }
             other => return Err(other.unexpected().into()),
         }

@@ -27,7 +27,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let (mut mode, mut nonblocking, mut change) = (None, false, false);
     while let Some(option) = cli.option()? {
         match option {

@@ -17,7 +17,7 @@ pub const PROGRAM: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut json = false;
     while let Some(option) = cli.option()? {
         match option {

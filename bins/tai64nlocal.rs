@@ -22,7 +22,7 @@ pub const PROGRAM: Link = Link {
 const DIGITS: usize = 255;
 const _: () = assert!(DIGITS < filter::LEFT);
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut zone: fn(i64) -> Option<Local> = clock::local_time;
     while let Some(option) = cli.option()? {
         match option {

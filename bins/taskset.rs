@@ -14,7 +14,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut list = false;
     while let Some(option) = cli.option()? {
         match option {

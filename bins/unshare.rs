@@ -22,7 +22,7 @@ pub const LINK: Link = Link {
 
 const HINT: &str = "only root may: put unshare before setuidgid";
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut kinds = Kind::empty();
     while let Some(option) = cli.option()? {
         kinds |= match option {

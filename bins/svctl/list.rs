@@ -57,7 +57,7 @@ enum Follows {
     Yes(Option<Duration>),
 }
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     Err(start(cli).unwrap_or_else(|error| error))
 }
 

@@ -30,7 +30,7 @@ const DAEMON: Link = Link {
 
 common::main!(DAEMON);
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     // In a root without /proc the name is all there is.
     let file = fs::read_link("/proc/self/exe")
         .unwrap_or_else(|_| Path::new("/sbin").join(OsStr::from_bytes(cli.called())));
