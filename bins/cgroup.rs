@@ -47,7 +47,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
     while let Some(option) = cli.option()? {
         match option {
             Short('k') => knobs.push(Knob::parse(cli.value()?)?),
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let path = cli.operand("path")?;

@@ -23,7 +23,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
     while let Some(option) = cli.option()? {
         match option {
             Short('n') => adjustment = Some(oom::adjustment(cli.value()?)?),
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let adjustment = adjustment.ok_or_else(|| Exit::usage("missing -n"))?;

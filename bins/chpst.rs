@@ -102,7 +102,7 @@ impl Plan {
                 }
                 Short('P') => plan.session = true,
                 Short(digit @ '0'..='2') => plan.closed[digit as usize - '0' as usize] = true,
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         Ok(plan)

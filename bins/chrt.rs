@@ -2,7 +2,7 @@
 
 use common::caps::Set;
 use common::policy::{self, Heirs, Policy};
-use common::{Cli, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short};
 
 /// The link.
 pub const LINK: Link = Link {
@@ -34,7 +34,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
             Short('b') => policy = Policy::Batch,
             Short('i') => policy = Policy::Idle,
             Short('R') => heirs = Heirs::None,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let priority = policy.priority(cli.operand("priority")?.0.to_bytes())?;

@@ -38,7 +38,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
             Short('c') => clean = true,
             Short('o') => options = true,
             Short('P') => arguments = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     if named && (clean || options || arguments) {

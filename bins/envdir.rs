@@ -40,7 +40,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
                 }
                 name => prefix = name.to_vec(),
             },
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let dir = cli.operand("dir")?;

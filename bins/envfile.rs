@@ -40,7 +40,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
                 let named = Dialect::named(word);
                 dialect = named.ok_or_else(|| Exit::value("unknown dialect", word))?;
             }
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let file = cli.operand("file")?;

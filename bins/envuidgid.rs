@@ -1,7 +1,7 @@
 //! envuidgid: run a program with an account's ids in its environment.
 
 use common::credentials::{Account, Groups};
-use common::{Cli, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short};
 
 /// The link.
 pub const LINK: Link = Link {
@@ -19,7 +19,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
     while let Some(option) = cli.option()? {
         match option {
             Short('s') => groups = Groups::Database,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let account = cli.operand("account")?;

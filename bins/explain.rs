@@ -51,7 +51,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
     while let Some(option) = cli.option()? {
         match option {
             Short('s') => report.whole = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let chain = cli.rest()?;

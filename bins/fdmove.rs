@@ -1,6 +1,6 @@
 //! fdmove: run a program with a file descriptor moved or copied to another number.
 
-use common::{Cli, Link, OrFail, Outcome, Short, fds};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, fds};
 
 /// The link.
 pub const LINK: Link = Link {
@@ -18,7 +18,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
     while let Some(option) = cli.option()? {
         match option {
             Short('c') => copy = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let to = cli.fd("to")?;

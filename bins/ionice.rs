@@ -33,7 +33,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
                 level = io_priority::level(text)
                     .ok_or_else(|| Exit::value("not a priority from 0 to 7", text))?;
             }
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let chain = cli.rest()?;

@@ -51,7 +51,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
                     Short('b') => effort = Effort::Best,
                     Short('i') => absent = Absent::Ignored,
                     Short('f') => files.push(word(cli, "invalid file")?),
-                    other => return Err(other.unexpected().into()),
+                    other => return Err(Exit::unexpected(other)),
                 }
                 continue;
             }

@@ -84,7 +84,7 @@ fn request(cli: &mut Cli) -> Result<Request, Exit> {
                 remove = true;
                 of_path = Some("-r");
             }
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let address = Address::parse(cli.operand("address")?)?;

@@ -50,7 +50,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
                 mode = value.ok_or_else(|| Exit::value("invalid mode", text))?;
             }
             Short('o') => account = Some(cli.word()?.0),
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let dir = cli.operand("dir")?;

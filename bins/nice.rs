@@ -1,7 +1,7 @@
 //! nice: run a program with another niceness.
 
 use common::caps::Set;
-use common::{Cli, Link, Outcome, Short, niceness};
+use common::{Cli, Exit, Link, Outcome, Short, niceness};
 
 /// The link.
 pub const LINK: Link = Link {
@@ -21,7 +21,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
             Short('n') => {
                 increment = niceness::increment_in(cli.value()?)?;
             }
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let chain = cli.rest()?;

@@ -2,7 +2,7 @@
 
 use common::caps::Set;
 use common::credentials::{self, Account, Groups};
-use common::{Cli, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short};
 
 use crate::setuidgid::loan::Loan;
 
@@ -28,7 +28,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
         match option {
             Short('s') => groups = Groups::Database,
             Short('e') => export = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let account = cli.operand("account")?;

@@ -45,7 +45,7 @@ fn start(cli: &mut Cli) -> Result<Logger, Exit> {
         match option {
             Short('p') => pid = true,
             Short('v') => last_word = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     // Where log/run itself is a link to this program, its name is that of a script.

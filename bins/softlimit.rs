@@ -45,8 +45,8 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
                 continue;
             }
             Short('P') => &[R::RLIMIT_RTPRIO],
-            Short(letter) => limits::resources(letter).ok_or_else(|| Short(letter).unexpected())?,
-            other => return Err(other.unexpected().into()),
+            Short(letter) => limits::resources(letter).ok_or_else(|| Exit::unexpected(Short(letter)))?,
+            other => return Err(Exit::unexpected(other)),
         };
         let text = cli.value()?;
         let value = Value::parse(text);

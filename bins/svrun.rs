@@ -68,7 +68,7 @@ fn command_line(cli: &mut Cli) -> Result<CommandLine, Exit> {
             Short('1') => role = Role::Whole,
             Short('k') => keep = true,
             Short('s') => state = Some(cli.word()?.0),
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let directory = cli.operand("dir")?.0;

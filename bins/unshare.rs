@@ -1,6 +1,6 @@
 //! unshare: run a program in new namespaces.
 
-use common::{Cli, Link, Outcome, Short, namespaces};
+use common::{Cli, Exit, Link, Outcome, Short, namespaces};
 use nix::sched::CloneFlags as Kind;
 
 /// The link.
@@ -31,7 +31,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
             Short('m') => Kind::CLONE_NEWNS,
             Short('n') => Kind::CLONE_NEWNET,
             Short('u') => Kind::CLONE_NEWUTS,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         };
     }
     let chain = cli.rest()?;

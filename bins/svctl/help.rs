@@ -28,7 +28,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
     while let Some(option) = cli.option()? {
         match option {
             Long("sv") => program = &SV,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     cli.run_as(program)

@@ -71,7 +71,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
                 Short('s') => strict = true,
                 Long("json") => json = true,
                 Long("no-shellcheck") => shellcheck = false,
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         match cli.operand_among_options() {

@@ -86,7 +86,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
                 Long("down") => asked.down = true,
                 Long("failed") => asked.failed = true,
                 Long("json") => json = true,
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         let takes_seconds = takes_seconds && !cli.is_ended();

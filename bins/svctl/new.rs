@@ -78,7 +78,7 @@ impl Wanted {
                 Short('l') => self.logger = Some(cli.word()?),
                 Short('r') => self.ready = Some(Ready::parse(cli.word()?.to_bytes())?),
                 Short('u') => self.account = Some(cli.word()?),
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         Ok(())

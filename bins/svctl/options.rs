@@ -107,7 +107,7 @@ impl Options {
                     self.json = true;
                     continue;
                 }
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
             self.verbose = true;
         }

@@ -56,7 +56,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
             match option {
                 Short('h') => return Err(Exit::answer(0, cli.help())),
                 Long("json") => json = true,
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         let Some(word) = cli.operand_among_options() else { break };

@@ -95,7 +95,7 @@ fn svc(cli: &mut Cli) -> Outcome<'_> {
                     letters.push(letter);
                 }
             }
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     for directory in cli.unread() {

@@ -53,7 +53,7 @@ impl Options {
                 Short('b') => batch = size(cli)?,
                 Short('p') => name = Some(cli.word()?),
                 Short('v') => verbose = true,
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         let by = match by.as_deref() {

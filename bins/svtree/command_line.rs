@@ -59,7 +59,7 @@ pub(super) fn read(cli: &mut Cli) -> Result<CommandLine, Exit> {
             Short('u') => user = true,
             Short('s') => state = Some(cli.word()?.0),
             Short('t') => limit = Some(milliseconds(cli)?),
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let line = cli.line();
@@ -102,7 +102,7 @@ pub(super) fn read(cli: &mut Cli) -> Result<CommandLine, Exit> {
 pub(super) fn read_as_runsvdir(cli: &mut Cli) -> Result<CommandLine, Exit> {
     while let Some(option) = cli.option()? {
         if option != Short('P') {
-            return Err(option.unexpected().into());
+            return Err(Exit::unexpected(option));
         }
     }
     let (line, place) = (cli.line(), Place::Directory(cli.operand("dir")?.0));

@@ -97,7 +97,7 @@ pub(crate) fn with_columns(
 ) -> String {
     let width = rows.clone().map(|(left, _)| left.len()).max().unwrap_or(0);
     for (left, right) in rows {
-        text.extend(["  ", left, &" ".repeat(width - left.len()), "  ", right, "\n"]);
+        text += &format!("  {left:width$}  {right}\n");
     }
     text
 }
@@ -204,7 +204,7 @@ impl Cli {
                 // Without its argument.
                 let mut names = names.filter_map(|words| words.split(' ').next());
                 let own = names.find(|name| *name == option).map(Arg::Long);
-                return own.map(Some).ok_or_else(|| Arg::Long(option).unexpected().into());
+                return own.map(Some).ok_or_else(|| Exit::unexpected(Arg::Long(option)));
             }
             Some(Arg::Value(_)) => self.parsed -= 1, // the first operand is still to be read
             None => {}
@@ -236,7 +236,7 @@ impl Cli {
     /// For a link without options: understands `--help`, `--version` and `--`, and comes to the first
     /// operand.
     pub fn no_options(&mut self) -> Result<(), Exit> {
-        self.option()?.map_or(Ok(()), |option| Err(option.unexpected().into()))
+        self.option()?.map_or(Ok(()), |option| Err(Exit::unexpected(option)))
     }
 
     /// All words behind the name, none of them read as an option, and the environment. For a line that has a syntax of

@@ -62,13 +62,13 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
     let chain = cli.rest()?;
     if let Some((_, before)) = BEFORE.iter().find(|(name, _)| *name == state) {
         let value = (!value.is_empty()).then(|| leaked(value));
-        chain.words.clone() = before.iter().copied().chain(value).chain(chain.words.clone()).collect();
+        chain.words = before.iter().copied().chain(value).chain(chain.words.clone()).collect();
         return Ok(chain);
     }
     match state {
         "words" => {
             let more = more_words(value)?;
-            chain.words.clone() = chain.words.clone().chain(more).collect();
+            chain.words = chain.words.clone().chain(more).collect();
         }
         "env" => chain.env = Env::new(entries(value)?.into_iter().collect()),
         _ => deed(state, value)?,

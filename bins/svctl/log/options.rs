@@ -62,7 +62,7 @@ pub(super) fn parse(cli: &mut Cli) -> Result<Options, Exit> {
                 Long("until") => until = Some(cli.value()?),
                 Long("utc") => options.zone = clock::utc,
                 Long("json") => options.json = true,
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         match cli.operand_among_options() {

@@ -43,7 +43,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
                 let within = |seconds: &u64| (1..=LONGEST).contains(seconds);
                 seconds = number(value).filter(within).ok_or_else(problem)?;
             }
-            other => return Err(usage(other.unexpected().into())),
+            other => return Err(usage(Exit::unexpected(other))),
         }
     }
     let directories = cli.unread();
