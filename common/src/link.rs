@@ -97,7 +97,7 @@ pub(crate) fn with_columns(
 ) -> String {
     let width = rows.clone().map(|(left, _)| left.len()).max().unwrap_or(0);
     for (left, right) in rows {
-        text += &format!("  {left:width$}  {right}\n");
+        text.extend([format!("  {left:width$}  {right}\n")]);
     }
     text
 }
