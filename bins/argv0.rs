@@ -13,10 +13,10 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     cli.no_options()?;
     let file = cli.operand("realprog")?;
-    let mut chain = cli.rest_or_nothing();
+    let chain = cli.rest_or_nothing();
     chain.words.first().ok_or_else(|| Exit::usage("missing name"))?;
     chain.file = Some(file.0);
     Ok(chain)

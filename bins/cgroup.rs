@@ -1,7 +1,6 @@
 //! cgroup: run a program in a control group of its own.
 
 use std::ffi::CString;
-use std::os::unix::ffi::OsStrExt;
 
 use common::cgroup::{Group, Path, Place};
 use common::{Cli, Exit, Link, Outcome, Short, Word, shown};
@@ -43,12 +42,12 @@ impl Knob {
     }
 }
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut knobs = Vec::new();
     while let Some(option) = cli.option()? {
         match option {
-            Short('k') => knobs.push(Knob::parse(cli.value()?.as_bytes())?),
-            other => return Err(other.unexpected().into()),
+            Short('k') => knobs.push(Knob::parse(cli.value()?)?),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let path = cli.operand("path")?;

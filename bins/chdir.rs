@@ -15,7 +15,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     cli.no_options()?;
     let directory = cli.operand("dir")?;
     let chain = cli.rest()?;

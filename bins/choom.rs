@@ -1,7 +1,5 @@
 //! choom: run a program with another score for the OOM killer.
 
-use std::os::unix::ffi::OsStrExt;
-
 use common::caps::Set;
 use common::{Cli, Exit, Link, Outcome, Short, oom};
 
@@ -20,12 +18,12 @@ pub const LINK: Link = Link {
 
 const HINT: &str = "only root may: put choom before or right behind setuidgid";
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut adjustment = None;
     while let Some(option) = cli.option()? {
         match option {
-            Short('n') => adjustment = Some(oom::adjustment(cli.value()?.as_bytes())?),
-            other => return Err(other.unexpected().into()),
+            Short('n') => adjustment = Some(oom::adjustment(cli.value()?)?),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let adjustment = adjustment.ok_or_else(|| Exit::usage("missing -n"))?;

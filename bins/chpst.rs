@@ -46,10 +46,11 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let plan = Plan::parse(cli)?;
     let chain = cli.rest()?;
-    plan.apply(chain)
+    plan.apply(chain)?;
+    Ok(chain)
 }
 
 /// What the options ask for.
@@ -101,14 +102,14 @@ impl Plan {
                 }
                 Short('P') => plan.session = true,
                 Short(digit @ '0'..='2') => plan.closed[digit as usize - '0' as usize] = true,
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         Ok(plan)
     }
 
     /// Applies all of it in runit's order, whatever the order on the command line.
-    fn apply(self, mut chain: Chain) -> Outcome {
+    fn apply(self, chain: &mut Chain) -> Result<(), Exit> {
         // First, since nothing else counts for it.
         if self.session {
             session::lead()?;
@@ -161,7 +162,7 @@ impl Plan {
         }
         if let Some(argv0) = self.argv0 {
             chain.file = chain.words.next();
-            chain.words = [argv0.0].into_iter().chain(chain.words).collect();
+            chain.words = [argv0.0].into_iter().chain(chain.words.clone()).collect();
         }
         // Last, so that they bind the program and nothing before it: this process needs memory too.
         chain.prepare();
@@ -172,7 +173,7 @@ impl Plan {
                 }
             }
         }
-        Ok(chain)
+        Ok(())
     }
 }
 

@@ -1,7 +1,5 @@
 //! envdir: run a program with environment variables from files in a directory.
 
-use std::os::unix::ffi::OsStrExt;
-
 use common::env::{Directory, Format};
 use common::{Cli, Exit, Link, OrFail, Outcome, Short, shown};
 use nix::errno::Errno;
@@ -23,7 +21,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut missing_is_fine = false;
     let mut format = Format { whole: false, keep: false, nul: b'\n' };
     let mut prefix = Vec::new();
@@ -32,21 +30,21 @@ fn run(cli: &mut Cli) -> Outcome {
             Short('I') => missing_is_fine = true,
             Short('f') => format.whole = true,
             Short('n') => format.keep = true,
-            Short('c') => match cli.value()?.as_bytes() {
+            Short('c') => match cli.value()? {
                 [one] => format.nul = *one,
                 other => return Err(Exit::value("not one character", other)),
             },
-            Short('p') => match cli.value()?.as_bytes() {
+            Short('p') => match cli.value()? {
                 name if name.contains(&b'=') => {
                     return Err(Exit::usage(format_args!("not the start of a name: {}", shown(name))));
                 }
                 name => prefix = name.to_vec(),
             },
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let dir = cli.operand("dir")?;
-    let mut chain = cli.rest()?;
+    let chain = cli.rest()?;
     if dir.is_empty() {
         return Err(Exit::usage("dir is empty")); // which -I would take for a missing one
     }

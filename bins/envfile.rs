@@ -2,7 +2,6 @@
 
 use std::ffi::CStr;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 
 use common::env::{open, read_all, read_regular};
 use common::{Cli, Exit, Link, OrFail, Outcome, Short, Word, fds};
@@ -29,7 +28,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut missing_is_fine = false;
     let mut dialect = Dialect::Execline;
     while let Some(option) = cli.option()? {
@@ -38,14 +37,14 @@ fn run(cli: &mut Cli) -> Outcome {
             Short('I') => missing_is_fine = true,
             Short('d') => {
                 let word = cli.value()?;
-                let named = Dialect::named(word.as_bytes());
-                dialect = named.ok_or_else(|| Exit::value("unknown dialect", word.as_bytes()))?;
+                let named = Dialect::named(word);
+                dialect = named.ok_or_else(|| Exit::value("unknown dialect", word))?;
             }
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let file = cli.operand("file")?;
-    let mut chain = cli.rest()?;
+    let chain = cli.rest()?;
     if file.is_empty() {
         return Err(Exit::usage("file is empty")); // which -I would take for a missing one
     }

@@ -1,7 +1,7 @@
 //! envuidgid: run a program with an account's ids in its environment.
 
 use common::credentials::{Account, Groups};
-use common::{Cli, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short};
 
 /// The link.
 pub const LINK: Link = Link {
@@ -14,16 +14,16 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut groups = Groups::Listed;
     while let Some(option) = cli.option()? {
         match option {
             Short('s') => groups = Groups::Database,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let account = cli.operand("account")?;
-    let mut chain = cli.rest()?;
+    let chain = cli.rest()?;
     let account = Account::find(&account, groups)?;
     account.export_ids(&mut chain.env)?;
     if groups == Groups::Database {

@@ -13,11 +13,11 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     cli.no_options()?;
     let name = cli.operand("name")?;
     let value = cli.operand("value")?;
-    let mut chain = cli.rest()?;
+    let chain = cli.rest()?;
     chain.env.set(env::name(name.to_bytes())?, value.to_bytes())?;
     Ok(chain)
 }

@@ -1,6 +1,6 @@
 //! fdmove: run a program with a file descriptor moved or copied to another number.
 
-use common::{Cli, Link, OrFail, Outcome, Short, fds};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, fds};
 
 /// The link.
 pub const LINK: Link = Link {
@@ -13,12 +13,12 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut copy = false;
     while let Some(option) = cli.option()? {
         match option {
             Short('c') => copy = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let to = cli.fd("to")?;

@@ -16,7 +16,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     cli.no_options()?;
     let fd = cli.fd("fd")?;
     let text = cli.operand("account")?;

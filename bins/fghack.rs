@@ -25,7 +25,7 @@ pub const LINK: Link = Link {
 /// few; a higher number would cost the kernel memory for all below it.
 const TOP: i32 = 1023;
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     cli.no_options()?;
     let chain = cli.rest()?;
     // All that can fail comes before the fork, so that there is never a program without its parent. And the signals

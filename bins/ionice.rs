@@ -1,7 +1,5 @@
 //! ionice: run a program with another I/O priority.
 
-use std::os::unix::ffi::OsStrExt;
-
 use common::caps::Set;
 use common::io_priority::{self, Class};
 use common::{Cli, Exit, Link, Outcome, Short};
@@ -22,22 +20,20 @@ pub const LINK: Link = Link {
 
 const HINT: &str = "only root may: put ionice before or right behind setuidgid";
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let (mut class, mut level) = (Class::BestEffort, 4);
     while let Some(option) = cli.option()? {
         match option {
             Short('c') => {
                 let text = cli.value()?;
-                let text = text.as_bytes();
                 class = Class::parse(text).ok_or_else(|| Exit::value("unknown class", text))?;
             }
             Short('n') => {
                 let text = cli.value()?;
-                let text = text.as_bytes();
                 level = io_priority::level(text)
                     .ok_or_else(|| Exit::value("not a priority from 0 to 7", text))?;
             }
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let chain = cli.rest()?;

@@ -1,7 +1,6 @@
 //! landlock: run a program that may use these files and ports only.
 
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 
 use common::caps::Set;
 use common::env::{open, read_regular};
@@ -36,7 +35,7 @@ pub const LINK: Link = Link {
 const HINT: &str = "landlock does not let it be executed, or its interpreter or loader: \
                     allow them too, as by -x /usr -x /lib -x /lib64";
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let (mut effort, mut absent) = (Effort::All, Absent::Refused);
     let (mut rules, mut files) = (Vec::new(), Vec::new());
     while let Some(option) = cli.option()? {
@@ -52,13 +51,13 @@ fn run(cli: &mut Cli) -> Outcome {
                     Short('b') => effort = Effort::Best,
                     Short('i') => absent = Absent::Ignored,
                     Short('f') => files.push(word(cli, "invalid file")?),
-                    other => return Err(other.unexpected().into()),
+                    other => return Err(Exit::unexpected(other)),
                 }
                 continue;
             }
         });
     }
-    let mut chain = cli.rest()?;
+    let chain = cli.rest()?;
     for file in files {
         rules.extend(rules_in(file)?);
     }
@@ -82,7 +81,7 @@ fn path(cli: &mut Cli, access: Access) -> Result<Rule, Exit> {
 
 fn tcp(cli: &mut Cli, deed: Deed) -> Result<Rule, Exit> {
     let word = cli.value()?;
-    let port = port(word.as_bytes()).ok_or_else(|| Exit::value("invalid port", word.as_bytes()))?;
+    let port = port(word).ok_or_else(|| Exit::value("invalid port", word))?;
     Ok(Rule::Port(deed, port))
 }
 

@@ -1,9 +1,7 @@
 //! nice: run a program with another niceness.
 
-use std::os::unix::ffi::OsStrExt;
-
 use common::caps::Set;
-use common::{Cli, Link, Outcome, Short, niceness};
+use common::{Cli, Exit, Link, Outcome, Short, niceness};
 
 /// The link.
 pub const LINK: Link = Link {
@@ -16,14 +14,14 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut increment = 10;
     while let Some(option) = cli.option()? {
         match option {
             Short('n') => {
-                increment = niceness::increment_in(cli.value()?.as_bytes())?;
+                increment = niceness::increment_in(cli.value()?)?;
             }
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let chain = cli.rest()?;

@@ -15,7 +15,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     cli.no_options()?;
     let chain = cli.rest()?;
     set_no_new_privs().or_fail("set no_new_privs")?;

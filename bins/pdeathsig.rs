@@ -14,7 +14,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let parent = getppid(); // first of all: who dies from here on is missed
     cli.no_options()?;
     let word = cli.operand("signal")?;

@@ -25,7 +25,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let (request, check) = Request::parse(cli, Flag::Check)?;
     if check {
         let nothing = cli.rest_or_nothing().words.first().is_none();

@@ -27,7 +27,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let (mut mode, mut nonblocking, mut change) = (None, false, false);
     while let Some(option) = cli.option()? {
         match option {
@@ -38,7 +38,7 @@ fn run(cli: &mut Cli) -> Outcome {
             Short('x') => mode = Some(OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL),
             Short('n') => nonblocking = true,
             Short('b') => change = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let mode = mode.ok_or_else(|| Exit::usage("missing one of -r -w -u -a -x"))?;

@@ -17,7 +17,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let (request, shared) = Request::parse(cli, Flag::Shared)?;
     let chain = cli.rest()?;
     request.take(if shared { Kind::Shared } else { Kind::Exclusive }, |_| Ok(()))?;

@@ -1,6 +1,6 @@
 //! sigclean: run a program with clean signals and file descriptors.
 
-use common::{Cli, Link, OrFail, Outcome, Short, fds, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, fds, signals};
 
 /// The link.
 pub const LINK: Link = Link {
@@ -13,12 +13,12 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut keeps = false;
     while let Some(option) = cli.option()? {
         match option {
             Short('k') => keeps = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let chain = cli.rest()?;

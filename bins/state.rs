@@ -17,12 +17,12 @@ pub const PROGRAM: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut json = false;
     while let Some(option) = cli.option()? {
         match option {
             Short('j') => json = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let chain = cli.rest_or_nothing();

@@ -74,7 +74,7 @@ static MULTILOG: Link = Link {
     run: log_by_script,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     match cli.called() {
         b"svlogd" => log(cli).map_err(|error| match error.status() {
             100 => error.with_status(111).of(SVLOGD.name, SVLOGD.usage),
@@ -85,20 +85,20 @@ fn run(cli: &mut Cli) -> Outcome {
     }
 }
 
-fn log(cli: &mut Cli) -> Outcome {
+fn log(cli: &mut Cli) -> Outcome<'_> {
     let called = cli.called();
     let (options, env) = Options::parse(cli)?;
     log_with(called, options, Vec::new(), env)
 }
 
-fn log_by_script(cli: &mut Cli) -> Outcome {
+fn log_by_script(cli: &mut Cli) -> Outcome<'_> {
     cli.answer_alone()?; // beside other actions they are patterns
-    let (called, rest) = (cli.called(), cli.words());
+    let (called, rest) = (cli.called(), cli.words().take());
     let Script { options, outlets } = Script::parse(rest.words)?;
     log_with(called, options, outlets, rest.env.into_words())
 }
 
-fn log_with(called: &'static [u8], options: Options, outlets: Vec<Outlet>, env: Words) -> Outcome {
+fn log_with(called: &'static [u8], options: Options, outlets: Vec<Outlet>, env: Words) -> Outcome<'static> {
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     if options.stdout.is_some() {
         stdout::copy(options, called)?;

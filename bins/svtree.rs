@@ -74,7 +74,7 @@ static RUNSVDIR: Link = Link {
     run: run_as_runsvdir,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     if cli.called() == b"runsvdir" {
         return cli.run_as(&RUNSVDIR);
     }
@@ -85,7 +85,7 @@ fn run(cli: &mut Cli) -> Outcome {
     host(start(cli, line))
 }
 
-fn run_as_runsvdir(cli: &mut Cli) -> Outcome {
+fn run_as_runsvdir(cli: &mut Cli) -> Outcome<'_> {
     let started = command_line::read_as_runsvdir(cli).and_then(|line| start(cli, line));
     // Its statuses: those of a usage error, and of a fatal one. 111 is that of its end by HUP.
     host(started.map_err(|error| match error.status() {
@@ -95,7 +95,7 @@ fn run_as_runsvdir(cli: &mut Cli) -> Outcome {
     }))
 }
 
-fn host(started: Result<Tree, Exit>) -> Outcome {
+fn host(started: Result<Tree, Exit>) -> Outcome<'static> {
     // What it holds is closed by the end of this process, all at once.
     let mut tree = ManuallyDrop::new(started?);
     Err(Exit::answer(tree.run().into(), ""))

@@ -22,12 +22,12 @@ pub const PROGRAM: Link = Link {
 const DIGITS: usize = 255;
 const _: () = assert!(DIGITS < filter::LEFT);
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut zone: fn(i64) -> Option<Local> = clock::local_time;
     while let Some(option) = cli.option()? {
         match option {
             Short('g') => zone = clock::utc,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     cli.no_operands()?;

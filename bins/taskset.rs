@@ -14,12 +14,12 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut list = false;
     while let Some(option) = cli.option()? {
         match option {
             Short('c') => list = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let text = cli.operand("cpus")?.0.to_bytes();

@@ -13,10 +13,10 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     cli.no_options()?;
     let name = cli.operand("name")?;
-    let mut chain = cli.rest()?;
+    let chain = cli.rest()?;
     chain.env.unset(env::name(name.to_bytes())?)?;
     Ok(chain)
 }

@@ -1,6 +1,6 @@
 //! unshare: run a program in new namespaces.
 
-use common::{Cli, Link, Outcome, Short, namespaces};
+use common::{Cli, Exit, Link, Outcome, Short, namespaces};
 use nix::sched::CloneFlags as Kind;
 
 /// The link.
@@ -22,7 +22,7 @@ pub const LINK: Link = Link {
 
 const HINT: &str = "only root may: put unshare before setuidgid";
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut kinds = Kind::empty();
     while let Some(option) = cli.option()? {
         kinds |= match option {
@@ -31,7 +31,7 @@ fn run(cli: &mut Cli) -> Outcome {
             Short('m') => Kind::CLONE_NEWNS,
             Short('n') => Kind::CLONE_NEWNET,
             Short('u') => Kind::CLONE_NEWUTS,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         };
     }
     let chain = cli.rest()?;

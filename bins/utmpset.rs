@@ -32,12 +32,12 @@ const WTMP: &CStr = c"/var/log/wtmp";
 /// How long another may hold the lock, which everybody can who may read the file: as long as glibc waits.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut history = false;
     while let Some(option) = cli.option()? {
         match option {
             Short('w') => history = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let line = cli.operand("line")?.0.to_bytes();

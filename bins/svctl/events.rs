@@ -53,7 +53,7 @@ enum Of {
     Tree,
 }
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let shown = Request::of_command_line(cli, "events")
         .and_then(|(request, services, mut out)| show(&request.names, &services, &mut out));
     Err(shown.unwrap_or_else(|error| error))

@@ -56,7 +56,7 @@ struct Checker {
     svdir: Vec<u8>,
 }
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     Err(start(cli).unwrap_or_else(|error| error))
 }
 
@@ -71,7 +71,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
                 Short('s') => strict = true,
                 Long("json") => json = true,
                 Long("no-shellcheck") => shellcheck = false,
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         match cli.operand_among_options() {

@@ -57,7 +57,7 @@ enum Follows {
     Yes(Option<Duration>),
 }
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     Err(start(cli).unwrap_or_else(|error| error))
 }
 
@@ -86,7 +86,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
                 Long("down") => asked.down = true,
                 Long("failed") => asked.failed = true,
                 Long("json") => json = true,
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         let takes_seconds = takes_seconds && !cli.is_ended();

@@ -57,14 +57,14 @@ pub const PROGRAM: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     Err(start(cli).unwrap_or_else(|error| error))
 }
 
 fn start(cli: &mut Cli) -> Result<Exit, Exit> {
     prepare()?;
     let options = options::parse(cli)?;
-    let env = cli.rest_or_nothing().env;
+    let env = cli.rest_or_nothing().take().env;
     let names = Names::new(&env, Dialect::Own);
     let services = Services::named_or_all(&names, &options.services, Logs::Shown)?;
     services.allow_fds();

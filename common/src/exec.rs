@@ -87,7 +87,9 @@ impl Chain {
         Self { changed, barrier, lent, given, observer, ..Self::new(self.words, self.env, self.own) }
     }
 
-    pub(crate) fn take(&mut self) -> Self {
+    /// This chain, of which the words are left here.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
         Self { words: self.words.clone(), env: mem::take(&mut self.env), room: Vec::new(), ..*self }
     }
 

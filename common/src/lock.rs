@@ -80,7 +80,7 @@ impl Request {
                 Short('X') => quiet = false,
                 Short('d') => at = Some(cli.fd_value()?),
                 Short(option) if option == flag as u8 as char => flagged = true,
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         if let Some(fd @ 0..=2) = at {

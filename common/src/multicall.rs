@@ -90,7 +90,7 @@ fn apply(
     mut chain: Chain,
 ) -> Result<(&'static Link, Chain), Exit> {
     loop {
-        chain = link.apply(chain)?;
+        link.apply(&mut chain)?;
         let expected = |next: &&'static Link| chain.expect(link.name, next.name);
         let own = |next: &&'static Link| expected(next).is_some_and(|own| chain.is_next(&own));
         let word = chain.words.first().filter(|_| !matches!(chain.own, SelfMatch::Alone));
