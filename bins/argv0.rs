@@ -1,13 +1,13 @@
 //! argv0: run a program under another name.
 
-use common::{Cli, Exit, Link, Outcome};
+use common::{Cli, Exit, Link, Outcome, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "argv0",
     usage: "realprog name [arg...]",
     summary: "run a program under another name",
-    options: &[],
+    options: options![],
     opens: false,
     lent: None,
     run,

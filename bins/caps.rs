@@ -1,14 +1,14 @@
 //! caps: run a program with these capabilities and no others.
 
 use common::caps::{self, Form, Set, Wanted};
-use common::{Cli, Exit, Link, Outcome, Short, Words};
+use common::{Cli, Exit, Link, Outcome, Short, Words, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "caps",
     usage: "[-B | -i] set prog...",
     summary: "run a program with these capabilities and no others",
-    options: &[
+    options: options![
         ("-B", "leave the bounding set as it is"),
         ("-i", "read the set as libcap's text: ^ ambient, % inheritable, ! not in bounding"),
     ],

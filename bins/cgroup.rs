@@ -3,7 +3,7 @@
 use std::ffi::CString;
 
 use common::cgroup::{Group, Path, Place};
-use common::{Cli, Exit, Link, Outcome, Short, Word, shown};
+use common::{Cli, Exit, Link, Outcome, Short, Word, options, shown};
 use nix::errno::Errno;
 
 /// The link.
@@ -11,7 +11,7 @@ pub const LINK: Link = Link {
     name: "cgroup",
     usage: "[-k knob=value] ... path prog...",
     summary: "run a program in a control group of its own",
-    options: &[("-k knob=value", "write the value to this file of the group")],
+    options: options![("-k knob=value", "write the value to this file of the group")],
     opens: false,
     lent: None,
     run,

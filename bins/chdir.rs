@@ -1,6 +1,6 @@
 //! chdir: run a program in another working directory.
 
-use common::{Cli, Exit, Link, Outcome};
+use common::{Cli, Exit, Link, Outcome, options};
 use nix::errno::Errno;
 use nix::unistd::chdir;
 
@@ -9,7 +9,7 @@ pub const LINK: Link = Link {
     name: "chdir",
     usage: "dir prog...",
     summary: "run a program in another working directory",
-    options: &[],
+    options: options![],
     opens: true,
     lent: None,
     run,

@@ -1,14 +1,14 @@
 //! choom: run a program with another score for the OOM killer.
 
 use common::caps::Set;
-use common::{Cli, Exit, Link, Outcome, Short, oom};
+use common::{Cli, Exit, Link, Outcome, Short, oom, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "choom",
     usage: "-n adjustment prog...",
     summary: "run a program that is killed earlier or later where memory runs out",
-    options: &[("-n adjustment", "from -1000, never, to 1000, first of all; 0 is usual")],
+    options: options![("-n adjustment", "from -1000, never, to 1000, first of all; 0 is usual")],
     opens: true,
     // The right to lower it, and that to its file: while setuidgid lends, the process is not dumpable and the file
     // root's. Behind an exec it is the account's own.

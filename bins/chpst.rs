@@ -6,7 +6,9 @@ use common::env::{Directory, Format};
 use common::limits::{self, Value, Which};
 use common::lock::{Kind, Request, Wait};
 use common::quantity::number;
-use common::{Chain, Cli, Exit, Link, OrFail, Outcome, Short, Word, fds, niceness, root, session, voice};
+use common::{
+    Chain, Cli, Exit, Link, OrFail, Outcome, Short, Word, fds, niceness, options, root, session, voice,
+};
 use nix::sys::resource::rlim_t;
 use nix::unistd::chdir;
 
@@ -16,7 +18,7 @@ pub const LINK: Link = Link {
     usage: "[-vVP012] [-u account] [-U account] [-b argv0] [-e dir] [-/ root] [-C dir] [-n increment] \
             [-l file | -L file] [-m -d -o -p -f -c -r -t value] ... prog...",
     summary: "run a program with a changed process state",
-    options: &[
+    options: options![
         ("-u account", "take the ids of account, as setuidgid"),
         ("-U account", "set UID and GID to the ids of account, as envuidgid"),
         ("-b argv0", "give prog this name as its argument 0"),

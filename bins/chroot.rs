@@ -1,14 +1,14 @@
 //! chroot: run a program with another root directory.
 
 use common::caps::Set;
-use common::{Cli, Link, Outcome, root};
+use common::{Cli, Link, Outcome, options, root};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "chroot",
     usage: "root [prog...]",
     summary: "run a program with another root directory",
-    options: &[],
+    options: options![],
     opens: true,
     lent: Some(|_| Set::SYS_CHROOT),
     run,

@@ -2,14 +2,14 @@
 
 use common::caps::Set;
 use common::policy::{self, Heirs, Policy};
-use common::{Cli, Exit, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "chrt",
     usage: "[-f|-r|-o|-b|-i] [-R] priority prog...",
     summary: "run a program with another scheduling policy",
-    options: &[
+    options: options![
         ("-f", "in real time, first in, first out: SCHED_FIFO"),
         ("-r", "in real time, round-robin: SCHED_RR; so without any of these"),
         ("-o", "the usual policy: SCHED_OTHER"),

@@ -3,14 +3,14 @@
 use std::ffi::{CStr, CString};
 
 use common::quantity::number;
-use common::{Cli, Exit, Link, Outcome, Short, env};
+use common::{Cli, Exit, Link, Outcome, Short, env, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "emptyenv",
     usage: "[-p] [-l] [-k name] ... [-c | -oP] prog...",
     summary: "run a program with an empty environment, or without variables of execline",
-    options: &[
+    options: options![
         ("-p", "keep PATH"),
         ("-l", "keep LD_LIBRARY_PATH"),
         ("-k name", "keep the variable name"),

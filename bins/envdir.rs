@@ -1,7 +1,7 @@
 //! envdir: run a program with environment variables from files in a directory.
 
 use common::env::{Directory, Format};
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, shown};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, options, shown};
 use nix::errno::Errno;
 
 /// The link.
@@ -9,7 +9,7 @@ pub const LINK: Link = Link {
     name: "envdir",
     usage: "[-I] [-f] [-n] [-c char] [-p prefix] dir prog...",
     summary: "run a program with environment variables from files in a directory",
-    options: &[
+    options: options![
         ("-I", "a missing dir is no error"),
         ("-f", "use the whole file as the value, without one final newline"),
         ("-n", "keep trailing blanks; with -f the final newline too"),

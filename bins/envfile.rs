@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::os::fd::AsFd;
 
 use common::env::{open, read_all, read_regular};
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, Word, fds};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, Word, fds, options};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::fstat;
@@ -18,7 +18,7 @@ pub const LINK: Link = Link {
     name: "envfile",
     usage: "[-i | -I] [-d dialect] file prog...",
     summary: "run a program with environment variables from a file",
-    options: &[
+    options: options![
         ("-i", "a missing file is an error, as without the option"),
         ("-I", "a missing file is no error"),
         ("-d dialect", "whose syntax the file has: execline (the default), systemd or docker"),

@@ -1,14 +1,14 @@
 //! envuidgid: run a program with an account's ids in its environment.
 
 use common::credentials::{Account, Groups};
-use common::{Cli, Exit, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "envuidgid",
     usage: "[-s] account prog...",
     summary: "run a program with an account's ids in the environment",
-    options: &[("-s", "set GIDLIST to the other groups, those from the database too")],
+    options: options![("-s", "set GIDLIST to the other groups, those from the database too")],
     opens: false,
     lent: None,
     run,

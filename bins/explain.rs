@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use common::{Chain, Cli, Exit, Link, OrFail, Outcome, Short, fds, poll, process, shown, signals};
+use common::{Chain, Cli, Exit, Link, OrFail, Outcome, Short, fds, options, poll, process, shown, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
@@ -31,7 +31,7 @@ pub const PROGRAM: Link = Link {
     name: "catena-explain",
     usage: "[-s] [--] link... prog... | script",
     summary: "say what each link of a chain changes, and execute nothing at its end",
-    options: &[("-s", "print also the whole state that the program would inherit")],
+    options: options![("-s", "print also the whole state that the program would inherit")],
     opens: false,
     lent: None,
     run,

@@ -1,13 +1,13 @@
 //! export: run a program with an environment variable set.
 
-use common::{Cli, Link, Outcome, env};
+use common::{Cli, Link, Outcome, env, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "export",
     usage: "name value prog...",
     summary: "run a program with an environment variable set",
-    options: &[],
+    options: options![],
     opens: false,
     lent: None,
     run,

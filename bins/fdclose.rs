@@ -1,13 +1,13 @@
 //! fdclose: run a program with a file descriptor closed.
 
-use common::{Cli, Link, OrFail, Outcome, fds};
+use common::{Cli, Link, OrFail, Outcome, fds, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "fdclose",
     usage: "fd prog...",
     summary: "run a program with a file descriptor closed",
-    options: &[],
+    options: options![],
     opens: false,
     lent: None,
     run,

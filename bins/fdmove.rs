@@ -1,13 +1,13 @@
 //! fdmove: run a program with a file descriptor moved or copied to another number.
 
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, fds};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, fds, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "fdmove",
     usage: "[-c] to from prog...",
     summary: "run a program with a file descriptor moved or copied to another number",
-    options: &[("-c", "copy: from stays open")],
+    options: options![("-c", "copy: from stays open")],
     opens: false,
     lent: None,
     run,

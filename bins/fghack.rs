@@ -3,7 +3,7 @@
 mod received;
 mod watch;
 
-use common::{Cli, Exit, Link, OrFail, Outcome, fds, process, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, fds, options, process, signals};
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
@@ -15,7 +15,7 @@ pub const LINK: Link = Link {
     name: "fghack",
     usage: "prog...",
     summary: "stay in the foreground for a program that puts itself into the background",
-    options: &[],
+    options: options![],
     opens: false,
     lent: None,
     run,

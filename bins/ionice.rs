@@ -2,14 +2,14 @@
 
 use common::caps::Set;
 use common::io_priority::{self, Class};
-use common::{Cli, Exit, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "ionice",
     usage: "[-c class] [-n priority] prog...",
     summary: "run a program with another I/O priority",
-    options: &[
+    options: options![
         ("-c class", "0 to 3, or none, realtime, best-effort, idle; 2 by default"),
         ("-n priority", "within the class, from 0, the first, to 7; 4 by default"),
     ],

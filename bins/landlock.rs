@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use common::caps::Set;
 use common::env::{open, read_regular};
 use common::landlock::{Absent, Access, Deed, Effort, Rule, port, restrict};
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, Word, voice};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, Word, options, voice};
 use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::fstat;
 
@@ -16,7 +16,7 @@ pub const LINK: Link = Link {
     name: "landlock",
     usage: "[-b] [-i] [-f file] [-r path] [-x path] [-w path] [-W path] [-B port] [-C port] ... prog...",
     summary: "run a program that may use these files and ports only",
-    options: &[
+    options: options![
         ("-r path", "allow to read the file, or all below the directory"),
         ("-x path", "allow to read and to execute"),
         ("-w path", "allow to read and to write"),

@@ -11,7 +11,7 @@ use common::caps::Set;
 use common::credentials::Account;
 use common::quantity::number;
 use common::socket::{self, Name};
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, Words, fds, mode};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, Words, fds, mode, options};
 use nix::errno::Errno;
 use nix::unistd::geteuid;
 
@@ -24,7 +24,7 @@ pub const LINK: Link = Link {
     name: "listen",
     usage: "[-b backlog] [-m mode] [-n name] [-o account] [-r] address prog...",
     summary: "run a program with a socket that listens",
-    options: &[
+    options: options![
         ("-b backlog", "how many connections may wait to be accepted (as many as the system allows)"),
         ("-m mode", "the permissions of a Unix socket (those that the umask leaves)"),
         ("-n name", "the socket's name in LISTEN_FDNAMES (unknown)"),

@@ -6,7 +6,7 @@ use std::mem;
 use std::os::fd::OwnedFd;
 
 use common::credentials::Account;
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, Word, mode};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, Word, mode, options};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmod, fchmodat, fstat};
@@ -17,7 +17,7 @@ pub const LINK: Link = Link {
     name: "mkrundir",
     usage: "[-m mode] [-o account] dir prog...",
     summary: "run a program with a directory made for it",
-    options: &[
+    options: options![
         ("-m mode", "the permissions of the directory (755)"),
         ("-o account", "whose it is (that of the caller)"),
     ],

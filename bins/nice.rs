@@ -1,14 +1,14 @@
 //! nice: run a program with another niceness.
 
 use common::caps::Set;
-use common::{Cli, Exit, Link, Outcome, Short, niceness};
+use common::{Cli, Exit, Link, Outcome, Short, niceness, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "nice",
     usage: "[-n increment] prog...",
     summary: "run a program with another niceness",
-    options: &[("-n increment", "what to add, 10 by default; -20 to 19 is possible")],
+    options: options![("-n increment", "what to add, 10 by default; -20 to 19 is possible")],
     opens: false,
     lent: Some(|_| Set::SYS_NICE),
     run,

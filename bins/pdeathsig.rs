@@ -1,6 +1,6 @@
 //! pdeathsig: run a program that gets a signal when its parent dies.
 
-use common::{Cli, Exit, Link, Outcome, signals};
+use common::{Cli, Exit, Link, Outcome, options, signals};
 use nix::unistd::getppid;
 
 /// The link.
@@ -8,7 +8,7 @@ pub const LINK: Link = Link {
     name: "pdeathsig",
     usage: "signal prog...",
     summary: "run a program that gets a signal when its parent dies",
-    options: &[],
+    options: options![],
     opens: false,
     lent: None,
     run,

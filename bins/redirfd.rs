@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::os::fd::{IntoRawFd, OwnedFd};
 
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, fds};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, fds, options};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
@@ -13,7 +13,7 @@ pub const LINK: Link = Link {
     name: "redirfd",
     usage: "-r|-w|-u|-a|-x [-n] [-b] fd file prog...",
     summary: "run a program with a file opened on a file descriptor",
-    options: &[
+    options: options![
         ("-r", "open for reading"),
         ("-w", "open for writing: create or truncate"),
         ("-u", "open for reading and writing"),

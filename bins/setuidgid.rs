@@ -2,7 +2,7 @@
 
 use common::caps::Set;
 use common::credentials::{self, Account, Groups};
-use common::{Cli, Exit, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short, options};
 
 use crate::setuidgid::loan::Loan;
 
@@ -13,7 +13,7 @@ pub const LINK: Link = Link {
     name: "setuidgid",
     usage: "[-s] [-e] account prog...",
     summary: "run a program as another account",
-    options: &[
+    options: options![
         ("-s", "add the account's groups from the database"),
         ("-e", "set HOME, USER, LOGNAME and SHELL"),
     ],

@@ -1,13 +1,13 @@
 //! sigclean: run a program with clean signals and file descriptors.
 
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, fds, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, fds, options, signals};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "sigclean",
     usage: "[-k] prog...",
     summary: "run a program with clean signals and file descriptors",
-    options: &[("-k", "keep the file descriptors from 3 up")],
+    options: options![("-k", "keep the file descriptors from 3 up")],
     opens: false,
     lent: None,
     run,

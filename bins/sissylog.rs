@@ -13,7 +13,7 @@ mod service;
 mod syslog;
 
 use common::input::Input;
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, Text, Voice, fds, shown, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, Text, Voice, fds, options, shown, signals};
 
 use logger::{Logger, Options};
 
@@ -22,7 +22,7 @@ pub const PROGRAM: Link = Link {
     name: "sissylog",
     usage: "[-p] [-v] [ident [facility]]",
     summary: "send each line of the standard input to syslog",
-    options: &[("-p", "add the pid of the service to ident"), ("-v", "log to syslog why it ends")],
+    options: options![("-p", "add the pid of the service to ident"), ("-v", "log to syslog why it ends")],
     opens: true,
     lent: None,
     run,

@@ -2,7 +2,7 @@
 
 use common::caps::Set;
 use common::limits::{self, Value, Which};
-use common::{Cli, Exit, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short, options};
 use nix::sys::resource::Resource as R;
 
 /// The link.
@@ -10,7 +10,7 @@ pub const LINK: Link = Link {
     name: "softlimit",
     usage: "[-H | -h] [-a -c -d -f -l -m -o -p -r -s -t -P value] ... prog...",
     summary: "run a program with other resource limits",
-    options: &[
+    options: options![
         ("-H", "from here on set the soft and the hard limit"),
         ("-h", "from here on set the hard limit, and the soft one if it is above"),
         ("-a value", "bytes of address space"),

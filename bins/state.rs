@@ -3,7 +3,7 @@
 
 use common::procfs::This;
 use common::state::State;
-use common::{Cli, Exit, Link, Outcome, Short, fds};
+use common::{Cli, Exit, Link, Outcome, Short, fds, options};
 use nix::errno::Errno;
 
 /// The program.
@@ -11,7 +11,7 @@ pub const PROGRAM: Link = Link {
     name: "state",
     usage: "[-j] [prog...]",
     summary: "print the state that a program inherits",
-    options: &[("-j", "as JSON")],
+    options: options![("-j", "as JSON")],
     opens: false,
     lent: None,
     run,

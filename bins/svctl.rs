@@ -51,7 +51,7 @@ use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
 use command::{Command, Goal, Patience, Verb};
-use common::{Cli, Env, Exit, Link, OrFail, Outcome, Words, fds, shown, signals};
+use common::{Cli, Env, Exit, Link, OrFail, Outcome, Words, fds, options, shown, signals};
 use names::Names;
 use options::{Enough, Options, Reach, whole_seconds};
 use order::{Order, Report};
@@ -64,7 +64,7 @@ pub const PROGRAM: Link = Link {
     name: "svctl",
     usage: "[-v] [-w seconds] [--json] [command [service...]]",
     summary: "control services and show their state",
-    options: &[
+    options: options![
         ("-v", "wait until the command has taken effect, and print the state"),
         ("-w seconds", "wait at most this long (default: SVWAIT, else 7); implies -v"),
         ("--json", "print a JSON object for each service, one per line"),

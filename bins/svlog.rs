@@ -32,7 +32,7 @@ mod shelf;
 mod site;
 mod stdout;
 
-use common::{Cli, Exit, Link, OrFail, Outcome, Voice, Words, fds, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, Voice, Words, fds, options, signals};
 
 use logger::{Logger, SIGNALS};
 use options::Options;
@@ -44,7 +44,7 @@ pub const PROGRAM: Link = Link {
     name: "svlog",
     usage: "[-t | -tt | -ttt] [-r c] [-R chars] [-l len] [-b bytes] [-p name] [-v] dir...",
     summary: "write standard input to log directories that rotate",
-    options: &[
+    options: options![
         ("-t", "begin each line with a TAI64N time stamp"),
         ("-tt", "with one as 2026-11-22_10:30:01.98765, UTC"),
         ("-ttt", "with one as 2026-11-22T10:30:01.98765, UTC"),
@@ -68,7 +68,7 @@ static MULTILOG: Link = Link {
     name: "multilog",
     usage: "action...",
     summary: "write selected lines to log directories that rotate, by a script of actions",
-    options: &[],
+    options: options![],
     opens: true,
     lent: None,
     run: log_by_script,

@@ -9,7 +9,7 @@ mod upgrade;
 use std::ffi::CStr;
 use std::mem::ManuallyDrop;
 
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, Voice, Words, fds, shown, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, Voice, Words, fds, options, shown, signals};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::unistd::{chdir, getcwd};
@@ -26,7 +26,7 @@ pub const PROGRAM: Link = Link {
     name: "svrun",
     usage: "[-1k] [-s statedir] dir",
     summary: "run a service and its logger, and start them again when they end",
-    options: &[
+    options: options![
         ("-1", "exit with the service and its status, as process 1 does"),
         ("-k", "let the service inherit fds from 3 up"),
         ("-s statedir", "keep the state in statedir, so that dir can be read-only"),

@@ -2,14 +2,14 @@
 
 use common::tai::Label;
 use common::text::first_line;
-use common::{Cli, Exit, Link, Outcome, Text, clock, filter};
+use common::{Cli, Exit, Link, Outcome, Text, clock, filter, options};
 
 /// tai64n: put a time stamp in front of each line.
 pub const PROGRAM: Link = Link {
     name: "tai64n",
     usage: "",
     summary: "put a time stamp in front of each line",
-    options: &[],
+    options: options![],
     opens: false,
     lent: None,
     run,

@@ -5,14 +5,14 @@ use common::filter::{self, After};
 use common::local::Shown;
 use common::tai::Label;
 use common::text::first_line;
-use common::{Cli, Exit, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short, options};
 
 /// tai64nlocal: show the time stamps in front of lines as local time.
 pub const PROGRAM: Link = Link {
     name: "tai64nlocal",
     usage: "[-g]",
     summary: "show the time stamps in front of lines as local time",
-    options: &[("-g", "show them as UTC")],
+    options: options![("-g", "show them as UTC")],
     opens: false,
     lent: None,
     run,

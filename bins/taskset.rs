@@ -1,14 +1,14 @@
 //! taskset: run a program on some of the CPUs.
 
 use common::cpus::{self, Cpus};
-use common::{Cli, Exit, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "taskset",
     usage: "[-c] cpus prog...",
     summary: "run a program on some of the CPUs",
-    options: &[("-c", "cpus is a list, as 0-3,5; without it a mask in hexadecimal")],
+    options: options![("-c", "cpus is a list, as 0-3,5; without it a mask in hexadecimal")],
     opens: false,
     lent: None,
     run,

@@ -1,13 +1,13 @@
 //! umask: run a program with another file mode creation mask.
 
-use common::{Cli, Exit, Link, Outcome, mode};
+use common::{Cli, Exit, Link, Outcome, mode, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "umask",
     usage: "mask prog...",
     summary: "run a program with another file mode creation mask",
-    options: &[],
+    options: options![],
     opens: false,
     lent: None,
     run,

@@ -1,13 +1,13 @@
 //! unexport: run a program without an environment variable.
 
-use common::{Cli, Link, Outcome, env};
+use common::{Cli, Link, Outcome, env, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "unexport",
     usage: "name prog...",
     summary: "run a program without an environment variable",
-    options: &[],
+    options: options![],
     opens: false,
     lent: None,
     run,

@@ -1,6 +1,6 @@
 //! unshare: run a program in new namespaces.
 
-use common::{Cli, Exit, Link, Outcome, Short, namespaces};
+use common::{Cli, Exit, Link, Outcome, Short, namespaces, options};
 use nix::sched::CloneFlags as Kind;
 
 /// The link.
@@ -8,7 +8,7 @@ pub const LINK: Link = Link {
     name: "unshare",
     usage: "[-C] [-i] [-m] [-n] [-u] prog...",
     summary: "run a program in new namespaces",
-    options: &[
+    options: options![
         ("-C", "of cgroups: its own is the root of those that it sees"),
         ("-i", "of System V IPC and POSIX message queues"),
         ("-m", "of mounts, all of them private"),

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use common::file::write_at;
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, Voice, clock, fds, lock, shown};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, Voice, clock, fds, lock, options, shown};
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{ftruncate, read};
@@ -19,7 +19,7 @@ pub const PROGRAM: Link = Link {
     name: "utmpset",
     usage: "[-w] line",
     summary: "mark a terminal line as free in the records of who is logged in",
-    options: &[("-w", "record that in wtmp too")],
+    options: options![("-w", "record that in wtmp too")],
     opens: false,
     lent: None,
     run,

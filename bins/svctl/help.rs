@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use common::{Cli, Exit, Link, Long, Outcome};
+use common::{Cli, Exit, Link, Long, Outcome, options};
 
 use super::command::{GROUPS, Of, Row};
 use super::{prepare, str_of};
@@ -12,7 +12,7 @@ pub const PROGRAM: Link = Link {
     name: "svctl-help",
     usage: "[--sv] [command]",
     summary: "list the commands of svctl, or explain one",
-    options: &[("--sv", "list those that runit's sv has too")],
+    options: options![("--sv", "list those that runit's sv has too")],
     opens: false,
     lent: None,
     run,

@@ -22,7 +22,7 @@ mod tree;
 
 use std::ffi::{CStr, CString};
 
-use common::{Cli, Exit, Link, Long, OrFail, Outcome, Short, shown};
+use common::{Cli, Exit, Link, Long, OrFail, Outcome, Short, options, shown};
 use nix::errno::Errno;
 
 use super::names::{Names, is_path};
@@ -36,7 +36,7 @@ pub const PROGRAM: Link = Link {
     name: "svctl-lint",
     usage: "[-s] [--json] [--no-shellcheck] [dir...]",
     summary: "look for mistakes in service directories before they run",
-    options: &[
+    options: options![
         ("-s", "be strict: warnings count as errors do"),
         ("--json", "print a JSON object for each finding, one per line"),
         ("--no-shellcheck", "do not run shellcheck"),

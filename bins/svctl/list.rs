@@ -4,7 +4,7 @@ mod live;
 
 use std::time::{Duration, Instant};
 
-use common::{Cli, Exit, Link, Long, Outcome, Short, quantity};
+use common::{Cli, Exit, Link, Long, Outcome, Short, options, quantity};
 
 use super::json::{self, Value, of_service};
 use super::names::Names;
@@ -23,7 +23,7 @@ pub const PROGRAM: Link = Link {
     name: "svctl-list",
     usage: "[-tvw] [--down] [--failed] [--json] [service...]",
     summary: "print a table of services",
-    options: &[
+    options: options![
         ("-t", "print the processes below each service"),
         ("-v", "list loggers too"),
         ("-w", "follow what happens, for so many seconds if a number is the next word"),

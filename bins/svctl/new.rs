@@ -8,7 +8,7 @@ mod script;
 use std::ffi::CStr;
 
 use common::credentials::{Account, Groups};
-use common::{Cli, Exit, Link, Outcome, Short, Word, quantity, shown};
+use common::{Cli, Exit, Link, Outcome, Short, Word, options, quantity, shown};
 
 use place::Place;
 use script::Line;
@@ -18,7 +18,7 @@ pub const PROGRAM: Link = Link {
     name: "svctl-new",
     usage: "[-e] [-l account] [-r ready] [-u account] name prog...",
     summary: "write a service directory",
-    options: &[
+    options: options![
         ("-e", "take variables from the files in the directory env"),
         ("-l account", "run the logger as account; default: that of -u"),
         ("-r ready", "wait until it is ready: the number of a file descriptor, or sd-notify"),

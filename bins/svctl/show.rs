@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use common::door::{self, Owner};
 use common::identity::same;
 use common::supervise::{self, Part};
-use common::{Cli, Exit, Link, Long, Outcome, Short, Voice, Words};
+use common::{Cli, Exit, Link, Long, Outcome, Short, Voice, Words, options};
 use nix::errno::Errno;
 use nix::sys::stat::{FileStat, fstat};
 
@@ -34,7 +34,7 @@ pub const PROGRAM: Link = Link {
     name: "svctl-show",
     usage: "[--json] service...",
     summary: "print all that is known of a service",
-    options: &[("--json", "print a JSON object for each service, one per line")],
+    options: options![("--json", "print a JSON object for each service, one per line")],
     opens: true,
     lent: None,
     run,

@@ -6,7 +6,7 @@
 
 use std::ffi::CStr;
 
-use common::{Cli, Exit, Link, Outcome, Short, Words, shown};
+use common::{Cli, Exit, Link, Outcome, Short, Words, options, shown};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 
@@ -36,7 +36,7 @@ const SVC: Link = Link {
     name: "svc",
     usage: "[-udopchaitkx] dir...",
     summary: "send commands to the supervisors of service directories",
-    options: &[
+    options: options![
         ("-u", "start the service, and again whenever it ends"),
         ("-d", "stop it, and do not start it again"),
         ("-o", "start it, and do not start it again"),
@@ -59,7 +59,7 @@ const SVOK: Link = Link {
     name: "svok",
     usage: "dir",
     summary: "exit 0 if the service directory has a supervisor, and 100 if not",
-    options: &[],
+    options: options![],
     opens: true,
     lent: None,
     run: svok,
@@ -70,7 +70,7 @@ const SVSTAT: Link = Link {
     name: "svstat",
     usage: "dir...",
     summary: "print the state of each service directory in a line",
-    options: &[],
+    options: options![],
     opens: true,
     lent: None,
     run: svstat,
@@ -89,7 +89,7 @@ fn svc(cli: &mut Cli) -> Outcome<'_> {
     let mut letters = String::new();
     while let Some(option) = cli.option()? {
         match option {
-            Short(letter) if SVC.options.iter().any(|row| row.0.ends_with(letter)) => {
+            Short(letter) if SVC.options.rows().any(|row| row.0.ends_with(letter)) => {
                 // Each once, in the order in which they came first.
                 if letters.chars().all(|sent| sent != letter) {
                     letters.push(letter);

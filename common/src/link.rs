@@ -30,8 +30,8 @@ pub struct Link {
     pub usage: &'static str,
     /// What it does, in the words of its page's NAME section.
     pub summary: &'static str,
-    /// Each option with its argument as the page writes it, and a line that says what it does.
-    pub options: &'static [(&'static str, &'static str)],
+    /// Its options, but for `--help` and `--version`.
+    pub options: Options,
     /// Whether it opens files: those that the command line names, or its own in /proc.
     pub opens: bool,
     /// The capabilities that its deed needs, told from the words behind its name. setuidgid applies such a link
@@ -40,6 +40,26 @@ pub struct Link {
     /// Applies the change. The caller executes the rest, so that several links can be applied in one
     /// process.
     pub run: fn(&mut Cli) -> Outcome<'_>,
+}
+
+/// A table of options as [`options!`](crate::options) makes it: a line for each, with a tab in front of what it does. As
+/// strings of their own the two would take 32 bytes more.
+#[derive(Clone, Copy, Debug)]
+pub struct Options(#[doc(hidden)] pub &'static str);
+
+/// A table of options: each with its argument as the page writes it, and a line that says what it does.
+#[macro_export]
+macro_rules! options {
+    ($(($option:literal, $does:literal)),* $(,)?) => {
+        $crate::link::Options(concat!($($option, "\t", $does, "\n"),*))
+    };
+}
+
+impl Options {
+    /// Each option with its argument, and what it does.
+    pub fn rows(self) -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
+        self.0.split('\n').filter_map(|row| row.split_once('\t'))
+    }
 }
 
 impl Link {
@@ -77,7 +97,7 @@ pub fn longest(links: impl Iterator<Item = &'static Link>) -> Option<&'static Li
 /// What `--help` prints.
 pub(crate) fn help(link: &Link) -> String {
     let text = format!("usage: {}\n{}\n", form(link.name, link.usage), link.summary);
-    with_columns(text, link.options.iter().copied())
+    with_columns(text, link.options.rows())
 }
 
 /// A program's name and what follows it in the usage line.
@@ -200,7 +220,7 @@ impl Cli {
                 return Err(Exit::answer(0, self.version()));
             }
             Some(Arg::Long(option)) => {
-                let names = self.link.options.iter().filter_map(|(words, _)| words.strip_prefix("--"));
+                let names = self.link.options.rows().filter_map(|(words, _)| words.strip_prefix("--"));
                 // Without its argument.
                 let mut names = names.filter_map(|words| words.split(' ').next());
                 let own = names.find(|name| *name == option).map(Arg::Long);

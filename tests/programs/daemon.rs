@@ -22,7 +22,7 @@ const DAEMON: Link = Link {
     name: "daemon",
     usage: "[word...]",
     summary: "stand in for a daemon",
-    options: &[],
+    options: common::options![],
     opens: false,
     lent: None,
     run,

@@ -12,7 +12,7 @@ const INHERITS: Link = Link {
     name: "inherits",
     usage: "[word...]",
     summary: "print what is inherited",
-    options: &[],
+    options: common::options![],
     opens: false,
     lent: None,
     run,

@@ -20,7 +20,7 @@ const POSE: Link = Link {
     name: "pose",
     usage: "state[=value] prog...",
     summary: "run a program in a state",
-    options: &[],
+    options: common::options![],
     opens: false,
     lent: None,
     run,

@@ -9,7 +9,7 @@ const STATE: Link = Link {
     name: "state",
     usage: "[word...]",
     summary: "print the state",
-    options: &[],
+    options: common::options![],
     opens: false,
     lent: None,
     run,

@@ -26,7 +26,7 @@ const TRACE: Link = Link {
     name: "trace",
     usage: "log calls|programs|place=result prog...",
     summary: "note what a program does",
-    options: &[],
+    options: common::options![],
     opens: false,
     lent: None,
     run,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::quantity::number;
-use common::{Cli, Exit, Link, Outcome, Short, shown};
+use common::{Cli, Exit, Link, Outcome, Short, options, shown};
 
 use super::service;
 use crate::svctl::failure::words;
@@ -18,7 +18,7 @@ pub(super) const SVWAITUP: Link = Link {
     name: "svwaitup",
     usage: "[-v] [-s seconds] dir...",
     summary: "wait until each service has been up for a while",
-    options: &[
+    options: options![
         ("-v", "say of each service when it has been up for that long"),
         ("-s seconds", "how long it has to be up: 1 to 600 (default 2)"),
     ],
