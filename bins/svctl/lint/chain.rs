@@ -183,7 +183,7 @@ fn pass_env(words: &[Word]) -> Option<&[Word]> {
 pub(super) type Given = (char, Option<Word>);
 
 /// The options in front, each with its value, and what follows them; `None` where one is not known.
-pub(super) fn options<'a>(words: &'a [Word], table: Options) -> Option<(Vec<Given>, &'a [Word])> {
+pub(super) fn options(words: &[Word], table: Options) -> Option<(Vec<Given>, &[Word])> {
     let (mut options, mut rest) = (Vec::new(), words);
     while let Some((word, behind)) = rest.split_first() {
         if !word.text.starts_with(b"-") || word.text.len() == 1 {
