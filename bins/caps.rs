@@ -1,14 +1,14 @@
 //! caps: run a program with these capabilities and no others.
 
 use common::caps::{self, Form, Set, Wanted};
-use common::{Cli, Exit, Link, Outcome, Short, Words};
+use common::{Cli, Exit, Link, Outcome, Short, Words, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "caps",
     usage: "[-B | -i] set prog...",
     summary: "run a program with these capabilities and no others",
-    options: &[
+    options: options![
         ("-B", "leave the bounding set as it is"),
         ("-i", "read the set as libcap's text: ^ ambient, % inheritable, ! not in bounding"),
     ],
@@ -17,18 +17,18 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut form = Form::Each;
     while let Some(option) = cli.option()? {
-        let Short(letter) = option else { return Err(option.unexpected().into()) };
-        let asked = form_of(letter).ok_or_else(|| option.unexpected())?;
+        let Short(letter) = option else { return Err(Exit::unexpected(option)) };
+        let asked = form_of(letter).ok_or_else(|| Exit::unexpected(option))?;
         if form != Form::Each && form != asked {
             return Err(Exit::usage("-B and -i exclude each other: with -i the set says what bounding is"));
         }
         form = asked;
     }
     let wanted = Wanted::read(form, cli.operand("set")?.0)?;
-    let mut chain = cli.rest()?;
+    let chain = cli.rest()?;
     chain.given = caps::give(wanted, chain.lent)?;
     Ok(chain)
 }

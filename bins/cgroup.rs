@@ -1,10 +1,9 @@
 //! cgroup: run a program in a control group of its own.
 
 use std::ffi::CString;
-use std::os::unix::ffi::OsStrExt;
 
 use common::cgroup::{Group, Path, Place};
-use common::{Cli, Exit, Link, Outcome, Short, Word, shown};
+use common::{Cli, Exit, Link, Outcome, Short, Word, options, shown};
 use nix::errno::Errno;
 
 /// The link.
@@ -12,7 +11,7 @@ pub const LINK: Link = Link {
     name: "cgroup",
     usage: "[-k knob=value] ... path prog...",
     summary: "run a program in a control group of its own",
-    options: &[("-k knob=value", "write the value to this file of the group")],
+    options: options![("-k knob=value", "write the value to this file of the group")],
     opens: false,
     lent: None,
     run,
@@ -43,12 +42,12 @@ impl Knob {
     }
 }
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut knobs = Vec::new();
     while let Some(option) = cli.option()? {
         match option {
-            Short('k') => knobs.push(Knob::parse(cli.value()?.as_bytes())?),
-            other => return Err(other.unexpected().into()),
+            Short('k') => knobs.push(Knob::parse(cli.value()?)?),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let path = cli.operand("path")?;

@@ -1,6 +1,6 @@
 //! chdir: run a program in another working directory.
 
-use common::{Cli, Exit, Link, Outcome};
+use common::{Cli, Exit, Link, Outcome, options};
 use nix::errno::Errno;
 use nix::unistd::chdir;
 
@@ -9,13 +9,13 @@ pub const LINK: Link = Link {
     name: "chdir",
     usage: "dir prog...",
     summary: "run a program in another working directory",
-    options: &[],
+    options: options![],
     opens: true,
     lent: None,
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     cli.no_options()?;
     let directory = cli.operand("dir")?;
     let chain = cli.rest()?;

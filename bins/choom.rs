@@ -1,16 +1,14 @@
 //! choom: run a program with another score for the OOM killer.
 
-use std::os::unix::ffi::OsStrExt;
-
 use common::caps::Set;
-use common::{Cli, Exit, Link, Outcome, Short, oom};
+use common::{Cli, Exit, Link, Outcome, Short, oom, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "choom",
     usage: "-n adjustment prog...",
     summary: "run a program that is killed earlier or later where memory runs out",
-    options: &[("-n adjustment", "from -1000, never, to 1000, first of all; 0 is usual")],
+    options: options![("-n adjustment", "from -1000, never, to 1000, first of all; 0 is usual")],
     opens: true,
     // The right to lower it, and that to its file: while setuidgid lends, the process is not dumpable and the file
     // root's. Behind an exec it is the account's own.
@@ -20,12 +18,12 @@ pub const LINK: Link = Link {
 
 const HINT: &str = "only root may: put choom before or right behind setuidgid";
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut adjustment = None;
     while let Some(option) = cli.option()? {
         match option {
-            Short('n') => adjustment = Some(oom::adjustment(cli.value()?.as_bytes())?),
-            other => return Err(other.unexpected().into()),
+            Short('n') => adjustment = Some(oom::adjustment(cli.value()?)?),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let adjustment = adjustment.ok_or_else(|| Exit::usage("missing -n"))?;

@@ -6,7 +6,9 @@ use common::env::{Directory, Format};
 use common::limits::{self, Value, Which};
 use common::lock::{Kind, Request, Wait};
 use common::quantity::number;
-use common::{Chain, Cli, Exit, Link, OrFail, Outcome, Short, Word, fds, niceness, root, session, voice};
+use common::{
+    Chain, Cli, Exit, Link, OrFail, Outcome, Short, Word, fds, niceness, options, root, session, voice,
+};
 use nix::sys::resource::rlim_t;
 use nix::unistd::chdir;
 
@@ -16,7 +18,7 @@ pub const LINK: Link = Link {
     usage: "[-vVP012] [-u account] [-U account] [-b argv0] [-e dir] [-/ root] [-C dir] [-n increment] \
             [-l file | -L file] [-m -d -o -p -f -c -r -t value] ... prog...",
     summary: "run a program with a changed process state",
-    options: &[
+    options: options![
         ("-u account", "take the ids of account, as setuidgid"),
         ("-U account", "set UID and GID to the ids of account, as envuidgid"),
         ("-b argv0", "give prog this name as its argument 0"),
@@ -46,10 +48,11 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let plan = Plan::parse(cli)?;
     let chain = cli.rest()?;
-    plan.apply(chain)
+    plan.apply(chain)?;
+    Ok(chain)
 }
 
 /// What the options ask for.
@@ -101,14 +104,14 @@ impl Plan {
                 }
                 Short('P') => plan.session = true,
                 Short(digit @ '0'..='2') => plan.closed[digit as usize - '0' as usize] = true,
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         Ok(plan)
     }
 
     /// Applies all of it in runit's order, whatever the order on the command line.
-    fn apply(self, mut chain: Chain) -> Outcome {
+    fn apply(self, chain: &mut Chain) -> Result<(), Exit> {
         // First, since nothing else counts for it.
         if self.session {
             session::lead()?;
@@ -161,7 +164,7 @@ impl Plan {
         }
         if let Some(argv0) = self.argv0 {
             chain.file = chain.words.next();
-            chain.words = [argv0.0].into_iter().chain(chain.words).collect();
+            chain.words = [argv0.0].into_iter().chain(chain.words.clone()).collect();
         }
         // Last, so that they bind the program and nothing before it: this process needs memory too.
         chain.prepare();
@@ -172,7 +175,7 @@ impl Plan {
                 }
             }
         }
-        Ok(chain)
+        Ok(())
     }
 }
 

@@ -1,14 +1,14 @@
 //! chroot: run a program with another root directory.
 
 use common::caps::Set;
-use common::{Cli, Link, Outcome, root};
+use common::{Cli, Link, Outcome, options, root};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "chroot",
     usage: "root [prog...]",
     summary: "run a program with another root directory",
-    options: &[],
+    options: options![],
     opens: true,
     lent: Some(|_| Set::SYS_CHROOT),
     run,
@@ -16,10 +16,10 @@ pub const LINK: Link = Link {
 
 const HINT: &str = "only root may: put chroot right after setuidgid, which lends it the right, or before it";
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     cli.no_options()?;
     let root = cli.operand("root")?;
-    let mut chain = cli.rest_or_nothing();
+    let chain = cli.rest_or_nothing();
     if chain.words.first().is_none() {
         let shell = chain.env.get(c"SHELL").filter(|shell| !shell.is_empty());
         chain.words = [shell.unwrap_or(c"/bin/sh"), c"-i"].into_iter().collect();

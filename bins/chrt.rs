@@ -2,14 +2,14 @@
 
 use common::caps::Set;
 use common::policy::{self, Heirs, Policy};
-use common::{Cli, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "chrt",
     usage: "[-f|-r|-o|-b|-i] [-R] priority prog...",
     summary: "run a program with another scheduling policy",
-    options: &[
+    options: options![
         ("-f", "in real time, first in, first out: SCHED_FIFO"),
         ("-r", "in real time, round-robin: SCHED_RR; so without any of these"),
         ("-o", "the usual policy: SCHED_OTHER"),
@@ -24,7 +24,7 @@ pub const LINK: Link = Link {
 
 const HINT: &str = "only root may: put chrt before or right behind setuidgid";
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let (mut policy, mut heirs) = (Policy::RoundRobin, Heirs::All);
     while let Some(option) = cli.option()? {
         match option {
@@ -34,7 +34,7 @@ fn run(cli: &mut Cli) -> Outcome {
             Short('b') => policy = Policy::Batch,
             Short('i') => policy = Policy::Idle,
             Short('R') => heirs = Heirs::None,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let priority = policy.priority(cli.operand("priority")?.0.to_bytes())?;

@@ -1,17 +1,16 @@
 //! emptyenv: run a program with an empty environment, or one without the variables of execline.
 
 use std::ffi::{CStr, CString};
-use std::os::unix::ffi::OsStrExt;
 
 use common::quantity::number;
-use common::{Cli, Exit, Link, Outcome, Short, env};
+use common::{Cli, Exit, Link, Outcome, Short, env, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "emptyenv",
     usage: "[-p] [-l] [-k name] ... [-c | -oP] prog...",
     summary: "run a program with an empty environment, or without variables of execline",
-    options: &[
+    options: options![
         ("-p", "keep PATH"),
         ("-l", "keep LD_LIBRARY_PATH"),
         ("-k name", "keep the variable name"),
@@ -24,7 +23,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut kept = Vec::new();
     let mut named = false;
     let (mut clean, mut options, mut arguments) = (false, false, false);
@@ -33,19 +32,19 @@ fn run(cli: &mut Cli) -> Outcome {
             Short('p') => kept.push(b"PATH".to_vec()),
             Short('l') => kept.push(b"LD_LIBRARY_PATH".to_vec()),
             Short('k') => {
-                kept.push(env::name(cli.value()?.as_bytes())?.to_vec());
+                kept.push(env::name(cli.value()?)?.to_vec());
                 named = true;
             }
             Short('c') => clean = true,
             Short('o') => options = true,
             Short('P') => arguments = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     if named && (clean || options || arguments) {
         return Err(Exit::usage("-k keeps a variable where all others go: not with -c, -o or -P"));
     }
-    let mut chain = cli.rest()?;
+    let chain = cli.rest()?;
     if clean {
         chain.env.edit(|entry| (!is_execlines(entry.to_bytes())).then_some(entry));
     } else if options || arguments {

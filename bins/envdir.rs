@@ -1,9 +1,7 @@
 //! envdir: run a program with environment variables from files in a directory.
 
-use std::os::unix::ffi::OsStrExt;
-
 use common::env::{Directory, Format};
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, shown};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, options, shown};
 use nix::errno::Errno;
 
 /// The link.
@@ -11,7 +9,7 @@ pub const LINK: Link = Link {
     name: "envdir",
     usage: "[-I] [-f] [-n] [-c char] [-p prefix] dir prog...",
     summary: "run a program with environment variables from files in a directory",
-    options: &[
+    options: options![
         ("-I", "a missing dir is no error"),
         ("-f", "use the whole file as the value, without one final newline"),
         ("-n", "keep trailing blanks; with -f the final newline too"),
@@ -23,7 +21,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut missing_is_fine = false;
     let mut format = Format { whole: false, keep: false, nul: b'\n' };
     let mut prefix = Vec::new();
@@ -32,21 +30,21 @@ fn run(cli: &mut Cli) -> Outcome {
             Short('I') => missing_is_fine = true,
             Short('f') => format.whole = true,
             Short('n') => format.keep = true,
-            Short('c') => match cli.value()?.as_bytes() {
+            Short('c') => match cli.value()? {
                 [one] => format.nul = *one,
                 other => return Err(Exit::value("not one character", other)),
             },
-            Short('p') => match cli.value()?.as_bytes() {
+            Short('p') => match cli.value()? {
                 name if name.contains(&b'=') => {
                     return Err(Exit::usage(format_args!("not the start of a name: {}", shown(name))));
                 }
                 name => prefix = name.to_vec(),
             },
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let dir = cli.operand("dir")?;
-    let mut chain = cli.rest()?;
+    let chain = cli.rest()?;
     if dir.is_empty() {
         return Err(Exit::usage("dir is empty")); // which -I would take for a missing one
     }

@@ -2,10 +2,9 @@
 
 use std::ffi::CStr;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 
 use common::env::{open, read_all, read_regular};
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, Word, fds};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, Word, fds, options};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::fstat;
@@ -19,7 +18,7 @@ pub const LINK: Link = Link {
     name: "envfile",
     usage: "[-i | -I] [-d dialect] file prog...",
     summary: "run a program with environment variables from a file",
-    options: &[
+    options: options![
         ("-i", "a missing file is an error, as without the option"),
         ("-I", "a missing file is no error"),
         ("-d dialect", "whose syntax the file has: execline (the default), systemd or docker"),
@@ -29,7 +28,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut missing_is_fine = false;
     let mut dialect = Dialect::Execline;
     while let Some(option) = cli.option()? {
@@ -38,14 +37,14 @@ fn run(cli: &mut Cli) -> Outcome {
             Short('I') => missing_is_fine = true,
             Short('d') => {
                 let word = cli.value()?;
-                let named = Dialect::named(word.as_bytes());
-                dialect = named.ok_or_else(|| Exit::value("unknown dialect", word.as_bytes()))?;
+                let named = Dialect::named(word);
+                dialect = named.ok_or_else(|| Exit::value("unknown dialect", word))?;
             }
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let file = cli.operand("file")?;
-    let mut chain = cli.rest()?;
+    let chain = cli.rest()?;
     if file.is_empty() {
         return Err(Exit::usage("file is empty")); // which -I would take for a missing one
     }

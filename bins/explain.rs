@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use common::{Chain, Cli, Exit, Link, OrFail, Outcome, Short, fds, poll, process, shown, signals};
+use common::{Chain, Cli, Exit, Link, OrFail, Outcome, Short, fds, options, poll, process, shown, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
@@ -31,7 +31,7 @@ pub const PROGRAM: Link = Link {
     name: "catena-explain",
     usage: "[-s] [--] link... prog... | script",
     summary: "say what each link of a chain changes, and execute nothing at its end",
-    options: &[("-s", "print also the whole state that the program would inherit")],
+    options: options![("-s", "print also the whole state that the program would inherit")],
     opens: false,
     lent: None,
     run,
@@ -43,7 +43,7 @@ const MOST: usize = 1 << 20;
 /// What ends this program, and the child with it.
 const ENDING: [i32; 4] = [signals::HUP, signals::INT, signals::QUIT, signals::TERM];
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     if let Some(channel) = Channel::of(cli.first()) {
         return step::run(cli, channel);
     }
@@ -51,12 +51,12 @@ fn run(cli: &mut Cli) -> Outcome {
     while let Some(option) = cli.option()? {
         match option {
             Short('s') => report.whole = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
-    let mut chain = cli.rest()?;
-    let (naming, script) = match script_in(&chain)? {
-        Some(path) => (Naming::ByFile, Some(read(&path, &mut chain, &mut report)?)),
+    let chain = cli.rest()?;
+    let (naming, script) = match script_in(chain)? {
+        Some(path) => (Naming::ByFile, Some(read(&path, chain, &mut report)?)),
         None => (Naming::ByName, None),
     };
     let (pipe, end) = pipe2(OFlag::O_CLOEXEC).or_fail("create a pipe")?;
@@ -70,7 +70,7 @@ fn run(cli: &mut Cli) -> Outcome {
         let channel = Channel::open(end, life, naming)?;
         if let Some(script) = script {
             for act in script.acts {
-                carry_out(act, &mut chain)?;
+                carry_out(act, chain)?;
             }
         }
         return step::go(chain, channel);

@@ -1,24 +1,24 @@
 //! fdmove: run a program with a file descriptor moved or copied to another number.
 
-use common::{Cli, Link, OrFail, Outcome, Short, fds};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, fds, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "fdmove",
     usage: "[-c] to from prog...",
     summary: "run a program with a file descriptor moved or copied to another number",
-    options: &[("-c", "copy: from stays open")],
+    options: options![("-c", "copy: from stays open")],
     opens: false,
     lent: None,
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut copy = false;
     while let Some(option) = cli.option()? {
         match option {
             Short('c') => copy = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let to = cli.fd("to")?;

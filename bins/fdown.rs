@@ -1,7 +1,7 @@
 //! fdown: run a program with a file descriptor given to an account.
 
 use common::credentials::Account;
-use common::{Cli, Exit, Link, OrFail, Outcome, fds};
+use common::{Cli, Exit, Link, OrFail, Outcome, fds, options};
 use nix::errno::Errno;
 use nix::unistd::geteuid;
 
@@ -10,13 +10,13 @@ pub const LINK: Link = Link {
     name: "fdown",
     usage: "fd account prog...",
     summary: "run a program with an open file given to an account",
-    options: &[],
+    options: options![],
     opens: false,
     lent: None,
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     cli.no_options()?;
     let fd = cli.fd("fd")?;
     let text = cli.operand("account")?;

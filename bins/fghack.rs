@@ -3,7 +3,7 @@
 mod received;
 mod watch;
 
-use common::{Cli, Exit, Link, OrFail, Outcome, fds, process, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, fds, options, process, signals};
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
@@ -15,7 +15,7 @@ pub const LINK: Link = Link {
     name: "fghack",
     usage: "prog...",
     summary: "stay in the foreground for a program that puts itself into the background",
-    options: &[],
+    options: options![],
     opens: false,
     lent: None,
     run,
@@ -25,7 +25,7 @@ pub const LINK: Link = Link {
 /// few; a higher number would cost the kernel memory for all below it.
 const TOP: i32 = 1023;
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     cli.no_options()?;
     let chain = cli.rest()?;
     // All that can fail comes before the fork, so that there is never a program without its parent. And the signals

@@ -1,17 +1,15 @@
 //! ionice: run a program with another I/O priority.
 
-use std::os::unix::ffi::OsStrExt;
-
 use common::caps::Set;
 use common::io_priority::{self, Class};
-use common::{Cli, Exit, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "ionice",
     usage: "[-c class] [-n priority] prog...",
     summary: "run a program with another I/O priority",
-    options: &[
+    options: options![
         ("-c class", "0 to 3, or none, realtime, best-effort, idle; 2 by default"),
         ("-n priority", "within the class, from 0, the first, to 7; 4 by default"),
     ],
@@ -22,22 +20,20 @@ pub const LINK: Link = Link {
 
 const HINT: &str = "only root may: put ionice before or right behind setuidgid";
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let (mut class, mut level) = (Class::BestEffort, 4);
     while let Some(option) = cli.option()? {
         match option {
             Short('c') => {
                 let text = cli.value()?;
-                let text = text.as_bytes();
                 class = Class::parse(text).ok_or_else(|| Exit::value("unknown class", text))?;
             }
             Short('n') => {
                 let text = cli.value()?;
-                let text = text.as_bytes();
                 level = io_priority::level(text)
                     .ok_or_else(|| Exit::value("not a priority from 0 to 7", text))?;
             }
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let chain = cli.rest()?;

@@ -1,12 +1,11 @@
 //! landlock: run a program that may use these files and ports only.
 
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 
 use common::caps::Set;
 use common::env::{open, read_regular};
 use common::landlock::{Absent, Access, Deed, Effort, Rule, port, restrict};
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, Word, voice};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, Word, options, voice};
 use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::fstat;
 
@@ -17,7 +16,7 @@ pub const LINK: Link = Link {
     name: "landlock",
     usage: "[-b] [-i] [-f file] [-r path] [-x path] [-w path] [-W path] [-B port] [-C port] ... prog...",
     summary: "run a program that may use these files and ports only",
-    options: &[
+    options: options![
         ("-r path", "allow to read the file, or all below the directory"),
         ("-x path", "allow to read and to execute"),
         ("-w path", "allow to read and to write"),
@@ -36,7 +35,7 @@ pub const LINK: Link = Link {
 const HINT: &str = "landlock does not let it be executed, or its interpreter or loader: \
                     allow them too, as by -x /usr -x /lib -x /lib64";
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let (mut effort, mut absent) = (Effort::All, Absent::Refused);
     let (mut rules, mut files) = (Vec::new(), Vec::new());
     while let Some(option) = cli.option()? {
@@ -52,13 +51,13 @@ fn run(cli: &mut Cli) -> Outcome {
                     Short('b') => effort = Effort::Best,
                     Short('i') => absent = Absent::Ignored,
                     Short('f') => files.push(word(cli, "invalid file")?),
-                    other => return Err(other.unexpected().into()),
+                    other => return Err(Exit::unexpected(other)),
                 }
                 continue;
             }
         });
     }
-    let mut chain = cli.rest()?;
+    let chain = cli.rest()?;
     for file in files {
         rules.extend(rules_in(file)?);
     }
@@ -82,7 +81,7 @@ fn path(cli: &mut Cli, access: Access) -> Result<Rule, Exit> {
 
 fn tcp(cli: &mut Cli, deed: Deed) -> Result<Rule, Exit> {
     let word = cli.value()?;
-    let port = port(word.as_bytes()).ok_or_else(|| Exit::value("invalid port", word.as_bytes()))?;
+    let port = port(word).ok_or_else(|| Exit::value("invalid port", word))?;
     Ok(Rule::Port(deed, port))
 }
 

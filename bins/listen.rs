@@ -6,13 +6,12 @@ mod row;
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 
 use common::caps::Set;
 use common::credentials::Account;
 use common::quantity::number;
 use common::socket::{self, Name};
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, Words, fds, mode};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, Words, fds, mode, options};
 use nix::errno::Errno;
 use nix::unistd::geteuid;
 
@@ -25,7 +24,7 @@ pub const LINK: Link = Link {
     name: "listen",
     usage: "[-b backlog] [-m mode] [-n name] [-o account] [-r] address prog...",
     summary: "run a program with a socket that listens",
-    options: &[
+    options: options![
         ("-b backlog", "how many connections may wait to be accepted (as many as the system allows)"),
         ("-m mode", "the permissions of a Unix socket (those that the umask leaves)"),
         ("-n name", "the socket's name in LISTEN_FDNAMES (unknown)"),
@@ -47,9 +46,9 @@ struct Request {
     remove: bool,
 }
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let request = request(cli)?;
-    let mut chain = cli.rest()?;
+    let chain = cli.rest()?;
     let account = request.account;
     let account = account.map(|text| Account::find_owner(text, "a socket has one group")).transpose()?;
     let row = Row::of(&chain.env)?;
@@ -67,13 +66,13 @@ fn request(cli: &mut Cli) -> Result<Request, Exit> {
         match option {
             Short('b') => {
                 let text = cli.value()?;
-                let value = number(text.as_bytes());
-                backlog = Some(value.ok_or_else(|| Exit::value("invalid backlog", text.as_bytes()))?);
+                let value = number(text);
+                backlog = Some(value.ok_or_else(|| Exit::value("invalid backlog", text))?);
             }
             Short('m') => {
                 let text = cli.value()?;
-                let value = mode::permissions(text.as_bytes(), 0).filter(|mode| *mode <= 0o777);
-                mode = Some(value.ok_or_else(|| Exit::value("invalid mode", text.as_bytes()))?);
+                let value = mode::permissions(text, 0).filter(|mode| *mode <= 0o777);
+                mode = Some(value.ok_or_else(|| Exit::value("invalid mode", text))?);
                 of_path = Some("-m");
             }
             Short('n') => name = Some(row::name(cli.word()?.0.to_bytes())?),
@@ -85,7 +84,7 @@ fn request(cli: &mut Cli) -> Result<Request, Exit> {
                 remove = true;
                 of_path = Some("-r");
             }
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let address = Address::parse(cli.operand("address")?)?;

@@ -4,10 +4,9 @@ mod way;
 
 use std::mem;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
 
 use common::credentials::Account;
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, Word, mode};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, Word, mode, options};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmod, fchmodat, fstat};
@@ -18,7 +17,7 @@ pub const LINK: Link = Link {
     name: "mkrundir",
     usage: "[-m mode] [-o account] dir prog...",
     summary: "run a program with a directory made for it",
-    options: &[
+    options: options![
         ("-m mode", "the permissions of the directory (755)"),
         ("-o account", "whose it is (that of the caller)"),
     ],
@@ -41,17 +40,17 @@ impl Target {
     }
 }
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let (mut mode, mut account) = (0o755, None);
     while let Some(option) = cli.option()? {
         match option {
             Short('m') => {
                 let text = cli.value()?;
-                let value = mode::permissions(text.as_bytes(), 0o755);
-                mode = value.ok_or_else(|| Exit::value("invalid mode", text.as_bytes()))?;
+                let value = mode::permissions(text, 0o755);
+                mode = value.ok_or_else(|| Exit::value("invalid mode", text))?;
             }
             Short('o') => account = Some(cli.word()?.0),
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let dir = cli.operand("dir")?;

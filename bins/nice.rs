@@ -1,29 +1,27 @@
 //! nice: run a program with another niceness.
 
-use std::os::unix::ffi::OsStrExt;
-
 use common::caps::Set;
-use common::{Cli, Link, Outcome, Short, niceness};
+use common::{Cli, Exit, Link, Outcome, Short, niceness, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "nice",
     usage: "[-n increment] prog...",
     summary: "run a program with another niceness",
-    options: &[("-n increment", "what to add, 10 by default; -20 to 19 is possible")],
+    options: options![("-n increment", "what to add, 10 by default; -20 to 19 is possible")],
     opens: false,
     lent: Some(|_| Set::SYS_NICE),
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut increment = 10;
     while let Some(option) = cli.option()? {
         match option {
             Short('n') => {
-                increment = niceness::increment_in(cli.value()?.as_bytes())?;
+                increment = niceness::increment_in(cli.value()?)?;
             }
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let chain = cli.rest()?;

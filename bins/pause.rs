@@ -1,19 +1,19 @@
 //! pause: wait for ever.
 
-use common::{Cli, Exit, Link, OrFail, Outcome, memory, process, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, memory, options, process, signals};
 
 /// The program.
 pub const PROGRAM: Link = Link {
     name: "pause",
     usage: "[word...]",
     summary: "wait until SIGTERM or SIGINT",
-    options: &[],
+    options: options![],
     opens: false,
     lent: None,
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     cli.no_options()?;
     Err(wait().unwrap_or_else(|error| error))
 }

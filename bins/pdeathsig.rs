@@ -1,6 +1,6 @@
 //! pdeathsig: run a program that gets a signal when its parent dies.
 
-use common::{Cli, Exit, Link, Outcome, signals};
+use common::{Cli, Exit, Link, Outcome, options, signals};
 use nix::unistd::getppid;
 
 /// The link.
@@ -8,13 +8,13 @@ pub const LINK: Link = Link {
     name: "pdeathsig",
     usage: "signal prog...",
     summary: "run a program that gets a signal when its parent dies",
-    options: &[],
+    options: options![],
     opens: false,
     lent: None,
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let parent = getppid(); // first of all: who dies from here on is missed
     cli.no_options()?;
     let word = cli.operand("signal")?;

@@ -2,9 +2,9 @@
 
 use std::os::fd::OwnedFd;
 
-use common::lock::{self, Flag, Kind, OPTIONS, Request};
+use common::lock::{self, Flag, Kind, Request};
 use common::quantity::number;
-use common::{Cli, Exit, Link, OrFail, Outcome, fds, process};
+use common::{Cli, Exit, Link, OrFail, Outcome, fds, lock_options, process};
 use nix::errno::Errno;
 use nix::sys::stat::{SFlag, fstat};
 use nix::sys::uio::pwrite;
@@ -15,17 +15,16 @@ pub const LINK: Link = Link {
     name: "pidlock",
     usage: "[-nNxX] [-t seconds] [-d fd] file prog... | -c file",
     summary: "run a program with a lock on a file that holds its pid",
-    options: &{
-        let [n, wait, t, x, fail, d] = OPTIONS;
-        let c = ("-c", "print the pid of the lock's holder and exit 1, or exit 0 if the lock is free");
-        [n, wait, t, x, fail, d, c]
-    },
+    options: lock_options!(
+        [],
+        [("-c", "print the pid of the lock's holder and exit 1, or exit 0 if the lock is free")]
+    ),
     opens: true,
     lent: None,
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let (request, check) = Request::parse(cli, Flag::Check)?;
     if check {
         let nothing = cli.rest_or_nothing().words.first().is_none();

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::os::fd::{IntoRawFd, OwnedFd};
 
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, fds};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, fds, options};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
@@ -13,7 +13,7 @@ pub const LINK: Link = Link {
     name: "redirfd",
     usage: "-r|-w|-u|-a|-x [-n] [-b] fd file prog...",
     summary: "run a program with a file opened on a file descriptor",
-    options: &[
+    options: options![
         ("-r", "open for reading"),
         ("-w", "open for writing: create or truncate"),
         ("-u", "open for reading and writing"),
@@ -27,7 +27,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let (mut mode, mut nonblocking, mut change) = (None, false, false);
     while let Some(option) = cli.option()? {
         match option {
@@ -38,7 +38,7 @@ fn run(cli: &mut Cli) -> Outcome {
             Short('x') => mode = Some(OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL),
             Short('n') => nonblocking = true,
             Short('b') => change = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let mode = mode.ok_or_else(|| Exit::usage("missing one of -r -w -u -a -x"))?;

@@ -1,6 +1,6 @@
 //! setsid-free: run a program in its own process group and without controlling terminal.
 
-use common::{Cli, Exit, Link, OrFail, Outcome, session, terminal};
+use common::{Cli, Exit, Link, OrFail, Outcome, options, session, terminal};
 use nix::unistd::{Pid, setpgid};
 
 /// The link.
@@ -8,13 +8,13 @@ pub const LINK: Link = Link {
     name: "setsid-free",
     usage: "prog...",
     summary: "run a program in its own process group and without controlling terminal",
-    options: &[],
+    options: options![],
     opens: false,
     lent: None,
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     cli.no_options()?;
     let chain = cli.rest()?;
     let this = Pid::from_raw(0);

@@ -2,7 +2,7 @@
 
 use common::caps::Set;
 use common::credentials::{self, Account, Groups};
-use common::{Cli, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short, options};
 
 use crate::setuidgid::loan::Loan;
 
@@ -13,7 +13,7 @@ pub const LINK: Link = Link {
     name: "setuidgid",
     usage: "[-s] [-e] account prog...",
     summary: "run a program as another account",
-    options: &[
+    options: options![
         ("-s", "add the account's groups from the database"),
         ("-e", "set HOME, USER, LOGNAME and SHELL"),
     ],
@@ -22,26 +22,29 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let (mut groups, mut export) = (Groups::Listed, false);
     while let Some(option) = cli.option()? {
         match option {
             Short('s') => groups = Groups::Database,
             Short('e') => export = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let account = cli.operand("account")?;
-    let mut chain = cli.rest()?;
+    let chain = cli.rest()?;
     let account = Account::find(&account, groups)?;
     if export {
         account.export(&mut chain.env)?;
     }
     // Root needs no loan.
-    let loan = if account.uid == 0 { None } else { Loan::of(&chain)? };
+    let loan = if account.uid == 0 { None } else { Loan::of(chain)? };
     chain.lent = loan.as_ref().map_or(Set::NONE, Loan::lent);
     if credentials::assume(&account, chain.lent)? {
         chain.changed = Some(account.uid);
     }
-    if let Some(loan) = loan { loan.apply(chain) } else { Ok(chain) }
+    if let Some(loan) = loan {
+        loan.apply(chain)?;
+    }
+    Ok(chain)
 }

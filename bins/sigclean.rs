@@ -1,24 +1,24 @@
 //! sigclean: run a program with clean signals and file descriptors.
 
-use common::{Cli, Link, OrFail, Outcome, Short, fds, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, fds, options, signals};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "sigclean",
     usage: "[-k] prog...",
     summary: "run a program with clean signals and file descriptors",
-    options: &[("-k", "keep the file descriptors from 3 up")],
+    options: options![("-k", "keep the file descriptors from 3 up")],
     opens: false,
     lent: None,
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut keeps = false;
     while let Some(option) = cli.option()? {
         match option {
             Short('k') => keeps = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let chain = cli.rest()?;

@@ -13,7 +13,7 @@ mod service;
 mod syslog;
 
 use common::input::Input;
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, Text, Voice, fds, shown, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, Text, Voice, fds, options, shown, signals};
 
 use logger::{Logger, Options};
 
@@ -22,7 +22,7 @@ pub const PROGRAM: Link = Link {
     name: "sissylog",
     usage: "[-p] [-v] [ident [facility]]",
     summary: "send each line of the standard input to syslog",
-    options: &[("-p", "add the pid of the service to ident"), ("-v", "log to syslog why it ends")],
+    options: options![("-p", "add the pid of the service to ident"), ("-v", "log to syslog why it ends")],
     opens: true,
     lent: None,
     run,
@@ -31,7 +31,7 @@ pub const PROGRAM: Link = Link {
 /// How many bytes of the input are looked at at once: a longer line is sent part by part.
 const BATCH: usize = 16 << 10;
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let status = start(cli)?.run();
     Err(Exit::answer(status, ""))
 }
@@ -45,14 +45,14 @@ fn start(cli: &mut Cli) -> Result<Logger, Exit> {
         match option {
             Short('p') => pid = true,
             Short('v') => last_word = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     // Where log/run itself is a link to this program, its name is that of a script.
     let is_run = cli.called() == b"run";
     let called = if is_run { PROGRAM.name.as_bytes() } else { cli.called() };
     let voice = Voice { called, directory: b"", part: b"" };
-    let mut words = cli.rest_or_nothing().words;
+    let mut words = cli.unread();
     let ident = match words.next() {
         Some(word) => ident(word.to_bytes())?,
         None if is_run => service::name().unwrap_or_else(|| Text::of(PROGRAM.name)),

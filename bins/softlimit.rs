@@ -1,10 +1,8 @@
 //! softlimit: run a program with other resource limits.
 
-use std::os::unix::ffi::OsStrExt;
-
 use common::caps::Set;
 use common::limits::{self, Value, Which};
-use common::{Cli, Exit, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short, options};
 use nix::sys::resource::Resource as R;
 
 /// The link.
@@ -12,7 +10,7 @@ pub const LINK: Link = Link {
     name: "softlimit",
     usage: "[-H | -h] [-a -c -d -f -l -m -o -p -r -s -t -P value] ... prog...",
     summary: "run a program with other resource limits",
-    options: &[
+    options: options![
         ("-H", "from here on set the soft and the hard limit"),
         ("-h", "from here on set the hard limit, and the soft one if it is above"),
         ("-a value", "bytes of address space"),
@@ -33,7 +31,7 @@ pub const LINK: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut which = Which::Soft;
     let mut settings = Vec::new();
     while let Some(option) = cli.option()? {
@@ -47,15 +45,15 @@ fn run(cli: &mut Cli) -> Outcome {
                 continue;
             }
             Short('P') => &[R::RLIMIT_RTPRIO],
-            Short(letter) => limits::resources(letter).ok_or_else(|| Short(letter).unexpected())?,
-            other => return Err(other.unexpected().into()),
+            Short(letter) => limits::resources(letter).ok_or_else(|| Exit::unexpected(Short(letter)))?,
+            other => return Err(Exit::unexpected(other)),
         };
         let text = cli.value()?;
-        let value = Value::parse(text.as_bytes());
-        let value = value.ok_or_else(|| Exit::value("invalid limit", text.as_bytes()))?;
+        let value = Value::parse(text);
+        let value = value.ok_or_else(|| Exit::value("invalid limit", text))?;
         settings.push((resources, which, value));
     }
-    let mut chain = cli.rest()?;
+    let chain = cli.rest()?;
     chain.prepare();
     for (resources, which, value) in settings {
         for resource in resources {

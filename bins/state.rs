@@ -3,7 +3,7 @@
 
 use common::procfs::This;
 use common::state::State;
-use common::{Cli, Exit, Link, Outcome, Short, fds};
+use common::{Cli, Exit, Link, Outcome, Short, fds, options};
 use nix::errno::Errno;
 
 /// The program.
@@ -11,18 +11,18 @@ pub const PROGRAM: Link = Link {
     name: "state",
     usage: "[-j] [prog...]",
     summary: "print the state that a program inherits",
-    options: &[("-j", "as JSON")],
+    options: options![("-j", "as JSON")],
     opens: false,
     lent: None,
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut json = false;
     while let Some(option) = cli.option()? {
         match option {
             Short('j') => json = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let chain = cli.rest_or_nothing();

@@ -51,7 +51,7 @@ use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
 use command::{Command, Goal, Patience, Verb};
-use common::{Cli, Env, Exit, Link, OrFail, Outcome, Words, fds, shown, signals};
+use common::{Cli, Env, Exit, Link, OrFail, Outcome, Words, fds, options, shown, signals};
 use names::Names;
 use options::{Enough, Options, Reach, whole_seconds};
 use order::{Order, Report};
@@ -64,7 +64,7 @@ pub const PROGRAM: Link = Link {
     name: "svctl",
     usage: "[-v] [-w seconds] [--json] [command [service...]]",
     summary: "control services and show their state",
-    options: &[
+    options: options![
         ("-v", "wait until the command has taken effect, and print the state"),
         ("-w seconds", "wait at most this long (default: SVWAIT, else 7); implies -v"),
         ("--json", "print a JSON object for each service, one per line"),
@@ -80,7 +80,7 @@ const WAIT: Duration = Duration::from_secs(7);
 /// The least time for a supervisor to carry a command out at all.
 const LEAST: Duration = Duration::from_millis(50);
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     if svc::is_named(cli.called()) {
         return program::under_this_name(cli);
     }
@@ -93,10 +93,10 @@ fn run(cli: &mut Cli) -> Outcome {
     cli.leave_help();
     let line = options::parse(cli, style);
     // Another program makes its own preparations.
-    if let Some(chain) =
+    if let Some(asked) =
         line.as_ref().ok().and_then(|(options, words)| program::of(cli, style, options, words))
     {
-        return chain;
+        return asked.chain(cli);
     }
     Err(start(cli, style, line).unwrap_or_else(|error| match style {
         Style::Script if error.status() == 111 => error.with_status(151),
@@ -120,7 +120,7 @@ fn start(cli: &mut Cli, style: Style, line: options::Parsed) -> Result<Exit, Exi
         Err(error) if style != Style::Svctl && error.status() != 0 => return Ok(misuse(called, style)),
         words => words?,
     };
-    let chain = cli.rest_or_nothing();
+    let chain = cli.rest_or_nothing().take();
     words.extend(chain.words.map(CStr::to_bytes));
     let env = chain.env;
     if style == Style::Svctl && is_of_script(called, &words) {
@@ -199,7 +199,7 @@ impl Request {
         prepare()?;
         let (options, services) = options::of(cli, command)?;
         let out = Out::new(Style::Svctl, options.json);
-        Ok((Self::new(&options, Style::Svctl, cli.rest_or_nothing().env), services, out))
+        Ok((Self::new(&options, Style::Svctl, cli.rest_or_nothing().take().env), services, out))
     }
 
     fn carry_out(self, words: Vec<&'static [u8]>, mut out: Out) -> Result<Exit, Exit> {

@@ -32,7 +32,7 @@ mod shelf;
 mod site;
 mod stdout;
 
-use common::{Cli, Exit, Link, OrFail, Outcome, Voice, Words, fds, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, Voice, Words, fds, options, signals};
 
 use logger::{Logger, SIGNALS};
 use options::Options;
@@ -44,7 +44,7 @@ pub const PROGRAM: Link = Link {
     name: "svlog",
     usage: "[-t | -tt | -ttt] [-r c] [-R chars] [-l len] [-b bytes] [-p name] [-v] dir...",
     summary: "write standard input to log directories that rotate",
-    options: &[
+    options: options![
         ("-t", "begin each line with a TAI64N time stamp"),
         ("-tt", "with one as 2026-11-22_10:30:01.98765, UTC"),
         ("-ttt", "with one as 2026-11-22T10:30:01.98765, UTC"),
@@ -68,13 +68,13 @@ static MULTILOG: Link = Link {
     name: "multilog",
     usage: "action...",
     summary: "write selected lines to log directories that rotate, by a script of actions",
-    options: &[],
+    options: options![],
     opens: true,
     lent: None,
     run: log_by_script,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     match cli.called() {
         b"svlogd" => log(cli).map_err(|error| match error.status() {
             100 => error.with_status(111).of(SVLOGD.name, SVLOGD.usage),
@@ -85,20 +85,20 @@ fn run(cli: &mut Cli) -> Outcome {
     }
 }
 
-fn log(cli: &mut Cli) -> Outcome {
+fn log(cli: &mut Cli) -> Outcome<'_> {
     let called = cli.called();
     let (options, env) = Options::parse(cli)?;
     log_with(called, options, Vec::new(), env)
 }
 
-fn log_by_script(cli: &mut Cli) -> Outcome {
+fn log_by_script(cli: &mut Cli) -> Outcome<'_> {
     cli.answer_alone()?; // beside other actions they are patterns
-    let (called, rest) = (cli.called(), cli.words());
+    let (called, rest) = (cli.called(), cli.words().take());
     let Script { options, outlets } = Script::parse(rest.words)?;
     log_with(called, options, outlets, rest.env.into_words())
 }
 
-fn log_with(called: &'static [u8], options: Options, outlets: Vec<Outlet>, env: Words) -> Outcome {
+fn log_with(called: &'static [u8], options: Options, outlets: Vec<Outlet>, env: Words) -> Outcome<'static> {
     fds::open_standard().or_fail("open /dev/null in place of a closed fd")?;
     if options.stdout.is_some() {
         stdout::copy(options, called)?;

@@ -9,7 +9,7 @@ mod upgrade;
 use std::ffi::CStr;
 use std::mem::ManuallyDrop;
 
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, Voice, Words, fds, shown, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, Voice, Words, fds, options, shown, signals};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::unistd::{chdir, getcwd};
@@ -26,7 +26,7 @@ pub const PROGRAM: Link = Link {
     name: "svrun",
     usage: "[-1k] [-s statedir] dir",
     summary: "run a service and its logger, and start them again when they end",
-    options: &[
+    options: options![
         ("-1", "exit with the service and its status, as process 1 does"),
         ("-k", "let the service inherit fds from 3 up"),
         ("-s statedir", "keep the state in statedir, so that dir can be read-only"),
@@ -36,7 +36,7 @@ pub const PROGRAM: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     // What it holds is closed by the end of this process, all at once.
     let mut supervisor =
         ManuallyDrop::new(start(cli).map_err(|error| match (cli.called(), error.status()) {
@@ -68,11 +68,11 @@ fn command_line(cli: &mut Cli) -> Result<CommandLine, Exit> {
             Short('1') => role = Role::Whole,
             Short('k') => keep = true,
             Short('s') => state = Some(cli.word()?.0),
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let directory = cli.operand("dir")?.0;
-    let rest = cli.rest_or_nothing();
+    let rest = cli.rest_or_nothing().take();
     if rest.words.first().is_some() {
         return Err(Exit::usage("nothing may follow dir"));
     }

@@ -28,7 +28,7 @@ use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
 
 use common::process::set_limit;
-use common::{Cli, Exit, Link, OrFail, Outcome, fds, signals};
+use common::{Cli, Exit, Link, OrFail, Outcome, fds, options, signals};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::resource::Resource;
@@ -50,7 +50,7 @@ pub const PROGRAM: Link = Link {
     name: "svtree",
     usage: "[-1npu] [-s statedir] [-t milliseconds] [dir] [-- prog...]",
     summary: "run the services of a directory in one process, also as the init of a container",
-    options: &[
+    options: options![
         ("-1", "be as process 1: every stop signal counts, and nothing is left at the end"),
         ("-n", "check the services and their needs, and start nothing"),
         ("-p", "put its name in front of each line of a service without a logger"),
@@ -68,13 +68,13 @@ static RUNSVDIR: Link = Link {
     name: "runsvdir",
     usage: "[-P] dir [log]",
     summary: "run the services of a directory",
-    options: &[("-P", "accepted: each service has a process group of its own anyhow")],
+    options: options![("-P", "accepted: each service has a process group of its own anyhow")],
     opens: true,
     lent: None,
     run: run_as_runsvdir,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     if cli.called() == b"runsvdir" {
         return cli.run_as(&RUNSVDIR);
     }
@@ -85,7 +85,7 @@ fn run(cli: &mut Cli) -> Outcome {
     host(start(cli, line))
 }
 
-fn run_as_runsvdir(cli: &mut Cli) -> Outcome {
+fn run_as_runsvdir(cli: &mut Cli) -> Outcome<'_> {
     let started = command_line::read_as_runsvdir(cli).and_then(|line| start(cli, line));
     // Its statuses: those of a usage error, and of a fatal one. 111 is that of its end by HUP.
     host(started.map_err(|error| match error.status() {
@@ -95,7 +95,7 @@ fn run_as_runsvdir(cli: &mut Cli) -> Outcome {
     }))
 }
 
-fn host(started: Result<Tree, Exit>) -> Outcome {
+fn host(started: Result<Tree, Exit>) -> Outcome<'static> {
     // What it holds is closed by the end of this process, all at once.
     let mut tree = ManuallyDrop::new(started?);
     Err(Exit::answer(tree.run().into(), ""))

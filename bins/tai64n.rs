@@ -2,20 +2,20 @@
 
 use common::tai::Label;
 use common::text::first_line;
-use common::{Cli, Exit, Link, Outcome, Text, clock, filter};
+use common::{Cli, Exit, Link, Outcome, Text, clock, filter, options};
 
 /// tai64n: put a time stamp in front of each line.
 pub const PROGRAM: Link = Link {
     name: "tai64n",
     usage: "",
     summary: "put a time stamp in front of each line",
-    options: &[],
+    options: options![],
     opens: false,
     lent: None,
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     cli.no_options()?;
     cli.no_operands()?;
     let mut within = false;

@@ -5,14 +5,14 @@ use common::filter::{self, After};
 use common::local::Shown;
 use common::tai::Label;
 use common::text::first_line;
-use common::{Cli, Exit, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short, options};
 
 /// tai64nlocal: show the time stamps in front of lines as local time.
 pub const PROGRAM: Link = Link {
     name: "tai64nlocal",
     usage: "[-g]",
     summary: "show the time stamps in front of lines as local time",
-    options: &[("-g", "show them as UTC")],
+    options: options![("-g", "show them as UTC")],
     opens: false,
     lent: None,
     run,
@@ -22,12 +22,12 @@ pub const PROGRAM: Link = Link {
 const DIGITS: usize = 255;
 const _: () = assert!(DIGITS < filter::LEFT);
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut zone: fn(i64) -> Option<Local> = clock::local_time;
     while let Some(option) = cli.option()? {
         match option {
             Short('g') => zone = clock::utc,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     cli.no_operands()?;

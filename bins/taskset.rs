@@ -1,25 +1,25 @@
 //! taskset: run a program on some of the CPUs.
 
 use common::cpus::{self, Cpus};
-use common::{Cli, Exit, Link, Outcome, Short};
+use common::{Cli, Exit, Link, Outcome, Short, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "taskset",
     usage: "[-c] cpus prog...",
     summary: "run a program on some of the CPUs",
-    options: &[("-c", "cpus is a list, as 0-3,5; without it a mask in hexadecimal")],
+    options: options![("-c", "cpus is a list, as 0-3,5; without it a mask in hexadecimal")],
     opens: false,
     lent: None,
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut list = false;
     while let Some(option) = cli.option()? {
         match option {
             Short('c') => list = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let text = cli.operand("cpus")?.0.to_bytes();

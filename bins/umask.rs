@@ -1,19 +1,19 @@
 //! umask: run a program with another file mode creation mask.
 
-use common::{Cli, Exit, Link, Outcome, mode};
+use common::{Cli, Exit, Link, Outcome, mode, options};
 
 /// The link.
 pub const LINK: Link = Link {
     name: "umask",
     usage: "mask prog...",
     summary: "run a program with another file mode creation mask",
-    options: &[],
+    options: options![],
     opens: false,
     lent: None,
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     cli.no_options()?;
     let text = cli.operand("mask")?.0.to_bytes();
     let chain = cli.rest()?;

@@ -1,6 +1,6 @@
 //! unshare: run a program in new namespaces.
 
-use common::{Cli, Link, Outcome, Short, namespaces};
+use common::{Cli, Exit, Link, Outcome, Short, namespaces, options};
 use nix::sched::CloneFlags as Kind;
 
 /// The link.
@@ -8,7 +8,7 @@ pub const LINK: Link = Link {
     name: "unshare",
     usage: "[-C] [-i] [-m] [-n] [-u] prog...",
     summary: "run a program in new namespaces",
-    options: &[
+    options: options![
         ("-C", "of cgroups: its own is the root of those that it sees"),
         ("-i", "of System V IPC and POSIX message queues"),
         ("-m", "of mounts, all of them private"),
@@ -22,7 +22,7 @@ pub const LINK: Link = Link {
 
 const HINT: &str = "only root may: put unshare before setuidgid";
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut kinds = Kind::empty();
     while let Some(option) = cli.option()? {
         kinds |= match option {
@@ -31,7 +31,7 @@ fn run(cli: &mut Cli) -> Outcome {
             Short('m') => Kind::CLONE_NEWNS,
             Short('n') => Kind::CLONE_NEWNET,
             Short('u') => Kind::CLONE_NEWUTS,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         };
     }
     let chain = cli.rest()?;

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use common::file::write_at;
-use common::{Cli, Exit, Link, OrFail, Outcome, Short, Voice, clock, fds, lock, shown};
+use common::{Cli, Exit, Link, OrFail, Outcome, Short, Voice, clock, fds, lock, options, shown};
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{ftruncate, read};
@@ -19,7 +19,7 @@ pub const PROGRAM: Link = Link {
     name: "utmpset",
     usage: "[-w] line",
     summary: "mark a terminal line as free in the records of who is logged in",
-    options: &[("-w", "record that in wtmp too")],
+    options: options![("-w", "record that in wtmp too")],
     opens: false,
     lent: None,
     run,
@@ -32,12 +32,12 @@ const WTMP: &CStr = c"/var/log/wtmp";
 /// How long another may hold the lock, which everybody can who may read the file: as long as glibc waits.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let mut history = false;
     while let Some(option) = cli.option()? {
         match option {
             Short('w') => history = true,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let line = cli.operand("line")?.0.to_bytes();

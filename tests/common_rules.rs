@@ -157,8 +157,8 @@ const NO_INTERPRETER: &str = "the file is there: the interpreter in its first li
 #[test]
 fn help_goes_to_stdout_with_status_0() {
     for Link { name, usage, summary, options, .. } in LINKS {
-        let width = options.iter().map(|(option, _)| option.len()).max().unwrap_or(0);
-        let lines = options.iter().map(|(option, meaning)| format!("  {option:width$}  {meaning}\n"));
+        let width = options.rows().map(|(option, _)| option.len()).max().unwrap_or(0);
+        let lines = options.rows().map(|(option, meaning)| format!("  {option:width$}  {meaning}\n"));
         let help = format!("usage: {name} {usage}\n{summary}\n{}", lines.collect::<String>());
         assert_eq!(run(link(name).arg("--help")), prints(help.as_str()), "{name}");
         assert_eq!(

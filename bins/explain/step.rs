@@ -124,28 +124,28 @@ impl Channel {
 }
 
 /// Applies the first link of the chain, tells, and goes on with the next in another process image.
-pub(super) fn run(cli: &mut Cli, channel: Channel) -> Outcome {
+pub(super) fn run(cli: &mut Cli, channel: Channel) -> Outcome<'_> {
     go(cli.words(), channel)
 }
 
-pub(super) fn go(mut chain: Chain, mut channel: Channel) -> Outcome {
+pub(super) fn go(chain: &mut Chain, mut channel: Channel) -> Outcome<'_> {
     // Or a link that waits would wait for nobody. Each process asks for itself, also one that a link has forked.
     if fds::die_with_reader(channel.life) == Err(Errno::EPIPE) {
         return Err(Exit::answer(111, ""));
     }
-    channel.tell_state(&chain)?;
+    channel.tell_state(chain)?;
     if channel.ended {
         return Err(Exit::answer(0, ""));
     }
     let watch: &'static Watch = Box::leak(Box::new(Watch { channel, open: RefCell::default() }));
     loop {
         chain.observer = Some(watch);
-        match next(&chain, channel) {
+        match next(chain, channel) {
             Some(link) => {
                 let words: Vec<_> = chain.words.clone().collect();
-                chain.own = own(&chain, link, channel);
+                chain.own = own(chain, link, channel);
                 match link.apply(chain) {
-                    Ok(rest) => chain = rest,
+                    Ok(()) => {}
                     // The parent that fghack leaves behind: the chain goes on in its child.
                     Err(exit) if exit.text().is_empty() => return Err(exit),
                     Err(exit) => {
@@ -158,9 +158,9 @@ pub(super) fn go(mut chain: Chain, mut channel: Channel) -> Outcome {
                         return Err(Exit::answer(exit.status(), ""));
                     }
                 }
-                if next(&chain, channel).is_some() {
-                    again(&mut chain, channel);
-                    channel.tell_state(&chain)?;
+                if next(chain, channel).is_some() {
+                    again(chain, channel);
+                    channel.tell_state(chain)?;
                     continue;
                 }
             }
@@ -175,11 +175,11 @@ pub(super) fn go(mut chain: Chain, mut channel: Channel) -> Outcome {
             }
             None => {}
         }
-        let found = program::look(&chain);
+        let found = program::look(chain);
         channel.tell(Record::Found(found.clone()));
         channel.ended = true;
         // Words and variables that are too long for this program are so for that one.
-        if again(&mut chain, channel) == Errno::E2BIG && found.status == 0 {
+        if again(chain, channel) == Errno::E2BIG && found.status == 0 {
             let program = chain.words.first().unwrap_or_default().to_bytes();
             let error = Exit::exec(program, chain.root.map(CStr::to_bytes), Errno::E2BIG);
             channel.tell(Record::Found(Found {
@@ -188,7 +188,7 @@ pub(super) fn go(mut chain: Chain, mut channel: Channel) -> Outcome {
                 ..found
             }));
         }
-        channel.tell_state(&chain)?;
+        channel.tell_state(chain)?;
         return Err(Exit::answer(0, ""));
     }
 }
@@ -243,7 +243,7 @@ fn own(chain: &Chain, link: &Link, channel: Channel) -> SelfMatch {
     if path.as_os_str().as_bytes().ends_with(link.name.as_bytes()) {
         SelfMatch::At(Box::leak(file.into_boxed_c_str()))
     } else {
-        stat(file.as_c_str()).map_or(SelfMatch::Alone, SelfMatch::File)
+        stat(file.as_c_str()).map_or(SelfMatch::Alone, |found| SelfMatch::of(&found))
     }
 }
 

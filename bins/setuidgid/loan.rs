@@ -7,7 +7,7 @@ use std::mem;
 use common::caps::{self, Given, Set};
 use common::identity::SelfMatch;
 use common::link::longest;
-use common::{Chain, Exit, Link, Outcome, Words};
+use common::{Chain, Exit, Link, Words};
 
 use super::LINK;
 use crate::{caps as give, choom, chroot, chrt, ionice, landlock, listen, nice, no_new_privs, softlimit};
@@ -62,28 +62,27 @@ impl Loan {
 
     /// Applies the links in front of `chain`, and ends the loan. Whether a word is one of them is decided as the account,
     /// when its turn has come: by what exec would find then.
-    pub(super) fn apply(&self, mut chain: Chain) -> Outcome {
+    pub(super) fn apply(&self, chain: &mut Chain) -> Result<(), Exit> {
         chain.given = Given::NONE; // what a link in front of setuidgid gave has gone with the ids
         if let Some(observer) = chain.observer {
-            observer.changed(&chain);
+            observer.changed(chain);
         }
         let mut has_new_root = false;
-        while let Some(link) = self.next(&chain) {
+        while let Some(link) = self.next(chain) {
             let words = chain.words.clone().behind_first();
             let needed = needs(link, words.clone());
             if !self.is_enough(link, needed) || has_new_root && runs_code_of_the_root(link, words) {
                 break;
             }
             caps::lend(self.lent, needed, chain.given)?;
-            chain = link.apply(chain)?;
+            link.apply(chain)?;
             has_new_root |= link.name == chroot::LINK.name;
             // The next word is searched with what an exec here would be done with.
             caps::lend(self.lent, chain.given.sets().1, chain.given)?;
         }
         chain.lent = Set::NONE;
         // No capability crosses an exec but those that `caps` was told to give.
-        caps::leave(mem::take(&mut chain.given))?;
-        Ok(chain)
+        caps::leave(mem::take(&mut chain.given))
     }
 
     /// Whether the link does not do better behind an exec, with nothing: only there the files of this process in /proc are

@@ -1,7 +1,7 @@
 //! svctl-disable: stop services, and remove the links in SVDIR by which they are started.
 
 use common::supervise::Control::{Down, Exit as Leave};
-use common::{Cli, Exit, Link, Outcome, fds, shown};
+use common::{Cli, Exit, Link, Outcome, fds, options, shown};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::{SFlag, fstatat};
@@ -25,7 +25,7 @@ pub const PROGRAM: Link = Link {
     name: "svctl-disable",
     usage: "[-v] [-w seconds] [--now] [--json] service...",
     summary: "stop services, and start them no more at boot",
-    options: &[
+    options: options![
         ("-v", "print what was done"),
         ("-w seconds", "wait at most this long (default: SVWAIT, else 7); implies -v"),
         ("--now", "as without: they are stopped in any case"),
@@ -36,7 +36,7 @@ pub const PROGRAM: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     Err(start(cli).unwrap_or_else(|error| error))
 }
 

@@ -1,7 +1,7 @@
 //! svctl-enable: have services started now and at boot, by links in SVDIR.
 
 use common::supervise::Control::Up;
-use common::{Cli, Exit, Link, Outcome, shown};
+use common::{Cli, Exit, Link, Outcome, options, shown};
 use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
 
@@ -17,7 +17,7 @@ pub const PROGRAM: Link = Link {
     name: "svctl-enable",
     usage: "[-v] [-w seconds] [--now] [--json] service...",
     summary: "have services started now and at boot",
-    options: &[
+    options: options![
         ("-v", "wait until they have come up, and print what was done"),
         ("-w seconds", "wait at most this long (default: SVWAIT, else 7); implies -v"),
         ("--now", "start them whatever their file down says, and wait"),
@@ -28,7 +28,7 @@ pub const PROGRAM: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     Err(start(cli).unwrap_or_else(|error| error))
 }
 

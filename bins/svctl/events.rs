@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::poll::{POLLERR, POLLIN, watch};
 use common::quantity::number;
 use common::supervise::{RELOAD_FAILED, key};
-use common::{Cli, Exit, Link, Outcome, Text, fds, shown};
+use common::{Cli, Exit, Link, Outcome, Text, fds, options, shown};
 
 use super::Request;
 use super::conn::{Conn, Received, wait};
@@ -27,7 +27,7 @@ pub const PROGRAM: Link = Link {
     name: "svctl-events",
     usage: "[-v] [-w seconds] [--json] [service...]",
     summary: "print events of services as they happen",
-    options: &[
+    options: options![
         ("-v", "as without: there is always a line"),
         ("-w seconds", "as without: it goes on while there is a supervisor"),
         ("--json", "print the JSON objects of the supervisors, one per line"),
@@ -53,7 +53,7 @@ enum Of {
     Tree,
 }
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let shown = Request::of_command_line(cli, "events")
         .and_then(|(request, services, mut out)| show(&request.names, &services, &mut out));
     Err(shown.unwrap_or_else(|error| error))

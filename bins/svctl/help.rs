@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use common::{Cli, Exit, Link, Long, Outcome};
+use common::{Cli, Exit, Link, Long, Outcome, options};
 
 use super::command::{GROUPS, Of, Row};
 use super::{prepare, str_of};
@@ -12,7 +12,7 @@ pub const PROGRAM: Link = Link {
     name: "svctl-help",
     usage: "[--sv] [command]",
     summary: "list the commands of svctl, or explain one",
-    options: &[("--sv", "list those that runit's sv has too")],
+    options: options![("--sv", "list those that runit's sv has too")],
     opens: false,
     lent: None,
     run,
@@ -22,27 +22,27 @@ pub const PROGRAM: Link = Link {
 static SVCTL: Link = Link { run: of_svctl, ..super::PROGRAM };
 static SV: Link = Link { run: of_sv, ..super::PROGRAM };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     prepare()?;
     let mut program = &SVCTL;
     while let Some(option) = cli.option()? {
         match option {
             Long("sv") => program = &SV,
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     cli.run_as(program)
 }
 
-fn of_svctl(cli: &mut Cli) -> Outcome {
-    Err(match &cli.rest_or_nothing().words.map(CStr::to_bytes).collect::<Vec<_>>()[..] {
+fn of_svctl(cli: &mut Cli) -> Outcome<'_> {
+    Err(match &cli.unread().map(CStr::to_bytes).collect::<Vec<_>>()[..] {
         [] => Exit::answer(0, cli.help() + &list(|_| true)),
         [word] => explained(str_of(word)).map_or_else(|| unknown(word), |text| Exit::answer(0, text)),
         _ => Exit::usage("nothing may follow a command of which help is wanted"),
     })
 }
 
-fn of_sv(cli: &mut Cli) -> Outcome {
+fn of_sv(cli: &mut Cli) -> Outcome<'_> {
     cli.no_operands()?;
     Err(Exit::answer(0, cli.help() + &list(|row| row.word.of == Of::Sv)))
 }

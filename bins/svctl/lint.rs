@@ -22,7 +22,7 @@ mod tree;
 
 use std::ffi::{CStr, CString};
 
-use common::{Cli, Exit, Link, Long, OrFail, Outcome, Short, shown};
+use common::{Cli, Exit, Link, Long, OrFail, Outcome, Short, options, shown};
 use nix::errno::Errno;
 
 use super::names::{Names, is_path};
@@ -36,7 +36,7 @@ pub const PROGRAM: Link = Link {
     name: "svctl-lint",
     usage: "[-s] [--json] [--no-shellcheck] [dir...]",
     summary: "look for mistakes in service directories before they run",
-    options: &[
+    options: options![
         ("-s", "be strict: warnings count as errors do"),
         ("--json", "print a JSON object for each finding, one per line"),
         ("--no-shellcheck", "do not run shellcheck"),
@@ -56,7 +56,7 @@ struct Checker {
     svdir: Vec<u8>,
 }
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     Err(start(cli).unwrap_or_else(|error| error))
 }
 
@@ -71,7 +71,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
                 Short('s') => strict = true,
                 Long("json") => json = true,
                 Long("no-shellcheck") => shellcheck = false,
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         match cli.operand_among_options() {

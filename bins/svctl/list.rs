@@ -4,7 +4,7 @@ mod live;
 
 use std::time::{Duration, Instant};
 
-use common::{Cli, Exit, Link, Long, Outcome, Short, quantity};
+use common::{Cli, Exit, Link, Long, Outcome, Short, options, quantity};
 
 use super::json::{self, Value, of_service};
 use super::names::Names;
@@ -23,7 +23,7 @@ pub const PROGRAM: Link = Link {
     name: "svctl-list",
     usage: "[-tvw] [--down] [--failed] [--json] [service...]",
     summary: "print a table of services",
-    options: &[
+    options: options![
         ("-t", "print the processes below each service"),
         ("-v", "list loggers too"),
         ("-w", "follow what happens, for so many seconds if a number is the next word"),
@@ -57,7 +57,7 @@ enum Follows {
     Yes(Option<Duration>),
 }
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     Err(start(cli).unwrap_or_else(|error| error))
 }
 
@@ -86,7 +86,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
                 Long("down") => asked.down = true,
                 Long("failed") => asked.failed = true,
                 Long("json") => json = true,
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         let takes_seconds = takes_seconds && !cli.is_ended();

@@ -22,7 +22,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::{IsTerminal, stdout};
 
-use common::{Cli, Exit, Link, Outcome, shown};
+use common::{Cli, Exit, Link, Outcome, options, shown};
 
 use filter::Filter;
 use find::Missing;
@@ -42,7 +42,7 @@ pub const PROGRAM: Link = Link {
     name: "svctl-log",
     usage: "[-f] [-n lines] [-g text] [-p level] [--since time] [--until time] [--utc] [--json] [service...]",
     summary: "show what services have logged",
-    options: &[
+    options: options![
         ("-f", "show lines as they come, until q or ^C"),
         ("-n lines", "show the last lines, or all (default: 100; 10 with -f; all that are chosen)"),
         ("-g text", "show lines with this text"),
@@ -57,14 +57,14 @@ pub const PROGRAM: Link = Link {
     run,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     Err(start(cli).unwrap_or_else(|error| error))
 }
 
 fn start(cli: &mut Cli) -> Result<Exit, Exit> {
     prepare()?;
     let options = options::parse(cli)?;
-    let env = cli.rest_or_nothing().env;
+    let env = cli.rest_or_nothing().take().env;
     let names = Names::new(&env, Dialect::Own);
     let services = Services::named_or_all(&names, &options.services, Logs::Shown)?;
     services.allow_fds();

@@ -8,7 +8,7 @@ mod script;
 use std::ffi::CStr;
 
 use common::credentials::{Account, Groups};
-use common::{Cli, Exit, Link, Outcome, Short, Word, quantity, shown};
+use common::{Cli, Exit, Link, Outcome, Short, Word, options, quantity, shown};
 
 use place::Place;
 use script::Line;
@@ -18,7 +18,7 @@ pub const PROGRAM: Link = Link {
     name: "svctl-new",
     usage: "[-e] [-l account] [-r ready] [-u account] name prog...",
     summary: "write a service directory",
-    options: &[
+    options: options![
         ("-e", "take variables from the files in the directory env"),
         ("-l account", "run the logger as account; default: that of -u"),
         ("-r ready", "wait until it is ready: the number of a file descriptor, or sd-notify"),
@@ -51,7 +51,7 @@ struct Wanted {
     program: Vec<&'static CStr>,
 }
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     Err(start(cli).unwrap_or_else(|error| error))
 }
 
@@ -63,7 +63,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
     let name = cli.operand_among_options().ok_or_else(|| Exit::usage("missing name"))?;
     wanted.read_options(cli)?;
     let chain = cli.rest()?;
-    wanted.program = chain.words.collect();
+    wanted.program = chain.words.clone().collect();
     wanted.check()?;
     let place = Place::find(name.to_bytes(), &chain.env)?;
     Ok(Exit::answer(0, wanted.write(&place)?))
@@ -78,7 +78,7 @@ impl Wanted {
                 Short('l') => self.logger = Some(cli.word()?),
                 Short('r') => self.ready = Some(Ready::parse(cli.word()?.to_bytes())?),
                 Short('u') => self.account = Some(cli.word()?),
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         Ok(())

@@ -82,7 +82,7 @@ impl Options {
             match option {
                 Short('v') => {}
                 Short('w') if style == Style::Svctl => self.wait = Some(cli.seconds()?),
-                Short('w') => self.wait = Some(whole_seconds(cli.value()?.as_encoded_bytes())),
+                Short('w') => self.wait = Some(whole_seconds(cli.value()?)),
                 Short(which @ ('a' | 'o')) if command == Some(b"wait") => {
                     self.reach.enough = if which == 'o' { Enough::One } else { Enough::All };
                     continue;
@@ -107,7 +107,7 @@ impl Options {
                     self.json = true;
                     continue;
                 }
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
             self.verbose = true;
         }

@@ -17,9 +17,18 @@ const PLACES: [&str; 2] = ["", "../libexec/catena/"];
 /// The command that is carried out where none is written.
 pub(super) const DEFAULT: &str = "list";
 
-/// The chain of the program that a command line asks for, if it asks for one; `words` are those that were read. The
-/// program gets the options in front of the command, then all that follows it, as it is written.
-pub(super) fn of(cli: &mut Cli, style: Style, options: &Options, words: &[&'static [u8]]) -> Option<Outcome> {
+/// What a command line asks another program for.
+pub(super) struct Asked {
+    command: &'static str,
+    arguments: Vec<&'static CStr>,
+    /// What is no command: that much is said without the program too.
+    unknown: Option<&'static [u8]>,
+}
+
+/// The program that a command line asks for, if it asks for one; `words` are those that were read. The program gets the
+/// options in front of the command, then all that follows it, as it is written.
+pub(super) fn of(cli: &Cli, style: Style, options: &Options, words: &[&'static [u8]]) -> Option<Asked> {
+    let mut unknown = None;
     let (command, arguments) = match words {
         _ if style != Style::Svctl && options.help => ("help", vec![c"--sv"]),
         _ if style != Style::Svctl => return None,
@@ -28,18 +37,24 @@ pub(super) fn of(cli: &mut Cli, style: Style, options: &Options, words: &[&'stat
         [] => (DEFAULT, around(cli, 0)),
         [word] if is_program(str_of(word)) => (str_of(word), around(cli, 1)),
         [word, ..] if command::is_known(str_of(word)) || is_of_script(cli.called(), words) => return None,
-        // That much is said without the program too.
         [word, ..] => {
-            return Some(
-                chain_of(cli, "help", operands(&[word]), Called::AsItself).map_err(|_| unknown(word)),
-            );
+            unknown = Some(*word);
+            ("help", operands(&[word]))
         }
     };
-    Some(chain_of(cli, command, arguments, Called::AsItself))
+    Some(Asked { command, arguments, unknown })
+}
+
+impl Asked {
+    /// The chain of the program.
+    pub(super) fn chain(self, cli: &mut Cli) -> Outcome<'_> {
+        let chain = chain_of(cli, self.command, self.arguments, Called::AsItself);
+        chain.map_err(|error| self.unknown.map_or(error, unknown))
+    }
 }
 
 /// The chain of svctl-svc, which is by this name what we are called, with the command line as it is.
-pub(super) fn under_this_name(cli: &mut Cli) -> Outcome {
+pub(super) fn under_this_name(cli: &mut Cli) -> Outcome<'_> {
     let arguments = cli.line().skip(1).collect();
     chain_of(cli, "svc", arguments, Called::AsWeAre)
 }
@@ -68,8 +83,9 @@ enum Called {
 /// The chain of a program with these arguments. It has the name of this program's file, so that the two belong to one
 /// installation, with a dash and the word; a file that has the name of another package is a copy of svctl. Without a
 /// procfs that name is how we were called, and PATH is searched alone.
-fn chain_of(cli: &mut Cli, word: &str, arguments: Vec<&'static CStr>, called: Called) -> Outcome {
-    let (first, mut chain) = (cli.first(), cli.rest_or_nothing());
+fn chain_of<'c>(cli: &'c mut Cli, word: &str, arguments: Vec<&'static CStr>, called: Called) -> Outcome<'c> {
+    let (first, own_name) = (cli.first(), cli.called());
+    let chain = cli.rest_or_nothing();
     let file = This::open().and_then(|this| this.program()).unwrap_or_else(|_| first.to_bytes().to_owned());
     let end = file.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
     let (directory, own) = file.split_at(end);
@@ -78,7 +94,7 @@ fn chain_of(cli: &mut Cli, word: &str, arguments: Vec<&'static CStr>, called: Ca
     let beside = PLACES.iter().filter(|_| end > 0);
     let beside = beside.map(|place| c_string([directory, place.as_bytes(), name.to_bytes()].concat()));
     let Some(found) = beside.chain([name]).find_map(|file| chain.find(file)) else {
-        return Err(missing(if called == Called::AsWeAre { str_of(cli.called()) } else { word }, own, name));
+        return Err(missing(if called == Called::AsWeAre { str_of(own_name) } else { word }, own, name));
     };
     chain.file = Some(c_string(found.into_bytes()));
     let mut words = vec![if called == Called::AsWeAre { first } else { name }];

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use common::door::{self, Owner};
 use common::identity::same;
 use common::supervise::{self, Part};
-use common::{Cli, Exit, Link, Long, Outcome, Short, Voice, Words};
+use common::{Cli, Exit, Link, Long, Outcome, Short, Voice, Words, options};
 use nix::errno::Errno;
 use nix::sys::stat::{FileStat, fstat};
 
@@ -34,7 +34,7 @@ pub const PROGRAM: Link = Link {
     name: "svctl-show",
     usage: "[--json] service...",
     summary: "print all that is known of a service",
-    options: &[("--json", "print a JSON object for each service, one per line")],
+    options: options![("--json", "print a JSON object for each service, one per line")],
     opens: true,
     lent: None,
     run,
@@ -44,7 +44,7 @@ pub const PROGRAM: Link = Link {
 const DEATHS: usize = 5;
 const LINES: usize = 10;
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     Err(start(cli).unwrap_or_else(|error| error))
 }
 
@@ -56,7 +56,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
             match option {
                 Short('h') => return Err(Exit::answer(0, cli.help())),
                 Long("json") => json = true,
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         let Some(word) = cli.operand_among_options() else { break };
@@ -67,7 +67,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
     }
     let names = Names::new(cli.env(), Dialect::Own);
     let screen = Screen::of(cli.env());
-    let env: Words = cli.rest_or_nothing().env.into_words();
+    let env: Words = cli.rest_or_nothing().take().env.into_words();
     let services = Services::named(&names, &named);
     let mut out = Out::new(Style::Svctl, json);
     let mut usages = Usages::read();

@@ -6,7 +6,7 @@
 
 use std::ffi::CStr;
 
-use common::{Cli, Exit, Link, Outcome, Short, Words, shown};
+use common::{Cli, Exit, Link, Outcome, Short, Words, options, shown};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 
@@ -36,7 +36,7 @@ const SVC: Link = Link {
     name: "svc",
     usage: "[-udopchaitkx] dir...",
     summary: "send commands to the supervisors of service directories",
-    options: &[
+    options: options![
         ("-u", "start the service, and again whenever it ends"),
         ("-d", "stop it, and do not start it again"),
         ("-o", "start it, and do not start it again"),
@@ -59,7 +59,7 @@ const SVOK: Link = Link {
     name: "svok",
     usage: "dir",
     summary: "exit 0 if the service directory has a supervisor, and 100 if not",
-    options: &[],
+    options: options![],
     opens: true,
     lent: None,
     run: svok,
@@ -70,13 +70,13 @@ const SVSTAT: Link = Link {
     name: "svstat",
     usage: "dir...",
     summary: "print the state of each service directory in a line",
-    options: &[],
+    options: options![],
     opens: true,
     lent: None,
     run: svstat,
 };
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     prepare()?;
     let program = NAMESAKES.into_iter().find(|program| program.name.as_bytes() == cli.called());
     match program {
@@ -85,20 +85,20 @@ fn run(cli: &mut Cli) -> Outcome {
     }
 }
 
-fn svc(cli: &mut Cli) -> Outcome {
+fn svc(cli: &mut Cli) -> Outcome<'_> {
     let mut letters = String::new();
     while let Some(option) = cli.option()? {
         match option {
-            Short(letter) if SVC.options.iter().any(|row| row.0.ends_with(letter)) => {
+            Short(letter) if SVC.options.rows().any(|row| row.0.ends_with(letter)) => {
                 // Each once, in the order in which they came first.
                 if letters.chars().all(|sent| sent != letter) {
                     letters.push(letter);
                 }
             }
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
-    for directory in cli.rest_or_nothing().words {
+    for directory in cli.unread() {
         let name = directory.to_bytes();
         let sent = match service(name) {
             Ok(place) => files::control(&place, &letters)
@@ -115,7 +115,7 @@ fn svc(cli: &mut Cli) -> Outcome {
     Err(Exit::answer(0, ""))
 }
 
-fn svok(cli: &mut Cli) -> Outcome {
+fn svok(cli: &mut Cli) -> Outcome<'_> {
     let Some(directory) = words_of(cli)?.first() else { return Err(Exit::usage("missing dir")) };
     let name = directory.to_bytes();
     let fatal = |action: String| Exit::fatal(format_args!("unable to {action}"));
@@ -134,7 +134,7 @@ fn svok(cli: &mut Cli) -> Outcome {
     Err(Exit::answer(status, ""))
 }
 
-fn svstat(cli: &mut Cli) -> Outcome {
+fn svstat(cli: &mut Cli) -> Outcome<'_> {
     for directory in words_of(cli)? {
         let name = directory.to_bytes();
         let state = state(name).unwrap_or_else(|problem| problem);
@@ -157,7 +157,7 @@ fn state(name: &[u8]) -> Result<String, String> {
 
 /// The words of a program without options. `--help` and `--version` are no directories of anybody.
 fn words_of(cli: &mut Cli) -> Result<Words, Exit> {
-    let words = cli.words().words;
+    let words = cli.words().words.clone();
     if matches!(words.first().map(CStr::to_bytes), Some(b"--help" | b"--version")) {
         cli.option()?;
     }

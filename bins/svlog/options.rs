@@ -2,7 +2,6 @@
 
 use std::ffi::CStr;
 use std::iter;
-use std::os::unix::ffi::OsStringExt;
 
 use common::{Cli, Exit, Short, Words, shown};
 
@@ -48,13 +47,13 @@ impl Options {
         while let Some(option) = cli.option()? {
             match option {
                 Short('t') => stamps += 1,
-                Short('r') => by = Some(cli.value()?.into_vec()),
-                Short('R') => these = Some(cli.value()?.into_vec()),
+                Short('r') => by = Some(cli.value()?.to_vec()),
+                Short('R') => these = Some(cli.value()?.to_vec()),
                 Short('l') => length = size(cli)?,
                 Short('b') => batch = size(cli)?,
                 Short('p') => name = Some(cli.word()?),
                 Short('v') => verbose = true,
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         let by = match by.as_deref() {
@@ -69,7 +68,7 @@ impl Options {
         let plain = |byte: &u8| *byte == b'\n' || (b' '..=b'~').contains(byte) && !these.contains(byte);
         let replaced = by.map(|c| (0..=255).map(|byte| if plain(&byte) { byte } else { c }).collect());
         let first = cli.operand("dir")?.0;
-        let rest = cli.rest_or_nothing();
+        let rest = cli.rest_or_nothing().take();
         let operands = iter::once(first).chain(rest.words);
         let mut directories: Vec<_> =
             operands.map(|path| Wanted { path, config: Config::default() }).collect();
@@ -123,7 +122,7 @@ impl Options {
 
 /// The value of the option just read, a number of bytes.
 fn size(cli: &mut Cli) -> Result<usize, Exit> {
-    let value = cli.value()?.into_vec();
+    let value = cli.value()?.to_vec();
     let size = common::quantity::number(&value).filter(|size| (1..=1 << 30).contains(size));
     size.ok_or_else(|| Exit::usage(format_args!("not a number of bytes: {}", shown(&value))))
 }

@@ -1,7 +1,6 @@
 //! The command line.
 
 use std::ffi::{CStr, CString};
-use std::os::unix::ffi::OsStrExt;
 
 use crate::supervise::Role;
 use common::quantity::MILLISECONDS;
@@ -60,7 +59,7 @@ pub(super) fn read(cli: &mut Cli) -> Result<CommandLine, Exit> {
             Short('u') => user = true,
             Short('s') => state = Some(cli.word()?.0),
             Short('t') => limit = Some(milliseconds(cli)?),
-            other => return Err(other.unexpected().into()),
+            other => return Err(Exit::unexpected(other)),
         }
     }
     let line = cli.line();
@@ -78,7 +77,7 @@ pub(super) fn read(cli: &mut Cli) -> Result<CommandLine, Exit> {
             return Err(Exit::usage("only -- and a program may follow dir"));
         }
     }
-    let chain = cli.rest_or_nothing();
+    let chain = cli.rest_or_nothing().take();
     if dashes && chain.words.first().is_none() {
         return Err(Exit::usage("missing prog behind --"));
     }
@@ -103,7 +102,7 @@ pub(super) fn read(cli: &mut Cli) -> Result<CommandLine, Exit> {
 pub(super) fn read_as_runsvdir(cli: &mut Cli) -> Result<CommandLine, Exit> {
     while let Some(option) = cli.option()? {
         if option != Short('P') {
-            return Err(option.unexpected().into());
+            return Err(Exit::unexpected(option));
         }
     }
     let (line, place) = (cli.line(), Place::Directory(cli.operand("dir")?.0));
@@ -118,16 +117,14 @@ pub(super) fn read_as_runsvdir(cli: &mut Cli) -> Result<CommandLine, Exit> {
         state: None,
         limit: None,
         place,
-        chain: cli.rest_or_nothing(),
+        chain: cli.rest_or_nothing().take(),
         line,
     })
 }
 
 fn milliseconds(cli: &mut Cli) -> Result<u64, Exit> {
     let value = cli.value()?;
-    MILLISECONDS
-        .parse(value.as_bytes())
-        .ok_or_else(|| Exit::value("not a time in milliseconds", value.as_bytes()))
+    MILLISECONDS.parse(value).ok_or_else(|| Exit::value("not a time in milliseconds", value))
 }
 
 /// The directory of this user's services, and that of their state.

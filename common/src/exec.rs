@@ -5,9 +5,8 @@ use std::mem;
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::{FileStat, SFlag, stat};
-use nix::unistd::{AccessFlags, faccessat};
 
 use crate::caps::{Given, Set};
 use crate::env::Env;
@@ -87,7 +86,9 @@ impl Chain {
         Self { changed, barrier, lent, given, observer, ..Self::new(self.words, self.env, self.own) }
     }
 
-    pub(crate) fn take(&mut self) -> Self {
+    /// This chain, of which the words are left here.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
         Self { words: self.words.clone(), env: mem::take(&mut self.env), room: Vec::new(), ..*self }
     }
 
@@ -132,9 +133,9 @@ impl Chain {
     #[must_use]
     pub fn find(&self, program: &CStr) -> Option<CString> {
         let mut room = Vec::new();
-        let may = |file: &CStr| faccessat(AT_FDCWD, file, AccessFlags::X_OK, AtFlags::AT_EACCESS).is_ok();
         let mut all = directories(program, self.path);
-        let found = all.find(|directory| may(file_in(directory, program, &mut room)))?;
+        let found =
+            all.find(|directory| file::may_be_executed(file_in(directory, program, &mut room)).is_ok())?;
         Some(file_in(found, program, &mut Vec::new()).to_owned())
     }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
+use lexopt::Arg;
 use nix::errno::Errno;
 
 use crate::link::form;
@@ -45,6 +46,14 @@ impl Exit {
     /// A usage error, status 100: trying again cannot help.
     pub fn usage(problem: impl Display) -> Self {
         Self::new(Kind::Usage, 100, &problem)
+    }
+
+    /// An option that the program does not have.
+    #[cold]
+    #[inline(never)]
+    #[must_use]
+    pub fn unexpected(option: Arg) -> Self {
+        option.unexpected().into()
     }
 
     /// A value of the command line cannot be what it is to be: `problem` says so, and the value follows it.

@@ -21,7 +21,12 @@ pub enum SelfMatch {
     /// By its name without a slash, as the user asked by calling `catena`.
     Named,
     /// By its file: exec's search finds this one, which this process runs.
-    File(FileStat),
+    File {
+        /// Of the file system.
+        device: u64,
+        /// In it.
+        inode: u64,
+    },
 }
 
 impl SelfMatch {
@@ -36,7 +41,13 @@ impl SelfMatch {
         let own = c"/proc/self/exe";
         let found = stat(own).ok().filter(|_| procfs::is_there())?;
         let plain = gives_rights(&found, file::xattr_size(own, CAPABILITIES)) == Ok(false);
-        plain.then_some(Self::File(found))
+        plain.then(|| Self::of(&found))
+    }
+
+    /// Recognition by this file.
+    #[must_use]
+    pub fn of(file: &FileStat) -> Self {
+        Self::File { device: file.st_dev, inode: file.st_ino }
     }
 
     /// Whether `word` is written as the link of this name.
@@ -54,10 +65,9 @@ impl SelfMatch {
     pub fn expect(&self, word: &CStr, this: &str, name: &str) -> Option<Self> {
         match self {
             _ if !self.is_called(word, name) => None,
-            Self::Named => Some(Self::Named),
-            Self::File(own) => Some(Self::File(*own)),
-            Self::Alone => sibling(this, name).map(Self::File),
-            Self::At(file) => beside(file.to_bytes(), this, name).map(Self::File),
+            Self::Named | Self::File { .. } => Some(*self),
+            Self::Alone => sibling(this, name),
+            Self::At(file) => beside(file.to_bytes(), this, name),
         }
     }
 
@@ -67,7 +77,9 @@ impl SelfMatch {
         match self {
             Self::Alone | Self::At(_) => false,
             Self::Named => true,
-            Self::File(own) => program().is_some_and(|found| same(&found, own)),
+            Self::File { device, inode } => {
+                program().is_some_and(|found| (found.st_dev, found.st_ino) == (*device, *inode))
+            }
         }
     }
 }
@@ -82,15 +94,16 @@ pub(crate) fn is_called(word: &CStr, name: &str) -> bool {
 /// The file of the program `other` beside the file of this one, which is `own`, both with the same prefix
 /// to their names if this one has any. `None` if there is none, without /proc, and where it cannot be looked at: then it
 /// is another program, which is executed.
-fn sibling(own: &str, other: &str) -> Option<FileStat> {
+fn sibling(own: &str, other: &str) -> Option<SelfMatch> {
     let file = readlink(c"/proc/self/exe").ok().filter(|_| procfs::is_there())?;
     beside(file.as_bytes(), own, other)
 }
 
 /// The same of a program that is `file`.
-fn beside(file: &[u8], own: &str, other: &str) -> Option<FileStat> {
+fn beside(file: &[u8], own: &str, other: &str) -> Option<SelfMatch> {
     let prefix = file.strip_suffix(own.as_bytes())?;
-    stat(CString::new([prefix, other.as_bytes()].concat()).ok()?.as_c_str()).ok()
+    let file = CString::new([prefix, other.as_bytes()].concat()).ok()?;
+    stat(file.as_c_str()).ok().map(|found| SelfMatch::of(&found))
 }
 
 /// Whether two files are one.

@@ -17,8 +17,9 @@ use crate::quantity::{self, number};
 use crate::sys::words::Words;
 use crate::word::{Word, shown};
 
-/// What a link's `run` returns: what is left to execute, or why nothing is executed.
-pub type Outcome = Result<Chain, Exit>;
+/// What a link's `run` returns: what is left to execute, which is the rest of its command line, or why nothing is executed.
+/// One chain is in place from the first link to the exec: no link moves it.
+pub type Outcome<'a> = Result<&'a mut Chain, Exit>;
 
 /// A link: one change to the process state, by name.
 #[derive(Debug)]
@@ -29,8 +30,8 @@ pub struct Link {
     pub usage: &'static str,
     /// What it does, in the words of its page's NAME section.
     pub summary: &'static str,
-    /// Each option with its argument as the page writes it, and a line that says what it does.
-    pub options: &'static [(&'static str, &'static str)],
+    /// Its options, but for `--help` and `--version`.
+    pub options: Options,
     /// Whether it opens files: those that the command line names, or its own in /proc.
     pub opens: bool,
     /// The capabilities that its deed needs, told from the words behind its name. setuidgid applies such a link
@@ -38,21 +39,43 @@ pub struct Link {
     pub lent: Option<fn(Words) -> Set>,
     /// Applies the change. The caller executes the rest, so that several links can be applied in one
     /// process.
-    pub run: fn(&mut Cli) -> Outcome,
+    pub run: fn(&mut Cli) -> Outcome<'_>,
+}
+
+/// A table of options as [`options!`](crate::options) makes it: a line for each, with a tab in front of what it does. As
+/// strings of their own the two would take 32 bytes more.
+#[derive(Clone, Copy, Debug)]
+pub struct Options(#[doc(hidden)] pub &'static str);
+
+/// A table of options: each with its argument as the page writes it, and a line that says what it does.
+#[macro_export]
+macro_rules! options {
+    ($(($option:literal, $does:literal)),* $(,)?) => {
+        $crate::link::Options(concat!($($option, "\t", $does, "\n"),*))
+    };
+}
+
+impl Options {
+    /// Each option with its argument, and what it does.
+    pub fn rows(self) -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
+        self.0.split('\n').filter_map(|row| row.split_once('\t'))
+    }
 }
 
 impl Link {
-    /// Applies the link, which is the first word of `chain`.
-    pub fn apply(&'static self, chain: Chain) -> Outcome {
+    /// Applies the link, which is the first word of `chain`. Where that fails nothing of the chain is left.
+    pub fn apply(&'static self, chain: &mut Chain) -> Result<(), Exit> {
         let observer = chain.observer;
         if let Some(observer) = observer {
             observer.begins(self, chain.words.clone());
         }
-        let outcome = (self.run)(&mut Cli::new(self, chain)).map_err(|error| error.of(self.name, self.usage));
-        if let (Some(observer), Ok(chain)) = (observer, &outcome) {
+        let mut cli = Cli::new(self, chain.take());
+        (self.run)(&mut cli).map_err(|error| error.of(self.name, self.usage))?;
+        *chain = cli.chain;
+        if let Some(observer) = observer {
             observer.applied(chain);
         }
-        outcome
+        Ok(())
     }
 }
 
@@ -74,7 +97,7 @@ pub fn longest(links: impl Iterator<Item = &'static Link>) -> Option<&'static Li
 /// What `--help` prints.
 pub(crate) fn help(link: &Link) -> String {
     let text = format!("usage: {}\n{}\n", form(link.name, link.usage), link.summary);
-    with_columns(text, link.options.iter().copied())
+    with_columns(text, link.options.rows())
 }
 
 /// A program's name and what follows it in the usage line.
@@ -94,7 +117,7 @@ pub(crate) fn with_columns(
 ) -> String {
     let width = rows.clone().map(|(left, _)| left.len()).max().unwrap_or(0);
     for (left, right) in rows {
-        text.extend(["  ", left, &" ".repeat(width - left.len()), "  ", right, "\n"]);
+        text.extend([format!("  {left:width$}  {right}\n")]);
     }
     text
 }
@@ -166,7 +189,7 @@ impl Cli {
 
     /// Goes on as another program, which this one is under the name that it was called by: its are the options,
     /// the help and the messages.
-    pub fn run_as(&mut self, program: &'static Link) -> Outcome {
+    pub fn run_as(&mut self, program: &'static Link) -> Outcome<'_> {
         self.link = program;
         (program.run)(self).map_err(|error| error.of(program.name, program.usage))
     }
@@ -197,11 +220,11 @@ impl Cli {
                 return Err(Exit::answer(0, self.version()));
             }
             Some(Arg::Long(option)) => {
-                let names = self.link.options.iter().filter_map(|(words, _)| words.strip_prefix("--"));
+                let names = self.link.options.rows().filter_map(|(words, _)| words.strip_prefix("--"));
                 // Without its argument.
                 let mut names = names.filter_map(|words| words.split(' ').next());
                 let own = names.find(|name| *name == option).map(Arg::Long);
-                return own.map(Some).ok_or_else(|| Arg::Long(option).unexpected().into());
+                return own.map(Some).ok_or_else(|| Exit::unexpected(Arg::Long(option)));
             }
             Some(Arg::Value(_)) => self.parsed -= 1, // the first operand is still to be read
             None => {}
@@ -233,15 +256,14 @@ impl Cli {
     /// For a link without options: understands `--help`, `--version` and `--`, and comes to the first
     /// operand.
     pub fn no_options(&mut self) -> Result<(), Exit> {
-        self.option()?.map_or(Ok(()), |option| Err(option.unexpected().into()))
+        self.option()?.map_or(Ok(()), |option| Err(Exit::unexpected(option)))
     }
 
     /// All words behind the name, none of them read as an option, and the environment. For a line that has a syntax of
     /// its own, in place of [`Cli::option`].
-    pub fn words(&mut self) -> Chain {
-        let mut chain = self.rest_or_nothing();
-        chain.words.next(); // the name, which is in front until an option is asked for
-        chain
+    pub fn words(&mut self) -> &mut Chain {
+        self.chain.words.next(); // the name, which is in front until an option is asked for
+        &mut self.chain
     }
 
     /// For a program whose words are no options: understands `--help` and `--version` alone.
@@ -251,14 +273,14 @@ impl Cli {
         if alone == Some(c"--help") || alone == Some(c"--version") { self.option().map(drop) } else { Ok(()) }
     }
 
-    /// The value of the option just returned.
-    pub fn value(&mut self) -> Result<OsString, Exit> {
-        Ok(self.parser.value()?)
+    /// The value of the option just returned. It lives as long as the command line.
+    pub fn value(&mut self) -> Result<&'static [u8], Exit> {
+        Ok(self.parser.value()?.into_vec().leak())
     }
 
     /// The value of the option just returned, as a word: for the name of a file, or what the program gets.
     pub fn word(&mut self) -> Result<Word, Exit> {
-        let value = CString::new(self.value()?.into_vec()).unwrap_or_default(); // made of a C string
+        let value = CString::new(self.value()?).unwrap_or_default(); // made of a C string
         Ok(Word(Box::leak(value.into_boxed_c_str()))) // it lives as long as the command line
     }
 
@@ -270,14 +292,13 @@ impl Cli {
 
     /// The value of the option just returned, as a fd number.
     pub(crate) fn fd_value(&mut self) -> Result<RawFd, Exit> {
-        fd(&self.value()?)
+        fd(self.value()?)
     }
 
     /// The value of the option just returned, as a time in seconds, with a fraction after a point.
     pub fn seconds(&mut self) -> Result<Duration, Exit> {
         let value = self.value()?;
-        quantity::seconds(value.as_bytes())
-            .ok_or_else(|| Exit::value("not a number of seconds", value.as_bytes()))
+        quantity::seconds(value).ok_or_else(|| Exit::value("not a number of seconds", value))
     }
 
     /// The next operand; `name` is what the usage line calls it.
@@ -287,7 +308,7 @@ impl Cli {
 
     /// The next operand as a fd number.
     pub fn fd(&mut self, name: &str) -> Result<RawFd, Exit> {
-        fd(OsStr::from_bytes(self.operand(name)?.to_bytes()))
+        fd(self.operand(name)?.to_bytes())
     }
 
     /// The next operand of a program that executes nothing, so that options may follow it too, up to a `--`.
@@ -315,14 +336,14 @@ impl Cli {
 
     /// What is left to execute. Take it before the deed: a line without a program must not change so much
     /// as a file.
-    pub fn rest(&mut self) -> Result<Chain, Exit> {
+    pub fn rest(&mut self) -> Result<&mut Chain, Exit> {
         self.chain.words.first().ok_or_else(|| Exit::usage("missing prog"))?;
         Ok(self.rest_or_nothing())
     }
 
     /// As [`Cli::rest`], for a link whose program may be left out: then the chain has no words.
-    pub fn rest_or_nothing(&mut self) -> Chain {
-        self.chain.take()
+    pub fn rest_or_nothing(&mut self) -> &mut Chain {
+        &mut self.chain
     }
 }
 
@@ -343,8 +364,8 @@ fn option_words(words: impl Iterator<Item = &'static CStr>) -> Vec<OsString> {
     taken
 }
 
-fn fd(word: &OsStr) -> Result<RawFd, Exit> {
-    number(word.as_bytes()).ok_or_else(|| Exit::value("not a file descriptor", word.as_bytes()))
+fn fd(word: &[u8]) -> Result<RawFd, Exit> {
+    number(word).ok_or_else(|| Exit::value("not a file descriptor", word))
 }
 
 #[cfg(test)]

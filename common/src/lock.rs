@@ -37,15 +37,22 @@ pub enum Kind {
 
 mod holder;
 
-/// The options that setlock and pidlock have in common, as [`crate::Link::options`] has them.
-pub const OPTIONS: [(&str, &str); 6] = [
-    ("-n", "fail at once if the lock is taken"),
-    ("-N", "wait for the lock (this is the default)"),
-    ("-t seconds", "wait at most this long"),
-    ("-x", "exit 0 silently if the lock cannot be acquired"),
-    ("-X", "exit 111 with a message then (this is the default)"),
-    ("-d fd", "hold the lock on this file descriptor"),
-];
+/// The options of setlock and pidlock: those that both have, and those of one of them in front of and behind `-d`.
+#[macro_export]
+macro_rules! lock_options {
+    ([$($before:tt),*], [$($behind:tt),*]) => {
+        $crate::options![
+            ("-n", "fail at once if the lock is taken"),
+            ("-N", "wait for the lock (this is the default)"),
+            ("-t seconds", "wait at most this long"),
+            ("-x", "exit 0 silently if the lock cannot be acquired"),
+            ("-X", "exit 111 with a message then (this is the default)"),
+            $($before,)*
+            ("-d fd", "hold the lock on this file descriptor"),
+            $($behind,)*
+        ]
+    };
+}
 
 /// The option that only one of the two has.
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +74,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// Reads [`OPTIONS`] and the program's own `flag`, then the operand `file`. Returns also whether the flag was
-    /// there.
+    /// Reads [`lock_options!`](crate::lock_options) and the program's own `flag`, then the operand `file`. Returns also
+    /// whether the flag was there.
     pub fn parse(cli: &mut Cli, flag: Flag) -> Result<(Self, bool), Exit> {
         let (mut wait, mut quiet, mut at, mut flagged) = (Wait::Forever, false, None, false);
         while let Some(option) = cli.option()? {
@@ -80,7 +87,7 @@ impl Request {
                 Short('X') => quiet = false,
                 Short('d') => at = Some(cli.fd_value()?),
                 Short(option) if option == flag as u8 as char => flagged = true,
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         if let Some(fd @ 0..=2) = at {

@@ -8,6 +8,7 @@ use crate::exec::Chain;
 use crate::exit::{Exit, OrFail};
 use crate::identity::{SelfMatch, is_called};
 use crate::link::{Link, help, longest, version, with_columns};
+use crate::options;
 use crate::procfs;
 use crate::sys::process;
 use crate::sys::words::Words;
@@ -18,7 +19,7 @@ pub(crate) static CATENA: Link = Link {
     name: "catena",
     usage: "link argument... prog... | explain [-s] [--] link... prog... | --help [link] | --version",
     summary: "run a program behind several links in one process",
-    options: &[],
+    options: options![],
     opens: false,
     lent: None,
     run: |cli| cli.rest(),
@@ -90,7 +91,7 @@ fn apply(
     mut chain: Chain,
 ) -> Result<(&'static Link, Chain), Exit> {
     loop {
-        chain = link.apply(chain)?;
+        link.apply(&mut chain)?;
         let expected = |next: &&'static Link| chain.expect(link.name, next.name);
         let own = |next: &&'static Link| expected(next).is_some_and(|own| chain.is_next(&own));
         let word = chain.words.first().filter(|_| !matches!(chain.own, SelfMatch::Alone));

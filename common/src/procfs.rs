@@ -181,17 +181,23 @@ pub fn find_line<T>(
     pid: u32,
     name: &str,
     buffer: &mut [u8],
-    find: impl FnMut(&[u8]) -> Option<T>,
-) -> nix::Result<Option<T>> {
-    let file = open_of(pid, name, OFlag::O_RDONLY)?;
-    line(|part| nix::unistd::read(&file, part), buffer, find)
-}
-
-fn line<T>(
-    mut read: impl FnMut(&mut [u8]) -> nix::Result<usize>,
-    buffer: &mut [u8],
     mut find: impl FnMut(&[u8]) -> Option<T>,
 ) -> nix::Result<Option<T>> {
+    let mut found = None;
+    let file = open_of(pid, name, OFlag::O_RDONLY)?;
+    lines(&mut |part| nix::unistd::read(&file, part), buffer, &mut |line| {
+        found = find(line);
+        found.is_some()
+    })?;
+    Ok(found)
+}
+
+/// Reads lines until one is `enough`. It is there once, whatever is looked for.
+fn lines(
+    read: &mut dyn FnMut(&mut [u8]) -> nix::Result<usize>,
+    buffer: &mut [u8],
+    enough: &mut dyn FnMut(&[u8]) -> bool,
+) -> nix::Result<()> {
     // How much of the buffer is in use, and whether its beginning is the end of a line that was too long for it.
     let (mut filled, mut inside) = (0, false);
     loop {
@@ -209,16 +215,14 @@ fn line<T>(
                 break; // the rest of it is still to come
             }
             let length = end.unwrap_or(rest.len());
-            if !inside {
-                if let Some(found) = find(&rest[..length]) {
-                    return Ok(Some(found));
-                }
+            if !inside && enough(&rest[..length]) {
+                return Ok(());
             }
             inside = end.is_none();
             start += length + usize::from(end.is_some());
         }
         if count == 0 {
-            return Ok(None);
+            return Ok(());
         }
         buffer.copy_within(start..filled, 0);
         filled -= start;
@@ -392,19 +396,19 @@ mod tests {
             ("0123456789", &["01234567"]),
         ] {
             for step in [1, 3, 8] {
-                let (mut rest, mut lines) = (text.as_bytes(), Vec::new());
-                let read = |part: &mut [u8]| {
+                let (mut rest, mut found) = (text.as_bytes(), Vec::new());
+                let mut read = |part: &mut [u8]| {
                     let count = rest.len().min(part.len()).min(step);
                     part[..count].copy_from_slice(&rest[..count]);
                     rest = &rest[count..];
                     Ok(count)
                 };
-                let note = |line: &[u8]| {
-                    lines.push(String::from_utf8(line.to_vec()).unwrap());
-                    None::<()>
+                let mut note = |line: &[u8]| {
+                    found.push(String::from_utf8(line.to_vec()).unwrap());
+                    false
                 };
-                assert_eq!(line(read, &mut [0; 8], note), Ok(None));
-                assert_eq!(lines, expected, "{text:?} by {step}");
+                assert_eq!(lines(&mut read, &mut [0; 8], &mut note), Ok(()));
+                assert_eq!(found, expected, "{text:?} by {step}");
             }
         }
         let pid = std::process::id();

@@ -92,7 +92,8 @@ pub unsafe fn start(link: &'static Link, argv: *const *const c_char, envp: *cons
     // SAFETY: by the contract.
     unsafe {
         start_with(link, argv, envp, |words, env| {
-            Ok((link, link.apply(Chain::new(words, env, SelfMatch::Alone))?))
+            let mut chain = Chain::new(words, env, SelfMatch::Alone);
+            link.apply(&mut chain).map(|()| (link, chain))
         })
     }
 }

@@ -7,6 +7,9 @@
 use std::fmt::Write;
 use std::fs;
 
+use common::link::Options;
+use common::options;
+
 use super::{described, files, house, names, sorted};
 use crate::support::*;
 
@@ -120,11 +123,11 @@ struct Program {
 }
 
 impl Program {
-    fn new(name: &str, usage: &str, options: &[(&str, &str)]) -> Self {
-        let own = options.iter().map(|(option, help)| {
+    fn new(name: &str, usage: &str, options: Options) -> Self {
+        let own = options.rows().map(|(option, help)| {
             let (word, argument) =
-                option.split_once(' ').map_or((*option, None), |(word, name)| (word, Some(name)));
-            Opt { word: word.to_owned(), argument: argument.map(str::to_owned), help: (*help).to_owned() }
+                option.split_once(' ').map_or((option, None), |(word, name)| (word, Some(name)));
+            Opt { word: word.to_owned(), argument: argument.map(str::to_owned), help: help.to_owned() }
         });
         let common = [("--help", "print the usage"), ("--version", "print the version")];
         let common = common.map(|(word, help)| Opt { word: word.into(), argument: None, help: help.into() });
@@ -470,7 +473,7 @@ fn commands_apart(programs: &[(&str, Program)]) -> [String; 3] {
     let fish = |(word, program): &(&str, Program)| {
         let condition = format!(" -n '__svctl_runs {word}'");
         let mut lines = switches(
-            &Program { options: program.own_options(), ..Program::new("svctl", "", &[]) },
+            &Program { options: program.own_options(), ..Program::new("svctl", "", options![]) },
             &condition,
         );
         if kind(program) == "dir" {
@@ -526,7 +529,7 @@ fn completions_are_those_of_the_options_and_commands() {
     let update = std::env::var_os("UPDATE").is_some();
     let all = described().map(|link| Program::new(link.name, link.usage, link.options));
     // Its own page and help have no list of options.
-    let catena = Program { command: Some(0), ..Program::new("catena", "link prog...", &[]) };
+    let catena = Program { command: Some(0), ..Program::new("catena", "link prog...", options![]) };
     let mut names = Vec::new();
     // Those that svctl executes are not in PATH, and completed as its commands.
     for program in all.filter(|program| !is_executed_by_another(&program.name)).chain([catena]) {
@@ -559,11 +562,12 @@ fn a_command_of_svctl_that_is_a_program_of_its_own_has_its_own_options() {
     let log = Program::new(
         "svctl-log",
         "[-f] [-n bytes] [--until milliseconds] [service...]",
-        &[("-f", "follow"), ("-n bytes", "how many"), ("--until milliseconds", "up to")],
+        options![("-f", "follow"), ("-n bytes", "how many"), ("--until milliseconds", "up to")],
     );
-    let lint = Program::new("svctl-lint", "[-s] [dir...]", &[("-s", "strict")]);
-    let new = Program::new("svctl-new", "name prog...", &[]);
-    let svctl = |apart: &[(&str, Program)]| svctl(&Program::new("svctl", "", &[("-v", "talk")]), apart);
+    let lint = Program::new("svctl-lint", "[-s] [dir...]", options![("-s", "strict")]);
+    let new = Program::new("svctl-new", "name prog...", options![]);
+    let svctl =
+        |apart: &[(&str, Program)]| svctl(&Program::new("svctl", "", options![("-v", "talk")]), apart);
     let [bash, zsh, fish] = svctl(&[("log", log), ("lint", lint), ("new", new)]);
     assert!(bash.contains(
         "\tlog)\n\t\toptions='-f -n --until --help --version' value='^(-[f]*[n]|--until)$' kind=service\n"

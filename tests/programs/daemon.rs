@@ -22,7 +22,7 @@ const DAEMON: Link = Link {
     name: "daemon",
     usage: "[word...]",
     summary: "stand in for a daemon",
-    options: &[],
+    options: common::options![],
     opens: false,
     lent: None,
     run,
@@ -30,7 +30,7 @@ const DAEMON: Link = Link {
 
 common::main!(DAEMON);
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     // In a root without /proc the name is all there is.
     let file = fs::read_link("/proc/self/exe")
         .unwrap_or_else(|_| Path::new("/sbin").join(OsStr::from_bytes(cli.called())));
@@ -38,7 +38,7 @@ fn run(cli: &mut Cli) -> Outcome {
     let directory = file.parent().and_then(Path::file_name).unwrap_or_default();
     if name != "pause" {
         // The words are taken by the report.
-        let words: Vec<&'static CStr> = cli.rest_or_nothing().words.collect();
+        let words: Vec<&'static CStr> = cli.unread().collect();
         if directory == "libexec" {
             return start_namesake(&name, &words);
         }
@@ -53,7 +53,7 @@ fn run(cli: &mut Cli) -> Outcome {
 }
 
 /// As programs do that put themselves into the background; it ends once the other has written its state.
-fn start_namesake(name: &str, words: &[&CStr]) -> Outcome {
+fn start_namesake(name: &str, words: &[&CStr]) -> Outcome<'static> {
     let word = |word: &&CStr| OsStr::from_bytes(word.to_bytes()).to_owned();
     let mut command = Command::new(Path::new("/usr/local/sbin").join(name));
     command.arg0(words.first().map(word).unwrap_or_default()).args(words.iter().skip(1).map(word));

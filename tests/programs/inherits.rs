@@ -12,7 +12,7 @@ const INHERITS: Link = Link {
     name: "inherits",
     usage: "[word...]",
     summary: "print what is inherited",
-    options: &[],
+    options: common::options![],
     opens: false,
     lent: None,
     run,
@@ -20,7 +20,7 @@ const INHERITS: Link = Link {
 
 common::main!(INHERITS);
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let chain = cli.words();
     let mut text = State::read(This::open().ok().as_ref(), &[])?.lines();
     chain.env.each(|entry: &CStr| text.extend(["env ", &common::shown(entry.to_bytes()).to_string(), "\n"]));

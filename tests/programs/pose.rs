@@ -20,7 +20,7 @@ const POSE: Link = Link {
     name: "pose",
     usage: "state[=value] prog...",
     summary: "run a program in a state",
-    options: &[],
+    options: common::options![],
     opens: false,
     lent: None,
     run,
@@ -55,20 +55,20 @@ const LENT_ON: &CStr = c"--ambient-caps=+setuid,+setgid,+setpcap,+sys_chroot";
 const TIMERS: &CStr =
     c"setitimer($_, 1000) for ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF; exec {$ARGV[0]} @ARGV";
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     cli.no_options()?;
     let state = cli.operand("state")?.0.to_str().map_err(|_| Exit::usage("not UTF-8"))?;
     let (state, value) = state.split_once('=').unwrap_or((state, ""));
-    let mut chain = cli.rest()?;
+    let chain = cli.rest()?;
     if let Some((_, before)) = BEFORE.iter().find(|(name, _)| *name == state) {
         let value = (!value.is_empty()).then(|| leaked(value));
-        chain.words = before.iter().copied().chain(value).chain(chain.words).collect();
+        chain.words = before.iter().copied().chain(value).chain(chain.words.clone()).collect();
         return Ok(chain);
     }
     match state {
         "words" => {
             let more = more_words(value)?;
-            chain.words = chain.words.chain(more).collect();
+            chain.words = chain.words.clone().chain(more).collect();
         }
         "env" => chain.env = Env::new(entries(value)?.into_iter().collect()),
         _ => deed(state, value)?,

@@ -9,7 +9,7 @@ const STATE: Link = Link {
     name: "state",
     usage: "[word...]",
     summary: "print the state",
-    options: &[],
+    options: common::options![],
     opens: false,
     lent: None,
     run,
@@ -17,8 +17,8 @@ const STATE: Link = Link {
 
 common::main!(STATE);
 
-fn run(cli: &mut Cli) -> Outcome {
-    let words: Vec<_> = cli.rest_or_nothing().words.collect();
+fn run(cli: &mut Cli) -> Outcome<'_> {
+    let words: Vec<_> = cli.unread().collect();
     let text = report::of(&words);
     let _ = fds::move_to(77, 1); // not open: stdout it is
     Err(Exit::answer(0, text))

@@ -26,7 +26,7 @@ const TRACE: Link = Link {
     name: "trace",
     usage: "log calls|programs|place=result prog...",
     summary: "note what a program does",
-    options: &[],
+    options: common::options![],
     opens: false,
     lent: None,
     run,
@@ -34,7 +34,7 @@ const TRACE: Link = Link {
 
 common::main!(TRACE);
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     cli.no_options()?;
     let log = cli.operand("log")?.0.to_str().map_err(|_| Exit::usage("not UTF-8"))?;
     let task = Task::parse(cli.operand("task")?.0).ok_or_else(|| Exit::usage("no such task"))?;

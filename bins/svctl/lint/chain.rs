@@ -1,7 +1,8 @@
 //! What the words of a command line mean, link by link: accounts, directories and programs. The links' own tables say
 //! which of their words is what; a word that is not literal, and an option that they do not know, end the look.
 
-use common::Link;
+use common::link::Options;
+use common::{Link, options};
 
 use super::script::last_part;
 use super::sh::Word;
@@ -33,9 +34,6 @@ pub(super) struct Chain {
     pub(super) moved: bool,
 }
 
-/// A table of options: each with the name of its argument, and what it does.
-type Options = &'static [(&'static str, &'static str)];
-
 /// What a program's words mean.
 struct Shape {
     name: &'static str,
@@ -46,14 +44,18 @@ struct Shape {
 
 /// Those of other packages that are as ours, under other names.
 const OTHERS: [Shape; 8] = [
-    Shape { name: "nohup", usage: "prog...", options: &[] },
-    Shape { name: "s6-envdir", usage: "dir prog...", options: &[("-f", ""), ("-n", "")] },
-    Shape { name: "s6-envuidgid", usage: "account prog...", options: &[] },
-    Shape { name: "s6-setlock", usage: "file prog...", options: &[("-n", ""), ("-N", ""), ("-t ms", "")] },
-    Shape { name: "s6-setsid", usage: "prog...", options: &[] },
-    Shape { name: "s6-setuidgid", usage: "account prog...", options: &[] },
-    Shape { name: "s6-tai64n", usage: "", options: &[] },
-    Shape { name: "setsid", usage: "prog...", options: &[("-f", ""), ("-w", ""), ("-c", "")] },
+    Shape { name: "nohup", usage: "prog...", options: options![] },
+    Shape { name: "s6-envdir", usage: "dir prog...", options: options![("-f", ""), ("-n", "")] },
+    Shape { name: "s6-envuidgid", usage: "account prog...", options: options![] },
+    Shape {
+        name: "s6-setlock",
+        usage: "file prog...",
+        options: options![("-n", ""), ("-N", ""), ("-t ms", "")],
+    },
+    Shape { name: "s6-setsid", usage: "prog...", options: options![] },
+    Shape { name: "s6-setuidgid", usage: "account prog...", options: options![] },
+    Shape { name: "s6-tai64n", usage: "", options: options![] },
+    Shape { name: "setsid", usage: "prog...", options: options![("-f", ""), ("-w", ""), ("-c", "")] },
 ];
 
 fn shape(name: &[u8]) -> Option<Shape> {
@@ -181,7 +183,7 @@ fn pass_env(words: &[Word]) -> Option<&[Word]> {
 pub(super) type Given = (char, Option<Word>);
 
 /// The options in front, each with its value, and what follows them; `None` where one is not known.
-pub(super) fn options<'a>(words: &'a [Word], table: &[(&str, &str)]) -> Option<(Vec<Given>, &'a [Word])> {
+pub(super) fn options(words: &[Word], table: Options) -> Option<(Vec<Given>, &[Word])> {
     let (mut options, mut rest) = (Vec::new(), words);
     while let Some((word, behind)) = rest.split_first() {
         if !word.text.starts_with(b"-") || word.text.len() == 1 {
@@ -199,7 +201,7 @@ pub(super) fn options<'a>(words: &'a [Word], table: &[(&str, &str)]) -> Option<(
         while let Some((letter, more)) = letters.split_first() {
             letters = more;
             let letter = char::from(*letter);
-            if !table.iter().any(|(option, _)| is(option, letter)) {
+            if !table.rows().any(|(option, _)| is(option, letter)) {
                 return None;
             }
             if argument(table, letter).is_none() {
@@ -225,8 +227,8 @@ fn is(option: &str, letter: char) -> bool {
 }
 
 /// The name of the argument of an option, if it has one.
-fn argument<'a>(table: &[(&'a str, &str)], letter: char) -> Option<&'a str> {
-    table.iter().find(|(option, _)| is(option, letter))?.0.split_once(' ').map(|(_, argument)| argument)
+fn argument(table: Options, letter: char) -> Option<&'static str> {
+    table.rows().find(|(option, _)| is(option, letter))?.0.split_once(' ').map(|(_, argument)| argument)
 }
 
 #[cfg(test)]

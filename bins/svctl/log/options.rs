@@ -1,7 +1,5 @@
 //! The command line.
 
-use std::os::unix::ffi::OsStrExt;
-
 use common::quantity::number;
 use common::{Cli, Exit, Long, Short, clock, level};
 
@@ -54,18 +52,17 @@ pub(super) fn parse(cli: &mut Cli) -> Result<Options, Exit> {
             match option {
                 Short('h') => return Err(Exit::answer(0, cli.help())),
                 Short('f') => options.follow = true,
-                Short('n') => lines = Some(count(cli.value()?.as_bytes())?),
-                Short('g') => options.text = Some(text(cli.value()?.as_bytes())?),
+                Short('n') => lines = Some(count(cli.value()?)?),
+                Short('g') => options.text = Some(text(cli.value()?)?),
                 Short('p') => {
                     let name = cli.value()?;
-                    options.level = level::named(name.as_bytes())
-                        .ok_or_else(|| Exit::value("not a level", name.as_bytes()))?;
+                    options.level = level::named(name).ok_or_else(|| Exit::value("not a level", name))?;
                 }
                 Long("since") => since = Some(cli.value()?),
                 Long("until") => until = Some(cli.value()?),
                 Long("utc") => options.zone = clock::utc,
                 Long("json") => options.json = true,
-                other => return Err(other.unexpected().into()),
+                other => return Err(Exit::unexpected(other)),
             }
         }
         match cli.operand_among_options() {
@@ -77,9 +74,7 @@ pub(super) fn parse(cli: &mut Cli) -> Result<Options, Exit> {
         return Err(Exit::usage("-f has no end, and --until asks for one"));
     }
     let now = now();
-    let time = |text: Option<std::ffi::OsString>| {
-        text.map(|text| time(text.as_bytes(), now, options.zone)).transpose()
-    };
+    let time = |text: Option<&[u8]>| text.map(|text| time(text, now, options.zone)).transpose();
     options.bounds = Bounds { since: time(since)?, until: time(until)? };
     let chosen = options.text.is_some() || options.level < 7 || options.bounds.is_set();
     options.lines = match lines {

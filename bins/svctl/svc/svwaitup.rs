@@ -1,10 +1,9 @@
 //! svwaitup: wait until services have been up for a while. It is runit's, which no longer installs it.
 
-use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use common::quantity::number;
-use common::{Cli, Exit, Link, Outcome, Short, shown};
+use common::{Cli, Exit, Link, Outcome, Short, options, shown};
 
 use super::service;
 use crate::svctl::failure::words;
@@ -19,7 +18,7 @@ pub(super) const SVWAITUP: Link = Link {
     name: "svwaitup",
     usage: "[-v] [-s seconds] dir...",
     summary: "wait until each service has been up for a while",
-    options: &[
+    options: options![
         ("-v", "say of each service when it has been up for that long"),
         ("-s seconds", "how long it has to be up: 1 to 600 (default 2)"),
     ],
@@ -31,7 +30,7 @@ pub(super) const SVWAITUP: Link = Link {
 /// The longest time that may be asked for.
 const LONGEST: u64 = 600;
 
-fn run(cli: &mut Cli) -> Outcome {
+fn run(cli: &mut Cli) -> Outcome<'_> {
     let (mut seconds, mut verbose) = (2, false);
     // Its usage error is no 100, which is the number of services that failed.
     let usage = |error: Exit| if error.status() == 100 { error.with_status(1) } else { error };
@@ -40,14 +39,14 @@ fn run(cli: &mut Cli) -> Outcome {
             Short('v') => verbose = true,
             Short('s') => {
                 let value = cli.value().map_err(usage)?;
-                let problem = || usage(Exit::value("not 1 to 600 seconds", value.as_bytes()));
+                let problem = || usage(Exit::value("not 1 to 600 seconds", value));
                 let within = |seconds: &u64| (1..=LONGEST).contains(seconds);
-                seconds = number(value.as_bytes()).filter(within).ok_or_else(problem)?;
+                seconds = number(value).filter(within).ok_or_else(problem)?;
             }
-            other => return Err(usage(other.unexpected().into())),
+            other => return Err(usage(Exit::unexpected(other))),
         }
     }
-    let directories = cli.rest_or_nothing().words;
+    let directories = cli.unread();
     if directories.first().is_none() {
         return Err(usage(Exit::usage("missing dir")));
     }
