@@ -4,7 +4,7 @@
 //! about all of them: `tree` is the loop, and the course from the setup to the end; `scan` finds the services, `slots` and
 //! `hosted` hold them, `events` and `queue` say whose turn it is; `template` says how they are opened; `needs` and `stop` know
 //! which of them need which; `clients` are those of the tree's socket; `own`, `program` and `sweep` are what the tree itself
-//! runs and ends.
+//! runs and ends. Called as svrun it is that: its engine is the same, and an image holds it once.
 
 mod check;
 mod clients;
@@ -35,7 +35,7 @@ use nix::sys::resource::Resource;
 use nix::sys::stat::Mode;
 use nix::unistd::pipe2;
 
-use crate::supervise;
+use crate::{supervise, svrun};
 use command_line::CommandLine;
 use program::Received;
 use tree::{Inherited, Tree};
@@ -75,8 +75,11 @@ static RUNSVDIR: Link = Link {
 };
 
 fn run(cli: &mut Cli) -> Outcome<'_> {
-    if cli.called() == b"runsvdir" {
-        return cli.run_as(&RUNSVDIR);
+    match cli.called() {
+        b"runsvdir" => return cli.run_as(&RUNSVDIR),
+        b"runsv" => return cli.run_as(&svrun::PROGRAM),
+        name if name.ends_with(svrun::PROGRAM.name.as_bytes()) => return cli.run_as(&svrun::PROGRAM),
+        _ => {}
     }
     let line = command_line::read(cli)?;
     if line.check {

@@ -15,6 +15,7 @@ mod scan;
 mod socket;
 mod stop;
 mod surroundings;
+mod svrun;
 mod thousand;
 mod tini;
 mod upgrade;

@@ -1,6 +1,6 @@
 //! Services that are down for good, and whose loggers read the rest.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// How long what such a service needs waits for its logger, in milliseconds: it may write there. What the service has
 /// left behind can keep the log open for ever, and is ended when all services are down.
@@ -9,7 +9,8 @@ const PATIENCE: u64 = 500;
 /// By slot.
 #[derive(Debug, Default)]
 pub(super) struct Draining {
-    slots: BTreeSet<usize>,
+    /// In order.
+    slots: Vec<usize>,
     /// When patience with each is over: monotonic, ms, in order.
     due: VecDeque<(u64, usize)>,
 }
@@ -17,12 +18,16 @@ pub(super) struct Draining {
 impl Draining {
     /// A service is one of them, or is not.
     pub(super) fn note(&mut self, slot: usize, drains: bool, now: u64) {
-        if !drains {
-            if self.slots.remove(&slot) {
+        match self.slots.binary_search(&slot) {
+            Ok(at) if !drains => {
+                self.slots.remove(at);
                 self.due.retain(|(_, other)| *other != slot);
             }
-        } else if self.slots.insert(slot) {
-            self.due.push_back((now.saturating_add(PATIENCE), slot));
+            Err(at) if drains => {
+                self.slots.insert(at, slot);
+                self.due.push_back((now.saturating_add(PATIENCE), slot));
+            }
+            _ => {}
         }
     }
 

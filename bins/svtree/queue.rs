@@ -1,11 +1,10 @@
-//! The timer queue: when the first of any number of slots is due, at a cost that hardly grows with their number.
-
-use std::collections::BTreeSet;
+//! The timer queue: when the first of any number of slots is due.
 
 /// A time for each slot that has one: monotonic, in milliseconds.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    times: BTreeSet<(u64, usize)>,
+    /// In order.
+    times: Vec<(u64, usize)>,
 }
 
 impl Queue {
@@ -14,11 +13,11 @@ impl Queue {
         if *before == time {
             return;
         }
-        if let Some(before) = *before {
-            self.times.remove(&(before, slot));
+        if let Some(Ok(at)) = before.map(|before| self.times.binary_search(&(before, slot))) {
+            self.times.remove(at);
         }
-        if let Some(time) = time {
-            self.times.insert((time, slot));
+        if let Some((time, Err(at))) = time.map(|time| (time, self.times.binary_search(&(time, slot)))) {
+            self.times.insert(at, (time, slot));
         }
         *before = time;
     }
@@ -30,7 +29,7 @@ impl Queue {
 
     /// The slots that are due at `now`, the first of them first.
     pub(super) fn due(&self, now: u64) -> impl Iterator<Item = usize> + '_ {
-        self.times.range(..=(now, usize::MAX)).map(|(_, slot)| *slot)
+        self.times.iter().take_while(move |(time, _)| *time <= now).map(|(_, slot)| *slot)
     }
 }
 

@@ -1,6 +1,5 @@
 //! The services by slot, name, and pid of a child. A slot keeps its number while its service is there.
 
-use std::collections::BTreeMap;
 use std::ffi::CStr;
 
 use super::hosted::Hosted;
@@ -14,8 +13,10 @@ pub(super) const PROGRAM: usize = 0;
 pub(super) struct Slots {
     all: Vec<Option<Box<Hosted>>>,
     free: Vec<usize>,
-    names: BTreeMap<&'static [u8], usize>,
-    pids: BTreeMap<u32, usize>,
+    /// In order.
+    names: Vec<(&'static [u8], usize)>,
+    /// In order.
+    pids: Vec<(u32, usize)>,
 }
 
 impl Slots {
@@ -39,10 +40,10 @@ impl Slots {
     pub(super) fn rename(&mut self, slot: usize, name: &'static CStr) {
         let Some(hosted) = self.all.get_mut(slot).and_then(Option::as_deref_mut) else { return };
         let before = std::mem::replace(&mut hosted.name, name).to_bytes();
-        if self.names.get(before) == Some(&slot) {
-            self.names.remove(before); // else another has it by now
+        if self.named(before) == Some(slot) {
+            self.forget_name(before); // else another has it by now
         }
-        self.names.insert(name.to_bytes(), slot);
+        self.set_name(name.to_bytes(), slot);
     }
 
     /// Gives up a slot for which no service was opened.
@@ -52,7 +53,7 @@ impl Slots {
 
     /// Puts a service into the slot that is reserved for it.
     pub(super) fn put(&mut self, slot: usize, hosted: Box<Hosted>) {
-        self.names.insert(hosted.name.to_bytes(), slot);
+        self.set_name(hosted.name.to_bytes(), slot);
         self.all[slot] = Some(hosted);
     }
 
@@ -60,9 +61,9 @@ impl Slots {
     pub(super) fn take(&mut self, slot: usize) -> Option<Box<Hosted>> {
         let hosted = self.all.get_mut(slot)?.take()?;
         for pid in hosted.pids.into_iter().filter(|pid| *pid != 0) {
-            self.pids.remove(&pid);
+            self.forget_pid(pid);
         }
-        self.names.remove(hosted.name.to_bytes());
+        self.forget_name(hosted.name.to_bytes());
         self.free.push(slot);
         Some(hosted)
     }
@@ -79,12 +80,12 @@ impl Slots {
 
     /// The slot of the service of this name.
     pub(super) fn named(&self, name: &[u8]) -> Option<usize> {
-        self.names.get(name).copied()
+        Some(self.names[self.search_name(name).ok()?].1)
     }
 
     /// The slot of the service whose child has this pid.
     pub(super) fn of_pid(&self, pid: u32) -> Option<usize> {
-        self.pids.get(&pid).copied()
+        Some(self.pids[self.search_pid(pid).ok()?].1)
     }
 
     /// The children of a service are these now.
@@ -95,29 +96,60 @@ impl Slots {
         }
         for pid in std::mem::replace(&mut hosted.pids, pids) {
             // A pid may have passed to a child of another service by now.
-            if pid != 0 && self.pids.get(&pid) == Some(&slot) {
-                self.pids.remove(&pid);
+            if pid != 0 && self.of_pid(pid) == Some(slot) {
+                self.forget_pid(pid);
             }
         }
         for pid in pids.into_iter().filter(|pid| *pid != 0) {
-            self.pids.insert(pid, slot);
+            match self.search_pid(pid) {
+                Ok(at) => self.pids[at].1 = slot,
+                Err(at) => self.pids.insert(at, (pid, slot)),
+            }
         }
     }
 
     /// The slots that are in use, in the order of the names.
     pub(super) fn in_order(&self) -> impl Iterator<Item = usize> + '_ {
-        self.names.values().copied()
+        self.names.iter().map(|(_, slot)| *slot)
     }
 
     /// The name that follows `name` in their order, and its slot.
     pub(super) fn after(&self, name: Option<&[u8]>) -> Option<(&'static [u8], usize)> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let from = name.map_or(Unbounded, Excluded);
-        self.names.range::<[u8], _>((from, Unbounded)).next().map(|(name, slot)| (*name, *slot))
+        let from = name.map_or(0, |name| self.search_name(name).map_or_else(|at| at, |at| at + 1));
+        self.names.get(from).copied()
     }
 
     /// How many services there are.
     pub(super) fn count(&self) -> usize {
         self.names.len()
+    }
+
+    /// Where a name is in the order, or would be.
+    fn search_name(&self, name: &[u8]) -> Result<usize, usize> {
+        self.names.binary_search_by(|(other, _)| (*other).cmp(name))
+    }
+
+    fn set_name(&mut self, name: &'static [u8], slot: usize) {
+        match self.search_name(name) {
+            Ok(at) => self.names[at] = (name, slot),
+            Err(at) => self.names.insert(at, (name, slot)),
+        }
+    }
+
+    fn forget_name(&mut self, name: &[u8]) {
+        if let Ok(at) = self.search_name(name) {
+            self.names.remove(at);
+        }
+    }
+
+    /// Where a pid is in the order, or would be.
+    fn search_pid(&self, pid: u32) -> Result<usize, usize> {
+        self.pids.binary_search_by_key(&pid, |(other, _)| *other)
+    }
+
+    fn forget_pid(&mut self, pid: u32) {
+        if let Ok(at) = self.search_pid(pid) {
+            self.pids.remove(at);
+        }
     }
 }

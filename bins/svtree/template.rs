@@ -1,6 +1,5 @@
 //! What the services of a tree have in common, and how they are opened.
 
-use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -71,18 +70,19 @@ impl Log {
     }
 }
 
-/// Strings that live as long as the process.
+/// Strings that live as long as the process, in order.
 #[derive(Debug, Default)]
-pub(super) struct Interned(BTreeSet<&'static CStr>);
+pub(super) struct Interned(Vec<&'static CStr>);
 
 impl Interned {
     /// This one.
     pub(super) fn get(&mut self, name: &CStr) -> &'static CStr {
-        if let Some(known) = self.0.get(name) {
-            return known;
-        }
+        let at = match self.0.binary_search(&name) {
+            Ok(at) => return self.0[at],
+            Err(at) => at,
+        };
         let new: &'static CStr = Box::leak(name.to_owned().into_boxed_c_str());
-        self.0.insert(new);
+        self.0.insert(at, new);
         new
     }
 }
