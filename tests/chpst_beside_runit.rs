@@ -22,7 +22,7 @@ fn chpst_does_what_runits_does_but_for_the_differences_that_are_named() {
     let lines = table::lines();
     assert!(lines.len() >= 300, "{}", lines.len());
     let place = open_directory();
-    let queue = Mutex::new(lines.iter());
+    let queue = Mutex::new(share(lines.iter()));
     let work = || {
         let sandbox = Sandbox::new(place.path());
         let mut complaints = Vec::new();

@@ -290,5 +290,9 @@ fn scripts_as_people_write_them_do_that_with_all_links_in_one_program() {
 
 #[test]
 fn the_corpus_leaves_the_same_twice_under_the_peers() {
+    // No program of ours is there: whatever build is tested, it is the same.
+    if !is_of_share(0) {
+        return;
+    }
     assert_as_theirs(Programs::Theirs, &[]);
 }

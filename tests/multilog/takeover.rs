@@ -223,7 +223,7 @@ fn whatever_ours_leaves_that_is_killed_multilog_goes_on_with() {
     needs!(Multilog.there());
     let (mut kills, mut twice) = (0, 0);
     for script in [&["s4096"][..], &["s4096", PROCESSOR]] {
-        for count in (1..).step_by(2) {
+        for count in share((1..).step_by(2)) {
             let Some(mut log) = killed_before_call(OurMultilog, script, count) else { break };
             kills += 1;
             log.of = Multilog;

@@ -1,6 +1,7 @@
 //! Processes: which there are, what /proc says of one, and signals.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{Signal, kill};
@@ -15,10 +16,11 @@ pub(crate) fn processes_of(directory: &Path) -> Vec<u32> {
     let pids = all.filter_map(|process| process.file_name().to_str()?.parse().ok());
     let ours = |pid: &u32| {
         let inside = |cwd: PathBuf| cwd.starts_with(directory);
-        let proc = PathBuf::from(format!("/proc/{pid}"));
-        fs::read(proc.join("environ"))
-            .is_ok_and(|all| all.split(|byte| *byte == 0).any(|entry| entry == mark))
-            || fs::read_link(proc.join("cwd")).is_ok_and(inside)
+        fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(inside)
+            || File::open(format!("/proc/{pid}/environ")).is_ok_and(|all| {
+                let entries = BufReader::with_capacity(64 << 10, all).split(0);
+                entries.map_while(Result::ok).any(|entry| entry == mark)
+            })
     };
     let mut pids: Vec<u32> = pids.filter(ours).collect();
     pids.sort_unstable();

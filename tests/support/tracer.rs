@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
-use super::{DEADLINE, call_of, sh, state};
+use super::{DEADLINE, call_of, sh, share, state};
 
 /// A child of the test that goes from one system call to the next, as the tracer wants it. What it starts is not traced.
 pub(crate) struct Traced {
@@ -116,8 +116,8 @@ impl Traced {
     }
 }
 
-/// The moments at which a test kills that could do so before each of many system calls: one in `stride`. With
-/// `CATENA_KILLS=K/N` one in N, from the Kth on, so that `0/1` is all of them.
+/// The moments at which a test kills that could do so before each of many system calls: one in `stride`, of which this run
+/// has its share. With `CATENA_KILLS=K/N` one in N, from the Kth on, so that `0/1` is all of them.
 pub(crate) fn moments(stride: usize) -> impl Iterator<Item = usize> {
     let asked = std::env::var("CATENA_KILLS").ok();
     let asked = asked.map(|value| {
@@ -125,5 +125,5 @@ pub(crate) fn moments(stride: usize) -> impl Iterator<Item = usize> {
         (first.parse().unwrap(), of.parse().unwrap())
     });
     let (first, stride) = asked.unwrap_or((stride / 2, stride));
-    (first..).step_by(stride)
+    share((first..).step_by(stride))
 }

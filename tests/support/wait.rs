@@ -15,17 +15,21 @@ use super::{of_i386, state};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Waits until this holds; whether it did in time. It is looked at each millisecond at first, for a loop without a pause
-/// would keep the processor from what is waited for; and the less often the longer it takes.
+/// would keep the processor from what is waited for; and the less often the longer it takes, and the longer a look takes.
 pub(crate) fn in_time(mut holds: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
-    while !holds() {
+    loop {
+        let began = start.elapsed();
+        if holds() {
+            return true;
+        }
         let waited = start.elapsed();
         if waited > DEADLINE {
             return false;
         }
-        thread::sleep((waited / 16).clamp(Duration::from_millis(1), Duration::from_millis(20)));
+        let pause = (waited / 16).max((waited - began) * 3);
+        thread::sleep(pause.clamp(Duration::from_millis(1), Duration::from_millis(20)));
     }
-    true
 }
 
 /// Waits until this holds, or fails with these words.

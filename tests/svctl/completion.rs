@@ -138,7 +138,7 @@ fn zsh_completes_commands_and_services() {
     let script = r#"
         zmodload zsh/zpty
         zpty shell zsh -f -i
-        zpty -w shell "PS1=; fpath=($DIRECTORY \$fpath); autoload -Uz compinit; compinit -u -D; echo loa''ded"
+        zpty -w shell "PS1=; fpath=($DIRECTORY \$fpath); autoload -Uz compinit; compinit -u; echo loa''ded"
         zpty -r shell seen '*loaded*'
         zpty -n -w shell "$1"$'\t\x01print -r -- "sho""wn:\x05:"\n'
         zpty -r shell seen '*shown:*:*'

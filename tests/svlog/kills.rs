@@ -262,7 +262,7 @@ pub(super) fn kill_before(log: &mut Log, call: c_long, count: usize) {
 #[test]
 fn a_second_kill_before_any_call_loses_and_doubles_nothing() {
     for case in 0..cases().len() {
-        for count in 0.. {
+        for count in share(0..) {
             let (mut log, [first, second], expected) = cases().remove(case);
             killed_with_a_batch(&mut log, &first);
             log.write(&second);

@@ -450,8 +450,8 @@ fn a_missing_run_is_reported_once_and_again_when_that_changes() {
 
 #[test]
 fn after_any_commands_in_any_order_the_last_word_counts() {
-    const SEQUENCES: usize = 1000;
-    const SERVICES: usize = 5;
+    const SEQUENCES: usize = 1200;
+    const SERVICES: usize = 6;
     let test = |seed: usize| {
         let run = "#!/bin/sh\necho start >>$D/lines\nexec sleep 1000000\n";
         let files = [
@@ -489,7 +489,7 @@ fn after_any_commands_in_any_order_the_last_word_counts() {
         assert_eq!(service.stderr(), "");
     };
     std::thread::scope(|scope| {
-        for seed in 0..SERVICES {
+        for seed in share(0..SERVICES) {
             scope.spawn(move || test(seed));
         }
     });
