@@ -64,9 +64,12 @@ pub(crate) fn cmdline(pid: u32) -> String {
 
 /// The files that a process has open.
 pub(crate) fn files_of(pid: u32) -> Vec<String> {
+    open_of(pid).map(|file| file.to_string_lossy().into_owned()).collect()
+}
+
+fn open_of(pid: u32) -> impl Iterator<Item = PathBuf> {
     let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let files = files.filter_map(|fd| fs::read_link(fd.path()).ok());
-    files.map(|file| file.to_string_lossy().into_owned()).collect()
+    files.filter_map(|fd| fs::read_link(fd.path()).ok())
 }
 
 /// How many other processes hold this pipe.
@@ -74,7 +77,7 @@ pub(crate) fn holders(pipe: &str) -> usize {
     let all = fs::read_dir("/proc").unwrap().flatten();
     let pids = all.filter_map(|process| process.file_name().to_str()?.parse().ok());
     let others = pids.filter(|pid| *pid != std::process::id());
-    others.filter(|pid| files_of(*pid).iter().any(|file| file == pipe)).count()
+    others.filter(|pid| open_of(*pid).any(|file| file.as_os_str() == pipe)).count()
 }
 
 /// The resident memory of a process, in kB.

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 /// Which of how many parts: `CATENA_SHARE=1/3` is the first of three. Each build that is tested has another one of the cases
-/// of an enumeration by thousands, which take most of the time, and all of everything else; without it there is one part.
+/// of an enumeration by hundreds, which take most of the time, and all of everything else; without it there is one part.
 static SHARE: LazyLock<(usize, usize)> = LazyLock::new(|| {
     let Ok(share) = std::env::var("CATENA_SHARE") else { return (0, 1) };
     let numbers =

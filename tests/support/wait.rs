@@ -19,15 +19,15 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) fn in_time(mut holds: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     loop {
-        let began = start.elapsed();
+        let began = Instant::now();
         if holds() {
             return true;
         }
-        let waited = start.elapsed();
+        let (waited, looked) = (start.elapsed(), began.elapsed());
         if waited > DEADLINE {
             return false;
         }
-        let pause = (waited / 16).max((waited - began) * 3);
+        let pause = (waited / 16).max(looked * 3);
         thread::sleep(pause.clamp(Duration::from_millis(1), Duration::from_millis(20)));
     }
 }

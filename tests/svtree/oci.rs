@@ -23,6 +23,9 @@ fn crun(tree: &Tree, words: &[&str]) -> Command {
         exec crun --cgroup-manager=disabled --root containers \"$@\"";
     let mut command = tree.adopt(prepared("unshare"));
     command.args(["--mount", "--propagation", "private", "sh", "-ec", script, "sh"]).args(words);
+    // The runtime gives the container's account what it gets as stdin, /dev/null too.
+    fs::write(tree.path("nothing"), "").unwrap();
+    command.stdin(fs::File::open(tree.path("nothing")).unwrap());
     command
 }
 
