@@ -309,7 +309,7 @@ fn every_shim_is_of_its_own_program() {
         // These allocate at their start alone, as a link does.
         let allocator = match &*name {
             "catena-explain" | "pause" | "state" | "svrun" | "svlog" => "",
-            "svctl" => "pool ",
+            "svctl" | "svctl-list" => "pool ",
             _ => "malloc ",
         };
         let module = module_of(&name).replace('-', "::");
