@@ -43,7 +43,11 @@ fn chpst_does_what_runits_does_but_for_the_differences_that_are_named() {
             }
         }
     }
-    tell(&format!("chpst beside runit: {} lines, {} differences", lines.len(), DIFFERENCES.len()));
+    tell(&format!(
+        "chpst beside runit: of {} lines those of this share, {} differences",
+        lines.len(),
+        DIFFERENCES.len()
+    ));
     assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
 }
 

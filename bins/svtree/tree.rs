@@ -1,7 +1,8 @@
 //! The loop: one thread, and one wait for everything that can happen to any of the services.
 //!
 //! A service has its turn when one of its files is ready, its time has come, or one of its children has died. A turn costs
-//! the same however many services there are, and each has one in a round, so that none holds up another.
+//! the same however many services there are, but for what moves behind a new name, pid or time in a sorted list; and each has
+//! one in a round, so that none holds up another.
 
 mod course;
 mod open;

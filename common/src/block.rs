@@ -1,4 +1,4 @@
-//! The allocators of the links, and of svctl.
+//! The allocators of the links, and of svctl and svctl-list.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout};

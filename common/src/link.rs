@@ -63,7 +63,7 @@ impl Options {
 }
 
 impl Link {
-    /// Applies the link, which is the first word of `chain`. Where that fails nothing of the chain is left.
+    /// Applies the link, which is the first word of `chain`. Where that fails nothing of the chain is to be used.
     pub fn apply(&'static self, chain: &mut Chain) -> Result<(), Exit> {
         let observer = chain.observer;
         if let Some(observer) = observer {

@@ -51,7 +51,7 @@ macro_rules! main {
         #[unsafe(link_section = ".bss.block")] // which a static build puts last, see scripts/block.ld
         #[global_allocator]
         static ALLOCATOR: $crate::block::$kind = {
-            // SAFETY: a link and svctl have one thread.
+            // SAFETY: a link, svctl and svctl-list have one thread.
             unsafe { $crate::block::$kind::new() }
         };
 

@@ -120,7 +120,11 @@ fn every_script_makes_the_same_of_every_input() {
             }
         }
     }
-    tell(&format!("multilog: {} scripts, {} inputs, all the same", SCRIPTS.len(), inputs.len()));
+    tell(&format!(
+        "multilog: of {} scripts those of this share, {} inputs, all the same",
+        SCRIPTS.len(),
+        inputs.len()
+    ));
 }
 
 /// A text of these letters.

@@ -117,7 +117,7 @@ impl Traced {
 }
 
 /// The moments at which a test kills that could do so before each of many system calls: one in `stride`, of which this run
-/// has its share. With `CATENA_KILLS=K/N` one in N, from the Kth on, so that `0/1` is all of them.
+/// has its share. With `CATENA_KILLS=K/N` one in N, from the Kth on, so that without `CATENA_SHARE` `0/1` is all of them.
 pub(crate) fn moments(stride: usize) -> impl Iterator<Item = usize> {
     let asked = std::env::var("CATENA_KILLS").ok();
     let asked = asked.map(|value| {

@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 
 use super::harness::*;
+use crate::needs;
 use crate::support::*;
 
 /// What stands for a program: it says who it is and what it gets.
@@ -33,6 +34,16 @@ impl Copy {
     fn path(&self) -> String {
         format!("{}:/usr/bin:/bin", self.house.at("path").display())
     }
+}
+
+#[test]
+fn a_command_is_found_where_the_kernel_cannot_be_asked_for_the_effective_ids() {
+    needs!(tool("strace"));
+    let copy = Copy::new("svctl");
+    copy.house.write("usr/bin/svctl-log", SAYS);
+    let strace = format!("-o /dev/null -e inject=faccessat2:error=ENOSYS {} log web", copy.svctl.display());
+    let mut command = copy.house.command("strace", &strace);
+    assert_eq!(run(command.env("PATH", copy.path())), prints("<svctl-log><web>"));
 }
 
 #[test]

@@ -155,9 +155,17 @@ pub(crate) fn may_execute(directory: RawFd, path: &CStr) -> nix::Result<()> {
     may_access(directory, path, libc::X_OK)
 }
 
-/// Whether they may execute `path`, and its file system lets them.
+/// Whether they may execute `path`, and its file system lets them, for a caller to whom execve says the rest: before Linux
+/// 5.8, of the real ids alone is to be known.
 pub fn may_be_executed(path: &CStr) -> nix::Result<()> {
-    may_execute(libc::AT_FDCWD, path)
+    match may_execute(libc::AT_FDCWD, path) {
+        Err(Errno::ENOSYS) => {
+            let (call, path) = (libc::SYS_faccessat, path.as_ptr());
+            // SAFETY: a C string and integers.
+            Errno::result(unsafe { libc::syscall(call, libc::AT_FDCWD, path, libc::X_OK) }).map(drop)
+        }
+        known => known,
+    }
 }
 
 /// Whether they may read `path`, in an open directory.
