@@ -8,8 +8,8 @@ use nix::errno::Errno;
 use nix::fcntl::readlink;
 use nix::sys::stat::{FileStat, fstat, stat};
 
-use crate::procfs;
 use crate::sys::{file, process};
+use crate::{fds, procfs};
 
 /// How a link in this process is recognized.
 #[derive(Clone, Copy)]
@@ -47,7 +47,7 @@ impl SelfMatch {
     /// Recognition by this file.
     #[must_use]
     pub fn of(file: &FileStat) -> Self {
-        Self::File { device: file.st_dev, inode: file.st_ino }
+        Self::File { device: file.st_dev, inode: fds::inode(file) }
     }
 
     /// Whether `word` is written as the link of this name.
@@ -78,7 +78,7 @@ impl SelfMatch {
             Self::Alone | Self::At(_) => false,
             Self::Named => true,
             Self::File { device, inode } => {
-                program().is_some_and(|found| (found.st_dev, found.st_ino) == (*device, *inode))
+                program().is_some_and(|found| (found.st_dev, fds::inode(&found)) == (*device, *inode))
             }
         }
     }

@@ -1,7 +1,6 @@
 //! When a service is started again, and how it is stopped.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use super::harness::*;
@@ -541,8 +540,7 @@ fn a_link_that_led_nowhere_counts_once_it_leads_somewhere() {
     }
     let elsewhere = service.at("../elsewhere");
     fs::create_dir(&elsewhere).unwrap();
-    fs::write(elsewhere.join("finish"), FINISH).unwrap();
-    fs::set_permissions(elsewhere.join("finish"), fs::Permissions::from_mode(0o755)).unwrap();
+    script(&elsewhere.join("finish"), FINISH);
     service.tell("exit 3");
     assert_eq!(service.nth(1, "finish "), "3 0");
     service.exit();
