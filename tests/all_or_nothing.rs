@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::os::unix::net::UnixListener;
 use std::sync::Mutex;
 use std::thread;
 
@@ -330,7 +329,7 @@ impl<'a> Line<'a> {
         for left in ["@/new", "@/log", "@/socket"] {
             let _ = fs::remove_file(at(left));
         }
-        drop(UnixListener::bind(at("@/socket")).unwrap());
+        leave_a_socket(at("@/socket"));
         for left in ["@/made/below", "@/made", "@/run/there"] {
             let _ = fs::remove_dir(at(left));
         }

@@ -188,7 +188,7 @@ fn ports_are_restricted_by_kind_and_only_where_one_is_named() {
     needs!(landlock(), tool("perl"));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let to = listener.local_addr().unwrap().port().to_string();
-    let own = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let own = free_port().to_string();
     let (own, to) = (&*own, &*to);
     for (words, left) in [
         (&["-W", "/"][..], "bind udp connect read\n"),

@@ -64,11 +64,6 @@ fn connected(path: &Path) -> UnixStream {
     stream.unwrap()
 }
 
-/// A socket at a path that nobody has any more.
-fn leave_a_socket(path: &Path) {
-    drop(UnixListener::bind(path).unwrap());
-}
-
 #[test]
 fn each_address_gives_a_socket_on_fd_3() {
     needs!(tool("perl"));
@@ -476,7 +471,7 @@ fn behind_setuidgid_a_path_is_made_and_looked_at_as_the_account() {
         fs::create_dir(made).unwrap();
     }
     std::os::unix::fs::chown(&theirs, Some(65534), Some(65533)).unwrap();
-    leave_a_socket(&ours.join("s"));
+    leave_a_socket(ours.join("s"));
     let listen = |path: &Path| {
         let address = format!("unix:{}/s", path.display());
         let line = format!("setuidgid :65534:65533 listen -r {address} echo ran");

@@ -3,7 +3,6 @@
 use nix::errno::Errno;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
 
 use super::harness::*;
 use crate::needs;
@@ -122,7 +121,7 @@ fn what_is_known_of_the_ids_and_of_proc_ends_with_them() {
     let run_line = |line: &str| {
         for stale in ["old", "bare/old"] {
             let _ = fs::remove_file(at(stale)); // there only from the second time on
-            drop(UnixListener::bind(at(stale)).unwrap());
+            leave_a_socket(at(stale));
         }
         let line = line.replace('@', directory.path().to_str().unwrap());
         let outcome = run(link("catena").args(line.split(' ')));

@@ -2,12 +2,17 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::libc::{SYS_clock_nanosleep, SYS_nanosleep, SYS_pause, c_long};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{of_i386, state};
 
@@ -36,6 +41,35 @@ pub(crate) fn in_time(mut holds: impl FnMut() -> bool) -> bool {
 #[track_caller]
 pub(crate) fn until(what: &str, holds: impl FnMut() -> bool) {
     assert!(in_time(holds), "timed out: {what}");
+}
+
+/// A socket at a path that nobody has any more. Another test's child has what is open here until its exec: it is left
+/// once that is over.
+pub(crate) fn leave_a_socket(path: impl AsRef<Path>) {
+    let path = path.as_ref();
+    drop(UnixListener::bind(path).unwrap());
+    let asker = UnixDatagram::unbound().unwrap();
+    until("a socket that nobody has", || {
+        asker.connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    });
+}
+
+/// Closes the only end of a pipe that reads, `writer` being the other: see `leave_a_socket`.
+pub(crate) fn close_reader(reader: OwnedFd, writer: BorrowedFd) {
+    drop(reader);
+    until("a pipe that nobody reads", || {
+        let mut ends = [PollFd::new(writer, PollFlags::empty())];
+        poll(&mut ends, PollTimeout::ZERO).unwrap() == 1
+    });
+}
+
+/// A port of 127.0.0.1 at which nobody listens: see `leave_a_socket`.
+pub(crate) fn free_port() -> u16 {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    until("a port that nobody has", || {
+        TcpStream::connect(address).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    });
+    address.port()
 }
 
 /// A call on a socket with a time limit, until nothing interrupts it: a process that is stopped and goes on, or a machine that

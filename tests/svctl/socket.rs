@@ -407,7 +407,7 @@ fn a_stale_socket_is_none() {
     let house = House::new();
     let fake = Fake::new(&house, "a");
     house.write("a/run", STAYS);
-    drop(std::os::unix::net::UnixListener::bind(house.at("a/supervise/socket")).unwrap());
+    leave_a_socket(house.at("a/supervise/socket"));
     fake.status(77, [0, b'u', 0, 1]);
     assert_eq!(without_numbers(&house.svctl("status a").stdout), "run: a: (pid N) Ns\n");
     fake.end();

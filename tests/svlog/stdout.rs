@@ -224,7 +224,7 @@ fn without_a_reader_it_ends_as_a_filter_does_and_its_lines_stay_in_the_pipe() {
     let (input, mut writer) = pipe();
     writer.write_all(b"one\ntwo\n").unwrap();
     let (output, end) = pipe();
-    drop(output);
+    close_reader(output, end.as_fd());
     let mut child = web(&input, end.try_clone().unwrap());
     assert_eq!(status_of(&mut child), Some(128 + Signal::SIGPIPE as i32));
     let mut ignoring = sh("trap '' PIPE; exec svlog -p web -");
