@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -89,8 +89,9 @@ pub(crate) fn link(name: &str) -> Command {
 /// A shell script that finds the links in PATH and their directory in `$B`. (`umask` is the shell's own: write
 /// `$B/umask`.)
 pub(crate) fn sh(script: &str) -> Command {
-    let mut command = prepared("sh");
-    command.args(["-c", script]);
+    // By its path it is spawned without a copy of all that this process has mapped.
+    let mut command = prepared("/bin/sh");
+    command.arg0("sh").args(["-c", script]);
     command
 }
 

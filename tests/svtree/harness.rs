@@ -10,7 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use nix::libc::O_NONBLOCK;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::support::*;
@@ -208,6 +209,15 @@ impl Tree {
     /// Sends svtree a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         send_signal(self.supervisor(), signal);
+    }
+
+    /// Sends a signal to run, if that runs. The command would reach finish too, which could then not note itself.
+    pub(crate) fn signal_run(&self, name: &str, signal: Signal) {
+        if let Some(status) = self.status_now(name).filter(|status| status.state == 1) {
+            let pid = i32::try_from(status.pid).unwrap();
+            // It may have ended since, and nobody else has its number so soon.
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
     }
 
     /// Waits for the end of svtree; returns its status, a signal N as 128 + N.

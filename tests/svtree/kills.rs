@@ -58,15 +58,6 @@ fn is_up(tree: &Tree, name: &str) -> bool {
     tree.status_now(name).is_some_and(|status| status.state == 1 && status.want == 'u' && lives(status.pid))
 }
 
-/// Sends a signal to run, if that runs. The command would reach finish too, which could then not note itself.
-fn signal_run(tree: &Tree, name: &str, signal: Signal) {
-    if let Some(status) = tree.status_now(name).filter(|status| status.state == 1) {
-        let pid = i32::try_from(status.pid).unwrap();
-        // It may have ended since, and nobody else has its number so soon.
-        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal);
-    }
-}
-
 /// Waits until a service and its logger run, and asserts that each of them is there once.
 #[track_caller]
 fn assert_one(tree: &Tree, name: &str, context: &str) {
@@ -318,8 +309,8 @@ fn at_any_moment_under_load() {
             for _ in 0..=random.below(3) {
                 let name = NAMES[random.below(3)];
                 match random.below(6) {
-                    0 => signal_run(&tree, name, Signal::SIGKILL),
-                    1 => signal_run(&tree, name, Signal::SIGTERM),
+                    0 => tree.signal_run(name, Signal::SIGKILL),
+                    1 => tree.signal_run(name, Signal::SIGTERM),
                     2 => tree.send(name, "du"),
                     3 => tree.send(name, "pc"),
                     4 => tree.signal(Signal::SIGHUP),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use nix::sys::resource::{Resource, getrlimit};
-use nix::sys::signal::Signal::SIGHUP;
+use nix::sys::signal::Signal::{SIGHUP, SIGKILL};
 
 use super::harness::*;
 use crate::needs;
@@ -93,25 +93,28 @@ enum Told {
     Nobody,
 }
 
+/// A tree that is not started yet, and what each of its services needs.
+fn with_random_needs(random: &mut Random) -> (Tree, BTreeMap<&'static str, Vec<usize>>) {
+    let mut needs = BTreeMap::new();
+    let mut tree = Tree::prepare(&[]);
+    for (i, name) in NAMES.into_iter().enumerate() {
+        let of: Vec<usize> = (0..i).filter(|_| random.below(3) == 0).collect();
+        let text: Vec<&str> = of.iter().flat_map(|need| [NAMES[*need], "\n"]).collect();
+        let text = text.concat();
+        needs.insert(name, of);
+        // Its directory may have another name then.
+        let finish = format!("#!/bin/sh\necho finish {name} >>$D/lines\n");
+        tree.add(name, &[("run", SLEEPER), ("needs", &text), ("restart-delay", "0\n"), ("finish", &finish)]);
+    }
+    (tree, needs)
+}
+
 #[test]
 fn what_is_wanted_after_any_commands_is_what_runs() {
     const COMMANDS: usize = 120;
     for seed in 0..3 {
         let mut random = Random::new(seed + 5);
-        let mut needs: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        let mut tree = Tree::prepare(&[]);
-        for (i, name) in NAMES.into_iter().enumerate() {
-            let of: Vec<usize> = (0..i).filter(|_| random.below(3) == 0).collect();
-            let text: Vec<&str> = of.iter().flat_map(|need| [NAMES[*need], "\n"]).collect();
-            let text = text.concat();
-            needs.insert(name, of);
-            // Its directory may have another name then.
-            let finish = format!("#!/bin/sh\necho finish {name} >>$D/lines\n");
-            tree.add(
-                name,
-                &[("run", SLEEPER), ("needs", &text), ("restart-delay", "0\n"), ("finish", &finish)],
-            );
-        }
+        let (mut tree, needs) = with_random_needs(&mut random);
         tree.supervise();
         tree.until_names(&NAMES);
         let mut told = [Told::Up; NAMES.len()];
@@ -124,7 +127,11 @@ fn what_is_wanted_after_any_commands_is_what_runs() {
                 4..7 => "down",
                 7 => "restart",
                 8 => "up alone",
-                9 => "signal KILL",
+                9 => {
+                    tree.signal_run(name, SIGKILL);
+                    log.push(format!("{name} killed"));
+                    continue;
+                }
                 10 => "wait finished 0.001",
                 11 => {
                     tree.signal(SIGHUP);
