@@ -96,7 +96,7 @@ enum Told {
 /// A tree that is not started yet, and what each of its services needs.
 fn with_random_needs(random: &mut Random) -> (Tree, BTreeMap<&'static str, Vec<usize>>) {
     let mut needs = BTreeMap::new();
-    let mut tree = Tree::prepare(&[]);
+    let tree = Tree::prepare(&[]);
     for (i, name) in NAMES.into_iter().enumerate() {
         let of: Vec<usize> = (0..i).filter(|_| random.below(3) == 0).collect();
         let text: Vec<&str> = of.iter().flat_map(|need| [NAMES[*need], "\n"]).collect();
