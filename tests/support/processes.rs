@@ -12,10 +12,11 @@ use super::in_time;
 /// The processes that have this directory as `$D`, or a cwd in it.
 pub(crate) fn processes_of(directory: &Path) -> Vec<u32> {
     let mark = format!("D={}", directory.display()).into_bytes();
+    let directory = directory.canonicalize().unwrap();
     let all = fs::read_dir("/proc").unwrap().flatten();
     let pids = all.filter_map(|process| process.file_name().to_str()?.parse().ok());
     let ours = |pid: &u32| {
-        let inside = |cwd: PathBuf| cwd.starts_with(directory);
+        let inside = |cwd: PathBuf| cwd.starts_with(&directory);
         fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(inside)
             || File::open(format!("/proc/{pid}/environ")).is_ok_and(|all| {
                 let entries = BufReader::with_capacity(64 << 10, all).split(0);
