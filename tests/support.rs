@@ -104,10 +104,13 @@ pub(crate) fn prepared(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let ours =
         ours.iter().filter(|directory| directory.exists()).map(|directory| directory.display().to_string());
     let ours = ours.collect::<Vec<_>>().join(":");
-    command.env("PATH", format!("{ours}:/usr/sbin:/usr/bin:/sbin:/bin")).env("B", bin());
+    command.env("PATH", format!("{ours}:{BASE_PATH}")).env("B", bin());
     command.stdin(Stdio::null());
     command
 }
+
+/// The base system alone in PATH, for scripts that mean its tools by the names of links.
+pub(crate) const BASE_PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Gives signals their default actions back: a shell's `&`, or nohup, has the tests ignore some, and they all that they start.
 fn default_signals() {
@@ -250,7 +253,7 @@ pub(crate) fn root() -> Result<(), String> {
 /// A program of another package.
 pub(crate) fn tool(name: &str) -> Result<(), String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let standard = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(PathBuf::from);
+    let standard = std::env::split_paths(BASE_PATH);
     let found = std::env::split_paths(&path).chain(standard).any(|directory| directory.join(name).is_file());
     if found { Ok(()) } else { Err(format!("the program {name}")) }
 }
