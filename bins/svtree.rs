@@ -13,6 +13,7 @@ mod draining;
 mod events;
 mod hosted;
 mod needs;
+mod ordered;
 mod own;
 mod program;
 mod queue;
