@@ -36,11 +36,20 @@ pub const PROGRAM: Link = Link {
     run,
 };
 
+/// The name that is runit's, whose statuses it has then.
+const RUNSV: &[u8] = b"runsv";
+
+/// Whether a program that is more than this one is called as it: by its name, with the prefix of a package before it, or by
+/// runit's.
+pub(crate) fn is_called(called: &[u8]) -> bool {
+    called == RUNSV || called.ends_with(PROGRAM.name.as_bytes())
+}
+
 fn run(cli: &mut Cli) -> Outcome<'_> {
     // What it holds is closed by the end of this process, all at once.
     let mut supervisor =
         ManuallyDrop::new(start(cli).map_err(|error| match (cli.called(), error.status()) {
-            (b"runsv", 100) => error.with_status(1),
+            (RUNSV, 100) => error.with_status(1),
             _ => error,
         })?);
     let status = match supervisor.run() {

@@ -13,6 +13,7 @@ mod draining;
 mod events;
 mod hosted;
 mod needs;
+mod ordered;
 mod own;
 mod program;
 mod queue;
@@ -77,8 +78,7 @@ static RUNSVDIR: Link = Link {
 fn run(cli: &mut Cli) -> Outcome<'_> {
     match cli.called() {
         b"runsvdir" => return cli.run_as(&RUNSVDIR),
-        b"runsv" => return cli.run_as(&svrun::PROGRAM),
-        name if name.ends_with(svrun::PROGRAM.name.as_bytes()) => return cli.run_as(&svrun::PROGRAM),
+        name if svrun::is_called(name) => return cli.run_as(&svrun::PROGRAM),
         _ => {}
     }
     let line = command_line::read(cli)?;

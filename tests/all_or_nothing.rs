@@ -359,8 +359,7 @@ impl<'a> Line<'a> {
             }
         };
         command.args(words).current_dir(at("@")).env_remove("LD_LIBRARY_PATH");
-        let path = "/usr/sbin:/usr/bin:/sbin:/bin";
-        command.env("PATH", at(&format!("{path}:@/missing:@/file:@/bin")));
+        command.env("PATH", at(&format!("{BASE_PATH}:@/missing:@/file:@/bin")));
         let outcome = run(&mut command);
         let read = |name: &str| fs::read_to_string(at(name)).unwrap();
         let (stdout, stderr) = match self.caller {

@@ -46,7 +46,7 @@ impl World {
 
     /// Runs a shell script in the directory, with `bin` in front in PATH.
     fn run(&self, script: &str) -> Outcome {
-        let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", self.at("bin").display());
+        let path = format!("{}:{BASE_PATH}", self.at("bin").display());
         run(sh(script).current_dir(&self.directory).env("PATH", path))
     }
 
@@ -433,7 +433,7 @@ fn an_account_binds_a_port_below_1024() {
         let script = format!("perl up.pl && {line} perl bind.pl");
         let mut command = prepared("unshare");
         command.args(["--net", "sh", "-c", &script]).current_dir(&world.directory);
-        command.env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", world.at("bin").display()));
+        command.env("PATH", format!("{}:{BASE_PATH}", world.at("bin").display()));
         run(&mut command)
     };
     if run(prepared("unshare").args(["--net", "true"])).status != 0 || bind("") != prints("bound 0\n") {

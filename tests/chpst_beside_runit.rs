@@ -22,7 +22,8 @@ fn chpst_does_what_runits_does_but_for_the_differences_that_are_named() {
     let lines = table::lines();
     assert!(lines.len() >= 300, "{}", lines.len());
     let place = open_directory();
-    let queue = Mutex::new(share(lines.iter()));
+    let ours: Vec<_> = share(&lines).collect();
+    let queue = Mutex::new(ours.iter());
     let work = || {
         let sandbox = Sandbox::new(place.path());
         let mut complaints = Vec::new();
@@ -44,7 +45,8 @@ fn chpst_does_what_runits_does_but_for_the_differences_that_are_named() {
         }
     }
     tell(&format!(
-        "chpst beside runit: of {} lines those of this share, {} differences",
+        "chpst beside runit: {} of {} lines, {} differences",
+        ours.len(),
         lines.len(),
         DIFFERENCES.len()
     ));

@@ -937,7 +937,7 @@ fn a_set_id_copy_refuses_to_work_whatever_the_owner_of_its_root_puts_in_the_plac
         let script = "mount --bind /proc \"$0/bound\" &&
             exec chroot --userspec=65534:65534 --groups= \"$0\" /catena setuidgid :0:0 /state";
         let mut chroot = prepared("unshare");
-        chroot.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"); // whose chroot has the option
+        chroot.env("PATH", BASE_PATH); // whose chroot has the option
         chroot.args(["--mount", "sh", "-c", script]).arg(&root);
         assert_eq!(&run(&mut chroot), expected, "{proc}");
     }

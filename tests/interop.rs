@@ -266,7 +266,7 @@ fn one_line_may_mix_all_toolboxes() {
     // All in one mount namespace, the states apart by a line.
     let path = links[0].parent().unwrap().display();
     let chains = lines.iter().fold(String::new(), |text, line| text + "env" + line + " ./state\necho END\n");
-    let script = format!("PATH={path}:/usr/sbin:/usr/bin:/sbin:/bin\n{chains}");
+    let script = format!("PATH={path}:{BASE_PATH}\n{chains}");
     let seen = run(accounts.command(["sh", "-c", &script]).current_dir(&directory));
     assert_eq!((seen.status, &*seen.stderr), (0, ""));
     let states: Vec<String> = seen.stdout.split("END\n").map(sorted).collect();

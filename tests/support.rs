@@ -8,9 +8,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use common::signals;
 use nix::errno::Errno;
 use nix::libc::c_long;
 
@@ -97,15 +98,31 @@ pub(crate) fn sh(script: &str) -> Command {
 
 /// Any other program, with the same environment. `unshare` is the base system's, which has more options than the link.
 pub(crate) fn prepared(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    default_signals();
     let program = program.as_ref();
     let mut command = if program == "unshare" { Command::new(BASE_UNSHARE) } else { Command::new(program) };
     let ours = [bin(), executed()];
     let ours =
         ours.iter().filter(|directory| directory.exists()).map(|directory| directory.display().to_string());
     let ours = ours.collect::<Vec<_>>().join(":");
-    command.env("PATH", format!("{ours}:/usr/sbin:/usr/bin:/sbin:/bin")).env("B", bin());
+    command.env("PATH", format!("{ours}:{BASE_PATH}")).env("B", bin());
     command.stdin(Stdio::null());
     command
+}
+
+/// The base system alone in PATH, for scripts that mean its tools by the names of links.
+pub(crate) const BASE_PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Gives signals their default actions back: a shell's `&`, or nohup, has the tests ignore some, and they all that they start.
+fn default_signals() {
+    static DONE: Once = Once::new();
+    DONE.call_once(|| {
+        // SIGPIPE is ignored by Rust itself, and by none of its children.
+        let ignored = signals::ignored() & !signals::mask_of(&[signals::PIPE]);
+        for signal in (1..=64).filter(|signal| ignored & signals::mask_of(&[*signal]) != 0) {
+            signals::set_ignored(signal, false).unwrap();
+        }
+    });
 }
 
 /// The base system's unshare, for lines in which the link would be found first.
@@ -237,7 +254,7 @@ pub(crate) fn root() -> Result<(), String> {
 /// A program of another package.
 pub(crate) fn tool(name: &str) -> Result<(), String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let standard = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(PathBuf::from);
+    let standard = std::env::split_paths(BASE_PATH);
     let found = std::env::split_paths(&path).chain(standard).any(|directory| directory.join(name).is_file());
     if found { Ok(()) } else { Err(format!("the program {name}")) }
 }

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use common::door::{self, Owner};
+use common::identity::{Identity, same};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::libc::off_t;
@@ -11,7 +12,6 @@ use nix::sys::uio::pread;
 use nix::unistd::{ftruncate, write};
 
 use super::archive::sync;
-use super::record::{Id, id};
 
 const NAME: &std::ffi::CStr = c"current";
 
@@ -35,8 +35,8 @@ impl Found {
         Ok(found.map(Self))
     }
 
-    pub(super) fn id(&self) -> Id {
-        id(&self.0)
+    pub(super) fn id(&self) -> Identity {
+        Identity::of(&self.0)
     }
 
     pub(super) fn size(&self) -> u64 {
@@ -71,8 +71,8 @@ impl Current {
         Ok(Self { fd, size: size(&stat), stat, unended: false })
     }
 
-    pub(super) fn id(&self) -> Id {
-        id(&self.stat)
+    pub(super) fn id(&self) -> Identity {
+        Identity::of(&self.stat)
     }
 
     pub(super) fn size(&self) -> u64 {
@@ -97,7 +97,7 @@ impl Current {
 
     /// Whether it is still the file of that name.
     pub(super) fn has_its_name(&self, directory: &OwnedFd) -> nix::Result<bool> {
-        Ok(door::entry(directory, NAME)?.is_some_and(|stat| id(&stat) == self.id()))
+        Ok(door::entry(directory, NAME)?.is_some_and(|stat| same(&stat, &self.stat)))
     }
 
     /// Appends both, or nothing; first the end of a last line that has none.

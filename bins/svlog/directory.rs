@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
+use common::identity::Identity;
 use common::{Text, Voice, clock};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
@@ -15,7 +16,7 @@ use super::dropped::Dropped;
 use super::leftovers;
 use super::lines::{Maker, Place};
 use super::processor::Processor;
-use super::record::{Entry, Id, Record};
+use super::record::{Entry, Record};
 use super::resume::{Left, Verdict};
 use super::rotation::{Limits, Rotation};
 use super::shared::Shared;
@@ -94,7 +95,7 @@ impl Directory {
         self.site.fd()
     }
 
-    pub(super) fn id(&self) -> Id {
+    pub(super) fn id(&self) -> Identity {
         self.site.id()
     }
 
@@ -234,7 +235,7 @@ impl Directory {
         // With room for the notice of missing lines, and for the end of the last one.
         let more = if !self.dropped.is_none() || unended { 129 } else { 0 };
         // Also where there is none: the line goes on.
-        let file = self.current.as_ref().map_or([0; 2], Current::id);
+        let file = self.current.as_ref().map_or(Identity::NONE, Current::id);
         Entry { file, offset: self.size(), length: length as u64 + more, before: self.place, after }
     }
 

@@ -9,7 +9,7 @@ use std::ffi::CStr;
 use std::os::fd::AsFd;
 
 use common::door::{self, Owner};
-use common::fds;
+use common::{fds, identity};
 use nix::errno::Errno;
 use nix::fcntl::renameat;
 use nix::sys::stat::{FileStat, Mode, SFlag};
@@ -17,7 +17,6 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::archive::Kind;
 use super::config::Config;
-use super::record::id;
 use super::shelf::Shelf;
 use super::site::{Site, beside};
 
@@ -91,7 +90,7 @@ fn has_archive_name(site: &Site, stat: &FileStat) -> nix::Result<bool> {
     let mut found = false;
     if stat.st_nlink == 2 && fds::is(stat, SFlag::S_IFREG) {
         fds::each_name(site.fd().as_fd(), |name| {
-            let same = |other: Option<FileStat>| other.is_some_and(|other| id(&other) == id(stat));
+            let same = |other: Option<FileStat>| other.is_some_and(|other| identity::same(&other, stat));
             found |= name.to_bytes().starts_with(b"@") && door::entry(site.fd(), name).is_ok_and(same);
         })?;
     }

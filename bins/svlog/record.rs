@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{Ordering, fence};
 
 use common::door::{self, Owner};
+use common::identity::Identity;
 use common::input::{Input, Look};
 use common::memory::Page;
 use common::{fds, file, procfs};
@@ -31,9 +32,6 @@ const NAME: &std::ffi::CStr = c"batch";
 const OURS: &[u8] = b"svlog ";
 const WORD: u64 = u64::from_ne_bytes(*b"svlog 4\n");
 
-/// The identity of a file or a directory: device and inode.
-pub(super) type Id = [u64; 2];
-
 /// The record: that of the previous process until [`Record::ready`], then that of this one.
 #[derive(Debug)]
 pub(super) struct Record {
@@ -48,7 +46,7 @@ pub(super) struct Record {
 /// An entry for a `current`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Entry {
-    pub(super) file: Id,
+    pub(super) file: Identity,
     /// Where the batch began.
     pub(super) offset: u64,
     /// How many bytes it is, or is to be at most.
@@ -59,9 +57,9 @@ pub(super) struct Entry {
     pub(super) after: Place,
 }
 
-/// Its identity.
-pub(super) fn id(stat: &FileStat) -> Id {
-    [stat.st_dev, fds::inode(stat)]
+/// It as words of the record.
+fn words(id: Identity) -> [u64; 2] {
+    [id.device, id.inode]
 }
 
 /// Whatever was stored before it is there, wherever this process is killed, before what is stored after it.
@@ -86,7 +84,7 @@ impl Record {
             return Ok(None);
         }
         let boot = boot()?;
-        let pipe = id(pipe);
+        let pipe = words(Identity::of(pipe));
         // Ours alone: it decides where the files of other directories are cut, and to truncate it ends us by
         // SIGBUS.
         let file = door::file_or_new(directory.as_fd(), NAME, OFlag::O_RDWR, 0o600, Owner::Us)?;
@@ -141,8 +139,8 @@ impl Record {
 
     /// The last entry of this `current` in this directory; and whether the batch of that entry is still in the
     /// pipe, and comes once more.
-    pub(super) fn left(&self, directory: Id, file: Id) -> Option<(Entry, bool)> {
-        let at = self.last(directory, |record, at| record.has(at.file(), &file))?;
+    pub(super) fn left(&self, directory: Identity, file: Identity) -> Option<(Entry, bool)> {
+        let at = self.last(directory, |record, at| record.has(at.file(), &words(file)))?;
         let (before, after) = unpack(self.get(at.places()));
         let (offset, length) = (self.get(at.offset()), self.get(at.length()));
         let comes_again = self.unfinished && self.get(at.number()) == self.get(OPEN);
@@ -150,17 +148,17 @@ impl Record {
     }
 
     /// Where the log was last in a line in this directory, whatever file that was in.
-    pub(super) fn place(&self, directory: Id) -> Place {
+    pub(super) fn place(&self, directory: Identity) -> Place {
         self.last(directory, |_, _| true).map_or(Place::default(), |at| unpack(self.get(at.places())).1)
     }
 
     /// The slot of a directory.
-    fn slot(&self, directory: Id) -> Option<Slot> {
-        Slot::all().find(|slot| self.has(slot.directory(), &directory))
+    fn slot(&self, directory: Identity) -> Option<Slot> {
+        Slot::all().find(|slot| self.has(slot.directory(), &words(directory)))
     }
 
     /// The last entry of a directory for which `is` holds.
-    fn last(&self, directory: Id, is: impl Fn(&Self, EntryAt) -> bool) -> Option<EntryAt> {
+    fn last(&self, directory: Identity, is: impl Fn(&Self, EntryAt) -> bool) -> Option<EntryAt> {
         let there = |at: &EntryAt| self.get(at.number()) != 0 && is(self, *at);
         self.slot(directory)?.entries().into_iter().filter(there).max_by_key(|at| self.get(at.number()))
     }
@@ -229,11 +227,11 @@ impl Record {
 
     /// It is about to be written to `current` in this directory; or, before the first batch, that is how it is.
     /// The other entry stays true until all of this one is.
-    pub(super) fn file(&mut self, directory: Id, entry: Entry) {
+    pub(super) fn file(&mut self, directory: Identity, entry: Entry) {
         let at = self.present(directory).unwrap_or_else(|| self.oldest(directory));
         self.set(at.number(), 0);
         barrier();
-        self.set_all(at.file(), &entry.file);
+        self.set_all(at.file(), &words(entry.file));
         self.set(at.offset(), entry.offset);
         self.set(at.length(), entry.length);
         self.set(at.places(), pack(entry.before, entry.after));
@@ -242,14 +240,14 @@ impl Record {
     }
 
     /// As many bytes were written there.
-    pub(super) fn wrote(&mut self, directory: Id, length: u64) {
+    pub(super) fn wrote(&mut self, directory: Identity, length: u64) {
         if let Some(at) = self.present(directory) {
             self.set(at.length(), length);
         }
     }
 
     /// It was not written there.
-    pub(super) fn forget(&mut self, directory: Id) {
+    pub(super) fn forget(&mut self, directory: Identity) {
         if let Some(at) = self.present(directory) {
             let (before, _) = unpack(self.get(at.places()));
             self.set(at.length(), 0);
@@ -258,25 +256,25 @@ impl Record {
     }
 
     /// The entry of this batch.
-    fn present(&self, directory: Id) -> Option<EntryAt> {
+    fn present(&self, directory: Identity) -> Option<EntryAt> {
         let number = self.number;
         self.last(directory, |record, at| record.get(at.number()) == number)
     }
 
     /// The older entry of a directory. A directory without a slot gets the one that has not been used for
     /// longest.
-    fn oldest(&mut self, directory: Id) -> EntryAt {
+    fn oldest(&mut self, directory: Identity) -> EntryAt {
         let slot = self.slot(directory).unwrap_or_else(|| self.take_slot(directory));
         let [one, other] = slot.entries();
         if self.get(one.number()) <= self.get(other.number()) { one } else { other }
     }
 
-    fn take_slot(&mut self, directory: Id) -> Slot {
+    fn take_slot(&mut self, directory: Identity) -> Slot {
         let last_used = |slot: &Slot| slot.entries().map(|at| self.get(at.number())).into_iter().max();
         let slot = Slot::all().min_by_key(last_used).unwrap_or(Slot::FIRST);
         slot.entries().iter().for_each(|at| self.set(at.number(), 0));
         barrier();
-        self.set_all(slot.directory(), &directory);
+        self.set_all(slot.directory(), &words(directory));
         slot
     }
 

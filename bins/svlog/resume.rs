@@ -85,13 +85,16 @@ impl Left {
 
 #[cfg(test)]
 mod tests {
+    use common::identity::Identity;
+
     use super::*;
 
     #[test]
     fn the_verdict_follows_from_size_mode_and_record() {
         let place = |length| Place { within: true, selected: true, length };
         let [empty, other, before, after] = [1, 2, 3, 4].map(place);
-        let entry = |offset, length| Some(Entry { file: [7, 7], offset, length, before, after });
+        let file = Identity { device: 7, inode: 7 };
+        let entry = |offset, length| Some(Entry { file, offset, length, before, after });
         let (keep, archive) = (Verdict::Keep, Verdict::Archive);
         for (size, closed, entry, comes_again, expected) in [
             // No record of this file.

@@ -6,7 +6,8 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
 use common::door::{self, Owner};
-use common::{Voice, fds, identity, lock};
+use common::identity::{self, Identity};
+use common::{Voice, fds, lock};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat, stat};
@@ -14,7 +15,6 @@ use nix::sys::statvfs::{Statvfs, fstatvfs};
 use nix::unistd::{geteuid, read};
 
 use super::config::Config;
-use super::record::{Id, id};
 
 /// The bytes that a `config` has at most.
 const MOST: usize = 1 << 20;
@@ -24,7 +24,7 @@ const MOST: usize = 1 << 20;
 pub(super) struct Site {
     path: &'static CStr,
     fd: OwnedFd,
-    id: Id,
+    id: Identity,
     /// Held by its lock.
     lock: OwnedFd,
     /// Its name is that of another directory, or of none; this was said.
@@ -39,7 +39,7 @@ impl Site {
         let voice = Voice { directory: path.to_bytes(), ..voice };
         let (fd, lock) = enter(path, voice)?;
         match fstat(&fd) {
-            Ok(stat) => Some(Self { path, id: id(&stat), fd, lock, gone: false, voice, verbose }),
+            Ok(stat) => Some(Self { path, id: Identity::of(&stat), fd, lock, gone: false, voice, verbose }),
             Err(errno) => {
                 voice.unable(&[b"look at the log directory"], errno);
                 None
@@ -51,7 +51,7 @@ impl Site {
         &self.fd
     }
 
-    pub(super) fn id(&self) -> Id {
+    pub(super) fn id(&self) -> Identity {
         self.id
     }
 
@@ -105,7 +105,7 @@ impl Site {
         }
         let fd = fds::open_directory(AT_FDCWD, self.path)?;
         let lock = take(&fd, 1)?.ok_or(Errno::EBUSY)?;
-        self.id = id(&fstat(&fd)?);
+        self.id = Identity::of(&fstat(&fd)?);
         (self.fd, self.lock) = (fd, lock);
         Ok(())
     }

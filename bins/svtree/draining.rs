@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::ordered::Ordered;
+
 /// How long what such a service needs waits for its logger, in milliseconds: it may write there. What the service has
 /// left behind can keep the log open for ever, and is ended when all services are down.
 const PATIENCE: u64 = 500;
@@ -9,8 +11,7 @@ const PATIENCE: u64 = 500;
 /// By slot.
 #[derive(Debug, Default)]
 pub(super) struct Draining {
-    /// In order.
-    slots: Vec<usize>,
+    slots: Ordered<usize, ()>,
     /// When patience with each is over: monotonic, ms, in order.
     due: VecDeque<(u64, usize)>,
 }
@@ -18,22 +19,18 @@ pub(super) struct Draining {
 impl Draining {
     /// A service is one of them, or is not.
     pub(super) fn note(&mut self, slot: usize, drains: bool, now: u64) {
-        match self.slots.binary_search(&slot) {
-            Ok(at) if !drains => {
-                self.slots.remove(at);
-                self.due.retain(|(_, other)| *other != slot);
-            }
-            Err(at) if drains => {
-                self.slots.insert(at, slot);
+        if drains {
+            if self.slots.set(slot, ()) {
                 self.due.push_back((now.saturating_add(PATIENCE), slot));
             }
-            _ => {}
+        } else if self.slots.remove(&slot) {
+            self.due.retain(|(_, other)| *other != slot);
         }
     }
 
     /// How many there are.
     pub(super) fn count(&self) -> usize {
-        self.slots.len()
+        self.slots.count()
     }
 
     /// The next one with which patience is over; each comes once.

@@ -1,10 +1,11 @@
 //! The timer queue: when the first of any number of slots is due.
 
+use super::ordered::Ordered;
+
 /// A time for each slot that has one: monotonic, in milliseconds.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// In order.
-    times: Vec<(u64, usize)>,
+    times: Ordered<(u64, usize), ()>,
 }
 
 impl Queue {
@@ -13,23 +14,24 @@ impl Queue {
         if *before == time {
             return;
         }
-        if let Some(Ok(at)) = before.map(|before| self.times.binary_search(&(before, slot))) {
-            self.times.remove(at);
+        if let Some(before) = *before {
+            self.times.remove(&(before, slot));
         }
-        if let Some((time, Err(at))) = time.map(|time| (time, self.times.binary_search(&(time, slot)))) {
-            self.times.insert(at, (time, slot));
+        if let Some(time) = time {
+            self.times.set((time, slot), ());
         }
         *before = time;
     }
 
     /// When the first slot is due.
     pub(super) fn first(&self) -> Option<u64> {
-        self.times.first().map(|(time, _)| *time)
+        self.times.iter().next().map(|((time, _), ())| time)
     }
 
     /// The slots that are due at `now`, the first of them first.
     pub(super) fn due(&self, now: u64) -> impl Iterator<Item = usize> + '_ {
-        self.times.iter().take_while(move |(time, _)| *time <= now).map(|(_, slot)| *slot)
+        let due = self.times.iter().take_while(move |((time, _), ())| *time <= now);
+        due.map(|((_, slot), ())| slot)
     }
 }
 

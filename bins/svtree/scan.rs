@@ -18,6 +18,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::file::{self, Kind};
+use common::identity::Identity;
 use common::{clock, fds};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
@@ -27,8 +28,8 @@ use nix::sys::time::TimeSpec;
 pub(crate) use notice::Notice;
 use pace::Pace;
 use place::Growth;
-pub(crate) use table::{Identity, argument, is_service};
 use table::{State, Step, Table};
+pub(crate) use table::{argument, is_service};
 use watches::{About, Watches};
 
 /// Milliseconds that a run may take to be written and made executable, before it is taken for what it is.

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 
 use super::hosted::Hosted;
+use super::ordered::Ordered;
 use crate::supervise::CHILDREN;
 
 /// The slot of the program of the container.
@@ -13,10 +14,8 @@ pub(super) const PROGRAM: usize = 0;
 pub(super) struct Slots {
     all: Vec<Option<Box<Hosted>>>,
     free: Vec<usize>,
-    /// In order.
-    names: Vec<(&'static [u8], usize)>,
-    /// In order.
-    pids: Vec<(u32, usize)>,
+    names: Ordered<&'static [u8], usize>,
+    pids: Ordered<u32, usize>,
 }
 
 impl Slots {
@@ -41,9 +40,9 @@ impl Slots {
         let Some(hosted) = self.all.get_mut(slot).and_then(Option::as_deref_mut) else { return };
         let before = std::mem::replace(&mut hosted.name, name).to_bytes();
         if self.named(before) == Some(slot) {
-            self.forget_name(before); // else another has it by now
+            self.names.remove(before); // else another has it by now
         }
-        self.set_name(name.to_bytes(), slot);
+        self.names.set(name.to_bytes(), slot);
     }
 
     /// Gives up a slot for which no service was opened.
@@ -53,7 +52,7 @@ impl Slots {
 
     /// Puts a service into the slot that is reserved for it.
     pub(super) fn put(&mut self, slot: usize, hosted: Box<Hosted>) {
-        self.set_name(hosted.name.to_bytes(), slot);
+        self.names.set(hosted.name.to_bytes(), slot);
         self.all[slot] = Some(hosted);
     }
 
@@ -61,9 +60,9 @@ impl Slots {
     pub(super) fn take(&mut self, slot: usize) -> Option<Box<Hosted>> {
         let hosted = self.all.get_mut(slot)?.take()?;
         for pid in hosted.pids.into_iter().filter(|pid| *pid != 0) {
-            self.forget_pid(pid);
+            self.pids.remove(&pid);
         }
-        self.forget_name(hosted.name.to_bytes());
+        self.names.remove(hosted.name.to_bytes());
         self.free.push(slot);
         Some(hosted)
     }
@@ -80,12 +79,12 @@ impl Slots {
 
     /// The slot of the service of this name.
     pub(super) fn named(&self, name: &[u8]) -> Option<usize> {
-        Some(self.names[self.search_name(name).ok()?].1)
+        self.names.get(name)
     }
 
     /// The slot of the service whose child has this pid.
     pub(super) fn of_pid(&self, pid: u32) -> Option<usize> {
-        Some(self.pids[self.search_pid(pid).ok()?].1)
+        self.pids.get(&pid)
     }
 
     /// The children of a service are these now.
@@ -97,59 +96,26 @@ impl Slots {
         for pid in std::mem::replace(&mut hosted.pids, pids) {
             // A pid may have passed to a child of another service by now.
             if pid != 0 && self.of_pid(pid) == Some(slot) {
-                self.forget_pid(pid);
+                self.pids.remove(&pid);
             }
         }
         for pid in pids.into_iter().filter(|pid| *pid != 0) {
-            match self.search_pid(pid) {
-                Ok(at) => self.pids[at].1 = slot,
-                Err(at) => self.pids.insert(at, (pid, slot)),
-            }
+            self.pids.set(pid, slot);
         }
     }
 
     /// The slots that are in use, in the order of the names.
     pub(super) fn in_order(&self) -> impl Iterator<Item = usize> + '_ {
-        self.names.iter().map(|(_, slot)| *slot)
+        self.names.iter().map(|(_, slot)| slot)
     }
 
     /// The name that follows `name` in their order, and its slot.
     pub(super) fn after(&self, name: Option<&[u8]>) -> Option<(&'static [u8], usize)> {
-        let from = name.map_or(0, |name| self.search_name(name).map_or_else(|at| at, |at| at + 1));
-        self.names.get(from).copied()
+        self.names.after(name)
     }
 
     /// How many services there are.
     pub(super) fn count(&self) -> usize {
-        self.names.len()
-    }
-
-    /// Where a name is in the order, or would be.
-    fn search_name(&self, name: &[u8]) -> Result<usize, usize> {
-        self.names.binary_search_by(|(other, _)| (*other).cmp(name))
-    }
-
-    fn set_name(&mut self, name: &'static [u8], slot: usize) {
-        match self.search_name(name) {
-            Ok(at) => self.names[at] = (name, slot),
-            Err(at) => self.names.insert(at, (name, slot)),
-        }
-    }
-
-    fn forget_name(&mut self, name: &[u8]) {
-        if let Ok(at) = self.search_name(name) {
-            self.names.remove(at);
-        }
-    }
-
-    /// Where a pid is in the order, or would be.
-    fn search_pid(&self, pid: u32) -> Result<usize, usize> {
-        self.pids.binary_search_by_key(&pid, |(other, _)| *other)
-    }
-
-    fn forget_pid(&mut self, pid: u32) {
-        if let Ok(at) = self.search_pid(pid) {
-            self.pids.remove(at);
-        }
+        self.names.count()
     }
 }

@@ -1,4 +1,4 @@
-//! Which words in a program's place this process applies itself: the links that are in it.
+//! Which files are one; and which words in a program's place this process applies itself: the links that are in it.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
@@ -11,6 +11,27 @@ use nix::sys::stat::{FileStat, fstat, stat};
 use crate::sys::{file, process};
 use crate::{fds, procfs};
 
+/// What a file is known by, whatever its name.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Identity {
+    /// Of the file system.
+    pub device: u64,
+    /// In it.
+    pub inode: u64,
+}
+
+impl Identity {
+    /// That of none.
+    pub const NONE: Self = Self { device: 0, inode: 0 };
+
+    /// That of a file.
+    #[must_use]
+    #[allow(clippy::useless_conversion, reason = "on some systems the number of a device has 32 bits")]
+    pub fn of(file: &FileStat) -> Self {
+        Self { device: file.st_dev.into(), inode: fds::inode(file) }
+    }
+}
+
 /// How a link in this process is recognized.
 #[derive(Clone, Copy)]
 pub enum SelfMatch {
@@ -21,12 +42,7 @@ pub enum SelfMatch {
     /// By its name without a slash, as the user asked by calling `catena`.
     Named,
     /// By its file: exec's search finds this one, which this process runs.
-    File {
-        /// Of the file system.
-        device: u64,
-        /// In it.
-        inode: u64,
-    },
+    File(Identity),
 }
 
 impl SelfMatch {
@@ -47,7 +63,7 @@ impl SelfMatch {
     /// Recognition by this file.
     #[must_use]
     pub fn of(file: &FileStat) -> Self {
-        Self::File { device: file.st_dev, inode: fds::inode(file) }
+        Self::File(Identity::of(file))
     }
 
     /// Whether `word` is written as the link of this name.
@@ -65,7 +81,7 @@ impl SelfMatch {
     pub fn expect(&self, word: &CStr, this: &str, name: &str) -> Option<Self> {
         match self {
             _ if !self.is_called(word, name) => None,
-            Self::Named | Self::File { .. } => Some(*self),
+            Self::Named | Self::File(_) => Some(*self),
             Self::Alone => sibling(this, name),
             Self::At(file) => beside(file.to_bytes(), this, name),
         }
@@ -77,9 +93,7 @@ impl SelfMatch {
         match self {
             Self::Alone | Self::At(_) => false,
             Self::Named => true,
-            Self::File { device, inode } => {
-                program().is_some_and(|found| (found.st_dev, fds::inode(&found)) == (*device, *inode))
-            }
+            Self::File(own) => program().is_some_and(|found| Identity::of(&found) == *own),
         }
     }
 }
@@ -109,7 +123,7 @@ fn beside(file: &[u8], own: &str, other: &str) -> Option<SelfMatch> {
 /// Whether two files are one.
 #[must_use]
 pub fn same(one: &FileStat, other: &FileStat) -> bool {
-    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+    Identity::of(one) == Identity::of(other)
 }
 
 /// Whether this program's own file, which is open, would give rights to whoever runs it.

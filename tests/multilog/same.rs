@@ -107,7 +107,8 @@ fn inputs() -> Vec<Vec<u8>> {
 fn every_script_makes_the_same_of_every_input() {
     needs!(Multilog.there());
     let inputs = inputs();
-    for (i, script) in share(SCRIPTS.iter().enumerate()) {
+    let scripts: Vec<_> = share(SCRIPTS.iter().enumerate()).collect();
+    for (i, script) in &scripts {
         // In one process of each for all, as far as that can be: the inputs as they are, and all in one.
         let all: Vec<u8> = inputs.iter().flat_map(|input| [&input[..], b"\n"].concat()).collect();
         if all.len() < 90_000 {
@@ -121,7 +122,8 @@ fn every_script_makes_the_same_of_every_input() {
         }
     }
     tell(&format!(
-        "multilog: of {} scripts those of this share, {} inputs, all the same",
+        "multilog: {} of {} scripts, {} inputs, all the same",
+        scripts.len(),
         SCRIPTS.len(),
         inputs.len()
     ));

@@ -14,13 +14,14 @@ use super::in_time;
 /// The processes that have this directory as `$D`, or a cwd in it.
 pub(crate) fn processes_of(directory: &Path) -> Vec<u32> {
     let mark = [b"\0D=", directory.as_os_str().as_bytes(), b"\0"].concat();
+    let directory = directory.canonicalize().unwrap();
     // All that there are, for each test: without a look at the entries one by one.
     let mark = memmem::Finder::new(&mark);
     let all = fs::read_dir("/proc").unwrap().flatten();
     let pids = all.filter_map(|process| process.file_name().to_str()?.parse().ok());
     let mut entries = Vec::new();
     let mut ours = |pid: &u32| {
-        if fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(directory)) {
+        if fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(&directory)) {
             return true;
         }
         entries.clear();

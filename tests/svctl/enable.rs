@@ -94,7 +94,6 @@ impl Drop for World {
             scanner.kill().unwrap(); // it is to start nothing more
             scanner.wait().unwrap();
         }
-        kill_processes_of(&self.house.at("").canonicalize().unwrap());
     }
 }
 

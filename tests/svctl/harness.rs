@@ -156,6 +156,7 @@ impl Drop for House {
         while let Some((child, directory)) = self.supervisors.pop() {
             end(child, &directory);
         }
+        kill_processes_of(self.directory.path());
     }
 }
 

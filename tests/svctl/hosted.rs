@@ -57,8 +57,8 @@ impl Forest {
 
 impl Drop for Forest {
     fn drop(&mut self) {
-        kill_processes_of(&self.house.at("").canonicalize().unwrap());
         if let Some(mut tree) = self.tree.take() {
+            let _ = tree.kill(); // it may have ended
             tree.wait().unwrap();
         }
     }

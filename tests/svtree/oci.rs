@@ -1,7 +1,7 @@
 //! A tree in a container of an OCI runtime, as container engines start it.
 //!
-//! The runtime is crun, in a mount namespace with a cgroup file system of version 2 alone: beside one of version 1, and
-//! where it may make no cgroups, it would refuse. The container has no cgroup of its own.
+//! The runtime is crun, by packaging/oci/with-cgroup2: beside a cgroup file system of version 1, and where it may make no
+//! cgroups, it would refuse. The container has no cgroup of its own.
 
 use std::fs;
 use std::process::Command;
@@ -19,10 +19,9 @@ fn runtime() -> Result<(), String> {
 
 /// A command of the runtime about the container of this tree.
 fn crun(tree: &Tree, words: &[&str]) -> Command {
-    let script = "mount -t cgroup2 cgroup2 /sys/fs/cgroup
-        exec crun --cgroup-manager=disabled --root containers \"$@\"";
-    let mut command = tree.adopt(prepared("unshare"));
-    command.args(["--mount", "--propagation", "private", "sh", "-ec", script, "sh"]).args(words);
+    let mut command = tree.adopt(prepared(house().join("packaging/oci/with-cgroup2")));
+    command.env("PATH", BASE_PATH);
+    command.args(["crun", "--cgroup-manager=disabled", "--root", "containers"]).args(words);
     // The runtime gives the container's account what it gets as stdin, /dev/null too.
     fs::write(tree.path("nothing"), "").unwrap();
     command.stdin(fs::File::open(tree.path("nothing")).unwrap());

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use common::{Exit, OrFail, fds, shown};
+use common::identity::Identity;
+use common::{Exit, OrFail, shown};
 use nix::sys::stat::fstat;
 
 use super::file::{Dir, Found, LEADS_NOWHERE};
@@ -25,8 +26,8 @@ fn services(dir: &Dir) -> impl Iterator<Item = (Vec<u8>, Dir)> {
     names.filter_map(|name| Some((name.clone(), dir.enter(&c_string(&name)).ok()?)))
 }
 
-/// What a service is known by, as in svtree: device, inode, and the argument in its name.
-type Identity = (u64, u64, Option<Vec<u8>>);
+/// What a service is known by, as in svtree: its directory, and the argument in its name.
+type Known = (Identity, Option<Vec<u8>>);
 
 /// Looks at all services of a tree, at their needs, and at the tree's own scripts.
 ///
@@ -34,7 +35,7 @@ type Identity = (u64, u64, Option<Vec<u8>>);
 /// Where this process cannot do its work.
 pub(super) fn look(checker: &Checker, dir: &Dir, findings: &mut Findings) -> Result<(), Exit> {
     let mut needs = Needs::default();
-    let mut first: BTreeMap<Identity, Vec<u8>> = BTreeMap::new();
+    let mut first: BTreeMap<Known, Vec<u8>> = BTreeMap::new();
     for name in names(dir).into_iter().filter(|name| !name.starts_with(b".")) {
         let path = dir.at(&name);
         if matches!(dir.look(&c_string(&name)), Found::Other(what) if what == LEADS_NOWHERE) {
@@ -44,8 +45,7 @@ pub(super) fn look(checker: &Checker, dir: &Dir, findings: &mut Findings) -> Res
     }
     for (name, service) in services(dir) {
         let stat = fstat(&service.fd).or_fail(format_args!("look at {}", shown(&service.path)))?;
-        #[allow(clippy::useless_conversion, reason = "on some systems the number of a device has 32 bits")]
-        let key = (stat.st_dev.into(), fds::inode(&stat), argument(&c_string(&name)).map(<[u8]>::to_vec));
+        let key = (Identity::of(&stat), argument(&c_string(&name)).map(<[u8]>::to_vec));
         if let Some(other) = first.get(&key) {
             let what = format!("it is the same directory as {}, and hosted once", shown(other));
             findings.warning(At::file(&service.path), what, "remove one of them");

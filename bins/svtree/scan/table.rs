@@ -3,26 +3,7 @@
 use std::cmp::Ordering;
 use std::ffi::{CStr, CString};
 
-use common::fds;
-use nix::sys::stat::FileStat;
-
-/// What a directory is known by, whatever its name.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    /// That of a name that cannot be looked up.
-    pub(super) const UNKNOWN: Self = Self { device: 0, inode: 0 };
-
-    /// That of a file.
-    #[allow(clippy::useless_conversion, reason = "on some systems the number of a device has 32 bits")]
-    pub(super) fn of(file: &FileStat) -> Self {
-        Self { device: file.st_dev.into(), inode: fds::inode(file) }
-    }
-}
+use common::identity::Identity;
 
 /// What follows the first `@` of a service's name: the first argument of its run.
 pub(crate) fn argument(name: &CStr) -> Option<&[u8]> {
@@ -141,9 +122,9 @@ impl Table {
             entry.seen = true;
             if entry.dirty {
                 // What cannot be looked up stays what it was: nothing is stopped for an error.
-                entry.at = look_up().unwrap_or(entry.at.or(entry.service()).or(Some(Identity::UNKNOWN)));
+                entry.at = look_up().unwrap_or(entry.at.or(entry.service()).or(Some(Identity::NONE)));
             }
-        } else if let at @ Some(_) = look_up().unwrap_or(Some(Identity::UNKNOWN)) {
+        } else if let at @ Some(_) = look_up().unwrap_or(Some(Identity::NONE)) {
             let name = name.to_owned();
             self.entries.push(Entry { name, at, state: State::New, dirty: true, seen: true });
         }
