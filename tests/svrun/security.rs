@@ -62,6 +62,7 @@ impl Secret {
 }
 
 fn give_away(service: &Service) {
+    service.rest();
     assert_eq!(run_in(service.at(""), "chown -R 65534 supervise"), prints(""));
 }
 
