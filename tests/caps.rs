@@ -610,7 +610,7 @@ fn a_set_id_copy_or_one_with_capabilities_refuses_to_work() {
 fn a_program_that_is_set_id_loses_the_ambient_ones() {
     let world = World::new();
     needs!(has(SOME), set_id(world.directory.path()));
-    fs::copy("/bin/cat", world.at("bin/other")).unwrap();
+    install(std::path::Path::new("/bin/cat"), &world.at("bin/other"));
     std::os::unix::fs::chown(world.at("bin/other"), Some(8005), Some(8005)).unwrap();
     fs::set_permissions(world.at("bin/other"), Permissions::from_mode(0o4755)).unwrap();
     let sets = |before: &str| {

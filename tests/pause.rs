@@ -114,7 +114,7 @@ fn no_child_stays_a_zombie() {
     until("the first is reaped", || children(program.pid()).split_whitespace().count() == 1);
     send_signal(children(program.pid()).trim().parse().unwrap(), Signal::SIGKILL);
     until("the second is reaped", || children(program.pid()).is_empty());
-    assert_eq!(call_of(program.pid()), Some(SYS_rt_sigtimedwait));
+    program.wait_until_in(&[SYS_rt_sigtimedwait]);
     send_signal(program.pid(), Signal::SIGTERM);
     assert_eq!(program.finish().status, 0);
 }

@@ -523,7 +523,7 @@ fn the_parents_death_still_reaches_the_program() {
     let up = scratch.path().join("up");
     mkfifo(&up, nix::sys::stat::Mode::S_IRWXU).unwrap();
     // All that holds stdout open is the program, so the run ends when it does.
-    let parent = "setpriv --pdeathsig KILL setuidgid alice sh -c 'echo >&3; sleep 30; echo survived' 3>up &
+    let parent = "setpriv --pdeathsig KILL setuidgid alice sh -c 'echo >&3; sleep 30 >/dev/null 2>&1; echo survived' 3>up &
         read line <up";
     let mut command = accounts.command(["sh", "-c", parent]);
     assert_eq!(run(command.current_dir(scratch.path())), prints(""));

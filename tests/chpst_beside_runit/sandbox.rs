@@ -80,6 +80,12 @@ const DIRECTORIES: &[(&str, &Variables)] = &[
     ("hers", &[("lock", b"")]),
 ];
 
+const SCRIPTS: &[(&str, &str, u32)] = &[
+    ("script", "echo ran\n", 0o755),
+    ("interpreter", "#!/no/such/interpreter\n", 0o755),
+    ("private", "#!/bin/sh\nexec state\n", 0o700),
+];
+
 pub(super) struct Sandbox {
     /// A file system of its own.
     place: PathBuf,
@@ -112,6 +118,12 @@ impl Sandbox {
         for root in ["root", "bare-root"].map(at) {
             install_root(&root, &[&example("state")]);
             fs::rename(root.join("state"), root.join("bin/state")).unwrap();
+        }
+        // Other processes write what is executed. The boxes have links to it.
+        fs::create_dir(at("scripts")).unwrap();
+        for (name, text, mode) in SCRIPTS {
+            script(&at("scripts").join(name), text);
+            fs::set_permissions(at("scripts").join(name), Permissions::from_mode(*mode)).unwrap();
         }
         mount(Some("proc"), &at("root/proc"), Some("proc"), MsFlags::empty(), None::<&str>).unwrap();
         Self { place: place.into(), _accounts: accounts }
@@ -147,22 +159,14 @@ impl Sandbox {
         for name in ["with-fifo/X", "fifo"] {
             mkfifo(&at(name), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
         }
-        for (name, content) in [
-            ("file", ""),
-            ("kept", "content"),
-            ("taken", ""),
-            ("record", ""),
-            ("script", "echo ran\n"),
-            ("interpreter", "#!/no/such/interpreter\n"),
-            ("private", "#!/bin/sh\nexec state\n"),
-            ("bin/plain", ""),
-        ] {
+        for (name, content) in
+            [("file", ""), ("kept", "content"), ("taken", ""), ("record", ""), ("bin/plain", "")]
+        {
             fs::write(at(name), content).unwrap();
         }
-        for name in ["script", "interpreter"] {
-            mode(name, 0o755);
+        for (name, ..) in SCRIPTS {
+            fs::hard_link(self.at("scripts").join(name), at(name)).unwrap();
         }
-        mode("private", 0o700);
         mode("unreadable/X", 0);
         mode("closed", 0o700);
         for name in ["hers", "hers/lock", "taken"] {
@@ -199,7 +203,7 @@ impl Sandbox {
         command.envs([("HOME", "/root"), ("REMOVED", "no"), ("A", "outer")]).stdin(Stdio::null());
         let running = Background::start(&mut command);
         // The lock is released only for those that wait for it.
-        let waits = || call_of(running.pid()).is_some_and(|call| WAITING.contains(&call));
+        let waits = || is_one_of(call_of(running.pid()), WAITING);
         let has_ended = || state(running.pid()).is_none_or(|state| state == 'Z');
         if line.contains("-l taken") {
             until(line, || waits() || has_ended());

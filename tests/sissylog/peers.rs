@@ -46,7 +46,7 @@ fn understands(script: &str) {
     assert_eq!(world.run(&["web", "local5"], input), prints(""));
     assert_eq!(world.run(&["web", "authpriv"], "bell \x07"), prints(""));
     let lines = || {
-        let text = fs::read_to_string(world.path("messages")).unwrap();
+        let text = text(&world.path("messages"));
         let lines = text.lines().filter_map(|line| {
             line.split_once(" web: ").map(|(left, right)| {
                 let priority = left.split(' ').find(|word| word.contains('.')).unwrap_or_default();

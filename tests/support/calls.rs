@@ -5,7 +5,7 @@ use nix::libc::{self, c_long};
 
 /// Those that tests look for or name: the name, the number here, and the numbers on i386. There the call of the same name
 /// is another one than that of an id, a size or a time of more bits, which is meant as well.
-const CALLS: [(&str, c_long, &[c_long]); 74] = [
+const CALLS: [(&str, c_long, &[c_long]); 75] = [
     ("access", libc::SYS_access, &[33]),
     ("arch_prctl", libc::SYS_arch_prctl, &[384]),
     ("brk", libc::SYS_brk, &[45]),
@@ -59,6 +59,7 @@ const CALLS: [(&str, c_long, &[c_long]); 74] = [
     ("readlink", libc::SYS_readlink, &[85]),
     ("readv", libc::SYS_readv, &[145]),
     ("renameat", libc::SYS_renameat, &[302]),
+    ("restart_syscall", libc::SYS_restart_syscall, &[0]),
     ("rseq", libc::SYS_rseq, &[386]),
     ("rt_sigprocmask", libc::SYS_rt_sigprocmask, &[175]),
     ("rt_sigtimedwait", libc::SYS_rt_sigtimedwait, &[177, 421]),

@@ -11,7 +11,7 @@ use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::libc::{SYS_clock_nanosleep, SYS_nanosleep, SYS_pause, c_long};
+use nix::libc::{SYS_clock_nanosleep, SYS_nanosleep, SYS_pause, SYS_poll, SYS_restart_syscall, c_long};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{of_i386, state};
@@ -21,19 +21,20 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Waits until this holds; whether it did in time. It is looked at each millisecond at first, for a loop without a pause
 /// would keep the processor from what is waited for; and the less often the longer it takes, and the longer a look takes.
+/// A machine that is frozen meanwhile has not waited all that time: what is waited for was frozen, too.
 pub(crate) fn in_time(mut holds: impl FnMut() -> bool) -> bool {
-    let start = Instant::now();
+    let mut waited = Duration::ZERO;
     loop {
         let began = Instant::now();
         if holds() {
             return true;
         }
-        let (waited, looked) = (start.elapsed(), began.elapsed());
         if waited > DEADLINE {
             return false;
         }
-        let pause = (waited / 16).max(looked * 3);
+        let pause = (waited / 16).max(began.elapsed() * 3);
         thread::sleep(pause.clamp(Duration::from_millis(1), Duration::from_millis(20)));
+        waited += began.elapsed().min(DEADLINE / 8);
     }
 }
 
@@ -124,6 +125,16 @@ pub(crate) fn call_of(pid: u32) -> Option<c_long> {
     Some(number)
 }
 
+/// Those that the kernel goes on with by `restart_syscall(2)`, under whose number they are shown then.
+const RESTARTED: [c_long; 3] = [SYS_clock_nanosleep, SYS_nanosleep, SYS_poll];
+
+/// Whether what [`call_of`] says is one of these calls. A process that was stopped and goes on, or was frozen with its
+/// machine, does not tell which of [`RESTARTED`] it is in.
+pub(crate) fn is_one_of(call: Option<c_long>, calls: &[c_long]) -> bool {
+    let restarted = |call| call == SYS_restart_syscall && RESTARTED.iter().any(|call| calls.contains(call));
+    call.is_some_and(|call| calls.contains(&call) || restarted(call))
+}
+
 /// Waits until the process `pid` sleeps in one of these system calls.
 #[track_caller]
 pub(crate) fn wait_until_in(pid: u32, calls: &[c_long]) {
@@ -131,7 +142,7 @@ pub(crate) fn wait_until_in(pid: u32, calls: &[c_long]) {
     let asleep = in_time(|| {
         call = call_of(pid);
         assert!(state(pid).is_some_and(|state| state != 'Z'), "process {pid} has ended");
-        call.is_some_and(|call| calls.contains(&call))
+        is_one_of(call, calls)
     });
     assert!(asleep, "process {pid} does not wait: {call:?}");
 }

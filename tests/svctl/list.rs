@@ -367,6 +367,9 @@ fn objects_are_printed_again_of_those_alone_that_have_changed() {
     let mut house = House::new();
     house.serve(&svrun(), "db");
     house.serve(&svrun(), "web");
+    for name in ["db", "web"] {
+        house.wait_until(name, "run");
+    }
     let list = Background::start(house.command("sh", "-c").arg("exec svctl-list -w --json >out"));
     until("nothing is printed", || house.text("out").lines().count() == 2);
     assert_eq!(house.svctl("-w 60 down web").status, 0);
@@ -395,6 +398,7 @@ fn a_number_behind_w_is_a_time_and_other_words_are_services() {
     assert_eq!(names("-w 0 list"), "NAME 7 web");
     assert_eq!(names("list web -w 0"), "NAME web");
     assert_eq!(names("list -tw 0 7"), names("list -t 7"));
+    house.wait_until("7", "run"); // what changes is shown again
     let list = Background::start(house.command("sh", "-c").arg("exec svctl-list -w -- 7 >out"));
     // It waits for the answer of the supervisor too, before it shows anything.
     until("nothing is printed", || house.text("out").lines().count() == 2);

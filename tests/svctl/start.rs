@@ -353,7 +353,7 @@ fn a_reload_is_as_long_as_its_script_and_is_seen_in_the_status() {
         "run: a: (pid N) Ns\n"
     );
     // It takes longer than this one waits, who is to be answered by another one after it.
-    let outcome = house.svctl("-w 0.2 reload a");
+    let outcome = house.late("reload a", |outcome| outcome.stdout.contains("reloading"));
     assert_eq!(outcome.status, 1);
     assert_eq!(without_numbers(&outcome.stdout), "timeout: run: a: (pid N) Ns, reloading\n");
     house.write("a/end", "");

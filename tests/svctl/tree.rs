@@ -160,7 +160,7 @@ fn a_check_of_all_has_a_line_for_each_service_that_is_not_well() {
     );
     // As a container's health check knows it: not the number of them.
     assert_eq!(outcome.status, 1);
-    let outcome = house.svctl("--json check -w 0.1");
+    let outcome = house.late("--json check", |outcome| outcome.stdout.contains("waiting for late"));
     assert_eq!((outcome.status, outcome.stdout.lines().count()), (1, 8));
     let web = format!("{{\"service\":\"web\",\"ok\":false,\"error\":\"timeout, waiting for late{died}\",");
     assert!(outcome.stdout.contains(&web), "{}", outcome.stdout);
@@ -264,7 +264,8 @@ fn a_start_whose_time_is_up_says_what_it_waits_for() {
     Talker::new(&house, "web", |_, _| Answer::Say(waits("db cache")));
     let late = "timeout: down: web: 3s, normally up, want up, waiting for db cache, \
                 run ended after 3.214s: SIGSEGV (core dumped)\n";
-    assert_eq!(house.svctl("-w 0.1 start web"), Outcome { status: 1, ..prints(late) });
+    let outcome = house.late("start web", |outcome| outcome.stdout.contains("waiting for"));
+    assert_eq!(outcome, Outcome { status: 1, ..prints(late) });
 }
 
 #[test]

@@ -339,8 +339,7 @@ impl Log {
             let seen = 1 << (Signal::SIGCONT as i32 - 1);
             masks.len() != 2 || masks.iter().any(|mask| mask & !seen != 0)
         };
-        let waits =
-            || call_of(self.pid()).is_some_and(|call| [SYS_poll, SYS_ppoll, SYS_wait4].contains(&call));
+        let waits = || is_one_of(call_of(self.pid()), &[SYS_poll, SYS_ppoll, SYS_wait4]);
         // In this order: a logger that waits after it has taken the signal has done with it.
         self.until("nothing to do", || !pending() && waits());
     }

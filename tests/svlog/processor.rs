@@ -240,13 +240,13 @@ const NOTES: &str = "date +%s.%N >>$D/starts";
 fn a_processor_that_fails_is_started_again_after_longer_and_longer() {
     let mut log = Log::start(Svlog, &[], &format!("!{NOTES}; exit 1\n"));
     rotate(&log, "one\n");
-    log.until("four starts", || starts(&log).len() == 4);
+    log.until("four starts", || starts(&log).len() >= 4);
     let starts = starts(&log);
     for (i, least) in [(1, 1.0), (2, 2.0), (3, 4.0)] {
         let pause = starts[i].as_secs_f64() - starts[i - 1].as_secs_f64();
         assert!(pause >= least - 0.01 && pause < least + 10.0, "{i}: {pause}");
     }
-    log.until("it is said four times", || log.stderr().lines().count() == 4);
+    log.until("it is said four times", || log.stderr().lines().count() >= 4);
     // The log goes on meanwhile, and what is rotated queues.
     for line in ["two\n", "three\n"] {
         rotate(&log, line);

@@ -304,8 +304,9 @@ fn its_memory_does_not_grow() {
     };
     let long = ["x".repeat(30_000), "\n".into()].concat();
     let first = after(&long, 3);
-    assert_eq!(after(&long, 100), first);
-    assert_eq!(after("line\n", 10_000), first);
+    // Less where memory is short.
+    let later = [after(&long, 100), after("line\n", 10_000)];
+    assert!(later.iter().all(|memory| *memory <= first), "{first}, {later:?}");
     drop(writer);
     assert_eq!(status_of(&mut child), Some(0));
     reading.join().unwrap();

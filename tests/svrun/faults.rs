@@ -104,7 +104,7 @@ fn a_state_that_is_read_only_does_not_keep_the_service_down() {
     assert_once(&service.stderr());
     // And it is the only one there.
     let mount = format!("--mount=/proc/{}/ns/mnt", service.supervisor());
-    for program in [&["timeout", "10"][..], &["nsenter", &mount, "timeout", "10"]] {
+    for program in [&["timeout", "60"][..], &["nsenter", &mount, "timeout", "60"]] {
         let words = service.command();
         let mut second = service.adopt(prepared(program[0]));
         second.args(&program[1..]).arg(words.get_program()).args(words.get_args());
@@ -121,6 +121,7 @@ fn a_state_directory_that_is_deleted_does_not_end_the_service() {
     let mut service = Service::start(Svrun, &[("run", PUPPET), ("log/run", LOGGER), ("restart-delay", "0")]);
     let pid = service.started(1);
     service.until_log_stat("run");
+    service.rest();
     fs::remove_dir_all(service.at("supervise")).unwrap();
     assert!(lives(pid));
     service.tell("exit 3");

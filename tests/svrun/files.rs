@@ -46,7 +46,9 @@ fn files(of: Program, directory: &Path) -> Vec<(String, u32)> {
     let names =
         fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let names = names.filter(|name| of == Runsv || !OURS.contains(&&**name));
-    let mut files: Vec<_> = names.map(|name| (name.clone(), mode(&directory.join(name)))).collect();
+    // What is written anew is renamed.
+    let mode = |name: &str| fs::symlink_metadata(directory.join(name)).ok().map(|data| data.mode() & 0o7777);
+    let mut files: Vec<_> = names.filter_map(|name| Some((name.clone(), mode(&name)?))).collect();
     files.sort();
     files
 }

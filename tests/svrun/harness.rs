@@ -340,6 +340,14 @@ impl Service {
         self.until(&format!("log {text}"), || reached() && agrees());
     }
 
+    /// Waits until the supervisor has done what it had to do, and waits for what comes: none of its files is half
+    /// written then, and none is renamed under a program that walks through its directory.
+    #[track_caller]
+    pub(crate) fn rest(&self) {
+        let answer = self.ask("status");
+        assert!(!answer.is_empty(), "{}", self.report());
+    }
+
     /// Sends control bytes, all in one write.
     pub(crate) fn send(&self, bytes: impl AsRef<[u8]>) {
         self.send_to("supervise/control", bytes.as_ref());

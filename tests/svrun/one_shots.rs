@@ -249,13 +249,16 @@ fn a_supervisor_that_is_killed_between_setup_and_run_starts_run_alone() {
         command.arg("--").arg(words.get_program()).args(words.get_args());
         service.spawn(command);
         let supervisor = service.supervisor();
-        let runs = || service.count("start ") > 0 && service.read("supervise/stat") == "run\n";
+        // The status, which is the last to be written: else that may kill it as it is asked to end.
+        let status = || service.status_now().is_some_and(|status| status.agrees("run"));
+        let runs = || service.count("start ") > 0 && service.read("supervise/stat") == "run\n" && status();
         service.until("its end, or run", || runs() || !lives(supervisor));
-        if lives(supervisor) {
+        if lives(supervisor) && service.alive() {
             service.send("x");
             service.ended(); // or the last of the calls kills it
             return;
         }
+        service.until("the end of strace", || !lives(supervisor));
         service.kill_supervisor(); // strace, which has ended as that did
         service.supervise();
         service.until("run", || service.count("start ") > 0);

@@ -34,9 +34,13 @@ fn a_short_run_is_followed_by_a_pause_of_one_second(of: Program) {
     assert_within(Duration::from_millis(2500), || {
         let service = Service::start(of, &[("run", PUPPET)]);
         service.started(1);
-        let death = Instant::now();
+        let (start, death) = (service.status().time(), Instant::now());
         service.tell("exit 0");
-        assert!(seen_down(&service, 1).is_none_or(|status| status.want == 'u'));
+        let down = seen_down(&service, 1);
+        assert!(down.as_ref().is_none_or(|status| status.want == 'u'));
+        if was_long(start, down) {
+            return Duration::MAX;
+        }
         service.started(2);
         assert!(death.elapsed() > Duration::from_millis(990), "{:?}", death.elapsed());
         death.elapsed()
@@ -53,6 +57,13 @@ fn seen_down(service: &Service, count: usize) -> Option<Status> {
         seen.get().is_some() || service.count("start ") > count
     });
     seen.get()
+}
+
+/// Whether the run that began then may have been as long as a second on a busy machine, `down` being what was seen of
+/// its end: it is no short one then, and no pause follows.
+fn was_long(start: Duration, down: Option<Status>) -> bool {
+    let end = down.map_or_else(now, |status| status.time());
+    end >= start + Duration::from_millis(990)
 }
 
 /// A service under ours with these files beside PUPPET.
@@ -259,10 +270,11 @@ fn an_error_in_a_file_is_reported_once_and_the_default_taken() {
     ];
     for count in 1..=2 {
         service.started(count);
-        let death = Instant::now();
+        let (start, death) = (service.status().time(), Instant::now());
         service.tell("exit 0");
+        let long = was_long(start, seen_down(&service, count));
         service.started(count + 1);
-        assert!(death.elapsed() > Duration::from_millis(990), "{:?}", death.elapsed());
+        assert!(long || death.elapsed() > Duration::from_millis(990), "{:?}", death.elapsed());
     }
     service.send("d");
     service.until_flags((0, 'd', 0, 0));
@@ -312,7 +324,11 @@ fn timeout_kill_follows_a_stop_that_is_not_obeyed() {
     service.started(1);
     let asked = Instant::now();
     service.send("d");
-    service.until_flags((0, 'd', 1, 1));
+    // A busy machine may have no look before the limit is over.
+    service.until("TERM in the status, or the end", || {
+        service.status_now().is_some_and(|status| status.flags() == (0, 'd', 1, 1))
+            || service.count("finish ") > 0
+    });
     service.nth(1, "got TERM");
     service.until_flags((0, 'd', 0, 0));
     assert!(asked.elapsed() >= Duration::from_secs(1));
@@ -325,14 +341,14 @@ fn timeout_kill_follows_a_stop_that_is_not_obeyed() {
 
 #[test]
 fn timeout_finish_ends_a_finish_that_hangs_where_down_is_wanted() {
-    let files = [("finish", SLOW_FINISH), ("timeout-finish", "1000\n"), ("restart-delay", "0")];
+    let files = [("finish", SLOW_FINISH), ("timeout-finish", "2000\n"), ("restart-delay", "0")];
     let mut service = start(&files);
     service.started(1);
     // While up is wanted it may take its time.
     service.tell("exit 0");
     service.nth(1, "finish waits ");
     let started = Instant::now();
-    service.until("longer than the limit", || started.elapsed() > Duration::from_secs(2));
+    service.until("longer than the limit", || started.elapsed() > Duration::from_millis(2500));
     assert_eq!(service.status().flags(), (0, 'u', 0, 2));
     service.send("d");
     service.until_flags((0, 'd', 0, 0));

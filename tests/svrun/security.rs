@@ -62,6 +62,9 @@ impl Secret {
 }
 
 fn give_away(service: &Service) {
+    if service.alive() {
+        service.rest();
+    }
     assert_eq!(run_in(service.at(""), "chown -R 65534 supervise"), prints(""));
 }
 

@@ -287,6 +287,7 @@ fn a_container_that_is_started_again_with_what_it_left_is_as_new() {
             for service in ["db", "shot", "web", "program"] {
                 tree.started(life, service);
             }
+            tree.nth(life, "log start db"); // before it may be killed
             // What a client sees.
             tree.until("all ready", || tree.ask("status").contains("\"ready\":3"));
             let status = match life % 3 {

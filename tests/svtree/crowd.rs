@@ -170,6 +170,7 @@ fn a_service_has_neither_the_open_files_of_the_tree_nor_the_room_for_them() {
         let status = text(std::path::Path::new(&format!("/proc/{pid}/status")));
         let size = status.lines().find_map(|line| line.strip_prefix("FDSize:")).map(str::trim);
         assert_eq!(size, Some("64"));
+        wait_until_in(*pid, &[nix::libc::SYS_rt_sigtimedwait]); // what loads it has libraries open before
         let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
         let mut open: Vec<_> = open.map(|entry| entry.file_name().into_string().unwrap()).collect();
         open.sort();

@@ -387,6 +387,14 @@ impl Tree {
         pid
     }
 
+    /// Waits until the tree has done what it had to do, and waits for what comes: no file of it is half written then,
+    /// and none is renamed under a program that walks through its directories.
+    #[track_caller]
+    pub(crate) fn rest(&self) {
+        let answer = self.ask("status");
+        assert!(!answer.is_empty(), "{}", self.report());
+    }
+
     /// Sends control bytes to a service, all in one write.
     pub(crate) fn send(&self, service: &str, bytes: &str) {
         let control = self.state_of(service, "control");

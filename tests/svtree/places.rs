@@ -263,6 +263,8 @@ fn a_directory_beside_its_own_that_another_supervisor_uses_is_left_alone() {
 fn a_copy_of_a_service_that_runs_is_another_service() {
     let mut tree = Tree::start(&[("a/run", SLEEPER), ("a/log/run", LOGGER)]);
     let (original, logger) = (tree.started(1, "a"), tree.until_log("a"));
+    assert_eq!(tree.until_run("a"), original);
+    tree.rest();
     tree.shell("cp -r a .b; mv .b b");
     let copy = tree.started(1, "b");
     // The files that it was copied with say what they said.

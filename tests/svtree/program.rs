@@ -142,6 +142,7 @@ fn closed_fds_are_closed_for_the_program() {
         let sleeps = |pid: &u32| cmdline(*pid) == "sleep 600";
         let program = || processes_of(ground.0.path()).into_iter().find(sleeps);
         until("the program", || program().is_some());
+        wait_until_in(program().unwrap(), ASLEEP); // what loads it has libraries open before
         let open = |fd: &i32| Path::new(&format!("/proc/{}/fd/{fd}", program().unwrap())).exists();
         assert_eq!((0..3).filter(open).collect::<Vec<_>>(), left, "{closed}");
         send_signal(child.id(), Signal::SIGTERM);

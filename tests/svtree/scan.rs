@@ -52,9 +52,11 @@ fn another_directory_of_the_same_name_is_another_service_and_the_old_one_is_stop
 #[test]
 fn a_service_that_was_removed_and_made_anew_at_once_is_another_one() {
     let mut tree = Tree::start(&[("web/run", SLEEPER)]);
-    let mut before = tree.started(1, "web");
+    tree.started(1, "web");
+    let mut before = tree.until_run("web");
     for round in 2..12 {
         let inode = fs::metadata(tree.at("web")).unwrap().ino();
+        tree.rest(); // else `rm` may meet a file that was not there when it looked
         tree.shell("rm -rf web");
         tree.write(&[("web/run", SLEEPER)]);
         if fs::metadata(tree.at("web")).unwrap().ino() == inode {

@@ -287,6 +287,7 @@ fn a_stop_before_all_is_hosted_again_ends_what_a_former_tree_has_left() {
         for name in &names {
             tree.started(1, name);
         }
+        tree.started(1, "db");
         tree.kill();
         tree.write(&[("new/run", PUPPET), ("new/log/run", LOGGER)]);
         if setup {

@@ -122,7 +122,7 @@ fn in_a_tree_the_logger_of_those_that_have_none_writes_it() {
     }
     let logs = house.at("logs").display().to_string();
     house.write(".tree/log/run", &format!("#!/bin/sh\nexec svlog {logs}/\"$1\"\n"));
-    let mut tree = prepared("svtree").arg(house.at(".")).spawn().unwrap();
+    let mut tree = prepared("svtree").args(["-t", "10m"]).arg(house.at(".")).spawn().unwrap();
     until("no line comes", || {
         house.text("logs/web/current") == "one\n" && house.text("logs/db/current") == "two\n"
     });

@@ -96,7 +96,9 @@ fn a_program_that_is_stopped_leaves_the_terminal_as_it_was_and_takes_it_again() 
     // While it is stopped it waits for nothing.
     let waits = || {
         processes_of(&house.at(".").canonicalize().unwrap()).into_iter().any(|pid| {
-            cmdline(pid).starts_with("svctl-log") && call_of(pid).is_some_and(|call| LOOKING.contains(&call))
+            // One that is stopped is in a call, too.
+            let asleep = cmdline(pid).starts_with("svctl-log") && state(pid) == Some('S');
+            asleep && call_of(pid).is_some_and(|call| LOOKING.contains(&call))
         })
     };
     until("it does not wait for lines", waits);

@@ -34,7 +34,7 @@ impl Status {
     }
 
     /// Whether it says what the text of the file `stat` says.
-    pub(super) fn agrees(&self, text: &str) -> bool {
+    pub(crate) fn agrees(&self, text: &str) -> bool {
         let has = |word| text.contains(word);
         let state = ["down", "run", "finish"].iter().position(|word| text.starts_with(word)).unwrap();
         let want = if has("want ") { 'd' } else { 'u' };
