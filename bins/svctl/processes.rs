@@ -136,6 +136,7 @@ impl Reading {
     /// The processes, of which there are to be these; where one is missing, which may have started since, all are read
     /// again.
     pub(super) fn end(self, mut pids: impl Iterator<Item = u32>) -> Processes {
+        // Without a child all are missing.
         let bytes = self.0.and_then(Beside::end).unwrap_or_default();
         let early = Processes::of(bytes.chunks_exact(NUMBERS * 8).filter_map(Process::unpack).collect());
         if pids.all(|pid| early.place(pid).is_ok()) { early } else { Processes::read() }
@@ -192,6 +193,14 @@ mod tests {
         for bad in [&b""[..], b"7 (a)", b"7 (a) S 3", b"7 (a) Z 3 4 5 6 7 8 9 1 1 1 1 2 3 1 1 1 1 2 7 2 5"] {
             assert_eq!(Process::parse(7, bad, 1), None);
         }
+    }
+
+    #[test]
+    fn a_process_is_the_same_behind_a_pipe() {
+        let process = Process { pid: 7, parent: 3, cpu: Duration::from_millis(1240), memory: 5 << 40 };
+        let bytes = process.pack().map(u64::to_ne_bytes).concat();
+        assert_eq!(Process::unpack(&bytes), Some(process));
+        assert_eq!(Process::unpack(&bytes[1..]), None);
     }
 
     #[test]

@@ -88,6 +88,31 @@ fn what_is_no_terminal_gets_all_columns() {
 }
 
 #[test]
+fn where_there_is_the_state_of_services_alone_nobody_knows_which_are_enabled() {
+    let house = House::new();
+    let mut lines = String::new();
+    for name in ["a", "b", "c"] {
+        house.write(&format!("{name}/supervise/lock"), "");
+        lines += &said("run", NOBODY, "up", false).replacen('{', &format!("{{\"name\":\"{name}\","), 1);
+        lines.push('\n');
+    }
+    lines += "{\"ok\":true,\"services\":3}";
+    let _tree = Talker::tree(&house, move |_, _| Answer::Say(lines.clone()));
+    let enabled = || {
+        let text = run(&mut house.command("svctl-list", "")).stdout;
+        text.lines()
+            .skip(1)
+            .map(|line| line.split_whitespace().nth(2).unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(enabled(), ["-", "-", "-"]);
+    // That one has its files there says nothing of one that its administrator has disabled.
+    house.write("a/run", STAYS);
+    house.write("b/down", "");
+    assert_eq!(enabled()[..2], ["yes", "no"]);
+}
+
+#[test]
 fn a_wide_terminal_loses_nothing_and_a_narrow_one_columns_in_order() {
     let house = House::new();
     let _tree = tree(&house);
