@@ -9,7 +9,7 @@ use common::{Cli, Exit, Link, Long, Outcome, Short, options, quantity};
 use super::json::{self, Value, of_service};
 use super::names::Names;
 use super::out::{Out, print};
-use super::processes::command;
+use super::processes::{Reading, command};
 use super::screen::Screen;
 use super::seen::{Seen, look_at};
 use super::services::{Logs, Services};
@@ -107,19 +107,22 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
 impl Asked {
     fn once(&self, screen: &Screen, out: &mut Out) -> Result<Exit, Exit> {
         let now = Instant::now();
+        let reading = Reading::begin();
         let all = self.look(out)?;
         let all: Vec<&Seen> = all.iter().filter(|seen| self.wants(seen)).collect();
         if all.is_empty() {
             return Ok(out.exit());
         }
-        let mut usages = Usages::read();
+        let usages = Usages::of_each(reading, &all);
         if out.json {
-            for seen in &all {
-                print(self.object(seen, &mut usages).as_bytes())?;
+            for (seen, usage) in all.iter().zip(&usages) {
+                print(self.object(seen, usage.as_ref()).as_bytes())?;
             }
         } else {
-            let lines = self.table(&all, screen, now, &mut usages, &used);
-            print((lines.join("\n") + "\n").as_bytes())?;
+            let lines = self.table(&all, screen, now, &usages, &used);
+            let mut text = String::new();
+            text.extend(lines.iter().flat_map(|line| [line, "\n"]));
+            print(text.as_bytes())?;
         }
         Ok(out.exit())
     }
@@ -134,11 +137,10 @@ impl Asked {
     }
 
     /// The object of a service, as a line.
-    fn object(&self, seen: &Seen, usages: &mut Usages) -> String {
-        let usage = seen.state.as_ref().ok().and_then(|status| usages.of(status));
-        let mut more = usage::members(usage.as_ref());
+    fn object(&self, seen: &Seen, usage: Option<&Usage>) -> String {
+        let mut more = usage::members(usage);
         if self.trees {
-            more.push(("tree", usage.as_ref().map_or(Value::Null, usage::tree)));
+            more.push(("tree", usage.map_or(Value::Null, usage::tree)));
         }
         of_service(&seen.name, &json::with(&seen.object(), more))
     }
@@ -149,16 +151,15 @@ impl Asked {
         all: &[&Seen],
         screen: &Screen,
         now: Instant,
-        usages: &mut Usages,
+        usages: &[Option<Usage>],
         cpu: &dyn Fn(&Seen, Option<&Usage>) -> Option<String>,
     ) -> Vec<String> {
         let mut lines = Vec::new();
-        for seen in all {
-            let usage = seen.state.as_ref().ok().and_then(|status| usages.of(status));
-            let cpu = cpu(seen, usage.as_ref());
-            lines.push(row(seen, usage.as_ref(), cpu, screen, now));
+        for (seen, usage) in all.iter().zip(usages) {
+            let usage = usage.as_ref();
+            lines.push(row(seen, usage, cpu(seen, usage), screen, now));
             if let Some(usage) = usage.filter(|_| self.trees) {
-                lines.extend(tree(&usage, screen).into_iter().map(|line| Line::Below(format!("  {line}"))));
+                lines.extend(tree(usage, screen).into_iter().map(|line| Line::Below(format!("  {line}"))));
             }
         }
         Table { columns: COLUMNS, coloured: 1, cut: (4, 16), lines }.lines(screen)
@@ -191,10 +192,10 @@ const COLUMNS: &[Column] = &[
 
 fn row(seen: &Seen, usage: Option<&Usage>, cpu: Option<String>, screen: &Screen, now: Instant) -> Line {
     let yes = |truth: Option<bool>| truth.map(|truth| if truth { "yes" } else { "no" }.to_owned());
-    let status = seen.state.as_ref().ok();
+    let status = seen.status();
     let (state, colour) = seen.words(screen, now);
     let restarts = status.map(|status| status.said.get(common::supervise::key::RESTARTS).digits().to_owned());
-    let command = usage.filter(|usage| !usage.command.is_empty()).map(|usage| usage.command.join(&b' '));
+    let command = usage.filter(|usage| !usage.command.is_empty()).map(|usage| usage.command.line());
     let cells = [
         Some(screen.text(&seen.name)),
         Some(state),
@@ -224,7 +225,7 @@ pub(super) fn tree(usage: &Usage, screen: &Screen) -> Vec<String> {
             more.push(follows);
         }
         // It may have ended meanwhile.
-        let command = command(process.pid).unwrap_or_default().join(&b' ');
+        let command = command(process.pid).unwrap_or_default().line();
         let (pid, command) = (process.pid, screen.text(command));
         lines.push(format!("{}{pid} {command}", screen.branch(&more)).trim_end().to_owned());
     }

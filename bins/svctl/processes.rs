@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use common::beside::Beside;
 use common::procfs;
 use common::quantity::number;
 use nix::errno::Errno;
 
 /// How much of a command line is read.
 const COMMAND: usize = 1 << 14;
+/// How many numbers a process is.
+const NUMBERS: usize = 4;
 
 /// A process as /proc/PID/stat shows it, `proc_pid_stat(5)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,6 +35,22 @@ impl Process {
         let text = procfs::beginning_of(self.pid, "statm", &mut buffer).unwrap_or_default();
         let pages = text.split(|byte| *byte == b' ').nth(1).and_then(number::<u64>);
         pages.unwrap_or(0).saturating_mul(common::memory::page())
+    }
+
+    /// In numbers, for another process of ours.
+    fn pack(&self) -> [u64; NUMBERS] {
+        let cpu = u64::try_from(self.cpu.as_millis()).unwrap_or(u64::MAX);
+        [self.pid.into(), self.parent.into(), cpu, self.memory]
+    }
+
+    fn unpack(bytes: &[u8]) -> Option<Self> {
+        let number = |at: usize| bytes.get(at * 8..)?.first_chunk().copied().map(u64::from_ne_bytes);
+        Some(Self {
+            pid: number(0)?.try_into().ok()?,
+            parent: number(1)?.try_into().ok()?,
+            cpu: Duration::from_millis(number(2)?),
+            memory: number(3)?,
+        })
     }
 
     fn parse(pid: u32, stat: &[u8], page: u64) -> Option<Self> {
@@ -65,10 +84,7 @@ pub(super) struct Processes {
 impl Processes {
     /// Reads them: none where /proc is not there.
     pub(super) fn read() -> Self {
-        let (mut all, page) = (Vec::new(), common::memory::page());
-        // Without /proc nothing is known of them, which the columns show.
-        let _ = procfs::each(|pid, stat| all.extend(Process::parse(pid, stat, page)));
-        Self::of(all)
+        Self::of(scan())
     }
 
     fn of(mut all: Vec<Process>) -> Self {
@@ -78,10 +94,14 @@ impl Processes {
         Self { all, children }
     }
 
+    fn place(&self, pid: u32) -> Result<usize, usize> {
+        self.all.binary_search_by_key(&pid, |process| process.pid)
+    }
+
     /// A process and all that descend from it, each behind its parent, and how far each is from the first.
     pub(super) fn family(&self, pid: u32) -> Vec<(usize, Process)> {
         let mut family = Vec::new();
-        let Ok(first) = self.all.binary_search_by_key(&pid, |process| process.pid) else { return family };
+        let Ok(first) = self.place(pid) else { return family };
         let mut next = vec![(0, first)];
         // Pids that were used again while they were read may descend from themselves.
         while let Some((depth, at)) = next.pop().filter(|_| family.len() < self.all.len()) {
@@ -98,8 +118,52 @@ impl Processes {
     }
 }
 
-/// The words of the command line of a process; none of one that has ended.
-pub(super) fn command(pid: u32) -> nix::Result<Vec<Vec<u8>>> {
+fn scan() -> Vec<Process> {
+    let (mut all, page) = (Vec::new(), common::memory::page());
+    // Without /proc nothing is known of them, which the columns show.
+    let _ = procfs::each(|pid, stat| all.extend(Process::parse(pid, stat, page)));
+    all
+}
+
+/// All processes, while they are read beside this one.
+pub(super) struct Reading(nix::Result<Beside>);
+
+impl Reading {
+    pub(super) fn begin() -> Self {
+        Self(Beside::begin(|| scan().iter().flat_map(Process::pack).flat_map(u64::to_ne_bytes).collect()))
+    }
+
+    /// The processes, of which there are to be these; where one is missing, which may have started since, all are read
+    /// again.
+    pub(super) fn end(self, mut pids: impl Iterator<Item = u32>) -> Processes {
+        // Without a child all are missing.
+        let bytes = self.0.and_then(Beside::end).unwrap_or_default();
+        let early = Processes::of(bytes.chunks_exact(NUMBERS * 8).filter_map(Process::unpack).collect());
+        if pids.all(|pid| early.place(pid).is_ok()) { early } else { Processes::read() }
+    }
+}
+
+/// A command line: words, with a NUL between them.
+#[derive(Default)]
+pub(super) struct Words(Vec<u8>);
+
+impl Words {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn each(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.split(|byte| *byte == 0)
+    }
+
+    /// With blanks between them.
+    pub(super) fn line(&self) -> Vec<u8> {
+        self.0.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect()
+    }
+}
+
+/// The command line of a process; none of one that has ended.
+pub(super) fn command(pid: u32) -> nix::Result<Words> {
     const SHORT: usize = 512;
     let mut buffer = [0; SHORT];
     let mut text = procfs::beginning_of(pid, "cmdline", &mut buffer)?;
@@ -108,13 +172,9 @@ pub(super) fn command(pid: u32) -> nix::Result<Vec<Vec<u8>>> {
         whole = procfs::file_of(pid, "cmdline", COMMAND)?;
         text = &whole;
     }
-    let text = text.strip_suffix(b"\0").unwrap_or(text);
     // A program that shows its state there leaves the rest of the old words as NULs.
-    let text = &text[..text.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)];
-    if text.is_empty() {
-        return Err(Errno::ESRCH);
-    }
-    Ok(text.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
+    let end = text.iter().rposition(|byte| *byte != 0).ok_or(Errno::ESRCH)?;
+    Ok(Words(text[..=end].to_owned()))
 }
 
 #[cfg(test)]
@@ -133,6 +193,14 @@ mod tests {
         for bad in [&b""[..], b"7 (a)", b"7 (a) S 3", b"7 (a) Z 3 4 5 6 7 8 9 1 1 1 1 2 3 1 1 1 1 2 7 2 5"] {
             assert_eq!(Process::parse(7, bad, 1), None);
         }
+    }
+
+    #[test]
+    fn a_process_is_the_same_behind_a_pipe() {
+        let process = Process { pid: 7, parent: 3, cpu: Duration::from_millis(1240), memory: 5 << 40 };
+        let bytes = process.pack().map(u64::to_ne_bytes).concat();
+        assert_eq!(Process::unpack(&bytes), Some(process));
+        assert_eq!(Process::unpack(&bytes[1..]), None);
     }
 
     #[test]
@@ -159,7 +227,7 @@ mod tests {
     #[test]
     fn our_own_command_line_is_found() {
         let own = command(std::process::id()).unwrap();
-        assert!(!own[0].is_empty());
+        assert!(own.each().next().is_some_and(|word| !word.is_empty()));
         assert!(command(0).is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! What the output is read on: a terminal with its width, its colours and its letters, or anything else.
 
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::io::{IsTerminal, stdout};
 
@@ -59,9 +60,9 @@ impl Screen {
     }
 
     /// The beginning of a text, in so many columns; where something is left out it ends with a sign for that.
-    pub(super) fn cut(&self, text: &str, columns: usize) -> String {
+    pub(super) fn cut<'t>(&self, text: &'t str, columns: usize) -> Cow<'t, str> {
         if width(text) <= columns {
-            return text.to_owned();
+            return text.into();
         }
         let sign = if self.utf8 { "…" } else { "..." };
         let sign = if width(sign) <= columns { sign } else { "" };
@@ -73,15 +74,15 @@ impl Screen {
             }
             short.push(character);
         }
-        short + sign
+        (short + sign).into()
     }
 
     /// A text in a colour, as ECMA-48 numbers it; plain for an empty one.
-    pub(super) fn coloured(&self, text: &str, colour: &str) -> String {
+    pub(super) fn coloured<'t>(&self, text: &'t str, colour: &str) -> Cow<'t, str> {
         if self.colours && !colour.is_empty() {
-            format!("\x1b[{colour}m{text}\x1b[m")
+            format!("\x1b[{colour}m{text}\x1b[m").into()
         } else {
-            text.to_owned()
+            text.into()
         }
     }
 

@@ -38,8 +38,8 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    fn new(name: &[u8], state: Result<Status, &'static str>, names: &Names) -> Self {
-        Self { name: name.to_owned(), state, enabled: names.enabled(name), at: Instant::now() }
+    fn new(name: &[u8], state: Result<Status, &'static str>, enabled: Option<bool>) -> Self {
+        Self { name: name.to_owned(), state, enabled, at: Instant::now() }
     }
 
     /// Looks at a service, unless its tree has said how it is. An error is that of a directory that cannot be found or
@@ -47,11 +47,13 @@ impl Seen {
     pub(super) fn look(names: &Names, name: &[u8], known: &Known, out: &mut Out) -> Result<Self, Failure> {
         // Of one that its tree has told of, no directory is needed.
         if let Some(status) = known.of(name) {
-            return Ok(Self::new(name, Ok(status.clone()), names));
+            return Ok(Self::new(name, Ok(status.clone()), names.enabled(name, true)));
         }
         match names.find(name) {
             Ok(place) => Self::of_place(names, &place, known, out),
-            Err(Failure { errno: Some(Errno::EACCES), .. }) => Ok(Self::new(name, Err(NO_ACCESS), names)),
+            Err(Failure { errno: Some(Errno::EACCES), .. }) => {
+                Ok(Self::new(name, Err(NO_ACCESS), names.enabled(name, false)))
+            }
             Err(failure) => Err(failure),
         }
     }
@@ -74,7 +76,12 @@ impl Seen {
             }
             Err(failure) => return Err(failure),
         };
-        Ok(Self::new(&place.name, state, names))
+        Ok(Self::new(&place.name, state, names.enabled(&place.name, false)))
+    }
+
+    /// Its state, where it is known.
+    pub(super) fn status(&self) -> Option<&Status> {
+        self.state.as_ref().ok()
     }
 
     /// This is its state from now on.
@@ -84,7 +91,7 @@ impl Seen {
 
     /// One whose directory is not there any more.
     pub(super) fn gone(name: &[u8]) -> Self {
-        Self { name: name.to_owned(), state: Err("no directory"), enabled: None, at: Instant::now() }
+        Self::new(name, Err("no directory"), None)
     }
 
     /// All of its state but the times: as long as that is the same, nothing has happened.
@@ -111,19 +118,19 @@ impl Seen {
         // Whatever is wrong with a logger, the service is to be seen.
         has.then(|| {
             Self::look(names, &name, known, out)
-                .unwrap_or_else(|_| Self::new(&name, Err("no supervisor"), names))
+                .unwrap_or_else(|_| Self::new(&name, Err("no supervisor"), names.enabled(&name, false)))
         })
     }
 
     /// How long it has been as it is, in seconds.
     pub(super) fn seconds(&self, now: Instant) -> Option<u64> {
-        let status = self.state.as_ref().ok()?;
+        let status = self.status()?;
         Some((status.age + now.saturating_duration_since(self.at)).as_secs().max(status.seconds))
     }
 
     /// How long it is until the next start, in seconds, rounded up; none where none is due.
     pub(super) fn next(&self, now: Instant) -> Option<u64> {
-        let next = self.state.as_ref().ok()?.said.get(key::NEXT);
+        let next = self.status()?.said.get(key::NEXT);
         let next = common::quantity::seconds(next.digits().as_bytes())?;
         let left = next.saturating_sub(now.saturating_duration_since(self.at));
         Some(left.as_secs() + u64::from(left.subsec_nanos() > 0))
@@ -185,7 +192,7 @@ impl Seen {
 
     /// How it ended last, and how long ago that was.
     pub(super) fn last_death(&self) -> Option<String> {
-        let last = self.state.as_ref().ok()?.said.get(key::DEATH);
+        let last = self.status()?.said.get(key::DEATH);
         if *last == Value::Null {
             return None;
         }

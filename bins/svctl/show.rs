@@ -118,7 +118,7 @@ impl Whole {
     ) -> Result<Self, Failure> {
         let place = names.find(name)?;
         let seen = Seen::of_place(names, &place, &Known::default(), out)?;
-        let usage = seen.state.as_ref().ok().and_then(|status| usages.of(status));
+        let usage = usages.of_seen(&seen);
         let directory = place.directory().map_err(Failure::clone)?;
         let is_service = place.part == Part::Service;
         let needs = if is_service { needs(&place.path, directory) } else { Vec::new() };

@@ -31,6 +31,8 @@ pub(super) struct Table<'a> {
 
 /// What a cell that may be cut gets where nothing limits it.
 const LONGEST: usize = 64;
+/// What most lines have at most.
+const LINE: usize = 128;
 
 impl Table<'_> {
     /// The lines, the head first.
@@ -42,11 +44,10 @@ impl Table<'_> {
             &widths,
             screen,
         )];
+        let room = screen.columns().unwrap_or(usize::MAX);
         lines.extend(self.lines.iter().map(|line| match line {
             Line::Row(cells, colour) => self.row(cells, colour, &widths, screen),
-            Line::Below(text) => {
-                screen.columns().map_or_else(|| text.clone(), |columns| screen.cut(text, columns))
-            }
+            Line::Below(text) => screen.cut(text, room).into_owned(),
         }));
         lines
     }
@@ -94,7 +95,7 @@ impl Table<'_> {
     }
 
     fn row(&self, cells: &[String], colour: &str, widths: &[Option<usize>], screen: &Screen) -> String {
-        let mut line = String::new();
+        let mut line = String::with_capacity(LINE);
         for (at, cell) in cells.iter().enumerate() {
             let Some(room) = widths[at] else { continue };
             let cell = screen.cut(cell, room);
@@ -103,7 +104,8 @@ impl Table<'_> {
             let colour = if at == self.coloured { colour } else { "" };
             line.extend([before, &screen.coloured(&cell, colour), after, "  "]);
         }
-        line.trim_end().to_owned()
+        line.truncate(line.trim_end().len());
+        line
     }
 }
 

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use super::cgroups::Cgroups;
 use super::json::{Value, list, number, object, text};
-use super::processes::{Process, Processes, command};
+use super::processes::{Process, Processes, Reading, Words, command};
+use super::seen::Seen;
 use super::{amounts, status::Status};
 
 /// The processes of a service: the one that its supervisor has started, and all that descend from it.
 pub(super) struct Usage {
     /// Each behind its parent, and how far each is from the first.
     pub(super) family: Vec<(usize, Process)>,
-    /// The command line of the first, in words; none where it cannot be known.
-    pub(super) command: Vec<Vec<u8>>,
+    /// The command line of the first; empty where it cannot be known.
+    pub(super) command: Words,
     pub(super) cpu: Duration,
     /// In bytes.
     pub(super) memory: u64,
@@ -33,7 +34,21 @@ impl Usages {
     }
 
     /// The processes of a service; none where none runs, or nothing is known of it.
-    pub(super) fn of(&mut self, status: &Status) -> Option<Usage> {
+    pub(super) fn of_seen(&mut self, seen: &Seen) -> Option<Usage> {
+        let status = seen.status()?;
+        self.of(status, command(status.pid).ok())
+    }
+
+    /// The same of several, which were seen since `reading` has begun: until it ends, their command lines are read.
+    pub(super) fn of_each(reading: Reading, all: &[&Seen]) -> Vec<Option<Usage>> {
+        let running = all.iter().map(|seen| seen.status().filter(|status| status.pid != 0));
+        let commands: Vec<_> = running.clone().map(|status| command(status?.pid).ok()).collect();
+        let processes = reading.end(running.clone().flatten().map(|status| status.pid));
+        let mut usages = Self { processes, cgroups: Cgroups::new() };
+        running.zip(commands).map(|(status, command)| usages.of(status?, command)).collect()
+    }
+
+    fn of(&mut self, status: &Status, command: Option<Words>) -> Option<Usage> {
         let family = self.processes.family(status.pid);
         if family.is_empty() {
             return None;
@@ -43,7 +58,7 @@ impl Usages {
         let memory = || family.iter().map(|(_, process)| process.memory()).sum::<u64>();
         Some(Usage {
             // It may have ended meanwhile.
-            command: command(status.pid).unwrap_or_default(),
+            command: command.unwrap_or_default(),
             cpu: cgroup.as_ref().and_then(|cgroup| cgroup.cpu).unwrap_or(cpu),
             memory: cgroup.as_ref().and_then(|cgroup| cgroup.memory).unwrap_or_else(memory),
             cgroup: cgroup.map(|cgroup| cgroup.path),
@@ -77,6 +92,6 @@ pub(super) fn tree(usage: &Usage) -> Value {
     }))
 }
 
-fn words(command: &[Vec<u8>]) -> Value {
-    if command.is_empty() { Value::Null } else { list(command.iter().map(|word| text(word))) }
+fn words(command: &Words) -> Value {
+    if command.is_empty() { Value::Null } else { list(command.each().map(text)) }
 }

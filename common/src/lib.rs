@@ -2,6 +2,7 @@
 //! module for each kind of process state that a link changes.
 
 pub mod accounts;
+pub mod beside;
 pub mod block;
 pub mod caps;
 pub mod cgroup;

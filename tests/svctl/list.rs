@@ -1,5 +1,8 @@
 //! svctl-list: the table on terminals of each width and elsewhere, its choices, and as it changes.
 
+use std::process::Command;
+use std::sync::{Mutex, mpsc};
+
 use super::harness::*;
 use super::terminal::Terminal;
 use crate::needs;
@@ -82,6 +85,31 @@ fn what_is_no_terminal_gets_all_columns() {
     // The same as a command of svctl.
     assert_eq!(words(&house.svctl("list").stdout), words(WHOLE));
     assert_eq!(words(&house.svctl("").stdout), words(WHOLE));
+}
+
+#[test]
+fn where_there_is_the_state_of_services_alone_nobody_knows_which_are_enabled() {
+    let house = House::new();
+    let mut lines = String::new();
+    for name in ["a", "b", "c"] {
+        house.write(&format!("{name}/supervise/lock"), "");
+        lines += &said("run", NOBODY, "up", false).replacen('{', &format!("{{\"name\":\"{name}\","), 1);
+        lines.push('\n');
+    }
+    lines += "{\"ok\":true,\"services\":3}";
+    let _tree = Talker::tree(&house, move |_, _| Answer::Say(lines.clone()));
+    let enabled = || {
+        let text = run(&mut house.command("svctl-list", "")).stdout;
+        text.lines()
+            .skip(1)
+            .map(|line| line.split_whitespace().nth(2).unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(enabled(), ["-", "-", "-"]);
+    // That one has its files there says nothing of one that its administrator has disabled.
+    house.write("a/run", STAYS);
+    house.write("b/down", "");
+    assert_eq!(enabled()[..2], ["yes", "no"]);
 }
 
 #[test]
@@ -191,6 +219,50 @@ fn the_command_and_what_its_processes_use_are_shown() {
     // In ASCII on a terminal that has nothing else.
     let text = Terminal::show(&house, 30, "TERM=xterm LANG=C", "svctl-list -t");
     assert!(text.contains(&format!("\n  `- {child} sleep 1001\n")), "{text}");
+}
+
+#[test]
+fn a_service_that_starts_after_the_processes_were_read_has_its_columns_too() {
+    let house = House::new();
+    house.write("new/run", STAYS);
+    let (tell, told) = mpsc::channel();
+    let (give, given) = mpsc::channel();
+    let told = Mutex::new(told);
+    let _tree = Talker::tree(&house, move |_, _| {
+        let reader = child(told.lock().unwrap().recv().unwrap());
+        until("the processes are not read", || state(reader) == Some('Z'));
+        let new = Command::new("sleep").arg("1000").spawn().unwrap();
+        let said = said("run", new.id(), "up", false).replacen('{', "{\"name\":\"new\",", 1);
+        give.send(new).unwrap();
+        Answer::Say(format!("{said}\n{{\"ok\":true,\"services\":1}}"))
+    });
+    let list = Background::start(&mut house.command("svctl-list", ""));
+    tell.send(list.pid()).unwrap();
+    let outcome = list.finish();
+    let mut new = given.recv().unwrap();
+    new.kill().unwrap();
+    new.wait().unwrap();
+    let row = outcome.stdout.lines().nth(1).unwrap();
+    let cells: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(cells[..6], ["new", "run", "yes", &new.id().to_string(), "sleep", "1000"], "{row}");
+    assert!(cells[9].ends_with("ms") && cells[10].ends_with(['K', 'M']), "{row}");
+}
+
+#[test]
+fn a_list_that_gets_no_child_reads_the_processes_itself() {
+    needs!(tool("strace"));
+    let mut house = House::new();
+    house.serve(&svrun(), "web");
+    let pid = house.pid("web");
+    until("it is no sleep yet", || cmdline(pid) == "sleep 1000");
+    let list = format!("{} --json", bin().join("svctl-list").display());
+    for calls in ["clone,?clone3,?fork,?vfork", "pipe2"] {
+        let inject = format!("-qq -o calls -e trace={calls} -e inject={calls}:error=EMFILE {list}");
+        let outcome = run(&mut house.command("strace", &inject));
+        assert_eq!((outcome.status, &*outcome.stderr), (0, ""), "{calls}");
+        assert!(outcome.stdout.contains("\"command\":[\"sleep\",\"1000\"],\"processes\":1,"), "{outcome:?}");
+        assert_eq!(house.text("calls").matches("(INJECTED)").count(), 1, "{calls}");
+    }
 }
 
 #[test]

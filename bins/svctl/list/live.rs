@@ -338,7 +338,7 @@ impl Live<'_> {
         let mut usages = Usages::read();
         self.shares.shown.clear();
         for seen in &self.all {
-            if let Some(usage) = seen.state.as_ref().ok().and_then(|status| usages.of(status)) {
+            if let Some(usage) = usages.of_seen(seen) {
                 self.shares.add(&seen.name, usage.cpu, past);
             }
         }
@@ -355,7 +355,8 @@ impl Live<'_> {
         if self.canvas.is_some() {
             let share = |seen: &Seen, _: Option<&Usage>| self.shares.shown.get(&seen.name).cloned();
             let mut usages = usages.unwrap_or_else(Usages::read);
-            return self.draw(&self.asked.table(&wanted, &self.screen, Instant::now(), &mut usages, &share));
+            let usages: Vec<_> = wanted.iter().map(|seen| usages.of_seen(seen)).collect();
+            return self.draw(&self.asked.table(&wanted, &self.screen, Instant::now(), &usages, &share));
         }
         let now: HashMap<Vec<u8>, String> =
             wanted.iter().map(|seen| (seen.name.clone(), seen.signature())).collect();
@@ -367,11 +368,12 @@ impl Live<'_> {
         if self.json {
             let before = before.unwrap_or_default();
             for seen in wanted.iter().filter(|seen| before.get(&seen.name) != now.get(&seen.name)) {
-                print(self.asked.object(seen, &mut usages).as_bytes())?;
+                print(self.asked.object(seen, usages.of_seen(seen).as_ref()).as_bytes())?;
             }
             return Ok(());
         }
-        let lines = self.asked.table(&wanted, &self.screen, Instant::now(), &mut usages, &used);
+        let usages: Vec<_> = wanted.iter().map(|seen| usages.of_seen(seen)).collect();
+        let lines = self.asked.table(&wanted, &self.screen, Instant::now(), &usages, &used);
         let gap = if before.is_none() { "" } else { "\n" };
         print((gap.to_owned() + &lines.join("\n") + "\n").as_bytes())
     }

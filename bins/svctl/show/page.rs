@@ -38,8 +38,8 @@ impl Page<'_> {
 
     /// The same, but what does not fit is cut off.
     fn add_cut(&mut self, label: &str, lines: &[String]) {
-        let cut =
-            |line: &String| self.room().map_or_else(|| line.clone(), |room| self.screen.cut(line, room));
+        let room = self.room().unwrap_or(usize::MAX);
+        let cut = |line: &String| self.screen.cut(line, room).into_owned();
         self.put(label, &lines.iter().map(cut).collect::<Vec<_>>());
     }
 
@@ -133,7 +133,7 @@ impl Whole {
         page.add("restarts", Some(format!("{restarts}{loops}")).filter(|_| !restarts.is_empty()));
         let supervisor = status.supervisor();
         // It may have left meanwhile.
-        let of_supervisor = command(supervisor).unwrap_or_default().join(&b' ');
+        let of_supervisor = command(supervisor).unwrap_or_default().line();
         let line = format!("{supervisor} {}", screen.text(of_supervisor));
         page.add("supervisor", Some(line.trim_end().to_owned()).filter(|_| supervisor != 0));
     }

@@ -3,6 +3,8 @@
 //! Numbers stay text: nobody here calculates with a fraction.
 
 use std::borrow::Cow;
+use std::iter::Peekable;
+use std::str::Bytes;
 
 use super::object::key;
 use crate::quantity::number;
@@ -92,8 +94,9 @@ impl Value {
     /// The whole part of a number, 0 for all else.
     #[must_use]
     pub fn whole<T: TryFrom<u64> + Default>(&self) -> T {
-        let whole = self.digits().split(['.', 'e', 'E']).next().unwrap_or_default();
-        number(whole.as_bytes()).unwrap_or_default()
+        let digits = self.digits().as_bytes();
+        let whole = digits.iter().position(|byte| matches!(byte, b'.' | b'e' | b'E')).unwrap_or(digits.len());
+        number(&digits[..whole]).unwrap_or_default()
     }
 }
 
@@ -112,9 +115,11 @@ impl Reader<'_> {
     /// Whether `token` is next; then it is read.
     fn takes(&mut self, token: &str) -> bool {
         self.skip();
-        let rest = self.rest.strip_prefix(token);
-        self.rest = rest.unwrap_or(self.rest);
-        rest.is_some()
+        let is_next = self.rest.as_bytes().starts_with(token.as_bytes());
+        if is_next {
+            self.rest = &self.rest[token.len()..];
+        }
+        is_next
     }
 
     fn value(&mut self, depth: usize) -> Option<Value> {
@@ -172,7 +177,8 @@ impl Reader<'_> {
     /// A key. All that a supervisor sends have a copy in this program already.
     fn key(&mut self) -> Option<Cow<'static, str>> {
         let inside = self.rest.strip_prefix('"')?;
-        let (word, rest) = inside.split_once('"')?;
+        let end = inside.bytes().position(|byte| byte == b'"')?;
+        let (word, rest) = (&inside[..end], &inside[end + 1..]);
         // They come in the order of the list, so that one look is enough as a rule.
         let (before, likely) = key::ALL.split_at(self.next);
         if let Some(at) = likely.iter().chain(before).position(|key| *key == word) {
@@ -215,13 +221,24 @@ impl Reader<'_> {
 
 /// Whether this is a number as RFC 8259 has it: `-1.5e3`, but neither `01` nor `1.`.
 fn is_number(text: &str) -> bool {
-    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let text = text.strip_prefix('-').unwrap_or(text);
-    let (text, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-    let starts_well = whole == "0" || !whole.starts_with('0');
-    starts_well && [whole, fraction, exponent].into_iter().all(are_digits)
+    let mut rest = text.bytes().peekable();
+    rest.next_if_eq(&b'-');
+    let whole = rest.next_if_eq(&b'0').is_some() || digits(&mut rest);
+    let fraction = rest.next_if_eq(&b'.').is_none() || digits(&mut rest);
+    let exponent = rest.next_if(|byte| matches!(byte, b'e' | b'E')).is_none() || {
+        rest.next_if(|byte| matches!(byte, b'+' | b'-'));
+        digits(&mut rest)
+    };
+    whole && fraction && exponent && rest.next().is_none()
+}
+
+/// Reads digits. Whether there are any.
+fn digits(rest: &mut Peekable<Bytes>) -> bool {
+    let mut count = 0;
+    while rest.next_if(u8::is_ascii_digit).is_some() {
+        count += 1;
+    }
+    count > 0
 }
 
 fn hex(characters: &mut std::str::Chars) -> Option<u32> {
