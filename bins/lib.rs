@@ -117,3 +117,12 @@ pub static PROGRAMS: &[Link] = &[
     tai64nlocal::PROGRAM,
     utmpset::PROGRAM,
 ];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_links_are_in_the_order_of_their_names() {
+        // catena finds them by that.
+        assert!(super::LINKS.is_sorted_by(|one, other| one.name < other.name));
+    }
+}

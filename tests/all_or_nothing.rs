@@ -431,7 +431,9 @@ impl<'a> Line<'a> {
             let differences = differences(&self.control.stdout, &outcome.stdout);
             return Err(format!("ran otherwise: {} {}{differences}", outcome.status, outcome.stderr));
         }
-        let link = self.links.iter().any(|link| outcome.stderr.starts_with(&format!("{link}: fatal: ")));
+        // Where memory is used up the program speaks, which does not know whose turn it is.
+        let mut names = self.links.iter().copied().chain(self.named().then_some("catena"));
+        let link = names.any(|name| outcome.stderr.starts_with(&format!("{name}: fatal: ")));
         let refused = [111, 126, 127].contains(&outcome.status) && (link || self.text.contains("closed=012"));
         let killed = outcome.status > 128 && !outcome.stderr.contains("panicked");
         let by_loader = in_startup && (outcome.status == 127 || killed);

@@ -54,8 +54,8 @@ macro_rules! libc_malloc {
 }
 pub use libc_malloc;
 
-/// The allocator of a link, which lives for microseconds: it hands out a static block in order, then large
-/// mappings, and takes back at most what it gave last. So a link needs no brk and no mmap. In a static
+/// The allocator of a link, which lives for microseconds: it hands out a small static block in order, then larger
+/// mappings, and takes back at most what it gave last. So most links need no brk and no mmap. In a static
 /// program it is libc's malloc as well: what reads the account database would bring its own.
 #[repr(C)]
 #[derive(Debug)]
@@ -71,9 +71,11 @@ pub struct Block {
 struct Memory([u8; Block::SIZE]);
 
 impl Block {
-    const SIZE: usize = 1 << 16;
+    /// What a chain of a few links takes, and as much as lies on the page of the variables: for one page more the kernel
+    /// would make a mapping of its own at each exec, which costs as much as the mmap of those that need more.
+    const SIZE: usize = 3 << 10;
     /// What one mapping has at least, once the block is used up.
-    const MORE: usize = 1 << 20;
+    const MORE: usize = 1 << 16;
     /// In front of what malloc gave: its size. As long as the alignment that malloc owes.
     const HEAD: usize = 16;
 

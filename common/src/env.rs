@@ -22,13 +22,15 @@ use crate::word::{Word, shown};
 pub struct Env {
     received: Option<Words>,
     edited: Vec<&'static CStr>, // instead of `received` once that is taken
+    /// Whether it is another one than when somebody last took this.
+    pub(crate) touched: bool,
 }
 
 impl Env {
     /// The environment as it was received.
     #[must_use]
     pub fn new(received: Words) -> Self {
-        Self { received: Some(received), edited: Vec::new() }
+        Self { received: Some(received), edited: Vec::new(), touched: true }
     }
 
     /// The value of the first variable called `name`, as getenv(3).
@@ -87,6 +89,7 @@ impl Env {
     }
 
     fn own(&mut self) -> &mut Vec<&'static CStr> {
+        self.touched = true;
         self.edited.extend(self.received.take().into_iter().flatten());
         &mut self.edited
     }
@@ -256,7 +259,7 @@ const LONGEST: usize = 32 << 16;
 /// Reads a file, up to the end of its first line unless it is wanted whole.
 fn content(file: BorrowedFd, whole: bool) -> nix::Result<Vec<u8>> {
     let mut content = Vec::new();
-    let mut buffer = [0; 1024];
+    let mut buffer = [0; 512]; // on the page of stack that a link has used already
     loop {
         let count = read(file, &mut buffer)?;
         content.extend_from_slice(&buffer[..count]);

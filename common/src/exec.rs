@@ -62,8 +62,7 @@ impl Chain {
     /// A chain that searches its program in the PATH that `env` has now, whatever a link makes of it later.
     #[must_use]
     pub(crate) fn new(words: Words, env: Env, own: SelfMatch) -> Self {
-        let path = env.get(c"PATH").unwrap_or(Self::DEFAULT_PATH);
-        Self {
+        let mut chain = Self {
             words,
             file: None,
             env,
@@ -74,16 +73,20 @@ impl Chain {
             lent: Set::NONE,
             given: Given::NONE,
             observer: None,
-            path,
+            path: Self::DEFAULT_PATH,
             room: Vec::new(),
-        }
+        };
+        chain.hand_on();
+        chain
     }
 
-    /// This chain as the next link gets it, which searches in the PATH that there is by then.
-    #[must_use]
-    pub(crate) fn handed_on(self) -> Self {
-        let Self { changed, barrier, lent, given, observer, .. } = self;
-        Self { changed, barrier, lent, given, observer, ..Self::new(self.words, self.env, self.own) }
+    /// Makes of this chain what the next link gets, which searches in the PATH that there is by then.
+    pub(crate) fn hand_on(&mut self) {
+        (self.file, self.root) = (None, None);
+        // As long as no link edits the environment PATH is looked up once.
+        if mem::take(&mut self.env.touched) {
+            self.search_again();
+        }
     }
 
     /// This chain, of which the words are left here.

@@ -69,7 +69,7 @@ impl Link {
         if let Some(observer) = observer {
             observer.begins(self, chain.words.clone());
         }
-        let mut cli = Cli::new(self, chain.take());
+        let mut cli = Cli::new(self, chain);
         (self.run)(&mut cli).map_err(|error| error.of(self.name, self.usage))?;
         *chain = cli.chain;
         if let Some(observer) = observer {
@@ -95,6 +95,7 @@ pub fn longest(links: impl Iterator<Item = &'static Link>) -> Option<&'static Li
 }
 
 /// What `--help` prints.
+#[cold] // which keeps it out of the way of a chain, see scripts/block.ld
 pub(crate) fn help(link: &Link) -> String {
     let text = format!("usage: {}\n{}\n", form(link.name, link.usage), link.summary);
     with_columns(text, link.options.rows())
@@ -127,26 +128,25 @@ pub struct Cli {
     link: &'static Link,
     called: Option<&'static CStr>,
     line: Words,
-    parser: lexopt::Parser,
-    parsed: usize, // how many words the parser was given
-    chain: Chain,  // its words are those not read yet
-    ended: bool,   // by --
+    parser: Option<lexopt::Parser>, // once there is an option
+    parsed: usize,                  // how many words the parser was given
+    chain: Chain,                   // its words are those not read yet
+    ended: bool,                    // by --
     leaves_help: bool,
 }
 
 impl Cli {
-    pub(crate) fn new(link: &'static Link, chain: Chain) -> Self {
-        let options = option_words(chain.words.clone());
-        let parsed = options.len();
-        let mut parser = lexopt::Parser::from_iter(options);
-        parser.set_short_equals(false); // "-o=" must give "=", as softlimit needs
+    pub(crate) fn new(link: &'static Link, chain: &mut Chain) -> Self {
+        let line = chain.words.clone();
+        let called = chain.words.next();
+        chain.hand_on();
         Self {
             link,
-            called: chain.words.first(),
-            line: chain.words.clone(),
-            parser,
-            parsed,
-            chain: chain.handed_on(),
+            called,
+            line,
+            parser: None,
+            parsed: 0,
+            chain: chain.take(),
             ended: false,
             leaves_help: false,
         }
@@ -157,9 +157,9 @@ impl Cli {
     /// rest nothing is copied.
     #[must_use]
     pub fn preview(link: &'static Link, words: Words) -> Self {
-        let all = iter::once(c"").chain(words);
-        let line = all.clone().take(option_words(all).len()).collect();
-        Self::new(link, Chain::new(line, Env::default(), SelfMatch::Alone))
+        let length = option_words(words.clone()).len();
+        let line = iter::once(c"").chain(words.take(length)).collect();
+        Self::new(link, &mut Chain::new(line, Env::default(), SelfMatch::Alone))
     }
 
     /// The first word of the command line.
@@ -205,7 +205,18 @@ impl Cli {
         if self.ended {
             return Ok(None);
         }
-        match self.parser.next()? {
+        // Most links have no option: then nothing has to be copied for a parser.
+        if self.parser.is_none() && !self.chain.words.first().is_some_and(may_be_option) {
+            return Ok(None);
+        }
+        let parser = self.parser.get_or_insert_with(|| {
+            let options = option_words(self.chain.words.clone());
+            self.parsed = options.len();
+            let mut parser = lexopt::Parser::from_args(options);
+            parser.set_short_equals(false); // "-o=" must give "=", as softlimit needs
+            parser
+        });
+        match parser.next()? {
             Some(Arg::Short(option)) => return Ok(Some(Arg::Short(option))),
             Some(Arg::Long("help")) => {
                 self.alone("--help")?;
@@ -229,7 +240,7 @@ impl Cli {
             Some(Arg::Value(_)) => self.parsed -= 1, // the first operand is still to be read
             None => {}
         }
-        let read = self.parsed - self.parser.raw_args()?.as_slice().len();
+        let read = self.parsed - parser.raw_args()?.as_slice().len();
         self.ended |= self.chain.words.by_ref().take(read).last() == Some(c"--");
         Ok(None)
     }
@@ -248,7 +259,7 @@ impl Cli {
 
     /// Refuses a value of `option`, which takes none.
     fn alone(&mut self, option: &str) -> Result<(), Exit> {
-        self.parser.optional_value().map_or(Ok(()), |value| {
+        self.parser.as_mut().and_then(lexopt::Parser::optional_value).map_or(Ok(()), |value| {
             Err(Exit::usage(format_args!("invalid option '{option}={}'", shown(value.as_bytes()))))
         })
     }
@@ -262,20 +273,21 @@ impl Cli {
     /// All words behind the name, none of them read as an option, and the environment. For a line that has a syntax of
     /// its own, in place of [`Cli::option`].
     pub fn words(&mut self) -> &mut Chain {
-        self.chain.words.next(); // the name, which is in front until an option is asked for
         &mut self.chain
     }
 
     /// For a program whose words are no options: understands `--help` and `--version` alone.
     pub fn answer_alone(&mut self) -> Result<(), Exit> {
-        let mut words = self.chain.words.clone().skip(1);
+        let mut words = self.chain.words.clone();
         let alone = words.next().filter(|_| words.next().is_none());
         if alone == Some(c"--help") || alone == Some(c"--version") { self.option().map(drop) } else { Ok(()) }
     }
 
     /// The value of the option just returned. It lives as long as the command line.
     pub fn value(&mut self) -> Result<&'static [u8], Exit> {
-        Ok(self.parser.value()?.into_vec().leak())
+        // No value without an option.
+        let value = self.parser.as_mut().map_or(Ok(OsString::new()), lexopt::Parser::value)?;
+        Ok(value.into_vec().leak())
     }
 
     /// The value of the option just returned, as a word: for the name of a file, or what the program gets.
@@ -315,10 +327,7 @@ impl Cli {
     pub fn operand_among_options(&mut self) -> Option<&'static CStr> {
         let operand = self.chain.words.next()?;
         if !self.ended {
-            let options = option_words(self.called.into_iter().chain(self.chain.words.clone()));
-            self.parsed = options.len() - usize::from(self.called.is_some());
-            self.parser = lexopt::Parser::from_iter(options);
-            self.parser.set_short_equals(false);
+            self.parser = None;
         }
         Some(operand)
     }
@@ -353,15 +362,18 @@ impl Cli {
 fn option_words(words: impl Iterator<Item = &'static CStr>) -> Vec<OsString> {
     let mut plain = 0;
     let mut taken = Vec::new();
-    for (i, word) in words.enumerate() {
-        let word = word.to_bytes();
-        taken.push(OsStr::from_bytes(word).to_owned());
-        plain = if i == 0 || word.starts_with(b"-") && word.len() > 1 { 0 } else { plain + 1 };
+    for word in words {
+        taken.push(OsStr::from_bytes(word.to_bytes()).to_owned());
+        plain = if may_be_option(word) { 0 } else { plain + 1 };
         if plain == 2 {
             break;
         }
     }
     taken
+}
+
+fn may_be_option(word: &CStr) -> bool {
+    matches!(word.to_bytes(), [b'-', _, ..])
 }
 
 fn fd(word: &[u8]) -> Result<RawFd, Exit> {
@@ -375,9 +387,9 @@ mod tests {
     #[test]
     fn the_parser_gets_the_words_up_to_the_first_sure_operand() {
         let words = |line: &'static [&CStr]| option_words(line.iter().copied()).len();
-        assert_eq!(words(&[c"p"]), 1);
-        assert_eq!(words(&[c"p", c"a", c"b", c"c"]), 3);
-        assert_eq!(words(&[c"p", c"-n", c"-t", c"5", c"file", c"prog", c"x"]), 5);
-        assert_eq!(words(&[c"p", c"--", c"-x", c"-", c"b", c"c"]), 5);
+        assert_eq!(words(&[]), 0);
+        assert_eq!(words(&[c"a", c"b", c"c"]), 2);
+        assert_eq!(words(&[c"-n", c"-t", c"5", c"file", c"prog", c"x"]), 4);
+        assert_eq!(words(&[c"--", c"-x", c"-", c"b", c"c"]), 4);
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn called(
     }
     let named = |word: &CStr| {
         let unknown = || Exit::usage(format_args!("no link is called {}", shown(word.to_bytes())));
-        links.iter().find(|link| link.name.as_bytes() == word.to_bytes()).ok_or_else(unknown)
+        find(links, word).ok_or_else(unknown)
     };
     let Some(first) = words.first() else { return Err(Exit::answer(0, list(links))) };
     match first.to_bytes() {
@@ -64,6 +64,8 @@ pub(crate) fn called(
 
 /// The program catena-explain, which is beside this one or where the links are installed, or in PATH: it is large, and
 /// seldom needed.
+#[cold]
+#[inline(never)]
 fn explain(words: Words, env: Env) -> Chain {
     let own = procfs::This::open().and_then(|this| this.program()).unwrap_or_default();
     let end = own.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
@@ -94,10 +96,13 @@ fn apply(
         link.apply(&mut chain)?;
         let expected = |next: &&'static Link| chain.expect(link.name, next.name);
         let own = |next: &&'static Link| expected(next).is_some_and(|own| chain.is_next(&own));
-        let word = chain.words.first().filter(|_| !matches!(chain.own, SelfMatch::Alone));
         // First by its name, then by its file: where that cannot be looked at, it is no shorter name either.
-        let called = |word| longest(links.iter().filter(|next| chain.own.is_called(word, next.name)));
-        let next = word.and_then(called).filter(own);
+        let called = |word| match chain.own {
+            SelfMatch::Alone => None,
+            SelfMatch::Named => find(links, word),
+            _ => longest(links.iter().filter(|next| is_called(word, next.name))),
+        };
+        let next = chain.words.first().and_then(called).filter(own);
         let by_name = matches!(chain.own, SelfMatch::Named);
         match (next, chain.changed) {
             (Some(next), None) => link = next,
@@ -120,6 +125,12 @@ fn apply(
     }
 }
 
+/// The link that is called exactly so. They are in the order of their names.
+fn find(links: &'static [Link], word: &CStr) -> Option<&'static Link> {
+    let at = links.binary_search_by(|link| link.name.as_bytes().cmp(word.to_bytes())).ok()?;
+    links.get(at)
+}
+
 /// Executes our own file for what is left of the chain. Returns where that cannot be done, and nothing has changed.
 fn again(chain: &mut Chain) {
     if SelfMatch::file().is_some() {
@@ -136,6 +147,7 @@ fn by_ourselves(chain: &Chain) -> Words {
     [OWN].into_iter().chain(chain.words.clone()).collect()
 }
 
+#[cold]
 fn list(links: &[Link]) -> String {
     let usage = format!("usage: catena {}\n", CATENA.usage);
     with_columns(usage, links.iter().map(|link| (link.name, link.summary)))

@@ -38,7 +38,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
     let directory = file.parent().and_then(Path::file_name).unwrap_or_default();
     if name != "pause" {
         // The words are taken by the report.
-        let words: Vec<&'static CStr> = cli.unread().collect();
+        let words: Vec<&'static CStr> = cli.line().collect();
         if directory == "libexec" {
             return start_namesake(&name, &words);
         }

@@ -18,7 +18,7 @@ const STATE: Link = Link {
 common::main!(STATE);
 
 fn run(cli: &mut Cli) -> Outcome<'_> {
-    let words: Vec<_> = cli.unread().collect();
+    let words: Vec<_> = cli.line().collect();
     let text = report::of(&words);
     let _ = fds::move_to(77, 1); // not open: stdout it is
     Err(Exit::answer(0, text))

@@ -9,7 +9,8 @@ use nix::errno::Errno;
 /// The names in a directory but `.` and `..`.
 pub(crate) fn names(directory: BorrowedFd) -> nix::Result<Vec<CString>> {
     let mut names = Vec::new();
-    each_name(directory, |name| names.push(name.to_owned()))?;
+    // Some dozen names a call, as directories of variables have: with a larger buffer a chain needs another page of stack.
+    read_entries::<64>(directory, |name, _| names.push(name.to_owned()))?;
     Ok(names)
 }
 
