@@ -71,7 +71,7 @@ pub(crate) use refusal::Refusal;
 pub(crate) use role::{HEARD, Role};
 pub(crate) use service::{exists, make_directory};
 pub(crate) use supervised::{
-    CHILDREN, Ending, Ends, FIXED_FDS, Homeless, Next, Options, Places, Standing, Supervised,
+    CHILDREN, Ending, Ends, FIXED_FDS, Homeless, Next, Options, Places, Show, Standing, Supervised,
 };
 
 #[cfg(test)]

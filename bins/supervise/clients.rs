@@ -169,6 +169,11 @@ impl Clients {
         self.slots.get_mut(i)?.client.as_mut()
     }
 
+    /// Whether there are none.
+    pub(super) fn are_none(&self) -> bool {
+        self.all().next().is_none()
+    }
+
     fn all(&self) -> impl Iterator<Item = &Client> {
         (0..CLIENTS).filter_map(|i| self.client(i))
     }

@@ -96,6 +96,8 @@ pub(super) struct Process {
     pub(super) notices: Notices,
     /// Something of its state is not written yet.
     pub(super) unsaved: bool,
+    /// It is recorded, and clients cannot read it yet.
+    pub(super) unshown: bool,
     /// When that is tried again.
     pub(super) retry_at: Option<u64>,
     /// When a lock that another holds is tried again.
@@ -141,6 +143,7 @@ impl Process {
             finish_failures: Failures::default(),
             notices: Notices::default(),
             unsaved: false,
+            unshown: false,
             retry_at: None,
             locked: None,
         }
@@ -212,6 +215,18 @@ impl Process {
     /// Whether a process of it runs, as far as that is known.
     pub(super) fn runs(&self) -> bool {
         self.machine.pid != 0 && self.lost.is_none()
+    }
+
+    /// Whether it is on its way out, of which nothing is to be seen but that it has ended. A finish may look where it comes
+    /// from.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.machine.want == Want::Exit
+            && match self.machine.phase {
+                Phase::Run => {
+                    self.part == Part::Log || self.machine.stop_sent && self.settings.misses(Optional::Finish)
+                }
+                phase => phase == Phase::Down,
+            }
     }
 
     /// Whether there is a wait for the end of what run left behind.

@@ -359,12 +359,11 @@ impl State {
         }
         self.deaths = None;
         let access = OFlag::O_RDWR | OFlag::O_APPEND;
-        let open = || door::file_or_new(self.directory(), supervise::DEATHS, access, 0o644, Owner::Any);
-        let file = door::replacing(self.directory(), supervise::DEATHS, open)?;
-        let stat = fstat(&file)?;
+        let open = || door::seen_file_or_new(self.directory(), supervise::DEATHS, access, 0o644, Owner::Any);
+        let (file, stat) = door::replacing(self.directory(), supervise::DEATHS, open)?;
         // The last lines alone, however long the file is: others may write to it.
         let from = (stat.st_size - TAIL).max(0);
-        let (lines, keep) = last_lines(&file, from)?;
+        let (lines, keep) = if stat.st_size == 0 { (0, 0) } else { last_lines(&file, from)? };
         // Another owner of the directory may have moved a file of ours here: nothing is added to that.
         if from == 0 && lines < DEATHS && ours_alone(&self.directory)? {
             self.show_file(&file)?;

@@ -34,7 +34,7 @@ use super::clients::{CLIENTS, Clients};
 use super::fresh::Fresh;
 use super::leftovers::Orphans;
 use super::lock::Patience;
-use super::machine::{Death, Event, Hold, Phase, Timer};
+use super::machine::{Death, Event, Hold, Phase, Timer, Want};
 use super::needs::Names;
 use super::now::Now;
 use super::order::{self, Ask, Late};
@@ -115,6 +115,15 @@ pub(crate) enum Ending {
     Asked,
     /// With run, which has ended so.
     Ended(Death),
+}
+
+/// When clients can read what has changed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Show {
+    /// At once.
+    Now,
+    /// Of what is on its way out, and nobody has asked about: at its end, or at [`Supervised::show`].
+    Later,
 }
 
 /// What comes next.
@@ -203,7 +212,7 @@ pub(crate) struct Supervised {
 impl Supervised {
     /// Does what is to be done before the wait: answers clients, writes the state, ends.
     #[inline(never)] // its buffers would be part of the frame that waits
-    pub(crate) fn settle(&mut self, now: Now) -> Next {
+    pub(crate) fn settle(&mut self, show: Show, now: Now) -> Next {
         (0..CLIENTS).for_each(|i| self.serve(i, now));
         self.exchange_ended_logger(now);
         if let Some(next) = self.prepare_upgrade(now) {
@@ -212,7 +221,7 @@ impl Supervised {
         if let Some(outcome) = self.end(now) {
             return Next::Over(outcome);
         }
-        self.save(now);
+        self.save_and(if self.clients.are_none() { show } else { Show::Now }, now);
         // A client that was answered may have sent more meanwhile.
         if self.answer_waiting(now) { Next::Again } else { Next::Wait }
     }
@@ -361,7 +370,7 @@ impl Supervised {
 
     /// Lets the deaths happen that were learnt of.
     fn bury(&mut self, died: [bool; 2], now: Now) {
-        if died[0] || self.parts.service.is_lost() {
+        if (died[0] || self.parts.service.is_lost()) && self.parts.service.machine.want != Want::Exit {
             self.before_start(now);
         }
         for (part, died) in Part::BOTH.into_iter().zip(died) {

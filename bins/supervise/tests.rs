@@ -65,7 +65,7 @@ fn hold<const N: usize>(
     loop {
         for (held, ending) in held.iter_mut().zip(&mut endings) {
             while let Some(service) = held {
-                match service.settle(Now::read()) {
+                match service.settle(Show::Now, Now::read()) {
                     Next::Again => {}
                     Next::Wait => break,
                     Next::Upgrade(client) => service.refuse_upgrade(client, b"not here"),
@@ -191,6 +191,7 @@ fn two_services_live_in_one_loop_and_end_each_for_itself() {
     one_without_a_place_for_its_state(directory.path());
     one_that_is_logged_as_all_others_are(directory.path());
     one_that_is_logged_by_a_command(directory.path());
+    those_on_their_way_out_are_shown_late(directory.path());
 }
 
 fn read(path: &Path) -> String {
@@ -246,6 +247,101 @@ fn one_that_is_logged_by_a_command(directory: &Path) {
     hold(&mut held, |_| read(&path.join("text")) == "began\n");
     held[0].as_mut().unwrap().stop();
     hold(&mut held, |endings| endings == [Some(Ending::Asked)]);
+}
+
+/// What clients read of one that is told to end, once it was told, and once it has ended.
+fn those_on_their_way_out_are_shown_late(directory: &Path) {
+    let late = "run\n";
+    let shown = "run, got TERM, want exit\n";
+    for (name, file, shows, expected) in [
+        ("nobody", "", Show::Later, late),
+        ("at-once", "", Show::Now, shown),
+        ("finish", "finish", Show::Later, shown),
+        ("log", "log/run", Show::Later, late),
+        ("holder", "", Show::Later, late),
+        ("client", "", Show::Later, late),
+        ("connected", "", Show::Later, shown),
+    ] {
+        let path = directory.join(name);
+        fs::create_dir_all(path.join("log")).unwrap();
+        script(&path.join("run"), "exec sleep 300");
+        match file {
+            "" | "finish" => fs::remove_dir(path.join("log")).unwrap(),
+            log => script(&path.join(log), "exec cat"),
+        }
+        if file == "finish" {
+            script(&path.join(file), "exec cat supervise/stat >seen");
+        }
+        let parts = if file == "log/run" { &["supervise", "log/supervise"][..] } else { &["supervise"] };
+        let stats = || parts.iter().map(|part| read(&path.join(part).join("stat"))).collect::<Vec<_>>();
+        let mut held = [Some(open(&path))];
+        hold(&mut held, |_| stats().iter().all(|stat| stat == "run\n"));
+        let mut service = held[0].take().unwrap();
+        let connect = |service: &mut Supervised| {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            ours.set_nonblocking(true).unwrap();
+            assert!(service.add_client(ours.into(), Rights::Control, Now::read()));
+            theirs
+        };
+        let _client = (name == "connected").then(|| connect(&mut service));
+        service.stop();
+        assert_eq!(turn(&mut service, shows), Next::Wait, "{name}");
+        assert_eq!((&*stats()[0], service.is_unshown()), (expected, expected == late), "{name}");
+        if name == "holder" {
+            service.show(Now::read());
+            assert_eq!((&*stats()[0], service.is_unshown()), (shown, false));
+        }
+        if name == "client" {
+            let mut theirs = connect(&mut service);
+            theirs.write_all(b"status\n").unwrap();
+            turn(&mut service, shows);
+            let mut answer = [0; 64];
+            assert!(theirs.read(&mut answer).unwrap() > 0);
+            assert_eq!((&*stats()[0], service.is_unshown()), (shown, false), "an answer is not ahead of it");
+        }
+        // What dies next is shown at the end alone.
+        let mut next = Next::Wait;
+        while next == Next::Wait {
+            let [pid, _, _, logger, _] = service.pids();
+            let death = process::pidfd(if pid == 0 { logger } else { pid }).unwrap();
+            poll::poll(&mut [watch(death.as_raw_fd(), POLLIN)], Some(DEADLINE)).unwrap();
+            while let Ok(Some((pid, status))) = process::reap() {
+                service.lost(pid, status);
+            }
+            next = turn(&mut service, shows);
+            if file == "log/run" && next == Next::Wait {
+                assert_eq!((stats(), service.is_unshown()), (vec![late.to_owned(); 2], true), "{name}");
+            }
+        }
+        assert_eq!(
+            (next, stats()),
+            (Next::Over(Ending::Asked), vec!["down\n".to_owned(); parts.len()]),
+            "{name}"
+        );
+        for part in parts {
+            assert_eq!(read(&path.join(part).join("pid")), "", "{name}");
+            let status = fs::read(path.join(part).join("status")).unwrap();
+            assert_eq!(status[12..], *b"\0\0\0\0\0d\0\0", "{name}");
+        }
+        if file == "finish" {
+            assert_ne!(read(&path.join("seen")), late, "it can see where it comes from");
+        }
+    }
+}
+
+/// Lets a service handle what has come.
+fn turn(service: &mut Supervised, show: Show) -> Next {
+    let mut its = [watch(-1, 0); FIXED_FDS];
+    service.watch(&mut its, Now::read());
+    poll::poll(&mut its, Some(0)).unwrap();
+    assert_eq!(service.ready(&its, Now::read()), None);
+    service.fire_timers(Now::read());
+    loop {
+        match service.settle(show, Now::read()) {
+            Next::Again => {}
+            next => return next,
+        }
+    }
 }
 
 /// It runs, with its logger, and announces that it is ready.

@@ -7,7 +7,7 @@ use common::{Voice, memory, process, signals};
 use nix::errno::Errno;
 
 use super::upgrade::Origin;
-use crate::supervise::{Ending, FIXED_FDS, Next, Now, Role, Supervised, next_program};
+use crate::supervise::{Ending, FIXED_FDS, Next, Now, Role, Show, Supervised, next_program};
 
 /// How long it has to be quiet before what is not needed for the wait is given back, in milliseconds.
 const QUIET: u64 = 1000;
@@ -38,7 +38,7 @@ impl Supervisor {
         // A death before our signal dispositions were set has sent us nothing.
         self.learn();
         loop {
-            match self.service.settle(Now::read()) {
+            match self.service.settle(Show::Now, Now::read()) {
                 Next::Wait => {}
                 Next::Again => continue,
                 Next::Upgrade(client) => {

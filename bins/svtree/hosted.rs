@@ -7,10 +7,11 @@ use common::poll::{self, pollfd, watch};
 
 use super::events::{Events, Token, Watched};
 use super::queue::Queue;
-use crate::supervise::{CHILDREN, Ending, FIXED_FDS, Next, Now, Standing, Supervised};
+use crate::supervise::{CHILDREN, Ending, FIXED_FDS, Next, Now, Show, Standing, Supervised};
 
 /// A hosted service.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Hosted {
     /// Its name in the scan directory, which lives as long as the process.
     pub(super) name: &'static CStr,
@@ -26,6 +27,8 @@ pub(super) struct Hosted {
     pub(super) deadline: Option<u64>,
     /// Its children, as the tree has them.
     pub(super) pids: [u32; CHILDREN],
+    /// Clients cannot read yet what has changed.
+    pub(super) unshown: bool,
     /// It has its turn in this round.
     pub(super) awake: bool,
     /// How it stood after its last turn.
@@ -70,6 +73,7 @@ impl Hosted {
             watched: Watched::default(),
             deadline: None,
             pids: [0; CHILDREN],
+            unshown: false,
             awake: false,
             standing: Standing::Down,
             alone: false,
@@ -94,7 +98,7 @@ impl Hosted {
 
     /// Lets it do all that is due now. Whatever is ready is handled in the engine's own order, deaths and what the tree
     /// has asked for last.
-    pub(super) fn turn(&mut self, voice: Voice) -> Turn {
+    pub(super) fn turn(&mut self, show: Show, voice: Voice) -> Turn {
         // What epoll has reported may have been dealt with meanwhile, and there may be more now.
         let mut watched = self.watches(Now::read());
         let ended = match poll::poll(&mut watched, Some(0)) {
@@ -109,7 +113,7 @@ impl Hosted {
         }
         self.service.fire_timers(Now::read());
         loop {
-            match self.service.settle(Now::read()) {
+            match self.service.settle(show, Now::read()) {
                 Next::Wait => return Turn::Goes,
                 Next::Again => {}
                 Next::Upgrade(client) => return Turn::Upgrade(client),

@@ -27,13 +27,17 @@ use super::queue::Queue;
 use super::scan::Scan;
 use super::slots::Slots;
 use super::template::Template;
-use crate::supervise::{Access, Now, Role};
+use crate::supervise::{Access, Now, Role, Show};
 use course::Course;
 pub(super) use open::Inherited;
 use services::Waiting;
 
 /// How long it has to be quiet before what is not needed for the wait is given back, in milliseconds.
 const QUIET: u64 = 1000;
+/// What is on its way out is shown so when nothing has happened for a moment, since most of it ends in that: then its end
+/// alone is to be shown. And after a while, whatever happens. In milliseconds.
+const MOMENT: u64 = 1;
+const WHILE: u64 = 250;
 /// How many deaths are learnt of in a round: there may be any number.
 const DEATHS: u32 = 64;
 
@@ -80,6 +84,9 @@ pub(super) struct Tree {
     queue: Queue,
     /// The slots that have a turn in this round.
     awake: Vec<usize>,
+    /// The slots of those of which clients cannot read yet what has changed, and when they are to at the latest.
+    unshown: Vec<usize>,
+    show_at: u64,
     course: Course,
     /// Held as long as we live.
     lock: Option<OwnedFd>,
@@ -172,9 +179,38 @@ impl Tree {
                 }
             }
         }
-        let due: Vec<usize> = self.queue.due(Now::read().monotonic).collect();
+        let now = Now::read();
+        let due: Vec<usize> = self.queue.due(now.monotonic).collect();
         for slot in due {
             self.wake(slot);
+        }
+        let rests = count == 0 && self.awake.is_empty() && self.deaths != Deaths::Due;
+        if rests || self.show_at <= now.monotonic {
+            self.show();
+        }
+    }
+
+    /// Lets clients read what has changed of all.
+    fn show(&mut self) {
+        for slot in std::mem::take(&mut self.unshown) {
+            let Some(hosted) = self.slots.get_mut(slot) else { continue };
+            if std::mem::take(&mut hosted.unshown) {
+                hosted.service.show(Now::read());
+                self.follow(slot);
+            }
+        }
+    }
+
+    /// A service has had its turn: whether clients cannot read yet what has changed.
+    fn note_unshown(&mut self, slot: usize, now: Now) {
+        let Some(hosted) = self.slots.get_mut(slot).filter(|hosted| hosted.service.is_unshown()) else {
+            return;
+        };
+        if !std::mem::replace(&mut hosted.unshown, true) {
+            if self.unshown.is_empty() {
+                self.show_at = now.monotonic + WHILE;
+            }
+            self.unshown.push(slot);
         }
     }
 
@@ -206,7 +242,8 @@ impl Tree {
         if self.deaths == Deaths::Due || !self.awake.is_empty() || self.clients.lists() {
             return Some(0);
         }
-        let due = [self.queue.first(), self.deadline(), self.crowded].into_iter().flatten().min();
+        let show_at = Some(now.monotonic + MOMENT).filter(|_| !self.unshown.is_empty());
+        let due = [self.queue.first(), self.deadline(), self.crowded, show_at].into_iter().flatten().min();
         let timeout = due.map(|due| due.saturating_sub(now.monotonic));
         if timeout.is_some() || !self.resting {
             self.resting = timeout.is_none();
@@ -227,7 +264,9 @@ impl Tree {
         let Some(hosted) = self.slots.get_mut(slot) else { return };
         hosted.awake = false;
         let voice = self.template.voice(hosted.name);
-        match hosted.turn(voice) {
+        // Who follows what happens is not to be ahead of who reads.
+        let show = if self.clients.has_followers() { Show::Now } else { Show::Later };
+        match hosted.turn(show, voice) {
             Turn::Goes => {}
             Turn::Over(_) => return self.over(slot),
             Turn::Upgrade(client) => {
@@ -244,6 +283,7 @@ impl Tree {
         self.follow(slot);
         let now = Now::read();
         self.note_draining(slot, now);
+        self.note_unshown(slot, now);
         self.changed(slot, now);
     }
 

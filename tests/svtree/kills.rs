@@ -255,6 +255,17 @@ fn at_the_adoption() {
 
 #[test]
 fn at_the_end_of_the_tree() {
+    // That of one without finish is shown when nothing else is to be done.
+    let prepare = || {
+        let mut tree = services(&[("plain/run", SLEEPER), ("plain/log/run", LOGGER)]);
+        tree.supervise();
+        for name in NAMES {
+            assert_one(&tree, name, "before");
+        }
+        tree.until_run("plain");
+        tree.until_log("plain");
+        tree
+    };
     let act = |tree: &mut Tree| {
         let traced = Traced::at_rest(tree.supervisor());
         tree.signal(Signal::SIGTERM);
@@ -263,10 +274,13 @@ fn at_the_end_of_the_tree() {
     kill_before_each(
         "end",
         59,
-        started,
+        prepare,
         act,
         |_| false,
         |tree, context| {
+            tree.until(context, || is_up(tree, "plain") && text(&tree.state_of("plain", "stat")) == "run\n");
+            tree.until_log("plain");
+            assert_eq!([copies(tree, "plain"), copies(tree, "plain/log")], [1; 2], "{context}");
             for name in NAMES {
                 assert_one(tree, name, context);
                 let (starts, finishes) =

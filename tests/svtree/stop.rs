@@ -1,5 +1,7 @@
 //! The end of a tree: the order, the time that it may take, and the signals.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGKILL, SIGPWR, SIGQUIT, SIGTERM};
@@ -93,6 +95,67 @@ fn what_does_not_end_in_time_is_killed_and_nothing_is_left() {
         tree.assert_nothing_left();
         assert!(hurry || begun.elapsed() >= Duration::from_millis(500));
         assert!(begun.elapsed() < Duration::from_secs(50), "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn what_takes_its_time_to_end_is_shown_so_however_busy_the_tree_is() {
+    let mut tree = Tree::start(&[("a/run", STUBBORN), ("b/run", PUPPET), ("b/log/run", STUBBORN_LOGGER)]);
+    for service in ["a", "b"] {
+        tree.started(1, service);
+    }
+    tree.nth(1, "log start b");
+    let (mut client, over) = (tree.connect(), AtomicBool::new(false));
+    let shown = thread::scope(|scope| {
+        // Whoever asks for the state of another service has it shown, and no more.
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                client.ask("status");
+            }
+        });
+        tree.signal(SIGTERM);
+        let log = tree.at("b/log/supervise/stat");
+        let shown = in_time(|| {
+            let stat = ["a", "b"].map(|service| text(&tree.state_of(service, "stat")));
+            stat == ["run, got TERM, want exit\n", "down\n"] && text(&log) == "run, want exit\n"
+        });
+        over.store(true, Ordering::Relaxed);
+        shown
+    });
+    assert!(shown, "{}", tree.report());
+    let logger = tree.until_log("b");
+    send_signal(logger, SIGKILL);
+    tree.tell("a", "exit");
+    assert_eq!(tree.ended(), 0);
+    tree.assert_nothing_left();
+    for part in ["a", "b", "b/log"] {
+        assert_eq!(text(&tree.at(part).join("supervise/stat")), "down\n", "{part}");
+        assert_eq!(text(&tree.at(part).join("supervise/pid")), "", "{part}");
+    }
+}
+
+#[test]
+fn the_files_are_never_behind_an_answer() {
+    for door in ["tree", "list", "own"] {
+        let mut tree = Tree::start(&[("a/run", STUBBORN)]);
+        tree.started(1, "a");
+        match door {
+            "tree" => drop(tree.connect().ask("@a exit")),
+            "own" => drop(Client::at(&tree.state_of("a", "socket")).ask("exit")),
+            _ => {
+                tree.signal(SIGTERM);
+                tree.until("the stop", || tree.object("a").contains("\"want\":\"exit\""));
+            }
+        }
+        assert_eq!(text(&tree.state_of("a", "stat")), "run, got TERM, want exit\n", "{door}");
+        assert_eq!(tree.status_now("a").map(|status| (status.want, status.state)), Some(('d', 1)), "{door}");
+        tree.tell("a", "exit");
+        if door != "list" {
+            tree.started(2, "a"); // told to exit, it is hosted again
+            tree.signal(SIGTERM);
+            tree.tell("a", "exit");
+        }
+        assert_eq!(tree.ended(), 0);
     }
 }
 

@@ -102,6 +102,16 @@ impl Supervised {
         self.command(Part::Service, Control::Up, now);
     }
 
+    /// Whether clients cannot read yet what has changed: [`Supervised::show`] is due before the wait.
+    pub(crate) fn is_unshown(&self) -> bool {
+        self.parts.iter().any(|process| process.unshown)
+    }
+
+    /// Lets clients read what has changed.
+    pub(crate) fn show(&mut self, now: Now) {
+        self.save(now);
+    }
+
     /// The state of a part as its own clients get it, if there is such a part.
     pub(crate) fn describe(&self, part: Part, now: Now) -> Option<Object> {
         Some(report::status(&self.parts.view(part, &self.shared)?, now))
@@ -129,7 +139,7 @@ mod tests {
     use common::supervise::json::Value;
     use common::supervise::key;
 
-    use super::super::{Ending, FIXED_FDS, Next};
+    use super::super::{Ending, FIXED_FDS, Next, Show};
     use super::*;
     use crate::supervise::tests::{NO_PLACE, open, open_with, options};
 
@@ -146,7 +156,7 @@ mod tests {
         poll::poll(&mut its, Some(0)).unwrap();
         assert_eq!(service.ready(&its, Now::read()), None);
         service.fire_timers(Now::read());
-        assert_eq!(service.settle(Now::read()), Next::Wait);
+        assert_eq!(service.settle(Show::Now, Now::read()), Next::Wait);
     }
 
     #[test]
@@ -176,8 +186,8 @@ mod tests {
         let before = watched(&service)[2].fd;
         service.parts.service.unsaved = true;
         service.parts.service.machine.want = Want::Up; // something to write
-        assert_eq!(service.settle(Now::read()), Next::Wait);
-        assert_eq!(service.settle(Now::read()), Next::Wait);
+        assert_eq!(service.settle(Show::Now, Now::read()), Next::Wait);
+        assert_eq!(service.settle(Show::Now, Now::read()), Next::Wait);
         assert_eq!(service.renewed(), control | socket);
         assert!(before >= 0 && watched(&service)[2].fd >= 0);
         assert_eq!((service.pids(), service.awaits_leftovers()), ([0; 5], false));
@@ -236,7 +246,7 @@ mod tests {
             "{words:?}"
         );
         assert_eq!(
-            (service.take_events().len(), service.settle(Now::read())),
+            (service.take_events().len(), service.settle(Show::Now, Now::read())),
             (0, Next::Over(Ending::Asked))
         );
     }

@@ -53,13 +53,17 @@ impl Supervised {
             let what = b"a process that the service left behind may still write to the log; leaving the logger running";
             self.shared.voice.warning(&[what]);
         }
-        self.save(now);
         let is_over = |process: &Process| process.part == Part::Service || process.machine.pid == 0;
+        for process in self.parts.iter_mut().filter(|process| is_over(process)) {
+            let file = process.state.as_ref().and_then(|state| state.record.as_ref());
+            // Before anybody can see it, as always. Where that fails, what it says is dead.
+            if file.is_some_and(|file| record::clear(file.as_fd()).is_ok()) {
+                process.unshown |= std::mem::take(&mut process.unsaved);
+            }
+        }
+        self.save(now);
         for process in self.parts.iter().filter(|process| is_over(process)) {
             if let Some(state) = &process.state {
-                if let Some(file) = &state.record {
-                    let _ = record::clear(file.as_fd()); // what it says is dead in any case
-                }
                 // A socket that stays is dead, and the next one removes it.
                 let _ = unlinkat(state.directory(), supervise::SOCKET, UnlinkatFlags::NoRemoveDir);
             }

@@ -5,7 +5,7 @@ use common::{door, supervise};
 use nix::errno::Errno;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::{AGAIN, Supervised};
+use super::{AGAIN, Show, Supervised};
 use crate::supervise::lock::{Origin, Patience};
 use crate::supervise::notices::Notice;
 use crate::supervise::now::Now;
@@ -25,14 +25,26 @@ impl Supervised {
     }
 
     /// Writes what has changed, for clients and for a new supervisor.
-    #[inline(never)]
     pub(super) fn save(&mut self, now: Now) {
+        self.save_and(Show::Now, now);
+    }
+
+    /// As [`Supervised::save`], where clients may have to wait for what they read.
+    #[inline(never)]
+    pub(super) fn save_and(&mut self, show: Show, now: Now) {
         if self.socket.is_none() {
             self.open_socket();
         }
         for part in Part::BOTH {
-            if self.parts.get(part).is_some_and(|process| process.unsaved) {
-                self.save_part(part, now);
+            let Some(process) = self.parts.get_mut(part) else { continue };
+            if std::mem::take(&mut process.unsaved) {
+                process.make_record(&self.shared, now);
+                // Before anybody can see it: a kill after that must not take us back behind it.
+                process.remember(&self.shared, now);
+                process.unshown = true;
+            }
+            if process.unshown && !(show == Show::Later && process.is_leaving()) {
+                self.show_part(part, now);
             }
         }
         if self.socket.is_none() && self.parts.service.state.is_some() {
@@ -40,13 +52,10 @@ impl Supervised {
         }
     }
 
-    fn save_part(&mut self, part: Part, now: Now) {
+    fn show_part(&mut self, part: Part, now: Now) {
         let voice = self.shared.voice(part);
         let Some(process) = self.parts.get_mut(part) else { return };
-        process.unsaved = false;
-        process.make_record(&self.shared, now);
-        // Before anybody can see it: a kill after that must not take us back behind it.
-        process.remember(&self.shared, now);
+        process.unshown = false;
         let Some(state) = &mut process.state else { return };
         let mut shown = state.show(&process.machine, process.needs.bytes(), process.since, voice);
         if state.is_lost() {

@@ -410,6 +410,8 @@ impl Tree {
             self.graph.remove(slot);
         }
         // One that a client has told to exit is hosted again, as runsvdir(8) has it; so is another of the same name.
-        self.name_is_free(name, Now::read());
+        if !self.course.ends() {
+            self.name_is_free(name, Now::read());
+        }
     }
 }

@@ -34,6 +34,7 @@ const OWN: &CStr = c".tree";
 
 impl Tree {
     /// Opens a tree, and starts its setup.
+    #[allow(clippy::too_many_lines, reason = "a third of them are the fields")]
     pub(in crate::svtree) fn open(
         called: &'static [u8],
         line: CommandLine,
@@ -123,6 +124,8 @@ impl Tree {
             serial: 0,
             queue: Queue::default(),
             awake: Vec::new(),
+            unshown: Vec::new(),
+            show_at: 0,
             course: Course::default(),
             socket: None,
             access: Access::default(),

@@ -220,6 +220,9 @@ impl Tree {
 
     /// Goes on with the lists that are under way, as far as they are taken.
     pub(super) fn go_on_listing(&mut self, now: Now) {
+        if self.clients.lists() {
+            self.show(); // nobody is to read less than is listed
+        }
         for i in self.clients.places() {
             while let Some(client) = self.clients.get_mut(i).filter(|client| client.unsent() < LITTLE) {
                 let Doing::Lists(mut list) = client.doing else { break };
