@@ -8,6 +8,7 @@ use std::os::unix::net::UnixListener;
 use nix::errno::Errno;
 use tempfile::TempDir;
 
+use crate::needs;
 use crate::support::*;
 
 /// A new directory with a directory `d` of variables in it.
@@ -368,4 +369,17 @@ fn options_end_at_the_directory() {
         fails(127, format!("envdir: fatal: unable to run --: {says}\n"))
     );
     assert_eq!(run_in(&directory, "mv d ./-d; envdir -- -d sh -c 'echo $X'"), prints("v\n"));
+}
+
+#[test]
+fn names_that_are_longer_than_most_file_systems_have_them_are_read() {
+    needs!(tool("strace"));
+    let directory = TempDir::new().unwrap();
+    fs::create_dir(directory.path().join("d")).unwrap();
+    fs::write(directory.path().join("d/K"), "v\n").unwrap();
+    // The kernel says so of a name for which there is no room.
+    let inject = "strace -qq -o calls -e trace=getdents64 -e inject=getdents64:error=EINVAL:when=1";
+    let line = format!("{inject} $B/envdir d sh -c 'echo $K'");
+    assert_eq!(run_in(&directory, &line), prints("v\n"));
+    assert!(fs::read_to_string(directory.path().join("calls")).unwrap().contains("(INJECTED)"));
 }

@@ -1,6 +1,6 @@
 //! The names of services: where they are.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::collections::BinaryHeap;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -39,19 +39,11 @@ pub(super) struct Names {
     open: OnceCell<OwnedFd>,
     /// That of its tree, once it was there.
     tree: OnceCell<Rc<OwnedFd>>,
-    /// Whether that which the tree hosts has its files in SVDIR, and not its state alone, as one of it shows.
-    has_files: Cell<bool>,
 }
 
 impl Names {
     pub(super) fn new(env: &Env, dialect: Dialect) -> Self {
-        Self {
-            svdir: svdir(env).to_owned(),
-            dialect,
-            open: OnceCell::new(),
-            tree: OnceCell::new(),
-            has_files: Cell::new(false),
-        }
+        Self { svdir: svdir(env).to_owned(), dialect, open: OnceCell::new(), tree: OnceCell::new() }
     }
 
     /// The path of the directory of the services that are called by a name alone.
@@ -152,9 +144,8 @@ impl Names {
     }
 
     /// Whether a service is started at boot: it is in SVDIR, has something to run, and no file `down`. None where that
-    /// cannot be known, as of a path elsewhere, or of a directory with nothing but state. What is `hosted`, as its tree has
-    /// said, has something to run.
-    pub(super) fn enabled(&self, name: &[u8], hosted: bool) -> Option<bool> {
+    /// cannot be known, as of a path elsewhere, or of a directory with nothing but state.
+    pub(super) fn enabled(&self, name: &[u8]) -> Option<bool> {
         let name = if is_path(name) { self.within_svdir(name)? } else { name.to_owned() };
         let svdir = self.open_svdir().ok()?;
         let has = |file: &[u8]| match fstatat(svdir, &[&name[..], file].concat()[..], AtFlags::empty()) {
@@ -165,9 +156,7 @@ impl Names {
         if has(b"/down")? {
             return Some(false);
         }
-        let runs = hosted && self.has_files.get() || has(b"/run")? || has(b"/setup")?;
-        self.has_files.set(hosted && runs);
-        runs.then_some(true)
+        (has(b"/run")? || has(b"/setup")?).then_some(true)
     }
 
     /// The name in SVDIR of a service, or of the log of one, that was named by a path.

@@ -47,12 +47,12 @@ impl Seen {
     pub(super) fn look(names: &Names, name: &[u8], known: &Known, out: &mut Out) -> Result<Self, Failure> {
         // Of one that its tree has told of, no directory is needed.
         if let Some(status) = known.of(name) {
-            return Ok(Self::new(name, Ok(status.clone()), names.enabled(name, true)));
+            return Ok(Self::new(name, Ok(status.clone()), names.enabled(name)));
         }
         match names.find(name) {
             Ok(place) => Self::of_place(names, &place, known, out),
             Err(Failure { errno: Some(Errno::EACCES), .. }) => {
-                Ok(Self::new(name, Err(NO_ACCESS), names.enabled(name, false)))
+                Ok(Self::new(name, Err(NO_ACCESS), names.enabled(name)))
             }
             Err(failure) => Err(failure),
         }
@@ -76,7 +76,7 @@ impl Seen {
             }
             Err(failure) => return Err(failure),
         };
-        Ok(Self::new(&place.name, state, names.enabled(&place.name, false)))
+        Ok(Self::new(&place.name, state, names.enabled(&place.name)))
     }
 
     /// Its state, where it is known.
@@ -118,7 +118,7 @@ impl Seen {
         // Whatever is wrong with a logger, the service is to be seen.
         has.then(|| {
             Self::look(names, &name, known, out)
-                .unwrap_or_else(|_| Self::new(&name, Err("no supervisor"), names.enabled(&name, false)))
+                .unwrap_or_else(|_| Self::new(&name, Err("no supervisor"), names.enabled(&name)))
         })
     }
 

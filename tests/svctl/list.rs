@@ -1,5 +1,6 @@
 //! svctl-list: the table on terminals of each width and elsewhere, its choices, and as it changes.
 
+use std::fs;
 use std::process::Command;
 use std::sync::{Mutex, mpsc};
 
@@ -7,6 +8,7 @@ use super::harness::*;
 use super::terminal::Terminal;
 use crate::needs;
 use crate::support::*;
+use crate::svtree::harness::field;
 
 /// A pid that no process has: more than the kernel ever gives.
 const NOBODY: u32 = 5_000_000;
@@ -249,13 +251,34 @@ fn a_service_that_starts_after_the_processes_were_read_has_its_columns_too() {
 }
 
 #[test]
+fn whether_it_is_enabled_does_not_depend_on_the_services_before_it() {
+    let house = House::new();
+    for name in ["a", "b"] {
+        house.write(&format!("{name}/run"), STAYS);
+    }
+    let _tree = Talker::tree(&house, |_, _| {
+        let said =
+            |name: &str| said("run", 1, "up", false).replacen('{', &format!("{{\"name\":\"{name}\","), 1);
+        Answer::Say(format!("{}\n{}\n{{\"ok\":true,\"services\":2}}", said("a"), said("b")))
+    });
+    let enabled = |words: &str| {
+        let lines = run(&mut house.command("svctl-list", words)).stdout;
+        lines.lines().map(|line| field(line, "enabled").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(enabled("--json"), ["true", "true"]);
+    fs::remove_file(house.at("b/run")).unwrap();
+    assert_eq!(enabled("--json"), ["true", "null"]);
+    assert_eq!(enabled("--json b"), ["null"]);
+}
+
+#[test]
 fn a_list_that_gets_no_child_reads_the_processes_itself() {
     needs!(tool("strace"));
     let mut house = House::new();
     house.serve(&svrun(), "web");
     let pid = house.pid("web");
     until("it is no sleep yet", || cmdline(pid) == "sleep 1000");
-    let list = format!("{} --json", bin().join("svctl-list").display());
+    let list = format!("{} --json", program("svctl-list").display());
     for calls in ["clone,?clone3,?fork,?vfork", "pipe2"] {
         let inject = format!("-qq -o calls -e trace={calls} -e inject={calls}:error=EMFILE {list}");
         let outcome = run(&mut house.command("strace", &inject));

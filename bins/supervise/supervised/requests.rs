@@ -74,6 +74,7 @@ impl Supervised {
         }
         let signal = matches!(control, Control::Signal(_));
         if signal && !runs {
+            self.save(now);
             return self.clients.refuse(i, b"not running");
         }
         if control == Control::Exit {
@@ -90,10 +91,10 @@ impl Supervised {
         let before = done(self);
         self.ask(part, Control::Reload, None, None, now);
         let last = self.parts.get(part).map_or(0, |process| process.machine.reload.last());
+        self.save(now);
         if last == before {
             return self.clients.refuse(i, b"not running");
         }
-        self.save(now);
         if let Some(view) = self.parts.view(part, &self.shared) {
             self.clients.wait(i, Condition::Reloaded(last), None, &view, now);
         }

@@ -124,6 +124,8 @@ impl Tree {
         }
         match words[..] {
             [b"status"] => {
+                // What it counts is what is shown.
+                self.show();
                 let mut object = self.describe();
                 self.send(i, object.line());
             }

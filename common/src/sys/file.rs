@@ -10,8 +10,18 @@ use nix::errno::Errno;
 pub(crate) fn names(directory: BorrowedFd) -> nix::Result<Vec<CString>> {
     let mut names = Vec::new();
     // Some dozen names a call, as directories of variables have: with a larger buffer a chain needs another page of stack.
-    read_entries::<64>(directory, |name, _| names.push(name.to_owned()))?;
+    let _reads = match read_entries::<64>(directory, |name, _| names.push(name.to_owned())) {
+        // A name of more than 255 bytes, as some file systems have: the fd stands before it.
+        Err(Errno::EINVAL) => long_names(directory, &mut names)?,
+        read => read?,
+    };
     Ok(names)
+}
+
+#[cold]
+#[inline(never)] // for its buffer
+fn long_names(directory: BorrowedFd, names: &mut Vec<CString>) -> nix::Result<u32> {
+    each_name(directory, |name| names.push(name.to_owned()))
 }
 
 /// Reports the names in a directory but `.` and `..`, from where the fd stands. Returns in how many reads.
