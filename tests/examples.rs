@@ -158,7 +158,7 @@ impl Example {
     fn lives(mut self, ask: impl Fn() -> io::Result<String>, expected: impl Fn(&str) -> bool, log: &[&str]) {
         let asked = |when| {
             let mut answer = ask();
-            // Who is ready answers. Who reloads may turn away or lose what comes meanwhile.
+            // Once it is ready it answers. While it reloads it may turn away or lose what comes.
             if when == "after a reload" && answer.is_err() {
                 until(when, || {
                     answer = ask();

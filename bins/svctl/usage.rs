@@ -35,7 +35,7 @@ impl Usages {
 
     /// The processes of a service; none where none runs, or nothing is known of it.
     pub(super) fn of_seen(&mut self, seen: &Seen) -> Option<Usage> {
-        let status = seen.status()?;
+        let status = seen.status().filter(|status| status.pid != 0)?;
         self.of(status, command(status.pid).ok())
     }
 

@@ -264,7 +264,7 @@ impl Tree {
         let Some(hosted) = self.slots.get_mut(slot) else { return };
         hosted.awake = false;
         let voice = self.template.voice(hosted.name);
-        // Who follows what happens is not to be ahead of who reads.
+        // An event is never ahead of the files.
         let show = if self.clients.has_followers() { Show::Now } else { Show::Later };
         match hosted.turn(show, voice) {
             Turn::Goes => {}

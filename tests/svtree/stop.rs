@@ -107,10 +107,10 @@ fn what_takes_its_time_to_end_is_shown_so_however_busy_the_tree_is() {
     tree.nth(1, "log start b");
     let (mut client, over) = (tree.connect(), AtomicBool::new(false));
     let shown = thread::scope(|scope| {
-        // Whoever asks for the state of another service has it shown, and no more.
+        // What is refused keeps it busy, and has nothing shown.
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
-                client.ask("status");
+                client.ask("@none status");
             }
         });
         tree.signal(SIGTERM);
