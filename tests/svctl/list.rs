@@ -234,6 +234,7 @@ fn a_service_that_starts_after_the_processes_were_read_has_its_columns_too() {
         let reader = child(told.lock().unwrap().recv().unwrap());
         until("the processes are not read", || state(reader) == Some('Z'));
         let new = Command::new("sleep").arg("1000").spawn().unwrap();
+        assert_eq!(cmdline(new.id()), "sleep 1000");
         let said = said("run", new.id(), "up", false).replacen('{', "{\"name\":\"new\",", 1);
         give.send(new).unwrap();
         Answer::Say(format!("{said}\n{{\"ok\":true,\"services\":1}}"))
