@@ -10,8 +10,8 @@ use common::{Chain, Cli, Exit, Link, OrFail, Outcome, Short, fds, options, poll,
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::Mode;
-use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{Pid, chdir, pipe2};
+use nix::sys::wait::WaitStatus;
+use nix::unistd::{chdir, pipe2};
 
 use report::Report;
 use script::{Act, How, Script};
@@ -82,13 +82,7 @@ fn run(cli: &mut Cli) -> Outcome<'_> {
         // It may wait, and nobody would be told.
         let _ = process::kill_child(child, signals::KILL);
     }
-    let pid = Pid::from_raw(i32::try_from(child).unwrap_or(0));
-    let status = loop {
-        match waitpid(pid, None) {
-            Err(Errno::EINTR) => {}
-            other => break other,
-        }
-    };
+    let status = process::wait_for(child);
     if let Some(signal) = ended {
         return Err(Exit::answer(128 + signal, ""));
     }

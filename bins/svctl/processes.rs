@@ -43,6 +43,15 @@ impl Process {
         [self.pid.into(), self.parent.into(), cpu, self.memory]
     }
 
+    /// Takes as many as are said to be there in front.
+    fn unpack_all(text: &mut &[u8]) -> Option<Vec<Self>> {
+        let (count, rest) = text.split_first_chunk()?;
+        let bytes = usize::from_ne_bytes(*count).checked_mul(NUMBERS * size_of::<u64>())?;
+        let (all, rest) = rest.split_at_checked(bytes)?;
+        *text = rest;
+        all.chunks_exact(NUMBERS * size_of::<u64>()).map(Self::unpack).collect()
+    }
+
     fn unpack(bytes: &[u8]) -> Option<Self> {
         let number = |at: usize| bytes.get(at * 8..)?.first_chunk().copied().map(u64::from_ne_bytes);
         Some(Self {
@@ -130,16 +139,36 @@ pub(super) struct Reading(nix::Result<Beside>);
 
 impl Reading {
     pub(super) fn begin() -> Self {
-        Self(Beside::begin(|| scan().iter().flat_map(Process::pack).flat_map(u64::to_ne_bytes).collect()))
+        Self(Beside::begin(|question| {
+            let all = scan();
+            let mut text = all.len().to_ne_bytes().to_vec();
+            text.extend(all.iter().flat_map(Process::pack).flat_map(u64::to_ne_bytes));
+            // Where it cannot be read nobody waits for more.
+            let pids = question.wait().unwrap_or_default();
+            let pids = pids.chunks_exact(size_of::<u32>()).filter_map(|pid| pid.first_chunk());
+            pids.for_each(|pid| text.extend(command(u32::from_ne_bytes(*pid)).unwrap_or_default().pack()));
+            text
+        }))
     }
 
-    /// The processes, of which there are to be these; where one is missing, which may have started since, all are read
-    /// again.
-    pub(super) fn end(self, mut pids: impl Iterator<Item = u32>) -> Processes {
-        // Without a child all are missing.
-        let bytes = self.0.and_then(Beside::end).unwrap_or_default();
-        let early = Processes::of(bytes.chunks_exact(NUMBERS * 8).filter_map(Process::unpack).collect());
-        if pids.all(|pid| early.place(pid).is_ok()) { early } else { Processes::read() }
+    /// The processes, of which there are to be these, and their command lines, which are empty of one that has ended. What
+    /// was not read beside this one is read now: all, where a process is missing, which may have started since.
+    pub(super) fn end(self, pids: &[u32]) -> (Processes, Vec<Words>) {
+        let (own, others) = pids.split_at(pids.len() / 2);
+        let asked = self.0.and_then(|mut beside| {
+            beside.ask(&others.iter().copied().flat_map(u32::to_ne_bytes).collect::<Vec<_>>())?;
+            Ok(beside)
+        });
+        let here =
+            |pids: &[u32]| pids.iter().map(|pid| command(*pid).unwrap_or_default()).collect::<Vec<_>>();
+        let mut commands = here(own);
+        let text = asked.and_then(Beside::end).unwrap_or_default();
+        let mut rest = &text[..];
+        let early = Processes::of(Process::unpack_all(&mut rest).unwrap_or_default());
+        commands.extend(std::iter::from_fn(|| Words::unpack(&mut rest)));
+        commands.extend(here(&pids[commands.len()..]));
+        let is_whole = pids.iter().all(|pid| early.place(*pid).is_ok());
+        (if is_whole { early } else { Processes::read() }, commands)
     }
 }
 
@@ -154,6 +183,18 @@ impl Words {
 
     pub(super) fn each(&self) -> impl Iterator<Item = &[u8]> {
         self.0.split(|byte| *byte == 0)
+    }
+
+    /// With its length in front, for another process of ours.
+    fn pack(&self) -> Vec<u8> {
+        [&self.0.len().to_ne_bytes()[..], &self.0].concat()
+    }
+
+    fn unpack(text: &mut &[u8]) -> Option<Self> {
+        let (length, rest) = text.split_first_chunk()?;
+        let (words, rest) = rest.split_at_checked(usize::from_ne_bytes(*length))?;
+        *text = rest;
+        Some(Self(words.to_owned()))
     }
 
     /// With blanks between them.

@@ -39,13 +39,13 @@ impl Usages {
         self.of(status, command(status.pid).ok())
     }
 
-    /// The same of several, which were seen since `reading` has begun: until it ends, their command lines are read.
+    /// The same of several, which were seen since `reading` has begun.
     pub(super) fn of_each(reading: Reading, all: &[&Seen]) -> Vec<Option<Usage>> {
         let running = all.iter().map(|seen| seen.status().filter(|status| status.pid != 0));
-        let commands: Vec<_> = running.clone().map(|status| command(status?.pid).ok()).collect();
-        let processes = reading.end(running.clone().flatten().map(|status| status.pid));
-        let mut usages = Self { processes, cgroups: Cgroups::new() };
-        running.zip(commands).map(|(status, command)| usages.of(status?, command)).collect()
+        let pids: Vec<u32> = running.clone().flatten().map(|status| status.pid).collect();
+        let (processes, commands) = reading.end(&pids);
+        let (mut usages, mut commands) = (Self { processes, cgroups: Cgroups::new() }, commands.into_iter());
+        running.map(|status| usages.of(status?, commands.next())).collect()
     }
 
     fn of(&mut self, status: &Status, command: Option<Words>) -> Option<Usage> {

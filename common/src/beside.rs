@@ -4,8 +4,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{Pid, pipe2};
+use nix::sys::wait::WaitStatus;
+use nix::unistd::pipe2;
 
 use crate::fds;
 use crate::sys::process;
@@ -13,21 +13,51 @@ use crate::sys::process;
 /// A child at work. It is ended where nobody waits for that.
 #[derive(Debug)]
 pub struct Beside {
-    pipe: OwnedFd,
+    /// To where it is asked for more, until it has been.
+    question: Option<OwnedFd>,
+    answer: OwnedFd,
     /// None once it has been waited for.
     child: Option<u32>,
 }
 
+/// What a child may be asked for once it has begun.
+#[derive(Debug)]
+pub struct Question(OwnedFd);
+
+impl Question {
+    /// Waits for the text of [`Beside::ask`], which is empty where nothing more is wanted.
+    ///
+    /// # Errors
+    /// read(2)'s.
+    pub fn wait(self) -> nix::Result<Vec<u8>> {
+        fds::read_up_to(self.0, usize::MAX)
+    }
+}
+
 impl Beside {
-    /// Begins work that is a text: nothing else of it is seen here.
-    pub fn begin(work: impl FnOnce() -> Vec<u8>) -> nix::Result<Self> {
-        let (pipe, end) = pipe2(OFlag::O_CLOEXEC)?;
+    /// Begins work that makes a text: nothing else of it is seen here. It is begun early, while there is little memory to
+    /// copy, and waits for its question when it has done what it can without.
+    ///
+    /// # Errors
+    /// pipe2(2)'s and fork(2)'s.
+    pub fn begin(work: impl FnOnce(Question) -> Vec<u8>) -> nix::Result<Self> {
+        let (asked, question) = pipe2(OFlag::O_CLOEXEC)?;
+        let (answer, end) = pipe2(OFlag::O_CLOEXEC)?;
         if let Some(child) = process::fork()? {
-            return Ok(Self { pipe, child: Some(child) });
+            return Ok(Self { question: Some(question), answer, child: Some(child) });
         }
-        drop(pipe);
-        let written = fds::write_all(end.as_raw_fd(), &work());
+        // Or it would wait for itself.
+        drop((question, answer));
+        let written = fds::write_all(end.as_raw_fd(), &work(Question(asked)));
         process::exit(written.is_err().into())
+    }
+
+    /// Asks for more, once.
+    ///
+    /// # Errors
+    /// EPIPE where the child has ended, if SIGPIPE does not end this process.
+    pub fn ask(&mut self, text: &[u8]) -> nix::Result<()> {
+        self.question.take().map_or(Ok(()), |question| fds::write_all(question.as_raw_fd(), text))
     }
 
     /// Waits for the text.
@@ -35,9 +65,12 @@ impl Beside {
     /// # Errors
     /// That it is not whole: ECHILD, where the child was killed too.
     pub fn end(mut self) -> nix::Result<Vec<u8>> {
-        let text = fds::read_up_to(&self.pipe, usize::MAX)?;
-        self.child.take().map_or(Err(Errno::ECHILD), wait_for)?;
-        Ok(text)
+        self.question = None;
+        let text = fds::read_up_to(&self.answer, usize::MAX)?;
+        match self.child.take().map(process::wait_for) {
+            Some(Ok(WaitStatus::Exited(_, 0))) => Ok(text),
+            _ => Err(Errno::ECHILD),
+        }
     }
 }
 
@@ -46,18 +79,7 @@ impl Drop for Beside {
         let Some(child) = self.child.take() else { return };
         // It may have ended, which is as well.
         let _ = process::kill_child(child, libc::SIGKILL);
-        let _ = wait_for(child);
-    }
-}
-
-fn wait_for(child: u32) -> nix::Result<()> {
-    let child = Pid::from_raw(i32::try_from(child).map_err(|_| Errno::ECHILD)?);
-    loop {
-        match waitpid(child, None) {
-            Ok(WaitStatus::Exited(_, 0)) => return Ok(()),
-            Err(Errno::EINTR) => {}
-            _ => return Err(Errno::ECHILD),
-        }
+        let _ = process::wait_for(child);
     }
 }
 
@@ -69,8 +91,8 @@ mod tests {
     #[test]
     fn the_text_comes_whole_or_is_an_error() {
         let text = vec![b'x'; 1 << 20];
-        assert_eq!(Beside::begin(|| text.clone()).unwrap().end(), Ok(text));
-        let killed = Beside::begin(|| {
+        assert_eq!(Beside::begin(|_| text.clone()).unwrap().end(), Ok(text));
+        let killed = Beside::begin(|_| {
             let _ = process::kill_child(std::process::id(), libc::SIGKILL);
             Vec::new()
         });
@@ -78,9 +100,18 @@ mod tests {
     }
 
     #[test]
+    fn a_child_is_asked_once_or_not_at_all() {
+        let begin = || Beside::begin(|question| [b"so: ", &question.wait().unwrap()[..]].concat()).unwrap();
+        let mut asked = begin();
+        asked.ask(b"what").unwrap();
+        asked.ask(b"ever").unwrap();
+        assert_eq!((asked.end().unwrap(), begin().end().unwrap()), (b"so: what".to_vec(), b"so: ".to_vec()));
+    }
+
+    #[test]
     fn a_child_for_which_nobody_waits_is_ended() {
         let start = Instant::now();
-        drop(Beside::begin(|| {
+        drop(Beside::begin(|_| {
             std::thread::sleep(Duration::from_secs(600));
             Vec::new()
         }));

@@ -11,6 +11,7 @@ use std::ptr;
 use nix::errno::Errno;
 use nix::sys::uio::writev;
 
+use crate::sys::memory::Pages;
 use crate::sys::{errno, file, memory, process};
 
 /// Makes `$block` libc's malloc, in a static program. In a dynamic one, modules of the account database may
@@ -74,8 +75,10 @@ impl Block {
     /// What a chain of a few links takes, and as much as lies on the page of the variables: for one page more the kernel
     /// would make a mapping of its own at each exec, which costs as much as the mmap of those that need more.
     const SIZE: usize = 3 << 10;
-    /// What one mapping has at least, once the block is used up.
+    /// What the first mapping has at least, once the block is used up.
     const MORE: usize = 1 << 16;
+    /// What each that follows has: what takes so much takes it all soon, so that its pages are best had at once.
+    const MUCH: usize = 1 << 18;
     /// In front of what malloc gave: its size. As long as the alignment that malloc owes.
     const HEAD: usize = 16;
 
@@ -103,8 +106,10 @@ impl Block {
         let mut start = self.next.get().next_multiple_of(align);
         if room(start).is_none() {
             let Some(length) = size.checked_add(align) else { return ptr::null_mut() };
-            let length = length.max(Self::MORE);
-            let Some(more) = memory::map(length) else { return ptr::null_mut() };
+            let is_first = self.end.get() == self.memory.get() as usize + Self::SIZE;
+            let (least, pages) = if is_first { (Self::MORE, Pages::One) } else { (Self::MUCH, Pages::All) };
+            let length = length.max(least);
+            let Some(more) = memory::map(length, pages) else { return ptr::null_mut() };
             self.end.set(more + length);
             start = more.next_multiple_of(align);
         }

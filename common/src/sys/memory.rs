@@ -7,9 +7,24 @@ use std::{mem, slice};
 
 use nix::errno::Errno;
 
+/// When the pages of a mapping come.
+#[derive(Clone, Copy)]
+pub(crate) enum Pages {
+    /// Each when it is touched first.
+    One,
+    /// All at once, which takes a fifth of the time for those that will be touched.
+    All,
+}
+
 /// The address of a new anonymous mapping of `length` bytes.
-pub(crate) fn map(length: usize) -> Option<usize> {
-    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+pub(crate) fn map(length: usize, pages: Pages) -> Option<usize> {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    let kind = libc::MAP_PRIVATE
+        | libc::MAP_ANONYMOUS
+        | match pages {
+            Pages::One => 0,
+            Pages::All => libc::MAP_POPULATE,
+        };
     // SAFETY: a new mapping touches nothing that is there.
     let memory = unsafe { libc::mmap(ptr::null_mut(), length, access, kind, -1, 0) };
     (memory != libc::MAP_FAILED).then_some(memory as usize)

@@ -11,6 +11,8 @@ use std::{mem, ptr};
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, rlim_t};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
 
 use super::words::Words;
 
@@ -70,6 +72,20 @@ pub fn fork() -> nix::Result<Option<u32>> {
     // SAFETY: this process has one thread, so that the child has no lock of another.
     let pid = Errno::result(unsafe { libc::fork() })?;
     Ok(u32::try_from(pid).ok().filter(|pid| *pid != 0))
+}
+
+/// Waits until this child has ended, waitpid(2), whatever the signals meanwhile.
+///
+/// # Errors
+/// waitpid(2)'s: ECHILD where it is none.
+pub fn wait_for(child: u32) -> nix::Result<WaitStatus> {
+    let child = Pid::from_raw(i32::try_from(child).map_err(|_| Errno::ECHILD)?);
+    loop {
+        match waitpid(child, None) {
+            Err(Errno::EINTR) => {}
+            other => return other,
+        }
+    }
 }
 
 /// The five arguments of prctl(2) of which we use two. Returns what it returns.
