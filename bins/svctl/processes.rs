@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use common::beside::Beside;
+use common::memory::Turns;
 use common::procfs;
 use common::quantity::number;
 use nix::errno::Errno;
@@ -144,9 +145,10 @@ impl Reading {
             let mut text = all.len().to_ne_bytes().to_vec();
             text.extend(all.iter().flat_map(Process::pack).flat_map(u64::to_ne_bytes));
             // Where it cannot be read nobody waits for more.
-            let pids = question.wait().unwrap_or_default();
+            let Ok((pids, turns)) = question.wait() else { return text };
             let pids = pids.chunks_exact(size_of::<u32>()).filter_map(|pid| pid.first_chunk());
-            pids.for_each(|pid| text.extend(command(u32::from_ne_bytes(*pid)).unwrap_or_default().pack()));
+            let pids: Vec<u32> = pids.copied().map(u32::from_ne_bytes).collect();
+            each(&pids, &turns, |at, words| text.extend(words.pack(at)));
             text
         }))
     }
@@ -154,21 +156,33 @@ impl Reading {
     /// The processes, of which there are to be these, and their command lines, which are empty of one that has ended. What
     /// was not read beside this one is read now: all, where a process is missing, which may have started since.
     pub(super) fn end(self, pids: &[u32]) -> (Processes, Vec<Words>) {
-        let (own, others) = pids.split_at(pids.len() / 2);
-        let asked = self.0.and_then(|mut beside| {
-            beside.ask(&others.iter().copied().flat_map(u32::to_ne_bytes).collect::<Vec<_>>())?;
-            Ok(beside)
+        let mut commands: Vec<Option<Words>> = pids.iter().map(|_| None).collect();
+        let text = self.0.and_then(|mut beside| {
+            beside.ask(&pids.iter().copied().flat_map(u32::to_ne_bytes).collect::<Vec<_>>())?;
+            each(pids, beside.turns(), |at, words| commands[at] = Some(words));
+            beside.end()
         });
-        let here =
-            |pids: &[u32]| pids.iter().map(|pid| command(*pid).unwrap_or_default()).collect::<Vec<_>>();
-        let mut commands = here(own);
-        let text = asked.and_then(Beside::end).unwrap_or_default();
+        // Without a child all are missing.
+        let text = text.unwrap_or_default();
         let mut rest = &text[..];
         let early = Processes::of(Process::unpack_all(&mut rest).unwrap_or_default());
-        commands.extend(std::iter::from_fn(|| Words::unpack(&mut rest)));
-        commands.extend(here(&pids[commands.len()..]));
+        while let Some((at, words)) = Words::unpack(&mut rest) {
+            commands[at] = Some(words);
+        }
         let is_whole = pids.iter().all(|pid| early.place(*pid).is_ok());
-        (if is_whole { early } else { Processes::read() }, commands)
+        let commands = commands.into_iter().zip(pids);
+        let commands =
+            commands.map(|(words, pid)| words.unwrap_or_else(|| command(*pid).unwrap_or_default()));
+        (if is_whole { early } else { Processes::read() }, commands.collect())
+    }
+}
+
+/// Reads the command lines of these whose turn comes here.
+fn each(pids: &[u32], turns: &Turns, mut report: impl FnMut(usize, Words)) {
+    loop {
+        let at = turns.next();
+        let Some(pid) = pids.get(at) else { return };
+        report(at, command(*pid).unwrap_or_default());
     }
 }
 
@@ -185,16 +199,17 @@ impl Words {
         self.0.split(|byte| *byte == 0)
     }
 
-    /// With its length in front, for another process of ours.
-    fn pack(&self) -> Vec<u8> {
-        [&self.0.len().to_ne_bytes()[..], &self.0].concat()
+    /// With its place among others and its length in front, for another process of ours.
+    fn pack(&self, at: usize) -> Vec<u8> {
+        [&at.to_ne_bytes()[..], &self.0.len().to_ne_bytes(), &self.0].concat()
     }
 
-    fn unpack(text: &mut &[u8]) -> Option<Self> {
-        let (length, rest) = text.split_first_chunk()?;
+    fn unpack(text: &mut &[u8]) -> Option<(usize, Self)> {
+        let (at, rest) = text.split_first_chunk()?;
+        let (length, rest) = rest.split_first_chunk()?;
         let (words, rest) = rest.split_at_checked(usize::from_ne_bytes(*length))?;
         *text = rest;
-        Some(Self(words.to_owned()))
+        Some((usize::from_ne_bytes(*at), Self(words.to_owned())))
     }
 
     /// With blanks between them.

@@ -1,5 +1,7 @@
 //! A table, as wide as there is room.
 
+use std::iter::repeat_n;
+
 use super::screen::{Screen, width};
 
 /// A column.
@@ -99,10 +101,12 @@ impl Table<'_> {
         for (at, cell) in cells.iter().enumerate() {
             let Some(room) = widths[at] else { continue };
             let cell = screen.cut(cell, room);
-            let blanks = " ".repeat(room - width(&cell));
-            let (before, after) = if self.columns[at].right { (&*blanks, "") } else { ("", &*blanks) };
+            let blanks = room - width(&cell);
+            let (before, after) = if self.columns[at].right { (blanks, 0) } else { (0, blanks) };
             let colour = if at == self.coloured { colour } else { "" };
-            line.extend([before, &screen.coloured(&cell, colour), after, "  "]);
+            line.extend(repeat_n(' ', before));
+            line.push_str(&screen.coloured(&cell, colour));
+            line.extend(repeat_n(' ', after + 2));
         }
         line.truncate(line.trim_end().len());
         line

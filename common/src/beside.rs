@@ -8,6 +8,7 @@ use nix::sys::wait::WaitStatus;
 use nix::unistd::pipe2;
 
 use crate::fds;
+use crate::sys::memory::Turns;
 use crate::sys::process;
 
 /// A child at work. It is ended where nobody waits for that.
@@ -16,21 +17,26 @@ pub struct Beside {
     /// To where it is asked for more, until it has been.
     question: Option<OwnedFd>,
     answer: OwnedFd,
+    turns: Turns,
     /// None once it has been waited for.
     child: Option<u32>,
 }
 
 /// What a child may be asked for once it has begun.
 #[derive(Debug)]
-pub struct Question(OwnedFd);
+pub struct Question {
+    text: OwnedFd,
+    turns: Turns,
+}
 
 impl Question {
-    /// Waits for the text of [`Beside::ask`], which is empty where nothing more is wanted.
+    /// Waits for the text of [`Beside::ask`], which is empty where nothing more is wanted, and gives the numbers of
+    /// [`Beside::turns`].
     ///
     /// # Errors
     /// read(2)'s.
-    pub fn wait(self) -> nix::Result<Vec<u8>> {
-        fds::read_up_to(self.0, usize::MAX)
+    pub fn wait(self) -> nix::Result<(Vec<u8>, Turns)> {
+        Ok((fds::read_up_to(self.text, usize::MAX)?, self.turns))
     }
 }
 
@@ -43,12 +49,13 @@ impl Beside {
     pub fn begin(work: impl FnOnce(Question) -> Vec<u8>) -> nix::Result<Self> {
         let (asked, question) = pipe2(OFlag::O_CLOEXEC)?;
         let (answer, end) = pipe2(OFlag::O_CLOEXEC)?;
+        let turns = Turns::new()?;
         if let Some(child) = process::fork()? {
-            return Ok(Self { question: Some(question), answer, child: Some(child) });
+            return Ok(Self { question: Some(question), answer, turns, child: Some(child) });
         }
         // Or it would wait for itself.
         drop((question, answer));
-        let written = fds::write_all(end.as_raw_fd(), &work(Question(asked)));
+        let written = fds::write_all(end.as_raw_fd(), &work(Question { text: asked, turns }));
         process::exit(written.is_err().into())
     }
 
@@ -58,6 +65,12 @@ impl Beside {
     /// EPIPE where the child has ended, if SIGPIPE does not end this process.
     pub fn ask(&mut self, text: &[u8]) -> nix::Result<()> {
         self.question.take().map_or(Ok(()), |question| fds::write_all(question.as_raw_fd(), text))
+    }
+
+    /// The places in what was asked for that nobody has taken yet: both processes take one after the other.
+    #[must_use]
+    pub fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     /// Waits for the text.
@@ -101,11 +114,33 @@ mod tests {
 
     #[test]
     fn a_child_is_asked_once_or_not_at_all() {
-        let begin = || Beside::begin(|question| [b"so: ", &question.wait().unwrap()[..]].concat()).unwrap();
+        let begin = || Beside::begin(|question| [b"so: ", &question.wait().unwrap().0[..]].concat()).unwrap();
         let mut asked = begin();
         asked.ask(b"what").unwrap();
         asked.ask(b"ever").unwrap();
         assert_eq!((asked.end().unwrap(), begin().end().unwrap()), (b"so: what".to_vec(), b"so: ".to_vec()));
+    }
+
+    #[test]
+    fn each_piece_is_taken_once() {
+        const PIECES: usize = 1000;
+        let mut beside = Beside::begin(|question| {
+            let (text, turns) = question.wait().unwrap();
+            let mut taken = text.clone();
+            while let Some(piece) = taken.get_mut(turns.next()) {
+                *piece = b'c';
+            }
+            taken
+        })
+        .unwrap();
+        let mut taken = vec![b'-'; PIECES];
+        beside.ask(&taken).unwrap();
+        while let Some(piece) = taken.get_mut(beside.turns().next()) {
+            *piece = b'p';
+        }
+        for (own, others) in taken.iter().zip(beside.end().unwrap()) {
+            assert!(matches!([*own, others], [b'p', b'-'] | [b'-', b'c']));
+        }
     }
 
     #[test]

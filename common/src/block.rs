@@ -210,18 +210,21 @@ fn used_up() -> ! {
 }
 
 /// The allocator of a control program, which lives for as long as somebody waits, and then needs no more than at first:
-/// a block, of which it gives out again what it got back. Sizes are powers of two, so that what is free fits.
+/// a block, of which it gives out again what it got back. There are four sizes from each power of two to the next, so that
+/// what is free fits and little is wasted.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Pool {
     block: Block,
-    /// For each size, by its logarithm, what was taken back last, or null. In its first word is what was before it.
-    free: [Cell<*mut c_void>; usize::BITS as usize],
+    /// For each size what was taken back last, or null. In its first word is what was before it.
+    free: [Cell<*mut c_void>; Self::SHELVES],
 }
 
 impl Pool {
     /// The least size, and the alignment of all that is given out again.
     const UNIT: usize = 16;
+    /// The sizes up to 4 GiB.
+    const SHELVES: usize = 4 * (32 - Self::UNIT.ilog2() as usize);
 
     /// A pool of which nothing is used.
     ///
@@ -232,13 +235,18 @@ impl Pool {
     pub const unsafe fn new() -> Self {
         // SAFETY: by the contract.
         let block = unsafe { Block::new() };
-        Self { block, free: [const { Cell::new(ptr::null_mut()) }; usize::BITS as usize] }
+        Self { block, free: [const { Cell::new(ptr::null_mut()) }; Self::SHELVES] }
     }
 
-    /// What is free of a size, and that size; none where more than its alignment is needed, which is rare.
+    /// What is free of a size, and that size; none where more than its alignment is needed, or it is huge, which is rare.
     fn shelf(&self, layout: Layout) -> Option<(&Cell<*mut c_void>, usize)> {
-        let size = layout.size().max(Self::UNIT).checked_next_power_of_two()?;
-        (layout.align() <= Self::UNIT).then(|| (&self.free[size.ilog2() as usize], size))
+        let size = layout.size().max(Self::UNIT);
+        let step = (size.checked_next_power_of_two()? / 8).max(Self::UNIT);
+        let size = size.checked_next_multiple_of(step)?;
+        let log = size.ilog2();
+        let quarter = size >> (log - 2) & 3;
+        let shelf = self.free.get(4 * (log - Self::UNIT.ilog2()) as usize + quarter)?;
+        (layout.align() <= Self::UNIT).then_some((shelf, size))
     }
 }
 
@@ -314,20 +322,36 @@ mod tests {
             first.write_bytes(b'a', 40);
             second.write_bytes(b'b', 64);
             assert_eq!(
-                pool.realloc(first, layout(40, 8), 64),
+                pool.realloc(first, layout(40, 8), 48),
                 first,
                 "it has had as much from the beginning"
             );
-            let grown = pool.realloc(first, layout(64, 8), 100_000);
+            let grown = pool.realloc(first, layout(48, 8), 100_000);
             assert_eq!(bytes(grown.cast(), 40), [b'a'; 40]);
             assert_eq!(bytes(second.cast(), 64), [b'b'; 64]);
             assert_eq!(pool.alloc(layout(33, 8)), first);
             pool.dealloc(second, layout(64, 1));
             pool.dealloc(first, layout(33, 8));
-            assert_eq!([pool.alloc(layout(50, 1)), pool.alloc(layout(50, 1))], [first, second]);
+            assert_eq!([pool.alloc(layout(48, 1)), pool.alloc(layout(50, 1))], [first, second]);
             pool.dealloc(grown, layout(100_000, 8));
-            assert_eq!(pool.alloc(layout(70_000, 8)), grown);
+            assert_eq!(pool.alloc(layout(99_000, 8)), grown);
         }
+    }
+
+    #[test]
+    fn a_size_of_a_pool_wastes_a_fifth_at_most_and_has_a_shelf_of_its_own() {
+        // SAFETY: nothing is taken of it.
+        let pool = unsafe { Pool::new() };
+        let shelf = |size| pool.shelf(Layout::from_size_align(size, 1).unwrap());
+        let mut sizes = std::collections::BTreeMap::new();
+        for size in (1..5000).chain((12..32).flat_map(|log| (1 << log) - 1..=(1 << log) + 1)) {
+            let (shelf, given) = shelf(size).unwrap();
+            assert!(given >= size && given - size < (given / 5).max(Pool::UNIT), "{size}: {given}");
+            assert_eq!(*sizes.entry(given).or_insert(ptr::from_ref(shelf)), ptr::from_ref(shelf), "{given}");
+        }
+        let shelves: std::collections::BTreeSet<_> = sizes.values().collect();
+        assert_eq!(shelves.len(), sizes.len());
+        assert!(shelf(usize::MAX / 2).is_none());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::{mem, slice};
 
 use nix::errno::Errno;
@@ -58,6 +58,41 @@ pub fn give_back() {
         // SAFETY: nobody has a pointer into what lies below on the stack, of which the kernel gives a new
         // program 128 KiB; what is not mapped it refuses. Code is mapped from a file and not written.
         unsafe { libc::madvise(ptr::without_provenance_mut(start), length, libc::MADV_DONTNEED) };
+    }
+}
+
+/// Whose turn it is: a number that this process and the children that it forks later count up together.
+#[derive(Debug)]
+pub struct Turns(NonNull<AtomicUsize>);
+
+impl Turns {
+    /// Begins at 0.
+    ///
+    /// # Errors
+    /// mmap(2)'s.
+    pub fn new() -> nix::Result<Self> {
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let kind = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
+        // SAFETY: a new mapping touches nothing that is there.
+        let memory = unsafe { libc::mmap(ptr::null_mut(), Page::SIZE, access, kind, -1, 0) };
+        if memory == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        NonNull::new(memory.cast()).map(Self).ok_or(Errno::ENOMEM)
+    }
+
+    /// The next number, which nobody else gets.
+    #[must_use]
+    pub fn next(&self) -> usize {
+        // SAFETY: a page, all zeros at first, which is there as long as we.
+        unsafe { self.0.as_ref() }.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl Drop for Turns {
+    fn drop(&mut self) {
+        // SAFETY: ours; another process has it still.
+        unsafe { libc::munmap(self.0.as_ptr().cast(), Page::SIZE) };
     }
 }
 
