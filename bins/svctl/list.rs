@@ -2,6 +2,7 @@
 
 mod live;
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use common::{Cli, Exit, Link, Long, Outcome, Short, options, quantity};
@@ -108,8 +109,8 @@ impl Asked {
     fn once(&self, screen: &Screen, out: &mut Out) -> Result<Exit, Exit> {
         let now = Instant::now();
         let reading = Reading::begin();
-        let all = self.look(out)?;
-        let all: Vec<&Seen> = all.iter().filter(|seen| self.wants(seen)).collect();
+        let seen = self.look(out)?;
+        let all: Vec<&Seen> = seen.iter().filter(|seen| self.wants(seen)).collect();
         if all.is_empty() {
             return Ok(out.exit());
         }
@@ -124,6 +125,8 @@ impl Asked {
             text.extend(lines.iter().flat_map(|line| [line, "\n"]));
             print(text.as_bytes())?;
         }
+        // The process ends, which takes all of it at once.
+        mem::forget((seen, usages));
         Ok(out.exit())
     }
 

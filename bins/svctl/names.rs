@@ -146,12 +146,17 @@ impl Names {
     /// Whether a service is started at boot: it is in SVDIR, has something to run, and no file `down`. None where that
     /// cannot be known, as of a path elsewhere, or of a directory with nothing but state.
     pub(super) fn enabled(&self, name: &[u8]) -> Option<bool> {
-        let name = if is_path(name) { self.within_svdir(name)? } else { name.to_owned() };
+        let mut path = if is_path(name) { self.within_svdir(name)? } else { name.to_owned() };
+        let length = path.len();
         let svdir = self.open_svdir().ok()?;
-        let has = |file: &[u8]| match fstatat(svdir, &[&name[..], file].concat()[..], AtFlags::empty()) {
-            Ok(_) => Some(true),
-            Err(Errno::ENOENT) => Some(false),
-            Err(_) => None,
+        let mut has = |file: &[u8]| {
+            path.truncate(length);
+            path.extend(file);
+            match fstatat(svdir, &path[..], AtFlags::empty()) {
+                Ok(_) => Some(true),
+                Err(Errno::ENOENT) => Some(false),
+                Err(_) => None,
+            }
         };
         if has(b"/down")? {
             return Some(false);

@@ -204,7 +204,7 @@ impl Tree {
 
     /// Sends why a request to the service of this name was not carried out.
     fn refuse_about(&mut self, i: usize, name: &[u8], why: &[u8]) {
-        self.send(i, named(name, Object::error(why).line()).bytes());
+        self.send(i, &named(name, Object::error(why).line()));
     }
 
     /// A connection to a service, by which it was sent a request.
@@ -241,7 +241,7 @@ impl Tree {
                 let object = self.slots.get(slot).and_then(|hosted| hosted.service.describe(list.part, now));
                 if let Some(mut object) = object {
                     list.count += 1;
-                    client.send(named(name, object.line()).bytes());
+                    client.send(&named(name, object.line()));
                 }
                 client.doing = Doing::Lists(list);
             }
@@ -285,7 +285,7 @@ impl Tree {
     pub(super) fn publish(&mut self, slot: usize) {
         let Some(hosted) = self.slots.get_mut(slot) else { return };
         for (_, event) in hosted.service.take_events() {
-            self.clients.publish(named(hosted.name.to_bytes(), &event).bytes());
+            self.clients.publish(&named(hosted.name.to_bytes(), &event));
         }
     }
 }
@@ -305,7 +305,7 @@ fn relay(client: &mut Client) {
                 let mut object = Object::error(supervise::HAS_LEFT.as_bytes());
                 let line = named(name, object.line());
                 client.doing = Doing::Idle;
-                return client.send(line.bytes());
+                return client.send(&line);
             }
             Ok(count) => answer.extend(&buffer[..count]),
             Err(Errno::EINTR) => continue,
@@ -314,7 +314,7 @@ fn relay(client: &mut Client) {
         if answer.ends_with(b"\n") {
             let line = named(name, answer);
             client.doing = Doing::Idle;
-            return client.send(line.bytes());
+            return client.send(&line);
         }
     }
 }

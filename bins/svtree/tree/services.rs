@@ -304,7 +304,7 @@ impl Tree {
                     // What has happened to it so far is in its state.
                     service.listen(true);
                     if let Some(mut object) = service.describe(Part::Service, now) {
-                        self.clients.publish(named(waiting.name.to_bytes(), object.line()).bytes());
+                        self.clients.publish(&named(waiting.name.to_bytes(), object.line()));
                     }
                 }
                 self.serial = self.serial.wrapping_add(1);

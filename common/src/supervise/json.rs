@@ -8,7 +8,7 @@ use std::str::Bytes;
 
 use super::object::key;
 use crate::quantity::number;
-use crate::text::escaped;
+use crate::text::quote;
 
 /// How deep objects may be in each other. The protocol has two levels.
 const DEPTH: usize = 8;
@@ -249,9 +249,7 @@ fn hex(characters: &mut std::str::Chars) -> Option<u32> {
 #[must_use]
 pub fn quoted(text: &[u8]) -> String {
     let mut quoted = String::from("\"");
-    for character in String::from_utf8_lossy(text).chars() {
-        quoted.push_str(&String::from_utf8_lossy(escaped(character).bytes()));
-    }
+    quote(text, |part| quoted.push_str(&String::from_utf8_lossy(part)));
     quoted.push('"');
     quoted
 }

@@ -1,6 +1,7 @@
 //! The objects of the socket, written member by member: a supervisor does so without allocating.
 
 use super::Death;
+use crate::text::quote;
 use crate::{Text, signals};
 
 /// Defines each key, and the list of all.
@@ -179,17 +180,18 @@ impl Object {
     }
 }
 
-/// The most bytes that an object has with a name: one of a file, in bytes that are escaped to six each.
-const NAMED: usize = SIZE + 6 * 255 + 16;
-
 /// The line of an object that somebody else has written, with the name of the service that it is about as its first
 /// member. What is no object stays as it is.
 #[must_use]
-pub fn named(name: &[u8], line: &[u8]) -> Text<NAMED> {
-    let Some(members) = line.strip_prefix(b"{") else { return Text::of(line) };
-    let mut text = Text::of("{\"");
-    text.add(key::NAME).add("\":\"").quoted(name).add("\"");
-    text.add(if members.starts_with(b"}") { "" } else { "," }).add(members);
+pub fn named(name: &[u8], line: &[u8]) -> Vec<u8> {
+    let Some(members) = line.strip_prefix(b"{") else { return line.to_owned() };
+    let mut text = Vec::with_capacity(name.len() + line.len() + 16);
+    for part in ["{\"", key::NAME, "\":\""] {
+        text.extend_from_slice(part.as_bytes());
+    }
+    quote(name, |part| text.extend_from_slice(part));
+    text.extend(if members.starts_with(b"}") { &b"\""[..] } else { b"\"," });
+    text.extend_from_slice(members);
     text
 }
 
@@ -232,8 +234,7 @@ mod tests {
 
     #[test]
     fn a_name_comes_first_whatever_it_is() {
-        let text =
-            |name: &[u8], line: &[u8]| String::from_utf8(named(name, line).bytes().to_owned()).unwrap();
+        let text = |name: &[u8], line: &[u8]| String::from_utf8(named(name, line)).unwrap();
         assert_eq!(text(b"web", b"{\"ok\":true}\n"), "{\"name\":\"web\",\"ok\":true}\n");
         assert_eq!(text(b"a\"b", b"{}\n"), "{\"name\":\"a\\\"b\"}\n");
         assert_eq!(text(b"web", b"no object\n"), "no object\n");
