@@ -42,6 +42,11 @@ impl Screen {
 
     /// Bytes from outside, on one line.
     pub(super) fn text(&self, bytes: impl AsRef<[u8]>) -> String {
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~');
+        // As nearly all of it is.
+        if bytes.as_ref().iter().all(is_plain) {
+            return String::from_utf8_lossy(bytes.as_ref()).into_owned();
+        }
         let text = shown(&bytes).to_string();
         if self.utf8 || text.is_ascii() {
             return text;

@@ -146,12 +146,9 @@ impl<const N: usize> Text<N> {
 
 /// Gives the parts of `text` as the inside of a JSON string, see [`escaped`]: what is not UTF-8 as U+FFFD.
 pub fn quote(text: &[u8], mut add: impl FnMut(&[u8])) {
-    let is_special = |character: char| matches!(character, '"' | '\\') || character.is_control();
     for chunk in text.utf8_chunks() {
-        for part in chunk.valid().split_inclusive(is_special) {
-            let plain = part.trim_end_matches(is_special);
-            add(plain.as_bytes());
-            part[plain.len()..].chars().for_each(|character| add(escaped(character).bytes()));
+        for character in chunk.valid().chars() {
+            add(escaped(character).bytes());
         }
         if !chunk.invalid().is_empty() {
             add("\u{fffd}".as_bytes());

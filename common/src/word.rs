@@ -32,12 +32,11 @@ struct Shown<'a>(&'a [u8]);
 impl Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
-            for part in chunk.valid().split_inclusive(char::is_control) {
-                let printable = part.trim_end_matches(char::is_control);
-                f.write_str(printable)?;
-                match &part[printable.len()..] {
-                    "\n" => f.write_str("\\n")?,
-                    control => hex(f, control.as_bytes())?,
+            for character in chunk.valid().chars() {
+                match character {
+                    '\n' => f.write_str("\\n")?,
+                    control if control.is_control() => hex(f, control.encode_utf8(&mut [0; 4]).as_bytes())?,
+                    printable => f.write_char(printable)?,
                 }
             }
             hex(f, chunk.invalid())?;
