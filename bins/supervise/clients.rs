@@ -330,7 +330,7 @@ impl Clients {
     /// Sends a client the state.
     #[inline(never)]
     pub(super) fn show(&mut self, i: usize, view: &View, now: Now) {
-        self.send(i, report::status(view, now).line());
+        self.send(i, report::status(view, now).object().line());
     }
 
     /// Whether the holder listens to what followers get.

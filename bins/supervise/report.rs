@@ -38,9 +38,9 @@ pub(super) struct View<'a> {
     pub(super) supervisor: u32,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     /// The names of what its start waits for; empty where it does not wait.
-    fn needs(&self) -> &[u8] {
+    fn needs(&self) -> &'a [u8] {
         if self.machine.hold == Hold::Needs { self.needs } else { b"" }
     }
 }
@@ -181,8 +181,8 @@ pub(super) fn announcement(view: &View, now: Now) -> Object {
     object
 }
 
-/// The state of a process as one object.
-pub(super) fn status(view: &View, now: Now) -> Object {
+/// The state of a process.
+pub(super) fn status<'a>(view: &View<'a>, now: Now) -> Report<'a> {
     let machine = view.machine;
     let age = now.monotonic.saturating_sub(machine.since);
     // A run that has lasted is the end of the row.
@@ -211,7 +211,6 @@ pub(super) fn status(view: &View, now: Now) -> Object {
         log: Some(view.log),
         supervisor: Some(view.supervisor),
     }
-    .object()
 }
 
 /// How long it is until the next start.
@@ -301,7 +300,7 @@ mod tests {
     fn the_object_shows_the_whole_state() {
         let up = machine(Want::Up, Phase::Run, 812);
         assert_eq!(
-            text(status(&view(&up), NOW).line()),
+            text(status(&view(&up), NOW).object().line()),
             "{\"ok\":true,\"state\":\"run\",\"pid\":812,\"want\":\"up\",\"since\":1799999997.905,\"seconds\":2.345,\
              \"paused\":false,\"term\":false,\"hold\":null,\"reason\":null,\"needs\":null,\"next\":null,\"ready\":null,\
              \"reloading\":false,\"status\":null,\"restarts\":0,\"short\":0,\"death\":null,\"control\":null,\"log\":true,\
@@ -321,7 +320,7 @@ mod tests {
             ..view(&waits)
         };
         assert_eq!(
-            text(status(&view, NOW).line()),
+            text(status(&view, NOW).object().line()),
             "{\"ok\":true,\"state\":\"down\",\"pid\":null,\"want\":\"up\",\"since\":1799999997.905,\"seconds\":2.345,\
              \"paused\":false,\"term\":false,\"hold\":\"backing off\",\"reason\":null,\"needs\":null,\"next\":2.000,\"ready\":false,\
              \"reloading\":false,\"status\":\"say \\\"hi\\\"\",\"restarts\":0,\"short\":3,\"death\":{\"time\":1700000000.005,\"pid\":7,\
@@ -335,7 +334,8 @@ mod tests {
     fn a_run_that_has_lasted_ends_the_row_of_short_ones() {
         let mut up = machine(Want::Up, Phase::Run, 1);
         up.short_runs = 4;
-        let shorts = |reset| text(status(&View { reset, ..view(&up) }, NOW).line()).contains("\"short\":4");
+        let shorts =
+            |reset| text(status(&View { reset, ..view(&up) }, NOW).object().line()).contains("\"short\":4");
         assert!(shorts(2346) && !shorts(2345));
     }
 

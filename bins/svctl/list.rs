@@ -5,6 +5,7 @@ mod live;
 use std::mem;
 use std::time::{Duration, Instant};
 
+use common::supervise::key;
 use common::{Cli, Exit, Link, Long, Outcome, Short, options, quantity};
 
 use super::json::{self, Value, of_service};
@@ -114,16 +115,15 @@ impl Asked {
         if all.is_empty() {
             return Ok(out.exit());
         }
+        // What needs no process is written while these are read.
+        let rows = if out.json { Vec::new() } else { rows(&all, screen, now) };
         let usages = Usages::of_each(reading, &all);
         if out.json {
             for (seen, usage) in all.iter().zip(&usages) {
                 print(self.object(seen, usage.as_ref()).as_bytes())?;
             }
         } else {
-            let lines = self.table(&all, screen, now, &usages, &used);
-            let mut text = String::new();
-            text.extend(lines.iter().flat_map(|line| [line, "\n"]));
-            print(text.as_bytes())?;
+            print_lines("", &self.table(rows, &usages, used(&usages), screen))?;
         }
         // The process ends, which takes all of it at once.
         mem::forget((seen, usages));
@@ -148,30 +148,34 @@ impl Asked {
         of_service(&seen.name, &json::with(&seen.object(), more))
     }
 
-    /// The lines of the table as it is `now`; `cpu` is what its column has.
+    /// The lines of the table; `cpu` is what that column has.
     fn table(
         &self,
-        all: &[&Seen],
-        screen: &Screen,
-        now: Instant,
+        rows: Vec<Row>,
         usages: &[Option<Usage>],
-        cpu: &dyn Fn(&Seen, Option<&Usage>) -> Option<String>,
+        cpu: Vec<Option<String>>,
+        screen: &Screen,
     ) -> Vec<String> {
-        let mut lines = Vec::new();
-        for (seen, usage) in all.iter().zip(usages) {
+        let mut lines = Vec::with_capacity(rows.len());
+        for ((mut row, usage), cpu) in rows.into_iter().zip(usages).zip(cpu) {
             let usage = usage.as_ref();
-            lines.push(row(seen, usage, cpu(seen, usage), screen, now));
+            row.add(usage, cpu, screen);
+            lines.push(row.line());
             if let Some(usage) = usage.filter(|_| self.trees) {
                 lines.extend(tree(usage, screen).into_iter().map(|line| Line::Below(format!("  {line}"))));
             }
         }
-        Table { columns: COLUMNS, coloured: 1, cut: (4, 16), lines }.lines(screen)
+        Table { columns: COLUMNS, coloured: 1, cut: (COMMAND, 16), lines }.lines(screen)
     }
 }
 
-/// What a service has used of the processors until now.
-fn used(_: &Seen, usage: Option<&Usage>) -> Option<String> {
-    usage.map(|usage| amounts::cpu(usage.cpu))
+/// What services have used of the processors until now.
+fn used(usages: &[Option<Usage>]) -> Vec<Option<String>> {
+    usages.iter().map(|usage| usage.as_ref().map(|usage| amounts::cpu(usage.cpu))).collect()
+}
+
+fn print_lines(gap: &str, lines: &[String]) -> Result<(), Exit> {
+    print((gap.to_owned() + &lines.join("\n") + "\n").as_bytes())
 }
 
 const fn column(head: &'static str, right: bool, rank: Option<u8>) -> Column {
@@ -193,26 +197,51 @@ const COLUMNS: &[Column] = &[
     column("LAST DEATH", false, Some(4)),
 ];
 
-fn row(seen: &Seen, usage: Option<&Usage>, cpu: Option<String>, screen: &Screen, now: Instant) -> Line {
-    let yes = |truth: Option<bool>| truth.map(|truth| if truth { "yes" } else { "no" }.to_owned());
-    let status = seen.status();
-    let (state, colour) = seen.words(screen, now);
-    let restarts = status.map(|status| status.said.get(common::supervise::key::RESTARTS).digits().to_owned());
-    let command = usage.filter(|usage| !usage.command.is_empty()).map(|usage| usage.command.line());
-    let cells = [
-        Some(screen.text(&seen.name)),
-        Some(state),
-        yes(seen.enabled),
-        status.filter(|status| status.pid != 0).map(|status| status.pid.to_string()),
-        command.map(|command| screen.text(command)),
-        seen.seconds(now).map(amounts::age),
-        restarts.filter(|restarts| !restarts.is_empty()),
-        yes(status.and_then(|status| status.ready)),
-        cpu,
-        usage.map(|usage| amounts::size(usage.memory)),
-        seen.last_death(),
-    ];
-    Line::Row(cells.into_iter().map(|cell| cell.unwrap_or_else(|| "-".to_owned())).collect(), colour)
+/// The columns that tell of processes.
+const COMMAND: usize = 4;
+const CPU: usize = 8;
+const MEMORY: usize = 9;
+
+/// The cells of a service, and the colour of its state.
+struct Row([Option<String>; COLUMNS.len()], &'static str);
+
+/// The rows of services as they are `now`, without what their processes are and use.
+fn rows(all: &[&Seen], screen: &Screen, now: Instant) -> Vec<Row> {
+    all.iter().map(|seen| Row::new(seen, screen, now)).collect()
+}
+
+impl Row {
+    fn new(seen: &Seen, screen: &Screen, now: Instant) -> Self {
+        let yes = |truth: Option<bool>| truth.map(|truth| if truth { "yes" } else { "no" }.to_owned());
+        let status = seen.status();
+        let (state, colour) = seen.words(screen, now);
+        let restarts = status.map(|status| status.said.get(key::RESTARTS).digits().to_owned());
+        let cells = [
+            Some(screen.text(&seen.name)),
+            Some(state),
+            yes(seen.enabled),
+            status.filter(|status| status.pid != 0).map(|status| status.pid.to_string()),
+            None,
+            seen.seconds(now).map(amounts::age),
+            restarts.filter(|restarts| !restarts.is_empty()),
+            yes(status.and_then(|status| status.ready)),
+            None,
+            None,
+            seen.last_death(),
+        ];
+        Self(cells, colour)
+    }
+
+    fn add(&mut self, usage: Option<&Usage>, cpu: Option<String>, screen: &Screen) {
+        let command = usage.filter(|usage| !usage.command.is_empty()).map(|usage| usage.command.line());
+        self.0[COMMAND] = command.map(|command| screen.text(command));
+        self.0[CPU] = cpu;
+        self.0[MEMORY] = usage.map(|usage| amounts::size(usage.memory));
+    }
+
+    fn line(self) -> Line {
+        Line::Row(self.0.into_iter().map(|cell| cell.unwrap_or_else(|| "-".to_owned())).collect(), self.1)
+    }
 }
 
 /// The processes of a service, a line each, with what they use.

@@ -20,24 +20,11 @@ pub(super) struct Process {
     parent: u32,
     /// The processor's time that it and those of its children have used that have ended.
     pub(super) cpu: Duration,
-    /// The bytes of its memory that are in RAM, shared ones included, as far as the kernel has added them up.
-    memory: u64,
+    /// The bytes of its memory that are in RAM, shared ones included.
+    pub(super) memory: u64,
 }
 
 impl Process {
-    /// The bytes of its memory that are in RAM, shared ones included. The kernel adds up what each processor has counted
-    /// only now and then: of a small one it has nothing yet, and is asked for the exact number.
-    pub(super) fn memory(&self) -> u64 {
-        if self.memory > 0 {
-            return self.memory;
-        }
-        // One that has ended uses none.
-        let mut buffer = [0; 128];
-        let text = procfs::beginning_of(self.pid, "statm", &mut buffer).unwrap_or_default();
-        let pages = text.split(|byte| *byte == b' ').nth(1).and_then(number::<u64>);
-        pages.unwrap_or(0).saturating_mul(common::memory::page())
-    }
-
     /// In numbers, for another process of ours.
     fn pack(&self) -> [u64; NUMBERS] {
         let cpu = u64::try_from(self.cpu.as_millis()).unwrap_or(u64::MAX);
@@ -63,24 +50,35 @@ impl Process {
         })
     }
 
-    fn parse(pid: u32, stat: &[u8], page: u64) -> Option<Self> {
+    /// What /proc/PID/stat says, with pages of so many bytes. The kernel adds up what each processor has counted of its
+    /// memory only now and then: of a small one it has nothing yet, and `exact` is asked for the pages.
+    fn parse(pid: u32, stat: &[u8], page: u64, exact: impl FnOnce() -> u64) -> Option<Self> {
         // The name in parentheses may hold anything, also parentheses and blanks.
         let rest = stat.get(stat.iter().rposition(|byte| *byte == b')')? + 2..)?;
-        let fields: Vec<&[u8]> = rest.split(|byte| *byte == b' ').take(22).collect();
+        let mut fields = rest.split(|byte| *byte == b' ');
         // Those that wait to be waited for count with their parent.
-        if matches!(*fields.first()?, b"Z" | b"X") {
+        if matches!(fields.next()?, b"Z" | b"X") {
             return None;
         }
-        let field = |at: usize| number::<u64>(fields.get(at)?);
+        let parent = number(fields.next()?)?;
+        let mut next = |skip: usize| number::<u64>(fields.nth(skip)?);
         // The kernel counts a hundred ticks a second, whatever its own are.
-        let ticks = field(11)? + field(12)? + field(13).unwrap_or(0) + field(14).unwrap_or(0);
-        Some(Self {
-            pid,
-            parent: number(fields.get(1)?)?,
-            cpu: Duration::from_millis(ticks.saturating_mul(10)),
-            memory: field(21)?.saturating_mul(page),
-        })
+        let ticks = next(9)? + next(0)? + next(0).unwrap_or(0) + next(0).unwrap_or(0);
+        let cpu = Duration::from_millis(ticks.saturating_mul(10));
+        let pages = match (next(5)?, next(0)?) {
+            // A thread of the kernel has no memory.
+            (1.., 0) => exact(),
+            (_, pages) => pages,
+        };
+        Some(Self { pid, parent, cpu, memory: pages.saturating_mul(page) })
     }
+}
+
+/// The pages of a process that are in RAM, `proc_pid_statm(5)`; none of one that has ended.
+fn pages_of(pid: u32) -> u64 {
+    let mut buffer = [0; 128];
+    let text = procfs::beginning_of(pid, "statm", &mut buffer).unwrap_or_default();
+    text.split(|byte| *byte == b' ').nth(1).and_then(number).unwrap_or(0)
 }
 
 /// All processes, by their pids.
@@ -131,7 +129,7 @@ impl Processes {
 fn scan() -> Vec<Process> {
     let (mut all, page) = (Vec::new(), common::memory::page());
     // Without /proc nothing is known of them, which the columns show.
-    let _ = procfs::each(|pid, stat| all.extend(Process::parse(pid, stat, page)));
+    let _ = procfs::each(|pid, stat| all.extend(Process::parse(pid, stat, page, || pages_of(pid))));
     all
 }
 
@@ -243,11 +241,16 @@ mod tests {
 
     #[test]
     fn what_a_process_has_used_is_in_its_stat() {
-        let line = b"7 (a) Z (b c)) S 3 4 5 6 7 8 9 10 11 12 100 20 3 1 17 18 19 20 777 22 5 24";
-        let expected = Process { pid: 7, parent: 3, cpu: Duration::from_millis(1240), memory: 5 << 12 };
-        assert_eq!(Process::parse(7, line, 1 << 12), Some(expected));
+        let line = |vsize, rss| {
+            format!("7 (a) Z (b c)) S 3 4 5 6 7 8 9 10 11 12 100 20 3 1 17 18 19 20 777 {vsize} {rss} 24")
+        };
+        for (vsize, rss, pages) in [(22, 5, 5), (22, 0, 9), (0, 0, 0)] {
+            let expected =
+                Process { pid: 7, parent: 3, cpu: Duration::from_millis(1240), memory: pages << 12 };
+            assert_eq!(Process::parse(7, line(vsize, rss).as_bytes(), 1 << 12, || 9), Some(expected));
+        }
         for bad in [&b""[..], b"7 (a)", b"7 (a) S 3", b"7 (a) Z 3 4 5 6 7 8 9 1 1 1 1 2 3 1 1 1 1 2 7 2 5"] {
-            assert_eq!(Process::parse(7, bad, 1), None);
+            assert_eq!(Process::parse(7, bad, 1, || 9), None);
         }
     }
 

@@ -217,7 +217,7 @@ pub(super) fn look_at(
     logs: Logs,
     out: &mut Out,
 ) -> Result<Vec<Seen>, Exit> {
-    let mut all = Vec::new();
+    let mut all = Vec::with_capacity(services.names.len());
     for name in &services.names {
         match Seen::look(names, name, &services.known, out) {
             Ok(seen) => {

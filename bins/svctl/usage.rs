@@ -39,7 +39,12 @@ impl Usages {
         self.of(status, command(status.pid).ok())
     }
 
-    /// The same of several, which were seen since `reading` has begun.
+    /// The same of several.
+    pub(super) fn of_all(&mut self, all: &[&Seen]) -> Vec<Option<Usage>> {
+        all.iter().map(|seen| self.of_seen(seen)).collect()
+    }
+
+    /// The same, which were seen since `reading` has begun.
     pub(super) fn of_each(reading: Reading, all: &[&Seen]) -> Vec<Option<Usage>> {
         let running = all.iter().map(|seen| seen.status().filter(|status| status.pid != 0));
         let pids: Vec<u32> = running.clone().flatten().map(|status| status.pid).collect();
@@ -55,7 +60,7 @@ impl Usages {
         }
         let cgroup = self.cgroups.own(status.pid, status.supervisor());
         let cpu = family.iter().map(|(_, process)| process.cpu).sum();
-        let memory = || family.iter().map(|(_, process)| process.memory()).sum::<u64>();
+        let memory = || family.iter().map(|(_, process)| process.memory).sum::<u64>();
         Some(Usage {
             // It may have ended meanwhile.
             command: command.unwrap_or_default(),
@@ -87,7 +92,7 @@ pub(super) fn tree(usage: &Usage) -> Value {
             ("depth", number(depth)),
             ("command", command(process.pid).map_or(Value::Null, |command| words(&command))),
             ("cpu", number(amounts::seconds(process.cpu))),
-            ("memory", number(process.memory())),
+            ("memory", number(process.memory)),
         ])
     }))
 }

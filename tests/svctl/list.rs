@@ -4,6 +4,8 @@ use std::fs;
 use std::process::Command;
 use std::sync::{Mutex, mpsc};
 
+use nix::libc::SYS_read;
+
 use super::harness::*;
 use super::terminal::Terminal;
 use crate::needs;
@@ -232,7 +234,8 @@ fn a_service_that_starts_after_the_processes_were_read_has_its_columns_too() {
     let told = Mutex::new(told);
     let _tree = Talker::tree(&house, move |_, _| {
         let reader = child(told.lock().unwrap().recv().unwrap());
-        until("the processes are not read", || state(reader) == Some('Z'));
+        // It waits to be asked for more.
+        wait_until_in(reader, &[SYS_read]);
         let new = Command::new("sleep").arg("1000").spawn().unwrap();
         assert_eq!(cmdline(new.id()), "sleep 1000");
         let said = said("run", new.id(), "up", false).replacen('{', "{\"name\":\"new\",", 1);
@@ -242,7 +245,7 @@ fn a_service_that_starts_after_the_processes_were_read_has_its_columns_too() {
     let list = Background::start(&mut house.command("svctl-list", ""));
     tell.send(list.pid()).unwrap();
     let outcome = list.finish();
-    let mut new = given.recv().unwrap();
+    let mut new = given.try_recv().unwrap();
     new.kill().unwrap();
     new.wait().unwrap();
     let row = outcome.stdout.lines().nth(1).unwrap();

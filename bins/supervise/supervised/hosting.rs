@@ -13,7 +13,7 @@ use crate::supervise::parts::Parts;
 use crate::supervise::process::Process;
 use crate::supervise::report;
 use common::Voice;
-use common::supervise::{Control, Object, Part, Want};
+use common::supervise::{Control, Part, Report, Want};
 
 /// How many children a service has at most: those of [`Supervised::pids`].
 pub(crate) const CHILDREN: usize = 5;
@@ -113,7 +113,7 @@ impl Supervised {
     }
 
     /// The state of a part as its own clients get it, if there is such a part.
-    pub(crate) fn describe(&self, part: Part, now: Now) -> Option<Object> {
+    pub(crate) fn describe(&self, part: Part, now: Now) -> Option<Report<'_>> {
         Some(report::status(&self.parts.view(part, &self.shared)?, now))
     }
 
@@ -229,7 +229,7 @@ mod tests {
             Value::parse(answer.trim_end()).map(|object| object.get(key::STATE).text().to_owned())
         };
         assert_eq!((taken, shown(&answer)), (true, Some("down".to_owned())), "{answer}");
-        let mut described = service.describe(Part::Service, Now::read()).unwrap();
+        let mut described = service.describe(Part::Service, Now::read()).unwrap().object();
         assert_eq!(shown(str::from_utf8(described.line()).unwrap()), shown(&answer));
         assert!(service.describe(Part::Log, Now::read()).is_none());
         for _ in 0..CLIENTS {

@@ -12,7 +12,7 @@ use common::terminal::Keys;
 use common::{Exit, OrFail, process, signals};
 use nix::unistd::read;
 
-use super::{Asked, used};
+use super::{Asked, print_lines, rows, used};
 use crate::svctl::conn::{Conn, Received, wait};
 use crate::svctl::json::Value;
 use crate::svctl::out::{Out, print};
@@ -21,7 +21,7 @@ use crate::svctl::seen::Seen;
 use crate::svctl::services::Services;
 use crate::svctl::status::Status;
 use crate::svctl::tree::Known;
-use crate::svctl::usage::{Usage, Usages};
+use crate::svctl::usage::Usages;
 
 /// How often the clock ticks.
 const TICK: Duration = Duration::from_secs(1);
@@ -353,10 +353,10 @@ impl Live<'_> {
     ) -> Result<(), Exit> {
         let wanted: Vec<&Seen> = self.all.iter().filter(|seen| self.asked.wants(seen)).collect();
         if self.canvas.is_some() {
-            let share = |seen: &Seen, _: Option<&Usage>| self.shares.shown.get(&seen.name).cloned();
-            let mut usages = usages.unwrap_or_else(Usages::read);
-            let usages: Vec<_> = wanted.iter().map(|seen| usages.of_seen(seen)).collect();
-            return self.draw(&self.asked.table(&wanted, &self.screen, Instant::now(), &usages, &share));
+            let usages = usages.unwrap_or_else(Usages::read).of_all(&wanted);
+            let shares = wanted.iter().map(|seen| self.shares.shown.get(&seen.name).cloned()).collect();
+            let rows = rows(&wanted, &self.screen, Instant::now());
+            return self.draw(&self.asked.table(rows, &usages, shares, &self.screen));
         }
         let now: HashMap<Vec<u8>, String> =
             wanted.iter().map(|seen| (seen.name.clone(), seen.signature())).collect();
@@ -372,10 +372,10 @@ impl Live<'_> {
             }
             return Ok(());
         }
-        let usages: Vec<_> = wanted.iter().map(|seen| usages.of_seen(seen)).collect();
-        let lines = self.asked.table(&wanted, &self.screen, Instant::now(), &usages, &used);
+        let usages = usages.of_all(&wanted);
+        let rows = rows(&wanted, &self.screen, Instant::now());
         let gap = if before.is_none() { "" } else { "\n" };
-        print((gap.to_owned() + &lines.join("\n") + "\n").as_bytes())
+        print_lines(gap, &self.asked.table(rows, &usages, used(&usages), &self.screen))
     }
 
     fn draw(&self, lines: &[String]) -> Result<(), Exit> {

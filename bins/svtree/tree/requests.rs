@@ -238,10 +238,10 @@ impl Tree {
                     break;
                 };
                 list.last = Some(name);
-                let object = self.slots.get(slot).and_then(|hosted| hosted.service.describe(list.part, now));
-                if let Some(mut object) = object {
+                let report = self.slots.get(slot).and_then(|hosted| hosted.service.describe(list.part, now));
+                if let Some(report) = report {
                     list.count += 1;
-                    client.send(&named(name, object.line()));
+                    client.send(&named(name, report.object().line()));
                 }
                 client.doing = Doing::Lists(list);
             }

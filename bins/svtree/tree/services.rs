@@ -303,8 +303,8 @@ impl Tree {
                 if self.clients.has_followers() {
                     // What has happened to it so far is in its state.
                     service.listen(true);
-                    if let Some(mut object) = service.describe(Part::Service, now) {
-                        self.clients.publish(&named(waiting.name.to_bytes(), object.line()));
+                    if let Some(report) = service.describe(Part::Service, now) {
+                        self.clients.publish(&named(waiting.name.to_bytes(), report.object().line()));
                     }
                 }
                 self.serial = self.serial.wrapping_add(1);

@@ -173,10 +173,8 @@ impl Object {
     }
 
     fn key(&mut self, key: &str) -> &mut Text<SIZE> {
-        if self.0.bytes().last() != Some(&b'{') {
-            self.0.add(",");
-        }
-        self.0.add("\"").add(key).add("\":")
+        let opening = if self.0.bytes().last() == Some(&b'{') { "\"" } else { ",\"" };
+        self.0.add(opening).add(key).add("\":")
     }
 }
 
