@@ -160,7 +160,7 @@ impl Asked {
         for ((mut row, usage), cpu) in rows.into_iter().zip(usages).zip(cpu) {
             let usage = usage.as_ref();
             row.add(usage, cpu, screen);
-            lines.push(row.line());
+            lines.push(Line::Row(row.cells, row.colour));
             if let Some(usage) = usage.filter(|_| self.trees) {
                 lines.extend(tree(usage, screen).into_iter().map(|line| Line::Below(format!("  {line}"))));
             }
@@ -175,7 +175,10 @@ fn used(usages: &[Option<Usage>]) -> Vec<Option<String>> {
 }
 
 fn print_lines(gap: &str, lines: &[String]) -> Result<(), Exit> {
-    print((gap.to_owned() + &lines.join("\n") + "\n").as_bytes())
+    let mut text = String::with_capacity(gap.len() + lines.iter().map(|line| line.len() + 1).sum::<usize>());
+    text.push_str(gap);
+    text.extend(lines.iter().flat_map(|line| [line, "\n"]));
+    print(text.as_bytes())
 }
 
 const fn column(head: &'static str, right: bool, rank: Option<u8>) -> Column {
@@ -203,7 +206,10 @@ const CPU: usize = 8;
 const MEMORY: usize = 9;
 
 /// The cells of a service, and the colour of its state.
-struct Row([Option<String>; COLUMNS.len()], &'static str);
+struct Row {
+    cells: Vec<String>,
+    colour: &'static str,
+}
 
 /// The rows of services as they are `now`, without what their processes are and use.
 fn rows(all: &[&Seen], screen: &Screen, now: Instant) -> Vec<Row> {
@@ -229,19 +235,20 @@ impl Row {
             None,
             seen.last_death(),
         ];
-        Self(cells, colour)
+        Self { cells: cells.into_iter().map(cell).collect(), colour }
     }
 
     fn add(&mut self, usage: Option<&Usage>, cpu: Option<String>, screen: &Screen) {
         let command = usage.filter(|usage| !usage.command.is_empty()).map(|usage| usage.command.line());
-        self.0[COMMAND] = command.map(|command| screen.text(command));
-        self.0[CPU] = cpu;
-        self.0[MEMORY] = usage.map(|usage| amounts::size(usage.memory));
+        self.cells[COMMAND] = cell(command.map(|command| screen.text(command)));
+        self.cells[CPU] = cell(cpu);
+        self.cells[MEMORY] = cell(usage.map(|usage| amounts::size(usage.memory)));
     }
+}
 
-    fn line(self) -> Line {
-        Line::Row(self.0.into_iter().map(|cell| cell.unwrap_or_else(|| "-".to_owned())).collect(), self.1)
-    }
+/// What is in a column.
+fn cell(what: Option<String>) -> String {
+    what.unwrap_or_else(|| "-".to_owned())
 }
 
 /// The processes of a service, a line each, with what they use.

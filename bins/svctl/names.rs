@@ -14,6 +14,7 @@ use common::{Env, Exit, fds, shown};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::stat::{SFlag, fstat, fstatat, stat};
+use nix::unistd::{AccessFlags, faccessat};
 
 use super::failure::Failure;
 use super::pattern;
@@ -152,8 +153,8 @@ impl Names {
         let mut has = |file: &[u8]| {
             path.truncate(length);
             path.extend(file);
-            match fstatat(svdir, &path[..], AtFlags::empty()) {
-                Ok(_) => Some(true),
+            match faccessat(svdir, &path[..], AccessFlags::F_OK, AtFlags::empty()) {
+                Ok(()) => Some(true),
                 Err(Errno::ENOENT) => Some(false),
                 Err(_) => None,
             }

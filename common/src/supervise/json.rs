@@ -122,6 +122,14 @@ impl Reader<'_> {
         is_next
     }
 
+    /// Whether this is next, which ends an object or a list, or else a comma; that is read.
+    fn ends(&mut self, end: u8) -> Option<bool> {
+        self.skip();
+        let next = *self.rest.as_bytes().first().filter(|next| [end, b','].contains(next))?;
+        self.rest = &self.rest[1..];
+        Some(next == end)
+    }
+
     fn value(&mut self, depth: usize) -> Option<Value> {
         self.skip();
         match self.rest.bytes().next()? {
@@ -152,10 +160,9 @@ impl Reader<'_> {
             let key = self.key()?;
             let value = if self.takes(":") { self.value(depth)? } else { return None };
             entries.push((key, value));
-            if self.takes("}") {
+            if self.ends(b'}')? {
                 return Some(Value::Object(entries));
             }
-            self.takes(",").then_some(())?;
         }
     }
 
@@ -167,10 +174,9 @@ impl Reader<'_> {
         }
         loop {
             values.push(self.value(depth)?);
-            if self.takes("]") {
+            if self.ends(b']')? {
                 return Some(Value::List(values));
             }
-            self.takes(",").then_some(())?;
         }
     }
 
