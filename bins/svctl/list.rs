@@ -11,7 +11,7 @@ use common::{Cli, Exit, Link, Long, Outcome, Short, options, quantity};
 use super::json::{self, Value, of_service};
 use super::names::Names;
 use super::out::{Out, print};
-use super::processes::{Reading, command};
+use super::processes::{Of, Reading, command};
 use super::screen::Screen;
 use super::seen::{Seen, look_at};
 use super::services::{Logs, Services};
@@ -109,7 +109,7 @@ fn start(cli: &mut Cli) -> Result<Exit, Exit> {
 impl Asked {
     fn once(&self, screen: &Screen, out: &mut Out) -> Result<Exit, Exit> {
         let now = Instant::now();
-        let reading = Reading::begin();
+        let reading = Reading::begin(if self.services.is_empty() { Of::All } else { Of::Named });
         let seen = self.look(out)?;
         let all: Vec<&Seen> = seen.iter().filter(|seen| self.wants(seen)).collect();
         if all.is_empty() {
@@ -125,7 +125,7 @@ impl Asked {
         } else {
             print_lines("", &self.table(rows, &usages, used(&usages), screen))?;
         }
-        // The process ends, which takes all of it at once.
+        // The process ends, which takes it all at once.
         mem::forget((seen, usages));
         Ok(out.exit())
     }

@@ -20,18 +20,25 @@ pub(super) struct Process {
     parent: u32,
     /// The processor's time that it and those of its children have used that have ended.
     pub(super) cpu: Duration,
-    /// The bytes of its memory that are in RAM, shared ones included.
-    pub(super) memory: u64,
+    /// The bytes of its memory that are in RAM, shared ones included, as far as the kernel has added them up; none where it
+    /// has added up nothing yet.
+    memory: Option<u64>,
 }
 
 impl Process {
+    /// The bytes of its memory that are in RAM, shared ones included. The kernel adds up what each processor has counted
+    /// only now and then: of a small process it has nothing yet, and is asked for the exact number.
+    pub(super) fn memory(&self) -> u64 {
+        self.memory.unwrap_or_else(|| memory_of(self.pid))
+    }
+
     /// In numbers, for another process of ours.
     fn pack(&self) -> [u64; NUMBERS] {
         let cpu = u64::try_from(self.cpu.as_millis()).unwrap_or(u64::MAX);
-        [self.pid.into(), self.parent.into(), cpu, self.memory]
+        [self.pid.into(), self.parent.into(), cpu, self.memory.unwrap_or(u64::MAX)]
     }
 
-    /// Takes as many as are said to be there in front.
+    /// Those of [`pack`].
     fn unpack_all(text: &mut &[u8]) -> Option<Vec<Self>> {
         let (count, rest) = text.split_first_chunk()?;
         let bytes = usize::from_ne_bytes(*count).checked_mul(NUMBERS * size_of::<u64>())?;
@@ -46,13 +53,12 @@ impl Process {
             pid: number(0)?.try_into().ok()?,
             parent: number(1)?.try_into().ok()?,
             cpu: Duration::from_millis(number(2)?),
-            memory: number(3)?,
+            memory: Some(number(3)?).filter(|memory| *memory != u64::MAX),
         })
     }
 
-    /// What /proc/PID/stat says, with pages of so many bytes. The kernel adds up what each processor has counted of its
-    /// memory only now and then: of a small one it has nothing yet, and `exact` is asked for the pages.
-    fn parse(pid: u32, stat: &[u8], page: u64, exact: impl FnOnce() -> u64) -> Option<Self> {
+    /// What /proc/PID/stat says, with pages of so many bytes.
+    fn parse(pid: u32, stat: &[u8], page: u64) -> Option<Self> {
         // The name in parentheses may hold anything, also parentheses and blanks.
         let rest = stat.get(stat.iter().rposition(|byte| *byte == b')')? + 2..)?;
         let mut fields = rest.split(|byte| *byte == b' ');
@@ -65,20 +71,21 @@ impl Process {
         // The kernel counts a hundred ticks a second, whatever its own are.
         let ticks = next(9)? + next(0)? + next(0).unwrap_or(0) + next(0).unwrap_or(0);
         let cpu = Duration::from_millis(ticks.saturating_mul(10));
-        let pages = match (next(5)?, next(0)?) {
+        let memory = match (next(5)?, next(0)?) {
             // A thread of the kernel has no memory.
-            (1.., 0) => exact(),
-            (_, pages) => pages,
+            (1.., 0) => None,
+            (_, pages) => Some(pages.saturating_mul(page)),
         };
-        Some(Self { pid, parent, cpu, memory: pages.saturating_mul(page) })
+        Some(Self { pid, parent, cpu, memory })
     }
 }
 
-/// The pages of a process that are in RAM, `proc_pid_statm(5)`; none of one that has ended.
-fn pages_of(pid: u32) -> u64 {
+/// The bytes of a process that are in RAM, `proc_pid_statm(5)`; none of one that has ended.
+fn memory_of(pid: u32) -> u64 {
     let mut buffer = [0; 128];
     let text = procfs::beginning_of(pid, "statm", &mut buffer).unwrap_or_default();
-    text.split(|byte| *byte == b' ').nth(1).and_then(number).unwrap_or(0)
+    let pages = text.split(|byte| *byte == b' ').nth(1).and_then(number::<u64>);
+    pages.unwrap_or(0).saturating_mul(common::memory::page())
 }
 
 /// All processes, by their pids.
@@ -126,22 +133,42 @@ impl Processes {
     }
 }
 
+/// How many there are, and each, for another process of ours.
+fn pack(all: &[Process]) -> Vec<u8> {
+    let mut text = all.len().to_ne_bytes().to_vec();
+    text.extend(all.iter().flat_map(Process::pack).flat_map(u64::to_ne_bytes));
+    text
+}
+
 fn scan() -> Vec<Process> {
     let (mut all, page) = (Vec::new(), common::memory::page());
     // Without /proc nothing is known of them, which the columns show.
-    let _ = procfs::each(|pid, stat| all.extend(Process::parse(pid, stat, page, || pages_of(pid))));
+    let _ = procfs::each(|pid, stat| all.extend(Process::parse(pid, stat, page)));
     all
+}
+
+/// Of which services something is wanted.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Of {
+    /// Of a few.
+    Named,
+    All,
 }
 
 /// All processes, while they are read beside this one.
 pub(super) struct Reading(nix::Result<Beside>);
 
 impl Reading {
-    pub(super) fn begin() -> Self {
+    /// `of` is whose exact memory is wanted.
+    pub(super) fn begin(of: Of) -> Self {
         Self(Beside::begin(|question| {
-            let all = scan();
-            let mut text = all.len().to_ne_bytes().to_vec();
-            text.extend(all.iter().flat_map(Process::pack).flat_map(u64::to_ne_bytes));
+            let mut all = scan();
+            if of == Of::All {
+                for process in &mut all {
+                    process.memory = Some(process.memory());
+                }
+            }
+            let mut text = pack(&all);
             // Where it cannot be read nobody waits for more.
             let Ok((pids, turns)) = question.wait() else { return text };
             let pids = pids.chunks_exact(size_of::<u32>()).filter_map(|pid| pid.first_chunk());
@@ -154,6 +181,9 @@ impl Reading {
     /// The processes, of which there are to be these, and their command lines, which are empty of one that has ended. What
     /// was not read beside this one is read now: all, where a process is missing, which may have started since.
     pub(super) fn end(self, pids: &[u32]) -> (Processes, Vec<Words>) {
+        if pids.is_empty() {
+            return Default::default();
+        }
         let mut commands: Vec<Option<Words>> = pids.iter().map(|_| None).collect();
         let text = self.0.and_then(|mut beside| {
             beside.ask(&pids.iter().copied().flat_map(u32::to_ne_bytes).collect::<Vec<_>>())?;
@@ -185,7 +215,7 @@ fn each(pids: &[u32], turns: &Turns, mut report: impl FnMut(usize, Words)) {
 }
 
 /// A command line: words, with a NUL between them.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Words(Vec<u8>);
 
 impl Words {
@@ -236,7 +266,7 @@ mod tests {
     use super::*;
 
     fn process(pid: u32, parent: u32) -> Process {
-        Process { pid, parent, cpu: Duration::ZERO, memory: 0 }
+        Process { pid, parent, cpu: Duration::ZERO, memory: None }
     }
 
     #[test]
@@ -244,22 +274,34 @@ mod tests {
         let line = |vsize, rss| {
             format!("7 (a) Z (b c)) S 3 4 5 6 7 8 9 10 11 12 100 20 3 1 17 18 19 20 777 {vsize} {rss} 24")
         };
-        for (vsize, rss, pages) in [(22, 5, 5), (22, 0, 9), (0, 0, 0)] {
-            let expected =
-                Process { pid: 7, parent: 3, cpu: Duration::from_millis(1240), memory: pages << 12 };
-            assert_eq!(Process::parse(7, line(vsize, rss).as_bytes(), 1 << 12, || 9), Some(expected));
+        for (vsize, rss, memory) in [(22, 5, Some(5 << 12)), (22, 0, None), (0, 0, Some(0))] {
+            let expected = Process { pid: 7, parent: 3, cpu: Duration::from_millis(1240), memory };
+            assert_eq!(Process::parse(7, line(vsize, rss).as_bytes(), 1 << 12), Some(expected));
         }
+        assert!(process(std::process::id(), 0).memory() > 0);
         for bad in [&b""[..], b"7 (a)", b"7 (a) S 3", b"7 (a) Z 3 4 5 6 7 8 9 1 1 1 1 2 3 1 1 1 1 2 7 2 5"] {
-            assert_eq!(Process::parse(7, bad, 1, || 9), None);
+            assert_eq!(Process::parse(7, bad, 1), None);
         }
     }
 
     #[test]
-    fn a_process_is_the_same_behind_a_pipe() {
-        let process = Process { pid: 7, parent: 3, cpu: Duration::from_millis(1240), memory: 5 << 40 };
-        let bytes = process.pack().map(u64::to_ne_bytes).concat();
-        assert_eq!(Process::unpack(&bytes), Some(process));
-        assert_eq!(Process::unpack(&bytes[1..]), None);
+    fn all_is_the_same_behind_a_pipe() {
+        let processes = [Some(5 << 40), None].map(|memory| Process {
+            pid: 7,
+            parent: 3,
+            cpu: Duration::from_millis(1240),
+            memory,
+        });
+        let commands = [(7, b"a\0b".to_vec()), (0, Vec::new())].map(|(at, words)| (at, Words(words)));
+        let mut text = pack(&processes);
+        text.extend(commands.iter().flat_map(|(at, words)| words.pack(*at)));
+        let mut rest = &text[..];
+        assert_eq!(Process::unpack_all(&mut rest).as_deref(), Some(&processes[..]));
+        for command in commands {
+            assert_eq!(Words::unpack(&mut rest), Some(command));
+        }
+        assert_eq!(Words::unpack(&mut rest), None);
+        assert_eq!(Process::unpack_all(&mut &text[..70]), None);
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Usages {
         }
         let cgroup = self.cgroups.own(status.pid, status.supervisor());
         let cpu = family.iter().map(|(_, process)| process.cpu).sum();
-        let memory = || family.iter().map(|(_, process)| process.memory).sum::<u64>();
+        let memory = || family.iter().map(|(_, process)| process.memory()).sum::<u64>();
         Some(Usage {
             // It may have ended meanwhile.
             command: command.unwrap_or_default(),
@@ -92,7 +92,7 @@ pub(super) fn tree(usage: &Usage) -> Value {
             ("depth", number(depth)),
             ("command", command(process.pid).map_or(Value::Null, |command| words(&command))),
             ("cpu", number(amounts::seconds(process.cpu))),
-            ("memory", number(process.memory)),
+            ("memory", number(process.memory())),
         ])
     }))
 }

@@ -138,7 +138,9 @@ mod tests {
         while let Some(piece) = taken.get_mut(beside.turns().next()) {
             *piece = b'p';
         }
-        for (own, others) in taken.iter().zip(beside.end().unwrap()) {
+        let others = beside.end().unwrap();
+        assert_eq!(others.len(), PIECES);
+        for (own, others) in taken.iter().zip(others) {
             assert!(matches!([*own, others], [b'p', b'-'] | [b'-', b'c']));
         }
     }

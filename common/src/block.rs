@@ -75,10 +75,8 @@ impl Block {
     /// What a chain of a few links takes, and as much as lies on the page of the variables: for one page more the kernel
     /// would make a mapping of its own at each exec, which costs as much as the mmap of those that need more.
     const SIZE: usize = 3 << 10;
-    /// What the first mapping has at least, once the block is used up.
+    /// What one mapping has at least, once the block is used up.
     const MORE: usize = 1 << 16;
-    /// What each that follows has: what takes so much takes it all soon, so that its pages are best had at once.
-    const MUCH: usize = 1 << 18;
     /// In front of what malloc gave: its size. As long as the alignment that malloc owes.
     const HEAD: usize = 16;
 
@@ -98,6 +96,11 @@ impl Block {
 
     /// `size` bytes, aligned to `align`, or null.
     fn take(&self, size: usize, align: usize) -> *mut c_void {
+        self.take_by(size, align, Self::MORE, Pages::One)
+    }
+
+    /// The same, by mappings that have so many bytes at least.
+    fn take_by(&self, size: usize, align: usize, least: usize, pages: Pages) -> *mut c_void {
         if self.next.get() == 0 {
             self.next.set(self.memory.get() as usize);
             self.end.set(self.next.get() + Self::SIZE);
@@ -106,15 +109,22 @@ impl Block {
         let mut start = self.next.get().next_multiple_of(align);
         if room(start).is_none() {
             let Some(length) = size.checked_add(align) else { return ptr::null_mut() };
-            let is_first = self.end.get() == self.memory.get() as usize + Self::SIZE;
-            let (least, pages) = if is_first { (Self::MORE, Pages::One) } else { (Self::MUCH, Pages::All) };
             let length = length.max(least);
             let Some(more) = memory::map(length, pages) else { return ptr::null_mut() };
-            self.end.set(more + length);
             start = more.next_multiple_of(align);
+            if more + length - start - size < self.end.get() - self.next.get() {
+                // Of the one before more is left.
+                return start as *mut c_void;
+            }
+            self.end.set(more + length);
         }
         self.next.set(start + size);
         start as *mut c_void
+    }
+
+    /// Whether there is no mapping yet.
+    fn is_first(&self) -> bool {
+        matches!(self.end.get(), 0) || self.end.get() == self.memory.get() as usize + Self::SIZE
     }
 
     /// malloc(3).
@@ -223,7 +233,7 @@ pub struct Pool {
 impl Pool {
     /// The least size, and the alignment of all that is given out again.
     const UNIT: usize = 16;
-    /// The sizes up to 4 GiB.
+    /// The sizes up to 3.5 GiB.
     const SHELVES: usize = 4 * (32 - Self::UNIT.ilog2() as usize);
 
     /// A pool of which nothing is used.
@@ -236,6 +246,18 @@ impl Pool {
         // SAFETY: by the contract.
         let block = unsafe { Block::new() };
         Self { block, free: [const { Cell::new(ptr::null_mut()) }; Self::SHELVES] }
+    }
+
+    /// What one mapping has at least, behind the first: what takes so much takes it all soon, so that its pages are best had
+    /// at once.
+    const MUCH: usize = 1 << 18;
+
+    /// As of a block. Of what is larger than a mapping not all may be used.
+    fn take(&self, size: usize, align: usize) -> *mut c_void {
+        if self.block.is_first() || size > Self::MUCH {
+            return self.block.take(size, align);
+        }
+        self.block.take_by(size, align, Self::MUCH, Pages::All)
     }
 
     /// What is free of a size, and that size; none where more than its alignment is needed, or it is huge, which is rare.
@@ -266,14 +288,14 @@ unsafe impl Sync for Pool {}
 unsafe impl GlobalAlloc for Pool {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let memory = match self.shelf(layout) {
-            Some((free, size)) if free.get().is_null() => self.block.take(size, Self::UNIT),
+            Some((free, size)) if free.get().is_null() => self.take(size, Self::UNIT),
             Some((free, _)) => {
                 let memory = free.get();
                 // SAFETY: its first word was written when it came back, and is not anybody's.
                 free.set(unsafe { memory.cast::<*mut c_void>().read() });
                 memory
             }
-            None => self.block.take(layout.size(), layout.align()),
+            None => self.take(layout.size(), layout.align()),
         };
         if memory.is_null() {
             used_up();
@@ -344,14 +366,15 @@ mod tests {
         let pool = unsafe { Pool::new() };
         let shelf = |size| pool.shelf(Layout::from_size_align(size, 1).unwrap());
         let mut sizes = std::collections::BTreeMap::new();
-        for size in (1..5000).chain((12..32).flat_map(|log| (1 << log) - 1..=(1 << log) + 1)) {
+        for size in (1..5000).chain((12..31).flat_map(|log| (1 << log) - 1..=(1 << log) + 1)) {
             let (shelf, given) = shelf(size).unwrap();
             assert!(given >= size && given - size < (given / 5).max(Pool::UNIT), "{size}: {given}");
             assert_eq!(*sizes.entry(given).or_insert(ptr::from_ref(shelf)), ptr::from_ref(shelf), "{given}");
         }
         let shelves: std::collections::BTreeSet<_> = sizes.values().collect();
         assert_eq!(shelves.len(), sizes.len());
-        assert!(shelf(usize::MAX / 2).is_none());
+        #[cfg(target_pointer_width = "64")]
+        assert!(shelf(1 << 32).is_none());
     }
 
     #[test]

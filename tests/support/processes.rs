@@ -9,7 +9,7 @@ use memchr::memmem;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{in_time, until};
+use super::in_time;
 
 /// The processes that have this directory as `$D`, or a cwd in it.
 pub(crate) fn processes_of(directory: &Path) -> Vec<u32> {
@@ -67,12 +67,14 @@ pub(crate) fn parent(pid: u32) -> u32 {
 
 /// The words of a process, of a zombie none.
 pub(crate) fn cmdline(pid: u32) -> String {
-    let mut words = Vec::new();
     // In the middle of an exec there are none, and spawn returns there already.
-    until("no end of an exec", || {
-        words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        !words.is_empty() || !lives(pid)
-    });
+    in_time(|| !cmdline_now(pid).is_empty() || !lives(pid));
+    cmdline_now(pid)
+}
+
+/// The same, also in the middle of an exec.
+pub(crate) fn cmdline_now(pid: u32) -> String {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&words).replace('\0', " ").trim_end().to_owned()
 }
 

@@ -483,7 +483,7 @@ impl Log {
             }
         }
         let processes = self.processes();
-        let processes: Vec<_> = processes.iter().map(|pid| (pid, cmdline(*pid))).collect();
+        let processes: Vec<_> = processes.iter().map(|pid| (pid, cmdline_now(*pid))).collect();
         format!("{report}{processes:?}\nstderr:\n{}", shortened(&self.stderr()))
     }
 

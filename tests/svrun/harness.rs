@@ -273,7 +273,7 @@ impl Service {
         let lines = last(self.lines());
         let (status, log) = (self.status_now(), self.log_status_now());
         let processes = self.processes();
-        let processes: Vec<_> = processes.iter().map(|pid| (pid, cmdline(*pid))).collect();
+        let processes: Vec<_> = processes.iter().map(|pid| (pid, cmdline_now(*pid))).collect();
         let stderr = last(self.stderr().lines().map(str::to_owned).collect());
         format!(
             "{status:?}\nlog {log:?}\n{files}\nprocesses: {processes:?}\nlines:\n{lines}\nstderr:\n{stderr}"

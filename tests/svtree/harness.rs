@@ -339,7 +339,7 @@ impl Tree {
         let processes: Vec<_> = processes
             .iter()
             .take(60)
-            .map(|pid| (pid, cmdline(*pid), text(&PathBuf::from(format!("/proc/{pid}/wchan")))))
+            .map(|pid| (pid, cmdline_now(*pid), text(&PathBuf::from(format!("/proc/{pid}/wchan")))))
             .collect();
         let list = if processes.is_empty() { Vec::new() } else { self.try_list().unwrap_or_default() };
         format!(
