@@ -226,7 +226,7 @@ impl Row {
             Some(screen.text(&seen.name)),
             Some(state),
             yes(seen.enabled),
-            status.filter(|status| status.pid != 0).map(|status| status.pid.to_string()),
+            seen.running().map(|status| status.pid.to_string()),
             None,
             seen.seconds(now).map(amounts::age),
             restarts.filter(|restarts| !restarts.is_empty()),

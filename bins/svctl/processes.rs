@@ -184,10 +184,10 @@ impl Reading {
         if pids.is_empty() {
             return Default::default();
         }
-        let mut commands: Vec<Option<Words>> = pids.iter().map(|_| None).collect();
+        let mut commands: Vec<Words> = pids.iter().map(|_| Words::default()).collect();
         let text = self.0.and_then(|mut beside| {
             beside.ask(&pids.iter().copied().flat_map(u32::to_ne_bytes).collect::<Vec<_>>())?;
-            each(pids, beside.turns(), |at, words| commands[at] = Some(words));
+            each(pids, beside.turns(), |at, words| commands[at] = words);
             beside.end()
         });
         // Without a child all are missing.
@@ -195,13 +195,13 @@ impl Reading {
         let mut rest = &text[..];
         let early = Processes::of(Process::unpack_all(&mut rest).unwrap_or_default());
         while let Some((at, words)) = Words::unpack(&mut rest) {
-            commands[at] = Some(words);
+            commands[at] = words;
         }
         let is_whole = pids.iter().all(|pid| early.place(*pid).is_ok());
-        let commands = commands.into_iter().zip(pids);
-        let commands =
-            commands.map(|(words, pid)| words.unwrap_or_else(|| command(*pid).unwrap_or_default()));
-        (if is_whole { early } else { Processes::read() }, commands.collect())
+        for (words, pid) in commands.iter_mut().zip(pids).filter(|(words, _)| words.is_empty()) {
+            *words = command(*pid).unwrap_or_default();
+        }
+        (if is_whole { early } else { Processes::read() }, commands)
     }
 }
 

@@ -84,6 +84,11 @@ impl Seen {
         self.state.as_ref().ok()
     }
 
+    /// The same, if it has a process.
+    pub(super) fn running(&self) -> Option<&Status> {
+        self.status().filter(|status| status.pid != 0)
+    }
+
     /// This is its state from now on.
     pub(super) fn is_now(&mut self, status: Status) {
         (self.state, self.at) = (Ok(status), Instant::now());

@@ -35,7 +35,7 @@ impl Usages {
 
     /// The processes of a service; none where none runs, or nothing is known of it.
     pub(super) fn of_seen(&mut self, seen: &Seen) -> Option<Usage> {
-        let status = seen.status().filter(|status| status.pid != 0)?;
+        let status = seen.running()?;
         self.of(status, command(status.pid).ok())
     }
 
@@ -46,7 +46,7 @@ impl Usages {
 
     /// The same, which were seen since `reading` has begun.
     pub(super) fn of_each(reading: Reading, all: &[&Seen]) -> Vec<Option<Usage>> {
-        let running = all.iter().map(|seen| seen.status().filter(|status| status.pid != 0));
+        let running = all.iter().map(|seen| seen.running());
         let pids: Vec<u32> = running.clone().flatten().map(|status| status.pid).collect();
         let (processes, commands) = reading.end(&pids);
         let (mut usages, mut commands) = (Self { processes, cgroups: Cgroups::new() }, commands.into_iter());

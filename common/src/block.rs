@@ -124,7 +124,8 @@ impl Block {
 
     /// Whether there is no mapping yet.
     fn is_first(&self) -> bool {
-        matches!(self.end.get(), 0) || self.end.get() == self.memory.get() as usize + Self::SIZE
+        let end = self.end.get();
+        end == 0 || end == self.memory.get() as usize + Self::SIZE
     }
 
     /// malloc(3).
@@ -235,6 +236,9 @@ impl Pool {
     const UNIT: usize = 16;
     /// The sizes up to 3.5 GiB.
     const SHELVES: usize = 4 * (32 - Self::UNIT.ilog2() as usize);
+    /// What one mapping has at least, behind the first: what takes so much takes it all soon, so that its pages are best had
+    /// at once.
+    const MUCH: usize = 1 << 18;
 
     /// A pool of which nothing is used.
     ///
@@ -247,10 +251,6 @@ impl Pool {
         let block = unsafe { Block::new() };
         Self { block, free: [const { Cell::new(ptr::null_mut()) }; Self::SHELVES] }
     }
-
-    /// What one mapping has at least, behind the first: what takes so much takes it all soon, so that its pages are best had
-    /// at once.
-    const MUCH: usize = 1 << 18;
 
     /// As of a block. Of what is larger than a mapping not all may be used.
     fn take(&self, size: usize, align: usize) -> *mut c_void {

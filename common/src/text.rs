@@ -144,7 +144,8 @@ impl<const N: usize> Text<N> {
     }
 }
 
-/// Gives the parts of `text` as the inside of a JSON string, see [`escaped`]: what is not UTF-8 as U+FFFD.
+/// Gives the parts of `text` as the inside of a JSON string, with a backslash or as `\u00XX` what would end it or a
+/// terminal obeys, what is not UTF-8 as U+FFFD.
 pub fn quote(text: &[u8], mut add: impl FnMut(&[u8])) {
     for chunk in text.utf8_chunks() {
         for character in chunk.valid().chars() {
@@ -157,8 +158,7 @@ pub fn quote(text: &[u8], mut add: impl FnMut(&[u8])) {
 }
 
 /// A character as it stands in a JSON string: with a backslash what would end it, and `\u00XX` what a terminal obeys.
-#[must_use]
-pub fn escaped(character: char) -> Text<6> {
+fn escaped(character: char) -> Text<6> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = Text::new();
     match character {
