@@ -499,6 +499,8 @@ fn operators_may_control_the_service_and_others_not() {
     let mut service = Service::start(Svrun, &files);
     service.started(1);
     service.until_log_stat("run");
+    // A FIFO is there before it has its mode, and its status before either.
+    service.rest();
     for directory in ["supervise", "log/supervise"] {
         let at = |name: &str| service.at(directory).join(name);
         assert_eq!(mode(&service.at(directory)), 0o710);

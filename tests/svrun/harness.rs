@@ -419,7 +419,7 @@ impl Service {
     /// Connects to our own socket.
     pub(crate) fn connect(&self) -> Client {
         let socket = self.at("supervise/socket");
-        // It is bound after `ok` can be opened.
+        // Whoever gets through before the FIFOs are there has no answer before they are.
         let client = RefCell::new(None);
         self.until("the socket", || {
             *client.borrow_mut() = Client::try_connect(&socket).ok();

@@ -279,6 +279,8 @@ fn a_client_that_is_gone_leaves_nothing_behind_and_what_it_has_sent_is_carried_o
     // Each is carried out though nobody waits for its answer; of the half line nothing comes.
     tree.connect().say("@a wait down\n@b up\n").unwrap();
     tree.started(1, "b");
+    // It is down in its status until that is written, after the fork.
+    tree.until_run("b");
     tree.connect().say("events\n@b down\n").unwrap();
     tree.until_stat("b", "down");
     tree.connect().say("@b u").unwrap();
