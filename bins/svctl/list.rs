@@ -16,7 +16,7 @@ use super::screen::Screen;
 use super::seen::{Seen, look_at};
 use super::services::{Logs, Services};
 use super::style::{Dialect, Style};
-use super::table::{Column, Line, Table};
+use super::table::{Cell, Column, Line, Table};
 use super::usage::{self, Usage, Usages};
 use super::{amounts, prepare};
 
@@ -207,7 +207,7 @@ const MEMORY: usize = 9;
 
 /// The cells of a service, and the colour of its state.
 struct Row {
-    cells: Vec<String>,
+    cells: Vec<Cell>,
     colour: &'static str,
 }
 
@@ -247,8 +247,8 @@ impl Row {
 }
 
 /// What is in a column.
-fn cell(what: Option<String>) -> String {
-    what.unwrap_or_else(|| "-".to_owned())
+fn cell(what: Option<String>) -> Cell {
+    what.unwrap_or_else(|| "-".to_owned()).into()
 }
 
 /// The processes of a service, a line each, with what they use.

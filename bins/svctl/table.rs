@@ -1,7 +1,5 @@
 //! A table, as wide as there is room.
 
-use std::iter::repeat_n;
-
 use super::screen::{Screen, width};
 
 /// A column.
@@ -13,10 +11,23 @@ pub(super) struct Column {
     pub(super) rank: Option<u8>,
 }
 
+/// What is in a column of a row.
+pub(super) struct Cell {
+    text: String,
+    /// How many columns of the screen it takes: it is asked for again and again.
+    width: usize,
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self { width: width(&text), text }
+    }
+}
+
 /// What is shown.
 pub(super) enum Line {
     /// A cell for each column, and the colour of that at [`Table::coloured`].
-    Row(Vec<String>, &'static str),
+    Row(Vec<Cell>, &'static str),
     /// A text that belongs to the row above.
     Below(String),
 }
@@ -40,12 +51,8 @@ impl Table<'_> {
     /// The lines, the head first.
     pub(super) fn lines(&self, screen: &Screen) -> Vec<String> {
         let widths = self.widths(screen.columns());
-        let mut lines = vec![self.row(
-            &self.columns.iter().map(|column| column.head.to_owned()).collect::<Vec<_>>(),
-            "",
-            &widths,
-            screen,
-        )];
+        let head: Vec<_> = self.columns.iter().map(|column| Cell::from(column.head.to_owned())).collect();
+        let mut lines = vec![self.row(&head, "", &widths, screen)];
         let room = screen.columns().unwrap_or(usize::MAX);
         lines.extend(self.lines.iter().map(|line| match line {
             Line::Row(cells, colour) => self.row(cells, colour, &widths, screen),
@@ -58,7 +65,7 @@ impl Table<'_> {
     fn widths(&self, room: Option<usize>) -> Vec<Option<usize>> {
         let widest = |at: usize| {
             let cells = self.lines.iter().filter_map(|line| match line {
-                Line::Row(cells, _) => Some(width(&cells[at])),
+                Line::Row(cells, _) => Some(cells[at].width),
                 Line::Below(_) => None,
             });
             cells.chain([self.columns[at].head.len()]).max().unwrap_or(0)
@@ -96,20 +103,35 @@ impl Table<'_> {
         }
     }
 
-    fn row(&self, cells: &[String], colour: &str, widths: &[Option<usize>], screen: &Screen) -> String {
+    fn row(&self, cells: &[Cell], colour: &str, widths: &[Option<usize>], screen: &Screen) -> String {
         let mut line = String::with_capacity(LINE);
         for (at, cell) in cells.iter().enumerate() {
             let Some(room) = widths[at] else { continue };
-            let cell = screen.cut(cell, room);
-            let blanks = room - width(&cell);
+            let short;
+            let cell = if cell.width <= room {
+                cell
+            } else {
+                short = Cell::from(screen.cut(&cell.text, room).into_owned());
+                &short
+            };
+            let blanks = room - cell.width;
             let (before, after) = if self.columns[at].right { (blanks, 0) } else { (0, blanks) };
             let colour = if at == self.coloured { colour } else { "" };
-            line.extend(repeat_n(' ', before));
-            line.push_str(&screen.coloured(&cell, colour));
-            line.extend(repeat_n(' ', after + 2));
+            add_blanks(&mut line, before);
+            line.push_str(&screen.coloured(&cell.text, colour));
+            add_blanks(&mut line, after + 2);
         }
         line.truncate(line.trim_end().len());
         line
+    }
+}
+
+fn add_blanks(line: &mut String, mut count: usize) {
+    const SOME: &str = "                                ";
+    while count > 0 {
+        let part = &SOME[..count.min(SOME.len())];
+        line.push_str(part);
+        count -= part.len();
     }
 }
 
@@ -130,7 +152,8 @@ mod tests {
     ];
 
     fn text(columns: Option<usize>, colours: bool) -> String {
-        let row = |cells: [&str; 5], colour| Line::Row(cells.map(str::to_owned).to_vec(), colour);
+        let row =
+            |cells: [&str; 5], colour| Line::Row(cells.map(|cell| cell.to_owned().into()).into(), colour);
         let lines = vec![
             row(["a", "run", "7", "/usr/sbin/daemon --foreground", "-"], "32"),
             Line::Below("  └─ 8 a child with a long command".into()),

@@ -147,31 +147,28 @@ impl<const N: usize> Text<N> {
 /// Gives the parts of `text` as the inside of a JSON string, with a backslash or as `\u00XX` what would end it or a
 /// terminal obeys, what is not UTF-8 as U+FFFD.
 pub fn quote(text: &[u8], mut add: impl FnMut(&[u8])) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for chunk in text.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            add(escaped(character).bytes());
+        let (valid, mut done) = (chunk.valid(), 0);
+        for (at, character) in valid.char_indices() {
+            let code = character as usize;
+            let control = [b'\\', b'u', b'0', b'0', DIGITS[code >> 4 & 15], DIGITS[code & 15]];
+            let escape = match character {
+                '"' => b"\\\"",
+                '\\' => b"\\\\",
+                // All of them are below U+0100.
+                _ if character.is_control() => &control[..],
+                _ => continue,
+            };
+            add(&valid.as_bytes()[done..at]);
+            add(escape);
+            done = at + character.len_utf8();
         }
+        add(&valid.as_bytes()[done..]);
         if !chunk.invalid().is_empty() {
             add("\u{fffd}".as_bytes());
         }
     }
-}
-
-/// A character as it stands in a JSON string: with a backslash what would end it, and `\u00XX` what a terminal obeys.
-fn escaped(character: char) -> Text<6> {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = Text::new();
-    match character {
-        '"' | '\\' => text.add("\\"),
-        // All of them are below U+0100.
-        control if control.is_control() => {
-            let code = control as usize;
-            return Text::of([b'\\', b'u', b'0', b'0', DIGITS[code >> 4 & 15], DIGITS[code & 15]]);
-        }
-        _ => &mut text,
-    }
-    .add(character.encode_utf8(&mut [0; 4]));
-    text
 }
 
 /// The first line, with its newline if it has one.

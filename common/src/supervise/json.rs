@@ -3,8 +3,6 @@
 //! Numbers stay text: nobody here calculates with a fraction.
 
 use std::borrow::Cow;
-use std::iter::Peekable;
-use std::str::Bytes;
 
 use super::object::key;
 use crate::quantity::number;
@@ -34,10 +32,9 @@ impl Value {
     /// The value of a whole line; `None` for what is no JSON.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
-        let mut reader = Reader { rest: line, next: 0 };
+        let mut reader = Reader { text: line, at: 0, next: 0 };
         let value = reader.value(DEPTH)?;
-        reader.skip();
-        reader.rest.is_empty().then_some(value)
+        reader.peek().is_none().then_some(value)
     }
 
     /// Adds it to `text`, as JSON without blanks.
@@ -101,47 +98,57 @@ impl Value {
 }
 
 struct Reader<'a> {
-    rest: &'a str,
+    text: &'a str,
+    at: usize,
     /// The key of the protocol that is likely to be the next.
     next: usize,
 }
 
 impl Reader<'_> {
-    fn skip(&mut self) {
-        let blanks = self.rest.bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
-        self.rest = &self.rest[blanks.count()..];
+    fn rest(&self) -> &[u8] {
+        &self.text.as_bytes()[self.at..]
+    }
+
+    /// The next byte that is no blank.
+    fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.rest().first()? {
+                b' ' | b'\t' | b'\r' | b'\n' => self.at += 1,
+                other => return Some(*other),
+            }
+        }
     }
 
     /// Whether `token` is next; then it is read.
     fn takes(&mut self, token: &str) -> bool {
-        self.skip();
-        let is_next = self.rest.as_bytes().starts_with(token.as_bytes());
+        let is_next = self.rest().starts_with(token.as_bytes());
         if is_next {
-            self.rest = &self.rest[token.len()..];
+            self.at += token.len();
         }
         is_next
     }
 
+    /// Whether an object or a list, whose first byte is read, ends at once; then that is read too.
+    fn is_empty(&mut self, end: u8) -> Option<bool> {
+        self.at += 1;
+        let is_empty = self.peek()? == end;
+        self.at += usize::from(is_empty);
+        Some(is_empty)
+    }
+
     /// Whether this is next, which ends an object or a list, or else a comma; that is read.
     fn ends(&mut self, end: u8) -> Option<bool> {
-        self.skip();
-        let next = *self.rest.as_bytes().first().filter(|next| [end, b','].contains(next))?;
-        self.rest = &self.rest[1..];
+        let next = self.peek().filter(|next| [end, b','].contains(next))?;
+        self.at += 1;
         Some(next == end)
     }
 
     fn value(&mut self, depth: usize) -> Option<Value> {
-        self.skip();
-        match self.rest.bytes().next()? {
+        match self.peek()? {
             b'{' => self.object(depth.checked_sub(1)?),
             b'[' => self.list(depth.checked_sub(1)?),
             b'"' => self.text().map(Value::Text),
-            b'-' | b'0'..=b'9' => {
-                let part_of_one = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
-                let (digits, rest) = self.rest.split_at(self.rest.bytes().take_while(part_of_one).count());
-                self.rest = rest;
-                is_number(digits).then(|| Value::Number(digits.to_owned()))
-            }
+            b'-' | b'0'..=b'9' => self.number(),
             _ if self.takes("null") => Some(Value::Null),
             _ if self.takes("true") => Some(Value::Bool(true)),
             _ if self.takes("false") => Some(Value::Bool(false)),
@@ -151,15 +158,14 @@ impl Reader<'_> {
 
     fn object(&mut self, depth: usize) -> Option<Value> {
         let mut entries = Vec::with_capacity(if depth + 1 == DEPTH { 24 } else { 8 });
-        self.takes("{");
-        if self.takes("}") {
+        if self.is_empty(b'}')? {
             return Some(Value::Object(entries));
         }
         loop {
-            self.skip();
             let key = self.key()?;
-            let value = if self.takes(":") { self.value(depth)? } else { return None };
-            entries.push((key, value));
+            self.peek().filter(|next| *next == b':')?;
+            self.at += 1;
+            entries.push((key, self.value(depth)?));
             if self.ends(b'}')? {
                 return Some(Value::Object(entries));
             }
@@ -168,8 +174,7 @@ impl Reader<'_> {
 
     fn list(&mut self, depth: usize) -> Option<Value> {
         let mut values = Vec::new();
-        self.takes("[");
-        if self.takes("]") {
+        if self.is_empty(b']')? {
             return Some(Value::List(values));
         }
         loop {
@@ -182,28 +187,49 @@ impl Reader<'_> {
 
     /// A key. All that a supervisor sends have a copy in this program already.
     fn key(&mut self) -> Option<Cow<'static, str>> {
-        let inside = self.rest.strip_prefix('"')?;
-        let end = inside.bytes().position(|byte| byte == b'"')?;
-        let (word, rest) = (&inside[..end], &inside[end + 1..]);
+        self.peek()?;
+        let inside = self.rest().strip_prefix(b"\"")?;
+        let is_next = |key: &&str| inside.starts_with(key.as_bytes()) && inside.get(key.len()) == Some(&b'"');
         // They come in the order of the list, so that one look is enough as a rule.
         let (before, likely) = key::ALL.split_at(self.next);
-        if let Some(at) = likely.iter().chain(before).position(|key| *key == word) {
+        if let Some(at) = likely.iter().chain(before).position(is_next) {
             let at = (self.next + at) % key::ALL.len();
-            (self.rest, self.next) = (rest, at + 1);
+            self.at += key::ALL[at].len() + 2;
+            self.next = at + 1;
             return Some(Cow::Borrowed(key::ALL[at]));
         }
         self.text().map(Cow::Owned)
     }
 
+    /// A number as RFC 8259 has it: `-1.5e3`, but neither `01` nor `1.`.
+    fn number(&mut self) -> Option<Value> {
+        let start = self.at;
+        self.takes("-");
+        let whole = self.takes("0") || self.digits();
+        let fraction = !self.takes(".") || self.digits();
+        let exponent = !(self.takes("e") || self.takes("E")) || {
+            let _ = self.takes("+") || self.takes("-");
+            self.digits()
+        };
+        (whole && fraction && exponent).then(|| Value::Number(self.text[start..self.at].to_owned()))
+    }
+
+    /// Reads digits. Whether there are any.
+    fn digits(&mut self) -> bool {
+        let count = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += count;
+        count > 0
+    }
+
     fn text(&mut self) -> Option<String> {
         let mut text = String::new();
-        let mut rest = self.rest.strip_prefix('"')?;
+        let mut rest = self.text[self.at..].strip_prefix('"')?;
         loop {
             let end = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\'))?;
             text.push_str(&rest[..end]);
             let mut characters = rest[end..].chars();
             if characters.next() == Some('"') {
-                self.rest = characters.as_str();
+                self.at = self.text.len() - characters.as_str().len();
                 return Some(text);
             }
             text.push(match characters.next()? {
@@ -223,28 +249,6 @@ impl Reader<'_> {
             rest = characters.as_str();
         }
     }
-}
-
-/// Whether this is a number as RFC 8259 has it: `-1.5e3`, but neither `01` nor `1.`.
-fn is_number(text: &str) -> bool {
-    let mut rest = text.bytes().peekable();
-    rest.next_if_eq(&b'-');
-    let whole = rest.next_if_eq(&b'0').is_some() || digits(&mut rest);
-    let fraction = rest.next_if_eq(&b'.').is_none() || digits(&mut rest);
-    let exponent = rest.next_if(|byte| matches!(byte, b'e' | b'E')).is_none() || {
-        rest.next_if(|byte| matches!(byte, b'+' | b'-'));
-        digits(&mut rest)
-    };
-    whole && fraction && exponent && rest.next().is_none()
-}
-
-/// Reads digits. Whether there are any.
-fn digits(rest: &mut Peekable<Bytes>) -> bool {
-    let mut count = 0;
-    while rest.next_if(u8::is_ascii_digit).is_some() {
-        count += 1;
-    }
-    count > 0
 }
 
 fn hex(characters: &mut std::str::Chars) -> Option<u32> {
