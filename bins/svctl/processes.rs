@@ -242,9 +242,7 @@ impl Words {
 
     /// With blanks between them.
     pub(super) fn line(&self) -> Vec<u8> {
-        let mut line = self.0.clone();
-        line.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b' ');
-        line
+        self.0.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect()
     }
 }
 

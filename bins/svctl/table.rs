@@ -18,8 +18,9 @@ pub(super) struct Cell {
     width: usize,
 }
 
-impl From<String> for Cell {
-    fn from(text: String) -> Self {
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        let text = text.into();
         Self { width: width(&text), text }
     }
 }
@@ -51,7 +52,7 @@ impl Table<'_> {
     /// The lines, the head first.
     pub(super) fn lines(&self, screen: &Screen) -> Vec<String> {
         let widths = self.widths(screen.columns());
-        let head: Vec<_> = self.columns.iter().map(|column| Cell::from(column.head.to_owned())).collect();
+        let head: Vec<_> = self.columns.iter().map(|column| Cell::from(column.head)).collect();
         let mut lines = vec![self.row(&head, "", &widths, screen)];
         let room = screen.columns().unwrap_or(usize::MAX);
         lines.extend(self.lines.iter().map(|line| match line {
@@ -111,7 +112,7 @@ impl Table<'_> {
             let cell = if cell.width <= room {
                 cell
             } else {
-                short = Cell::from(screen.cut(&cell.text, room).into_owned());
+                short = Cell::from(screen.cut(&cell.text, room));
                 &short
             };
             let blanks = room - cell.width;
@@ -126,8 +127,9 @@ impl Table<'_> {
     }
 }
 
+/// Adds blanks, many at once: one by one they would be an eighth of a table's time.
 fn add_blanks(line: &mut String, mut count: usize) {
-    const SOME: &str = "                                ";
+    const SOME: &str = "                ";
     while count > 0 {
         let part = &SOME[..count.min(SOME.len())];
         line.push_str(part);
@@ -152,8 +154,7 @@ mod tests {
     ];
 
     fn text(columns: Option<usize>, colours: bool) -> String {
-        let row =
-            |cells: [&str; 5], colour| Line::Row(cells.map(|cell| cell.to_owned().into()).into(), colour);
+        let row = |cells: [&str; 5], colour| Line::Row(cells.map(Cell::from).into(), colour);
         let lines = vec![
             row(["a", "run", "7", "/usr/sbin/daemon --foreground", "-"], "32"),
             Line::Below("  └─ 8 a child with a long command".into()),

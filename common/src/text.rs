@@ -152,12 +152,15 @@ pub fn quote(text: &[u8], mut add: impl FnMut(&[u8])) {
         let (valid, mut done) = (chunk.valid(), 0);
         for (at, character) in valid.char_indices() {
             let code = character as usize;
-            let control = [b'\\', b'u', b'0', b'0', DIGITS[code >> 4 & 15], DIGITS[code & 15]];
+            let control;
             let escape = match character {
                 '"' => b"\\\"",
                 '\\' => b"\\\\",
-                // All of them are below U+0100.
-                _ if character.is_control() => &control[..],
+                _ if character.is_control() => {
+                    // All of them are below U+0100.
+                    control = [b'\\', b'u', b'0', b'0', DIGITS[code >> 4 & 15], DIGITS[code & 15]];
+                    &control[..]
+                }
                 _ => continue,
             };
             add(&valid.as_bytes()[done..at]);

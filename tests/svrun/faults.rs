@@ -499,7 +499,7 @@ fn operators_may_control_the_service_and_others_not() {
     let mut service = Service::start(Svrun, &files);
     service.started(1);
     service.until_log_stat("run");
-    // A FIFO is there before it has its mode, and its status before either.
+    // The status is there before the FIFOs, and these before they have their modes.
     service.rest();
     for directory in ["supervise", "log/supervise"] {
         let at = |name: &str| service.at(directory).join(name);
@@ -509,7 +509,6 @@ fn operators_may_control_the_service_and_others_not() {
             assert_eq!(std::os::unix::fs::MetadataExt::gid(&at(name).metadata().unwrap()), 1, "{name}");
         }
     }
-    service.connect();
     assert_eq!(mode(&service.at("supervise/socket")), 0o660);
     let sv = |group: &str| {
         let ids =

@@ -419,7 +419,7 @@ impl Service {
     /// Connects to our own socket.
     pub(crate) fn connect(&self) -> Client {
         let socket = self.at("supervise/socket");
-        // Whoever gets through before the FIFOs are there has no answer before they are.
+        // It is bound before the FIFOs are there, and answers after that.
         let client = RefCell::new(None);
         self.until("the socket", || {
             *client.borrow_mut() = Client::try_connect(&socket).ok();

@@ -100,7 +100,10 @@ fn every_control_script_that_outlives_the_supervisor_runs_again_under_the_next_o
     assert_eq!(service.count("got TERM"), 1, "it was sent before");
     service.exit();
 
-    let mut service = Service::start(Svrun, &[("run", PUPPET), ("control/h", KILLS)]);
+    // It may be faster than the supervisor, of which nobody has seen then that it has read more than the h.
+    let waits = "until grep -q 'want down' supervise/stat; do sleep 0.01; done\n";
+    let kills_later = KILLS.replacen('\n', &format!("\n{waits}"), 1);
+    let mut service = Service::start(Svrun, &[("run", PUPPET), ("control/h", &kills_later)]);
     service.started(1);
     service.send("h1d"); // which have to wait for it
     assert_eq!(service.ended(), 128 + 9);

@@ -32,7 +32,7 @@ impl Value {
     /// The value of a whole line; `None` for what is no JSON.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
-        let mut reader = Reader { text: line, at: 0, next: 0 };
+        let mut reader = Reader { line, at: 0, next: 0 };
         let value = reader.value(DEPTH)?;
         reader.peek().is_none().then_some(value)
     }
@@ -98,7 +98,8 @@ impl Value {
 }
 
 struct Reader<'a> {
-    text: &'a str,
+    line: &'a str,
+    /// How much of it is read, which ends before a whole character.
     at: usize,
     /// The key of the protocol that is likely to be the next.
     next: usize,
@@ -106,10 +107,10 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn rest(&self) -> &[u8] {
-        &self.text.as_bytes()[self.at..]
+        &self.line.as_bytes()[self.at..]
     }
 
-    /// The next byte that is no blank.
+    /// Reads blanks. The byte behind them, which is next.
     fn peek(&mut self) -> Option<u8> {
         loop {
             match self.rest().first()? {
@@ -128,15 +129,15 @@ impl Reader<'_> {
         is_next
     }
 
-    /// Whether an object or a list, whose first byte is read, ends at once; then that is read too.
-    fn is_empty(&mut self, end: u8) -> Option<bool> {
+    /// Reads the first byte of an object or a list. Whether it ends at once; then that is read too.
+    fn ends_at_once(&mut self, end: u8) -> Option<bool> {
         self.at += 1;
         let is_empty = self.peek()? == end;
         self.at += usize::from(is_empty);
         Some(is_empty)
     }
 
-    /// Whether this is next, which ends an object or a list, or else a comma; that is read.
+    /// Whether this is next but for blanks, which ends an object or a list, or else a comma; that is read.
     fn ends(&mut self, end: u8) -> Option<bool> {
         let next = self.peek().filter(|next| [end, b','].contains(next))?;
         self.at += 1;
@@ -158,7 +159,7 @@ impl Reader<'_> {
 
     fn object(&mut self, depth: usize) -> Option<Value> {
         let mut entries = Vec::with_capacity(if depth + 1 == DEPTH { 24 } else { 8 });
-        if self.is_empty(b'}')? {
+        if self.ends_at_once(b'}')? {
             return Some(Value::Object(entries));
         }
         loop {
@@ -174,7 +175,7 @@ impl Reader<'_> {
 
     fn list(&mut self, depth: usize) -> Option<Value> {
         let mut values = Vec::new();
-        if self.is_empty(b']')? {
+        if self.ends_at_once(b']')? {
             return Some(Value::List(values));
         }
         loop {
@@ -187,8 +188,8 @@ impl Reader<'_> {
 
     /// A key. All that a supervisor sends have a copy in this program already.
     fn key(&mut self) -> Option<Cow<'static, str>> {
-        self.peek()?;
-        let inside = self.rest().strip_prefix(b"\"")?;
+        self.peek().filter(|next| *next == b'"')?;
+        let inside = &self.rest()[1..];
         let is_next = |key: &&str| inside.starts_with(key.as_bytes()) && inside.get(key.len()) == Some(&b'"');
         // They come in the order of the list, so that one look is enough as a rule.
         let (before, likely) = key::ALL.split_at(self.next);
@@ -201,7 +202,7 @@ impl Reader<'_> {
         self.text().map(Cow::Owned)
     }
 
-    /// A number as RFC 8259 has it: `-1.5e3`, but neither `01` nor `1.`.
+    /// A number as RFC 8259 has it: `-1.5e3`, but not `1.`; of `01` the 0, behind which nothing can follow.
     fn number(&mut self) -> Option<Value> {
         let start = self.at;
         self.takes("-");
@@ -211,7 +212,7 @@ impl Reader<'_> {
             let _ = self.takes("+") || self.takes("-");
             self.digits()
         };
-        (whole && fraction && exponent).then(|| Value::Number(self.text[start..self.at].to_owned()))
+        (whole && fraction && exponent).then(|| Value::Number(self.line[start..self.at].to_owned()))
     }
 
     /// Reads digits. Whether there are any.
@@ -223,13 +224,13 @@ impl Reader<'_> {
 
     fn text(&mut self) -> Option<String> {
         let mut text = String::new();
-        let mut rest = self.text[self.at..].strip_prefix('"')?;
+        let mut rest = self.line[self.at..].strip_prefix('"')?;
         loop {
             let end = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\'))?;
             text.push_str(&rest[..end]);
             let mut characters = rest[end..].chars();
             if characters.next() == Some('"') {
-                self.at = self.text.len() - characters.as_str().len();
+                self.at = self.line.len() - characters.as_str().len();
                 return Some(text);
             }
             text.push(match characters.next()? {
@@ -282,6 +283,16 @@ mod tests {
         assert_eq!(value.get("death").get("signal").text(), "SEGV");
         assert_eq!(value.get("next").digits(), "-1.5e3");
         assert_eq!(value.get("nothing"), &Value::Null);
+    }
+
+    #[test]
+    fn a_key_is_a_whole_word() {
+        let line = r#" { "names" : 1 , "nam":2E5,"na\u006de":3,"oké":4,"needs":[ ],"next":{ } } "#;
+        let value = Value::parse(line).unwrap();
+        let Value::Object(members) = &value else { panic!("{value:?}") };
+        let keys: Vec<&str> = members.iter().map(|(key, _)| &**key).collect();
+        assert_eq!(keys, ["names", "nam", "name", "oké", "needs", "next"]);
+        assert_eq!((value.get("nam").digits(), value.get("name").digits()), ("2E5", "3"));
     }
 
     #[test]
