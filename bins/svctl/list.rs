@@ -175,10 +175,7 @@ fn used(usages: &[Option<Usage>]) -> Vec<Option<String>> {
 }
 
 fn print_lines(gap: &str, lines: &[String]) -> Result<(), Exit> {
-    let mut text = String::with_capacity(gap.len() + lines.iter().map(|line| line.len() + 1).sum::<usize>());
-    text.push_str(gap);
-    text.extend(lines.iter().flat_map(|line| [line, "\n"]));
-    print(text.as_bytes())
+    print((gap.to_owned() + &lines.join("\n") + "\n").as_bytes())
 }
 
 const fn column(head: &'static str, right: bool, rank: Option<u8>) -> Column {

@@ -129,19 +129,17 @@ impl Reader<'_> {
         is_next
     }
 
-    /// Reads the first byte of an object or a list. Whether it ends at once; then that is read too.
-    fn ends_at_once(&mut self, end: u8) -> Option<bool> {
-        self.at += 1;
-        let is_empty = self.peek()? == end;
-        self.at += usize::from(is_empty);
-        Some(is_empty)
+    /// Whether `byte` is next, behind blanks; then it is read.
+    fn takes_byte(&mut self, byte: u8) -> bool {
+        let is_next = self.peek() == Some(byte);
+        self.at += usize::from(is_next);
+        is_next
     }
 
-    /// Whether this is next but for blanks, which ends an object or a list, or else a comma; that is read.
+    /// Whether `end` is next, which ends an object or a list, or else a comma; that is read.
     fn ends(&mut self, end: u8) -> Option<bool> {
-        let next = self.peek().filter(|next| [end, b','].contains(next))?;
-        self.at += 1;
-        Some(next == end)
+        let is_end = self.takes_byte(end);
+        (is_end || self.takes_byte(b',')).then_some(is_end)
     }
 
     fn value(&mut self, depth: usize) -> Option<Value> {
@@ -159,13 +157,13 @@ impl Reader<'_> {
 
     fn object(&mut self, depth: usize) -> Option<Value> {
         let mut entries = Vec::with_capacity(if depth + 1 == DEPTH { 24 } else { 8 });
-        if self.ends_at_once(b'}')? {
+        self.at += 1;
+        if self.takes_byte(b'}') {
             return Some(Value::Object(entries));
         }
         loop {
             let key = self.key()?;
-            self.peek().filter(|next| *next == b':')?;
-            self.at += 1;
+            self.takes_byte(b':').then_some(())?;
             entries.push((key, self.value(depth)?));
             if self.ends(b'}')? {
                 return Some(Value::Object(entries));
@@ -175,7 +173,8 @@ impl Reader<'_> {
 
     fn list(&mut self, depth: usize) -> Option<Value> {
         let mut values = Vec::new();
-        if self.ends_at_once(b']')? {
+        self.at += 1;
+        if self.takes_byte(b']') {
             return Some(Value::List(values));
         }
         loop {
@@ -209,7 +208,9 @@ impl Reader<'_> {
         let whole = self.takes("0") || self.digits();
         let fraction = !self.takes(".") || self.digits();
         let exponent = !(self.takes("e") || self.takes("E")) || {
-            let _ = self.takes("+") || self.takes("-");
+            if !self.takes("+") {
+                self.takes("-");
+            }
             self.digits()
         };
         (whole && fraction && exponent).then(|| Value::Number(self.line[start..self.at].to_owned()))
