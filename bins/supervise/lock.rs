@@ -25,7 +25,7 @@ pub(super) enum NotOurs {
 pub(crate) enum Patience {
     /// Not at all.
     None,
-    /// For 200 ms: it may be that of a child which has not executed yet.
+    /// For two seconds: it may be that of a child which has not executed yet.
     Brief,
 }
 

@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use super::harness::*;
 use crate::needs;
+use crate::support::locks::Holder;
 use crate::support::*;
 
 /// The words of a message that are said once.
@@ -299,6 +302,19 @@ fn only_one_tree_runs_a_directory() {
         tree.stop();
         assert_eq!(tree.count("start"), 1);
     }
+}
+
+#[test]
+fn a_lock_that_a_child_of_a_killed_tree_still_has_is_waited_for() {
+    let mut tree = Tree::prepare(&[("a/run", SLEEPER), (".tree/lock", "")]);
+    let child = Holder::holding(&tree.at(""), &["setlock", ".tree/lock"]);
+    tree.spawn(tree.command());
+    // Longer than most children take to execute, though not as long as some on a busy machine.
+    thread::sleep(Duration::from_millis(600));
+    tree.assert_supervised();
+    child.release();
+    tree.started(1, "a");
+    tree.stop();
 }
 
 #[test]

@@ -55,7 +55,9 @@ fn finish_runs_and_the_logger_reads_to_the_end_before_what_a_service_needs_is_st
         ("web/log/run", LOGGER),
         ("web/needs", "db\n"),
     ]);
-    tree.started(1, "web");
+    for service in ["db", "web"] {
+        tree.started(1, service);
+    }
     tree.tell("web", "echo last words");
     tree.until("its log", || tree.text("logged.web") == "last words\n");
     tree.stop();
