@@ -226,7 +226,7 @@ fn what_is_sent_to_a_distribution_has_the_version_and_the_checksums() {
 }
 
 #[test]
-fn the_template_of_void() {
+fn the_recipe_of_void() {
     needs!(tool("shellcheck"), tool("make"), tool("bash"));
     let template = recipe("void/template");
     assert_tidy("void/template");
@@ -255,7 +255,7 @@ fn the_template_of_void() {
 }
 
 #[test]
-fn the_apkbuild_of_alpine() {
+fn the_recipe_of_alpine() {
     needs!(tool("shellcheck"), tool("make"));
     let apkbuild = recipe("alpine/APKBUILD");
     assert_tidy("alpine/APKBUILD");
@@ -303,7 +303,7 @@ fn makepkg(directory: &Path, words: &[&str]) -> Outcome {
 }
 
 #[test]
-fn the_pkgbuild_of_arch() {
+fn the_recipe_of_arch() {
     needs!(tool("shellcheck"), tool("make"), tool("makepkg"));
     assert_tidy("arch/PKGBUILD");
     shellcheck("bash", "arch/PKGBUILD");
@@ -343,7 +343,7 @@ fn the_pkgbuild_of_arch() {
 }
 
 #[test]
-fn the_package_of_nix() {
+fn the_recipe_of_nix() {
     needs!(tool("nix-instantiate"), tool("make"), tool("bash"), tool("jq"));
     let scratch = open_directory();
     // What nixpkgs has of all that the package names, so that it is evaluated as it is there.

@@ -1,3 +1,3 @@
-#![cfg_attr(not(test), no_main)]
+#![no_main]
 //! The program `no-new-privs`.
 common::main!(catena::no_new_privs::LINK);

@@ -1,3 +1,3 @@
-#![cfg_attr(not(test), no_main)]
+#![no_main]
 //! The program `pause`.
 common::main!(catena::pause::PROGRAM);

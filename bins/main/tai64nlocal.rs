@@ -1,3 +1,3 @@
-#![cfg_attr(not(test), no_main)]
+#![no_main]
 //! The program `tai64nlocal`.
 common::main!(malloc catena::tai64nlocal::PROGRAM);
