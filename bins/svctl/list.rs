@@ -123,7 +123,9 @@ impl Asked {
                 print(self.object(seen, usage.as_ref()).as_bytes())?;
             }
         } else {
-            print_lines("", &self.table(rows, &usages, used(&usages), screen))?;
+            let table = self.table(rows, &usages, used(&usages), screen);
+            print_lines("", &table.lines(screen))?;
+            mem::forget(table);
         }
         // The process ends, which takes it all at once.
         mem::forget((seen, usages));
@@ -148,14 +150,14 @@ impl Asked {
         of_service(&seen.name, &json::with(&seen.object(), more))
     }
 
-    /// The lines of the table; `cpu` is what that column has.
+    /// The table; `cpu` is what that column has.
     fn table(
         &self,
         rows: Vec<Row>,
         usages: &[Option<Usage>],
         cpu: Vec<Option<String>>,
         screen: &Screen,
-    ) -> Vec<String> {
+    ) -> Table {
         let mut lines = Vec::with_capacity(rows.len());
         for ((mut row, usage), cpu) in rows.into_iter().zip(usages).zip(cpu) {
             let usage = usage.as_ref();
@@ -165,7 +167,7 @@ impl Asked {
                 lines.extend(tree(usage, screen).into_iter().map(|line| Line::Below(format!("  {line}"))));
             }
         }
-        Table { columns: COLUMNS, coloured: 1, cut: (COMMAND, 16), lines }.lines(screen)
+        Table { columns: COLUMNS, coloured: 1, cut: (COMMAND, 16), lines }
     }
 }
 
@@ -215,24 +217,24 @@ fn rows(all: &[&Seen], screen: &Screen, now: Instant) -> Vec<Row> {
 
 impl Row {
     fn new(seen: &Seen, screen: &Screen, now: Instant) -> Self {
-        let yes = |truth: Option<bool>| truth.map(|truth| if truth { "yes" } else { "no" }.to_owned());
+        let yes = |truth: Option<bool>| cell(truth.map(|truth| if truth { "yes" } else { "no" }));
         let status = seen.status();
         let (state, colour) = seen.words(screen, now);
         let restarts = status.map(|status| status.said.get(key::RESTARTS).digits().to_owned());
-        let cells = [
-            Some(screen.text(&seen.name)),
-            Some(state),
+        let cells = vec![
+            screen.text(&seen.name).into(),
+            state.into(),
             yes(seen.enabled),
-            seen.running().map(|status| status.pid.to_string()),
-            None,
-            seen.seconds(now).map(amounts::age),
-            restarts.filter(|restarts| !restarts.is_empty()),
+            cell(seen.running().map(|status| status.pid.to_string())),
+            NONE.into(),
+            cell(seen.seconds(now).map(amounts::age)),
+            cell(restarts.filter(|restarts| !restarts.is_empty())),
             yes(status.and_then(|status| status.ready)),
-            None,
-            None,
-            seen.last_death(),
+            NONE.into(),
+            NONE.into(),
+            cell(seen.last_death()),
         ];
-        Self { cells: cells.into_iter().map(cell).collect(), colour }
+        Self { cells, colour }
     }
 
     fn add(&mut self, usage: Option<&Usage>, cpu: Option<String>, screen: &Screen) {
@@ -243,9 +245,12 @@ impl Row {
     }
 }
 
+/// What is in a column where there is nothing.
+const NONE: &str = "-";
+
 /// What is in a column.
-fn cell(what: Option<String>) -> Cell {
-    what.unwrap_or_else(|| "-".to_owned()).into()
+fn cell(what: Option<impl Into<Cell>>) -> Cell {
+    what.map_or_else(|| NONE.into(), Into::into)
 }
 
 /// The processes of a service, a line each, with what they use.

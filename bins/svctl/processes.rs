@@ -103,7 +103,10 @@ impl Processes {
     }
 
     fn of(mut all: Vec<Process>) -> Self {
-        all.sort_unstable_by_key(|process| process.pid);
+        // As /proc has them.
+        if !all.is_sorted_by_key(|process| process.pid) {
+            all.sort_unstable_by_key(|process| process.pid);
+        }
         let mut children: Vec<_> = all.iter().enumerate().map(|(at, process)| (process.parent, at)).collect();
         children.sort_unstable();
         Self { all, children }

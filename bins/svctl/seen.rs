@@ -152,19 +152,22 @@ impl Seen {
             State::Unknown => vec!["unknown".to_owned()],
             state => vec![state.word().to_owned()],
         };
-        match (&*status.hold, self.next(now)) {
-            ("", _) if status.paused && status.pid != 0 => words.push("paused".to_owned()),
-            ("", _) => {}
-            ("backing off", Some(next)) => words.push(format!("backing off {}", age(next))),
-            (hold, _) => words.push(screen.text(hold)),
+        match &*status.hold {
+            "" if status.paused && status.pid != 0 => words.push("paused".to_owned()),
+            "" => {}
+            hold => words.push(match self.next(now) {
+                Some(next) if hold == "backing off" => format!("backing off {}", age(next)),
+                _ => screen.text(hold),
+            }),
         }
-        if status.is_reloading() {
+        let is_reloading = status.is_reloading();
+        if is_reloading {
             words.push("reloading".to_owned());
         }
         let colour = match status.state {
             _ if status.hold == "gave up" => RED,
             _ if !status.hold.is_empty() || status.paused || status.is_crash_loop() => YELLOW,
-            _ if status.is_reloading() => YELLOW,
+            _ if is_reloading => YELLOW,
             State::Run if status.ready == Some(false) => YELLOW,
             State::Run | State::Done => GREEN,
             State::Down if self.is_failed() => RED,

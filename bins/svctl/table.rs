@@ -1,5 +1,7 @@
 //! A table, as wide as there is room.
 
+use std::borrow::Cow;
+
 use super::screen::{Screen, width};
 
 /// A column.
@@ -13,12 +15,12 @@ pub(super) struct Column {
 
 /// What is in a column of a row.
 pub(super) struct Cell {
-    text: String,
+    text: Cow<'static, str>,
     /// How many columns of the screen it takes: it is asked for again and again.
     width: usize,
 }
 
-impl<T: Into<String>> From<T> for Cell {
+impl<T: Into<Cow<'static, str>>> From<T> for Cell {
     fn from(text: T) -> Self {
         let text = text.into();
         Self { width: width(&text), text }
@@ -34,8 +36,8 @@ pub(super) enum Line {
 }
 
 /// A table.
-pub(super) struct Table<'a> {
-    pub(super) columns: &'a [Column],
+pub(super) struct Table {
+    pub(super) columns: &'static [Column],
     /// The column whose cells have a colour, and are cut if nothing else helps.
     pub(super) coloured: usize,
     /// The column whose cells are cut first, and to how little.
@@ -48,7 +50,7 @@ const LONGEST: usize = 64;
 /// What most lines have at most.
 const LINE: usize = 128;
 
-impl Table<'_> {
+impl Table {
     /// The lines, the head first.
     pub(super) fn lines(&self, screen: &Screen) -> Vec<String> {
         let widths = self.widths(screen.columns());
@@ -112,7 +114,7 @@ impl Table<'_> {
             let cell = if cell.width <= room {
                 cell
             } else {
-                short = Cell::from(screen.cut(&cell.text, room));
+                short = Cell::from(screen.cut(&cell.text, room).into_owned());
                 &short
             };
             let blanks = room - cell.width;
@@ -154,7 +156,7 @@ mod tests {
     ];
 
     fn text(columns: Option<usize>, colours: bool) -> String {
-        let row = |cells: [&str; 5], colour| Line::Row(cells.map(Cell::from).into(), colour);
+        let row = |cells: [&'static str; 5], colour| Line::Row(cells.map(Cell::from).into(), colour);
         let lines = vec![
             row(["a", "run", "7", "/usr/sbin/daemon --foreground", "-"], "32"),
             Line::Below("  └─ 8 a child with a long command".into()),

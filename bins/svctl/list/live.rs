@@ -356,7 +356,7 @@ impl Live<'_> {
             let usages = usages.unwrap_or_else(Usages::read).of_all(&wanted);
             let shares = wanted.iter().map(|seen| self.shares.shown.get(&seen.name).cloned()).collect();
             let rows = rows(&wanted, &self.screen, Instant::now());
-            return self.draw(&self.asked.table(rows, &usages, shares, &self.screen));
+            return self.draw(&self.asked.table(rows, &usages, shares, &self.screen).lines(&self.screen));
         }
         let now: HashMap<Vec<u8>, String> =
             wanted.iter().map(|seen| (seen.name.clone(), seen.signature())).collect();
@@ -375,7 +375,7 @@ impl Live<'_> {
         let usages = usages.of_all(&wanted);
         let rows = rows(&wanted, &self.screen, Instant::now());
         let gap = if before.is_none() { "" } else { "\n" };
-        print_lines(gap, &self.asked.table(rows, &usages, used(&usages), &self.screen))
+        print_lines(gap, &self.asked.table(rows, &usages, used(&usages), &self.screen).lines(&self.screen))
     }
 
     fn draw(&self, lines: &[String]) -> Result<(), Exit> {

@@ -110,12 +110,17 @@ impl Reader<'_> {
         &self.line.as_bytes()[self.at..]
     }
 
+    /// The next byte.
+    fn byte(&self) -> Option<u8> {
+        self.line.as_bytes().get(self.at).copied()
+    }
+
     /// Reads blanks. The byte behind them, which is next.
     fn peek(&mut self) -> Option<u8> {
         loop {
-            match self.rest().first()? {
+            match self.byte()? {
                 b' ' | b'\t' | b'\r' | b'\n' => self.at += 1,
-                other => return Some(*other),
+                other => return Some(other),
             }
         }
     }
@@ -129,17 +134,23 @@ impl Reader<'_> {
         is_next
     }
 
-    /// Whether `byte` is next, behind blanks; then it is read.
-    fn takes_byte(&mut self, byte: u8) -> bool {
-        let is_next = self.peek() == Some(byte);
+    /// Whether `byte` is next; then it is read.
+    fn takes_one(&mut self, byte: u8) -> bool {
+        let is_next = self.byte() == Some(byte);
         self.at += usize::from(is_next);
         is_next
+    }
+
+    /// Whether `byte` is next, behind blanks; then it is read.
+    fn takes_byte(&mut self, byte: u8) -> bool {
+        self.peek();
+        self.takes_one(byte)
     }
 
     /// Whether `end` is next, which ends an object or a list, or else a comma; that is read.
     fn ends(&mut self, end: u8) -> Option<bool> {
         let is_end = self.takes_byte(end);
-        (is_end || self.takes_byte(b',')).then_some(is_end)
+        (is_end || self.takes_one(b',')).then_some(is_end)
     }
 
     fn value(&mut self, depth: usize) -> Option<Value> {
@@ -147,11 +158,10 @@ impl Reader<'_> {
             b'{' => self.object(depth.checked_sub(1)?),
             b'[' => self.list(depth.checked_sub(1)?),
             b'"' => self.text().map(Value::Text),
-            b'-' | b'0'..=b'9' => self.number(),
-            _ if self.takes("null") => Some(Value::Null),
-            _ if self.takes("true") => Some(Value::Bool(true)),
-            _ if self.takes("false") => Some(Value::Bool(false)),
-            _ => None,
+            b'n' => self.takes("null").then_some(Value::Null),
+            b't' => self.takes("true").then_some(Value::Bool(true)),
+            b'f' => self.takes("false").then_some(Value::Bool(false)),
+            _ => self.number(),
         }
     }
 
@@ -204,12 +214,12 @@ impl Reader<'_> {
     /// A number as RFC 8259 has it: `-1.5e3`, but not `1.`; of `01` the 0, behind which nothing can follow.
     fn number(&mut self) -> Option<Value> {
         let start = self.at;
-        self.takes("-");
-        let whole = self.takes("0") || self.digits();
-        let fraction = !self.takes(".") || self.digits();
-        let exponent = !(self.takes("e") || self.takes("E")) || {
-            if !self.takes("+") {
-                self.takes("-");
+        self.takes_one(b'-');
+        let whole = self.takes_one(b'0') || self.digits();
+        let fraction = !self.takes_one(b'.') || self.digits();
+        let exponent = !(self.takes_one(b'e') || self.takes_one(b'E')) || {
+            if !self.takes_one(b'+') {
+                self.takes_one(b'-');
             }
             self.digits()
         };
