@@ -140,7 +140,7 @@ fn start(cli: &mut Cli) -> Result<Supervisor, Exit> {
         space,
         ends: if role == Role::Whole { Ends::WithService } else { Ends::WhenAsked },
         orphans: Orphans::TheServices,
-        patience: Patience::Brief,
+        patience: Patience::Long,
         needs: None,
         argument: None,
         homeless: Homeless::Refused,

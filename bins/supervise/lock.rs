@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::door::{self, Owner};
 use common::identity::same;
-use common::lock::{TRIES, flock_within};
+use common::lock::{TRIES, TRIES_OF_SUPERVISORS, flock_within};
 use common::supervise;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
@@ -21,12 +21,14 @@ pub(super) enum NotOurs {
 }
 
 /// Whether a lock that is busy is waited for.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Patience {
     /// Not at all.
     None,
-    /// For two seconds: it may be that of a child which has not executed yet.
+    /// For 200 ms: it may be that of a child which has not executed yet.
     Brief,
+    /// For two seconds: without it the supervisor ends.
+    Long,
 }
 
 /// Where a state directory comes from.
@@ -52,7 +54,11 @@ impl Lock {
         origin: Origin,
         patience: Patience,
     ) -> Result<Self, NotOurs> {
-        let mut tries = if patience == Patience::Brief { TRIES } else { 1 };
+        let mut tries = match patience {
+            Patience::None => 1,
+            Patience::Brief => TRIES,
+            Patience::Long => TRIES_OF_SUPERVISORS,
+        };
         let file = loop {
             let Some((file, found, new)) = open(directory.as_fd(), origin)? else { break None };
             wait(file.as_fd(), &mut tries)?;

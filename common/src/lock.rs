@@ -160,8 +160,11 @@ fn try_flock(fd: BorrowedFd) -> nix::Result<bool> {
 }
 
 /// How often a lock is tried, a millisecond apart, that may be held by what its last holder has started and that
-/// has not executed yet: until then it has the holder's fds. Where many wait for a processor that takes a while.
-pub const TRIES: u32 = 2000;
+/// has not executed yet: until then it has the holder's fds.
+pub const TRIES: u32 = 200;
+/// The same for the lock without which a supervisor ends: where many wait for a processor it takes a while until a child
+/// executes.
+pub const TRIES_OF_SUPERVISORS: u32 = 2000;
 
 /// As `try_flock`, as often as `tries` says, of which it takes off what it has needed.
 pub fn flock_within(fd: BorrowedFd, tries: &mut u32) -> nix::Result<bool> {

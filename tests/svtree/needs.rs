@@ -229,6 +229,7 @@ fn a_service_that_waits_when_the_tree_stops_hinders_nothing() {
     ]);
     tree.started(1, "db");
     tree.until("web waits", || waits_for(&tree, "web") == "\"waiting for\" \"db nobody\"");
+    tree.nth(1, "log start web");
     tree.stop();
     assert_eq!(tree.lines().last().unwrap(), "stop db");
 }

@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 
 use super::harness::*;
 use crate::needs;
-use crate::support::locks::Holder;
+use crate::support::locks::{Holder, WAITING};
 use crate::support::*;
 
 /// The words of a message that are said once.
@@ -309,6 +309,7 @@ fn a_lock_that_a_child_of_a_killed_tree_still_has_is_waited_for() {
     let mut tree = Tree::prepare(&[("a/run", SLEEPER), (".tree/lock", "")]);
     let child = Holder::holding(&tree.at(""), &["setlock", ".tree/lock"]);
     tree.spawn(tree.command());
+    wait_until_in(tree.supervisor(), WAITING);
     // Longer than most children take to execute, though not as long as some on a busy machine.
     thread::sleep(Duration::from_millis(600));
     tree.assert_supervised();

@@ -21,6 +21,9 @@ fn an_upgrade_restarts_nothing_and_the_loggers_still_read_to_the_end() {
         ("web/log/run", LOGGER),
     ]);
     let services = [tree.started(1, "db"), tree.started(1, "web")];
+    for service in ["db", "web"] {
+        tree.nth(1, &format!("log start {service}"));
+    }
     let (supervisor, before) = (tree.supervisor(), fds(&tree));
     let outcome = tree.client("svctl", &["upgrade", "./db"]);
     assert_eq!(outcome.status, 0, "{}\n{}", outcome.stdout, tree.report());

@@ -202,7 +202,8 @@ impl Supervised {
 
     fn begin(&mut self, patience: Patience, now: Now) -> Result<(), Refusal> {
         self.verify(patience)?;
-        self.lock_log(patience, now)?;
+        // What is locked then is tried again each second: the service does not wait for its logger.
+        self.lock_log(patience.min(Patience::Brief), now)?;
         // A client that sees the service finds its logger too.
         self.save(now);
         self.adopt_or_start(Part::Service, now)?;
@@ -222,7 +223,7 @@ impl Supervised {
             match adopt::recorded(&self.parts.service, &self.shared, now) {
                 // A container is started again while the kernel still clears away what it was before.
                 Err(Errno::EXDEV)
-                    if patience == Patience::Brief && now.monotonic < began.monotonic + PATIENCE =>
+                    if patience != Patience::None && now.monotonic < began.monotonic + PATIENCE =>
                 {
                     common::lock::pause_1ms();
                 }

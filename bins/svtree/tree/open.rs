@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use common::identity::same;
-use common::lock::{TRIES, flock_within};
+use common::lock::{TRIES_OF_SUPERVISORS, flock_within};
 use common::spawn::FewFiles;
 use common::{Chain, Env, Exit, OrFail, Voice, Words, door, fds, shown, signals};
 use nix::errno::Errno;
@@ -171,7 +171,7 @@ impl Tree {
                     self.deaths = Deaths::OfAnother;
                 }
                 let lock = held.unwrap_or(lock);
-                let mut tries = TRIES;
+                let mut tries = TRIES_OF_SUPERVISORS;
                 if !flock_within(lock.as_fd(), &mut tries).or_fail("lock .tree/lock")? {
                     return Err(Exit::fatal("unable to lock .tree/lock: another svtree runs this directory"));
                 }
