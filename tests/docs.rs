@@ -299,8 +299,9 @@ fn every_shim_is_of_its_own_program() {
     for name in names() {
         let shim = source(format!("bins/main/{name}.rs"));
         let module = name.replace('-', "_");
-        let expected =
-            format!("#![no_main]\n//! The program `{name}`.\ncommon::main!(catena::{module}::LINK);\n");
+        let expected = format!(
+            "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!(catena::{module}::LINK);\n"
+        );
         assert_eq!(shim, expected, "bins/main/{name}.rs");
     }
     for name in others() {
@@ -313,7 +314,7 @@ fn every_shim_is_of_its_own_program() {
         };
         let module = module_of(&name).replace('-', "::");
         let expected = format!(
-            "#![no_main]\n//! The program `{name}`.\ncommon::main!({allocator}catena::{module}::PROGRAM);\n"
+            "#![cfg_attr(not(test), no_main)]\n//! The program `{name}`.\ncommon::main!({allocator}catena::{module}::PROGRAM);\n"
         );
         assert_eq!(shim, expected, "bins/main/{name}.rs");
     }

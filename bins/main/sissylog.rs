@@ -1,3 +1,3 @@
-#![no_main]
+#![cfg_attr(not(test), no_main)]
 //! The program `sissylog`.
 common::main!(malloc catena::sissylog::PROGRAM);

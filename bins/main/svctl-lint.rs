@@ -1,3 +1,3 @@
-#![no_main]
+#![cfg_attr(not(test), no_main)]
 //! The program `svctl-lint`.
 common::main!(malloc catena::svctl::lint::PROGRAM);

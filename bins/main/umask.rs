@@ -1,3 +1,3 @@
-#![no_main]
+#![cfg_attr(not(test), no_main)]
 //! The program `umask`.
 common::main!(catena::umask::LINK);
