@@ -125,7 +125,7 @@ impl Asked {
         } else {
             let table = self.table(rows, &usages, used(&usages), screen);
             print_lines("", &table.lines(screen))?;
-            mem::forget(table);
+            mem::forget(table); // as below
         }
         // The process ends, which takes it all at once.
         mem::forget((seen, usages));

@@ -264,7 +264,7 @@ impl Pool {
     fn shelf(&self, layout: Layout) -> Option<(&Cell<*mut c_void>, usize)> {
         let size = layout.size().max(Self::UNIT);
         let step = (size.checked_next_power_of_two()? / 8).max(Self::UNIT);
-        // A power of two: without the division of next_multiple_of, which most of the time would be spent on.
+        // The next multiple of a power of two: a division, as for that of any number, would be most of the time.
         let size = size.checked_add(step - 1)? & !(step - 1);
         let log = size.ilog2();
         let quarter = size >> (log - 2) & 3;

@@ -135,22 +135,22 @@ impl Reader<'_> {
     }
 
     /// Whether `byte` is next; then it is read.
-    fn takes_one(&mut self, byte: u8) -> bool {
+    fn takes_byte(&mut self, byte: u8) -> bool {
         let is_next = self.byte() == Some(byte);
         self.at += usize::from(is_next);
         is_next
     }
 
     /// Whether `byte` is next, behind blanks; then it is read.
-    fn takes_byte(&mut self, byte: u8) -> bool {
+    fn takes_behind_blanks(&mut self, byte: u8) -> bool {
         self.peek();
-        self.takes_one(byte)
+        self.takes_byte(byte)
     }
 
     /// Whether `end` is next, which ends an object or a list, or else a comma; that is read.
     fn ends(&mut self, end: u8) -> Option<bool> {
-        let is_end = self.takes_byte(end);
-        (is_end || self.takes_one(b',')).then_some(is_end)
+        let is_end = self.takes_behind_blanks(end);
+        (is_end || self.takes_byte(b',')).then_some(is_end)
     }
 
     fn value(&mut self, depth: usize) -> Option<Value> {
@@ -168,12 +168,12 @@ impl Reader<'_> {
     fn object(&mut self, depth: usize) -> Option<Value> {
         let mut entries = Vec::with_capacity(if depth + 1 == DEPTH { 24 } else { 8 });
         self.at += 1;
-        if self.takes_byte(b'}') {
+        if self.takes_behind_blanks(b'}') {
             return Some(Value::Object(entries));
         }
         loop {
             let key = self.key()?;
-            self.takes_byte(b':').then_some(())?;
+            self.takes_behind_blanks(b':').then_some(())?;
             entries.push((key, self.value(depth)?));
             if self.ends(b'}')? {
                 return Some(Value::Object(entries));
@@ -184,7 +184,7 @@ impl Reader<'_> {
     fn list(&mut self, depth: usize) -> Option<Value> {
         let mut values = Vec::new();
         self.at += 1;
-        if self.takes_byte(b']') {
+        if self.takes_behind_blanks(b']') {
             return Some(Value::List(values));
         }
         loop {
@@ -214,12 +214,12 @@ impl Reader<'_> {
     /// A number as RFC 8259 has it: `-1.5e3`, but not `1.`; of `01` the 0, behind which nothing can follow.
     fn number(&mut self) -> Option<Value> {
         let start = self.at;
-        self.takes_one(b'-');
-        let whole = self.takes_one(b'0') || self.digits();
-        let fraction = !self.takes_one(b'.') || self.digits();
-        let exponent = !(self.takes_one(b'e') || self.takes_one(b'E')) || {
-            if !self.takes_one(b'+') {
-                self.takes_one(b'-');
+        self.takes_byte(b'-');
+        let whole = self.takes_byte(b'0') || self.digits();
+        let fraction = !self.takes_byte(b'.') || self.digits();
+        let exponent = !(self.takes_byte(b'e') || self.takes_byte(b'E')) || {
+            if !self.takes_byte(b'+') {
+                self.takes_byte(b'-');
             }
             self.digits()
         };
