@@ -42,6 +42,10 @@ fn bound(kind: c_int, name: &[u8], mode: Option<libc::mode_t>) -> nix::Result<Ow
     Ok(socket)
 }
 
+/// Tests are threads of one process, which has one umask; a program has one thread.
+#[cfg(test)]
+static UMASK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 fn bind_local(socket: BorrowedFd, name: &[u8], mode: Option<libc::mode_t>) -> nix::Result<()> {
     let (address, length) = address(name)?;
     if let Some(mode) = mode {
@@ -50,6 +54,8 @@ fn bind_local(socket: BorrowedFd, name: &[u8], mode: Option<libc::mode_t>) -> ni
         Errno::result(unsafe { libc::fchmod(socket.as_raw_fd(), mode) })?;
     }
     // Its file gets this mode, which nobody has to give it by its name. Nothing else is made meanwhile.
+    #[cfg(test)]
+    let _alone = UMASK.lock();
     let mask = mode.map(|_| super::file::umask(0)).transpose()?;
     // SAFETY: an address with its length.
     let bound = Errno::result(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) })
